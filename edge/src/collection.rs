@@ -1,0 +1,151 @@
+//! One collection: its engine, its writer, and how requests reach them.
+//!
+//! Reads run on the blocking pool. Writes are queued for the collection's one writer (see
+//! [`crate::writer`]); if the process dies, what is queued was not acknowledged with `wait`.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+};
+
+use qdrant_edge::{EdgeConfig, EdgeShard, OperationResult, UpdateOperation};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::{
+    engine::{Slot, guarded},
+    error::Failure,
+    files,
+    writer::{Ending, Message, Write, Writer},
+};
+
+/// Encoded requests that may wait in all write queues together: twice the largest message.
+const QUEUED_BYTES: usize = 2 * crate::serve::MESSAGE_LIMIT;
+/// Unit of the permits that count them, because a semaphore counts in `u32`.
+const PERMIT_BYTES: usize = 1024;
+/// Reads that run at once: a few for each core, because each may hold a whole answer in memory.
+const READERS: usize = 16;
+
+/// What all collections of a store share.
+#[derive(Clone)]
+pub(crate) struct Limits {
+    queued: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
+}
+
+impl Limits {
+    pub(crate) fn new() -> Self {
+        Self {
+            queued: Arc::new(Semaphore::new(QUEUED_BYTES / PERMIT_BYTES)),
+            readers: Arc::new(Semaphore::new(READERS)),
+        }
+    }
+
+    async fn queue(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Failure> {
+        // One permit more than the bytes fill, so that small requests are bounded in number too.
+        let permits = (bytes / PERMIT_BYTES + 1).min(QUEUED_BYTES / PERMIT_BYTES);
+        let permits = u32::try_from(permits).map_err(|_| Failure::Exhausted("request too large".to_owned()))?;
+        let acquired = Arc::clone(&self.queued).acquire_many_owned(permits).await;
+        acquired.map_err(|_| Failure::Stopping)
+    }
+}
+
+/// A write and what the writer must know about it.
+pub(crate) struct Change {
+    /// The engine's operation.
+    pub(crate) operation: UpdateOperation,
+    /// How many distinct points it puts in place of nothing or of older ones.
+    pub(crate) upserted: u64,
+    /// How many payloads it changes at most.
+    pub(crate) rewritten: u64,
+    /// Length of the encoded request.
+    pub(crate) bytes: usize,
+}
+
+/// One collection that is being served.
+pub(crate) struct Collection {
+    config: EdgeConfig,
+    slot: Arc<Slot>,
+    queue: mpsc::Sender<Message>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    limits: Limits,
+}
+
+impl Collection {
+    /// Opens the collection in `directory` and starts its writer.
+    pub(crate) fn open(name: &str, directory: &Path, limits: Limits) -> Result<Self, Failure> {
+        let newest = files::newest_shard(directory)?;
+        let generation = newest.ok_or_else(|| Failure::Engine("no engine directory in it".to_owned()))?;
+        let path = files::shard(directory, generation);
+        let shard = guarded(|| EdgeShard::load(&path, None))?;
+        let config = shard.config().clone();
+
+        let slot = Arc::new(Slot::new(name.to_owned(), shard));
+        let (queue, waiting) = mpsc::channel();
+        let writer = Writer::new(name, directory, generation, Arc::clone(&slot), waiting);
+        let thread = std::thread::Builder::new().name("edge-writer".to_owned());
+        let writer = Mutex::new(Some(thread.spawn(move || writer.run())?));
+        Ok(Self {
+            config,
+            slot,
+            queue,
+            writer,
+            limits,
+        })
+    }
+
+    /// Returns the configuration the collection was created with.
+    pub(crate) fn config(&self) -> &EdgeConfig {
+        &self.config
+    }
+
+    /// Runs a read on the blocking pool.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&EdgeShard) -> OperationResult<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let permit = Arc::clone(&self.limits.readers).acquire_owned().await;
+        let permit = permit.map_err(|_| Failure::Stopping)?;
+        let slot = Arc::clone(&self.slot);
+        let read = tokio::task::spawn_blocking(move || {
+            // The permit goes with the work: a caller who hangs up does not end it.
+            let _permit = permit;
+            slot.with(call)
+        });
+        read.await.map_err(|_| Failure::Panicked)?
+    }
+
+    /// Queues a write and, if asked, waits until it is on disk.
+    ///
+    /// # Cancel safety
+    /// A write that is queued is applied, whoever still waits for it.
+    pub(crate) async fn write(&self, change: Change, wait: bool) -> Result<(), Failure> {
+        let permit = self.limits.queue(change.bytes).await?;
+        let (done, answer) = oneshot::channel();
+        let done = wait.then_some(done);
+        let write = Write { change, done, permit };
+        let queued = self.queue.send(Message::Write(Box::new(write)));
+        if queued.is_err() {
+            // The writer is gone: the slot knows why.
+            return self.slot.with(|_| Ok(())).and(Err(Failure::Stopping));
+        }
+        if !wait {
+            return Ok(());
+        }
+        match answer.await {
+            Ok(result) => result,
+            Err(_) => self.slot.with(|_| Ok(())).and(Err(Failure::Stopping)),
+        }
+    }
+
+    /// Applies and flushes what is queued, and closes the engine. Blocks.
+    pub(crate) fn close(&self, ending: Ending) {
+        // A writer that is gone has closed the engine.
+        let asked = self.queue.send(Message::Close(ending));
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let joined = writer.take().map(JoinHandle::join);
+        if asked.is_err() || matches!(joined, Some(Err(_))) {
+            tracing::error!("the writer of a collection ended before it was asked to");
+        }
+    }
+}

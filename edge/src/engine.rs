@@ -1,0 +1,94 @@
+//! The engine of one collection behind a lock, and the guard against its panics.
+//!
+//! Nothing here knows of gRPC. The engine panics where a server must not (a failed sync, a flush
+//! beside an update), so every call into it goes through [`guarded`].
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use qdrant_edge::{EdgeShard, OperationResult};
+
+use crate::error::Failure;
+
+/// What has become of a collection's engine.
+pub(crate) enum State {
+    /// It serves.
+    Open(Box<EdgeShard>),
+    /// A write failed half way: memory and disk may differ, so nothing is answered from it.
+    Broken,
+    /// The collection was deleted.
+    Deleted,
+    /// The server is stopping.
+    Closed,
+}
+
+/// The place where readers and the writer find the engine.
+///
+/// Readers and the one writer share the read lock: the engine has locks of its own, and reads may
+/// run beside an update. The write lock is for replacing the engine.
+pub(crate) struct Slot {
+    name: String,
+    state: RwLock<State>,
+}
+
+impl Slot {
+    pub(crate) fn new(name: String, shard: EdgeShard) -> Self {
+        let state = RwLock::new(State::Open(Box::new(shard)));
+        Self { name, state }
+    }
+
+    /// Calls the engine.
+    pub(crate) fn with<T>(&self, call: impl FnOnce(&EdgeShard) -> OperationResult<T>) -> Result<T, Failure> {
+        match &*self.reading() {
+            State::Open(shard) => guarded(|| call(shard)),
+            State::Broken => Err(Failure::Broken(self.name.clone())),
+            State::Deleted => Err(Failure::NoCollection(self.name.clone())),
+            State::Closed => Err(Failure::Stopping),
+        }
+    }
+
+    /// Waits for the readers, drops the engine (which flushes it) and puts another state there.
+    pub(crate) fn replace(&self, make: impl FnOnce() -> State) {
+        let mut state = self.writing();
+        let old = std::mem::replace(&mut *state, State::Closed);
+        // Dropping flushes, and flushing may panic: the next state must be reached all the same.
+        let dropped = guarded(|| {
+            drop(old);
+            Ok(())
+        });
+        if dropped.is_err() {
+            tracing::error!(collection = %self.name, "the engine failed while it was closed");
+        }
+        *state = make();
+    }
+
+    // A panic inside the engine is caught before it reaches a guard, so poison carries no news.
+    fn reading(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs a call into the engine and turns a panic into a failure.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> OperationResult<T>) -> Result<T, Failure> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(Failure::from),
+        Err(_) => Err(Failure::Panicked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_engine_is_a_failure() {
+        let result: Result<(), Failure> = guarded(|| panic!("segments flushed"));
+        assert!(matches!(result, Err(Failure::Panicked)));
+    }
+}

@@ -1,0 +1,113 @@
+//! Why the embedded store cannot run, and why one call failed.
+//!
+//! The texts of [`Failure`] go to the caller who sent the request; they are never logged, because
+//! the engine writes ids and field names into them.
+
+use std::{io, path::PathBuf};
+
+use qdrant_edge::OperationError;
+use tonic::Status;
+
+/// Why the embedded vector store could not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EdgeError {
+    /// The API key is empty: loopback is not a permission.
+    #[error("the API key of the embedded vector store is empty")]
+    EmptyKey,
+    /// Another process serves this directory.
+    #[error("`{directory}` is in use by another process")]
+    InUse {
+        /// The directory that was asked for.
+        directory: PathBuf,
+    },
+    /// The directory cannot be read or written.
+    #[error("`{directory}` cannot be used")]
+    Directory {
+        /// The directory that was asked for.
+        directory: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A collection on disk cannot be opened. Serving without it would call its points absent.
+    #[error("collection `{name}` cannot be opened: {reason}")]
+    Collection {
+        /// The collection's name.
+        name: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The gRPC server failed.
+    #[error("the gRPC server of the embedded vector store failed")]
+    Server(#[source] tonic::transport::Error),
+    /// A background task of the store ended unexpectedly.
+    #[error("a task of the embedded vector store ended unexpectedly")]
+    Task(#[source] tokio::task::JoinError),
+}
+
+/// Why one call on a collection failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The request is wrong and would be wrong again.
+    #[error("Wrong input: {0}")]
+    Invalid(String),
+    /// The collection exists no more.
+    #[error("Not found: Collection `{0}` doesn't exist!")]
+    NoCollection(String),
+    /// A point that the request names does not exist.
+    #[error("Not found: {0}")]
+    NoPoint(String),
+    /// There is such a collection already.
+    #[error("Wrong input: Collection `{0}` already exists!")]
+    Exists(String),
+    /// A limit of this server.
+    #[error("{0}")]
+    Exhausted(String),
+    /// The server is stopping.
+    #[error("the embedded vector store is stopping")]
+    Stopping,
+    /// The engine failed or panicked in an earlier write; only a restart reads the disk again.
+    #[error("collection `{0}` failed in an earlier write and needs a restart of the server")]
+    Broken(String),
+    /// The engine failed.
+    #[error("Service internal error: {0}")]
+    Engine(String),
+    /// The engine panicked.
+    #[error("Service internal error: the engine panicked")]
+    Panicked,
+}
+
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::PointIdError { .. } => Self::NoPoint(error.to_string()),
+            OperationError::ServiceError { .. }
+            | OperationError::InconsistentStorage { .. }
+            | OperationError::OutOfMemory { .. }
+            | OperationError::Cancelled { .. }
+            | OperationError::Timeout { .. } => Self::Engine(error.to_string()),
+            _ => Self::Invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Engine(error.to_string())
+    }
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        let text = failure.to_string();
+        match failure {
+            Failure::Invalid(_) => Self::invalid_argument(text),
+            Failure::NoCollection(_) | Failure::NoPoint(_) => Self::not_found(text),
+            Failure::Exists(_) => Self::already_exists(text),
+            Failure::Exhausted(_) => Self::resource_exhausted(text),
+            Failure::Stopping => Self::unavailable(text),
+            Failure::Broken(_) | Failure::Engine(_) | Failure::Panicked => Self::internal(text),
+        }
+    }
+}

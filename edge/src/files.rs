@@ -1,0 +1,150 @@
+//! Names and directories: what a collection may be called, where it lies, and how to make sure
+//! that it lies there after a crash.
+//!
+//! `collections/<name>/shard-<n>` is an engine's directory. A higher number replaces the lower
+//! ones; whatever lies under `tmp` or is called `building` was never finished, or is being
+//! deleted, and is removed when the store opens.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::error::Failure;
+
+/// The directory of collections, inside the store's directory.
+pub(crate) const COLLECTIONS: &str = "collections";
+/// The directory of what is being made or unmade, beside it and so on the same file system.
+pub(crate) const TEMPORARY: &str = "tmp";
+/// The engine directory that is being written by a compaction.
+pub(crate) const BUILDING: &str = "building";
+/// The file inside an engine's directory which says that deleted data is still in its files.
+pub(crate) const ERASED: &str = "erased";
+
+const SHARD: &str = "shard-";
+
+/// Longest name, in bytes: what file systems take for one directory, and Qdrant's own limit.
+const NAME_LIMIT: usize = 255;
+
+/// Characters that Qdrant refuses in a collection's name.
+const FORBIDDEN: &[char] = &['<', '>', ':', '"', '/', '\\', '|', '?', '*'];
+
+/// Checks a collection's name, which becomes a directory's name.
+pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
+    let refused = name.is_empty()
+        || name.len() > NAME_LIMIT
+        || name == "."
+        || name == ".."
+        || name.contains(FORBIDDEN)
+        || name.contains(char::is_control);
+    if refused {
+        return Err(Failure::Invalid(format!(
+            "collection name must be 1 to {NAME_LIMIT} bytes, not `.` or `..`, without control characters or any of < > : \" / \\ | ? *"
+        )));
+    }
+    Ok(())
+}
+
+/// Returns the path of an engine's directory.
+pub(crate) fn shard(collection: &Path, generation: u64) -> PathBuf {
+    collection.join(format!("{SHARD}{generation}"))
+}
+
+/// Finds the newest finished engine directory and removes all others.
+pub(crate) fn newest_shard(collection: &Path) -> io::Result<Option<u64>> {
+    let mut newest = None;
+    for entry in fs::read_dir(collection)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(SHARD));
+        newest = newest.max(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    let Some(newest) = newest else {
+        return Ok(None);
+    };
+    for entry in fs::read_dir(collection)? {
+        let path = entry?.path();
+        if path != shard(collection, newest) {
+            remove(&path)?;
+        }
+    }
+    Ok(Some(newest))
+}
+
+/// Removes a file or a directory; absent is success.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Empties a directory, making it if need be.
+pub(crate) fn make_empty(directory: &Path) -> io::Result<()> {
+    remove(directory)?;
+    fs::create_dir_all(directory)
+}
+
+/// Syncs every file and directory below `path`, and `path` itself.
+///
+/// The engine syncs the contents it flushes, but not the directories in which it makes files.
+pub(crate) fn sync_tree(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        } else {
+            sync(&entry.path())?;
+        }
+    }
+    sync(path)
+}
+
+/// Syncs one file or directory.
+pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Adds up the lengths of the files below `path`; absent is nothing.
+pub(crate) fn bytes(path: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(path) else {
+        return 0;
+    };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_leave_the_directory_are_refused() {
+        for name in ["", ".", "..", "a/b", "../x", "a\0b", "a\\b", "a\nb", &"x".repeat(256)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["memories", "a.b", "..x", "émoi", &"x".repeat(255)] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_newest_shard_wins_and_the_rest_is_swept() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["shard-9", "shard-10", BUILDING] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        assert_eq!(newest_shard(directory.path()).unwrap(), Some(10));
+        let left = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 1);
+    }
+}

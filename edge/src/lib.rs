@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod collection;
+mod compact;
+mod convert;
+mod engine;
+mod error;
+mod files;
+mod serve;
+mod services;
+mod store;
+mod writer;
+
+pub use error::EdgeError;
+pub use serve::{EdgeOptions, serve};

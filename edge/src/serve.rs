@@ -1,0 +1,109 @@
+//! The gRPC server: its services, its limits, and how it stops.
+
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use axum::http::Uri;
+use qdrant_client::qdrant::{
+    collections_server::CollectionsServer, points_server::PointsServer, qdrant_server::QdrantServer,
+    snapshots_server::SnapshotsServer,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Status,
+    body::Body,
+    service::{InterceptorLayer, Routes},
+    transport::{Server, server::TcpIncoming},
+};
+
+use crate::{
+    auth::KeyCheck,
+    error::EdgeError,
+    services::{collections::CollectionCalls, health::HealthCall, points::PointCalls, snapshots::SnapshotCalls},
+    store::Store,
+};
+
+/// Largest request: clients of Qdrant send batches of up to some tens of megabytes.
+pub(crate) const MESSAGE_LIMIT: usize = 64 * 1024 * 1024;
+/// Requests one connection may have under way, so that one client cannot fill the memory.
+const CALLS_PER_CONNECTION: usize = 64;
+/// How long open calls may take after shutdown was asked for: Lethe's own store timeout.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Where the vectors lie, and who may read them.
+#[derive(Debug)]
+pub struct EdgeOptions {
+    /// The directory of the collections; made if it does not exist.
+    pub directory: PathBuf,
+    /// The key that every call must carry. Must not be empty.
+    pub api_key: SecretString,
+}
+
+/// Opens all collections in the directory and serves them on the listener until `shutdown`.
+///
+/// When it returns, everything that was queued is applied and flushed.
+///
+/// # Errors
+/// [`EdgeError::InUse`] when another process serves the directory; [`EdgeError::Collection`] when
+/// one collection cannot be opened: none is served then, because a collection that is missing
+/// would look as if its points were deleted.
+///
+/// # Cancel safety
+/// Dropping the future stops the server; what is queued is still applied, in the background.
+pub async fn serve(listener: TcpListener, options: EdgeOptions, shutdown: CancellationToken) -> Result<(), EdgeError> {
+    let EdgeOptions { directory, api_key } = options;
+    if api_key.expose_secret().is_empty() {
+        return Err(EdgeError::EmptyKey);
+    }
+    let opened = tokio::task::spawn_blocking(move || Store::open(&directory)).await;
+    let store = Arc::new(opened.map_err(EdgeError::Task)??);
+    let served = serve_store(listener, Arc::clone(&store), api_key, shutdown).await;
+    let closed = tokio::task::spawn_blocking(move || store.close()).await;
+    served?;
+    closed.map_err(EdgeError::Task)
+}
+
+async fn serve_store(
+    listener: TcpListener,
+    store: Arc<Store>,
+    api_key: SecretString,
+    shutdown: CancellationToken,
+) -> Result<(), EdgeError> {
+    let server = Server::builder()
+        .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
+        .layer(InterceptorLayer::new(KeyCheck::new(api_key)))
+        .add_routes(routes(&store))
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            shutdown.clone().cancelled_owned(),
+        );
+    tokio::select! {
+        served = server => served.map_err(EdgeError::Server),
+        () = drained(&shutdown) => Ok(()),
+    }
+}
+
+// A client that keeps a call open must not keep the process.
+async fn drained(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(DRAIN).await;
+}
+
+fn routes(store: &Arc<Store>) -> Routes {
+    let collections = CollectionsServer::new(CollectionCalls::new(Arc::clone(store)));
+    let points = PointsServer::new(PointCalls::new(Arc::clone(store)));
+    let router = Routes::new(collections.max_decoding_message_size(MESSAGE_LIMIT))
+        .add_service(points.max_decoding_message_size(MESSAGE_LIMIT))
+        .add_service(SnapshotsServer::new(SnapshotCalls))
+        .add_service(QdrantServer::new(HealthCall))
+        .into_axum_router()
+        .fallback(not_served);
+    Routes::from(router)
+}
+
+fn not_served(uri: Uri) -> impl Future<Output = axum::http::Response<Body>> + Send {
+    let path = uri.path().trim_start_matches('/').to_owned();
+    let status = Status::unimplemented(format!("`{path}` is not supported by the embedded vector store"));
+    std::future::ready(status.into_http())
+}

@@ -1,0 +1,281 @@
+//! The one writer of a collection: group commit and, at quiet times, compaction.
+//!
+//! The engine's `update` survives a kill only once `flush` has returned, and its `flush` panics
+//! beside an update. So one thread applies whatever is waiting, flushes once, and only then
+//! answers. If the process dies before the flush, nobody was told that the writes are done; parts
+//! of them may be on disk all the same.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use qdrant_edge::EdgeShard;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::{
+    collection::Change,
+    compact,
+    engine::{Slot, State, guarded},
+    error::Failure,
+    files,
+};
+
+/// Writes that share one flush: bounds the time the first of them waits.
+const GROUP: usize = 256;
+/// Silence after which deleted data is copied away: longer than the pauses inside one job.
+const IDLE: Duration = Duration::from_secs(30);
+/// At quiet times a copy must be worth it: one erased point for so many live ones.
+const LIVE_PER_ERASED: u64 = 20;
+/// Log that may pile up before the points are copied although writers wait, beside twice the size
+/// of the points: two of the engine's log files of 32 MiB, eight times over.
+const LOG_LIMIT: u64 = 512 * 1024 * 1024;
+
+/// A queued write.
+pub(crate) struct Write {
+    pub(crate) change: Change,
+    /// Where the caller waits for it, if it does.
+    pub(crate) done: Option<oneshot::Sender<Result<(), Failure>>>,
+    /// Its share of the queue, given back when it is answered.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Why the writer ends.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending {
+    /// The collection was deleted.
+    Deleted,
+    /// The server is stopping.
+    Closed,
+}
+
+/// What a writer is sent.
+pub(crate) enum Message {
+    /// A change to apply.
+    Write(Box<Write>),
+    /// The last message.
+    Close(Ending),
+}
+
+/// The thread that writes.
+pub(crate) struct Writer {
+    name: String,
+    directory: PathBuf,
+    generation: u64,
+    slot: Arc<Slot>,
+    queue: Receiver<Message>,
+    points: u64,
+    erased: u64,
+    marked: bool,
+    log_bytes: u64,
+    log_limit: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        name: &str,
+        directory: &Path,
+        generation: u64,
+        slot: Arc<Slot>,
+        queue: Receiver<Message>,
+    ) -> Self {
+        let mut writer = Self {
+            name: name.to_owned(),
+            directory: directory.to_owned(),
+            generation,
+            slot,
+            queue,
+            points: 0,
+            erased: 0,
+            marked: false,
+            log_bytes: 0,
+            log_limit: 0,
+        };
+        writer.measure();
+        writer
+    }
+
+    /// Serves the queue until it is closed.
+    pub(crate) fn run(mut self) {
+        // What was deleted before a restart is not on disk after it.
+        if self.marked || self.log_bytes > self.log_limit {
+            self.compact();
+        }
+        let ending = self.serve();
+        self.slot.replace(|| match ending {
+            Ending::Deleted => State::Deleted,
+            Ending::Closed => State::Closed,
+        });
+    }
+
+    fn serve(&mut self) -> Ending {
+        loop {
+            let first = match self.queue.recv_timeout(IDLE) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.erased > 0 && self.erased.saturating_mul(LIVE_PER_ERASED) >= self.points {
+                        self.compact();
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ending::Closed,
+            };
+            let mut ending = None;
+            let mut group = Vec::new();
+            let mut next = Some(first);
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Write(write) => group.push(*write),
+                    Message::Close(how) => ending = Some(how),
+                }
+                if group.len() < GROUP && ending.is_none() {
+                    next = self.queue.try_recv().ok();
+                }
+            }
+            self.commit(group);
+            if let Some(ending) = ending {
+                return ending;
+            }
+            if self.log_bytes > self.log_limit {
+                self.compact();
+            }
+        }
+    }
+
+    /// Applies a group, flushes, and answers.
+    fn commit(&mut self, group: Vec<Write>) {
+        let mut answers = Vec::with_capacity(group.len());
+        let mut upserted = 0;
+        let mut rewritten = 0;
+        let mut panicked = false;
+        for Write { change, done, permit } in group {
+            upserted += change.upserted;
+            rewritten += change.rewritten;
+            self.log_bytes += change.bytes as u64;
+            let applied = if panicked {
+                Err(Failure::Broken(self.name.clone()))
+            } else {
+                self.slot.with(|shard| shard.update(change.operation))
+            };
+            panicked |= matches!(applied, Err(Failure::Panicked));
+            answers.push((done, permit, applied));
+        }
+        let flushed = if panicked {
+            Err(Failure::Panicked)
+        } else {
+            self.flush(upserted, rewritten)
+        };
+        if let Err(failure) = &flushed {
+            // After a failed sync nobody knows what is on disk: only opening it again tells.
+            let already = matches!(
+                failure,
+                Failure::Broken(_) | Failure::NoCollection(_) | Failure::Stopping
+            );
+            if !already {
+                tracing::error!(collection = %self.name, "a write failed half way: the collection needs a restart");
+                self.slot.replace(|| State::Broken);
+            }
+        }
+        for (done, permit, applied) in answers {
+            let answer = match &flushed {
+                Ok(()) => applied,
+                Err(failure) => applied.and(Err(failure.clone())),
+            };
+            drop(permit);
+            match done {
+                // Nobody waiting any more is no news.
+                Some(done) => drop(done.send(answer)),
+                None if answer.is_err() => {
+                    tracing::warn!(collection = %self.name, "a write that nobody waited for failed");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn flush(&mut self, upserted: u64, rewritten: u64) -> Result<(), Failure> {
+        let points = self.slot.with(|shard| Ok(shard.info().points_count as u64))?;
+        // Whatever was upserted and did not add a point took the place of one; what is missing was
+        // deleted. Both leave their data in the files.
+        let erased = (self.points + upserted).saturating_sub(points) + rewritten;
+        self.points = points;
+        self.erased += erased;
+        if erased > 0 && !self.marked {
+            // Before the flush: a deletion that is on disk is never without its mark.
+            self.mark()?;
+        }
+        self.slot.with(|shard| {
+            shard.flush();
+            Ok(())
+        })
+    }
+
+    fn mark(&mut self) -> io::Result<()> {
+        let shard = files::shard(&self.directory, self.generation);
+        File::create(shard.join(files::ERASED))?.sync_all()?;
+        files::sync(&shard)?;
+        self.marked = true;
+        Ok(())
+    }
+
+    /// Copies the live points into a new engine, which replaces this one.
+    fn compact(&mut self) {
+        let started = std::time::Instant::now();
+        match self.copy_and_swap() {
+            Ok(()) => {
+                let seconds = started.elapsed().as_secs_f64();
+                tracing::info!(collection = %self.name, points = self.points, seconds, "collection compacted");
+            }
+            Err(_) => {
+                // Nothing is lost: the old engine serves on. Next try after as much log again.
+                tracing::warn!(collection = %self.name, "collection could not be compacted");
+                self.log_bytes = 0;
+                self.erased = 0;
+            }
+        }
+    }
+
+    fn copy_and_swap(&mut self) -> Result<(), Failure> {
+        let building = self.directory.join(files::BUILDING);
+        let next = files::shard(&self.directory, self.generation + 1);
+        let written = files::make_empty(&building)
+            .map_err(Failure::from)
+            .and_then(|()| self.slot.with(|shard| compact::copy(shard, &building)))
+            .and_then(|()| files::sync_tree(&building).map_err(Failure::from))
+            .and_then(|()| fs::rename(&building, &next).map_err(Failure::from));
+        if let Err(failure) = written {
+            files::remove(&building)?;
+            return Err(failure);
+        }
+        // From here on a restart opens the new directory: no way back to the old one.
+        let synced = files::sync(&self.directory);
+        self.slot
+            .replace(|| match (synced, guarded(|| EdgeShard::load(&next, None))) {
+                (Ok(()), Ok(shard)) => State::Open(Box::new(shard)),
+                _ => State::Broken,
+            });
+        self.slot.with(|_| Ok(()))?;
+        files::remove(&files::shard(&self.directory, self.generation))?;
+        self.generation += 1;
+        self.measure();
+        Ok(())
+    }
+
+    fn measure(&mut self) {
+        let shard = files::shard(&self.directory, self.generation);
+        self.points = self
+            .slot
+            .with(|shard| Ok(shard.info().points_count as u64))
+            .unwrap_or(0);
+        self.erased = 0;
+        self.marked = shard.join(files::ERASED).exists();
+        self.log_bytes = files::bytes(&shard.join("wal"));
+        self.log_limit = LOG_LIMIT + 2 * files::bytes(&shard.join("segments"));
+    }
+}
