@@ -1,0 +1,143 @@
+-- The ledger. One text for PostgreSQL and SQLite: only BIGINT and TEXT, times in milliseconds of the
+-- database's own clock since 1970, flags as 0 and 1, lists as JSON text.
+
+-- One accepted deletion each.
+CREATE TABLE jobs (
+    id             TEXT PRIMARY KEY,          -- UUID version 7: sorts by acceptance
+    version        BIGINT NOT NULL DEFAULT 1, -- grows with every change a caller can see
+    principal      TEXT NOT NULL,             -- who asked
+    state          TEXT NOT NULL,             -- common/src/state.rs
+    kind           TEXT NOT NULL,             -- 'ids' or 'subject'
+    target         TEXT,                      -- as asked; NULL: the only one, or all for a subject
+    table_name     TEXT,
+    subject        TEXT,                      -- JSON; personal data, leaves with the retention
+    owner          TEXT,                      -- personal data, leaves with the retention
+    workspace      TEXT,
+    dry_run        BIGINT NOT NULL,
+    max_selected   BIGINT,                    -- `limit`
+    per_second     BIGINT,
+    throttled_till BIGINT NOT NULL DEFAULT 0, -- no batch of a throttled job starts before
+    trace          TEXT,                      -- W3C traceparent of the request
+    not_before     BIGINT NOT NULL,
+    accepted_at    BIGINT NOT NULL,
+    started_at     BIGINT,
+    ended_at       BIGINT,
+    touched_at     BIGINT NOT NULL,           -- the last step of an upload
+    forgotten_at   BIGINT,                    -- when ids and personal data left
+    attempt        BIGINT NOT NULL DEFAULT 1, -- 1 + retries asked for by a person
+    round          BIGINT NOT NULL DEFAULT 0, -- read-back rounds that found something
+    selected       BIGINT NOT NULL DEFAULT 0, -- memories this job is about
+    unfinished     BIGINT NOT NULL DEFAULT 0, -- partitions of the present phase that have not ended
+    next_ordinal   BIGINT NOT NULL DEFAULT 0,
+    failures       BIGINT NOT NULL DEFAULT 0, -- partitions that failed for good in this attempt
+    error_code     TEXT,                      -- the last error, a word of a closed list
+    summary        TEXT                       -- counts per store, once the partitions are gone
+);
+CREATE INDEX jobs_by_principal ON jobs (principal, id);
+CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
+CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
+
+-- The part of a job that one worker does at a time.
+CREATE TABLE partitions (
+    job_id      TEXT NOT NULL,
+    ordinal     BIGINT NOT NULL,
+    kind        TEXT NOT NULL,             -- 'plan', 'erase', 'read_back' or 'preview'
+    target      TEXT NOT NULL,
+    table_name  TEXT NOT NULL,
+    route       TEXT NOT NULL,             -- target, table and mapping digest: who may claim it
+    stores      TEXT NOT NULL,             -- 'sql', 'vector' or 'sql,vector': where its memories are accounted for
+    weight      BIGINT NOT NULL,           -- 0: small, may share calls with others; 1: runs alone; 2: runs alone, one of many
+    state       TEXT NOT NULL,             -- 'blocked', 'due', 'running', 'done', 'failed' or 'cancelled'
+    work        TEXT NOT NULL,             -- JSON: ids, a key range, or all of a subject
+    reads_back  BIGINT NOT NULL,           -- whether it is asked again when everything is erased
+    progress    TEXT,                      -- JSON: how far it is
+    intent      TEXT,                      -- JSON: the batch that has begun; common/README.md
+    size        BIGINT NOT NULL,           -- memories it was made for
+    remaining   BIGINT NOT NULL,           -- memories not accounted for yet
+    due_at      BIGINT NOT NULL,           -- who may claim it from when: the next attempt while it is due, the lease's end while it runs
+    lease_token BIGINT NOT NULL DEFAULT 0, -- grows with every claim: the fence
+    worker      TEXT,
+    rescues     BIGINT NOT NULL DEFAULT 0, -- leases that ran out since anything was recorded
+    failures    BIGINT NOT NULL DEFAULT 0, -- failed attempts since anything was recorded
+    failing_since BIGINT,                  -- the first of those failures
+    error_code  TEXT,
+    PRIMARY KEY (job_id, ordinal)
+);
+CREATE INDEX partitions_failing ON partitions (failing_since) WHERE state = 'due' AND failing_since IS NOT NULL;
+CREATE INDEX partitions_queue ON partitions (weight, due_at) WHERE state IN ('due', 'running');
+
+-- What became of the memories of a partition, per store.
+CREATE TABLE counts (
+    job_id  TEXT NOT NULL,
+    ordinal BIGINT NOT NULL,
+    store   TEXT NOT NULL, -- 'sql' or 'vector', of the partition's target
+    outcome TEXT NOT NULL, -- common/src/job.rs; 'residue' beside them
+    n       BIGINT NOT NULL,
+    PRIMARY KEY (job_id, ordinal, store, outcome)
+);
+
+-- The memories that were not simply erased; personal data, leaves with the retention.
+CREATE TABLE items (
+    job_id     TEXT NOT NULL,
+    outcome    TEXT NOT NULL,
+    store      TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    memory_id  TEXT NOT NULL,
+    code       TEXT,
+    PRIMARY KEY (job_id, outcome, memory_id, table_name, store)
+);
+
+-- Which request made which job.
+CREATE TABLE idempotency (
+    principal   TEXT NOT NULL,
+    route       TEXT NOT NULL,
+    key_text    TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, -- keyed hash of the request; empty while its upload runs
+    job_id      TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (principal, route, key_text)
+);
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+-- Monotonic sums, each row written by few processes; they outlive the jobs they count.
+CREATE TABLE totals (
+    slot    BIGINT NOT NULL, -- spreads the writers, so that they seldom wait for each other
+    metric  TEXT NOT NULL,
+    target  TEXT NOT NULL,
+    store   TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    n       BIGINT NOT NULL,
+    PRIMARY KEY (slot, metric, target, store, outcome)
+);
+
+-- What is paused: '*' or a target's name.
+CREATE TABLE pauses (
+    scope     TEXT PRIMARY KEY,
+    paused_at BIGINT NOT NULL
+);
+
+-- Who works.
+CREATE TABLE workers (
+    name          TEXT PRIMARY KEY,
+    version       TEXT NOT NULL,
+    slots         BIGINT NOT NULL,
+    routes        TEXT NOT NULL, -- JSON
+    targets       TEXT NOT NULL, -- JSON: health and mapping faults of each target
+    started_at    BIGINT NOT NULL,
+    last_seen_at  BIGINT NOT NULL,
+    last_claim_at BIGINT
+);
+
+-- Keys that Lethe made itself; only hashes.
+CREATE TABLE api_keys (
+    name       TEXT PRIMARY KEY,
+    sha256     TEXT NOT NULL,
+    scopes     TEXT NOT NULL, -- JSON
+    created_at BIGINT NOT NULL
+);
+
+-- Secrets of the installation itself, made once.
+CREATE TABLE secrets (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL -- hexadecimal
+);

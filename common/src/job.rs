@@ -1,0 +1,180 @@
+//! The words of a job that every part shares: ids, selectors, conditions, outcomes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The id of a job: a version 7 UUID, so that ids sort by the time of acceptance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub Uuid);
+
+impl JobId {
+    /// Returns a new id.
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl Default for JobId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::parse_str(text).map(Self)
+    }
+}
+
+/// A person (or what acts for one) whose memories go; all fields that are given must match.
+// No `Debug` with the values: a subject is personal data.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<String>,
+    /// The application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+    /// The run or session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// The workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subject(..)")
+    }
+}
+
+impl Subject {
+    /// Returns whether no field is given.
+    pub fn is_empty(&self) -> bool {
+        self.fields().next().is_none()
+    }
+
+    /// Returns the fields that are given, with what each means.
+    pub fn fields(&self) -> impl Iterator<Item = (Field, &str)> {
+        [
+            (Field::User, &self.user_id),
+            (Field::Agent, &self.agent_id),
+            (Field::App, &self.app_id),
+            (Field::Run, &self.run_id),
+            (Field::Workspace, &self.workspace),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| value.as_deref().map(|value| (field, value)))
+    }
+}
+
+/// What a mapped column or payload field means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Field {
+    /// The owner.
+    User,
+    /// The agent.
+    Agent,
+    /// The application.
+    App,
+    /// The run or session.
+    Run,
+    /// The workspace.
+    Workspace,
+}
+
+/// The kind of a store inside a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// The SQL database.
+    Sql,
+    /// The vector store.
+    Vector,
+}
+
+impl StoreKind {
+    /// Returns the word used in the ledger, in answers and in metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sql => "sql",
+            Self::Vector => "vector",
+        }
+    }
+}
+
+/// What became of one memory in one store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was there and is gone.
+    Erased,
+    /// It was not there, or not under the job's conditions.
+    Absent,
+    /// A hold keeps it.
+    Held,
+    /// It changed since it was selected.
+    Conflicted,
+    /// The store cannot do what was asked.
+    Unsupported,
+    /// A vector without a row whose owner cannot be established; left.
+    Unverifiable,
+    /// It could not be erased.
+    Failed,
+    /// Left alone: the job was cancelled, or it only looked.
+    Left,
+}
+
+impl Outcome {
+    /// All outcomes, in the order in which they are shown.
+    pub const ALL: [Self; 8] = [
+        Self::Erased,
+        Self::Absent,
+        Self::Held,
+        Self::Conflicted,
+        Self::Unsupported,
+        Self::Unverifiable,
+        Self::Failed,
+        Self::Left,
+    ];
+
+    /// Returns the word used in the ledger, in answers and in metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Erased => "erased",
+            Self::Absent => "absent",
+            Self::Held => "held",
+            Self::Conflicted => "conflicted",
+            Self::Unsupported => "unsupported",
+            Self::Unverifiable => "unverifiable",
+            Self::Failed => "failed",
+            Self::Left => "left",
+        }
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text).ok_or(())
+    }
+}

@@ -1,0 +1,39 @@
+//! The ledger: the SQL tables in which Lethe keeps its own state, and the only truth about a job.
+//!
+//! Every method is one short transaction that commits itself. Nothing outside this module writes
+//! state. The texts are written once for PostgreSQL and SQLite; where the two differ, the
+//! difference has a name in [`dialect`].
+
+mod accept;
+mod advance;
+mod cancel;
+mod claim;
+mod control;
+mod dialect;
+mod error;
+mod forget;
+mod intend;
+mod open;
+mod plan;
+mod read;
+mod record;
+mod retry;
+mod rows;
+mod sweep;
+mod totals;
+mod types;
+mod upload;
+mod writer;
+
+pub use accept::{Accepted, Idempotency, NewJob, Scope};
+pub use cancel::CancelOutcome;
+pub use control::{KeyRecord, Pauses, WorkerReport, WorkerRow};
+pub use error::LedgerError;
+pub use intend::Go;
+pub use open::{Ledger, LedgerOptions};
+pub use read::{ItemRow, JobFilter, JobView, Running, ServiceState, StoreCounts};
+pub use record::{After, Delta, ItemOutcome, Record, RecordEnd, Release};
+pub use retry::RetryOutcome;
+pub use totals::{TotalRow, TotalsMetric};
+pub use types::{Claim, JobFacts, Kind, Lease, NewPartition, Route, Work};
+pub use upload::Upload;

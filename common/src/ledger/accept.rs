@@ -1,0 +1,304 @@
+//! Accepting a job: one transaction for the job, its partitions and its idempotency key.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::error::LedgerError;
+use super::open::{Inner, Ledger};
+use super::totals::{Increment, TotalsMetric};
+use super::types::{Kind, NewPartition, Work};
+use crate::job::{JobId, StoreKind, Subject};
+
+/// In whose name, and by which route, an idempotency key is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// Who asks.
+    pub principal: String,
+    /// The route's template.
+    pub route: &'static str,
+}
+
+/// An idempotency key and the keyed hash of the request that came with it.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The caller's key.
+    pub key: String,
+    /// The keyed hash of the request.
+    pub fingerprint: String,
+}
+
+/// A job to be accepted; everything that can be refused was refused before.
+// Personal data: no `Debug`.
+#[derive(Clone)]
+pub struct NewJob {
+    /// The id it will have.
+    pub id: JobId,
+    /// Who asks, and where.
+    pub scope: Scope,
+    /// The caller's key, if one was given.
+    pub idempotency: Option<Idempotency>,
+    /// The target as asked.
+    pub target: Option<String>,
+    /// The table as asked.
+    pub table: Option<String>,
+    /// Whose memories.
+    pub owner: Option<String>,
+    /// Of which workspace.
+    pub workspace: Option<String>,
+    /// The person, for a job by subject.
+    pub subject: Option<Subject>,
+    /// Whether nothing is to be touched.
+    pub dry_run: bool,
+    /// The most memories it may select.
+    pub limit: Option<u64>,
+    /// The most memories a second.
+    pub per_second: Option<u32>,
+    /// Milliseconds since 1970 before which it must not start.
+    pub not_before: Option<i64>,
+    /// The traceparent of the request.
+    pub trace: Option<String>,
+    /// Its first partitions: the ids, or one plan for each table.
+    pub partitions: Vec<NewPartition>,
+}
+
+/// What became of an acceptance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// A new job, on the disk.
+    New(JobId),
+    /// The same request was accepted before.
+    Replay(JobId),
+    /// The key was used for another request.
+    Conflict,
+    /// The first request with this key is still being received.
+    InFlight,
+}
+
+impl Ledger {
+    /// Accepts a job; once this returns, it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not take it; the job then does not exist,
+    /// or, if only the answer was lost, is found again by its idempotency key.
+    pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
+        self.inner.accepts.accept(job).await
+    }
+}
+
+/// Writes a group of jobs in one transaction.
+pub(super) async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerError> {
+    let mut tx = inner.begin().await?;
+    let replays = reserve_keys(inner, &mut tx, jobs).await?;
+    let mut accepted = Vec::with_capacity(jobs.len());
+    let mut new = Vec::new();
+    for job in jobs {
+        match replays.get(&job.id) {
+            Some(answer) => accepted.push(answer.clone()),
+            None => {
+                accepted.push(Accepted::New(job.id));
+                new.push(job);
+            }
+        }
+    }
+    if !new.is_empty() {
+        insert_jobs(inner, &mut tx, &new, "queued").await?;
+        let rows: Vec<Value> = new
+            .iter()
+            .flat_map(|job| partition_rows(job.id, 0, "due", job))
+            .collect();
+        insert_partitions(inner, &mut tx, &rows).await?;
+        let increments = new.iter().flat_map(|job| {
+            std::iter::once(Increment::new(TotalsMetric::Accepted, "", None, "", 1)).chain(selected(job))
+        });
+        inner.add_totals(&mut tx, increments).await?;
+    }
+    tx.commit().await?;
+    Ok(accepted)
+}
+
+/// Returns what an accepted job adds to the totals of selected memories.
+fn selected(job: &NewJob) -> impl Iterator<Item = Increment> {
+    job.partitions
+        .iter()
+        .filter(|partition| partition.kind == Kind::Erase)
+        .flat_map(|partition| {
+            partition.stores.iter().map(|store| {
+                Increment::new(
+                    TotalsMetric::Selected,
+                    &partition.route.target,
+                    Some(*store),
+                    "",
+                    partition.remaining,
+                )
+            })
+        })
+}
+
+/// Writes the idempotency keys that are new; returns the answers for those that are not.
+async fn reserve_keys(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[NewJob],
+) -> Result<HashMap<JobId, Accepted>, LedgerError> {
+    let keyed: Vec<Value> = jobs
+        .iter()
+        .filter_map(|job| {
+            let key = job.idempotency.as_ref()?;
+            Some(json!({
+                "p": job.scope.principal, "r": job.scope.route, "k": key.key, "f": key.fingerprint, "j": job.id,
+            }))
+        })
+        .collect();
+    if keyed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let list = Value::Array(keyed).to_string();
+    sqlx::query(inner.sql(
+        "-- ledger::accept keys
+        INSERT INTO idempotency (principal, route, key_text, fingerprint, job_id, created_at)
+        SELECT e.value->>'p', e.value->>'r', e.value->>'k', e.value->>'f', e.value->>'j', {now} FROM {each} WHERE TRUE
+        ON CONFLICT (principal, route, key_text) DO NOTHING",
+    ))
+    .bind(&list)
+    .execute(&mut *tx)
+    .await?;
+    let rows = sqlx::query(inner.sql(
+        "-- ledger::accept replays
+        SELECT e.value->>'j' AS asked, e.value->>'f' AS fingerprint, i.fingerprint AS known, i.job_id AS job_id
+        FROM {each} JOIN idempotency i
+          ON i.principal = e.value->>'p' AND i.route = e.value->>'r' AND i.key_text = e.value->>'k'
+        WHERE i.job_id <> e.value->>'j'",
+    ))
+    .bind(&list)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut replays = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let (asked, fingerprint): (String, String) = (row.try_get("asked")?, row.try_get("fingerprint")?);
+        let (known, job_id): (String, String) = (row.try_get("known")?, row.try_get("job_id")?);
+        let corrupt = || LedgerError::Corrupt {
+            table: "idempotency",
+            column: "job_id",
+            row: job_id.clone(),
+        };
+        let answer = if known.is_empty() {
+            Accepted::InFlight
+        } else if known == fingerprint {
+            Accepted::Replay(job_id.parse().map_err(|_| corrupt())?)
+        } else {
+            Accepted::Conflict
+        };
+        replays.insert(asked.parse().map_err(|_| corrupt())?, answer);
+    }
+    Ok(replays)
+}
+
+/// Inserts jobs in a state.
+pub(super) async fn insert_jobs(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[&NewJob],
+    state: &str,
+) -> Result<(), LedgerError> {
+    let rows: Vec<Value> = jobs
+        .iter()
+        .map(|job| {
+            let selected: u64 = job.partitions.iter().map(|partition| partition.remaining).sum();
+            json!({
+                "id": job.id, "principal": job.scope.principal, "state": state,
+                "kind": if job.subject.is_some() { "subject" } else { "ids" },
+                "target": job.target, "table": job.table,
+                "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
+                "owner": job.owner, "workspace": job.workspace, "dry_run": i64::from(job.dry_run),
+                "limit": job.limit, "per_second": job.per_second, "trace": job.trace, "not_before": job.not_before,
+                "selected": selected, "unfinished": job.partitions.len(),
+            })
+        })
+        .collect();
+    sqlx::query(inner.sql(
+        "-- ledger::accept jobs
+        INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, owner, workspace, dry_run,
+            max_selected, per_second, trace, not_before, accepted_at, touched_at, selected, unfinished,
+            next_ordinal)
+        SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
+            e.value->>'table', e.value->>'subject', e.value->>'owner', e.value->>'workspace',
+            CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT),
+            CAST(e.value->>'per_second' AS BIGINT), e.value->>'trace',
+            COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),
+            {now}, {now},
+            CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),
+            CAST(e.value->>'unfinished' AS BIGINT)
+        FROM {each}",
+    ))
+    .bind(Value::Array(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Returns a job's partitions as rows for [`insert_partitions`].
+pub(super) fn partition_rows(id: JobId, first: i64, state: &str, job: &NewJob) -> Vec<Value> {
+    let shares_calls = job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run;
+    rows_of(id, first, state, &job.partitions, shares_calls, job.not_before)
+}
+
+/// Returns partitions as rows for [`insert_partitions`], numbered from `first`.
+pub(super) fn rows_of(
+    id: JobId,
+    first: i64,
+    state: &str,
+    partitions: &[NewPartition],
+    shares_calls: bool,
+    due_at: Option<i64>,
+) -> Vec<Value> {
+    (first..)
+        .zip(partitions)
+        .map(|(ordinal, partition)| {
+            let small = matches!(&partition.work, Work::Ids(ids) if ids.len() <= SMALL);
+            json!({
+                "job": id, "ordinal": ordinal, "kind": partition.kind.as_str(), "target": partition.route.target,
+                "table": partition.route.table, "route": partition.route.to_string(),
+                "stores": stores_text(&partition.stores),
+                "weight": if small && shares_calls { 0 } else if partitions.len() == 1 && first == 0 { 1 } else { 2 },
+                "state": state, "work": json!(partition.work).to_string(), "remaining": partition.remaining,
+                "due_at": due_at, "reads_back": i64::from(matches!(partition.work, Work::Ids(_) | Work::Subject)),
+            })
+        })
+        .collect()
+}
+
+/// The most ids of a partition that shares calls with others.
+// Ten of them still fit into one batch of the default size, so sharing pays.
+const SMALL: usize = 100;
+
+pub(super) fn stores_text(stores: &[StoreKind]) -> String {
+    stores.iter().map(|store| store.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// Inserts partitions, `rows` as [`rows_of`] makes them.
+pub(super) async fn insert_partitions(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    rows: &[Value],
+) -> Result<(), LedgerError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(
+        "-- ledger::accept partitions
+        INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, work,
+            size, remaining, due_at, reads_back)
+        SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
+            e.value->>'table', e.value->>'route', e.value->>'stores', CAST(e.value->>'weight' AS BIGINT),
+            e.value->>'state', e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
+            CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {now}), CAST(e.value->>'reads_back' AS BIGINT)
+        FROM {each}",
+    ))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}

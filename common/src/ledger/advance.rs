@@ -1,0 +1,440 @@
+//! Moving a job on when the last partition of its phase has ended.
+//!
+//! Decided by one function, [`step`]; done for many jobs at once, since small jobs come in groups.
+//! It happens in the transaction that ended the partition: there is no job whose partitions have
+//! all ended and which nobody will move.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::error::LedgerError;
+use super::open::Inner;
+use super::rows::{self, Key};
+use super::totals::{Increment, TotalsMetric};
+use super::types::{Kind, Lease};
+use crate::job::{JobId, Outcome, StoreKind};
+use crate::state::{Event, State};
+
+/// What a transaction changes in a job.
+pub(super) struct JobChange {
+    pub(super) id: JobId,
+    pub(super) ended: i64,
+    pub(super) selected: i64,
+    pub(super) planned: i64,
+    pub(super) failures: i64,
+    pub(super) code: Option<&'static str>,
+}
+
+impl JobChange {
+    pub(super) fn new(id: JobId) -> Self {
+        Self {
+            id,
+            ended: 0,
+            selected: 0,
+            planned: 0,
+            failures: 0,
+            code: None,
+        }
+    }
+}
+
+/// A job, as far as its next step depends on it.
+pub(super) struct JobRow {
+    pub(super) id: JobId,
+    pub(super) state: State,
+    pub(super) next_ordinal: i64,
+    pub(super) unfinished: i64,
+    dry_run: bool,
+    by_subject: bool,
+    failures: i64,
+    round: u32,
+    selected: u64,
+    limit: Option<u64>,
+    /// Partitions that wait for another round.
+    blocked: u64,
+    /// The outcome that forbids success, if there is one.
+    bad: Option<Outcome>,
+}
+
+/// A job that has ended.
+pub(super) struct Ended {
+    pub(super) state: State,
+    pub(super) duration_ms: i64,
+}
+
+/// What [`advance`] did.
+#[derive(Default)]
+pub(super) struct Advanced {
+    pub(super) ended: HashMap<JobId, Ended>,
+    /// Partitions that are now to be read back under the lease they were erased under.
+    pub(super) read_back: HashSet<Key>,
+    pub(super) totals: Vec<Increment>,
+}
+
+/// Returns the event that a job without unfinished partitions meets, and the error it ends with.
+fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> {
+    // The code of a failed partition was written when it failed.
+    let failed = job.failures > 0;
+    match job.state {
+        State::Cancelling => Some((Event::Stopped, None)),
+        State::Planning if failed => Some((Event::Failed, None)),
+        State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
+            Some((Event::Failed, Some("limit_exceeded")))
+        }
+        State::Planning => Some((Event::Planned, None)),
+        State::Running | State::Verifying if failed => Some((Event::Failed, None)),
+        State::Running if job.dry_run => Some((Event::Previewed, None)),
+        State::Running => Some((Event::Erased, None)),
+        State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
+        State::Verifying if job.blocked > 0 => Some((Event::Failed, Some("residue"))),
+        State::Verifying => Some(match job.bad {
+            None => (Event::Verified, None),
+            Some(Outcome::Unverifiable) => (Event::Failed, Some("unverifiable")),
+            Some(Outcome::Unsupported) => (Event::Failed, Some("unsupported")),
+            Some(_) => (Event::Failed, Some("split")),
+        }),
+        _ => None,
+    }
+}
+
+/// Applies changes to jobs and returns how they stand.
+pub(super) async fn update_jobs(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    changes: &[JobChange],
+) -> Result<Vec<JobRow>, LedgerError> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list: Vec<Value> = changes
+        .iter()
+        .map(|change| {
+            json!({
+                "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
+                "failures": change.failures, "code": change.code,
+            })
+        })
+        .collect();
+    let rows = sqlx::query(inner.sql(
+        "-- ledger::advance changes
+        UPDATE jobs SET version = version + 1,
+            unfinished = unfinished - CAST(e.value->>'ended' AS BIGINT),
+            selected = selected + CAST(e.value->>'selected' AS BIGINT),
+            next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
+            failures = failures + CAST(e.value->>'failures' AS BIGINT),
+            error_code = COALESCE(e.value->>'code', error_code)
+        FROM {each} WHERE jobs.id = e.value->>'id'
+        RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, round, selected,
+            max_selected",
+    ))
+    .bind(json!(list).to_string())
+    .fetch_all(tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let limit: Option<i64> = row.try_get("max_selected")?;
+            Ok(JobRow {
+                id: rows::parsed(row, "jobs", "id")?,
+                state: rows::parsed(row, "jobs", "state")?,
+                next_ordinal: row.try_get("next_ordinal")?,
+                unfinished: row.try_get("unfinished")?,
+                dry_run: row.try_get::<i64, _>("dry_run")? != 0,
+                by_subject: row.try_get::<String, _>("kind")? == "subject",
+                failures: row.try_get("failures")?,
+                round: rows::small_number(row, "round")?,
+                selected: rows::number(row, "selected")?,
+                limit: limit.map(|limit| u64::try_from(limit).unwrap_or(0)),
+                blocked: 0,
+                bad: None,
+            })
+        })
+        .collect()
+}
+
+/// Moves on those of the jobs that have no unfinished partition left.
+pub(super) async fn advance(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: Vec<JobRow>,
+    finishing: &[&Lease],
+) -> Result<Advanced, LedgerError> {
+    let mut ready: Vec<JobRow> = jobs.into_iter().filter(|job| job.unfinished == 0).collect();
+    let mut advanced = Advanced::default();
+    if ready.is_empty() {
+        return Ok(advanced);
+    }
+    look_back(inner, tx, &mut ready).await?;
+    let mut steps: HashMap<Event, Vec<(&JobRow, Option<&'static str>)>> = HashMap::new();
+    for job in &ready {
+        if let Some((event, code)) = step(job, inner.options.max_rounds) {
+            steps.entry(event).or_default().push((job, code));
+        }
+    }
+    for (event, jobs) in steps {
+        match event {
+            Event::Erased => {
+                move_on(inner, tx, event, &jobs, "reads_back = 1 AND state = 'done'").await?;
+                advanced.read_back = read_back(inner, tx, &jobs, finishing).await?;
+            }
+            Event::Planned | Event::ResidueFound => {
+                move_on(inner, tx, event, &jobs, "state = 'blocked'").await?;
+                unblock(inner, tx, &jobs).await?;
+            }
+            _ => {
+                if event == Event::Failed {
+                    advanced.totals.extend(close_blocked(inner, tx, &jobs).await?);
+                }
+                end(inner, tx, event, &jobs, &mut advanced).await?;
+            }
+        }
+    }
+    Ok(advanced)
+}
+
+/// Reads what the end of a read-back depends on.
+async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -> Result<(), LedgerError> {
+    let ids = ids_of(jobs.iter().filter(|job| job.state == State::Verifying));
+    if ids == "[]" {
+        return Ok(());
+    }
+    let found = sqlx::query(inner.sql(
+        "-- ledger::advance look back
+        SELECT job_id, 'blocked' AS what, COUNT(*) AS n FROM partitions
+        WHERE state = 'blocked' AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id
+        UNION ALL
+        SELECT job_id, outcome AS what, CAST(SUM(n) AS BIGINT) AS n FROM counts
+        WHERE outcome IN ('failed', 'unsupported', 'unverifiable')
+          AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, outcome",
+    ))
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    for row in &found {
+        let id: JobId = rows::parsed(row, "partitions", "job_id")?;
+        let (what, n): (String, u64) = (row.try_get("what")?, rows::number(row, "n")?);
+        if let Some(job) = jobs.iter_mut().find(|job| job.id == id).filter(|_| n > 0) {
+            match what.parse::<Outcome>() {
+                // A failure says more than what could not be established.
+                Ok(outcome) => job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome))),
+                Err(()) => job.blocked = n,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves jobs into their next phase, whose partitions are those that `which` describes.
+async fn move_on(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    event: Event,
+    jobs: &[(&JobRow, Option<&'static str>)],
+    which: &str,
+) -> Result<(), LedgerError> {
+    let moves = event.moves();
+    let round = i64::from(event == Event::ResidueFound);
+    sqlx::query(inner.sql(&format!(
+        "-- ledger::advance phase
+        UPDATE jobs SET version = version + 1, state = {}, round = round + $2,
+            unfinished = (SELECT COUNT(*) FROM partitions p WHERE p.job_id = jobs.id AND {which})
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})",
+        moves.to.replace("CASE state", "CASE jobs.state"),
+        moves.from
+    )))
+    .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
+    .bind(round)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Turns what was erased into partitions that read back; those just finished stay with their worker.
+async fn read_back(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[(&JobRow, Option<&'static str>)],
+    finishing: &[&Lease],
+) -> Result<HashSet<Key>, LedgerError> {
+    sqlx::query(inner.sql(
+        "-- ledger::advance read back
+        UPDATE partitions SET kind = 'read_back', state = 'due', due_at = {now}, progress = NULL, remaining = 0
+        WHERE reads_back = 1 AND state = 'done' AND job_id IN (SELECT e.value->>'id' FROM {each})",
+    ))
+    .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
+    .execute(&mut *tx)
+    .await?;
+    let moved: HashSet<JobId> = jobs.iter().map(|(job, _)| job.id).collect();
+    let fences: Vec<Value> = finishing
+        .iter()
+        .filter(|lease| moved.contains(&lease.job.id))
+        .map(|lease| rows::fence(lease))
+        .collect();
+    let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+    let kept = sqlx::query(inner.sql(
+        "-- ledger::advance keep
+        UPDATE partitions SET state = 'running', due_at = {now} + $2 FROM {each}
+        WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND kind = 'read_back' AND state = 'due'
+        RETURNING partitions.job_id, ordinal",
+    ))
+    .bind(json!(fences).to_string())
+    .bind(lease_ms)
+    .fetch_all(tx)
+    .await?;
+    kept.iter().map(rows::key).collect()
+}
+
+async fn unblock(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[(&JobRow, Option<&'static str>)],
+) -> Result<(), LedgerError> {
+    sqlx::query(inner.sql(
+        "-- ledger::advance unblock
+        UPDATE partitions SET state = 'due', due_at = {now}
+        WHERE state = 'blocked' AND job_id IN (SELECT e.value->>'id' FROM {each})",
+    ))
+    .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends the partitions that a failing job will not begin: residue counts as failed, a plan that
+/// was not carried out as left.
+async fn close_blocked(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[(&JobRow, Option<&'static str>)],
+) -> Result<Vec<Increment>, LedgerError> {
+    let mut increments = Vec::new();
+    for (planned, to, outcome) in [(false, "failed", Outcome::Failed), (true, "cancelled", Outcome::Left)] {
+        for by_subject in [false, true] {
+            let some: Vec<&JobRow> = jobs
+                .iter()
+                .map(|(job, _)| *job)
+                .filter(|job| (job.state == State::Planning) == planned && job.by_subject == by_subject)
+                .collect();
+            let close = Close {
+                from: "state = 'blocked'".to_owned(),
+                to,
+                outcome,
+                by_subject,
+            };
+            increments.extend(close_partitions(inner, tx, &ids_of(some), &close).await?.increments);
+        }
+    }
+    Ok(increments)
+}
+
+/// How partitions are ended without running.
+pub(super) struct Close {
+    /// Which: a condition on `partitions`.
+    pub(super) from: String,
+    /// The state they end in.
+    pub(super) to: &'static str,
+    /// What becomes of what remains of them.
+    pub(super) outcome: Outcome,
+    /// Whether their jobs are by subject, whose memories count as selected when they are accounted for.
+    pub(super) by_subject: bool,
+}
+
+/// What ending partitions did.
+#[derive(Default)]
+pub(super) struct Closed {
+    pub(super) increments: Vec<Increment>,
+    /// How many partitions of each job.
+    pub(super) jobs: HashMap<JobId, i64>,
+}
+
+/// Ends partitions of the jobs in `ids` without running them.
+pub(super) async fn close_partitions(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    ids: &str,
+    close: &Close,
+) -> Result<Closed, LedgerError> {
+    if ids == "[]" {
+        return Ok(Closed::default());
+    }
+    let closed = sqlx::query(inner.sql(&format!(
+        "-- ledger::advance close
+        UPDATE partitions SET state = '{}', lease_token = lease_token + 1
+        WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}})
+        RETURNING job_id, kind, target, stores, remaining",
+        close.to, close.from
+    )))
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    let mut result = Closed::default();
+    for row in &closed {
+        *result
+            .jobs
+            .entry(rows::parsed(row, "partitions", "job_id")?)
+            .or_insert(0) += 1;
+        if row.try_get::<String, _>("kind")? == Kind::Preview.as_str() {
+            continue;
+        }
+        let (target, n): (String, u64) = (row.try_get("target")?, rows::number(row, "remaining")?);
+        for store in rows::stores(row)? {
+            let total = |metric, store: StoreKind, outcome| Increment::new(metric, &target, Some(store), outcome, n);
+            result
+                .increments
+                .push(total(TotalsMetric::Memories, store, close.outcome.as_str()));
+            if close.by_subject {
+                result.increments.push(total(TotalsMetric::Selected, store, ""));
+            }
+        }
+    }
+    Ok(result)
+}
+
+async fn end(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    event: Event,
+    jobs: &[(&JobRow, Option<&'static str>)],
+    advanced: &mut Advanced,
+) -> Result<(), LedgerError> {
+    let moves = event.moves();
+    let list: Vec<Value> = jobs
+        .iter()
+        .map(|(job, code)| json!({"id": job.id, "code": code}))
+        .collect();
+    // A success forgets the errors that it got over.
+    let code = if event == Event::Failed {
+        "COALESCE(e.value->>'code', error_code)"
+    } else {
+        "NULL"
+    };
+    let ended = sqlx::query(inner.sql(&format!(
+        "-- ledger::advance end
+        UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code}
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
+        RETURNING jobs.id AS id, state, {{now}} - not_before AS duration",
+        moves.to.replace("CASE state", "CASE jobs.state"),
+        moves.from
+    )))
+    .bind(json!(list).to_string())
+    .fetch_all(tx)
+    .await?;
+    for row in &ended {
+        let state: State = rows::parsed(row, "jobs", "state")?;
+        advanced
+            .totals
+            .push(Increment::new(TotalsMetric::Ended, "", None, state.as_str(), 1));
+        let ended = Ended {
+            state,
+            duration_ms: row.try_get::<i64, _>("duration")?.max(0),
+        };
+        advanced.ended.insert(rows::parsed(row, "jobs", "id")?, ended);
+    }
+    Ok(())
+}
+
+fn ids_of<'a>(jobs: impl IntoIterator<Item = &'a JobRow>) -> String {
+    json!(jobs.into_iter().map(|job| json!({"id": job.id})).collect::<Vec<_>>()).to_string()
+}

@@ -1,0 +1,80 @@
+//! Cancelling: one conditional move; what has not begun ends here, what has begun is finished by
+//! its worker.
+
+use serde_json::json;
+use sqlx::Row;
+
+use super::advance::{self, Close, JobChange};
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::rows;
+use crate::job::{JobId, Outcome};
+use crate::state::{Event, State};
+
+/// What became of a request to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It is being cancelled, or was cancelled at once.
+    Accepted,
+    /// It had ended before.
+    Ended(State),
+    /// There is no such job.
+    Unknown,
+}
+
+impl Ledger {
+    /// Cancels a job.
+    pub async fn cancel(&self, id: JobId) -> Result<CancelOutcome, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let moves = Event::CancelRequested.moves();
+        let moved = sqlx::query(inner.sql(&format!(
+            "-- ledger::cancel
+            UPDATE jobs SET version = version + 1, state = {} WHERE id = $1 AND state IN ({}) RETURNING kind",
+            moves.to, moves.from
+        )))
+        .bind(id.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(moved) = moved else {
+            let row = sqlx::query(inner.sql("-- ledger::cancel state\nSELECT id, state FROM jobs WHERE id = $1"))
+                .bind(id.to_string())
+                .fetch_optional(&mut *tx)
+                .await?;
+            return match row {
+                None => Ok(CancelOutcome::Unknown),
+                Some(row) => Ok(match rows::parsed(&row, "jobs", "state")? {
+                    State::Cancelling => CancelOutcome::Accepted,
+                    State::Receiving => CancelOutcome::Unknown,
+                    state => CancelOutcome::Ended(state),
+                }),
+            };
+        };
+        let close = Close {
+            // An intent that has begun is finished, by whoever claims it.
+            from: "(state = 'blocked' OR state = 'due' AND intent IS NULL)".to_owned(),
+            to: "cancelled",
+            outcome: Outcome::Left,
+            by_subject: moved.try_get::<String, _>("kind")? == "subject",
+        };
+        let ids = json!([{"id": id}]).to_string();
+        // Blocked partitions were not counted as unfinished.
+        let blocked: i64 = sqlx::query(inner.sql(
+            "-- ledger::cancel blocked\nSELECT COUNT(*) AS n FROM partitions WHERE job_id = $1 AND state = 'blocked'",
+        ))
+        .bind(id.to_string())
+        .fetch_one(&mut *tx)
+        .await?
+        .try_get("n")?;
+        let closed = advance::close_partitions(inner, &mut tx, &ids, &close).await?;
+        let mut change = JobChange::new(id);
+        change.ended = closed.jobs.get(&id).copied().unwrap_or(0) - blocked;
+        let rows = advance::update_jobs(inner, &mut tx, &[change]).await?;
+        let advanced = advance::advance(inner, &mut tx, rows, &[]).await?;
+        inner
+            .add_totals(&mut tx, closed.increments.into_iter().chain(advanced.totals))
+            .await?;
+        tx.commit().await?;
+        Ok(CancelOutcome::Accepted)
+    }
+}

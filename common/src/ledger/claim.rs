@@ -1,0 +1,198 @@
+//! Claiming: the exclusive right to partitions that are due, for the time of a lease.
+//!
+//! A partition has one time from which anybody may claim it, `due_at`: its next attempt while it
+//! is due, the end of its lease while it runs. So taking over from a worker that died needs no
+//! other mechanism than claiming.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::error::LedgerError;
+use super::open::{Inner, Ledger};
+use super::rows;
+use super::types::{Claim, JobFacts, Kind, Lease};
+use crate::job::JobId;
+use crate::state::Event;
+
+impl Ledger {
+    /// Claims partitions that are due: small ones, which may share calls, and others.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer. What it may have claimed comes
+    /// back when the leases end.
+    pub async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<Lease>, LedgerError> {
+        if claim.routes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inner = &self.inner;
+        // Before the statement: the lease must not last longer here than in the ledger.
+        let until = Instant::now() + inner.options.lease;
+        let mut tx = inner.begin().await?;
+        let mut rows = Vec::new();
+        if claim.small > 0 {
+            rows = take(
+                inner,
+                &mut tx,
+                claim,
+                "weight = 0 AND state = 'due'",
+                "weight, due_at",
+                claim.small,
+            )
+            .await?;
+        }
+        if claim.alone > 0 {
+            let order = if claim.oldest_first { "due_at" } else { "weight, due_at" };
+            rows.extend(
+                take(
+                    inner,
+                    &mut tx,
+                    claim,
+                    "(weight > 0 OR state = 'running')",
+                    order,
+                    claim.alone,
+                )
+                .await?,
+            );
+        }
+        if rows.is_empty() {
+            tx.rollback().await?;
+            return Ok(Vec::new());
+        }
+        let jobs = start_jobs(inner, &mut tx, &rows).await?;
+        tx.commit().await?;
+        rows.iter().map(|row| lease(row, &jobs, until)).collect()
+    }
+}
+
+async fn take(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    claim: &Claim<'_>,
+    which: &str,
+    order: &str,
+    limit: u32,
+) -> Result<Vec<AnyRow>, LedgerError> {
+    let routes: Vec<Value> = claim
+        .routes
+        .iter()
+        .map(|route| json!({"route": route.to_string()}))
+        .collect();
+    let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+    Ok(sqlx::query(inner.sql(&format!(
+        "-- ledger::claim
+        WITH due AS MATERIALIZED (
+            SELECT job_id, ordinal FROM partitions
+            WHERE state IN ('due', 'running') AND {which} AND due_at <= {{now}}
+              AND route IN (SELECT e.value->>'route' FROM {{each}})
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
+            ORDER BY {order} LIMIT $2 {{skip_locked}}
+        )
+        UPDATE partitions SET
+            rescues = rescues + CASE WHEN state = 'running' THEN $3 ELSE 0 END,
+            state = 'running', lease_token = lease_token + 1, due_at = {{now}} + $4, worker = $5
+        WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM due)
+        RETURNING job_id, ordinal, kind, route, stores, weight, work, progress, intent, remaining, lease_token,
+            rescues, failures"
+    )))
+    .bind(json!(routes).to_string())
+    .bind(i64::from(limit))
+    .bind(i64::from(claim.count_rescues))
+    .bind(lease_ms)
+    .bind(claim.worker)
+    .fetch_all(tx)
+    .await?)
+}
+
+/// Moves the jobs of claimed partitions on, and reads what their partitions share.
+async fn start_jobs(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    claimed: &[AnyRow],
+) -> Result<HashMap<JobId, Arc<JobFacts>>, LedgerError> {
+    let mut kinds: HashMap<JobId, bool> = HashMap::new();
+    for row in claimed {
+        let plans = row.try_get::<String, _>("kind")? == Kind::Plan.as_str();
+        kinds.insert(rows::parsed(row, "partitions", "job_id")?, plans);
+    }
+    let list: Vec<Value> = kinds
+        .iter()
+        .map(|(id, plans)| json!({"id": id, "plans": i64::from(*plans)}))
+        .collect();
+    let list = json!(list).to_string();
+    let (planned, started) = (Event::PlanStarted.moves(), Event::Started.moves());
+    let first = sqlx::query(inner.sql(&format!(
+        "-- ledger::claim start
+        UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
+            state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 THEN {} ELSE {} END
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
+        RETURNING jobs.id",
+        planned.to, started.to, started.from
+    )))
+    .bind(&list)
+    .fetch_all(&mut *tx)
+    .await?;
+    let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let facts = sqlx::query(inner.sql(
+        "-- ledger::claim jobs
+        SELECT jobs.id AS id, owner, workspace, subject, per_second, trace, state, {now} - not_before AS waited
+        FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
+    ))
+    .bind(&list)
+    .fetch_all(tx)
+    .await?;
+    facts
+        .iter()
+        .map(|row| {
+            let id: JobId = rows::parsed(row, "jobs", "id")?;
+            let subject = match row.try_get::<Option<String>, _>("subject")? {
+                Some(_) => Some(rows::json(row, "jobs", "subject")?),
+                None => None,
+            };
+            let per_second: Option<i64> = row.try_get("per_second")?;
+            let facts = JobFacts {
+                id,
+                owner: row.try_get("owner")?,
+                workspace: row.try_get("workspace")?,
+                subject,
+                per_second: per_second.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+                trace: row.try_get("trace")?,
+                cancelling: row.try_get::<String, _>("state")? == "cancelling",
+                waited_ms: row.try_get("waited")?,
+                first: first.contains(&id.to_string()),
+            };
+            Ok((id, Arc::new(facts)))
+        })
+        .collect()
+}
+
+fn lease(row: &AnyRow, jobs: &HashMap<JobId, Arc<JobFacts>>, until: Instant) -> Result<Lease, LedgerError> {
+    let (id, ordinal) = rows::key(row)?;
+    let corrupt = |column| LedgerError::Corrupt {
+        table: "partitions",
+        column,
+        row: format!("{id}/{ordinal}"),
+    };
+    let rescues = rows::small_number(row, "rescues")?;
+    Ok(Lease {
+        job: Arc::clone(jobs.get(&id).ok_or_else(|| corrupt("job_id"))?),
+        ordinal,
+        token: row.try_get("lease_token")?,
+        until,
+        kind: Kind::parse(&row.try_get::<String, _>("kind")?).ok_or_else(|| corrupt("kind"))?,
+        route: rows::route(row)?,
+        work: rows::work(row)?,
+        progress: row.try_get("progress")?,
+        intent: row.try_get("intent")?,
+        remaining: rows::number(row, "remaining")?,
+        rescues,
+        failures: rows::small_number(row, "failures")?,
+        alone: row.try_get::<i64, _>("weight")? > 0 || rescues > 0,
+        stores: rows::stores(row)?,
+    })
+}

@@ -1,0 +1,241 @@
+//! What operators and processes tell the ledger beside jobs: pauses, workers, keys, secrets.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::rows;
+use super::types::Route;
+
+/// What is paused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pauses {
+    /// Whether everything is.
+    pub all: bool,
+    /// The targets that are.
+    pub targets: BTreeSet<String>,
+}
+
+/// What a worker says of itself.
+#[derive(Debug, Clone)]
+pub struct WorkerReport {
+    /// Its name, unique per start.
+    pub name: String,
+    /// Its version.
+    pub version: &'static str,
+    /// How many tasks it runs at once.
+    pub slots: u32,
+    /// The mappings it has.
+    pub routes: Vec<Route>,
+    /// Health and mapping faults of each target, as JSON.
+    pub targets: Value,
+    /// Whether it has claimed something since its last report.
+    pub claimed: bool,
+}
+
+/// A worker as the ledger knows it.
+#[derive(Debug, Clone)]
+pub struct WorkerRow {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How many tasks it runs at once.
+    pub slots: u64,
+    /// The mappings it has.
+    pub routes: Vec<String>,
+    /// Health and mapping faults of each target.
+    pub targets: Value,
+    /// Milliseconds since 1970.
+    pub started_at: i64,
+    /// When it last reported.
+    pub last_seen_at: i64,
+    /// When it last claimed something.
+    pub last_claim_at: Option<i64>,
+}
+
+/// A key that Lethe made itself.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the key, hexadecimal.
+    pub sha256: String,
+    /// The words of its scopes.
+    pub scopes: Vec<String>,
+}
+
+impl Ledger {
+    /// Returns what is paused.
+    pub async fn pauses(&self) -> Result<Pauses, LedgerError> {
+        let rows = sqlx::query(self.inner.sql("-- ledger::pauses\nSELECT scope FROM pauses"))
+            .fetch_all(&self.inner.read)
+            .await?;
+        let mut pauses = Pauses::default();
+        for row in rows {
+            let scope: String = row.try_get("scope")?;
+            if scope == "*" {
+                pauses.all = true;
+            } else {
+                pauses.targets.insert(scope);
+            }
+        }
+        Ok(pauses)
+    }
+
+    /// Pauses a target, or everything: no new batch begins, acceptance goes on.
+    pub async fn pause(&self, target: Option<&str>) -> Result<(), LedgerError> {
+        sqlx::query(self.inner.sql(
+            "-- ledger::pause
+            INSERT INTO pauses (scope, paused_at) VALUES ($1, {now}) ON CONFLICT (scope) DO NOTHING",
+        ))
+        .bind(target.unwrap_or("*"))
+        .execute(&self.inner.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Lifts a pause.
+    pub async fn resume(&self, target: Option<&str>) -> Result<(), LedgerError> {
+        sqlx::query(self.inner.sql("-- ledger::resume\nDELETE FROM pauses WHERE scope = $1"))
+            .bind(target.unwrap_or("*"))
+            .execute(&self.inner.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes down what a worker says of itself.
+    pub async fn report_worker(&self, report: &WorkerReport) -> Result<(), LedgerError> {
+        let routes: Vec<String> = report.routes.iter().map(Route::to_string).collect();
+        sqlx::query(self.inner.sql(
+            "-- ledger::report_worker
+            INSERT INTO workers (name, version, slots, routes, targets, started_at, last_seen_at)
+            VALUES ($1, $2, $3, $4, $5, {now}, {now})
+            ON CONFLICT (name) DO UPDATE SET last_seen_at = {now}, targets = excluded.targets, routes = excluded.routes",
+        ))
+        .bind(&report.name)
+        .bind(report.version)
+        .bind(i64::from(report.slots))
+        .bind(json!(routes).to_string())
+        .bind(report.targets.to_string())
+        .execute(&self.inner.write)
+        .await?;
+        if report.claimed {
+            sqlx::query(
+                self.inner
+                    .sql("-- ledger::report_worker claim\nUPDATE workers SET last_claim_at = {now} WHERE name = $1"),
+            )
+            .bind(&report.name)
+            .execute(&self.inner.write)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a worker that stops, and those not heard of for a day.
+    pub async fn forget_worker(&self, name: &str) -> Result<(), LedgerError> {
+        sqlx::query(self.inner.sql(
+            "-- ledger::forget_worker
+            DELETE FROM workers WHERE name = $1 OR last_seen_at < {now} - 86400000",
+        ))
+        .bind(name)
+        .execute(&self.inner.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Returns the workers heard of within `within`.
+    pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerRow>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::workers
+            SELECT name, version, slots, routes, targets, started_at, last_seen_at, last_claim_at FROM workers
+            WHERE last_seen_at >= {now} - $1 ORDER BY name",
+        ))
+        .bind(i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4))
+        .fetch_all(&self.inner.read)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(WorkerRow {
+                    name: row.try_get("name")?,
+                    version: row.try_get("version")?,
+                    slots: rows::number(row, "slots")?,
+                    routes: rows::json(row, "workers", "routes")?,
+                    targets: rows::json(row, "workers", "targets")?,
+                    started_at: row.try_get("started_at")?,
+                    last_seen_at: row.try_get("last_seen_at")?,
+                    last_claim_at: row.try_get("last_claim_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Returns the routes that workers heard of within `within` have.
+    pub async fn routes_seen_within(&self, within: Duration) -> Result<BTreeSet<String>, LedgerError> {
+        Ok(self
+            .workers(within)
+            .await?
+            .into_iter()
+            .flat_map(|worker| worker.routes)
+            .collect())
+    }
+
+    /// Returns the key with this hash.
+    pub async fn key_by_hash(&self, sha256: &str) -> Result<Option<KeyRecord>, LedgerError> {
+        let row = sqlx::query(
+            self.inner
+                .sql("-- ledger::key_by_hash\nSELECT name, sha256, scopes FROM api_keys WHERE sha256 = $1"),
+        )
+        .bind(sha256)
+        .fetch_optional(&self.inner.read)
+        .await?;
+        row.map(|row| {
+            Ok(KeyRecord {
+                name: row.try_get("name")?,
+                sha256: row.try_get("sha256")?,
+                scopes: rows::json(&row, "api_keys", "scopes")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Stores a key if there is none of its name; returns whether it was stored.
+    pub async fn add_key(&self, key: &KeyRecord) -> Result<bool, LedgerError> {
+        let added = sqlx::query(self.inner.sql(
+            "-- ledger::add_key
+            INSERT INTO api_keys (name, sha256, scopes, created_at) VALUES ($1, $2, $3, {now})
+            ON CONFLICT (name) DO NOTHING",
+        ))
+        .bind(&key.name)
+        .bind(&key.sha256)
+        .bind(json!(key.scopes).to_string())
+        .execute(&self.inner.write)
+        .await?;
+        Ok(added.rows_affected() == 1)
+    }
+
+    /// Returns a secret of this installation, made of `fresh` if there was none.
+    pub async fn secret(&self, name: &str, fresh: &str) -> Result<String, LedgerError> {
+        sqlx::query(self.inner.sql(
+            "-- ledger::secret
+            INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        ))
+        .bind(name)
+        .bind(fresh)
+        .execute(&self.inner.write)
+        .await?;
+        let row = sqlx::query(
+            self.inner
+                .sql("-- ledger::secret read\nSELECT value FROM secrets WHERE name = $1"),
+        )
+        .bind(name)
+        .fetch_one(&self.inner.read)
+        .await?;
+        Ok(row.try_get(0)?)
+    }
+}

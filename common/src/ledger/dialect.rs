@@ -1,0 +1,40 @@
+//! The few places where PostgreSQL and SQLite read different SQL.
+
+/// The kind of database that holds the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// PostgreSQL 13 or newer.
+    Postgres,
+    /// SQLite, as linked into this program.
+    Sqlite,
+}
+
+impl Dialect {
+    /// Replaces the named differences in a text:
+    ///
+    /// * `{now}`: milliseconds since 1970 by the database's clock, at this very moment
+    /// * `{each}`: the rows of the JSON array in `$1`, as `e.value`
+    /// * `{skip_locked}`: take the rows, leaving out what others hold
+    /// * `{for_update}`: lock the rows until the end of the transaction
+    pub(super) fn text(self, sql: &str) -> String {
+        let (now, each, skip_locked, for_update) = match self {
+            Self::Postgres => (
+                "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
+                "jsonb_array_elements($1::jsonb) AS e(value)",
+                "FOR UPDATE SKIP LOCKED",
+                "FOR UPDATE",
+            ),
+            // SQLite has one writer at a time: nothing to lock, nothing to skip.
+            Self::Sqlite => (
+                "CAST(unixepoch('subsec') * 1000 AS BIGINT)",
+                "json_each($1) AS e",
+                "",
+                "",
+            ),
+        };
+        sql.replace("{now}", now)
+            .replace("{each}", each)
+            .replace("{skip_locked}", skip_locked)
+            .replace("{for_update}", for_update)
+    }
+}

@@ -1,0 +1,148 @@
+//! Before an effect: write down what is about to happen, keep the lease, keep the pace.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::rows::{self, Key};
+use super::types::Lease;
+
+/// What a worker may do after asking the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Go {
+    /// Go on; the lease now lasts until then.
+    Proceed(Instant),
+    /// Begin no new batch: the job is being cancelled.
+    Cancel(Instant),
+    /// Begin no new batch: the target, or everything, is paused.
+    Pause(Instant),
+    /// The lease was lost: touch nothing more.
+    Lost,
+}
+
+impl Ledger {
+    /// Commits the intents of batches under their leases, and renews these.
+    ///
+    /// The answers are in the order of the question. An intent is written only for
+    /// [`Go::Proceed`].
+    pub async fn intend(&self, intents: &[(&Lease, String)]) -> Result<Vec<Go>, LedgerError> {
+        let rows: Vec<Value> = intents
+            .iter()
+            .map(|(lease, intent)| {
+                let mut row = rows::fence(lease);
+                row["intent"] = Value::String(intent.clone());
+                row
+            })
+            .collect();
+        let leases: Vec<&Lease> = intents.iter().map(|(lease, _)| *lease).collect();
+        self.touch(
+            &leases,
+            &rows,
+            "-- ledger::intend
+            UPDATE partitions SET intent = e.value->>'intent', due_at = {now} + $2
+            FROM {each}
+            WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
+              AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> 'cancelling')
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
+            RETURNING partitions.job_id, ordinal",
+        )
+        .await
+    }
+
+    /// Renews leases; also says whether their jobs are cancelled or paused.
+    pub async fn renew(&self, leases: &[&Lease]) -> Result<Vec<Go>, LedgerError> {
+        let rows: Vec<Value> = leases.iter().map(|lease| rows::fence(lease)).collect();
+        self.touch(
+            leases,
+            &rows,
+            "-- ledger::renew
+            UPDATE partitions SET due_at = {now} + $2
+            FROM {each}
+            WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
+            RETURNING partitions.job_id, ordinal",
+        )
+        .await
+    }
+
+    async fn touch(&self, leases: &[&Lease], rows: &[Value], sql: &str) -> Result<Vec<Go>, LedgerError> {
+        let until = Instant::now() + self.inner.options.lease;
+        let lease_ms = i64::try_from(self.inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+        let list = json!(rows).to_string();
+        let touched = sqlx::query(self.inner.sql(sql))
+            .bind(&list)
+            .bind(lease_ms)
+            .fetch_all(&self.inner.write)
+            .await?;
+        let touched = touched.iter().map(rows::key).collect::<Result<Vec<Key>, _>>()?;
+        let mut answers: HashMap<Key, Go> = touched.into_iter().map(|key| (key, Go::Proceed(until))).collect();
+        if answers.len() < leases.len() {
+            self.explain(&list, &mut answers, until).await?;
+        }
+        Ok(leases
+            .iter()
+            .map(|lease| answers.get(&(lease.job.id, lease.ordinal)).copied().unwrap_or(Go::Lost))
+            .collect())
+    }
+
+    /// Fills in why a partition was not touched.
+    async fn explain(&self, list: &str, answers: &mut HashMap<Key, Go>, until: Instant) -> Result<(), LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::intend explain
+            SELECT p.job_id AS job_id, p.ordinal AS ordinal, j.state AS state
+            FROM {each}
+            JOIN partitions p ON p.job_id = e.value->>'job' AND p.ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+              AND p.lease_token = CAST(e.value->>'token' AS BIGINT) AND p.state = 'running'
+            JOIN jobs j ON j.id = p.job_id",
+        ))
+        .bind(list)
+        .fetch_all(&self.inner.write)
+        .await?;
+        for row in &rows {
+            let cancelling = row.try_get::<String, _>("state")? == "cancelling";
+            // The lease was not renewed: nothing is left to do but to give it back.
+            let stop = if cancelling {
+                Go::Cancel(until)
+            } else {
+                Go::Pause(until)
+            };
+            answers.entry(rows::key(row)?).or_insert(stop);
+        }
+        Ok(())
+    }
+
+    /// Reserves the time of a batch of `n` memories of a throttled job, for the job as a whole.
+    ///
+    /// Returns `None` if the batch may start now, else the milliseconds to wait.
+    pub async fn reserve(&self, lease: &Lease, n: u64) -> Result<Option<u64>, LedgerError> {
+        let Some(per_second) = lease.job.per_second else {
+            return Ok(None);
+        };
+        let batch_ms = i64::try_from(n.saturating_mul(1000) / u64::from(per_second.max(1))).unwrap_or(i64::MAX / 4);
+        let id = lease.job.id.to_string();
+        let reserved = sqlx::query(self.inner.sql(
+            "-- ledger::reserve
+            UPDATE jobs SET throttled_till = {now} + $2 WHERE id = $1 AND throttled_till <= {now} RETURNING id",
+        ))
+        .bind(&id)
+        .bind(batch_ms)
+        .fetch_optional(&self.inner.write)
+        .await?;
+        if reserved.is_some() {
+            return Ok(None);
+        }
+        let row = sqlx::query(
+            self.inner
+                .sql("-- ledger::reserve wait\nSELECT throttled_till - {now} AS wait FROM jobs WHERE id = $1"),
+        )
+        .bind(&id)
+        .fetch_one(&self.inner.write)
+        .await?;
+        Ok(Some(rows::number(&row, "wait")?.max(1)))
+    }
+}

@@ -1,0 +1,397 @@
+//! What callers, dashboards and scrapes read. Nothing here writes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::rows;
+use crate::job::{JobId, Outcome, StoreKind};
+use crate::state::State;
+
+/// What became of a job's memories in one store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCounts {
+    /// The target.
+    pub target: String,
+    /// The store.
+    pub store: StoreKind,
+    /// Memories by outcome; `residue` beside the outcomes.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// A job as callers see it.
+#[derive(Debug, Clone)]
+pub struct JobView {
+    /// The id.
+    pub id: JobId,
+    /// Grows with every change.
+    pub version: u64,
+    /// Who asked.
+    pub principal: String,
+    /// The state.
+    pub state: State,
+    /// `ids` or `subject`.
+    pub kind: String,
+    /// The target as asked.
+    pub target: Option<String>,
+    /// The table as asked.
+    pub table: Option<String>,
+    /// Whether nothing is touched.
+    pub dry_run: bool,
+    /// The most memories it may select.
+    pub limit: Option<u64>,
+    /// The most memories a second.
+    pub per_second: Option<u64>,
+    /// Milliseconds since 1970; so are all times here.
+    pub accepted_at: i64,
+    /// When it may start.
+    pub not_before: i64,
+    /// When its first partition was claimed.
+    pub started_at: Option<i64>,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// When its ids left the ledger.
+    pub forgotten_at: Option<i64>,
+    /// 1 and the retries asked for by a person.
+    pub attempt: u64,
+    /// Rounds in which reading back found something.
+    pub round: u64,
+    /// Memories it is about.
+    pub selected: u64,
+    /// Memories not accounted for yet, in each store.
+    pub remaining: u64,
+    /// The last error, a word of a closed list.
+    pub error_code: Option<String>,
+    /// The earliest next attempt, if every open partition waits for one.
+    pub next_attempt_at: Option<i64>,
+    /// The counts, by store.
+    pub stores: Vec<StoreCounts>,
+    /// The ledger's clock when this was read.
+    pub now: i64,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// Only those of this principal.
+    pub principal: Option<String>,
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those that named this target.
+    pub target: Option<String>,
+    /// Only those accepted before this one.
+    pub after: Option<JobId>,
+    /// The most to return.
+    pub limit: u32,
+}
+
+/// A memory that was not simply erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemRow {
+    /// The memory's id.
+    pub id: String,
+    /// The mapped table's name.
+    pub table: String,
+    /// The store.
+    pub store: String,
+    /// The outcome.
+    pub outcome: String,
+    /// Why, a word of a closed list.
+    pub code: Option<String>,
+}
+
+/// A running job, for the gauges of the largest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    /// The id.
+    pub id: JobId,
+    /// Memories accounted for, 0 to 1.
+    pub progress: f64,
+    /// Memories accounted for per second since the start.
+    pub per_second: f64,
+}
+
+/// How the service stands, for gauges computed at scrape.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServiceState {
+    /// Jobs by state.
+    pub jobs: BTreeMap<String, u64>,
+    /// Milliseconds since the oldest unfinished job could have started.
+    pub oldest_ms: u64,
+    /// Memories not accounted for, by target.
+    pub remaining: BTreeMap<String, u64>,
+    /// Routes of due partitions.
+    pub due_routes: Vec<String>,
+    /// The largest running jobs.
+    pub largest: Vec<Running>,
+}
+
+const JOB_COLUMNS: &str = "id, version, principal, state, kind, target, table_name, dry_run, max_selected, per_second,
+    accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
+    {now} AS now_ms,
+    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
+     WHERE job_id = jobs.id AND state IN ('blocked', 'due', 'running')) AS remaining,
+    (SELECT CASE WHEN SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) = 0 THEN MIN(due_at) END FROM partitions
+     WHERE job_id = jobs.id AND state IN ('due', 'running')) AS next_attempt_at";
+
+impl Ledger {
+    /// Returns a job; an upload that is not complete is none yet.
+    pub async fn job(&self, id: JobId) -> Result<Option<JobView>, LedgerError> {
+        let row = sqlx::query(self.inner.sql(&format!(
+            "-- ledger::job\nSELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND state <> 'receiving'"
+        )))
+        .bind(id.to_string())
+        .fetch_optional(&self.inner.read)
+        .await?;
+        Ok(match row {
+            Some(row) => self.views(&[row]).await?.pop(),
+            None => None,
+        })
+    }
+
+    /// Lists jobs, the newest first.
+    pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(&format!(
+            "-- ledger::jobs
+            SELECT {JOB_COLUMNS} FROM jobs
+            WHERE state <> 'receiving' AND ($1 = '' OR principal = $1) AND ($2 = '' OR state = $2)
+              AND ($3 = '' OR target = $3) AND ($4 = '' OR id < $4)
+            ORDER BY id DESC LIMIT $5"
+        )))
+        .bind(filter.principal.as_deref().unwrap_or_default())
+        .bind(filter.state.map_or("", State::as_str))
+        .bind(filter.target.as_deref().unwrap_or_default())
+        .bind(filter.after.map(|id| id.to_string()).unwrap_or_default())
+        .bind(i64::from(filter.limit))
+        .fetch_all(&self.inner.read)
+        .await?;
+        self.views(&rows).await
+    }
+
+    /// Returns memories of a job by outcome (or `residue`), in a stable order after `after`
+    /// (the last id, table and store seen).
+    pub async fn items(
+        &self,
+        id: JobId,
+        outcome: &str,
+        after: (&str, &str, &str),
+        limit: u32,
+    ) -> Result<Vec<ItemRow>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::items
+            SELECT memory_id, table_name, store, outcome, code FROM items
+            WHERE job_id = $1 AND outcome = $2 AND (memory_id, table_name, store) > ($3, $4, $5)
+            ORDER BY memory_id, table_name, store LIMIT $6",
+        ))
+        .bind(id.to_string())
+        .bind(outcome)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(after.2)
+        .bind(i64::from(limit))
+        .fetch_all(&self.inner.read)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ItemRow {
+                    id: row.try_get("memory_id")?,
+                    table: row.try_get("table_name")?,
+                    store: row.try_get("store")?,
+                    outcome: row.try_get("outcome")?,
+                    code: row.try_get("code")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Returns how many jobs have not ended.
+    pub async fn backlog(&self) -> Result<u64, LedgerError> {
+        let row =
+            sqlx::query(self.inner.sql(
+                "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state <> 'receiving'",
+            ))
+            .fetch_one(&self.inner.read)
+            .await?;
+        rows::number(&row, "n")
+    }
+
+    /// Returns how the service stands, with at most `largest` running jobs.
+    pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
+        let read = &self.inner.read;
+        let mut state = ServiceState::default();
+        // Ended jobs are counted by the totals; counting them here would grow with the ledger.
+        let jobs = sqlx::query(self.inner.sql(
+            "-- ledger::service_state jobs
+            SELECT state, COUNT(*) AS n, CAST(COALESCE(MAX({now} - not_before), 0) AS BIGINT) AS oldest
+            FROM jobs WHERE ended_at IS NULL GROUP BY state",
+        ))
+        .fetch_all(read)
+        .await?;
+        for row in &jobs {
+            state.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
+            state.oldest_ms = state.oldest_ms.max(rows::number(row, "oldest")?);
+        }
+        let remaining = sqlx::query(self.inner.sql(
+            "-- ledger::service_state remaining
+            SELECT target, route, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
+            WHERE state IN ('due', 'running') GROUP BY target, route",
+        ))
+        .fetch_all(read)
+        .await?;
+        for row in &remaining {
+            *state.remaining.entry(row.try_get("target")?).or_insert(0) += rows::number(row, "n")?;
+            state.due_routes.push(row.try_get("route")?);
+        }
+        let running = sqlx::query(self.inner.sql(
+            "-- ledger::service_state largest
+            SELECT id, selected, {now} - started_at AS ms,
+                (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id
+                 AND state IN ('due', 'running', 'blocked')) AS remaining
+            FROM jobs WHERE state IN ('planning', 'running', 'verifying', 'cancelling') AND ended_at IS NULL
+              AND started_at IS NOT NULL
+            ORDER BY selected DESC, id LIMIT $1",
+        ))
+        .bind(i64::from(largest))
+        .fetch_all(read)
+        .await?;
+        for row in &running {
+            let (selected, remaining) = (rows::number(row, "selected")?, rows::number(row, "remaining")?);
+            let done = selected.saturating_sub(remaining);
+            state.largest.push(Running {
+                id: rows::parsed(row, "jobs", "id")?,
+                progress: ratio(done, selected),
+                per_second: ratio(done.saturating_mul(1000), rows::number(row, "ms")?),
+            });
+        }
+        Ok(state)
+    }
+
+    /// Returns the counts of one job, for its summary.
+    pub(super) async fn store_counts(&self, id: &str) -> Result<Vec<StoreCounts>, LedgerError> {
+        Ok(self
+            .counts_of(&json!([{"id": id}]).to_string())
+            .await?
+            .remove(id)
+            .unwrap_or_default())
+    }
+
+    /// Returns the counts of jobs: what was recorded, and what failed or was left without running.
+    async fn counts_of(&self, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
+        let mut found: BTreeMap<(String, String, StoreKind), BTreeMap<String, u64>> = BTreeMap::new();
+        let partitions = sqlx::query(self.inner.sql(
+            "-- ledger::counts partitions
+            SELECT job_id, target, stores, state, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
+            WHERE job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, target, stores, state",
+        ))
+        .bind(ids)
+        .fetch_all(&self.inner.read)
+        .await?;
+        for row in &partitions {
+            let outcome = match row.try_get::<String, _>("state")?.as_str() {
+                "failed" => Some(Outcome::Failed),
+                "cancelled" => Some(Outcome::Left),
+                _ => None,
+            };
+            let n = rows::number(row, "n")?;
+            for store in rows::stores(row)? {
+                let counts = found
+                    .entry((row.try_get("job_id")?, row.try_get("target")?, store))
+                    .or_default();
+                if let Some(outcome) = outcome.filter(|_| n > 0) {
+                    *counts.entry(outcome.as_str().to_owned()).or_insert(0) += n;
+                }
+            }
+        }
+        let counts = sqlx::query(self.inner.sql(
+            "-- ledger::counts
+            SELECT c.job_id AS job_id, p.target AS target, c.store AS store, c.outcome AS outcome,
+                CAST(SUM(c.n) AS BIGINT) AS n
+            FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
+            WHERE c.job_id IN (SELECT e.value->>'id' FROM {each})
+            GROUP BY c.job_id, p.target, c.store, c.outcome",
+        ))
+        .bind(ids)
+        .fetch_all(&self.inner.read)
+        .await?;
+        for row in &counts {
+            let store = if row.try_get::<String, _>("store")? == "sql" {
+                StoreKind::Sql
+            } else {
+                StoreKind::Vector
+            };
+            let counts = found
+                .entry((row.try_get("job_id")?, row.try_get("target")?, store))
+                .or_default();
+            *counts.entry(row.try_get("outcome")?).or_insert(0) += rows::number(row, "n")?;
+        }
+        let mut by_job: HashMap<String, Vec<StoreCounts>> = HashMap::new();
+        for ((job, target, store), counts) in found {
+            by_job
+                .entry(job)
+                .or_default()
+                .push(StoreCounts { target, store, counts });
+        }
+        Ok(by_job)
+    }
+
+    async fn views(&self, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerError> {
+        let ids: Vec<_> = rows
+            .iter()
+            .map(|row| Ok(json!({"id": row.try_get::<String, _>("id")?})))
+            .collect::<Result<_, sqlx::Error>>()?;
+        let mut counts = self.counts_of(&json!(ids).to_string()).await?;
+        rows.iter()
+            .map(|row| {
+                let id: String = row.try_get("id")?;
+                let stores = match row.try_get::<Option<String>, _>("summary")? {
+                    Some(_) => rows::json(row, "jobs", "summary")?,
+                    None => counts.remove(&id).unwrap_or_default(),
+                };
+                view(row, stores)
+            })
+            .collect()
+    }
+}
+
+fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> {
+    let optional = |column| -> Result<Option<u64>, LedgerError> {
+        Ok(row
+            .try_get::<Option<i64>, _>(column)?
+            .map(|n| u64::try_from(n).unwrap_or(0)))
+    };
+    Ok(JobView {
+        id: rows::parsed(row, "jobs", "id")?,
+        version: rows::number(row, "version")?,
+        principal: row.try_get("principal")?,
+        state: rows::parsed(row, "jobs", "state")?,
+        kind: row.try_get("kind")?,
+        target: row.try_get("target")?,
+        table: row.try_get("table_name")?,
+        dry_run: row.try_get::<i64, _>("dry_run")? != 0,
+        limit: optional("max_selected")?,
+        per_second: optional("per_second")?,
+        accepted_at: row.try_get("accepted_at")?,
+        not_before: row.try_get("not_before")?,
+        started_at: row.try_get("started_at")?,
+        ended_at: row.try_get("ended_at")?,
+        forgotten_at: row.try_get("forgotten_at")?,
+        attempt: rows::number(row, "attempt")?,
+        round: rows::number(row, "round")?,
+        selected: rows::number(row, "selected")?,
+        remaining: rows::number(row, "remaining")?,
+        error_code: row.try_get("error_code")?,
+        next_attempt_at: row.try_get("next_attempt_at")?,
+        stores,
+        now: row.try_get("now_ms")?,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

@@ -1,0 +1,90 @@
+//! Reading rows: a bad value is an error that names table, column and row, never a panic.
+
+use std::str::FromStr;
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::error::LedgerError;
+use super::types::{Lease, Route, Work};
+use crate::job::{JobId, StoreKind};
+
+/// Reads a column and parses it.
+pub(super) fn parsed<T: FromStr>(row: &AnyRow, table: &'static str, column: &'static str) -> Result<T, LedgerError> {
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|_| LedgerError::Corrupt {
+        table,
+        column,
+        row: key_of(row),
+    })
+}
+
+/// Reads a JSON column.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &AnyRow,
+    table: &'static str,
+    column: &'static str,
+) -> Result<T, LedgerError> {
+    let text: String = row.try_get(column)?;
+    serde_json::from_str(&text).map_err(|_| LedgerError::Corrupt {
+        table,
+        column,
+        row: key_of(row),
+    })
+}
+
+/// Reads a number that is never negative.
+pub(super) fn number(row: &AnyRow, column: &str) -> Result<u64, LedgerError> {
+    Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
+}
+
+pub(super) fn small_number(row: &AnyRow, column: &str) -> Result<u32, LedgerError> {
+    Ok(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or(u32::MAX))
+}
+
+pub(super) fn stores(row: &AnyRow) -> Result<Vec<StoreKind>, LedgerError> {
+    let text: String = row.try_get("stores")?;
+    Ok([StoreKind::Sql, StoreKind::Vector]
+        .into_iter()
+        .filter(|store| text.contains(store.as_str()))
+        .collect())
+}
+
+pub(super) fn route(row: &AnyRow) -> Result<Route, LedgerError> {
+    let text: String = row.try_get("route")?;
+    let mut parts = text.split('/').map(str::to_owned);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(target), Some(table), Some(digest), None) => Ok(Route { target, table, digest }),
+        _ => Err(LedgerError::Corrupt {
+            table: "partitions",
+            column: "route",
+            row: key_of(row),
+        }),
+    }
+}
+
+pub(super) fn work(row: &AnyRow) -> Result<Work, LedgerError> {
+    json(row, "partitions", "work")
+}
+
+/// Returns what tells a row from others in an error: keys only.
+fn key_of(row: &AnyRow) -> String {
+    let id = row
+        .try_get::<String, _>("id")
+        .or_else(|_| row.try_get::<String, _>("job_id"))
+        .unwrap_or_default();
+    row.try_get::<i64, _>("ordinal")
+        .map_or(id.clone(), |ordinal| format!("{id}/{ordinal}"))
+}
+
+/// What identifies a partition, and the fence of the lease on it.
+pub(super) fn fence(lease: &Lease) -> serde_json::Value {
+    serde_json::json!({"job": lease.job.id, "ordinal": lease.ordinal, "token": lease.token})
+}
+
+/// The key of a partition.
+pub(super) type Key = (JobId, i64);
+
+pub(super) fn key(row: &AnyRow) -> Result<Key, LedgerError> {
+    Ok((parsed(row, "partitions", "job_id")?, row.try_get("ordinal")?))
+}

@@ -1,0 +1,178 @@
+//! What workers and the ledger hand each other.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::{JobId, StoreKind, Subject};
+
+/// Which mapping a partition needs: workers claim only what they have, in the version they have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Route {
+    /// The target's name.
+    pub target: String,
+    /// The table's name.
+    pub table: String,
+    /// The digest of the mapping.
+    pub digest: String,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.target, self.table, self.digest)
+    }
+}
+
+/// What a partition is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Cut what the job selects into partitions.
+    Plan,
+    /// Erase.
+    Erase,
+    /// Ask every store again.
+    ReadBack,
+    /// Count, touching nothing.
+    Preview,
+}
+
+impl Kind {
+    /// Returns the word used in the ledger and in metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Erase => "erase",
+            Self::ReadBack => "read_back",
+            Self::Preview => "preview",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        [Self::Plan, Self::Erase, Self::ReadBack, Self::Preview]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+/// What a partition is about.
+// Ids are personal data: no `Debug` with the values.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// These memories.
+    Ids(Vec<String>),
+    /// The rows of the job's subject whose key lies in a range.
+    Range {
+        /// Keys up to and including this one belong to others; absent: from the first.
+        after: Option<String>,
+        /// Keys beyond this one belong to others; absent: to the last.
+        through: Option<String>,
+    },
+    /// The points of the job's subject, found by their payload.
+    Points,
+    /// All of the job's subject.
+    Subject,
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ids(_) => "Ids(..)",
+            Self::Range { .. } => "Range(..)",
+            Self::Points => "Points",
+            Self::Subject => "Subject",
+        })
+    }
+}
+
+/// A partition to be written.
+#[derive(Debug, Clone)]
+pub struct NewPartition {
+    /// What it is for.
+    pub kind: Kind,
+    /// Who may claim it.
+    pub route: Route,
+    /// Where its memories are accounted for: each gets one outcome in each of these.
+    pub stores: Vec<StoreKind>,
+    /// What it is about.
+    pub work: Work,
+    /// How many memories that is, as far as is known.
+    pub remaining: u64,
+}
+
+/// What every partition of a job shares.
+#[derive(Debug, Clone)]
+pub struct JobFacts {
+    /// The job's id.
+    pub id: JobId,
+    /// Whose memories, where the job says so.
+    pub owner: Option<String>,
+    /// Of which workspace.
+    pub workspace: Option<String>,
+    /// The person, for a job by subject.
+    pub subject: Option<Subject>,
+    /// The most memories a second, over all workers.
+    pub per_second: Option<u32>,
+    /// The traceparent of the request.
+    pub trace: Option<String>,
+    /// Whether a cancellation was accepted: finish what has begun, begin nothing.
+    pub cancelling: bool,
+    /// Milliseconds from acceptance (or its start time) until this claim.
+    pub waited_ms: i64,
+    /// Whether this is the job's first claim.
+    pub first: bool,
+}
+
+/// The exclusive right to a partition until a time.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// The job.
+    pub job: Arc<JobFacts>,
+    /// The partition's number in the job.
+    pub ordinal: i64,
+    /// The fence: every write carries it.
+    pub token: i64,
+    /// When the lease ends, by this process' monotonic clock, counted from before it was asked for.
+    pub until: Instant,
+    /// What the partition is for.
+    pub kind: Kind,
+    /// Which mapping it needs.
+    pub route: Route,
+    /// What it is about.
+    pub work: Work,
+    /// How far it is, in the worker's own words.
+    pub progress: Option<String>,
+    /// The batch that has begun, in the worker's own words.
+    pub intent: Option<String>,
+    /// How many memories are not accounted for yet.
+    pub remaining: u64,
+    /// How many leases ran out since anything was recorded.
+    pub rescues: u32,
+    /// How many attempts failed since anything was recorded.
+    pub failures: u32,
+    /// Whether it has to run by itself.
+    pub alone: bool,
+    /// Where its memories are accounted for.
+    pub stores: Vec<StoreKind>,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// The worker's name.
+    pub worker: &'a str,
+    /// The mappings it has and whose stores answer.
+    pub routes: &'a [Route],
+    /// The most small partitions, which share calls.
+    pub small: u32,
+    /// The most partitions that run alone.
+    pub alone: u32,
+    /// Whether a lease that ran out counts against its partition; false while the ledger could not
+    /// be reached, since then nobody was able to renew.
+    pub count_rescues: bool,
+    /// Whether the partitions that run alone are taken by age instead of small ones first. Workers
+    /// alternate, so that neither kind can keep the other waiting for good.
+    pub oldest_first: bool,
+}

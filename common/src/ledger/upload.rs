@@ -1,0 +1,192 @@
+//! Jobs whose ids arrive as a stream: stored in short transactions, accepted by one.
+//!
+//! Until the last id is stored the job is `receiving`: nothing of it can be claimed, and if its
+//! sender leaves, or this process dies, it is swept as if it had never been.
+
+use sqlx::Row;
+
+use super::accept::{Accepted, Idempotency, NewJob, insert_jobs, insert_partitions, rows_of};
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::rows;
+use super::totals::{Increment, TotalsMetric};
+use super::types::{Kind, NewPartition};
+use crate::job::{JobId, StoreKind};
+use crate::state::{Event, State};
+
+/// An upload under way.
+pub struct Upload {
+    id: JobId,
+    target: String,
+    stores: Vec<StoreKind>,
+    kind: Kind,
+    next_ordinal: i64,
+    selected: u64,
+}
+
+impl Ledger {
+    /// Begins an upload; `job` has no partitions yet, and its idempotency key no fingerprint.
+    ///
+    /// Returns `None` if the key is being used by another upload at this moment or was used before:
+    /// the caller reads the stream to its end all the same, and asks [`Ledger::replayed`].
+    pub async fn begin_upload(&self, job: &NewJob, first: &NewPartition) -> Result<Option<Upload>, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        if let Some(key) = &job.idempotency {
+            let reserved = sqlx::query(inner.sql(
+                "-- ledger::upload key
+                INSERT INTO idempotency (principal, route, key_text, fingerprint, job_id, created_at)
+                VALUES ($1, $2, $3, '', $4, {now})
+                ON CONFLICT (principal, route, key_text) DO NOTHING",
+            ))
+            .bind(&job.scope.principal)
+            .bind(job.scope.route)
+            .bind(&key.key)
+            .bind(job.id.to_string())
+            .execute(&mut *tx)
+            .await?;
+            if reserved.rows_affected() == 0 {
+                return Ok(None);
+            }
+        }
+        insert_jobs(inner, &mut tx, &[job], State::Receiving.as_str()).await?;
+        tx.commit().await?;
+        Ok(Some(Upload {
+            id: job.id,
+            target: first.route.target.clone(),
+            stores: first.stores.clone(),
+            kind: first.kind,
+            next_ordinal: 0,
+            selected: 0,
+        }))
+    }
+
+    /// Returns what an upload with a used key is answered with.
+    pub async fn replayed(&self, job: &NewJob, key: &Idempotency) -> Result<Accepted, LedgerError> {
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::upload replay
+            SELECT fingerprint, job_id FROM idempotency WHERE principal = $1 AND route = $2 AND key_text = $3",
+        ))
+        .bind(&job.scope.principal)
+        .bind(job.scope.route)
+        .bind(&key.key)
+        .fetch_optional(&self.inner.read)
+        .await?;
+        let Some(row) = row else { return Ok(Accepted::InFlight) };
+        let known: String = row.try_get("fingerprint")?;
+        Ok(if known.is_empty() {
+            Accepted::InFlight
+        } else if known == key.fingerprint {
+            Accepted::Replay(rows::parsed(&row, "idempotency", "job_id")?)
+        } else {
+            Accepted::Conflict
+        })
+    }
+
+    /// Stores a part of the ids.
+    pub async fn append(&self, upload: &mut Upload, partition: NewPartition) -> Result<(), LedgerError> {
+        let inner = &self.inner;
+        let n = partition.remaining;
+        let rows = rows_of(upload.id, upload.next_ordinal, "blocked", &[partition], false, None);
+        let mut tx = inner.begin().await?;
+        insert_partitions(inner, &mut tx, &rows).await?;
+        sqlx::query(inner.sql("-- ledger::upload touch\nUPDATE jobs SET touched_at = {now} WHERE id = $1"))
+            .bind(upload.id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        upload.next_ordinal += 1;
+        upload.selected += n;
+        Ok(())
+    }
+
+    /// Accepts the job of a complete upload; once this returns, it is on the disk.
+    pub async fn finish_upload(&self, upload: Upload, fingerprint: &str) -> Result<JobId, LedgerError> {
+        let inner = &self.inner;
+        let id = upload.id.to_string();
+        let mut tx = inner.begin().await?;
+        let moves = Event::Uploaded.moves();
+        let moved = sqlx::query(inner.sql(&format!(
+            "-- ledger::upload finish
+            UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $2, selected = $3, accepted_at = {{now}},
+                not_before = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END
+            WHERE id = $1 AND state IN ({})",
+            moves.to, moves.from
+        )))
+        .bind(&id)
+        .bind(upload.next_ordinal)
+        .bind(i64::try_from(upload.selected).unwrap_or(i64::MAX))
+        .execute(&mut *tx)
+        .await?;
+        if moved.rows_affected() != 1 {
+            // Swept in the meantime: the sender was silent for too long.
+            return Err(LedgerError::Corrupt {
+                table: "jobs",
+                column: "state",
+                row: id,
+            });
+        }
+        sqlx::query(inner.sql(
+            "-- ledger::upload due
+            UPDATE partitions SET state = 'due', due_at = (SELECT not_before FROM jobs WHERE id = $1) WHERE job_id = $1",
+        ))
+        .bind(&id)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            inner.sql("-- ledger::upload fingerprint\nUPDATE idempotency SET fingerprint = $2 WHERE job_id = $1"),
+        )
+        .bind(&id)
+        .bind(fingerprint)
+        .execute(&mut *tx)
+        .await?;
+        let selected = upload
+            .stores
+            .iter()
+            .filter(|_| upload.kind == Kind::Erase)
+            .map(|store| {
+                Increment::new(
+                    TotalsMetric::Selected,
+                    &upload.target,
+                    Some(*store),
+                    "",
+                    upload.selected,
+                )
+            });
+        let accepted = Increment::new(TotalsMetric::Accepted, "", None, "", 1);
+        inner
+            .add_totals(&mut tx, std::iter::once(accepted).chain(selected))
+            .await?;
+        tx.commit().await?;
+        Ok(upload.id)
+    }
+
+    /// Forgets an upload that was refused or broke off.
+    pub async fn abort_upload(&self, upload: Upload) -> Result<(), LedgerError> {
+        self.drop_receiving(upload.id).await
+    }
+
+    pub(super) async fn drop_receiving(&self, id: JobId) -> Result<(), LedgerError> {
+        let mut tx = self.inner.begin().await?;
+        let dropped = sqlx::query(
+            self.inner
+                .sql("-- ledger::upload drop\nDELETE FROM jobs WHERE id = $1 AND state = 'receiving'"),
+        )
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+        if dropped.rows_affected() == 1 {
+            for sql in [
+                "DELETE FROM partitions WHERE job_id = $1",
+                "DELETE FROM idempotency WHERE job_id = $1",
+            ] {
+                sqlx::query(self.inner.sql(sql))
+                    .bind(id.to_string())
+                    .execute(&mut *tx)
+                    .await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! The states of a job and every move between them.
+//!
+//! [`next`] is the only place that knows which moves exist. The ledger writes states by
+//! [`Event::moves`], which is computed from it, so that SQL and code cannot disagree.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The state of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Its ids are being uploaded; not accepted yet.
+    Receiving,
+    /// Accepted; no worker has begun.
+    Queued,
+    /// What it selects is being cut into partitions.
+    Planning,
+    /// Its partitions are being erased.
+    Running,
+    /// Every store is being asked again.
+    Verifying,
+    /// A cancellation was accepted; what has begun is being finished.
+    Cancelling,
+    /// A hold keeps it from running.
+    Held,
+    /// Everything selected is gone, read back.
+    Succeeded,
+    /// Something selected is still there, or could not be asked for.
+    Failed,
+    /// It was cancelled; what was erased until then stays erased.
+    Cancelled,
+}
+
+/// What may happen to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The last id of an upload was stored.
+    Uploaded,
+    /// A worker claimed a planning partition.
+    PlanStarted,
+    /// A worker claimed a partition that needs no plan.
+    Started,
+    /// All planning partitions ended, and the plan is within the job's limit.
+    Planned,
+    /// All partitions ended; every store is to be asked again.
+    Erased,
+    /// All partitions of a dry run ended.
+    Previewed,
+    /// Reading back found something, and there are rounds left.
+    ResidueFound,
+    /// Reading back found nothing.
+    Verified,
+    /// It cannot succeed.
+    Failed,
+    /// Somebody asked for its end.
+    CancelRequested,
+    /// Everything that had begun when it was cancelled is finished.
+    Stopped,
+    /// A hold was put on what it selects.
+    HoldPlaced,
+    /// The last hold was lifted.
+    HoldReleased,
+    /// Somebody asked for another attempt.
+    RetryRequested,
+}
+
+/// A move that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a job that is {} cannot take the event {event:?}", state.as_str())]
+pub struct IllegalMove {
+    /// The state the job is in.
+    pub state: State,
+    /// What was to happen to it.
+    pub event: Event,
+}
+
+/// Returns the state that follows, or refuses the move.
+pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
+    use {Event as E, State as S};
+    match (state, event) {
+        (S::Receiving, E::Uploaded) | (S::Held, E::HoldReleased) => Ok(S::Queued),
+        (S::Queued, E::PlanStarted) => Ok(S::Planning),
+        (S::Queued, E::Started) | (S::Planning, E::Planned) | (S::Verifying, E::ResidueFound) => Ok(S::Running),
+        (S::Running, E::Erased) => Ok(S::Verifying),
+        (S::Running, E::Previewed) | (S::Verifying, E::Verified) => Ok(S::Succeeded),
+        (S::Queued | S::Planning | S::Running | S::Verifying, E::Failed) => Ok(S::Failed),
+        (S::Queued | S::Planning | S::Running | S::Verifying | S::Held, E::CancelRequested) => Ok(S::Cancelling),
+        (S::Cancelling, E::Stopped) => Ok(S::Cancelled),
+        (S::Queued | S::Planning | S::Running | S::Verifying, E::HoldPlaced) => Ok(S::Held),
+        (S::Failed | S::Cancelled, E::RetryRequested) => Ok(S::Queued),
+        _ => Err(IllegalMove { state, event }),
+    }
+}
+
+impl State {
+    /// All states.
+    pub const ALL: [Self; 10] = [
+        Self::Receiving,
+        Self::Queued,
+        Self::Planning,
+        Self::Running,
+        Self::Verifying,
+        Self::Cancelling,
+        Self::Held,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// Returns the word used in the ledger, in answers and in metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Receiving => "receiving",
+            Self::Queued => "queued",
+            Self::Planning => "planning",
+            Self::Running => "running",
+            Self::Verifying => "verifying",
+            Self::Cancelling => "cancelling",
+            Self::Held => "held",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Returns whether the job has ended.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl FromStr for State {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(())
+    }
+}
+
+/// The SQL of an event: which states it may find, and which state each becomes.
+pub struct Moves {
+    /// `'queued', 'running'`: for `state IN (…)`.
+    pub from: String,
+    /// `CASE state WHEN 'queued' THEN 'cancelling' … END`: for `SET state = …`.
+    pub to: String,
+}
+
+impl Event {
+    /// Returns the moves of this event as SQL.
+    pub fn moves(self) -> Moves {
+        let mut from = String::new();
+        let mut to = String::from("CASE state");
+        for state in State::ALL {
+            if let Ok(after) = next(state, self) {
+                let separator = if from.is_empty() { "" } else { ", " };
+                write!(from, "{separator}'{}'", state.as_str()).expect("a String takes all text");
+                write!(to, " WHEN '{}' THEN '{}'", state.as_str(), after.as_str()).expect("a String takes all text");
+            }
+        }
+        to.push_str(" END");
+        Moves { from, to }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVENTS: [Event; 14] = [
+        Event::Uploaded,
+        Event::PlanStarted,
+        Event::Started,
+        Event::Planned,
+        Event::Erased,
+        Event::Previewed,
+        Event::ResidueFound,
+        Event::Verified,
+        Event::Failed,
+        Event::CancelRequested,
+        Event::Stopped,
+        Event::HoldPlaced,
+        Event::HoldReleased,
+        Event::RetryRequested,
+    ];
+
+    #[test]
+    fn only_a_retry_leads_out_of_an_ended_state() {
+        for state in State::ALL.into_iter().filter(|state| state.is_ended()) {
+            for event in EVENTS {
+                let retried = event == Event::RetryRequested && state != State::Succeeded;
+                assert_eq!(next(state, event).is_ok(), retried, "{state:?} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_state_that_has_not_ended_can_reach_an_end() {
+        for start in State::ALL {
+            let mut seen = vec![start];
+            let mut at = 0;
+            while at < seen.len() {
+                for event in EVENTS {
+                    if let Ok(after) = next(seen[at], event)
+                        && !seen.contains(&after)
+                    {
+                        seen.push(after);
+                    }
+                }
+                at += 1;
+            }
+            assert!(seen.iter().any(|state| state.is_ended()), "{start:?} is a dead end");
+        }
+    }
+
+    #[test]
+    fn success_is_reached_by_reading_back_or_by_a_preview_alone() {
+        for state in State::ALL {
+            for event in EVENTS {
+                if next(state, event) == Ok(State::Succeeded) {
+                    assert!(matches!(
+                        (state, event),
+                        (State::Verifying, Event::Verified) | (State::Running, Event::Previewed)
+                    ));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn moves_say_in_sql_what_next_says() {
+        let moves = Event::CancelRequested.moves();
+        assert_eq!(moves.from, "'queued', 'planning', 'running', 'verifying', 'held'");
+        assert!(moves.to.contains("WHEN 'held' THEN 'cancelling'"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_sequence_of_events_leads_back_to_receiving(events in prop::collection::vec(0..EVENTS.len(), 0..60)) {
+            let mut state = State::Receiving;
+            for event in events {
+                if let Ok(after) = next(state, EVENTS[event]) {
+                    prop_assert_ne!(after, State::Receiving);
+                    state = after;
+                }
+            }
+        }
+    }
+}
