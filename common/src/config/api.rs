@@ -1,0 +1,89 @@
+//! `[api]`: the HTTP interface and its limits.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::error::ConfigErrors;
+use super::text;
+
+/// The HTTP interface and its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Api {
+    /// The address of the HTTP interface; port 0 takes any free one.
+    #[serde(deserialize_with = "text::address")]
+    pub listen: SocketAddr,
+    /// How long a request may take, apart from uploads, event streams and what a caller asked to
+    /// wait for.
+    #[serde(deserialize_with = "text::duration")]
+    pub request_timeout: Duration,
+    /// The longest `Prefer: wait` that is granted.
+    #[serde(deserialize_with = "text::duration")]
+    pub max_wait: Duration,
+    /// The largest JSON body, in bytes.
+    #[serde(deserialize_with = "text::bytes")]
+    pub max_body: u64,
+    /// The largest NDJSON body, in bytes.
+    #[serde(deserialize_with = "text::bytes")]
+    pub max_upload: u64,
+    /// The most ids in one JSON request.
+    pub max_ids_per_request: usize,
+    /// The most ids in one job, however they came.
+    pub max_ids_per_job: u64,
+    /// The longest id, in characters.
+    pub max_id_length: usize,
+    /// The number of unfinished jobs above which new ones are answered 503.
+    pub max_queue: u64,
+    /// The most uploads at a time.
+    pub max_uploads: usize,
+    /// The most event streams at a time.
+    pub max_streams: usize,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            // Only this machine, until somebody says otherwise and has set keys.
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7878)),
+            // Above the ledger's busy timeout of 5 s several times over, below usual proxies' 60 s.
+            request_timeout: Duration::from_secs(30),
+            max_wait: Duration::from_mins(1),
+            // 100,000 ids of 160 bytes.
+            max_body: 16 << 20,
+            // 10,000,000 UUIDs of 36 bytes with their line ends, and room for longer ones.
+            max_upload: 1 << 30,
+            max_ids_per_request: 100_000,
+            max_ids_per_job: 10_000_000,
+            max_id_length: 1_000,
+            max_queue: 1_000_000,
+            // Each upload holds a connection to the ledger now and then; 8 of 10 at worst.
+            max_uploads: 8,
+            max_streams: 256,
+        }
+    }
+}
+
+impl Api {
+    pub(super) fn check(&self, errors: &mut ConfigErrors) {
+        let zero = "write at least 1";
+        errors.require(
+            !self.request_timeout.is_zero(),
+            "api.request_timeout",
+            "write more than 0s",
+        );
+        errors.require(self.max_body > 0, "api.max_body", zero);
+        errors.require(self.max_upload > 0, "api.max_upload", zero);
+        errors.require(self.max_ids_per_request > 0, "api.max_ids_per_request", zero);
+        errors.require(
+            self.max_ids_per_job >= self.max_ids_per_request as u64,
+            "api.max_ids_per_job",
+            "write at least api.max_ids_per_request",
+        );
+        errors.require(self.max_id_length > 0, "api.max_id_length", zero);
+        errors.require(self.max_queue > 0, "api.max_queue", zero);
+        errors.require(self.max_uploads > 0, "api.max_uploads", zero);
+        errors.require(self.max_streams > 0, "api.max_streams", zero);
+    }
+}

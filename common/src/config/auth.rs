@@ -1,0 +1,158 @@
+//! `[[auth.key]]`: who may do what.
+//!
+//! The file holds hashes, never keys. What a scope opens is for the api to say.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::error::ConfigErrors;
+use super::text::{self, NAME, is_name};
+
+/// Who may do what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Auth {
+    /// The keys that are known.
+    pub keys: Vec<Key>,
+}
+
+/// One API key.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Key {
+    /// Who holds it: what logs and jobs call the caller.
+    pub name: String,
+    /// The hash of the key.
+    pub sha256: KeyHash,
+    /// What it opens.
+    pub scopes: BTreeSet<Scope>,
+}
+
+impl Auth {
+    /// Returns the key that was presented, if it is known.
+    pub fn find(&self, presented: &str) -> Option<&Key> {
+        let hash = KeyHash::of(presented);
+        // Every key is compared, so that the time taken says nothing about which one it was.
+        self.keys.iter().fold(None, |found, key| {
+            let equal = bool::from(key.sha256.0.ct_eq(&hash.0));
+            if equal { Some(key) } else { found }
+        })
+    }
+
+    /// Adds a key that was read at `path`, after checking it against those before it.
+    pub(super) fn add(&mut self, path: &str, key: Key, errors: &mut ConfigErrors) {
+        errors.require(is_name(&key.name), format_args!("{path}.name"), NAME);
+        errors.require(
+            !key.scopes.is_empty(),
+            format_args!("{path}.scopes"),
+            "write at least one scope",
+        );
+        errors.require(
+            self.keys.iter().all(|other| other.name != key.name),
+            format_args!("{path}.name"),
+            "write another name: this one is taken",
+        );
+        errors.require(
+            self.keys.iter().all(|other| other.sha256 != key.sha256),
+            format_args!("{path}.sha256"),
+            "write the hash of another key: an earlier entry has this one",
+        );
+        self.keys.push(key);
+    }
+}
+
+impl Key {
+    /// Returns whether the key opens `scope`; `admin` opens everything.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    }
+}
+
+/// The SHA-256 of an API key.
+// A key has enough entropy of its own: no slow hash is needed to keep it from being guessed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// Returns the hash of `key`.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key).into())
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHash(..)")
+    }
+}
+
+impl TryFrom<String> for KeyHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || "write the SHA-256 of the key as 64 hexadecimal digits".to_owned();
+        let mut hash = [0; 32];
+        let digits = text.as_bytes();
+        if digits.len() != 2 * hash.len() {
+            return Err(wrong());
+        }
+        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |at: usize| char::from(pair[at]).to_digit(16).ok_or_else(wrong);
+            *byte = u8::try_from(digit(0)? * 16 + digit(1)?).map_err(|_| wrong())?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+/// What an API key opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Scope {
+    /// Erasing memories without naming their owner.
+    MemoriesDeleteAny,
+    /// Erasing everything of a person.
+    SubjectsErase,
+    /// Looking at jobs.
+    JobsRead,
+    /// Cancelling, retrying, pausing.
+    JobsAdmin,
+    /// Reading metrics on the api's own listener.
+    MetricsRead,
+    /// Everything.
+    Admin,
+}
+
+impl Scope {
+    /// All scopes, as they are written.
+    pub const ALL: [(&str, Self); 6] = [
+        ("memories:delete:any", Self::MemoriesDeleteAny),
+        ("subjects:erase", Self::SubjectsErase),
+        ("jobs:read", Self::JobsRead),
+        ("jobs:admin", Self::JobsAdmin),
+        ("metrics:read", Self::MetricsRead),
+        ("admin", Self::Admin),
+    ];
+
+    /// Returns the word used in the file and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MemoriesDeleteAny => "memories:delete:any",
+            Self::SubjectsErase => "subjects:erase",
+            Self::JobsRead => "jobs:read",
+            Self::JobsAdmin => "jobs:admin",
+            Self::MetricsRead => "metrics:read",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text::word(&text, &Self::ALL)
+    }
+}

@@ -1,0 +1,225 @@
+//! What settings contradict each other, and which targets make no sense.
+//!
+//! Only what can be said without a database: whether a mapping fits the live schema is for
+//! workers to find out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::error::ConfigErrors;
+use super::read::Placed;
+use super::target::{Collection, PointId, Table, Target, VectorEndpoint};
+use super::text::{NAME, is_name};
+use super::{Config, Role};
+
+/// What to write where [`is_database_url`] says no.
+pub(super) const DATABASE_URL: &str = "write a URL such as \"postgres://user@host/database\" or \"sqlite://path\"";
+
+/// Returns whether `url` names a database that this build can open.
+pub(super) fn is_database_url(url: &str) -> bool {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        PgConnectOptions::from_str(url).is_ok()
+    } else {
+        url.starts_with("sqlite://") && SqliteConnectOptions::from_str(url).is_ok()
+    }
+}
+
+/// Checks the sections by themselves and against each other.
+pub(super) fn sections(config: &Config, errors: &mut ConfigErrors) {
+    config.ledger.check(errors);
+    config.doorbell.check(errors);
+    config.api.check(errors);
+    config.worker.check(errors);
+    config.lease.check(config.worker.store_timeout, errors);
+    config.retry.check(errors);
+    config.retention.check(errors);
+    config.log.check(errors);
+    errors.require(
+        config.api.listen != config.worker.listen || config.api.listen.port() == 0,
+        "worker.listen",
+        "write another address than api.listen",
+    );
+}
+
+/// Checks the targets, and fills in the keys that the environment holds.
+pub(super) fn targets(
+    placed: Vec<Placed>,
+    ledger: Option<&SecretString>,
+    env: &BTreeMap<String, String>,
+    role: Role,
+    errors: &mut ConfigErrors,
+) -> Vec<Target> {
+    let mut names = BTreeSet::new();
+    let mut targets = Vec::with_capacity(placed.len());
+    for Placed {
+        path,
+        mut target,
+        tables,
+    } in placed
+    {
+        errors.require(is_name(&target.name), format_args!("{path}.name"), NAME);
+        errors.require(
+            names.insert(target.name.clone()),
+            format_args!("{path}.name"),
+            "write another name: this one is taken",
+        );
+        self::stores(&path, &target, ledger, errors);
+        self::tables(&tables, &target, errors);
+        if let Some(vector) = &mut target.vector {
+            resolve(&format!("{path}.vector"), vector, env, role, errors);
+        }
+        targets.push(target);
+    }
+    targets
+}
+
+fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &mut ConfigErrors) {
+    errors.require(
+        target.sql.is_some() || target.vector.is_some(),
+        path,
+        "write where its memories are: sql = { url = … }, vector = { url = … }, or both",
+    );
+    if let Some(sql) = &target.sql {
+        let url = sql.url.expose_secret();
+        errors.require(is_database_url(url), format_args!("{path}.sql.url"), DATABASE_URL);
+        errors.require(
+            sql.max_connections > 0,
+            format_args!("{path}.sql.max_connections"),
+            "write at least 1",
+        );
+        // One writer per file: the ledger and the memories would wait for each other.
+        errors.require(
+            !url.starts_with("sqlite:") || ledger.is_none_or(|ledger| ledger.expose_secret() != url),
+            format_args!("{path}.sql.url"),
+            "write another file than ledger.url",
+        );
+    }
+    if let Some(vector) = &target.vector {
+        errors.require(
+            is_vector_url(&vector.url),
+            format_args!("{path}.vector.url"),
+            "write a URL such as \"http://host:6334\", the gRPC port, without a user or a path",
+        );
+    }
+}
+
+fn tables(paths: &[String], target: &Target, errors: &mut ConfigErrors) {
+    let mut names = BTreeSet::new();
+    for (path, table) in paths.iter().zip(&target.tables) {
+        errors.require(is_name(&table.name), format_args!("{path}.name"), NAME);
+        errors.require(
+            names.insert(&table.name),
+            format_args!("{path}.name"),
+            "write another name: this one is taken",
+        );
+        self::table(path, table, target, errors);
+    }
+}
+
+fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) {
+    errors.require(
+        table.columns.is_some() || table.collection.is_some(),
+        path,
+        "write what holds its memories: columns = { id = … }, collection = { name = … }, or both",
+    );
+    errors.require(
+        table.columns.is_none() || target.sql.is_some(),
+        format_args!("{path}.columns"),
+        "the target has no SQL database: add sql = { url = … } to it, or remove the columns",
+    );
+    errors.require(
+        table.columns.is_some() || (table.sql_table.is_none() && table.dependents.is_empty()),
+        format_args!("{path}.columns"),
+        "is missing: sql_table and dependents need columns = { id = … }",
+    );
+    let identifiers = table.columns.iter().flat_map(|columns| {
+        let rest = [
+            &columns.user,
+            &columns.agent,
+            &columns.app,
+            &columns.run,
+            &columns.workspace,
+        ];
+        std::iter::once(&columns.id).chain(rest.into_iter().flatten())
+    });
+    let identifiers = identifiers.chain(&table.sql_table).chain(
+        table
+            .dependents
+            .iter()
+            .flat_map(|other| [&other.table, &other.references]),
+    );
+    for identifier in identifiers {
+        errors.require(
+            !identifier.is_empty() && !identifier.contains('\0'),
+            path,
+            "write a name wherever a table or a column is named",
+        );
+    }
+    if let Some(collection) = &table.collection {
+        errors.require(
+            target.vector.is_some(),
+            format_args!("{path}.collection"),
+            "the target has no vector store: add vector = { url = … } to it, or remove the collection",
+        );
+        self::collection(&format!("{path}.collection"), collection, errors);
+    }
+}
+
+fn collection(path: &str, collection: &Collection, errors: &mut ConfigErrors) {
+    errors.require(
+        !collection.name.is_empty(),
+        format_args!("{path}.name"),
+        "write the collection's name",
+    );
+    errors.require(
+        collection.point != PointId::Payload || collection.payload.id.is_some(),
+        format_args!("{path}.payload.id"),
+        "is missing: point = \"payload\" finds points by it",
+    );
+    errors.require(
+        collection.namespace.is_none() || collection.point == PointId::Uuid5,
+        format_args!("{path}.namespace"),
+        "remove it, or write point = \"uuid5\"",
+    );
+}
+
+fn is_vector_url(url: &str) -> bool {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let Some(host) = host.map(|host| host.trim_end_matches('/')) else {
+        return false;
+    };
+    // A user in the URL would be a secret outside `api_key`, and would reach logs.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let port = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+    !host.is_empty()
+        && host.bytes().all(plain)
+        && port.is_none_or(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
+/// Looks up `api_key_env`, so that nobody else has to read the environment.
+fn resolve(
+    path: &str,
+    vector: &mut VectorEndpoint,
+    env: &BTreeMap<String, String>,
+    role: Role,
+    errors: &mut ConfigErrors,
+) {
+    let Some(variable) = &vector.api_key_env else { return };
+    errors.require(
+        vector.api_key.is_none(),
+        format_args!("{path}.api_key"),
+        "remove it, or remove api_key_env: one of them",
+    );
+    match env.get(variable).filter(|key| !key.is_empty()) {
+        Some(key) => vector.api_key = Some(SecretString::from(key.as_str())),
+        None => errors.require(
+            role == Role::Api,
+            format_args!("{path}.api_key_env"),
+            "set the variable that it names: it is not in the environment",
+        ),
+    }
+}

@@ -1,0 +1,40 @@
+//! `[doorbell]`: how processes wake each other.
+
+use redis::IntoConnectionInfo;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::error::ConfigErrors;
+use super::text::{NAME, is_name};
+
+/// How processes wake each other.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Doorbell {
+    /// `redis://…` or `rediss://…`; absent: only within the process.
+    pub url: Option<SecretString>,
+    /// What the names of the Redis channels start with.
+    pub prefix: String,
+}
+
+impl Default for Doorbell {
+    fn default() -> Self {
+        Self {
+            url: None,
+            prefix: "lethe".to_owned(),
+        }
+    }
+}
+
+impl Doorbell {
+    pub(super) fn check(&self, errors: &mut ConfigErrors) {
+        let valid = self.url.as_ref().is_none_or(|url| is_redis_url(url.expose_secret()));
+        errors.require(valid, "doorbell.url", "write a URL such as \"redis://host:6379\"");
+        errors.require(is_name(&self.prefix), "doorbell.prefix", NAME);
+    }
+}
+
+fn is_redis_url(url: &str) -> bool {
+    // The parser also takes Unix sockets, which this build leaves out of its promise.
+    (url.starts_with("redis://") || url.starts_with("rediss://")) && url.into_connection_info().is_ok()
+}

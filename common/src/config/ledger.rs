@@ -1,0 +1,36 @@
+//! `[ledger]`: where Lethe keeps its own state.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::check::{DATABASE_URL, is_database_url};
+use super::error::ConfigErrors;
+
+/// Where Lethe keeps its own state.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Ledger {
+    /// `postgres://…` or `sqlite://…`; absent: a file in the data directory.
+    pub url: Option<SecretString>,
+    /// The most connections one process opens (a `sqlite://` file has one writer).
+    pub max_connections: u32,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            url: None,
+            // A worker's 8 slots, its claim loop and its sweeper; 10 processes stay within
+            // PostgreSQL's default of 100.
+            max_connections: 10,
+        }
+    }
+}
+
+impl Ledger {
+    pub(super) fn check(&self, errors: &mut ConfigErrors) {
+        let valid = self.url.as_ref().is_none_or(|url| is_database_url(url.expose_secret()));
+        errors.require(valid, "ledger.url", DATABASE_URL);
+        errors.require(self.max_connections > 0, "ledger.max_connections", "write at least 1");
+    }
+}

@@ -1,0 +1,177 @@
+//! Reads sections out of the merged file and environment, and collects all that is wrong.
+//!
+//! Each key of a section is read by itself, so that one wrong type hides no other. Whether the
+//! values fit together is for `check`.
+
+mod env;
+mod fields;
+mod message;
+
+use std::collections::BTreeMap;
+
+use config::{File, FileFormat, Map, Value, ValueKind};
+use serde::de::DeserializeOwned;
+
+use super::auth::{Auth, Key};
+use super::error::ConfigErrors;
+use super::target::{Table, Target};
+pub(super) use fields::fields;
+
+/// The merged settings, less what was read, and what was wrong so far.
+pub(super) struct Reader<'a> {
+    rest: Map<String, Value>,
+    env: &'a BTreeMap<String, String>,
+    errors: ConfigErrors,
+}
+
+/// A target, and where the file has it: one that could not be read leaves a gap in the numbers.
+pub(super) struct Placed {
+    /// `target[1]`.
+    pub(super) path: String,
+    /// The target.
+    pub(super) target: Target,
+    /// `target[1].table[0]` for each of its tables.
+    pub(super) tables: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Merges `env` over `text`.
+    ///
+    /// # Errors
+    ///
+    /// A text that is not TOML; nothing else can be said before it is.
+    pub(super) fn new(text: &str, env: &'a BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
+        let mut errors = ConfigErrors::default();
+        let (settings, targets) = env::split(env, &mut errors);
+        let merged = config::Config::builder()
+            .add_source(File::from_str(text, FileFormat::Toml))
+            .add_source(env::source(settings))
+            .build()
+            .and_then(|merged| merged.cache.into_table());
+        let mut rest = match merged {
+            Ok(rest) => rest,
+            Err(error) => {
+                errors.push("the file", message::of_file(&error));
+                return Err(errors);
+            }
+        };
+        env::apply_to_targets(&targets, rest.get_mut("target"), &mut errors);
+        Ok(Self { rest, env, errors })
+    }
+
+    /// Reads a section whose keys all have defaults.
+    pub(super) fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
+        env::refuse_near_misses(self.env, name, fields::<T>(), &mut self.errors);
+        let Some(table) = self.take_table(name) else {
+            return T::default();
+        };
+        for (key, value) in &table {
+            let alone = Map::from_iter([(key.clone(), value.clone())]);
+            self.read::<T>(name, Value::new(None, alone));
+        }
+        // What is wrong was said above; a section that is not read does not matter any more.
+        T::deserialize(Value::new(None, table)).unwrap_or_default()
+    }
+
+    /// Reads `[[auth.key]]`.
+    pub(super) fn auth(&mut self) -> Auth {
+        let Some(mut table) = self.take_table("auth") else {
+            return Auth::default();
+        };
+        let keys = self.take_list("auth.key", table.remove("key"));
+        for other in table.keys() {
+            self.errors
+                .push(format_args!("auth.{other}"), "unknown key; write [[auth.key]]");
+        }
+        let mut auth = Auth::default();
+        for (n, key) in keys.into_iter().enumerate() {
+            let path = format!("auth.key[{n}]");
+            if let Some(key) = self.read::<Key>(&path, key) {
+                auth.add(&path, key, &mut self.errors);
+            }
+        }
+        auth
+    }
+
+    /// Reads `[[target]]`: each target without its tables, then each table.
+    pub(super) fn targets(&mut self) -> Vec<Placed> {
+        let written = self.rest.remove("target");
+        let mut targets = Vec::new();
+        for (n, mut value) in self.take_list("target", written).into_iter().enumerate() {
+            let path = format!("target[{n}]");
+            let tables = match &mut value.kind {
+                ValueKind::Table(table) => table.remove("table"),
+                _ => None,
+            };
+            let (mut paths, mut read) = (Vec::new(), Vec::new());
+            let tables = self.take_list(&format!("{path}.table"), tables);
+            for (m, table) in tables.into_iter().enumerate() {
+                let path = format!("{path}.table[{m}]");
+                if let Some(table) = self.read::<Table>(&path, table) {
+                    paths.push(path);
+                    read.push(table);
+                }
+            }
+            if let Some(target) = self.read::<Target>(&path, value) {
+                let target = Target { tables: read, ..target };
+                targets.push(Placed {
+                    path,
+                    target,
+                    tables: paths,
+                });
+            }
+        }
+        targets
+    }
+
+    /// Refuses whatever no section took.
+    pub(super) fn finish(mut self) -> ConfigErrors {
+        for name in self.rest.keys() {
+            self.errors
+                .push(name, "unknown section; remove it, or see the sample for its name");
+        }
+        self.errors
+    }
+
+    fn take_table(&mut self, name: &str) -> Option<Map<String, Value>> {
+        let ValueKind::Table(table) = self.rest.remove(name)?.kind else {
+            self.errors.push(name, format!("write a section: [{name}]"));
+            return None;
+        };
+        Some(table)
+    }
+
+    fn take_list(&mut self, name: &str, written: Option<Value>) -> Vec<Value> {
+        match written.map(|written| written.kind) {
+            None => Vec::new(),
+            Some(ValueKind::Array(elements)) => elements,
+            Some(_) => {
+                let last = name.rsplit('.').next().unwrap_or(name);
+                self.errors
+                    .push(name, format!("write a list of sections: [[… {last}]] in the file"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Reads one value, recording what is wrong with it and which of its keys are unknown.
+    fn read<T: DeserializeOwned>(&mut self, path: &str, value: Value) -> Option<T> {
+        let mut unknown = Vec::new();
+        let read = serde_ignored::deserialize(value, |key| unknown.push(fields::path(&key)));
+        for key in unknown {
+            // The keys of a nested table are not known here; the sample shows them.
+            let known = if key.contains('.') { &[][..] } else { fields::<T>() };
+            self.errors
+                .push(format_args!("{path}.{key}"), message::unknown_key(known));
+        }
+        match read {
+            Ok(read) => Some(read),
+            Err(error) => {
+                let (key, change) = message::of_value(error);
+                let dot = if key.is_empty() { "" } else { "." };
+                self.errors.push(format_args!("{path}{dot}{key}"), change);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The variables that are settings: `LETHE_` and at least one `__`.
+//!
+//! Variables without `__` are left alone: they are the command line's (`LETHE_CONFIG`) or
+//! Kubernetes' (`LETHE_SERVICE_HOST` beside a service called `lethe`).
+
+use std::collections::BTreeMap;
+
+use config::{Environment, Map, Value, ValueKind};
+
+use super::super::error::ConfigErrors;
+
+const PREFIX: &str = "LETHE_";
+const TARGET: &str = "LETHE_TARGET__";
+
+/// Separates the settings of sections from those of targets, which are found by name.
+pub(super) fn split(
+    env: &BTreeMap<String, String>,
+    errors: &mut ConfigErrors,
+) -> (Map<String, String>, Map<String, String>) {
+    env.iter()
+        .filter(|(name, _)| name.starts_with(PREFIX) && name.contains("__"))
+        .filter(|(name, value)| {
+            // A name that no path can be made of would be an error of the merge, without its name.
+            let fine = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                && !name.ends_with('_')
+                && !name.contains("___");
+            if !fine {
+                errors.push(name, "write LETHE_SECTION__KEY");
+            }
+            // Replaced by the standard library: what was there was not UTF-8.
+            let text = !value.contains('\u{fffd}');
+            if !text {
+                errors.push(name, "write a value in UTF-8");
+            }
+            fine && text
+        })
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .partition(|(name, _)| !name.starts_with(TARGET))
+}
+
+/// Returns the source that the `config` crate merges.
+pub(super) fn source(settings: Map<String, String>) -> Environment {
+    Environment::with_prefix("LETHE")
+        .prefix_separator("_")
+        .separator("__")
+        // `LETHE_DOORBELL__URL=` in a compose file means that there is none.
+        .ignore_empty(true)
+        .source(Some(settings))
+}
+
+/// Puts `LETHE_TARGET__MAIN__SQL__URL` and the like into the file's targets.
+///
+/// The merge cannot: a list's elements have no names there.
+pub(super) fn apply_to_targets(settings: &Map<String, String>, targets: Option<&mut Value>, errors: &mut ConfigErrors) {
+    let mut none = Vec::new();
+    let targets = match targets.map(|targets| &mut targets.kind) {
+        Some(ValueKind::Array(targets)) => targets,
+        _ => &mut none,
+    };
+    for (variable, value) in settings {
+        if value.is_empty() {
+            continue;
+        }
+        let path = variable.trim_start_matches(TARGET).to_lowercase();
+        let mut path = path.split("__");
+        let name = path.next().unwrap_or_default();
+        match targets.iter_mut().find(|target| is_called(target, name)) {
+            Some(target) => set(target, path, value),
+            None => errors.push(variable, "no [[target]] in the file has this name"),
+        }
+    }
+}
+
+fn is_called(target: &Value, name: &str) -> bool {
+    let ValueKind::Table(table) = &target.kind else {
+        return false;
+    };
+    // Names of variables have no `-`.
+    matches!(table.get("name").map(|name| &name.kind),
+        Some(ValueKind::String(own)) if own.replace('-', "_") == name)
+}
+
+fn set<'a>(into: &mut Value, mut path: impl Iterator<Item = &'a str>, value: &str) {
+    let Some(key) = path.next() else {
+        *into = Value::new(None, value);
+        return;
+    };
+    if !matches!(into.kind, ValueKind::Table(_)) {
+        *into = Value::new(None, Map::<String, Value>::new());
+    }
+    if let ValueKind::Table(table) = &mut into.kind {
+        set(table.entry(key.to_owned()).or_default(), path, value);
+    }
+}
+
+/// Refuses `LETHE_LEDGER_URL`, which would silently do nothing.
+///
+/// Only where the rest is a key of the section: beside a service called `lethe-api`, Kubernetes
+/// sets `LETHE_API_PORT`.
+pub(super) fn refuse_near_misses(
+    env: &BTreeMap<String, String>,
+    section: &str,
+    keys: &[&str],
+    errors: &mut ConfigErrors,
+) {
+    let section = section.to_uppercase();
+    for key in keys {
+        let near = format!("{PREFIX}{section}_{}", key.to_uppercase());
+        if env.contains_key(&near) {
+            let right = format!("{PREFIX}{section}__{}", key.to_uppercase());
+            errors.push(near, format!("write {right}, with two underscores"));
+        }
+    }
+}

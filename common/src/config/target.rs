@@ -1,0 +1,172 @@
+//! Targets as the configuration describes them: which tables and collections hold memories, and
+//! which columns mean what.
+//!
+//! Only the shape and what can be said without a database; whether a mapping fits the live schema
+//! is for workers to find out.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::text;
+
+/// A SQL database and/or a vector store whose memories Lethe erases (Agno's `db_id`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct Target {
+    /// The name callers use, in jobs and in metric labels.
+    pub name: String,
+    /// The SQL database; absent for a target that is a vector store only.
+    pub sql: Option<SqlEndpoint>,
+    /// The vector store; absent for a target that is a SQL database only.
+    pub vector: Option<VectorEndpoint>,
+    /// The mappings inside this target.
+    #[serde(rename = "table", default)]
+    pub tables: Vec<Table>,
+}
+
+/// Where a SQL database is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SqlEndpoint {
+    /// `postgres://…` or `sqlite://…`. It may hold a password, so it never reaches a log.
+    pub url: SecretString,
+    /// The most connections one worker process opens.
+    #[serde(default = "default_connections")]
+    pub max_connections: u32,
+}
+
+/// Where a Qdrant server is (gRPC).
+#[derive(Debug, Clone, Deserialize)]
+pub struct VectorEndpoint {
+    /// `http://host:6334`, the gRPC port.
+    pub url: String,
+    /// The API key; from `api_key_env` once the configuration is read.
+    pub api_key: Option<SecretString>,
+    /// The environment variable that holds the API key.
+    pub api_key_env: Option<String>,
+}
+
+/// One mapping: a SQL table with its vector collection (Agno's `table`).
+#[derive(Debug, Clone, Deserialize)]
+pub struct Table {
+    /// The name callers use.
+    pub name: String,
+    /// The table in the database, `schema.table` where it has a schema; default: `name`.
+    pub sql_table: Option<String>,
+    /// The columns of the SQL table. Absent for a table that has vectors only.
+    pub columns: Option<Columns>,
+    /// Tables whose rows belong to a memory and go with it, before it.
+    #[serde(default)]
+    pub dependents: Vec<Dependent>,
+    /// The vector collection. Absent: this mapping declares that there is none.
+    pub collection: Option<Collection>,
+}
+
+/// What the columns of a SQL table mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Columns {
+    /// The memory's id; unique.
+    pub id: String,
+    /// The owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The agent that wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// The run or session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The workspace (tenant).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+}
+
+/// A table whose rows reference a memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependent {
+    /// The table, `schema.table` where it has a schema.
+    pub table: String,
+    /// Its column that holds the memory's id.
+    pub references: String,
+}
+
+/// A vector collection and how its points relate to memories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    /// The collection's name in the vector store.
+    pub name: String,
+    /// How a memory's id becomes a point's id.
+    pub point: PointId,
+    /// The namespace of `point = "uuid5"`; default: the OID namespace of RFC 9562.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<uuid::Uuid>,
+    /// Which payload fields mean what.
+    #[serde(default)]
+    pub payload: Payload,
+}
+
+/// How a memory's id becomes a point's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum PointId {
+    /// The id is a UUID and is the point's id.
+    Uuid,
+    /// The id is an unsigned number and is the point's id.
+    Number,
+    /// The point's id is the version 5 UUID of the memory's id.
+    Uuid5,
+    /// Points carry the memory's id in the payload field `payload.id`; a memory may have many points.
+    Payload,
+}
+
+impl TryFrom<String> for PointId {
+    type Error = String;
+
+    // Written out, so that a wrong word is answered with the right ones.
+    fn try_from(text: String) -> Result<Self, String> {
+        let words = [
+            ("uuid", Self::Uuid),
+            ("number", Self::Number),
+            ("uuid5", Self::Uuid5),
+            ("payload", Self::Payload),
+        ];
+        text::word(&text, &words)
+    }
+}
+
+impl VectorEndpoint {
+    /// Returns the API key, wherever it was written: an `api_key_env` was looked up when the
+    /// configuration was read.
+    pub fn key(&self) -> Option<&SecretString> {
+        self.api_key.as_ref()
+    }
+}
+
+/// Which payload fields of a point mean what. Dotted paths reach into nested objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// The memory's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// The run or session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+}
+
+fn default_connections() -> u32 {
+    // As many as a worker has slots by default: each batch uses one connection at a time.
+    8
+}

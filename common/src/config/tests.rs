@@ -1,0 +1,393 @@
+//! What is refused, in which words, and that the sample is the documentation.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret;
+
+use super::read::fields;
+use super::*;
+
+const SAMPLE: &str = include_str!("../../../deploy/lethe.sample.toml");
+const SECRET: &str = "hunter2-hunter2";
+
+/// Returns the sample with its commented settings switched on.
+fn whole_sample() -> String {
+    let setting = |line: &str| {
+        line.starts_with('[')
+            || line.split_once(" = ").is_some_and(|(key, _)| {
+                key.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            })
+    };
+    let lines = SAMPLE.lines().map(|line| match line.strip_prefix("# ") {
+        Some(rest) if setting(rest) => rest,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn env(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn refused(text: &str) -> Vec<String> {
+    match Config::from_toml(text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+fn with_table(table: &str) -> String {
+    let target = "[[target]]\nname = \"main\"\nsql = { url = \"postgres://db/x\" }\n";
+    let vector = "vector = { url = \"http://q:6334\" }\n";
+    format!("{target}{vector}[[target.table]]\nname = \"memories\"\n{table}")
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = Config::from_toml("").unwrap();
+    assert!(config.ledger.url.is_none() && config.doorbell.url.is_none());
+    assert!(config.targets.is_empty() && config.auth.keys.is_empty());
+}
+
+#[test]
+fn the_sample_as_it_is_holds_the_defaults() {
+    let sample = Config::from_toml(SAMPLE).unwrap();
+    let default = Config::default();
+    assert!(sample.ledger.url.is_none() && sample.doorbell.url.is_none());
+    assert_eq!(sample.ledger.max_connections, default.ledger.max_connections);
+    assert_eq!(sample.doorbell.prefix, default.doorbell.prefix);
+    assert_eq!(sample.api, default.api);
+    assert_eq!(sample.worker, default.worker);
+    assert_eq!(sample.lease, default.lease);
+    assert_eq!(sample.retry, default.retry);
+    assert_eq!(sample.retention, default.retention);
+    assert_eq!(sample.log, default.log);
+    assert_eq!(sample.auth, default.auth);
+    assert!(sample.targets.is_empty());
+}
+
+#[test]
+fn the_sample_names_every_key_there_is() {
+    let whole = whole_sample();
+    let config = Config::from_toml(&whole).unwrap();
+    assert_eq!(config.mappings().count(), 1);
+    let sections = [
+        ("[ledger]", fields::<Ledger>()),
+        ("[doorbell]", fields::<Doorbell>()),
+        ("[api]", fields::<Api>()),
+        ("[worker]", fields::<Worker>()),
+        ("[lease]", fields::<Lease>()),
+        ("[retry]", fields::<Retry>()),
+        ("[retention]", fields::<Retention>()),
+        ("[log]", fields::<Log>()),
+        ("[[auth.key]]", fields::<Key>()),
+        ("[[target]]", fields::<Target>()),
+        ("[[target.table]]", fields::<Table>()),
+    ];
+    for (section, keys) in sections {
+        assert!(!keys.is_empty(), "{section}");
+        let (_, rest) = whole.split_once(&format!("\n{section}\n")).expect(section);
+        let body = rest.split("\n[").next().unwrap();
+        for key in keys {
+            // A target's tables are the section that follows it.
+            let written = body.lines().any(|line| line.starts_with(&format!("{key} = ")));
+            assert!(
+                written || (section == "[[target]]" && *key == "table"),
+                "{section} {key}"
+            );
+        }
+        // Each key that is written out is the default: what is left out changes nothing.
+    }
+    let inline = [
+        ("sql = {", fields::<SqlEndpoint>()),
+        ("columns = {", fields::<Columns>()),
+        ("dependents = [{", fields::<Dependent>()),
+        ("collection = {", fields::<Collection>()),
+        ("payload = {", fields::<Payload>()),
+    ];
+    for (start, keys) in inline {
+        let (_, rest) = whole.split_once(start).expect(start);
+        let line = rest.lines().next().unwrap();
+        for key in keys {
+            assert!(line.contains(&format!(" {key} = ")), "{start} {key}");
+        }
+    }
+    for key in fields::<VectorEndpoint>() {
+        assert!(SAMPLE.contains(&format!("`{key}`")) || SAMPLE.contains(&format!(" {key} = ")));
+    }
+}
+
+#[test]
+fn all_errors_are_reported_together_with_their_keys() {
+    let text = r#"
+        [ledger]
+        ulr = "x"
+        max_connections = "many"
+        [api]
+        listen = "localhost"
+        max_wait = 60
+        max_body = "16MB"
+        [log]
+        format = "xml"
+        [lease]
+        rescues = -1
+        duration = "9s"
+        [limits]
+        [[auth.key]]
+        name = "a"
+        sha256 = "00"
+        scopes = ["everything"]
+        [[auth.key]]
+        name = "b"
+        [[target]]
+        name = "One"
+        sql = "postgres://db/x"
+        [[target]]
+        name = "two"
+        vector = { url = "ftp://x", colour = 1 }
+        [[target.table]]
+        name = "t"
+        collection = { name = "c", point = "hash", payload = { ids = "x" } }
+        [[target.table]]
+        columns = { user = "u" }
+    "#;
+    let refused = refused(text);
+    let expected = [
+        "api.listen: write an address and a port, such as \"127.0.0.1:7878\"",
+        "api.max_body: write a size, such as \"16MiB\"",
+        "api.max_wait: write a time with its unit, such as \"30s\"",
+        "auth.key[0]",
+        "auth.key[1].s",
+        "ledger.max_connections: write a whole number",
+        "ledger.ulr: unknown key; the keys here are url, max_connections",
+        "lease.rescues: write a whole number",
+        "limits: unknown section",
+        "log.format: write one of \"human\", \"json\"",
+        "target[0].sql: write a table: { … }",
+        "target[1].table[0].collection.point: write one of \"uuid\", \"number\", \"uuid5\", \"payload\"",
+        "target[1].table[1].columns.id: is missing; add it",
+        "target[1].vector.colour: unknown key",
+        "target[1].vector.url: write a URL",
+    ];
+    for line in expected {
+        assert!(
+            refused.iter().any(|e| e.starts_with(line)),
+            "{line}\n{}",
+            refused.join("\n")
+        );
+    }
+}
+
+#[test]
+fn no_error_and_no_debug_text_holds_a_secret() {
+    let broken = [
+        format!("[ledger]\nurl = \"postgres://u:{SECRET}@h/d"),
+        format!("[ledger]\nurl = \"pg://u:{SECRET}@h/d\"\nmax_connections = \"{SECRET}\""),
+        format!("[doorbell]\nurl = \"{SECRET}\"\n[log]\nformat = \"{SECRET}\""),
+        format!("[[target]]\nname = \"{SECRET}!\"\nsql = \"postgres://u:{SECRET}@h/d\""),
+        format!("[[target]]\nname = \"m\"\nsql = {{ url = \"mysql://u:{SECRET}@h/d\" }}"),
+        format!("[[target]]\nname = \"m\"\nvector = {{ url = \"http://u:{SECRET}@h\" }}"),
+        format!("[[target]]\nname = \"m\"\nvector = {{ url = \"http://h\", api_key = [\"{SECRET}\"] }}"),
+        format!("[[auth.key]]\nname = \"m\"\nsha256 = \"{SECRET}\"\nscopes = [\"{SECRET}\"]"),
+        format!("[api]\nlisten = \"{SECRET}\"\nmax_wait = \"{SECRET}\"\nmax_body = \"{SECRET}\""),
+        format!("[worker]\nslots = {{ a = \"{SECRET}\" }}\nlisten = [\"{SECRET}\"]"),
+    ];
+    for text in broken {
+        let errors = Config::from_toml(&text).unwrap_err();
+        assert!(!errors.to_string().contains(SECRET), "{errors}");
+        assert!(!format!("{errors:?}").contains(SECRET), "{errors}");
+    }
+    let fine = format!(
+        "[ledger]\nurl = \"postgres://u:{SECRET}@h/d\"\n[doorbell]\nurl = \"redis://:{SECRET}@h\"\n\
+         [[target]]\nname = \"m\"\nsql = {{ url = \"postgres://u:{SECRET}@h/e\" }}\n\
+         vector = {{ url = \"http://h:6334\", api_key = \"{SECRET}\" }}"
+    );
+    let config = Config::from_toml(&fine).unwrap();
+    assert!(!format!("{config:?}").contains(SECRET), "{config:?}");
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_answered_with_the_place() {
+    let errors = refused("[api]\nlisten = \"x");
+    assert_eq!(errors.len(), 1);
+    assert!(
+        errors[0].starts_with("the file: is not TOML at line 2, column"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn the_environment_goes_over_the_file() {
+    let text = with_table("columns = { id = \"id\" }") + "\n[worker]\nslots = 2\npoll = \"2s\"";
+    let env = env(&[
+        ("LETHE_WORKER__SLOTS", "16"),
+        ("LETHE_LEDGER__URL", "postgres://elsewhere/x"),
+        ("LETHE_DOORBELL__URL", ""),
+        ("LETHE_TARGET__MAIN__SQL__URL", "sqlite://memories.db"),
+        ("LETHE_TARGET__MAIN__SQL__MAX_CONNECTIONS", "3"),
+        // Not ours.
+        ("LETHE_CONFIG", "x"),
+        ("LETHE_PORT_7878_TCP_ADDR", "x"),
+        ("LETHE_API_PORT", "tcp://10.0.0.1:7878"),
+        ("PATH", "x"),
+    ]);
+    let config = Config::parse(&text, &env, Role::Api).unwrap();
+    assert_eq!(config.worker.slots, 16);
+    assert_eq!(config.worker.poll, std::time::Duration::from_secs(2));
+    assert_eq!(config.ledger.url.unwrap().expose_secret(), "postgres://elsewhere/x");
+    assert!(config.doorbell.url.is_none());
+    let sql = config.targets[0].sql.as_ref().unwrap();
+    assert_eq!(sql.url.expose_secret(), "sqlite://memories.db");
+    assert_eq!(sql.max_connections, 3);
+}
+
+#[test]
+fn wrong_variables_are_named() {
+    let env = env(&[
+        ("LETHE_LEDGER_URL", SECRET),
+        ("LETHE_WORKER__SLOT", SECRET),
+        ("LETHE_WORKER__BATCH", SECRET),
+        ("LETHE_TARGET__OTHER__SQL__URL", SECRET),
+        ("LETHE_AUTH__KEY", SECRET),
+        ("LETHE___X", SECRET),
+    ]);
+    let errors = Config::parse("", &env, Role::Api).unwrap_err().to_string();
+    assert!(!errors.contains(SECRET), "{errors}");
+    for line in [
+        "LETHE_LEDGER_URL: write LETHE_LEDGER__URL",
+        "worker.slot: unknown key",
+        "worker.batch: write a whole number",
+        "LETHE_TARGET__OTHER__SQL__URL: no [[target]]",
+        "auth.key: write a list of sections",
+        "LETHE___X: write LETHE_SECTION__KEY",
+    ] {
+        assert!(errors.lines().any(|error| error.starts_with(line)), "{line}\n{errors}");
+    }
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let cases = [
+        ("[lease]\nduration = \"15s\"\nrenew_every = \"5s\"", "lease.duration"),
+        ("[lease]\nrenew_every = \"22s\"", "lease.renew_every"),
+        ("[worker]\nstore_timeout = \"16s\"", "lease.duration"),
+        ("[worker]\nbatch = 0", "worker.batch"),
+        ("[worker]\nbatch = 10001", "worker.batch"),
+        ("[worker]\nlisten = \"127.0.0.1:7878\"", "worker.listen"),
+        ("[retention]\nitems = \"48h\"", "retention.idempotency"),
+        ("[retention]\nidempotency = \"1h\"", "retention.idempotency"),
+        ("[retention]\njobs = \"1h\"", "retention.jobs"),
+        ("[retry]\ncap = \"100ms\"", "retry.cap"),
+        ("[log]\nlevel = \"a=b=c\"", "log.level"),
+        ("[doorbell]\nurl = \"http://h\"", "doorbell.url"),
+        ("[[target]]\nname = \"m\"", "target[0]"),
+    ];
+    for (text, key) in cases {
+        let errors = refused(text);
+        assert!(
+            errors.iter().any(|e| e.starts_with(&format!("{key}: "))),
+            "{text}\n{errors:?}"
+        );
+    }
+    let two = "[[target]]\nname = \"m\"\nvector = { url = \"http://h\" }\n".repeat(2);
+    assert!(refused(&two)[0].starts_with("target[1].name: write another name"));
+    let same = "[ledger]\nurl = \"sqlite://a.db\"\n[[target]]\nname = \"m\"\nsql = { url = \"sqlite://a.db\" }";
+    assert!(refused(same)[0].starts_with("target[0].sql.url: write another file"));
+}
+
+#[test]
+fn mappings_that_make_no_sense_are_refused() {
+    assert!(refused(&with_table("columns = { id = \"id\" }")).is_empty());
+    let cases = [
+        ("", "target[0].table[0]"),
+        (
+            "sql_table = \"x\"\ncollection = { name = \"c\", point = \"uuid\" }",
+            "target[0].table[0].columns",
+        ),
+        (
+            "collection = { name = \"c\", point = \"payload\" }",
+            "target[0].table[0].collection.payload.id",
+        ),
+        (
+            "collection = { name = \"c\", point = \"uuid\", namespace = \"6ba7b812-9dad-11d1-80b4-00c04fd430c8\" }",
+            "target[0].table[0].collection.namespace",
+        ),
+    ];
+    for (table, key) in cases {
+        let errors = refused(&with_table(table));
+        assert!(
+            errors.iter().any(|e| e.starts_with(&format!("{key}: "))),
+            "{table}\n{errors:?}"
+        );
+    }
+    let only = |store: &str, table: &str| {
+        refused(&format!(
+            "[[target]]\nname = \"m\"\n{store}\n[[target.table]]\nname = \"t\"\n{table}"
+        ))
+    };
+    let columns = only("vector = { url = \"http://h\" }", "columns = { id = \"id\" }");
+    assert!(columns[0].starts_with("target[0].table[0].columns: "), "{columns:?}");
+    let collection = only(
+        "sql = { url = \"sqlite://x\" }",
+        "collection = { name = \"c\", point = \"uuid\" }",
+    );
+    assert!(
+        collection[0].starts_with("target[0].table[0].collection: "),
+        "{collection:?}"
+    );
+}
+
+#[test]
+fn the_key_of_a_vector_store_comes_from_the_environment_of_workers() {
+    let text = "[[target]]\nname = \"m\"\nvector = { url = \"http://h\", api_key_env = \"QDRANT\" }";
+    let with = env(&[("QDRANT", SECRET)]);
+    let config = Config::parse(text, &with, Role::Worker).unwrap();
+    let key = config.target("m").unwrap().vector.as_ref().unwrap().key().unwrap();
+    assert_eq!(key.expose_secret(), SECRET);
+    // An api never opens a store: it needs no credentials.
+    assert!(Config::parse(text, &BTreeMap::new(), Role::Api).is_ok());
+    let errors = Config::parse(text, &BTreeMap::new(), Role::Worker).unwrap_err();
+    assert!(
+        errors
+            .to_string()
+            .starts_with("target[0].vector.api_key_env: set the variable")
+    );
+    let both = text.replace("api_key_env", "api_key = \"x\", api_key_env");
+    assert!(refused(&both)[0].starts_with("target[0].vector.api_key: remove it"));
+}
+
+#[test]
+fn a_digest_says_what_a_mapping_means_and_nothing_else() {
+    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
+    let columns = "columns = { id = \"id\", user = \"u\" }";
+    let plain = digest(&with_table(columns));
+    // Fixed: ledgers hold it, and processes of different versions must agree on it.
+    assert_eq!(plain, "45221e1e56bf4586");
+    assert_eq!(
+        digest(&with_table(&format!("sql_table = \"memories\"\n{columns}"))),
+        plain
+    );
+    assert_eq!(
+        digest(&with_table(columns).replace("postgres://db/x", "sqlite://y")),
+        plain
+    );
+    assert_ne!(digest(&with_table("columns = { id = \"id\", user = \"v\" }")), plain);
+    assert_ne!(digest(&with_table(&format!("sql_table = \"other\"\n{columns}"))), plain);
+    assert_ne!(digest(&with_table(columns).replace("\"main\"", "\"other\"")), plain);
+}
+
+#[test]
+fn a_key_is_found_by_itself_and_opens_its_scopes() {
+    let text = "[[auth.key]]\nname = \"k\"\nscopes = [\"jobs:read\"]\n\
+        sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"";
+    let auth = Config::from_toml(text).unwrap().auth;
+    let key = auth.find("secret").unwrap();
+    assert!(key.has(Scope::JobsRead) && !key.has(Scope::Admin) && !key.has(Scope::JobsAdmin));
+    assert!(auth.find("Secret").is_none() && auth.find("").is_none());
+    assert!(Scope::ALL.iter().all(|(word, scope)| scope.as_str() == *word));
+    assert!(!format!("{auth:?}").contains("2bb8"));
+}

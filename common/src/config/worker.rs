@@ -1,0 +1,70 @@
+//! `[worker]`: how much a worker process does at a time.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::error::ConfigErrors;
+use super::text::{self, NAME, is_name};
+
+/// The largest batch: an intent lists its ids, and one statement binds them.
+const MAX_BATCH: u32 = 10_000;
+
+/// How much a worker process does at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Worker {
+    /// The address of the worker's health and metrics; port 0 takes any free one.
+    #[serde(deserialize_with = "text::address")]
+    pub listen: SocketAddr,
+    /// How many partitions are worked on at a time.
+    pub slots: usize,
+    /// How often the ledger is looked at without a ring; the wait is jittered.
+    #[serde(deserialize_with = "text::duration")]
+    pub poll: Duration,
+    /// How many memories one batch erases.
+    pub batch: u32,
+    /// How long begun work may go on after a signal to stop.
+    #[serde(deserialize_with = "text::duration")]
+    pub drain: Duration,
+    /// How long one call to a store may take.
+    #[serde(deserialize_with = "text::duration")]
+    pub store_timeout: Duration,
+    /// The name in the ledger and in logs; absent: made of host, process and chance.
+    pub name: Option<String>,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7879)),
+            // As many connections to a target as `sql.max_connections`.
+            slots: 8,
+            // What a lost ring costs at most.
+            poll: Duration::from_secs(1),
+            // About 50 ms on a SQLite file, a few calls' worth of round trips elsewhere.
+            batch: 1_000,
+            // Below the 30 s that Kubernetes grants before it kills.
+            drain: Duration::from_secs(25),
+            // Three calls and a renewal fit into a lease of 30 s.
+            store_timeout: Duration::from_secs(8),
+            name: None,
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn check(&self, errors: &mut ConfigErrors) {
+        let more = "write more than 0s";
+        errors.require(self.slots > 0, "worker.slots", "write at least 1");
+        errors.require(!self.poll.is_zero(), "worker.poll", more);
+        errors.require(
+            (1..=MAX_BATCH).contains(&self.batch),
+            "worker.batch",
+            "write a number from 1 to 10000",
+        );
+        errors.require(!self.store_timeout.is_zero(), "worker.store_timeout", more);
+        errors.require(self.name.as_deref().is_none_or(is_name), "worker.name", NAME);
+    }
+}
