@@ -1,0 +1,165 @@
+//! What a SQL database's errors mean, by SQLSTATE or by SQLite's result code; never by text.
+
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
+
+use super::{Status, StoreError};
+
+// https://www.sqlite.org/rescode.html: the low byte is the primary code.
+const SQLITE_ERROR: i32 = 1;
+const SQLITE_PERM: i32 = 3;
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_LOCKED: i32 = 6;
+const SQLITE_NOMEM: i32 = 7;
+const SQLITE_READONLY: i32 = 8;
+const SQLITE_INTERRUPT: i32 = 9;
+const SQLITE_IOERR: i32 = 10;
+const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_FULL: i32 = 13;
+const SQLITE_CANTOPEN: i32 = 14;
+const SQLITE_PROTOCOL: i32 = 15;
+const SQLITE_SCHEMA: i32 = 17;
+const SQLITE_CONSTRAINT: i32 = 19;
+const SQLITE_AUTH: i32 = 23;
+const SQLITE_NOTADB: i32 = 26;
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error;
+        match error {
+            Error::Database(error) => of_database(&*error),
+            // The pool retries a refused connection until its time is over, so this is how a
+            // server that is down looks.
+            Error::Io(_)
+            | Error::Tls(_)
+            | Error::Protocol(_)
+            | Error::PoolTimedOut
+            | Error::PoolClosed
+            | Error::WorkerCrashed
+            | Error::BeginFailed => Self::Unavailable { status: Status::Silent },
+            Error::ColumnDecode { .. }
+            | Error::Decode(_)
+            | Error::ColumnIndexOutOfBounds { .. }
+            | Error::ColumnNotFound(_)
+            | Error::TypeNotFound { .. }
+            | Error::RowNotFound
+            | Error::AnyDriverError(_) => Self::Unreadable,
+            _ => Self::Rejected { status: Status::Silent },
+        }
+    }
+}
+
+fn of_database(error: &dyn DatabaseError) -> StoreError {
+    let code = error.code();
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        return of_sqlite(
+            code.as_deref()
+                .and_then(|code| code.parse().ok())
+                .unwrap_or(SQLITE_ERROR),
+        );
+    }
+    match code
+        .as_deref()
+        .and_then(|code| <[u8; 5]>::try_from(code.as_bytes()).ok())
+    {
+        Some(state) => of_sqlstate(state),
+        None => StoreError::Internal { status: Status::Silent },
+    }
+}
+
+fn of_sqlstate(state: [u8; 5]) -> StoreError {
+    let status = Status::SqlState(state);
+    match &state {
+        // statement_timeout; lock_timeout
+        b"57014" => StoreError::Timeout { status },
+        // serialization failure, deadlock, lock not available, object in use
+        b"40001" | b"40P01" | b"55P03" | b"55006" => StoreError::Busy { status },
+        // insufficient privilege: also what `row_security = off` answers for a table with policies
+        b"42501" => StoreError::Forbidden { status },
+        // undefined table, column, schema, function
+        b"42P01" | b"42703" | b"3F000" | b"42883" => StoreError::Missing { status },
+        // a read-only server: the standby, after a failover; or a database that is gone
+        b"25006" | b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" => {
+            StoreError::Unavailable { status }
+        }
+        [b'0', b'8', ..] | [b'5', b'3', ..] => StoreError::Unavailable { status },
+        [b'2', b'8', ..] => StoreError::Unauthorized { status },
+        [b'2', b'3', ..] => StoreError::Constraint { status },
+        [b'4', b'0', ..] => StoreError::Busy { status },
+        [b'5', b'8', ..] | [b'X', b'X', ..] => StoreError::Internal { status },
+        _ => StoreError::Rejected { status },
+    }
+}
+
+fn of_sqlite(code: i32) -> StoreError {
+    let status = Status::Sqlite(code);
+    match code & 0xff {
+        SQLITE_BUSY | SQLITE_LOCKED | SQLITE_PROTOCOL => StoreError::Busy { status },
+        SQLITE_INTERRUPT => StoreError::Timeout { status },
+        SQLITE_CANTOPEN | SQLITE_IOERR | SQLITE_FULL | SQLITE_CORRUPT | SQLITE_NOTADB => {
+            StoreError::Unavailable { status }
+        }
+        SQLITE_READONLY | SQLITE_PERM | SQLITE_AUTH => StoreError::Forbidden { status },
+        SQLITE_CONSTRAINT => StoreError::Constraint { status },
+        SQLITE_NOMEM => StoreError::Internal { status },
+        // The texts were valid when the table was opened, so the schema has changed since.
+        SQLITE_ERROR | SQLITE_SCHEMA => StoreError::Missing { status },
+        _ => StoreError::Rejected { status },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Class;
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_transient() {
+        for state in ["40001", "40P01", "08006", "57P01", "57P03", "53300", "57014", "55P03"] {
+            let state = <[u8; 5]>::try_from(state.as_bytes()).unwrap();
+            assert_eq!(
+                of_sqlstate(state).class(),
+                Class::Transient,
+                "{}",
+                Status::SqlState(state)
+            );
+        }
+        for code in [5, 517, 6, 262, 10, 14] {
+            assert_eq!(of_sqlite(code).class(), Class::Transient, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_would_fail_again_is_permanent() {
+        for state in ["22P02", "23503", "P0001", "42601"] {
+            let state = <[u8; 5]>::try_from(state.as_bytes()).unwrap();
+            assert_eq!(
+                of_sqlstate(state).class(),
+                Class::Permanent,
+                "{}",
+                Status::SqlState(state)
+            );
+        }
+        assert_eq!(of_sqlite(787).class(), Class::Permanent);
+    }
+
+    #[test]
+    fn only_a_store_out_of_reach_is_an_outage() {
+        assert!(of_sqlstate(*b"57P03").is_outage());
+        assert!(of_sqlstate(*b"28P01").is_outage());
+        assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_outage());
+        assert!(!of_sqlstate(*b"40P01").is_outage());
+        assert!(!of_sqlstate(*b"57014").is_outage());
+        assert!(!of_sqlite(5).is_outage());
+    }
+
+    #[test]
+    fn the_text_of_a_database_is_not_kept() {
+        let error = StoreError::from(sqlx::Error::Protocol("Key (user_id)=(alice)".to_owned()));
+        assert!(!format!("{error} {error:?}").contains("alice"));
+        assert_eq!(
+            of_sqlstate(*b"23503").to_string(),
+            "a constraint of the database forbids it (SQLSTATE 23503)"
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! What is wrong with a mapping, in words that an operator can act on.
+//!
+//! Names of tables, columns and fields only; never a value that a row holds.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+// A name further off than this is more likely another thing than a slip of the pen.
+const FARTHEST: usize = 3;
+
+/// One thing that a mapping asks for and the live store does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingFault {
+    /// The key in the configuration.
+    pub key: String,
+    /// What is missing.
+    pub missing: String,
+    /// What to write or do instead, where that can be said.
+    pub instead: Option<String>,
+}
+
+impl MappingFault {
+    /// Returns a fault.
+    pub fn new(key: impl Into<String>, missing: impl Into<String>, instead: Option<String>) -> Self {
+        Self {
+            key: key.into(),
+            missing: missing.into(),
+            instead,
+        }
+    }
+}
+
+impl fmt::Display for MappingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.key, self.missing)?;
+        if let Some(instead) = &self.instead {
+            write!(f, "; {instead}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns advice that names what exists and looks most like `wanted`, or else all that exists.
+pub(crate) fn nearest<'a>(wanted: &str, existing: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut names: Vec<&str> = existing.into_iter().collect();
+    let folded = wanted.to_lowercase();
+    let near = names
+        .iter()
+        .map(|name| (distance(&folded, &name.to_lowercase()), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= FARTHEST && *distance < name.len())
+        .map(|(_, name)| format!("write `{name}`"));
+    if near.is_some() || names.is_empty() {
+        return near;
+    }
+    names.sort_unstable();
+    // As many as can be read at a glance.
+    names.truncate(20);
+    Some(format!("there are `{}`", names.join("`, `")))
+}
+
+// The number of characters to insert, delete or replace (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested() {
+        assert_eq!(
+            nearest("user_id", ["id", "userid", "kind"]).as_deref(),
+            Some("write `userid`")
+        );
+        assert_eq!(
+            nearest("Memory_ID", ["memory_id"]).as_deref(),
+            Some("write `memory_id`")
+        );
+    }
+
+    #[test]
+    fn without_a_near_name_all_are_listed() {
+        assert_eq!(
+            nearest("owner", ["user_id", "body"]).as_deref(),
+            Some("there are `body`, `user_id`")
+        );
+        assert_eq!(nearest("owner", []), None);
+    }
+}

@@ -1,0 +1,95 @@
+//! What a column holds, and how a caller's text becomes one of its values.
+
+use std::borrow::Cow;
+
+use uuid::Uuid;
+
+/// A mapped column of the live schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+}
+
+/// How values of a column are written and compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// PostgreSQL: text, varchar, char, citext, or a domain over one of them.
+    Text {
+        /// The type, quoted, with its schema.
+        type_name: String,
+        /// The type's own equality, which may be in a schema that is not on the search path.
+        equals: String,
+        /// Equality of the column is equality of bytes (not so: citext, a collation that is not
+        /// deterministic).
+        binary: bool,
+    },
+    /// PostgreSQL: uuid.
+    Uuid,
+    /// PostgreSQL: smallint, integer or bigint, by its width in bits.
+    Integer(u32),
+    /// SQLite: the type is the value's; compared as the column does and as text.
+    Dynamic,
+}
+
+impl Kind {
+    /// Returns the value of this column that `text` writes, or `None` if no row can hold it.
+    ///
+    /// Numbers must be written as the database writes them, so that `007` is not 7.
+    pub(super) fn parse<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        // PostgreSQL's text and JSON hold no NUL.
+        if text.contains('\0') {
+            return None;
+        }
+        match self {
+            Self::Text { .. } | Self::Dynamic => Some(Cow::Borrowed(text)),
+            Self::Uuid => Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.to_string())),
+            Self::Integer(bits) => {
+                let number: i64 = text.parse().ok()?;
+                let fits = match bits {
+                    16 => i16::try_from(number).is_ok(),
+                    32 => i32::try_from(number).is_ok(),
+                    _ => true,
+                };
+                (fits && number.to_string() == text).then_some(Cow::Borrowed(text))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_is_read_by_value() {
+        let read = |text| Kind::Uuid.parse(text).map(Cow::into_owned);
+        let canonical = "0190a0a0-0000-7000-8000-00000000000a";
+        assert_eq!(read("0190A0A0-0000-7000-8000-00000000000A").as_deref(), Some(canonical));
+        assert_eq!(read("0190a0a0000070008000"), None);
+        assert_eq!(read("x' OR 1=1 --"), None);
+    }
+
+    #[test]
+    fn an_integer_is_read_only_as_the_database_writes_it() {
+        for (bits, text, fits) in [
+            (64, "7", true),
+            (64, "-7", true),
+            (64, "007", false),
+            (64, "+7", false),
+            (64, "-0", false),
+            (64, " 7", false),
+            (64, "9223372036854775808", false),
+            (16, "32768", false),
+            (32, "2147483647", true),
+            (32, "1 OR 1=1", false),
+        ] {
+            assert_eq!(Kind::Integer(bits).parse(text).is_some(), fits, "{bits} {text}");
+        }
+    }
+
+    #[test]
+    fn nul_is_in_no_column() {
+        assert_eq!(Kind::Dynamic.parse("a\0b"), None);
+    }
+}

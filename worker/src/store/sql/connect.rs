@@ -1,0 +1,232 @@
+//! Connections to a customer's database, and what every one of them is told first.
+
+use std::time::Duration;
+
+use lethe_common::config::SqlEndpoint;
+use secrecy::ExposeSecret;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
+
+use super::dialect::Dialect;
+use crate::store::StoreError;
+
+// A connection that was used this recently is not asked whether it still lives: the question would
+// double the round trips of a busy worker.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+// Less than the store's own limit (in eighths of it), so that the server gives up first and says
+// why, and a call whose client is gone does not go on.
+const STATEMENT_EIGHTHS: u32 = 7;
+const LOCK_EIGHTHS: u32 = 6;
+// Connecting gets half, so that a server that is down is told from one that is slow.
+const CONNECT_EIGHTHS: u32 = 4;
+
+// `row_security = off` turns rows hidden by a policy into an error. Read committed is what the
+// deleting statements were written for: they re-check a row after waiting for its lock. Notices
+// may quote rows, and would be logged.
+const POSTGRES_SESSION: &str = "
+-- store::sql::connect
+SELECT set_config('row_security', 'off', false),
+       set_config('default_transaction_isolation', 'read committed', false),
+       set_config('client_min_messages', 'error', false),
+       set_config('application_name', 'lethe', false),
+       set_config('statement_timeout', $1, false),
+       set_config('lock_timeout', $2, false),
+       set_config('idle_in_transaction_session_timeout', $1, false)";
+
+// `secure_delete` overwrites what is deleted. The journal mode is the owner's affair. The busy
+// timeout is the driver's default of 5 seconds.
+const SQLITE_WRITER: &str = "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
+const SQLITE_READER: &str = "PRAGMA query_only = ON;";
+
+/// A customer's SQL database.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    pub(super) dialect: Dialect,
+    pub(super) readers: AnyPool,
+    // SQLite has one writer at a time: a second connection would only wait inside the driver,
+    // where nothing is fair. On PostgreSQL the same pool as `readers`.
+    pub(super) writers: AnyPool,
+    pub(super) timeout: Duration,
+}
+
+impl SqlStore {
+    /// Prepares connections to `endpoint` without making one: the database may be down.
+    ///
+    /// Every call is bounded by `store_timeout`, at the client and, where there is a way to say
+    /// so, at the server.
+    ///
+    /// # Errors
+    /// Fails if the URL cannot be read or names a database that is not supported.
+    pub fn connect_lazy(endpoint: &SqlEndpoint, store_timeout: Duration) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let url = endpoint.url.expose_secret();
+        let dialect = Dialect::of(url).ok_or(StoreError::Misuse(
+            "the database's URL must begin with postgres:// or sqlite://",
+        ))?;
+        let connections = endpoint.max_connections.max(1);
+        match dialect {
+            Dialect::Postgres => {
+                let pool = pool(dialect, Role::Writer, connections, store_timeout).connect_lazy_with(options(url)?);
+                Ok(Self {
+                    dialect,
+                    readers: pool.clone(),
+                    writers: pool,
+                    timeout: store_timeout,
+                })
+            }
+            Dialect::Sqlite => {
+                let options = options(&existing_file(url)?)?;
+                let pool = |role, most| pool(dialect, role, most, store_timeout);
+                Ok(Self {
+                    dialect,
+                    readers: pool(Role::Reader, connections).connect_lazy_with(options.clone()),
+                    writers: pool(Role::Writer, 1).connect_lazy_with(options),
+                    timeout: store_timeout,
+                })
+            }
+        }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// Fails with what keeps calls from working.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.bounded(async {
+            let mut connection = self.readers.acquire().await?;
+            connection.execute("SELECT 1").await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs one call within the store's time limit.
+    pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(CallError::Store(error))) => Err(error),
+            // One writer at a time is the rule for SQLite: to wait for it in vain is no outage.
+            Ok(Err(CallError::Sql(sqlx::Error::PoolTimedOut))) if self.dialect == Dialect::Sqlite => {
+                Err(StoreError::Busy {
+                    status: crate::store::error::Status::Silent,
+                })
+            }
+            Ok(Err(CallError::Sql(error))) => Err(error.into()),
+            Err(_) => Err(StoreError::timed_out()),
+        }
+    }
+}
+
+/// An error inside a call, before it is reduced to what may be shown.
+#[derive(Debug)]
+pub(super) enum CallError {
+    Sql(sqlx::Error),
+    Store(StoreError),
+}
+
+impl From<sqlx::Error> for CallError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for CallError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Reader,
+    Writer,
+}
+
+fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
+    // The texts of statements are built of names that are nobody's business in a log.
+    let options: AnyConnectOptions = url
+        .parse()
+        .map_err(|_| StoreError::Misuse("the database's URL cannot be read"))?;
+    Ok(options.disable_statement_logging())
+}
+
+// The file is the customer's: one that is missing is an error, never a new, empty database.
+fn existing_file(url: &str) -> Result<String, StoreError> {
+    let (file, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let mut kept: Vec<&str> = parameters
+        .split('&')
+        .filter(|part| !part.is_empty() && !part.starts_with("mode="))
+        .collect();
+    if file.ends_with(":memory:") || parameters.contains("mode=memory") {
+        return Err(StoreError::Misuse(
+            "a SQLite database in memory belongs to one connection; name a file",
+        ));
+    }
+    kept.push("mode=rw");
+    Ok(format!("{file}?{}", kept.join("&")))
+}
+
+fn pool(dialect: Dialect, role: Role, most: u32, store_timeout: Duration) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(eighths(store_timeout, CONNECT_EIGHTHS))
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(move |connection, _| Box::pin(introduce(connection, dialect, role, store_timeout)))
+}
+
+async fn introduce(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    role: Role,
+    store_timeout: Duration,
+) -> Result<(), sqlx::Error> {
+    match (dialect, role) {
+        (Dialect::Postgres, _) => {
+            sqlx::query(POSTGRES_SESSION)
+                .bind(milliseconds(eighths(store_timeout, STATEMENT_EIGHTHS)))
+                .bind(milliseconds(eighths(store_timeout, LOCK_EIGHTHS)))
+                .execute(connection)
+                .await?;
+        }
+        (Dialect::Sqlite, Role::Writer) => {
+            sqlx::raw_sql(SQLITE_WRITER).execute(connection).await?;
+        }
+        (Dialect::Sqlite, Role::Reader) => {
+            sqlx::raw_sql(SQLITE_READER).execute(connection).await?;
+        }
+    }
+    Ok(())
+}
+
+fn eighths(whole: Duration, eighths: u32) -> Duration {
+    whole / 8 * eighths
+}
+
+// PostgreSQL takes 0 for "no limit".
+fn milliseconds(limit: Duration) -> String {
+    limit.as_millis().max(1).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_never_created() {
+        assert_eq!(existing_file("sqlite:///a/b.db").unwrap(), "sqlite:///a/b.db?mode=rw");
+        assert_eq!(
+            existing_file("sqlite:///a/b.db?mode=rwc&cache=private").unwrap(),
+            "sqlite:///a/b.db?cache=private&mode=rw"
+        );
+        assert!(existing_file("sqlite::memory:").is_err());
+    }
+}

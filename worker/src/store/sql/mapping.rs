@@ -1,0 +1,212 @@
+//! Whether a mapping fits the live schema, and what it means there.
+
+use lethe_common::config::{Columns, Table};
+use lethe_common::job::Field;
+use sqlx::AnyConnection;
+
+use super::column::{Column, Kind};
+use super::connect::CallError;
+use super::dialect::{Dialect, quote_table};
+use super::schema::{self, LiveColumn, LiveTable, Obstacle};
+use crate::store::fault::nearest;
+use crate::store::{MappingFault, StoreError, word};
+
+/// A mapped table, with the types of its columns.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    /// Quoted.
+    pub(super) table: String,
+    pub(super) id: Column,
+    pub(super) fields: Vec<(Field, Column)>,
+    pub(super) dependents: Vec<Reference>,
+    /// The collation under which ids are unique, if it is not that of bytes (SQLite).
+    pub(super) folded_by: Option<String>,
+    pub(super) row_handle: Option<&'static str>,
+}
+
+/// A dependent table and its column that holds a memory's id.
+#[derive(Debug)]
+pub(super) struct Reference {
+    /// Quoted.
+    pub(super) table: String,
+    pub(super) column: Column,
+}
+
+impl Mapping {
+    /// Returns the column of a field.
+    pub(super) fn field(&self, field: Field) -> Option<&Column> {
+        self.fields
+            .iter()
+            .find(|(name, _)| *name == field)
+            .map(|(_, column)| column)
+    }
+
+    /// Reads the live schema and checks `table` against it.
+    pub(super) async fn read(
+        connection: &mut AnyConnection,
+        dialect: Dialect,
+        table: &Table,
+    ) -> Result<Self, CallError> {
+        let Some(columns) = &table.columns else {
+            return Err(StoreError::Misuse("the mapping names no columns").into());
+        };
+        let mut check = Check {
+            connection,
+            dialect,
+            faults: Vec::new(),
+        };
+        let name = table.sql_table.as_deref().unwrap_or(&table.name);
+        let live = check.table("sql_table", name, !table.dependents.is_empty()).await?;
+        let id = live.as_ref().and_then(|live| check.id(live, name, &columns.id));
+        let mut fields = Vec::new();
+        for (field, column) in given(columns) {
+            let key = format!("columns.{}", word(field));
+            let column = live.as_ref().and_then(|live| check.column(live, &key, name, column));
+            fields.extend(column.map(|column| (field, plain(column))));
+        }
+        let mut dependents = Vec::new();
+        for dependent in &table.dependents {
+            let found = check.table("dependents.table", &dependent.table, false).await?;
+            let key = "dependents.references";
+            let column = found
+                .as_ref()
+                .and_then(|live| check.column(live, key, &dependent.table, &dependent.references));
+            dependents.extend(column.map(|column| Reference {
+                table: quote_table(&dependent.table),
+                column: plain(column),
+            }));
+        }
+        match (live.as_ref(), id) {
+            (Some(live), Some(id)) if check.faults.is_empty() => Ok(Self {
+                table: quote_table(name),
+                folded_by: id.unique_under.clone().filter(|collation| collation != "BINARY"),
+                id: plain(id),
+                fields,
+                dependents,
+                row_handle: live.row_handle,
+            }),
+            _ => Err(StoreError::Mapping { faults: check.faults }.into()),
+        }
+    }
+}
+
+fn given(columns: &Columns) -> impl Iterator<Item = (Field, &str)> {
+    [
+        (Field::User, &columns.user),
+        (Field::Agent, &columns.agent),
+        (Field::App, &columns.app),
+        (Field::Run, &columns.run),
+        (Field::Workspace, &columns.workspace),
+    ]
+    .into_iter()
+    .filter_map(|(field, column)| column.as_deref().map(|column| (field, column)))
+}
+
+fn plain(column: &LiveColumn) -> Column {
+    Column {
+        name: column.name.clone(),
+        kind: column.kind.clone().unwrap_or(Kind::Dynamic),
+    }
+}
+
+struct Check<'c> {
+    connection: &'c mut AnyConnection,
+    dialect: Dialect,
+    faults: Vec<MappingFault>,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, key: &str, missing: String, instead: Option<String>) {
+        self.faults.push(MappingFault::new(key, missing, instead));
+    }
+
+    async fn table(&mut self, key: &str, name: &str, locks: bool) -> Result<Option<LiveTable>, CallError> {
+        let live = schema::read(self.connection, self.dialect, name, locks).await?;
+        match live {
+            None => {
+                let tables = schema::tables(self.connection, self.dialect).await?;
+                let instead = nearest(name, tables.iter().map(String::as_str));
+                self.fault(key, format!("there is no table `{name}`"), instead);
+                Ok(None)
+            }
+            Some(LiveTable {
+                obstacle: Some(obstacle),
+                ..
+            }) => {
+                let (missing, instead) = explain(obstacle, name);
+                self.fault(key, missing, Some(instead));
+                Ok(None)
+            }
+            Some(live) => Ok(Some(live)),
+        }
+    }
+
+    fn column<'t>(&mut self, live: &'t LiveTable, key: &str, table: &str, name: &str) -> Option<&'t LiveColumn> {
+        let Some(column) = live.column(self.dialect, name) else {
+            let instead = nearest(name, live.columns.iter().map(|column| column.name.as_str()));
+            self.fault(key, format!("table `{table}` has no column `{name}`"), instead);
+            return None;
+        };
+        if column.kind.is_none() {
+            let declared = if column.declared.is_empty() {
+                "no type"
+            } else {
+                &column.declared
+            };
+            let missing =
+                format!("column `{name}` of `{table}` has type `{declared}`, by which nothing can be found safely");
+            let instead = match self.dialect {
+                Dialect::Postgres => "use a text, uuid or integer column",
+                Dialect::Sqlite => "declare it TEXT or INTEGER",
+            };
+            self.fault(key, missing, Some(instead.to_owned()));
+            return None;
+        }
+        Some(column)
+    }
+
+    fn id<'t>(&mut self, live: &'t LiveTable, table: &str, name: &str) -> Option<&'t LiveColumn> {
+        let column = self.column(live, "columns.id", table, name)?;
+        if !column.unique {
+            let unique = live
+                .columns
+                .iter()
+                .filter(|column| column.unique && column.kind.is_some());
+            let instead = nearest(name, unique.map(|column| column.name.as_str()))
+                .unwrap_or_else(|| format!("add a unique index on `{name}` alone"));
+            self.fault(
+                "columns.id",
+                format!("column `{name}` of `{table}` is not unique"),
+                Some(instead),
+            );
+            return None;
+        }
+        Some(column)
+    }
+}
+
+fn explain(obstacle: Obstacle, table: &str) -> (String, String) {
+    let quoted = quote_table(table);
+    match obstacle {
+        Obstacle::NotATable => (
+            format!("`{table}` is not a table"),
+            "name the table behind it".to_owned(),
+        ),
+        Obstacle::MayNotSelect => (
+            format!("`{table}` may not be read"),
+            format!("GRANT SELECT ON {quoted} to this user"),
+        ),
+        Obstacle::MayNotDelete => (
+            format!("rows of `{table}` may not be deleted"),
+            format!("GRANT DELETE ON {quoted} to this user"),
+        ),
+        Obstacle::MayNotLock => (
+            format!("rows of `{table}` may not be locked"),
+            format!("GRANT UPDATE ON {quoted} to this user"),
+        ),
+        Obstacle::RowSecurity => (
+            format!("row security hides rows of `{table}` from this user"),
+            "use the table's owner or a user with BYPASSRLS".to_owned(),
+        ),
+    }
+}

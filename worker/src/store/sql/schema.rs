@@ -1,0 +1,76 @@
+//! What a table of the live database looks like. Reads catalogues only, never a row of a customer.
+
+mod postgres;
+mod sqlite;
+
+use sqlx::AnyConnection;
+
+use super::column::Kind;
+use super::dialect::Dialect;
+
+/// A table as it is now.
+#[derive(Debug)]
+pub(super) struct LiveTable {
+    /// What keeps it from being used as a table of memories although it exists.
+    pub(super) obstacle: Option<Obstacle>,
+    pub(super) columns: Vec<LiveColumn>,
+    /// What identifies a row beside its columns, where there is such a thing (SQLite's rowid).
+    pub(super) row_handle: Option<&'static str>,
+}
+
+/// A column as it is now.
+#[derive(Debug)]
+pub(super) struct LiveColumn {
+    pub(super) name: String,
+    /// The type, in the database's words.
+    pub(super) declared: String,
+    /// How to compare it; `None` if ids and owners of this type are not supported.
+    pub(super) kind: Option<Kind>,
+    /// Whether a unique index or primary key is on this column alone.
+    pub(super) unique: bool,
+    /// The collation under which it is unique, where the database says so (SQLite).
+    pub(super) unique_under: Option<String>,
+}
+
+/// Why an existing table cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    NotATable,
+    MayNotSelect,
+    MayNotDelete,
+    MayNotLock,
+    RowSecurity,
+}
+
+impl LiveTable {
+    /// Returns the column that a mapping's name means: SQLite's names have no case.
+    pub(super) fn column(&self, dialect: Dialect, name: &str) -> Option<&LiveColumn> {
+        self.columns.iter().find(|column| match dialect {
+            Dialect::Postgres => column.name == name,
+            Dialect::Sqlite => column.name.eq_ignore_ascii_case(name),
+        })
+    }
+}
+
+/// Reads what `name` (`table` or `schema.table`) is, or `None` if there is nothing of that name.
+///
+/// `locks` tells whether rows of it will be locked before they are deleted.
+pub(super) async fn read(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    name: &str,
+    locks: bool,
+) -> Result<Option<LiveTable>, sqlx::Error> {
+    match dialect {
+        Dialect::Postgres => postgres::read(connection, name, locks).await,
+        Dialect::Sqlite => sqlite::read(connection, name).await,
+    }
+}
+
+/// Returns the names of the tables that exist, as a mapping would write them.
+pub(super) async fn tables(connection: &mut AnyConnection, dialect: Dialect) -> Result<Vec<String>, sqlx::Error> {
+    match dialect {
+        Dialect::Postgres => postgres::tables(connection).await,
+        Dialect::Sqlite => sqlite::tables(connection).await,
+    }
+}

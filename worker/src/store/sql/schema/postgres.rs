@@ -1,0 +1,120 @@
+//! PostgreSQL's catalogue (version 12 and later).
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::super::column::Kind;
+use super::super::dialect::{quote, quote_table};
+use super::{LiveColumn, LiveTable, Obstacle};
+
+// A domain is what it is a domain over; the innermost type decides how to compare.
+const COLUMNS: &str = "
+-- store::sql::schema
+SELECT a.attname::text AS name,
+       format_type(a.atttypid, a.atttypmod)::text AS declared,
+       base.name AS base, base.namespace AS namespace,
+       coalesce(l.collisdeterministic, true) AS deterministic,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i
+               WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS is_unique,
+       c.relkind::text AS relkind,
+       has_table_privilege(c.oid, 'SELECT') AS may_select,
+       has_table_privilege(c.oid, 'DELETE') AS may_delete,
+       has_any_column_privilege(c.oid, 'UPDATE') AS may_lock,
+       row_security_active(c.oid) AS secured
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
+JOIN LATERAL (
+    WITH RECURSIVE up (oid, base, kind) AS (
+        SELECT t.oid, t.typbasetype, t.typtype FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
+        UNION ALL
+        SELECT t.oid, t.typbasetype, t.typtype FROM up JOIN pg_catalog.pg_type AS t ON t.oid = up.base
+        WHERE up.kind = 'd'
+    )
+    SELECT t.typname::text AS name, n.nspname::text AS namespace
+    FROM up
+    JOIN pg_catalog.pg_type AS t ON t.oid = up.oid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE up.kind <> 'd'
+) AS base ON true
+WHERE c.oid = to_regclass($1)
+ORDER BY a.attnum";
+
+// Enough for a suggestion, and bounded.
+const TABLES: &str = "
+-- store::sql::tables
+SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text
+            ELSE n.nspname::text || '.' || c.relname::text END
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+ORDER BY 1 LIMIT 1000";
+
+pub(super) async fn read(
+    connection: &mut AnyConnection,
+    name: &str,
+    locks: bool,
+) -> Result<Option<LiveTable>, sqlx::Error> {
+    let rows = sqlx::query(COLUMNS)
+        .bind(quote_table(name))
+        .fetch_all(connection)
+        .await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(LiveTable {
+        obstacle: obstacle(first, locks)?,
+        columns: rows.iter().map(column).collect::<Result<_, _>>()?,
+        row_handle: None,
+    }))
+}
+
+pub(super) async fn tables(connection: &mut AnyConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(TABLES).fetch_all(connection).await
+}
+
+fn obstacle(row: &AnyRow, locks: bool) -> Result<Option<Obstacle>, sqlx::Error> {
+    let relkind: String = row.try_get("relkind")?;
+    Ok(if !matches!(relkind.as_str(), "r" | "p") {
+        Some(Obstacle::NotATable)
+    } else if row.try_get("secured")? {
+        Some(Obstacle::RowSecurity)
+    } else if !row.try_get::<bool, _>("may_select")? {
+        Some(Obstacle::MayNotSelect)
+    } else if !row.try_get::<bool, _>("may_delete")? {
+        Some(Obstacle::MayNotDelete)
+    } else if locks && !row.try_get::<bool, _>("may_lock")? {
+        Some(Obstacle::MayNotLock)
+    } else {
+        None
+    })
+}
+
+fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
+    let base: String = row.try_get("base")?;
+    let namespace: String = row.try_get("namespace")?;
+    Ok(LiveColumn {
+        name: row.try_get("name")?,
+        declared: row.try_get("declared")?,
+        kind: kind(&base, &namespace, row.try_get("deterministic")?),
+        unique: row.try_get("is_unique")?,
+        unique_under: None,
+    })
+}
+
+fn kind(base: &str, namespace: &str, deterministic: bool) -> Option<Kind> {
+    // `citext` is an extension and may live in any schema; the others are the database's own.
+    let kind = match base {
+        "text" | "varchar" | "bpchar" | "citext" => Kind::Text {
+            type_name: format!("{}.{}", quote(namespace), quote(base)),
+            equals: format!("OPERATOR({}.=)", quote(namespace)),
+            binary: deterministic && base != "citext",
+        },
+        "uuid" => Kind::Uuid,
+        "int2" => Kind::Integer(16),
+        "int4" => Kind::Integer(32),
+        "int8" => Kind::Integer(64),
+        _ => return None,
+    };
+    (base == "citext" || namespace == "pg_catalog").then_some(kind)
+}

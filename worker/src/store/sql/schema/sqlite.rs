@@ -1,0 +1,109 @@
+//! SQLite's catalogue, through its table-valued pragmas.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::super::column::Kind;
+use super::{LiveColumn, LiveTable, Obstacle};
+
+const TABLE: &str = "
+-- store::sql::schema
+SELECT CAST(t.name AS TEXT) AS name, CAST(t.type AS TEXT) AS type, CAST(t.wr AS INTEGER) AS wr
+FROM pragma_table_list AS t WHERE t.schema = $1 COLLATE NOCASE AND t.name = $2 COLLATE NOCASE";
+
+// A unique index counts if it is on one plain column and over all rows. An integer primary key
+// has no index: it is the row's own number.
+const COLUMNS: &str = "
+-- store::sql::schema
+SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared,
+       CASE WHEN c.pk = 1 AND (SELECT max(o.pk) FROM pragma_table_xinfo($2, $1) AS o) = 1
+            THEN 1 ELSE 0 END AS sole_key,
+       (SELECT min(upper(x.coll))
+        FROM pragma_index_list($2, $1) AS i, pragma_index_xinfo(i.name, $1) AS x
+        WHERE i.\"unique\" = 1 AND i.partial = 0 AND x.key = 1
+          AND x.name = c.name COLLATE NOCASE
+          AND (SELECT count(*) FROM pragma_index_xinfo(i.name, $1) AS k WHERE k.key = 1) = 1) AS coll
+FROM pragma_table_xinfo($2, $1) AS c
+ORDER BY c.cid";
+
+const TABLES: &str = "
+-- store::sql::tables
+SELECT CAST(t.name AS TEXT) FROM pragma_table_list AS t
+WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+ORDER BY 1 LIMIT 1000";
+
+pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<Option<LiveTable>, sqlx::Error> {
+    let (schema, table) = name.split_once('.').unwrap_or(("main", name));
+    let found = sqlx::query(TABLE)
+        .bind(schema)
+        .bind(table)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let kind: String = found.try_get("type")?;
+    let without_rowid = found.try_get::<i64, _>("wr")? != 0;
+    let rows = sqlx::query(COLUMNS)
+        .bind(schema)
+        .bind(table)
+        .fetch_all(connection)
+        .await?;
+    let columns: Vec<LiveColumn> = rows.iter().map(column).collect::<Result<_, _>>()?;
+    Ok(Some(LiveTable {
+        obstacle: (kind != "table").then_some(Obstacle::NotATable),
+        row_handle: if without_rowid { None } else { row_handle(&columns) },
+        columns,
+    }))
+}
+
+pub(super) async fn tables(connection: &mut AnyConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(TABLES).fetch_all(connection).await
+}
+
+// A column may take one of these names for itself.
+fn row_handle(columns: &[LiveColumn]) -> Option<&'static str> {
+    ["rowid", "_rowid_", "oid"]
+        .into_iter()
+        .find(|name| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
+}
+
+fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
+    let declared: String = row.try_get("declared")?;
+    let collation: Option<String> = row.try_get("coll")?;
+    let sole_key = row.try_get::<i64, _>("sole_key")? != 0;
+    Ok(LiveColumn {
+        name: row.try_get("name")?,
+        kind: comparable(&declared).then_some(Kind::Dynamic),
+        declared,
+        unique: sole_key || collation.is_some(),
+        unique_under: collation,
+    })
+}
+
+// https://www.sqlite.org/datatype3.html: affinity INTEGER or TEXT converts both the stored value
+// and what it is compared with, so that text finds what was meant. `UUID` and `STRING` are widely
+// declared, have affinity NUMERIC, and do the same. Without a type, or with BLOB or REAL, a row may
+// hold a value that no text equals.
+fn comparable(declared: &str) -> bool {
+    let declared = declared.to_ascii_uppercase();
+    ["INT", "CHAR", "CLOB", "TEXT"]
+        .iter()
+        .any(|part| declared.contains(part))
+        || matches!(declared.as_str(), "UUID" | "STRING")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_types_that_text_can_find_are_comparable() {
+        for declared in ["TEXT", "varchar(36)", "INTEGER", "bigint", "UUID", "String", "NVARCHAR"] {
+            assert!(comparable(declared), "{declared}");
+        }
+        for declared in ["", "BLOB", "REAL", "DATETIME", "JSON", "NUMERIC"] {
+            assert!(!comparable(declared), "{declared}");
+        }
+    }
+}

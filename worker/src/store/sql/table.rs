@@ -1,0 +1,227 @@
+//! One mapped table: finding, deleting, paging and counting memories in it.
+
+use std::collections::HashSet;
+
+use lethe_common::config::Table;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, Row, SqlStr};
+
+use super::column::{Column, Kind};
+use super::connect::{CallError, SqlStore};
+use super::dialect::Dialect;
+use super::mapping::Mapping;
+use super::text::{self, Range, Texts};
+use super::tuples::{Tuple, demands, encode};
+use super::{MAX_ITEMS, MAX_PAGE};
+use crate::store::{Conditions, Item, StoreError};
+
+mod delete;
+
+/// What a look for one memory found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// A row with this id, under the conditions.
+    Matching,
+    /// A row with this id, but not under the conditions.
+    Other,
+    /// No row with this id.
+    Absent,
+}
+
+/// One mapped table of a customer's database, checked against the live schema.
+///
+/// Ids and demanded values match by the column's type and byte for byte. A text that no row could
+/// hold (letters for a number, a NUL) is absent, never an error.
+#[derive(Debug)]
+pub struct SqlTable {
+    store: SqlStore,
+    mapping: Mapping,
+    texts: Texts,
+}
+
+impl SqlTable {
+    /// Reads the live schema, checks `table` against it and builds the statements.
+    ///
+    /// Open it again when a call fails with [`StoreError::Missing`]: the schema has changed.
+    ///
+    /// # Errors
+    /// Fails with [`StoreError::Mapping`] if the mapping does not fit.
+    pub async fn open(store: &SqlStore, table: &Table) -> Result<Self, StoreError> {
+        let mapping = store
+            .bounded(async {
+                let mut connection = store.readers.acquire().await?;
+                Mapping::read(&mut connection, store.dialect, table).await
+            })
+            .await?;
+        let texts = Texts::new(store.dialect, &mapping);
+        Ok(Self {
+            store: store.clone(),
+            mapping,
+            texts,
+        })
+    }
+
+    /// Returns whether ids are UUIDs by type, so that every spelling of one is the same memory.
+    pub fn has_uuid_ids(&self) -> bool {
+        self.mapping.id.kind == Kind::Uuid
+    }
+
+    /// Returns `id` as the database writes it, or `None` if no row can have it.
+    pub fn canonical(&self, id: &str) -> Option<String> {
+        self.mapping.id.kind.parse(id).map(std::borrow::Cow::into_owned)
+    }
+
+    /// Looks for memories; the answer has the order of `items`.
+    ///
+    /// # Errors
+    /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
+    pub async fn find(&self, items: &[Item]) -> Result<Vec<Found>, StoreError> {
+        let tuples = self.tuples(items)?;
+        self.look(items.len(), &tuples).await
+    }
+
+    /// Returns for each id whether it has a row, whatever else the row says.
+    ///
+    /// # Errors
+    /// Fails as a whole.
+    pub async fn exists(&self, ids: &[&str]) -> Result<Vec<bool>, StoreError> {
+        let tuples: Vec<Tuple<'_>> = ids
+            .iter()
+            .enumerate()
+            .filter_map(|(n, id)| Tuple::of_id(&self.mapping, n, id))
+            .collect();
+        let found = self.look(ids.len(), &tuples).await?;
+        Ok(found.into_iter().map(|found| found != Found::Absent).collect())
+    }
+
+    /// Returns a page of the ids under `conditions`, in the order of keys: those beyond `after`,
+    /// up to and including `through`, at most `limit` (which is at most
+    /// [`MAX_PAGE`](super::MAX_PAGE)).
+    ///
+    /// # Errors
+    /// Refuses empty conditions: a page is never of everything.
+    pub async fn page(
+        &self,
+        conditions: &Conditions,
+        after: Option<&str>,
+        through: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        if limit == 0 || limit > MAX_PAGE {
+            return Err(StoreError::Misuse("a page holds between 1 and 10000 ids"));
+        }
+        let Some(demanded) = self.demanded(conditions)? else {
+            return Ok(Vec::new());
+        };
+        let mut values = demanded.values;
+        for bound in [after, through].into_iter().flatten() {
+            let bound = self
+                .canonical(bound)
+                .ok_or(StoreError::Misuse("a cursor is not an id"))?;
+            values.push(bound);
+        }
+        let range = Range {
+            demanded: &demanded.columns,
+            after: after.is_some(),
+            through: through.is_some(),
+        };
+        let text = text::page(self.store.dialect, &self.mapping, range);
+        self.store
+            .bounded(async {
+                let query = bind(text, values).bind(i64::from(limit));
+                let rows = query.fetch_all(&self.store.readers).await?;
+                Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    /// Counts the rows under `conditions`.
+    ///
+    /// # Errors
+    /// Refuses empty conditions: a count is never of everything.
+    pub async fn count(&self, conditions: &Conditions) -> Result<u64, StoreError> {
+        let Some(demanded) = self.demanded(conditions)? else {
+            return Ok(0);
+        };
+        let range = Range {
+            demanded: &demanded.columns,
+            after: false,
+            through: false,
+        };
+        let text = text::count(&self.mapping, range);
+        self.store
+            .bounded(async {
+                let row = bind(text, demanded.values).fetch_one(&self.store.readers).await?;
+                let count: i64 = row.try_get(0)?;
+                Ok(u64::try_from(count).map_err(|_| StoreError::Unreadable)?)
+            })
+            .await
+    }
+
+    fn tuples<'a>(&self, items: &'a [Item]) -> Result<Vec<Tuple<'a>>, StoreError> {
+        items
+            .iter()
+            .enumerate()
+            .filter_map(|(n, item)| Tuple::of_item(&self.mapping, n, item).transpose())
+            .collect()
+    }
+
+    async fn look(&self, count: usize, tuples: &[Tuple<'_>]) -> Result<Vec<Found>, StoreError> {
+        let mut found = vec![Found::Absent; count];
+        self.store
+            .bounded(async {
+                for chunk in tuples.chunks(MAX_ITEMS) {
+                    let rows = sqlx::query(self.texts.find.clone())
+                        .bind(encode(chunk))
+                        .fetch_all(&self.store.readers)
+                        .await?;
+                    for row in &rows {
+                        let matching = row.try_get::<i64, _>(1)? == 1;
+                        let answer = if matching { Found::Matching } else { Found::Other };
+                        *position(&mut found, row)? = answer;
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(found)
+    }
+
+    // `None`: no row can meet the demands.
+    fn demanded<'s>(&'s self, conditions: &Conditions) -> Result<Option<Demanded<'s>>, StoreError> {
+        if conditions.is_empty() {
+            return Err(StoreError::Misuse("without conditions this would be about every row"));
+        }
+        let mut demanded = Demanded {
+            columns: Vec::new(),
+            values: Vec::new(),
+        };
+        for (field, value) in demands(&self.mapping, conditions)? {
+            let Some(value) = value else {
+                return Ok(None);
+            };
+            demanded.columns.extend(self.mapping.field(field));
+            demanded.values.push(value.into_owned());
+        }
+        Ok(Some(demanded))
+    }
+}
+
+struct Demanded<'a> {
+    columns: Vec<&'a Column>,
+    values: Vec<String>,
+}
+
+fn bind(text: SqlStr, values: Vec<String>) -> Query<'static, Any, AnyArguments> {
+    values.into_iter().fold(sqlx::query(text), Query::bind)
+}
+
+// The place of the memory that a returned row is about.
+fn position<'v, T>(answers: &'v mut [T], row: &AnyRow) -> Result<&'v mut T, CallError> {
+    let n: i64 = row.try_get(0)?;
+    usize::try_from(n)
+        .ok()
+        .and_then(|n| answers.get_mut(n))
+        .ok_or(CallError::Store(StoreError::Unreadable))
+}

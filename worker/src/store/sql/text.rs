@@ -1,0 +1,297 @@
+//! The texts of all statements on a customer's tables.
+//!
+//! Values are bound, names are quoted, and nothing else goes into a text. Tuples travel as one
+//! JSON array, so that a text is the same for one memory and for a thousand.
+
+use sqlx::SqlStr;
+
+use lethe_common::job::Field;
+
+use super::column::{Column, Kind};
+use super::dialect::{Dialect, quote, vouched};
+use super::mapping::{Mapping, Reference};
+use crate::store::word;
+
+/// The statements that are the same for every call.
+#[derive(Debug)]
+pub(super) struct Texts {
+    /// `$1` tuples → `n`, 1 if the row meets the tuple's conditions else 0.
+    pub(super) find: SqlStr,
+    /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
+    pub(super) lock: SqlStr,
+    /// `$1` tuples; deletes the rows under all conditions. PostgreSQL returns `n`.
+    pub(super) delete: SqlStr,
+    /// `$1` tuples with ids only; each deletes the rows of one dependent table.
+    pub(super) dependents: Vec<SqlStr>,
+}
+
+impl Texts {
+    /// Builds the statements of a mapping.
+    pub(super) fn new(dialect: Dialect, mapping: &Mapping) -> Self {
+        let dependents = mapping
+            .dependents
+            .iter()
+            .map(|reference| vouched(delete_dependents(dialect, mapping, reference)))
+            .collect();
+        Self {
+            find: vouched(find(dialect, mapping)),
+            lock: vouched(lock(dialect, mapping)),
+            delete: vouched(delete(dialect, mapping)),
+            dependents,
+        }
+    }
+}
+
+/// Which rows a page or a count is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range<'a> {
+    /// The columns that are bound first, in this order.
+    pub(super) demanded: &'a [&'a Column],
+    /// Whether a lower bound (exclusive) is bound next.
+    pub(super) after: bool,
+    /// Whether an upper bound (inclusive) is bound after that.
+    pub(super) through: bool,
+}
+
+/// Returns the text of a page of ids in key order; the limit is bound last.
+pub(super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> SqlStr {
+    let key = ordered(&mapping.id);
+    let id = as_text(dialect, &mapping.id, "m");
+    let (filter, bound) = filter(mapping, range);
+    vouched(format!(
+        "-- store::sql::page\n\
+         SELECT {id} FROM {table} AS m\n\
+         WHERE {filter} AND {column} IS NOT NULL\n\
+         ORDER BY {key} LIMIT ${limit}",
+        table = mapping.table,
+        column = reach(&mapping.id, "m"),
+        limit = bound + 1,
+    ))
+}
+
+/// Returns the text of a count.
+pub(super) fn count(mapping: &Mapping, range: Range<'_>) -> SqlStr {
+    let (filter, _) = filter(mapping, range);
+    vouched(format!(
+        "-- store::sql::count\nSELECT count(*) FROM {table} AS m WHERE {filter}",
+        table = mapping.table,
+    ))
+}
+
+fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
+    let mut bound = 0;
+    let mut next = || {
+        bound += 1;
+        format!("${bound}")
+    };
+    let mut parts: Vec<String> = range
+        .demanded
+        .iter()
+        .map(|column| equals(column, "m", &next()))
+        .collect();
+    let key = ordered(&mapping.id);
+    if range.after {
+        parts.push(format!("{key} > {}", typed(&mapping.id, &next())));
+    }
+    if range.through {
+        parts.push(format!("{key} <= {}", typed(&mapping.id, &next())));
+    }
+    (parts.join(" AND "), bound)
+}
+
+fn find(dialect: Dialect, mapping: &Mapping) -> String {
+    format!(
+        "-- store::sql::find\n\
+         SELECT {n}, CASE WHEN {conditions} THEN 1 ELSE 0 END\n\
+         FROM {tuples} {join} {table} AS m ON {id}",
+        n = number(dialect),
+        conditions = conditions(mapping),
+        tuples = tuples(dialect),
+        join = join(dialect),
+        table = mapping.table,
+        id = equals(&mapping.id, "m", "(e.value->>'i')"),
+    )
+}
+
+fn lock(dialect: Dialect, mapping: &Mapping) -> String {
+    let id = as_text(dialect, &mapping.id, "m");
+    // The order of ids is the same for every worker, so that two of them cannot each wait for the
+    // other. SQLite's transaction has the whole file to itself already.
+    let tail = match dialect {
+        Dialect::Postgres => format!("ORDER BY {} FOR UPDATE OF m", ordered(&mapping.id)),
+        Dialect::Sqlite => "ORDER BY 1".to_owned(),
+    };
+    format!(
+        "-- store::sql::lock\n\
+         SELECT {n}, {id}\n\
+         FROM {tuples} {join} {table} AS m ON {same}\n\
+         WHERE {conditions}\n\
+         {tail}",
+        n = number(dialect),
+        tuples = tuples(dialect),
+        join = join(dialect),
+        table = mapping.table,
+        same = equals(&mapping.id, "m", "(e.value->>'i')"),
+        conditions = conditions(mapping),
+    )
+}
+
+fn delete(dialect: Dialect, mapping: &Mapping) -> String {
+    let table = &mapping.table;
+    let same = equals(&mapping.id, "m", "(e.value->>'i')");
+    let conditions = conditions(mapping);
+    match dialect {
+        // A join, not a subquery: after waiting for a row's lock the conditions are checked again
+        // on the row as it is then.
+        Dialect::Postgres => format!(
+            "-- store::sql::delete\n\
+             DELETE FROM {table} AS m USING {tuples}\n\
+             WHERE {same} AND {conditions}\n\
+             RETURNING {n}",
+            tuples = tuples(dialect),
+            n = number(dialect),
+        ),
+        Dialect::Sqlite => {
+            let chosen = |expression: &str| {
+                format!(
+                    "SELECT {expression} FROM {tuples} CROSS JOIN {table} AS m ON {same} WHERE {conditions}",
+                    tuples = tuples(dialect),
+                )
+            };
+            let matched = match mapping.row_handle {
+                Some(handle) => format!("d.{handle} IN ({})", chosen(&format!("m.{handle}"))),
+                // The comparison of `IN` folds case where the column does, hence the second one.
+                None => format!(
+                    "{column} IN ({ids}) AND {text} IN ({texts})",
+                    column = reach(&mapping.id, "d"),
+                    ids = chosen(&reach(&mapping.id, "m")),
+                    text = as_text(dialect, &mapping.id, "d"),
+                    texts = chosen(&as_text(dialect, &mapping.id, "m")),
+                ),
+            };
+            format!("-- store::sql::delete\nDELETE FROM {table} AS d WHERE {matched}")
+        }
+    }
+}
+
+// Where ids are told apart by bytes, so are references to them; where `a` and `A` are one id, both
+// are references to it.
+fn delete_dependents(dialect: Dialect, mapping: &Mapping, reference: &Reference) -> String {
+    let table = &reference.table;
+    let column = reach(&reference.column, "d");
+    let value = "(e.value->>'i')";
+    let ids = format!("(SELECT {value} FROM json_each($1) AS e)");
+    let same = match (dialect, &mapping.id.kind, &mapping.folded_by) {
+        (
+            Dialect::Postgres,
+            Kind::Text {
+                type_name,
+                equals,
+                binary: false,
+            },
+            _,
+        ) => {
+            format!("{column}::{type_name} {equals} {value}::{type_name}")
+        }
+        (Dialect::Postgres, ..) => equals(&reference.column, "d", value),
+        (Dialect::Sqlite, _, Some(collation)) => {
+            format!("{column} COLLATE {} IN {ids}", quote(collation))
+        }
+        (Dialect::Sqlite, _, None) => {
+            format!("{column} IN {ids} AND CAST({column} AS TEXT) COLLATE BINARY IN {ids}")
+        }
+    };
+    let from = match dialect {
+        Dialect::Postgres => format!(" USING {}", tuples(dialect)),
+        Dialect::Sqlite => String::new(),
+    };
+    format!("-- store::sql::dependents\nDELETE FROM {table} AS d{from} WHERE {same}")
+}
+
+fn tuples(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "jsonb_array_elements($1::jsonb) AS e(value)",
+        Dialect::Sqlite => "json_each($1) AS e",
+    }
+}
+
+// SQLite takes CROSS JOIN as an order: the tuples first, then each row through its index.
+fn join(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "JOIN",
+        Dialect::Sqlite => "CROSS JOIN",
+    }
+}
+
+fn number(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "(e.value->>'n')::bigint",
+        Dialect::Sqlite => "CAST(e.value->>'n' AS INTEGER)",
+    }
+}
+
+// A tuple demands what it carries. `never` marks one whose demands no row can meet.
+fn conditions(mapping: &Mapping) -> String {
+    let mut parts = vec!["(e.value->>'never') IS NULL".to_owned()];
+    for (field, column) in &mapping.fields {
+        let value = carried(*field);
+        parts.push(format!("({value} IS NULL OR ({}))", equals(column, "m", &value)));
+    }
+    parts.join(" AND ")
+}
+
+fn carried(field: Field) -> String {
+    format!("(e.value->>'{}')", word(field))
+}
+
+fn reach(column: &Column, table: &str) -> String {
+    format!("{table}.{}", quote(&column.name))
+}
+
+fn typed(column: &Column, value: &str) -> String {
+    match &column.kind {
+        // In the order of bytes, see `ordered`.
+        Kind::Text { binary: false, .. } | Kind::Dynamic => value.to_owned(),
+        Kind::Text { type_name, .. } => format!("{value}::{type_name}"),
+        Kind::Uuid => format!("{value}::pg_catalog.uuid"),
+        Kind::Integer(16) => format!("{value}::pg_catalog.int2"),
+        Kind::Integer(32) => format!("{value}::pg_catalog.int4"),
+        Kind::Integer(_) => format!("{value}::pg_catalog.int8"),
+    }
+}
+
+// By the column's type, so that its index serves, and by bytes as well where the column's own
+// equality is, or may be, wider than that.
+fn equals(column: &Column, table: &str, value: &str) -> String {
+    let left = reach(column, table);
+    match &column.kind {
+        Kind::Text { type_name, equals, .. } => format!(
+            "{left} {equals} {value}::{type_name} AND {left}::pg_catalog.text COLLATE pg_catalog.\"C\" = {value}"
+        ),
+        Kind::Uuid | Kind::Integer(_) => format!("{left} = {}", typed(column, value)),
+        Kind::Dynamic => {
+            format!("{left} = {value} AND CAST({left} AS TEXT) = {value} COLLATE BINARY")
+        }
+    }
+}
+
+// Pages go by an order in which different ids are never equal: the column's own, or that of bytes
+// where the column may take two ids for one.
+fn ordered(column: &Column) -> String {
+    let key = reach(column, "m");
+    match &column.kind {
+        Kind::Text { binary: false, .. } => {
+            format!("{key}::pg_catalog.text COLLATE pg_catalog.\"C\"")
+        }
+        Kind::Dynamic => format!("{key} COLLATE BINARY"),
+        Kind::Text { .. } | Kind::Uuid | Kind::Integer(_) => key,
+    }
+}
+
+fn as_text(dialect: Dialect, column: &Column, table: &str) -> String {
+    let column = reach(column, table);
+    match dialect {
+        Dialect::Postgres => format!("{column}::pg_catalog.text"),
+        Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
+    }
+}

@@ -1,0 +1,109 @@
+//! Memories as one bind: a JSON array of the ids and what is demanded of each.
+
+use std::borrow::Cow;
+
+use lethe_common::job::Field;
+use serde::Serialize;
+
+use super::column::Column;
+use super::mapping::Mapping;
+use crate::store::{Conditions, Item, StoreError};
+
+/// One memory, ready for a statement. Values are already what the column's type makes of them.
+#[derive(Serialize)]
+pub(super) struct Tuple<'a> {
+    /// The memory's position in the caller's list.
+    pub(super) n: usize,
+    /// Its id.
+    pub(super) i: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<Cow<'a, str>>,
+    /// No row can meet the demands: an owner that the column's type cannot hold.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    never: bool,
+}
+
+impl<'a> Tuple<'a> {
+    /// Returns the tuple of an id without demands, or `None` if no row can have that id.
+    pub(super) fn of_id(mapping: &Mapping, n: usize, id: &'a str) -> Option<Self> {
+        Self::of_reference(&mapping.id, n, id)
+    }
+
+    /// Returns the tuple of an id in `column`, or `None` if that column cannot hold it.
+    pub(super) fn of_reference(column: &Column, n: usize, id: &'a str) -> Option<Self> {
+        Some(Self {
+            n,
+            i: column.kind.parse(id)?,
+            user: None,
+            agent: None,
+            app: None,
+            run: None,
+            workspace: None,
+            never: false,
+        })
+    }
+
+    /// Returns the tuple of a memory, or `None` if no row can have its id.
+    ///
+    /// # Errors
+    /// Fails if something is demanded of a field that has no column.
+    pub(super) fn of_item(mapping: &Mapping, n: usize, item: &'a Item) -> Result<Option<Self>, StoreError> {
+        // Checked even if the id cannot exist: what is wrong with a call does not depend on ids.
+        let demands = demands(mapping, &item.conditions)?;
+        let Some(mut tuple) = Self::of_id(mapping, n, &item.id) else {
+            return Ok(None);
+        };
+        for (field, value) in demands {
+            tuple.never |= value.is_none();
+            *tuple.slot(field) = value;
+        }
+        Ok(Some(tuple))
+    }
+
+    /// Returns whether a row can meet the demands at all.
+    pub(super) fn can_match(&self) -> bool {
+        !self.never
+    }
+
+    fn slot(&mut self, field: Field) -> &mut Option<Cow<'a, str>> {
+        match field {
+            Field::User => &mut self.user,
+            Field::Agent => &mut self.agent,
+            Field::App => &mut self.app,
+            Field::Run => &mut self.run,
+            Field::Workspace => &mut self.workspace,
+        }
+    }
+}
+
+/// Returns what is demanded of each field, as the column's type makes of it; `None` is a value
+/// that no row can hold.
+///
+/// # Errors
+/// Fails if something is demanded of a field that has no column.
+pub(super) fn demands<'a>(
+    mapping: &Mapping,
+    conditions: &'a Conditions,
+) -> Result<Vec<(Field, Option<Cow<'a, str>>)>, StoreError> {
+    conditions
+        .0
+        .iter()
+        .map(|(field, value)| {
+            let column = mapping.field(*field).ok_or(StoreError::Unmapped { field: *field })?;
+            Ok((*field, column.kind.parse(value)))
+        })
+        .collect()
+}
+
+/// Writes tuples as the one bind of a statement.
+pub(super) fn encode(tuples: &[impl Serialize]) -> String {
+    serde_json::to_string(tuples).expect("a list of texts and numbers is always JSON")
+}

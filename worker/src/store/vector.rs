@@ -1,0 +1,26 @@
+//! A vector store: one mapped collection, over Qdrant's gRPC interface.
+//!
+//! Nothing here knows of jobs. Deletions name points, and wait until they are applied; when the
+//! process dies inside a call some of the points may be gone, which the next call does not mind.
+//! A deletion returns no count: whoever needs one looks before and after.
+
+mod collection;
+mod connect;
+mod delete;
+mod filter;
+mod payload;
+mod point;
+mod read;
+
+pub use collection::VectorCollection;
+pub use connect::VectorStore;
+pub use payload::Demands;
+pub use point::{Point, PointId, point_of_orphan, point_of_row};
+
+/// The most points one request names or returns: deletions were measured at 176,000 a second in
+/// thousands, and a larger request only holds more memory.
+pub const MAX_POINTS_PER_REQUEST: usize = 1_000;
+
+/// The most points one [`VectorCollection::find`] returns where a memory may have many: their ids
+/// go into one intent. An answer of this many may not be all: delete them and look again.
+pub const MAX_POINTS_FOUND: usize = 10_000;

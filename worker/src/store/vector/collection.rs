@@ -1,0 +1,202 @@
+//! One mapped collection, checked against the live one.
+
+use std::collections::HashMap;
+
+use lethe_common::config::{Collection, PointId as Rule};
+use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaType};
+use uuid::Uuid;
+
+use super::connect::VectorStore;
+use super::filter::Written;
+use super::payload::fields;
+use super::{MAX_POINTS_PER_REQUEST, PointId, point_of_orphan, point_of_row};
+use crate::store::fault::nearest;
+use crate::store::{MappingFault, StoreError};
+
+/// One mapped collection of a vector store.
+///
+/// A point belongs to a memory if its id follows from the memory's id by the mapping's rule, or if
+/// it carries the id in its payload; where both are mapped, both must hold. Payload values match
+/// byte for byte.
+#[derive(Debug)]
+pub struct VectorCollection {
+    pub(super) store: VectorStore,
+    pub(super) mapping: Collection,
+    pub(super) limits: Limits,
+    pub(super) uuid_ids: bool,
+}
+
+/// What the live collection allows.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    /// The most points one page may hold.
+    pub(super) page: u32,
+    /// The most values one condition may name.
+    pub(super) values: usize,
+    /// What a request gives the server, in seconds.
+    pub(super) timeout: u64,
+    written: HashMap<String, Written>,
+}
+
+impl Limits {
+    pub(super) fn written(&self, path: &str) -> Written {
+        self.written.get(path).copied().unwrap_or_default()
+    }
+}
+
+impl VectorCollection {
+    /// Reads the live collection and checks `collection` against it.
+    ///
+    /// # Errors
+    /// Fails with [`StoreError::Mapping`] if the mapping does not fit.
+    pub async fn open(store: &VectorStore, collection: &Collection) -> Result<Self, StoreError> {
+        let mut opened = Self {
+            store: store.clone(),
+            mapping: collection.clone(),
+            limits: Limits::default(),
+            uuid_ids: false,
+        };
+        let (info, faults) = opened.inspect().await?;
+        match info {
+            Some(info) if faults.is_empty() => {
+                opened.limits = opened.limits_of(&info);
+                Ok(opened)
+            }
+            _ => Err(StoreError::Mapping { faults }),
+        }
+    }
+
+    /// Says that memories' ids are UUIDs by type (see
+    /// [`SqlTable::has_uuid_ids`](crate::store::sql::SqlTable::has_uuid_ids)), so that every
+    /// spelling of one is the same memory, here too.
+    #[must_use]
+    pub fn with_uuid_ids(mut self) -> Self {
+        self.uuid_ids = true;
+        self
+    }
+
+    /// Returns what is wrong with the mapping now; empty if it fits.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be asked.
+    pub async fn check(&self) -> Result<Vec<MappingFault>, StoreError> {
+        self.inspect().await.map(|(_, faults)| faults)
+    }
+
+    /// Returns the mapping.
+    pub fn mapping(&self) -> &Collection {
+        &self.mapping
+    }
+
+    /// Returns the point that follows from a memory's id, if one does.
+    pub(super) fn point(&self, id: &str, row_found: bool) -> Option<PointId> {
+        if row_found {
+            point_of_row(&self.mapping, id)
+        } else {
+            point_of_orphan(&self.mapping, id)
+        }
+    }
+
+    /// Returns the id by which points are looked for.
+    pub(super) fn spelled(&self, id: &str) -> String {
+        let canonical = || Uuid::try_parse(id).ok().map(|uuid| uuid.to_string());
+        self.uuid_ids.then(canonical).flatten().unwrap_or_else(|| id.to_owned())
+    }
+
+    async fn inspect(&self) -> Result<(Option<CollectionInfo>, Vec<MappingFault>), StoreError> {
+        let name = &self.mapping.name;
+        self.store
+            .bounded(async {
+                let answer = self.store.client.collection_info(name.as_str()).await;
+                let info = VectorStore::present(answer)?.and_then(|answer| answer.result);
+                if let Some(info) = info {
+                    let faults = self.faults(&info);
+                    return Ok((Some(info), faults));
+                }
+                let all = self.store.client.list_collections().await?.collections;
+                let instead = nearest(name, all.iter().map(|other| other.name.as_str()));
+                let missing = format!("there is no collection `{name}`");
+                Ok((None, vec![MappingFault::new("collection.name", missing, instead)]))
+            })
+            .await
+    }
+
+    fn faults(&self, info: &CollectionInfo) -> Vec<MappingFault> {
+        let mut faults = Vec::new();
+        let payload = &self.mapping.payload;
+        let by_payload = self.mapping.point == Rule::Payload;
+        if by_payload && payload.id.is_none() {
+            faults.push(MappingFault::new(
+                "collection.payload.id",
+                "points are to be found by their payload, and no field of it is named",
+                Some("name the payload field that holds the memory's id".to_owned()),
+            ));
+        }
+        if strict(info) {
+            // The id is filtered by where points are found by it; else only compared.
+            let filtered = fields(payload)
+                .into_iter()
+                .filter(|path| by_payload || payload.id.as_deref() != Some(path));
+            for path in filtered {
+                if index_of(info, &path).is_none() {
+                    faults.push(MappingFault::new(
+                        "collection.payload",
+                        format!("the collection is in strict mode and `{path}` has no index of texts or integers"),
+                        Some(format!("create a payload index of type keyword on `{path}`")),
+                    ));
+                }
+            }
+        }
+        faults
+    }
+
+    fn limits_of(&self, info: &CollectionInfo) -> Limits {
+        let config = info
+            .config
+            .as_ref()
+            .and_then(|config| config.strict_mode_config.as_ref());
+        let enabled = config.filter(|config| config.enabled == Some(true));
+        let written = if strict(info) {
+            fields(&self.mapping.payload)
+                .into_iter()
+                .filter_map(|path| index_of(info, &path).map(|written| (path, written)))
+                .collect()
+        } else {
+            HashMap::new()
+        };
+        let most = u32::try_from(MAX_POINTS_PER_REQUEST).expect("the constant is a thousand");
+        let allowed = |limit: Option<u32>| limit.unwrap_or(u32::MAX).clamp(1, most);
+        let seconds = self.store.timeout.as_secs().max(1);
+        Limits {
+            page: allowed(enabled.and_then(|config| config.max_query_limit)),
+            values: enabled
+                .and_then(|config| config.condition_max_size)
+                .and_then(|size| usize::try_from(size).ok())
+                .unwrap_or(usize::MAX)
+                .clamp(1, MAX_POINTS_PER_REQUEST),
+            timeout: enabled
+                .and_then(|config| config.max_timeout)
+                .map_or(seconds, |most| seconds.min(u64::from(most.max(1)))),
+            written,
+        }
+    }
+}
+
+fn strict(info: &CollectionInfo) -> bool {
+    let config = info
+        .config
+        .as_ref()
+        .and_then(|config| config.strict_mode_config.as_ref());
+    config.is_some_and(|config| {
+        config.enabled == Some(true)
+            && (config.unindexed_filtering_retrieve == Some(false) || config.unindexed_filtering_update == Some(false))
+    })
+}
+
+fn index_of(info: &CollectionInfo, path: &str) -> Option<Written> {
+    match info.payload_schema.get(path)?.data_type() {
+        PayloadSchemaType::Keyword | PayloadSchemaType::Uuid => Some(Written::Texts),
+        PayloadSchemaType::Integer => Some(Written::Numbers),
+        _ => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! The connection to a vector store.
+
+use std::fmt;
+use std::time::Duration;
+
+use lethe_common::config::VectorEndpoint;
+use qdrant_client::{Qdrant, QdrantError};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::store::StoreError;
+
+/// A vector store.
+#[derive(Clone)]
+pub struct VectorStore {
+    pub(super) client: Qdrant,
+    pub(super) timeout: Duration,
+}
+
+// The client holds the API key.
+impl fmt::Debug for VectorStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VectorStore(..)")
+    }
+}
+
+impl VectorStore {
+    /// Prepares connections to `endpoint` without making one: the store may be down.
+    ///
+    /// `api_key` is the key that the configuration resolved; the endpoint's own fields for it are
+    /// not read here. Every call is bounded by `store_timeout`, at the client and in the request.
+    ///
+    /// # Errors
+    /// Fails if the URL cannot be read.
+    pub fn connect_lazy(
+        endpoint: &VectorEndpoint,
+        api_key: Option<&SecretString>,
+        store_timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let client = Qdrant::from_url(&endpoint.url)
+            .api_key(api_key.map(ExposeSecret::expose_secret))
+            .timeout(store_timeout)
+            // Half, so that a server that is down is told from one that is slow.
+            .connect_timeout(store_timeout / 2)
+            // The check prints, and waits for the server in a thread of its own.
+            .skip_compatibility_check()
+            .build()?;
+        Ok(Self {
+            client,
+            timeout: store_timeout,
+        })
+    }
+
+    /// Asks the store for a sign of life.
+    ///
+    /// # Errors
+    /// Fails with what keeps calls from working.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        // Not the health check, which needs no credentials.
+        self.bounded(async { Ok(self.client.list_collections().await.map(drop)?) })
+            .await
+    }
+
+    /// Runs one call within the store's time limit.
+    pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        tokio::time::timeout(self.timeout, call)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::timed_out()))
+    }
+
+    /// Runs one request; the collection is not there is a fact to the caller, not an error.
+    pub(super) fn present<T>(answer: Result<T, QdrantError>) -> Result<Option<T>, StoreError> {
+        match answer.map_err(StoreError::from) {
+            Ok(value) => Ok(Some(value)),
+            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

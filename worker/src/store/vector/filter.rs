@@ -1,0 +1,75 @@
+//! Filters on payloads.
+
+use lethe_common::config::Payload;
+use qdrant_client::qdrant::r#match::MatchValue;
+use qdrant_client::qdrant::{Condition, Filter, RepeatedIntegers, RepeatedStrings, ValuesCount};
+
+use super::payload::mapped;
+use crate::store::{Conditions, StoreError};
+
+/// How values of a payload field are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Written {
+    /// As texts, and as numbers where the text is one.
+    #[default]
+    Either,
+    /// As texts: in strict mode the field's index has only these.
+    Texts,
+    /// As numbers: in strict mode the field's index has only these.
+    Numbers,
+}
+
+/// Returns a condition on one field: any of `values`, or nothing at all if the field cannot hold
+/// one of them.
+///
+/// Never the client's own conversion: that makes a full-text search of a value with a blank in it.
+pub(super) fn any_of(path: &str, written: Written, values: &[&str]) -> Condition {
+    let texts = || {
+        let strings = values.iter().map(|&value| value.to_owned()).collect();
+        Condition::matches(path, MatchValue::Keywords(RepeatedStrings { strings }))
+    };
+    let integers: Vec<i64> = values.iter().filter_map(|value| integer(value)).collect();
+    let numbers = |integers| Condition::matches(path, MatchValue::Integers(RepeatedIntegers { integers }));
+    match written {
+        Written::Texts => texts(),
+        // An empty list of numbers matches nothing, which is right.
+        Written::Numbers => numbers(integers),
+        Written::Either if integers.is_empty() => texts(),
+        Written::Either => Filter::should([texts(), numbers(integers)]).into(),
+    }
+}
+
+/// Returns conditions for all that is demanded.
+///
+/// # Errors
+/// Fails if something is demanded for which no payload field is mapped.
+pub(super) fn demanded(
+    payload: &Payload,
+    written: impl Fn(&str) -> Written,
+    conditions: &Conditions,
+) -> Result<Vec<Condition>, StoreError> {
+    conditions
+        .0
+        .iter()
+        .map(|(field, value)| {
+            let path = mapped(payload, *field).ok_or(StoreError::Unmapped { field: *field })?;
+            Ok(any_of(path, written(path), &[value]))
+        })
+        .collect()
+}
+
+/// Returns a condition that a field has one value only: a list with more would be somebody
+/// else's point as well.
+pub(super) fn at_most_one(path: &str) -> Condition {
+    Condition::values_count(
+        path,
+        ValuesCount {
+            lte: Some(1),
+            ..ValuesCount::default()
+        },
+    )
+}
+
+fn integer(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
+}
