@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if tokio::signal::ctrl_c().await.is_ok() {
             shutdown.cancel();
         }
-        std::future::pending::<()>().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         served = serve(listener, options, shutdown.clone()) => served?,

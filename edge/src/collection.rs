@@ -140,11 +140,12 @@ impl Collection {
 
     /// Applies and flushes what is queued, and closes the engine. Blocks.
     pub(crate) fn close(&self, ending: Ending) {
-        // A writer that is gone has closed the engine.
-        let asked = self.queue.send(Message::Close(ending));
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let joined = writer.take().map(JoinHandle::join);
-        if asked.is_err() || matches!(joined, Some(Err(_))) {
+        let Some(writer) = writer.take() else {
+            return;
+        };
+        let asked = self.queue.send(Message::Close(ending));
+        if asked.is_err() || writer.join().is_err() {
             tracing::error!("the writer of a collection ended before it was asked to");
         }
     }

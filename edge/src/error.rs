@@ -73,6 +73,9 @@ pub(crate) enum Failure {
     /// The engine failed.
     #[error("Service internal error: {0}")]
     Engine(String),
+    /// The operating system refused something.
+    #[error("Service internal error: {0}")]
+    Disk(io::ErrorKind),
     /// The engine panicked.
     #[error("Service internal error: the engine panicked")]
     Panicked,
@@ -94,7 +97,19 @@ impl From<OperationError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::Engine(error.to_string())
+        Self::Disk(error.kind())
+    }
+}
+
+impl Failure {
+    /// Returns what may be logged of it.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Disk(kind) => kind.to_string(),
+            Self::Panicked => "the engine panicked".to_owned(),
+            // Their texts may hold ids and field names.
+            _ => "the engine refused".to_owned(),
+        }
     }
 }
 
@@ -107,7 +122,7 @@ impl From<Failure> for Status {
             Failure::Exists(_) => Self::already_exists(text),
             Failure::Exhausted(_) => Self::resource_exhausted(text),
             Failure::Stopping => Self::unavailable(text),
-            Failure::Broken(_) | Failure::Engine(_) | Failure::Panicked => Self::internal(text),
+            Failure::Broken(_) | Failure::Engine(_) | Failure::Disk(_) | Failure::Panicked => Self::internal(text),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The gRPC server: its services, its limits, and how it stops.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use axum::http::Uri;
+use axum::http::{Response, Uri};
 use qdrant_client::qdrant::{
     collections_server::CollectionsServer, points_server::PointsServer, qdrant_server::QdrantServer,
     snapshots_server::SnapshotsServer,
@@ -11,7 +11,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Status,
     body::Body,
     service::{InterceptorLayer, Routes},
     transport::{Server, server::TcpIncoming},
@@ -19,6 +18,7 @@ use tonic::{
 
 use crate::{
     auth::KeyCheck,
+    convert::unsupported,
     error::EdgeError,
     services::{collections::CollectionCalls, health::HealthCall, points::PointCalls, snapshots::SnapshotCalls},
     store::Store,
@@ -70,7 +70,7 @@ async fn serve_store(
     api_key: SecretString,
     shutdown: CancellationToken,
 ) -> Result<(), EdgeError> {
-    let server = Server::builder()
+    let serving = Server::builder()
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
         .layer(InterceptorLayer::new(KeyCheck::new(api_key)))
         .add_routes(routes(&store))
@@ -79,7 +79,7 @@ async fn serve_store(
             shutdown.clone().cancelled_owned(),
         );
     tokio::select! {
-        served = server => served.map_err(EdgeError::Server),
+        result = serving => result.map_err(EdgeError::Server),
         () = drained(&shutdown) => Ok(()),
     }
 }
@@ -102,8 +102,6 @@ fn routes(store: &Arc<Store>) -> Routes {
     Routes::from(router)
 }
 
-fn not_served(uri: Uri) -> impl Future<Output = axum::http::Response<Body>> + Send {
-    let path = uri.path().trim_start_matches('/').to_owned();
-    let status = Status::unimplemented(format!("`{path}` is not supported by the embedded vector store"));
-    std::future::ready(status.into_http())
+async fn not_served(uri: Uri) -> Response<Body> {
+    unsupported(uri.path().trim_start_matches('/')).into_http()
 }

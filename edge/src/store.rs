@@ -111,17 +111,18 @@ impl Store {
     /// Deletes a collection; says whether there was one.
     pub(crate) fn delete(&self, name: &str) -> Result<bool, Failure> {
         let _changing = self.changing();
-        let removed = {
-            let mut collections = self.collections.write().unwrap_or_else(PoisonError::into_inner);
-            collections.remove(name)
-        };
-        let Some(collection) = removed else {
+        let Ok(collection) = self.get(name) else {
             return Ok(false);
         };
         collection.close(Ending::Deleted);
         let leaving = self.temporary().join(Uuid::new_v4().to_string());
+        // Known by name until it has left: a second try after a failure must not answer "absent".
         fs::rename(self.directory().join(name), &leaving)?;
         files::sync(&self.directory())?;
+        self.collections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
         files::remove(&leaving)?;
         Ok(true)
     }

@@ -33,8 +33,8 @@ const GROUP: usize = 256;
 const IDLE: Duration = Duration::from_secs(30);
 /// At quiet times a copy must be worth it: one erased point for so many live ones.
 const LIVE_PER_ERASED: u64 = 20;
-/// Log that may pile up before the points are copied although writers wait, beside twice the size
-/// of the points: two of the engine's log files of 32 MiB, eight times over.
+/// Log that may pile up beside twice the size of the points, before they are copied although
+/// writers wait: sixteen of the engine's log files of 32 MiB.
 const LOG_LIMIT: u64 = 512 * 1024 * 1024;
 
 /// A queued write.
@@ -119,7 +119,7 @@ impl Writer {
             let first = match self.queue.recv_timeout(IDLE) {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.erased > 0 && self.erased.saturating_mul(LIVE_PER_ERASED) >= self.points {
+                    if worth_copying(self.erased, self.points) {
                         self.compact();
                     }
                     continue;
@@ -178,14 +178,15 @@ impl Writer {
                 Failure::Broken(_) | Failure::NoCollection(_) | Failure::Stopping
             );
             if !already {
-                tracing::error!(collection = %self.name, "a write failed half way: the collection needs a restart");
+                let cause = failure.cause();
+                tracing::error!(collection = %self.name, cause, "a write failed half way: the server needs a restart");
                 self.slot.replace(|| State::Broken);
             }
         }
         for (done, permit, applied) in answers {
             let answer = match &flushed {
                 Ok(()) => applied,
-                Err(failure) => applied.and(Err(failure.clone())),
+                Err(failure) => applied.and_then(|()| Err(failure.clone())),
             };
             drop(permit);
             match done {
@@ -227,18 +228,16 @@ impl Writer {
     /// Copies the live points into a new engine, which replaces this one.
     fn compact(&mut self) {
         let started = std::time::Instant::now();
-        match self.copy_and_swap() {
-            Ok(()) => {
-                let seconds = started.elapsed().as_secs_f64();
-                tracing::info!(collection = %self.name, points = self.points, seconds, "collection compacted");
-            }
-            Err(_) => {
-                // Nothing is lost: the old engine serves on. Next try after as much log again.
-                tracing::warn!(collection = %self.name, "collection could not be compacted");
-                self.log_bytes = 0;
-                self.erased = 0;
-            }
-        }
+        let Err(failure) = self.copy_and_swap() else {
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::info!(collection = %self.name, points = self.points, seconds, "collection compacted");
+            return;
+        };
+        // Unless it is broken now, the old engine serves on and nothing is lost. The next try comes
+        // after as much log or as many deletions again.
+        tracing::warn!(collection = %self.name, cause = failure.cause(), "collection could not be compacted");
+        self.log_bytes = 0;
+        self.erased = 0;
     }
 
     fn copy_and_swap(&mut self) -> Result<(), Failure> {
@@ -277,5 +276,27 @@ impl Writer {
         self.marked = shard.join(files::ERASED).exists();
         self.log_bytes = files::bytes(&shard.join("wal"));
         self.log_limit = LOG_LIMIT + 2 * files::bytes(&shard.join("segments"));
+    }
+}
+
+fn worth_copying(erased: u64, live: u64) -> bool {
+    erased > 0 && erased.saturating_mul(LIVE_PER_ERASED) >= live
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_at_a_quiet_time_must_be_worth_it() {
+        for (erased, live, worth) in [
+            (0, 0, false),
+            (1, 0, true),
+            (1, 20, true),
+            (1, 21, false),
+            (500, 10_000, true),
+        ] {
+            assert_eq!(worth_copying(erased, live), worth, "{erased} of {live}");
+        }
     }
 }

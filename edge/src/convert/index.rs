@@ -14,13 +14,11 @@ use super::{refuse, unsupported};
 pub(crate) fn schema(kind: Option<i32>, params: Option<PayloadIndexParams>) -> Result<PayloadFieldSchema, Status> {
     let kind = kind.map(FieldType::try_from).transpose();
     let kind = kind.map_err(|_| Status::invalid_argument("`field_type` is unknown"))?;
-    match params.and_then(|params| params.index_params) {
-        Some(params) => with_params(kind, params),
-        None => {
-            let kind = kind.ok_or_else(|| Status::invalid_argument("`field_type` is missing"))?;
-            Ok(PayloadFieldSchema::FieldType(field_type(kind)?))
-        }
+    if let Some(params) = params.and_then(|params| params.index_params) {
+        return with_params(kind, params);
     }
+    let kind = kind.ok_or_else(|| Status::invalid_argument("`field_type` is missing"))?;
+    Ok(PayloadFieldSchema::FieldType(field_type(kind)?))
 }
 
 fn field_type(kind: FieldType) -> Result<edge::PayloadSchemaType, Status> {

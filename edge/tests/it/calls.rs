@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use qdrant_client::qdrant::{
     CollectionStatus, Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder,
-    DeletePointsBuilder, Distance, FieldType, Filter, GetPointsBuilder, KeywordIndexParamsBuilder, NamedVectors,
-    PayloadSchemaType, PointId, PointStruct, PointsIdsList, QueryPointsBuilder, Range, ScrollPointsBuilder,
-    SearchPointsBuilder, SetPayloadPointsBuilder, UpdateStatus, UpsertPointsBuilder, VectorParamsBuilder,
-    VectorsConfigBuilder, vectors_config,
+    DatetimeRange, DeletePointsBuilder, Distance, FieldCondition, FieldType, Filter, GetPointsBuilder,
+    KeywordIndexParamsBuilder, NamedVectors, PayloadSchemaType, PointId, PointStruct, PointsIdsList,
+    QueryPointsBuilder, Range, ScrollPointsBuilder, SearchPointsBuilder, SetPayloadPointsBuilder, Timestamp,
+    UpdateStatus, UpsertPointsBuilder, ValuesCount, VectorParamsBuilder, VectorsConfigBuilder, vectors_config,
 };
 use qdrant_client::{Payload, Qdrant};
 use serde_json::json;
@@ -161,13 +161,44 @@ async fn conditions_match_as_in_qdrant() {
     create(&client, "memories").await;
     upsert(&client, "memories", 0..30).await;
     // Written whole, because `set_payload` takes a null as the wish to remove the field.
-    let payload = json!({"flag": true, "none": null, "list": [], "n": 7, "user": "user-1", "text": text(7)});
+    let payload = json!({
+        "flag": true, "none": null, "list": [], "n": 7, "user": "user-1", "text": text(7),
+        "at": "2024-05-01T00:00:00Z", "tags": ["a", "b"], "parts": [{"kind": "x", "size": 1}, {"kind": "y", "size": 2}],
+    });
     let odd = PointStruct::new(7, vec![0.0; 4], Payload::try_from(payload).unwrap());
     client
         .upsert_points(UpsertPointsBuilder::new("memories", vec![odd]).wait(true))
         .await
         .unwrap();
 
+    let field = |key: &str| FieldCondition {
+        key: key.to_owned(),
+        ..FieldCondition::default()
+    };
+    let empty = |is_empty| FieldCondition {
+        is_empty: Some(is_empty),
+        ..field("at")
+    };
+    let tagged = FieldCondition {
+        values_count: Some(ValuesCount {
+            gt: Some(1),
+            ..ValuesCount::default()
+        }),
+        ..field("tags")
+    };
+    let since = |seconds| DatetimeRange {
+        gte: Some(Timestamp { seconds, nanos: 0 }),
+        ..DatetimeRange::default()
+    };
+    let part = |kind: &str, size| {
+        let same = [
+            Condition::matches("kind", kind.to_owned()),
+            Condition::matches("size", size),
+        ];
+        Condition::nested("parts", Filter::must(same))
+    };
+    let two_of_three = [3, 4].map(|n| Condition::matches("n", n)).into_iter();
+    let two_of_three = two_of_three.chain([Condition::matches("user", "user-0".to_owned())]);
     let at_least = |n| Range {
         gte: Some(n),
         ..Range::default()
@@ -188,6 +219,14 @@ async fn conditions_match_as_in_qdrant() {
         (Condition::matches_text("text", "memory<7>"), 1),
         (Condition::range("n", at_least(20.0)), 10),
         (Condition::is_null("none"), 1),
+        (Condition::from(empty(true)), 29),
+        (Condition::from(empty(false)), 1),
+        (Condition::from(tagged), 1),
+        (Condition::datetime_range("at", since(1_700_000_000)), 1),
+        (Condition::datetime_range("at", since(1_800_000_000)), 0),
+        (part("x", 1), 1),
+        (part("x", 2), 0),
+        (Condition::from(Filter::min_should(2, two_of_three)), 1),
         (Condition::is_empty("list"), 30),
         (Condition::is_empty("n"), 0),
         (Condition::has_id([1, 2, 77]), 2),

@@ -8,8 +8,8 @@ use std::{
 use qdrant_client::{
     Qdrant,
     qdrant::{
-        CreateCollectionBuilder, DeletePointsBuilder, Distance, PointId, PointsIdsList, ScrollPointsBuilder,
-        UpsertPointsBuilder, VectorParamsBuilder, point_id::PointIdOptions,
+        CreateCollectionBuilder, DeletePointsBuilder, Distance, GetPointsBuilder, PointId, PointsIdsList,
+        RetrievedPoint, ScrollPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder, point_id::PointIdOptions,
     },
 };
 use tokio::sync::mpsc;
@@ -28,7 +28,12 @@ const ENOUGH: usize = 60;
 struct Promised {
     there: BTreeSet<u64>,
     gone: BTreeSet<u64>,
+    /// The last version of the points that are written again and again.
+    version: i64,
 }
+
+/// Ids of those points: above all others.
+const REWRITTEN: std::ops::Range<u64> = 10_000_000..10_000_010;
 
 /// Upserts ten points and deletes half of them again, over and over, until the server is killed.
 async fn write(client: Qdrant, first: u64, promised: Arc<Mutex<Promised>>, acknowledged: mpsc::UnboundedSender<()>) {
@@ -53,6 +58,31 @@ async fn write(client: Qdrant, first: u64, promised: Arc<Mutex<Promised>>, ackno
     }
 }
 
+/// Writes the same points again with a higher version, until the server is killed.
+async fn rewrite(client: Qdrant, promised: Arc<Mutex<Promised>>) {
+    loop {
+        let next = promised.lock().unwrap().version + 1;
+        let points = REWRITTEN.map(|number| {
+            let mut point = point(number);
+            point.payload.insert("version".to_owned(), next.into());
+            point
+        });
+        let request = UpsertPointsBuilder::new("memories", points.collect::<Vec<_>>()).wait(true);
+        if client.upsert_points(request).await.is_err() {
+            return;
+        }
+        promised.lock().unwrap().version = next;
+    }
+}
+
+async fn versions(client: &Qdrant) -> Vec<i64> {
+    let ids: Vec<PointId> = REWRITTEN.map(PointId::from).collect();
+    let request = GetPointsBuilder::new("memories", ids).with_payload(true);
+    let found = client.get_points(request).await.unwrap().result;
+    let version = |point: &RetrievedPoint| point.payload["version"].as_integer().unwrap();
+    found.iter().map(version).collect()
+}
+
 async fn all(client: &Qdrant) -> BTreeSet<u64> {
     let request = ScrollPointsBuilder::new("memories").limit(100_000).with_vectors(true);
     let page = client.scroll(request).await.unwrap();
@@ -61,7 +91,7 @@ async fn all(client: &Qdrant) -> BTreeSet<u64> {
         Some(PointIdOptions::Num(number)) => number,
         _ => panic!("only numbers were written"),
     };
-    let check = |found: qdrant_client::qdrant::RetrievedPoint| {
+    let check = |found: RetrievedPoint| {
         let number = number(found.id.unwrap());
         assert_eq!(found.payload["text"].as_str(), Some(&text(number)));
         assert!(found.vectors.is_some());
@@ -89,6 +119,7 @@ async fn a_kill_undoes_nothing_that_was_acknowledged() {
             })
             .collect();
         drop(acknowledged);
+        let rewriter = tokio::spawn(rewrite(server.client(), Arc::clone(&promised)));
         for _ in 0..ENOUGH {
             acknowledgements.recv().await.unwrap();
         }
@@ -96,6 +127,7 @@ async fn a_kill_undoes_nothing_that_was_acknowledged() {
         for writer in writers {
             writer.await.unwrap();
         }
+        rewriter.await.unwrap();
         let mut steps = ENOUGH;
         while acknowledgements.try_recv().is_ok() {
             steps += 1;
@@ -107,9 +139,13 @@ async fn a_kill_undoes_nothing_that_was_acknowledged() {
 
         let server = Process::start(directory.path());
         let found = all(&server.client()).await;
+        let versions = versions(&server.client()).await;
         let promised = promised.lock().unwrap();
         assert!(promised.there.is_subset(&found), "an acknowledged upsert is lost");
         assert!(promised.gone.is_disjoint(&found), "an acknowledged delete is undone");
+        assert_eq!(versions.len(), REWRITTEN.count(), "a point is lost by writing it again");
+        let old = versions.iter().find(|version| **version < promised.version);
+        assert_eq!(old, None, "an acknowledged version is undone");
         server.kill();
     }
 }

@@ -80,7 +80,14 @@ impl Process {
     }
 
     /// Kills the process as a power switch would: no handler runs.
-    pub(crate) fn kill(mut self) {
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
+// A test that fails must not leave its server behind.
+impl Drop for Process {
+    fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -101,7 +108,7 @@ pub(crate) fn client(port: u16, key: &str) -> Qdrant {
     Qdrant::from_url(&format!("http://127.0.0.1:{port}"))
         .api_key(key)
         .skip_compatibility_check()
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .build()
         .unwrap()
 }
