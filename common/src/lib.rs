@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod config;
+pub mod doorbell;
 pub mod job;
 pub mod ledger;
+pub mod metrics;
 pub mod state;

@@ -269,14 +269,15 @@ async fn read_back(
     let fences: Vec<Value> = finishing
         .iter()
         .filter(|lease| moved.contains(&lease.job.id))
-        .map(|lease| rows::fence(lease))
+        .map(|lease| rows::fence(lease.fence()))
         .collect();
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+    // The record that brought us here has moved the fence on by one.
     let kept = sqlx::query(inner.sql(
         "-- ledger::advance keep
         UPDATE partitions SET state = 'running', due_at = {now} + $2 FROM {each}
         WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND kind = 'read_back' AND state = 'due'
+          AND lease_token = CAST(e.value->>'token' AS BIGINT) + 1 AND kind = 'read_back' AND state = 'due'
         RETURNING partitions.job_id, ordinal",
     ))
     .bind(json!(fences).to_string())

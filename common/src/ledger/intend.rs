@@ -33,7 +33,7 @@ impl Ledger {
         let rows: Vec<Value> = intents
             .iter()
             .map(|(lease, intent)| {
-                let mut row = rows::fence(lease);
+                let mut row = rows::fence(lease.fence());
                 row["intent"] = Value::String(intent.clone());
                 row
             })
@@ -56,7 +56,7 @@ impl Ledger {
 
     /// Renews leases; also says whether their jobs are cancelled or paused.
     pub async fn renew(&self, leases: &[&Lease]) -> Result<Vec<Go>, LedgerError> {
-        let rows: Vec<Value> = leases.iter().map(|lease| rows::fence(lease)).collect();
+        let rows: Vec<Value> = leases.iter().map(|lease| rows::fence(lease.fence())).collect();
         self.touch(
             leases,
             &rows,

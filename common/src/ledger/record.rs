@@ -15,7 +15,7 @@ use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::rows::{self, Key};
 use super::totals::{Increment, TotalsMetric};
-use super::types::{Kind, Lease, NewPartition};
+use super::types::{Fence, Kind, Lease, NewPartition};
 use crate::job::{JobId, Outcome, StoreKind};
 use crate::state::State;
 
@@ -92,7 +92,7 @@ pub struct Record<'a> {
 /// What follows a record.
 #[derive(Debug, Clone)]
 pub enum After {
-    /// The partition goes on; the lease lasts until then.
+    /// The partition goes on, its fence one further; the lease lasts until then.
     Continue(Instant),
     /// The partition has ended.
     Ended,
@@ -110,10 +110,10 @@ pub enum After {
 }
 
 /// A partition to be given back.
-#[derive(Debug)]
-pub struct Release<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Release {
     /// The lease.
-    pub lease: &'a Lease,
+    pub fence: Fence,
     /// When to try again, from now.
     pub delay_ms: u64,
     /// The error, if that is why; an attempt without one is not counted.
@@ -124,6 +124,10 @@ pub struct Release<'a> {
 
 impl Ledger {
     /// Records a group of partitions in one transaction.
+    ///
+    /// A record moves the fence on by one, so that a record whose answer was lost cannot be counted
+    /// twice: asked again with the old token, it finds its lease lost. Whoever goes on with the
+    /// partition adds one to [`Lease::token`].
     ///
     /// The answers are in the order of the question. A partition whose lease was lost is left out
     /// without touching the others.
@@ -176,6 +180,7 @@ impl Ledger {
                     } else if outcome.read_back.contains(&(id, record.lease.ordinal)) {
                         let lease = Lease {
                             kind: Kind::ReadBack,
+                            token: record.lease.token + 1,
                             until,
                             progress: None,
                             intent: None,
@@ -197,11 +202,11 @@ impl Ledger {
     /// Gives partitions back, now or for later.
     ///
     /// Those whose lease was lost are left out in silence: they are somebody else's.
-    pub async fn release(&self, releases: &[Release<'_>]) -> Result<(), LedgerError> {
+    pub async fn release(&self, releases: &[Release]) -> Result<(), LedgerError> {
         let rows: Vec<Value> = releases
             .iter()
             .map(|release| {
-                let mut row = rows::fence(release.lease);
+                let mut row = rows::fence(release.fence);
                 row["delay"] = json!(release.delay_ms);
                 row["error"] = json!(release.error);
                 row["alone"] = json!(i64::from(release.alone));
@@ -247,7 +252,7 @@ async fn update_partitions(
     let rows: Vec<Value> = records
         .iter()
         .map(|record| {
-            let mut row = rows::fence(record.lease);
+            let mut row = rows::fence(record.lease.fence());
             let (state, code, progress) = match &record.end {
                 None => ("running", None, &record.progress),
                 Some(RecordEnd::Done) => ("done", None, &None),
@@ -277,7 +282,7 @@ async fn update_partitions(
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
     let held = sqlx::query(inner.sql(
         "-- ledger::record
-        UPDATE partitions SET intent = NULL, rescues = 0, failures = 0, failing_since = NULL, due_at = {now} + $2,
+        UPDATE partitions SET intent = NULL, lease_token = lease_token + 1, rescues = 0, failures = 0, failing_since = NULL, due_at = {now} + $2,
             state = e.value->>'state', error_code = e.value->>'code', progress = e.value->>'progress',
             kind = e.value->>'kind', remaining = CAST(e.value->>'remaining' AS BIGINT)
         FROM {each}

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::error::LedgerError;
-use super::types::{Lease, Route, Work};
+use super::types::{Fence, Route, Work};
 use crate::job::{JobId, StoreKind};
 
 /// Reads a column and parses it.
@@ -77,9 +77,9 @@ fn key_of(row: &AnyRow) -> String {
         .map_or(id.clone(), |ordinal| format!("{id}/{ordinal}"))
 }
 
-/// What identifies a partition, and the fence of the lease on it.
-pub(super) fn fence(lease: &Lease) -> serde_json::Value {
-    serde_json::json!({"job": lease.job.id, "ordinal": lease.ordinal, "token": lease.token})
+/// Returns a fence as a row of a list that a statement opens.
+pub(super) fn fence(fence: Fence) -> serde_json::Value {
+    serde_json::json!({"job": fence.job, "ordinal": fence.ordinal, "token": fence.token})
 }
 
 /// The key of a partition.

@@ -158,6 +158,24 @@ pub struct Lease {
     pub stores: Vec<StoreKind>,
 }
 
+/// What a write about a partition carries: which, and under which lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fence {
+    /// The job.
+    pub job: JobId,
+    /// The partition's number in the job.
+    pub ordinal: i64,
+    /// The lease's token.
+    pub token: i64,
+}
+
+impl Lease {
+    /// Returns the lease's fence.
+    pub fn fence(&self) -> Fence {
+        Fence { job: self.job.id, ordinal: self.ordinal, token: self.token }
+    }
+}
+
 /// What a worker asks for.
 #[derive(Debug, Clone)]
 pub struct Claim<'a> {

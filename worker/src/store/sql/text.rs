@@ -160,9 +160,9 @@ fn delete(dialect: Dialect, mapping: &Mapping) -> String {
             };
             let matched = match mapping.row_handle {
                 Some(handle) => format!("d.{handle} IN ({})", chosen(&format!("m.{handle}"))),
-                // The comparison of `IN` folds case where the column does, hence the second one.
+                // The comparison of `IN` folds case where the column does, even through a cast.
                 None => format!(
-                    "{column} IN ({ids}) AND {text} IN ({texts})",
+                    "{column} IN ({ids}) AND {text} COLLATE BINARY IN ({texts})",
                     column = reach(&mapping.id, "d"),
                     ids = chosen(&reach(&mapping.id, "m")),
                     text = as_text(dialect, &mapping.id, "d"),

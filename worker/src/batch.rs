@@ -1,0 +1,214 @@
+//! The next batch of a partition.
+
+use lethe_common::config::Config;
+use lethe_common::job::{Field, StoreKind};
+use lethe_common::ledger::{JobFacts, Lease, Work};
+
+use lethe_common::metrics::StoreCall;
+
+use crate::cursor::Cursor;
+use crate::environment::Environment;
+use crate::intent::{Entry, Vectors};
+use crate::mapped::Mapped;
+use crate::resolve::have_rows;
+use crate::store::{Conditions, Item, StoreError};
+
+/// What comes next in a partition.
+pub(crate) struct Batch {
+    /// Memories to be looked for in all stores.
+    pub(crate) items: Vec<Item>,
+    /// Whether they were just read from the table under the job's conditions.
+    pub(crate) listed: bool,
+    /// Points without a row, found by what they carry; instead of `items`.
+    pub(crate) orphans: Vec<Entry>,
+    /// How far the partition is once this is done; nothing if that is all.
+    pub(crate) then: Option<Cursor>,
+}
+
+/// Returns what a job demands of a memory besides its id.
+pub(crate) fn conditions(job: &JobFacts) -> Conditions {
+    let mut fields: Vec<(Field, String)> = Vec::new();
+    if let Some(subject) = &job.subject {
+        fields.extend(subject.fields().map(|(field, value)| (field, value.to_owned())));
+    }
+    let mut demand = |field, value: &Option<String>| {
+        if let Some(value) = value
+            && !fields.iter().any(|(known, _)| *known == field)
+        {
+            fields.push((field, value.clone()));
+        }
+    };
+    demand(Field::User, &job.owner);
+    demand(Field::Workspace, &job.workspace);
+    Conditions(fields.into())
+}
+
+/// Returns how many memories a batch of this job may hold.
+// A throttled job's batch is worth at most a second of its rate, so that the rate is kept to.
+pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
+    let size = config.worker.batch;
+    job.per_second.map_or(size, |per_second| size.min(per_second)).max(1)
+}
+
+/// Returns the ids of a list partition that are left to do.
+pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
+    let listed: &[String] = match &lease.work {
+        Work::Ids(ids) => ids,
+        Work::Range { .. } | Work::Points | Work::Subject => &[],
+    };
+    let all = cursor.only.as_deref().unwrap_or(listed);
+    all.get(cursor.at..).unwrap_or_default()
+}
+
+/// Returns the next batch of a partition that erases.
+pub(crate) async fn next(
+    env: &Environment,
+    mapped: &Mapped,
+    lease: &Lease,
+    cursor: Cursor,
+) -> Result<Batch, StoreError> {
+    let size = size(&env.config, &lease.job);
+    let conditions = conditions(&lease.job);
+    match &lease.work {
+        Work::Ids(_) => {
+            let left = ids_left(lease, &cursor);
+            let n = left.len().min(size as usize);
+            let items = left[..n]
+                .iter()
+                .map(|id| Item {
+                    id: id.clone(),
+                    conditions: conditions.clone(),
+                })
+                .collect();
+            let then = (n < left.len()).then(|| Cursor {
+                at: cursor.at + n,
+                ..cursor.clone()
+            });
+            Ok(Batch {
+                items,
+                listed: false,
+                orphans: Vec::new(),
+                then,
+            })
+        }
+        Work::Range { after, through } => {
+            let from = cursor.after.as_deref().or(after.as_deref());
+            rows(env, mapped, &conditions, from, through.as_deref(), size, None).await
+        }
+        Work::Subject if !cursor.points => {
+            let points = mapped.vector().await?.map(|_| Cursor {
+                points: true,
+                ..Cursor::default()
+            });
+            rows(env, mapped, &conditions, cursor.after.as_deref(), None, size, points).await
+        }
+        Work::Subject | Work::Points => points(env, mapped, &conditions, cursor, size).await,
+    }
+}
+
+/// Returns the next rows in key order; `afterwards` follows the last of them.
+async fn rows(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    after: Option<&str>,
+    through: Option<&str>,
+    size: u32,
+    afterwards: Option<Cursor>,
+) -> Result<Batch, StoreError> {
+    let ids = match mapped.sql().await? {
+        Some(table) => {
+            env.call(
+                mapped,
+                StoreKind::Sql,
+                StoreCall::Page,
+                table.page(conditions, after, through, size),
+            )
+            .await?
+        }
+        None => Vec::new(),
+    };
+    let more = ids.len() == size as usize;
+    let then = if more {
+        Some(Cursor {
+            after: ids.last().cloned(),
+            ..Cursor::default()
+        })
+    } else {
+        afterwards
+    };
+    let items = ids
+        .into_iter()
+        .map(|id| Item {
+            id,
+            conditions: conditions.clone(),
+        })
+        .collect();
+    Ok(Batch {
+        items,
+        listed: true,
+        orphans: Vec::new(),
+        then,
+    })
+}
+
+/// Returns the next points that carry what the job demands and have no row.
+async fn points(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    cursor: Cursor,
+    size: u32,
+) -> Result<Batch, StoreError> {
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(Batch {
+            items: Vec::new(),
+            listed: false,
+            orphans: Vec::new(),
+            then: None,
+        });
+    };
+    let page = collection.page(conditions, cursor.offset, size);
+    let (found, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;
+    let orphans = without_rows(env, mapped, found).await?;
+    let then = next.map(|offset| Cursor {
+        points: true,
+        offset: Some(offset),
+        ..Cursor::default()
+    });
+    Ok(Batch {
+        items: Vec::new(),
+        listed: false,
+        orphans,
+        then,
+    })
+}
+
+/// Returns the points that have no row in any mapped table; those of which that cannot be said
+/// are unverifiable, unless no table could have it.
+pub(crate) async fn without_rows(
+    env: &Environment,
+    mapped: &Mapped,
+    found: Vec<(crate::store::vector::PointId, Option<String>)>,
+) -> Result<Vec<Entry>, StoreError> {
+    let ids: Vec<&str> = found.iter().filter_map(|(_, id)| id.as_deref()).collect();
+    let mut owned = have_rows(env, mapped, &ids).await?.into_iter();
+    let rows_exist = env.mappings.sharing(mapped).next().is_some();
+    Ok(found
+        .into_iter()
+        .filter_map(|(point, id)| {
+            let vectors = match &id {
+                // Its row is erased by id, if it is the subject's; else the row decides whose it is.
+                Some(_) if owned.next().unwrap_or(true) => return None,
+                None if rows_exist => Vectors::Unverifiable,
+                Some(_) | None => Vectors::Orphans,
+            };
+            Some(Entry {
+                id,
+                row: false,
+                points: vec![point],
+                vectors,
+            })
+        })
+        .collect())
+}

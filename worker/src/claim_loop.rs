@@ -1,0 +1,237 @@
+//! The claim loop: asks the ledger for due partitions whenever there is a free slot and a reason.
+//!
+//! A reason is a ring, a task that ended, or the poll. Slots are permits: as many as are free are
+//! claimed for, so that no lease runs while it waits. If the process dies here, leases that were
+//! claimed and not yet worked on run out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lethe_common::clock::Clock;
+use lethe_common::ledger::{Claim, Kind, Lease, LedgerError, Release, Route, Work};
+use lethe_common::metrics;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::breaker::Allowed;
+use crate::environment::Environment;
+use crate::task::Group;
+
+/// The most small partitions of one claim.
+// One group of them fills a batch of the default size.
+const SMALL: u32 = 1_000;
+
+/// Claims until `stop`, and sends groups to the tasks.
+pub(crate) async fn run(
+    env: Arc<Environment>,
+    slots: Arc<Semaphore>,
+    groups: mpsc::Sender<Group>,
+    stop: CancellationToken,
+) {
+    let mut rings = env.doorbell.subscribe();
+    let mut claims = Claims {
+        env: &env,
+        slots: &slots,
+        groups: &groups,
+        turn: 0,
+        trouble: None,
+    };
+    let mut rung = true;
+    loop {
+        let Some(permit) = stop.run_until_cancelled(Arc::clone(&slots).acquire_owned()).await else {
+            return;
+        };
+        let Ok(permit) = permit else { return };
+        let found = claims.claim(permit).await;
+        if found && !rung {
+            metrics::doorbell_miss();
+        }
+        if found {
+            // There may be more.
+            rung = true;
+            continue;
+        }
+        // Full jitter round the interval, so that idle workers do not ask together.
+        let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
+        let poll = claims.trouble.map_or(poll, |pause| pause.min(poll));
+        let sleep = tokio::time::sleep(poll);
+        tokio::pin!(sleep);
+        rung = loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = &mut sleep => break false,
+                ring = rings.recv() => if ring.means_work() { break true },
+            }
+        };
+    }
+}
+
+struct Claims<'a> {
+    env: &'a Environment,
+    slots: &'a Arc<Semaphore>,
+    groups: &'a mpsc::Sender<Group>,
+    turn: u64,
+    /// How long to wait while the ledger is out of reach; leases that ended meanwhile count
+    /// against nobody.
+    trouble: Option<Duration>,
+}
+
+impl Claims<'_> {
+    /// Claims what is due; returns whether anything was.
+    async fn claim(&mut self, permit: OwnedSemaphorePermit) -> bool {
+        let now = Instant::now();
+        let (mut usual, mut probes) = (Vec::new(), Vec::new());
+        for route in self.env.mappings.routes() {
+            match self.env.breakers.allowed(&route.target, now) {
+                Allowed::Yes => usual.push(route),
+                Allowed::Probe => probes.push(route),
+                Allowed::No => {}
+            }
+        }
+        let free = u32::try_from(self.slots.available_permits())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        self.turn = self.turn.wrapping_add(1);
+        let mut leases = match self.ask(&usual, free).await {
+            Ok(leases) => leases,
+            Err(error) => return self.in_trouble(&error),
+        };
+        if !probes.is_empty() && leases.is_empty() {
+            match self.probe(&probes).await {
+                Ok(probe) => leases = probe,
+                Err(error) => return self.in_trouble(&error),
+            }
+        }
+        if self.trouble.take().is_some() {
+            tracing::info!("the ledger answers again");
+        }
+        metrics::claimed(Clock::system().now());
+        if leases.is_empty() {
+            return false;
+        }
+        self.hand_out(leases, permit).await;
+        true
+    }
+
+    async fn ask(&self, routes: &[Route], free: u32) -> Result<Vec<Lease>, LedgerError> {
+        // One slot stays for each kind in turn, so that neither small nor large jobs wait for good.
+        let small_first = self.turn.is_multiple_of(2);
+        let (small, alone) = match free {
+            0 | 1 if small_first => (SMALL, 0),
+            0 | 1 => (0, 1),
+            _ => (SMALL, free - 1),
+        };
+        let leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
+        if leases.is_empty() && free <= 1 {
+            let other = if small_first {
+                self.order(routes, 0, 1)
+            } else {
+                self.order(routes, SMALL, 0)
+            };
+            return self.env.ledger.claim(&other).await;
+        }
+        Ok(leases)
+    }
+
+    async fn probe(&self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
+        let leases = self.env.ledger.claim(&self.order(routes, 0, 1)).await?;
+        if leases.is_empty() {
+            self.env.ledger.claim(&self.order(routes, 1, 0)).await
+        } else {
+            Ok(leases)
+        }
+    }
+
+    fn order<'b>(&'b self, routes: &'b [Route], small: u32, alone: u32) -> Claim<'b> {
+        Claim {
+            worker: &self.env.name,
+            routes,
+            small,
+            alone,
+            count_rescues: self.trouble.is_none(),
+            oldest_first: self.turn.is_multiple_of(4),
+        }
+    }
+
+    fn in_trouble(&mut self, error: &LedgerError) -> bool {
+        let pause = self.trouble.map_or(Duration::from_millis(100), |pause| {
+            (pause * 2).min(Duration::from_secs(5))
+        });
+        if self.trouble.is_none() {
+            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger cannot be asked for work");
+        }
+        self.trouble = Some(pause);
+        false
+    }
+
+    /// Sends groups to the tasks, each with a permit; what has no slot goes back at once.
+    async fn hand_out(&self, leases: Vec<Lease>, permit: OwnedSemaphorePermit) {
+        let mut permit = Some(permit);
+        let mut homeless = Vec::new();
+        for leases in grouped(leases, self.env.config.worker.batch as usize) {
+            match permit
+                .take()
+                .or_else(|| Arc::clone(self.slots).try_acquire_owned().ok())
+            {
+                Some(permit) => {
+                    // The channel is as large as there are permits; it closes after this loop only.
+                    drop(
+                        self.groups
+                            .send(Group {
+                                leases,
+                                _permit: permit,
+                            })
+                            .await,
+                    );
+                }
+                None => homeless.extend(leases),
+            }
+        }
+        let releases: Vec<Release> = homeless
+            .iter()
+            .map(|lease| Release {
+                fence: lease.fence(),
+                delay_ms: 0,
+                error: None,
+                alone: false,
+            })
+            .collect();
+        if !releases.is_empty() && self.env.ledger.release(&releases).await.is_err() {
+            tracing::warn!(
+                partitions = releases.len(),
+                "claimed partitions without a slot have to wait for their leases"
+            );
+        }
+    }
+}
+
+/// Puts small partitions of one route and kind together, as many as fit into a batch.
+fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
+    let mut groups: Vec<(usize, Vec<Lease>)> = Vec::new();
+    for lease in leases {
+        let size = match &lease.work {
+            Work::Ids(ids) => ids.len(),
+            Work::Range { .. } | Work::Points | Work::Subject => batch,
+        };
+        let shares = shares_calls(&lease);
+        let fitting = groups.iter_mut().find(|(used, group)| {
+            shares
+                && used + size <= batch
+                && group
+                    .first()
+                    .is_some_and(|first| shares_calls(first) && first.kind == lease.kind && first.route == lease.route)
+        });
+        match fitting {
+            Some((used, group)) => {
+                *used += size;
+                group.push(lease);
+            }
+            None => groups.push((size, vec![lease])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+fn shares_calls(lease: &Lease) -> bool {
+    !lease.alone && lease.intent.is_none() && matches!(lease.kind, Kind::Erase | Kind::ReadBack)
+}

@@ -1,0 +1,49 @@
+//! How far a partition is, as it is written into the ledger between batches.
+
+use lethe_common::ledger::Lease;
+use serde::{Deserialize, Serialize};
+
+use crate::store::vector::PointId;
+
+/// How far a partition is.
+// Ids inside: no `Debug`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Cursor {
+    /// How many ids of the list are done.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) at: usize,
+    /// The ids that reading back found: they take the place of the partition's list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) only: Option<Vec<String>>,
+    /// The last key of a range that is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<String>,
+    /// Whether the rows are done and the points are under way.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) points: bool,
+    /// The first point that is not done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offset: Option<PointId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+impl Cursor {
+    /// Reads the progress of a lease; one that cannot be read begins anew, which is safe since
+    /// absent is success.
+    pub(crate) fn of(lease: &Lease) -> Self {
+        lease
+            .progress
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string(self).expect("a cursor has only string keys")
+    }
+}

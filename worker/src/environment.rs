@@ -1,0 +1,64 @@
+//! What every task of a worker shares.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lethe_common::config::Config;
+use lethe_common::doorbell::Doorbell;
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::Ledger;
+use lethe_common::metrics::{self, StoreCall};
+
+use crate::breaker::Breakers;
+use crate::keep::Leases;
+use crate::mapped::{Mapped, Mappings};
+use crate::store::StoreError;
+
+/// What every task of a worker shares.
+pub struct Environment {
+    pub(crate) name: String,
+    pub(crate) ledger: Ledger,
+    pub(crate) doorbell: Doorbell,
+    pub(crate) mappings: Mappings,
+    pub(crate) breakers: Breakers,
+    pub(crate) leases: Leases,
+    pub(crate) config: Arc<Config>,
+    pub(crate) store_timeout: Duration,
+}
+
+impl Environment {
+    /// Prepares a worker, without connecting to any store.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL of a store cannot be read.
+    pub fn new(name: String, config: Arc<Config>, ledger: Ledger, doorbell: Doorbell) -> Result<Self, StoreError> {
+        let store_timeout = config.worker.store_timeout;
+        let retry = &config.retry;
+        Ok(Self {
+            name,
+            ledger,
+            doorbell,
+            mappings: Mappings::new(&config, store_timeout)?,
+            breakers: Breakers::new(retry.breaker_failures, retry.breaker_pause, retry.breaker_pause_cap),
+            leases: Leases::default(),
+            store_timeout,
+            config,
+        })
+    }
+
+    /// Makes a call to a store, and measures it.
+    pub(crate) async fn call<T>(
+        &self,
+        mapped: &Mapped,
+        store: StoreKind,
+        call: StoreCall,
+        future: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let start = Instant::now();
+        let result = future.await;
+        metrics::store_call(&mapped.route.target, store, call, start.elapsed());
+        result
+    }
+}

@@ -1,0 +1,305 @@
+//! Erasing partitions, batch by batch:
+//! resolve → intent → vectors → rows → vectors read back → record.
+//!
+//! If the process dies before the intent is committed, nothing happened. If it dies after, the
+//! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
+//! anything else. The SQL row goes after the vector, since it is the last handle on a memory.
+
+use lethe_common::job::Outcome;
+use lethe_common::ledger::{After, Delta, Go, ItemOutcome, Lease, Record, RecordEnd, Release};
+
+use crate::batch;
+use crate::cursor::Cursor;
+use crate::environment::Environment;
+use crate::intent::{Intent, Vectors};
+use crate::mapped::Mapped;
+use crate::resolve::resolve;
+use crate::retry;
+use crate::store::{Item, StoreError};
+use crate::task::Stop;
+
+mod effects;
+
+pub(crate) use effects::Met;
+use effects::carry_out;
+
+/// A lease with the batch that is to be done under it.
+struct Share {
+    lease: Lease,
+    intent: Intent,
+    /// Whether this attempt wrote the intent: then the statements' own answers decide what was
+    /// erased and what was absent.
+    fresh: bool,
+}
+
+/// Erases partitions until they end; returns those that are to be read back now.
+///
+/// Several leases come only with lists of ids that fit into one batch together.
+pub(crate) async fn erase(env: &Environment, mapped: &Mapped, mut open: Vec<Lease>) -> Result<Vec<Lease>, Stop> {
+    let mut read_back = Vec::new();
+    while !open.is_empty() {
+        env.keep(&mut open).await?;
+        let shares = match prepare(env, mapped, &mut open).await {
+            Ok(shares) => shares,
+            Err(error) => return Err(Stop::store(open, error)),
+        };
+        let shares = intend(env, shares).await?;
+        if shares.is_empty() {
+            continue;
+        }
+        let mut leases: Vec<Lease> = shares.iter().map(|share| share.lease.clone()).collect();
+        let met = match carry_out(env, mapped, &shares, &mut leases).await? {
+            Ok(met) => met,
+            Err(error) => return Err(Stop::store(leases, error)),
+        };
+        let (kept, done): (Vec<_>, Vec<_>) = shares
+            .into_iter()
+            .zip(met)
+            .partition(|(share, met)| retry::worth_another_try(env, &share.intent, met));
+        put_back_kept(env, kept).await?;
+        record(env, done, &mut open, &mut read_back).await?;
+    }
+    Ok(read_back)
+}
+
+/// Reads what comes next for each lease, and resolves all of it together.
+async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> Result<Vec<Share>, StoreError> {
+    let mut shares = Vec::with_capacity(open.len());
+    let mut items: Vec<Item> = Vec::new();
+    let mut ranges = Vec::new();
+    let mut listed = false;
+    for lease in open.iter() {
+        if let Some(Ok(intent)) = Intent::of(lease) {
+            shares.push(Share {
+                lease: lease.clone(),
+                intent,
+                fresh: false,
+            });
+            continue;
+        }
+        let batch = batch::next(env, mapped, lease, Cursor::of(lease)).await?;
+        let intent = Intent {
+            entries: batch.orphans,
+            then: batch.then,
+            kept: 0,
+        };
+        ranges.push((shares.len(), items.len()..items.len() + batch.items.len()));
+        listed |= batch.listed;
+        items.extend(batch.items);
+        shares.push(Share {
+            lease: lease.clone(),
+            intent,
+            fresh: true,
+        });
+    }
+    if !items.is_empty() {
+        let mut entries = resolve(env, mapped, &items, listed).await?;
+        // From the back, so that each range is the tail of what is left.
+        for (share, range) in ranges.into_iter().rev() {
+            let tail = entries.split_off(range.start);
+            shares[share].intent.entries.extend(tail);
+        }
+    }
+    open.clear();
+    Ok(shares)
+}
+
+/// Commits the intents; returns the shares that may go on.
+async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Stop> {
+    let mut going = Vec::with_capacity(shares.len());
+    let mut asking = Vec::new();
+    for share in shares {
+        if share.fresh && share.lease.job.cancelling {
+            cancel(env, share.lease).await?;
+        } else if share.fresh && share.intent.has_effect() {
+            match reserve(env, &share).await? {
+                None => asking.push(share),
+                Some(wait) => give_back(env, &share.lease, wait).await?,
+            }
+        } else {
+            going.push(share);
+        }
+    }
+    if asking.is_empty() {
+        return Ok(going);
+    }
+    let answers = {
+        let intents: Vec<(&Lease, String)> = asking.iter().map(|share| (&share.lease, share.intent.text())).collect();
+        let leases: Vec<Lease> = asking.iter().map(|share| share.lease.clone()).collect();
+        env.insist(&leases, || env.ledger.intend(&intents))
+            .await
+            .ok_or(Stop::Lost)?
+    };
+    for (mut share, answer) in asking.into_iter().zip(answers) {
+        match answer {
+            Go::Proceed(until) => {
+                share.lease.until = until;
+                going.push(share);
+            }
+            Go::Cancel(_) => cancel(env, share.lease).await?,
+            Go::Pause(_) => give_back(env, &share.lease, env.config.worker.poll.as_millis()).await?,
+            Go::Lost => env.leases.remove(&share.lease),
+        }
+    }
+    Ok(going)
+}
+
+/// Reserves a throttled job's time for a batch; returns how many milliseconds to wait instead.
+async fn reserve(env: &Environment, share: &Share) -> Result<Option<u128>, Stop> {
+    if share.lease.job.per_second.is_none() {
+        return Ok(None);
+    }
+    let n = u64::try_from(share.intent.entries.len()).expect("a length fits 64 bits");
+    let lease = std::slice::from_ref(&share.lease);
+    let wait = env
+        .insist(lease, || env.ledger.reserve(&share.lease, n))
+        .await
+        .ok_or(Stop::Lost)?;
+    Ok(wait.map(u128::from))
+}
+
+/// Gives a partition back for later: no slot, no lease, no attempt.
+async fn give_back(env: &Environment, lease: &Lease, delay_ms: u128) -> Result<(), Stop> {
+    let delay_ms = u64::try_from(delay_ms).unwrap_or(u64::MAX);
+    let release = Release {
+        fence: lease.fence(),
+        delay_ms,
+        error: None,
+        alone: false,
+    };
+    env.insist(std::slice::from_ref(lease), || {
+        env.ledger.release(std::slice::from_ref(&release))
+    })
+    .await
+    .ok_or(Stop::Lost)?;
+    env.leases.remove(lease);
+    Ok(())
+}
+
+/// Ends a partition of a job that is being cancelled.
+async fn cancel(env: &Environment, lease: Lease) -> Result<(), Stop> {
+    let record = Record {
+        lease: &lease,
+        delta: Delta::default(),
+        progress: lease.progress.clone(),
+        remaining: lease.remaining,
+        end: Some(RecordEnd::Cancelled),
+    };
+    let after = env
+        .insist(std::slice::from_ref(&lease), || {
+            env.ledger.record(std::slice::from_ref(&record))
+        })
+        .await
+        .ok_or(Stop::Lost)?;
+    env.observe(&lease, &after);
+    Ok(())
+}
+
+/// Notes in the intents that vectors were kept, and puts the partitions back.
+async fn put_back_kept(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Result<(), Stop> {
+    for (mut share, met) in kept {
+        share.intent.kept += 1;
+        for (entry, met) in share
+            .intent
+            .entries
+            .iter_mut()
+            .zip(met)
+            .filter(|(_, met)| met.is_kept())
+        {
+            // A point written since the batch began goes too: its memory's row was the job's.
+            entry.points.extend(met.kept);
+            entry.points.sort_unstable();
+            entry.points.dedup();
+            if entry.row {
+                entry.vectors = Vectors::OfRow;
+            }
+        }
+        let lease = std::slice::from_ref(&share.lease);
+        let intents = [(&share.lease, share.intent.text())];
+        env.insist(lease, || env.ledger.intend(&intents))
+            .await
+            .ok_or(Stop::Lost)?;
+        retry::put_back(env, &share.lease, &StoreError::Kept).await?;
+    }
+    Ok(())
+}
+
+/// Records what was done, and sorts out what follows.
+async fn record(
+    env: &Environment,
+    done: Vec<(Share, Vec<Met>)>,
+    open: &mut Vec<Lease>,
+    read_back: &mut Vec<Lease>,
+) -> Result<(), Stop> {
+    if done.is_empty() {
+        return Ok(());
+    }
+    let records: Vec<Record<'_>> = done.iter().map(|(share, met)| record_of(share, met)).collect();
+    let leases: Vec<Lease> = done.iter().map(|(share, _)| share.lease.clone()).collect();
+    let after = env
+        .insist(&leases, || env.ledger.record(&records))
+        .await
+        .ok_or(Stop::Lost)?;
+    let nexts: Vec<(Option<String>, u64)> = records
+        .into_iter()
+        .map(|record| (record.progress, record.remaining))
+        .collect();
+    for ((mut lease, after), (progress, remaining)) in leases.into_iter().zip(after).zip(nexts) {
+        env.observe(&lease, std::slice::from_ref(&after));
+        match after {
+            After::Continue(until) => {
+                lease.until = until;
+                lease.token += 1;
+                (lease.intent, lease.progress, lease.remaining) = (None, progress, remaining);
+                (lease.failures, lease.rescues) = (0, 0);
+                env.leases.add(&lease);
+                open.push(lease);
+            }
+            After::ReadBack(lease) => {
+                env.leases.add(&lease);
+                read_back.push(*lease);
+            }
+            After::Ended | After::JobEnded { .. } | After::Lost => {}
+        }
+    }
+    Ok(())
+}
+
+fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
+    let mut delta = Delta::default();
+    for (entry, met) in share.intent.entries.iter().zip(met) {
+        for (store, outcome, code) in met.iter() {
+            if !share.lease.stores.contains(&store) {
+                continue;
+            }
+            delta.count(store, outcome, 1);
+            if outcome != Outcome::Erased
+                && let Some(id) = &entry.id
+            {
+                delta.items.push(ItemOutcome {
+                    id: id.clone(),
+                    store,
+                    outcome: Some(outcome),
+                    code,
+                });
+            }
+        }
+    }
+    let n = u64::try_from(met.len()).expect("a length fits 64 bits");
+    let known = n.min(share.lease.remaining);
+    let rest = share.lease.remaining - known;
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    // More than was known of were found, or fewer.
+    delta.selected = signed(n - known);
+    let done = share.intent.then.is_none();
+    if done {
+        delta.selected -= signed(rest);
+    }
+    Record {
+        lease: &share.lease,
+        delta,
+        progress: share.intent.then.as_ref().map(Cursor::text),
+        remaining: if done { 0 } else { rest },
+        end: done.then_some(RecordEnd::Done),
+    }
+}

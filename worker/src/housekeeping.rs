@@ -1,0 +1,109 @@
+//! What a worker does beside erasing: it says how it and its stores are, and lets time take its
+//! course in the ledger.
+//!
+//! Every worker does all of it; doing it twice changes nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::{LedgerError, WorkerReport};
+use lethe_common::metrics::{self, Dependency};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::Environment;
+use crate::mapped::Mapped;
+use crate::store::StoreError;
+
+/// How often a worker reports and sweeps.
+// Often enough that `/v1/workers` and a vanished target show within seconds.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Reports and sweeps until `stop`.
+pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let targets = targets(&env).await;
+        if let Err(error) = report(&env, targets).await {
+            tracing::debug!(error = %error, "the worker could not report");
+            metrics::dependency(Dependency::Ledger, false, None);
+            continue;
+        }
+        if let Err(error) = sweep(&env).await {
+            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger could not be swept");
+        }
+    }
+    if env.ledger.forget_worker(&env.name).await.is_err() {
+        tracing::debug!("the worker could not take its leave");
+    }
+}
+
+async fn report(env: &Environment, targets: Value) -> Result<(), LedgerError> {
+    let start = Instant::now();
+    env.ledger
+        .report_worker(&WorkerReport {
+            name: env.name.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            slots: u32::try_from(env.config.worker.slots).unwrap_or(u32::MAX),
+            routes: env.mappings.routes(),
+            targets,
+            claimed: env.leases.count() > 0,
+        })
+        .await?;
+    metrics::dependency(Dependency::Ledger, true, Some(start.elapsed()));
+    Ok(())
+}
+
+async fn sweep(env: &Environment) -> Result<(), LedgerError> {
+    let retention = &env.config.retention;
+    for job in env.ledger.give_up().await? {
+        env.doorbell.ring(Ring::Changed(job));
+        env.doorbell.ring(Ring::Work);
+    }
+    env.ledger.drop_abandoned_uploads().await?;
+    env.ledger
+        .forget(retention.items, retention.jobs, retention.idempotency)
+        .await?;
+    Ok(())
+}
+
+/// Returns how each target is: its stores, and what does not fit its mappings.
+async fn targets(env: &Environment) -> Value {
+    let mut targets = Map::new();
+    for stores in &env.mappings.targets {
+        let mut health = Map::new();
+        let start = Instant::now();
+        for (store, answer) in stores.ping().await {
+            let Some(answer) = answer else { continue };
+            let up = answer.is_ok();
+            let latency = start.elapsed();
+            metrics::dependency(Dependency::Store(&stores.name, store), up, up.then_some(latency));
+            metrics::breaker(&stores.name, store, env.breakers.is_open(&stores.name));
+            let code = answer.err().map(|error| error.code());
+            health.insert(store.as_str().to_owned(), json!({"up": up, "code": code}));
+        }
+        let mut faults = Vec::new();
+        for mapped in env.mappings.all().filter(|mapped| mapped.route.target == stores.name) {
+            faults.extend(faults_of(mapped).await);
+        }
+        targets.insert(stores.name.clone(), json!({"stores": health, "faults": faults}));
+    }
+    Value::Object(targets)
+}
+
+/// Returns what does not fit a mapping, as far as its stores can be asked.
+async fn faults_of(mapped: &Mapped) -> Vec<Value> {
+    let errors = [mapped.sql().await.err(), mapped.vector().await.err()];
+    errors
+        .into_iter()
+        .flatten()
+        .filter_map(|error| match error {
+            StoreError::Mapping { faults } => Some(faults),
+            _ => None,
+        })
+        .flatten()
+        .map(|fault| json!({"table": mapped.route.table, "fault": fault.to_string()}))
+        .collect()
+}

@@ -1,0 +1,33 @@
+//! The workers: they claim partitions from the ledger, erase what these are about in the SQL
+//! database and the vector store, and read back that it is gone.
+//!
+//! ```text
+//! claim_loop ──leases──► backend (apalis) ──one task a group──► task ──► plan | erase | read_back | preview
+//! ```
+//!
+//! Nothing here is durable: whatever a worker knows and the ledger does not is lost without harm
+//! when it dies. Its leases run out, and another worker goes on from the intent and the progress
+//! that were committed.
+
+pub mod backend;
+mod batch;
+mod breaker;
+mod claim_loop;
+mod cursor;
+mod environment;
+mod erase;
+mod housekeeping;
+mod intent;
+mod keep;
+mod mapped;
+mod plan;
+mod preview;
+mod read_back;
+mod resolve;
+mod retry;
+mod run;
+pub mod store;
+mod task;
+
+pub use environment::Environment;
+pub use run::run;

@@ -1,0 +1,166 @@
+//! The mappings this worker has, each with its stores, opened when they are first needed.
+//!
+//! A store may be down when the worker starts, and its schema may change while it runs: what was
+//! read of it is dropped when a call says that something is missing, and read again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_common::config::{Config, Table, Target};
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::Route;
+use tokio::sync::RwLock;
+
+use crate::store::StoreError;
+use crate::store::sql::{SqlStore, SqlTable};
+use crate::store::vector::{VectorCollection, VectorStore};
+
+/// The stores of a target.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) name: String,
+    pub(crate) sql: Option<SqlStore>,
+    pub(crate) vector: Option<VectorStore>,
+}
+
+/// One mapping, ready for use.
+pub(crate) struct Mapped {
+    pub(crate) route: Route,
+    pub(crate) table: Table,
+    stores: Stores,
+    /// Where its vectors are, to tell which other mappings share them.
+    place: Option<(String, String)>,
+    opened_sql: RwLock<Option<Arc<SqlTable>>>,
+    opened_vector: RwLock<Option<Arc<VectorCollection>>>,
+}
+
+/// All mappings of this worker.
+pub(crate) struct Mappings {
+    pub(crate) targets: Vec<Stores>,
+    by_route: BTreeMap<Route, Arc<Mapped>>,
+}
+
+impl Mappings {
+    /// Prepares the stores of all configured targets, without connecting to any.
+    pub(crate) fn new(config: &Config, store_timeout: Duration) -> Result<Self, StoreError> {
+        let mut targets = Vec::new();
+        let mut by_route = BTreeMap::new();
+        for target in &config.targets {
+            let stores = Stores::new(target, store_timeout)?;
+            for table in &target.tables {
+                let mapped = Mapped {
+                    route: Route::to(target, table),
+                    table: table.clone(),
+                    stores: stores.clone(),
+                    place: target
+                        .vector
+                        .as_ref()
+                        .zip(table.collection.as_ref())
+                        .map(|(endpoint, collection)| (endpoint.url.clone(), collection.name.clone())),
+                    opened_sql: RwLock::default(),
+                    opened_vector: RwLock::default(),
+                };
+                by_route.insert(mapped.route.clone(), Arc::new(mapped));
+            }
+            targets.push(stores);
+        }
+        Ok(Self { targets, by_route })
+    }
+
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        self.by_route.keys().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, route: &Route) -> Option<&Arc<Mapped>> {
+        self.by_route.get(route)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Mapped>> {
+        self.by_route.values()
+    }
+
+    /// Returns the mappings whose vectors are in the same collection and that have rows, the one
+    /// asked about included.
+    pub(crate) fn sharing(&self, mapped: &Mapped) -> impl Iterator<Item = &Arc<Mapped>> {
+        self.by_route
+            .values()
+            .filter(move |other| other.place.is_some() && other.place == mapped.place && other.table.columns.is_some())
+    }
+}
+
+impl Stores {
+    fn new(target: &Target, store_timeout: Duration) -> Result<Self, StoreError> {
+        let sql = target
+            .sql
+            .as_ref()
+            .map(|endpoint| SqlStore::connect_lazy(endpoint, store_timeout))
+            .transpose()?;
+        let vector = target
+            .vector
+            .as_ref()
+            .map(|endpoint| VectorStore::connect_lazy(endpoint, endpoint.key(), store_timeout))
+            .transpose()?;
+        Ok(Self {
+            name: target.name.clone(),
+            sql,
+            vector,
+        })
+    }
+
+    /// Asks both stores for a sign of life.
+    pub(crate) async fn ping(&self) -> [(StoreKind, Option<Result<(), StoreError>>); 2] {
+        let sql = async {
+            match &self.sql {
+                Some(store) => Some(store.ping().await),
+                None => None,
+            }
+        };
+        let vector = async {
+            match &self.vector {
+                Some(store) => Some(store.ping().await),
+                None => None,
+            }
+        };
+        let (sql, vector) = tokio::join!(sql, vector);
+        [(StoreKind::Sql, sql), (StoreKind::Vector, vector)]
+    }
+}
+
+impl Mapped {
+    /// Returns the SQL table, if the mapping has one.
+    pub(crate) async fn sql(&self) -> Result<Option<Arc<SqlTable>>, StoreError> {
+        let (Some(store), Some(_)) = (&self.stores.sql, &self.table.columns) else {
+            return Ok(None);
+        };
+        if let Some(table) = &*self.opened_sql.read().await {
+            return Ok(Some(Arc::clone(table)));
+        }
+        let table = Arc::new(SqlTable::open(store, &self.table).await?);
+        *self.opened_sql.write().await = Some(Arc::clone(&table));
+        Ok(Some(table))
+    }
+
+    /// Returns the vector collection, if the mapping has one.
+    pub(crate) async fn vector(&self) -> Result<Option<Arc<VectorCollection>>, StoreError> {
+        let (Some(store), Some(collection)) = (&self.stores.vector, &self.table.collection) else {
+            return Ok(None);
+        };
+        if let Some(collection) = &*self.opened_vector.read().await {
+            return Ok(Some(Arc::clone(collection)));
+        }
+        let mut opened = VectorCollection::open(store, collection).await?;
+        if self.sql().await?.is_some_and(|table| table.has_uuid_ids()) {
+            opened = opened.with_uuid_ids();
+        }
+        let opened = Arc::new(opened);
+        *self.opened_vector.write().await = Some(Arc::clone(&opened));
+        Ok(Some(opened))
+    }
+
+    /// Drops what was read of the stores' schemas.
+    pub(crate) async fn reopen(&self) {
+        *self.opened_sql.write().await = None;
+        *self.opened_vector.write().await = None;
+    }
+}

@@ -1,0 +1,237 @@
+//! Reading back: every store is asked again, by the selection that was erased.
+//!
+//! Only nothing is success. What is found goes into another round of erasing, which begins when
+//! the whole job has been read back. Nothing is changed in any store here.
+
+use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::ledger::{Delta, ItemOutcome, Lease, Record, RecordEnd, Work};
+
+use lethe_common::metrics::StoreCall;
+
+use crate::batch::{self, without_rows};
+use crate::environment::Environment;
+use crate::intent::{Entry, Vectors};
+use crate::mapped::Mapped;
+use crate::preview::{listed, only};
+use crate::resolve::resolve;
+use crate::store::sql::Found as Row;
+use crate::store::vector::PointId;
+use crate::store::{Conditions, Item, StoreError};
+use crate::task::Stop;
+
+/// What reading one partition back found.
+#[derive(Default)]
+struct Found {
+    delta: Delta,
+    /// Memories that are still there, in any store.
+    residue: u64,
+    /// Their ids, where the partition is a list of ids.
+    ids: Vec<String>,
+}
+
+pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
+    env.keep(&mut leases).await?;
+    let found = match look(env, mapped, &mut leases).await? {
+        Ok(found) => found,
+        Err(error) => return Err(Stop::store(leases, error)),
+    };
+    let records: Vec<Record<'_>> = leases
+        .iter()
+        .zip(found)
+        .map(|(lease, found)| record_of(lease, found))
+        .collect();
+    let after = env
+        .insist(&leases, || env.ledger.record(&records))
+        .await
+        .ok_or(Stop::Lost)?;
+    for (lease, after) in leases.iter().zip(&after) {
+        env.observe(lease, std::slice::from_ref(after));
+    }
+    Ok(())
+}
+
+async fn look(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Vec<Found>, StoreError>, Stop> {
+    if let [lease] = leases.as_slice()
+        && matches!(lease.work, Work::Subject)
+    {
+        return Ok(subject(env, mapped, lease).await.map(|found| vec![found]));
+    }
+    let items: Vec<(usize, Item)> = leases
+        .iter()
+        .enumerate()
+        .flat_map(|(n, lease)| {
+            let conditions = batch::conditions(&lease.job);
+            listed(lease).iter().map(move |id| {
+                (
+                    n,
+                    Item {
+                        id: id.clone(),
+                        conditions: conditions.clone(),
+                    },
+                )
+            })
+        })
+        .collect();
+    let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
+    let held = leases.len();
+    for chunk in items.chunks(env.config.worker.batch as usize) {
+        env.keep(leases).await?;
+        if leases.len() < held {
+            return Err(Stop::Lost);
+        }
+        let batch: Vec<Item> = chunk.iter().map(|(_, item)| item.clone()).collect();
+        match resolve(env, mapped, &batch, false).await {
+            Ok(entries) => {
+                for ((n, _), entry) in chunk.iter().zip(entries) {
+                    found[*n].add(&entry);
+                }
+            }
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(found))
+}
+
+/// Asks for all that exists of a subject in one table and its collection.
+async fn subject(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<Found, StoreError> {
+    let conditions = batch::conditions(&lease.job);
+    let mut found = Found::default();
+    if let Some(table) = mapped.sql().await? {
+        let rows = env
+            .call(mapped, StoreKind::Sql, StoreCall::Count, table.count(&conditions))
+            .await?;
+        found.still(StoreKind::Sql, rows);
+        found.residue += rows;
+    }
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(found);
+    };
+    let points = env
+        .call(
+            mapped,
+            StoreKind::Vector,
+            StoreCall::Count,
+            collection.count(&conditions),
+        )
+        .await?;
+    let (mut offset, mut unverifiable) = (None, 0);
+    let mut seen = 0;
+    while seen < points {
+        let page = collection.page(&conditions, offset, env.config.worker.batch);
+        let (page, next) = env.call(mapped, StoreKind::Vector, StoreCall::ReadBack, page).await?;
+        seen += u64::try_from(page.len()).expect("a length fits 64 bits");
+        let (others, strangers) = without_own_rows(env, mapped, &conditions, page).await?;
+        unverifiable += strangers;
+        for entry in without_rows(env, mapped, others).await? {
+            if entry.vectors == Vectors::Orphans {
+                found.still(StoreKind::Vector, 1);
+                found.residue += 1;
+            } else {
+                unverifiable += 1;
+            }
+        }
+        offset = next;
+        if offset.is_none() {
+            break;
+        }
+    }
+    if found.residue == 0 && unverifiable > 0 {
+        // Counted once, by the pass that finds nothing else.
+        found
+            .delta
+            .count(StoreKind::Vector, Outcome::Unverifiable, unverifiable);
+        if lease.stores.contains(&StoreKind::Sql) {
+            found.delta.count(StoreKind::Sql, Outcome::Absent, unverifiable);
+        }
+        found.delta.selected = i64::try_from(unverifiable).unwrap_or(i64::MAX);
+    }
+    Ok(found)
+}
+
+/// Leaves out the points whose row is in this table: those of the subject's rows were counted with
+/// the rows; the others, which carry the subject's name beside another's row, are returned as a
+/// number: whose they are cannot be established.
+async fn without_own_rows(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    page: Vec<(PointId, Option<String>)>,
+) -> Result<(Vec<(PointId, Option<String>)>, u64), StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok((page, 0));
+    };
+    let items: Vec<Item> = page
+        .iter()
+        .filter_map(|(_, id)| id.clone())
+        .map(|id| Item {
+            id,
+            conditions: conditions.clone(),
+        })
+        .collect();
+    let rows = env
+        .call(mapped, StoreKind::Sql, StoreCall::ReadBack, table.find(&items))
+        .await?;
+    let mut rows = rows.into_iter();
+    let mut strangers = 0;
+    let others = page
+        .into_iter()
+        .filter(|(_, id)| {
+            let row = id.as_ref().and_then(|_| rows.next());
+            strangers += u64::from(row == Some(Row::Other));
+            matches!(row, None | Some(Row::Absent))
+        })
+        .collect();
+    Ok((others, strangers))
+}
+
+impl Found {
+    fn add(&mut self, entry: &Entry) {
+        let vectors = matches!(entry.vectors, Vectors::OfRow | Vectors::Orphans);
+        for (store, there) in [(StoreKind::Sql, entry.row), (StoreKind::Vector, vectors)] {
+            if let Some(id) = entry.id.as_ref().filter(|_| there) {
+                self.still(store, 1);
+                self.delta.items.push(ItemOutcome {
+                    id: id.clone(),
+                    store,
+                    outcome: None,
+                    code: None,
+                });
+            }
+        }
+        if entry.row || vectors {
+            self.residue += 1;
+            self.ids.extend(entry.id.clone());
+        }
+    }
+
+    fn still(&mut self, store: StoreKind, n: u64) {
+        if n > 0 {
+            *self.delta.residue.entry(store).or_insert(0) += n;
+        }
+    }
+}
+
+fn record_of(lease: &Lease, found: Found) -> Record<'_> {
+    let end = if lease.job.cancelling {
+        RecordEnd::Cancelled
+    } else if found.residue > 0 {
+        let progress = matches!(lease.work, Work::Ids(_)).then(|| only(found.ids));
+        RecordEnd::Residue {
+            n: found.residue,
+            progress,
+        }
+    } else {
+        RecordEnd::Done
+    };
+    Record {
+        lease,
+        delta: found.delta,
+        progress: None,
+        remaining: 0,
+        end: Some(end),
+    }
+}

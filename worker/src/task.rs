@@ -1,0 +1,190 @@
+//! One apalis task: a group of leases, worked on until each is recorded or given back.
+//!
+//! The task's outcome is in the ledger before it ends, so apalis' own retries never act. If the
+//! task panics, its leases are put back like any failure; if the process dies, they run out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use lethe_common::ledger::{After, Kind, Lease, Release};
+use lethe_common::metrics::{self, RetryClass};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::environment::Environment;
+use crate::keep::LeaseLost;
+use crate::store::StoreError;
+use crate::{erase, plan, preview, read_back, retry};
+
+/// What one task works on.
+#[derive(Debug)]
+pub struct Group {
+    /// The leases: one, or several small ones of one route and kind.
+    pub(crate) leases: Vec<Lease>,
+    /// The slot it occupies.
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// Why the work on leases stopped before they were recorded.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A lease was lost, or the ledger could not be reached while it lasted: touch nothing more.
+    Lost,
+    /// A store did not do what it was asked.
+    Store(Vec<Lease>, StoreError),
+}
+
+impl Stop {
+    pub(crate) fn store(leases: Vec<Lease>, error: StoreError) -> Self {
+        Self::Store(leases, error)
+    }
+}
+
+impl From<LeaseLost> for Stop {
+    fn from(LeaseLost: LeaseLost) -> Self {
+        Self::Lost
+    }
+}
+
+/// Runs a group.
+pub(crate) async fn run(group: Group, env: Arc<Environment>) {
+    let Group { leases, _permit } = group;
+    let fences: Vec<Lease> = leases.clone();
+    for lease in &leases {
+        env.leases.add(lease);
+        if lease.job.first {
+            metrics::queue_wait(millis(lease.job.waited_ms));
+        }
+        if lease.rescues > 0 {
+            metrics::retry(RetryClass::Rescue, "none");
+        }
+    }
+    let target = leases
+        .first()
+        .map(|lease| lease.route.target.clone())
+        .unwrap_or_default();
+    metrics::in_progress(env.leases.count());
+    match AssertUnwindSafe(work(&env, leases)).catch_unwind().await {
+        Ok(Ok(())) => {
+            if env.breakers.succeeded(&target) {
+                tracing::info!(target, "the target's stores answer again");
+            }
+        }
+        Ok(Err(Stop::Lost)) => metrics::retry(RetryClass::LeaseLost, "none"),
+        Ok(Err(Stop::Store(leases, error))) => {
+            if matches!(error, StoreError::Missing { .. } | StoreError::Mapping { .. })
+                && let Some(mapped) = leases.first().and_then(|lease| env.mappings.get(&lease.route))
+            {
+                mapped.reopen().await;
+            }
+            if retry::after_error(&env, &leases, &error).await.is_err() {
+                metrics::retry(RetryClass::LeaseLost, "none");
+            }
+        }
+        Err(_) => after_panic(&env, &fences).await,
+    }
+    for lease in &fences {
+        env.leases.remove(lease);
+    }
+    metrics::in_progress(env.leases.count());
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
+    let Some(first) = leases.first() else { return Ok(()) };
+    let Some(mapped) = env.mappings.get(&first.route).map(Arc::clone) else {
+        return Ok(());
+    };
+    let kind = first.kind;
+    for _ in &leases {
+        metrics::attempt(kind);
+    }
+    if let [lease] = leases.as_slice()
+        && lease.rescues > env.config.lease.rescues
+    {
+        // Its workers die, and nothing comes of it: that is the partition's own fault.
+        return retry::fail(env, lease, "poison").await;
+    }
+    // Boxed: the futures of the kinds differ much in size.
+    let mut again = match kind {
+        Kind::Plan => {
+            Box::pin(plan::plan(env, &mapped, leases)).await?;
+            Vec::new()
+        }
+        Kind::Preview => {
+            Box::pin(preview::preview(env, &mapped, leases)).await?;
+            Vec::new()
+        }
+        Kind::Erase => Box::pin(erase::erase(env, &mapped, leases)).await?,
+        Kind::ReadBack => leases,
+    };
+    again.retain(|lease| lease.kind == Kind::ReadBack);
+    if !again.is_empty() {
+        Box::pin(read_back::read_back(env, &mapped, again)).await?;
+    }
+    Ok(())
+}
+
+/// A panic says nothing about the stores: the partitions are tried again, alone, a few times.
+async fn after_panic(env: &Environment, leases: &[Lease]) {
+    for lease in leases {
+        metrics::retry(RetryClass::Transient, "panic");
+        tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "the work on a partition panicked");
+        let ended = if lease.failures >= env.config.lease.rescues {
+            retry::fail(env, lease, "panic").await.is_ok()
+        } else {
+            let delay = retry::backoff(&env.config.retry, lease.failures).as_millis();
+            let release = Release {
+                fence: lease.fence(),
+                delay_ms: u64::try_from(delay).unwrap_or(u64::MAX),
+                error: Some("panic"),
+                alone: true,
+            };
+            env.ledger.release(&[release]).await.is_ok()
+        };
+        if !ended {
+            tracing::warn!(job.id = %lease.job.id, partition = lease.ordinal, "its lease has to run out");
+        }
+    }
+}
+
+impl Environment {
+    /// Tells the world what was recorded: metrics, the log, and whoever waits for the job.
+    pub(crate) fn observe(&self, lease: &Lease, after: &[After]) {
+        for after in after {
+            match after {
+                After::JobEnded { state, duration_ms } => {
+                    metrics::job_ended(millis(*duration_ms));
+                    tracing::info!(
+                        job.id = %lease.job.id,
+                        job.state = state.as_str(),
+                        duration_ms,
+                        trace = lease.job.trace,
+                        "a job has ended"
+                    );
+                    self.leases.remove(lease);
+                }
+                After::Ended => {
+                    self.leases.remove(lease);
+                    // What follows may be due now: the next phase of the job, for other workers.
+                    self.doorbell.ring(lethe_common::doorbell::Ring::Work);
+                }
+                After::Lost => {
+                    metrics::retry(RetryClass::LeaseLost, "none");
+                    self.leases.remove(lease);
+                }
+                After::Continue(_) | After::ReadBack(_) => {}
+            }
+        }
+        self.changed(lease);
+    }
+
+    /// Tells whoever watches the job that it has changed.
+    pub(crate) fn changed(&self, lease: &Lease) {
+        self.doorbell.ring(lethe_common::doorbell::Ring::Changed(lease.job.id));
+    }
+}

@@ -1,0 +1,46 @@
+//! The stores against real databases: one suite over SQLite and PostgreSQL, one over the vector
+//! store's protocol.
+//!
+//! `LETHE_TEST_POSTGRES_URL` names a PostgreSQL server where databases may be created; without it
+//! the PostgreSQL half fails. `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) names a
+//! Qdrant server; without it the embedded one is started.
+
+mod sql;
+mod vector;
+
+use std::time::Duration;
+
+use lethe_common::job::Field;
+use lethe_worker::store::{Conditions, Item};
+
+/// Far above what any call here needs, so that only a call that hangs meets it.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+fn conditions(demanded: &[(Field, &str)]) -> Conditions {
+    Conditions(
+        demanded
+            .iter()
+            .map(|(field, value)| (*field, (*value).to_owned()))
+            .collect(),
+    )
+}
+
+fn of_user(user: &str) -> Conditions {
+    conditions(&[(Field::User, user)])
+}
+
+fn item(id: &str, conditions: &Conditions) -> Item {
+    Item {
+        id: id.to_owned(),
+        conditions: conditions.clone(),
+    }
+}
+
+fn items(ids: &[&str], conditions: &Conditions) -> Vec<Item> {
+    ids.iter().map(|id| item(id, conditions)).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's servers are named by its environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,29 @@
+//! SQL databases. A test that takes a `Database` runs once on each kind.
+
+mod conditions;
+mod dependents;
+mod harness;
+mod mapping;
+mod paging;
+mod postgres;
+mod sqlite;
+mod values;
+
+/// Declares each function as one test on SQLite and one on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::sql::harness::Database::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::sql::harness::Database::postgres().await).await;
+            })+
+        }
+    };
+}
+use on_both;

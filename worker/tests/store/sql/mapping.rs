@@ -1,0 +1,168 @@
+//! A mapping that does not fit is explained, and nothing is done with it.
+
+use lethe_worker::store::Class;
+use lethe_worker::store::sql::SqlTable;
+use serde_json::json;
+
+use super::harness::{Database, table};
+use crate::{items, of_user};
+
+super::on_both! {
+    all_that_is_missing_is_said_at_once,
+    a_table_that_does_not_exist_is_named_with_the_nearest,
+    an_id_that_is_not_unique_is_refused,
+    a_type_that_cannot_be_compared_is_refused,
+    a_view_is_refused,
+    names_are_taken_as_they_are,
+    a_table_that_went_away_is_missing_and_not_absent,
+    a_database_that_is_not_there_is_an_outage,
+}
+
+async fn all_that_is_missing_is_said_at_once(database: Database) {
+    database.memories("TEXT").await;
+    let faults = database
+        .faults(&table(json!({
+            "name": "memories",
+            "columns": {"id": "idd", "user": "userid", "workspace": "workspace_id", "agent": "quite_another"},
+            "dependents": [{"table": "chunks", "references": "x"}, {"table": "memories", "references": "memory"}],
+        })))
+        .await;
+
+    let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "`columns.id`: table `memories` has no column `idd`; write `id`",
+            "`columns.user`: table `memories` has no column `userid`; write `user_id`",
+            "`columns.agent`: table `memories` has no column `quite_another`; there are `body`, `id`, `user_id`, `workspace_id`",
+            "`dependents.table`: there is no table `chunks`; there are `memories`",
+            "`dependents.references`: table `memories` has no column `memory`; there are `body`, `id`, `user_id`, `workspace_id`",
+        ]
+    );
+}
+
+async fn a_table_that_does_not_exist_is_named_with_the_nearest(database: Database) {
+    database.memories("TEXT").await;
+    let faults = database
+        .faults(&table(json!({"name": "Memory", "columns": {"id": "id"}})))
+        .await;
+
+    assert_eq!(
+        faults[0].to_string(),
+        "`sql_table`: there is no table `Memory`; write `memories`"
+    );
+}
+
+async fn an_id_that_is_not_unique_is_refused(database: Database) {
+    database
+        .run(
+            "CREATE TABLE memories (id TEXT, a TEXT, b TEXT, ref TEXT UNIQUE, PRIMARY KEY (a, id));
+             CREATE UNIQUE INDEX partial ON memories (id) WHERE a IS NOT NULL;
+             CREATE UNIQUE INDEX computed ON memories (lower(id));
+             CREATE INDEX plain ON memories (id)",
+        )
+        .await;
+    let faults = database
+        .faults(&table(json!({"name": "memories", "columns": {"id": "id"}})))
+        .await;
+
+    assert_eq!(
+        faults[0].to_string(),
+        "`columns.id`: column `id` of `memories` is not unique; there are `ref`"
+    );
+    database
+        .open(&table(json!({"name": "memories", "columns": {"id": "ref"}})))
+        .await;
+}
+
+async fn a_type_that_cannot_be_compared_is_refused(database: Database) {
+    database
+        .run("CREATE TABLE memories (id TEXT PRIMARY KEY, score REAL, made TIMESTAMP)")
+        .await;
+    let faults = database
+        .faults(&table(
+            json!({"name": "memories", "columns": {"id": "id", "user": "score", "run": "made"}}),
+        ))
+        .await;
+
+    assert_eq!(faults.len(), 2);
+    assert!(faults[0].missing.contains("has type"), "{}", faults[0]);
+}
+
+async fn a_view_is_refused(database: Database) {
+    database.memories("TEXT").await;
+    database.run("CREATE VIEW seen AS SELECT * FROM memories").await;
+    let faults = database
+        .faults(&table(json!({"name": "seen", "columns": {"id": "id"}})))
+        .await;
+
+    assert_eq!(
+        faults[0].to_string(),
+        "`sql_table`: `seen` is not a table; name the table behind it"
+    );
+}
+
+async fn names_are_taken_as_they_are(database: Database) {
+    let schema = if database.is_postgres() {
+        database.run("CREATE SCHEMA \"the app\"").await;
+        "\"the app\""
+    } else {
+        "main"
+    };
+    database
+        .run(&format!(
+            "CREATE TABLE {schema}.\"My \"\"Memories\" (\"select\" TEXT PRIMARY KEY, \"user\" TEXT, rowid TEXT);
+             INSERT INTO {schema}.\"My \"\"Memories\" VALUES ('1', 'alice', 'x'), ('2', 'bob', 'x')"
+        ))
+        .await;
+    let table = table(json!({
+        "name": "memories",
+        "sql_table": format!("{}.My \"Memories", schema.trim_matches('"')),
+        "columns": {"id": "select", "user": "user", "run": "rowid"},
+    }));
+    let table = database.open(&table).await;
+
+    assert_eq!(table.page(&of_user("alice"), None, None, 9).await.unwrap(), ["1"]);
+    assert_eq!(
+        table.delete(&items(&["1", "2"], &of_user("alice"))).await.unwrap(),
+        [true, false]
+    );
+}
+
+async fn a_table_that_went_away_is_missing_and_not_absent(database: Database) {
+    let mapping = database.memories("TEXT").await;
+    let table = database.open(&mapping).await;
+    database.run("DROP TABLE memories").await;
+
+    for error in [
+        table.find(&items(&["1"], &of_user("alice"))).await.unwrap_err(),
+        table.delete(&items(&["1"], &of_user("alice"))).await.unwrap_err(),
+        table.count(&of_user("alice")).await.unwrap_err(),
+    ] {
+        assert_eq!((error.code(), error.class()), ("missing", Class::Transient));
+        assert!(!error.is_outage());
+    }
+}
+
+async fn a_database_that_is_not_there_is_an_outage(database: Database) {
+    let mut endpoint = database.endpoint();
+    // A port from which a listener has just gone, or a file that never was.
+    endpoint.url = if database.is_postgres() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        format!("postgres://nobody@127.0.0.1:{port}/none").into()
+    } else {
+        format!("{}.missing", database.url).into()
+    };
+    let within = std::time::Duration::from_secs(2);
+    let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, within).unwrap();
+
+    let error = store.ping().await.unwrap_err();
+    assert!(error.is_outage(), "{error}");
+    let error = SqlTable::open(&store, &super::harness::mapping()).await.unwrap_err();
+    assert!(error.is_outage(), "{error}");
+    assert!(!database.directory.path().join("memories.db.missing").exists());
+}

@@ -1,0 +1,106 @@
+//! Walking all rows of a person, in the order of keys.
+
+use lethe_common::job::Field;
+use lethe_worker::store::{Conditions, StoreError};
+
+use super::harness::Database;
+use crate::{conditions, of_user};
+
+super::on_both! {
+    pages_name_every_row_under_the_conditions_once,
+    numbers_are_in_the_order_of_numbers,
+    a_range_ends_with_its_last_key,
+    nothing_is_ever_about_everything,
+}
+
+async fn pages_name_every_row_under_the_conditions_once(database: Database) {
+    let table = database.memories("TEXT").await;
+    let mine = ["a", "A", "b", "B", "ä", "10", "9", "", " ", "é", "e\u{301}", "z"];
+    let rows: Vec<_> = mine.iter().map(|id| (*id, "alice", "w")).collect();
+    database.add(&rows).await;
+    database
+        .add(&[("c", "bob", "w"), ("d", "Alice", "w"), ("e", "alice", "other")])
+        .await;
+    let table = database.open(&table).await;
+    let demanded = conditions(&[(Field::User, "alice"), (Field::Workspace, "w")]);
+
+    for limit in [1, 2, 5, 100] {
+        let mut seen = Vec::new();
+        loop {
+            let after = seen.last().cloned();
+            let page = table.page(&demanded, after.as_deref(), None, limit).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= limit as usize);
+            seen.extend(page);
+        }
+        seen.sort();
+        let mut expected: Vec<String> = mine.iter().map(|id| (*id).to_owned()).collect();
+        expected.sort();
+        assert_eq!(seen, expected, "{limit}");
+    }
+    assert_eq!(table.count(&demanded).await.unwrap(), mine.len() as u64);
+}
+
+async fn numbers_are_in_the_order_of_numbers(database: Database) {
+    let table = database.memories("BIGINT").await;
+    database
+        .add(&[
+            ("10", "1", "w"),
+            ("9", "1", "w"),
+            ("-3", "1", "w"),
+            ("100", "1", "w"),
+            ("5", "2", "w"),
+        ])
+        .await;
+    let table = database.open(&table).await;
+
+    assert_eq!(
+        table.page(&of_user("1"), None, None, 9).await.unwrap(),
+        ["-3", "9", "10", "100"]
+    );
+    assert_eq!(
+        table.page(&of_user("1"), Some("9"), None, 9).await.unwrap(),
+        ["10", "100"]
+    );
+    assert!(table.page(&of_user("1"), Some("x"), None, 9).await.is_err() || !database.is_postgres());
+}
+
+async fn a_range_ends_with_its_last_key(database: Database) {
+    let table = database.memories("TEXT").await;
+    database
+        .add(&[("a", "u", "w"), ("b", "u", "w"), ("c", "u", "w"), ("d", "u", "w")])
+        .await;
+    let table = database.open(&table).await;
+
+    assert_eq!(
+        table.page(&of_user("u"), Some("a"), Some("c"), 9).await.unwrap(),
+        ["b", "c"]
+    );
+    assert_eq!(table.page(&of_user("u"), None, Some("a"), 9).await.unwrap(), ["a"]);
+    assert!(
+        table
+            .page(&of_user("u"), Some("d"), Some("d"), 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+async fn nothing_is_ever_about_everything(database: Database) {
+    let table = database.memories("TEXT").await;
+    database.add(&[("a", "u", "w")]).await;
+    let table = database.open(&table).await;
+    let everything = Conditions::default();
+
+    assert!(matches!(
+        table.page(&everything, None, None, 9).await,
+        Err(StoreError::Misuse(_))
+    ));
+    assert!(matches!(table.count(&everything).await, Err(StoreError::Misuse(_))));
+    assert!(matches!(
+        table.page(&of_user("u"), None, None, 0).await,
+        Err(StoreError::Misuse(_))
+    ));
+}

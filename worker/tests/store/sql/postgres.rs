@@ -1,0 +1,244 @@
+//! What is particular to PostgreSQL.
+
+use std::time::Duration;
+
+use lethe_worker::store::Class;
+use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use lethe_worker::store::sql::SqlTable;
+use serde_json::json;
+
+use super::harness::{Database, mapping, table};
+use crate::{item, items, of_user};
+
+#[tokio::test]
+async fn a_type_without_case_does_not_widen_a_match() {
+    let database = Database::postgres().await;
+    // In a schema that is not on the search path.
+    database
+        .run(
+            "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;
+             CREATE TABLE memories (id ext.citext PRIMARY KEY, user_id ext.citext, workspace_id ext.citext);
+             CREATE TABLE chunks (memory_id ext.citext REFERENCES memories);
+             CREATE TABLE history (memory_id text);
+             INSERT INTO memories VALUES ('abc', 'alice', 'w'), ('b', 'ALICE', 'w'), ('C', 'alice', 'w');
+             INSERT INTO chunks VALUES ('ABC'), ('abc'), ('b'); INSERT INTO history VALUES ('ABC'), ('b')",
+        )
+        .await;
+    let table = database
+        .open(&table(json!({
+            "name": "memories",
+            "columns": {"id": "id", "user": "user_id", "workspace": "workspace_id"},
+            "dependents": [
+                {"table": "chunks", "references": "memory_id"},
+                {"table": "history", "references": "memory_id"},
+            ],
+        })))
+        .await;
+
+    let batch = items(&["ABC", "b", "abc"], &of_user("alice"));
+    assert_eq!(table.find(&batch).await.unwrap(), [Absent, Other, Matching]);
+    assert_eq!(
+        table.page(&of_user("alice"), None, None, 9).await.unwrap(),
+        ["C", "abc"]
+    );
+    assert_eq!(
+        table.page(&of_user("alice"), Some("C"), None, 9).await.unwrap(),
+        ["abc"]
+    );
+    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+    // With such an id `ABC` can only refer to `abc`.
+    assert_eq!(database.left("chunks", "memory_id").await, ["b"]);
+    assert_eq!(database.left("history", "memory_id").await, ["b"]);
+}
+
+#[tokio::test]
+async fn a_collation_that_is_not_deterministic_does_not_widen_a_match() {
+    let database = Database::postgres().await;
+    database
+        .run(
+            "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+             CREATE TABLE memories (id text COLLATE folding PRIMARY KEY, user_id text COLLATE folding, workspace_id text);
+             INSERT INTO memories VALUES ('abc', 'alice', 'w'), ('b', 'ALICE', 'w'), ('C', 'alice', 'w')",
+        )
+        .await;
+    let table = database.open(&mapping()).await;
+
+    let batch = items(&["ABC", "b", "abc"], &of_user("alice"));
+    assert_eq!(table.find(&batch).await.unwrap(), [Absent, Other, Matching]);
+    assert_eq!(
+        table.page(&of_user("alice"), None, None, 9).await.unwrap(),
+        ["C", "abc"]
+    );
+    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+}
+
+#[tokio::test]
+async fn padding_and_domains_are_seen_through() {
+    let database = Database::postgres().await;
+    database
+        .run(
+            "CREATE DOMAIN memory_id AS text CHECK (value <> ''); CREATE DOMAIN owner_id AS memory_id;
+             CREATE TABLE memories (id char(8) PRIMARY KEY, user_id owner_id, workspace_id varchar(2));
+             INSERT INTO memories VALUES ('abc', 'alice', 'w'), ('abcdefgh', 'alice', 'w')",
+        )
+        .await;
+    let table = database.open(&mapping()).await;
+
+    // Never cut to the column's width, never without the blanks that were asked for.
+    let batch = items(&["abc ", "abcdefghi", "ABC", "abc", "abcdefgh"], &of_user("alice"));
+    assert_eq!(
+        table.find(&batch).await.unwrap(),
+        [Absent, Absent, Absent, Matching, Matching]
+    );
+    let of_www = crate::conditions(&[(lethe_common::job::Field::Workspace, "w ")]);
+    assert_eq!(table.find(&items(&["abc"], &of_www)).await.unwrap(), [Other]);
+    assert_eq!(
+        table.page(&of_user("alice"), None, None, 9).await.unwrap(),
+        ["abc", "abcdefgh"]
+    );
+    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, false, true, true]);
+}
+
+/// Returns when one statement of the database waits for a lock.
+async fn somebody_waits_for_a_lock(database: &Database) {
+    loop {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+        )
+        .fetch_one(&database.pool)
+        .await
+        .unwrap();
+        if waiting > 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn conditions_are_checked_again_after_waiting_for_a_lock() {
+    for dependents in [json!([]), json!([{"table": "chunks", "references": "memory_id"}])] {
+        let database = Database::postgres().await;
+        database.memories("TEXT").await;
+        database
+            .run("CREATE TABLE chunks (memory_id TEXT); INSERT INTO chunks VALUES ('1'), ('2')")
+            .await;
+        database.add(&[("1", "alice", "w"), ("2", "alice", "w")]).await;
+        let table = database
+            .open(&table(json!({
+                "name": "memories",
+                "columns": {"id": "id", "user": "user_id"},
+                "dependents": dependents,
+            })))
+            .await;
+        let mut other = database.pool.begin_with("BEGIN").await.unwrap();
+        sqlx::query("UPDATE memories SET user_id = 'bob' WHERE id = '1'")
+            .execute(&mut *other)
+            .await
+            .unwrap();
+
+        let batch = items(&["1", "2"], &of_user("alice"));
+        let (deleted, ()) = tokio::join!(table.delete(&batch), async {
+            somebody_waits_for_a_lock(&database).await;
+            other.commit().await.unwrap();
+        });
+
+        assert_eq!(deleted.unwrap(), [false, true]);
+        assert_eq!(database.left("memories", "id").await, ["1"]);
+        let chunks = database.left("chunks", "memory_id").await;
+        assert_eq!(
+            chunks,
+            if dependents == json!([]) {
+                vec!["1", "2"]
+            } else {
+                vec!["1"]
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_is_not_released_in_time_is_busy() {
+    let database = Database::postgres().await;
+    let mapping = database.memories("TEXT").await;
+    database.add(&[("1", "alice", "w")]).await;
+    let store = database.store_within(Duration::from_secs(1));
+    let table = SqlTable::open(&store, &mapping).await.unwrap();
+    let mut other = database.pool.begin_with("BEGIN").await.unwrap();
+    sqlx::query("UPDATE memories SET body = ''")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+
+    let error = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap_err();
+
+    assert_eq!((error.code(), error.class()), ("busy", Class::Transient));
+    assert!(!error.is_outage());
+    other.rollback().await.unwrap();
+    assert_eq!(table.delete(&items(&["1"], &of_user("alice"))).await.unwrap(), [true]);
+}
+
+#[tokio::test]
+async fn workers_that_meet_on_the_same_rows_do_not_deadlock() {
+    let database = Database::postgres().await;
+    database.memories("TEXT").await;
+    database
+        .run(
+            "INSERT INTO memories SELECT i::text, 'alice', 'w' FROM generate_series(1, 2000) AS i;
+             CREATE TABLE chunks AS SELECT id AS memory_id FROM memories",
+        )
+        .await;
+    let table = database
+        .open(&table(json!({
+            "name": "memories",
+            "columns": {"id": "id", "user": "user_id"},
+            "dependents": [{"table": "chunks", "references": "memory_id"}],
+        })))
+        .await;
+    let up: Vec<_> = (1..=2_000).map(|id| item(&id.to_string(), &of_user("alice"))).collect();
+    let down: Vec<_> = up.iter().rev().cloned().collect();
+
+    let (first, second) = tokio::join!(table.delete(&up), table.delete(&down));
+
+    let count = |deleted: Vec<bool>| deleted.into_iter().filter(|deleted| *deleted).count();
+    assert_eq!(count(first.unwrap()) + count(second.unwrap()), 2_000);
+    assert!(database.left("chunks", "memory_id").await.is_empty());
+}
+
+#[tokio::test]
+async fn hidden_rows_are_an_error_and_not_absent() {
+    let database = Database::postgres().await;
+    database.memories("TEXT").await;
+    let role = format!("lethe_{}", uuid::Uuid::now_v7().simple());
+    database
+        .run(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT SELECT, DELETE ON memories TO {role};
+             INSERT INTO memories VALUES ('1', 'alice', 'w')"
+        ))
+        .await;
+    let (scheme, rest) = database.url.split_once("://").unwrap();
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let endpoint = lethe_common::config::SqlEndpoint {
+        url: format!("{scheme}://{role}@{host}").into(),
+        max_connections: 1,
+    };
+    let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, crate::TIMEOUT).unwrap();
+    let table = SqlTable::open(&store, &mapping()).await.unwrap();
+
+    database.run("ALTER TABLE memories ENABLE ROW LEVEL SECURITY").await;
+
+    let error = table.find(&items(&["1"], &of_user("alice"))).await.unwrap_err();
+    assert_eq!((error.code(), error.class()), ("forbidden", Class::Transient));
+    let error = SqlTable::open(&store, &mapping()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("row security hides rows of `memories`"),
+        "{error}"
+    );
+    database
+        .run(&format!(
+            "ALTER TABLE memories DISABLE ROW LEVEL SECURITY; REVOKE DELETE ON memories FROM {role}"
+        ))
+        .await;
+    let error = SqlTable::open(&store, &mapping()).await.unwrap_err();
+    assert!(error.to_string().contains("GRANT DELETE ON \"memories\""), "{error}");
+}

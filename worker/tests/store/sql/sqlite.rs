@@ -1,0 +1,139 @@
+//! What is particular to SQLite.
+
+use std::time::Duration;
+
+use lethe_worker::store::Class;
+use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use lethe_worker::store::sql::SqlTable;
+use serde_json::json;
+use sqlx::Connection;
+
+use super::harness::{Database, mapping, table};
+use crate::{item, items, of_user};
+
+#[tokio::test]
+async fn a_collation_without_case_does_not_widen_a_match() {
+    let database = Database::sqlite().await;
+    database
+        .run(
+            "CREATE TABLE memories (id TEXT COLLATE NOCASE PRIMARY KEY, user_id TEXT COLLATE NOCASE,
+                                    workspace_id TEXT COLLATE RTRIM);
+             CREATE TABLE chunks (memory_id TEXT COLLATE NOCASE);
+             INSERT INTO memories VALUES ('abc', 'alice', 'w'), ('b', 'ALICE', 'w '), ('C', 'alice', 'w');
+             INSERT INTO chunks VALUES ('ABC'), ('abc'), ('b')",
+        )
+        .await;
+    let table = database
+        .open(&table(json!({
+            "name": "memories",
+            "columns": {"id": "id", "user": "user_id", "workspace": "workspace_id"},
+            "dependents": [{"table": "chunks", "references": "memory_id"}],
+        })))
+        .await;
+
+    let batch = items(&["ABC", "b", "abc"], &of_user("alice"));
+    assert_eq!(table.find(&batch).await.unwrap(), [Absent, Other, Matching]);
+    assert_eq!(
+        table.page(&of_user("alice"), None, None, 9).await.unwrap(),
+        ["C", "abc"]
+    );
+    assert_eq!(
+        table.page(&of_user("alice"), Some("C"), None, 9).await.unwrap(),
+        ["abc"]
+    );
+    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+    // With such an id `ABC` can only refer to `abc`.
+    assert_eq!(database.left("chunks", "memory_id").await, ["b"]);
+}
+
+#[tokio::test]
+async fn a_column_without_case_and_an_index_with_it_keep_ids_apart() {
+    for options in ["", " WITHOUT ROWID"] {
+        let database = Database::sqlite().await;
+        database
+            .run(&format!(
+                "CREATE TABLE memories (id TEXT COLLATE NOCASE, user_id TEXT, PRIMARY KEY (id COLLATE BINARY)){options};
+                 CREATE TABLE chunks (memory_id TEXT);
+                 INSERT INTO memories VALUES ('abc', 'alice'), ('ABC', 'bob');
+                 INSERT INTO chunks VALUES ('ABC'), ('abc')"
+            ))
+            .await;
+        let table = database
+            .open(&table(json!({
+                "name": "memories",
+                "columns": {"id": "id", "user": "user_id"},
+                "dependents": [{"table": "chunks", "references": "memory_id"}],
+            })))
+            .await;
+
+        let batch = [item("ABC", &of_user("alice")), item("abc", &of_user("alice"))];
+        assert_eq!(table.delete(&batch).await.unwrap(), [false, true]);
+        assert_eq!(database.left("memories", "id").await, ["ABC"]);
+        assert_eq!(database.left("chunks", "memory_id").await, ["ABC"]);
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_than_the_columns_is_found_by_its_text() {
+    let database = Database::sqlite().await;
+    let table = database.memories("INTEGER").await;
+    // An integer primary key takes integers only; the owner takes anything.
+    database
+        .run("INSERT INTO memories (id, user_id) VALUES (1, 'alice'), (2, 7), (3, '007')")
+        .await;
+    let table = database.open(&table).await;
+
+    let batch = [
+        item("1", &of_user("alice")),
+        item("2", &of_user("7")),
+        item("3", &of_user("7")),
+    ];
+    assert_eq!(table.find(&batch).await.unwrap(), [Matching, Matching, Matching]);
+    assert_eq!(table.find(&items(&["3"], &of_user("007"))).await.unwrap(), [Other]);
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_overwritten_and_the_journal_mode_is_left_alone() {
+    for mode in ["wal", "delete"] {
+        let database = Database::sqlite().await;
+        database.run(&format!("PRAGMA journal_mode = {mode}")).await;
+        database.memories("TEXT").await;
+        database
+            .run("INSERT INTO memories VALUES ('1', 'alice', 'w', 'a-very-private-sentence')")
+            .await;
+        let table = database.open(&mapping()).await;
+
+        assert_eq!(table.delete(&items(&["1"], &of_user("alice"))).await.unwrap(), [true]);
+
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
+        assert_eq!(journal, mode);
+        database.run("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        let file = std::fs::read(database.directory.path().join("memories.db")).unwrap();
+        assert!(
+            !file.windows(23).any(|part| part == b"a-very-private-sentence"),
+            "{mode}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_is_writing_is_waited_for_and_then_reported_as_transient() {
+    let database = Database::sqlite().await;
+    let mapping = database.memories("TEXT").await;
+    database.add(&[("1", "alice", "w")]).await;
+    let store = database.store_within(Duration::from_millis(300));
+    let table = SqlTable::open(&store, &mapping).await.unwrap();
+    let mut other = database.pool.acquire().await.unwrap();
+    let writing = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+
+    let error = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap_err();
+
+    assert_eq!(error.class(), Class::Transient);
+    assert!(!error.is_outage(), "{error}");
+    writing.rollback().await.unwrap();
+    let table = database.open(&mapping).await;
+    assert_eq!(table.delete(&items(&["1"], &of_user("alice"))).await.unwrap(), [true]);
+}
