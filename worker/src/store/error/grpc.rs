@@ -12,8 +12,9 @@ const NOT_CONNECTED: &str = "Failed to connect to";
 impl From<QdrantError> for StoreError {
     fn from(error: QdrantError) -> Self {
         match error {
-            QdrantError::ResponseError { status } => of_status(&status),
-            QdrantError::ResourceExhaustedError { status, .. } => of_status(&status),
+            QdrantError::ResponseError { status } | QdrantError::ResourceExhaustedError { status, .. } => {
+                of_status(&status)
+            }
             QdrantError::Io(_) => Self::Unavailable { status: Status::Silent },
             QdrantError::InvalidUri(_) => Self::Misuse("the address of the vector store is not a URL"),
             _ => Self::Unreadable,

@@ -84,15 +84,14 @@ impl<'a> Tuple<'a> {
     }
 }
 
-/// Returns what is demanded of each field, as the column's type makes of it; `None` is a value
-/// that no row can hold.
+/// What is demanded of a field; `None` is a value that no row can hold.
+pub(super) type Demand<'a> = (Field, Option<Cow<'a, str>>);
+
+/// Returns what is demanded of each field, as the column's type makes of it.
 ///
 /// # Errors
 /// Fails if something is demanded of a field that has no column.
-pub(super) fn demands<'a>(
-    mapping: &Mapping,
-    conditions: &'a Conditions,
-) -> Result<Vec<(Field, Option<Cow<'a, str>>)>, StoreError> {
+pub(super) fn demands<'a>(mapping: &Mapping, conditions: &'a Conditions) -> Result<Vec<Demand<'a>>, StoreError> {
     conditions
         .0
         .iter()

@@ -39,7 +39,7 @@ impl VectorCollection {
     pub async fn delete_guarded(&self, points: &[(PointId, Conditions, Option<String>)]) -> Result<(), StoreError> {
         // One request for all points under the same conditions. Their ids need not be paired with
         // the points: a point that took another id of its group is that memory's, which goes too.
-        let mut groups: HashMap<(&[(Field, String)], bool), Group<'_>> = HashMap::new();
+        let mut groups: HashMap<Key<'_>, Group<'_>> = HashMap::new();
         for (point, conditions, memory) in points {
             let group = groups.entry((&conditions.0, memory.is_some())).or_default();
             group.points.push(*point);
@@ -101,6 +101,9 @@ impl VectorCollection {
         }
     }
 }
+
+// What is demanded, and whether the memories' ids are known.
+type Key<'a> = (&'a [(Field, String)], bool);
 
 #[derive(Default)]
 struct Group<'a> {

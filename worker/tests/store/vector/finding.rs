@@ -1,0 +1,172 @@
+//! Which points belong to a memory, and what they say of it.
+
+use lethe_common::job::Field;
+use lethe_worker::store::vector::{Demands, MAX_POINTS_FOUND};
+use lethe_worker::store::{Conditions, StoreError};
+use serde_json::json;
+
+use super::harness::{Vectors, ids, num, uuid};
+use crate::{conditions, item, items, of_user};
+
+const A: &str = "0190a0a0-0000-7000-8000-00000000000a";
+const B: &str = "0190a0a0-0000-7000-8000-00000000000b";
+
+#[tokio::test]
+async fn a_point_is_found_by_the_id_of_its_memory_with_what_it_says() {
+    let vectors = Vectors::start().await;
+    vectors
+        .add([
+            (uuid(A), json!({"user": "alice", "text": "private"})),
+            (uuid(B), json!({"user": "bob"})),
+        ])
+        .await;
+    let collection = vectors.open("uuid", json!({"user": "user"})).await;
+    let none = "0190a0a0-0000-7000-8000-00000000000c";
+
+    let found = collection
+        .find(&items(&[B, none, A, "x"], &of_user("alice")), &[true; 4])
+        .await
+        .unwrap();
+
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0, 1, 0]);
+    assert_eq!((found[0][0].id, found[0][0].demands), (uuid(B), Demands::NotMet));
+    assert_eq!((found[2][0].id, found[2][0].demands), (uuid(A), Demands::Met));
+    let demanded = conditions(&[(Field::User, "alice"), (Field::Workspace, "w")]);
+    let found = collection.find(&items(&[A, B], &demanded), &[true; 2]).await.unwrap();
+    assert_eq!(
+        (found[0][0].demands, found[1][0].demands),
+        (Demands::Unmapped, Demands::NotMet)
+    );
+    let found = collection
+        .find(&items(&[B], &Conditions::default()), &[false])
+        .await
+        .unwrap();
+    assert_eq!(found[0][0].demands, Demands::Met);
+}
+
+#[tokio::test]
+async fn without_a_row_another_spelling_reaches_no_point() {
+    let vectors = Vectors::start().await;
+    vectors.add([(uuid(A), json!({}))]).await;
+    let collection = vectors.open("uuid", json!({})).await;
+    let upper = A.to_uppercase();
+    let batch = items(&[A, &upper], &Conditions::default());
+
+    let found = collection.find(&batch, &[false, false]).await.unwrap();
+    assert_eq!((found[0].len(), found[1].len()), (1, 0));
+    let found = collection.find(&batch, &[true, true]).await.unwrap();
+    assert_eq!((found[0].len(), found[1].len()), (1, 1));
+    // Where ids are UUIDs by type, both spell the same memory.
+    let found = collection.with_uuid_ids().find(&batch, &[false, false]).await.unwrap();
+    assert_eq!((found[0].len(), found[1].len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_point_that_carries_another_memorys_id_is_left_out() {
+    let vectors = Vectors::start().await;
+    vectors
+        .add([
+            (num(1), json!({"m": {"id": "2"}})),
+            (num(2), json!({"m": {"id": 2}})),
+            (num(3), json!({})),
+        ])
+        .await;
+    let collection = vectors.open("number", json!({"id": "m.id"})).await;
+
+    let batch = items(&["1", "2", "3", "02"], &Conditions::default());
+    let found = collection.find(&batch, &[true; 4]).await.unwrap();
+
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_named_uuid_is_found_by_any_text() {
+    let vectors = Vectors::start().await;
+    let point = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, "a memory".as_bytes());
+    vectors.add([(uuid(&point.to_string()), json!({}))]).await;
+    let collection = vectors.open("uuid5", json!({})).await;
+
+    let batch = items(&["a memory", "A memory"], &Conditions::default());
+    let found = collection.find(&batch, &[false; 2]).await.unwrap();
+
+    assert_eq!((found[0].len(), found[1].len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_memory_has_all_points_that_carry_its_id_and_no_others() {
+    let vectors = Vectors::start().await;
+    vectors
+        .add([
+            (num(1), json!({"doc": "a b", "user": "alice"})),
+            (num(2), json!({"doc": "a b", "user": "bob"})),
+            (num(3), json!({"doc": ["a b"]})),
+            (num(4), json!({"doc": "A b"})),
+            (num(5), json!({"doc": "a b c"})),
+            (num(6), json!({"doc": ["a b", "c"]})),
+            (num(7), json!({"doc": 7})),
+            (num(8), json!({"doc": "7"})),
+            (num(9), json!({"doc": "07"})),
+            (num(10), json!({})),
+        ])
+        .await;
+    let collection = vectors.open("payload", json!({"id": "doc", "user": "user"})).await;
+
+    let batch = [
+        item("a b", &of_user("alice")),
+        item("7", &Conditions::default()),
+        item("x", &of_user("alice")),
+    ];
+    let found = collection.find(&batch, &[true, false, true]).await.unwrap();
+
+    assert_eq!(ids(&found[0]), [num(1), num(2), num(3)].into());
+    for point in &found[0] {
+        assert_eq!(point.demands == Demands::Met, point.id == num(1));
+    }
+    assert_eq!(ids(&found[1]), [num(7), num(8)].into());
+    assert!(found[2].is_empty());
+}
+
+#[tokio::test]
+async fn a_memory_with_more_points_than_one_look_returns_is_emptied_by_looking_again() {
+    let vectors = Vectors::start().await;
+    let points = u64::try_from(MAX_POINTS_FOUND).unwrap() + 1_500;
+    let all: Vec<u64> = (0..points).collect();
+    for chunk in all.chunks(5_000) {
+        vectors
+            .add(chunk.iter().map(|id| (num(*id), json!({"doc": "a"}))))
+            .await;
+    }
+    let collection = vectors.open("payload", json!({"id": "doc"})).await;
+    let batch = items(&["a"], &Conditions::default());
+
+    let mut looks = Vec::new();
+    loop {
+        let found = collection.find(&batch, &[true]).await.unwrap().remove(0);
+        if found.is_empty() {
+            break;
+        }
+        looks.push(found.len());
+        let found: Vec<_> = found.iter().map(|point| point.id).collect();
+        collection.delete(&found).await.unwrap();
+    }
+
+    assert_eq!(looks, [MAX_POINTS_FOUND, 1_500]);
+}
+
+#[tokio::test]
+async fn more_than_one_request_is_answered_in_order() {
+    let vectors = Vectors::start().await;
+    vectors.add((0..2_500).step_by(2).map(|id| (num(id), json!({})))).await;
+    let collection = vectors.open("number", json!({})).await;
+    let batch: Vec<_> = (0..2_500)
+        .map(|id| item(&id.to_string(), &Conditions::default()))
+        .collect();
+
+    let found = collection.find(&batch, &vec![true; batch.len()]).await.unwrap();
+
+    for (id, found) in found.iter().enumerate() {
+        assert_eq!(found.len(), 1 - id % 2, "{id}");
+    }
+    let error = collection.find(&batch, &[true]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Misuse(_)));
+}
