@@ -1,0 +1,162 @@
+//! Every name, its unit and its help text.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+pub(super) const JOBS_ACCEPTED: &str = "lethe_jobs_accepted_total";
+pub(super) const JOBS_ENDED: &str = "lethe_jobs_ended_total";
+pub(super) const JOBS: &str = "lethe_jobs";
+pub(super) const OLDEST_JOB: &str = "lethe_oldest_unfinished_job_age_seconds";
+pub(super) const SELECTED: &str = "lethe_memories_selected_total";
+pub(super) const MEMORIES: &str = "lethe_memories_total";
+pub(super) const RESIDUE: &str = "lethe_residue_total";
+pub(super) const REMAINING: &str = "lethe_memories_remaining";
+pub(super) const UNSERVED: &str = "lethe_target_unserved";
+pub(super) const PAUSED: &str = "lethe_paused";
+pub(super) const JOB_PROGRESS: &str = "lethe_job_progress_ratio";
+pub(super) const JOB_RATE: &str = "lethe_job_erased_per_second";
+
+pub(super) const ATTEMPTS: &str = "lethe_partition_attempts_total";
+pub(super) const RETRIES: &str = "lethe_retries_total";
+pub(super) const IN_PROGRESS: &str = "lethe_partitions_in_progress";
+pub(super) const QUEUE_WAIT: &str = "lethe_queue_wait_seconds";
+pub(super) const JOB_DURATION: &str = "lethe_job_duration_seconds";
+pub(super) const STORE_CALL: &str = "lethe_store_call_duration_seconds";
+pub(super) const BREAKER: &str = "lethe_breaker_open";
+pub(super) const LAST_CLAIM: &str = "lethe_worker_last_claim_timestamp_seconds";
+pub(super) const DEPENDENCY_UP: &str = "lethe_dependency_up";
+pub(super) const DEPENDENCY_LATENCY: &str = "lethe_dependency_latency_seconds";
+pub(super) const RINGS: &str = "lethe_doorbell_rings_total";
+pub(super) const MISSES: &str = "lethe_doorbell_misses_total";
+pub(super) const BUILD: &str = "lethe_build_info";
+pub(super) const HTTP_REQUESTS: &str = "lethe_http_requests_total";
+pub(super) const HTTP_DURATION: &str = "lethe_http_request_duration_seconds";
+
+/// One millisecond (a ring in one process) to one hour (a backlog).
+const WAITS: [f64; 18] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
+];
+
+/// Ten milliseconds (one memory, no wait) to one day (a purge).
+const COMPLETIONS: [f64; 17] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
+];
+
+/// One millisecond to ten seconds, just above a store's timeout.
+const CALLS: [f64; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// The buckets of every histogram.
+pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
+    (QUEUE_WAIT, &WAITS),
+    (JOB_DURATION, &COMPLETIONS),
+    (STORE_CALL, &CALLS),
+    (HTTP_DURATION, &CALLS),
+];
+
+/// What is read from the ledger: name, type, help.
+pub(super) const SERVICE: [(&str, &str, &str); 12] = [
+    (
+        JOBS_ACCEPTED,
+        "counter",
+        "Jobs accepted, each retry counted anew. Equals the sum of lethe_jobs_ended_total plus the sum of lethe_jobs without state receiving.",
+    ),
+    (
+        JOBS_ENDED,
+        "counter",
+        "Jobs ended, by outcome; each ending of a job that was retried counts.",
+    ),
+    (JOBS, "gauge", "Jobs that have not ended, by state."),
+    (OLDEST_JOB, "gauge", "Age of the oldest job that has not ended."),
+    (
+        SELECTED,
+        "counter",
+        "Memories that jobs were about. Per store, once nothing is unfinished, it equals the sum of lethe_memories_total over outcomes.",
+    ),
+    (
+        MEMORIES,
+        "counter",
+        "What became of memories, per store, by outcome; counted from what stores answer.",
+    ),
+    (
+        RESIDUE,
+        "counter",
+        "Memories that reading back still found, per store; erased in a further round.",
+    ),
+    (
+        REMAINING,
+        "gauge",
+        "Memories selected by unfinished jobs and not yet accounted for.",
+    ),
+    (
+        UNSERVED,
+        "gauge",
+        "Mappings with due work that no worker serves; any value above zero is unexpected.",
+    ),
+    (PAUSED, "gauge", "1 while no new batch is begun for the target."),
+    (
+        JOB_PROGRESS,
+        "gauge",
+        "Part of a job's memories that is accounted for; the largest running jobs only.",
+    ),
+    (
+        JOB_RATE,
+        "gauge",
+        "Memories of a job accounted for per second; the largest running jobs only.",
+    ),
+];
+
+/// Describes what this process sees.
+pub(super) fn describe() {
+    describe_counter!(ATTEMPTS, Unit::Count, "Attempts at partitions, by kind.");
+    describe_counter!(
+        RETRIES,
+        Unit::Count,
+        "Attempts that did not finish their partition, by class and reason: transient (tried again later), permanent (given up), rescue (taken over from a dead worker), lease_lost (another worker has it)."
+    );
+    describe_gauge!(IN_PROGRESS, Unit::Count, "Partitions that this worker holds.");
+    describe_histogram!(
+        QUEUE_WAIT,
+        Unit::Seconds,
+        "Time from when a partition was due to its claim."
+    );
+    describe_histogram!(JOB_DURATION, Unit::Seconds, "Time from a job's acceptance to its end.");
+    describe_histogram!(
+        STORE_CALL,
+        Unit::Seconds,
+        "Duration of calls to stores, failed ones included."
+    );
+    describe_gauge!(
+        BREAKER,
+        Unit::Count,
+        "1 while a store is left alone after failures in a row."
+    );
+    describe_gauge!(
+        LAST_CLAIM,
+        Unit::Seconds,
+        "When this worker last asked the ledger for work and was answered."
+    );
+    describe_gauge!(
+        DEPENDENCY_UP,
+        Unit::Count,
+        "1 while what this process depends on answers."
+    );
+    describe_gauge!(DEPENDENCY_LATENCY, Unit::Seconds, "How long the last answer took.");
+    describe_counter!(
+        RINGS,
+        Unit::Count,
+        "Messages between processes that say: look in the ledger. A failed one is sent again."
+    );
+    describe_counter!(
+        MISSES,
+        Unit::Count,
+        "Times that polling found due work which no ring had announced."
+    );
+    describe_gauge!(BUILD, Unit::Count, "1, labelled with the version.");
+    describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests answered, by route template.");
+    describe_histogram!(
+        HTTP_DURATION,
+        Unit::Seconds,
+        "Time from a request's head to its answer's head."
+    );
+}

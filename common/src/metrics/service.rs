@@ -1,0 +1,129 @@
+//! How the service stands, as the ledger has it at a scrape.
+//!
+//! Nothing is kept between scrapes: totals come from rows that only grow, so they survive any
+//! restart, and a series goes when what it is about is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::{self, SERVICE};
+use super::text;
+use crate::job::{Outcome, StoreKind};
+use crate::ledger::{Pauses, ServiceState, TotalRow, TotalsMetric};
+use crate::state::State;
+
+/// How many running jobs have series of their own.
+pub const LARGEST: u32 = 20;
+
+/// What the ledger says at a scrape.
+#[derive(Debug, Clone, Default)]
+pub struct Service {
+    /// `Ledger::totals`.
+    pub totals: Vec<TotalRow>,
+    /// `Ledger::service_state`.
+    pub state: ServiceState,
+    /// `Ledger::pauses`.
+    pub pauses: Pauses,
+    /// By target, the mappings with due work that no worker serves.
+    pub unserved: BTreeMap<String, u64>,
+}
+
+impl Service {
+    /// Appends every metric, with zeros for what is configured and did not happen.
+    pub(super) fn render(&self, stores: &[(String, StoreKind)], text: &mut String) {
+        // Old targets stay in the totals after they left the configuration: the sums must add up.
+        let mut targets: BTreeSet<&str> = stores.iter().map(|(target, _)| target.as_str()).collect();
+        targets.extend(self.state.remaining.keys().map(String::as_str));
+        targets.extend(self.unserved.keys().map(String::as_str));
+        for (name, kind, help) in SERVICE {
+            text::begin(text, name, kind, help);
+            match name {
+                names::JOBS_ACCEPTED => self.total(text, name, TotalsMetric::Accepted, &[], [vec![]]),
+                names::JOBS_ENDED => {
+                    let ended = [State::Succeeded, State::Failed, State::Cancelled];
+                    let zeros = ended.map(|state| vec![state.as_str()]);
+                    self.total(text, name, TotalsMetric::Ended, &["outcome"], zeros);
+                }
+                names::SELECTED => self.per_store(text, name, TotalsMetric::Selected, stores),
+                names::RESIDUE => self.per_store(text, name, TotalsMetric::Residue, stores),
+                names::MEMORIES => {
+                    let zeros = stores.iter().flat_map(|(target, store)| {
+                        Outcome::ALL.map(|outcome| vec![target.as_str(), store.as_str(), outcome.as_str()])
+                    });
+                    self.total(
+                        text,
+                        name,
+                        TotalsMetric::Memories,
+                        &["target", "store", "outcome"],
+                        zeros,
+                    );
+                }
+                names::JOBS => {
+                    for state in State::ALL.into_iter().filter(|state| !state.is_ended()) {
+                        let n = self.state.jobs.get(state.as_str()).copied().unwrap_or(0);
+                        text::sample(text, name, &[("state", state.as_str())], n);
+                    }
+                }
+                names::OLDEST_JOB => {
+                    let age = std::time::Duration::from_millis(self.state.oldest_ms);
+                    text::sample(text, name, &[], age.as_secs_f64());
+                }
+                names::REMAINING => per_target(text, name, &targets, |target| count(&self.state.remaining, target)),
+                names::UNSERVED => per_target(text, name, &targets, |target| count(&self.unserved, target)),
+                names::PAUSED => per_target(text, name, &targets, |target| {
+                    u64::from(self.pauses.all || self.pauses.targets.contains(target))
+                }),
+                names::JOB_PROGRESS => self.per_job(text, name, |job| job.progress),
+                names::JOB_RATE => self.per_job(text, name, |job| job.per_second),
+                _ => unreachable!("every metric of the list above has its arm"),
+            }
+        }
+    }
+
+    fn per_store(&self, text: &mut String, name: &str, metric: TotalsMetric, stores: &[(String, StoreKind)]) {
+        let zeros = stores
+            .iter()
+            .map(|(target, store)| vec![target.as_str(), store.as_str()]);
+        self.total(text, name, metric, &["target", "store"], zeros);
+    }
+
+    /// Writes the sums of `metric`, whose labels are the first of target, store and outcome that
+    /// `labels` names.
+    fn total<'a>(
+        &'a self,
+        text: &mut String,
+        name: &str,
+        metric: TotalsMetric,
+        labels: &[&'a str],
+        zeros: impl IntoIterator<Item = Vec<&'a str>>,
+    ) {
+        let mut sums: BTreeMap<Vec<&str>, u64> = zeros.into_iter().map(|key| (key, 0)).collect();
+        for row in self.totals.iter().filter(|row| row.metric == metric.as_str()) {
+            let key = labels.iter().map(|label| match *label {
+                "target" => row.target.as_str(),
+                "store" => row.store.as_str(),
+                _ => row.outcome.as_str(),
+            });
+            *sums.entry(key.collect()).or_default() += row.n;
+        }
+        for (key, n) in sums {
+            let labels: Vec<_> = labels.iter().copied().zip(key).collect();
+            text::sample(text, name, &labels, n);
+        }
+    }
+
+    fn per_job(&self, text: &mut String, name: &str, value: impl Fn(&crate::ledger::Running) -> f64) {
+        for job in self.state.largest.iter().take(LARGEST as usize) {
+            text::sample(text, name, &[("job", &job.id.to_string())], value(job));
+        }
+    }
+}
+
+fn per_target(text: &mut String, name: &str, targets: &BTreeSet<&str>, value: impl Fn(&str) -> u64) {
+    for target in targets {
+        text::sample(text, name, &[("target", target)], value(target));
+    }
+}
+
+fn count(by_target: &BTreeMap<String, u64>, target: &str) -> u64 {
+    by_target.get(target).copied().unwrap_or(0)
+}
