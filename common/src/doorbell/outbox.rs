@@ -1,0 +1,113 @@
+//! Rings that wait to be published: each at most once, and bounded whatever happens.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::Ring;
+use crate::job::JobId;
+
+/// How many jobs are told apart; one ring for everything replaces more. As many commands fit into
+/// one round trip without a noticeable pause.
+const MAX_JOBS: usize = 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pending: Mutex<Pending>,
+    filled: Notify,
+}
+
+/// What is to be published.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) work: bool,
+    pub(super) everything: bool,
+    pub(super) jobs: HashSet<JobId>,
+}
+
+impl Pending {
+    fn add(&mut self, ring: Ring) {
+        match ring {
+            Ring::Work => self.work = true,
+            Ring::Changed(_) if self.everything => {}
+            Ring::Changed(job) if self.jobs.len() < MAX_JOBS => {
+                self.jobs.insert(job);
+            }
+            Ring::Changed(_) | Ring::Everything => {
+                self.everything = true;
+                self.jobs.clear();
+            }
+        }
+    }
+
+    /// Returns how many messages it takes.
+    pub(super) fn len(&self) -> u64 {
+        u64::from(self.work) + u64::from(self.everything) + self.jobs.len() as u64
+    }
+}
+
+impl Outbox {
+    /// Adds a ring to what is published next.
+    pub(super) fn add(&self, ring: Ring) {
+        self.lock().add(ring);
+        self.filled.notify_one();
+    }
+
+    /// Gives back what could not be published.
+    pub(super) fn put_back(&self, failed: Pending) {
+        let mut pending = self.lock();
+        pending.work |= failed.work;
+        if failed.everything {
+            pending.add(Ring::Everything);
+        }
+        for job in failed.jobs {
+            pending.add(Ring::Changed(job));
+        }
+        drop(pending);
+        self.filled.notify_one();
+    }
+
+    /// Waits until there is something, and takes all of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes nothing.
+    pub(super) async fn take(&self) -> Pending {
+        loop {
+            let pending = std::mem::take(&mut *self.lock());
+            if pending.len() > 0 {
+                return pending;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        // Held for a few instructions that cannot panic; what is there is whole either way.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn rings_are_coalesced_and_bounded() {
+        let outbox = Outbox::default();
+        let job = JobId::new();
+        for _ in 0..10 {
+            outbox.add(Ring::Work);
+            outbox.add(Ring::Changed(job));
+        }
+        let pending = outbox.take().await;
+        assert_eq!((pending.work, pending.everything, pending.jobs.len()), (true, false, 1));
+        outbox.put_back(pending);
+        for _ in 0..MAX_JOBS {
+            outbox.add(Ring::Changed(JobId::new()));
+        }
+        let pending = outbox.take().await;
+        assert_eq!((pending.work, pending.everything, pending.jobs.len()), (true, true, 0));
+    }
+}
