@@ -7,3 +7,4 @@ pub mod job;
 pub mod ledger;
 pub mod metrics;
 pub mod state;
+pub mod telemetry;
