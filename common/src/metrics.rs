@@ -1,6 +1,6 @@
 //! What is measured: the only module that names a metric.
 //!
-//! Two kinds, kept apart: what this process saw ([`process`], through the recorder) and how the
+//! Two kinds, kept apart: what this process saw (`process`, through the recorder) and how the
 //! service stands ([`Service`], read from the ledger at each scrape and rendered from it). Nothing
 //! here decides anything, and no label may hold an id of a memory, an owner or a path.
 

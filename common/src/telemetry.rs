@@ -20,7 +20,7 @@ pub use traceparent::{InvalidTraceparent, TraceContext};
 /// # Errors
 ///
 /// Logging was started before in this process; it goes on as it was.
-pub fn install(log: &Log) -> Result<(), TryInitError> {
+pub fn init(log: &Log) -> Result<(), TryInitError> {
     // The filter was checked with the configuration; a wrong word in it is left out, not fatal.
     let filter = EnvFilter::builder().parse_lossy(&log.level);
     let registry = tracing_subscriber::registry().with(filter);
