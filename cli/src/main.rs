@@ -1,1 +1,58 @@
-fn main() {}
+//! The `lethe` binary: every role of the service, and the tools beside it.
+
+mod client;
+mod data_dir;
+mod demo;
+mod embedded;
+mod health;
+mod key;
+mod lifecycle;
+mod memories;
+mod options;
+mod output;
+mod roles;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use lethe_common::config::ConfigErrors;
+
+use options::{Command, Options};
+
+/// The exit code for a configuration that is refused, as `sysexits` and most shells use 2 for it.
+const BAD_CONFIGURATION: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    // Both are linked in; the one that is chosen here serves redis and https alike.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        output::error("a TLS provider was installed before");
+    }
+    let done = match options.command {
+        Command::Up(up) => Box::pin(up::run(&up)).await,
+        Command::Demo(demo) => Box::pin(demo::run(&demo)).await,
+        Command::Api(role) => Box::pin(roles::api(role.config.as_deref())).await,
+        Command::Worker(role) => Box::pin(roles::worker(role.config.as_deref())).await,
+        Command::Migrate(role) => roles::migrate(role.config.as_deref()).await,
+        Command::Key(key) => key::make(&key),
+        Command::Health(health) => health::check(&health).await,
+        Command::Submit(submit) => client::submit(&submit).await,
+        Command::Watch(job) => client::watch(&job).await,
+        Command::Jobs(jobs) => client::jobs(&jobs).await,
+        Command::Cancel(job) => client::act(&job, "cancel").await,
+        Command::Retry(job) => client::act(&job, "retry").await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&format!("{error:#}"));
+            if error.is::<ConfigErrors>() {
+                ExitCode::from(BAD_CONFIGURATION)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

@@ -42,6 +42,7 @@ pub(crate) async fn run(
             return;
         };
         let Ok(permit) = permit else { return };
+        env.health.turned();
         let found = claims.claim(permit).await;
         if found && !rung {
             metrics::doorbell_miss();
@@ -106,6 +107,7 @@ impl Claims<'_> {
             tracing::info!("the ledger answers again");
         }
         metrics::claimed(Clock::system().now());
+        self.env.health.claimed();
         if leases.is_empty() {
             return false;
         }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
@@ -11,6 +11,7 @@ use lethe_common::ledger::Ledger;
 use lethe_common::metrics::{self, StoreCall};
 
 use crate::breaker::Breakers;
+use crate::health::Health;
 use crate::keep::Leases;
 use crate::mapped::{Mapped, Mappings};
 use crate::store::StoreError;
@@ -24,7 +25,7 @@ pub struct Environment {
     pub(crate) breakers: Breakers,
     pub(crate) leases: Leases,
     pub(crate) config: Arc<Config>,
-    pub(crate) store_timeout: Duration,
+    pub(crate) health: Arc<Health>,
 }
 
 impl Environment {
@@ -34,18 +35,22 @@ impl Environment {
     ///
     /// Fails if the URL of a store cannot be read.
     pub fn new(name: String, config: Arc<Config>, ledger: Ledger, doorbell: Doorbell) -> Result<Self, StoreError> {
-        let store_timeout = config.worker.store_timeout;
         let retry = &config.retry;
         Ok(Self {
             name,
             ledger,
             doorbell,
-            mappings: Mappings::new(&config, store_timeout)?,
+            mappings: Mappings::new(&config, config.worker.store_timeout)?,
             breakers: Breakers::new(retry.breaker_failures, retry.breaker_pause, retry.breaker_pause_cap),
             leases: Leases::default(),
-            store_timeout,
+            health: Arc::new(Health::default()),
             config,
         })
+    }
+
+    /// Returns how the worker is, for those who ask it over HTTP.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Makes a call to a store, and measures it.

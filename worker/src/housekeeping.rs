@@ -26,6 +26,7 @@ pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let targets = targets(&env).await;
+        env.health.saw(&targets);
         if let Err(error) = report(&env, targets).await {
             tracing::debug!(error = %error, "the worker could not report");
             metrics::dependency(Dependency::Ledger, false, None);

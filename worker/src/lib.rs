@@ -16,6 +16,7 @@ mod claim_loop;
 mod cursor;
 mod environment;
 mod erase;
+mod health;
 mod housekeeping;
 mod intent;
 mod keep;
@@ -30,4 +31,13 @@ pub mod store;
 mod task;
 
 pub use environment::Environment;
+pub use health::Health;
 pub use run::run;
+
+/// Returns every word that an error of a partition may be counted under.
+pub fn error_codes() -> Vec<&'static str> {
+    store::StoreError::CODES
+        .into_iter()
+        .chain(["panic", "poison"])
+        .collect()
+}

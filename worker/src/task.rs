@@ -19,7 +19,7 @@ use crate::{erase, plan, preview, read_back, retry};
 
 /// What one task works on.
 #[derive(Debug)]
-pub struct Group {
+pub(crate) struct Group {
     /// The leases: one, or several small ones of one route and kind.
     pub(crate) leases: Vec<Lease>,
     /// The slot it occupies.

@@ -89,6 +89,12 @@ impl fmt::Debug for KeyHash {
     }
 }
 
+impl fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 impl TryFrom<String> for KeyHash {
     type Error = String;
 

@@ -76,8 +76,9 @@ fn of_sqlstate(state: [u8; 5]) -> StoreError {
         b"40001" | b"40P01" | b"55P03" | b"55006" => StoreError::Busy { status },
         // insufficient privilege: also what `row_security = off` answers for a table with policies
         b"42501" => StoreError::Forbidden { status },
-        // undefined table, column, schema, function
-        b"42P01" | b"42703" | b"3F000" | b"42883" => StoreError::Missing { status },
+        // undefined table, column, schema, function; and a column that changed its type under a
+        // prepared statement, which the connection's end of life heals
+        b"42P01" | b"42703" | b"3F000" | b"42883" | b"0A000" => StoreError::Missing { status },
         // a read-only server: the standby, after a failover; or a database that is gone
         b"25006" | b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" => {
             StoreError::Unavailable { status }

@@ -108,7 +108,7 @@ impl VectorCollection {
         self.store
             .bounded(async {
                 let answer = self.store.client.collection_info(name.as_str()).await;
-                let info = VectorStore::present(answer)?.and_then(|answer| answer.result);
+                let info = VectorStore::existing(answer)?.and_then(|answer| answer.result);
                 if let Some(info) = info {
                     let faults = self.faults(&info);
                     return Ok((Some(info), faults));
@@ -198,5 +198,124 @@ fn index_of(info: &CollectionInfo, path: &str) -> Option<Written> {
         PayloadSchemaType::Keyword | PayloadSchemaType::Uuid => Some(Written::Texts),
         PayloadSchemaType::Integer => Some(Written::Numbers),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lethe_common::config::{Payload, VectorEndpoint};
+    use qdrant_client::qdrant::{CollectionConfig, PayloadSchemaInfo, StrictModeConfig};
+
+    use super::*;
+
+    fn mapped(point: Rule) -> VectorCollection {
+        let endpoint = VectorEndpoint {
+            url: "http://localhost".to_owned(),
+            api_key: None,
+            api_key_env: None,
+        };
+        let payload = Payload {
+            id: Some("id".to_owned()),
+            user: Some("user".to_owned()),
+            workspace: Some("workspace".to_owned()),
+            ..Payload::default()
+        };
+        VectorCollection {
+            store: VectorStore::connect_lazy(&endpoint, None, Duration::from_secs(8)).unwrap(),
+            mapping: Collection {
+                name: "c".to_owned(),
+                point,
+                namespace: None,
+                payload,
+            },
+            limits: Limits::default(),
+            uuid_ids: false,
+        }
+    }
+
+    fn live(strict: StrictModeConfig, indexes: &[(&str, PayloadSchemaType)]) -> CollectionInfo {
+        let index = |kind: PayloadSchemaType| PayloadSchemaInfo {
+            data_type: kind.into(),
+            ..Default::default()
+        };
+        CollectionInfo {
+            config: Some(CollectionConfig {
+                strict_mode_config: Some(strict),
+                ..Default::default()
+            }),
+            payload_schema: indexes
+                .iter()
+                .map(|(path, kind)| ((*path).to_owned(), index(*kind)))
+                .collect(),
+            ..CollectionInfo::default()
+        }
+    }
+
+    fn strict() -> StrictModeConfig {
+        StrictModeConfig {
+            enabled: Some(true),
+            unindexed_filtering_retrieve: Some(false),
+            max_query_limit: Some(100),
+            max_timeout: Some(3),
+            condition_max_size: Some(50),
+            ..StrictModeConfig::default()
+        }
+    }
+
+    #[test]
+    fn strict_mode_asks_for_an_index_on_every_field_that_is_filtered_by() {
+        let info = live(
+            strict(),
+            &[
+                ("user", PayloadSchemaType::Keyword),
+                ("workspace", PayloadSchemaType::Text),
+            ],
+        );
+        let said = |point| -> Vec<String> {
+            mapped(point)
+                .faults(&info)
+                .into_iter()
+                .map(|fault| fault.missing)
+                .collect()
+        };
+
+        let faults = said(Rule::Uuid);
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].contains("`workspace`"), "{}", faults[0]);
+        // Where points are found by their payload, the id is filtered by as well.
+        assert_eq!(said(Rule::Payload).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn strict_mode_bounds_requests_and_looks_only_for_what_is_indexed() {
+        let indexes = [
+            ("user", PayloadSchemaType::Integer),
+            ("workspace", PayloadSchemaType::Keyword),
+        ];
+        let limits = mapped(Rule::Uuid).limits_of(&live(strict(), &indexes));
+
+        assert_eq!((limits.page, limits.values, limits.timeout), (100, 50, 3));
+        assert_eq!(limits.written("user"), Written::Numbers);
+        assert_eq!(limits.written("workspace"), Written::Texts);
+    }
+
+    #[tokio::test]
+    async fn without_strict_mode_an_index_bounds_nothing() {
+        let relaxed = StrictModeConfig {
+            enabled: Some(false),
+            ..strict()
+        };
+        let info = live(relaxed, &[("user", PayloadSchemaType::Keyword)]);
+        let collection = mapped(Rule::Payload);
+
+        assert!(collection.faults(&info).is_empty());
+        let limits = collection.limits_of(&info);
+        assert_eq!(
+            (limits.page, limits.values, limits.timeout),
+            (1_000, MAX_POINTS_PER_REQUEST, 8)
+        );
+        assert_eq!(limits.written("user"), Written::Either);
     }
 }

@@ -67,8 +67,8 @@ impl VectorStore {
             .unwrap_or_else(|_| Err(StoreError::timed_out()))
     }
 
-    /// Runs one request; the collection is not there is a fact to the caller, not an error.
-    pub(super) fn present<T>(answer: Result<T, QdrantError>) -> Result<Option<T>, StoreError> {
+    /// Returns the answer to a request, or `None` if the collection is not there.
+    pub(super) fn existing<T>(answer: Result<T, QdrantError>) -> Result<Option<T>, StoreError> {
         match answer.map_err(StoreError::from) {
             Ok(value) => Ok(Some(value)),
             Err(StoreError::Missing { .. }) => Ok(None),

@@ -99,6 +99,38 @@ async fn padding_and_domains_are_seen_through() {
     assert_eq!(table.delete(&batch).await.unwrap(), [false, false, false, true, true]);
 }
 
+#[tokio::test]
+async fn pages_follow_the_columns_own_order() {
+    let database = Database::postgres().await;
+    for kind in ["text COLLATE \"en-x-icu\"", "char(4)", "varchar(9) COLLATE \"C\""] {
+        database
+            .run(&format!(
+                "DROP TABLE IF EXISTS memories;
+                 CREATE TABLE memories (id {kind} PRIMARY KEY, user_id text, workspace_id text);
+                 INSERT INTO memories SELECT id, 'alice', 'w' FROM unnest('{{a,A,b,B,ä,-a,a-,aa,10,9}}'::text[]) AS id",
+            ))
+            .await;
+        let table = database.open(&mapping()).await;
+        let expected: Vec<String> = sqlx::query_scalar("SELECT id::text FROM memories ORDER BY id")
+            // The plan of the table before this one does not fit.
+            .persistent(false)
+            .fetch_all(&database.pool)
+            .await
+            .unwrap();
+
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let after = seen.last().map(String::as_str);
+            let page = table.page(&of_user("alice"), after, None, 3).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+        }
+        assert_eq!(seen, expected, "{kind}");
+    }
+}
+
 /// Returns when one statement of the database waits for a lock.
 async fn somebody_waits_for_a_lock(database: &Database) {
     loop {

@@ -31,7 +31,7 @@ async fn an_orphan_goes_only_while_its_payload_carries_what_is_demanded() {
     let owners = [
         (1, json!("alice smith")),
         (2, json!("alice")),
-        (3, json!("smith alice")),
+        (3, json!("dear alice smith")),
         (4, json!("Alice Smith")),
         (5, json!(["alice smith", "bob"])),
         (6, json!(["alice smith"])),

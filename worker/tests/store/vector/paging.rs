@@ -80,7 +80,7 @@ async fn an_owner_is_matched_whole_and_as_text_or_number() {
     vectors
         .add([
             (num(1), json!({"user": "alice smith"})),
-            (num(2), json!({"user": "smith, alice"})),
+            (num(2), json!({"user": "dear alice smith"})),
             (num(3), json!({"user": 42})),
             (num(4), json!({"user": "42"})),
             (num(5), json!({"user": "042"})),

@@ -1,0 +1,214 @@
+//! The client commands: they talk to the API as any caller does.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::{Body, RequestBuilder, Response};
+use serde_json::{Map, Value, json};
+
+use crate::options::{self, Server};
+use crate::output;
+
+/// How often a job that is watched is asked for.
+// As often as an eye follows a bar.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A connection to the API.
+pub(crate) struct Api {
+    client: reqwest::Client,
+    url: String,
+    key: String,
+}
+
+impl Api {
+    pub(crate) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().build().context("make an HTTP client")?;
+        Ok(Self {
+            client,
+            url: url.trim_end_matches('/').to_owned(),
+            key: key.to_owned(),
+        })
+    }
+
+    fn of(server: &Server) -> anyhow::Result<Self> {
+        Self::new(&server.url, &server.key)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        let answer: Response = request
+            .bearer_auth(&self.key)
+            .send()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("reach the API")?;
+        let status = answer.status();
+        let body: Value = answer
+            .json()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .unwrap_or(Value::Null);
+        if !status.is_success() {
+            let detail = body["detail"]
+                .as_str()
+                .or(body["title"].as_str())
+                .unwrap_or("no details");
+            bail!("{status}: {detail}");
+        }
+        Ok(body)
+    }
+
+    /// Submits a deletion; returns the job.
+    pub(crate) async fn submit(&self, job: &Value) -> anyhow::Result<Value> {
+        self.send(self.client.post(format!("{}/v1/jobs", self.url)).json(job))
+            .await
+    }
+
+    /// Returns a job.
+    pub(crate) async fn job(&self, id: &str) -> anyhow::Result<Value> {
+        self.send(self.client.get(format!("{}/v1/jobs/{id}", self.url))).await
+    }
+
+    /// Shows a job's progress until it ends; returns it.
+    pub(crate) async fn follow(&self, id: &str) -> anyhow::Result<Value> {
+        let bar = ProgressBar::new(1);
+        if std::io::stderr().is_terminal() {
+            let style = ProgressStyle::with_template("  {bar:40.cyan/blue} {pos}/{len} {msg}").context("draw a bar")?;
+            bar.set_style(style);
+        } else {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+        loop {
+            let job = self.job(id).await?;
+            let state = job["state"].as_str().unwrap_or_default().to_owned();
+            let selected = job["selected"].as_u64().unwrap_or(0);
+            bar.set_length(selected);
+            let progress = job["progress"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0);
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a bar shows a fraction"
+            )]
+            bar.set_position((progress * selected as f64).round() as u64);
+            bar.set_message(state.clone());
+            if ["succeeded", "failed", "cancelled"].contains(&state.as_str()) {
+                bar.finish();
+                return Ok(job);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Submits a deletion.
+pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let mut common: Map<String, Value> = Map::new();
+    for (name, value) in [
+        ("target", &options.target),
+        ("table", &options.table),
+        ("owner", &options.owner),
+    ] {
+        if let Some(value) = value {
+            common.insert(name.to_owned(), json!(value));
+        }
+    }
+    if options.dry_run {
+        common.insert("dry_run".to_owned(), json!(true));
+    }
+    let job = match (&options.ids_file, &options.user) {
+        (Some(path), _) => upload(&api, path, &common).await?,
+        (None, user) => {
+            let select = match user {
+                Some(user) => json!({"subject": {"user_id": user}}),
+                None if options.ids.is_empty() => bail!("name ids, an --ids-file or a --user"),
+                None => json!({"ids": options.ids}),
+            };
+            common.insert("select".to_owned(), select);
+            api.submit(&Value::Object(common)).await?
+        }
+    };
+    let id = job["id"]
+        .as_str()
+        .context("the API did not answer with a job")?
+        .to_owned();
+    if options.watch {
+        conclude(&api.follow(&id).await?)
+    } else {
+        show(&job)
+    }
+}
+
+/// Streams a file of ids.
+async fn upload(api: &Api, path: &std::path::Path, common: &Map<String, Value>) -> anyhow::Result<Value> {
+    use futures::StreamExt;
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let file = tokio::fs::File::open(path)
+        .await
+        .with_context(|| format!("open {}", path.display()))?;
+    let lines = tokio_stream::wrappers::LinesStream::new(BufReader::new(file).lines());
+    let body = lines.map(|line| line.map(|id| format!("{}\n", Value::String(id))));
+    let query: Vec<(&String, String)> = common
+        .iter()
+        .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect();
+    let request = api
+        .client
+        .post(format!("{}/v1/jobs", api.url))
+        .query(&query)
+        .header("content-type", "application/x-ndjson")
+        .body(Body::wrap_stream(body));
+    api.send(request).await
+}
+
+/// Watches a job until it ends.
+pub(crate) async fn watch(options: &options::Job) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    conclude(&api.follow(&options.job).await?)
+}
+
+/// Lists jobs.
+pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let mut query = vec![("limit", options.limit.to_string())];
+    query.extend(options.state.clone().map(|state| ("state", state)));
+    let list = api
+        .send(api.client.get(format!("{}/v1/jobs", api.url)).query(&query))
+        .await?;
+    for job in list["jobs"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let text = |name: &str| job[name].as_str().unwrap_or("-").to_owned();
+        output::line(&format!(
+            "{}  {:<10} {:>10}  {}",
+            text("id"),
+            text("state"),
+            job["selected"],
+            text("accepted_at")
+        ));
+    }
+    Ok(())
+}
+
+/// Cancels or retries a job.
+pub(crate) async fn act(options: &options::Job, verb: &str) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let job = api
+        .send(api.client.post(format!("{}/v1/jobs/{}/{verb}", api.url, options.job)))
+        .await?;
+    show(&job)
+}
+
+fn show(job: &Value) -> anyhow::Result<()> {
+    output::line(&serde_json::to_string_pretty(job).context("print the job")?);
+    Ok(())
+}
+
+/// Shows an ended job; anything but success is an error for the shell too.
+fn conclude(job: &Value) -> anyhow::Result<()> {
+    show(job)?;
+    match job["state"].as_str() {
+        Some("succeeded") => Ok(()),
+        state => bail!("the job ended as {}", state.unwrap_or("nothing known")),
+    }
+}

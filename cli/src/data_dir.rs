@@ -1,0 +1,81 @@
+//! The data directory of the embedded mode: one process at a time, its own secrets.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+
+/// A data directory, locked for as long as this lives.
+pub(crate) struct DataDir {
+    path: PathBuf,
+    // Released by the operating system when the process ends, however it ends.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens a directory, making it if there is none, and refuses one that is in use.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(path).with_context(|| format!("create the data directory {}", path.display()))?;
+        let path = path.canonicalize().context("find the data directory")?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lethe.lock"))
+            .context("open the data directory's lock file")?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                bail!(
+                    "the data directory {} is used by another process; stop it, or name another with --data",
+                    path.display()
+                )
+            }
+            Err(TryLockError::Error(error)) => Err(error).context("lock the data directory"),
+        }
+    }
+
+    /// Returns the path of something in it.
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Returns the URL of a SQLite file in it, which is made when it is first opened.
+    pub(crate) fn sqlite(&self, name: &str) -> SecretString {
+        format!("sqlite://{}?mode=rwc", self.join(name).display()).into()
+    }
+
+    /// Returns a secret that is kept in a file of its own, making it if there is none.
+    pub(crate) fn secret(&self, name: &str) -> anyhow::Result<String> {
+        let path = self.join(name);
+        if let Ok(secret) = fs::read_to_string(&path)
+            && !secret.trim().is_empty()
+        {
+            return Ok(secret.trim().to_owned());
+        }
+        let secret = random_hex();
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options
+            .open(&path)
+            .with_context(|| format!("write {}", path.display()))?;
+        file.write_all(secret.as_bytes())
+            .and_then(|()| file.sync_all())
+            .context("keep a secret")?;
+        Ok(secret)
+    }
+}
+
+/// Returns 256 random bits, hexadecimal.
+pub(crate) fn random_hex() -> String {
+    use std::fmt::Write as _;
+    let bytes: [u8; 32] = rand::random();
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all text");
+        text
+    })
+}

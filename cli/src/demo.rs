@@ -1,0 +1,238 @@
+//! The demonstration: real memories in, deletions over HTTP, and a second look at what is left.
+//!
+//! What it prints about the stores it reads from the stores themselves, over connections of its
+//! own; only the job's figures come from Lethe.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use lethe_common::config::Config;
+use qdrant_client::Qdrant;
+use qdrant_client::qdrant::{CountPointsBuilder, Filter, HasIdCondition, PointId, PointStruct, UpsertPointsBuilder};
+use serde_json::{Value, json};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+use crate::client::Api;
+use crate::embedded::{self, COLLECTION};
+use crate::lifecycle::Stop;
+use crate::up::Service;
+use crate::{memories, options, output};
+
+/// How many memories are deleted by id.
+const BY_ID: usize = 500;
+
+/// The person of whom everything is deleted.
+const PERSON: &str = "user-007@example.com";
+
+/// How many vectors are written at once.
+const BATCH: usize = 1_000;
+
+/// A memory of the fixture.
+struct Memory {
+    id: String,
+    user: String,
+}
+
+/// Runs `lethe demo`.
+pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
+    let temporary = tempfile::tempdir().context("make a temporary directory")?;
+    let data = options.data.as_deref().unwrap_or(temporary.path());
+    if data.join("memories.sqlite").exists() {
+        bail!(
+            "{} holds memories already; the demonstration wants a new directory",
+            data.display()
+        );
+    }
+    std::fs::create_dir_all(data).context("make the data directory")?;
+    memories::load_fixture(&data.join("memories.sqlite"))?;
+
+    let stop = Stop::on_signals()?;
+    let any_port = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    let service = Service::start(Config::from_toml("")?, data, any_port, &stop).await?;
+    let shown = tokio::select! {
+        shown = show(&service, data) => shown,
+        () = stop.soon.cancelled() => bail!("interrupted"),
+    };
+    stop.soon.cancel();
+    service.ended().await?;
+    shown?;
+    if let Some(kept) = &options.data {
+        output::line(&format!(
+            "\nThe data is kept in {}: `lethe up --data {}` goes on with it.",
+            kept.display(),
+            kept.display()
+        ));
+    } else {
+        output::line("\nNext: `cargo run --release -- up` starts the same and stays; README.md has the API.");
+    }
+    Ok(())
+}
+
+async fn show(service: &Service, data: &Path) -> anyhow::Result<()> {
+    let vectors = service
+        .vectors
+        .as_ref()
+        .context("the demonstration runs on the embedded stores")?;
+    let key = service.key.as_deref().context("the first start makes a key")?;
+    let stores = Stores::open(data, &vectors.url, &vectors.key).await?;
+    let memories = stores.memories().await?;
+    stores.embed(&memories).await?;
+    output::line(&format!(
+        "Loaded {} memories of Agno's into SQLite, and a vector of each into Qdrant's engine.\nThe API listens at {}.",
+        memories.len(),
+        service.url
+    ));
+
+    let (theirs, others): (Vec<&Memory>, Vec<&Memory>) = memories.iter().partition(|memory| memory.user == PERSON);
+    let step = others.len() / BY_ID;
+    let by_id: Vec<&str> = others
+        .iter()
+        .step_by(step)
+        .take(BY_ID)
+        .map(|memory| memory.id.as_str())
+        .collect();
+    let by_person: Vec<&str> = theirs.iter().map(|memory| memory.id.as_str()).collect();
+    let api = Api::new(&service.url, key)?;
+
+    output::line(&format!("\nDeleting {} memories by id:", by_id.len()));
+    erase(&api, &json!({"select": {"ids": by_id}})).await?;
+    output::line(&format!(
+        "\nDeleting everything of one person ({} memories):",
+        by_person.len()
+    ));
+    erase(&api, &json!({"select": {"subject": {"user_id": PERSON}}})).await?;
+
+    let selected: Vec<&str> = by_id.into_iter().chain(by_person).collect();
+    let untouched = memories.len() - selected.len();
+    output::line("\nWhat is left, read from the stores over connections of their own:");
+    let mut good = true;
+    for (name, (hit, rest)) in [
+        ("SQLite", stores.rows(&selected).await?),
+        ("Qdrant", stores.points(&selected).await?),
+    ] {
+        good &= hit == 0 && rest == untouched;
+        output::line(&format!(
+            "  {name}: {hit} of the {} selected, {rest} of the {untouched} others",
+            selected.len()
+        ));
+    }
+    if !good {
+        bail!("the stores do not hold what they should");
+    }
+    Ok(())
+}
+
+/// Submits a deletion, follows it, and prints its figures.
+async fn erase(api: &Api, deletion: &Value) -> anyhow::Result<()> {
+    let job = api.submit(deletion).await?;
+    let id = job["id"].as_str().context("the API did not answer with a job")?;
+    let job = api.follow(id).await?;
+    output::line(&format!("  job {id}: {}", job["state"].as_str().unwrap_or_default()));
+    for store in job["stores"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let counts: Vec<String> = store["counts"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(outcome, n)| format!("{outcome} {n}"))
+            .collect();
+        output::line(&format!(
+            "    {}: {}",
+            store["store"].as_str().unwrap_or_default(),
+            counts.join(", ")
+        ));
+    }
+    if job["state"] != "succeeded" {
+        bail!("the job did not succeed");
+    }
+    Ok(())
+}
+
+/// The stores, as somebody beside Lethe sees them.
+struct Stores {
+    sql: SqlitePool,
+    vectors: Qdrant,
+}
+
+impl Stores {
+    async fn open(data: &Path, url: &str, key: &str) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::new().filename(data.join("memories.sqlite"));
+        let sql = SqlitePool::connect_with(options).await.context("open the memories")?;
+        Ok(Self {
+            sql,
+            vectors: embedded::client(url, key)?,
+        })
+    }
+
+    async fn memories(&self) -> anyhow::Result<Vec<Memory>> {
+        let rows = sqlx::query("SELECT memory_id, user_id FROM agno_memories ORDER BY memory_id")
+            .fetch_all(&self.sql)
+            .await
+            .context("read the memories")?;
+        rows.iter()
+            .map(|row| {
+                Ok(Memory {
+                    id: row.try_get(0)?,
+                    user: row.try_get(1)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Gives each memory a vector.
+    async fn embed(&self, memories: &[Memory]) -> anyhow::Result<()> {
+        for batch in memories.chunks(BATCH) {
+            let points: Vec<PointStruct> = batch
+                .iter()
+                .map(|memory| {
+                    let payload = [
+                        ("memory_id", memory.id.clone().into()),
+                        ("user_id", memory.user.clone().into()),
+                    ];
+                    PointStruct::new(memory.id.clone(), embedding(), payload)
+                })
+                .collect();
+            let request = UpsertPointsBuilder::new(COLLECTION, points).wait(true);
+            self.vectors.upsert_points(request).await.context("write vectors")?;
+        }
+        Ok(())
+    }
+
+    /// Counts the selected rows, and the others.
+    async fn rows(&self, selected: &[&str]) -> anyhow::Result<(usize, usize)> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FILTER (WHERE memory_id IN (SELECT value FROM json_each(?))), COUNT(*) FROM agno_memories",
+        )
+        .bind(json!(selected).to_string())
+        .fetch_one(&self.sql)
+        .await
+        .context("count the rows")?;
+        let (hit, all): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((usize::try_from(hit)?, usize::try_from(all - hit)?))
+    }
+
+    /// Counts the selected points, and the others.
+    async fn points(&self, selected: &[&str]) -> anyhow::Result<(usize, usize)> {
+        let ids: Vec<PointId> = selected.iter().map(|id| PointId::from(*id)).collect();
+        let filter = Filter::must([HasIdCondition { has_id: ids }.into()]);
+        let hit = self
+            .count(CountPointsBuilder::new(COLLECTION).filter(filter).exact(true))
+            .await?;
+        let all = self.count(CountPointsBuilder::new(COLLECTION).exact(true)).await?;
+        Ok((hit, all - hit))
+    }
+
+    async fn count(&self, request: CountPointsBuilder) -> anyhow::Result<usize> {
+        let answer = self.vectors.count(request).await.context("count the points")?;
+        Ok(usize::try_from(
+            answer.result.context("the vector store did not count")?.count,
+        )?)
+    }
+}
+
+/// Returns a vector; what it means does not matter to whoever erases it.
+fn embedding() -> Vec<f32> {
+    (0..embedded::DIMENSIONS)
+        .map(|_| rand::random_range(-1.0..1.0))
+        .collect()
+}

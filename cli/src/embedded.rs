@@ -1,0 +1,112 @@
+//! The embedded stores: memories in a SQLite file, vectors in Qdrant's engine, served on loopback.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use lethe_common::config::Config;
+use lethe_edge::EdgeOptions;
+use qdrant_client::Qdrant;
+use qdrant_client::qdrant::{CreateCollectionBuilder, Distance, VectorParamsBuilder};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::data_dir::DataDir;
+use crate::memories;
+
+/// The size of the vectors of the embedded collection: that of the small sentence embedding models.
+pub(crate) const DIMENSIONS: u64 = 384;
+
+/// The embedded target, for an installation whose configuration names none.
+const TARGET: &str = r#"
+[[target]]
+name = "main"
+  [[target.table]]
+  name = "memories"
+  sql_table = "agno_memories"
+  columns = { id = "memory_id", user = "user_id", agent = "agent_id" }
+  collection = { name = "memories", point = "uuid", payload = { id = "memory_id", user = "user_id", agent = "agent_id" } }
+"#;
+
+/// The name of the embedded collection.
+pub(crate) const COLLECTION: &str = "memories";
+
+/// The embedded vector store, while it is served.
+pub(crate) struct Vectors {
+    /// Where it is served.
+    pub(crate) url: String,
+    /// The key that it asks for.
+    pub(crate) key: String,
+    /// Ends when it has stopped.
+    pub(crate) served: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Starts the vector store.
+pub(crate) async fn serve_vectors(data: &DataDir, shutdown: CancellationToken) -> anyhow::Result<Vectors> {
+    let key = data.secret("qdrant.key")?;
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .context("bind the vector store")?;
+    let address = listener.local_addr().context("bind the vector store")?;
+    let options = EdgeOptions {
+        directory: data.join("vectors"),
+        api_key: key.clone().into(),
+    };
+    let served = tokio::spawn(async move {
+        lethe_edge::serve(listener, options, shutdown)
+            .await
+            .context("serve the vector store")
+    });
+    Ok(Vectors {
+        url: format!("http://{address}"),
+        key,
+        served,
+    })
+}
+
+/// Adds the embedded target to a configuration that names no target, and makes its stores.
+pub(crate) async fn add_target(config: &mut Config, data: &DataDir, vectors: &Vectors) -> anyhow::Result<()> {
+    let sql = data.sqlite("memories.sqlite");
+    let text = TARGET.replace(
+        "name = \"main\"\n",
+        &format!(
+            "name = \"main\"\nsql = {{ url = {:?} }}\nvector = {{ url = {:?}, api_key = {:?} }}\n",
+            sql.expose_secret(),
+            vectors.url,
+            vectors.key
+        ),
+    );
+    config.targets = Config::from_toml(&text)?.targets;
+    memories::create(&sql).await?;
+    create_collection(&client(&vectors.url, &vectors.key)?).await
+}
+
+/// Returns a client of a vector store, as any application would make one.
+pub(crate) fn client(url: &str, key: &str) -> anyhow::Result<Qdrant> {
+    Qdrant::from_url(url)
+        .api_key(key)
+        .skip_compatibility_check()
+        .build()
+        .context("reach the vector store")
+}
+
+async fn create_collection(client: &Qdrant) -> anyhow::Result<()> {
+    if !client
+        .collection_exists(COLLECTION)
+        .await
+        .context("ask the vector store")?
+    {
+        let vectors = VectorParamsBuilder::new(DIMENSIONS, Distance::Cosine);
+        client
+            .create_collection(CreateCollectionBuilder::new(COLLECTION).vectors_config(vectors))
+            .await
+            .context("create the collection")?;
+    }
+    Ok(())
+}
+
+/// Returns whether a configuration leaves it to us where memories are.
+pub(crate) fn is_wanted(config: &Config) -> bool {
+    config.targets.is_empty()
+}

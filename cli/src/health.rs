@@ -1,0 +1,80 @@
+//! Health: the check for containers, which have no curl, and a worker's own listener.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use axum::{Json, Router};
+use lethe_common::metrics::Metrics;
+use lethe_worker::Health;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::options;
+
+/// How long a healthy process may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Fails unless the process says that it is ready.
+pub(crate) async fn check(options: &options::Health) -> anyhow::Result<()> {
+    let client = reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .build()
+        .context("make an HTTP client")?;
+    let url = format!("{}/readyz", options.url.trim_end_matches('/'));
+    let answer = client
+        .get(&url)
+        .send()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .context("ask for readiness")?;
+    if !answer.status().is_success() {
+        bail!("not ready: {}", answer.text().await.unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Serves a worker's `/livez`, `/readyz` and `/metrics`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    health: Arc<Health>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let ready = Arc::clone(&health);
+    let router = Router::new()
+        .route(
+            "/livez",
+            get(move || async move { answer(health.is_alive(), json!({"alive": health.is_alive()})) }),
+        )
+        .route(
+            "/readyz",
+            get(move || async move { answer(ready.is_ready(), ready.report()) }),
+        )
+        .route(
+            "/metrics",
+            get(move || async move { ([(CONTENT_TYPE, EXPOSITION)], metrics.render()) }),
+        );
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await
+        .context("serve the worker's health")
+}
+
+/// Prometheus' text format.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+fn answer(good: bool, body: Value) -> (StatusCode, Json<Value>) {
+    (
+        if good {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        },
+        Json(body),
+    )
+}

@@ -1,0 +1,159 @@
+//! The processes of a distributed installation, each with one role.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use lethe_common::config::{Config, Role};
+use lethe_common::doorbell::Doorbell;
+use lethe_common::ledger::{Ledger, LedgerOptions};
+use lethe_common::metrics::Metrics;
+use lethe_common::telemetry;
+use lethe_worker::store::StoreError;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::lifecycle::Stop;
+
+/// The longest pause between two tries to reach the ledger at the start.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What every role needs.
+pub(crate) struct Parts {
+    pub(crate) config: Arc<Config>,
+    pub(crate) ledger: Ledger,
+    pub(crate) doorbell: Doorbell,
+    pub(crate) metrics: Metrics,
+}
+
+impl Parts {
+    /// Prepares the parts, without waiting for any server: they may come up later.
+    pub(crate) fn new(config: Config, ledger_url: SecretString) -> anyhow::Result<Self> {
+        let ledger = Ledger::open(LedgerOptions {
+            url: ledger_url,
+            max_connections: config.ledger.max_connections,
+            lease: config.lease.duration,
+            max_rescues: config.lease.rescues,
+            max_rounds: config.retry.rounds,
+            give_up_after: config.retry.give_up_after,
+        })?;
+        let doorbell = Doorbell::open(&config.doorbell).context("read the doorbell's URL")?;
+        let metrics = Metrics::install(&config);
+        Ok(Self {
+            config: Arc::new(config),
+            ledger,
+            doorbell,
+            metrics,
+        })
+    }
+
+    /// Applies the migrations, waiting for the ledger to come up.
+    pub(crate) async fn migrate(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.ledger.migrate().await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "waiting for the ledger");
+                }
+                Err(error) => return Err(error).context("migrate the ledger"),
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                bail!("stopped before the ledger could be reached");
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Returns a worker over these parts.
+    pub(crate) fn worker(&self) -> Result<lethe_worker::Environment, StoreError> {
+        self.metrics.expose_worker(&lethe_worker::error_codes());
+        let name = self.config.worker.name.clone().unwrap_or_else(|| "worker".to_owned());
+        // Unique per start: a name that is taken over would hide that its worker died.
+        let name = format!("{name}-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        lethe_worker::Environment::new(
+            name,
+            Arc::clone(&self.config),
+            self.ledger.clone(),
+            self.doorbell.clone(),
+        )
+    }
+}
+
+fn distributed(path: Option<&Path>, role: Role) -> anyhow::Result<Parts> {
+    let config = Config::load(path, role)?;
+    telemetry::init(&config.log).context("start logging")?;
+    let Some(url) = config.ledger.url.clone() else {
+        bail!("`ledger.url` is missing: name the ledger's database, or run `lethe up`, which brings its own");
+    };
+    Parts::new(config, url)
+}
+
+/// Runs the API.
+pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
+    let parts = distributed(config, Role::Api)?;
+    let stop = Stop::on_signals()?;
+    let listener = bind(parts.config.api.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "the API listens");
+    let upkeep = parts.metrics.clone();
+    tokio::spawn(async move { upkeep.upkeep().await });
+    let migrated = parts.migrate(&stop.soon);
+    let state = lethe_api::AppState::new(
+        Arc::clone(&parts.config),
+        parts.ledger.clone(),
+        parts.doorbell.clone(),
+        parts.metrics.clone(),
+    );
+    // It serves while the ledger is not there yet, and says so.
+    let (migrated, served) = tokio::join!(migrated, lethe_api::serve(listener, state, stop.soon.clone()));
+    parts.ledger.close().await;
+    served.context("serve the API")?;
+    migrated
+}
+
+/// Runs a worker.
+pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
+    let parts = distributed(config, Role::Worker)?;
+    let stop = Stop::on_signals()?;
+    let listener = bind(parts.config.worker.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "the worker's health and metrics listen");
+    let env = parts.worker().context("prepare the stores")?;
+    let health = env.health();
+    let upkeep = parts.metrics.clone();
+    tokio::spawn(async move { upkeep.upkeep().await });
+    let served = tokio::spawn(crate::health::serve(
+        listener,
+        health,
+        parts.metrics.clone(),
+        stop.soon.clone(),
+    ));
+    let done = match parts.migrate(&stop.soon).await {
+        Ok(()) => {
+            lethe_worker::run(env, stop.soon.clone(), stop.now).await;
+            Ok(())
+        }
+        // Asked to stop while it waited.
+        Err(_) if stop.soon.is_cancelled() => Ok(()),
+        Err(error) => Err(error),
+    };
+    stop.soon.cancel();
+    served.await.context("serve the worker's health")??;
+    parts.ledger.close().await;
+    done
+}
+
+/// Applies the ledger's migrations.
+pub(crate) async fn migrate(config: Option<&Path>) -> anyhow::Result<()> {
+    let parts = distributed(config, Role::Api)?;
+    let stop = Stop::on_signals()?;
+    parts.migrate(&stop.soon).await
+}
+
+/// Binds a listener, with an error that says what to change.
+pub(crate) async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another address, or port 0 for any that is free"))
+}

@@ -1,0 +1,161 @@
+//! Everything in one process: API, worker, ledger, and, where the configuration names no target,
+//! the embedded stores.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use lethe_common::config::{Config, KeyHash, Role};
+use lethe_common::ledger::KeyRecord;
+use lethe_common::telemetry;
+use serde_json::json;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::data_dir::DataDir;
+use crate::embedded::{self, Vectors};
+use crate::lifecycle::Stop;
+use crate::options::{self, Format};
+use crate::roles::{Parts, bind};
+use crate::{key, output};
+
+/// The name of the key that is made at the first start.
+const FIRST_KEY: &str = "first";
+
+/// A whole service in this process.
+pub(crate) struct Service {
+    /// Where the API listens.
+    pub(crate) url: String,
+    /// The API key, if this was the first start.
+    pub(crate) key: Option<String>,
+    /// The embedded vector store.
+    pub(crate) vectors: Option<Vectors>,
+    api: JoinHandle<std::io::Result<()>>,
+    worker: JoinHandle<()>,
+    parts: Parts,
+    vectors_stop: CancellationToken,
+    // Last: everything above is gone when another process may have it.
+    _data: DataDir,
+}
+
+impl Service {
+    /// Starts everything.
+    pub(crate) async fn start(
+        mut config: Config,
+        data: &Path,
+        listen: Option<std::net::SocketAddr>,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
+        let data = DataDir::open(data)?;
+        let listener = bind(listen.unwrap_or(config.api.listen)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let vectors_stop = CancellationToken::new();
+        let vectors = if embedded::is_wanted(&config) {
+            let vectors = embedded::serve_vectors(&data, vectors_stop.clone()).await?;
+            embedded::add_target(&mut config, &data, &vectors).await?;
+            Some(vectors)
+        } else {
+            None
+        };
+        let own_ledger = config.ledger.url.is_none();
+        let ledger_url = config
+            .ledger
+            .url
+            .clone()
+            .unwrap_or_else(|| data.sqlite("ledger.sqlite"));
+        let parts = Parts::new(config, ledger_url)?;
+        parts.migrate(&stop.soon).await?;
+        if own_ledger {
+            // This directory has one process, and the one before it is dead.
+            parts
+                .ledger
+                .end_all_leases()
+                .await
+                .context("take over what the last process left")?;
+        }
+        let key = first_key(&parts).await?;
+        let state = lethe_api::AppState::new(
+            Arc::clone(&parts.config),
+            parts.ledger.clone(),
+            parts.doorbell.clone(),
+            parts.metrics.clone(),
+        );
+        let env = parts.worker().context("prepare the stores")?;
+        let upkeep = parts.metrics.clone();
+        tokio::spawn(async move { upkeep.upkeep().await });
+        let api = tokio::spawn(lethe_api::serve(listener, state, stop.soon.clone()));
+        let worker = tokio::spawn(lethe_worker::run(env, stop.soon.clone(), stop.now.clone()));
+        Ok(Self {
+            url,
+            key,
+            vectors,
+            api,
+            worker,
+            parts,
+            vectors_stop,
+            _data: data,
+        })
+    }
+
+    /// Waits until everything has ended after a stop, the stores last.
+    pub(crate) async fn ended(self) -> anyhow::Result<()> {
+        self.api.await.context("serve the API")??;
+        self.worker.await.context("run the worker")?;
+        self.parts.ledger.close().await;
+        self.vectors_stop.cancel();
+        if let Some(vectors) = self.vectors {
+            vectors.served.await.context("serve the vector store")??;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the first key, unless there is one; only its hash is kept.
+async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
+    let key = key::fresh();
+    let record = KeyRecord {
+        name: FIRST_KEY.to_owned(),
+        sha256: KeyHash::of(&key).to_string(),
+        scopes: vec!["admin".to_owned()],
+    };
+    let added = parts.ledger.add_key(&record).await.context("make the first API key")?;
+    Ok(added.then_some(key))
+}
+
+/// Runs `lethe up`.
+pub(crate) async fn run(options: &options::Up) -> anyhow::Result<()> {
+    let config = Config::load(options.config.as_deref(), Role::Worker)?;
+    telemetry::init(&config.log).context("start logging")?;
+    let stop = Stop::on_signals()?;
+    let service = Service::start(config, &options.data, options.listen, &stop).await?;
+    announce(&service, options.output);
+    stop.soon.cancelled().await;
+    service.ended().await
+}
+
+fn announce(service: &Service, format: Format) {
+    match format {
+        Format::Json => output::line(
+            &json!({
+                "url": service.url,
+                "key": service.key,
+                "qdrant": service.vectors.as_ref().map(|vectors| json!({"url": vectors.url, "key": vectors.key})),
+                "pid": std::process::id(),
+            })
+            .to_string(),
+        ),
+        Format::Text => {
+            output::line(&format!("Lethe is ready at {}", service.url));
+            match &service.key {
+                Some(key) => output::line(&format!("API key (shown this once): {key}")),
+                None => output::line("The API key was shown at the first start."),
+            }
+            if let Some(vectors) = &service.vectors {
+                output::line(&format!(
+                    "Vectors (Qdrant's gRPC interface): {}, key {}",
+                    vectors.url, vectors.key
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! How a worker is: alive while its claim loop turns, ready while the ledger answers it.
+//!
+//! The claim loop is watched from outside itself, since apalis' monitor may live on without a
+//! worker that works.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How long the claim loop may be silent.
+// All slots may be busy with calls that take their full time limit; a loop that is silent for
+// longer than several of them is stuck.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// How long the ledger may be silent.
+const LEDGER_SILENCE: Duration = Duration::from_secs(15);
+
+/// How a worker is.
+#[derive(Debug)]
+pub struct Health {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    turned: Instant,
+    claimed: Option<Instant>,
+    targets: Value,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                turned: Instant::now(),
+                claimed: None,
+                targets: Value::Null,
+            }),
+        }
+    }
+}
+
+impl Health {
+    /// Notes that the claim loop turns.
+    pub(crate) fn turned(&self) {
+        self.lock().turned = Instant::now();
+    }
+
+    /// Notes that the ledger was asked for work and answered.
+    pub(crate) fn claimed(&self) {
+        self.lock().claimed = Some(Instant::now());
+    }
+
+    /// Notes how the targets are.
+    pub(crate) fn saw(&self, targets: &Value) {
+        self.lock().targets = targets.clone();
+    }
+
+    /// Returns whether the claim loop turns.
+    pub fn is_alive(&self) -> bool {
+        self.lock().turned.elapsed() < SILENCE
+    }
+
+    /// Returns whether the ledger answers.
+    pub fn is_ready(&self) -> bool {
+        let state = self.lock();
+        state.turned.elapsed() < SILENCE && state.claimed.is_some_and(|at| at.elapsed() < LEDGER_SILENCE)
+    }
+
+    /// Returns what a person wants to know when it is not.
+    pub fn report(&self) -> Value {
+        let state = self.lock();
+        json!({
+            "ledger": {"answered_ms_ago": state.claimed.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))},
+            "targets": state.targets,
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
