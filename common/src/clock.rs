@@ -21,7 +21,10 @@ impl Clock {
     }
 
     /// Returns the present time.
-    #[expect(clippy::disallowed_methods, reason = "this is the place that the ban of it points to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that the ban of it points to"
+    )]
     pub fn now(&self) -> Timestamp {
         self.0.unwrap_or_else(Timestamp::now)
     }

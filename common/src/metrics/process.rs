@@ -1,6 +1,9 @@
 //! What this process saw.
 
-#![expect(clippy::disallowed_macros, reason = "this is the module that the ban of them points to")]
+#![expect(
+    clippy::disallowed_macros,
+    reason = "this is the module that the ban of them points to"
+)]
 
 use std::borrow::Cow;
 use std::time::Duration;
