@@ -23,11 +23,10 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
     let (groups, receiver) = mpsc::channel::<Group>(slots);
     let finished = CancellationToken::new();
 
-    let monitor = tokio::spawn(monitor(
-        Arc::clone(&env),
-        ChannelBackend::new(receiver),
-        finished.clone(),
-    ));
+    let shared = Arc::clone(&env);
+    let handle = move |group: Group| task::run(group, Arc::clone(&shared));
+    let name = env.name.clone();
+    let monitor = tokio::spawn(monitor(name, ChannelBackend::new(receiver), handle, finished.clone()));
     let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&env), stop.clone()));
     let claiming = tokio::spawn(claim_loop::run(
         Arc::clone(&env),
@@ -70,19 +69,19 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
 }
 
 /// Runs apalis' worker under its monitor until `finished`.
-async fn monitor(env: Arc<Environment>, backend: ChannelBackend<Group>, finished: CancellationToken) {
-    let name = env.name.clone();
+async fn monitor<T, F, Done>(name: String, backend: ChannelBackend<T>, handle: F, finished: CancellationToken)
+where
+    T: Send + 'static,
+    F: Fn(T) -> Done + Clone + Send + Sync + 'static,
+    Done: Future<Output = ()> + Send + 'static,
+{
     let monitor = Monitor::new()
         .register(move |restarts| {
-            let env = Arc::clone(&env);
             WorkerBuilder::new(format!("{name}-{restarts}"))
                 .backend(backend.clone())
                 // Each task by itself on the runtime, instead of all in the monitor's.
                 .parallelize(tokio::spawn)
-                .build(move |group: Group| {
-                    let env = Arc::clone(&env);
-                    async move { task::run(group, env).await }
-                })
+                .build(handle.clone())
         })
         .should_restart(|context, error| {
             tracing::error!(error = %error, restarts = context.restarts(), "apalis' worker ended and is started again");
@@ -94,5 +93,61 @@ async fn monitor(env: Arc<Environment>, backend: ChannelBackend<Group>, finished
     };
     if let Err(error) = monitor.run_with_signal(signal).await {
         tracing::error!(error = %error, "apalis' monitor ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Barrier;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn as_many_tasks_run_at_once_as_there_are_slots() {
+        const SLOTS: usize = 5;
+        let (tasks, receiver) = mpsc::channel(SLOTS);
+        let finished = CancellationToken::new();
+        let (all_at_once, done) = (Arc::new(Barrier::new(SLOTS + 1)), Arc::new(Semaphore::new(0)));
+        let (barrier, count) = (Arc::clone(&all_at_once), Arc::clone(&done));
+        let handle = move |()| {
+            let (barrier, count) = (Arc::clone(&barrier), Arc::clone(&count));
+            async move {
+                barrier.wait().await;
+                count.add_permits(1);
+            }
+        };
+        let running =
+            tokio::spawn(monitor("test".to_owned(), ChannelBackend::new(receiver), handle, finished.clone()));
+        for () in [(); SLOTS] {
+            tasks.send(()).await.unwrap();
+        }
+        // Passed only if all of them are waiting at the same time.
+        all_at_once.wait().await;
+        drop(done.acquire_many(5).await.unwrap());
+        finished.cancel();
+        running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panicking_task_leaves_the_worker_working() {
+        let (tasks, receiver) = mpsc::channel(1);
+        let finished = CancellationToken::new();
+        let done = Arc::new(Semaphore::new(0));
+        let count = Arc::clone(&done);
+        let handle = move |panics: bool| {
+            let count = Arc::clone(&count);
+            async move {
+                assert!(!panics, "as asked for");
+                count.add_permits(1);
+            }
+        };
+        let running =
+            tokio::spawn(monitor("test".to_owned(), ChannelBackend::new(receiver), handle, finished.clone()));
+        for panics in [true, false, true, true, false] {
+            tasks.send(panics).await.unwrap();
+        }
+        drop(done.acquire_many(2).await.unwrap());
+        finished.cancel();
+        running.await.unwrap();
     }
 }
