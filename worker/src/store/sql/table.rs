@@ -97,7 +97,7 @@ impl SqlTable {
 
     /// Returns a page of the ids under `conditions`, in the order of keys: those beyond `after`,
     /// up to and including `through`, at most `limit` (which is at most
-    /// [`MAX_PAGE`](super::MAX_PAGE)).
+    /// [`MAX_PAGE`]).
     ///
     /// # Errors
     /// Refuses empty conditions: a page is never of everything.

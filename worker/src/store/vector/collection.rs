@@ -107,13 +107,13 @@ impl VectorCollection {
         let name = &self.mapping.name;
         self.store
             .bounded(async {
-                let answer = self.store.client.collection_info(name.as_str()).await;
+                let answer = Box::pin(self.store.client.collection_info(name.as_str())).await;
                 let info = VectorStore::existing(answer)?.and_then(|answer| answer.result);
                 if let Some(info) = info {
                     let faults = self.faults(&info);
                     return Ok((Some(info), faults));
                 }
-                let all = self.store.client.list_collections().await?.collections;
+                let all = Box::pin(self.store.client.list_collections()).await?.collections;
                 let instead = nearest(name, all.iter().map(|other| other.name.as_str()));
                 let missing = format!("there is no collection `{name}`");
                 Ok((None, vec![MappingFault::new("collection.name", missing, instead)]))

@@ -1,4 +1,7 @@
 //! The connection to a vector store.
+//!
+//! The client's futures are some 20 KB each, so every request is boxed: futures of callers stay
+//! small.
 
 use std::fmt;
 use std::time::Duration;
@@ -56,7 +59,7 @@ impl VectorStore {
     /// Fails with what keeps calls from working.
     pub async fn ping(&self) -> Result<(), StoreError> {
         // Not the health check, which needs no credentials.
-        self.bounded(async { Ok(self.client.list_collections().await.map(drop)?) })
+        self.bounded(async { Ok(Box::pin(self.client.list_collections()).await.map(drop)?) })
             .await
     }
 

@@ -92,7 +92,7 @@ impl VectorCollection {
             timeout: Some(self.limits.timeout),
             ..DeletePoints::default()
         };
-        let answer = self.store.client.delete_points(request).await?;
+        let answer = Box::pin(self.store.client.delete_points(request)).await?;
         match answer.result.map(|result| result.status()) {
             Some(UpdateStatus::Completed) => Ok(()),
             Some(UpdateStatus::Acknowledged | UpdateStatus::WaitTimeout) => Err(StoreError::timed_out()),

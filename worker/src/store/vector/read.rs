@@ -114,7 +114,7 @@ impl VectorCollection {
         };
         self.store
             .bounded(async {
-                let answer = self.store.client.count(request).await?;
+                let answer = Box::pin(self.store.client.count(request)).await?;
                 answer.result.map(|result| result.count).ok_or(StoreError::Unreadable)
             })
             .await
@@ -211,7 +211,7 @@ impl VectorCollection {
             timeout: Some(self.limits.timeout),
             ..GetPoints::default()
         };
-        Ok(self.store.client.get_points(request).await?.result)
+        Ok(Box::pin(self.store.client.get_points(request)).await?.result)
     }
 
     async fn scroll(
@@ -231,7 +231,7 @@ impl VectorCollection {
             timeout: Some(self.limits.timeout),
             ..ScrollPoints::default()
         };
-        Ok(self.store.client.scroll(request).await?)
+        Ok(Box::pin(self.store.client.scroll(request)).await?)
     }
 
     // What a memory says is the customer's: only what identifies it is read.

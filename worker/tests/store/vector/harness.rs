@@ -27,20 +27,19 @@ pub(crate) struct Vectors {
 
 impl Vectors {
     pub(crate) async fn start() -> Self {
-        let (url, key, server) = match variable("LETHE_TEST_QDRANT_URL") {
-            Some(url) => (url, variable("LETHE_TEST_QDRANT_API_KEY"), None),
-            None => {
-                let directory = tempfile::tempdir().unwrap();
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let url = format!("http://{}", listener.local_addr().unwrap());
-                let options = EdgeOptions {
-                    directory: directory.path().join("vectors"),
-                    api_key: KEY.into(),
-                };
-                let shutdown = CancellationToken::new();
-                tokio::spawn(serve(listener, options, shutdown.clone()));
-                (url, Some(KEY.to_owned()), Some((shutdown.drop_guard(), directory)))
-            }
+        let (url, key, server) = if let Some(url) = variable("LETHE_TEST_QDRANT_URL") {
+            (url, variable("LETHE_TEST_QDRANT_API_KEY"), None)
+        } else {
+            let directory = tempfile::tempdir().unwrap();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let options = EdgeOptions {
+                directory: directory.path().join("vectors"),
+                api_key: KEY.into(),
+            };
+            let shutdown = CancellationToken::new();
+            tokio::spawn(serve(listener, options, shutdown.clone()));
+            (url, Some(KEY.to_owned()), Some((shutdown.drop_guard(), directory)))
         };
         let client = Qdrant::from_url(&url)
             .api_key(key.clone())
@@ -73,12 +72,12 @@ impl Vectors {
 
     /// Opens the collection with a rule for points and a mapping of payload fields.
     pub(crate) async fn open(&self, point: &str, payload: Value) -> VectorCollection {
-        VectorCollection::open(&self.store(), &self.mapping(point, payload))
+        VectorCollection::open(&self.store(), &self.mapping(point, &payload))
             .await
             .unwrap()
     }
 
-    pub(crate) fn mapping(&self, point: &str, payload: Value) -> Collection {
+    pub(crate) fn mapping(&self, point: &str, payload: &Value) -> Collection {
         serde_json::from_value(json!({"name": self.name, "point": point, "payload": payload})).unwrap()
     }
 

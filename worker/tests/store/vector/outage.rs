@@ -65,7 +65,7 @@ async fn a_collection_that_went_away_is_missing_and_not_absent() {
 #[tokio::test]
 async fn a_mapping_that_does_not_fit_is_explained() {
     let vectors = Vectors::start().await;
-    let mut mapping = vectors.mapping("number", json!({}));
+    let mut mapping = vectors.mapping("number", &json!({}));
     mapping.name = mapping.name.to_uppercase();
 
     let error = VectorCollection::open(&vectors.store(), &mapping).await.unwrap_err();
@@ -77,7 +77,7 @@ async fn a_mapping_that_does_not_fit_is_explained() {
         faults[0].instead.as_deref(),
         Some(&*format!("write `{}`", vectors.name))
     );
-    let mapping = vectors.mapping("payload", json!({}));
+    let mapping = vectors.mapping("payload", &json!({}));
     let error = VectorCollection::open(&vectors.store(), &mapping).await.unwrap_err();
     assert!(error.to_string().contains("collection.payload.id"), "{error}");
 }
