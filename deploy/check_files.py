@@ -1,0 +1,177 @@
+"""Checks the compose file, the image, the dashboard and the alerts against each other and against
+the metrics that Lethe has. Reads files only; deploy/check calls it."""
+
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+SERVICES = {"api", "worker", "postgres", "redis", "qdrant", "prometheus", "grafana"}
+# `name:1`, `name:1.2` and `name:latest` are other images next month.
+PINNED = re.compile(r"^[a-z0-9./_-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$")
+METRIC = re.compile(r"\b(?:lethe|process)_[a-z_]+\b")
+
+problems = []
+
+
+def expect(fine, problem):
+    if not fine:
+        problems.append(problem)
+
+
+def read(path):
+    return (ROOT / path).read_text()
+
+
+def check_compose():
+    compose = yaml.safe_load(read("docker-compose.yml"))
+    services = compose["services"]
+    expect(SERVICES <= services.keys(), f"compose: missing {SERVICES - services.keys()}")
+    waited_for = {
+        name
+        for service in services.values()
+        for name, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    used = set()
+    for name, service in services.items():
+        say = f"compose: {name}"
+        expect(PINNED.match(service["image"]), f"{say}: {service['image']} is not pinned")
+        if service.get("restart") == "no":
+            # `up --wait` takes the end of a container for a failure unless somebody waits for it.
+            expect(name in waited_for, f"{say}: runs once, and nobody waits for its end")
+        else:
+            check_health(say, service)
+        for other, how in service.get("depends_on", {}).items():
+            expect(other in services, f"{say}: depends on {other}, which is not there")
+            healthy = how["condition"] == "service_healthy"
+            expect(not healthy or "healthcheck" in services[other], f"{say}: {other} has no health check")
+        expect(service.get("read_only") is True, f"{say}: its root filesystem can be written")
+        expect(service.get("cap_drop") == ["ALL"], f"{say}: keeps capabilities")
+        expect("no-new-privileges:true" in service.get("security_opt", []), f"{say}: may gain privileges")
+        limits = service["deploy"]["resources"]["limits"]
+        expect({"cpus", "memory"} <= limits.keys(), f"{say}: has no limits")
+        for port in service.get("ports", []):
+            expect(port.startswith("127.0.0.1:"), f"{say}: {port} is published to everybody")
+        for variable in service.get("environment", {}):
+            secret = re.search("PASSWORD|SECRET|TOKEN|KEY", variable)
+            expect(not secret or variable.endswith("_FILE"), f"{say}: {variable} may hold a secret")
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            if source.startswith("."):
+                expect((ROOT / source).exists(), f"{say}: {source} is not there")
+                expect(mount.endswith(":ro"), f"{say}: {source} can be written")
+            else:
+                used.add(source)
+    expect(used == compose["volumes"].keys(), f"compose: volumes {used ^ compose['volumes'].keys()}")
+    expect(services["worker"]["deploy"]["replicas"] == "${LETHE_WORKERS:-2}", "compose: not two workers")
+    version = re.search(r'^version = "(.+)"$', read("Cargo.toml"), re.M)[1]
+    expect(services["api"]["image"] == f"lethe:{version}", f"compose: the image is not lethe:{version}")
+    return services
+
+
+def check_health(say, service):
+    check = service.get("healthcheck", {})
+    expect(check.get("test", [None])[0] == "CMD", f"{say}: has no health check")
+    expect({"interval", "timeout", "retries"} <= check.keys(), f"{say}: its health check has no limits")
+
+
+def check_image():
+    text = read("Dockerfile")
+    rust = re.search(r'^rust-version = "(.+)"$', read("Cargo.toml"), re.M)[1]
+    images = re.findall(r"^FROM (\S+)", text, re.M)
+    expect(images[0].startswith(f"rust:{rust}.") and images[0].endswith("-bookworm"), f"image: built by {images[0]}")
+    # Bookworm is Debian 12: the same C library, or the binary does not start.
+    expect(re.match(r"debian:12\.\d+-slim$", images[-1]), f"image: runs on {images[-1]}")
+    expect(all(PINNED.match(image) for image in images), f"image: {images} are not pinned")
+    user = re.findall(r"^USER (\S+)$", text, re.M)
+    expect(user and user[-1].isdigit() and int(user[-1]) > 0, "image: runs as root")
+    expect("--locked" in text, "image: the lock file does not bind")
+    ignored = read(".dockerignore").split()
+    expect("**/target" in ignored, "image: the target directory goes into the context")
+    for source in [path for part in ("common", "api", "worker", "edge", "cli") for path in (ROOT / part / "src").rglob("*.rs")]:
+        if source.name == "tests.rs":
+            continue
+        for included in re.findall(r'include_(?:str|bytes)!\("([^"]+)"\)', source.read_text()):
+            path = (source.parent / included).resolve().relative_to(ROOT)
+            missing = path.parts[0] in ignored or str(path) in ignored
+            expect(not missing, f"image: {path} is compiled in and not in the context")
+
+
+def metrics():
+    """Returns every series name there can be."""
+    text = read("common/src/metrics/names.rs")
+    named = dict(re.findall(r'const (\w+): &str = "(lethe_\w+)";', text))
+    buckets = re.search(r"const BUCKETS:.*?= \[(.*?)\];", text, re.S)[1]
+    names = set(named.values())
+    for constant in re.findall(r"\((\w+),", buckets):
+        names |= {named[constant] + suffix for suffix in ("_bucket", "_count", "_sum")}
+    return names | {"process_resident_memory_bytes"}
+
+
+def check_dashboard(known):
+    dashboard = json.loads(read("deploy/grafana/dashboards/lethe.json"))
+    source = yaml.safe_load(read("deploy/grafana/provisioning/datasources/prometheus.yml"))
+    uids = {source["uid"] for source in source["datasources"]}
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    expect(len(ids) == len(set(ids)), "dashboard: an id is there twice")
+    used = set()
+    for panel in panels:
+        say = f"dashboard: {panel['title']}"
+        expect(panel.get("description"), f"{say}: has no description")
+        expect(panel["datasource"]["uid"] in uids, f"{say}: its data source is not provisioned")
+        for target in panel["targets"]:
+            names = set(METRIC.findall(target["expr"]))
+            expect(names, f"{say}: shows nothing of Lethe's")
+            expect(names <= known, f"{say}: there is no {names - known}")
+            used |= names
+    grid = [(cell, panel["title"]) for panel in panels for cell in cells(panel["gridPos"])]
+    expect(len({cell for cell, _ in grid}) == len(grid), "dashboard: panels overlap")
+    return len(panels), used
+
+
+def cells(at):
+    return [(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])]
+
+
+def check_alerts(known):
+    groups = yaml.safe_load(read("deploy/prometheus/alerts.yml"))["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    tests = yaml.safe_load(read("deploy/prometheus/alerts_test.yml"))["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    readme = ROOT / "README.md"
+    anchors = {
+        re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", readme.read_text() if readme.exists() else "", re.M)
+    }
+    for rule in rules:
+        name = rule["alert"]
+        say = f"alerts: {name}"
+        names = set(METRIC.findall(rule["expr"]))
+        expect(names <= known, f"{say}: there is no {names - known}")
+        expect(rule["labels"]["severity"] in ("warning", "critical"), f"{say}: has no severity")
+        expect({"summary", "description", "runbook_url"} <= rule["annotations"].keys(), f"{say}: does not explain itself")
+        page, anchor = rule["annotations"]["runbook_url"].split("#")
+        expect(page == "README.md", f"{say}: its runbook is elsewhere")
+        expect(not readme.exists() or anchor in anchors, f"{say}: the README has no heading for #{anchor}")
+        of_rule = [bool(case.get("exp_alerts")) for case in cases if case["alertname"] == name]
+        expect(True in of_rule, f"{say}: no test shows it firing")
+        expect(False in of_rule, f"{say}: no test shows it silent")
+    return len(rules), len(cases)
+
+
+services = check_compose()
+check_image()
+known = metrics()
+panels, used = check_dashboard(known)
+rules, cases = check_alerts(known)
+for problem in problems:
+    print(problem, file=sys.stderr)
+if problems:
+    sys.exit(1)
+print(f"compose: {len(services)} services; dashboard: {panels} panels of {len(used)} metrics; alerts: {rules} rules, {cases} cases")
