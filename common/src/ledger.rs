@@ -35,5 +35,5 @@ pub use read::{ItemRow, JobFilter, JobView, Running, ServiceState, StoreCounts};
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd, Release};
 pub use retry::RetryOutcome;
 pub use totals::{TotalRow, TotalsMetric};
-pub use types::{Claim, JobFacts, Kind, Lease, NewPartition, Route, Work};
+pub use types::{Claim, Fence, JobFacts, Kind, Lease, NewPartition, Route, Work};
 pub use upload::Upload;

@@ -81,7 +81,9 @@ pub struct IllegalMove {
 pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
     use {Event as E, State as S};
     match (state, event) {
-        (S::Receiving, E::Uploaded) | (S::Held, E::HoldReleased) => Ok(S::Queued),
+        (S::Receiving, E::Uploaded) | (S::Held, E::HoldReleased) | (S::Failed | S::Cancelled, E::RetryRequested) => {
+            Ok(S::Queued)
+        }
         (S::Queued, E::PlanStarted) => Ok(S::Planning),
         (S::Queued, E::Started) | (S::Planning, E::Planned) | (S::Verifying, E::ResidueFound) => Ok(S::Running),
         (S::Running, E::Erased) => Ok(S::Verifying),
@@ -90,7 +92,6 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Held, E::CancelRequested) => Ok(S::Cancelling),
         (S::Cancelling, E::Stopped) => Ok(S::Cancelled),
         (S::Queued | S::Planning | S::Running | S::Verifying, E::HoldPlaced) => Ok(S::Held),
-        (S::Failed | S::Cancelled, E::RetryRequested) => Ok(S::Queued),
         _ => Err(IllegalMove { state, event }),
     }
 }

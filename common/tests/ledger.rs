@@ -1,4 +1,5 @@
 //! The ledger on real databases: always SQLite, and PostgreSQL at `LETHE_TEST_POSTGRES_URL`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ fn options(url: String, lease: Duration) -> LedgerOptions {
         lease,
         max_rescues: 3,
         max_rounds: 2,
-        give_up_after: Duration::from_secs(3600),
+        give_up_after: Duration::from_hours(1),
     }
 }
 
@@ -44,16 +45,9 @@ async fn on_postgres(lease: Duration) -> TestLedger {
     pool.execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
         .await
         .unwrap();
-    let (base, query) = server
-        .split_once('?')
-        .map_or((server.as_str(), ""), |(base, query)| (base, query));
-    let slash = base.rfind('/').unwrap();
-    let base = if base[..slash].ends_with('/') {
-        base
-    } else {
-        &base[..slash]
-    };
-    let ledger = Ledger::open(options(format!("{base}/{name}?{query}"), lease)).unwrap();
+    let url = server.split_once('?').map_or(server.as_str(), |(base, _)| base);
+    let (base, _) = url.rsplit_once('/').expect("a URL that names a database");
+    let ledger = Ledger::open(options(format!("{base}/{name}"), lease)).unwrap();
     ledger.migrate().await.unwrap();
     TestLedger {
         ledger,
@@ -543,6 +537,15 @@ async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir }: Te
         .unwrap()
         .expect("the next batch waits for the first one's time");
     assert!((1..=60_000).contains(&wait));
+    let release = Release {
+        fence: lease.fence(),
+        delay_ms: 60_000,
+        error: None,
+        alone: false,
+    };
+    ledger.release(&[release]).await.unwrap();
+    assert!(claim(&ledger).await.is_empty(), "given back for later");
+    assert!((1..=60_000).contains(&ledger.next_due().await.unwrap().unwrap()));
 }
 
 async fn the_totals_add_up(TestLedger { ledger, _dir }: TestLedger) {
@@ -594,7 +597,7 @@ async fn forgetting_keeps_the_counts(TestLedger { ledger, _dir }: TestLedger) {
     assert_eq!(lease.job.owner.as_deref(), Some("ana"));
     finish(&ledger, &lease).await;
     let before = ledger.job(id).await.unwrap().unwrap().stores;
-    let day = Duration::from_secs(86400);
+    let day = Duration::from_hours(24);
     assert_eq!(ledger.forget(day, day, day).await.unwrap(), 0, "not before its time");
     assert_eq!(ledger.forget(Duration::ZERO, day, day).await.unwrap(), 1);
     let job = ledger.job(id).await.unwrap().unwrap();

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) {
     let mut rings = env.doorbell.subscribe();
-    let mut claims = Claims {
+    let mut claimer = Claimer {
         env: &env,
         slots: &slots,
         groups: &groups,
@@ -43,7 +43,7 @@ pub(crate) async fn run(
         };
         let Ok(permit) = permit else { return };
         env.health.turned();
-        let found = claims.claim(permit).await;
+        let found = claimer.claim(permit).await;
         if found && !rung {
             metrics::doorbell_miss();
         }
@@ -52,22 +52,36 @@ pub(crate) async fn run(
             rung = true;
             continue;
         }
-        // Full jitter round the interval, so that idle workers do not ask together.
+        // Jitter, so that idle workers do not ask together.
         let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
-        let poll = claims.trouble.map_or(poll, |pause| pause.min(poll));
-        let sleep = tokio::time::sleep(poll);
-        tokio::pin!(sleep);
-        rung = loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = &mut sleep => break false,
-                ring = rings.recv() => if ring.means_work() { break true },
+        let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
+        let wait = match env.ledger.next_due().await {
+            Ok(Some(due)) if Duration::from_millis(due) < poll => {
+                // Known to become due then: no ring is missing.
+                rung = true;
+                Duration::from_millis(due)
+            }
+            _ => {
+                rung = false;
+                poll
             }
         };
+        let sleep = tokio::time::sleep(wait);
+        tokio::pin!(sleep);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = &mut sleep => break,
+                ring = rings.recv() => if ring.means_work() {
+                    rung = true;
+                    break;
+                },
+            }
+        }
     }
 }
 
-struct Claims<'a> {
+struct Claimer<'a> {
     env: &'a Environment,
     slots: &'a Arc<Semaphore>,
     groups: &'a mpsc::Sender<Group>,
@@ -77,15 +91,15 @@ struct Claims<'a> {
     trouble: Option<Duration>,
 }
 
-impl Claims<'_> {
+impl Claimer<'_> {
     /// Claims what is due; returns whether anything was.
     async fn claim(&mut self, permit: OwnedSemaphorePermit) -> bool {
         let now = Instant::now();
-        let (mut usual, mut probes) = (Vec::new(), Vec::new());
+        let (mut usual, mut probing) = (Vec::new(), Vec::new());
         for route in self.env.mappings.routes() {
             match self.env.breakers.allowed(&route.target, now) {
                 Allowed::Yes => usual.push(route),
-                Allowed::Probe => probes.push(route),
+                Allowed::Probe => probing.push(route),
                 Allowed::No => {}
             }
         }
@@ -97,8 +111,8 @@ impl Claims<'_> {
             Ok(leases) => leases,
             Err(error) => return self.in_trouble(&error),
         };
-        if !probes.is_empty() && leases.is_empty() {
-            match self.probe(&probes).await {
+        if !probing.is_empty() && leases.is_empty() {
+            match self.probe(&probing).await {
                 Ok(probe) => leases = probe,
                 Err(error) => return self.in_trouble(&error),
             }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// How long the claim loop may be silent.
 // All slots may be busy with calls that take their full time limit; a loop that is silent for
 // longer than several of them is stuck.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// How long the ledger may be silent.
 const LEDGER_SILENCE: Duration = Duration::from_secs(15);

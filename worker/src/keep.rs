@@ -25,6 +25,15 @@ impl Leases {
         self.lock().remove(&(lease.job.id, lease.ordinal));
     }
 
+    /// Returns the present fences of leases that were held when a task began.
+    pub(crate) fn still_held(&self, leases: &[Lease]) -> Vec<Fence> {
+        let held = self.lock();
+        leases
+            .iter()
+            .filter_map(|lease| held.get(&(lease.job.id, lease.ordinal)).copied())
+            .collect()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.lock().len()
     }

@@ -116,8 +116,12 @@ mod tests {
                 count.add_permits(1);
             }
         };
-        let running =
-            tokio::spawn(monitor("test".to_owned(), ChannelBackend::new(receiver), handle, finished.clone()));
+        let running = tokio::spawn(monitor(
+            "test".to_owned(),
+            ChannelBackend::new(receiver),
+            handle,
+            finished.clone(),
+        ));
         for () in [(); SLOTS] {
             tasks.send(()).await.unwrap();
         }
@@ -141,8 +145,12 @@ mod tests {
                 count.add_permits(1);
             }
         };
-        let running =
-            tokio::spawn(monitor("test".to_owned(), ChannelBackend::new(receiver), handle, finished.clone()));
+        let running = tokio::spawn(monitor(
+            "test".to_owned(),
+            ChannelBackend::new(receiver),
+            handle,
+            finished.clone(),
+        ));
         for panics in [true, false, true, true, false] {
             tasks.send(panics).await.unwrap();
         }

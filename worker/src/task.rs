@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{After, Kind, Lease, Release};
 use lethe_common::metrics::{self, RetryClass};
 use tokio::sync::OwnedSemaphorePermit;
@@ -71,7 +72,11 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
                 tracing::info!(target, "the target's stores answer again");
             }
         }
-        Ok(Err(Stop::Lost)) => metrics::retry(RetryClass::LeaseLost, "none"),
+        Ok(Err(Stop::Lost)) => {
+            metrics::retry(RetryClass::LeaseLost, "none");
+            // One lost lease stops its group; the others need not run out.
+            put_back(&env, &fences, None).await;
+        }
         Ok(Err(Stop::Store(leases, error))) => {
             if matches!(error, StoreError::Missing { .. } | StoreError::Mapping { .. })
                 && let Some(mapped) = leases.first().and_then(|lease| env.mappings.get(&lease.route))
@@ -134,21 +139,38 @@ async fn after_panic(env: &Environment, leases: &[Lease]) {
     for lease in leases {
         metrics::retry(RetryClass::Transient, "panic");
         tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "the work on a partition panicked");
-        let ended = if lease.failures >= env.config.lease.rescues {
-            retry::fail(env, lease, "panic").await.is_ok()
-        } else {
-            let delay = retry::backoff(&env.config.retry, lease.failures).as_millis();
-            let release = Release {
-                fence: lease.fence(),
-                delay_ms: u64::try_from(delay).unwrap_or(u64::MAX),
-                error: Some("panic"),
-                alone: true,
-            };
-            env.ledger.release(&[release]).await.is_ok()
-        };
-        if !ended {
-            tracing::warn!(job.id = %lease.job.id, partition = lease.ordinal, "its lease has to run out");
+    }
+    match leases {
+        [lease] if lease.failures >= env.config.lease.rescues => {
+            if retry::fail(env, lease, "panic").await.is_err() {
+                tracing::warn!(job.id = %lease.job.id, "its lease has to run out");
+            }
         }
+        _ => put_back(env, leases, Some("panic")).await,
+    }
+}
+
+/// Puts back what a task still holds of the leases that it began with; what was lost is left out.
+async fn put_back(env: &Environment, leases: &[Lease], error: Option<&'static str>) {
+    let failures = leases.iter().map(|lease| lease.failures).max().unwrap_or(0);
+    let delay = retry::backoff(&env.config.retry, failures).as_millis();
+    let delay_ms = u64::try_from(delay).unwrap_or(u64::MAX);
+    let releases: Vec<Release> = env
+        .leases
+        .still_held(leases)
+        .into_iter()
+        .map(|fence| Release {
+            fence,
+            delay_ms,
+            error,
+            alone: true,
+        })
+        .collect();
+    if !releases.is_empty() && env.ledger.release(&releases).await.is_err() {
+        tracing::warn!(
+            partitions = releases.len(),
+            "the ledger cannot be reached: leases have to run out"
+        );
     }
 }
 
@@ -171,13 +193,15 @@ impl Environment {
                 After::Ended => {
                     self.leases.remove(lease);
                     // What follows may be due now: the next phase of the job, for other workers.
-                    self.doorbell.ring(lethe_common::doorbell::Ring::Work);
+                    self.doorbell.ring(Ring::Work);
                 }
                 After::Lost => {
                     metrics::retry(RetryClass::LeaseLost, "none");
                     self.leases.remove(lease);
                 }
-                After::Continue(_) | After::ReadBack(_) => {}
+                // The job's other partitions are due again, for whoever is idle.
+                After::ReadBack(_) => self.doorbell.ring(Ring::Work),
+                After::Continue(_) => {}
             }
         }
         self.changed(lease);
@@ -185,6 +209,6 @@ impl Environment {
 
     /// Tells whoever watches the job that it has changed.
     pub(crate) fn changed(&self, lease: &Lease) {
-        self.doorbell.ring(lethe_common::doorbell::Ring::Changed(lease.job.id));
+        self.doorbell.ring(Ring::Changed(lease.job.id));
     }
 }

@@ -95,12 +95,11 @@ pub(super) async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted
     let mut accepted = Vec::with_capacity(jobs.len());
     let mut new = Vec::new();
     for job in jobs {
-        match replays.get(&job.id) {
-            Some(answer) => accepted.push(answer.clone()),
-            None => {
-                accepted.push(Accepted::New(job.id));
-                new.push(job);
-            }
+        if let Some(answer) = replays.get(&job.id) {
+            accepted.push(answer.clone());
+        } else {
+            accepted.push(Accepted::New(job.id));
+            new.push(job);
         }
     }
     if !new.is_empty() {

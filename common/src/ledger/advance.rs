@@ -79,12 +79,11 @@ fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> 
     let failed = job.failures > 0;
     match job.state {
         State::Cancelling => Some((Event::Stopped, None)),
-        State::Planning if failed => Some((Event::Failed, None)),
+        State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
         State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
             Some((Event::Failed, Some("limit_exceeded")))
         }
         State::Planning => Some((Event::Planned, None)),
-        State::Running | State::Verifying if failed => Some((Event::Failed, None)),
         State::Running if job.dry_run => Some((Event::Previewed, None)),
         State::Running => Some((Event::Erased, None)),
         State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),

@@ -28,7 +28,7 @@ impl Ledger {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let moves = Event::CancelRequested.moves();
-        let moved = sqlx::query(inner.sql(&format!(
+        let found = sqlx::query(inner.sql(&format!(
             "-- ledger::cancel
             UPDATE jobs SET version = version + 1, state = {} WHERE id = $1 AND state IN ({}) RETURNING kind",
             moves.to, moves.from
@@ -36,7 +36,7 @@ impl Ledger {
         .bind(id.to_string())
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(moved) = moved else {
+        let Some(found) = found else {
             let row = sqlx::query(inner.sql("-- ledger::cancel state\nSELECT id, state FROM jobs WHERE id = $1"))
                 .bind(id.to_string())
                 .fetch_optional(&mut *tx)
@@ -55,7 +55,7 @@ impl Ledger {
             from: "(state = 'blocked' OR state = 'due' AND intent IS NULL)".to_owned(),
             to: "cancelled",
             outcome: Outcome::Left,
-            by_subject: moved.try_get::<String, _>("kind")? == "subject",
+            by_subject: found.try_get::<String, _>("kind")? == "subject",
         };
         let ids = json!([{"id": id}]).to_string();
         // Blocked partitions were not counted as unfinished.

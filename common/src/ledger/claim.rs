@@ -70,6 +70,31 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Returns in how many milliseconds the next partition becomes due that is not due yet.
+    pub async fn next_due(&self) -> Result<Option<u64>, LedgerError> {
+        // One look into the index for each weight, however long the queue is.
+        let soonest = |weight| {
+            format!(
+                "(SELECT MIN(due_at) FROM partitions
+                  WHERE weight = {weight} AND state IN ('due', 'running') AND due_at > {{now}})"
+            )
+        };
+        let row = sqlx::query(self.inner.sql(&format!(
+            "-- ledger::next_due
+            SELECT MIN(due_at) - {{now}} AS wait
+            FROM (SELECT {} AS due_at UNION ALL SELECT {} UNION ALL SELECT {}) AS soonest",
+            soonest(0),
+            soonest(1),
+            soonest(2),
+        )))
+        .fetch_one(&self.inner.read)
+        .await?;
+        let wait: Option<i64> = row.try_get("wait")?;
+        Ok(wait.map(|wait| u64::try_from(wait).unwrap_or(0)))
+    }
+}
+
 async fn take(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -49,7 +49,7 @@ impl LedgerError {
         match self {
             Self::Unavailable(error) | Self::Rejected(error) => error
                 .as_database_error()
-                .and_then(|error| error.code())
+                .and_then(sqlx::error::DatabaseError::code)
                 .map(std::borrow::Cow::into_owned),
             Self::Corrupt { .. } | Self::Migration(_) | Self::Url => None,
         }

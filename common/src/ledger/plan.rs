@@ -27,7 +27,7 @@ impl Table {
 impl NewPartition {
     /// Returns a partition of ids: to be erased, or only looked at.
     pub fn ids(target: &Target, table: &Table, ids: Vec<String>, dry_run: bool) -> Self {
-        let remaining = u64::try_from(ids.len()).expect("a length fits 64 bits");
+        let remaining = ids.len() as u64;
         let kind = if dry_run { Kind::Preview } else { Kind::Erase };
         Self {
             kind,

@@ -32,7 +32,7 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let moves = Event::RetryRequested.moves();
         let id_text = id.to_string();
-        let moved = sqlx::query(inner.sql(&format!(
+        let found = sqlx::query(inner.sql(&format!(
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
                 error_code = NULL, ended_at = NULL, started_at = NULL, not_before = {{now}}
@@ -42,7 +42,7 @@ impl Ledger {
         .bind(&id_text)
         .fetch_optional(&mut *tx)
         .await?;
-        if moved.is_none() {
+        if found.is_none() {
             let row = sqlx::query(
                 inner.sql("-- ledger::retry state\nSELECT id, state, forgotten_at FROM jobs WHERE id = $1"),
             )

@@ -74,7 +74,7 @@ fn key_of(row: &AnyRow) -> String {
         .or_else(|_| row.try_get::<String, _>("job_id"))
         .unwrap_or_default();
     row.try_get::<i64, _>("ordinal")
-        .map_or(id.clone(), |ordinal| format!("{id}/{ordinal}"))
+        .map_or_else(|_| id.clone(), |ordinal| format!("{id}/{ordinal}"))
 }
 
 /// Returns a fence as a row of a list that a statement opens.

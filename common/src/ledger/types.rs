@@ -172,7 +172,11 @@ pub struct Fence {
 impl Lease {
     /// Returns the lease's fence.
     pub fn fence(&self) -> Fence {
-        Fence { job: self.job.id, ordinal: self.ordinal, token: self.token }
+        Fence {
+            job: self.job.id,
+            ordinal: self.ordinal,
+            token: self.token,
+        }
     }
 }
 

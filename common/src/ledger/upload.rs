@@ -106,7 +106,7 @@ impl Ledger {
         let id = upload.id.to_string();
         let mut tx = inner.begin().await?;
         let moves = Event::Uploaded.moves();
-        let moved = sqlx::query(inner.sql(&format!(
+        let found = sqlx::query(inner.sql(&format!(
             "-- ledger::upload finish
             UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $2, selected = $3, accepted_at = {{now}},
                 not_before = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END
@@ -118,7 +118,7 @@ impl Ledger {
         .bind(i64::try_from(upload.selected).unwrap_or(i64::MAX))
         .execute(&mut *tx)
         .await?;
-        if moved.rows_affected() != 1 {
+        if found.rows_affected() != 1 {
             // Swept in the meantime: the sender was silent for too long.
             return Err(LedgerError::Corrupt {
                 table: "jobs",

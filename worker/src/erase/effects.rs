@@ -280,8 +280,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
         Row::Deleted => (Outcome::Erased, None),
         // The attempt that wrote the intent knows that it was somebody else; a later one finds
         // what an earlier one did.
-        Row::Gone if target.fresh => (Outcome::Absent, None),
-        Row::Gone => (Outcome::Erased, None),
+        Row::Gone => (if target.fresh { Outcome::Absent } else { Outcome::Erased }, None),
         Row::DroppedOut if vector_went => (Outcome::Failed, Some(SPLIT)),
         Row::DroppedOut => (Outcome::Conflicted, None),
         Row::None => (Outcome::Absent, None),
