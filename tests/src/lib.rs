@@ -1,1 +1,34 @@
-//! tests
+//! The harness of the end-to-end tests: real servers, the real binary, and ways to kill, stop,
+//! restart and cut each of them.
+//!
+//! Tests read stores over connections of their own and never ask Lethe what is left. Nothing here
+//! stands in for a part of Lethe; the one fake is a vector store that acknowledges deletions and
+//! does not do them ([`tap::Tap::swallow`]).
+//!
+//! `LETHE_TEST_POSTGRES_URL` and `LETHE_TEST_REDIS_URL` name servers that tests share, each with a
+//! database or a prefix of its own; `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) a
+//! Qdrant server to be used in place of the embedded engine. Tests that kill a server start their
+//! own. `LETHE_BIN` names the binary; by default it is the one that was built beside the tests.
+
+#![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test cannot go on")]
+// A test may panic, and this crate is nothing but tests.
+#![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
+
+pub mod client;
+pub mod config;
+pub mod cut;
+pub mod layout;
+pub mod memories;
+pub mod postgres;
+pub mod process;
+pub mod redis;
+pub mod service;
+pub mod tap;
+pub mod vectors;
+pub mod wait;
+
+/// Returns a variable of the environment, unless it is absent or empty.
+#[expect(clippy::disallowed_methods, reason = "a test's servers are named by its environment")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,161 @@
+//! The benchmark: what accepting costs, what a large job costs beside a bare loop of the same
+//! deletes, and what memory a worker needs.
+//!
+//! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
+//! in one run, are what to compare. With arguments it runs only what they name: `accept`, `erase`,
+//! `memory`.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
+#![expect(clippy::print_stdout, reason = "it answers on its terminal")]
+
+use std::time::{Duration, Instant};
+
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, Memory};
+use lethe_tests::service::{Service, Site};
+use qdrant_client::qdrant::{DeletePointsBuilder, PointId, PointsIdsList};
+use reqwest::Method;
+use serde_json::json;
+use sqlx::postgres::PgPool;
+
+/// How many deletions a second are accepted, and for how long.
+const RATE: u32 = 500;
+const SECONDS: u32 = 20;
+
+/// How many memories the large job is about.
+const LARGE: usize = 100_000;
+
+/// The batch of both the job and the bare loop.
+const BATCH: usize = 1_000;
+
+#[tokio::main]
+async fn main() {
+    rustls::crypto::ring::default_provider().install_default().unwrap();
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let runs = |name: &str| named.is_empty() || named.iter().any(|named| named == name);
+    if runs("accept") {
+        Box::pin(accept()).await;
+    }
+    if runs("erase") {
+        Box::pin(erase()).await;
+    }
+    if runs("memory") {
+        Box::pin(memory()).await;
+    }
+}
+
+/// A site as production has it: an API, Redis, PostgreSQL, and the defaults of the configuration.
+async fn site() -> Site {
+    let mut site = Site::new(Layout::POSTGRES_REDIS).await;
+    site.configure(|config| {
+        config.set("log.level", "warn,lethe_cli=info,lethe=info").set("worker.slots", 8).set("worker.poll", "1s")
+    });
+    site
+}
+
+/// Accepts single deletions at a steady rate, and prints what that took.
+async fn accept() {
+    let site = site().await;
+    let api = site.api().await;
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / RATE);
+    let mut running = tokio::task::JoinSet::new();
+    for n in 0..RATE * SECONDS {
+        // Counted from the time it was due, so that a stall is not left out.
+        let due = ticks.tick().await;
+        let body = json!({"select": {"ids": [format!("memory-{n}")]}});
+        let request = api.client.request(Method::POST, "/v1/jobs").json(&body);
+        running.spawn(async move {
+            let status = request.send().await.unwrap().status();
+            assert_eq!(status, 202);
+            due.elapsed()
+        });
+    }
+    let mut took = running.join_all().await;
+    took.sort_unstable();
+    let at = |percent: usize| took[(took.len() * percent / 100).min(took.len() - 1)];
+    println!("accept: {} at {RATE}/s: p50 {:?}, p99 {:?}, most {:?}", took.len(), at(50), at(99), took[took.len() - 1]);
+}
+
+/// Erases a large job, and does the same deletes in a bare loop.
+async fn erase() {
+    let site = site().await;
+    let (jobs, bare) = (memories::of("ana", LARGE), memories::of("ben", LARGE));
+    site.add(&jobs).await;
+    site.add(&bare).await;
+
+    let start = Instant::now();
+    bare_loop(&site, &bare).await;
+    let alone = start.elapsed();
+
+    let service = site.start().await;
+    let start = Instant::now();
+    let id = upload(&service, &jobs).await;
+    let accepted = start.elapsed();
+    ended(&service, &id).await;
+    let lethe = start.elapsed();
+    site.holds(&[]).await;
+    let rate = |took: Duration| f64::from(u32::try_from(LARGE).unwrap()) / took.as_secs_f64();
+    println!("erase: {LARGE} ids: bare loop {alone:.2?} ({:.0}/s)", rate(alone));
+    println!("erase: {LARGE} ids: Lethe {lethe:.2?} ({:.0}/s), of which upload {accepted:.2?}", rate(lethe));
+    println!("erase: ratio {:.2}", lethe.as_secs_f64() / alone.as_secs_f64());
+}
+
+/// The least that deletes them: by id, one batch after another, from both stores.
+async fn bare_loop(site: &Site, memories: &[Memory]) {
+    let pool = PgPool::connect(site.memories.url()).await.unwrap();
+    let client = site.vectors.client();
+    for batch in memories.chunks(BATCH) {
+        let ids = batch.iter().map(|memory| PointId::from(memory.id.as_str())).collect();
+        let points = DeletePointsBuilder::new(&site.vectors.collection).points(PointsIdsList { ids }).wait(true);
+        client.delete_points(points).await.unwrap();
+        let ids: Vec<&str> = memories::ids(batch);
+        sqlx::query("DELETE FROM agno_memories WHERE memory_id = ANY($1)").bind(ids).execute(&pool).await.unwrap();
+    }
+}
+
+/// Runs one job of each size on a fresh worker, and prints the most memory that it needed.
+async fn memory() {
+    let mut peaks = Vec::new();
+    for n in [10_000, 1_000_000] {
+        let site = site().await;
+        let all = memories::of("ana", n);
+        site.add(&all).await;
+        let mut service = site.api().await;
+        let worker = site.worker().await;
+        let id = upload(&service, &all).await;
+        ended(&service, &id).await;
+        let (of_worker, of_api) = (peak(worker.process.id()), peak(service.process.id()));
+        println!("memory: {n} ids: worker {of_worker} MiB at most, api {of_api} MiB");
+        peaks.push(of_worker);
+        service.workers.push(worker);
+    }
+    println!("memory: ratio {:.2}", peaks[1] / peaks[0]);
+}
+
+async fn upload(service: &Service, memories: &[Memory]) -> String {
+    let lines: String = memories.iter().map(|memory| format!("{}\n", json!(memory.id))).collect();
+    let request = service
+        .client
+        .request(Method::POST, "/v1/jobs")
+        .header("content-type", "application/x-ndjson")
+        .body(lines);
+    service.client.send(request).await.accepted()
+}
+
+async fn ended(service: &Service, id: &str) {
+    loop {
+        let job = service.client.job(id).await;
+        match job["state"].as_str().unwrap() {
+            "succeeded" => return,
+            "failed" | "cancelled" => panic!("{job}"),
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Returns the most resident memory of a process, in MiB.
+fn peak(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib / 1024.0
+}

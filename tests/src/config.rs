@@ -1,0 +1,101 @@
+//! The configuration of a process, as text.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lethe_common::config::KeyHash;
+use serde_json::Value;
+
+/// The API key of all tests.
+pub const KEY: &str = "lethe_a-key-for-tests";
+
+/// A configuration that is being written.
+#[derive(Debug, Clone)]
+pub struct Config {
+    sections: BTreeMap<String, BTreeMap<String, String>>,
+    targets: String,
+}
+
+impl Default for Config {
+    /// The defaults of the tests: everything that production takes minutes for takes moments.
+    fn default() -> Self {
+        let config = Self {
+            sections: BTreeMap::new(),
+            targets: String::new(),
+        };
+        config
+            .set("log.format", "json")
+            .set("log.level", "info,lethe_worker=debug")
+            .set("api.listen", "127.0.0.1:0")
+            .set("worker.listen", "127.0.0.1:0")
+            .set("worker.slots", 4)
+            .set("worker.poll", "100ms")
+            .set("retry.base", "20ms")
+            .set("retry.cap", "500ms")
+            .set("retry.breaker_pause", "200ms")
+            .set("retry.breaker_pause_cap", "500ms")
+    }
+}
+
+impl Config {
+    /// Sets a key, written `section.key`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        let (section, key) = key.split_once('.').unwrap();
+        // JSON's texts, numbers and booleans are TOML's too.
+        let value = value.into().to_string();
+        self.sections
+            .entry(section.to_owned())
+            .or_default()
+            .insert(key.to_owned(), value);
+        self
+    }
+
+    /// Leases that end within seconds, for tests in which workers die.
+    #[must_use]
+    pub fn short_leases(self) -> Self {
+        self.set("worker.store_timeout", "1s")
+            .set("lease.duration", "3s")
+            .set("lease.renew_every", "1s")
+    }
+
+    /// Adds targets.
+    #[must_use]
+    pub fn targets(mut self, text: &str) -> Self {
+        self.targets.push_str(text);
+        self.targets.push('\n');
+        self
+    }
+
+    /// Replaces a part of the targets, which must be there.
+    #[must_use]
+    pub fn replace(mut self, from: &str, to: &str) -> Self {
+        assert!(self.targets.contains(from), "no {from} in {}", self.targets);
+        self.targets = self.targets.replace(from, to);
+        self
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (section, keys) in &self.sections {
+            text.push_str(&format!("[{section}]\n"));
+            for (key, value) in keys {
+                text.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+        text.push_str(&format!(
+            "[[auth.key]]\nname = \"tests\"\nsha256 = \"{}\"\nscopes = [\"admin\"]\n",
+            KeyHash::of(KEY)
+        ));
+        text.push_str(&self.targets);
+        text
+    }
+
+    /// Writes the text into a new file in `directory`.
+    pub fn write(&self, directory: &Path) -> PathBuf {
+        let path = directory.join(format!("lethe-{}.toml", uuid::Uuid::now_v7().simple()));
+        std::fs::write(&path, self.text()).unwrap();
+        path
+    }
+}

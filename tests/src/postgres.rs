@@ -1,0 +1,183 @@
+//! PostgreSQL: a database of a test's own on the shared server, or a server of its own to be
+//! killed and restarted.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::{variable, wait};
+
+/// Where the shared server is.
+pub fn shared() -> String {
+    variable("LETHE_TEST_POSTGRES_URL").expect(
+        "set LETHE_TEST_POSTGRES_URL to a PostgreSQL server where databases may be created, \
+         such as postgres://postgres@127.0.0.1:5432/postgres",
+    )
+}
+
+/// Makes a database on the server of `url`, and returns its URL.
+pub async fn database_on(url: &str, purpose: &str) -> String {
+    let name = format!("lethe_{purpose}_{}", uuid::Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    admin.close().await.unwrap();
+    let (base, parameters) = url.split_once('?').map_or((url, String::new()), |(base, parameters)| {
+        (base, format!("?{parameters}"))
+    });
+    format!("{}/{name}{parameters}", base.rsplit_once('/').unwrap().0)
+}
+
+/// Returns a few connections to a database.
+pub fn connect(url: &str) -> PgPool {
+    let options: PgConnectOptions = url.parse().unwrap();
+    PgPoolOptions::new().max_connections(3).connect_lazy_with(options)
+}
+
+/// A server of a test's own, with everything that is durable switched on.
+#[derive(Debug)]
+pub struct Postgres {
+    data: PathBuf,
+    directory: TempDir,
+    process: Option<Process>,
+    port: u16,
+}
+
+impl Postgres {
+    /// Makes a data directory, and starts a server on it.
+    pub async fn start() -> Self {
+        let mut server = Self::prepare();
+        server.restart().await;
+        server
+    }
+
+    /// Makes a data directory; the server is started by [`Postgres::restart`].
+    pub fn prepare() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        if let Some((user, group)) = user() {
+            std::os::unix::fs::chown(&data, Some(user), Some(group)).unwrap();
+            // Its user has to pass.
+            let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+            std::fs::set_permissions(directory.path(), open).unwrap();
+        }
+        let made = command("initdb")
+            .arg("-D")
+            .arg(&data)
+            .args([
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Self {
+            data,
+            directory,
+            process: None,
+            port: 0,
+        }
+    }
+
+    /// Starts the server, again if it ran before, on a port that is free now.
+    pub async fn restart(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+        let start = std::time::Instant::now();
+        loop {
+            self.port = free_port();
+            let mut command = command("postgres");
+            command.arg("-D").arg(&self.data).arg("-k").arg(&self.data);
+            command.args([
+                "-p",
+                &self.port.to_string(),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "fsync=on",
+            ]);
+            let mut process = Process::start("postgres", &mut command, self.directory.path());
+            while process.ended().is_none() {
+                if PgConnection::connect(&self.url()).await.is_ok() {
+                    self.process = Some(process);
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            // The port was taken, or processes of the server that was killed are still about.
+            assert!(
+                start.elapsed() < wait::DEADLINE,
+                "PostgreSQL does not start: {}",
+                process.log()
+            );
+        }
+    }
+
+    /// Kills the server: no checkpoint, no goodbye.
+    pub fn kill(&mut self) {
+        self.process.take().expect("it runs").kill();
+    }
+
+    /// Returns the URL of its first database.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Returns where it listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+/// Returns a port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Returns the user that servers run as when the tests run as root: PostgreSQL refuses root.
+fn user() -> Option<(u32, u32)> {
+    let id = |arguments: &[&str]| -> u32 {
+        let output = Command::new("id").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    };
+    (id(&["-u"]) == 0).then(|| (id(&["-u", "postgres"]), id(&["-g", "postgres"])))
+}
+
+fn command(program: &str) -> Command {
+    let mut command = Command::new(binaries().join(program));
+    if let Some((user, group)) = user() {
+        command.uid(user).gid(group);
+    }
+    command.current_dir("/");
+    command
+}
+
+fn binaries() -> PathBuf {
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .map(|version| version.unwrap().path().join("bin"))
+        .filter(|bin| bin.join("postgres").exists())
+        .collect();
+    found.sort();
+    found.pop().unwrap_or_else(|| {
+        let path = variable("PATH").unwrap_or_default();
+        let bin = path.split(':').map(Path::new).find(|bin| bin.join("postgres").exists());
+        bin.expect("PostgreSQL's server is installed").to_owned()
+    })
+}

@@ -1,0 +1,290 @@
+//! Lethe itself, as real processes over real stores.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::config::{Config, KEY};
+use crate::layout::{Doorbell, Layout, Sql};
+use crate::memories::{Memories, Memory};
+use crate::process::Process;
+use crate::tap::Tap;
+use crate::vectors::Vectors;
+use crate::{postgres, redis, variable, wait};
+
+/// Servers that a site uses.
+#[derive(Debug, Clone, Default)]
+pub struct Servers {
+    /// PostgreSQL's URL; default: the shared server.
+    pub postgres: Option<String>,
+    /// Redis' URL; default: the shared server.
+    pub redis: Option<String>,
+}
+
+/// Stores with memories in them, and the configuration that leads there; no process of Lethe yet.
+pub struct Site {
+    /// The layout.
+    pub layout: Layout,
+    /// The rows.
+    pub memories: Memories,
+    /// The vectors.
+    pub vectors: Vectors,
+    /// What stands before the vector store.
+    pub tap: Tap,
+    /// The configuration of every process.
+    pub config: Config,
+    /// Where files are.
+    pub directory: TempDir,
+}
+
+/// The target that sites have.
+pub const TARGET: &str = "main";
+
+impl Site {
+    /// Makes empty stores.
+    pub async fn new(layout: Layout) -> Self {
+        Self::on(layout, Servers::default()).await
+    }
+
+    /// Makes empty stores on certain servers.
+    pub async fn on(layout: Layout, servers: Servers) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let postgres = || servers.postgres.clone().unwrap_or_else(postgres::shared);
+        let vectors = Vectors::start().await;
+        let tap = Tap::before(&vectors.url).await;
+        let (memories, ledger) = match layout.sql {
+            Sql::Sqlite => (Memories::sqlite(directory.path()).await, None),
+            Sql::Postgres => (
+                Memories::postgres(&postgres()).await,
+                Some(postgres::database_on(&postgres(), "ledger").await),
+            ),
+        };
+        let mut config = Config::default();
+        if let Some(url) = ledger {
+            // Some tests run many processes at once over one server.
+            config = config.set("ledger.url", url).set("ledger.max_connections", 6);
+        }
+        if layout.doorbell == Doorbell::Redis {
+            let url = servers.redis.clone().unwrap_or_else(redis::shared);
+            let prefix = format!("lethe-{}", uuid::Uuid::now_v7().simple());
+            config = config.set("doorbell.url", url).set("doorbell.prefix", prefix);
+        }
+        let config = config.targets(&target(memories.url(), &tap.url(), &vectors));
+        Self {
+            layout,
+            memories,
+            vectors,
+            tap,
+            config,
+            directory,
+        }
+    }
+
+    /// Writes memories into both stores.
+    pub async fn add(&self, memories: &[Memory]) {
+        self.memories.add(memories).await;
+        self.vectors.add(memories).await;
+    }
+
+    /// Asserts that exactly these memories are in both stores.
+    pub async fn holds(&self, memories: &[Memory]) {
+        let mut expected = memories.to_vec();
+        expected.sort();
+        same("rows", &self.memories.left().await, &expected);
+        same("vectors", &self.vectors.left().await, &expected);
+    }
+
+    /// Changes the configuration of processes started from now on.
+    pub fn configure(&mut self, change: impl FnOnce(Config) -> Config) {
+        self.config = change(self.config.clone());
+    }
+
+    /// Starts the processes of the layout: one, or an API and two workers.
+    pub async fn start(&self) -> Service {
+        if self.layout == Layout::POSTGRES_REDIS {
+            let mut service = self.api().await;
+            for _ in 0..2 {
+                let worker = self.worker().await;
+                service.workers.push(worker);
+            }
+            return service;
+        }
+        self.up().await
+    }
+
+    /// Starts everything in one process.
+    pub async fn up(&self) -> Service {
+        up(
+            &self.directory.path().join("data"),
+            Some(&self.config),
+            self.directory.path(),
+        )
+        .await
+    }
+
+    /// Starts an API.
+    pub async fn api(&self) -> Service {
+        let mut process = self.role("api");
+        let address = process
+            .says("the API listens", |process| {
+                logged(process, "the API listens", "address")
+            })
+            .await;
+        let url = format!("http://{address}");
+        let client = Client::new(&url, KEY);
+        migrated(&client).await;
+        Service {
+            client,
+            process,
+            workers: Vec::new(),
+            said: Value::Null,
+        }
+    }
+
+    /// Starts a worker.
+    pub async fn worker(&self) -> Worker {
+        let mut process = self.role("worker");
+        let what = "the worker's health and metrics listen";
+        let address = process.says(what, |process| logged(process, what, "address")).await;
+        Worker {
+            client: Client::new(&format!("http://{address}"), KEY),
+            process,
+        }
+    }
+
+    /// Starts a process with a role, without waiting for anything.
+    pub fn role(&self, role: &str) -> Process {
+        let path = self.config.write(self.directory.path());
+        let mut command = lethe();
+        command.arg(role).arg("--config").arg(path);
+        Process::start(role, &mut command, self.directory.path())
+    }
+}
+
+/// A running API, perhaps with everything else in the same process.
+pub struct Service {
+    /// A caller of it.
+    pub client: Client,
+    /// Its process.
+    pub process: Process,
+    /// The workers that were started with it.
+    pub workers: Vec<Worker>,
+    /// The line that `lethe up` printed.
+    pub said: Value,
+}
+
+/// A running worker.
+pub struct Worker {
+    /// Its process.
+    pub process: Process,
+    /// A caller of its health and metrics.
+    pub client: Client,
+}
+
+/// Starts everything in one process, on a data directory; its log goes to `logs`.
+pub async fn up(data: &Path, config: Option<&Config>, logs: &Path) -> Service {
+    let mut command = lethe();
+    command
+        .arg("up")
+        .arg("--data")
+        .arg(data)
+        .args(["--listen", "127.0.0.1:0", "--output", "json"]);
+    if let Some(config) = config {
+        command.arg("--config").arg(config.write(logs));
+    }
+    let mut process = Process::start("up", &mut command, logs);
+    let said: Value = process
+        .says("it is ready", |process| {
+            let output = process.output();
+            serde_json::from_str(output.split_once('\n')?.0).ok()
+        })
+        .await;
+    let key = said["key"].as_str().unwrap_or(KEY);
+    Service {
+        client: Client::new(said["url"].as_str().unwrap(), key),
+        process,
+        workers: Vec::new(),
+        said,
+    }
+}
+
+/// Returns the command `lethe`, without anything of this environment in its configuration.
+pub fn lethe() -> Command {
+    let binary = variable("LETHE_BIN").map_or_else(|| built_beside_the_tests("lethe"), PathBuf::from);
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LETHE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Returns something that cargo built into the directory of this test's profile.
+pub fn built_beside_the_tests(name: &str) -> PathBuf {
+    // target/<profile>/deps/it-… → target/<profile>/…
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join(name);
+    assert!(
+        path.exists(),
+        "{name} is not built: run `cargo build --release --workspace --all-targets` before the tests"
+    );
+    path
+}
+
+fn target(sql: &str, vector: &str, vectors: &Vectors) -> String {
+    let (key, collection) = (&vectors.key, &vectors.collection);
+    format!(
+        r#"
+[[target]]
+name = "{TARGET}"
+sql = {{ url = "{sql}" }}
+vector = {{ url = "{vector}", api_key = "{key}" }}
+  [[target.table]]
+  name = "memories"
+  sql_table = "agno_memories"
+  columns = {{ id = "memory_id", user = "user_id", agent = "agent_id" }}
+  collection = {{ name = "{collection}", point = "uuid", payload = {{ id = "memory_id", user = "user_id", agent = "agent_id" }} }}
+"#
+    )
+}
+
+/// Returns a field of the first line that a process logged with `message`.
+pub fn logged(process: &Process, message: &str, field: &str) -> Option<String> {
+    let log = process.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines.into_iter().find(|line| line["message"] == message)?;
+    Some(line[field].as_str()?.to_owned())
+}
+
+async fn migrated(client: &Client) {
+    wait::until_true("the ledger is there", || async {
+        client.get("/v1/jobs?limit=1").await.status == StatusCode::OK
+    })
+    .await;
+}
+
+fn same(what: &str, left: &[Memory], expected: &[Memory]) {
+    if left == expected {
+        return;
+    }
+    let lost: Vec<_> = expected
+        .iter()
+        .filter(|memory| !left.contains(memory))
+        .take(5)
+        .collect();
+    let extra: Vec<_> = left
+        .iter()
+        .filter(|memory| !expected.contains(memory))
+        .take(5)
+        .collect();
+    panic!(
+        "{what}: {} are there instead of {}; missing {lost:?}…, unexpected {extra:?}…",
+        left.len(),
+        expected.len()
+    );
+}

@@ -1,0 +1,209 @@
+//! A gRPC proxy in front of a vector store: counts calls, holds one at a chosen moment, and can
+//! acknowledge deletions without doing them.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use qdrant_client::qdrant::{DeletePoints, PointsOperationResponse, UpdateResult, UpdateStatus};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::Endpoint;
+use tonic::transport::server::TcpIncoming;
+use tower::ServiceExt;
+
+/// The path of deletions.
+pub const DELETE: &str = "/qdrant.Points/Delete";
+
+/// The path of upserts.
+pub const UPSERT: &str = "/qdrant.Points/Upsert";
+
+/// Whether a held call waits before it reaches the server, or its answer on the way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The server has not seen the call yet.
+    Before,
+    /// The server has done it, and the caller does not know yet.
+    After,
+}
+
+/// A proxy.
+#[derive(Debug)]
+pub struct Tap {
+    port: u16,
+    shared: Arc<Shared>,
+    _stop: DropGuard,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    upstream: Mutex<String>,
+    state: Mutex<Control>,
+}
+
+#[derive(Debug, Default)]
+struct Control {
+    calls: BTreeMap<String, usize>,
+    swallowing: bool,
+    traps: Vec<Trap>,
+}
+
+#[derive(Debug)]
+struct Trap {
+    path: &'static str,
+    skip: usize,
+    side: Side,
+    caught: oneshot::Sender<()>,
+    released: oneshot::Receiver<()>,
+}
+
+/// A call that is held, or will be.
+#[derive(Debug)]
+pub struct Held {
+    caught: Option<oneshot::Receiver<()>>,
+    _release: oneshot::Sender<()>,
+}
+
+impl Held {
+    /// Waits until the call has come.
+    pub async fn caught(&mut self) {
+        let caught = self.caught.take().expect("it is caught once");
+        crate::wait::ends("a call to the vector store", caught).await.unwrap();
+    }
+
+    /// Lets the call go on.
+    pub fn release(self) {
+        drop(self);
+    }
+}
+
+impl Tap {
+    /// Starts a proxy in front of a gRPC server.
+    pub async fn before(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared::default());
+        upstream.clone_into(&mut shared.upstream.lock().unwrap());
+        let stop = CancellationToken::new();
+        let router = axum::Router::new().fallback(pass).with_state(Arc::clone(&shared));
+        let serving = tonic::transport::Server::builder()
+            .add_routes(tonic::service::Routes::from(router))
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop.clone().cancelled_owned());
+        tokio::spawn(serving);
+        Self {
+            port,
+            shared,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    /// Returns the proxy's URL.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns how often each method was called.
+    pub fn calls(&self) -> BTreeMap<String, usize> {
+        self.shared.state.lock().unwrap().calls.clone()
+    }
+
+    /// Forgets what was counted.
+    pub fn reset(&self) {
+        self.shared.state.lock().unwrap().calls.clear();
+    }
+
+    /// Acknowledges deletions from now on, without doing them.
+    pub fn swallow(&self, swallowing: bool) {
+        self.shared.state.lock().unwrap().swallowing = swallowing;
+    }
+
+    /// Holds one call of a method, after `skip` others.
+    pub fn hold(&self, path: &'static str, skip: usize, side: Side) -> Held {
+        let (caught, on_caught) = oneshot::channel();
+        let (release, released) = oneshot::channel();
+        self.shared.state.lock().unwrap().traps.push(Trap {
+            path,
+            skip,
+            side,
+            caught,
+            released,
+        });
+        Held {
+            caught: Some(on_caught),
+            _release: release,
+        }
+    }
+}
+
+impl Control {
+    fn trap(&mut self, path: &str) -> Option<Trap> {
+        let mut sprung = None;
+        for (n, trap) in self.traps.iter_mut().enumerate().filter(|(_, trap)| trap.path == path) {
+            if trap.skip == 0 {
+                sprung = Some(n);
+                break;
+            }
+            trap.skip -= 1;
+        }
+        sprung.map(|n| self.traps.remove(n))
+    }
+}
+
+async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let (trap, swallow) = {
+        let mut state = shared.state.lock().unwrap();
+        *state.calls.entry(path.clone()).or_default() += 1;
+        (state.trap(&path), state.swallowing && path == DELETE)
+    };
+    let side = trap.as_ref().map(|trap| trap.side);
+    let hold = async {
+        if let Some(trap) = trap {
+            // Nobody may be waiting for it any more.
+            trap.caught.send(()).ok();
+            trap.released.await.ok();
+        }
+    };
+    if side == Some(Side::Before) {
+        hold.await;
+        return answer(&shared, request, swallow).await;
+    }
+    let answer = answer(&shared, request, swallow).await;
+    hold.await;
+    answer
+}
+
+async fn answer(shared: &Shared, request: Request, swallow: bool) -> Response {
+    if swallow {
+        let codec = tonic_prost::ProstCodec::<PointsOperationResponse, DeletePoints>::default();
+        let lie = tower::service_fn(|_: tonic::Request<DeletePoints>| async { Ok(tonic::Response::new(done())) });
+        let answer = tonic::server::Grpc::new(codec).unary(lie, request).await;
+        return answer.map(axum::body::Body::new);
+    }
+    let upstream = shared.upstream.lock().unwrap().clone();
+    let sent = async {
+        let channel = Endpoint::from_shared(upstream)?.connect().await?;
+        channel.oneshot(request.map(tonic::body::Body::new)).await
+    };
+    match sent.await {
+        Ok(answer) => answer.map(axum::body::Body::new),
+        Err(error) => {
+            let status = tonic::Status::unavailable(error.to_string());
+            let answer: Result<_, Infallible> = Ok(status.into_http::<tonic::body::Body>());
+            answer.unwrap().map(axum::body::Body::new)
+        }
+    }
+}
+
+fn done() -> PointsOperationResponse {
+    PointsOperationResponse {
+        result: Some(UpdateResult {
+            operation_id: Some(0),
+            status: UpdateStatus::Completed.into(),
+        }),
+        ..PointsOperationResponse::default()
+    }
+}

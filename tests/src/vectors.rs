@@ -1,0 +1,182 @@
+//! The vector half of a test's memories: the embedded engine in a process of its own, or a Qdrant
+//! server that the environment names; read and written over the test's own connection.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use qdrant_client::qdrant::{
+    CountPointsBuilder, CreateCollectionBuilder, Distance, PointStruct, ScrollPointsBuilder, UpsertPointsBuilder,
+    VectorParamsBuilder, point_id::PointIdOptions,
+};
+use qdrant_client::{Payload, Qdrant};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::memories::Memory;
+use crate::process::Process;
+use crate::{variable, wait};
+
+const KEY: &str = "a key for tests";
+
+/// A collection of a test's own.
+pub struct Vectors {
+    /// Where the server is.
+    pub url: String,
+    /// Its key.
+    pub key: String,
+    /// The collection.
+    pub collection: String,
+    dimensions: u64,
+    edge: Option<Edge>,
+}
+
+/// The embedded engine, served by a process of its own.
+struct Edge {
+    directory: TempDir,
+    process: Process,
+}
+
+impl Vectors {
+    /// Starts a server, unless the environment names one, and makes a collection.
+    pub async fn start() -> Self {
+        let (url, key, edge) = match variable("LETHE_TEST_QDRANT_URL") {
+            Some(url) => (url, variable("LETHE_TEST_QDRANT_API_KEY").unwrap_or_default(), None),
+            None => {
+                let directory = tempfile::tempdir().unwrap();
+                let (process, url) = serve(&directory).await;
+                (url, KEY.to_owned(), Some(Edge { directory, process }))
+            }
+        };
+        let vectors = Self {
+            url,
+            key,
+            collection: format!("lethe_{}", uuid::Uuid::now_v7().simple()),
+            dimensions: 4,
+            edge,
+        };
+        let parameters = VectorParamsBuilder::new(vectors.dimensions, Distance::Dot);
+        let request = CreateCollectionBuilder::new(&vectors.collection).vectors_config(parameters);
+        vectors.client().create_collection(request).await.unwrap();
+        vectors
+    }
+
+    /// Uses a collection that somebody else has made.
+    pub fn existing(url: &str, key: &str, collection: &str, dimensions: u64) -> Self {
+        Self {
+            url: url.to_owned(),
+            key: key.to_owned(),
+            collection: collection.to_owned(),
+            dimensions,
+            edge: None,
+        }
+    }
+
+    /// Returns a client that goes to the server directly.
+    pub fn client(&self) -> Qdrant {
+        Qdrant::from_url(&self.url)
+            .api_key(self.key.as_str())
+            .skip_compatibility_check()
+            .timeout(Duration::from_mins(1))
+            .build()
+            .unwrap()
+    }
+
+    /// Returns whether the server is the test's own, and can be killed.
+    pub fn is_own(&self) -> bool {
+        self.edge.is_some()
+    }
+
+    /// Kills the test's own server.
+    pub fn kill(&mut self) {
+        self.edge.as_mut().expect("the server is the test's own").process.kill();
+    }
+
+    /// Starts the test's own server again on the same data; it has another URL then.
+    pub async fn restart(&mut self) {
+        let edge = self.edge.as_mut().expect("the server is the test's own");
+        edge.process.kill();
+        (edge.process, self.url) = serve(&edge.directory).await;
+    }
+
+    /// Writes a vector for each memory.
+    pub async fn add(&self, memories: &[Memory]) {
+        let client = self.client();
+        let vector = vec![0.5_f32; usize::try_from(self.dimensions).unwrap()];
+        for some in memories.chunks(1_000) {
+            let points: Vec<PointStruct> = some
+                .iter()
+                .map(|memory| {
+                    let payload = json!({"memory_id": memory.id, "user_id": memory.user});
+                    PointStruct::new(memory.id.as_str(), vector.clone(), Payload::try_from(payload).unwrap())
+                })
+                .collect();
+            client
+                .upsert_points(UpsertPointsBuilder::new(&self.collection, points).wait(true))
+                .await
+                .unwrap();
+        }
+    }
+
+    /// Returns all points, as memories, sorted.
+    pub async fn left(&self) -> Vec<Memory> {
+        let client = self.client();
+        let mut left = Vec::new();
+        let mut offset = None;
+        loop {
+            let mut request = ScrollPointsBuilder::new(&self.collection)
+                .limit(2_000)
+                .with_payload(true);
+            if let Some(offset) = offset {
+                request = request.offset(offset);
+            }
+            let page = client.scroll(request).await.unwrap();
+            for point in page.result {
+                let id = match point.id.and_then(|id| id.point_id_options) {
+                    Some(PointIdOptions::Uuid(id)) => id,
+                    other => panic!("not a UUID: {other:?}"),
+                };
+                let user = point.payload.get("user_id").and_then(|user| user.as_str()).unwrap();
+                left.push(Memory { id, user: user.clone() });
+            }
+            offset = page.next_page_offset;
+            if offset.is_none() {
+                break;
+            }
+        }
+        left.sort();
+        left
+    }
+
+    /// Returns how many points there are.
+    pub async fn count(&self) -> u64 {
+        let request = CountPointsBuilder::new(&self.collection).exact(true);
+        self.client().count(request).await.unwrap().result.unwrap().count
+    }
+}
+
+async fn serve(directory: &TempDir) -> (Process, String) {
+    let mut command = Command::new(example());
+    command.arg(directory.path().join("vectors")).args(["0", KEY]);
+    let mut process = Process::start("vectors", &mut command, directory.path());
+    let port: u16 = process
+        .says("it listens", |process| {
+            process.output().lines().next()?.trim().parse().ok()
+        })
+        .await;
+    let url = format!("http://127.0.0.1:{port}");
+    wait::until_true("the vector store answers", || {
+        let client = Qdrant::from_url(&url)
+            .api_key(KEY)
+            .skip_compatibility_check()
+            .build()
+            .unwrap();
+        async move { client.health_check().await.is_ok() }
+    })
+    .await;
+    (process, url)
+}
+
+fn example() -> PathBuf {
+    crate::service::built_beside_the_tests("examples/serve")
+}

@@ -1,0 +1,44 @@
+//! Waiting for something to be so, with a deadline that only a failure meets.
+
+use std::time::{Duration, Instant};
+
+/// How long anything here may take, far above what it needs on a busy machine.
+pub const DEADLINE: Duration = Duration::from_mins(2);
+
+/// How often something is looked at that sends no signal.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Waits until `look` returns something.
+pub async fn until<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Waits until `look` says so.
+pub async fn until_true<F>(what: &str, mut look: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    until(what, || {
+        let look = look();
+        async move { look.await.then_some(()) }
+    })
+    .await;
+}
+
+/// Waits for a future that must end.
+pub async fn ends<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(DEADLINE, future).await {
+        Ok(done) => done,
+        Err(_) => panic!("waited in vain: {what}"),
+    }
+}

@@ -1,0 +1,203 @@
+//! What a person can do about a job: cancel it, retry it, pause everything, start it later.
+
+use lethe_tests::client::counts;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, ids};
+use lethe_tests::service::{Site, TARGET};
+use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::{on_both_databases, wait};
+use reqwest::StatusCode;
+use serde_json::json;
+
+on_both_databases!(
+    a_running_job_that_is_cancelled_stops_and_says_what_is_left,
+    a_cancelled_job_can_be_tried_again,
+    a_queued_job_that_is_cancelled_touches_nothing,
+    paused_work_is_accepted_and_waits,
+    a_job_for_later_waits,
+    a_caller_can_wait_for_the_end,
+);
+
+async fn a_running_job_that_is_cancelled_stops_and_says_what_is_left(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
+    let all = memories::of("alice", 500);
+    site.add(&all).await;
+    let service = site.start().await;
+    let mut deletion = site.tap.hold(DELETE, 3, Side::Before);
+    let id = service.client.submit_ids(&ids(&all)).await;
+    deletion.caught().await;
+    let answer = service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert_eq!(answer.body["state"], "cancelling");
+    deletion.release();
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["state"], "cancelled");
+    let counts = counts(&job);
+    let (erased, left) = (
+        counts["sql"]["erased"].as_u64().unwrap(),
+        counts["sql"]["left"].as_u64().unwrap(),
+    );
+    assert_eq!(counts["sql"], counts["vector"]);
+    assert_eq!(erased + left, 500);
+    // What had begun was finished: whole batches, in both stores, and no more than every slot's one.
+    assert_eq!(erased % 10, 0);
+    assert!((40..=80).contains(&erased), "{erased}");
+    assert_eq!(site.memories.count().await, left);
+    assert_eq!(site.memories.left().await, site.vectors.left().await);
+    let again = service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text);
+}
+
+async fn a_cancelled_job_can_be_tried_again(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
+    let all = memories::of("alice", 200);
+    site.add(&all).await;
+    let service = site.start().await;
+    let mut deletion = site.tap.hold(DELETE, 2, Side::Before);
+    let id = service.client.submit_ids(&ids(&all)).await;
+    deletion.caught().await;
+    service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
+    deletion.release();
+    service.client.ended(&id).await;
+
+    let answer = service.client.post(&format!("/v1/jobs/{id}/retry")).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(
+        (&job["state"], &job["attempt"]),
+        (&json!("succeeded"), &json!(2)),
+        "{job:#}"
+    );
+    site.holds(&[]).await;
+    assert_eq!(counts(&job), json!({"sql": {"erased": 200}, "vector": {"erased": 200}}));
+}
+
+async fn a_queued_job_that_is_cancelled_touches_nothing(layout: Layout) {
+    let site = Site::new(layout).await;
+    let all = memories::of("alice", 10);
+    site.add(&all).await;
+    let service = site.start().await;
+    assert!(service.client.post("/v1/pause").await.status.is_success());
+    let id = service.client.submit_ids(&ids(&all)).await;
+    service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
+    assert!(service.client.post("/v1/resume").await.status.is_success());
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["state"], "cancelled");
+    assert_eq!(counts(&job), json!({"sql": {"left": 10}, "vector": {"left": 10}}));
+    site.holds(&all).await;
+}
+
+async fn paused_work_is_accepted_and_waits(layout: Layout) {
+    for scope in ["", &format!("/targets/{TARGET}")] {
+        let mut site = Site::new(layout).await;
+        site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
+        let all = memories::of("alice", 300);
+        site.add(&all).await;
+        let service = site.start().await;
+        // One job is in the middle, another has not begun.
+        let mut deletion = site.tap.hold(DELETE, 2, Side::Before);
+        let running = service.client.submit_ids(&ids(&all[..290])).await;
+        deletion.caught().await;
+        let paused = service.client.post(&format!("/v1{scope}/pause")).await;
+        assert!(paused.status.is_success(), "{}", paused.text);
+        let waiting = service.client.submit_ids(&ids(&all[290..])).await;
+        deletion.release();
+
+        // What has begun is finished, and nothing begins: the count stands still while the workers
+        // go round and look.
+        let rounds = async || -> f64 {
+            let mut pages = vec![service.client.metrics().await];
+            for worker in &service.workers {
+                pages.push(worker.client.metrics().await);
+            }
+            let claims = pages
+                .iter()
+                .flatten()
+                .filter(|(name, _)| name.starts_with("lethe_worker_last_claim_timestamp_seconds"));
+            claims.map(|(_, at)| *at).fold(f64::INFINITY, f64::min)
+        };
+        wait::until_true("no partition is held", || async {
+            service.client.job(&running).await["next_attempt_at"].is_string()
+        })
+        .await;
+        let before = (rounds().await, site.memories.count().await);
+        wait::until_true("every worker has looked again", || async { rounds().await > before.0 }).await;
+        assert_eq!(site.memories.count().await, before.1);
+        assert!(before.1 > 200, "{}", before.1);
+        assert_eq!(service.client.job(&waiting).await["state"], "queued");
+
+        assert!(
+            service
+                .client
+                .post(&format!("/v1{scope}/resume"))
+                .await
+                .status
+                .is_success()
+        );
+        for id in [running, waiting] {
+            assert_eq!(service.client.ended(&id).await["state"], "succeeded");
+        }
+        site.holds(&[]).await;
+    }
+}
+
+async fn a_job_for_later_waits(layout: Layout) {
+    let site = Site::new(layout).await;
+    let all = memories::of("alice", 3);
+    site.add(&all).await;
+    let service = site.start().await;
+    let hour = 3_600;
+    let at = |seconds: i64| -> String {
+        let number = format!("SELECT CAST(strftime('%s', 'now') AS BIGINT) + {seconds}");
+        // The database's own way to write a time.
+        match layout.sql {
+            lethe_tests::layout::Sql::Sqlite => number,
+            lethe_tests::layout::Sql::Postgres => {
+                format!("SELECT CAST(extract(epoch FROM now()) AS BIGINT) + {seconds}")
+            }
+        }
+    };
+    let later = site.memories.number(&at(hour)).await;
+    let soon = site.memories.number(&at(2)).await;
+
+    let far = json!({"select": {"ids": ids(&all[..1])}, "not_before": rfc3339(later)});
+    let far = service.client.submit(&far).await;
+    let near = json!({"select": {"ids": ids(&all[1..2])}, "not_before": rfc3339(soon)});
+    let near = service.client.succeeds(&near).await;
+
+    assert!(near["started_at"].as_str() >= near["not_before"].as_str(), "{near:#}");
+    assert_eq!(service.client.job(&far).await["state"], "queued");
+    site.holds(&[all[0].clone(), all[2].clone()]).await;
+    service.client.post(&format!("/v1/jobs/{far}/cancel")).await;
+    assert_eq!(service.client.ended(&far).await["state"], "cancelled");
+}
+
+/// Writes seconds since 1970 as the API reads times.
+fn rfc3339(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).unwrap().to_string()
+}
+
+async fn a_caller_can_wait_for_the_end(layout: Layout) {
+    let site = Site::new(layout).await;
+    let all = memories::of("alice", 10);
+    site.add(&all).await;
+    let service = site.start().await;
+
+    let request = service
+        .client
+        .request(reqwest::Method::POST, "/v1/jobs")
+        .header("prefer", "wait=60");
+    let answer = service
+        .client
+        .send(request.json(&json!({"select": {"ids": ids(&all)}})))
+        .await;
+
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert_eq!(answer.body["state"], "succeeded");
+    site.holds(&[]).await;
+}

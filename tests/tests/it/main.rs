@@ -1,0 +1,6 @@
+//! The whole service, end to end: real servers, the real binary, one file a behaviour.
+
+mod conditions;
+mod control;
+mod erasing;
+mod throttle;

@@ -1,0 +1,29 @@
+//! A rate is kept to by the job as a whole, however many workers share it.
+
+use lethe_tests::client::counts;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, ids};
+use lethe_tests::on_both_databases;
+use lethe_tests::service::Site;
+use serde_json::json;
+
+on_both_databases!(a_throttled_job_takes_its_time_and_loses_nothing);
+
+async fn a_throttled_job_takes_its_time_and_loses_nothing(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("worker.batch", 10));
+    let all = memories::of("alice", 60);
+    site.add(&all).await;
+    let service = site.start().await;
+
+    let job = service
+        .client
+        .succeeds(&json!({"select": {"ids": ids(&all)}, "per_second": 20}))
+        .await;
+
+    site.holds(&[]).await;
+    assert_eq!(counts(&job), json!({"sql": {"erased": 60}, "vector": {"erased": 60}}));
+    // The first batch comes at once, the other 50 memories take two and a half seconds.
+    let rate = job["rate"].as_f64().unwrap();
+    assert!(rate <= 60.0 / 2.5, "{rate}");
+}
