@@ -28,7 +28,11 @@ def read(path):
 
 
 def check_compose():
-    compose = yaml.safe_load(read("docker-compose.yml"))
+    text = read("docker-compose.yml")
+    # Compose fills in `$name` itself; what is for a shell is written `$$`.
+    alone = re.sub(r"\$\$|\$\{[A-Z_]+:-[^}]*\}", "", text).count("$")
+    expect(alone == 0, "compose: a variable without a default, or a shell's `$` that is not written `$$`")
+    compose = yaml.safe_load(text)
     services = compose["services"]
     expect(SERVICES <= services.keys(), f"compose: missing {SERVICES - services.keys()}")
     waited_for = {
