@@ -1,0 +1,248 @@
+//! Random histories of the ledger: workers that finish, fail, give back, die and repeat themselves,
+//! callers that cancel and retry, in any order.
+//!
+//! After every step:
+//! * accepted = ended + unfinished, and per store selected = all outcomes + remaining;
+//! * no two live leases are on the same partition.
+//!
+//! And at the end, when workers just do their work: every job ends, and its counts add up to what
+//! it selected, however often anything was repeated.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::ledger::{
+    After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd, Release, Route,
+    Scope, Work,
+};
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+enum Op {
+    Accept(Vec<usize>),
+    Claim(u32),
+    Batch(usize),
+    Finish(usize),
+    Repeat(usize),
+    Residue(usize),
+    Fail(usize),
+    GiveBack(usize),
+    /// All workers die; what they hold is known to them only.
+    Die,
+    Cancel(usize),
+    Retry(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let any = 0..32_usize;
+    prop_oneof![
+        3 => prop::collection::vec(1..5_usize, 1..4).prop_map(Op::Accept),
+        4 => (1..4_u32).prop_map(Op::Claim),
+        3 => any.clone().prop_map(Op::Batch),
+        6 => any.clone().prop_map(Op::Finish),
+        2 => any.clone().prop_map(Op::Repeat),
+        2 => any.clone().prop_map(Op::Residue),
+        1 => any.clone().prop_map(Op::Fail),
+        2 => any.clone().prop_map(Op::GiveBack),
+        1 => Just(Op::Die),
+        1 => any.clone().prop_map(Op::Cancel),
+        1 => any.prop_map(Op::Retry),
+    ]
+}
+
+/// The world outside the ledger: the jobs that were accepted, and the leases workers think they hold.
+struct World {
+    ledger: Ledger,
+    jobs: Vec<JobId>,
+    leases: Vec<Lease>,
+    dead: Vec<Lease>,
+}
+
+impl World {
+    async fn run(&mut self, op: &Op) {
+        match op {
+            Op::Accept(sizes) => {
+                let job = job(sizes);
+                self.jobs.push(job.id);
+                self.ledger.accept(job).await.unwrap();
+            }
+            Op::Claim(n) => self.claim(*n).await,
+            Op::Batch(n) => {
+                if let Some(at) = self.pick(*n).filter(|&at| self.leases[at].remaining > 1) {
+                    let lease = &self.leases[at];
+                    let remaining = lease.remaining - 1;
+                    let record = Record { lease, delta: erased(1), progress: None, remaining, end: None };
+                    let after = self.ledger.record(&[record]).await.unwrap().remove(0);
+                    assert!(matches!(after, After::Continue(_)), "{after:?}");
+                    let lease = &mut self.leases[at];
+                    self.dead.push(lease.clone());
+                    (lease.token, lease.remaining) = (lease.token + 1, remaining);
+                }
+            }
+            Op::Finish(n) => self.end(*n, |lease| (erased(lease.remaining), RecordEnd::Done)).await,
+            Op::Fail(n) => self.end(*n, |_| (Delta::default(), RecordEnd::Failed("rejected"))).await,
+            Op::Residue(n) => {
+                if self.pick(*n).is_some_and(|at| self.leases[at].kind == Kind::ReadBack) {
+                    self.end(*n, |_| (Delta::default(), RecordEnd::Residue { n: 1, progress: None })).await;
+                }
+            }
+            Op::GiveBack(n) => {
+                if let Some(at) = self.pick(*n) {
+                    let lease = self.leases.swap_remove(at);
+                    let release = Release { fence: lease.fence(), delay_ms: 0, error: Some("busy"), alone: true };
+                    self.ledger.release(&[release]).await.unwrap();
+                    self.dead.push(lease);
+                }
+            }
+            Op::Repeat(n) if !self.dead.is_empty() => {
+                let lease = &self.dead[n % self.dead.len()];
+                let end = Some(RecordEnd::Done);
+                let record = Record { lease, delta: erased(lease.remaining), progress: None, remaining: 0, end };
+                let after = self.ledger.record(&[record]).await.unwrap().remove(0);
+                assert!(matches!(after, After::Lost), "a dead worker recorded something: {after:?}");
+            }
+            Op::Die => {
+                self.dead.append(&mut self.leases);
+                self.ledger.end_all_leases().await.unwrap();
+                // Claiming is what takes a lease from the dead.
+                self.claim(1_000).await;
+            }
+            Op::Cancel(n) if !self.jobs.is_empty() => {
+                self.ledger.cancel(self.jobs[n % self.jobs.len()]).await.unwrap();
+            }
+            Op::Retry(n) if !self.jobs.is_empty() => {
+                self.ledger.retry(self.jobs[n % self.jobs.len()]).await.unwrap();
+            }
+            Op::Repeat(_) | Op::Cancel(_) | Op::Retry(_) => {}
+        }
+    }
+
+    fn pick(&self, n: usize) -> Option<usize> {
+        (!self.leases.is_empty()).then(|| n % self.leases.len())
+    }
+
+    async fn claim(&mut self, n: u32) {
+        let routes = [route()];
+        let claim =
+            Claim { worker: "w", routes: &routes, small: n, alone: n, count_rescues: true, oldest_first: false };
+        let claimed = self.ledger.claim(&claim).await.unwrap();
+        self.leases.extend(claimed);
+        let keys: HashSet<_> = self.leases.iter().map(|lease| (lease.job.id, lease.ordinal)).collect();
+        assert_eq!(keys.len(), self.leases.len(), "two leases on one partition");
+    }
+
+    async fn end(&mut self, n: usize, how: impl Fn(&Lease) -> (Delta, RecordEnd)) {
+        let Some(at) = self.pick(n) else { return };
+        let lease = self.leases.swap_remove(at);
+        let (delta, end) = how(&lease);
+        let record = Record { lease: &lease, delta, progress: None, remaining: lease.remaining, end: Some(end) };
+        match self.ledger.record(&[record]).await.unwrap().remove(0) {
+            After::ReadBack(next) => self.leases.push(*next),
+            After::Lost => panic!("a live lease was lost"),
+            _ => {}
+        }
+        self.dead.push(lease);
+    }
+
+    async fn check(&self) {
+        let totals = self.ledger.totals().await.unwrap();
+        let sum = |metric: &str, store: &str| -> u64 {
+            totals.iter().filter(|row| row.metric == metric && row.store == store).map(|row| row.n).sum()
+        };
+        assert_eq!(sum("accepted", ""), sum("ended", "") + self.ledger.backlog().await.unwrap());
+        let mut remaining = 0;
+        for id in &self.jobs {
+            remaining += self.ledger.job(*id).await.unwrap().unwrap().remaining;
+        }
+        for store in ["sql", "vector"] {
+            assert_eq!(sum("selected", store), sum("memories", store) + remaining, "{store}: {totals:?}");
+        }
+    }
+
+    async fn finish(&mut self) {
+        let mut steps = 0;
+        while self.ledger.backlog().await.unwrap() > 0 {
+            self.claim(1_000).await;
+            assert!(!self.leases.is_empty(), "unfinished jobs, and nothing to do");
+            while !self.leases.is_empty() {
+                self.end(0, |lease| (erased(lease.remaining), RecordEnd::Done)).await;
+            }
+            steps += 1;
+            assert!(steps < 50, "a job goes round in circles");
+        }
+        self.check().await;
+        for id in &self.jobs {
+            let job = self.ledger.job(*id).await.unwrap().unwrap();
+            for store in &job.stores {
+                let counted: u64 = Outcome::ALL.iter().filter_map(|outcome| store.counts.get(outcome.as_str())).sum();
+                assert_eq!(counted, job.selected, "{job:?}");
+            }
+        }
+    }
+}
+
+fn route() -> Route {
+    Route { target: "main".to_owned(), table: "memories".to_owned(), digest: "0".to_owned() }
+}
+
+fn job(sizes: &[usize]) -> NewJob {
+    let partition = |n: &usize| NewPartition {
+        kind: Kind::Erase,
+        route: route(),
+        stores: vec![StoreKind::Sql, StoreKind::Vector],
+        work: Work::Ids((0..*n).map(|n| n.to_string()).collect()),
+        remaining: *n as u64,
+    };
+    NewJob {
+        id: JobId::new(),
+        scope: Scope { principal: "tests".to_owned(), route: "/v1/jobs" },
+        idempotency: None,
+        target: None,
+        table: None,
+        owner: None,
+        workspace: None,
+        subject: None,
+        dry_run: false,
+        limit: None,
+        per_second: None,
+        not_before: None,
+        trace: None,
+        partitions: sizes.iter().map(partition).collect(),
+    }
+}
+
+fn erased(n: u64) -> Delta {
+    let mut delta = Delta::default();
+    delta.count(StoreKind::Sql, Outcome::Erased, n);
+    delta.count(StoreKind::Vector, Outcome::Erased, n);
+    delta
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_happens_every_job_ends_and_the_numbers_add_up(ops in prop::collection::vec(op(), 1..40)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let url = format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display());
+            let ledger = Ledger::open(LedgerOptions {
+                url: url.into(),
+                max_connections: 2,
+                lease: Duration::from_hours(1),
+                max_rescues: 3,
+                max_rounds: 2,
+                give_up_after: Duration::from_hours(1),
+            })
+            .unwrap();
+            ledger.migrate().await.unwrap();
+            let mut world = World { ledger, jobs: Vec::new(), leases: Vec::new(), dead: Vec::new() };
+            for op in &ops {
+                world.run(op).await;
+                world.check().await;
+            }
+            world.finish().await;
+        });
+    }
+}
