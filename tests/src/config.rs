@@ -77,19 +77,17 @@ impl Config {
 
     /// Returns the text.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        for (section, keys) in &self.sections {
-            text.push_str(&format!("[{section}]\n"));
-            for (key, value) in keys {
-                text.push_str(&format!("{key} = {value}\n"));
-            }
-        }
-        text.push_str(&format!(
-            "[[auth.key]]\nname = \"tests\"\nsha256 = \"{}\"\nscopes = [\"admin\"]\n",
-            KeyHash::of(KEY)
-        ));
-        text.push_str(&self.targets);
-        text
+        let sections = self.sections.iter().map(|(section, keys)| {
+            let keys: String = keys
+                .iter()
+                .map(|(key, value)| key.clone() + " = " + value + "\n")
+                .collect();
+            format!("[{section}]\n{keys}")
+        });
+        let sections: String = sections.collect();
+        let hash = KeyHash::of(KEY);
+        let key = format!("[[auth.key]]\nname = \"tests\"\nsha256 = \"{hash}\"\nscopes = [\"admin\"]\n");
+        sections + &key + &self.targets
     }
 
     /// Writes the text into a new file in `directory`.

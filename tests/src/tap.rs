@@ -2,7 +2,6 @@
 //! acknowledge deletions without doing them.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Request, State};
@@ -105,6 +104,11 @@ impl Tap {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Sends calls to another place: the server has moved.
+    pub fn set_upstream(&self, url: &str) {
+        url.clone_into(&mut self.shared.upstream.lock().unwrap());
+    }
+
     /// Returns how often each method was called.
     pub fn calls(&self) -> BTreeMap<String, usize> {
         self.shared.state.lock().unwrap().calls.clone()
@@ -192,8 +196,7 @@ async fn answer(shared: &Shared, request: Request, swallow: bool) -> Response {
         Ok(answer) => answer.map(axum::body::Body::new),
         Err(error) => {
             let status = tonic::Status::unavailable(error.to_string());
-            let answer: Result<_, Infallible> = Ok(status.into_http::<tonic::body::Body>());
-            answer.unwrap().map(axum::body::Body::new)
+            status.into_http::<tonic::body::Body>().map(axum::body::Body::new)
         }
     }
 }

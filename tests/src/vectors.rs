@@ -40,13 +40,12 @@ struct Edge {
 impl Vectors {
     /// Starts a server, unless the environment names one, and makes a collection.
     pub async fn start() -> Self {
-        let (url, key, edge) = match variable("LETHE_TEST_QDRANT_URL") {
-            Some(url) => (url, variable("LETHE_TEST_QDRANT_API_KEY").unwrap_or_default(), None),
-            None => {
-                let directory = tempfile::tempdir().unwrap();
-                let (process, url) = serve(&directory).await;
-                (url, KEY.to_owned(), Some(Edge { directory, process }))
-            }
+        let (url, key, edge) = if let Some(url) = variable("LETHE_TEST_QDRANT_URL") {
+            (url, variable("LETHE_TEST_QDRANT_API_KEY").unwrap_or_default(), None)
+        } else {
+            let directory = tempfile::tempdir().unwrap();
+            let (process, url) = serve(&directory).await;
+            (url, KEY.to_owned(), Some(Edge { directory, process }))
         };
         let vectors = Self {
             url,

@@ -37,8 +37,6 @@ where
 
 /// Waits for a future that must end.
 pub async fn ends<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, future).await {
-        Ok(done) => done,
-        Err(_) => panic!("waited in vain: {what}"),
-    }
+    let done = tokio::time::timeout(DEADLINE, future).await;
+    done.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }

@@ -85,16 +85,16 @@ async fn a_stream_of_ids_goes(layout: Layout) {
 
     let (gone, kept) = all.split_at(2_500);
     // Twice the same line is the same memory.
-    let lines: String = gone
+    let lines: Vec<String> = gone
         .iter()
         .chain(&gone[..3])
-        .map(|memory| format!("{}\n", json!(memory.id)))
+        .map(|memory| json!(memory.id).to_string())
         .collect();
     let request = service
         .client
         .request(Method::POST, "/v1/jobs")
         .header("content-type", "application/x-ndjson")
-        .body(lines);
+        .body(lines.join("\n"));
     let id = service.client.send(request).await.accepted();
     let job = service.client.ended(&id).await;
 
@@ -127,7 +127,7 @@ async fn a_repeated_request_is_the_same_job_and_erases_once(layout: Layout) {
     let body = json!({"select": {"ids": ids(&all[..5])}});
 
     let answers = futures::future::join_all((0..8).map(|_| send(body.clone()))).await;
-    let jobs: std::collections::BTreeSet<String> = answers.iter().map(|answer| answer.accepted()).collect();
+    let jobs: std::collections::BTreeSet<String> = answers.iter().map(lethe_tests::client::Answer::accepted).collect();
     assert_eq!(jobs.len(), 1, "{jobs:?}");
     let id = jobs.first().unwrap();
     let job = client.ended(id).await;

@@ -1,6 +1,18 @@
 //! The whole service, end to end: real servers, the real binary, one file a behaviour.
 
+// Functions that a macro turns into tests are not marked as such.
+#![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
+
+mod coalescing;
 mod conditions;
 mod control;
+mod doorbell;
+mod embedded;
 mod erasing;
+mod lying;
+mod numbers;
+mod outage;
+mod start;
+mod stop;
 mod throttle;
+mod workers;

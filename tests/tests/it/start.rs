@@ -1,0 +1,153 @@
+//! Starting: in any order, on whatever is there; and what a person is told when it cannot be.
+
+use lethe_tests::client::Client;
+use lethe_tests::config::Config;
+use lethe_tests::cut::Cut;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, ids};
+use lethe_tests::postgres::Postgres;
+use lethe_tests::process::Process;
+use lethe_tests::redis::Redis;
+use lethe_tests::service::{Site, lethe, up};
+use lethe_tests::{config, wait};
+use reqwest::StatusCode;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_may_start_before_what_they_depend_on() {
+    let mut site = Site::new(Layout::SQLITE).await;
+    let all = memories::of("alice", 50);
+    site.add(&all).await;
+    // Nothing listens there yet.
+    let (ledger, doorbell) = (Cut::before("127.0.0.1:9").await, Cut::before("127.0.0.1:9").await);
+    site.configure(|config| {
+        config
+            .set(
+                "ledger.url",
+                format!("postgres://postgres@{}/postgres", ledger.address()),
+            )
+            .set("doorbell.url", format!("redis://{}", doorbell.address()))
+    });
+    let mut api = site.role("api");
+    let (mut one, mut two) = (site.worker().await, site.worker().await);
+    let address = api
+        .says("it listens", |process| {
+            lethe_tests::service::logged(process, "the API listens", "address")
+        })
+        .await;
+    let client = Client::new(&format!("http://{address}"), config::KEY);
+    for client in [&client, &one.client] {
+        assert_eq!(client.get("/livez").await.status, StatusCode::OK);
+        assert_eq!(client.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let request = client.request(reqwest::Method::POST, "/v1/jobs");
+    let refused = client.send(request.json(&json!({"select": {"ids": ids(&all)}}))).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.text);
+
+    let (postgres, redis) = (Postgres::start().await, Redis::start().await);
+    ledger.set_upstream(&postgres.address());
+    doorbell.set_upstream(&redis.address());
+    // All of them migrate together.
+    for client in [&client, &one.client, &two.client] {
+        wait::until_true("it is ready", || async {
+            client.get("/readyz").await.status == StatusCode::OK
+        })
+        .await;
+    }
+    client.succeeds(&json!({"select": {"ids": ids(&all)}})).await;
+    site.holds(&[]).await;
+    for process in [&mut one.process, &mut two.process] {
+        assert!(process.ended().is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_configuration_is_refused_with_all_that_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config::default()
+        .set("worker.slots", 0)
+        .set("worker.store_timeout", "20s")
+        .set("retry.no_such_key", 1)
+        .set("ledger.url", "mysql://nowhere");
+    for role in ["api", "worker"] {
+        let path = config.write(directory.path());
+        let mut command = lethe();
+        command.arg(role).arg("--config").arg(path);
+        let mut process = Process::start(role, &mut command, directory.path());
+        assert_eq!(process.exits().await.code(), Some(2));
+        let said = process.log();
+        for wrong in ["worker.slots", "lease.duration", "retry.no_such_key", "ledger.url"] {
+            assert!(said.contains(wrong), "{wrong} is not in: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_said_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = lethe();
+    command
+        .arg("up")
+        .arg("--data")
+        .arg(directory.path().join("data"))
+        .args(["--listen", &address]);
+    let mut process = Process::start("up", &mut command, directory.path());
+    assert_eq!(process.exits().await.code(), Some(1));
+    let said = process.log();
+    assert!(said.contains(&address) && said.contains("another address"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_has_one_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let first = up(&data, None, directory.path()).await;
+    let mut command = lethe();
+    command
+        .arg("up")
+        .arg("--data")
+        .arg(&data)
+        .args(["--listen", "127.0.0.1:0"]);
+    let mut second = Process::start("up", &mut command, directory.path());
+    assert_eq!(second.exits().await.code(), Some(1));
+    let said = second.log();
+    assert!(said.contains("another process"), "{said}");
+    assert_eq!(first.client.get("/livez").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_that_does_not_fit_is_shown_and_works_once_it_does() {
+    let mut site = Site::new(Layout::POSTGRES_REDIS).await;
+    site.configure(|config| config.replace("user = \"user_id\", agent", "user = \"owner_id\", agent"));
+    let all = memories::of("alice", 10);
+    site.add(&all).await;
+    let service = site.start().await;
+
+    let fault = wait::until("the fault is shown", || async {
+        let targets = service.client.get("/v1/targets").await;
+        targets.text.contains("owner_id").then_some(targets)
+    })
+    .await;
+    assert_eq!(fault.status, StatusCode::OK);
+    assert!(service.client.get("/readyz").await.text.contains("owner_id"));
+    let id = service.client.submit_ids(&ids(&all)).await;
+    let waiting = service
+        .client
+        .when(&id, "it has met the fault", |job| !job["error_code"].is_null())
+        .await;
+    assert_eq!(waiting["ended_at"], json!(null), "{waiting:#}");
+    site.holds(&all).await;
+
+    site.memories
+        .run("ALTER TABLE agno_memories RENAME COLUMN user_id TO owner_id")
+        .await;
+    let job = service.client.ended(&id).await;
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    assert_eq!((site.memories.count().await, site.vectors.count().await), (0, 0));
+    wait::until_true("the fault is gone", || async {
+        !service.client.get("/v1/targets").await.text.contains("owner_id")
+    })
+    .await;
+}

@@ -1,0 +1,218 @@
+//! Workers that die, sleep or work side by side: nothing is lost, and nothing is counted twice.
+
+use lethe_tests::client::{Client, counts};
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, ids};
+use lethe_tests::service::Site;
+use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::wait;
+use serde_json::{Value, json};
+
+/// A job of `n` memories, with `n / batch` partitions.
+async fn site(n: usize, batch: u32) -> (Site, Vec<lethe_tests::memories::Memory>) {
+    let mut site = Site::new(Layout::POSTGRES_REDIS).await;
+    site.configure(|config| config.short_leases().set("worker.batch", batch));
+    let (alice, bob) = (memories::of("alice", n), memories::of("bob", 50));
+    site.add(&[alice.clone(), bob.clone()].concat()).await;
+    (site, alice)
+}
+
+fn everything_once(job: &Value, n: usize) {
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let expected = json!({"erased": n});
+    assert_eq!(counts(job), json!({"sql": expected, "vector": expected}));
+    assert_eq!((&job["selected"], &job["remaining"]), (&json!(n), &json!(0)));
+}
+
+async fn only_bob_is_left(site: &Site) {
+    let left = site.memories.left().await;
+    assert_eq!(memories::by_owner(&left).into_iter().collect::<Vec<_>>(), [("bob", 50)]);
+    assert_eq!(site.vectors.left().await, left);
+}
+
+async fn total(client: &Client, name: &str, label: &str) -> f64 {
+    let samples = client.metrics().await;
+    let mut found = samples
+        .iter()
+        .filter(|(series, _)| series.starts_with(name) && series.contains(label))
+        .peekable();
+    assert!(found.peek().is_some(), "{name} {label}");
+    found.map(|(_, value)| value).sum()
+}
+
+async fn a_worker_is_killed(n: usize, batch: u32, side: Side) {
+    let (lethe, alice) = site(n, batch).await;
+    let service = lethe.api().await;
+    let mut first = lethe.worker().await;
+    // Seven batches were let through: at least the three of them that no other slot is in are done.
+    let mut deletion = lethe.tap.hold(DELETE, 7, side);
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    deletion.caught().await;
+    first.process.kill();
+    let erased = alice.len() as u64 + 50 - lethe.memories.count().await;
+    assert!(0 < erased && erased < n as u64, "killed in the middle: {erased}");
+    deletion.release();
+
+    let second = lethe.worker().await;
+    let job = service.client.ended(&id).await;
+
+    everything_once(&job, n);
+    only_bob_is_left(&lethe).await;
+    let rescued = total(&second.client, "lethe_retries_total", "class=\"rescue\"").await;
+    assert!(rescued >= 1.0, "{rescued}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_in_the_middle_of_20000_memories_is_replaced() {
+    Box::pin(a_worker_is_killed(20_000, 1_000, Side::Before)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_after_vectors_went_and_before_rows_did_is_replaced() {
+    Box::pin(a_worker_is_killed(3_000, 100, Side::After)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_while_rows_are_locked_is_replaced() {
+    let (mut lethe, alice) = site(1_000, 100).await;
+    // The second worker has to wait for the first one's statements to end.
+    lethe.configure(|config| config.set("worker.slots", 2));
+    let service = lethe.api().await;
+    let mut first = lethe.worker().await;
+    let mut deletion = lethe.tap.hold(DELETE, 3, Side::After);
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    deletion.caught().await;
+    let lock = lethe.memories.lock().await;
+    deletion.release();
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    wait::until_true("the rows' deletion waits", || async {
+        lethe.memories.number(waiting).await > 0
+    })
+    .await;
+    first.process.kill();
+    lock.commit("SELECT 1").await;
+
+    let _second = lethe.worker().await;
+    let job = service.client.ended(&id).await;
+
+    everything_once(&job, 1_000);
+    only_bob_is_left(&lethe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_kills_one_after_another_still_end_in_exact_counts() {
+    let (lethe, alice) = site(3_000, 50).await;
+    let service = lethe.api().await;
+    let id = service
+        .client
+        .submit(&json!({"select": {"subject": {"user_id": "alice"}}}))
+        .await;
+    for round in 0..4 {
+        let side = if round % 2 == 0 { Side::Before } else { Side::After };
+        let mut deletion = lethe.tap.hold(DELETE, 4 + round, side);
+        let mut worker = lethe.worker().await;
+        deletion.caught().await;
+        worker.process.kill();
+        deletion.release();
+    }
+    let _last = lethe.worker().await;
+    let job = service.client.ended(&id).await;
+
+    everything_once(&job, alice.len());
+    only_bob_is_left(&lethe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_paused_beyond_its_lease_touches_nothing_when_it_wakes() {
+    let (mut lethe, alice) = site(1_000, 100).await;
+    lethe.configure(|config| config.set("worker.slots", 1));
+    let service = lethe.api().await;
+    let sleeper = lethe.worker().await;
+    let mut deletion = lethe.tap.hold(DELETE, 3, Side::Before);
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    deletion.caught().await;
+    sleeper.process.pause();
+
+    let mut other = lethe.worker().await;
+    let job = service.client.ended(&id).await;
+    everything_once(&job, 1_000);
+    only_bob_is_left(&lethe).await;
+
+    // Its call lands late, and it finds that somebody else has its partition.
+    deletion.release();
+    sleeper.process.resume();
+    wait::until_true("it has noticed", || async {
+        total(&sleeper.client, "lethe_retries_total", "class=\"lease_lost\"").await >= 1.0
+    })
+    .await;
+    only_bob_is_left(&lethe).await;
+    let again = service.client.job(&id).await;
+    assert_eq!(counts(&again), counts(&job));
+    // And it is of use again.
+    other.process.kill();
+    let more = memories::of("carol", 10);
+    lethe.add(&more).await;
+    service
+        .client
+        .succeeds(&json!({"select": {"subject": {"user_id": "carol"}}}))
+        .await;
+    only_bob_is_left(&lethe).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_a_job_and_count_nothing_twice() {
+    let (lethe, alice) = site(6_000, 100).await;
+    let service = lethe.api().await;
+    let workers = [lethe.worker().await, lethe.worker().await];
+    let everybody = json!({"select": {"subject": {"user_id": "alice"}}});
+    // The same memories in several jobs at once: each is erased by one of them.
+    let mut jobs = Vec::new();
+    for half in alice.chunks(3_000) {
+        jobs.push(service.client.submit_ids(&ids(half)).await);
+    }
+    jobs.push(service.client.submit(&everybody).await);
+    let mut erased = (0, 0);
+    for id in &jobs {
+        let job = service.client.ended(id).await;
+        assert_eq!(job["state"], "succeeded", "{job:#}");
+        let counts = counts(&job);
+        let selected = job["selected"].as_u64().unwrap();
+        for store in ["sql", "vector"] {
+            let sum: u64 = counts[store]
+                .as_object()
+                .unwrap()
+                .iter()
+                .filter(|(word, _)| *word != "residue")
+                .map(|(_, n)| n.as_u64().unwrap())
+                .sum();
+            assert_eq!(sum, selected, "{job:#}");
+        }
+        erased.0 += counts["sql"]["erased"].as_u64().unwrap_or(0);
+        erased.1 += counts["vector"]["erased"].as_u64().unwrap_or(0);
+    }
+
+    assert_eq!(erased.0, 6_000, "each row is erased by one job");
+    // Two jobs that delete the same vector at the same time are both told that it was deleted.
+    assert!(erased.1 >= 6_000, "{erased:?}");
+    only_bob_is_left(&lethe).await;
+    for worker in &workers {
+        let attempts = total(&worker.client, "lethe_partition_attempts_total", "kind=\"erase\"").await;
+        assert!(attempts > 0.0, "both have worked");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_killed_after_it_accepted_has_accepted() {
+    let (lethe, alice) = site(500, 100).await;
+    let mut service = lethe.api().await;
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    service.process.kill();
+
+    let _worker = lethe.worker().await;
+    let service = lethe.api().await;
+    let job = service.client.ended(&id).await;
+
+    everything_once(&job, 500);
+    only_bob_is_left(&lethe).await;
+}
