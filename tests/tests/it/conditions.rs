@@ -12,8 +12,8 @@ on_both_databases!(
     a_wrong_owner_deletes_nothing,
     an_id_in_another_case_is_another_id,
     an_owner_in_another_case_is_another_owner,
-    anothers_vector_without_a_row_stays_and_ones_own_goes,
-    a_vector_whose_row_is_anothers_stays,
+    a_strangers_vector_without_a_row_stays_and_ones_own_goes,
+    a_vector_whose_row_is_a_strangers_stays,
     a_row_that_changes_its_owner_in_between_stays_and_is_shown,
     a_row_that_somebody_else_deletes_in_between_is_absent,
     a_person_above_the_limit_keeps_everything,
@@ -68,7 +68,7 @@ async fn an_owner_in_another_case_is_another_owner(layout: Layout) {
     site.holds(&all).await;
 }
 
-async fn anothers_vector_without_a_row_stays_and_ones_own_goes(layout: Layout) {
+async fn a_strangers_vector_without_a_row_stays_and_ones_own_goes(layout: Layout) {
     let site = Site::new(layout).await;
     let (alice, bob) = (memories::of("alice", 3), memories::of("bob", 3));
     site.vectors.add(&[alice.clone(), bob.clone()].concat()).await;
@@ -87,7 +87,7 @@ async fn anothers_vector_without_a_row_stays_and_ones_own_goes(layout: Layout) {
     assert_eq!(counts(&job)["sql"], json!({"absent": 6}));
 }
 
-async fn a_vector_whose_row_is_anothers_stays(layout: Layout) {
+async fn a_vector_whose_row_is_a_strangers_stays(layout: Layout) {
     let site = Site::new(layout).await;
     // The payload says alice, the row says bob: the row decides.
     let bob = memories::of("bob", 4);

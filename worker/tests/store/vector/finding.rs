@@ -62,7 +62,7 @@ async fn without_a_row_another_spelling_reaches_no_point() {
 }
 
 #[tokio::test]
-async fn a_point_that_carries_another_memorys_id_is_left_out() {
+async fn a_point_that_carries_the_id_of_another_memory_is_left_out() {
     let vectors = Vectors::start().await;
     vectors
         .add([
