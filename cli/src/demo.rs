@@ -23,7 +23,7 @@ use crate::{memories, options, output};
 const BY_ID: usize = 500;
 
 /// The person of whom everything is deleted.
-const PERSON: &str = "user-007@example.com";
+const PERSON: &str = "user-054@example.com";
 
 /// How many vectors are written at once.
 const BATCH: usize = 1_000;
@@ -134,6 +134,7 @@ async fn erase(api: &Api, deletion: &Value) -> anyhow::Result<()> {
             .as_object()
             .into_iter()
             .flatten()
+            .filter(|(_, n)| n.as_u64() != Some(0))
             .map(|(outcome, n)| format!("{outcome} {n}"))
             .collect();
         output::line(&format!(

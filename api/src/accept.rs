@@ -1,0 +1,174 @@
+//! From what was asked to what the ledger accepts: whatever can be refused is refused here.
+
+use std::collections::HashSet;
+
+use axum::http::HeaderMap;
+use lethe_common::clock;
+use lethe_common::config::{Config, Scope as Right};
+use lethe_common::job::{JobId, Subject};
+use lethe_common::ledger::{NewJob, NewPartition, Scope};
+use lethe_common::telemetry::TraceContext;
+
+use crate::auth::Principal;
+use crate::problem::{Kind, Problem};
+use crate::request::{CreateJob, Options, Select, text};
+use crate::select::{self, Place};
+
+/// The route in whose name jobs are accepted, and idempotency keys are valid.
+pub(crate) const ROUTE: &str = "POST /v1/jobs";
+
+/// Returns the job that a JSON body asks for.
+pub(crate) fn job(
+    config: &Config,
+    principal: &Principal,
+    asked: CreateJob,
+    trace: Option<String>,
+) -> Result<(NewJob, Options), Problem> {
+    let (options, select) = asked.options(config.api.max_id_length)?;
+    let job = match select {
+        Select { ids: Some(ids), subject: None } => by_ids(config, principal, &options, ids)?,
+        Select { ids: None, subject: Some(subject) } => {
+            let subject = subject.checked(config.api.max_id_length)?;
+            by_subject(config, principal, &options, subject)?
+        }
+        Select { ids: Some(_), subject: Some(_) } => {
+            return Err(Problem::invalid("select", "give either `ids` or `subject`, not both"));
+        }
+        Select { ids: None, subject: None } => {
+            return Err(Problem::invalid("select", "give `ids` or `subject`"));
+        }
+    };
+    Ok((NewJob { trace, ..job }, options))
+}
+
+fn by_ids(config: &Config, principal: &Principal, options: &Options, ids: Vec<String>) -> Result<NewJob, Problem> {
+    let (new, (target, table)) = without_ids(config, principal, options)?;
+    if ids.is_empty() {
+        return Err(Problem::invalid("select.ids", "give at least one id"));
+    }
+    let most = config.api.max_ids_per_request;
+    if ids.len() > most {
+        let what = format_args!("give at most {most} ids, or send them as `application/x-ndjson`");
+        return Err(Problem::invalid("select.ids", what));
+    }
+    for (n, id) in ids.iter().enumerate() {
+        self::id(id, config).map_err(|what| Problem::invalid(&format!("select.ids[{n}]"), what))?;
+    }
+    let ids = distinct(ids);
+    if options.limit.is_some_and(|limit| ids.len() as u64 > limit) {
+        return Err(over_limit());
+    }
+    let batch = config.worker.batch as usize;
+    let mut partitions = Vec::with_capacity(ids.len().div_ceil(batch));
+    let mut ids = ids.into_iter().peekable();
+    while ids.peek().is_some() {
+        let part = ids.by_ref().take(batch).collect();
+        partitions.push(NewPartition::ids(target, table, part, options.dry_run));
+    }
+    Ok(NewJob { partitions, ..new })
+}
+
+/// Returns a job by ids that has none yet, and where they belong.
+pub(crate) fn without_ids<'a>(
+    config: &'a Config,
+    principal: &Principal,
+    options: &Options,
+) -> Result<(NewJob, Place<'a>), Problem> {
+    principal.require(Right::MemoriesDeleteAny)?;
+    let place = select::for_ids(config, options.target.as_deref(), options.table.as_deref())?;
+    select::check_ids(place, options.owner.is_some(), options.workspace.is_some())?;
+    let mut job = new(principal, options);
+    job.target = Some(place.0.name.clone());
+    job.table = Some(place.1.name.clone());
+    Ok((job, place))
+}
+
+fn by_subject(config: &Config, principal: &Principal, options: &Options, subject: Subject) -> Result<NewJob, Problem> {
+    principal.require(Right::SubjectsErase)?;
+    for (field, given) in [("owner", &options.owner), ("workspace", &options.workspace)] {
+        if given.is_some() {
+            let what = format_args!("leave it out: {field} belongs to `ids`, a subject has fields of its own");
+            return Err(Problem::invalid(field, what));
+        }
+    }
+    let places = select::for_subject(config, options.target.as_deref(), options.table.as_deref())?;
+    select::check_subject(&places, &subject)?;
+    let partitions = places
+        .iter()
+        .map(|(target, table)| NewPartition::subject(target, table, options.dry_run))
+        .collect();
+    // A job that is about one target is found by its name, whether or not it was said.
+    let target = places[0].0;
+    let one = places.iter().all(|(other, _)| other.name == target.name);
+    Ok(NewJob {
+        target: one.then(|| target.name.clone()),
+        table: options.table.clone(),
+        subject: Some(subject),
+        partitions,
+        ..new(principal, options)
+    })
+}
+
+fn new(principal: &Principal, options: &Options) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        scope: Scope {
+            principal: principal.name.clone(),
+            route: ROUTE,
+        },
+        idempotency: None,
+        target: None,
+        table: None,
+        owner: options.owner.clone(),
+        workspace: options.workspace.clone(),
+        subject: None,
+        dry_run: options.dry_run,
+        limit: options.limit,
+        per_second: options.per_second,
+        not_before: options.not_before.map(clock::to_millis),
+        trace: None,
+        partitions: Vec::new(),
+    }
+}
+
+/// Refuses what cannot be a memory's id, saying what to write.
+pub(crate) fn id(id: &str, config: &Config) -> Result<(), String> {
+    text("id", id, config.api.max_id_length).map_err(|problem| {
+        let what = problem.detail.split_once(": ").map_or("", |(_, what)| what);
+        what.to_owned()
+    })
+}
+
+/// Returns the ids without those that came before, in the same order.
+fn distinct(mut ids: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::with_capacity(ids.len());
+    let first: Vec<bool> = ids.iter().map(|id| seen.insert(id.as_str())).collect();
+    drop(seen);
+    let mut first = first.into_iter();
+    ids.retain(|_| first.next().unwrap_or(true));
+    ids
+}
+
+pub(crate) fn over_limit() -> Problem {
+    Problem::new(
+        Kind::LimitExceeded,
+        "more ids were given than `limit` allows: nothing was accepted",
+    )
+}
+
+/// Returns the trace that the request belongs to, for the job to be found by.
+pub(crate) fn trace(headers: &HeaderMap) -> Option<String> {
+    let trace: TraceContext = headers.get("traceparent")?.to_str().ok()?.parse().ok()?;
+    Some(trace.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    #[test]
+    fn ids_that_came_before_are_left_out() {
+        let ids = ["b", "a", "b", "c", "a"].map(str::to_owned).to_vec();
+        assert_eq!(distinct(ids), ["b", "a", "c"]);
+    }
+}

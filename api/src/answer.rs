@@ -1,0 +1,235 @@
+//! A job as callers see it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lethe_common::clock::{from_millis, to_millis};
+use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::ledger::{ItemRow, JobView, NewJob, StoreCounts};
+use lethe_common::state::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An accepted deletion.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Job {
+    /// The id.
+    id: Uuid,
+    /// Grows with every change.
+    version: u64,
+    /// The name of the API key that asked.
+    principal: String,
+    /// `queued`, `planning`, `running`, `verifying`, `cancelling` or `held`; ended: `succeeded`,
+    /// `failed` or `cancelled`.
+    #[schema(example = "running")]
+    pub(crate) state: &'static str,
+    /// `ids` or `subject`.
+    #[schema(example = "ids")]
+    kind: String,
+    /// The target; `null` for a subject in several.
+    target: Option<String>,
+    /// The table; `null` for a subject in several.
+    table: Option<String>,
+    /// Whether it only counts.
+    dry_run: bool,
+    /// The most memories it may select.
+    limit: Option<u64>,
+    /// The most memories it may erase in a second.
+    per_second: Option<u64>,
+    /// Memories it is about, as far as is known.
+    selected: u64,
+    /// Memories that are not accounted for yet.
+    remaining: u64,
+    /// What became of them, store by store.
+    stores: Vec<StoreAnswer>,
+    /// The part of the memories that is accounted for, 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    progress: f64,
+    /// Memories accounted for per second, since it started.
+    rate: Option<f64>,
+    /// Seconds until the rest will probably be accounted for.
+    eta: Option<u64>,
+    /// 1, and one more for each retry.
+    attempt: u64,
+    /// Rounds that were needed because reading back found something.
+    round: u64,
+    /// When it is tried again, while it only waits.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_attempt_at: Option<Timestamp>,
+    /// The last error, a word of a closed list.
+    error_code: Option<String>,
+    /// When it was accepted.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    accepted_at: Option<Timestamp>,
+    /// When it may start.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    not_before: Option<Timestamp>,
+    /// When it started.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+}
+
+/// What became of a job's memories in one store.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StoreCounts)]
+pub(crate) struct StoreAnswer {
+    /// The target.
+    target: String,
+    /// `sql` or `vector`.
+    store: &'static str,
+    /// Memories by outcome, and `residue`: what reading back found. A dry run has `found` in place
+    /// of `left`.
+    counts: BTreeMap<String, u64>,
+}
+
+impl From<JobView> for Job {
+    fn from(job: JobView) -> Self {
+        let left = job.stores.iter().filter_map(|store| store.counts.get(Outcome::Left.as_str()));
+        // What was cancelled is accounted for, but nothing was done about it.
+        let undone = if job.dry_run { 0 } else { left.copied().max().unwrap_or(0) };
+        let done = job.selected.saturating_sub(job.remaining).saturating_sub(undone);
+        let progress = match job.state {
+            State::Succeeded => 1.0,
+            _ => ratio(done, job.selected),
+        };
+        let rate = job.started_at.map(|started| {
+            let ms = job.ended_at.unwrap_or(job.now) - started;
+            ratio(done.saturating_mul(1000), u64::try_from(ms).unwrap_or(0))
+        });
+        let open = job.ended_at.is_none() && job.remaining > 0;
+        let eta = rate.filter(|rate| open && *rate > 0.0).map(|rate| seconds(job.remaining, rate));
+        Self {
+            id: job.id.0,
+            version: job.version,
+            principal: job.principal,
+            state: job.state.as_str(),
+            kind: job.kind,
+            target: job.target,
+            table: job.table,
+            dry_run: job.dry_run,
+            limit: job.limit,
+            per_second: job.per_second,
+            selected: job.selected,
+            remaining: job.remaining,
+            stores: job.stores.into_iter().map(|store| counts(store, job.dry_run)).collect(),
+            progress,
+            rate,
+            eta,
+            attempt: job.attempt,
+            round: job.round,
+            next_attempt_at: job.next_attempt_at.and_then(from_millis),
+            error_code: job.error_code,
+            accepted_at: from_millis(job.accepted_at),
+            not_before: from_millis(job.not_before),
+            started_at: job.started_at.and_then(from_millis),
+            ended_at: job.ended_at.and_then(from_millis),
+        }
+    }
+}
+
+/// Returns the counts with every outcome, so that callers need not tell absent from zero.
+fn counts(store: StoreCounts, dry_run: bool) -> StoreAnswer {
+    let words = Outcome::ALL.map(Outcome::as_str).into_iter().chain(["residue"]);
+    let mut counts: BTreeMap<String, u64> = words.map(|word| (word.to_owned(), 0)).collect();
+    counts.extend(store.counts);
+    if dry_run {
+        let left = counts.remove(Outcome::Left.as_str()).unwrap_or(0);
+        counts.insert("found".to_owned(), left);
+    }
+    StoreAnswer {
+        target: store.target,
+        store: store.store.as_str(),
+        counts,
+    }
+}
+
+/// Returns the view of a job that was accepted just now.
+// Reading it back from the ledger would cost each acceptance three queries. Its times are this
+// process' until somebody asks again.
+pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
+    let now = to_millis(now);
+    let selected = job.partitions.iter().map(|partition| partition.remaining).sum();
+    let stores: BTreeMap<(String, StoreKind), ()> = job
+        .partitions
+        .iter()
+        .flat_map(|partition| partition.stores.iter().map(|store| ((partition.route.target.clone(), *store), ())))
+        .collect();
+    JobView {
+        id: job.id,
+        version: 1,
+        principal: job.scope.principal.clone(),
+        state: State::Queued,
+        kind: if job.subject.is_some() { "subject" } else { "ids" }.to_owned(),
+        target: job.target.clone(),
+        table: job.table.clone(),
+        dry_run: job.dry_run,
+        limit: job.limit,
+        per_second: job.per_second.map(u64::from),
+        accepted_at: now,
+        not_before: job.not_before.unwrap_or(now),
+        started_at: None,
+        ended_at: None,
+        forgotten_at: None,
+        attempt: 1,
+        round: 0,
+        selected,
+        remaining: selected,
+        error_code: None,
+        next_attempt_at: Some(job.not_before.unwrap_or(now)),
+        stores: stores
+            .into_keys()
+            .map(|(target, store)| StoreCounts {
+                target,
+                store,
+                counts: BTreeMap::new(),
+            })
+            .collect(),
+        now,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a progress bar needs no more than 52 bits")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate: never negative, and a float too large for 64 bits becomes the largest number"
+)]
+fn seconds(memories: u64, rate: f64) -> u64 {
+    (memories as f64 / rate).ceil() as u64
+}
+
+/// A memory that was not simply erased.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Item {
+    /// The memory's id.
+    id: String,
+    /// The table.
+    table: String,
+    /// `sql` or `vector`.
+    store: String,
+    /// What became of it there.
+    outcome: String,
+    /// Why, a word of a closed list.
+    code: Option<String>,
+}
+
+impl From<ItemRow> for Item {
+    fn from(row: ItemRow) -> Self {
+        Self {
+            id: row.id,
+            table: row.table,
+            store: row.store,
+            outcome: row.outcome,
+            code: row.code,
+        }
+    }
+}

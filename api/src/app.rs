@@ -1,0 +1,139 @@
+//! What handlers share, and the router that they hang in.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use lethe_common::clock::Clock;
+use lethe_common::config::Config;
+use lethe_common::doorbell::Doorbell;
+use lethe_common::ledger::Ledger;
+use lethe_common::metrics::Metrics;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::auth::KnownKeys;
+use crate::backlog::Backlog;
+use crate::idempotency::Fingerprints;
+use crate::observe;
+use crate::problem::{Kind, Problem};
+use crate::{openapi, routes};
+
+/// What handlers share. Clones are the same state.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+struct Shared {
+    config: Arc<Config>,
+    ledger: Ledger,
+    doorbell: Doorbell,
+    metrics: Metrics,
+    clock: Clock,
+    known_keys: KnownKeys,
+    fingerprints: Fingerprints,
+    backlog: Backlog,
+    uploads: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl AppState {
+    /// Returns the state of one API process.
+    pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Self {
+        Self(Arc::new(Shared {
+            uploads: Arc::new(Semaphore::new(config.api.max_uploads)),
+            streams: Arc::new(Semaphore::new(config.api.max_streams)),
+            backlog: Backlog::new(config.api.max_queue),
+            config,
+            ledger,
+            doorbell,
+            metrics,
+            clock: Clock::system(),
+            known_keys: KnownKeys::new(),
+            fingerprints: Fingerprints::default(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    pub(crate) fn doorbell(&self) -> &Doorbell {
+        &self.0.doorbell
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn known_keys(&self) -> &KnownKeys {
+        &self.0.known_keys
+    }
+
+    pub(crate) fn fingerprints(&self) -> &Fingerprints {
+        &self.0.fingerprints
+    }
+
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.0.backlog
+    }
+
+    /// Returned once the process is to end: streams and waits end early.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    /// What goes on after its request has gone.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Returns the right to hold a large body.
+    pub(crate) fn upload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0.uploads)
+            .try_acquire_owned()
+            .map_err(|_| Problem::new(Kind::TooManyUploads, "send this again when other uploads have ended"))
+    }
+
+    /// Returns the right to watch a job.
+    pub(crate) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0.streams)
+            .try_acquire_owned()
+            .map_err(|_| Problem::new(Kind::TooManyStreams, "ask again later, or poll `GET /v1/jobs/{id}`"))
+    }
+}
+
+/// Returns the routes of the API.
+pub fn router(state: AppState) -> Router {
+    let (router, document) = routes(&state).split_for_parts();
+    let document = document.to_json().expect("the document holds only what JSON can");
+    router
+        .merge(openapi::route(document))
+        .fallback(|| async { Problem::usual(Kind::NotFound).into_response() })
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(from_fn(observe::observe))
+        .with_state(state)
+}
+
+/// Returns the routes and what the document says about them.
+pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
+    let limit = state.config().api.request_timeout;
+    OpenApiRouter::with_openapi(openapi::document())
+        .merge(routes::quick().layer(from_fn_with_state(limit, observe::in_time)))
+        .merge(routes::lasting())
+}

@@ -1,0 +1,47 @@
+//! Whether too many jobs are unfinished, asked of the ledger at most once a second.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use lethe_common::ledger::Ledger;
+use tokio::sync::Mutex;
+
+use crate::problem::{Kind, Problem};
+
+/// How long a count is believed. What is accepted meanwhile is a second's worth at most.
+const REMEMBER: Duration = Duration::from_secs(1);
+
+/// How many jobs are unfinished, as of a second ago at most.
+pub(crate) struct Backlog {
+    most: u64,
+    count: AtomicU64,
+    counted: Mutex<Option<Instant>>,
+}
+
+impl Backlog {
+    pub(crate) fn new(most: u64) -> Self {
+        Self {
+            most,
+            count: AtomicU64::new(0),
+            counted: Mutex::new(None),
+        }
+    }
+
+    /// Refuses a new job while too many are unfinished.
+    pub(crate) async fn admit(&self, ledger: &Ledger) -> Result<(), Problem> {
+        // Whoever finds the count being renewed uses the old one: nobody queues up for it.
+        if let Ok(mut counted) = self.counted.try_lock() {
+            if counted.is_none_or(|at| at.elapsed() >= REMEMBER) {
+                self.count.store(ledger.backlog().await?, Ordering::Relaxed);
+                *counted = Some(Instant::now());
+            }
+        }
+        if self.count.load(Ordering::Relaxed) < self.most {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Kind::QueueFull,
+            "nothing was accepted: send this again when workers have caught up",
+        ))
+    }
+}

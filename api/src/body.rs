@@ -1,0 +1,129 @@
+//! Reading bodies: bounded in size, in time, and in how many large ones there are at once.
+
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::http::{HeaderMap, header};
+use futures::StreamExt;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::app::AppState;
+use crate::problem::{Kind, Problem};
+
+/// What a body may hold before it counts as an upload; a job of some hundred ids.
+const SMALL: usize = 64 << 10;
+
+/// How much of a refused body is still read, and for how long: a caller that is still sending
+/// when the connection closes would not see why.
+const LINGER: (usize, Duration) = (16 << 20, Duration::from_secs(2));
+
+/// The kinds of bodies that make a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    Json,
+    Ndjson,
+}
+
+impl MediaType {
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let refused = |detail| Err(Problem::new(Kind::MediaType, detail));
+        if headers.contains_key(header::CONTENT_ENCODING) {
+            return refused("send the body without a content encoding");
+        }
+        let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+        match essence.to_ascii_lowercase().as_str() {
+            "application/json" => Ok(Self::Json),
+            "application/x-ndjson" => Ok(Self::Ndjson),
+            _ => refused("send `content-type: application/json`, or `application/x-ndjson` for a stream of ids"),
+        }
+    }
+}
+
+/// A body being read.
+pub(crate) struct Incoming {
+    stream: BodyDataStream,
+    read: u64,
+    most: u64,
+    ended: bool,
+}
+
+impl Incoming {
+    /// Begins to read a body of at most `most` bytes.
+    pub(crate) fn new(body: Body, most: u64) -> Self {
+        Self {
+            stream: body.into_data_stream(),
+            read: 0,
+            most,
+            ended: false,
+        }
+    }
+
+    /// Returns the next part, which must arrive within `within`.
+    pub(crate) async fn next(&mut self, within: Duration) -> Result<Option<Bytes>, Problem> {
+        match timeout(within, self.stream.next()).await {
+            Err(_) => Err(Problem::usual(Kind::Timeout)),
+            Ok(None) => {
+                self.ended = true;
+                Ok(None)
+            }
+            Ok(Some(Err(_))) => {
+                self.ended = true;
+                Err(Problem::new(Kind::Malformed, "the body broke off: send it again"))
+            }
+            Ok(Some(Ok(bytes))) => {
+                self.read += bytes.len() as u64;
+                if self.read > self.most {
+                    return Err(self.too_large());
+                }
+                Ok(Some(bytes))
+            }
+        }
+    }
+
+    /// Reads all of it, within `within`.
+    pub(crate) async fn whole(
+        &mut self,
+        headers: &HeaderMap,
+        state: &AppState,
+        within: Duration,
+    ) -> Result<Vec<u8>, Problem> {
+        let announced: Option<u64> = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length| length > self.most) {
+            return Err(self.too_large());
+        }
+        let until = Instant::now() + within;
+        let mut bytes = Vec::new();
+        let mut permit = None;
+        while let Some(part) = timeout_at(until, self.next(within))
+            .await
+            .map_err(|_| Problem::usual(Kind::Timeout))??
+        {
+            if bytes.len() + part.len() > SMALL && permit.is_none() {
+                permit = Some(state.upload_permit()?);
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads and drops what is left of a refused body, within reason.
+    pub(crate) async fn linger(&mut self) {
+        let (most, within) = LINGER;
+        let until = Instant::now() + within;
+        let mut dropped = 0;
+        while !self.ended && dropped < most {
+            match timeout_at(until, self.stream.next()).await {
+                Ok(Some(Ok(bytes))) => dropped += bytes.len(),
+                Ok(Some(Err(_)) | None) | Err(_) => self.ended = true,
+            }
+        }
+    }
+
+    fn too_large(&self) -> Problem {
+        let detail = format!("send at most {} bytes: split it into several jobs", self.most);
+        Problem::new(Kind::TooLarge, detail)
+    }
+}

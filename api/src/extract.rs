@@ -1,0 +1,77 @@
+//! What handlers take out of a request, with our problems in place of axum's texts.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use futures::StreamExt;
+use lethe_common::job::JobId;
+use lethe_common::ledger::JobView;
+use serde::de::DeserializeOwned;
+
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::json;
+use crate::problem::{Kind, Problem};
+
+/// The query; unknown parameters are refused by `T`.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let Query(params) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| json::of_query(&rejection))?;
+        Ok(Self(params))
+    }
+}
+
+/// The id of a job in the path.
+pub(crate) struct JobPath(pub(crate) JobId);
+
+impl FromRequestParts<AppState> for JobPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let unknown = |_| Problem::unknown_job();
+        let Path(id) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::unknown_job())?;
+        id.parse().map(Self).map_err(unknown)
+    }
+}
+
+/// A request that says everything by its path.
+// A body or a query that is ignored would let `POST /v1/pause` with a target in it pause everything.
+pub(crate) struct Nothing;
+
+impl FromRequest<AppState> for Nothing {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, _state: &AppState) -> Result<Self, Problem> {
+        let refused = |what| Problem::new(Kind::Invalid, format!("send no {what}: it would be ignored"));
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            return Err(refused("query"));
+        }
+        let mut body = request.into_body().into_data_stream();
+        match body.next().await {
+            Some(Ok(bytes)) if !bytes.is_empty() => Err(refused("body")),
+            _ => Ok(Self),
+        }
+    }
+}
+
+/// Returns a job that the caller may see.
+pub(crate) async fn visible(state: &AppState, principal: &Principal, id: JobId) -> Result<JobView, Problem> {
+    let job = state.ledger().job(id).await?;
+    // Somebody else's job is answered as one that does not exist: its id says nothing.
+    job.filter(|job| principal.sees(job)).ok_or_else(Problem::unknown_job)
+}
+
+/// Reads the `limit` of a page; `usual` and `most` are said by the resource.
+pub(crate) fn limit(text: Option<&str>, (usual, most): (u32, u32)) -> Result<u32, Problem> {
+    let Some(text) = text else { return Ok(usual) };
+    let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+    limit.ok_or_else(|| Problem::invalid("limit", format_args!("write a number from 1 to {most}")))
+}

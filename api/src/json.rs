@@ -1,0 +1,175 @@
+//! Reading JSON without ever echoing a value: what is wrong is named by its place.
+
+use axum::extract::rejection::QueryRejection;
+use serde::de::{DeserializeOwned, Deserializer, Error};
+
+use crate::problem::{Kind, Problem};
+
+/// What later versions will understand. Named, so that nobody believes it was heeded.
+const LATER: [&str; 7] = [
+    "query",
+    "expect",
+    "deadline",
+    "priority",
+    "callback_url",
+    "reason",
+    "metadata",
+];
+
+/// The most of an unknown field's name that is said again.
+const MAX_NAME: usize = 64;
+
+/// Reads a body.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut from = serde_json::Deserializer::from_slice(bytes);
+    let read = serde_path_to_error::deserialize(&mut from).map_err(|error| {
+        let path = error.path().to_string();
+        refusal(&path, error.inner())
+    })?;
+    from.end().map_err(|error| refusal(".", &error))?;
+    Ok(read)
+}
+
+/// Returns the problem of a query.
+pub(crate) fn of_query(rejection: &QueryRejection) -> Problem {
+    // Of what axum says only the end is about the query; it names fields, and may hold values.
+    let text = std::error::Error::source(rejection).map_or_else(|| rejection.to_string(), ToString::to_string);
+    described(".", text.rsplit_once(": ").map_or(text.as_str(), |(_, end)| end))
+}
+
+fn refusal(path: &str, error: &serde_json::Error) -> Problem {
+    if !error.is_data() {
+        let at = format!(
+            "write valid JSON: it ends to be so in line {}, column {}",
+            error.line(),
+            error.column()
+        );
+        return Problem::new(Kind::Malformed, at);
+    }
+    described(path, &error.to_string())
+}
+
+/// Turns serde's text about the field at `path` into one without values.
+fn described(path: &str, text: &str) -> Problem {
+    let name = || quoted(text);
+    if text.starts_with("unknown field ") {
+        let name = name();
+        if LATER.contains(&name.as_str()) {
+            return Problem::new(
+                Kind::NotSupported,
+                format!("`{name}` is not supported yet: leave it out"),
+            );
+        }
+        let known = text.split_once(", expected ").map_or("", |(_, known)| known);
+        let known = without_place(known);
+        return Problem::invalid(&name, format_args!("no such field here: leave it out, or write {known}"));
+    }
+    if text.starts_with("duplicate field ") {
+        return Problem::invalid(&name(), "give this once");
+    }
+    if text.starts_with("missing field ") {
+        return Problem::invalid(&name(), "give this");
+    }
+    let field = if path == "." { "the body" } else { path };
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => Problem::invalid(field, format_args!("write {}", word(without_place(expected)))),
+        None => Problem::invalid(field, "write what /openapi.json describes"),
+    }
+}
+
+/// Returns what stands between the first pair of backticks, cut to a length that can be said.
+fn quoted(text: &str) -> String {
+    let name = text.split('`').nth(1).unwrap_or_default();
+    name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+}
+
+/// Removes ` at line 1 column 2`.
+fn without_place(text: &str) -> &str {
+    text.split_once(" at line ").map_or(text, |(text, _)| text)
+}
+
+/// Returns JSON's word for one of Rust's.
+fn word(expected: &str) -> &str {
+    match expected {
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        other => other,
+    }
+}
+
+/// Reads an optional field that must not be `null`: a caller who forgot to fill a condition in
+/// would otherwise erase without it.
+pub(crate) fn given<'de, T: serde::Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// Reads a whole number of at least 1.
+pub(crate) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    struct Positive;
+    impl serde::de::Visitor<'_> for Positive {
+        type Value = u64;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(POSITIVE)
+        }
+        fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+            // The ledger's numbers are signed.
+            if number == 0 || i64::try_from(number).is_err() {
+                return Err(E::invalid_value(serde::de::Unexpected::Unsigned(number), &self));
+            }
+            Ok(number)
+        }
+    }
+    from.deserialize_u64(Positive).map(Some)
+}
+
+/// What [`positive`] takes.
+pub(crate) const POSITIVE: &str = "a whole number of at least 1";
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields, expecting = "an object")]
+    #[expect(dead_code, reason = "only what is refused matters here")]
+    struct Sample {
+        #[serde(default, deserialize_with = "given")]
+        owner: Option<String>,
+        #[serde(default, deserialize_with = "positive")]
+        limit: Option<u64>,
+        ids: Vec<String>,
+    }
+
+    fn detail(text: &str) -> String {
+        read::<Sample>(text.as_bytes()).unwrap_err().detail
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place_and_never_by_its_value() {
+        let secret = "s3cret, expected or `not`";
+        insta::assert_snapshot!(
+            [
+                &format!(r#"{{"ids": ["a", 3], "owner": "{secret}"}}"#),
+                &format!(r#"{{"ids": "{secret}"}}"#),
+                r#"{"ids": [], "owner": null}"#,
+                r#"{"ids": [], "limit": 0}"#,
+                r#"{"ids": [], "limit": -5}"#,
+                r#"{"ids": [], "limit": 1.5}"#,
+                &format!(r#"{{"ids": [], "limit": "{secret}"}}"#),
+                r#"{"ids": [], "ids": []}"#,
+                r#"{"owner": "o"}"#,
+                r#"{"ids": [], "colour": 1}"#,
+                r#"{"ids": [], "callback_url": "x"}"#,
+                "[]",
+                r#"{"ids": []} x"#,
+                "{",
+                "",
+            ]
+            .map(detail)
+            .join("\n"),
+            @""
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! The HTTP interface: accepts deletions, and says how far they are.
+//!
+//! It validates against the configuration, writes to the ledger and reads from it. It never
+//! touches a store, and never calls a worker.
+
+mod accept;
+mod answer;
+mod app;
+mod auth;
+mod backlog;
+mod body;
+mod extract;
+mod idempotency;
+mod json;
+mod ndjson;
+mod observe;
+mod openapi;
+mod prefer;
+mod problem;
+mod request;
+mod routes;
+mod select;
+mod serve;
+mod watch;
+
+pub use app::{AppState, router};
+pub use serve::serve;

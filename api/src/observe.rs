@@ -1,0 +1,101 @@
+//! What happens around every request: its id, its span, its measurement, and the body of whatever
+//! problem it ended in.
+//!
+//! Spans and labels carry route templates only: a path or a query can hold an id or an owner.
+
+use std::any::Any;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use lethe_common::metrics;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::problem::{Kind, Problem};
+use crate::routes::TEMPLATES;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id that is taken over; a UUID with room for a prefix.
+const MAX_REQUEST_ID: usize = 64;
+
+/// Gives a request its id and span, and writes the body of its problem, if it has one.
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let route = template(request.extensions().get::<MatchedPath>());
+    let method = word(request.method());
+    let span = tracing::info_span!("http.request", http.route = route, http.method = method, request.id = id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(problem) = Problem::of_response(&response) {
+        response = with_body(response, problem, &id);
+    }
+    let status = response.status();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let took = started.elapsed();
+    span.in_scope(|| tracing::debug!(http.status = status.as_u16(), ms = took.as_millis(), "answered"));
+    metrics::http_request(route, method, status.as_u16(), took);
+    response
+}
+
+/// Answers in place of a handler that takes too long.
+pub(crate) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::usual(Kind::Slow).into_response(),
+    }
+}
+
+/// Answers in place of a handler that panicked.
+// The payload may hold anything, so it is dropped unseen.
+pub(crate) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::usual(Kind::Internal).into_response()
+}
+
+/// Replaces the body, keeping headers such as `allow` and `retry-after`.
+fn with_body(response: Response, problem: Problem, id: &str) -> Response {
+    let mut answer = problem.body(response.status(), id);
+    for (name, value) in response.headers() {
+        if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
+            answer.headers_mut().append(name, value.clone());
+        }
+    }
+    answer
+}
+
+/// Returns the caller's id of the request if it is harmless in a log, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| (1..=MAX_REQUEST_ID).contains(&id.len()))
+        .filter(|id| id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// Returns the route's template; whatever matches none shares one word.
+fn template(matched: Option<&MatchedPath>) -> &'static str {
+    matched
+        .and_then(|path| TEMPLATES.into_iter().find(|template| *template == path.as_str()))
+        .unwrap_or("unmatched")
+}
+
+/// Returns the method, a word of a closed list: a caller may make up others.
+fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,82 @@
+//! `/openapi.json`: what exists, and nothing of what is to come.
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use crate::app::AppState;
+use crate::problem::ProblemBody;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Lethe",
+        description = "Erases memories from SQL databases and vector stores. Errors are problems as RFC 9457 describes them."
+    ),
+    paths(document_itself),
+    components(schemas(ProblemBody)),
+    security(("bearer" = [])),
+    modifiers(&Bearer)
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key"))
+            .build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// What every route with a key can answer with.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) enum Usual {
+    /// No known API key.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] ProblemBody),
+    /// A scope is missing.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemBody),
+    /// A parameter is wrong, or nothing of the kind is taken here.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(#[to_schema] ProblemBody),
+    /// A fault of the service.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(#[to_schema] ProblemBody),
+    /// The ledger is away, or took too long.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] ProblemBody),
+}
+
+/// Returns the document, without the routes.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "service",
+    security(()),
+    responses((status = 200, description = "This document", content_type = "application/json"))
+)]
+#[expect(dead_code, reason = "the document cannot be served by a route that it has to hold first")]
+async fn document_itself() {}
+
+/// Returns the route that serves `document`.
+pub(crate) fn route(document: String) -> Router<AppState> {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Router::new().route("/openapi.json", get(async move || (json, document)))
+}

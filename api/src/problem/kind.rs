@@ -1,0 +1,143 @@
+//! The closed list of problems: what each is called, and the status it has.
+
+use axum::http::StatusCode;
+
+/// What a request can be refused or fail with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Malformed,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Timeout,
+    JobEnded,
+    JobNotEnded,
+    KeyInFlight,
+    Forgotten,
+    TooLarge,
+    MediaType,
+    Invalid,
+    NotSupported,
+    LimitExceeded,
+    KeyReused,
+    TooManyUploads,
+    TooManyStreams,
+    Internal,
+    QueueFull,
+    LedgerUnavailable,
+    Slow,
+}
+
+impl Kind {
+    /// All problems.
+    pub(crate) const ALL: [Self; 22] = [
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::JobEnded,
+        Self::JobNotEnded,
+        Self::KeyInFlight,
+        Self::Forgotten,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::Invalid,
+        Self::NotSupported,
+        Self::LimitExceeded,
+        Self::KeyReused,
+        Self::TooManyUploads,
+        Self::TooManyStreams,
+        Self::Internal,
+        Self::QueueFull,
+        Self::LedgerUnavailable,
+        Self::Slow,
+    ];
+
+    /// Returns the end of the problem's type, its status and its title.
+    fn parts(self) -> (&'static str, StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::Malformed => ("malformed", S::BAD_REQUEST, "The request cannot be read"),
+            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "The API key is missing or not known"),
+            Self::Forbidden => ("forbidden", S::FORBIDDEN, "The API key does not open this"),
+            Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such thing"),
+            Self::MethodNotAllowed => ("method-not-allowed", S::METHOD_NOT_ALLOWED, "The method does not exist here"),
+            Self::Timeout => ("timeout", S::REQUEST_TIMEOUT, "The request did not arrive in time"),
+            Self::JobEnded => ("job-ended", S::CONFLICT, "The job has ended"),
+            Self::JobNotEnded => ("job-not-ended", S::CONFLICT, "The job has neither failed nor been cancelled"),
+            Self::KeyInFlight => ("key-in-flight", S::CONFLICT, "A request with this idempotency key is in flight"),
+            Self::Forgotten => ("forgotten", S::GONE, "What this needs was forgotten"),
+            Self::TooLarge => ("too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::MediaType => ("media-type", S::UNSUPPORTED_MEDIA_TYPE, "The body is of the wrong kind"),
+            Self::Invalid => ("invalid", S::UNPROCESSABLE_ENTITY, "The request cannot be accepted"),
+            Self::NotSupported => ("not-supported", S::UNPROCESSABLE_ENTITY, "This is not supported yet"),
+            Self::LimitExceeded => ("limit-exceeded", S::UNPROCESSABLE_ENTITY, "More than the limit is selected"),
+            Self::KeyReused => ("key-reused", S::UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request"),
+            Self::TooManyUploads => ("too-many-uploads", S::TOO_MANY_REQUESTS, "Too many uploads at a time"),
+            Self::TooManyStreams => ("too-many-streams", S::TOO_MANY_REQUESTS, "Too many event streams at a time"),
+            Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Something is wrong on this side"),
+            Self::QueueFull => ("queue-full", S::SERVICE_UNAVAILABLE, "Too many jobs are unfinished"),
+            Self::LedgerUnavailable => (
+                "ledger-unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "The ledger cannot be reached",
+            ),
+            Self::Slow => ("slow", S::SERVICE_UNAVAILABLE, "The answer took too long"),
+        }
+    }
+
+    /// Returns what the type ends in.
+    pub(crate) fn code(self) -> &'static str {
+        self.parts().0
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        self.parts().1
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        self.parts().2
+    }
+
+    /// Returns after how many seconds the same request may fare better.
+    pub(super) fn retry_after(self) -> Option<u64> {
+        match self {
+            // As long as one statement of the ledger, or one answer, usually takes many times over.
+            Self::LedgerUnavailable | Self::Slow | Self::KeyInFlight => Some(1),
+            // Uploads, streams and queues take longer to become fewer.
+            Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull => Some(10),
+            _ => None,
+        }
+    }
+
+    /// Returns the problem that a status set by a library stands for.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::REQUEST_TIMEOUT => Self::Timeout,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::MediaType,
+            status if status.is_client_error() => Self::Malformed,
+            _ => Self::Internal,
+        }
+    }
+
+    /// Returns what is said where nothing more is known.
+    pub(super) fn usual_detail(self) -> &'static str {
+        match self {
+            Self::NotFound => "no route has this path: see /openapi.json",
+            Self::MethodNotAllowed => "use a method that the header `allow` names",
+            Self::Timeout => "send the request faster",
+            Self::LedgerUnavailable => {
+                "nothing was accepted by this request as far as is known: send it again, with the same idempotency key"
+            }
+            Self::Slow => "send the request again, with the same idempotency key if it makes a job",
+            Self::Internal => "this is a fault of the service: its log has more under this request id",
+            _ => "change the request: see /openapi.json",
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What a caller asks for: the fields of `POST /v1/jobs`, as a JSON body or beside an upload.
+
+use jiff::{Timestamp, ToSpan};
+use lethe_common::job::Subject;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::json::{POSITIVE, given, positive};
+use crate::problem::Problem;
+
+/// How far in the past `not_before` may lie: clocks differ a little.
+const PAST: i64 = 60;
+
+/// How far in the future `not_before` may lie, in days.
+// A deletion that is not due for longer than this was mistyped.
+const FUTURE: i64 = 366;
+
+/// A deletion.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct CreateJob {
+    /// The target. Absent: the only one, or, for a subject, all.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) target: Option<String>,
+    /// The table inside the target. Absent: the only one, or, for a subject, all.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) table: Option<String>,
+    /// What to erase.
+    pub(crate) select: Select,
+    /// With ids: only memories of this owner.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    pub(crate) owner: Option<String>,
+    /// With ids: only memories of this workspace.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    pub(crate) workspace: Option<String>,
+    /// Whether to count only, touching nothing.
+    #[serde(default)]
+    pub(crate) dry_run: bool,
+    /// The most memories this may select; if it is more, nothing is touched.
+    #[serde(default, deserialize_with = "positive", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    pub(crate) limit: Option<u64>,
+    /// When to start at the earliest.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "date-time")]
+    pub(crate) not_before: Option<String>,
+    /// The most memories to erase in a second.
+    #[serde(default, deserialize_with = "positive", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 4_294_967_295_u64)]
+    pub(crate) per_second: Option<u64>,
+}
+
+/// What to erase: `ids` or `subject`.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object with `ids` or `subject`")]
+pub(crate) struct Select {
+    /// These memories.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1)]
+    pub(crate) ids: Option<Vec<String>>,
+    /// All memories of this person.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) subject: Option<SubjectFields>,
+}
+
+/// A person, or what acts for one: all fields that are given must match, at least one.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+#[schema(as = Subject, min_properties = 1)]
+pub(crate) struct SubjectFields {
+    /// The owner.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    user_id: Option<String>,
+    /// The agent.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    agent_id: Option<String>,
+    /// The application.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    app_id: Option<String>,
+    /// The run or session.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    run_id: Option<String>,
+    /// The workspace.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    workspace: Option<String>,
+}
+
+/// What is said beside an upload of ids.
+#[derive(Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UploadParams {
+    /// The target. Absent: the only one.
+    target: Option<String>,
+    /// The table inside the target. Absent: the only one.
+    table: Option<String>,
+    /// Only memories of this owner.
+    owner: Option<String>,
+    /// Only memories of this workspace.
+    workspace: Option<String>,
+    /// Whether to count only, touching nothing.
+    #[param(value_type = Option<bool>)]
+    dry_run: Option<String>,
+    /// The most memories this may select; if it is more, nothing is touched.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    limit: Option<String>,
+    /// When to start at the earliest.
+    #[param(value_type = Option<String>, format = "date-time")]
+    not_before: Option<String>,
+    /// The most memories to erase in a second.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    per_second: Option<String>,
+}
+
+/// What both ways of asking have in common, checked.
+pub(crate) struct Options {
+    pub(crate) target: Option<String>,
+    pub(crate) table: Option<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) workspace: Option<String>,
+    pub(crate) dry_run: bool,
+    pub(crate) limit: Option<u64>,
+    pub(crate) per_second: Option<u32>,
+    pub(crate) not_before: Option<Timestamp>,
+}
+
+impl CreateJob {
+    /// Returns the options, checked, and what is selected.
+    pub(crate) fn options(self, max_length: usize) -> Result<(Options, Select), Problem> {
+        let options = Options {
+            target: self.target,
+            table: self.table,
+            owner: self.owner,
+            workspace: self.workspace,
+            dry_run: self.dry_run,
+            limit: self.limit,
+            per_second: self.per_second.map(rate).transpose()?,
+            not_before: self.not_before.as_deref().map(time).transpose()?,
+        };
+        options.check(max_length)?;
+        Ok((options, self.select))
+    }
+}
+
+impl UploadParams {
+    /// Returns the options, checked.
+    pub(crate) fn options(self, max_length: usize) -> Result<Options, Problem> {
+        let dry_run = match self.dry_run.as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Problem::invalid("dry_run", "write true or false")),
+        };
+        let options = Options {
+            target: self.target,
+            table: self.table,
+            owner: self.owner,
+            workspace: self.workspace,
+            dry_run,
+            limit: number("limit", self.limit.as_deref())?,
+            per_second: number("per_second", self.per_second.as_deref())?.map(rate).transpose()?,
+            not_before: self.not_before.as_deref().map(time).transpose()?,
+        };
+        options.check(max_length)?;
+        Ok(options)
+    }
+}
+
+impl Options {
+    fn check(&self, max_length: usize) -> Result<(), Problem> {
+        for (field, value) in [("owner", &self.owner), ("workspace", &self.workspace)] {
+            if let Some(value) = value {
+                text(field, value, max_length)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a start that is too far from `now`.
+    pub(crate) fn check_start(&self, now: Timestamp) -> Result<(), Problem> {
+        let Some(at) = self.not_before else { return Ok(()) };
+        if at < now.saturating_sub(PAST.seconds()).expect("seconds have no calendar") {
+            return Err(Problem::invalid(
+                "not_before",
+                "write a time that is not in the past by more than a minute, or leave it out",
+            ));
+        }
+        if at > now.saturating_add((FUTURE * 24).hours()).expect("hours have no calendar") {
+            return Err(Problem::invalid("not_before", "write a time within a year"));
+        }
+        Ok(())
+    }
+}
+
+impl SubjectFields {
+    /// Returns the subject, checked.
+    pub(crate) fn checked(self, max_length: usize) -> Result<Subject, Problem> {
+        let subject = Subject {
+            user_id: self.user_id,
+            agent_id: self.agent_id,
+            app_id: self.app_id,
+            run_id: self.run_id,
+            workspace: self.workspace,
+        };
+        if subject.is_empty() {
+            return Err(Problem::invalid(
+                "select.subject",
+                "give at least one of `user_id`, `agent_id`, `app_id`, `run_id` and `workspace`",
+            ));
+        }
+        let fields = [
+            ("select.subject.user_id", &subject.user_id),
+            ("select.subject.agent_id", &subject.agent_id),
+            ("select.subject.app_id", &subject.app_id),
+            ("select.subject.run_id", &subject.run_id),
+            ("select.subject.workspace", &subject.workspace),
+        ];
+        for (field, value) in fields {
+            if let Some(value) = value {
+                text(field, value, max_length)?;
+            }
+        }
+        Ok(subject)
+    }
+}
+
+/// Refuses a text that no store could hold as an id or an owner.
+pub(crate) fn text(field: &str, value: &str, max_length: usize) -> Result<(), Problem> {
+    let refused = |what: String| Err(Problem::invalid(field, what));
+    if value.is_empty() {
+        refused("write something, or leave it out".to_owned())
+    } else if value.len() > max_length && value.chars().count() > max_length {
+        refused(format!("write at most {max_length} characters"))
+    } else if value.contains('\0') {
+        // No SQL database stores it in a text, and JSON columns refuse it.
+        refused("leave the character U+0000 out".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn number(field: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| (1..=i64::MAX.unsigned_abs()).contains(number));
+    match number {
+        Some(number) => Ok(Some(number)),
+        None => Err(Problem::invalid(field, format_args!("write {POSITIVE}"))),
+    }
+}
+
+fn rate(per_second: u64) -> Result<u32, Problem> {
+    let most = u32::MAX;
+    u32::try_from(per_second).map_err(|_| Problem::invalid("per_second", format_args!("write at most {most}")))
+}
+
+fn time(text: &str) -> Result<Timestamp, Problem> {
+    text.parse()
+        .map_err(|_| Problem::invalid("not_before", "write a time such as \"2030-01-31T12:00:00Z\" (RFC 3339)"))
+}

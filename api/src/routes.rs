@@ -1,0 +1,65 @@
+//! The routes, one file a resource.
+
+mod health;
+mod jobs;
+mod metrics;
+mod pause;
+mod targets;
+mod workers;
+
+use std::time::Duration;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+
+/// The templates of all routes: what spans and labels call them.
+pub(crate) const TEMPLATES: [&str; 16] = [
+    "/v1/jobs",
+    "/v1/jobs/{id}",
+    "/v1/jobs/{id}/items",
+    "/v1/jobs/{id}/events",
+    "/v1/jobs/{id}/cancel",
+    "/v1/jobs/{id}/retry",
+    "/v1/pause",
+    "/v1/resume",
+    "/v1/targets",
+    "/v1/targets/{name}/pause",
+    "/v1/targets/{name}/resume",
+    "/v1/workers",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+];
+
+/// How recently a worker must have reported to count.
+// Workers report every 5 s: two reports may be lost.
+const HEARD_WITHIN: Duration = Duration::from_secs(15);
+
+/// Returns the routes that answer as soon as they can.
+pub(crate) fn quick() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::list::list))
+        .routes(routes!(jobs::get::get))
+        .routes(routes!(jobs::items::items))
+        .routes(routes!(jobs::cancel::cancel))
+        .routes(routes!(jobs::retry::retry))
+        .routes(routes!(pause::pause))
+        .routes(routes!(pause::resume))
+        .routes(routes!(pause::pause_target))
+        .routes(routes!(pause::resume_target))
+        .routes(routes!(targets::targets))
+        .routes(routes!(workers::workers))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+}
+
+/// Returns the routes that keep time by themselves: uploads, waits and streams.
+pub(crate) fn lasting() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::create::create))
+        .routes(routes!(jobs::events::events))
+}

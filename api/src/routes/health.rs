@@ -1,0 +1,129 @@
+//! `/livez` and `/readyz`. Without a key, so without names of anything outside Lethe.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use lethe_common::ledger::{Ledger, Route};
+use lethe_common::metrics::{self, Dependency};
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::HEARD_WITHIN;
+use crate::app::AppState;
+use crate::problem::Problem;
+
+/// How long the ledger may take to answer; probes usually give up after a few seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether this process can do its work.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Whether requests can be answered.
+    ready: bool,
+    /// What this process depends on.
+    dependencies: Vec<Depends>,
+    /// Whether jobs can be worked on; an API is ready without.
+    targets: Vec<Served>,
+}
+
+/// A dependency.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Dependency)]
+struct Depends {
+    /// `ledger` or `doorbell`.
+    name: String,
+    /// `up` or `down`.
+    state: &'static str,
+    /// How long its answer took.
+    ms: Option<u64>,
+    /// Whether requests cannot be answered without it.
+    required: bool,
+}
+
+/// A target.
+#[derive(Serialize, ToSchema)]
+struct Served {
+    /// The name.
+    name: String,
+    /// Whether some worker serves each of its tables; `null` if the ledger does not answer.
+    served: Option<bool>,
+}
+
+/// Whether the process lives.
+#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "service", security(()),
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
+pub(crate) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the process can do its work, with each dependency.
+///
+/// Without the doorbell jobs are found by polling, a second later: this is no reason to send
+/// callers elsewhere.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "service", security(()),
+    responses(
+        (status = 200, description = "It can", body = Readiness),
+        (status = 503, description = "The ledger is away", body = Readiness),
+    ))]
+pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, Problem> {
+    let ledger = ledger(state.ledger()).await;
+    let ready = ledger.is_some();
+    let mut dependencies = vec![depends(Dependency::Ledger, ready, ledger, true)];
+    dependencies.extend(doorbell(&state));
+    let served = if ready { served(&state).await } else { None };
+    let targets = state.config().targets.iter().map(|target| Served {
+        name: target.name.clone(),
+        served: served.as_ref().map(|routes| {
+            let mut tables = target.tables.iter();
+            tables.all(|table| routes.contains(&Route::to(target, table).to_string()))
+        }),
+    });
+    let answer = Readiness {
+        ready,
+        dependencies,
+        targets: targets.collect(),
+    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(answer)).into_response())
+}
+
+/// Notes as metrics how the dependencies are.
+pub(super) async fn note(state: &AppState) {
+    ledger(state.ledger()).await;
+    doorbell(state);
+}
+
+/// Asks the ledger, notes its answer as a metric, and returns how long it took; `None` without one.
+async fn ledger(ledger: &Ledger) -> Option<Duration> {
+    let start = Instant::now();
+    let up = matches!(timeout(PATIENCE, ledger.ping()).await, Ok(Ok(())));
+    let took = up.then(|| start.elapsed());
+    metrics::dependency(Dependency::Ledger, up, took);
+    took
+}
+
+/// Notes how the doorbell is, if it has Redis behind it.
+fn doorbell(state: &AppState) -> Option<Depends> {
+    state.config().doorbell.url.as_ref()?;
+    let doorbell = state.doorbell().state();
+    metrics::dependency(Dependency::Doorbell, doorbell.is_up(), doorbell.latency);
+    Some(depends(Dependency::Doorbell, doorbell.is_up(), doorbell.latency, false))
+}
+
+async fn served(state: &AppState) -> Option<std::collections::BTreeSet<String>> {
+    let routes = state.ledger().routes_seen_within(HEARD_WITHIN);
+    timeout(PATIENCE, routes).await.ok()?.ok()
+}
+
+fn depends(dependency: Dependency<'_>, up: bool, took: Option<Duration>, required: bool) -> Depends {
+    Depends {
+        name: dependency.label().into_owned(),
+        state: if up { "up" } else { "down" },
+        ms: took.and_then(|took| u64::try_from(took.as_millis()).ok()),
+        required,
+    }
+}

@@ -1,0 +1,51 @@
+//! `POST /v1/jobs/{id}/cancel`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use lethe_common::config::Scope;
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::CancelOutcome;
+
+use crate::answer::Job;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{JobPath, Nothing, visible};
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+
+/// Cancel a job: what has begun is finished, what was erased stays erased.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/cancel",
+    operation_id = "cancelJob",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses(
+        (status = 202, description = "It is being cancelled, or was at once", body = Job),
+        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It has ended", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ),
+)]
+pub(crate) async fn cancel(
+    State(state): State<AppState>,
+    principal: Principal,
+    JobPath(id): JobPath,
+    Nothing: Nothing,
+) -> Result<(StatusCode, Json<Job>), Problem> {
+    principal.require(Scope::JobsAdmin)?;
+    match state.ledger().cancel(id).await? {
+        CancelOutcome::Accepted => {
+            state.doorbell().ring(Ring::Changed(id));
+            state.doorbell().ring(Ring::Work);
+            let job = visible(&state, &principal, id).await?;
+            Ok((StatusCode::ACCEPTED, Json(job.into())))
+        }
+        CancelOutcome::Ended(ended) => Err(Problem::new(
+            Kind::JobEnded,
+            format!("it is {}: there is nothing to cancel", ended.as_str()),
+        )),
+        CancelOutcome::Unknown => Err(Problem::unknown_job()),
+    }
+}

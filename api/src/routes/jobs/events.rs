@@ -1,0 +1,130 @@
+//! `GET /v1/jobs/{id}/events`: a job's changes as server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, stream};
+use lethe_common::job::JobId;
+use lethe_common::ledger::JobView;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use crate::answer::Job;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{JobPath, visible};
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+use crate::watch::Watch;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How often a silent stream shows that it is alive; proxies usually give up after 60 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Watch a job: an event `job` for each change that is seen, its id the job's version, until the
+/// job has ended.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/events",
+    operation_id = "watchJob",
+    tag = "jobs",
+    params(
+        ("id" = Uuid, Path, description = "The job's id"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last version seen: what was seen is skipped"),
+    ),
+    responses(
+        (status = 200, description = "The job, again and again", content_type = "text/event-stream", body = Job),
+        (status = 204, description = "It has ended, and its end was seen"),
+        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many streams", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ),
+)]
+pub(crate) async fn events(
+    State(state): State<AppState>,
+    principal: Principal,
+    JobPath(id): JobPath,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    principal.require_reading()?;
+    let permit = state.stream_permit()?;
+    let seen = headers
+        .get(LAST_EVENT_ID)
+        .and_then(|version| version.to_str().ok()?.trim().parse().ok());
+    let watch = Watch::new(&state, id);
+    let within = state.config().api.request_timeout;
+    let job = timeout(within, visible(&state, &principal, id))
+        .await
+        .map_err(|_| Problem::usual(Kind::Slow))??;
+    if job.state.is_ended() && seen == Some(job.version) {
+        // Browsers come back after every end of a stream, unless they are told this.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let changes = changes(Changes {
+        state,
+        id,
+        watch,
+        // A version that does not exist yet was made up, or the job is another's copy.
+        seen: seen.filter(|seen| *seen <= job.version),
+        next: Some(job),
+        ended: false,
+        _permit: permit,
+    });
+    let alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(Sse::new(changes).keep_alive(alive).into_response())
+}
+
+/// A stream under way.
+struct Changes {
+    state: AppState,
+    id: JobId,
+    watch: Watch,
+    seen: Option<u64>,
+    next: Option<JobView>,
+    ended: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+fn changes(changes: Changes) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(changes, |mut changes| async move {
+        let event = changes.next().await?;
+        Some((Ok(event), changes))
+    })
+}
+
+impl Changes {
+    /// Waits for what was not seen yet; `None` after the job's end, or when the process stops.
+    async fn next(&mut self) -> Option<Event> {
+        while !self.ended {
+            let job = match self.next.take() {
+                Some(job) => job,
+                None => self.look().await?,
+            };
+            self.ended = job.state.is_ended();
+            if self.seen != Some(job.version) {
+                self.seen = Some(job.version);
+                let event = Event::default().event("job").id(job.version.to_string());
+                return Some(event.json_data(Job::from(job)).expect("a job is always JSON"));
+            }
+        }
+        None
+    }
+
+    /// Waits for a change; `None` when the job is gone, or when the process stops.
+    async fn look(&mut self) -> Option<JobView> {
+        loop {
+            let stopping = self.state.stopping().clone();
+            stopping.run_until_cancelled(self.watch.changed()).await?;
+            match self.state.ledger().job(self.id).await {
+                Ok(job) => return job,
+                // The ledger may come back: the stream is kept alive meanwhile.
+                Err(error) => tracing::debug!(error = %error, "a job could not be looked at"),
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `GET /v1/jobs/{id}`.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::answer::Job;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{JobPath, visible};
+use crate::openapi::Usual;
+use crate::problem::{Problem, ProblemBody};
+
+/// Look at a job.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}",
+    operation_id = "getJob",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "The job", body = Job),
+        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ),
+)]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    principal: Principal,
+    JobPath(id): JobPath,
+) -> Result<Json<Job>, Problem> {
+    principal.require_reading()?;
+    let job = visible(&state, &principal, id).await?;
+    Ok(Json(job.into()))
+}

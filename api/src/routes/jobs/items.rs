@@ -1,0 +1,137 @@
+//! `GET /v1/jobs/{id}/items`: the memories that were not simply erased.
+
+use std::fmt::Write;
+
+use axum::Json;
+use axum::extract::State;
+use lethe_common::ledger::ItemRow;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::Item;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{JobPath, Params, limit, visible};
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+
+/// How many are listed unless somebody says otherwise, and at most: ids are short.
+const LIMIT: (u32, u32) = (100, 1_000);
+
+/// The outcomes whose memories are kept by id.
+const OUTCOMES: [&str; 6] = ["absent", "held", "conflicted", "unverifiable", "failed", "residue"];
+
+/// Which memories.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ItemParams {
+    /// `absent`, `held`, `conflicted`, `unverifiable`, `failed` or `residue`.
+    #[param(required, value_type = String)]
+    outcome: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// The most to list, 1 to 1000; 100 if absent.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+    limit: Option<String>,
+}
+
+/// Memories of a job with one outcome.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ItemList {
+    /// The memories.
+    items: Vec<Item>,
+    /// What to give as `after` for the next page; `null` on the last.
+    next: Option<String>,
+}
+
+/// List the memories of a job that were not simply erased, until they are forgotten.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/items",
+    operation_id = "listItems",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job's id"), ItemParams),
+    responses(
+        (status = 200, description = "The memories", body = ItemList),
+        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "Its ids were forgotten", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ),
+)]
+pub(crate) async fn items(
+    State(state): State<AppState>,
+    principal: Principal,
+    JobPath(id): JobPath,
+    Params(params): Params<ItemParams>,
+) -> Result<Json<ItemList>, Problem> {
+    principal.require_reading()?;
+    let outcome = params.outcome.filter(|outcome| OUTCOMES.contains(&outcome.as_str()));
+    let Some(outcome) = outcome else {
+        let what = format_args!("write one of {}", OUTCOMES.join(", "));
+        return Err(Problem::invalid("outcome", what));
+    };
+    let limit = limit(params.limit.as_deref(), LIMIT)?;
+    let after = match &params.after {
+        None => Cursor::default(),
+        Some(text) => Cursor::read(text)
+            .ok_or_else(|| Problem::invalid("after", "write what `next` of the page before said"))?,
+    };
+    let job = visible(&state, &principal, id).await?;
+    if job.forgotten_at.is_some() {
+        let detail = "the retention of this job's ids has passed: its counts remain";
+        return Err(Problem::new(Kind::Forgotten, detail));
+    }
+    let Cursor(memory, table, store) = &after;
+    let ledger = state.ledger();
+    // One more tells whether there is a next page.
+    let mut rows = ledger.items(id, &outcome, (memory, table, store), limit + 1).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| Cursor::at(row).write());
+    let items = rows.into_iter().map(Item::from).collect();
+    Ok(Json(ItemList { items, next }))
+}
+
+/// The last memory, table and store of a page.
+#[derive(Default, Serialize, Deserialize)]
+struct Cursor(String, String, String);
+
+impl Cursor {
+    fn at(row: &ItemRow) -> Self {
+        Self(row.id.clone(), row.table.clone(), row.store.clone())
+    }
+
+    // Hexadecimal: it needs no escaping in a query, whatever an id holds.
+    fn write(&self) -> String {
+        let json = serde_json::to_vec(self).expect("texts are always JSON");
+        json.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a String takes any text");
+            text
+        })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let digits: Option<Vec<u8>> = text
+            .chars()
+            .map(|digit| u8::try_from(digit.to_digit(16)?).ok())
+            .collect();
+        let bytes: Vec<u8> = digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+        serde_json::from_slice(&bytes).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cursor;
+
+    #[test]
+    fn a_cursor_survives_the_way_to_the_caller_and_back() {
+        let cursor = Cursor("ü/\"x".to_owned(), "memories".to_owned(), "sql".to_owned());
+        let Cursor(id, table, store) = Cursor::read(&cursor.write()).unwrap();
+        assert_eq!((id.as_str(), table.as_str(), store.as_str()), ("ü/\"x", "memories", "sql"));
+        for wrong in ["", "7", "zz", "5b5d", "é"] {
+            assert!(Cursor::read(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `GET /v1/jobs`.
+
+use axum::Json;
+use axum::extract::State;
+use lethe_common::ledger::JobFilter;
+use lethe_common::state::State as JobState;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::Job;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{Params, limit};
+use crate::openapi::Usual;
+use crate::problem::Problem;
+
+/// How many jobs are listed unless somebody says otherwise, and at most: a screen, and an answer
+/// of about 200 KiB.
+const LIMIT: (u32, u32) = (50, 200);
+
+/// Which jobs.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Only those in this state.
+    state: Option<String>,
+    /// Only those that are about this target alone.
+    target: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// The most to list, 1 to 200; 50 if absent.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+}
+
+/// Jobs, the newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobList {
+    /// The jobs.
+    jobs: Vec<Job>,
+    /// What to give as `after` for the next page; `null` on the last.
+    next: Option<String>,
+}
+
+/// List jobs, the newest first: one's own, or everybody's with the scope `jobs:admin`.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    operation_id = "listJobs",
+    tag = "jobs",
+    params(ListParams),
+    responses((status = 200, description = "The jobs", body = JobList), Usual),
+)]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    Params(params): Params<ListParams>,
+) -> Result<Json<JobList>, Problem> {
+    principal.require_reading()?;
+    let limit = limit(params.limit.as_deref(), LIMIT)?;
+    let filter = JobFilter {
+        principal: (!principal.sees_all()).then_some(principal.name),
+        state: params.state.as_deref().map(job_state).transpose()?,
+        target: params.target,
+        after: params.after.as_deref().map(cursor).transpose()?,
+        // One more tells whether there is a next page.
+        limit: limit + 1,
+    };
+    if filter.target.as_deref().is_some_and(|target| state.config().target(target).is_none()) {
+        return Err(Problem::invalid("target", "no target has this name: see /v1/targets"));
+    }
+    let mut jobs = state.ledger().jobs(&filter).await?;
+    let more = jobs.len() > limit as usize;
+    jobs.truncate(limit as usize);
+    let next = jobs.last().filter(|_| more).map(|job| job.id.to_string());
+    let jobs = jobs.into_iter().map(Job::from).collect();
+    Ok(Json(JobList { jobs, next }))
+}
+
+fn job_state(word: &str) -> Result<JobState, Problem> {
+    // A job that is still being received is none yet.
+    let shown = || JobState::ALL.into_iter().filter(|state| *state != JobState::Receiving);
+    shown().find(|state| state.as_str() == word).ok_or_else(|| {
+        let words: Vec<_> = shown().map(JobState::as_str).collect();
+        Problem::invalid("state", format_args!("write one of {}", words.join(", ")))
+    })
+}
+
+fn cursor<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse()
+        .map_err(|_| Problem::invalid("after", "write what `next` of the page before said"))
+}

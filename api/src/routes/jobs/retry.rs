@@ -1,0 +1,56 @@
+//! `POST /v1/jobs/{id}/retry`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use lethe_common::config::Scope;
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::RetryOutcome;
+
+use crate::answer::Job;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{JobPath, Nothing, visible};
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+
+/// Try a failed or cancelled job again: it asks for everything anew.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/retry",
+    operation_id = "retryJob",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    responses(
+        (status = 202, description = "It is queued again", body = Job),
+        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It has neither failed nor been cancelled", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "Its ids were forgotten", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ),
+)]
+pub(crate) async fn retry(
+    State(state): State<AppState>,
+    principal: Principal,
+    JobPath(id): JobPath,
+    Nothing: Nothing,
+) -> Result<(StatusCode, Json<Job>), Problem> {
+    principal.require(Scope::JobsAdmin)?;
+    match state.ledger().retry(id).await? {
+        RetryOutcome::Accepted => {
+            state.doorbell().ring(Ring::Changed(id));
+            state.doorbell().ring(Ring::Work);
+            let job = visible(&state, &principal, id).await?;
+            Ok((StatusCode::ACCEPTED, Json(job.into())))
+        }
+        RetryOutcome::NotEnded(now) => Err(Problem::new(
+            Kind::JobNotEnded,
+            format!("it is {}: only failed and cancelled jobs can be tried again", now.as_str()),
+        )),
+        RetryOutcome::Forgotten => Err(Problem::new(
+            Kind::Forgotten,
+            "the retention of this job's ids has passed: send it as a new job",
+        )),
+        RetryOutcome::Unknown => Err(Problem::unknown_job()),
+    }
+}

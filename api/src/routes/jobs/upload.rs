@@ -1,0 +1,233 @@
+//! Ids that arrive as a stream: in memory there is one line and one batch.
+//!
+//! Nothing of it can be claimed before the last line was read. A sender that leaves takes
+//! everything with it; if this process dies, workers sweep what is left of it.
+
+use std::collections::HashSet;
+
+use axum::extract::Query;
+use axum::http::{HeaderMap, Uri};
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::{
+    Accepted, Idempotency, JobView, Ledger, LedgerError, NewJob, NewPartition, StoreCounts, Upload,
+};
+use tokio_util::task::TaskTracker;
+
+use super::create::settle;
+use crate::accept::{self, ROUTE};
+use crate::answer::just_accepted;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::body::Incoming;
+use crate::idempotency::{self, Fingerprint};
+use crate::json;
+use crate::ndjson::{Line, Lines};
+use crate::problem::{Kind, Problem};
+use crate::request::{Options, UploadParams};
+use crate::select::Place;
+
+/// Accepts a stream of ids.
+pub(super) async fn receive(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    uri: &Uri,
+    incoming: &mut Incoming,
+) -> Result<JobView, Problem> {
+    let config = state.config();
+    let key = idempotency::key(headers)?;
+    let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
+    let mut fingerprint = state.fingerprints().begin(state.ledger(), ROUTE).await?;
+    fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));
+    // Ends the parameters: no byte of the body can be taken for a part of them.
+    fingerprint.add(&[0]);
+    let options = params.options(config.api.max_id_length)?;
+    let (mut job, place) = accept::without_ids(config, principal, &options)?;
+    job.trace = accept::trace(headers);
+    // The hash is not known before the last byte.
+    job.idempotency = key.map(|key| Idempotency {
+        key,
+        fingerprint: String::new(),
+    });
+    let _permit = state.upload_permit()?;
+    let mut receiver = Receiver {
+        state,
+        place,
+        options: &options,
+        lines: Lines::new(config.api.max_id_length),
+        batch: Batch::default(),
+        count: 0,
+        fingerprint,
+    };
+    if let Err(problem) = options.check_start(state.clock().now()) {
+        // It may have been accepted while its start was not in the past yet.
+        return match receiver.known(incoming, &job).await? {
+            Some(accepted @ Accepted::Replay(_)) => settle(state, accepted, just_accepted(&job, state.clock().now())).await,
+            _ => Err(problem),
+        };
+    }
+    state.backlog().admit(state.ledger()).await?;
+    let view = just_accepted(&job, state.clock().now());
+    let Some(upload) = state.ledger().begin_upload(&job, &receiver.partition()).await? else {
+        let known = receiver.known(incoming, &job).await?;
+        return settle(state, known.unwrap_or(Accepted::InFlight), view).await;
+    };
+    let mut staged = Staged::new(state, upload);
+    receiver.receive(incoming, &mut staged).await?;
+    let stores = receiver.partition().stores;
+    let selected = receiver.count;
+    let finished = state.ledger().finish_upload(staged.take(), &receiver.fingerprint.end()).await;
+    finished.map_err(swept)?;
+    state.doorbell().ring(Ring::Work);
+    let counts = |store| StoreCounts {
+        target: place.0.name.clone(),
+        store,
+        counts: std::collections::BTreeMap::new(),
+    };
+    Ok(JobView {
+        selected,
+        remaining: selected,
+        stores: stores.into_iter().map(counts).collect(),
+        ..view
+    })
+}
+
+/// Turns a stream into partitions.
+struct Receiver<'a> {
+    state: &'a AppState,
+    place: Place<'a>,
+    options: &'a Options,
+    lines: Lines,
+    batch: Batch,
+    count: u64,
+    fingerprint: Fingerprint,
+}
+
+/// The distinct ids of one partition, in the order in which they came.
+#[derive(Default)]
+struct Batch {
+    ids: Vec<String>,
+    seen: HashSet<String>,
+}
+
+impl Receiver<'_> {
+    /// Stages the ids, batch by batch.
+    async fn receive(&mut self, incoming: &mut Incoming, staged: &mut Staged) -> Result<(), Problem> {
+        let within = self.state.config().api.request_timeout;
+        while let Some(bytes) = incoming.next(within).await? {
+            self.fingerprint.add(&bytes);
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                if let Some(line) = self.lines.next(&mut rest)? {
+                    self.take(line, staged).await?;
+                }
+            }
+        }
+        if let Some(line) = self.lines.last()? {
+            self.take(line, staged).await?;
+        }
+        self.stage(staged).await?;
+        if self.count == 0 {
+            return Err(Problem::new(Kind::Invalid, "send at least one id"));
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, line: Line, staged: &mut Staged) -> Result<(), Problem> {
+        let Line::Id(id) = line else { return Ok(()) };
+        let config = self.state.config();
+        accept::id(&id, config).map_err(|what| self.lines.refused(what))?;
+        if !self.batch.seen.insert(id.clone()) {
+            return Ok(());
+        }
+        self.batch.ids.push(id);
+        self.count += 1;
+        if self.options.limit.is_some_and(|limit| self.count > limit) {
+            return Err(accept::over_limit());
+        }
+        let most = config.api.max_ids_per_job;
+        if self.count > most {
+            let detail = format!("send at most {most} ids: split them into several jobs");
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
+        if self.batch.ids.len() >= config.worker.batch as usize {
+            self.stage(staged).await?;
+        }
+        Ok(())
+    }
+
+    async fn stage(&mut self, staged: &mut Staged) -> Result<(), Problem> {
+        if self.batch.ids.is_empty() {
+            return Ok(());
+        }
+        let partition = self.partition();
+        self.state.ledger().append(staged.upload(), partition).await?;
+        Ok(())
+    }
+
+    /// Returns the batch as a partition, and begins the next one.
+    fn partition(&mut self) -> NewPartition {
+        let batch = std::mem::take(&mut self.batch);
+        let (target, table) = self.place;
+        NewPartition::ids(target, table, batch.ids, self.options.dry_run)
+    }
+
+    /// Reads the stream for its hash alone; returns what a request with this key led to.
+    async fn known(&mut self, incoming: &mut Incoming, job: &NewJob) -> Result<Option<Accepted>, Problem> {
+        let Some(key) = &job.idempotency else { return Ok(None) };
+        let within = self.state.config().api.request_timeout;
+        while let Some(bytes) = incoming.next(within).await? {
+            self.fingerprint.add(&bytes);
+        }
+        let key = self.fingerprint.clone().of(key.key.clone());
+        Ok(Some(self.state.ledger().replayed(job, &key).await?))
+    }
+}
+
+/// What was staged so far; dropped with it unless it is taken.
+struct Staged {
+    upload: Option<Upload>,
+    ledger: Ledger,
+    tasks: TaskTracker,
+}
+
+impl Staged {
+    fn new(state: &AppState, upload: Upload) -> Self {
+        Self {
+            upload: Some(upload),
+            ledger: state.ledger().clone(),
+            tasks: state.tasks().clone(),
+        }
+    }
+
+    fn upload(&mut self) -> &mut Upload {
+        self.upload.as_mut().expect("only the end of an upload takes it")
+    }
+
+    fn take(&mut self) -> Upload {
+        self.upload.take().expect("an upload ends once")
+    }
+}
+
+impl Drop for Staged {
+    // Reached by a refusal, and by a sender that left: then nobody polls the handler any more.
+    fn drop(&mut self) {
+        let Some(upload) = self.upload.take() else { return };
+        let ledger = self.ledger.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = ledger.abort_upload(upload).await {
+                tracing::warn!(error = %error, sqlstate = error.sqlstate(), "a broken upload is left to be swept");
+            }
+        });
+    }
+}
+
+/// An upload that is gone at its end was swept: its sender was silent for too long.
+fn swept(error: LedgerError) -> Problem {
+    match error {
+        LedgerError::Corrupt { table: "jobs", column: "state", .. } => {
+            Problem::new(Kind::Timeout, "the upload paused for too long, and was dropped: send it again")
+        }
+        other => other.into(),
+    }
+}

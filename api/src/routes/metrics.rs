@@ -1,0 +1,66 @@
+//! `/metrics`: what this process saw, and how the service stands by the ledger.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use lethe_common::config::Scope;
+use lethe_common::ledger::LedgerError;
+use lethe_common::metrics::{LARGEST, Service};
+use tokio::time::timeout;
+
+use super::{HEARD_WITHIN, health};
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::openapi::Usual;
+use crate::problem::Problem;
+
+/// How long the ledger may take; Prometheus gives up after 10 s by default.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Metrics in Prometheus' text format.
+///
+/// Without the ledger only those of this process: gaps are more honest than old numbers.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "service",
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"), Usual))]
+pub(crate) async fn metrics(State(state): State<AppState>, principal: Principal) -> Result<impl IntoResponse, Problem> {
+    principal.require(Scope::MetricsRead)?;
+    health::note(&state).await;
+    let text = match timeout(PATIENCE, service(&state)).await {
+        Ok(Ok(service)) => state.metrics().render_with(&service),
+        Ok(Err(error)) => {
+            tracing::warn!(error = %error, sqlstate = error.sqlstate(), "the ledger could not be read for metrics");
+            state.metrics().render()
+        }
+        Err(_) => {
+            tracing::warn!("the ledger took too long for metrics");
+            state.metrics().render()
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}
+
+/// Reads how the service stands.
+async fn service(state: &AppState) -> Result<Service, LedgerError> {
+    let ledger = state.ledger();
+    let totals = ledger.totals().await?;
+    let service = ledger.service_state(LARGEST).await?;
+    let pauses = ledger.pauses().await?;
+    let served = ledger.routes_seen_within(HEARD_WITHIN).await?;
+    let mut unserved: BTreeMap<String, u64> = BTreeMap::new();
+    let mut routes = service.due_routes.clone();
+    routes.sort_unstable();
+    routes.dedup();
+    for route in routes.iter().filter(|route| !served.contains(*route)) {
+        let target = route.split('/').next().unwrap_or_default();
+        *unserved.entry(target.to_owned()).or_default() += 1;
+    }
+    Ok(Service {
+        totals,
+        state: service,
+        pauses,
+        unserved,
+    })
+}

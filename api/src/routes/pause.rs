@@ -1,0 +1,102 @@
+//! `POST /v1/pause`, `/v1/resume`, and both for one target.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use lethe_common::config::Scope;
+use lethe_common::doorbell::Ring;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::Nothing;
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+
+/// What is paused.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Paused {
+    /// Whether everything is.
+    all: bool,
+    /// The targets that are by themselves.
+    targets: Vec<String>,
+}
+
+/// Pause everything: no new batch begins, jobs are accepted all the same.
+#[utoipa::path(post, path = "/v1/pause", operation_id = "pause", tag = "operation",
+    responses((status = 200, description = "What is paused", body = Paused), Usual))]
+pub(crate) async fn pause(
+    State(state): State<AppState>,
+    principal: Principal,
+    Nothing: Nothing,
+) -> Result<Json<Paused>, Problem> {
+    set(&state, &principal, None, true).await
+}
+
+/// Lift the pause of everything; targets that were paused by themselves stay so.
+#[utoipa::path(post, path = "/v1/resume", operation_id = "resume", tag = "operation",
+    responses((status = 200, description = "What is paused", body = Paused), Usual))]
+pub(crate) async fn resume(
+    State(state): State<AppState>,
+    principal: Principal,
+    Nothing: Nothing,
+) -> Result<Json<Paused>, Problem> {
+    set(&state, &principal, None, false).await
+}
+
+/// Pause one target.
+#[utoipa::path(post, path = "/v1/targets/{name}/pause", operation_id = "pauseTarget", tag = "operation",
+    params(("name" = String, Path, description = "The target's name")),
+    responses(
+        (status = 200, description = "What is paused", body = Paused),
+        (status = 404, description = "No such target", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn pause_target(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Nothing: Nothing,
+) -> Result<Json<Paused>, Problem> {
+    set(&state, &principal, Some(&name), true).await
+}
+
+/// Lift the pause of one target; a pause of everything stays.
+#[utoipa::path(post, path = "/v1/targets/{name}/resume", operation_id = "resumeTarget", tag = "operation",
+    params(("name" = String, Path, description = "The target's name")),
+    responses(
+        (status = 200, description = "What is paused", body = Paused),
+        (status = 404, description = "No such target", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn resume_target(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Nothing: Nothing,
+) -> Result<Json<Paused>, Problem> {
+    set(&state, &principal, Some(&name), false).await
+}
+
+async fn set(
+    state: &AppState,
+    principal: &Principal,
+    target: Option<&str>,
+    pause: bool,
+) -> Result<Json<Paused>, Problem> {
+    principal.require(Scope::JobsAdmin)?;
+    if target.is_some_and(|name| state.config().target(name).is_none()) {
+        return Err(Problem::new(Kind::NotFound, "no target has this name: see /v1/targets"));
+    }
+    if pause {
+        state.ledger().pause(target).await?;
+    } else {
+        state.ledger().resume(target).await?;
+        state.doorbell().ring(Ring::Work);
+    }
+    let pauses = state.ledger().pauses().await?;
+    Ok(Json(Paused {
+        all: pauses.all,
+        targets: pauses.targets.into_iter().collect(),
+    }))
+}

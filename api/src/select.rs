@@ -1,0 +1,184 @@
+//! Which tables a job is about, and whether their mappings can hold its conditions.
+//!
+//! Said from the configuration alone: nothing here knows whether a store answers.
+
+use lethe_common::config::{Columns, Config, Payload, Table, Target};
+use lethe_common::job::{Field, Subject};
+
+use crate::problem::Problem;
+
+/// A table of a target.
+pub(crate) type Place<'a> = (&'a Target, &'a Table);
+
+/// Returns the one table that ids belong to.
+pub(crate) fn for_ids<'a>(
+    config: &'a Config,
+    target: Option<&str>,
+    table: Option<&str>,
+) -> Result<Place<'a>, Problem> {
+    let target = match target {
+        Some(name) => named(config, name)?,
+        None => match config.targets.as_slice() {
+            [only] => only,
+            [] => return Err(nowhere()),
+            targets => {
+                let names = listed(targets.iter().map(|target| &target.name));
+                return Err(Problem::invalid("target", format_args!("name one of {names}")));
+            }
+        },
+    };
+    let table = match table {
+        Some(name) => table_of(target, name)?,
+        None => match target.tables.as_slice() {
+            [only] => only,
+            [] => return Err(nowhere()),
+            tables => {
+                let names = listed(tables.iter().map(|table| &table.name));
+                return Err(Problem::invalid("table", format_args!("name one of {names}")));
+            }
+        },
+    };
+    Ok((target, table))
+}
+
+/// Returns the tables in which a subject is looked for.
+pub(crate) fn for_subject<'a>(
+    config: &'a Config,
+    target: Option<&str>,
+    table: Option<&str>,
+) -> Result<Vec<Place<'a>>, Problem> {
+    if table.is_some() {
+        return Ok(vec![for_ids(config, target, table)?]);
+    }
+    let targets: Vec<&Target> = match target {
+        Some(name) => vec![named(config, name)?],
+        None => config.targets.iter().collect(),
+    };
+    let places: Vec<_> = targets
+        .into_iter()
+        .flat_map(|target| target.tables.iter().map(move |table| (target, table)))
+        .collect();
+    if places.is_empty() { Err(nowhere()) } else { Ok(places) }
+}
+
+/// Refuses conditions on ids that the mapping cannot hold.
+// Where there is a SQL row, its column decides whose memory it is; a vector without a row is
+// left as unverifiable if its payload does not say.
+pub(crate) fn check_ids((target, table): Place<'_>, owner: bool, workspace: bool) -> Result<(), Problem> {
+    let demanded = [(owner, "owner", Field::User), (workspace, "workspace", Field::Workspace)];
+    for (_, name, field) in demanded.into_iter().filter(|(demanded, ..)| *demanded) {
+        match (&table.columns, &table.collection) {
+            (Some(columns), _) => needs(column(columns, field), name, (target, table), "columns", field)?,
+            (None, Some(collection)) => {
+                let mapped = payload(&collection.payload, field);
+                needs(mapped, name, (target, table), "collection.payload", field)?;
+            }
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a subject that a mapping cannot hold: each of its stores has to find it by itself.
+pub(crate) fn check_subject(places: &[Place<'_>], subject: &Subject) -> Result<(), Problem> {
+    for (field, _) in subject.fields() {
+        let name = format!("select.subject.{}", request_word(field));
+        for &(target, table) in places {
+            if let Some(columns) = &table.columns {
+                needs(column(columns, field), &name, (target, table), "columns", field)?;
+            }
+            if let Some(collection) = &table.collection {
+                let mapped = payload(&collection.payload, field);
+                needs(mapped, &name, (target, table), "collection.payload", field)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn needs(
+    mapped: Option<&String>,
+    name: &str,
+    (target, table): Place<'_>,
+    section: &str,
+    field: Field,
+) -> Result<(), Problem> {
+    if mapped.is_some() {
+        return Ok(());
+    }
+    let what = format_args!(
+        "table `{}` of target `{}` cannot be searched by this: map `{section}.{}` in the configuration, or choose other tables",
+        table.name,
+        target.name,
+        mapping_word(field)
+    );
+    Err(Problem::invalid(name, what))
+}
+
+fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Target, Problem> {
+    config.target(name).ok_or_else(|| {
+        let names = listed(config.targets.iter().map(|target| &target.name));
+        Problem::invalid("target", format_args!("no target has this name: name one of {names}"))
+    })
+}
+
+fn table_of<'a>(target: &'a Target, name: &str) -> Result<&'a Table, Problem> {
+    target.table(name).ok_or_else(|| {
+        let names = listed(target.tables.iter().map(|table| &table.name));
+        Problem::invalid(
+            "table",
+            format_args!("target `{}` has no table of this name: name one of {names}", target.name),
+        )
+    })
+}
+
+fn nowhere() -> Problem {
+    Problem::invalid("target", "no memories are configured: add a target with a table to the configuration")
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn column(columns: &Columns, field: Field) -> Option<&String> {
+    match field {
+        Field::User => columns.user.as_ref(),
+        Field::Agent => columns.agent.as_ref(),
+        Field::App => columns.app.as_ref(),
+        Field::Run => columns.run.as_ref(),
+        Field::Workspace => columns.workspace.as_ref(),
+    }
+}
+
+fn payload(payload: &Payload, field: Field) -> Option<&String> {
+    match field {
+        Field::User => payload.user.as_ref(),
+        Field::Agent => payload.agent.as_ref(),
+        Field::App => payload.app.as_ref(),
+        Field::Run => payload.run.as_ref(),
+        Field::Workspace => payload.workspace.as_ref(),
+    }
+}
+
+/// Returns what a mapping calls a field.
+fn mapping_word(field: Field) -> &'static str {
+    match field {
+        Field::User => "user",
+        Field::Agent => "agent",
+        Field::App => "app",
+        Field::Run => "run",
+        Field::Workspace => "workspace",
+    }
+}
+
+/// Returns what a request calls a field of a subject.
+fn request_word(field: Field) -> &'static str {
+    match field {
+        Field::User => "user_id",
+        Field::Agent => "agent_id",
+        Field::App => "app_id",
+        Field::Run => "run_id",
+        Field::Workspace => "workspace",
+    }
+}
