@@ -97,9 +97,9 @@ def check_image():
     expect("--locked" in text, "image: the lock file does not bind")
     ignored = read(".dockerignore").split()
     expect("**/target" in ignored, "image: the target directory goes into the context")
-    for source in [path for part in ("common", "api", "worker", "edge", "cli") for path in (ROOT / part / "src").rglob("*.rs")]:
-        if source.name == "tests.rs":
-            continue
+    parts = ("common", "api", "worker", "edge", "cli")
+    sources = [path for part in parts for path in (ROOT / part / "src").rglob("*.rs") if path.name != "tests.rs"]
+    for source in sources:
         for included in re.findall(r'include_(?:str|bytes)!\("([^"]+)"\)', source.read_text()):
             path = (source.parent / included).resolve().relative_to(ROOT)
             missing = path.parts[0] in ignored or str(path) in ignored
@@ -174,4 +174,7 @@ for problem in problems:
     print(problem, file=sys.stderr)
 if problems:
     sys.exit(1)
-print(f"compose: {len(services)} services; dashboard: {panels} panels of {len(used)} metrics; alerts: {rules} rules, {cases} cases")
+print(
+    f"compose: {len(services)} services; dashboard: {panels} panels of {len(used)} metrics; "
+    f"alerts: {rules} rules, {cases} cases"
+)
