@@ -52,7 +52,7 @@ impl Api {
         if !status.is_success() {
             let detail = body["detail"]
                 .as_str()
-                .or(body["title"].as_str())
+                .or_else(|| body["title"].as_str())
                 .unwrap_or("no details");
             bail!("{status}: {detail}");
         }

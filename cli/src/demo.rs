@@ -37,7 +37,7 @@ struct Memory {
 /// Runs `lethe demo`.
 pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir().context("make a temporary directory")?;
-    let data = options.data.as_deref().unwrap_or(temporary.path());
+    let data = options.data.as_deref().unwrap_or_else(|| temporary.path());
     if data.join("memories.sqlite").exists() {
         bail!(
             "{} holds memories already; the demonstration wants a new directory",

@@ -170,7 +170,15 @@ async fn points(
     };
     let page = collection.page(conditions, cursor.offset, size);
     let (found, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;
-    let orphans = without_rows(env, mapped, found).await?;
+    let mut orphans = without_rows(env, mapped, found).await?;
+    if !orphans.is_empty() {
+        // A row that another partition erased in between took its vector with it, before it: what
+        // is still there never had one, and what is not is that partition's to count.
+        let points: Vec<_> = orphans.iter().flat_map(|entry| entry.points.iter().copied()).collect();
+        let present = collection.present(&points);
+        let present = env.call(mapped, StoreKind::Vector, StoreCall::Find, present).await?;
+        orphans.retain(|entry| entry.points.iter().any(|point| present.contains(point)));
+    }
     let then = next.map(|offset| Cursor {
         points: true,
         offset: Some(offset),

@@ -95,11 +95,11 @@ impl Claimer<'_> {
     /// Claims what is due; returns whether anything was.
     async fn claim(&mut self, permit: OwnedSemaphorePermit) -> bool {
         let now = Instant::now();
-        let (mut usual, mut probing) = (Vec::new(), Vec::new());
+        let (mut usual, mut silent) = (Vec::new(), Vec::new());
         for route in self.env.mappings.routes() {
             match self.env.breakers.allowed(&route.target, now) {
                 Allowed::Yes => usual.push(route),
-                Allowed::Probe => probing.push(route),
+                Allowed::Probe => silent.push(route),
                 Allowed::No => {}
             }
         }
@@ -111,9 +111,9 @@ impl Claimer<'_> {
             Ok(leases) => leases,
             Err(error) => return self.in_trouble(&error),
         };
-        if !probing.is_empty() && leases.is_empty() {
-            match self.probe(&probing).await {
-                Ok(probe) => leases = probe,
+        if !silent.is_empty() && leases.is_empty() {
+            match self.probe(&silent).await {
+                Ok(found) => leases = found,
                 Err(error) => return self.in_trouble(&error),
             }
         }

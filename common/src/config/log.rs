@@ -39,7 +39,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             format: LogFormat::default(),
-            level: "info".to_owned(),
+            level: "info,qdrant_edge=error".to_owned(),
         }
     }
 }

@@ -47,7 +47,10 @@ async fn main() {
 async fn site() -> Site {
     let mut site = Site::new(Layout::POSTGRES_REDIS).await;
     site.configure(|config| {
-        config.set("log.level", "warn,lethe_cli=info,lethe=info").set("worker.slots", 8).set("worker.poll", "1s")
+        config
+            .set("log.level", "warn,lethe_cli=info,lethe=info")
+            .set("worker.slots", 8)
+            .set("worker.poll", "1s")
     });
     site
 }
@@ -72,7 +75,13 @@ async fn accept() {
     let mut took = running.join_all().await;
     took.sort_unstable();
     let at = |percent: usize| took[(took.len() * percent / 100).min(took.len() - 1)];
-    println!("accept: {} at {RATE}/s: p50 {:?}, p99 {:?}, most {:?}", took.len(), at(50), at(99), took[took.len() - 1]);
+    println!(
+        "accept: {} at {RATE}/s: p50 {:?}, p99 {:?}, most {:?}",
+        took.len(),
+        at(50),
+        at(99),
+        took[took.len() - 1]
+    );
 }
 
 /// Erases a large job, and does the same deletes in a bare loop.
@@ -95,7 +104,10 @@ async fn erase() {
     site.holds(&[]).await;
     let rate = |took: Duration| f64::from(u32::try_from(LARGE).unwrap()) / took.as_secs_f64();
     println!("erase: {LARGE} ids: bare loop {alone:.2?} ({:.0}/s)", rate(alone));
-    println!("erase: {LARGE} ids: Lethe {lethe:.2?} ({:.0}/s), of which upload {accepted:.2?}", rate(lethe));
+    println!(
+        "erase: {LARGE} ids: Lethe {lethe:.2?} ({:.0}/s), of which upload {accepted:.2?}",
+        rate(lethe)
+    );
     println!("erase: ratio {:.2}", lethe.as_secs_f64() / alone.as_secs_f64());
 }
 
@@ -105,10 +117,16 @@ async fn bare_loop(site: &Site, memories: &[Memory]) {
     let client = site.vectors.client();
     for batch in memories.chunks(BATCH) {
         let ids = batch.iter().map(|memory| PointId::from(memory.id.as_str())).collect();
-        let points = DeletePointsBuilder::new(&site.vectors.collection).points(PointsIdsList { ids }).wait(true);
+        let points = DeletePointsBuilder::new(&site.vectors.collection)
+            .points(PointsIdsList { ids })
+            .wait(true);
         client.delete_points(points).await.unwrap();
         let ids: Vec<&str> = memories::ids(batch);
-        sqlx::query("DELETE FROM agno_memories WHERE memory_id = ANY($1)").bind(ids).execute(&pool).await.unwrap();
+        sqlx::query("DELETE FROM agno_memories WHERE memory_id = ANY($1)")
+            .bind(ids)
+            .execute(&pool)
+            .await
+            .unwrap();
     }
 }
 
@@ -132,7 +150,11 @@ async fn memory() {
 }
 
 async fn upload(service: &Service, memories: &[Memory]) -> String {
-    let lines: String = memories.iter().map(|memory| format!("{}\n", json!(memory.id))).collect();
+    let mut lines = String::new();
+    for memory in memories {
+        lines.push_str(&json!(memory.id).to_string());
+        lines.push('\n');
+    }
     let request = service
         .client
         .request(Method::POST, "/v1/jobs")
