@@ -226,14 +226,13 @@ pub fn lethe() -> Command {
 
 /// Returns something that cargo built into the directory of this test's profile.
 pub fn built_beside_the_tests(name: &str) -> PathBuf {
-    // target/<profile>/deps/it-… → target/<profile>/…
+    // target/<profile>/deps/it-… for a test, target/<profile>/bench for the benchmark.
     let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join(name);
-    assert!(
-        path.exists(),
-        "{name} is not built: run `cargo build --release --workspace --all-targets` before the tests"
-    );
-    path
+    let mut places = test.ancestors().skip(1).take(2).map(|directory| directory.join(name));
+    let path = places.find(|path| path.exists());
+    path.unwrap_or_else(|| {
+        panic!("{name} is not built: run `cargo build --release --workspace --all-targets` before the tests")
+    })
 }
 
 fn target(sql: &str, vector: &str, vectors: &Vectors) -> String {
