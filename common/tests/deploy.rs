@@ -1,6 +1,8 @@
 //! The compose installation is configured as its script configures it: every key and every variable
 //! is known, keys open what they say, and no process gets a secret that it does not use.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
