@@ -61,8 +61,9 @@ fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
             // Serialization, deadlock, connection and resource classes of PostgreSQL, its shutdown
-            // codes, timeouts of locks and statements.
-            ["40001", "40P01", "57P01", "57P02", "57P03", "55P03", "57014"].contains(&code.as_ref())
+            // codes, timeouts of locks and statements; a database or a table that is not there yet,
+            // since an api serves before the migrations are through.
+            ["40001", "40P01", "57P01", "57P02", "57P03", "55P03", "57014", "3D000", "42P01"].contains(&code.as_ref())
                 || code.starts_with("08")
                 || code.starts_with("53")
                 // SQLITE_BUSY and SQLITE_LOCKED; extended codes keep the primary one in the low byte.
