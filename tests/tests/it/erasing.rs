@@ -100,15 +100,15 @@ async fn a_stream_of_ids_goes(layout: Layout) {
 
     assert_eq!(job["state"], "succeeded", "{job:#}");
     site.holds(kept).await;
-    let total = |store: &str| {
-        let counts = counts(&job)[store].clone();
-        (counts["erased"].as_u64(), counts["absent"].as_u64().unwrap_or(0))
-    };
-    // Whether the repeated lines were left out or found absent is the upload's affair.
+    let counts = counts(&job);
+    let count = |store: &str, outcome: &str| counts[store][outcome].as_u64().unwrap_or(0);
+    assert_eq!(count("sql", "erased"), 2_500);
     for store in ["sql", "vector"] {
-        let (erased, absent) = total(store);
-        assert_eq!(erased, Some(2_500));
-        assert_eq!(2_500 + absent, job["selected"].as_u64().unwrap());
+        let sum = count(store, "erased") + count(store, "absent");
+        assert_eq!(job["selected"], sum, "{job:#}");
+        // Repeated lines are left out, or meet nothing any more. A vector store does not say what a
+        // deletion found: two parts that delete one vector at the same moment have both erased it.
+        assert!((2_500..=2_503).contains(&count(store, "erased")), "{job:#}");
     }
 }
 

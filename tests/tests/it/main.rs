@@ -12,6 +12,7 @@ mod erasing;
 mod lying;
 mod numbers;
 mod outage;
+mod refusals;
 mod start;
 mod stop;
 mod throttle;
