@@ -9,12 +9,13 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
+use super::close::{Close, close_partitions};
 use super::error::LedgerError;
 use super::open::Inner;
 use super::rows::{self, Key};
 use super::totals::{Increment, TotalsMetric};
-use super::types::{Kind, Lease};
-use crate::job::{JobId, Outcome, StoreKind};
+use super::types::Lease;
+use crate::job::{JobId, Outcome};
 use crate::state::{Event, State};
 
 /// What a transaction changes in a job.
@@ -327,69 +328,6 @@ async fn close_blocked(
         }
     }
     Ok(increments)
-}
-
-/// How partitions are ended without running.
-pub(super) struct Close {
-    /// Which: a condition on `partitions`.
-    pub(super) from: String,
-    /// The state they end in.
-    pub(super) to: &'static str,
-    /// What becomes of what remains of them.
-    pub(super) outcome: Outcome,
-    /// Whether their jobs are by subject, whose memories count as selected when they are accounted for.
-    pub(super) by_subject: bool,
-}
-
-/// What ending partitions did.
-#[derive(Default)]
-pub(super) struct Closed {
-    pub(super) increments: Vec<Increment>,
-    /// How many partitions of each job.
-    pub(super) jobs: HashMap<JobId, i64>,
-}
-
-/// Ends partitions of the jobs in `ids` without running them.
-pub(super) async fn close_partitions(
-    inner: &Inner,
-    tx: &mut AnyConnection,
-    ids: &str,
-    close: &Close,
-) -> Result<Closed, LedgerError> {
-    if ids == "[]" {
-        return Ok(Closed::default());
-    }
-    let closed = sqlx::query(inner.sql(&format!(
-        "-- ledger::advance close
-        UPDATE partitions SET state = '{}', lease_token = lease_token + 1
-        WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}})
-        RETURNING job_id, kind, target, stores, remaining",
-        close.to, close.from
-    )))
-    .bind(ids)
-    .fetch_all(tx)
-    .await?;
-    let mut result = Closed::default();
-    for row in &closed {
-        *result
-            .jobs
-            .entry(rows::parsed(row, "partitions", "job_id")?)
-            .or_insert(0) += 1;
-        if row.try_get::<String, _>("kind")? == Kind::Preview.as_str() {
-            continue;
-        }
-        let (target, n): (String, u64) = (row.try_get("target")?, rows::number(row, "remaining")?);
-        for store in rows::stores(row)? {
-            let total = |metric, store: StoreKind, outcome| Increment::new(metric, &target, Some(store), outcome, n);
-            result
-                .increments
-                .push(total(TotalsMetric::Memories, store, close.outcome.as_str()));
-            if close.by_subject {
-                result.increments.push(total(TotalsMetric::Selected, store, ""));
-            }
-        }
-    }
-    Ok(result)
 }
 
 async fn end(

@@ -4,7 +4,8 @@
 use serde_json::json;
 use sqlx::Row;
 
-use super::advance::{self, Close, JobChange};
+use super::advance::{self, JobChange};
+use super::close::{self, Close};
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
@@ -66,7 +67,7 @@ impl Ledger {
         .fetch_one(&mut *tx)
         .await?
         .try_get("n")?;
-        let closed = advance::close_partitions(inner, &mut tx, &ids, &close).await?;
+        let closed = close::close_partitions(inner, &mut tx, &ids, &close).await?;
         let mut change = JobChange::new(id);
         change.ended = closed.jobs.get(&id).copied().unwrap_or(0) - blocked;
         let rows = advance::update_jobs(inner, &mut tx, &[change]).await?;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::Row;
 
-use super::advance::{self, Close, JobChange};
+use super::advance::{self, JobChange};
+use super::close::{self, Close};
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
@@ -59,7 +60,7 @@ impl Ledger {
                 outcome: Outcome::Failed,
                 by_subject: row.try_get::<String, _>("kind")? == "subject",
             };
-            let closed = advance::close_partitions(inner, &mut tx, &json!([{"id": id}]).to_string(), &close).await?;
+            let closed = close::close_partitions(inner, &mut tx, &json!([{"id": id}]).to_string(), &close).await?;
             let n = closed.jobs.get(&id).copied().unwrap_or(0);
             let mut change = JobChange::new(id);
             (change.ended, change.failures, change.code) = (n, n, code);

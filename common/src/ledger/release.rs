@@ -1,0 +1,66 @@
+//! Giving partitions back, now or for later: no attempt is counted unless an error is the reason.
+
+use serde_json::{Value, json};
+
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::rows;
+use super::types::Fence;
+
+/// A partition to be given back.
+#[derive(Debug, Clone, Copy)]
+pub struct Release {
+    /// The lease.
+    pub fence: Fence,
+    /// When to try again, from now.
+    pub delay_ms: u64,
+    /// The error, if that is why; an attempt without one is not counted.
+    pub error: Option<&'static str>,
+    /// Whether it must run by itself from now on.
+    pub alone: bool,
+}
+
+impl Ledger {
+    /// Gives partitions back, now or for later.
+    ///
+    /// Those whose lease was lost are left out in silence: they are somebody else's.
+    pub async fn release(&self, releases: &[Release]) -> Result<(), LedgerError> {
+        let rows: Vec<Value> = releases
+            .iter()
+            .map(|release| {
+                let mut row = rows::fence(release.fence);
+                row["delay"] = json!(release.delay_ms);
+                row["error"] = json!(release.error);
+                row["alone"] = json!(i64::from(release.alone));
+                row
+            })
+            .collect();
+        let list = json!(rows).to_string();
+        let mut tx = self.inner.begin().await?;
+        sqlx::query(self.inner.sql(
+            "-- ledger::release
+            UPDATE partitions SET state = 'due', due_at = {now} + CAST(e.value->>'delay' AS BIGINT), worker = NULL,
+                failures = failures + CASE WHEN e.value->>'error' IS NULL THEN 0 ELSE 1 END,
+                failing_since = CASE WHEN e.value->>'error' IS NULL THEN failing_since
+                    ELSE COALESCE(failing_since, {now}) END,
+                error_code = COALESCE(e.value->>'error', error_code),
+                weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight = 0 THEN 1 ELSE weight END
+            FROM {each}
+            WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'",
+        ))
+        .bind(&list)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(self.inner.sql(
+            "-- ledger::release jobs
+            UPDATE jobs SET version = version + 1, error_code = e.value->>'error'
+            FROM {each} WHERE jobs.id = e.value->>'job' AND e.value->>'error' IS NOT NULL AND jobs.ended_at IS NULL",
+        ))
+        .bind(&list)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
