@@ -73,7 +73,13 @@ impl World {
                 if let Some(at) = self.pick(*n).filter(|&at| self.leases[at].remaining > 1) {
                     let lease = &self.leases[at];
                     let remaining = lease.remaining - 1;
-                    let record = Record { lease, delta: erased(1), progress: None, remaining, end: None };
+                    let record = Record {
+                        lease,
+                        delta: erased(1),
+                        progress: None,
+                        remaining,
+                        end: None,
+                    };
                     let after = self.ledger.record(&[record]).await.unwrap().remove(0);
                     assert!(matches!(after, After::Continue(_)), "{after:?}");
                     let lease = &mut self.leases[at];
@@ -82,16 +88,25 @@ impl World {
                 }
             }
             Op::Finish(n) => self.end(*n, |lease| (erased(lease.remaining), RecordEnd::Done)).await,
-            Op::Fail(n) => self.end(*n, |_| (Delta::default(), RecordEnd::Failed("rejected"))).await,
+            Op::Fail(n) => {
+                self.end(*n, |_| (Delta::default(), RecordEnd::Failed("rejected")))
+                    .await
+            }
             Op::Residue(n) => {
                 if self.pick(*n).is_some_and(|at| self.leases[at].kind == Kind::ReadBack) {
-                    self.end(*n, |_| (Delta::default(), RecordEnd::Residue { n: 1, progress: None })).await;
+                    self.end(*n, |_| (Delta::default(), RecordEnd::Residue { n: 1, progress: None }))
+                        .await;
                 }
             }
             Op::GiveBack(n) => {
                 if let Some(at) = self.pick(*n) {
                     let lease = self.leases.swap_remove(at);
-                    let release = Release { fence: lease.fence(), delay_ms: 0, error: Some("busy"), alone: true };
+                    let release = Release {
+                        fence: lease.fence(),
+                        delay_ms: 0,
+                        error: Some("busy"),
+                        alone: true,
+                    };
                     self.ledger.release(&[release]).await.unwrap();
                     self.dead.push(lease);
                 }
@@ -99,9 +114,18 @@ impl World {
             Op::Repeat(n) if !self.dead.is_empty() => {
                 let lease = &self.dead[n % self.dead.len()];
                 let end = Some(RecordEnd::Done);
-                let record = Record { lease, delta: erased(lease.remaining), progress: None, remaining: 0, end };
+                let record = Record {
+                    lease,
+                    delta: erased(lease.remaining),
+                    progress: None,
+                    remaining: 0,
+                    end,
+                };
                 let after = self.ledger.record(&[record]).await.unwrap().remove(0);
-                assert!(matches!(after, After::Lost), "a dead worker recorded something: {after:?}");
+                assert!(
+                    matches!(after, After::Lost),
+                    "a dead worker recorded something: {after:?}"
+                );
             }
             Op::Die => {
                 self.dead.append(&mut self.leases);
@@ -125,8 +149,14 @@ impl World {
 
     async fn claim(&mut self, n: u32) {
         let routes = [route()];
-        let claim =
-            Claim { worker: "w", routes: &routes, small: n, alone: n, count_rescues: true, oldest_first: false };
+        let claim = Claim {
+            worker: "w",
+            routes: &routes,
+            small: n,
+            alone: n,
+            count_rescues: true,
+            oldest_first: false,
+        };
         let claimed = self.ledger.claim(&claim).await.unwrap();
         self.leases.extend(claimed);
         let keys: HashSet<_> = self.leases.iter().map(|lease| (lease.job.id, lease.ordinal)).collect();
@@ -137,7 +167,13 @@ impl World {
         let Some(at) = self.pick(n) else { return };
         let lease = self.leases.swap_remove(at);
         let (delta, end) = how(&lease);
-        let record = Record { lease: &lease, delta, progress: None, remaining: lease.remaining, end: Some(end) };
+        let record = Record {
+            lease: &lease,
+            delta,
+            progress: None,
+            remaining: lease.remaining,
+            end: Some(end),
+        };
         match self.ledger.record(&[record]).await.unwrap().remove(0) {
             After::ReadBack(next) => self.leases.push(*next),
             After::Lost => panic!("a live lease was lost"),
@@ -149,15 +185,26 @@ impl World {
     async fn check(&self) {
         let totals = self.ledger.totals().await.unwrap();
         let sum = |metric: &str, store: &str| -> u64 {
-            totals.iter().filter(|row| row.metric == metric && row.store == store).map(|row| row.n).sum()
+            totals
+                .iter()
+                .filter(|row| row.metric == metric && row.store == store)
+                .map(|row| row.n)
+                .sum()
         };
-        assert_eq!(sum("accepted", ""), sum("ended", "") + self.ledger.backlog().await.unwrap());
+        assert_eq!(
+            sum("accepted", ""),
+            sum("ended", "") + self.ledger.backlog().await.unwrap()
+        );
         let mut remaining = 0;
         for id in &self.jobs {
             remaining += self.ledger.job(*id).await.unwrap().unwrap().remaining;
         }
         for store in ["sql", "vector"] {
-            assert_eq!(sum("selected", store), sum("memories", store) + remaining, "{store}: {totals:?}");
+            assert_eq!(
+                sum("selected", store),
+                sum("memories", store) + remaining,
+                "{store}: {totals:?}"
+            );
         }
     }
 
@@ -176,7 +223,10 @@ impl World {
         for id in &self.jobs {
             let job = self.ledger.job(*id).await.unwrap().unwrap();
             for store in &job.stores {
-                let counted: u64 = Outcome::ALL.iter().filter_map(|outcome| store.counts.get(outcome.as_str())).sum();
+                let counted: u64 = Outcome::ALL
+                    .iter()
+                    .filter_map(|outcome| store.counts.get(outcome.as_str()))
+                    .sum();
                 assert_eq!(counted, job.selected, "{job:?}");
             }
         }
@@ -184,7 +234,11 @@ impl World {
 }
 
 fn route() -> Route {
-    Route { target: "main".to_owned(), table: "memories".to_owned(), digest: "0".to_owned() }
+    Route {
+        target: "main".to_owned(),
+        table: "memories".to_owned(),
+        digest: "0".to_owned(),
+    }
 }
 
 fn job(sizes: &[usize]) -> NewJob {
@@ -197,7 +251,10 @@ fn job(sizes: &[usize]) -> NewJob {
     };
     NewJob {
         id: JobId::new(),
-        scope: Scope { principal: "tests".to_owned(), route: "/v1/jobs" },
+        scope: Scope {
+            principal: "tests".to_owned(),
+            route: "/v1/jobs",
+        },
         idempotency: None,
         target: None,
         table: None,
