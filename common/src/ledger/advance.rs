@@ -57,6 +57,8 @@ pub(super) struct JobRow {
     blocked: u64,
     /// The outcome that forbids success, if there is one.
     bad: Option<Outcome>,
+    /// Why a memory failed by itself, if one did.
+    bad_code: Option<&'static str>,
 }
 
 /// A job that has ended.
@@ -86,6 +88,9 @@ fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> 
         }
         State::Planning => Some((Event::Planned, None)),
         State::Running if job.dry_run => Some((Event::Previewed, None)),
+        // Reading back could not make it a success any more, and would find again what was tried
+        // often enough, and count it twice.
+        State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
         State::Running => Some((Event::Erased, None)),
         State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
         State::Verifying if job.blocked > 0 => Some((Event::Failed, Some("residue"))),
@@ -93,7 +98,7 @@ fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> 
             None => (Event::Verified, None),
             Some(Outcome::Unverifiable) => (Event::Failed, Some("unverifiable")),
             Some(Outcome::Unsupported) => (Event::Failed, Some("unsupported")),
-            Some(_) => (Event::Failed, Some("split")),
+            Some(_) => (Event::Failed, job.bad_code),
         }),
         _ => None,
     }
@@ -148,6 +153,7 @@ pub(super) async fn update_jobs(
                 limit: limit.map(|limit| u64::try_from(limit).unwrap_or(0)),
                 blocked: 0,
                 bad: None,
+                bad_code: None,
             })
         })
         .collect()
@@ -193,9 +199,10 @@ pub(super) async fn advance(
     Ok(advanced)
 }
 
-/// Reads what the end of a read-back depends on.
+/// Reads what the end of a phase depends on.
 async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -> Result<(), LedgerError> {
-    let ids = ids_of(jobs.iter().filter(|job| job.state == State::Verifying));
+    let ends = |job: &&JobRow| matches!(job.state, State::Running | State::Verifying) && !job.dry_run;
+    let ids = ids_of(jobs.iter().filter(ends));
     if ids == "[]" {
         return Ok(());
     }
@@ -206,7 +213,11 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
         UNION ALL
         SELECT job_id, outcome AS what, CAST(SUM(n) AS BIGINT) AS n FROM counts
         WHERE outcome IN ('failed', 'unsupported', 'unverifiable')
-          AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, outcome",
+          AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, outcome
+        UNION ALL
+        SELECT job_id, code AS what, COUNT(*) AS n FROM items
+        WHERE outcome = 'failed' AND code IN ('kept', 'split')
+          AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, code",
     ))
     .bind(ids)
     .fetch_all(tx)
@@ -215,10 +226,13 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
         let id: JobId = rows::parsed(row, "partitions", "job_id")?;
         let (what, n): (String, u64) = (row.try_get("what")?, rows::number(row, "n")?);
         if let Some(job) = jobs.iter_mut().find(|job| job.id == id).filter(|_| n > 0) {
-            match what.parse::<Outcome>() {
+            match (what.as_str(), what.parse::<Outcome>()) {
                 // A failure says more than what could not be established.
-                Ok(outcome) => job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome))),
-                Err(()) => job.blocked = n,
+                (_, Ok(outcome)) => job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome))),
+                // What is still there matters more than what nobody can undo.
+                ("kept", _) => job.bad_code = Some("kept"),
+                ("split", _) => job.bad_code = job.bad_code.or(Some("split")),
+                (_, Err(())) => job.blocked = n,
             }
         }
     }
