@@ -17,8 +17,8 @@ use tower::ServiceExt;
 /// The path of deletions.
 pub const DELETE: &str = "/qdrant.Points/Delete";
 
-/// The path of upserts.
-pub const UPSERT: &str = "/qdrant.Points/Upsert";
+/// The path of reads by id.
+pub const GET: &str = "/qdrant.Points/Get";
 
 /// Whether a held call waits before it reaches the server, or its answer on the way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -131,7 +131,10 @@ async fn a_mapping_that_does_not_fit_is_shown_and_works_once_it_does() {
     })
     .await;
     assert_eq!(fault.status, StatusCode::OK);
-    assert!(service.client.get("/readyz").await.text.contains("owner_id"));
+    wait::until_true("a worker shows it too", || async {
+        service.workers[0].client.get("/readyz").await.text.contains("owner_id")
+    })
+    .await;
     let id = service.client.submit_ids(&ids(&all)).await;
     let waiting = service
         .client

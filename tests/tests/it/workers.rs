@@ -142,8 +142,8 @@ async fn a_worker_paused_beyond_its_lease_touches_nothing_when_it_wakes() {
     // Its call lands late, and it finds that somebody else has its partition.
     deletion.release();
     sleeper.process.resume();
-    wait::until_true("it has noticed", || async {
-        total(&sleeper.client, "lethe_retries_total", "class=\"lease_lost\"").await >= 1.0
+    wait::until_true("it has let go of it", || async {
+        total(&sleeper.client, "lethe_partitions_in_progress", "").await < 0.5
     })
     .await;
     only_bob_is_left(&lethe).await;
