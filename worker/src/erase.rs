@@ -69,7 +69,7 @@ async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> R
     let mut ranges = Vec::new();
     let mut listed = false;
     for lease in open.iter() {
-        if let Some(Ok(intent)) = Intent::of(lease) {
+        if let Some(intent) = Intent::of(lease) {
             shares.push(Share {
                 lease: lease.clone(),
                 intent,
@@ -124,7 +124,10 @@ async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Sto
         return Ok(going);
     }
     let answers = {
-        let intents: Vec<(&Lease, String)> = asking.iter().map(|share| (&share.lease, share.intent.text())).collect();
+        let intents: Vec<(&Lease, String)> = asking
+            .iter()
+            .map(|share| (&share.lease, share.intent.text(&share.lease)))
+            .collect();
         let leases: Vec<Lease> = asking.iter().map(|share| share.lease.clone()).collect();
         env.insist(&leases, || env.ledger.intend(&intents))
             .await
@@ -215,7 +218,7 @@ async fn put_back_kept(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Resul
             }
         }
         let lease = std::slice::from_ref(&share.lease);
-        let intents = [(&share.lease, share.intent.text())];
+        let intents = [(&share.lease, share.intent.text(&share.lease))];
         env.insist(lease, || env.ledger.intend(&intents))
             .await
             .ok_or(Stop::Lost)?;

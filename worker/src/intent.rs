@@ -4,48 +4,49 @@
 //! Whoever finds an intent finishes it by these ids in all stores. What was found is part of it,
 //! so that a memory that an earlier attempt erased still counts as erased.
 
-use lethe_common::ledger::Lease;
-use serde::{Deserialize, Serialize};
+//!
+//! It is written and dropped once a batch, so it is kept small: one character a memory, ids only
+//! where they are not the partition's own list, points only where they do not follow from the id.
 
+use std::collections::BTreeMap;
+
+use lethe_common::ledger::{Lease, Work};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::batch::ids_left;
 use crate::cursor::Cursor;
 use crate::store::vector::PointId;
 
 /// What a batch is about to do.
 // Ids inside: no `Debug`.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Intent {
     /// The memories, in the order of the batch.
     pub(crate) entries: Vec<Entry>,
     /// How far the partition is once this is done; nothing if it is done with it.
     pub(crate) then: Option<Cursor>,
     /// How often the vectors were still there after they were deleted.
-    #[serde(default)]
     pub(crate) kept: u32,
 }
 
 /// One memory of a batch, and what was found of it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The memory's id; a point without a row may have none that is known.
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
     /// Whether it has a row under the job's conditions.
-    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) row: bool,
     /// Its points.
-    #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) points: Vec<PointId>,
     /// What is to become of its points.
-    #[serde(rename = "v", default)]
     pub(crate) vectors: Vectors,
 }
 
 /// What is to become of the points of a memory.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Vectors {
     /// There are none that the job may touch.
-    #[default]
     None,
     /// They go, since the row is the job's.
     OfRow,
@@ -55,14 +56,96 @@ pub(crate) enum Vectors {
     Unverifiable,
 }
 
+/// How a memory that was found so is written: without and with a row.
+const FOUND: [(Vectors, [char; 2]); 4] = [
+    (Vectors::None, ['-', 'r']),
+    (Vectors::OfRow, ['v', 'R']),
+    (Vectors::Orphans, ['o', 'O']),
+    (Vectors::Unverifiable, ['u', 'U']),
+];
+
+/// An intent as it is written.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Written {
+    /// What was found, a character a memory.
+    found: String,
+    /// The ids; absent where they are the next ones of the partition's own list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ids: Option<Vec<Option<String>>>,
+    /// The points of the memories whose points are not the one that their id, a UUID, names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    points: BTreeMap<usize, Vec<PointId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    then: Option<Cursor>,
+    kept: u32,
+}
+
 impl Intent {
-    /// Reads the intent of a lease, if it has one.
-    pub(crate) fn of(lease: &Lease) -> Option<Result<Self, serde_json::Error>> {
-        lease.intent.as_deref().map(serde_json::from_str)
+    /// Reads the intent of a lease; `None` if it has none, or one that cannot be read: its batch is
+    /// then begun anew, which is safe, since absent is success.
+    pub(crate) fn of(lease: &Lease) -> Option<Self> {
+        let read = Self::read(lease, lease.intent.as_deref()?);
+        if read.is_none() {
+            tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "an intent cannot be read");
+        }
+        read
     }
 
-    pub(crate) fn text(&self) -> String {
-        serde_json::to_string(self).expect("an intent has only string keys")
+    fn read(lease: &Lease, text: &str) -> Option<Self> {
+        let mut written: Written = serde_json::from_str(text).ok()?;
+        let cursor = Cursor::of(lease);
+        let listed = ids_left(lease, &cursor);
+        let mut entries = Vec::with_capacity(written.found.len());
+        for (n, found) in written.found.chars().enumerate() {
+            let (vectors, row) = FOUND.iter().find_map(|(vectors, written)| {
+                let row = written.iter().position(|written| *written == found)?;
+                Some((*vectors, row == 1))
+            })?;
+            let id = match &mut written.ids {
+                Some(ids) => ids.get_mut(n)?.take(),
+                None => Some(listed.get(n)?.clone()),
+            };
+            let points = written
+                .points
+                .remove(&n)
+                .unwrap_or_else(|| named(id.as_deref(), vectors));
+            entries.push(Entry {
+                id,
+                row,
+                points,
+                vectors,
+            });
+        }
+        Some(Self {
+            entries,
+            then: written.then,
+            kept: written.kept,
+        })
+    }
+
+    /// Returns the text to be kept in the ledger for this lease.
+    pub(crate) fn text(&self, lease: &Lease) -> String {
+        let mut written = Written {
+            found: String::with_capacity(self.entries.len()),
+            then: self.then.clone(),
+            kept: self.kept,
+            ..Written::default()
+        };
+        for (n, entry) in self.entries.iter().enumerate() {
+            let (_, characters) = FOUND
+                .iter()
+                .find(|(vectors, _)| *vectors == entry.vectors)
+                .expect("every way to be found is listed");
+            written.found.push(characters[usize::from(entry.row)]);
+            if entry.points != named(entry.id.as_deref(), entry.vectors) {
+                written.points.insert(n, entry.points.clone());
+            }
+        }
+        if !matches!(lease.work, Work::Ids(_)) {
+            written.ids = Some(self.entries.iter().map(|entry| entry.id.clone()).collect());
+        }
+        serde_json::to_string(&written).expect("an intent has only string keys")
     }
 
     /// Returns whether there is anything to do outside the ledger.
@@ -70,5 +153,142 @@ impl Intent {
         self.entries
             .iter()
             .any(|entry| entry.row || matches!(entry.vectors, Vectors::OfRow | Vectors::Orphans))
+    }
+}
+
+/// Returns the points that follow from an id, where there are any to be named.
+fn named(id: Option<&str>, vectors: Vectors) -> Vec<PointId> {
+    match vectors {
+        Vectors::OfRow | Vectors::Orphans => id
+            .and_then(|id| Uuid::try_parse(id).ok())
+            .map(PointId::Uuid)
+            .into_iter()
+            .collect(),
+        Vectors::None | Vectors::Unverifiable => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use lethe_common::job::{JobId, StoreKind};
+    use lethe_common::ledger::{JobFacts, Kind, Route};
+
+    use super::*;
+
+    fn lease(work: Work, progress: Option<Cursor>) -> Lease {
+        let job = JobFacts {
+            id: JobId::new(),
+            owner: None,
+            workspace: None,
+            subject: None,
+            per_second: None,
+            trace: None,
+            cancelling: false,
+            waited_ms: 0,
+            first: false,
+        };
+        Lease {
+            job: Arc::new(job),
+            ordinal: 0,
+            token: 1,
+            until: Instant::now(),
+            kind: Kind::Erase,
+            route: Route {
+                target: "main".to_owned(),
+                table: "memories".to_owned(),
+                digest: "0".to_owned(),
+            },
+            work,
+            progress: progress.map(|cursor| cursor.text()),
+            intent: None,
+            remaining: 3,
+            rescues: 0,
+            failures: 0,
+            alone: false,
+            stores: vec![StoreKind::Sql, StoreKind::Vector],
+        }
+    }
+
+    fn entry(id: &str, row: bool, points: Vec<PointId>, vectors: Vectors) -> Entry {
+        Entry {
+            id: Some(id.to_owned()),
+            row,
+            points,
+            vectors,
+        }
+    }
+
+    /// Entries of every kind, for these ids.
+    fn entries(ids: &[String]) -> Vec<Entry> {
+        let uuid = |n: usize| PointId::Uuid(Uuid::try_parse(&ids[n]).unwrap());
+        vec![
+            entry(&ids[0], true, vec![uuid(0)], Vectors::OfRow),
+            entry(&ids[1], false, vec![PointId::Num(7), uuid(0)], Vectors::Orphans),
+            entry(&ids[2], true, Vec::new(), Vectors::None),
+            entry(&ids[3], false, Vec::new(), Vectors::Unverifiable),
+            entry(&ids[4], true, Vec::new(), Vectors::OfRow),
+        ]
+    }
+
+    fn ids(n: u128) -> Vec<String> {
+        (0..n).map(|n| Uuid::from_u128(n).to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_written_of_a_list_is_read_again_without_its_ids() {
+        let all = ids(8);
+        let progress = Cursor {
+            at: 3,
+            ..Cursor::default()
+        };
+        let mut lease = lease(Work::Ids(all.clone()), Some(progress));
+        let then = Some(Cursor {
+            at: 8,
+            ..Cursor::default()
+        });
+        let intent = Intent {
+            entries: entries(&all[3..]),
+            then,
+            kept: 2,
+        };
+        let text = intent.text(&lease);
+        assert!(!text.contains(&all[5]), "{text}");
+        lease.intent = Some(text);
+        assert!(Intent::of(&lease) == Some(intent));
+    }
+
+    #[test]
+    fn what_is_written_of_a_range_is_read_again() {
+        let mut lease = lease(
+            Work::Range {
+                after: None,
+                through: None,
+            },
+            None,
+        );
+        let mut intent = Intent {
+            entries: entries(&ids(5)),
+            ..Intent::default()
+        };
+        intent.entries.push(Entry {
+            id: None,
+            row: false,
+            points: vec![PointId::Num(1)],
+            vectors: Vectors::Orphans,
+        });
+        lease.intent = Some(intent.text(&lease));
+        assert!(Intent::of(&lease) == Some(intent));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_none() {
+        let mut lease = lease(Work::Ids(ids(1)), None);
+        for text in ["", "{", "{\"found\":\"?\"}", "{\"found\":\"rr\"}"] {
+            lease.intent = Some(text.to_owned());
+            assert!(Intent::of(&lease).is_none(), "{text}");
+        }
     }
 }

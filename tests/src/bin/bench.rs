@@ -109,6 +109,13 @@ async fn erase() {
         rate(lethe)
     );
     println!("erase: ratio {:.2}", lethe.as_secs_f64() / alone.as_secs_f64());
+    for worker in &service.workers {
+        for (series, seconds) in worker.client.metrics().await {
+            if series.starts_with("lethe_store_call_duration_seconds_sum") && seconds > 0.0 {
+                println!("erase: {series} {seconds:.2}");
+            }
+        }
+    }
 }
 
 /// The least that deletes them: by id, one batch after another, from both stores.
