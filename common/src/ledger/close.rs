@@ -32,6 +32,9 @@ pub(super) struct Closed {
 }
 
 /// Ends partitions of the jobs in `ids` without running them.
+///
+/// One that is being claimed at this moment is left to its worker. To wait for it would be to wait
+/// in a circle: claiming locks partitions and then their jobs, and our caller may have the job.
 pub(super) async fn close_partitions(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -43,10 +46,14 @@ pub(super) async fn close_partitions(
     }
     let closed = sqlx::query(inner.sql(&format!(
         "-- ledger::advance close
+        WITH closing AS MATERIALIZED (
+            SELECT job_id, ordinal FROM partitions
+            WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}}) {{skip_locked}}
+        )
         UPDATE partitions SET state = '{}', lease_token = lease_token + 1
-        WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}})
+        WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM closing)
         RETURNING job_id, kind, target, stores, remaining",
-        close.to, close.from
+        close.from, close.to
     )))
     .bind(ids)
     .fetch_all(tx)
