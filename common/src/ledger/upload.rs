@@ -84,16 +84,23 @@ impl Ledger {
     }
 
     /// Stores a part of the ids.
+    // The job first: ids of an upload that was swept would stay behind for good.
     pub async fn append(&self, upload: &mut Upload, partition: NewPartition) -> Result<(), LedgerError> {
         let inner = &self.inner;
         let n = partition.remaining;
         let rows = rows_of(upload.id, upload.next_ordinal, "blocked", &[partition], false, None);
         let mut tx = inner.begin().await?;
+        let touched = sqlx::query(inner.sql(
+            "-- ledger::upload touch
+            UPDATE jobs SET touched_at = {now} WHERE id = $1 AND state = 'receiving'",
+        ))
+        .bind(upload.id.to_string())
+        .execute(&mut *tx)
+        .await?;
+        if touched.rows_affected() != 1 {
+            return Err(swept(upload.id));
+        }
         insert_partitions(inner, &mut tx, &rows).await?;
-        sqlx::query(inner.sql("-- ledger::upload touch\nUPDATE jobs SET touched_at = {now} WHERE id = $1"))
-            .bind(upload.id.to_string())
-            .execute(&mut *tx)
-            .await?;
         tx.commit().await?;
         upload.next_ordinal += 1;
         upload.selected += n;
@@ -119,12 +126,7 @@ impl Ledger {
         .execute(&mut *tx)
         .await?;
         if found.rows_affected() != 1 {
-            // Swept in the meantime: the sender was silent for too long.
-            return Err(LedgerError::Corrupt {
-                table: "jobs",
-                column: "state",
-                row: id,
-            });
+            return Err(swept(upload.id));
         }
         sqlx::query(inner.sql(
             "-- ledger::upload due
@@ -188,5 +190,14 @@ impl Ledger {
         }
         tx.commit().await?;
         Ok(())
+    }
+}
+
+/// The error of an upload that was swept in the meantime: its sender was silent for too long.
+fn swept(id: JobId) -> LedgerError {
+    LedgerError::Corrupt {
+        table: "jobs",
+        column: "state",
+        row: id.to_string(),
     }
 }
