@@ -14,7 +14,27 @@ use sqlx::{AssertSqlSafe, Executor};
 /// A ledger of its own for a test.
 struct TestLedger {
     ledger: Ledger,
+    url: String,
     _dir: tempfile::TempDir,
+}
+
+impl TestLedger {
+    /// Opens it once more, with another time after which failures are given up.
+    fn giving_up_after(&self, give_up_after: Duration) -> Ledger {
+        Ledger::open(LedgerOptions {
+            give_up_after,
+            ..options(self.url.clone(), LEASE)
+        })
+        .unwrap()
+    }
+
+    /// Runs a statement past the ledger.
+    async fn run(&self, sql: &'static str) -> u64 {
+        let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
+        let done = pool.execute(sql).await.unwrap();
+        pool.close().await;
+        done.rows_affected()
+    }
 }
 
 fn options(url: String, lease: Duration) -> LedgerOptions {
@@ -31,9 +51,9 @@ fn options(url: String, lease: Duration) -> LedgerOptions {
 async fn on_sqlite(lease: Duration) -> TestLedger {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display());
-    let ledger = Ledger::open(options(url, lease)).unwrap();
+    let ledger = Ledger::open(options(url.clone(), lease)).unwrap();
     ledger.migrate().await.unwrap();
-    TestLedger { ledger, _dir: dir }
+    TestLedger { ledger, url, _dir: dir }
 }
 
 async fn on_postgres(lease: Duration) -> TestLedger {
@@ -47,10 +67,12 @@ async fn on_postgres(lease: Duration) -> TestLedger {
         .unwrap();
     let url = server.split_once('?').map_or(server.as_str(), |(base, _)| base);
     let (base, _) = url.rsplit_once('/').expect("a URL that names a database");
-    let ledger = Ledger::open(options(format!("{base}/{name}"), lease)).unwrap();
+    let url = format!("{base}/{name}");
+    let ledger = Ledger::open(options(url.clone(), lease)).unwrap();
     ledger.migrate().await.unwrap();
     TestLedger {
         ledger,
+        url,
         _dir: tempfile::tempdir().unwrap(),
     }
 }
@@ -80,6 +102,10 @@ on_both!(
     the_pace_of_a_job_is_kept_by_the_ledger,
     the_totals_add_up,
     forgetting_keeps_the_counts,
+    a_job_that_nobody_serves_is_given_up,
+    residue_that_is_found_after_a_cancellation_is_left,
+    what_is_planned_after_a_cancellation_is_left,
+    an_upload_that_was_swept_takes_no_more_ids,
 );
 
 fn route() -> Route {
@@ -190,7 +216,7 @@ async fn total(ledger: &Ledger, metric: &str, outcome: &str) -> u64 {
         .sum()
 }
 
-async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, _dir }: TestLedger) {
+async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(3)])).await;
     assert_eq!(state(&ledger, id).await, State::Queued);
     let lease = claim_one(&ledger).await;
@@ -219,7 +245,7 @@ async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, 
     assert!(job.stores.iter().all(|store| store.counts["erased"] == 3) && job.stores.len() == 2);
 }
 
-async fn a_key_that_is_used_again_answers_with_the_same_job(TestLedger { ledger, _dir }: TestLedger) {
+async fn a_key_that_is_used_again_answers_with_the_same_job(TestLedger { ledger, _dir, .. }: TestLedger) {
     let with_key = |fingerprint: &str| {
         let key = Idempotency {
             key: "k".to_owned(),
@@ -244,7 +270,7 @@ async fn a_key_that_is_used_again_answers_with_the_same_job(TestLedger { ledger,
     assert_eq!(claim(&ledger).await.len(), 2);
 }
 
-async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir }: TestLedger) {
+async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(2)])).await;
     let old = claim_one(&ledger).await;
     assert_eq!(ledger.end_all_leases().await.unwrap(), 1);
@@ -292,7 +318,7 @@ async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir }:
     ));
 }
 
-async fn a_record_that_is_repeated_counts_once(TestLedger { ledger, _dir }: TestLedger) {
+async fn a_record_that_is_repeated_counts_once(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(4)])).await;
     let mut lease = claim_one(&ledger).await;
     let step = |lease| Record {
@@ -312,7 +338,7 @@ async fn a_record_that_is_repeated_counts_once(TestLedger { ledger, _dir }: Test
     assert!(job.stores.iter().all(|store| store.counts["erased"] == 4));
 }
 
-async fn jobs_accepted_at_once_are_all_there(TestLedger { ledger, _dir }: TestLedger) {
+async fn jobs_accepted_at_once_are_all_there(TestLedger { ledger, _dir, .. }: TestLedger) {
     let all = (0..300).map(|_| {
         let ledger = ledger.clone();
         tokio::spawn(async move { accept(&ledger, new_job(vec![ids(1)])).await })
@@ -325,7 +351,7 @@ async fn jobs_accepted_at_once_are_all_there(TestLedger { ledger, _dir }: TestLe
     assert_eq!(ledger.backlog().await.unwrap(), 300);
 }
 
-async fn residue_starts_rounds_until_there_are_none_left(TestLedger { ledger, _dir }: TestLedger) {
+async fn residue_starts_rounds_until_there_are_none_left(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(5), ids(5)])).await;
     let mut rounds = 0;
     loop {
@@ -367,7 +393,7 @@ async fn residue_starts_rounds_until_there_are_none_left(TestLedger { ledger, _d
     );
 }
 
-async fn a_failed_partition_fails_its_job_and_its_rest_counts_as_failed(TestLedger { ledger, _dir }: TestLedger) {
+async fn a_failed_partition_fails_its_job_and_its_rest_counts_as_failed(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(5), ids(7)])).await;
     let leases = claim(&ledger).await;
     record(
@@ -390,7 +416,7 @@ async fn a_failed_partition_fails_its_job_and_its_rest_counts_as_failed(TestLedg
     }
 }
 
-async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledger, _dir }: TestLedger) {
+async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(5), ids(7)])).await;
     let routes = [route()];
     let order = Claim {
@@ -430,7 +456,7 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
     );
 }
 
-async fn a_retry_asks_for_everything_again(TestLedger { ledger, _dir }: TestLedger) {
+async fn a_retry_asks_for_everything_again(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(5)])).await;
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::NotEnded(State::Queued));
     let lease = claim_one(&ledger).await;
@@ -453,7 +479,7 @@ async fn a_retry_asks_for_everything_again(TestLedger { ledger, _dir }: TestLedg
     );
 }
 
-async fn a_plan_beyond_its_limit_touches_nothing(TestLedger { ledger, _dir }: TestLedger) {
+async fn a_plan_beyond_its_limit_touches_nothing(TestLedger { ledger, _dir, .. }: TestLedger) {
     let plan = NewPartition {
         kind: Kind::Plan,
         work: Work::Subject,
@@ -502,7 +528,7 @@ async fn a_plan_beyond_its_limit_touches_nothing(TestLedger { ledger, _dir }: Te
     assert!(job.stores.iter().all(|store| store.counts["left"] == 10) && claim(&ledger).await.is_empty());
 }
 
-async fn a_paused_target_is_not_claimed(TestLedger { ledger, _dir }: TestLedger) {
+async fn a_paused_target_is_not_claimed(TestLedger { ledger, _dir, .. }: TestLedger) {
     for scope in [None, Some("main")] {
         ledger.pause(scope).await.unwrap();
         accept(&ledger, new_job(vec![ids(1)])).await;
@@ -519,7 +545,7 @@ async fn a_paused_target_is_not_claimed(TestLedger { ledger, _dir }: TestLedger)
     }
 }
 
-async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir }: TestLedger) {
+async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir, .. }: TestLedger) {
     accept(
         &ledger,
         NewJob {
@@ -548,7 +574,7 @@ async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir }: Te
     assert!((1..=60_000).contains(&ledger.next_due().await.unwrap().unwrap()));
 }
 
-async fn the_totals_add_up(TestLedger { ledger, _dir }: TestLedger) {
+async fn the_totals_add_up(TestLedger { ledger, _dir, .. }: TestLedger) {
     accept(&ledger, new_job(vec![ids(5)])).await;
     accept(&ledger, new_job(vec![ids(6)])).await;
     let cancelled = accept(&ledger, new_job(vec![ids(7)])).await;
@@ -584,7 +610,7 @@ async fn the_totals_add_up(TestLedger { ledger, _dir }: TestLedger) {
     assert_eq!((outcomes, remaining), (18, 8));
 }
 
-async fn forgetting_keeps_the_counts(TestLedger { ledger, _dir }: TestLedger) {
+async fn forgetting_keeps_the_counts(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(
         &ledger,
         NewJob {
@@ -605,4 +631,121 @@ async fn forgetting_keeps_the_counts(TestLedger { ledger, _dir }: TestLedger) {
     assert_eq!(job.stores, before);
     assert_eq!(ledger.forget(Duration::ZERO, Duration::ZERO, day).await.unwrap(), 0);
     assert!(ledger.job(id).await.unwrap().is_none());
+}
+
+async fn a_job_that_nobody_serves_is_given_up(test: TestLedger) {
+    let id = accept(&test.ledger, new_job(vec![ids(3), ids(4)])).await;
+    assert_eq!(test.ledger.give_up().await.unwrap(), [], "not before its time");
+    let impatient = test.giving_up_after(Duration::ZERO);
+    assert_eq!(impatient.give_up().await.unwrap(), [id]);
+    let job = test.ledger.job(id).await.unwrap().unwrap();
+    assert_eq!(
+        (job.state, job.error_code.as_deref(), job.remaining),
+        (State::Failed, Some("unserved"), 0)
+    );
+    assert!(job.stores.iter().all(|store| store.counts["failed"] == 7));
+    assert_eq!(test.ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+}
+
+async fn residue_that_is_found_after_a_cancellation_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(3)])).await;
+    let lease = claim_one(&ledger).await;
+    let After::ReadBack(lease) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
+        panic!("it is read back by its worker")
+    };
+    ledger.cancel(id).await.unwrap();
+    let residue = RecordEnd::Residue { n: 2, progress: None };
+    let after = record(&ledger, end(&lease, Delta::default(), residue)).await;
+    assert!(matches!(
+        after,
+        After::JobEnded {
+            state: State::Cancelled,
+            ..
+        }
+    ));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!(
+        (job.selected, job.remaining),
+        (5, 0),
+        "nothing waits in a job that has ended"
+    );
+    assert!(
+        job.stores
+            .iter()
+            .all(|store| store.counts["erased"] == 3 && store.counts["left"] == 2)
+    );
+    assert_eq!(total(&ledger, "selected", "").await, 5);
+    assert_eq!(total(&ledger, "memories", "left").await, 2);
+}
+
+async fn what_is_planned_after_a_cancellation_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let plan = NewPartition {
+        kind: Kind::Plan,
+        work: Work::Subject,
+        remaining: 0,
+        ..ids(0)
+    };
+    let subject = Subject {
+        user_id: Some("ana".to_owned()),
+        ..Subject::default()
+    };
+    let job = NewJob {
+        subject: Some(subject),
+        ..new_job(vec![plan])
+    };
+    let id = accept(&ledger, job).await;
+    let lease = claim_one(&ledger).await;
+    ledger.cancel(id).await.unwrap();
+    let delta = Delta {
+        selected: 5,
+        planned: vec![ids(5)],
+        ..Delta::default()
+    };
+    record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.selected, job.remaining), (State::Cancelled, 5, 0));
+    assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
+    assert_eq!(total(&ledger, "selected", "").await, 5);
+}
+
+async fn an_upload_that_was_swept_takes_no_more_ids(test: TestLedger) {
+    let ledger = &test.ledger;
+    let mut upload = ledger
+        .begin_upload(&new_job(Vec::new()), &ids(1))
+        .await
+        .unwrap()
+        .unwrap();
+    ledger.append(&mut upload, ids(2)).await.unwrap();
+    assert_eq!(test.run("UPDATE jobs SET touched_at = 0").await, 1);
+    assert_eq!(ledger.drop_abandoned_uploads().await.unwrap(), 1);
+    assert!(ledger.append(&mut upload, ids(3)).await.is_err());
+    assert_eq!(test.run("DELETE FROM partitions").await, 0, "no id stays behind");
+}
+
+/// A claim locks partitions and then their jobs, a cancellation a job and then its partitions: if
+/// it waited for these, the two would wait for each other.
+#[tokio::test]
+async fn cancelling_does_not_wait_for_what_is_being_claimed() {
+    let test = on_postgres(LEASE).await;
+    let id = accept(&test.ledger, new_job(vec![ids(2), ids(3)])).await;
+    let pool = sqlx::AnyPool::connect(&test.url).await.unwrap();
+    let mut claiming = pool.acquire().await.unwrap();
+    claiming
+        .execute("BEGIN; SELECT ordinal FROM partitions WHERE ordinal = 0 FOR UPDATE")
+        .await
+        .unwrap();
+    assert_eq!(test.ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
+    claiming.execute("ROLLBACK").await.unwrap();
+    let lease = claim_one(&test.ledger).await;
+    assert!(lease.job.cancelling && lease.ordinal == 0);
+    let after = record(&test.ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
+    assert!(matches!(
+        after,
+        After::JobEnded {
+            state: State::Cancelled,
+            ..
+        }
+    ));
+    let job = test.ledger.job(id).await.unwrap().unwrap();
+    assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
 }

@@ -82,7 +82,8 @@ fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> 
     let failed = job.failures > 0;
     match job.state {
         State::Cancelling => Some((Event::Stopped, None)),
-        State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
+        // A queued one: given up before any worker claimed a part of it.
+        State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
         State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
             Some((Event::Failed, Some("limit_exceeded")))
         }
@@ -189,7 +190,7 @@ pub(super) async fn advance(
                 unblock(inner, tx, &jobs).await?;
             }
             _ => {
-                if event == Event::Failed {
+                if matches!(event, Event::Failed | Event::Stopped) {
                     advanced.totals.extend(close_blocked(inner, tx, &jobs).await?);
                 }
                 end(inner, tx, event, &jobs, &mut advanced).await?;
@@ -317,20 +318,21 @@ async fn unblock(
     Ok(())
 }
 
-/// Ends the partitions that a failing job will not begin: residue counts as failed, a plan that
-/// was not carried out as left.
+/// Ends the partitions that a job which ends will not begin: residue counts as failed, and as left
+/// if the job was cancelled; so does a plan that was not carried out.
 async fn close_blocked(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[(&JobRow, Option<&'static str>)],
 ) -> Result<Vec<Increment>, LedgerError> {
     let mut increments = Vec::new();
-    for (planned, to, outcome) in [(false, "failed", Outcome::Failed), (true, "cancelled", Outcome::Left)] {
+    for (left, to, outcome) in [(false, "failed", Outcome::Failed), (true, "cancelled", Outcome::Left)] {
         for by_subject in [false, true] {
             let some: Vec<&JobRow> = jobs
                 .iter()
                 .map(|(job, _)| *job)
-                .filter(|job| (job.state == State::Planning) == planned && job.by_subject == by_subject)
+                .filter(|job| matches!(job.state, State::Planning | State::Cancelling) == left)
+                .filter(|job| job.by_subject == by_subject)
                 .collect();
             let close = Close {
                 from: "state = 'blocked'".to_owned(),
