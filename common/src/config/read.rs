@@ -9,7 +9,7 @@ mod message;
 
 use std::collections::BTreeMap;
 
-use config::{File, FileFormat, Map, Value, ValueKind};
+use config::{ConfigError, File, FileFormat, Map, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
 use super::auth::{Auth, Key};
@@ -65,12 +65,14 @@ impl<'a> Reader<'a> {
         let Some(table) = self.take_table(name) else {
             return T::default();
         };
-        for (key, value) in &table {
-            let alone = Map::from_iter([(key.clone(), value.clone())]);
-            self.read::<T>(name, Value::new(None, alone));
+        let mut right = Map::new();
+        for (key, value) in table {
+            if self.read::<T>(name, alone(&key, &value)).is_some() {
+                right.insert(key, value);
+            }
         }
-        // What is wrong was said above; a section that is not read does not matter any more.
-        T::deserialize(Value::new(None, table)).unwrap_or_default()
+        // What is wrong was said above; whether what is right makes sense is still checked.
+        T::deserialize(Value::new(None, right)).unwrap_or_default()
     }
 
     /// Reads `[[auth.key]]`.
@@ -86,7 +88,7 @@ impl<'a> Reader<'a> {
         let mut auth = Auth::default();
         for (n, key) in keys.into_iter().enumerate() {
             let path = format!("auth.key[{n}]");
-            if let Some(key) = self.read::<Key>(&path, key) {
+            if let Some(key) = self.entry::<Key>(&path, key) {
                 auth.add(&path, key, &mut self.errors);
             }
         }
@@ -107,12 +109,12 @@ impl<'a> Reader<'a> {
             let tables = self.take_list(&format!("{path}.table"), tables);
             for (m, table) in tables.into_iter().enumerate() {
                 let path = format!("{path}.table[{m}]");
-                if let Some(table) = self.read::<Table>(&path, table) {
+                if let Some(table) = self.entry::<Table>(&path, table) {
                     paths.push(path);
                     read.push(table);
                 }
             }
-            if let Some(target) = self.read::<Target>(&path, value) {
+            if let Some(target) = self.entry::<Target>(&path, value) {
                 let target = Target { tables: read, ..target };
                 targets.push(Placed {
                     path,
@@ -154,8 +156,37 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads an entry of a list: each of its keys by itself, then all, because some have no default.
+    fn entry<T: DeserializeOwned>(&mut self, path: &str, value: Value) -> Option<T> {
+        let ValueKind::Table(table) = &value.kind else {
+            return self.read(path, value);
+        };
+        let said = self.errors.0.len();
+        for (key, value) in table {
+            match self.attempt::<T>(path, alone(key, value)) {
+                Err(error) if !message::is_missing(&error) => self.refuse(path, error),
+                _ => {}
+            }
+        }
+        match T::deserialize(value) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                // Which of two errors serde meets first is chance: only a missing key is news.
+                if self.errors.0.len() == said || message::is_missing(&error) {
+                    self.refuse(path, error);
+                }
+                None
+            }
+        }
+    }
+
     /// Reads one value, recording what is wrong with it and which of its keys are unknown.
     fn read<T: DeserializeOwned>(&mut self, path: &str, value: Value) -> Option<T> {
+        self.attempt(path, value).map_err(|error| self.refuse(path, error)).ok()
+    }
+
+    /// Reads one value, recording which of its keys are unknown.
+    fn attempt<T: DeserializeOwned>(&mut self, path: &str, value: Value) -> Result<T, ConfigError> {
         let mut unknown = Vec::new();
         let read = serde_ignored::deserialize(value, |key| unknown.push(fields::path(&key)));
         for key in unknown {
@@ -164,14 +195,17 @@ impl<'a> Reader<'a> {
             self.errors
                 .push(format_args!("{path}.{key}"), message::unknown_key(known));
         }
-        match read {
-            Ok(read) => Some(read),
-            Err(error) => {
-                let (key, change) = message::of_value(error);
-                let dot = if key.is_empty() { "" } else { "." };
-                self.errors.push(format_args!("{path}{dot}{key}"), change);
-                None
-            }
-        }
+        read
     }
+
+    fn refuse(&mut self, path: &str, error: ConfigError) {
+        let (key, change) = message::of_value(error);
+        let dot = if key.is_empty() { "" } else { "." };
+        self.errors.push(format_args!("{path}{dot}{key}"), change);
+    }
+}
+
+/// Returns a table of one key.
+fn alone(key: &str, value: &Value) -> Value {
+    Value::new(None, Map::from_iter([(key.to_owned(), value.clone())]))
 }

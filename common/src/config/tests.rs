@@ -133,6 +133,10 @@ fn all_errors_are_reported_together_with_their_keys() {
         max_body = "16MB"
         [log]
         format = "xml"
+        level = "no=such=filter"
+        [worker]
+        poll = 1
+        batch = 0
         [lease]
         rescues = -1
         duration = "9s"
@@ -160,13 +164,17 @@ fn all_errors_are_reported_together_with_their_keys() {
         "api.listen: write an address and a port, such as \"127.0.0.1:7878\"",
         "api.max_body: write a size, such as \"16MiB\"",
         "api.max_wait: write a time with its unit, such as \"30s\"",
-        "auth.key[0]",
+        "auth.key[0].sha256: write the SHA-256",
+        "auth.key[0].scopes[0]: write one of",
         "auth.key[1].s",
         "ledger.max_connections: write a whole number",
         "ledger.ulr: unknown key; the keys here are url, max_connections",
         "lease.rescues: write a whole number",
         "limits: unknown section",
         "log.format: write one of \"human\", \"json\"",
+        "log.level: write a filter",
+        "worker.batch: write a number",
+        "worker.poll: write a time",
         "target[0].sql: write a table: { … }",
         "target[1].table[0].collection.point: write one of \"uuid\", \"number\", \"uuid5\", \"payload\"",
         "target[1].table[1].columns.id: is missing; add it",

@@ -20,6 +20,15 @@ pub(super) fn of_value(error: ConfigError) -> (String, String) {
     }
 }
 
+/// Returns whether a key is missing, there or further inside.
+pub(super) fn is_missing(error: &ConfigError) -> bool {
+    match error {
+        ConfigError::NotFound(_) => true,
+        ConfigError::At { error, .. } => is_missing(error),
+        _ => false,
+    }
+}
+
 const UNREADABLE: &str = "write a value of the form that the sample shows";
 
 fn of_text(text: &str) -> String {
