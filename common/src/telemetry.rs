@@ -5,7 +5,7 @@
 
 mod traceparent;
 
-use std::io::stderr;
+use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -26,7 +26,9 @@ pub fn init(log: &Log) -> Result<(), TryInitError> {
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     match log.format {
-        LogFormat::Human => registry.with(lines).try_init(),
+        // Colours, unless NO_COLOR is set; in a file or a collector they would be noise.
+        LogFormat::Human if stderr().is_terminal() => registry.with(lines).try_init(),
+        LogFormat::Human => registry.with(lines.with_ansi(false)).try_init(),
         LogFormat::Json => registry
             .with(
                 lines
