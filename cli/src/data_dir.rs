@@ -1,6 +1,6 @@
 //! The data directory of the embedded mode: one process at a time, its own secrets.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Opens a directory, making it if there is none, and refuses one that is in use.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("create the data directory {}", path.display()))?;
+        make(path)?;
         let path = path.canonicalize().context("find the data directory")?;
         let lock = OpenOptions::new()
             .create(true)
@@ -68,6 +68,17 @@ impl DataDir {
             .context("keep a secret")?;
         Ok(secret)
     }
+}
+
+/// Makes a directory, unless there is one, that nobody else can look into: ids and memories are in it.
+pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(path)
+        .with_context(|| format!("create the data directory {}", path.display()))
 }
 
 /// Returns 256 random bits, hexadecimal.

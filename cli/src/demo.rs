@@ -17,7 +17,7 @@ use crate::client::Api;
 use crate::embedded::{self, COLLECTION};
 use crate::lifecycle::Stop;
 use crate::up::Service;
-use crate::{memories, options, output};
+use crate::{data_dir, memories, options, output};
 
 /// How many memories are deleted by id.
 const BY_ID: usize = 500;
@@ -44,7 +44,7 @@ pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
             data.display()
         );
     }
-    std::fs::create_dir_all(data).context("make the data directory")?;
+    data_dir::make(data)?;
     memories::load_fixture(&data.join("memories.sqlite"))?;
 
     let stop = Stop::on_signals()?;
