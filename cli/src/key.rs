@@ -1,7 +1,7 @@
 //! Making API keys. The key is shown once; only its hash is ever stored.
 
-use anyhow::bail;
-use lethe_common::config::{KeyHash, Scope};
+use lethe_common::config::{Config, KeyHash};
+use serde_json::json;
 
 use crate::data_dir::random_hex;
 use crate::{options, output};
@@ -13,17 +13,16 @@ pub(crate) fn fresh() -> String {
 
 /// Prints a new key, and the lines of the configuration that allow it.
 pub(crate) fn make(options: &options::Key) -> anyhow::Result<()> {
-    for scope in &options.scopes {
-        if !Scope::ALL.iter().any(|(name, _)| name == scope) {
-            let known: Vec<&str> = Scope::ALL.iter().map(|(name, _)| *name).collect();
-            bail!("there is no scope `{scope}`; there are: {}", known.join(", "));
-        }
-    }
     let key = fresh();
+    let lines = format!(
+        "[[auth.key]]\nname = {}\nsha256 = \"{}\"\nscopes = {}",
+        json!(options.name),
+        KeyHash::of(&key),
+        json!(options.scopes)
+    );
+    // Whatever the configuration would refuse is refused here, before somebody pastes it.
+    Config::from_toml(&lines)?;
     output::line(&format!("# the key itself, shown this once: {key}"));
-    output::line("[[auth.key]]");
-    output::line(&format!("name = {:?}", options.name));
-    output::line(&format!("sha256 = \"{}\"", KeyHash::of(&key)));
-    output::line(&format!("scopes = {:?}", options.scopes));
+    output::line(&lines);
     Ok(())
 }

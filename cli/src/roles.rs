@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use lethe_common::config::{Config, Role};
+use lethe_common::config::{Config, ConfigError, ConfigErrors, Role};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::ledger::{Ledger, LedgerOptions};
 use lethe_common::metrics::Metrics;
@@ -86,7 +86,11 @@ fn distributed(path: Option<&Path>, role: Role) -> anyhow::Result<Parts> {
     let config = Config::load(path, role)?;
     telemetry::init(&config.log).context("start logging")?;
     let Some(url) = config.ledger.url.clone() else {
-        bail!("`ledger.url` is missing: name the ledger's database, or run `lethe up`, which brings its own");
+        return Err(ConfigErrors(vec![ConfigError {
+            key: "ledger.url".to_owned(),
+            change: "name the ledger's database, or run `lethe up`, which brings its own".to_owned(),
+        }])
+        .into());
     };
     Parts::new(config, url)
 }
