@@ -15,6 +15,10 @@ use crate::output;
 // As often as an eye follows a bar.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// What a full bar counts to: of memories it may not be known yet how many there are, and a bar of
+/// none looks full.
+const BAR: u64 = 1_000;
+
 /// A connection to the API.
 pub(crate) struct Api {
     client: reqwest::Client,
@@ -72,9 +76,9 @@ impl Api {
 
     /// Shows a job's progress until it ends; returns it.
     pub(crate) async fn follow(&self, id: &str) -> anyhow::Result<Value> {
-        let bar = ProgressBar::new(1);
+        let bar = ProgressBar::new(BAR);
         if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("  {bar:40.cyan/blue} {pos}/{len} {msg}").context("draw a bar")?;
+            let style = ProgressStyle::with_template("  {bar:40.cyan/blue} {msg}").context("draw a bar")?;
             bar.set_style(style);
         } else {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
@@ -83,7 +87,6 @@ impl Api {
             let job = self.job(id).await?;
             let state = job["state"].as_str().unwrap_or_default().to_owned();
             let selected = job["selected"].as_u64().unwrap_or(0);
-            bar.set_length(selected);
             let progress = job["progress"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0);
             #[expect(
                 clippy::cast_precision_loss,
@@ -91,8 +94,9 @@ impl Api {
                 clippy::cast_sign_loss,
                 reason = "a bar shows a fraction"
             )]
-            bar.set_position((progress * selected as f64).round() as u64);
-            bar.set_message(state.clone());
+            let of = |whole: u64| (progress * whole as f64).round() as u64;
+            bar.set_position(of(BAR));
+            bar.set_message(format!("{}/{selected} {state}", of(selected)));
             if ["succeeded", "failed", "cancelled"].contains(&state.as_str()) {
                 bar.finish();
                 return Ok(job);
@@ -149,7 +153,7 @@ async fn upload(api: &Api, path: &std::path::Path, common: &Map<String, Value>) 
         .await
         .with_context(|| format!("open {}", path.display()))?;
     let lines = tokio_stream::wrappers::LinesStream::new(BufReader::new(file).lines());
-    let body = lines.map(|line| line.map(|id| format!("{}\n", Value::String(id))));
+    let body = lines.enumerate().map(|(n, line)| line.map(|line| as_ndjson(n, &line)));
     let query: Vec<(&String, String)> = common
         .iter()
         .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
@@ -161,6 +165,21 @@ async fn upload(api: &Api, path: &std::path::Path, common: &Map<String, Value>) 
         .header("content-type", "application/x-ndjson")
         .body(Body::wrap_stream(body));
     api.send(request).await
+}
+
+/// Returns a line of a file as a line of the upload; one that is blank stays so, for the numbers to agree.
+fn as_ndjson(n: usize, line: &str) -> String {
+    // Some editors begin a file with a byte order mark: it is no part of the first id.
+    let id = if n == 0 {
+        line.trim_start_matches('\u{feff}')
+    } else {
+        line
+    };
+    if id.is_empty() {
+        "\n".to_owned()
+    } else {
+        format!("{}\n", json!(id))
+    }
 }
 
 /// Watches a job until it ends.
@@ -210,5 +229,19 @@ fn conclude(job: &Value) -> anyhow::Result<()> {
     match job["state"].as_str() {
         Some("succeeded") => Ok(()),
         state => bail!("the job ended as {}", state.unwrap_or("nothing known")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_ndjson;
+
+    #[test]
+    fn a_line_of_a_file_is_an_id_unless_it_is_blank() {
+        assert_eq!(as_ndjson(0, "\u{feff}a"), "\"a\"\n");
+        assert_eq!(as_ndjson(1, "\u{feff}a"), "\"\u{feff}a\"\n");
+        assert_eq!(as_ndjson(1, "a \"b\""), "\"a \\\"b\\\"\"\n");
+        assert_eq!(as_ndjson(0, "\u{feff}"), "\n");
+        assert_eq!(as_ndjson(1, ""), "\n");
     }
 }
