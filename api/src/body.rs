@@ -31,7 +31,10 @@ impl MediaType {
             return refused("send the body without a content encoding");
         }
         let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+        let essence = value
+            .and_then(|value| value.split(';').next())
+            .unwrap_or_default()
+            .trim();
         match essence.to_ascii_lowercase().as_str() {
             "application/json" => Ok(Self::Json),
             "application/x-ndjson" => Ok(Self::Ndjson),
@@ -110,7 +113,11 @@ impl Incoming {
     }
 
     /// Reads and drops what is left of a refused body, within reason.
-    pub(crate) async fn linger(&mut self) {
+    pub(crate) async fn linger(&mut self, headers: &HeaderMap) {
+        if self.read == 0 && headers.contains_key(header::EXPECT) {
+            // The caller waits to be asked for the body, and reading asks.
+            return;
+        }
         let (most, within) = LINGER;
         let until = Instant::now() + within;
         let mut dropped = 0;

@@ -25,7 +25,7 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let valid = key
         .to_str()
         .ok()
-        .filter(|key| (1..=MAX_KEY).contains(&key.len()) && keys.next().is_none());
+        .filter(|key| (1..=MAX_KEY).contains(&key.len()) && !key.contains('\t') && keys.next().is_none());
     match valid {
         Some(key) => Ok(Some(key.to_owned())),
         None => Err(Problem::invalid(

@@ -60,9 +60,12 @@ fn described(path: &str, text: &str) -> Problem {
                 format!("`{name}` is not supported yet: leave it out"),
             );
         }
-        let known = text.split_once(", expected ").map_or("", |(_, known)| known);
+        let known = text.rsplit_once(", expected ").map_or("", |(_, known)| known);
         let known = without_place(known);
-        return Problem::invalid(&name, format_args!("no such field here: leave it out, or write {known}"));
+        return Problem::invalid(
+            &name,
+            format_args!("no such field here: leave it out, or write {known}"),
+        );
     }
     if text.starts_with("duplicate field ") {
         return Problem::invalid(&name(), "give this once");

@@ -13,6 +13,7 @@ mod extract;
 mod idempotency;
 mod json;
 mod ndjson;
+mod object;
 mod observe;
 mod openapi;
 mod prefer;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::json::{POSITIVE, given, positive};
+use crate::object;
 use crate::problem::Problem;
 
 /// How far in the past `not_before` may lie: clocks differ a little.
@@ -17,7 +18,7 @@ const FUTURE: i64 = 366;
 
 /// A deletion.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CreateJob {
     /// The target. Absent: the only one, or, for a subject, all.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -28,6 +29,7 @@ pub(crate) struct CreateJob {
     #[schema(nullable = false)]
     pub(crate) table: Option<String>,
     /// What to erase.
+    #[serde(deserialize_with = "object::required")]
     pub(crate) select: Select,
     /// With ids: only memories of this owner.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -56,21 +58,21 @@ pub(crate) struct CreateJob {
 
 /// What to erase: `ids` or `subject`.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "an object with `ids` or `subject`")]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Select {
     /// These memories.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 1)]
     pub(crate) ids: Option<Vec<String>>,
     /// All memories of this person.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object::given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) subject: Option<SubjectFields>,
 }
 
 /// A person, or what acts for one: all fields that are given must match, at least one.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[serde(deny_unknown_fields)]
 #[schema(as = Subject, min_properties = 1)]
 pub(crate) struct SubjectFields {
     /// The owner.
@@ -167,7 +169,9 @@ impl UploadParams {
             workspace: self.workspace,
             dry_run,
             limit: number("limit", self.limit.as_deref())?,
-            per_second: number("per_second", self.per_second.as_deref())?.map(rate).transpose()?,
+            per_second: number("per_second", self.per_second.as_deref())?
+                .map(rate)
+                .transpose()?,
             not_before: self.not_before.as_deref().map(time).transpose()?,
         };
         options.check(max_length)?;
@@ -194,7 +198,11 @@ impl Options {
                 "write a time that is not in the past by more than a minute, or leave it out",
             ));
         }
-        if at > now.saturating_add((FUTURE * 24).hours()).expect("hours have no calendar") {
+        if at
+            > now
+                .saturating_add((FUTURE * 24).hours())
+                .expect("hours have no calendar")
+        {
             return Err(Problem::invalid("not_before", "write a time within a year"));
         }
         Ok(())
@@ -248,9 +256,31 @@ pub(crate) fn text(field: &str, value: &str, max_length: usize) -> Result<(), Pr
     }
 }
 
+/// Refuses a query that is not UTF-8 when it is decoded.
+// It would be read with U+FFFD in place of what is not: as an owner that is nobody's, and the job
+// would succeed.
+pub(crate) fn utf8(query: &str) -> Result<(), Problem> {
+    let digit = |digit: u8| u8::try_from(char::from(digit).to_digit(16)?).ok();
+    let mut decoded = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, ..] => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        decoded.push(escaped.map_or(*first, |(high, low)| high << 4 | low));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    let refused = |_| Problem::invalid("the query", "write its values as percent-encoded UTF-8");
+    String::from_utf8(decoded).map(drop).map_err(refused)
+}
+
 fn number(field: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
     let Some(text) = text else { return Ok(None) };
-    let number = text.parse().ok().filter(|number| (1..=i64::MAX.unsigned_abs()).contains(number));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=i64::MAX.unsigned_abs()).contains(number));
     match number {
         Some(number) => Ok(Some(number)),
         None => Err(Problem::invalid(field, format_args!("write {POSITIVE}"))),
@@ -265,4 +295,47 @@ fn rate(per_second: u64) -> Result<u32, Problem> {
 fn time(text: &str) -> Result<Timestamp, Problem> {
     text.parse()
         .map_err(|_| Problem::invalid("not_before", "write a time such as \"2030-01-31T12:00:00Z\" (RFC 3339)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_utf_8() {
+        for fine in [
+            "",
+            "owner=M%C3%BCller",
+            "owner=%",
+            "owner=%4",
+            "owner=%zz",
+            "a=%EF%BF%BD",
+        ] {
+            assert!(utf8(fine).is_ok(), "{fine}");
+        }
+        for wrong in ["owner=M%FCller", "owner=%c3", "owner=%C3x%BC", "%ff"] {
+            assert!(utf8(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        use crate::json;
+        use crate::object::Object;
+        let detail = |text: &str| {
+            let read = json::read::<Object<CreateJob>>(text.as_bytes());
+            read.err().map(|problem| problem.detail)
+        };
+        assert_eq!(detail(r#"{"select": {"ids": ["a"]}}"#), None);
+        assert_eq!(detail(r#"{"select": {"subject": {"user_id": "a"}}}"#), None);
+        for (text, says) in [
+            (r#"["main", "memories", {"ids": ["a"]}]"#, "`the body`: write an object"),
+            (r#"{"select": [["a"]]}"#, "`select`: write an object"),
+            (r#"{"select": null}"#, "`select`: write an object"),
+            (r#"{"select": {"subject": ["a"]}}"#, "`select.subject`: write an object"),
+            (r#"{"select": {"subject": null}}"#, "`select.subject`: write an object"),
+        ] {
+            assert_eq!(detail(text).as_deref(), Some(says), "{text}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ use crate::auth::Principal;
 use crate::body::{Incoming, MediaType};
 use crate::idempotency;
 use crate::json;
+use crate::object::Object;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::request::{CreateJob, Options, UploadParams};
@@ -85,15 +86,13 @@ pub(crate) async fn create(
     let mut incoming = Incoming::new(body, most);
     let accepted = match media {
         Ok(MediaType::Json) => from_json(&state, &principal, &headers, &uri, &mut incoming).await,
-        Ok(MediaType::Ndjson) => {
-            Box::pin(upload::receive(&state, &principal, &headers, &uri, &mut incoming)).await
-        }
+        Ok(MediaType::Ndjson) => Box::pin(upload::receive(&state, &principal, &headers, &uri, &mut incoming)).await,
         Err(problem) => Err(problem),
     };
     match accepted {
         Ok(job) => answer(&state, job, prefer).await,
         Err(problem) => {
-            incoming.linger().await;
+            incoming.linger(&headers).await;
             Err(problem)
         }
     }
@@ -109,15 +108,20 @@ async fn from_json(
 ) -> Result<JobView, Problem> {
     if uri.query().is_some_and(|query| !query.is_empty()) {
         // `?dry_run=true` must not be overlooked.
-        return Err(Problem::new(Kind::Invalid, "send no query with JSON: write its fields into the body"));
+        return Err(Problem::new(
+            Kind::Invalid,
+            "send no query with JSON: write its fields into the body",
+        ));
     }
     let key = idempotency::key(headers)?;
     let within = state.config().api.request_timeout;
     let bytes = incoming.whole(headers, state, within).await?;
-    let asked: CreateJob = json::read(&bytes)?;
+    let Object(asked): Object<CreateJob> = json::read(&bytes)?;
     drop(bytes);
     let slow = |_| Problem::usual(Kind::Slow);
-    timeout(within, accept(state, principal, headers, key, asked)).await.map_err(slow)?
+    timeout(within, accept(state, principal, headers, key, asked))
+        .await
+        .map_err(slow)?
 }
 
 async fn accept(
@@ -153,7 +157,9 @@ async fn check_start(state: &AppState, job: &NewJob, options: &Options) -> Resul
     let Err(problem) = options.check_start(state.clock().now()) else {
         return Ok(None);
     };
-    let Some(key) = &job.idempotency else { return Err(problem) };
+    let Some(key) = &job.idempotency else {
+        return Err(problem);
+    };
     match state.ledger().replayed(job, key).await? {
         Accepted::Replay(id) => Ok(Some(id)),
         _ => Err(problem),

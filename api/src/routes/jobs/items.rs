@@ -74,8 +74,9 @@ pub(crate) async fn items(
     let limit = limit(params.limit.as_deref(), LIMIT)?;
     let after = match &params.after {
         None => Cursor::default(),
-        Some(text) => Cursor::read(text)
-            .ok_or_else(|| Problem::invalid("after", "write what `next` of the page before said"))?,
+        Some(text) => {
+            Cursor::read(text).ok_or_else(|| Problem::invalid("after", "write what `next` of the page before said"))?
+        }
     };
     let job = visible(&state, &principal, id).await?;
     if job.forgotten_at.is_some() {
@@ -116,8 +117,15 @@ impl Cursor {
             .chars()
             .map(|digit| u8::try_from(digit.to_digit(16)?).ok())
             .collect();
-        let bytes: Vec<u8> = digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-        serde_json::from_slice(&bytes).ok()
+        let bytes: Vec<u8> = digits?
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect();
+        let cursor: Self = serde_json::from_slice(&bytes).ok()?;
+        // No id holds it, and PostgreSQL takes it in no text.
+        let Self(id, table, store) = &cursor;
+        let whole = [id, table, store].iter().all(|text| !text.contains('\0'));
+        whole.then_some(cursor)
     }
 }
 
@@ -129,8 +137,11 @@ mod tests {
     fn a_cursor_survives_the_way_to_the_caller_and_back() {
         let cursor = Cursor("ü/\"x".to_owned(), "memories".to_owned(), "sql".to_owned());
         let Cursor(id, table, store) = Cursor::read(&cursor.write()).unwrap();
-        assert_eq!((id.as_str(), table.as_str(), store.as_str()), ("ü/\"x", "memories", "sql"));
-        for wrong in ["", "7", "zz", "5b5d", "é"] {
+        assert_eq!(
+            (id.as_str(), table.as_str(), store.as_str()),
+            ("ü/\"x", "memories", "sql")
+        );
+        for wrong in ["", "7", "zz", "5b5d", "é", "5b225c7530303030222c2262222c2263225d"] {
             assert!(Cursor::read(wrong).is_none(), "{wrong}");
         }
     }

@@ -23,7 +23,7 @@ use crate::idempotency::{self, Fingerprint};
 use crate::json;
 use crate::ndjson::{Line, Lines};
 use crate::problem::{Kind, Problem};
-use crate::request::{Options, UploadParams};
+use crate::request::{self, Options, UploadParams};
 use crate::select::Place;
 
 /// Accepts a stream of ids.
@@ -36,6 +36,7 @@ pub(super) async fn receive(
 ) -> Result<JobView, Problem> {
     let config = state.config();
     let key = idempotency::key(headers)?;
+    request::utf8(uri.query().unwrap_or_default())?;
     let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
     let mut fingerprint = state.fingerprints().begin(state.ledger(), ROUTE).await?;
     fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));
@@ -62,7 +63,9 @@ pub(super) async fn receive(
     if let Err(problem) = options.check_start(state.clock().now()) {
         // It may have been accepted while its start was not in the past yet.
         return match receiver.known(incoming, &job).await? {
-            Some(accepted @ Accepted::Replay(_)) => settle(state, accepted, just_accepted(&job, state.clock().now())).await,
+            Some(accepted @ Accepted::Replay(_)) => {
+                settle(state, accepted, just_accepted(&job, state.clock().now())).await
+            }
             _ => Err(problem),
         };
     }
@@ -76,7 +79,10 @@ pub(super) async fn receive(
     receiver.receive(incoming, &mut staged).await?;
     let stores = receiver.partition().stores;
     let selected = receiver.count;
-    let finished = state.ledger().finish_upload(staged.take(), &receiver.fingerprint.end()).await;
+    let finished = state
+        .ledger()
+        .finish_upload(staged.take(), &receiver.fingerprint.end())
+        .await;
     finished.map_err(swept)?;
     state.doorbell().ring(Ring::Work);
     let counts = |store| StoreCounts {
@@ -225,9 +231,14 @@ impl Drop for Staged {
 /// An upload that is gone at its end was swept: its sender was silent for too long.
 fn swept(error: LedgerError) -> Problem {
     match error {
-        LedgerError::Corrupt { table: "jobs", column: "state", .. } => {
-            Problem::new(Kind::Timeout, "the upload paused for too long, and was dropped: send it again")
-        }
+        LedgerError::Corrupt {
+            table: "jobs",
+            column: "state",
+            ..
+        } => Problem::new(
+            Kind::Timeout,
+            "the upload paused for too long, and was dropped: send it again",
+        ),
         other => other.into(),
     }
 }
