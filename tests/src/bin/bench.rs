@@ -1,9 +1,9 @@
-//! The benchmark: what accepting costs, what a large job costs beside a bare loop of the same
+//! The benchmark: what accepting costs, how soon idle workers begin, what a large job costs beside a bare loop of the same
 //! deletes, and what memory a worker needs.
 //!
 //! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
-//! in one run, are what to compare. With arguments it runs only what they name: `accept`, `erase`,
-//! `memory`.
+//! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
+//! `erase`, `memory`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
@@ -34,6 +34,9 @@ async fn main() {
     let runs = |name: &str| named.is_empty() || named.iter().any(|named| named == name);
     if runs("accept") {
         Box::pin(accept()).await;
+    }
+    if runs("pickup") {
+        Box::pin(pickup()).await;
     }
     if runs("erase") {
         Box::pin(erase()).await;
@@ -82,6 +85,40 @@ async fn accept() {
         at(99),
         took[took.len() - 1]
     );
+}
+
+/// Submits single deletions to idle workers that poll once an hour, and prints how soon they began.
+async fn pickup() {
+    for (name, layout) in [
+        ("one process", Layout::POSTGRES),
+        ("one process, Redis", Layout::SQLITE_REDIS),
+        ("processes, Redis", Layout::POSTGRES_REDIS),
+    ] {
+        let mut site = Site::new(layout).await;
+        site.configure(|config| config.set("worker.poll", "1h"));
+        let service = site.start().await;
+        let mut waits = Vec::new();
+        for n in 0..200 {
+            let body = json!({"select": {"ids": [format!("memory-{n}")]}});
+            let request = service.client.request(Method::POST, "/v1/jobs").header("prefer", "wait=10").json(&body);
+            let job = service.client.send(request).await.body;
+            let time = |name: &str| -> i128 { millis(job[name].as_str().unwrap()) };
+            waits.push(time("started_at") - time("accepted_at"));
+        }
+        waits.sort_unstable();
+        let at = |percent: usize| waits[waits.len() * percent / 100];
+        println!("pickup: {name}: p50 {} ms, p99 {} ms", at(50), at(99));
+    }
+}
+
+/// Returns the milliseconds since midnight of a time that the API wrote.
+fn millis(time: &str) -> i128 {
+    let (_, clock) = time.trim_end_matches('Z').split_once('T').unwrap();
+    let mut parts = clock.split(':').map(|part| part.parse::<f64>().unwrap());
+    let (hours, minutes, seconds) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+    #[expect(clippy::cast_possible_truncation, reason = "a day has few milliseconds")]
+    let millis = ((hours * 60.0 + minutes) * 60.0 + seconds).mul_add(1000.0, 0.5) as i128;
+    millis
 }
 
 /// Erases a large job, and does the same deletes in a bare loop.
