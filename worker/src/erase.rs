@@ -255,11 +255,11 @@ async fn record(
                 lease.token += 1;
                 (lease.intent, lease.progress, lease.remaining) = (None, progress, remaining);
                 (lease.failures, lease.rescues) = (0, 0);
-                env.leases.add(&lease);
+                env.leases.moved_on(&lease);
                 open.push(lease);
             }
             After::ReadBack(lease) => {
-                env.leases.add(&lease);
+                env.leases.moved_on(&lease);
                 read_back.push(*lease);
             }
             After::Ended | After::JobEnded { .. } | After::Lost => {}

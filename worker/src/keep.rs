@@ -2,6 +2,7 @@
 //! which are held, so that a stop can give them back.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,16 +14,43 @@ use crate::environment::Environment;
 /// The leases that tasks of this worker hold.
 #[derive(Default)]
 pub(crate) struct Leases {
-    held: Mutex<HashMap<(JobId, i64), Fence>>,
+    held: Mutex<HashMap<(JobId, i64), Held>>,
+    given_back: AtomicBool,
+}
+
+/// A lease that a task holds.
+struct Held {
+    /// Its token when it was claimed, by which its task is told from another one of this worker
+    /// that claimed the same partition after the first had lost it.
+    claimed: i64,
+    /// Its fence at present.
+    fence: Fence,
 }
 
 impl Leases {
+    /// Takes note of a lease that was just claimed.
     pub(crate) fn add(&self, lease: &Lease) {
-        self.lock().insert((lease.job.id, lease.ordinal), lease.fence());
+        let (claimed, fence) = (lease.token, lease.fence());
+        self.lock()
+            .insert((lease.job.id, lease.ordinal), Held { claimed, fence });
     }
 
+    /// Takes note that a record moved the fence of a lease on by one.
+    pub(crate) fn moved_on(&self, lease: &Lease) {
+        if let Some(held) = self.lock().get_mut(&(lease.job.id, lease.ordinal))
+            && held.fence.token + 1 == lease.token
+        {
+            held.fence = lease.fence();
+        }
+    }
+
+    /// Forgets a lease, given as it was claimed or as it is now; another task's stays.
     pub(crate) fn remove(&self, lease: &Lease) {
-        self.lock().remove(&(lease.job.id, lease.ordinal));
+        let mut held = self.lock();
+        let key = (lease.job.id, lease.ordinal);
+        if held.get(&key).is_some_and(|held| held.is(lease)) {
+            held.remove(&key);
+        }
     }
 
     /// Returns the present fences of leases that were held when a task began.
@@ -30,7 +58,8 @@ impl Leases {
         let held = self.lock();
         leases
             .iter()
-            .filter_map(|lease| held.get(&(lease.job.id, lease.ordinal)).copied())
+            .filter_map(|lease| held.get(&(lease.job.id, lease.ordinal)).filter(|held| held.is(lease)))
+            .map(|held| held.fence)
             .collect()
     }
 
@@ -38,13 +67,15 @@ impl Leases {
         self.lock().len()
     }
 
-    /// Gives everything back that is held: nobody counts it as an attempt.
+    /// Gives everything back that is held: nobody counts it as an attempt. No task starts another
+    /// call to a store after this.
     pub(crate) async fn give_back(&self, ledger: &Ledger) -> Result<usize, LedgerError> {
+        self.given_back.store(true, Ordering::SeqCst);
         let releases: Vec<Release> = self
             .lock()
             .values()
-            .map(|fence| Release {
-                fence: *fence,
+            .map(|held| Release {
+                fence: held.fence,
                 delay_ms: 0,
                 error: None,
                 alone: false,
@@ -56,9 +87,16 @@ impl Leases {
         Ok(releases.len())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(JobId, i64), Fence>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(JobId, i64), Held>> {
         // Insertions and removals leave nothing half done.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    // Whoever claims it next gets a token beyond any that this lease had.
+    fn is(&self, lease: &Lease) -> bool {
+        self.claimed == lease.token || self.fence.token == lease.token
     }
 }
 
@@ -70,6 +108,9 @@ impl Environment {
     /// Makes sure that a store call may start now: its time limit fits into what is left of every
     /// lease. Renews them when they are due, and drops those that were lost.
     pub(crate) async fn keep(&self, leases: &mut Vec<Lease>) -> Result<(), LeaseLost> {
+        if self.leases.given_back.load(Ordering::SeqCst) {
+            return Err(LeaseLost);
+        }
         let lease = self.config.lease.duration;
         let due = Instant::now() + lease.saturating_sub(self.config.lease.renew_every);
         if leases.iter().all(|lease| lease.until > due) {
@@ -125,4 +166,78 @@ pub(crate) fn apply(leases: &mut Vec<Lease>, answers: &[Go]) {
         }
         Some(Go::Lost) | None => false,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use lethe_common::ledger::{JobFacts, Kind, Route, Work};
+
+    use super::*;
+
+    fn lease(token: i64) -> Lease {
+        let job = JobFacts {
+            id: JobId(uuid::Uuid::nil()),
+            owner: None,
+            workspace: None,
+            subject: None,
+            per_second: None,
+            trace: None,
+            cancelling: false,
+            waited_ms: 0,
+            first: false,
+        };
+        let route = Route {
+            target: "main".to_owned(),
+            table: "memories".to_owned(),
+            digest: "0".to_owned(),
+        };
+        Lease {
+            job: Arc::new(job),
+            ordinal: 0,
+            token,
+            until: Instant::now(),
+            kind: Kind::Erase,
+            route,
+            work: Work::Subject,
+            progress: None,
+            intent: None,
+            remaining: 0,
+            rescues: 0,
+            failures: 0,
+            alone: true,
+            stores: Vec::new(),
+        }
+    }
+
+    fn tokens(leases: &Leases, claimed: i64) -> Vec<i64> {
+        let held = leases.still_held(&[lease(claimed)]);
+        held.iter().map(|fence| fence.token).collect()
+    }
+
+    #[test]
+    fn a_task_puts_back_its_lease_as_far_as_it_has_come() {
+        let leases = Leases::default();
+        leases.add(&lease(1));
+        leases.moved_on(&lease(2));
+        leases.moved_on(&lease(3));
+        assert_eq!(tokens(&leases, 1), [3]);
+        leases.remove(&lease(3));
+        assert_eq!((tokens(&leases, 1).len(), leases.count()), (0, 0));
+    }
+
+    #[test]
+    fn a_task_that_lost_its_lease_leaves_that_of_the_task_that_has_it_now() {
+        let leases = Leases::default();
+        leases.add(&lease(1));
+        leases.moved_on(&lease(2));
+        // It ran out, and this very worker claimed the partition again.
+        leases.add(&lease(3));
+        assert_eq!(tokens(&leases, 1), [0_i64; 0], "not the first task's to put back");
+        leases.remove(&lease(1));
+        leases.remove(&lease(2));
+        leases.moved_on(&lease(2));
+        assert_eq!(tokens(&leases, 3), [3]);
+    }
 }
