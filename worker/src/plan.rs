@@ -13,6 +13,7 @@ use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
+use crate::store::StoreError;
 use crate::task::Stop;
 
 /// How many batches make a range.
@@ -34,12 +35,11 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             return finish(env, &leases, &record).await;
         }
         env.keep(&mut leases).await?;
-        let lease = &leases[0];
-        let cursor = Cursor::of(lease);
-        let (partitions, then) = match cut(env, mapped, lease, &cursor).await {
+        let (partitions, then) = match cut(env, mapped, &mut leases).await? {
             Ok(cut) => cut,
             Err(error) => return Err(Stop::store(leases, error)),
         };
+        let lease = &leases[0];
         let selected = partitions.iter().map(|partition| partition.remaining).sum::<u64>();
         let record = Record {
             lease,
@@ -64,7 +64,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
         let lease = &mut leases[0];
         (lease.until, lease.progress) = (*until, progress);
         lease.token += 1;
-        env.leases.add(lease);
+        env.leases.moved_on(lease);
     }
     Ok(())
 }
@@ -82,46 +82,69 @@ async fn finish(env: &Environment, leases: &[Lease], record: &Record<'_>) -> Res
 async fn cut(
     env: &Environment,
     mapped: &Mapped,
-    lease: &Lease,
-    cursor: &Cursor,
-) -> Result<(Vec<NewPartition>, Option<Cursor>), crate::store::StoreError> {
-    let new = |work, remaining| NewPartition {
-        kind: Kind::Erase,
-        route: lease.route.clone(),
-        stores: lease.stores.clone(),
-        work,
-        remaining,
-    };
-    let sweep = mapped.table.collection.as_ref().map(|_| new(Work::Points, 0));
-    let Some(table) = mapped.sql().await? else {
-        return Ok((sweep.into_iter().collect(), None));
-    };
-    let conditions = batch::conditions(&lease.job);
-    let page = env.config.worker.batch;
+    leases: &mut Vec<Lease>,
+) -> Result<Result<(Vec<NewPartition>, Option<Cursor>), StoreError>, Stop> {
+    let cursor = Cursor::of(&leases[0]);
     let mut last = cursor.after.clone();
     let mut n = 0;
     let mut more = true;
-    while more && n < BATCHES * page as usize {
-        let ids = table.page(&conditions, last.as_deref(), None, page);
-        let mut ids = env.call(mapped, StoreKind::Sql, StoreCall::Page, ids).await?;
-        more = ids.len() == page as usize;
+    while more && n < BATCHES * env.config.worker.batch as usize {
+        // A page may take as long as a call may: all of them together longer than a lease.
+        env.keep(leases).await?;
+        let ids = match page(env, mapped, &leases[0], last.as_deref()).await {
+            Ok(Some(ids)) => ids,
+            Ok(None) => return Ok(Ok((sweep(mapped, &leases[0]).into_iter().collect(), None))),
+            Err(error) => return Ok(Err(error)),
+        };
+        more = ids.len() == env.config.worker.batch as usize;
         n += ids.len();
-        last = ids.pop().or(last);
+        last = ids.into_iter().next_back().or(last);
     }
+    let lease = &leases[0];
     // The last range has no end: what is written meanwhile beyond the last key is in it too.
     let through = if more { last.clone() } else { None };
     let range = Work::Range {
-        after: cursor.after.clone(),
+        after: cursor.after,
         through,
     };
-    let mut partitions = vec![new(range, u64::try_from(n).expect("a length fits 64 bits"))];
+    let mut partitions = vec![part(lease, range, u64::try_from(n).expect("a length fits 64 bits"))];
     let then = more.then(|| Cursor {
         after: last,
         ..Cursor::default()
     });
     if then.is_none() {
         // The sweep for vectors without a row comes once.
-        partitions.extend(sweep);
+        partitions.extend(sweep(mapped, lease));
     }
-    Ok((partitions, then))
+    Ok(Ok((partitions, then)))
+}
+
+/// Returns the next ids of the subject's rows, or nothing at all if there is no table.
+async fn page(
+    env: &Environment,
+    mapped: &Mapped,
+    lease: &Lease,
+    after: Option<&str>,
+) -> Result<Option<Vec<String>>, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(None);
+    };
+    let conditions = batch::conditions(&lease.job);
+    let ids = table.page(&conditions, after, None, env.config.worker.batch);
+    env.call(mapped, StoreKind::Sql, StoreCall::Page, ids).await.map(Some)
+}
+
+/// Returns the partition that looks for vectors without a row, if there are vectors.
+fn sweep(mapped: &Mapped, lease: &Lease) -> Option<NewPartition> {
+    mapped.table.collection.as_ref().map(|_| part(lease, Work::Points, 0))
+}
+
+fn part(lease: &Lease, work: Work, remaining: u64) -> NewPartition {
+    NewPartition {
+        kind: Kind::Erase,
+        route: lease.route.clone(),
+        stores: lease.stores.clone(),
+        work,
+        remaining,
+    }
 }

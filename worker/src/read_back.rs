@@ -58,7 +58,7 @@ async fn look(
     if let [lease] = leases.as_slice()
         && matches!(lease.work, Work::Subject)
     {
-        return Ok(subject(env, mapped, lease).await.map(|found| vec![found]));
+        return Ok(subject(env, mapped, leases).await?.map(|found| vec![found]));
     }
     let items: Vec<(usize, Item)> = leases
         .iter()
@@ -97,46 +97,32 @@ async fn look(
 }
 
 /// Asks for all that exists of a subject in one table and its collection.
-async fn subject(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<Found, StoreError> {
-    let conditions = batch::conditions(&lease.job);
+async fn subject(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Found, StoreError>, Stop> {
+    let conditions = batch::conditions(&leases[0].job);
     let mut found = Found::default();
-    if let Some(table) = mapped.sql().await? {
-        let rows = env
-            .call(mapped, StoreKind::Sql, StoreCall::Count, table.count(&conditions))
-            .await?;
-        found.still(StoreKind::Sql, rows);
-        found.residue += rows;
-    }
-    let Some(collection) = mapped.vector().await? else {
-        return Ok(found);
-    };
-    let points = env
-        .call(
-            mapped,
-            StoreKind::Vector,
-            StoreCall::Count,
-            collection.count(&conditions),
-        )
-        .await?;
-    let (mut offset, mut unverifiable) = (None, 0);
-    let mut seen = 0;
-    while seen < points {
-        let page = collection.page(&conditions, offset, env.config.worker.batch);
-        let (page, next) = env.call(mapped, StoreKind::Vector, StoreCall::ReadBack, page).await?;
-        seen += u64::try_from(page.len()).expect("a length fits 64 bits");
-        let (others, strangers) = without_own_rows(env, mapped, &conditions, page).await?;
-        unverifiable += strangers;
-        for entry in without_rows(env, mapped, others).await? {
-            if entry.vectors == Vectors::Orphans {
-                found.still(StoreKind::Vector, 1);
-                found.residue += 1;
-            } else {
-                unverifiable += 1;
-            }
+    let (mut page, mut unverifiable) = (Some(None), 0);
+    match rows(env, mapped, &conditions).await {
+        Ok(rows) => {
+            found.still(StoreKind::Sql, rows);
+            found.residue += rows;
         }
-        offset = next;
-        if offset.is_none() {
-            break;
+        Err(error) => return Ok(Err(error)),
+    }
+    while let Some(offset) = page {
+        // Of points that cannot be erased there may be any number.
+        env.keep(leases).await?;
+        match points(env, mapped, &conditions, offset).await {
+            Ok(points) => {
+                found.still(StoreKind::Vector, points.orphans);
+                found.residue += points.orphans;
+                unverifiable += points.unverifiable;
+                page = points.next.map(Some);
+            }
+            Err(error) => return Ok(Err(error)),
         }
     }
     if found.residue == 0 && unverifiable > 0 {
@@ -144,12 +130,60 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<Fo
         found
             .delta
             .count(StoreKind::Vector, Outcome::Unverifiable, unverifiable);
-        if lease.stores.contains(&StoreKind::Sql) {
+        if leases[0].stores.contains(&StoreKind::Sql) {
             found.delta.count(StoreKind::Sql, Outcome::Absent, unverifiable);
         }
         found.delta.selected = i64::try_from(unverifiable).unwrap_or(i64::MAX);
     }
-    Ok(found)
+    Ok(Ok(found))
+}
+
+/// Counts the rows of a subject.
+async fn rows(env: &Environment, mapped: &Mapped, conditions: &Conditions) -> Result<u64, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(0);
+    };
+    env.call(mapped, StoreKind::Sql, StoreCall::Count, table.count(conditions))
+        .await
+}
+
+/// What a page of a subject's points holds.
+#[derive(Default)]
+struct Points {
+    /// Those without a row.
+    orphans: u64,
+    /// Those of which nobody can say whose they are.
+    unverifiable: u64,
+    /// Where the next page begins.
+    next: Option<PointId>,
+}
+
+/// Looks at a page of a subject's points.
+async fn points(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    offset: Option<PointId>,
+) -> Result<Points, StoreError> {
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(Points::default());
+    };
+    let page = collection.page(conditions, offset, env.config.worker.batch);
+    let (page, next) = env.call(mapped, StoreKind::Vector, StoreCall::ReadBack, page).await?;
+    let (others, unverifiable) = without_own_rows(env, mapped, conditions, page).await?;
+    let mut points = Points {
+        orphans: 0,
+        unverifiable,
+        next,
+    };
+    for entry in without_rows(env, mapped, others).await? {
+        if entry.vectors == Vectors::Orphans {
+            points.orphans += 1;
+        } else {
+            points.unverifiable += 1;
+        }
+    }
+    Ok(points)
 }
 
 /// Leaves out the points whose row is in this table: those of the subject's rows were counted with

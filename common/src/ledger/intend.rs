@@ -54,7 +54,7 @@ impl Ledger {
         .await
     }
 
-    /// Renews leases; also says whether their jobs are cancelled or paused.
+    /// Renews leases. A cancelled or paused job's too: what has begun is finished.
     pub async fn renew(&self, leases: &[&Lease]) -> Result<Vec<Go>, LedgerError> {
         let rows: Vec<Value> = leases.iter().map(|lease| rows::fence(lease.fence())).collect();
         self.touch(
