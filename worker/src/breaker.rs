@@ -23,6 +23,8 @@ struct Tripped {
     failures: u32,
     pause: Duration,
     until: Option<Instant>,
+    /// Whether a partition is out to see whether the stores are back.
+    probing: bool,
 }
 
 /// The breakers of all targets.
@@ -52,6 +54,15 @@ impl Breakers {
         }
     }
 
+    /// Notes that a partition was claimed as a probe: no other is, until it fails or a pause has
+    /// passed without a word of it.
+    pub(crate) fn probes(&self, target: &str, now: Instant) {
+        if let Some(tripped) = self.lock().get_mut(target) {
+            tripped.probing = true;
+            tripped.until = Some(now + tripped.pause);
+        }
+    }
+
     /// Notes that a store of the target is out of reach; returns how long to leave it alone.
     pub(crate) fn failed(&self, target: &str, now: Instant) -> Duration {
         let mut all = self.lock();
@@ -59,6 +70,7 @@ impl Breakers {
             failures: 0,
             pause: self.first_pause,
             until: None,
+            probing: false,
         });
         tripped.failures += 1;
         if tripped.failures < self.after {
@@ -66,8 +78,9 @@ impl Breakers {
         }
         match tripped.until {
             // Calls that were under way when it opened say nothing new.
-            Some(until) if until > now => until - now,
+            Some(until) if until > now && !tripped.probing => until - now,
             Some(_) => {
+                tripped.probing = false;
                 tripped.pause = (tripped.pause * 2).min(self.longest_pause);
                 tripped.until = Some(now + tripped.pause);
                 tripped.pause
@@ -114,6 +127,24 @@ mod tests {
         assert_eq!(breakers.allowed("main", start + SECOND), Allowed::Probe);
         assert!(breakers.succeeded("main"));
         assert_eq!(breakers.allowed("main", start), Allowed::Yes);
+    }
+
+    #[test]
+    fn one_partition_probes_at_a_time() {
+        let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+        let start = Instant::now();
+        breakers.failed("main", start);
+        let probed = start + SECOND;
+        assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
+        breakers.probes("main", probed);
+        assert_eq!(breakers.allowed("main", probed), Allowed::No, "one is on its way");
+        assert_eq!(
+            breakers.allowed("main", probed + SECOND),
+            Allowed::Probe,
+            "nothing was heard of it"
+        );
+        assert_eq!(breakers.failed("main", probed), 2 * SECOND, "it says something new");
+        assert_eq!(breakers.failed("main", probed), 2 * SECOND, "a second one does not");
     }
 
     #[test]

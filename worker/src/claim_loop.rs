@@ -107,16 +107,15 @@ impl Claimer<'_> {
             .unwrap_or(u32::MAX)
             .saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
-        let mut leases = match self.ask(&usual, free).await {
+        // Before the usual work, of which there may be no end.
+        let leases = match self.probe(&silent, now).await {
+            Ok(leases) if leases.is_empty() => self.ask(&usual, free).await,
+            other => other,
+        };
+        let leases = match leases {
             Ok(leases) => leases,
             Err(error) => return self.in_trouble(&error),
         };
-        if !silent.is_empty() && leases.is_empty() {
-            match self.probe(&silent).await {
-                Ok(found) => leases = found,
-                Err(error) => return self.in_trouble(&error),
-            }
-        }
         if self.trouble.take().is_some() {
             tracing::info!("the ledger answers again");
         }
@@ -149,13 +148,15 @@ impl Claimer<'_> {
         Ok(leases)
     }
 
-    async fn probe(&self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
-        let leases = self.env.ledger.claim(&self.order(routes, 0, 1)).await?;
+    async fn probe(&self, routes: &[Route], now: Instant) -> Result<Vec<Lease>, LedgerError> {
+        let mut leases = self.env.ledger.claim(&self.order(routes, 0, 1)).await?;
         if leases.is_empty() {
-            self.env.ledger.claim(&self.order(routes, 1, 0)).await
-        } else {
-            Ok(leases)
+            leases = self.env.ledger.claim(&self.order(routes, 1, 0)).await?;
         }
+        for lease in &leases {
+            self.env.breakers.probes(&lease.route.target, now);
+        }
+        Ok(leases)
     }
 
     fn order<'b>(&'b self, routes: &'b [Route], small: u32, alone: u32) -> Claim<'b> {
