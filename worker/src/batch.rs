@@ -171,6 +171,9 @@ async fn points(
     let page = collection.page(conditions, cursor.offset, size);
     let (found, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;
     let mut orphans = without_rows(env, mapped, found).await?;
+    // Of a point whose memory cannot be told, the row may be about to take it with it: reading
+    // back counts what is left.
+    orphans.retain(|entry| entry.vectors == Vectors::Orphans);
     if !orphans.is_empty() {
         // A row that another partition erased in between took its vector with it, before it: what
         // is still there never had one, and what is not is that partition's to count.
