@@ -3,7 +3,9 @@
 // Functions that a macro turns into tests are not marked as such.
 #![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
 
+mod bounded;
 mod coalescing;
+mod commands;
 mod conditions;
 mod control;
 mod doorbell;
@@ -16,4 +18,5 @@ mod refusals;
 mod start;
 mod stop;
 mod throttle;
+mod watching;
 mod workers;

@@ -1,0 +1,50 @@
+//! What a process needs does not grow with the size of a job.
+
+use lethe_tests::client::counts;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, Memory};
+use lethe_tests::service::Site;
+use reqwest::Method;
+use serde_json::json;
+
+/// What a job ten times as large may cost in addition, in KiB: the allocator's habits, and not a
+/// tenth of what 100,000 ids with their outcomes would take.
+const MORE: u64 = 16 * 1_024;
+
+/// Returns the most memory that a process has had, in KiB.
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Uploads ids to a new API, has a new worker erase them, and returns what both needed at most.
+async fn peaks(site: &Site, gone: &[Memory]) -> (u64, u64) {
+    let service = site.api().await;
+    let worker = site.worker().await;
+    let lines: Vec<String> = gone.iter().map(|memory| json!(memory.id).to_string()).collect();
+    let request = service
+        .client
+        .request(Method::POST, "/v1/jobs")
+        .header("content-type", "application/x-ndjson");
+    let id = service.client.send(request.body(lines.join("\n"))).await.accepted();
+    let job = service.client.ended(&id).await;
+    let expected = json!({"erased": gone.len()});
+    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}));
+    (peak(service.process.id()), peak(worker.process.id()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_times_as_many_ids_need_no_more_memory() {
+    let site = Site::new(Layout::POSTGRES_REDIS).await;
+    let all = memories::of("alice", 110_000);
+    site.add(&all).await;
+    let (few, many) = all.split_at(10_000);
+
+    let small = peaks(&site, few).await;
+    let large = peaks(&site, many).await;
+
+    assert!(large.0 < small.0 + MORE, "the API: {large:?} KiB after {small:?}");
+    assert!(large.1 < small.1 + MORE, "the worker: {large:?} KiB after {small:?}");
+    site.holds(&[]).await;
+}
