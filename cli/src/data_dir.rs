@@ -44,7 +44,10 @@ impl DataDir {
 
     /// Returns the URL of a SQLite file in it, which is made when it is first opened.
     pub(crate) fn sqlite(&self, name: &str) -> SecretString {
-        format!("sqlite://{}?mode=rwc", self.join(name).display()).into()
+        let path = self.join(name).display().to_string();
+        // The two characters that mean something in such a URL.
+        let path = path.replace('%', "%25").replace('?', "%3F");
+        format!("sqlite://{path}?mode=rwc").into()
     }
 
     /// Returns a secret that is kept in a file of its own, making it if there is none.
@@ -89,4 +92,36 @@ pub(crate) fn random_hex() -> String {
         write!(text, "{byte:02x}").expect("a String takes all text");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use secrecy::ExposeSecret;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::DataDir;
+
+    #[test]
+    fn a_file_is_found_again_whatever_the_directory_is_called() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in ["plain", "100%25", "what?mode=ro", "a b#ü\""] {
+            let path = parent.path().join(name);
+            let data = DataDir::open(&path).unwrap();
+            let options = SqliteConnectOptions::from_str(data.sqlite("l").expose_secret()).unwrap();
+            assert_eq!(options.get_filename(), data.join("l"), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_directory_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("new/inside");
+        let _data = DataDir::open(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 }

@@ -8,6 +8,7 @@ use lethe_edge::EdgeOptions;
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance, VectorParamsBuilder};
 use secrecy::ExposeSecret;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -71,10 +72,11 @@ pub(crate) async fn add_target(config: &mut Config, data: &DataDir, vectors: &Ve
     let text = TARGET.replace(
         "name = \"main\"\n",
         &format!(
-            "name = \"main\"\nsql = {{ url = {:?} }}\nvector = {{ url = {:?}, api_key = {:?} }}\n",
-            sql.expose_secret(),
-            vectors.url,
-            vectors.key
+            "name = \"main\"\nsql = {{ url = {} }}\nvector = {{ url = {}, api_key = {} }}\n",
+            // A text of JSON is one of TOML; Rust's escapes are not.
+            json!(sql.expose_secret()),
+            json!(vectors.url),
+            json!(vectors.key)
         ),
     );
     config.targets = Config::from_toml(&text)?.targets;
