@@ -65,6 +65,9 @@ CREATE TABLE partitions (
 );
 CREATE INDEX partitions_failing ON partitions (failing_since) WHERE state = 'due' AND failing_since IS NOT NULL;
 CREATE INDEX partitions_queue ON partitions (weight, due_at) WHERE state IN ('due', 'running');
+-- What runs alone, so that it is found behind any number of small ones.
+CREATE INDEX partitions_alone ON partitions (weight, due_at)
+    WHERE state IN ('due', 'running') AND (weight > 0 OR state = 'running');
 
 -- What became of the memories of a partition, per store.
 CREATE TABLE counts (

@@ -4,7 +4,7 @@
 //! is due, the end of its lease while it runs. So taking over from a worker that died needs no
 //! other mechanism than claiming.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,11 +73,12 @@ impl Ledger {
 impl Ledger {
     /// Returns in how many milliseconds the next partition becomes due that is not due yet.
     pub async fn next_due(&self) -> Result<Option<u64>, LedgerError> {
-        // One look into the index for each weight, however long the queue is.
+        // One look into the index for each weight, however long the queue is. By a time that is
+        // read once: one that moves while the statement runs is no use to an index.
         let soonest = |weight| {
             format!(
                 "(SELECT MIN(due_at) FROM partitions
-                  WHERE weight = {weight} AND state IN ('due', 'running') AND due_at > {{now}})"
+                  WHERE weight = {weight} AND state IN ('due', 'running') AND due_at > (SELECT {{now}}))"
             )
         };
         let row = sqlx::query(self.inner.sql(&format!(
@@ -109,13 +110,16 @@ async fn take(
         .map(|route| json!({"route": route.to_string()}))
         .collect();
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+    // `IS TRUE`: PostgreSQL would make a join of a bare `IN`, and sort the whole queue for it; like
+    // this it goes along the index and stops at the limit.
     Ok(sqlx::query(inner.sql(&format!(
         "-- ledger::claim
         WITH due AS MATERIALIZED (
             SELECT job_id, ordinal FROM partitions
-            WHERE state IN ('due', 'running') AND {which} AND due_at <= {{now}}
-              AND route IN (SELECT e.value->>'route' FROM {{each}})
-              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
+            WHERE state IN ('due', 'running') AND {which} AND due_at <= (SELECT {{now}})
+              AND (route IN (SELECT e.value->>'route' FROM {{each}})) IS TRUE
+              AND (target IN (SELECT scope FROM pauses)) IS FALSE
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*')
             ORDER BY {order} LIMIT $2 {{skip_locked}}
         )
         UPDATE partitions SET
@@ -140,7 +144,8 @@ async fn start_jobs(
     tx: &mut AnyConnection,
     claimed: &[AnyRow],
 ) -> Result<HashMap<JobId, Arc<JobFacts>>, LedgerError> {
-    let mut kinds: HashMap<JobId, bool> = HashMap::new();
+    // In order: another claim may lock the same jobs.
+    let mut kinds: BTreeMap<JobId, bool> = BTreeMap::new();
     for row in claimed {
         let plans = row.try_get::<String, _>("kind")? == Kind::Plan.as_str();
         kinds.insert(rows::parsed(row, "partitions", "job_id")?, plans);
