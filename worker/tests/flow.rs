@@ -1,0 +1,208 @@
+//! A worker with its stores and its ledger in one process: what a job looks like at its end.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_common::config::{Config, Target};
+use lethe_common::doorbell::Doorbell;
+use lethe_common::job::{JobId, Subject};
+use lethe_common::ledger::{Accepted, JobView, Ledger, LedgerOptions, NewJob, NewPartition, Scope};
+use lethe_common::state::State;
+use lethe_edge::{EdgeOptions, serve};
+use lethe_worker::Environment;
+use qdrant_client::qdrant::{
+    CountPointsBuilder, CreateCollectionBuilder, Distance, PointStruct, UpsertPointsBuilder, VectorParamsBuilder,
+};
+use qdrant_client::{Payload, Qdrant};
+use serde_json::{Value, json};
+use sqlx::Executor;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+const KEY: &str = "a key for tests";
+
+/// One table with its collection, and a ledger.
+struct World {
+    config: Arc<Config>,
+    ledger: Ledger,
+    client: Qdrant,
+    _stop: DropGuard,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    async fn start(collection: Value) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let vectors = format!("http://{}", listener.local_addr().unwrap());
+        let options = EdgeOptions {
+            directory: directory.path().join("vectors"),
+            api_key: KEY.into(),
+        };
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, options, stop.clone()));
+        let client = Qdrant::from_url(&vectors)
+            .api_key(KEY)
+            .skip_compatibility_check()
+            .build()
+            .unwrap();
+        let params = VectorParamsBuilder::new(2, Distance::Dot);
+        client
+            .create_collection(CreateCollectionBuilder::new("memories").vectors_config(params))
+            .await
+            .unwrap();
+        sqlx::any::install_default_drivers();
+        let file = |name: &str| format!("sqlite://{}?mode=rwc", directory.path().join(name).display());
+        let pool = sqlx::AnyPool::connect(&file("memories.sqlite")).await.unwrap();
+        pool.execute("CREATE TABLE memories (id TEXT PRIMARY KEY, user_id TEXT NOT NULL)")
+            .await
+            .unwrap();
+        pool.execute("INSERT INTO memories VALUES ('a1', 'ana'), ('a2', 'ana'), ('a3', 'ana'), ('b1', 'bob')")
+            .await
+            .unwrap();
+        pool.close().await;
+        let target: Target = serde_json::from_value(json!({
+            "name": "main",
+            "sql": {"url": file("memories.sqlite")},
+            "vector": {"url": vectors, "api_key": KEY},
+            "table": [{"name": "memories", "columns": {"id": "id", "user": "user_id"}, "collection": collection}],
+        }))
+        .unwrap();
+        let config = Arc::new(Config {
+            targets: vec![target],
+            ..Config::default()
+        });
+        let ledger = Ledger::open(LedgerOptions {
+            url: file("ledger.sqlite").into(),
+            max_connections: 2,
+            lease: config.lease.duration,
+            max_rescues: config.lease.rescues,
+            max_rounds: config.retry.rounds,
+            give_up_after: config.retry.give_up_after,
+        })
+        .unwrap();
+        ledger.migrate().await.unwrap();
+        Self {
+            config,
+            ledger,
+            client,
+            _stop: stop.drop_guard(),
+            _directory: directory,
+        }
+    }
+
+    async fn add_points(&self, points: impl IntoIterator<Item = (Uuid, Value)>) {
+        let points: Vec<PointStruct> = points
+            .into_iter()
+            .map(|(id, payload)| PointStruct::new(id.to_string(), vec![0.5, 0.5], Payload::try_from(payload).unwrap()))
+            .collect();
+        self.client
+            .upsert_points(UpsertPointsBuilder::new("memories", points).wait(true))
+            .await
+            .unwrap();
+    }
+
+    async fn points(&self) -> u64 {
+        let count = self.client.count(CountPointsBuilder::new("memories").exact(true));
+        count.await.unwrap().result.unwrap().count
+    }
+
+    /// Erases a person, and returns the job at its end.
+    async fn erase(&self, user: &str) -> JobView {
+        let target = &self.config.targets[0];
+        let job = NewJob {
+            id: JobId::new(),
+            scope: Scope {
+                principal: "tests".to_owned(),
+                route: "/v1/jobs",
+            },
+            idempotency: None,
+            target: None,
+            table: None,
+            owner: None,
+            workspace: None,
+            subject: Some(Subject {
+                user_id: Some(user.to_owned()),
+                ..Subject::default()
+            }),
+            dry_run: false,
+            limit: None,
+            per_second: None,
+            not_before: None,
+            trace: None,
+            partitions: vec![NewPartition::subject(target, &target.tables[0], false)],
+        };
+        let Accepted::New(id) = self.ledger.accept(job).await.unwrap() else {
+            panic!("a job without a key is new")
+        };
+        let doorbell = Doorbell::local();
+        let mut rings = doorbell.subscribe();
+        let config = Arc::clone(&self.config);
+        let env = Environment::new("w".to_owned(), config, self.ledger.clone(), doorbell).unwrap();
+        let stop = CancellationToken::new();
+        let worker = tokio::spawn(lethe_worker::run(env, stop.clone(), CancellationToken::new()));
+        let ended = async {
+            loop {
+                let job = self.ledger.job(id).await.unwrap().unwrap();
+                if job.state.is_ended() {
+                    return job;
+                }
+                while !rings.recv().await.concerns(id) {}
+            }
+        };
+        let job = tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
+        stop.cancel();
+        worker.await.unwrap();
+        job
+    }
+}
+
+fn counts<'a>(job: &'a JobView, store: &str) -> Vec<(&'a str, u64)> {
+    let store = job.stores.iter().find(|counts| counts.store.as_str() == store).unwrap();
+    store.counts.iter().map(|(outcome, n)| (outcome.as_str(), *n)).collect()
+}
+
+#[tokio::test]
+async fn a_point_whose_memory_cannot_be_told_is_left_and_counted_once() {
+    // Nothing leads from such a point back to its memory.
+    let world = World::start(json!({"name": "memories", "point": "uuid5", "payload": {"user": "user"}})).await;
+    let point = |id: &str| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes());
+    let of = |id: &str, user: &str| (point(id), json!({"user": user}));
+    world
+        .add_points([of("a1", "ana"), of("a2", "ana"), of("a3", "ana"), of("b1", "bob")])
+        .await;
+    // Of no row.
+    world.add_points([of("a4", "ana")]).await;
+
+    let job = world.erase("ana").await;
+
+    assert_eq!(
+        (job.state, job.error_code.as_deref(), job.selected),
+        (State::Failed, Some("unverifiable"), 4)
+    );
+    assert_eq!(counts(&job, "vector"), [("erased", 3), ("unverifiable", 1)]);
+    assert_eq!(counts(&job, "sql"), [("absent", 1), ("erased", 3)]);
+    assert_eq!(
+        world.points().await,
+        2,
+        "bob's, and the one of which nobody can say whose it is"
+    );
+}
+
+#[tokio::test]
+async fn points_without_a_way_back_go_with_their_rows() {
+    let world = World::start(json!({"name": "memories", "point": "uuid5", "payload": {"user": "user"}})).await;
+    let point = |id: &str| Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes());
+    let of = |id: &str, user: &str| (point(id), json!({"user": user}));
+    world
+        .add_points([of("a1", "ana"), of("a2", "ana"), of("a3", "ana"), of("b1", "bob")])
+        .await;
+
+    let job = world.erase("ana").await;
+
+    assert_eq!((job.state, job.selected), (State::Succeeded, 3), "{:?}", job.error_code);
+    assert_eq!(counts(&job, "vector"), [("erased", 3)]);
+    assert_eq!(world.points().await, 1);
+}
