@@ -67,11 +67,11 @@ impl Service {
         parts.migrate(&stop.soon).await?;
         if own_ledger {
             // This directory has one process, and the one before it is dead.
-            parts
-                .ledger
-                .end_all_leases()
-                .await
-                .context("take over what the last process left")?;
+            let taken_over = async {
+                parts.ledger.end_all_leases().await?;
+                parts.ledger.drop_all_uploads().await
+            };
+            taken_over.await.context("take over what the last process left")?;
         }
         let key = first_key(&parts).await?;
         let state = lethe_api::AppState::new(

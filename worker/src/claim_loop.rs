@@ -124,6 +124,7 @@ impl Claimer<'_> {
         if leases.is_empty() {
             return false;
         }
+        self.env.health.works();
         self.hand_out(leases, permit).await;
         true
     }

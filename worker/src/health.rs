@@ -26,6 +26,8 @@ pub struct Health {
 struct State {
     turned: Instant,
     claimed: Option<Instant>,
+    /// Whether something was claimed since the last report.
+    worked: bool,
     targets: Value,
 }
 
@@ -35,7 +37,8 @@ impl Default for Health {
             state: Mutex::new(State {
                 turned: Instant::now(),
                 claimed: None,
-                targets: Value::Null,
+                worked: false,
+                targets: json!({}),
             }),
         }
     }
@@ -53,8 +56,23 @@ impl Health {
     }
 
     /// Notes how the targets are.
-    pub(crate) fn saw(&self, targets: &Value) {
-        self.lock().targets = targets.clone();
+    pub(crate) fn saw(&self, targets: Value) {
+        self.lock().targets = targets;
+    }
+
+    /// Returns how the targets are, as far as was seen.
+    pub(crate) fn targets(&self) -> Value {
+        self.lock().targets.clone()
+    }
+
+    /// Notes that the worker has something to do.
+    pub(crate) fn works(&self) {
+        self.lock().worked = true;
+    }
+
+    /// Returns whether it had since it was last asked.
+    pub(crate) fn has_worked(&self) -> bool {
+        std::mem::take(&mut self.lock().worked)
     }
 
     /// Returns whether the claim loop turns.

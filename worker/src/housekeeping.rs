@@ -6,42 +6,65 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{LedgerError, WorkerReport};
 use lethe_common::metrics::{self, Dependency};
 use serde_json::{Map, Value, json};
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
-use crate::mapped::Mapped;
+use crate::mapped::{Mapped, Stores};
 use crate::store::StoreError;
 
 /// How often a worker reports and sweeps.
 // Often enough that `/v1/workers` and a vanished target show within seconds.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Reports and sweeps until `stop`.
+/// Looks, reports and sweeps until `stop`.
 pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let targets = targets(&env).await;
-        env.health.saw(&targets);
-        if let Err(error) = report(&env, targets).await {
-            tracing::debug!(error = %error, "the worker could not report");
-            metrics::dependency(Dependency::Ledger, false, None);
-            continue;
-        }
-        if let Err(error) = sweep(&env).await {
-            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger could not be swept");
-        }
-    }
+    // Apart, since a look waits for the slowest store: a target that is down must not make the
+    // worker look dead.
+    tokio::join!(look(&env, &stop), report(&env, &stop));
     if env.ledger.forget_worker(&env.name).await.is_err() {
         tracing::debug!("the worker could not take its leave");
     }
 }
 
-async fn report(env: &Environment, targets: Value) -> Result<(), LedgerError> {
+/// Looks at the stores.
+async fn look(env: &Environment, stop: &CancellationToken) {
+    let mut ticks = ticks();
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let Some(targets) = stop.run_until_cancelled(targets(env)).await else {
+            return;
+        };
+        env.health.saw(targets);
+    }
+}
+
+/// Says how the worker and its stores are, and sweeps.
+async fn report(env: &Environment, stop: &CancellationToken) {
+    let mut ticks = ticks();
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = tell(env).await {
+            tracing::debug!(error = %error, "the worker could not report");
+            metrics::dependency(Dependency::Ledger, false, None);
+            continue;
+        }
+        if let Err(error) = sweep(env).await {
+            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger could not be swept");
+        }
+    }
+}
+
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn tell(env: &Environment) -> Result<(), LedgerError> {
     let start = Instant::now();
     env.ledger
         .report_worker(&WorkerReport {
@@ -49,8 +72,8 @@ async fn report(env: &Environment, targets: Value) -> Result<(), LedgerError> {
             version: env!("CARGO_PKG_VERSION"),
             slots: u32::try_from(env.config.worker.slots).unwrap_or(u32::MAX),
             routes: env.mappings.routes(),
-            targets,
-            claimed: env.leases.count() > 0,
+            targets: env.health.targets(),
+            claimed: env.health.has_worked(),
         })
         .await?;
     metrics::dependency(Dependency::Ledger, true, Some(start.elapsed()));
@@ -70,28 +93,31 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Returns how each target is: its stores, and what does not fit its mappings.
+/// Returns how each target is: its stores, and what does not fit its mappings. All are asked at once.
 async fn targets(env: &Environment) -> Value {
-    let mut targets = Map::new();
-    for stores in &env.mappings.targets {
-        let mut health = Map::new();
-        let start = Instant::now();
-        for (store, answer) in stores.ping().await {
-            let Some(answer) = answer else { continue };
-            let up = answer.is_ok();
-            let latency = start.elapsed();
-            metrics::dependency(Dependency::Store(&stores.name, store), up, up.then_some(latency));
-            metrics::breaker(&stores.name, store, env.breakers.is_open(&stores.name));
-            let code = answer.err().map(|error| error.code());
-            health.insert(store.as_str().to_owned(), json!({"up": up, "code": code}));
-        }
-        let mut faults = Vec::new();
-        for mapped in env.mappings.all().filter(|mapped| mapped.route.target == stores.name) {
-            faults.extend(faults_of(mapped).await);
-        }
-        targets.insert(stores.name.clone(), json!({"stores": health, "faults": faults}));
+    let targets = env.mappings.targets.iter().map(|stores| async {
+        let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
+        let (health, faults) = tokio::join!(health(env, stores), join_all(mapped.map(|mapped| faults_of(mapped))));
+        let faults: Vec<Value> = faults.into_iter().flatten().collect();
+        (stores.name.clone(), json!({"stores": health, "faults": faults}))
+    });
+    Value::Object(join_all(targets).await.into_iter().collect())
+}
+
+/// Returns how a target's stores are.
+async fn health(env: &Environment, stores: &Stores) -> Map<String, Value> {
+    let mut health = Map::new();
+    let start = Instant::now();
+    for (store, answer) in stores.ping().await {
+        let Some(answer) = answer else { continue };
+        let up = answer.is_ok();
+        let latency = start.elapsed();
+        metrics::dependency(Dependency::Store(&stores.name, store), up, up.then_some(latency));
+        metrics::breaker(&stores.name, store, env.breakers.is_open(&stores.name));
+        let code = answer.err().map(|error| error.code());
+        health.insert(store.as_str().to_owned(), json!({"up": up, "code": code}));
     }
-    Value::Object(targets)
+    health
 }
 
 /// Returns what does not fit a mapping, as far as its stores can be asked.

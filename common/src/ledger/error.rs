@@ -66,8 +66,9 @@ fn is_transient(error: &sqlx::Error) -> bool {
             ["40001", "40P01", "57P01", "57P02", "57P03", "55P03", "57014", "3D000", "42P01"].contains(&code.as_ref())
                 || code.starts_with("08")
                 || code.starts_with("53")
-                // SQLITE_BUSY and SQLITE_LOCKED; extended codes keep the primary one in the low byte.
-                || (code.len() != 5 && code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)))
+                // SQLITE_BUSY and SQLITE_LOCKED, an I/O error and a full disk, which an operator can mend;
+                // extended codes keep the primary one in the low byte.
+                || (code.len() != 5 && code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)))
         }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

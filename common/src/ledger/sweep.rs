@@ -106,6 +106,21 @@ impl Ledger {
         Ok(rows.len())
     }
 
+    /// Drops every upload: for the start of an installation that is one process, whose former
+    /// process is known to be dead, with all that was being sent to it.
+    pub async fn drop_all_uploads(&self) -> Result<(), LedgerError> {
+        let rows = sqlx::query(
+            self.inner
+                .sql("-- ledger::sweep all uploads\nSELECT id FROM jobs WHERE state = 'receiving'"),
+        )
+        .fetch_all(&self.inner.read)
+        .await?;
+        for row in &rows {
+            self.drop_receiving(rows::parsed(row, "jobs", "id")?).await?;
+        }
+        Ok(())
+    }
+
     /// Makes all leases end now: for the start of an installation that is one process, whose
     /// former process is known to be dead.
     pub async fn end_all_leases(&self) -> Result<u64, LedgerError> {
