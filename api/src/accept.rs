@@ -26,15 +26,27 @@ pub(crate) fn job(
 ) -> Result<(NewJob, Options), Problem> {
     let (options, select) = asked.options(config.api.max_id_length)?;
     let job = match select {
-        Select { ids: Some(ids), subject: None } => by_ids(config, principal, &options, ids)?,
-        Select { ids: None, subject: Some(subject) } => {
+        Select {
+            ids: Some(ids),
+            subject: None,
+        } => by_ids(config, principal, &options, ids)?,
+        Select {
+            ids: None,
+            subject: Some(subject),
+        } => {
             let subject = subject.checked(config.api.max_id_length)?;
             by_subject(config, principal, &options, subject)?
         }
-        Select { ids: Some(_), subject: Some(_) } => {
+        Select {
+            ids: Some(_),
+            subject: Some(_),
+        } => {
             return Err(Problem::invalid("select", "give either `ids` or `subject`, not both"));
         }
-        Select { ids: None, subject: None } => {
+        Select {
+            ids: None,
+            subject: None,
+        } => {
             return Err(Problem::invalid("select", "give `ids` or `subject`"));
         }
     };

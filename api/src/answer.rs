@@ -1,6 +1,6 @@
 //! A job as callers see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
@@ -88,9 +88,16 @@ pub(crate) struct StoreAnswer {
 
 impl From<JobView> for Job {
     fn from(job: JobView) -> Self {
-        let left = job.stores.iter().filter_map(|store| store.counts.get(Outcome::Left.as_str()));
+        let left = job
+            .stores
+            .iter()
+            .filter_map(|store| store.counts.get(Outcome::Left.as_str()));
         // What was cancelled is accounted for, but nothing was done about it.
-        let undone = if job.dry_run { 0 } else { left.copied().max().unwrap_or(0) };
+        let undone = if job.dry_run {
+            0
+        } else {
+            left.copied().max().unwrap_or(0)
+        };
         let done = job.selected.saturating_sub(job.remaining).saturating_sub(undone);
         let progress = match job.state {
             State::Succeeded => 1.0,
@@ -101,7 +108,9 @@ impl From<JobView> for Job {
             ratio(done.saturating_mul(1000), u64::try_from(ms).unwrap_or(0))
         });
         let open = job.ended_at.is_none() && job.remaining > 0;
-        let eta = rate.filter(|rate| open && *rate > 0.0).map(|rate| seconds(job.remaining, rate));
+        let eta = rate
+            .filter(|rate| open && *rate > 0.0)
+            .map(|rate| seconds(job.remaining, rate));
         Self {
             id: job.id.0,
             version: job.version,
@@ -153,10 +162,15 @@ fn counts(store: StoreCounts, dry_run: bool) -> StoreAnswer {
 pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
     let now = to_millis(now);
     let selected = job.partitions.iter().map(|partition| partition.remaining).sum();
-    let stores: BTreeMap<(String, StoreKind), ()> = job
+    let stores: BTreeSet<(String, StoreKind)> = job
         .partitions
         .iter()
-        .flat_map(|partition| partition.stores.iter().map(|store| ((partition.route.target.clone(), *store), ())))
+        .flat_map(|partition| {
+            partition
+                .stores
+                .iter()
+                .map(|store| (partition.route.target.clone(), *store))
+        })
         .collect();
     JobView {
         id: job.id,
@@ -181,7 +195,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         error_code: None,
         next_attempt_at: Some(job.not_before.unwrap_or(now)),
         stores: stores
-            .into_keys()
+            .into_iter()
             .map(|(target, store)| StoreCounts {
                 target,
                 store,

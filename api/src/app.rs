@@ -119,6 +119,10 @@ impl AppState {
 }
 
 /// Returns the routes of the API.
+///
+/// # Panics
+///
+/// Never: the document that describes the routes is always JSON.
 pub fn router(state: AppState) -> Router {
     let (router, document) = routes(&state).split_for_parts();
     let document = document.to_json().expect("the document holds only what JSON can");

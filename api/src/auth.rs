@@ -81,7 +81,9 @@ impl FromRequestParts<AppState> for Principal {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, key)| key.trim());
         let Some(presented) = presented else {
-            return Err(unauthorized("write the header as `Authorization: Bearer` and an API key"));
+            return Err(unauthorized(
+                "write the header as `Authorization: Bearer` and an API key",
+            ));
         };
         if let Some(key) = state.config().auth.find(presented) {
             return Ok(Self::new(&key.name, key.scopes.iter().copied()));

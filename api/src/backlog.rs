@@ -30,11 +30,11 @@ impl Backlog {
     /// Refuses a new job while too many are unfinished.
     pub(crate) async fn admit(&self, ledger: &Ledger) -> Result<(), Problem> {
         // Whoever finds the count being renewed uses the old one: nobody queues up for it.
-        if let Ok(mut counted) = self.counted.try_lock() {
-            if counted.is_none_or(|at| at.elapsed() >= REMEMBER) {
-                self.count.store(ledger.backlog().await?, Ordering::Relaxed);
-                *counted = Some(Instant::now());
-            }
+        if let Ok(mut counted) = self.counted.try_lock()
+            && counted.is_none_or(|at| at.elapsed() >= REMEMBER)
+        {
+            self.count.store(ledger.backlog().await?, Ordering::Relaxed);
+            *counted = Some(Instant::now());
         }
         if self.count.load(Ordering::Relaxed) < self.most {
             return Ok(());

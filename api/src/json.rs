@@ -40,7 +40,7 @@ pub(crate) fn of_query(rejection: &QueryRejection) -> Problem {
 fn refusal(path: &str, error: &serde_json::Error) -> Problem {
     if !error.is_data() {
         let at = format!(
-            "write valid JSON: it ends to be so in line {}, column {}",
+            "write valid JSON: it is not in line {}, column {}",
             error.line(),
             error.column()
         );
@@ -172,7 +172,23 @@ mod tests {
             ]
             .map(detail)
             .join("\n"),
-            @""
+            @r#"
+        `ids[1]`: write a string
+        `ids`: write a list
+        `owner`: write a string
+        `limit`: write a whole number of at least 1
+        `limit`: write a whole number of at least 1
+        `limit`: write a whole number of at least 1
+        `limit`: write a whole number of at least 1
+        `ids`: give this once
+        `ids`: give this
+        `colour`: no such field here: leave it out, or write one of `owner`, `limit`, `ids`
+        `callback_url` is not supported yet: leave it out
+        `the body`: write an object
+        write valid JSON: it is not in line 1, column 13
+        write valid JSON: it is not in line 1, column 1
+        write valid JSON: it is not in line 1, column 0
+        "#
         );
     }
 }

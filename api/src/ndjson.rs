@@ -27,11 +27,6 @@ impl Lines {
         }
     }
 
-    /// Returns the number of the line that was read last.
-    pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
     /// Takes a line out of `bytes`; `None` if it goes on beyond them.
     pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Line>, Problem> {
         let end = bytes.iter().position(|byte| *byte == b'\n');
@@ -97,7 +92,9 @@ struct Object {
 fn parse(line: &[u8]) -> Option<Line> {
     match line.trim_ascii_start().first() {
         None => Some(Line::Blank),
-        Some(b'{') => serde_json::from_slice::<Object>(line).ok().map(|object| Line::Id(object.id)),
+        Some(b'{') => serde_json::from_slice::<Object>(line)
+            .ok()
+            .map(|object| Line::Id(object.id)),
         Some(_) => serde_json::from_slice(line).ok().map(Line::Id),
     }
 }
@@ -145,7 +142,11 @@ mod tests {
             for size in [1, 100] {
                 let problem = read(text, size).unwrap_err();
                 assert_eq!(problem.kind, Kind::Invalid);
-                assert!(problem.detail.starts_with(&format!("line {number}: ")), "{}", problem.detail);
+                assert!(
+                    problem.detail.starts_with(&format!("line {number}: ")),
+                    "{}",
+                    problem.detail
+                );
             }
         }
     }

@@ -28,10 +28,15 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let route = template(request.extensions().get::<MatchedPath>());
     let method = word(request.method());
-    let span = tracing::info_span!("http.request", http.route = route, http.method = method, request.id = id);
+    let span = tracing::info_span!(
+        "http.request",
+        http.route = route,
+        http.method = method,
+        request.id = id
+    );
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = Problem::of_response(&response) {
-        response = with_body(response, problem, &id);
+        response = with_body(&response, problem, &id);
     }
     let status = response.status();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -59,7 +64,7 @@ pub(crate) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
 }
 
 /// Replaces the body, keeping headers such as `allow` and `retry-after`.
-fn with_body(response: Response, problem: Problem, id: &str) -> Response {
+fn with_body(response: &Response, problem: Problem, id: &str) -> Response {
     let mut answer = problem.body(response.status(), id);
     for (name, value) in response.headers() {
         if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {

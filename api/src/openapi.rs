@@ -72,8 +72,11 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
     security(()),
     responses((status = 200, description = "This document", content_type = "application/json"))
 )]
-#[expect(dead_code, reason = "the document cannot be served by a route that it has to hold first")]
-async fn document_itself() {}
+#[expect(
+    dead_code,
+    reason = "the document cannot be served by a route that it has to hold first"
+)]
+fn document_itself() {}
 
 /// Returns the route that serves `document`.
 pub(crate) fn route(document: String) -> Router<AppState> {

@@ -11,11 +11,7 @@ use crate::problem::Problem;
 pub(crate) type Place<'a> = (&'a Target, &'a Table);
 
 /// Returns the one table that ids belong to.
-pub(crate) fn for_ids<'a>(
-    config: &'a Config,
-    target: Option<&str>,
-    table: Option<&str>,
-) -> Result<Place<'a>, Problem> {
+pub(crate) fn for_ids<'a>(config: &'a Config, target: Option<&str>, table: Option<&str>) -> Result<Place<'a>, Problem> {
     let target = match target {
         Some(name) => named(config, name)?,
         None => match config.targets.as_slice() {
@@ -65,7 +61,10 @@ pub(crate) fn for_subject<'a>(
 // Where there is a SQL row, its column decides whose memory it is; a vector without a row is
 // left as unverifiable if its payload does not say.
 pub(crate) fn check_ids((target, table): Place<'_>, owner: bool, workspace: bool) -> Result<(), Problem> {
-    let demanded = [(owner, "owner", Field::User), (workspace, "workspace", Field::Workspace)];
+    let demanded = [
+        (owner, "owner", Field::User),
+        (workspace, "workspace", Field::Workspace),
+    ];
     for (_, name, field) in demanded.into_iter().filter(|(demanded, ..)| *demanded) {
         match (&table.columns, &table.collection) {
             (Some(columns), _) => needs(column(columns, field), name, (target, table), "columns", field)?,
@@ -127,18 +126,28 @@ fn table_of<'a>(target: &'a Target, name: &str) -> Result<&'a Table, Problem> {
         let names = listed(target.tables.iter().map(|table| &table.name));
         Problem::invalid(
             "table",
-            format_args!("target `{}` has no table of this name: name one of {names}", target.name),
+            format_args!(
+                "target `{}` has no table of this name: name one of {names}",
+                target.name
+            ),
         )
     })
 }
 
 fn nowhere() -> Problem {
-    Problem::invalid("target", "no memories are configured: add a target with a table to the configuration")
+    Problem::invalid(
+        "target",
+        "no memories are configured: add a target with a table to the configuration",
+    )
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn column(columns: &Columns, field: Field) -> Option<&String> {

@@ -37,9 +37,7 @@ impl Watch {
     ///
     /// Dropping the future loses at most a ring, which costs a second.
     pub(crate) async fn changed(&mut self) {
-        let heard = async {
-            while !self.rings.recv().await.concerns(self.id) {}
-        };
+        let heard = async { while !self.rings.recv().await.concerns(self.id) {} };
         // Nobody rang: look all the same.
         if timeout(POLL, heard).await.is_ok() {
             sleep_until(self.rested).await;

@@ -24,9 +24,12 @@ const MOST: usize = 1_024;
 /// How many questions the ledger is asked at a time, so that guesses do not take its connections.
 const QUESTIONS: usize = 2;
 
+/// Who holds a key, if anybody does.
+type Answer = Option<Principal>;
+
 /// The keys that the ledger knows, remembered for a few seconds.
 pub(crate) struct KnownKeys {
-    answers: Mutex<HashMap<String, (Instant, Option<Principal>)>>,
+    answers: Mutex<HashMap<String, (Instant, Answer)>>,
     questions: Semaphore,
 }
 
@@ -39,7 +42,7 @@ impl KnownKeys {
     }
 
     /// Returns who holds the key.
-    pub(crate) async fn find(&self, ledger: &Ledger, presented: &str) -> Result<Option<Principal>, Problem> {
+    pub(crate) async fn find(&self, ledger: &Ledger, presented: &str) -> Result<Answer, Problem> {
         let hash = KeyHash::of(presented).to_string();
         if let Some(answer) = self.remembered(&hash) {
             return Ok(answer);
@@ -56,20 +59,22 @@ impl KnownKeys {
         let record = record.filter(|key| bool::from(key.sha256.as_bytes().ct_eq(hash.as_bytes())));
         let principal = record.map(|key| {
             // A word that this version does not know opens nothing.
-            let scopes = Scope::ALL.into_iter().filter(|(word, _)| key.scopes.iter().any(|scope| scope == word));
+            let scopes = Scope::ALL
+                .into_iter()
+                .filter(|(word, _)| key.scopes.iter().any(|scope| scope == word));
             Principal::new(&key.name, scopes.map(|(_, scope)| scope))
         });
         self.remember(hash, principal.clone());
         Ok(principal)
     }
 
-    fn remembered(&self, hash: &str) -> Option<Option<Principal>> {
+    fn remembered(&self, hash: &str) -> Option<Answer> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, answer) = answers.get(hash)?;
         (at.elapsed() < REMEMBER).then(|| answer.clone())
     }
 
-    fn remember(&self, hash: String, answer: Option<Principal>) {
+    fn remember(&self, hash: String, answer: Answer) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= MOST {
             answers.retain(|_, (at, _)| at.elapsed() < REMEMBER);

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All problems.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 22] = [
         Self::Malformed,
         Self::Unauthorized,
@@ -64,20 +65,44 @@ impl Kind {
             Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "The API key is missing or not known"),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "The API key does not open this"),
             Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such thing"),
-            Self::MethodNotAllowed => ("method-not-allowed", S::METHOD_NOT_ALLOWED, "The method does not exist here"),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                S::METHOD_NOT_ALLOWED,
+                "The method does not exist here",
+            ),
             Self::Timeout => ("timeout", S::REQUEST_TIMEOUT, "The request did not arrive in time"),
             Self::JobEnded => ("job-ended", S::CONFLICT, "The job has ended"),
-            Self::JobNotEnded => ("job-not-ended", S::CONFLICT, "The job has neither failed nor been cancelled"),
-            Self::KeyInFlight => ("key-in-flight", S::CONFLICT, "A request with this idempotency key is in flight"),
+            Self::JobNotEnded => (
+                "job-not-ended",
+                S::CONFLICT,
+                "The job has neither failed nor been cancelled",
+            ),
+            Self::KeyInFlight => (
+                "key-in-flight",
+                S::CONFLICT,
+                "A request with this idempotency key is in flight",
+            ),
             Self::Forgotten => ("forgotten", S::GONE, "What this needs was forgotten"),
             Self::TooLarge => ("too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::MediaType => ("media-type", S::UNSUPPORTED_MEDIA_TYPE, "The body is of the wrong kind"),
             Self::Invalid => ("invalid", S::UNPROCESSABLE_ENTITY, "The request cannot be accepted"),
             Self::NotSupported => ("not-supported", S::UNPROCESSABLE_ENTITY, "This is not supported yet"),
-            Self::LimitExceeded => ("limit-exceeded", S::UNPROCESSABLE_ENTITY, "More than the limit is selected"),
-            Self::KeyReused => ("key-reused", S::UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request"),
+            Self::LimitExceeded => (
+                "limit-exceeded",
+                S::UNPROCESSABLE_ENTITY,
+                "More than the limit is selected",
+            ),
+            Self::KeyReused => (
+                "key-reused",
+                S::UNPROCESSABLE_ENTITY,
+                "The idempotency key belongs to another request",
+            ),
             Self::TooManyUploads => ("too-many-uploads", S::TOO_MANY_REQUESTS, "Too many uploads at a time"),
-            Self::TooManyStreams => ("too-many-streams", S::TOO_MANY_REQUESTS, "Too many event streams at a time"),
+            Self::TooManyStreams => (
+                "too-many-streams",
+                S::TOO_MANY_REQUESTS,
+                "Too many event streams at a time",
+            ),
             Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Something is wrong on this side"),
             Self::QueueFull => ("queue-full", S::SERVICE_UNAVAILABLE, "Too many jobs are unfinished"),
             Self::LedgerUnavailable => (

@@ -87,7 +87,11 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, Pr
         dependencies,
         targets: targets.collect(),
     };
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     Ok((status, Json(answer)).into_response())
 }
 

@@ -39,7 +39,10 @@ pub(crate) async fn metrics(State(state): State<AppState>, principal: Principal)
             state.metrics().render()
         }
     };
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    ))
 }
 
 /// Reads how the service stands.

@@ -88,10 +88,7 @@ struct Reached {
 /// List the targets with what is paused, and how workers find them.
 #[utoipa::path(get, path = "/v1/targets", operation_id = "listTargets", tag = "operation",
     responses((status = 200, description = "The targets", body = TargetList), Usual))]
-pub(crate) async fn targets(
-    State(state): State<AppState>,
-    principal: Principal,
-) -> Result<Json<TargetList>, Problem> {
+pub(crate) async fn targets(State(state): State<AppState>, principal: Principal) -> Result<Json<TargetList>, Problem> {
     principal.require_reading()?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     let pauses = state.ledger().pauses().await?;
@@ -106,7 +103,11 @@ fn answer(target: &Target, pauses: &Pauses, workers: &[WorkerRow]) -> TargetAnsw
         let route = Route::to(target, table).to_string();
         TableAnswer {
             name: table.name.clone(),
-            stores: table.stores().into_iter().map(lethe_common::job::StoreKind::as_str).collect(),
+            stores: table
+                .stores()
+                .into_iter()
+                .map(lethe_common::job::StoreKind::as_str)
+                .collect(),
             served_by: workers.iter().filter(|worker| worker.routes.contains(&route)).count(),
         }
     });
@@ -115,7 +116,9 @@ fn answer(target: &Target, pauses: &Pauses, workers: &[WorkerRow]) -> TargetAnsw
     for worker in workers {
         // A worker of another version may say it differently: then it says nothing here.
         let said = worker.targets.get(&target.name).cloned().unwrap_or_default();
-        let Ok(report) = serde_json::from_value::<Report>(said) else { continue };
+        let Ok(report) = serde_json::from_value::<Report>(said) else {
+            continue;
+        };
         faults.extend(report.faults);
         for (store, reached) in report.stores {
             let health = stores.entry(store).or_default();

@@ -60,10 +60,7 @@ impl From<WorkerRow> for Worker {
 /// List the workers that were heard of in the last seconds.
 #[utoipa::path(get, path = "/v1/workers", operation_id = "listWorkers", tag = "operation",
     responses((status = 200, description = "The workers", body = WorkerList), Usual))]
-pub(crate) async fn workers(
-    State(state): State<AppState>,
-    principal: Principal,
-) -> Result<Json<WorkerList>, Problem> {
+pub(crate) async fn workers(State(state): State<AppState>, principal: Principal) -> Result<Json<WorkerList>, Problem> {
     principal.require_reading()?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     Ok(Json(WorkerList {

@@ -67,7 +67,11 @@ pub(crate) async fn list(
         // One more tells whether there is a next page.
         limit: limit + 1,
     };
-    if filter.target.as_deref().is_some_and(|target| state.config().target(target).is_none()) {
+    if filter
+        .target
+        .as_deref()
+        .is_some_and(|target| state.config().target(target).is_none())
+    {
         return Err(Problem::invalid("target", "no target has this name: see /v1/targets"));
     }
     let mut jobs = state.ledger().jobs(&filter).await?;

@@ -45,7 +45,10 @@ pub(crate) async fn retry(
         }
         RetryOutcome::NotEnded(now) => Err(Problem::new(
             Kind::JobNotEnded,
-            format!("it is {}: only failed and cancelled jobs can be tried again", now.as_str()),
+            format!(
+                "it is {}: only failed and cancelled jobs can be tried again",
+                now.as_str()
+            ),
         )),
         RetryOutcome::Forgotten => Err(Problem::new(
             Kind::Forgotten,
