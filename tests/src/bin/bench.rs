@@ -100,7 +100,11 @@ async fn pickup() {
         let mut waits = Vec::new();
         for n in 0..200 {
             let body = json!({"select": {"ids": [format!("memory-{n}")]}});
-            let request = service.client.request(Method::POST, "/v1/jobs").header("prefer", "wait=10").json(&body);
+            let request = service
+                .client
+                .request(Method::POST, "/v1/jobs")
+                .header("prefer", "wait=10")
+                .json(&body);
             let job = service.client.send(request).await.body;
             let time = |name: &str| -> i128 { millis(job[name].as_str().unwrap()) };
             waits.push(time("started_at") - time("accepted_at"));
