@@ -90,7 +90,7 @@ impl World {
             Op::Finish(n) => self.end(*n, |lease| (erased(lease.remaining), RecordEnd::Done)).await,
             Op::Fail(n) => {
                 self.end(*n, |_| (Delta::default(), RecordEnd::Failed("rejected")))
-                    .await
+                    .await;
             }
             Op::Residue(n) => {
                 if self.pick(*n).is_some_and(|at| self.leases[at].kind == Kind::ReadBack) {

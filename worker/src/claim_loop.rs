@@ -28,7 +28,7 @@ pub(crate) async fn run(
     groups: mpsc::Sender<Group>,
     stop: CancellationToken,
 ) {
-    let mut rings = env.doorbell.subscribe();
+    let mut doorbell = env.doorbell.subscribe();
     let mut claimer = Claimer {
         env: &env,
         slots: &slots,
@@ -72,7 +72,7 @@ pub(crate) async fn run(
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = &mut sleep => break,
-                ring = rings.recv() => if ring.means_work() {
+                heard = doorbell.recv() => if heard.means_work() {
                     rung = true;
                     break;
                 },

@@ -130,7 +130,9 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
     again.retain(|lease| lease.kind == Kind::ReadBack);
     if !again.is_empty() {
         if kind != Kind::ReadBack {
-            again.iter().for_each(|_| metrics::attempt(Kind::ReadBack));
+            for _ in &again {
+                metrics::attempt(Kind::ReadBack);
+            }
         }
         Box::pin(read_back::read_back(env, &mapped, again)).await?;
     }
