@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::IntoResponse;
 use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
@@ -128,7 +128,7 @@ pub fn router(state: AppState) -> Router {
     let document = document.to_json().expect("the document holds only what JSON can");
     router
         .merge(openapi::route(document))
-        .fallback(|| async { Problem::usual(Kind::NotFound).into_response() })
+        .fallback(async |uri: Uri| routes::unknown(&uri))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(observe::observe))
         .with_state(state)

@@ -9,10 +9,12 @@ mod workers;
 
 use std::time::Duration;
 
+use axum::http::Uri;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::AppState;
+use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
 pub(crate) const TEMPLATES: [&str; 16] = [
@@ -37,6 +39,23 @@ pub(crate) const TEMPLATES: [&str; 16] = [
 /// How recently a worker must have reported to count.
 // Workers report every 5 s: two reports may be lost.
 const HEARD_WITHIN: Duration = Duration::from_secs(15);
+
+/// What later versions will have. Named, so that nobody takes it for a mistyped path.
+const LATER: [&str; 3] = ["/v1/holds", "/v1/suppressions", "/v1/replays"];
+
+/// Refuses a path that no route has, without saying it again: it can hold an id.
+pub(crate) fn unknown(uri: &Uri) -> Problem {
+    let path = uri.path();
+    let later = if path.starts_with("/v1/jobs/") && path.ends_with("/receipt") {
+        Some("receipt")
+    } else {
+        LATER.into_iter().find(|later| path.starts_with(later))
+    };
+    match later {
+        Some(name) => Problem::new(Kind::NotFound, format!("`{name}` is not supported yet")),
+        None => Problem::usual(Kind::NotFound),
+    }
+}
 
 /// Returns the routes that answer as soon as they can.
 pub(crate) fn quick() -> OpenApiRouter<AppState> {

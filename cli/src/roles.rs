@@ -35,7 +35,6 @@ impl Parts {
             url: ledger_url,
             max_connections: config.ledger.max_connections,
             lease: config.lease.duration,
-            max_rescues: config.lease.rescues,
             max_rounds: config.retry.rounds,
             give_up_after: config.retry.give_up_after,
         })?;

@@ -42,7 +42,6 @@ fn options(url: String, lease: Duration) -> LedgerOptions {
         url: url.into(),
         max_connections: 4,
         lease,
-        max_rescues: 3,
         max_rounds: 2,
         give_up_after: Duration::from_hours(1),
     }

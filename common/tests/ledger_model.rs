@@ -288,7 +288,6 @@ proptest! {
                 url: url.into(),
                 max_connections: 2,
                 lease: Duration::from_hours(1),
-                max_rescues: 3,
                 max_rounds: 2,
                 give_up_after: Duration::from_hours(1),
             })

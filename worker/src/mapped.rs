@@ -57,7 +57,9 @@ impl Mappings {
                         .vector
                         .as_ref()
                         .zip(table.collection.as_ref())
-                        .map(|(endpoint, collection)| (endpoint.url.clone(), collection.name.clone())),
+                        .map(|(endpoint, collection)| {
+                            (endpoint.url.trim_end_matches('/').to_owned(), collection.name.clone())
+                        }),
                     opened_sql: RwLock::default(),
                     opened_vector: RwLock::default(),
                 };

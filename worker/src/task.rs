@@ -109,7 +109,7 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
         metrics::attempt(kind);
     }
     if let [lease] = leases.as_slice()
-        && lease.rescues > env.config.lease.rescues
+        && lease.rescues >= env.config.lease.rescues
     {
         // Its workers die, and nothing comes of it: that is the partition's own fault.
         return retry::fail(env, lease, "poison").await;

@@ -78,7 +78,6 @@ impl World {
             url: file("ledger.sqlite").into(),
             max_connections: 2,
             lease: config.lease.duration,
-            max_rescues: config.lease.rescues,
             max_rounds: config.retry.rounds,
             give_up_after: config.retry.give_up_after,
         })

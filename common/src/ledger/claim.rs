@@ -66,7 +66,18 @@ impl Ledger {
         }
         let jobs = start_jobs(inner, &mut tx, &rows).await?;
         tx.commit().await?;
-        rows.iter().map(|row| lease(row, &jobs, until)).collect()
+        let mut leases = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match lease(row, &jobs, until) {
+                Ok(lease) => leases.push(lease),
+                // One row that this version cannot read must not keep the others from being worked on.
+                Err(error @ LedgerError::Corrupt { .. }) => {
+                    tracing::error!(error = %error, "a partition cannot be read, and waits for its lease to end");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(leases)
     }
 }
 

@@ -15,26 +15,18 @@ impl Dialect {
     /// * `{now}`: milliseconds since 1970 by the database's clock, at this very moment
     /// * `{each}`: the rows of the JSON array in `$1`, as `e.value`
     /// * `{skip_locked}`: take the rows, leaving out what others hold
-    /// * `{for_update}`: lock the rows until the end of the transaction
     pub(super) fn text(self, sql: &str) -> String {
-        let (now, each, skip_locked, for_update) = match self {
+        let (now, each, skip_locked) = match self {
             Self::Postgres => (
                 "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
                 "jsonb_array_elements($1::jsonb) AS e(value)",
                 "FOR UPDATE SKIP LOCKED",
-                "FOR UPDATE",
             ),
             // SQLite has one writer at a time: nothing to lock, nothing to skip.
-            Self::Sqlite => (
-                "CAST(unixepoch('subsec') * 1000 AS BIGINT)",
-                "json_each($1) AS e",
-                "",
-                "",
-            ),
+            Self::Sqlite => ("CAST(unixepoch('subsec') * 1000 AS BIGINT)", "json_each($1) AS e", ""),
         };
         sql.replace("{now}", now)
             .replace("{each}", each)
             .replace("{skip_locked}", skip_locked)
-            .replace("{for_update}", for_update)
     }
 }

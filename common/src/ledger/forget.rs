@@ -38,10 +38,11 @@ impl Ledger {
             let forgotten = sqlx::query(inner.sql(
                 "-- ledger::forget
                 UPDATE jobs SET forgotten_at = {now}, summary = $2, subject = NULL, owner = NULL, workspace = NULL
-                WHERE id = $1 AND ended_at IS NOT NULL AND forgotten_at IS NULL",
+                WHERE id = $1 AND ended_at <= {now} - $3 AND forgotten_at IS NULL",
             ))
             .bind(&id)
             .bind(&summary)
+            .bind(ms(items))
             .execute(&mut *tx)
             .await?;
             // Retried in the meantime: not this time.

@@ -22,8 +22,6 @@ pub struct LedgerOptions {
     pub max_connections: u32,
     /// How long a lease lasts.
     pub lease: Duration,
-    /// How many leases of a partition may run out in a row before it is given up.
-    pub max_rescues: u32,
     /// How many further rounds reading back may start.
     pub max_rounds: u32,
     /// How long transient failures are retried.

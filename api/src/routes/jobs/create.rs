@@ -92,7 +92,10 @@ pub(crate) async fn create(
     match accepted {
         Ok(job) => answer(&state, job, prefer).await,
         Err(problem) => {
-            incoming.linger(&headers).await;
+            // Who was too slow already is not waited for once more.
+            if problem.kind != Kind::Timeout {
+                incoming.linger(&headers).await;
+            }
             Err(problem)
         }
     }

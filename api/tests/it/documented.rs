@@ -1,0 +1,140 @@
+//! The document and the routes say the same.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use serde_json::Value;
+
+use crate::app::{App, request};
+
+const METHODS: [&str; 6] = ["get", "post", "put", "patch", "delete", "options"];
+
+async fn document(app: &App) -> Value {
+    let answer = app.get("", "/openapi.json").await;
+    assert_eq!(answer.headers["content-type"], "application/json");
+    answer.body
+}
+
+fn operations(document: &Value) -> BTreeSet<(String, String)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let methods = |(path, item): (&String, &Value)| {
+        let methods = item.as_object().expect("an item").keys().cloned().collect::<Vec<_>>();
+        methods.into_iter().map({
+            let path = path.clone();
+            move |method| (path.clone(), method)
+        })
+    };
+    paths.iter().flat_map(methods).collect()
+}
+
+#[tokio::test]
+async fn the_document_lists_these_operations() {
+    let document = document(&App::new().await).await;
+    assert!(document["openapi"].as_str().expect("a version").starts_with("3.1"));
+    let operations: Vec<_> = operations(&document)
+        .into_iter()
+        .map(|(path, method)| format!("{method} {path}"))
+        .collect();
+    insta::assert_snapshot!(operations.join("\n"), @r#"
+    get /livez
+    get /metrics
+    get /openapi.json
+    get /readyz
+    get /v1/jobs
+    post /v1/jobs
+    get /v1/jobs/{id}
+    post /v1/jobs/{id}/cancel
+    get /v1/jobs/{id}/events
+    get /v1/jobs/{id}/items
+    post /v1/jobs/{id}/retry
+    post /v1/pause
+    post /v1/resume
+    get /v1/targets
+    post /v1/targets/{name}/pause
+    post /v1/targets/{name}/resume
+    get /v1/workers
+    "#);
+}
+
+#[tokio::test]
+async fn every_documented_operation_exists_and_no_other_does() {
+    let app = App::new().await;
+    let operations = operations(&document(&app).await);
+    let paths: BTreeSet<_> = operations.iter().map(|(path, _)| path.clone()).collect();
+    for path in paths {
+        for method in METHODS {
+            let there = path.replace("{id}", "x").replace("{name}", "x");
+            let request = request("", &method.to_uppercase(), &there).body(Body::empty());
+            let status = app.send(request.expect("a request")).await.status;
+            let exists = operations.contains(&(path.clone(), method.to_owned()));
+            assert_eq!(status != 405, exists, "{method} {path}: {status}");
+            assert_ne!((status.as_u16(), path.contains('{')), (404, false), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_says_what_it_answers_and_what_it_needs() {
+    let document = document(&App::new().await).await;
+    let text = document.to_string();
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("an item") {
+            let responses = operation["responses"].as_object().expect("responses");
+            let open = ["/livez", "/readyz", "/openapi.json"].contains(&path.as_str());
+            assert_eq!(
+                operation["security"] == serde_json::json!([{}]),
+                open,
+                "{method} {path}"
+            );
+            assert_eq!(responses.contains_key("401"), !open, "{method} {path}");
+            for (status, response) in responses {
+                let kind = if status.starts_with(['4', '5']) && path != "/readyz" {
+                    "application/problem+json"
+                } else {
+                    continue;
+                };
+                let schema = &response["content"][kind]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+            }
+        }
+    }
+    for reference in text.split("#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap_or_default();
+        assert!(schemas.contains_key(name), "{name} is not described");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_later_work_is_in_the_document() {
+    let text = document(&App::new().await).await.to_string();
+    for later in [
+        "callback_url",
+        "priority",
+        "deadline",
+        "expect",
+        "metadata",
+        "receipt",
+        "suppression",
+        "holds/",
+        "/docs",
+    ] {
+        assert!(!text.contains(later), "{later}");
+    }
+}
+
+#[tokio::test]
+async fn routes_of_later_work_are_refused_by_name() {
+    let app = App::new().await;
+    for (path, name) in [
+        ("/v1/holds/x", "`/v1/holds`"),
+        ("/v1/suppressions/check", "`/v1/suppressions`"),
+        ("/v1/replays", "`/v1/replays`"),
+        ("/v1/jobs/0198-secret/receipt", "`receipt`"),
+    ] {
+        let answer = app.get("root", path).await;
+        answer.refused(404, "not-found", &format!("{name} is not supported yet"));
+        assert!(!answer.text.contains("secret"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What happens when there is too much, too slowly, or without the ledger.
+
+use axum::body::Body;
+use axum::http::header;
+use futures::{StreamExt, stream};
+use serde_json::json;
+
+use crate::app::{App, MAIN, request};
+
+#[tokio::test]
+async fn a_body_is_bounded_whether_or_not_its_length_is_said() {
+    let app = App::with(&format!("api.max_body = 100\n{MAIN}")).await;
+    let body = json!({"select": {"ids": ["x".repeat(200)]}}).to_string();
+    let said = [("content-length", "250")];
+    app.create_raw("eraser", "application/json", &said, body.clone())
+        .await
+        .refused(413, "too-large", "100 bytes");
+    app.create_raw("eraser", "application/json", &[], body)
+        .await
+        .refused(413, "too-large", "100 bytes");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_in_time_is_refused() {
+    let app = App::with(&format!("api.request_timeout = \"50ms\"\n{MAIN}")).await;
+    for kind in ["application/json", "application/x-ndjson"] {
+        let never = stream::iter([Ok::<_, std::io::Error>("\"a\"".to_owned())]).chain(stream::pending());
+        let answer = app.create_raw("eraser", kind, &[], Body::from_stream(never)).await;
+        answer.refused(408, "timeout", "faster");
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_is_said_and_what_was_accepted_stays() {
+    let app = App::with(&format!("api.max_queue = 1\n{MAIN}")).await;
+    let id = app.accepted("eraser").await;
+    let asked = json!({"select": {"ids": ["a"]}});
+    // The count is a second old at most: until then more is accepted.
+    let mut answer = app.create("eraser", &asked).await;
+    while answer.status == 202 {
+        tokio::task::yield_now().await;
+        answer = app.create("eraser", &asked).await;
+    }
+    answer.refused(503, "queue-full", "nothing was accepted");
+    assert_eq!(answer.headers["retry-after"], "10");
+    app.upload("", &[], "\"a\"\n").await.refused(503, "queue-full", "");
+    assert_eq!(app.get("eraser", &format!("/v1/jobs/{id}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_the_ledger_everything_says_so() {
+    let app = App::new().await;
+    app.ledger.close().await;
+    let asked = json!({"select": {"ids": ["a"]}});
+    let answers = [
+        app.create("eraser", &asked).await,
+        app.create_with("eraser", &asked, &[("idempotency-key", "k")]).await,
+        app.upload("", &[], "\"a\"\n").await,
+        app.get("reader", "/v1/jobs").await,
+        app.get("reader", "/v1/targets").await,
+        app.post("operator", "/v1/pause").await,
+    ];
+    for answer in &answers {
+        answer.refused(503, "ledger-unavailable", "");
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    let ready = app.get("", "/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.body["ready"], false);
+    assert_eq!(ready.body["dependencies"][0]["name"], "ledger");
+    assert_eq!(ready.body["dependencies"][0]["state"], "down");
+    assert_eq!(app.get("", "/livez").await.status, 200);
+    // What this process saw is still there.
+    let metrics = app.get("scraper", "/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.text.contains("lethe_build_info"), "{}", metrics.text);
+    assert!(!metrics.text.contains("lethe_jobs_accepted_total"), "{}", metrics.text);
+}
+
+#[tokio::test]
+async fn whatever_the_router_refuses_is_a_problem_too() {
+    let app = App::new().await;
+    app.get("root", "/v1/nothing")
+        .await
+        .refused(404, "not-found", "/openapi.json");
+    for path in ["/v1/jobs/x", "/v1/jobs/%ff", "/v1/jobs/%00/items?outcome=failed"] {
+        app.get("root", path)
+            .await
+            .refused(404, "not-found", "no job has this id");
+    }
+    let answer = app
+        .send(
+            request("root", "DELETE", "/v1/jobs")
+                .body(Body::empty())
+                .expect("a request"),
+        )
+        .await;
+    answer.refused(405, "method-not-allowed", "`allow`");
+    assert_eq!(answer.headers[header::ALLOW], "GET,HEAD,POST");
+    let odd = request("root", "BREW", "/livez")
+        .body(Body::empty())
+        .expect("a request");
+    app.send(odd).await.refused(405, "method-not-allowed", "");
+}

@@ -1,0 +1,14 @@
+//! The API through its router, over a real ledger in a file; there is no worker, so jobs stay
+//! queued unless a test works on them through the ledger.
+
+mod accepting;
+mod app;
+mod documented;
+mod idempotent;
+mod limits;
+mod operating;
+mod reading;
+mod refusals;
+mod rights;
+mod uploads;
+mod watching;

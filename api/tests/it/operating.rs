@@ -1,0 +1,186 @@
+//! Cancelling, retrying, pausing; what is said about targets and workers.
+
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::{Route, WorkerReport};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::accepting::claim;
+use crate::app::App;
+
+#[tokio::test]
+async fn a_job_is_cancelled_once_and_tried_again() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let (cancel, retry) = (format!("/v1/jobs/{id}/cancel"), format!("/v1/jobs/{id}/retry"));
+    app.post("operator", &retry)
+        .await
+        .refused(409, "job-not-ended", "it is queued");
+    let mut rings = app.doorbell.subscribe();
+    let answer = app.post("operator", &cancel).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["state"]),
+        (202, &json!("cancelled")),
+        "{}",
+        answer.text
+    );
+    assert_eq!(
+        [rings.recv().await, rings.recv().await],
+        [Ring::Changed(id), Ring::Work]
+    );
+    assert!(claim(&app).await.is_empty());
+    app.post("operator", &cancel)
+        .await
+        .refused(409, "job-ended", "it is cancelled");
+    let answer = app.post("operator", &retry).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["state"]),
+        (202, &json!("queued")),
+        "{}",
+        answer.text
+    );
+    assert_eq!(answer.body["attempt"], 2);
+    assert!([rings.recv().await, rings.recv().await].contains(&Ring::Work));
+    assert_eq!(claim(&app).await.len(), 1);
+    // It has begun: its worker finishes what it has in hand.
+    assert_eq!(app.post("operator", &cancel).await.body["state"], "cancelling");
+    assert_eq!(app.post("operator", &cancel).await.status, 202);
+    let nowhere = Uuid::now_v7();
+    for end in ["cancel", "retry"] {
+        app.post("operator", &format!("/v1/jobs/{nowhere}/{end}"))
+            .await
+            .refused(404, "not-found", "");
+    }
+}
+
+#[tokio::test]
+async fn pauses_are_said_and_jobs_are_accepted_all_the_same() {
+    let app = App::new().await;
+    let answer = app.post("operator", "/v1/targets/main/pause").await;
+    assert_eq!(answer.body, json!({"all": false, "targets": ["main"]}));
+    let answer = app.post("operator", "/v1/pause").await;
+    assert_eq!(answer.body, json!({"all": true, "targets": ["main"]}));
+    app.accepted("eraser").await;
+    assert!(claim(&app).await.is_empty());
+    assert_eq!(
+        app.get("reader", "/v1/targets").await.body["targets"][0]["paused"],
+        true
+    );
+    let mut rings = app.doorbell.subscribe();
+    app.post("operator", "/v1/resume").await;
+    assert_eq!(rings.recv().await, Ring::Work);
+    assert!(claim(&app).await.is_empty(), "the target is paused by itself");
+    let answer = app.post("operator", "/v1/targets/main/resume").await;
+    assert_eq!(answer.body, json!({"all": false, "targets": []}));
+    assert_eq!(claim(&app).await.len(), 1);
+    app.post("operator", "/v1/targets/elsewhere/pause")
+        .await
+        .refused(404, "not-found", "no target has this name");
+}
+
+#[tokio::test]
+async fn targets_and_workers_are_as_workers_report_them() {
+    let app = App::new().await;
+    let targets = app.get("reader", "/v1/targets").await;
+    assert_eq!(
+        targets.body["targets"][0]["tables"][0]["served_by"], 0,
+        "{}",
+        targets.text
+    );
+    let ready = app.get("", "/readyz").await;
+    assert_eq!(ready.status, 200, "an API is ready without workers");
+    assert_eq!(ready.body["targets"], json!([{"name": "main", "served": false}]));
+    assert_eq!(ready.body["dependencies"][0]["state"], "up");
+
+    let mapping = app.config.mappings().next().expect("one mapping");
+    let report = |name: &str, up: bool| WorkerReport {
+        name: name.to_owned(),
+        version: "1.2.3",
+        slots: 4,
+        routes: vec![Route::to(mapping.target, mapping.table)],
+        targets: json!({"main": {
+            "stores": {"sql": {"up": up, "code": (!up).then_some("unavailable")}},
+            "faults": [{"table": "memories", "fault": "the column `user_id` is missing"}],
+        }}),
+        claimed: up,
+    };
+    for (name, up) in [("w-1", true), ("w-2", false)] {
+        app.ledger
+            .report_worker(&report(name, up))
+            .await
+            .expect("the ledger answers");
+    }
+    let targets = app.get("reader", "/v1/targets").await;
+    insta::assert_json_snapshot!(targets.body, @r#"
+    {
+      "targets": [
+        {
+          "faults": [
+            {
+              "fault": "the column `user_id` is missing",
+              "table": "memories"
+            }
+          ],
+          "name": "main",
+          "paused": false,
+          "stores": {
+            "sql": {
+              "codes": [
+                "unavailable"
+              ],
+              "down": 1,
+              "up": 1
+            }
+          },
+          "tables": [
+            {
+              "name": "memories",
+              "served_by": 2,
+              "stores": [
+                "sql",
+                "vector"
+              ]
+            }
+          ]
+        }
+      ]
+    }
+    "#);
+    let workers = app.get("reader", "/v1/workers").await.body;
+    assert_eq!(workers["workers"].as_array().expect("a list").len(), 2);
+    assert_eq!(
+        (&workers["workers"][0]["name"], &workers["workers"][0]["slots"]),
+        (&json!("w-1"), &json!(4))
+    );
+    assert!(workers["workers"][0]["last_claim_at"].is_string(), "{workers}");
+    assert_eq!(app.get("", "/readyz").await.body["targets"][0]["served"], true);
+}
+
+#[tokio::test]
+async fn metrics_hold_the_totals_of_the_ledger_and_route_templates_only() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    app.get("eraser", &format!("/v1/jobs/{id}")).await;
+    app.get("eraser", "/v1/some-path-of-nobody?owner=alice").await;
+    let metrics = app.get("scraper", "/metrics").await;
+    for line in [
+        "lethe_jobs_accepted_total 1",
+        "lethe_jobs{state=\"queued\"} 1",
+        "lethe_memories_remaining{target=\"main\"} 2",
+        "lethe_target_unserved{target=\"main\"} 1",
+    ] {
+        assert!(
+            metrics.text.lines().any(|other| other == line),
+            "{line} is not in\n{}",
+            metrics.text
+        );
+    }
+    assert!(metrics.text.contains("route=\"/v1/jobs/{id}\""), "{}", metrics.text);
+    assert!(metrics.text.contains("route=\"unmatched\""), "{}", metrics.text);
+    for secret in [id.to_string().as_str(), "some-path", "alice"] {
+        assert!(
+            !metrics.text.contains(secret) || metrics.text.contains(&format!("job=\"{secret}\"")),
+            "{secret}"
+        );
+    }
+}

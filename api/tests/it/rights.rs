@@ -1,0 +1,157 @@
+//! Who may do what.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use lethe_common::config::KeyHash;
+use lethe_common::ledger::KeyRecord;
+use serde_json::json;
+
+use crate::app::{App, request};
+
+#[tokio::test]
+async fn without_a_known_key_nothing_is_answered() {
+    let app = App::new().await;
+    let routes = [
+        ("GET", "/v1/jobs"),
+        ("POST", "/v1/jobs"),
+        ("GET", "/v1/jobs/x"),
+        ("POST", "/v1/pause"),
+        ("GET", "/v1/targets"),
+        ("GET", "/v1/workers"),
+        ("GET", "/metrics"),
+    ];
+    for (method, path) in routes {
+        for credentials in [
+            None,
+            Some("Bearer"),
+            Some("Bearer nobody-s"),
+            Some("Basic key-of-root"),
+            Some("key-of-root"),
+        ] {
+            let mut request = request("", method, path);
+            if let Some(credentials) = credentials {
+                request = request.header("authorization", credentials);
+            }
+            let answer = app.send(request.body(Body::empty()).expect("a request")).await;
+            answer.refused(401, "unauthorized", "API key");
+            assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        }
+    }
+    let twice = request("root", "GET", "/v1/jobs").header("authorization", "Bearer nobody-s");
+    app.send(twice.body(Body::empty()).expect("a request"))
+        .await
+        .refused(401, "unauthorized", "one header");
+    for open in ["/livez", "/readyz", "/openapi.json"] {
+        assert_eq!(app.get("", open).await.status, 200, "{open}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_named() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let ids = json!({"select": {"ids": ["a"]}});
+    let person = json!({"select": {"subject": {"user_id": "a"}}});
+    for who in ["reader", "operator", "privacy", "scraper"] {
+        app.create(who, &ids)
+            .await
+            .refused(403, "forbidden", "`memories:delete:any`");
+    }
+    app.create("eraser", &person)
+        .await
+        .refused(403, "forbidden", "`subjects:erase`");
+    for path in [
+        "/v1/jobs",
+        "/v1/targets",
+        "/v1/workers",
+        &format!("/v1/jobs/{id}"),
+        &format!("/v1/jobs/{id}/events"),
+    ] {
+        app.get("privacy", path).await.refused(403, "forbidden", "`jobs:read`");
+        assert_ne!(app.get("reader", path).await.status, 403);
+    }
+    for path in [
+        &format!("/v1/jobs/{id}/cancel"),
+        &format!("/v1/jobs/{id}/retry"),
+        "/v1/pause",
+        "/v1/targets/main/resume",
+    ] {
+        app.post("eraser", path).await.refused(403, "forbidden", "`jobs:admin`");
+    }
+    app.get("operator", "/metrics")
+        .await
+        .refused(403, "forbidden", "`metrics:read`");
+    assert_eq!(app.get("scraper", "/metrics").await.status, 200);
+    assert_eq!(app.get("root", "/metrics").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_jobs_of_others_do_not_exist() {
+    let app = App::new().await;
+    let mine = app.accepted("eraser").await;
+    let theirs = app.accepted("other").await;
+    let path = |id, end| format!("/v1/jobs/{id}{end}");
+    for end in ["", "/items?outcome=failed", "/events"] {
+        app.get("eraser", &path(theirs, end))
+            .await
+            .refused(404, "not-found", "no job has this id, or it is not yours");
+    }
+    for who in ["operator", "root"] {
+        assert_eq!(app.get(who, &path(theirs, "")).await.status, 200);
+        assert_eq!(
+            app.get(who, "/v1/jobs").await.body["jobs"]
+                .as_array()
+                .expect("a list")
+                .len(),
+            2
+        );
+    }
+    let list = app.get("eraser", "/v1/jobs").await;
+    let ids: Vec<_> = list.body["jobs"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|job| job["id"].clone())
+        .collect();
+    assert_eq!(ids, [json!(mine)]);
+}
+
+#[tokio::test]
+async fn a_key_of_the_ledger_opens_what_it_says() {
+    let app = App::new().await;
+    let record = KeyRecord {
+        name: "made".to_owned(),
+        sha256: KeyHash::of("key-of-made").to_string(),
+        scopes: vec!["jobs:read".to_owned(), "of:a:later:version".to_owned()],
+    };
+    app.ledger.add_key(&record).await.expect("the ledger answers");
+    assert_eq!(app.get("made", "/v1/jobs").await.status, 200);
+    app.post("made", "/v1/pause")
+        .await
+        .refused(403, "forbidden", "`jobs:admin`");
+    // It is remembered: the next request asks the ledger nothing about it.
+    app.ledger.close().await;
+    app.get("made", "/v1/jobs").await.refused(503, "ledger-unavailable", "");
+    app.get("unknown", "/v1/jobs")
+        .await
+        .refused(503, "ledger-unavailable", "");
+}
+
+#[tokio::test]
+async fn a_forgotten_job_keeps_its_counts_but_not_its_ids() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    assert_eq!(app.post("operator", &format!("/v1/jobs/{id}/cancel")).await.status, 202);
+    let day = Duration::from_hours(24);
+    app.ledger
+        .forget(Duration::ZERO, day, day)
+        .await
+        .expect("the ledger answers");
+    let items = app.get("eraser", &format!("/v1/jobs/{id}/items?outcome=failed")).await;
+    items.refused(410, "forgotten", "counts remain");
+    let retry = app.post("operator", &format!("/v1/jobs/{id}/retry")).await;
+    retry.refused(410, "forgotten", "as a new job");
+    let job = app.get("eraser", &format!("/v1/jobs/{id}")).await;
+    assert_eq!(job.body["stores"][0]["counts"]["left"], 2, "{}", job.text);
+}
