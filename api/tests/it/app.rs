@@ -30,6 +30,7 @@ pub(crate) const MAIN: &str = r#"
 /// An API over a ledger of its own.
 pub(crate) struct App {
     pub(crate) router: Router,
+    pub(crate) state: AppState,
     pub(crate) ledger: Ledger,
     pub(crate) config: Arc<Config>,
     pub(crate) doorbell: Doorbell,
@@ -81,7 +82,8 @@ impl App {
         let metrics = Metrics::install(&config);
         let state = AppState::new(Arc::clone(&config), ledger.clone(), doorbell.clone(), metrics);
         Self {
-            router: router(state),
+            router: router(state.clone()),
+            state,
             ledger,
             config,
             doorbell,

@@ -10,5 +10,6 @@ mod operating;
 mod reading;
 mod refusals;
 mod rights;
+mod stopping;
 mod uploads;
 mod watching;
