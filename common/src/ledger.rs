@@ -2,7 +2,7 @@
 //!
 //! Every method is one short transaction that commits itself. Nothing outside this module writes
 //! state. The texts are written once for PostgreSQL and SQLite; where the two differ, the
-//! difference has a name in [`dialect`].
+//! difference has a name in `ledger/dialect.rs`.
 
 mod accept;
 mod advance;
