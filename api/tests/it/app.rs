@@ -208,3 +208,11 @@ pub(crate) fn request(who: &str, method: &str, path: &str) -> axum::http::reques
 fn key(name: &str) -> String {
     format!("key-of-{name}")
 }
+
+/// Sorts the keys of snapshots while it lives: their order depends on which features of `serde_json`
+/// the other packages of a build ask for.
+pub(crate) fn sorted() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_sort_maps(true);
+    settings.bind_to_scope()
+}
