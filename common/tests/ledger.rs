@@ -1,6 +1,8 @@
 //! The ledger on real databases: always SQLite, and PostgreSQL at `LETHE_TEST_POSTGRES_URL`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::time::Duration;
 
 use lethe_common::job::{JobId, Outcome, StoreKind, Subject};
@@ -10,6 +12,7 @@ use lethe_common::ledger::{
 };
 use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
+use support::new_job;
 
 /// A ledger of its own for a test.
 struct TestLedger {
@@ -122,28 +125,6 @@ fn ids(n: usize) -> NewPartition {
         stores: vec![StoreKind::Sql, StoreKind::Vector],
         work: Work::Ids((0..n).map(|n| format!("memory-{n}")).collect()),
         remaining: n as u64,
-    }
-}
-
-fn new_job(partitions: Vec<NewPartition>) -> NewJob {
-    NewJob {
-        id: JobId::new(),
-        scope: Scope {
-            principal: "tests".to_owned(),
-            route: "/v1/jobs",
-        },
-        idempotency: None,
-        target: None,
-        table: None,
-        owner: None,
-        workspace: None,
-        subject: None,
-        dry_run: false,
-        limit: None,
-        per_second: None,
-        not_before: None,
-        trace: None,
-        partitions,
     }
 }
 

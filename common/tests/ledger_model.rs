@@ -9,13 +9,15 @@
 //! it selected, however often anything was repeated.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
     After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd, Release, Route,
-    Scope, Work,
+    Work,
 };
 use proptest::prelude::*;
 
@@ -249,25 +251,7 @@ fn job(sizes: &[usize]) -> NewJob {
         work: Work::Ids((0..*n).map(|n| n.to_string()).collect()),
         remaining: *n as u64,
     };
-    NewJob {
-        id: JobId::new(),
-        scope: Scope {
-            principal: "tests".to_owned(),
-            route: "/v1/jobs",
-        },
-        idempotency: None,
-        target: None,
-        table: None,
-        owner: None,
-        workspace: None,
-        subject: None,
-        dry_run: false,
-        limit: None,
-        per_second: None,
-        not_before: None,
-        trace: None,
-        partitions: sizes.iter().map(partition).collect(),
-    }
+    support::new_job(sizes.iter().map(partition).collect())
 }
 
 fn erased(n: u64) -> Delta {
