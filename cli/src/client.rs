@@ -15,6 +15,9 @@ use crate::output;
 // As often as an eye follows a bar.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How many memories are asked for at a time: the most that the API gives.
+const ITEMS_A_PAGE: u32 = 1_000;
+
 /// What a full bar counts to: of memories it may not be known yet how many there are, and a bar of
 /// none looks full.
 const BAR: u64 = 1_000;
@@ -63,15 +66,22 @@ impl Api {
         Ok(body)
     }
 
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}/v1/{path}", self.url))
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}/v1/{path}", self.url))
+    }
+
     /// Submits a deletion; returns the job.
     pub(crate) async fn submit(&self, job: &Value) -> anyhow::Result<Value> {
-        self.send(self.client.post(format!("{}/v1/jobs", self.url)).json(job))
-            .await
+        self.send(self.post("jobs").json(job)).await
     }
 
     /// Returns a job.
     pub(crate) async fn job(&self, id: &str) -> anyhow::Result<Value> {
-        self.send(self.client.get(format!("{}/v1/jobs/{id}", self.url))).await
+        self.send(self.get(&format!("jobs/{id}"))).await
     }
 
     /// Shows a job's progress until it ends; returns it.
@@ -114,7 +124,14 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         ("target", &options.target),
         ("table", &options.table),
         ("owner", &options.owner),
+        ("workspace", &options.workspace),
+        ("not_before", &options.not_before),
     ] {
+        if let Some(value) = value {
+            common.insert(name.to_owned(), json!(value));
+        }
+    }
+    for (name, value) in [("limit", options.limit), ("per_second", options.per_second)] {
         if let Some(value) = value {
             common.insert(name.to_owned(), json!(value));
         }
@@ -122,7 +139,7 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
     if options.dry_run {
         common.insert("dry_run".to_owned(), json!(true));
     }
-    let job = match (&options.ids_file, &options.user) {
+    let request = match (&options.ids_file, &options.user) {
         (Some(path), _) => upload(&api, path, &common).await?,
         (None, user) => {
             let select = match user {
@@ -131,9 +148,15 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
                 None => json!({"ids": options.ids}),
             };
             common.insert("select".to_owned(), select);
-            api.submit(&Value::Object(common)).await?
+            api.post("jobs").json(&Value::Object(common))
         }
     };
+    let job = api
+        .send(match &options.idempotency_key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        })
+        .await?;
     let id = job["id"]
         .as_str()
         .context("the API did not answer with a job")?
@@ -145,8 +168,8 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
     }
 }
 
-/// Streams a file of ids.
-async fn upload(api: &Api, path: &std::path::Path, common: &Map<String, Value>) -> anyhow::Result<Value> {
+/// Returns the request that streams a file of ids.
+async fn upload(api: &Api, path: &std::path::Path, common: &Map<String, Value>) -> anyhow::Result<RequestBuilder> {
     use futures::StreamExt;
     use tokio::io::{AsyncBufReadExt, BufReader};
     let file = tokio::fs::File::open(path)
@@ -158,13 +181,11 @@ async fn upload(api: &Api, path: &std::path::Path, common: &Map<String, Value>) 
         .iter()
         .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
         .collect();
-    let request = api
-        .client
-        .post(format!("{}/v1/jobs", api.url))
+    Ok(api
+        .post("jobs")
         .query(&query)
         .header("content-type", "application/x-ndjson")
-        .body(Body::wrap_stream(body));
-    api.send(request).await
+        .body(Body::wrap_stream(body)))
 }
 
 /// Returns a line of a file as a line of the upload; one that is blank stays so, for the numbers to agree.
@@ -193,9 +214,7 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let mut query = vec![("limit", options.limit.to_string())];
     query.extend(options.state.clone().map(|state| ("state", state)));
-    let list = api
-        .send(api.client.get(format!("{}/v1/jobs", api.url)).query(&query))
-        .await?;
+    let list = api.send(api.get("jobs").query(&query)).await?;
     for job in list["jobs"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let text = |name: &str| job[name].as_str().unwrap_or("-").to_owned();
         output::line(&format!(
@@ -212,10 +231,38 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
 /// Cancels or retries a job.
 pub(crate) async fn act(options: &options::Job, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    let job = api
-        .send(api.client.post(format!("{}/v1/jobs/{}/{verb}", api.url, options.job)))
-        .await?;
-    show(&job)
+    show(&api.send(api.post(&format!("jobs/{}/{verb}", options.job))).await?)
+}
+
+/// Lists the memories of a job that met an outcome, page by page.
+pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let mut query = vec![
+        ("outcome", options.outcome.clone()),
+        ("limit", ITEMS_A_PAGE.to_string()),
+    ];
+    loop {
+        let page = api
+            .send(api.get(&format!("jobs/{}/items", options.job)).query(&query))
+            .await?;
+        for item in page["items"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            // An id may hold anything, a line end too.
+            output::line(&item.to_string());
+        }
+        let Some(next) = page["next"].as_str() else { return Ok(()) };
+        query.truncate(2);
+        query.push(("after", next.to_owned()));
+    }
+}
+
+/// Pauses or resumes everything, or one target.
+pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let path = match &options.target {
+        Some(target) => format!("targets/{target}/{verb}"),
+        None => verb.to_owned(),
+    };
+    show(&api.send(api.post(&path)).await?)
 }
 
 fn show(job: &Value) -> anyhow::Result<()> {

@@ -43,6 +43,9 @@ async fn main() -> ExitCode {
         Command::Jobs(jobs) => client::jobs(&jobs).await,
         Command::Cancel(job) => client::act(&job, "cancel").await,
         Command::Retry(job) => client::act(&job, "retry").await,
+        Command::Items(items) => client::items(&items).await,
+        Command::Pause(scope) => client::switch(&scope, "pause").await,
+        Command::Resume(scope) => client::switch(&scope, "resume").await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -40,6 +40,12 @@ pub(crate) enum Command {
     Cancel(Job),
     /// Try a failed or cancelled job again.
     Retry(Job),
+    /// List the memories of a job that were not simply erased.
+    Items(Items),
+    /// Begin no new batch, everywhere or in one target; acceptance goes on.
+    Pause(Scope),
+    /// Go on after a pause.
+    Resume(Scope),
 }
 
 /// Everything in one process.
@@ -124,9 +130,24 @@ pub(crate) struct Submit {
     /// The table inside the target.
     #[arg(long)]
     pub(crate) table: Option<String>,
-    /// Only memories of this owner.
-    #[arg(long)]
+    /// With ids: only memories of this owner.
+    #[arg(long, conflicts_with = "user")]
     pub(crate) owner: Option<String>,
+    /// With ids: only memories of this workspace.
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) workspace: Option<String>,
+    /// The most memories it may select; if it is more, nothing is touched.
+    #[arg(long)]
+    pub(crate) limit: Option<u64>,
+    /// The most memories to erase in a second.
+    #[arg(long)]
+    pub(crate) per_second: Option<u64>,
+    /// When to start at the earliest, such as 2030-01-31T12:00:00Z.
+    #[arg(long)]
+    pub(crate) not_before: Option<String>,
+    /// The same key makes the same job, however often it is sent.
+    #[arg(long)]
+    pub(crate) idempotency_key: Option<String>,
     /// Count, and touch nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -155,6 +176,27 @@ pub(crate) struct Jobs {
     /// The most to list.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: u32,
+}
+
+/// The memories of a job.
+#[derive(Debug, Args)]
+pub(crate) struct Items {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The job's id.
+    pub(crate) job: String,
+    /// What became of them: `absent`, `failed`, `unverifiable`, `residue`, …
+    #[arg(long)]
+    pub(crate) outcome: String,
+}
+
+/// What is paused.
+#[derive(Debug, Args)]
+pub(crate) struct Scope {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The target; default: everything.
+    pub(crate) target: Option<String>,
 }
 
 /// How to answer.

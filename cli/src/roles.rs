@@ -37,6 +37,7 @@ impl Parts {
             lease: config.lease.duration,
             max_rounds: config.retry.rounds,
             give_up_after: config.retry.give_up_after,
+            rescues: config.lease.rescues,
         })?;
         let doorbell = Doorbell::open(&config.doorbell).context("read the doorbell's URL")?;
         let metrics = Metrics::install(&config);

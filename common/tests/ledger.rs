@@ -47,6 +47,7 @@ fn options(url: String, lease: Duration) -> LedgerOptions {
         lease,
         max_rounds: 2,
         give_up_after: Duration::from_hours(1),
+        rescues: 2,
     }
 }
 
@@ -108,6 +109,9 @@ on_both!(
     residue_that_is_found_after_a_cancellation_is_left,
     what_is_planned_after_a_cancellation_is_left,
     an_upload_that_was_swept_takes_no_more_ids,
+    a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting,
+    a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting,
+    a_record_says_that_the_job_is_being_cancelled,
 );
 
 fn route() -> Route {
@@ -308,7 +312,7 @@ async fn a_record_that_is_repeated_counts_once(TestLedger { ledger, _dir, .. }: 
         remaining: 3,
         end: None,
     };
-    assert!(matches!(record(&ledger, step(&lease)).await, After::Continue(_)));
+    assert!(matches!(record(&ledger, step(&lease)).await, After::Continue { .. }));
     // Its answer was lost, and the worker asks again.
     assert!(matches!(record(&ledger, step(&lease)).await, After::Lost));
     lease.token += 1;
@@ -686,6 +690,61 @@ async fn what_is_planned_after_a_cancellation_is_left(TestLedger { ledger, _dir,
     assert_eq!((job.state, job.selected, job.remaining), (State::Cancelled, 5, 0));
     assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
     assert_eq!(total(&ledger, "selected", "").await, 5);
+}
+
+async fn a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting(test: TestLedger) {
+    unreadable_fails(&test, "UPDATE partitions SET work = '{\"of a later version\": 1}'").await;
+}
+
+async fn a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting(test: TestLedger) {
+    unreadable_fails(&test, "UPDATE jobs SET subject = 'not JSON'").await;
+}
+
+/// Accepts a job, makes it unreadable, and another that is fine.
+async fn unreadable_fails(test: &TestLedger, spoil: &'static str) {
+    let ledger = &test.ledger;
+    let spoilt = accept(ledger, new_job(vec![ids(3)])).await;
+    test.run(spoil).await;
+    let fine = accept(ledger, new_job(vec![ids(3)])).await;
+
+    let lease = claim_one(ledger).await;
+    assert_eq!(lease.job.id, fine);
+    finish(ledger, &lease).await;
+    // The lease runs out as often as a newer version may need to take it.
+    for _ in 0..2 {
+        assert_eq!(state(ledger, spoilt).await, State::Running);
+        ledger.end_all_leases().await.unwrap();
+        assert!(claim(ledger).await.is_empty());
+    }
+
+    assert_eq!(state(ledger, spoilt).await, State::Failed);
+    assert_eq!(ledger.job(spoilt).await.unwrap().unwrap().error_code.as_deref(), Some("corrupt"));
+    assert_eq!(total(ledger, "ended", "failed").await, 1);
+    assert_eq!(total(ledger, "memories", "failed").await, 3);
+}
+
+async fn a_record_says_that_the_job_is_being_cancelled(TestLedger { ledger, _dir, .. }: TestLedger) {
+    accept(&ledger, new_job(vec![ids(3)])).await;
+    let mut lease = claim_one(&ledger).await;
+    for asked in [false, true] {
+        if asked {
+            ledger.cancel(lease.job.id).await.unwrap();
+        }
+        let record_of = Record {
+            lease: &lease,
+            delta: erased(1),
+            progress: None,
+            remaining: lease.remaining - 1,
+            end: None,
+        };
+        let After::Continue { until, cancelling } = record(&ledger, record_of).await else {
+            panic!("the partition goes on")
+        };
+        assert_eq!(cancelling, asked);
+        lease.goes_on(until, cancelling);
+        lease.remaining -= 1;
+    }
+    assert!(lease.job.cancelling);
 }
 
 async fn an_upload_that_was_swept_takes_no_more_ids(test: TestLedger) {

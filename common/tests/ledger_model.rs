@@ -83,7 +83,7 @@ impl World {
                         end: None,
                     };
                     let after = self.ledger.record(&[record]).await.unwrap().remove(0);
-                    assert!(matches!(after, After::Continue(_)), "{after:?}");
+                    assert!(matches!(after, After::Continue { .. }), "{after:?}");
                     let lease = &mut self.leases[at];
                     self.dead.push(lease.clone());
                     (lease.token, lease.remaining) = (lease.token + 1, remaining);
@@ -274,6 +274,7 @@ proptest! {
                 lease: Duration::from_hours(1),
                 max_rounds: 2,
                 give_up_after: Duration::from_hours(1),
+                rescues: 2,
             })
             .unwrap();
             ledger.migrate().await.unwrap();

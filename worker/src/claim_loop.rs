@@ -34,6 +34,7 @@ pub(crate) async fn run(
         slots: &slots,
         groups: &groups,
         turn: 0,
+        small: SMALL,
         trouble: None,
     };
     let mut rung = true;
@@ -86,6 +87,9 @@ struct Claimer<'a> {
     slots: &'a Arc<Semaphore>,
     groups: &'a mpsc::Sender<Group>,
     turn: u64,
+    /// How many small partitions to claim at once: as many as found a slot the last time, and more
+    /// again while all of them do.
+    small: u32,
     /// How long to wait while the ledger is out of reach; leases that ended meanwhile count
     /// against nobody.
     trouble: Option<Duration>,
@@ -125,7 +129,13 @@ impl Claimer<'_> {
             return false;
         }
         self.env.health.works();
-        self.hand_out(leases, permit).await;
+        let claimed = leases.len();
+        let homeless = self.hand_out(leases, permit).await;
+        self.small = if homeless == 0 {
+            self.small.saturating_mul(2).min(SMALL)
+        } else {
+            u32::try_from(claimed - homeless).unwrap_or(SMALL).clamp(1, SMALL)
+        };
         true
     }
 
@@ -133,16 +143,16 @@ impl Claimer<'_> {
         // One slot stays for each kind in turn, so that neither small nor large jobs wait for good.
         let small_first = self.turn.is_multiple_of(2);
         let (small, alone) = match free {
-            0 | 1 if small_first => (SMALL, 0),
+            0 | 1 if small_first => (self.small, 0),
             0 | 1 => (0, 1),
-            _ => (SMALL, free - 1),
+            _ => (self.small, free - 1),
         };
         let leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
         if leases.is_empty() && free <= 1 {
             let other = if small_first {
                 self.order(routes, 0, 1)
             } else {
-                self.order(routes, SMALL, 0)
+                self.order(routes, self.small, 0)
             };
             return self.env.ledger.claim(&other).await;
         }
@@ -182,8 +192,9 @@ impl Claimer<'_> {
         false
     }
 
-    /// Sends groups to the tasks, each with a permit; what has no slot goes back at once.
-    async fn hand_out(&self, leases: Vec<Lease>, permit: OwnedSemaphorePermit) {
+    /// Sends groups to the tasks, each with a permit; what has no slot goes back at once. Returns how
+    /// many leases that were.
+    async fn hand_out(&self, leases: Vec<Lease>, permit: OwnedSemaphorePermit) -> usize {
         let mut permit = Some(permit);
         let mut homeless = Vec::new();
         for leases in grouped(leases, self.env.config.worker.batch as usize) {
@@ -220,6 +231,7 @@ impl Claimer<'_> {
                 "claimed partitions without a slot have to wait for their leases"
             );
         }
+        releases.len()
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) async fn erase(env: &Environment, mapped: &Mapped, mut open: Vec<Leas
     let mut read_back = Vec::new();
     while !open.is_empty() {
         env.keep(&mut open).await?;
+        open = begin(env, open).await?;
         let shares = match prepare(env, mapped, &mut open).await {
             Ok(shares) => shares,
             Err(error) => return Err(Stop::store(open, error)),
@@ -60,6 +61,30 @@ pub(crate) async fn erase(env: &Environment, mapped: &Mapped, mut open: Vec<Leas
         record(env, done, &mut open, &mut read_back).await?;
     }
     Ok(read_back)
+}
+
+/// Leaves out what must not begin a batch now: what is being cancelled, and what is ahead of its
+/// job's pace. No store is asked about either.
+async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> {
+    let mut going = Vec::with_capacity(open.len());
+    for lease in open {
+        if lease.intent.is_some() {
+            going.push(lease);
+        } else if lease.job.cancelling {
+            cancel(env, lease).await?;
+        } else {
+            let held = std::slice::from_ref(&lease);
+            let wait = env
+                .insist(held, || env.ledger.throttled(&lease))
+                .await
+                .ok_or(Stop::Lost)?;
+            match wait {
+                None => going.push(lease),
+                Some(wait) => give_back(env, &lease, u128::from(wait)).await?,
+            }
+        }
+    }
+    Ok(going)
 }
 
 /// Reads what comes next for each lease, and resolves all of it together.
@@ -109,9 +134,7 @@ async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Sto
     let mut going = Vec::with_capacity(shares.len());
     let mut asking = Vec::new();
     for share in shares {
-        if share.fresh && share.lease.job.cancelling {
-            cancel(env, share.lease).await?;
-        } else if share.fresh && share.intent.has_effect() {
+        if share.fresh && share.intent.has_effect() {
             match reserve(env, &share).await? {
                 None => asking.push(share),
                 Some(wait) => give_back(env, &share.lease, wait).await?,
@@ -250,11 +273,9 @@ async fn record(
     for ((mut lease, after), (progress, remaining)) in leases.into_iter().zip(after).zip(nexts) {
         env.observe(&lease, std::slice::from_ref(&after));
         match after {
-            After::Continue(until) => {
-                lease.until = until;
-                lease.token += 1;
-                (lease.intent, lease.progress, lease.remaining) = (None, progress, remaining);
-                (lease.failures, lease.rescues) = (0, 0);
+            After::Continue { until, cancelling } => {
+                lease.goes_on(until, cancelling);
+                (lease.progress, lease.remaining) = (progress, remaining);
                 env.leases.moved_on(&lease);
                 open.push(lease);
             }

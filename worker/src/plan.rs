@@ -57,13 +57,13 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             .await
             .ok_or(Stop::Lost)?;
         env.observe(lease, &after);
-        let Some(After::Continue(until)) = after.first() else {
+        let Some(After::Continue { until, cancelling }) = after.first() else {
             return Ok(());
         };
         let progress = record.progress;
         let lease = &mut leases[0];
-        (lease.until, lease.progress) = (*until, progress);
-        lease.token += 1;
+        lease.goes_on(*until, *cancelling);
+        lease.progress = progress;
         env.leases.moved_on(lease);
     }
     Ok(())

@@ -206,7 +206,7 @@ impl Environment {
                 }
                 // The job's other partitions are due again, for whoever is idle.
                 After::ReadBack(_) => self.doorbell.ring(Ring::Work),
-                After::Continue(_) => {}
+                After::Continue { .. } => {}
             }
         }
         self.changed(lease);

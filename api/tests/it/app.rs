@@ -75,6 +75,7 @@ impl App {
             lease: Duration::from_secs(30),
             max_rounds: 5,
             give_up_after: Duration::from_hours(1),
+            rescues: 2,
         })
         .expect("a URL of SQLite");
         ledger.migrate().await.expect("a new file");

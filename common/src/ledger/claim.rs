@@ -70,14 +70,29 @@ impl Ledger {
         for row in &rows {
             match lease(row, &jobs, until) {
                 Ok(lease) => leases.push(lease),
-                // One row that this version cannot read must not keep the others from being worked on.
-                Err(error @ LedgerError::Corrupt { .. }) => {
-                    tracing::error!(error = %error, "a partition cannot be read, and waits for its lease to end");
-                }
+                Err(error @ LedgerError::Corrupt { .. }) => self.unreadable(row, &error).await?,
                 Err(error) => return Err(error),
             }
         }
         Ok(leases)
+    }
+
+    /// Deals with a claimed partition that this version cannot read.
+    // It must not keep the others from being worked on. A newer version may be able to read it, so
+    // its lease runs out a few times, as if its worker had died, before it is given up.
+    async fn unreadable(&self, row: &AnyRow, error: &LedgerError) -> Result<(), LedgerError> {
+        if rows::small_number(row, "rescues")? < self.inner.options.rescues {
+            tracing::error!(error = %error, "a partition cannot be read, and waits for its lease to end");
+            return Ok(());
+        }
+        tracing::error!(error = %error, "a partition cannot be read, and fails");
+        let (job, ordinal) = rows::key(row)?;
+        let token: i64 = row.try_get("lease_token")?;
+        let which = format!(
+            "state = 'running' AND job_id = '{job}' AND ordinal = {ordinal} AND lease_token = {token}"
+        );
+        self.fail(&which, Some("corrupt")).await?;
+        Ok(())
     }
 }
 
@@ -187,29 +202,36 @@ async fn start_jobs(
     .bind(&list)
     .fetch_all(tx)
     .await?;
-    facts
-        .iter()
-        .map(|row| {
-            let id: JobId = rows::parsed(row, "jobs", "id")?;
-            let subject = match row.try_get::<Option<String>, _>("subject")? {
-                Some(_) => Some(rows::json(row, "jobs", "subject")?),
-                None => None,
-            };
-            let per_second: Option<i64> = row.try_get("per_second")?;
-            let facts = JobFacts {
-                id,
-                owner: row.try_get("owner")?,
-                workspace: row.try_get("workspace")?,
-                subject,
-                per_second: per_second.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
-                trace: row.try_get("trace")?,
-                cancelling: row.try_get::<String, _>("state")? == "cancelling",
-                waited_ms: row.try_get("waited")?,
-                first: first.contains(&id.to_string()),
-            };
-            Ok((id, Arc::new(facts)))
-        })
-        .collect()
+    let mut jobs = HashMap::with_capacity(facts.len());
+    for row in &facts {
+        match facts_of(row, &first) {
+            Ok(facts) => drop(jobs.insert(facts.id, Arc::new(facts))),
+            // Its partitions are then without a job, and are dealt with as such.
+            Err(error @ LedgerError::Corrupt { .. }) => tracing::error!(error = %error, "a job cannot be read"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(jobs)
+}
+
+fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
+    let id: JobId = rows::parsed(row, "jobs", "id")?;
+    let subject = match row.try_get::<Option<String>, _>("subject")? {
+        Some(_) => Some(rows::json(row, "jobs", "subject")?),
+        None => None,
+    };
+    let per_second: Option<i64> = row.try_get("per_second")?;
+    Ok(JobFacts {
+        id,
+        owner: row.try_get("owner")?,
+        workspace: row.try_get("workspace")?,
+        subject,
+        per_second: per_second.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        trace: row.try_get("trace")?,
+        cancelling: row.try_get::<String, _>("state")? == "cancelling",
+        waited_ms: row.try_get("waited")?,
+        first: first.contains(&id.to_string()),
+    })
 }
 
 fn lease(row: &AnyRow, jobs: &HashMap<JobId, Arc<JobFacts>>, until: Instant) -> Result<Lease, LedgerError> {

@@ -136,13 +136,23 @@ impl Ledger {
         if reserved.is_some() {
             return Ok(None);
         }
+        // The time may have come since.
+        Ok(Some(self.throttled(lease).await?.unwrap_or(1)))
+    }
+
+    /// Returns how many milliseconds a throttled job has to wait before its next batch may start;
+    /// `None` if it need not.
+    pub async fn throttled(&self, lease: &Lease) -> Result<Option<u64>, LedgerError> {
+        if lease.job.per_second.is_none() {
+            return Ok(None);
+        }
         let row = sqlx::query(
             self.inner
-                .sql("-- ledger::reserve wait\nSELECT throttled_till - {now} AS wait FROM jobs WHERE id = $1"),
+                .sql("-- ledger::throttled\nSELECT throttled_till - {now} AS wait FROM jobs WHERE id = $1"),
         )
-        .bind(&id)
-        .fetch_one(&self.inner.write)
+        .bind(lease.job.id.to_string())
+        .fetch_one(&self.inner.read)
         .await?;
-        Ok(Some(rows::number(&row, "wait")?.max(1)))
+        Ok(Some(rows::number(&row, "wait")?).filter(|wait| *wait > 0))
     }
 }

@@ -26,6 +26,8 @@ pub struct LedgerOptions {
     pub max_rounds: u32,
     /// How long transient failures are retried.
     pub give_up_after: Duration,
+    /// How many leases of a partition that cannot be read may run out before it fails.
+    pub rescues: u32,
 }
 
 /// The ledger of one installation.

@@ -3,7 +3,7 @@
 //! One transaction writes the counts, moves the partition on, and, when it was the last of its
 //! phase, moves the job on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -92,8 +92,13 @@ pub struct Record<'a> {
 /// What follows a record.
 #[derive(Debug, Clone)]
 pub enum After {
-    /// The partition goes on, its fence one further; the lease lasts until then.
-    Continue(Instant),
+    /// The partition goes on, its fence one further.
+    Continue {
+        /// When the lease now ends.
+        until: Instant,
+        /// Whether the job is being cancelled: begin nothing more.
+        cancelling: bool,
+    },
     /// The partition has ended.
     Ended,
     /// The partition was the last of its job's erasing: read it back, under the same lease.
@@ -148,6 +153,11 @@ impl Ledger {
             .filter(|record| record.end.is_some())
             .map(|r| r.lease)
             .collect();
+        let cancelling: HashSet<JobId> = rows
+            .iter()
+            .filter(|row| row.state == State::Cancelling)
+            .map(|row| row.id)
+            .collect();
         let outcome = advance::advance(inner, &mut tx, rows, &finishing).await?;
         let totals = kept.iter().flat_map(|record| increments(record)).chain(outcome.totals);
         inner.add_totals(&mut tx, totals).await?;
@@ -156,7 +166,10 @@ impl Ledger {
         for record in records {
             after.push(match record {
                 None => After::Lost,
-                Some(record) if record.end.is_none() => After::Continue(until),
+                Some(record) if record.end.is_none() => After::Continue {
+                    until,
+                    cancelling: cancelling.contains(&record.lease.job.id),
+                },
                 Some(record) => {
                     let id = record.lease.job.id;
                     if let Some(ended) = outcome.ended.get(&id) {

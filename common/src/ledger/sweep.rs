@@ -30,16 +30,17 @@ impl Ledger {
         let give_up_ms = i64::try_from(self.inner.options.give_up_after.as_millis()).unwrap_or(i64::MAX / 4);
         let unserved = self.unserved(give_up_ms).await?;
         let failing = format!("state = 'due' AND failing_since <= {{now}} - {give_up_ms}");
-        let mut changed = self.fail_due(&failing, None).await?;
+        let mut changed = self.fail(&failing, None).await?;
         for route in unserved {
             // Routes are made of configured names and a digest: no quotes in them.
             let which = format!("state = 'due' AND due_at <= {{now}} - {give_up_ms} AND route = '{route}'");
-            changed.extend(self.fail_due(&which, Some("unserved")).await?);
+            changed.extend(self.fail(&which, Some("unserved")).await?);
         }
         Ok(changed)
     }
 
-    async fn fail_due(&self, which: &str, code: Option<&'static str>) -> Result<Vec<JobId>, LedgerError> {
+    /// Fails partitions, and moves their jobs on; returns the jobs that changed.
+    pub(super) async fn fail(&self, which: &str, code: Option<&'static str>) -> Result<Vec<JobId>, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let found = sqlx::query(inner.sql(&format!(

@@ -170,6 +170,25 @@ pub struct Fence {
 }
 
 impl Lease {
+    /// Takes over that its job is being cancelled.
+    pub fn cancel(&mut self) {
+        if !self.job.cancelling {
+            Arc::make_mut(&mut self.job).cancelling = true;
+        }
+    }
+
+    /// Takes over that a record let the partition go on: its fence is one further, and what was
+    /// counted against it is forgotten.
+    pub fn goes_on(&mut self, until: Instant, cancelling: bool) {
+        self.until = until;
+        self.token += 1;
+        self.intent = None;
+        (self.failures, self.rescues) = (0, 0);
+        if cancelling {
+            self.cancel();
+        }
+    }
+
     /// Returns the lease's fence.
     pub fn fence(&self) -> Fence {
         Fence {

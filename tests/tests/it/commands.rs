@@ -4,7 +4,8 @@ use std::process::Output;
 
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
-use lethe_tests::service::{Service, Site, lethe};
+use lethe_tests::service::{Service, Site, TARGET, lethe};
+use serde_json::{Value, json};
 
 async fn run(service: &Service, arguments: &[&str]) -> Output {
     let mut command = lethe();
@@ -36,6 +37,36 @@ async fn memories_are_submitted_and_watched_from_a_shell() {
     assert!(health.status.success());
     let nothing = run(&service, &["watch", "00000000-0000-7000-8000-000000000000"]).await;
     assert_eq!(nothing.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_option_of_a_deletion_reaches_the_job() {
+    let site = Site::new(Layout::SQLITE).await;
+    let all = memories::of("alice", 3);
+    site.add(&all).await;
+    let service = site.up().await;
+    let stdout = |output: Output| String::from_utf8(output.stdout).unwrap();
+
+    let paused = stdout(run(&service, &["pause", TARGET]).await);
+    assert!(paused.contains(TARGET), "{paused}");
+    let submit = [
+        "submit", "--owner", "bob", "--limit", "5", "--per-second", "7", "--not-before", "2026-01-01T00:00:00Z",
+    ];
+    let past = run(&service, &[&submit[..], &[&all[0].id]].concat()).await;
+    assert!(String::from_utf8_lossy(&past.stderr).contains("not_before"));
+    let submit = [&submit[..7], &["--idempotency-key", "k", &all[0].id]].concat();
+    let job: Value = serde_json::from_str(&stdout(run(&service, &submit).await)).unwrap();
+    let again: Value = serde_json::from_str(&stdout(run(&service, &submit).await)).unwrap();
+    assert_eq!((&job["limit"], &job["per_second"]), (&json!(5), &json!(7)));
+    assert_eq!(job["id"], again["id"]);
+
+    run(&service, &["resume", TARGET]).await;
+    let id = job["id"].as_str().unwrap();
+    assert!(run(&service, &["watch", id]).await.status.success());
+    let items = stdout(run(&service, &["items", id, "--outcome", "absent"]).await);
+    let stores: Vec<Value> = items.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(stores.len() == 2 && stores.iter().all(|item| item["id"] == all[0].id), "{items}");
+    site.holds(&all).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
