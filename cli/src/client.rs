@@ -249,7 +249,9 @@ pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
             // An id may hold anything, a line end too.
             output::line(&item.to_string());
         }
-        let Some(next) = page["next"].as_str() else { return Ok(()) };
+        let Some(next) = page["next"].as_str() else {
+            return Ok(());
+        };
         query.truncate(2);
         query.push(("after", next.to_owned()));
     }

@@ -718,7 +718,10 @@ async fn unreadable_fails(test: &TestLedger, spoil: &'static str) {
     }
 
     assert_eq!(state(ledger, spoilt).await, State::Failed);
-    assert_eq!(ledger.job(spoilt).await.unwrap().unwrap().error_code.as_deref(), Some("corrupt"));
+    assert_eq!(
+        ledger.job(spoilt).await.unwrap().unwrap().error_code.as_deref(),
+        Some("corrupt")
+    );
     assert_eq!(total(ledger, "ended", "failed").await, 1);
     assert_eq!(total(ledger, "memories", "failed").await, 3);
 }

@@ -88,9 +88,7 @@ impl Ledger {
         tracing::error!(error = %error, "a partition cannot be read, and fails");
         let (job, ordinal) = rows::key(row)?;
         let token: i64 = row.try_get("lease_token")?;
-        let which = format!(
-            "state = 'running' AND job_id = '{job}' AND ordinal = {ordinal} AND lease_token = {token}"
-        );
+        let which = format!("state = 'running' AND job_id = '{job}' AND ordinal = {ordinal} AND lease_token = {token}");
         self.fail(&which, Some("corrupt")).await?;
         Ok(())
     }

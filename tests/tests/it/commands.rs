@@ -50,7 +50,15 @@ async fn every_option_of_a_deletion_reaches_the_job() {
     let paused = stdout(run(&service, &["pause", TARGET]).await);
     assert!(paused.contains(TARGET), "{paused}");
     let submit = [
-        "submit", "--owner", "bob", "--limit", "5", "--per-second", "7", "--not-before", "2026-01-01T00:00:00Z",
+        "submit",
+        "--owner",
+        "bob",
+        "--limit",
+        "5",
+        "--per-second",
+        "7",
+        "--not-before",
+        "2026-01-01T00:00:00Z",
     ];
     let past = run(&service, &[&submit[..], &[&all[0].id]].concat()).await;
     assert!(String::from_utf8_lossy(&past.stderr).contains("not_before"));
@@ -65,7 +73,10 @@ async fn every_option_of_a_deletion_reaches_the_job() {
     assert!(run(&service, &["watch", id]).await.status.success());
     let items = stdout(run(&service, &["items", id, "--outcome", "absent"]).await);
     let stores: Vec<Value> = items.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(stores.len() == 2 && stores.iter().all(|item| item["id"] == all[0].id), "{items}");
+    assert!(
+        stores.len() == 2 && stores.iter().all(|item| item["id"] == all[0].id),
+        "{items}"
+    );
     site.holds(&all).await;
 }
 
