@@ -80,6 +80,7 @@ impl World {
             lease: config.lease.duration,
             max_rounds: config.retry.rounds,
             give_up_after: config.retry.give_up_after,
+            rescues: 3,
         })
         .unwrap();
         ledger.migrate().await.unwrap();
