@@ -53,7 +53,13 @@ pub(crate) fn job(
     Ok((NewJob { trace, ..job }, options))
 }
 
-fn by_ids(config: &Config, principal: &Principal, options: &Options, ids: Vec<String>) -> Result<NewJob, Problem> {
+/// Returns a job by ids.
+pub(crate) fn by_ids(
+    config: &Config,
+    principal: &Principal,
+    options: &Options,
+    ids: Vec<String>,
+) -> Result<NewJob, Problem> {
     let (new, (target, table)) = without_ids(config, principal, options)?;
     if ids.is_empty() {
         return Err(Problem::invalid("select.ids", "give at least one id"));
@@ -98,7 +104,13 @@ pub(crate) fn without_ids<'a>(
     Ok((job, place))
 }
 
-fn by_subject(config: &Config, principal: &Principal, options: &Options, subject: Subject) -> Result<NewJob, Problem> {
+/// Returns a job about everything of a person.
+pub(crate) fn by_subject(
+    config: &Config,
+    principal: &Principal,
+    options: &Options,
+    subject: Subject,
+) -> Result<NewJob, Problem> {
     for (field, given) in [("owner", &options.owner), ("workspace", &options.workspace)] {
         if given.is_some() {
             let what = format_args!("leave it out: {field} belongs to `ids`, a subject has fields of its own");

@@ -2,14 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::Json;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
-use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{ItemRow, JobView, NewJob, StoreCounts};
 use lethe_common::state::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::prefer::Prefer;
+
+/// Which job an answer is about.
+const JOB: HeaderName = HeaderName::from_static("lethe-job");
+
+/// Returns an answer that is about a job: what it is, where it is, and what was heeded.
+pub(crate) fn with_job(status: StatusCode, job: JobView, prefer: Prefer) -> Response {
+    let id = job.id;
+    let mut response = (status, Json(Job::from(job))).into_response();
+    let headers = response.headers_mut();
+    prefer.applied(headers);
+    let location = HeaderValue::try_from(format!("/v1/jobs/{id}"));
+    headers.insert(header::LOCATION, location.expect("a UUID is printable ASCII"));
+    name_job(headers, id);
+    response
+}
+
+/// Says in the headers of an answer which job it is about.
+pub(crate) fn name_job(headers: &mut HeaderMap, job: JobId) {
+    let id = HeaderValue::try_from(job.to_string()).expect("a UUID is printable ASCII");
+    headers.insert(JOB, id);
+}
 
 /// An accepted deletion.
 #[derive(Serialize, ToSchema)]

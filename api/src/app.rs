@@ -21,7 +21,7 @@ use crate::backlog::Backlog;
 use crate::idempotency::Fingerprints;
 use crate::observe;
 use crate::problem::{Kind, Problem};
-use crate::{openapi, routes};
+use crate::{compat, openapi, routes};
 
 /// What handlers share. Clones are the same state.
 #[derive(Clone)]
@@ -129,6 +129,7 @@ pub fn router(state: AppState) -> Router {
     router
         .merge(openapi::route(document))
         .fallback(async |uri: Uri| routes::unknown(&uri))
+        .layer(from_fn_with_state(state.clone(), compat::authenticate))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(observe::observe))
         .with_state(state)
@@ -140,4 +141,5 @@ pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::document())
         .merge(routes::quick().layer(from_fn_with_state(limit, observe::in_time)))
         .merge(routes::lasting())
+        .merge(compat::routes())
 }

@@ -16,32 +16,56 @@ use crate::problem::{Kind, Problem};
 pub(crate) use known::KnownKeys;
 pub(crate) use principal::{Denied, Principal};
 
+/// How a caller says who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// `Authorization: Bearer KEY`, RFC 6750.
+    Bearer,
+    /// `Authorization: Token KEY`, as mem0's clients do.
+    Token,
+}
+
 impl FromRequestParts<AppState> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let unauthorized = |detail| Problem::new(Kind::Unauthorized, detail);
-        let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (headers.next(), headers.next()) else {
-            return Err(unauthorized("send one header `Authorization: Bearer` with an API key"));
-        };
-        let presented = value
-            .to_str()
-            .ok()
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, key)| key.trim());
-        let Some(presented) = presented else {
-            return Err(unauthorized(
-                "write the header as `Authorization: Bearer` and an API key",
-            ));
-        };
-        if let Some(key) = state.config().auth.find(presented) {
-            return Ok(Self::new(&key.name, key.scopes.iter().copied(), Bounds::default()));
-        }
-        match state.known_keys().find(state.ledger(), presented).await? {
-            Some(principal) => Ok(principal),
-            None => Err(unauthorized("use an API key that is known here")),
-        }
+        authenticate(parts, state, &[Scheme::Bearer]).await
+    }
+}
+
+/// Establishes who asks, by one of these schemes.
+pub(crate) async fn authenticate(
+    parts: &mut Parts,
+    state: &AppState,
+    schemes: &[Scheme],
+) -> Result<Principal, Problem> {
+    let unauthorized = |detail| Problem::new(Kind::Unauthorized, detail);
+    let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (headers.next(), headers.next()) else {
+        return Err(unauthorized("send one header `Authorization: Bearer` with an API key"));
+    };
+    let accepted = |word: &str| {
+        schemes.iter().any(|scheme| match scheme {
+            Scheme::Bearer => word.eq_ignore_ascii_case("bearer"),
+            Scheme::Token => word.eq_ignore_ascii_case("token"),
+        })
+    };
+    let presented = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| accepted(scheme))
+        .map(|(_, key)| key.trim());
+    let Some(presented) = presented else {
+        return Err(unauthorized(
+            "write the header as `Authorization: Bearer` and an API key",
+        ));
+    };
+    if let Some(key) = state.config().auth.find(presented) {
+        return Ok(Principal::new(&key.name, key.scopes.iter().copied(), Bounds::default()));
+    }
+    match state.known_keys().find(state.ledger(), presented).await? {
+        Some(principal) => Ok(principal),
+        None => Err(unauthorized("use an API key that is known here")),
     }
 }

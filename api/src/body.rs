@@ -43,6 +43,17 @@ impl MediaType {
     }
 }
 
+/// Refuses a body that says it is something else than JSON; one that says nothing is taken for it.
+pub(crate) fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
+    match MediaType::of(headers) {
+        Err(problem) if headers.contains_key(header::CONTENT_TYPE) || headers.contains_key(header::CONTENT_ENCODING) => {
+            Err(problem)
+        }
+        Ok(MediaType::Ndjson) => Err(Problem::new(Kind::MediaType, "send `content-type: application/json`")),
+        Ok(MediaType::Json) | Err(_) => Ok(()),
+    }
+}
+
 /// A body being read.
 pub(crate) struct Incoming {
     stream: BodyDataStream,
@@ -113,7 +124,11 @@ impl Incoming {
     }
 
     /// Reads and drops what is left of a refused body, within reason.
-    pub(crate) async fn linger(&mut self, headers: &HeaderMap) {
+    pub(crate) async fn refused(&mut self, headers: &HeaderMap, problem: &Problem) {
+        if problem.kind == Kind::Timeout {
+            // Who was too slow already is not waited for once more.
+            return;
+        }
         if self.read == 0 && headers.contains_key(header::EXPECT) {
             // The caller waits to be asked for the body, and reading asks.
             return;

@@ -14,6 +14,7 @@ use lethe_common::metrics;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::compat::System;
 use crate::problem::{Kind, Problem};
 use crate::routes::TEMPLATES;
 
@@ -34,9 +35,10 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         http.method = method,
         request.id = id
     );
+    let system = System::of_path(request.uri().path());
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = Problem::of_response(&response) {
-        response = with_body(&response, problem, &id);
+        response = with_body(&response, problem, system, &id);
     }
     let status = response.status();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -63,9 +65,13 @@ pub(crate) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     Problem::usual(Kind::Internal).into_response()
 }
 
-/// Replaces the body, keeping headers such as `allow` and `retry-after`.
-fn with_body(response: &Response, problem: Problem, id: &str) -> Response {
-    let mut answer = problem.body(response.status(), id);
+/// Replaces the body by the problem as its system says it, keeping headers such as `allow` and
+/// `retry-after`.
+fn with_body(response: &Response, problem: Problem, system: Option<System>, id: &str) -> Response {
+    let mut answer = match system {
+        Some(system) => system.error(&problem, response.status(), id),
+        None => problem.body(response.status(), id),
+    };
     for (name, value) in response.headers() {
         if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
             answer.headers_mut().append(name, value.clone());
@@ -85,9 +91,14 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Returns the route's template; whatever matches none shares one word.
+// A slash at the end makes no other route.
 fn template(matched: Option<&MatchedPath>) -> &'static str {
+    let bare = |path: &'static str| path.trim_end_matches('/');
     matched
-        .and_then(|path| TEMPLATES.into_iter().find(|template| *template == path.as_str()))
+        .and_then(|path| {
+            let path = path.as_str().trim_end_matches('/');
+            TEMPLATES.into_iter().find(|template| bare(template) == path)
+        })
         .unwrap_or("unmatched")
 }
 

@@ -9,9 +9,12 @@ mod kind;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lethe_common::job::JobId;
 use lethe_common::ledger::LedgerError;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::answer;
 
 pub(crate) use kind::Kind;
 
@@ -20,6 +23,10 @@ pub(crate) use kind::Kind;
 pub(crate) struct Problem {
     pub(crate) kind: Kind,
     pub(crate) detail: String,
+    /// The field or parameter that is wrong, where it is one.
+    pub(crate) field: Option<String>,
+    /// The job that the request made before it came to this.
+    job: Option<JobId>,
 }
 
 /// What went wrong, as RFC 9457 has it.
@@ -45,6 +52,8 @@ impl Problem {
         Self {
             kind,
             detail: detail.into(),
+            field: None,
+            job: None,
         }
     }
 
@@ -55,7 +64,39 @@ impl Problem {
 
     /// Returns the problem of a field: where it is, and what to change.
     pub(crate) fn invalid(field: &str, what: impl std::fmt::Display) -> Self {
-        Self::new(Kind::Invalid, format!("`{field}`: {what}"))
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::new(Kind::Invalid, format!("`{field}`: {what}"))
+        }
+    }
+
+    /// Says which job the request made.
+    pub(crate) fn about(self, job: JobId) -> Self {
+        Self { job: Some(job), ..self }
+    }
+
+    /// Returns the same as a problem of another kind, where a system's own API has it so.
+    pub(crate) fn as_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Says something else, if the problem is of this kind.
+    pub(crate) fn saying(self, kind: Kind, detail: &str) -> Self {
+        if self.kind == kind {
+            return Self {
+                detail: detail.to_owned(),
+                ..self
+            };
+        }
+        self
+    }
+
+    /// Returns what to say in a body that has one text only.
+    pub(crate) fn text(&self, request_id: &str) -> String {
+        match self.kind {
+            Kind::Internal => format!("Internal server error; its log calls this request {request_id}"),
+            _ => self.detail.clone(),
+        }
     }
 
     pub(crate) fn unknown_job() -> Self {
@@ -104,6 +145,9 @@ impl IntoResponse for Problem {
         }
         if self.kind == Kind::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(job) = self.job {
+            answer::name_job(headers, job);
         }
         response.extensions_mut().insert(self);
         response

@@ -125,6 +125,7 @@ pub(crate) struct UploadParams {
 }
 
 /// What both ways of asking have in common, checked.
+#[derive(Default)]
 pub(crate) struct Options {
     pub(crate) target: Option<String>,
     pub(crate) table: Option<String>,

@@ -17,7 +17,7 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 16] = [
+pub(crate) const TEMPLATES: [&str; 26] = [
     "/v1/jobs",
     "/v1/jobs/{id}",
     "/v1/jobs/{id}/items",
@@ -34,6 +34,16 @@ pub(crate) const TEMPLATES: [&str; 16] = [
     "/readyz",
     "/metrics",
     "/openapi.json",
+    "/memories",
+    "/memories/{memory_id}",
+    "/api/v1/memories/{memory_id}",
+    "/api/memories/{memoryId}",
+    "/v1/memories/",
+    "/v1/memories/{memory_id}/",
+    "/v1/batch/",
+    "/v1/event/{event_id}/",
+    "/v1/ping/",
+    "/v2/entities/{entity_type}/{entity_id}/",
 ];
 
 /// How recently a worker must have reported to count.

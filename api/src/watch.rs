@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use lethe_common::doorbell::Listener;
 use lethe_common::job::JobId;
-use tokio::time::{Instant, sleep_until, timeout};
+use lethe_common::ledger::JobView;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::app::AppState;
+use crate::prefer::Prefer;
 
 /// What a lost ring costs at most.
 const POLL: Duration = Duration::from_secs(1);
@@ -43,5 +45,37 @@ impl Watch {
             sleep_until(self.rested).await;
         }
         self.rested = Instant::now() + REST;
+    }
+}
+
+/// Waits for an accepted job's end as long as the caller prefers; returns it as it is then, and what
+/// was heeded.
+pub(crate) async fn as_preferred(state: &AppState, mut job: JobView, mut prefer: Prefer) -> (JobView, Prefer) {
+    if let Some(wait) = prefer.wait {
+        match state.stream_permit() {
+            Ok(_permit) => job = ended_within(state, job, wait).await,
+            // Accepted is accepted: whoever cannot wait here is answered at once.
+            Err(_) => prefer.wait = None,
+        }
+    }
+    (job, prefer)
+}
+
+/// Waits for the job's end; returns it as it is then.
+// An error of the ledger must not turn an accepted job into a failed request.
+async fn ended_within(state: &AppState, mut job: JobView, wait: Duration) -> JobView {
+    let until = Instant::now() + wait;
+    let mut watch = Watch::new(state, job.id);
+    loop {
+        if let Ok(Some(seen)) = state.ledger().job(job.id).await {
+            job = seen;
+        }
+        if job.state.is_ended() {
+            return job;
+        }
+        let changed = state.stopping().run_until_cancelled(watch.changed());
+        if !matches!(timeout_at(until, changed).await, Ok(Some(()))) {
+            return job;
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod api;
 mod auth;
 mod check;
+mod compat;
 mod doorbell;
 mod error;
 mod lease;
@@ -27,6 +28,7 @@ use std::path::Path;
 
 pub use api::Api;
 pub use auth::{Auth, Bounds, Key, KeyHash, Scope};
+pub use compat::{Compat, Place};
 pub use doorbell::Doorbell;
 pub use error::{ConfigError, ConfigErrors};
 pub use lease::Lease;
@@ -69,6 +71,8 @@ pub struct Config {
     pub retry: Retry,
     /// How long what was recorded about a job stays.
     pub retention: Retention,
+    /// The delete APIs of other systems.
+    pub compat: Compat,
     /// Who may do what.
     pub auth: Auth,
     /// What is logged, and how.
@@ -130,6 +134,7 @@ impl Config {
             retry: reader.section("retry"),
             retention: reader.section("retention"),
             log: reader.section("log"),
+            compat: reader.section("compat"),
             auth: reader.auth(),
             targets: Vec::new(),
         };
@@ -138,6 +143,9 @@ impl Config {
         check::sections(&config, &mut errors);
         let ledger = config.ledger.url.as_ref();
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
+        config
+            .compat
+            .check(config.api.max_wait, &config.targets, &mut errors);
         errors.into_result(config)
     }
 

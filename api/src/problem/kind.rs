@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     Timeout,
     JobEnded,
     JobNotEnded,
+    JobStopped,
     KeyInFlight,
     Forgotten,
     TooLarge,
@@ -24,6 +25,7 @@ pub(crate) enum Kind {
     TooManyUploads,
     TooManyStreams,
     Internal,
+    ErasureFailed,
     QueueFull,
     LedgerUnavailable,
     Slow,
@@ -32,7 +34,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// All problems.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,
@@ -41,6 +43,7 @@ impl Kind {
         Self::Timeout,
         Self::JobEnded,
         Self::JobNotEnded,
+        Self::JobStopped,
         Self::KeyInFlight,
         Self::Forgotten,
         Self::TooLarge,
@@ -52,6 +55,7 @@ impl Kind {
         Self::TooManyUploads,
         Self::TooManyStreams,
         Self::Internal,
+        Self::ErasureFailed,
         Self::QueueFull,
         Self::LedgerUnavailable,
         Self::Slow,
@@ -77,6 +81,7 @@ impl Kind {
                 S::CONFLICT,
                 "The job has neither failed nor been cancelled",
             ),
+            Self::JobStopped => ("job-stopped", S::CONFLICT, "The deletion was stopped"),
             Self::KeyInFlight => (
                 "key-in-flight",
                 S::CONFLICT,
@@ -104,6 +109,11 @@ impl Kind {
                 "Too many event streams at a time",
             ),
             Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Something is wrong on this side"),
+            Self::ErasureFailed => (
+                "erasure-failed",
+                S::INTERNAL_SERVER_ERROR,
+                "Not everything could be erased",
+            ),
             Self::QueueFull => ("queue-full", S::SERVICE_UNAVAILABLE, "Too many jobs are unfinished"),
             Self::LedgerUnavailable => (
                 "ledger-unavailable",
@@ -161,6 +171,8 @@ impl Kind {
                 "nothing was accepted by this request as far as is known: send it again, with the same idempotency key"
             }
             Self::Slow => "send the request again, with the same idempotency key if it makes a job",
+            Self::ErasureFailed => "the job says what was erased and what was not",
+            Self::JobStopped => "the job was cancelled or is held: it says what was erased and what was not",
             Self::Internal => "this is a fault of the service: its log has more under this request id",
             _ => "change the request: see /openapi.json",
         }

@@ -1,20 +1,17 @@
 //! `POST /v1/jobs`: accepting a deletion.
 
-use std::time::Duration;
-
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 use lethe_common::doorbell::Ring;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{Accepted, JobView, NewJob};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::upload;
 use crate::accept::{self, ROUTE};
-use crate::answer::{Job, just_accepted};
+use crate::answer::{self, Job, just_accepted};
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{Incoming, MediaType};
@@ -24,9 +21,7 @@ use crate::object::Object;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::request::{CreateJob, Options, UploadParams};
-use crate::watch::Watch;
-
-const JOB: HeaderName = HeaderName::from_static("lethe-job");
+use crate::watch;
 
 /// Accept a deletion.
 ///
@@ -90,12 +85,13 @@ pub(crate) async fn create(
         Err(problem) => Err(problem),
     };
     match accepted {
-        Ok(job) => answer(&state, job, prefer).await,
+        Ok(job) => {
+            let (job, prefer) = watch::as_preferred(&state, job, prefer).await;
+            let ended = job.state.is_ended() && prefer.wait.is_some();
+            Ok(answer::with_job(if ended { StatusCode::OK } else { StatusCode::ACCEPTED }, job, prefer))
+        }
         Err(problem) => {
-            // Who was too slow already is not waited for once more.
-            if problem.kind != Kind::Timeout {
-                incoming.linger(&headers).await;
-            }
+            incoming.refused(&headers, &problem).await;
             Err(problem)
         }
     }
@@ -196,46 +192,4 @@ async fn replayed(state: &AppState, id: JobId) -> Result<JobView, Problem> {
             "the job that this idempotency key made was forgotten: use another key",
         )
     })
-}
-
-async fn answer(state: &AppState, mut job: JobView, mut prefer: Prefer) -> Result<Response, Problem> {
-    if let Some(wait) = prefer.wait {
-        match state.stream_permit() {
-            Ok(_permit) => job = ended_within(state, job, wait).await,
-            // Accepted is accepted: whoever cannot wait here is answered at once.
-            Err(_) => prefer.wait = None,
-        }
-    }
-    let status = if job.state.is_ended() && prefer.wait.is_some() {
-        StatusCode::OK
-    } else {
-        StatusCode::ACCEPTED
-    };
-    let id = job.id.to_string();
-    let mut response = (status, Json(Job::from(job))).into_response();
-    let headers = response.headers_mut();
-    prefer.applied(headers);
-    for (name, value) in [(header::LOCATION, format!("/v1/jobs/{id}")), (JOB, id)] {
-        headers.insert(name, HeaderValue::try_from(value).expect("a UUID is printable ASCII"));
-    }
-    Ok(response)
-}
-
-/// Waits for the job's end; returns it as it is then.
-// An error of the ledger must not turn an accepted job into a failed request.
-async fn ended_within(state: &AppState, mut job: JobView, wait: Duration) -> JobView {
-    let until = Instant::now() + wait;
-    let mut watch = Watch::new(state, job.id);
-    loop {
-        if let Ok(Some(seen)) = state.ledger().job(job.id).await {
-            job = seen;
-        }
-        if job.state.is_ended() {
-            return job;
-        }
-        let changed = state.stopping().run_until_cancelled(watch.changed());
-        if !matches!(timeout_at(until, changed).await, Ok(Some(()))) {
-            return job;
-        }
-    }
 }

@@ -1,0 +1,133 @@
+//! The delete APIs of other systems: each a translation, request → job and job → answer.
+//!
+//! One file a system, in its words and its shapes, and nothing else; what they share is here and
+//! below: who asks ([`authenticate`]), accepting and waiting ([`erase`]), reading paths and queries
+//! ([`read`]). Success is never a guess: a system's own success is answered when the job has
+//! succeeded, read back, and 202 with the job until then.
+
+pub(crate) mod agno;
+pub(crate) mod erase;
+pub(crate) mod mem0;
+pub(crate) mod memoryplugin;
+pub(crate) mod mielto;
+mod read;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::delete;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+use crate::auth::{self, Principal, Scheme};
+use crate::problem::Problem;
+
+/// A system whose clients can be pointed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    /// Agno's `AgentOS`.
+    Agno,
+    /// Mielto.
+    Mielto,
+    /// MemoryPlugin.
+    MemoryPlugin,
+    /// mem0's platform.
+    Mem0,
+}
+
+impl System {
+    /// Returns the system to which a path belongs; the native API's belong to none.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        let within = |root: &str| {
+            let rest = path.strip_prefix(root);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if within("/memories") {
+            Some(Self::Agno)
+        } else if within("/api/v1/memories") {
+            Some(Self::Mielto)
+        } else if within("/api/memories") {
+            Some(Self::MemoryPlugin)
+        } else if mem0::ROOTS.into_iter().any(within) {
+            Some(Self::Mem0)
+        } else {
+            None
+        }
+    }
+
+    /// Returns how its clients may say who they are.
+    fn schemes(self) -> &'static [Scheme] {
+        match self {
+            Self::Agno | Self::Mielto | Self::MemoryPlugin => &[Scheme::Bearer],
+            Self::Mem0 => &[Scheme::Token, Scheme::Bearer],
+        }
+    }
+
+    /// Returns a problem as this system says it.
+    pub(crate) fn error(self, problem: &Problem, status: StatusCode, request_id: &str) -> Response {
+        match self {
+            Self::Agno => agno::error(problem, status, request_id),
+            Self::Mielto => mielto::error(problem, status, request_id),
+            Self::MemoryPlugin => memoryplugin::error(problem, status, request_id),
+            Self::Mem0 => mem0::error(problem, status, request_id),
+        }
+    }
+}
+
+/// Establishes who asks before anything else of a compatible request is looked at, its method and
+/// its path included; handlers find the [`Principal`] among the request's extensions.
+pub(crate) async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Some(system) = System::of_path(request.uri().path()) else {
+        return next.run(request).await;
+    };
+    let (mut parts, body) = request.into_parts();
+    match auth::authenticate(&mut parts, &state, system.schemes()).await {
+        Ok(principal) => {
+            parts.extensions.insert::<Principal>(principal);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Returns the routes of all systems. A slash at the end is a part of the route, never of an id.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .route("/memories/", delete(agno::delete_memories))
+        .route("/memories/{memory_id}/", delete(agno::delete_memory))
+        .route("/api/v1/memories/{memory_id}/", delete(mielto::delete_memory))
+        .route("/api/memories/{memoryId}/", delete(memoryplugin::delete_memory))
+        .route("/api/memories", delete(memoryplugin::without_id))
+        .route("/api/memories/", delete(memoryplugin::without_id))
+        .routes(routes!(agno::delete_memory))
+        .routes(routes!(agno::delete_memories))
+        .routes(routes!(mielto::delete_memory))
+        .routes(routes!(memoryplugin::delete_memory))
+        .merge(mem0::routes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::System;
+
+    #[test]
+    fn a_path_belongs_to_the_system_whose_it_is() {
+        for (path, system) in [
+            ("/memories", Some(System::Agno)),
+            ("/memories/", Some(System::Agno)),
+            ("/memories/a/b", Some(System::Agno)),
+            ("/memoriesx", None),
+            ("/api/v1/memories/a", Some(System::Mielto)),
+            ("/api/memories/a", Some(System::MemoryPlugin)),
+            ("/v1/memories/a/", Some(System::Mem0)),
+            ("/v1/batch/", Some(System::Mem0)),
+            ("/v2/entities/user/a/", Some(System::Mem0)),
+            ("/v1/jobs", None),
+            ("/", None),
+        ] {
+            assert_eq!(System::of_path(path), system, "{path}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+#![doc = include_str!("../../docs/agno.md")]
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
+
+use super::erase::{Erasure, Place, What, erase, erased};
+use super::read::{Caller, InPath, Query};
+use crate::answer::Job;
+use crate::app::AppState;
+use crate::auth::{Denied, Principal};
+use crate::body::{self, Incoming};
+use crate::json;
+use crate::object::Object;
+use crate::problem::{Kind, Problem};
+use crate::select;
+
+/// What went wrong, as Agno says it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AgnoError)]
+pub(crate) struct ErrorBody {
+    /// What went wrong.
+    #[schema(example = "Memory not found")]
+    detail: String,
+    /// A word for it.
+    #[schema(required = false, example = "NOT_FOUND")]
+    error_code: &'static str,
+}
+
+/// Several memories.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = DeleteMemoriesRequest)]
+pub(crate) struct DeleteMemories {
+    /// The memories.
+    #[schema(min_items = 1)]
+    memory_ids: Vec<String>,
+    /// Only those of this owner.
+    #[serde(default)]
+    user_id: Option<String>,
+}
+
+/// Where memories are, and whose.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) struct SingleParams {
+    /// Only if it is this owner's.
+    #[param(nullable)]
+    user_id: Option<String>,
+    /// The target.
+    #[param(nullable)]
+    db_id: Option<String>,
+    /// The table inside it.
+    #[param(nullable)]
+    table: Option<String>,
+}
+
+/// What Agno's routes answer with beside success.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) enum Errors {
+    /// Accepted, and not ended yet.
+    #[response(status = 202)]
+    Later(Job),
+    /// Something is missing.
+    #[response(status = 400)]
+    BadRequest(ErrorBody),
+    /// No known credentials.
+    #[response(status = 401)]
+    Unauthenticated(ErrorBody),
+    /// A scope is missing.
+    #[response(status = 403)]
+    Forbidden(ErrorBody),
+    /// No such memory, database or table.
+    #[response(status = 404)]
+    NotFound(ErrorBody),
+    /// The body did not arrive in time.
+    #[response(status = 408)]
+    Timeout(ErrorBody),
+    /// The deletion was stopped.
+    #[response(status = 409)]
+    Conflict(ErrorBody),
+    /// Too large.
+    #[response(status = 413)]
+    TooLarge(ErrorBody),
+    /// Wrong content encoding.
+    #[response(status = 415)]
+    MediaType(ErrorBody),
+    /// Something is wrong.
+    #[response(status = 422)]
+    Invalid(ErrorBody),
+    /// Too many requests.
+    #[response(status = 429)]
+    TooMany(ErrorBody),
+    /// It could not be deleted, or a fault of the service.
+    #[response(status = 500)]
+    Internal(ErrorBody),
+    /// The ledger is away, or too many jobs are unfinished.
+    #[response(status = 503)]
+    Unavailable(ErrorBody),
+}
+
+/// Delete a memory.
+#[utoipa::path(
+    delete,
+    path = "/memories/{memory_id}",
+    operation_id = "agnoDeleteMemory",
+    tag = "agno",
+    params(("memory_id" = String, Path, description = "The memory's id"), SingleParams),
+    responses((status = 204, description = "Deleted, in both stores"), Errors),
+)]
+pub(crate) async fn delete_memory(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    InPath(id): InPath<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut place = place(&state, &principal, &query)?;
+    place.owner = owner(&principal, query.owner("user_id")?)?;
+    let route = "DELETE /memories/{memory_id}";
+    match erase(&state, &principal, &headers, route, place, What::Ids(vec![id])).await {
+        Ok(Erasure::Done(job)) if erased(&job) == 0 => {
+            Err(Problem::new(Kind::NotFound, "Memory not found").about(job.id))
+        }
+        Ok(Erasure::Done(job)) => Ok(deleted(job.id)),
+        Ok(Erasure::Later(response)) => Ok(response),
+        Err(problem) => Err(problem.saying(Kind::ErasureFailed, "Failed to delete memory")),
+    }
+}
+
+/// Delete several memories; those that are not there, or are somebody else's, do not matter.
+#[utoipa::path(
+    delete,
+    path = "/memories",
+    operation_id = "agnoDeleteMemories",
+    tag = "agno",
+    params(
+        ("user_id" = Option<String>, Query, nullable, description = "Only those of this owner; the body's must agree"),
+        ("db_id" = Option<String>, Query, nullable, description = "The target"),
+        ("table" = Option<String>, Query, nullable, description = "The table inside it"),
+    ),
+    request_body = DeleteMemories,
+    responses((status = 204, description = "Deleted, in both stores"), Errors),
+)]
+pub(crate) async fn delete_memories(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut incoming = Incoming::new(body, state.config().api.max_body);
+    let asked = match read(&state, &headers, &mut incoming).await {
+        Ok(asked) => asked,
+        Err(problem) => {
+            incoming.refused(&headers, &problem).await;
+            return Err(problem);
+        }
+    };
+    let of_query = query.owner("user_id")?;
+    let of_body = asked.user_id.filter(|user| !user.is_empty());
+    if of_query.is_some() && of_body.is_some() && of_query != of_body {
+        return Err(Problem::invalid("user_id", "the query and the body must name the same owner"));
+    }
+    let mut place = place(&state, &principal, &query)?;
+    place.owner = owner(&principal, of_query.or(of_body))?;
+    let route = "DELETE /memories";
+    match erase(&state, &principal, &headers, route, place, What::Ids(asked.memory_ids)).await {
+        Ok(Erasure::Done(job)) => Ok(deleted(job.id)),
+        Ok(Erasure::Later(response)) => Ok(response),
+        Err(problem) => Err(problem.saying(Kind::ErasureFailed, "Failed to delete memories")),
+    }
+}
+
+/// Reads the body of a deletion of several memories.
+async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<DeleteMemories, Problem> {
+    // Agno answers a wrong content type like any other thing that is wrong with the body.
+    body::json_only(headers).map_err(|problem| problem.as_kind(Kind::Invalid))?;
+    let within = state.config().api.request_timeout;
+    let bytes = incoming.whole(headers, state, within).await?;
+    let read: Result<Object<DeleteMemories>, _> = json::read(&bytes);
+    let Object(asked) = read.map_err(|problem| problem.as_kind(Kind::Invalid))?;
+    if asked.memory_ids.is_empty() {
+        return Err(Problem::new(Kind::Malformed, "`memory_ids`: give at least one id"));
+    }
+    if asked.user_id.as_deref() == Some("") {
+        return Err(Problem::invalid("user_id", "write something, or leave it out"));
+    }
+    Ok(asked)
+}
+
+/// Returns the target and the table, in Agno's words where there are none.
+fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Place, Problem> {
+    let (db_id, table) = (query.name("db_id")?, query.name("table")?);
+    let missing = |detail: &str| Err(Problem::new(Kind::Malformed, detail));
+    let unknown = |detail: String| Err(Problem::new(Kind::NotFound, detail));
+    let targets = principal.targets(state.config());
+    let Some(db_id) = db_id else {
+        if table.is_some() {
+            return missing("The db_id query parameter is required when passing a table");
+        }
+        if targets.len() > 1 {
+            return missing("The db_id query parameter is required when using multiple databases");
+        }
+        return Ok(Place::default());
+    };
+    let Ok(target) = select::named(&targets, &db_id) else {
+        return unknown(format!("No database found with id '{db_id}'"));
+    };
+    if let Some(table) = &table
+        && target.table(table).is_none()
+    {
+        return unknown(format!("No database with id '{db_id}' has table '{table}'"));
+    }
+    Ok(Place {
+        target: Some(db_id),
+        table,
+        ..Place::default()
+    })
+}
+
+/// Returns the owner to demand: of a person's token the subject decides, whatever the request says.
+fn owner(principal: &Principal, asked: Option<String>) -> Result<Option<String>, Problem> {
+    let asked = if principal.user().is_some() { None } else { asked };
+    match principal.owner(asked.as_deref()) {
+        Err(Denied::OwnerNeeded) => Err(Problem::from(Denied::OwnerNeeded).as_kind(Kind::Malformed)),
+        owner => Ok(owner?),
+    }
+}
+
+fn deleted(job: lethe_common::job::JobId) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    crate::answer::name_job(headers, job);
+    response
+}
+
+/// Says a problem as Agno does.
+pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
+    let error_code = match status {
+        StatusCode::UNPROCESSABLE_ENTITY => "VALIDATION_ERROR",
+        StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",
+        StatusCode::FORBIDDEN => "FORBIDDEN",
+        StatusCode::NOT_FOUND => "NOT_FOUND",
+        StatusCode::CONFLICT => "CONFLICT",
+        StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
+        StatusCode::TOO_MANY_REQUESTS => "TOO_MANY_REQUESTS",
+        StatusCode::SERVICE_UNAVAILABLE => "SERVICE_UNAVAILABLE",
+        status if status.is_server_error() => "INTERNAL_SERVER_ERROR",
+        _ => "BAD_REQUEST",
+    };
+    let detail = problem.text(request_id);
+    (status, Json(ErrorBody { detail, error_code })).into_response()
+}

@@ -1,0 +1,133 @@
+//! mem0's events, which are our jobs, and its ping.
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use lethe_common::clock::from_millis;
+use lethe_common::ledger::JobView;
+use lethe_common::state::State as JobState;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Errors;
+use crate::app::AppState;
+use crate::compat::read::{Caller, InPath};
+use crate::extract::visible;
+use crate::problem::{Kind, Problem};
+
+/// A deletion, as mem0 shows one.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mem0Event)]
+pub(crate) struct Event {
+    /// The job's id.
+    id: Uuid,
+    /// Always `DELETE`.
+    event_type: &'static str,
+    /// `PENDING`, `RUNNING`, `FAILED` or `SUCCEEDED`.
+    status: &'static str,
+    /// Always empty: it would say whose memories they were.
+    payload: Empty,
+    /// Always empty.
+    metadata: Empty,
+    /// Always empty: what was erased is not kept.
+    results: [Empty; 0],
+    /// When it was accepted.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    created_at: Option<Timestamp>,
+    /// When it started or ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    updated_at: Option<Timestamp>,
+    /// When it started.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    completed_at: Option<Timestamp>,
+    /// Milliseconds from its start to its end.
+    latency: Option<i64>,
+    /// The last error, a word of a closed list.
+    error: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mem0Nothing)]
+struct Empty {}
+
+/// Who asks, as far as mem0's client wants to know before its first call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mem0Ping)]
+pub(crate) struct Ping {
+    /// Always `lethe`: there are no organisations here.
+    org_id: &'static str,
+    /// Always `lethe`.
+    project_id: &'static str,
+    /// Always empty.
+    user_email: &'static str,
+}
+
+/// Say how far a deletion is.
+#[utoipa::path(
+    get,
+    path = "/v1/event/{event_id}/",
+    operation_id = "mem0Event",
+    tag = "mem0",
+    params(("event_id" = Uuid, Path, description = "The event's id, which is the job's")),
+    responses((status = 200, description = "The event", body = Event), Errors),
+)]
+pub(crate) async fn event(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    InPath(id): InPath<String>,
+) -> Result<Json<Event>, Problem> {
+    let unknown = || Problem::new(Kind::NotFound, "Event not found!");
+    let id = id.parse().map_err(|_| unknown())?;
+    match visible(&state, &principal, id).await {
+        Ok(job) => Ok(Json(job.into())),
+        Err(problem) if problem.kind == Kind::NotFound => Err(unknown()),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Answer whoever has credentials.
+#[utoipa::path(
+    get,
+    path = "/v1/ping/",
+    operation_id = "mem0Ping",
+    tag = "mem0",
+    responses((status = 200, description = "The credentials are known", body = Ping), Errors),
+)]
+pub(crate) async fn ping(Caller(_): Caller) -> Json<Ping> {
+    Json(Ping {
+        org_id: "lethe",
+        project_id: "lethe",
+        user_email: "",
+    })
+}
+
+impl From<JobView> for Event {
+    fn from(job: JobView) -> Self {
+        let status = match job.state {
+            JobState::Receiving | JobState::Queued => "PENDING",
+            JobState::Planning | JobState::Running | JobState::Verifying | JobState::Cancelling | JobState::Held => {
+                "RUNNING"
+            }
+            JobState::Failed | JobState::Cancelled => "FAILED",
+            JobState::Succeeded => "SUCCEEDED",
+        };
+        Self {
+            id: job.id.0,
+            event_type: "DELETE",
+            status,
+            payload: Empty {},
+            metadata: Empty {},
+            results: [],
+            created_at: from_millis(job.accepted_at),
+            updated_at: from_millis(job.ended_at.or(job.started_at).unwrap_or(job.accepted_at)),
+            started_at: job.started_at.and_then(from_millis),
+            completed_at: job.ended_at.and_then(from_millis),
+            latency: job.ended_at.zip(job.started_at).map(|(ended, started)| ended - started),
+            error: job.error_code,
+        }
+    }
+}

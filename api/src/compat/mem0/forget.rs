@@ -1,0 +1,242 @@
+//! mem0's deletions: of a memory, of a batch, of everything of somebody.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use lethe_common::job::{JobId, Subject};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Errors;
+use crate::answer::name_job;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::body::{self, Incoming};
+use crate::compat::erase::{Erasure, Place, What, accept, erase, erased};
+use crate::compat::read::{Caller, InPath, Query};
+use crate::json;
+use crate::object::Object;
+use crate::problem::{Kind, Problem};
+
+/// The most memories of one batch, as mem0 has it.
+const BATCH: usize = 1_000;
+
+/// What a deletion is answered with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mem0Deleted)]
+pub(crate) struct Deleted {
+    /// What was done.
+    #[schema(example = "Memory deleted successfully!")]
+    message: String,
+}
+
+/// What a deletion that goes on is answered with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mem0Deleting)]
+pub(crate) struct Deleting {
+    /// Always the same.
+    #[schema(example = "Delete in progress. This may take some time.")]
+    message: &'static str,
+    /// The job, to be asked for as an event.
+    event_id: Uuid,
+}
+
+/// Several memories.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Mem0Batch)]
+pub(crate) struct Batch {
+    /// The memories, at most 1,000.
+    #[schema(min_items = 1, max_items = 1_000)]
+    memories: Vec<Object<BatchEntry>>,
+}
+
+/// One of them.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Mem0BatchEntry)]
+pub(crate) struct BatchEntry {
+    /// The memory's id.
+    memory_id: Uuid,
+}
+
+/// Delete a memory.
+#[utoipa::path(
+    delete,
+    path = "/v1/memories/{memory_id}/",
+    operation_id = "mem0DeleteMemory",
+    tag = "mem0",
+    params(("memory_id" = Uuid, Path, description = "The memory's id")),
+    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+)]
+pub(crate) async fn delete_memory(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    InPath(id): InPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if Uuid::try_parse(&id).is_err() {
+        return Err(Problem::new(Kind::Malformed, "memory_id should be a valid UUID"));
+    }
+    let route = "DELETE /v1/memories/{memory_id}/";
+    let what = What::Ids(vec![id]);
+    match erase(&state, &principal, &headers, route, place(&state, &principal)?, what).await? {
+        Erasure::Done(job) if erased(&job) == 0 => {
+            Err(Problem::new(Kind::NotFound, "Memory not found!").about(job.id))
+        }
+        Erasure::Done(job) => Ok(deleted(job.id, "Memory deleted successfully!".to_owned())),
+        Erasure::Later(response) => Ok(response),
+    }
+}
+
+/// Delete several memories; those that are not there do not matter.
+#[utoipa::path(
+    delete,
+    path = "/v1/batch/",
+    operation_id = "mem0DeleteBatch",
+    tag = "mem0",
+    request_body = Batch,
+    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+)]
+pub(crate) async fn delete_batch(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut incoming = Incoming::new(body, state.config().api.max_body);
+    let ids = match read(&state, &headers, &mut incoming).await {
+        Ok(ids) => ids,
+        Err(problem) => {
+            incoming.refused(&headers, &problem).await;
+            return Err(problem);
+        }
+    };
+    let route = "DELETE /v1/batch/";
+    let place = place(&state, &principal)?;
+    match erase(&state, &principal, &headers, route, place, What::Ids(ids)).await? {
+        Erasure::Done(job) => {
+            let message = format!("Successfully deleted {} memories", erased(&job));
+            Ok(deleted(job.id, message))
+        }
+        Erasure::Later(response) => Ok(response),
+    }
+}
+
+/// Delete all memories of a user, an agent, an application or a run; all that are given must match.
+#[utoipa::path(
+    delete,
+    path = "/v1/memories/",
+    operation_id = "mem0DeleteMemories",
+    tag = "mem0",
+    params(
+        ("user_id" = Option<String>, Query, description = "The user"),
+        ("agent_id" = Option<String>, Query, description = "The agent"),
+        ("app_id" = Option<String>, Query, description = "The application"),
+        ("run_id" = Option<String>, Query, description = "The run"),
+    ),
+    responses((status = 200, description = "Accepted; the event says how far it is", body = Deleting), Errors),
+)]
+pub(crate) async fn delete_memories(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let subject = Subject {
+        user_id: query.owner("user_id")?,
+        agent_id: query.owner("agent_id")?,
+        app_id: query.owner("app_id")?,
+        run_id: query.owner("run_id")?,
+        workspace: None,
+    };
+    if subject.is_empty() {
+        return Err(Problem::new(Kind::Malformed, "At least one identifier is required."));
+    }
+    forget(&state, &principal, &headers, "DELETE /v1/memories/", subject).await
+}
+
+/// Delete a user, an agent, an application or a run: all memories of it.
+#[utoipa::path(
+    delete,
+    path = "/v2/entities/{entity_type}/{entity_id}/",
+    operation_id = "mem0DeleteEntity",
+    tag = "mem0",
+    params(
+        ("entity_type" = String, Path, description = "`user`, `agent`, `app` or `run`"),
+        ("entity_id" = String, Path, description = "Its id"),
+    ),
+    responses((status = 200, description = "Accepted; the event says how far it is", body = Deleting), Errors),
+)]
+pub(crate) async fn delete_entity(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    InPath((kind, id)): InPath<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut subject = Subject::default();
+    let field = match kind.as_str() {
+        "user" => &mut subject.user_id,
+        "agent" => &mut subject.agent_id,
+        "app" => &mut subject.app_id,
+        "run" => &mut subject.run_id,
+        _ => {
+            let detail = "entity_type should be one of user, agent, app and run";
+            return Err(Problem::new(Kind::Malformed, detail));
+        }
+    };
+    *field = Some(id);
+    forget(&state, &principal, &headers, "DELETE /v2/entities/{entity_type}/{entity_id}/", subject).await
+}
+
+async fn forget(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    route: &'static str,
+    subject: Subject,
+) -> Result<Response, Problem> {
+    let place = Place::from(&state.config().compat.mem0);
+    let job = accept(state, principal, headers, route, place, What::Subject(subject)).await?;
+    let body = Deleting {
+        message: "Delete in progress. This may take some time.",
+        event_id: job.id.0,
+    };
+    let mut response = Json(body).into_response();
+    name_job(response.headers_mut(), job.id);
+    Ok(response)
+}
+
+fn place(state: &AppState, principal: &Principal) -> Result<Place, Problem> {
+    Ok(Place {
+        owner: principal.owner(None)?,
+        ..Place::from(&state.config().compat.mem0)
+    })
+}
+
+/// Reads the ids of a batch.
+async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<Vec<String>, Problem> {
+    body::json_only(headers)?;
+    let within = state.config().api.request_timeout;
+    let bytes = incoming.whole(headers, state, within).await?;
+    let Object(batch): Object<Batch> = json::read(&bytes)?;
+    match batch.memories.len() {
+        0 => Err(Problem::invalid("memories", "give at least one memory")),
+        1..=BATCH => Ok(batch
+            .memories
+            .into_iter()
+            .map(|Object(entry)| entry.memory_id.to_string())
+            .collect()),
+        _ => Err(Problem::new(
+            Kind::Malformed,
+            "Maximum of 1000 memories can be deleted in a single request",
+        )),
+    }
+}
+
+fn deleted(job: JobId, message: String) -> Response {
+    let mut response = Json(Deleted { message }).into_response();
+    name_job(response.headers_mut(), job);
+    response
+}

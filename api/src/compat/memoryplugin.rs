@@ -1,0 +1,110 @@
+#![doc = include_str!("../../docs/memoryplugin.md")]
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
+
+use super::erase::{Erasure, Place, What, erase};
+use super::read::{Caller, InPath};
+use crate::answer::{Job, name_job};
+use crate::app::AppState;
+use crate::problem::{Kind, Problem};
+
+/// What a deletion is answered with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MemoryPluginDeleted)]
+pub(crate) struct Deleted {
+    /// Always the same.
+    #[schema(example = "Memory deleted")]
+    message: &'static str,
+}
+
+/// What went wrong, as MemoryPlugin says it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MemoryPluginError)]
+pub(crate) struct ErrorBody {
+    /// What went wrong.
+    #[schema(required = false)]
+    error: String,
+}
+
+/// What is answered beside success.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) enum Errors {
+    /// Accepted, and not ended yet.
+    #[response(status = 202)]
+    Later(Job),
+    /// No id, or one that cannot be one.
+    #[response(status = 400)]
+    BadRequest(ErrorBody),
+    /// No known credentials.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody),
+    /// A scope is missing.
+    #[response(status = 403)]
+    Forbidden(ErrorBody),
+    /// The deletion was stopped.
+    #[response(status = 409)]
+    Conflict(ErrorBody),
+    /// Too many requests.
+    #[response(status = 429)]
+    TooMany(ErrorBody),
+    /// It could not be deleted, or a fault of the service.
+    #[response(status = 500)]
+    Internal(ErrorBody),
+    /// The ledger is away, or too many jobs are unfinished.
+    #[response(status = 503)]
+    Unavailable(ErrorBody),
+}
+
+/// Delete a memory; one that is not there is deleted.
+#[utoipa::path(
+    delete,
+    path = "/api/memories/{memoryId}",
+    operation_id = "memoryPluginDeleteMemory",
+    tag = "memoryplugin",
+    params(("memoryId" = String, Path, description = "The memory's id")),
+    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+)]
+pub(crate) async fn delete_memory(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    InPath(id): InPath<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let place = Place {
+        owner: principal.owner(None)?,
+        ..Place::from(&state.config().compat.memoryplugin)
+    };
+    let route = "DELETE /api/memories/{memoryId}";
+    match erase(&state, &principal, &headers, route, place, What::Ids(vec![id])).await? {
+        Erasure::Done(job) => {
+            let mut response = Json(Deleted {
+                message: "Memory deleted",
+            })
+            .into_response();
+            name_job(response.headers_mut(), job.id);
+            Ok(response)
+        }
+        Erasure::Later(response) => Ok(response),
+    }
+}
+
+/// A deletion of nothing in particular.
+pub(crate) async fn without_id() -> Problem {
+    Problem::new(Kind::Malformed, "Memory ID is required")
+}
+
+/// Says a problem as MemoryPlugin does. Its document has neither 404 nor 422.
+pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
+    let status = match status {
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::NOT_FOUND => StatusCode::BAD_REQUEST,
+        status => status,
+    };
+    let error = problem.text(request_id);
+    (status, Json(ErrorBody { error })).into_response()
+}

@@ -1,0 +1,87 @@
+//! `[compat]`: the delete APIs of other systems.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::error::ConfigErrors;
+use super::target::Target;
+use super::text;
+
+/// The delete APIs of other systems.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Compat {
+    /// How long a request waits for its job before it is answered 202; 0: it does not.
+    #[serde(deserialize_with = "text::duration")]
+    pub wait: Duration,
+    /// Where Mielto's memories are.
+    pub mielto: Place,
+    /// Where MemoryPlugin's memories are.
+    pub memoryplugin: Place,
+    /// Where mem0's memories are.
+    pub mem0: Place,
+}
+
+/// Where the memories of a system are whose API names neither a database nor a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Place {
+    /// The target; default: the only one.
+    pub target: Option<String>,
+    /// The table inside it; default: the only one.
+    pub table: Option<String>,
+}
+
+impl Default for Compat {
+    fn default() -> Self {
+        Self {
+            // Several times what a deletion takes while its stores are well, below usual clients' 10 s.
+            wait: Duration::from_secs(5),
+            mielto: Place::default(),
+            memoryplugin: Place::default(),
+            mem0: Place::default(),
+        }
+    }
+}
+
+impl Compat {
+    pub(super) fn check(&self, max_wait: Duration, targets: &[Target], errors: &mut ConfigErrors) {
+        errors.require(
+            self.wait <= max_wait,
+            "compat.wait",
+            "write at most api.max_wait",
+        );
+        for (name, place) in [
+            ("mielto", &self.mielto),
+            ("memoryplugin", &self.memoryplugin),
+            ("mem0", &self.mem0),
+        ] {
+            place.check(name, targets, errors);
+        }
+    }
+}
+
+impl Place {
+    // `lethe up` adds its own target after this, so a name is only checked where there are others.
+    fn check(&self, system: &str, targets: &[Target], errors: &mut ConfigErrors) {
+        let known = |name: &String| targets.iter().find(|target| target.name == *name);
+        let target = match &self.target {
+            Some(name) => known(name),
+            None => targets.first().filter(|_| targets.len() == 1),
+        };
+        errors.require(
+            self.target.is_none() || target.is_some() || targets.is_empty(),
+            format_args!("compat.{system}.target"),
+            "write the name of a [[target]]",
+        );
+        let Some((target, table)) = target.zip(self.table.as_ref()) else {
+            return;
+        };
+        errors.require(
+            target.table(table).is_some(),
+            format_args!("compat.{system}.table"),
+            "write the name of a [[target.table]] of this target",
+        );
+    }
+}
