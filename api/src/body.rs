@@ -46,7 +46,9 @@ impl MediaType {
 /// Refuses a body that says it is something else than JSON; one that says nothing is taken for it.
 pub(crate) fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
     match MediaType::of(headers) {
-        Err(problem) if headers.contains_key(header::CONTENT_TYPE) || headers.contains_key(header::CONTENT_ENCODING) => {
+        Err(problem)
+            if headers.contains_key(header::CONTENT_TYPE) || headers.contains_key(header::CONTENT_ENCODING) =>
+        {
             Err(problem)
         }
         Ok(MediaType::Ndjson) => Err(Problem::new(Kind::MediaType, "send `content-type: application/json`")),

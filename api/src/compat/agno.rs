@@ -165,7 +165,10 @@ pub(crate) async fn delete_memories(
     let of_query = query.owner("user_id")?;
     let of_body = asked.user_id.filter(|user| !user.is_empty());
     if of_query.is_some() && of_body.is_some() && of_query != of_body {
-        return Err(Problem::invalid("user_id", "the query and the body must name the same owner"));
+        return Err(Problem::invalid(
+            "user_id",
+            "the query and the body must name the same owner",
+        ));
     }
     let mut place = place(&state, &principal, &query)?;
     place.owner = owner(&principal, of_query.or(of_body))?;

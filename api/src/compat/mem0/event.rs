@@ -97,7 +97,7 @@ pub(crate) async fn event(
     tag = "mem0",
     responses((status = 200, description = "The credentials are known", body = Ping), Errors),
 )]
-pub(crate) async fn ping(Caller(_): Caller) -> Json<Ping> {
+pub(crate) async fn ping(_caller: Caller) -> Json<Ping> {
     Json(Ping {
         org_id: "lethe",
         project_id: "lethe",

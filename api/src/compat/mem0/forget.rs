@@ -82,9 +82,7 @@ pub(crate) async fn delete_memory(
     let route = "DELETE /v1/memories/{memory_id}/";
     let what = What::Ids(vec![id]);
     match erase(&state, &principal, &headers, route, place(&state, &principal)?, what).await? {
-        Erasure::Done(job) if erased(&job) == 0 => {
-            Err(Problem::new(Kind::NotFound, "Memory not found!").about(job.id))
-        }
+        Erasure::Done(job) if erased(&job) == 0 => Err(Problem::new(Kind::NotFound, "Memory not found!").about(job.id)),
         Erasure::Done(job) => Ok(deleted(job.id, "Memory deleted successfully!".to_owned())),
         Erasure::Later(response) => Ok(response),
     }
@@ -187,7 +185,14 @@ pub(crate) async fn delete_entity(
         }
     };
     *field = Some(id);
-    forget(&state, &principal, &headers, "DELETE /v2/entities/{entity_type}/{entity_id}/", subject).await
+    forget(
+        &state,
+        &principal,
+        &headers,
+        "DELETE /v2/entities/{entity_type}/{entity_id}/",
+        subject,
+    )
+    .await
 }
 
 async fn forget(

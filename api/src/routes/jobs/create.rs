@@ -88,7 +88,11 @@ pub(crate) async fn create(
         Ok(job) => {
             let (job, prefer) = watch::as_preferred(&state, job, prefer).await;
             let ended = job.state.is_ended() && prefer.wait.is_some();
-            Ok(answer::with_job(if ended { StatusCode::OK } else { StatusCode::ACCEPTED }, job, prefer))
+            Ok(answer::with_job(
+                if ended { StatusCode::OK } else { StatusCode::ACCEPTED },
+                job,
+                prefer,
+            ))
         }
         Err(problem) => {
             incoming.refused(&headers, &problem).await;
