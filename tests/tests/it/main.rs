@@ -6,6 +6,7 @@
 mod bounded;
 mod coalescing;
 mod commands;
+mod compat;
 mod conditions;
 mod control;
 mod doorbell;
