@@ -67,15 +67,24 @@ pub(crate) struct BatchEntry {
     path = "/v1/memories/{memory_id}/",
     operation_id = "mem0DeleteMemory",
     tag = "mem0",
-    params(("memory_id" = Uuid, Path, description = "The memory's id")),
+    params(
+        ("memory_id" = Uuid, Path, description = "The memory's id"),
+        ("delete_linked" = Option<bool>, Query, description = "Refused where it is true"),
+    ),
     responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
 )]
 pub(crate) async fn delete_memory(
     State(state): State<AppState>,
     Caller(principal): Caller,
     InPath(id): InPath<String>,
+    query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if !matches!(query.one("delete_linked")?, None | Some("false" | "False" | "")) {
+        // What it superseded is not known here: to say that it went too would be a lie.
+        let detail = "delete_linked is not supported: delete what this memory superseded by its ids";
+        return Err(Problem::new(Kind::Malformed, detail));
+    }
     if Uuid::try_parse(&id).is_err() {
         return Err(Problem::new(Kind::Malformed, "memory_id should be a valid UUID"));
     }
