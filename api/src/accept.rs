@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use axum::http::HeaderMap;
 use lethe_common::clock;
 use lethe_common::config::Config;
+use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{NewJob, NewPartition, Scope};
 use lethe_common::telemetry::TraceContext;
@@ -141,6 +142,25 @@ pub(crate) fn by_subject(
     })
 }
 
+/// Returns a job about what a filter matches, which was checked; with the owner and the workspace that
+/// the caller's credentials demand.
+pub(crate) fn by_query(
+    config: &Config,
+    principal: &Principal,
+    options: &Options,
+    filter: Filter,
+) -> Result<NewJob, Problem> {
+    let (job, (target, table)) = without_ids(config, principal, options)?;
+    if table.columns.is_none() {
+        return Err(Problem::invalid("query", "this table has no rows to be queried: name ids, or a subject"));
+    }
+    Ok(NewJob {
+        query: Some(filter),
+        partitions: vec![NewPartition::query(target, table, options.dry_run)],
+        ..job
+    })
+}
+
 fn new(principal: &Principal, options: &Options) -> NewJob {
     NewJob {
         id: JobId::new(),
@@ -153,7 +173,9 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         table: None,
         owner: None,
         workspace: None,
+        memory_kind: options.kind.clone(),
         subject: None,
+        query: None,
         dry_run: options.dry_run,
         limit: options.limit,
         per_second: options.per_second,

@@ -10,6 +10,7 @@ pub(crate) mod erase;
 pub(crate) mod mem0;
 pub(crate) mod memoryplugin;
 pub(crate) mod mielto;
+pub(crate) mod opensearch;
 mod read;
 
 use axum::extract::{Request, State};
@@ -35,6 +36,8 @@ pub(crate) enum System {
     MemoryPlugin,
     /// mem0's platform.
     Mem0,
+    /// OpenSearch's agentic memory.
+    OpenSearch,
 }
 
 impl System {
@@ -50,6 +53,8 @@ impl System {
             Some(Self::Mielto)
         } else if within("/api/memories") {
             Some(Self::MemoryPlugin)
+        } else if within(opensearch::ROOT) {
+            Some(Self::OpenSearch)
         } else if mem0::ROOTS.into_iter().any(within) {
             Some(Self::Mem0)
         } else {
@@ -62,6 +67,7 @@ impl System {
         match self {
             Self::Agno | Self::Mielto | Self::MemoryPlugin => &[Scheme::Bearer],
             Self::Mem0 => &[Scheme::Token, Scheme::Bearer],
+            Self::OpenSearch => &[Scheme::Basic, Scheme::Bearer],
         }
     }
 
@@ -72,6 +78,7 @@ impl System {
             Self::Mielto => mielto::error(problem, status, request_id),
             Self::MemoryPlugin => memoryplugin::error(problem, status, request_id),
             Self::Mem0 => mem0::error(problem, status, request_id),
+            Self::OpenSearch => opensearch::error(problem, status, request_id),
         }
     }
 }
@@ -106,6 +113,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(mielto::delete_memory))
         .routes(routes!(memoryplugin::delete_memory))
         .merge(mem0::routes())
+        .merge(opensearch::routes())
 }
 
 #[cfg(test)]

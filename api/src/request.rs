@@ -131,6 +131,8 @@ pub(crate) struct Options {
     pub(crate) table: Option<String>,
     pub(crate) owner: Option<String>,
     pub(crate) workspace: Option<String>,
+    /// The kind of memory; only some of the compatible routes know of one.
+    pub(crate) kind: Option<String>,
     pub(crate) dry_run: bool,
     pub(crate) limit: Option<u64>,
     pub(crate) per_second: Option<u32>,
@@ -145,6 +147,7 @@ impl CreateJob {
             table: self.table,
             owner: self.owner,
             workspace: self.workspace,
+            kind: None,
             dry_run: self.dry_run,
             limit: self.limit,
             per_second: self.per_second.map(rate).transpose()?,
@@ -168,6 +171,7 @@ impl UploadParams {
             table: self.table,
             owner: self.owner,
             workspace: self.workspace,
+            kind: None,
             dry_run,
             limit: number("limit", self.limit.as_deref())?,
             per_second: number("per_second", self.per_second.as_deref())?

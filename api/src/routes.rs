@@ -17,7 +17,7 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 26] = [
+pub(crate) const TEMPLATES: [&str; 28] = [
     "/v1/jobs",
     "/v1/jobs/{id}",
     "/v1/jobs/{id}/items",
@@ -44,6 +44,8 @@ pub(crate) const TEMPLATES: [&str; 26] = [
     "/v1/event/{event_id}/",
     "/v1/ping/",
     "/v2/entities/{entity_type}/{entity_id}/",
+    "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
+    "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
 ];
 
 /// How recently a worker must have reported to count.

@@ -28,7 +28,7 @@ use std::path::Path;
 
 pub use api::Api;
 pub use auth::{Auth, Bounds, Key, KeyHash, Scope};
-pub use compat::{Compat, Place};
+pub use compat::{Compat, Containers, OpenSearch, Place};
 pub use doorbell::Doorbell;
 pub use error::{ConfigError, ConfigErrors};
 pub use lease::Lease;

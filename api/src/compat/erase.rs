@@ -1,8 +1,11 @@
 //! Accepting a deletion for another system's client, and waiting for it.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use lethe_common::doorbell::Ring;
+use lethe_common::filter::Filter;
 use lethe_common::job::Subject;
 use lethe_common::ledger::{Accepted, JobView};
 use lethe_common::state::State;
@@ -17,12 +20,17 @@ use crate::problem::{Kind, Problem};
 use crate::request::Options;
 use crate::watch;
 
+/// How long a caller is waited for that wants to see the end: longer than any connection lasts.
+const FOR_GOOD: Duration = Duration::from_hours(24 * 7);
+
 /// What a client of another system wants erased.
 pub(crate) enum What {
     /// These memories.
     Ids(Vec<String>),
     /// Everything of somebody or something.
     Subject(Subject),
+    /// What a filter matches.
+    Query(Filter),
 }
 
 /// Whose memories, and where; what is absent is not demanded, or follows from who asks.
@@ -32,6 +40,8 @@ pub(crate) struct Place {
     pub(crate) table: Option<String>,
     pub(crate) owner: Option<String>,
     pub(crate) workspace: Option<String>,
+    /// The kind of memory.
+    pub(crate) kind: Option<String>,
 }
 
 /// How far a deletion came while its request waited.
@@ -64,16 +74,93 @@ pub(crate) async fn accept(
     place: Place,
     what: What,
 ) -> Result<JobView, Problem> {
+    submit(state, principal, headers, route, place, what, false).await
+}
+
+/// Accepts a deletion, and waits for its end as long as the configuration and the caller have it.
+///
+/// # Errors
+/// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
+/// otherwise than as a success. Part erased is never success.
+pub(crate) async fn erase(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    route: &'static str,
+    place: Place,
+    what: What,
+) -> Result<Erasure, Problem> {
+    let job = accept(state, principal, headers, route, place, what).await?;
+    let asked = Prefer::read(headers, state.config().api.max_wait);
+    let wait = asked.wait.unwrap_or(state.config().compat.wait);
+    let job = wait_for(state, job, asked, wait).await;
+    if job.state == State::Failed {
+        return Err(Problem::usual(Kind::ErasureFailed).about(job.id));
+    }
+    ended(job, asked)
+}
+
+/// Accepts a deletion, and waits until it ends or the caller leaves: then it goes on. One that failed
+/// is done as well: the answer says why.
+///
+/// # Errors
+/// Besides refusals: [`Kind::JobStopped`].
+pub(crate) async fn erase_to_the_end(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    route: &'static str,
+    place: Place,
+    what: What,
+) -> Result<Erasure, Problem> {
+    let job = accept(state, principal, headers, route, place, what).await?;
+    let asked = Prefer::read(headers, state.config().api.max_wait);
+    let job = wait_for(state, job, asked, asked.wait.unwrap_or(FOR_GOOD)).await;
+    ended(job, asked)
+}
+
+/// Returns whether there is anything to erase, by a dry run.
+///
+/// # Errors
+/// Besides refusals: if it cannot be said now.
+pub(crate) async fn found(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    place: Place,
+    what: What,
+) -> Result<bool, Problem> {
+    let job = submit(state, principal, headers, accept::ROUTE, place, what, true).await?;
+    let job = wait_for(state, job, Prefer::default(), state.config().api.request_timeout).await;
+    match job.state {
+        // What a dry run found it left.
+        State::Succeeded => Ok(most(&job, "left") > 0),
+        _ => Err(Problem::usual(Kind::Slow)),
+    }
+}
+
+async fn submit(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    route: &'static str,
+    place: Place,
+    what: What,
+    dry_run: bool,
+) -> Result<JobView, Problem> {
     let options = Options {
         target: place.target,
         table: place.table,
         owner: place.owner,
         workspace: place.workspace,
+        kind: place.kind,
+        dry_run,
         ..Options::default()
     };
     let mut job = match what {
         What::Ids(ids) => accept::by_ids(state.config(), principal, &options, ids)?,
         What::Subject(subject) => accept::by_subject(state.config(), principal, &options, subject)?,
+        What::Query(filter) => accept::by_query(state.config(), principal, &options, filter)?,
     };
     job.scope.route = route;
     job.trace = accept::trace(headers);
@@ -93,42 +180,31 @@ pub(crate) async fn accept(
     }
 }
 
-/// Accepts a deletion, and waits for its end as long as the configuration and the caller have it.
-///
-/// # Errors
-/// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
-/// otherwise than as a success. Part erased is never success.
-pub(crate) async fn erase(
-    state: &AppState,
-    principal: &Principal,
-    headers: &HeaderMap,
-    route: &'static str,
-    place: Place,
-    what: What,
-) -> Result<Erasure, Problem> {
-    let job = accept(state, principal, headers, route, place, what).await?;
-    let asked = Prefer::read(headers, state.config().api.max_wait);
-    let wait = match asked.wait {
-        _ if asked.respond_async => None,
-        None => Some(state.config().compat.wait),
-        wait => wait,
-    };
+async fn wait_for(state: &AppState, job: JobView, asked: Prefer, wait: Duration) -> JobView {
     let waiting = Prefer {
-        wait: wait.filter(|wait| !wait.is_zero()),
+        wait: (!asked.respond_async && !wait.is_zero()).then_some(wait),
         ..asked
     };
     let (job, _) = watch::as_preferred(state, job, waiting).await;
+    job
+}
+
+fn ended(job: JobView, asked: Prefer) -> Result<Erasure, Problem> {
     match job.state {
-        State::Succeeded => Ok(Erasure::Done(job)),
-        State::Failed => Err(Problem::usual(Kind::ErasureFailed).about(job.id)),
+        State::Succeeded | State::Failed => Ok(Erasure::Done(job)),
         State::Cancelled | State::Held => Err(Problem::usual(Kind::JobStopped).about(job.id)),
         _ => Ok(Erasure::Later(answer::with_job(StatusCode::ACCEPTED, job, asked))),
     }
 }
 
 /// Returns how many memories a job has erased: of one that was in two stores, once.
-// Of the stores the one with the most: a memory may be missing in one of them.
 pub(crate) fn erased(job: &JobView) -> u64 {
-    let counts = job.stores.iter().filter_map(|store| store.counts.get("erased"));
+    most(job, "erased")
+}
+
+/// Returns how many memories met an outcome.
+// Of the stores the one with the most: a memory may be missing in one of them.
+fn most(job: &JobView, outcome: &str) -> u64 {
+    let counts = job.stores.iter().filter_map(|store| store.counts.get(outcome));
     counts.copied().max().unwrap_or(0)
 }

@@ -55,6 +55,11 @@ impl Query {
         Ok(Self(pairs.into_owned().collect()))
     }
 
+    /// Returns the names of the parameters.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Returns a parameter. One that is given twice is refused: nobody knows which was meant.
     pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
         let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value);

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Malformed,
+    BadQuery,
     Unauthorized,
     Forbidden,
     NotFound,
@@ -34,8 +35,9 @@ pub(crate) enum Kind {
 impl Kind {
     /// All problems.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Malformed,
+        Self::BadQuery,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
@@ -66,6 +68,7 @@ impl Kind {
         use StatusCode as S;
         match self {
             Self::Malformed => ("malformed", S::BAD_REQUEST, "The request cannot be read"),
+            Self::BadQuery => ("bad-query", S::BAD_REQUEST, "The query cannot be understood"),
             Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "The API key is missing or not known"),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "The API key does not open this"),
             Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such thing"),

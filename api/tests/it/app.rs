@@ -57,6 +57,7 @@ impl App {
             ("root", "\"admin\""),
             ("eraser", "\"memories:delete:any\", \"jobs:read\""),
             ("other", "\"memories:delete:any\", \"jobs:read\""),
+            ("forowner", "\"memories:delete\""),
             ("privacy", "\"subjects:erase\""),
             ("reader", "\"jobs:read\""),
             ("operator", "\"jobs:admin\""),

@@ -3,6 +3,7 @@
 
 mod accepting;
 mod app;
+mod compat;
 mod documented;
 mod idempotent;
 mod limits;

@@ -1,5 +1,6 @@
 //! `[compat]`: the delete APIs of other systems.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -7,6 +8,9 @@ use serde::Deserialize;
 use super::error::ConfigErrors;
 use super::target::Target;
 use super::text;
+
+/// The types of memories that OpenSearch has.
+const TYPES: [&str; 4] = ["sessions", "working", "long-term", "history"];
 
 /// The delete APIs of other systems.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -21,6 +25,39 @@ pub struct Compat {
     pub memoryplugin: Place,
     /// Where mem0's memories are.
     pub mem0: Place,
+    /// What OpenSearch's containers and types of memories are.
+    pub opensearch: OpenSearch,
+}
+
+/// What OpenSearch's containers and types of memories are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct OpenSearch {
+    /// What a container is.
+    pub containers: Containers,
+    /// The target whose workspaces are the containers; default: the only one.
+    pub target: Option<String>,
+    /// The table of each type of memory, where it is not called like the type.
+    pub types: BTreeMap<String, String>,
+}
+
+/// What a container is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Containers {
+    /// A target.
+    #[default]
+    Targets,
+    /// A workspace of one target.
+    Workspaces,
+}
+
+impl TryFrom<String> for Containers {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text::word(&text, &[("targets", Self::Targets), ("workspaces", Self::Workspaces)])
+    }
 }
 
 /// Where the memories of a system are whose API names neither a database nor a table.
@@ -41,6 +78,7 @@ impl Default for Compat {
             mielto: Place::default(),
             memoryplugin: Place::default(),
             mem0: Place::default(),
+            opensearch: OpenSearch::default(),
         }
     }
 }
@@ -54,6 +92,29 @@ impl Compat {
             ("mem0", &self.mem0),
         ] {
             place.check(name, targets, errors);
+        }
+        self.opensearch.check(targets, errors);
+    }
+}
+
+impl OpenSearch {
+    fn check(&self, targets: &[Target], errors: &mut ConfigErrors) {
+        let place = Place {
+            target: self.target.clone(),
+            table: None,
+        };
+        place.check("opensearch", targets, errors);
+        errors.require(
+            self.target.is_none() || self.containers == Containers::Workspaces,
+            "compat.opensearch.target",
+            "remove it, or write containers = \"workspaces\"",
+        );
+        for name in self.types.keys() {
+            errors.require(
+                TYPES.contains(&name.as_str()),
+                format_args!("compat.opensearch.types.{name}"),
+                "unknown type; write sessions, working, long-term or history",
+            );
         }
     }
 }

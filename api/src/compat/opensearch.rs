@@ -1,0 +1,26 @@
+#![doc = include_str!("../../docs/opensearch.md")]
+
+mod answer;
+mod by_id;
+mod by_query;
+mod dsl;
+mod fields;
+mod place;
+mod unique;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+
+pub(super) use answer::error;
+
+/// Below which path its routes are.
+pub(super) const ROOT: &str = "/_plugins/_ml/memory_containers";
+
+/// Returns OpenSearch's routes.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(by_id::delete_memory))
+        .routes(routes!(by_query::delete_by_query))
+}

@@ -1,0 +1,93 @@
+//! Deleting a memory by its type and id.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use lethe_common::config::Scope;
+
+use super::answer::{Deleted, Errors};
+use super::place::{self, Found};
+use crate::answer::name_job;
+use crate::app::AppState;
+use crate::auth::{Denied, Principal};
+use crate::compat::erase::{Erasure, Place, What, erase, erased, found};
+use crate::compat::read::{Caller, InPath};
+use crate::problem::{Kind, Problem};
+
+/// Delete a memory by its type and id.
+#[utoipa::path(
+    delete,
+    path = "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
+    operation_id = "openSearchDeleteMemory",
+    tag = "opensearch",
+    params(
+        ("memory_container_id" = String, Path, description = "The container: a target, or a workspace"),
+        ("type" = String, Path, description = "`sessions`, `working`, `long-term` or `history`"),
+        ("id" = String, Path, description = "The memory's id"),
+    ),
+    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+)]
+pub(crate) async fn delete_memory(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    InPath((container, kind, id)): InPath<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let there = place::find(state.config(), &principal, &container, &kind)?;
+    let place = Place {
+        owner: owner(&principal)?,
+        ..at(&there)
+    };
+    let owned = place.owner.is_some();
+    let table = there.table.name.clone();
+    let route = "DELETE /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}";
+    let what = What::Ids(vec![id.clone()]);
+    match erase(&state, &principal, &headers, route, place, what).await? {
+        Erasure::Done(job) if erased(&job) == 0 => {
+            let problem = if owned && strangers(&state, &headers, at(&there), id).await? {
+                Problem::new(Kind::Forbidden, "User doesn't have permissions to delete this memory")
+            } else {
+                Problem::new(Kind::NotFound, "Memory not found")
+            };
+            Err(problem.about(job.id))
+        }
+        Erasure::Done(job) => {
+            let mut response = Json(Deleted::new(&job, id, table)).into_response();
+            name_job(response.headers_mut(), job.id);
+            Ok(response)
+        }
+        Erasure::Later(response) => Ok(response),
+    }
+}
+
+/// Returns what to demand besides the owner.
+pub(super) fn at(there: &Found<'_>) -> Place {
+    Place {
+        target: Some(there.target.name.clone()),
+        table: Some(there.table.name.clone()),
+        workspace: there.workspace.clone(),
+        kind: there.kind.map(str::to_owned),
+        owner: None,
+    }
+}
+
+/// Returns the owner to demand. Nobody names one here: whoever may erase for named owners only may
+/// not erase.
+pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
+    match principal.owner(None) {
+        Err(Denied::OwnerNeeded) => Err(Problem::new(
+            Kind::Forbidden,
+            "User doesn't have permissions to delete memories in this container",
+        )),
+        owner => Ok(owner?),
+    }
+}
+
+/// Returns whether a memory that was not the caller's is somebody else's. The caller has access to the
+/// container, and OpenSearch tells it so.
+// The API asks no store: this is a dry run in nobody's name.
+async fn strangers(state: &AppState, headers: &HeaderMap, place: Place, id: String) -> Result<bool, Problem> {
+    let nobody = Principal::new("lethe", [Scope::MemoriesDeleteAny], lethe_common::config::Bounds::default());
+    found(state, &nobody, headers, place, What::Ids(vec![id])).await
+}

@@ -1,0 +1,134 @@
+//! Deleting memories by query.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use lethe_common::filter::Filter;
+use lethe_common::ledger::JobView;
+use lethe_common::state::State as JobState;
+use serde_json::Value;
+
+use super::answer::{DeletedByQuery, Errors};
+use super::by_id::{at, owner};
+use super::dsl::{self, refused};
+use super::place::{self, Found};
+use super::unique::Unique;
+use crate::answer::name_job;
+use crate::app::AppState;
+use crate::body::{self, Incoming};
+use crate::compat::erase::{Erasure, Place, What, erase_to_the_end};
+use crate::compat::read::{Caller, InPath, Query};
+use crate::json;
+use crate::problem::{Kind, Problem};
+
+const MISSING: &str = "Query parameter is required for delete by query operation. To delete all documents, explicitly \
+    provide a match_all query: {\"query\": {\"match_all\": {}}}";
+
+/// What is taken and needs nothing done: deletions are seen at once, and wait as long as they take.
+const TAKEN: [&str; 5] = ["refresh", "timeout", "pretty", "human", "error_trace"];
+
+/// What later versions will understand.
+const LATER: [&str; 7] = [
+    "conflicts",
+    "max_docs",
+    "requests_per_second",
+    "scroll_size",
+    "slices",
+    "scroll",
+    "wait_for_completion",
+];
+
+/// Delete memories by query, waiting until it is done or the client leaves; then it goes on.
+#[utoipa::path(
+    post,
+    path = "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
+    operation_id = "openSearchDeleteByQuery",
+    tag = "opensearch",
+    params(
+        ("memory_container_id" = String, Path, description = "The container: a target, or a workspace"),
+        ("type" = String, Path, description = "`sessions`, `working`, `long-term` or `history`"),
+    ),
+    request_body(content = Value, description = "`{\"query\": {…}}`", content_type = "application/json"),
+    responses((status = 200, description = "What it came to", body = DeletedByQuery), Errors),
+)]
+pub(crate) async fn delete_by_query(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    InPath((container, kind)): InPath<(String, String)>,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    parameters(&query)?;
+    let there = place::find(state.config(), &principal, &container, &kind)?;
+    let place = Place {
+        owner: owner(&principal)?,
+        ..at(&there)
+    };
+    let mut incoming = Incoming::new(body, state.config().api.max_body);
+    let filter = match read(&state, &headers, &mut incoming, &there, &container).await {
+        Ok(filter) => filter,
+        Err(problem) => {
+            incoming.refused(&headers, &problem).await;
+            return Err(problem);
+        }
+    };
+    let route = "POST /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query";
+    let table = there.table.name.clone();
+    match erase_to_the_end(&state, &principal, &headers, route, place, What::Query(filter)).await? {
+        Erasure::Done(job) => Ok(ended(&state, &job, &table)),
+        Erasure::Later(response) => Ok(response),
+    }
+}
+
+fn ended(state: &AppState, job: &JobView, table: &str) -> Response {
+    debug_assert!(matches!(job.state, JobState::Succeeded | JobState::Failed));
+    let body = DeletedByQuery::new(job, table, state.config().worker.batch);
+    let mut response = Json(body).into_response();
+    name_job(response.headers_mut(), job.id);
+    response
+}
+
+fn parameters(query: &Query) -> Result<(), Problem> {
+    for name in query.names() {
+        let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+        if LATER.contains(&name.as_str()) {
+            let detail = format!("[{name}] is not supported yet: leave it out");
+            return Err(Problem::new(Kind::Malformed, detail));
+        }
+        if !TAKEN.contains(&name.as_str()) {
+            let detail = format!("request contains unrecognized parameter: [{name}]");
+            return Err(Problem::new(Kind::Malformed, detail));
+        }
+    }
+    Ok(())
+}
+
+async fn read(
+    state: &AppState,
+    headers: &HeaderMap,
+    incoming: &mut Incoming,
+    there: &Found<'_>,
+    container: &str,
+) -> Result<Filter, Problem> {
+    body::json_only(headers)?;
+    let bytes = incoming.whole(headers, state, state.config().api.request_timeout).await?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Problem::new(Kind::Malformed, MISSING));
+    }
+    let Unique(body) = json::read(&bytes).map_err(|problem| problem.as_kind(Kind::BadQuery))?;
+    let Value::Object(body) = &body else {
+        return Err(refused("the body needs an object"));
+    };
+    if let Some(name) = body.keys().find(|name| *name != "query") {
+        let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+        let later = if LATER.contains(&name.as_str()) { " yet" } else { "" };
+        return Err(refused(&format!("[{name}] is not supported{later}: leave it out")));
+    }
+    match body.get("query") {
+        None | Some(Value::Null) => Err(Problem::new(Kind::Malformed, MISSING)),
+        Some(query) => dsl::read(query, there.table, container),
+    }
+}

@@ -1,0 +1,272 @@
+//! OpenSearch's query DSL, read into the filter language inside.
+//!
+//! Whatever is not understood to its last word is refused and named: nothing is deleted by a query
+//! that was only half understood. Fields are keywords here: `match` and `match_phrase` compare whole
+//! values, byte for byte, as OpenSearch does on keyword fields.
+
+use lethe_common::config::Table;
+use lethe_common::filter::{Bounds, Filter, Path, Scalar};
+use serde_json::{Map, Value};
+
+use super::fields::{self, Known};
+use crate::problem::{Kind, Problem};
+
+/// What queries may be, in OpenSearch's words; the rest is refused.
+const QUERIES: &str = "match_all, match_none, term, terms, match, match_phrase, range, exists, ids, bool";
+
+/// The most of a name that is said again.
+const MAX_NAME: usize = 64;
+
+/// Reads a query about the memories of `table` in `container`.
+pub(super) fn read(query: &Value, table: &Table, container: &str) -> Result<Filter, Problem> {
+    let filter = Reader { table, container }.query(query, 0)?;
+    filter.check().map_err(|error| refused(&error.to_string()))?;
+    Ok(filter)
+}
+
+struct Reader<'a> {
+    table: &'a Table,
+    container: &'a str,
+}
+
+impl Reader<'_> {
+    fn query(&self, query: &Value, depth: usize) -> Result<Filter, Problem> {
+        if depth > lethe_common::filter::NESTING {
+            return Err(refused("the query nests too deep"));
+        }
+        let (name, body) = only(query, "query")?;
+        match name {
+            "match_all" => empty(name, body).map(|()| Filter::All),
+            "match_none" => empty(name, body).map(|()| Filter::Nothing),
+            "term" => self.compared(name, body, "value"),
+            "match" | "match_phrase" => self.compared(name, body, "query"),
+            "terms" => self.terms(body),
+            "range" => self.range(body),
+            "exists" => self.exists(body),
+            "ids" => ids(body),
+            "bool" => self.bool(body, depth),
+            other => {
+                let other = short(other);
+                Err(refused(&format!("unknown query [{other}]: write one of {QUERIES}")))
+            }
+        }
+    }
+
+    /// `{"field": value}` or `{"field": {"<word>": value}}`.
+    fn compared(&self, query: &str, body: &Value, word: &str) -> Result<Filter, Problem> {
+        let (field, value) = only(body, query)?;
+        let value = match value {
+            Value::Object(object) => {
+                allowed(query, object, &[word, "boost"])?;
+                object.get(word).ok_or_else(|| refused(&format!("[{query}] needs [{word}]")))?
+            }
+            value => value,
+        };
+        self.one_of(field, vec![scalar(query, value)?])
+    }
+
+    fn terms(&self, body: &Value) -> Result<Filter, Problem> {
+        let Value::Object(object) = body else {
+            return Err(refused("[terms] needs an object"));
+        };
+        let mut fields = object.iter().filter(|(name, _)| *name != "boost");
+        let (Some((field, values)), None) = (fields.next(), fields.next()) else {
+            return Err(refused("[terms] query requires one field"));
+        };
+        let Value::Array(values) = values else {
+            return Err(refused("[terms] needs a list of values"));
+        };
+        let values = values.iter().map(|value| scalar("terms", value));
+        self.one_of(field, values.collect::<Result<_, _>>()?)
+    }
+
+    fn one_of(&self, field: &str, values: Vec<Scalar>) -> Result<Filter, Problem> {
+        if values.is_empty() {
+            return Ok(Filter::Nothing);
+        }
+        Ok(match self.field(field)? {
+            Known::Id => Filter::Ids(values.into_iter().map(fields::text).collect()),
+            Known::Container => {
+                let ours = Scalar::from(self.container);
+                if values.contains(&ours) { Filter::All } else { Filter::Nothing }
+            }
+            Known::At(path) => Filter::OneOf { path, values },
+        })
+    }
+
+    fn range(&self, body: &Value) -> Result<Filter, Problem> {
+        let (field, bounds) = only(body, "range")?;
+        let Value::Object(bounds) = bounds else {
+            return Err(refused("[range] needs an object of bounds"));
+        };
+        allowed("range", bounds, &["gt", "gte", "lt", "lte", "boost"])?;
+        let bound = |name: &str| bounds.get(name).map(|value| scalar("range", value)).transpose();
+        let read = Bounds {
+            gt: bound("gt")?,
+            gte: bound("gte")?,
+            lt: bound("lt")?,
+            lte: bound("lte")?,
+        };
+        for bound in [&read.gt, &read.gte, &read.lt, &read.lte].into_iter().flatten() {
+            if matches!(bound, Scalar::Text(text) if text.starts_with("now") || text.contains("||")) {
+                return Err(refused("[range] takes no date math: write a time, or a number"));
+            }
+        }
+        let path = self.path(field, "range")?;
+        Ok(Filter::Range { path, bounds: read })
+    }
+
+    fn exists(&self, body: &Value) -> Result<Filter, Problem> {
+        let Value::Object(object) = body else {
+            return Err(refused("[exists] needs an object"));
+        };
+        allowed("exists", object, &["field", "boost"])?;
+        let Some(Value::String(field)) = object.get("field") else {
+            return Err(refused("[exists] must be provided with a [field]"));
+        };
+        Ok(match self.field(field)? {
+            Known::Id | Known::Container => Filter::All,
+            Known::At(path) => Filter::Exists(path),
+        })
+    }
+
+    fn bool(&self, body: &Value, depth: usize) -> Result<Filter, Problem> {
+        let Value::Object(object) = body else {
+            return Err(refused("[bool] needs an object"));
+        };
+        allowed(
+            "bool",
+            object,
+            &["must", "filter", "should", "must_not", "minimum_should_match", "boost"],
+        )?;
+        let clauses = |name: &str| -> Result<Vec<Filter>, Problem> {
+            match object.get(name) {
+                None => Ok(Vec::new()),
+                Some(Value::Array(list)) => list.iter().map(|query| self.query(query, depth + 1)).collect(),
+                Some(query) => Ok(vec![self.query(query, depth + 1)?]),
+            }
+        };
+        let mut all = [clauses("must")?, clauses("filter")?].concat();
+        let should = clauses("should")?;
+        let not = clauses("must_not")?;
+        if all.is_empty() && should.is_empty() && not.is_empty() {
+            // OpenSearch takes it for everything.
+            return Err(refused("[bool] has no clauses: write match_all if everything is meant"));
+        }
+        let needed = match object.get("minimum_should_match") {
+            None => u64::from(all.is_empty() && !should.is_empty()),
+            Some(value) => {
+                let whole = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+                whole.ok_or_else(|| refused("[minimum_should_match] is a whole number here"))?
+            }
+        };
+        let at_least = u32::try_from(needed).unwrap_or(u32::MAX);
+        if at_least > 0 {
+            all.push(if at_least as usize > should.len() {
+                Filter::Nothing
+            } else {
+                Filter::Or { any: should, at_least }
+            });
+        }
+        all.extend(not.into_iter().map(|filter| Filter::Not(Box::new(filter))));
+        Ok(match all.len() {
+            // Only optional clauses, and none of them needed.
+            0 => return Err(refused("[bool] demands nothing: write match_all if everything is meant")),
+            1 => all.remove(0),
+            _ => Filter::And(all),
+        })
+    }
+
+    fn path(&self, field: &str, query: &str) -> Result<Path, Problem> {
+        match self.field(field)? {
+            Known::At(path) => Ok(path),
+            Known::Id | Known::Container => {
+                let field = short(field);
+                Err(refused(&format!("[{query}] is not supported on [{field}]")))
+            }
+        }
+    }
+
+    fn field(&self, name: &str) -> Result<Known, Problem> {
+        fields::find(self.table, name).ok_or_else(|| {
+            let name = short(name);
+            refused(&format!(
+                "unknown field [{name}]: the configuration maps no column for it"
+            ))
+        })
+    }
+}
+
+fn ids(body: &Value) -> Result<Filter, Problem> {
+    let Value::Object(object) = body else {
+        return Err(refused("[ids] needs an object"));
+    };
+    allowed("ids", object, &["values", "boost"])?;
+    let Some(Value::Array(values)) = object.get("values") else {
+        return Err(refused("[ids] requires providing a values element"));
+    };
+    let ids = values.iter().map(|value| match value {
+        Value::String(id) => Ok(id.clone()),
+        Value::Number(id) => Ok(id.to_string()),
+        _ => Err(refused("[ids] takes a list of texts")),
+    });
+    let ids: Vec<String> = ids.collect::<Result<_, _>>()?;
+    Ok(if ids.is_empty() { Filter::Nothing } else { Filter::Ids(ids) })
+}
+
+/// Returns the one entry of an object.
+fn only<'v>(value: &'v Value, query: &str) -> Result<(&'v str, &'v Value), Problem> {
+    let Value::Object(object) = value else {
+        return Err(refused(&format!("[{query}] needs an object")));
+    };
+    let mut entries = object.iter();
+    match (entries.next(), entries.next()) {
+        (Some((name, value)), None) => Ok((name, value)),
+        (None, _) => Err(refused(&format!("[{query}] is empty"))),
+        _ => Err(refused(&format!(
+            "[{query}] malformed query, expected [END_OBJECT] but found [FIELD_NAME]"
+        ))),
+    }
+}
+
+fn empty(query: &str, body: &Value) -> Result<(), Problem> {
+    match body {
+        Value::Object(object) => allowed(query, object, &["boost"]),
+        _ => Err(refused(&format!("[{query}] needs an object"))),
+    }
+}
+
+/// Refuses parameters of a query that are not understood.
+fn allowed(query: &str, object: &Map<String, Value>, names: &[&str]) -> Result<(), Problem> {
+    match object.keys().find(|name| !names.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let name = short(name);
+            Err(refused(&format!("[{query}] query does not support [{name}]")))
+        }
+    }
+}
+
+fn scalar(query: &str, value: &Value) -> Result<Scalar, Problem> {
+    match value {
+        Value::Bool(value) => Ok(Scalar::Bool(*value)),
+        Value::String(text) => Ok(Scalar::Text(text.clone())),
+        Value::Number(number) => number
+            .as_i64()
+            .map(Scalar::Integer)
+            .or_else(|| number.as_f64().map(Scalar::Float))
+            .ok_or_else(|| refused(&format!("[{query}] takes numbers of 64 bits"))),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(refused(&format!("[{query}] takes texts, numbers, true and false")))
+        }
+    }
+}
+
+fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+}
+
+/// Returns the problem of a query.
+pub(super) fn refused(what: &str) -> Problem {
+    Problem::new(Kind::BadQuery, what)
+}

@@ -1,0 +1,61 @@
+//! What OpenSearch calls the fields of a memory, and where a mapping has them.
+
+use lethe_common::config::Table;
+use lethe_common::filter::{Path, Scalar};
+
+/// Where a field is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is the memory's id.
+    Id,
+    /// It is the container, which the request names already.
+    Container,
+    /// In a column, or in the JSON inside one.
+    At(Path),
+}
+
+/// Returns where a table has a field; what is mapped under `fields` goes first.
+pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
+    if let Some(path) = mapped(table, name) {
+        return Some(Known::At(path));
+    }
+    let columns = table.columns.as_ref()?;
+    let column = match name {
+        "_id" => return Some(Known::Id),
+        "memory_container_id" => return Some(Known::Container),
+        "owner_id" => columns.user.as_ref(),
+        "agent_id" => columns.agent.as_ref(),
+        "session_id" => columns.run.as_ref(),
+        "memory_type" => columns.kind.as_ref(),
+        "created_time" => columns.created_at.as_ref(),
+        "last_updated_time" => columns.updated_at.as_ref(),
+        _ => None,
+    };
+    column.map(|column| Known::At(Path::column(column)))
+}
+
+/// Returns where `fields` has a name, or the longest beginning of it that ends at a dot:
+/// `namespace.user_id` is `user_id` inside what `namespace` is mapped to.
+fn mapped(table: &Table, name: &str) -> Option<Path> {
+    let mut known = name;
+    loop {
+        if let Some(field) = table.fields.get(known) {
+            let mut path = Path::from(field.clone());
+            let rest = name[known.len()..].trim_start_matches('.');
+            path.steps
+                .extend(rest.split('.').filter(|step| !step.is_empty()).map(str::to_owned));
+            return Some(path);
+        }
+        (known, _) = known.rsplit_once('.')?;
+    }
+}
+
+/// Returns an id as it is written.
+pub(super) fn text(value: Scalar) -> String {
+    match value {
+        Scalar::Text(text) => text,
+        Scalar::Integer(number) => number.to_string(),
+        Scalar::Float(number) => number.to_string(),
+        Scalar::Bool(value) => value.to_string(),
+    }
+}

@@ -1,0 +1,94 @@
+//! Containers and types: where OpenSearch's memories are here.
+//!
+//! A container is a target, or a workspace of one. A type is a table of its name, or one that the
+//! configuration names for it, or a kind inside the one table that holds several.
+
+use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
+
+use crate::auth::Principal;
+use crate::problem::{Kind, Problem};
+use crate::select;
+
+/// The four types of memories.
+const TYPES: [&str; 4] = ["sessions", "working", "long-term", "history"];
+
+/// Where the memories of a type in a container are.
+pub(super) struct Found<'a> {
+    pub(super) target: &'a Target,
+    pub(super) table: &'a Table,
+    /// The kind to demand, where the table holds several.
+    pub(super) kind: Option<&'static str>,
+    /// The workspace to demand, where it is the container.
+    pub(super) workspace: Option<String>,
+}
+
+/// Finds the memories of a type in a container.
+pub(super) fn find<'a>(
+    config: &'a Config,
+    principal: &Principal,
+    container: &str,
+    memory_type: &str,
+) -> Result<Found<'a>, Problem> {
+    let Some(kind) = TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(memory_type)) else {
+        let text: String = memory_type.chars().filter(|c| !c.is_control()).take(64).collect();
+        let known = TYPES.join(", ");
+        let detail = format!("Invalid memory type: {text}. Must be one of: {known}");
+        return Err(Problem::new(Kind::Malformed, detail));
+    };
+    let settings = &config.compat.opensearch;
+    let (target, workspace) = target(config, principal, settings, container)?;
+    let (table, kind) = table(settings, target, kind)?;
+    Ok(Found {
+        target,
+        table,
+        kind,
+        workspace,
+    })
+}
+
+fn target<'a>(
+    config: &'a Config,
+    principal: &Principal,
+    settings: &OpenSearch,
+    container: &str,
+) -> Result<(&'a Target, Option<String>), Problem> {
+    let missing = || Problem::new(Kind::NotFound, "Memory container not found");
+    let closed = || {
+        let detail = "User doesn't have permissions to delete memories in this container";
+        Problem::new(Kind::Forbidden, detail)
+    };
+    if settings.containers == Containers::Targets {
+        let target = config.target(container).ok_or_else(missing)?;
+        return if principal.reaches(container) { Ok((target, None)) } else { Err(closed()) };
+    }
+    let targets = principal.targets(config);
+    let target = match &settings.target {
+        Some(name) => select::named(&targets, name).map_err(|_| closed())?,
+        None => targets.first().copied().filter(|_| targets.len() == 1).ok_or_else(missing)?,
+    };
+    let workspace = principal.workspace(Some(container)).map_err(|_| closed())?;
+    Ok((target, workspace))
+}
+
+fn table<'a>(
+    settings: &OpenSearch,
+    target: &'a Target,
+    kind: &'static str,
+) -> Result<(&'a Table, Option<&'static str>), Problem> {
+    let named = settings.types.get(kind).map_or(kind, String::as_str);
+    if let Some(table) = target.table(named) {
+        return Ok((table, None));
+    }
+    let kinds = |table: &&Table| {
+        let column = table.columns.as_ref().is_some_and(|columns| columns.kind.is_some());
+        column || table.collection.as_ref().is_some_and(|collection| collection.payload.kind.is_some())
+    };
+    let mut tables = target.tables.iter().filter(kinds);
+    match (tables.next(), tables.next()) {
+        (Some(table), None) => Ok((table, Some(kind))),
+        _ => {
+            let detail = format!("no table holds memories of the type {kind}: map compat.opensearch.types, or a kind column");
+            Err(Problem::new(Kind::Malformed, detail))
+        }
+    }
+}
