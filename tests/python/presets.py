@@ -1,6 +1,6 @@
 """Presets against databases that the vendors' own code made: a configuration is one line and the URLs.
 
-Usage: presets.py, with LETHE_BIN (default: target/release/lethe), LETHE_TEST_POSTGRES_URL, and
+Needs what `tests/run` installs. Usage: presets.py, with LETHE_BIN (default: target/release/lethe), LETHE_TEST_POSTGRES_URL, and
 QDRANT_HOST, QDRANT_GRPC_PORT, QDRANT_API_KEY of a Qdrant.
 
 Each database is filled with memories of alice and bob; some of alice's are erased by id, under her
@@ -260,9 +260,9 @@ def main():
 
     config = "".join(case.toml() for case in cases)
     # The other installation's collection: the table is the file's, the preset adds nothing.
-    spelled = Path("common/presets/openmemory.toml").read_text()
+    spelled = (Path(__file__).parents[2] / "common/presets/openmemory.toml").read_text()
     config += spelled.replace("[[table]]", "[[target.table]]").replace('"openmemory"', '"openmemory-2"')
-    # What mem0 extracts, as its page in common/presets says to write it.
+    # What mem0 finds in memories, mapped as the README says.
     config += f"""
 [[target]]
 name = "mem0-entities"

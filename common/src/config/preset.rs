@@ -42,6 +42,25 @@ impl Preset {
             Self::OpenMemory => include_str!("../../presets/openmemory.toml"),
         }
     }
+
+    /// Returns one of its tables as it is in `target`.
+    ///
+    /// # Errors
+    ///
+    /// The store that the table needs, and the target does not have.
+    pub(super) fn fit(self, mut table: Table, target: &Target) -> Result<Table, Lacking> {
+        if table.columns.is_some() && target.sql.is_none() {
+            return Err(Lacking::Sql);
+        }
+        if target.vector.is_none() {
+            // Of these systems only Agno works without vectors: elsewhere they would stay, unseen.
+            if self != Self::Agno {
+                return Err(Lacking::Vector);
+            }
+            table.collection = None;
+        }
+        Ok(table)
+    }
 }
 
 impl TryFrom<String> for Preset {
@@ -57,20 +76,6 @@ impl TryFrom<String> for Preset {
 pub(super) enum Lacking {
     Sql,
     Vector,
-}
-
-/// Returns a preset's table as it is in `target`: without a vector store, rows have no vectors.
-pub(super) fn fit(mut table: Table, target: &Target) -> Result<Table, Lacking> {
-    if table.columns.is_some() && target.sql.is_none() {
-        return Err(Lacking::Sql);
-    }
-    if target.vector.is_none() {
-        if table.columns.is_none() {
-            return Err(Lacking::Vector);
-        }
-        table.collection = None;
-    }
-    Ok(table)
 }
 
 #[cfg(test)]
@@ -113,13 +118,12 @@ mod tests {
              { table = \"memory_status_history\", references = \"memory_id\" }, \
              { table = \"access_controls\", references = \"object_id\" }]\n";
         let points = "collection = { name = \"openmemory\", point = \"uuid\", payload = { user = \"user_id\" } }\n";
-        let cases: [(&str, &[&str], &str, &[&str]); 8] = [
+        let cases: [(&str, &[&str], &str, &[&str]); 7] = [
             ("agno", &[SQLITE], "agno_memories", &[agno]),
             ("agno", &[SQLITE, VECTOR], "agno_memories", &[agno, memories]),
             ("agno", &[POSTGRES], "agno_memories", &[schema, agno]),
             ("agno", &[POSTGRES, VECTOR], "agno_memories", &[schema, agno, memories]),
             ("mem0", &[VECTOR], "mem0", &[mem0]),
-            ("openmemory", &[SQLITE], "memories", &[openmemory]),
             ("openmemory", &[SQLITE, VECTOR], "memories", &[openmemory, points]),
             ("openmemory", &[POSTGRES, VECTOR], "memories", &[openmemory, points]),
         ];
@@ -157,6 +161,7 @@ mod tests {
             ("agno", VECTOR, "target[0].sql: ", "sql = { url = "),
             ("mem0", SQLITE, "target[0].vector: ", "vector = { url = "),
             ("openmemory", VECTOR, "target[0].sql: ", "sql = { url = "),
+            ("openmemory", SQLITE, "target[0].vector: ", "vector = { url = "),
         ] {
             let errors = refused(&target(&format!("preset = \"{preset}\"\n"), has));
             assert!(errors.starts_with(key) && errors.contains(write), "{errors}");

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::auth::{Auth, Key};
 use super::error::ConfigErrors;
-use super::preset::{self, Lacking};
+use super::preset::Lacking;
 use super::target::{Table, Target};
 pub(super) use fields::fields;
 
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         let written = written.expect("the presets are TOML: a test reads each of them");
         let mut tables = Vec::new();
         for (place, table) in self.tables(&format!("{path}.preset"), written) {
-            match preset::fit(table, target) {
+            match preset.fit(table, target) {
                 Ok(table) => tables.push((place, table)),
                 Err(lacking) => {
                     let (store, url) = match lacking {
