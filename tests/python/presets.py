@@ -27,7 +27,9 @@ from qdrant_client import QdrantClient, models
 sys.path.insert(0, str(Path(__file__).parent))
 from fixtures import agno, memzero, openmemory  # noqa: E402
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
+# The collection of Agno's memories may be somebody else's too: these people are of this run.
+RUN = uuid.uuid4().hex
+ALICE, BOB = f"alice-{RUN}@example.com", f"bob-{RUN}@example.com"
 # Of alice's memories: so many are erased by id, the others by subject.
 BY_ID, ALL, BOBS = 3, 8, 4
 DEADLINE = 60
@@ -105,6 +107,15 @@ def postgres(url):
     return Rows(psycopg.connect(url, autocommit=True))
 
 
+COLLECTIONS = [name + part for name in ["mem0", "openmemory", "openmemory-2"] for part in ["", "_entities"]]
+
+
+def drop_collections(client):
+    for name in COLLECTIONS:
+        if client.collection_exists(name):
+            client.delete_collection(name)
+
+
 def payloads(client, name):
     """Returns id and payload of all points of a collection."""
     points, more = client.scroll(name, limit=1000)
@@ -143,6 +154,8 @@ def main():
     qdrant = QdrantClient(
         host=host, grpc_port=port, api_key=key, prefer_grpc=True, https=False, check_compatibility=False
     )
+    # What a run that failed has left.
+    drop_collections(qdrant)
     server = os.environ["LETHE_TEST_POSTGRES_URL"]
 
     def database():
@@ -303,8 +316,7 @@ collection = {{ name = "mem0_entities", point = "uuid", payload = {{ user = "use
     kept = sqlite(history).all(f"SELECT new_memory FROM history WHERE new_memory LIKE '{ALICE}%'")
     assert len(kept) == ALL, kept
 
-    for name in ["mem0", "mem0_entities"] + [f"openmemory{n}{part}" for n in ["", "-2"] for part in ["", "_entities"]]:
-        qdrant.delete_collection(name)
+    drop_collections(qdrant)
     shutil.rmtree(directory)
     print("ok")
 
