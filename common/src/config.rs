@@ -14,6 +14,7 @@ mod lease;
 mod ledger;
 mod log;
 mod mapping;
+mod preset;
 mod read;
 mod retention;
 mod retry;
@@ -35,9 +36,12 @@ pub use lease::Lease;
 pub use ledger::Ledger;
 pub use log::{Log, LogFormat};
 pub use mapping::Mapping;
+pub use preset::Preset;
 pub use retention::Retention;
 pub use retry::Retry;
-pub use target::{Collection, Columns, Dependent, Payload, PointId, SqlEndpoint, Table, Target, VectorEndpoint};
+pub use target::{
+    Collection, Columns, Dependent, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids, VectorEndpoint,
+};
 pub use worker::Worker;
 
 use read::Reader;

@@ -136,6 +136,14 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         format_args!("{path}.columns"),
         "is missing: sql_table and dependents need columns = { id = … }",
     );
+    errors.require(
+        table
+            .columns
+            .as_ref()
+            .is_none_or(|columns| columns.owners.is_none() || columns.user.is_some()),
+        format_args!("{path}.columns.user"),
+        "is missing: owners says what it references",
+    );
     let identifiers = table.columns.iter().flat_map(|columns| {
         let rest = [
             &columns.user,
@@ -146,6 +154,8 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         ];
         std::iter::once(&columns.id).chain(rest.into_iter().flatten())
     });
+    let owners = table.columns.iter().flat_map(|columns| &columns.owners);
+    let identifiers = identifiers.chain(owners.flat_map(|owners| [&owners.table, &owners.id, &owners.name]));
     let identifiers = identifiers.chain(&table.sql_table).chain(
         table
             .dependents

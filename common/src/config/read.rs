@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::auth::{Auth, Key};
 use super::error::ConfigErrors;
+use super::preset::Lacking;
 use super::target::{Table, Target};
 pub(super) use fields::fields;
 
@@ -30,7 +31,7 @@ pub(super) struct Placed {
     pub(super) path: String,
     /// The target.
     pub(super) target: Target,
-    /// `target[1].table[0]` for each of its tables.
+    /// `target[1].table[0]` for each of its tables; `target[1].preset.table[0]` for a preset's.
     pub(super) tables: Vec<String>,
 }
 
@@ -95,35 +96,67 @@ impl<'a> Reader<'a> {
         auth
     }
 
-    /// Reads `[[target]]`: each target without its tables, then each table.
+    /// Reads `[[target]]`: each target without its tables, then each table, then those of its preset.
     pub(super) fn targets(&mut self) -> Vec<Placed> {
         let written = self.rest.remove("target");
         let mut targets = Vec::new();
         for (n, mut value) in self.take_list("target", written).into_iter().enumerate() {
             let path = format!("target[{n}]");
-            let tables = match &mut value.kind {
+            let written = match &mut value.kind {
                 ValueKind::Table(table) => table.remove("table"),
                 _ => None,
             };
-            let (mut paths, mut read) = (Vec::new(), Vec::new());
-            let tables = self.take_list(&format!("{path}.table"), tables);
-            for (m, table) in tables.into_iter().enumerate() {
-                let path = format!("{path}.table[{m}]");
-                if let Some(table) = self.entry::<Table>(&path, table) {
-                    paths.push(path);
-                    read.push(table);
-                }
-            }
+            let mut tables = self.tables(&path, written);
             if let Some(target) = self.entry::<Target>(&path, value) {
+                let known = self.preset(&path, &target);
+                let news = |table: &Table| tables.iter().all(|(_, own)| own.name != table.name);
+                let known: Vec<_> = known.into_iter().filter(|(_, table)| news(table)).collect();
+                tables.extend(known);
+                let (tables, read) = tables.into_iter().unzip();
                 let target = Target { tables: read, ..target };
-                targets.push(Placed {
-                    path,
-                    target,
-                    tables: paths,
-                });
+                targets.push(Placed { path, target, tables });
             }
         }
         targets
+    }
+
+    /// Reads a list of tables, each with its place.
+    fn tables(&mut self, path: &str, written: Option<Value>) -> Vec<(String, Table)> {
+        let mut tables = Vec::new();
+        let written = self.take_list(&format!("{path}.table"), written);
+        for (n, value) in written.into_iter().enumerate() {
+            let path = format!("{path}.table[{n}]");
+            if let Some(table) = self.entry::<Table>(&path, value) {
+                tables.push((path, table));
+            }
+        }
+        tables
+    }
+
+    /// Reads the tables that the target's preset stands for.
+    fn preset(&mut self, path: &str, target: &Target) -> Vec<(String, Table)> {
+        let Some(preset) = target.preset else {
+            return Vec::new();
+        };
+        let written = toml(preset.text(target)).map(|mut preset| preset.remove("table"));
+        let written = written.expect("the presets are TOML: a test reads each of them");
+        let mut tables = Vec::new();
+        for (place, table) in self.tables(&format!("{path}.preset"), written) {
+            match preset.fit(table, target) {
+                Ok(table) => tables.push((place, table)),
+                Err(lacking) => {
+                    let (store, url) = match lacking {
+                        Lacking::Sql => ("sql", "postgres://user@host/database"),
+                        Lacking::Vector => ("vector", "http://host:6334"),
+                    };
+                    self.errors.push(
+                        format_args!("{path}.{store}"),
+                        format!("is missing, and the preset needs it; write {store} = {{ url = \"{url}\" }}"),
+                    );
+                }
+            }
+        }
+        tables
     }
 
     /// Refuses whatever no section took.
@@ -203,6 +236,14 @@ impl<'a> Reader<'a> {
         let dot = if key.is_empty() { "" } else { "." };
         self.errors.push(format_args!("{path}{dot}{key}"), change);
     }
+}
+
+/// Reads a text of TOML by itself.
+fn toml(text: &str) -> Result<Map<String, Value>, ConfigError> {
+    config::Config::builder()
+        .add_source(File::from_str(text, FileFormat::Toml))
+        .build()
+        .and_then(|read| read.cache.into_table())
 }
 
 /// Returns a table of one key.

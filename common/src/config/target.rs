@@ -7,6 +7,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::preset::Preset;
 use super::text;
 
 /// A SQL database and/or a vector store whose memories Lethe erases (Agno's `db_id`).
@@ -14,6 +15,9 @@ use super::text;
 pub struct Target {
     /// The name callers use, in jobs and in metric labels.
     pub name: String,
+    /// A well-known schema, whose tables are added to those that the file writes; one that the file
+    /// writes under the same name is the file's.
+    pub preset: Option<Preset>,
     /// The SQL database; absent for a target that is a vector store only.
     pub sql: Option<SqlEndpoint>,
     /// The vector store; absent for a target that is a SQL database only.
@@ -80,6 +84,40 @@ pub struct Columns {
     /// The workspace (tenant).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    /// Where the owners' names are, if `user` holds a reference to an owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owners: Option<Owners>,
+    /// How SQLite's columns that are declared `UUID` or `CHAR(32)` write their values, in this table
+    /// and its dependents; default: as texts of any form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uuids: Option<Uuids>,
+}
+
+/// A table of owners: what callers call an owner is in it, and memories reference its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owners {
+    /// The table, `schema.table` where it has a schema.
+    pub table: String,
+    /// Its column that memories reference.
+    pub id: String,
+    /// Its column that holds what callers name.
+    pub name: String,
+}
+
+/// How UUIDs are written in a database that has no type for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum Uuids {
+    /// As 32 hexadecimal digits, without hyphens: what `SQLAlchemy` does.
+    Hex,
+}
+
+impl TryFrom<String> for Uuids {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text::word(&text, &[("hex", Self::Hex)])
+    }
 }
 
 /// A table whose rows reference a memory.

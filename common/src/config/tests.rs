@@ -74,7 +74,8 @@ fn the_sample_as_it_is_holds_the_defaults() {
 fn the_sample_names_every_key_there_is() {
     let whole = whole_sample();
     let config = Config::from_toml(&whole).unwrap();
-    assert_eq!(config.mappings().count(), 1);
+    let tables: Vec<&str> = config.mappings().map(|mapping| mapping.table.name.as_str()).collect();
+    assert_eq!(tables, ["memories", "agno_memories", "mem0", "memories"]);
     let sections = [
         ("[ledger]", fields::<Ledger>()),
         ("[doorbell]", fields::<Doorbell>()),
@@ -90,11 +91,15 @@ fn the_sample_names_every_key_there_is() {
     ];
     for (section, keys) in sections {
         assert!(!keys.is_empty(), "{section}");
-        let (_, rest) = whole.split_once(&format!("\n{section}\n")).expect(section);
-        let body = rest.split("\n[").next().unwrap();
+        // Of targets there are several.
+        let header = format!("\n{section}\n");
+        let bodies = whole.split(&header).skip(1);
+        let lines: Vec<&str> = bodies
+            .flat_map(|rest| rest.split("\n[").next().unwrap().lines())
+            .collect();
         for key in keys {
             // A target's tables are the section that follows it.
-            let written = body.lines().any(|line| line.starts_with(&format!("{key} = ")));
+            let written = lines.iter().any(|line| line.starts_with(&format!("{key} = ")));
             assert!(
                 written || (section == "[[target]]" && *key == "table"),
                 "{section} {key}"
@@ -108,6 +113,7 @@ fn the_sample_names_every_key_there_is() {
         ("dependents = [{", fields::<Dependent>()),
         ("collection = {", fields::<Collection>()),
         ("payload = {", fields::<Payload>()),
+        ("owners = {", fields::<Owners>()),
     ];
     for (start, keys) in inline {
         let (_, rest) = whole.split_once(start).expect(start);
@@ -315,6 +321,18 @@ fn mappings_that_make_no_sense_are_refused() {
         (
             "sql_table = \"x\"\ncollection = { name = \"c\", point = \"uuid\" }",
             "target[0].table[0].columns",
+        ),
+        (
+            "columns = { id = \"id\", owners = { table = \"u\", id = \"id\", name = \"n\" } }",
+            "target[0].table[0].columns.user",
+        ),
+        (
+            "columns = { id = \"id\", user = \"u\", owners = { table = \"\", id = \"id\", name = \"n\" } }",
+            "target[0].table[0]",
+        ),
+        (
+            "columns = { id = \"id\", uuids = \"base64\" }",
+            "target[0].table[0].columns.uuids",
         ),
         (
             "collection = { name = \"c\", point = \"payload\" }",

@@ -4,6 +4,7 @@ mod conditions;
 mod dependents;
 mod harness;
 mod mapping;
+mod owners;
 mod paging;
 mod postgres;
 mod sqlite;

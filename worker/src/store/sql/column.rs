@@ -9,6 +9,29 @@ use uuid::Uuid;
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// Where its values have names, if they are references: it is the names that are compared.
+    pub(super) names: Option<Box<Names>>,
+}
+
+/// A table that names what a column references.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Names {
+    /// Quoted.
+    pub(super) table: String,
+    /// What is referenced.
+    pub(super) id: String,
+    /// The name.
+    pub(super) name: Column,
+}
+
+impl Column {
+    /// Returns the value that `text` demands of this column, or `None` if no row can meet it.
+    pub(super) fn parse<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        self.names
+            .as_ref()
+            .map_or(&self.kind, |names| &names.name.kind)
+            .parse(text)
+    }
 }
 
 /// How values of a column are written and compared.
@@ -30,6 +53,8 @@ pub(super) enum Kind {
     Integer(u32),
     /// SQLite: the type is the value's; compared as the column does and as text.
     Dynamic,
+    /// SQLite: a UUID as 32 hexadecimal digits.
+    Hex,
 }
 
 impl Kind {
@@ -44,6 +69,7 @@ impl Kind {
         match self {
             Self::Text { .. } | Self::Dynamic => Some(Cow::Borrowed(text)),
             Self::Uuid => Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.to_string())),
+            Self::Hex => Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.simple().to_string())),
             Self::Integer(bits) => {
                 let number: i64 = text.parse().ok()?;
                 let fits = match bits {
@@ -68,6 +94,15 @@ mod tests {
         assert_eq!(read("0190A0A0-0000-7000-8000-00000000000A").as_deref(), Some(canonical));
         assert_eq!(read("0190a0a0000070008000"), None);
         assert_eq!(read("x' OR 1=1 --"), None);
+    }
+
+    #[test]
+    fn a_uuid_of_digits_is_the_same_in_every_spelling() {
+        let read = |text| Kind::Hex.parse(text).map(Cow::into_owned);
+        let digits = "0190a0a000007000800000000000000a";
+        assert_eq!(read(digits).as_deref(), Some(digits));
+        assert_eq!(read("0190A0A0-0000-7000-8000-00000000000A").as_deref(), Some(digits));
+        assert_eq!(read("0190a0a0"), None);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Whether a mapping fits the live schema, and what it means there.
 
-use lethe_common::config::{Columns, Table};
+use lethe_common::config::{Columns, Owners, Table, Uuids};
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
-use super::column::{Column, Kind};
+use super::column::{Column, Kind, Names};
 use super::connect::CallError;
 use super::dialect::{Dialect, quote_table};
 use super::schema::{self, LiveColumn, LiveTable, Obstacle};
@@ -53,6 +53,7 @@ impl Mapping {
         let mut check = Check {
             connection,
             dialect,
+            uuids: columns.uuids,
             faults: Vec::new(),
         };
         let name = table.sql_table.as_deref().unwrap_or(&table.name);
@@ -62,7 +63,10 @@ impl Mapping {
         for (field, column) in given(columns) {
             let key = format!("columns.{}", word(field));
             let column = live.as_ref().and_then(|live| check.column(live, &key, name, column));
-            fields.extend(column.map(|column| (field, plain(column))));
+            fields.extend(column.map(|column| (field, check.plain(column))));
+        }
+        if let Some(owners) = &columns.owners {
+            check.owners(owners, &mut fields).await?;
         }
         let mut dependents = Vec::new();
         for dependent in &table.dependents {
@@ -73,14 +77,14 @@ impl Mapping {
                 .and_then(|live| check.column(live, key, &dependent.table, &dependent.references));
             dependents.extend(column.map(|column| Reference {
                 table: quote_table(&dependent.table),
-                column: plain(column),
+                column: check.plain(column),
             }));
         }
         match (live.as_ref(), id) {
             (Some(live), Some(id)) if check.faults.is_empty() => Ok(Self {
                 table: quote_table(name),
                 folded_by: id.unique_under.clone().filter(|collation| collation != "BINARY"),
-                id: plain(id),
+                id: check.plain(id),
                 fields,
                 dependents,
                 row_handle: live.row_handle,
@@ -102,20 +106,30 @@ fn given(columns: &Columns) -> impl Iterator<Item = (Field, &str)> {
     .filter_map(|(field, column)| column.as_deref().map(|column| (field, column)))
 }
 
-fn plain(column: &LiveColumn) -> Column {
-    Column {
-        name: column.name.clone(),
-        kind: column.kind.clone().unwrap_or(Kind::Dynamic),
-    }
-}
-
 struct Check<'c> {
     connection: &'c mut AnyConnection,
     dialect: Dialect,
+    uuids: Option<Uuids>,
     faults: Vec<MappingFault>,
 }
 
 impl Check<'_> {
+    fn plain(&self, column: &LiveColumn) -> Column {
+        // PostgreSQL has a type for them.
+        let digits = self.uuids == Some(Uuids::Hex)
+            && self.dialect == Dialect::Sqlite
+            && matches!(column.declared.to_ascii_uppercase().as_str(), "UUID" | "CHAR(32)");
+        Column {
+            name: column.name.clone(),
+            kind: if digits {
+                Kind::Hex
+            } else {
+                column.kind.clone().unwrap_or(Kind::Dynamic)
+            },
+            names: None,
+        }
+    }
+
     fn fault(&mut self, key: &str, missing: String, instead: Option<String>) {
         self.faults.push(MappingFault::new(key, missing, instead));
     }
@@ -139,6 +153,41 @@ impl Check<'_> {
             }
             Some(live) => Ok(Some(live)),
         }
+    }
+
+    /// Lets the owners' column be compared by the names in their table.
+    async fn owners(&mut self, owners: &Owners, fields: &mut [(Field, Column)]) -> Result<(), CallError> {
+        let Some(mut live) = schema::read(self.connection, self.dialect, &owners.table, false).await? else {
+            // As for any other table.
+            self.table("columns.owners.table", &owners.table, false).await?;
+            return Ok(());
+        };
+        // It is only read.
+        live.obstacle = live.obstacle.filter(|obstacle| *obstacle != Obstacle::MayNotDelete);
+        if let Some(obstacle) = live.obstacle {
+            let (missing, instead) = explain(obstacle, &owners.table);
+            self.fault("columns.owners.table", missing, Some(instead));
+            return Ok(());
+        }
+        let id = self.column(&live, "columns.owners.id", &owners.table, &owners.id);
+        let name = self.column(&live, "columns.owners.name", &owners.table, &owners.name);
+        let user = fields.iter_mut().find(|(field, _)| *field == Field::User);
+        let (Some(id), Some(name), Some((_, user))) = (id, name, user) else {
+            return Ok(());
+        };
+        if user.kind != self.plain(id).kind {
+            let missing = format!(
+                "columns `{}` and `{}` of `{}` have different types",
+                user.name, owners.id, owners.table
+            );
+            self.fault("columns.owners.id", missing, None);
+        }
+        user.names = Some(Box::new(Names {
+            table: quote_table(&owners.table),
+            id: id.name.clone(),
+            name: self.plain(name),
+        }));
+        Ok(())
     }
 
     fn column<'t>(&mut self, live: &'t LiveTable, key: &str, table: &str, name: &str) -> Option<&'t LiveColumn> {

@@ -64,7 +64,7 @@ impl SqlTable {
 
     /// Returns whether ids are UUIDs by type, so that every spelling of one is the same memory.
     pub fn has_uuid_ids(&self) -> bool {
-        self.mapping.id.kind == Kind::Uuid
+        matches!(self.mapping.id.kind, Kind::Uuid | Kind::Hex)
     }
 
     /// Returns `id` as the database writes it, or `None` if no row can have it.

@@ -251,7 +251,7 @@ fn reach(column: &Column, table: &str) -> String {
 fn typed(column: &Column, value: &str) -> String {
     match &column.kind {
         // In the order of bytes, see `ordered`.
-        Kind::Text { binary: false, .. } | Kind::Dynamic => value.to_owned(),
+        Kind::Text { binary: false, .. } | Kind::Dynamic | Kind::Hex => value.to_owned(),
         Kind::Text { type_name, .. } => format!("{value}::{type_name}"),
         Kind::Uuid => format!("{value}::pg_catalog.uuid"),
         Kind::Integer(16) => format!("{value}::pg_catalog.int2"),
@@ -264,12 +264,20 @@ fn typed(column: &Column, value: &str) -> String {
 // equality is, or may be, wider than that.
 fn equals(column: &Column, table: &str, value: &str) -> String {
     let left = reach(column, table);
+    if let Some(names) = &column.names {
+        return format!(
+            "{left} IN (SELECT o.{} FROM {} AS o WHERE {})",
+            quote(&names.id),
+            names.table,
+            equals(&names.name, "o", value),
+        );
+    }
     match &column.kind {
         Kind::Text { type_name, equals, .. } => format!(
             "{left} {equals} {value}::{type_name} AND {left}::pg_catalog.text COLLATE pg_catalog.\"C\" = {value}"
         ),
         Kind::Uuid | Kind::Integer(_) => format!("{left} = {}", typed(column, value)),
-        Kind::Dynamic => {
+        Kind::Dynamic | Kind::Hex => {
             format!("{left} = {value} AND CAST({left} AS TEXT) = {value} COLLATE BINARY")
         }
     }
@@ -283,7 +291,7 @@ fn ordered(column: &Column) -> String {
         Kind::Text { binary: false, .. } => {
             format!("{key}::pg_catalog.text COLLATE pg_catalog.\"C\"")
         }
-        Kind::Dynamic => format!("{key} COLLATE BINARY"),
+        Kind::Dynamic | Kind::Hex => format!("{key} COLLATE BINARY"),
         Kind::Text { .. } | Kind::Uuid | Kind::Integer(_) => key,
     }
 }

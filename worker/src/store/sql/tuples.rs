@@ -97,7 +97,7 @@ pub(super) fn demands<'a>(mapping: &Mapping, conditions: &'a Conditions) -> Resu
         .iter()
         .map(|(field, value)| {
             let column = mapping.field(*field).ok_or(StoreError::Unmapped { field: *field })?;
-            Ok((*field, column.kind.parse(value)))
+            Ok((*field, column.parse(value)))
         })
         .collect()
 }
