@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::http::HeaderMap;
 use lethe_common::clock;
-use lethe_common::config::{Config, Scope as Right};
+use lethe_common::config::Config;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{NewJob, NewPartition, Scope};
 use lethe_common::telemetry::TraceContext;
@@ -86,24 +86,32 @@ pub(crate) fn without_ids<'a>(
     principal: &Principal,
     options: &Options,
 ) -> Result<(NewJob, Place<'a>), Problem> {
-    principal.require(Right::MemoriesDeleteAny)?;
-    let place = select::for_ids(config, options.target.as_deref(), options.table.as_deref())?;
-    select::check_ids(place, options.owner.is_some(), options.workspace.is_some())?;
+    let owner = principal.owner(options.owner.as_deref())?;
+    let workspace = principal.workspace(options.workspace.as_deref())?;
+    let targets = principal.targets(config);
+    let place = select::for_ids(&targets, options.target.as_deref(), options.table.as_deref())?;
+    select::check_ids(place, owner.is_some(), workspace.is_some())?;
     let mut job = new(principal, options);
+    (job.owner, job.workspace) = (owner, workspace);
     job.target = Some(place.0.name.clone());
     job.table = Some(place.1.name.clone());
     Ok((job, place))
 }
 
 fn by_subject(config: &Config, principal: &Principal, options: &Options, subject: Subject) -> Result<NewJob, Problem> {
-    principal.require(Right::SubjectsErase)?;
     for (field, given) in [("owner", &options.owner), ("workspace", &options.workspace)] {
         if given.is_some() {
             let what = format_args!("leave it out: {field} belongs to `ids`, a subject has fields of its own");
             return Err(Problem::invalid(field, what));
         }
     }
-    let places = select::for_subject(config, options.target.as_deref(), options.table.as_deref())?;
+    let subject = Subject {
+        user_id: principal.subject(subject.user_id.as_deref())?,
+        workspace: principal.workspace(subject.workspace.as_deref())?,
+        ..subject
+    };
+    let targets = principal.targets(config);
+    let places = select::for_subject(&targets, options.target.as_deref(), options.table.as_deref())?;
     select::check_subject(&places, &subject)?;
     let partitions = places
         .iter()
@@ -131,8 +139,8 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         idempotency: None,
         target: None,
         table: None,
-        owner: options.owner.clone(),
-        workspace: options.workspace.clone(),
+        owner: None,
+        workspace: None,
         subject: None,
         dry_run: options.dry_run,
         limit: options.limit,

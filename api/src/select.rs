@@ -1,8 +1,9 @@
 //! Which tables a job is about, and whether their mappings can hold its conditions.
 //!
-//! Said from the configuration alone: nothing here knows whether a store answers.
+//! Said from the configuration alone: nothing here knows whether a store answers. `targets` are
+//! those that the caller reaches; the others do not exist for it.
 
-use lethe_common::config::{Columns, Config, Payload, Table, Target};
+use lethe_common::config::{Columns, Payload, Table, Target};
 use lethe_common::job::{Field, Subject};
 
 use crate::problem::Problem;
@@ -11,13 +12,17 @@ use crate::problem::Problem;
 pub(crate) type Place<'a> = (&'a Target, &'a Table);
 
 /// Returns the one table that ids belong to.
-pub(crate) fn for_ids<'a>(config: &'a Config, target: Option<&str>, table: Option<&str>) -> Result<Place<'a>, Problem> {
+pub(crate) fn for_ids<'a>(
+    targets: &[&'a Target],
+    target: Option<&str>,
+    table: Option<&str>,
+) -> Result<Place<'a>, Problem> {
     let target = match target {
-        Some(name) => named(config, name)?,
-        None => match config.targets.as_slice() {
+        Some(name) => named(targets, name)?,
+        None => match targets {
             [only] => only,
             [] => return Err(nowhere()),
-            targets => {
+            _ => {
                 let names = listed(targets.iter().map(|target| &target.name));
                 return Err(Problem::invalid("target", format_args!("name one of {names}")));
             }
@@ -39,19 +44,18 @@ pub(crate) fn for_ids<'a>(config: &'a Config, target: Option<&str>, table: Optio
 
 /// Returns the tables in which a subject is looked for.
 pub(crate) fn for_subject<'a>(
-    config: &'a Config,
+    targets: &[&'a Target],
     target: Option<&str>,
     table: Option<&str>,
 ) -> Result<Vec<Place<'a>>, Problem> {
     if table.is_some() {
-        return Ok(vec![for_ids(config, target, table)?]);
+        return Ok(vec![for_ids(targets, target, table)?]);
     }
-    let targets: Vec<&Target> = match target {
-        Some(name) => vec![named(config, name)?],
-        None => config.targets.iter().collect(),
-    };
-    let places: Vec<_> = targets
-        .into_iter()
+    let named = target.map(|name| named(targets, name)).transpose()?;
+    let places: Vec<_> = named
+        .as_ref()
+        .map_or(targets, std::slice::from_ref)
+        .iter()
         .flat_map(|target| target.tables.iter().map(move |table| (target, table)))
         .collect();
     if places.is_empty() { Err(nowhere()) } else { Ok(places) }
@@ -114,9 +118,10 @@ fn needs(
     Err(Problem::invalid(name, what))
 }
 
-fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Target, Problem> {
-    config.target(name).ok_or_else(|| {
-        let names = listed(config.targets.iter().map(|target| &target.name));
+pub(crate) fn named<'a>(targets: &[&'a Target], name: &str) -> Result<&'a Target, Problem> {
+    let found = targets.iter().copied().find(|target| target.name == name);
+    found.ok_or_else(|| {
+        let names = listed(targets.iter().map(|target| &target.name));
         Problem::invalid("target", format_args!("no target has this name: name one of {names}"))
     })
 }

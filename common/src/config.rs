@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use api::Api;
-pub use auth::{Auth, Key, KeyHash, Scope};
+pub use auth::{Auth, Bounds, Key, KeyHash, Scope};
 pub use doorbell::Doorbell;
 pub use error::{ConfigError, ConfigErrors};
 pub use lease::Lease;

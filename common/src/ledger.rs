@@ -33,7 +33,7 @@ pub use control::{KeyRecord, Pauses, WorkerReport, WorkerRow};
 pub use error::LedgerError;
 pub use intend::Go;
 pub use open::{Ledger, LedgerOptions};
-pub use read::{ItemRow, JobFilter, JobView, Running, ServiceState, StoreCounts};
+pub use read::{ItemRow, JobFilter, JobView, Running, ServiceState, StoreCounts, Whose};
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
 pub use release::Release;
 pub use retry::RetryOutcome;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lethe_common::config::{KeyHash, Scope};
+use lethe_common::config::{Bounds, KeyHash, Scope};
 use lethe_common::ledger::Ledger;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
@@ -62,7 +62,7 @@ impl KnownKeys {
             let scopes = Scope::ALL
                 .into_iter()
                 .filter(|(word, _)| key.scopes.iter().any(|scope| scope == word));
-            Principal::new(&key.name, scopes.map(|(_, scope)| scope))
+            Principal::new(&key.name, scopes.map(|(_, scope)| scope), Bounds::default())
         });
         self.remember(hash, principal.clone());
         Ok(principal)

@@ -85,9 +85,11 @@ async fn set(
     pause: bool,
 ) -> Result<Json<Paused>, Problem> {
     principal.require(Scope::JobsAdmin)?;
-    if target.is_some_and(|name| state.config().target(name).is_none()) {
+    let known = |name| state.config().target(name).is_some() && principal.reaches(name);
+    if target.is_some_and(|name| !known(name)) {
         return Err(Problem::new(Kind::NotFound, "no target has this name: see /v1/targets"));
     }
+    principal.require_all_of(target)?;
     if pause {
         state.ledger().pause(target).await?;
     } else {
@@ -97,6 +99,6 @@ async fn set(
     let pauses = state.ledger().pauses().await?;
     Ok(Json(Paused {
         all: pauses.all,
-        targets: pauses.targets.into_iter().collect(),
+        targets: pauses.targets.into_iter().filter(|name| principal.reaches(name)).collect(),
     }))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
-use lethe_common::config::Target;
+use lethe_common::config::{Scope, Target};
 use lethe_common::ledger::{Pauses, Route, WorkerRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -89,12 +89,12 @@ struct Reached {
 #[utoipa::path(get, path = "/v1/targets", operation_id = "listTargets", tag = "operation",
     responses((status = 200, description = "The targets", body = TargetList), Usual))]
 pub(crate) async fn targets(State(state): State<AppState>, principal: Principal) -> Result<Json<TargetList>, Problem> {
-    principal.require_reading()?;
+    principal.require(Scope::JobsRead)?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     let pauses = state.ledger().pauses().await?;
-    let targets = &state.config().targets;
+    let targets = principal.targets(state.config());
     Ok(Json(TargetList {
-        targets: targets.iter().map(|target| answer(target, &pauses, &workers)).collect(),
+        targets: targets.into_iter().map(|target| answer(target, &pauses, &workers)).collect(),
     }))
 }
 

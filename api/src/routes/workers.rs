@@ -61,7 +61,7 @@ impl From<WorkerRow> for Worker {
 #[utoipa::path(get, path = "/v1/workers", operation_id = "listWorkers", tag = "operation",
     responses((status = 200, description = "The workers", body = WorkerList), Usual))]
 pub(crate) async fn workers(State(state): State<AppState>, principal: Principal) -> Result<Json<WorkerList>, Problem> {
-    principal.require_reading()?;
+    principal.require(Scope::JobsRead)?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     Ok(Json(WorkerList {
         workers: workers.into_iter().map(Worker::from).collect(),

@@ -2,6 +2,8 @@
 //!
 //! The file holds hashes, never keys. What a scope opens is for the api to say.
 
+mod bounds;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -11,6 +13,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::ConfigErrors;
 use super::text::{self, NAME, is_name};
+pub use bounds::Bounds;
 
 /// Who may do what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,6 +120,8 @@ impl TryFrom<String> for KeyHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Scope {
+    /// Erasing one's own memories, or those of an owner who is named.
+    MemoriesDelete,
     /// Erasing memories without naming their owner.
     MemoriesDeleteAny,
     /// Erasing everything of a person.
@@ -133,7 +138,8 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes, as they are written.
-    pub const ALL: [(&str, Self); 6] = [
+    pub const ALL: [(&str, Self); 7] = [
+        ("memories:delete", Self::MemoriesDelete),
         ("memories:delete:any", Self::MemoriesDeleteAny),
         ("subjects:erase", Self::SubjectsErase),
         ("jobs:read", Self::JobsRead),
@@ -145,6 +151,7 @@ impl Scope {
     /// Returns the word used in the file and in answers.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::MemoriesDelete => "memories:delete",
             Self::MemoriesDeleteAny => "memories:delete:any",
             Self::SubjectsErase => "subjects:erase",
             Self::JobsRead => "jobs:read",

@@ -1,9 +1,9 @@
 //! What callers, dashboards and scrapes read. Nothing here writes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -75,11 +75,22 @@ pub struct JobView {
     pub now: i64,
 }
 
+/// Whose jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// Everybody's.
+    All,
+    /// This principal's.
+    Of(String),
+    /// This principal's, and everybody's that are about one of these targets alone.
+    OfOrAbout(String, BTreeSet<String>),
+}
+
 /// Which jobs to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct JobFilter {
-    /// Only those of this principal.
-    pub principal: Option<String>,
+    /// Whose.
+    pub whose: Whose,
     /// Only those in this state.
     pub state: Option<State>,
     /// Only those that named this target.
@@ -156,14 +167,23 @@ impl Ledger {
 
     /// Lists jobs, the newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
+        let none = BTreeSet::new();
+        let (principal, targets) = match &filter.whose {
+            Whose::All => ("", &none),
+            Whose::Of(principal) => (principal.as_str(), &none),
+            Whose::OfOrAbout(principal, targets) => (principal.as_str(), targets),
+        };
+        let targets: Vec<Value> = targets.iter().map(|target| json!({"t": target})).collect();
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::jobs
             SELECT {JOB_COLUMNS} FROM jobs
-            WHERE state <> 'receiving' AND ($1 = '' OR principal = $1) AND ($2 = '' OR state = $2)
-              AND ($3 = '' OR target = $3) AND ($4 = '' OR id < $4)
-            ORDER BY id DESC LIMIT $5"
+            WHERE state <> 'receiving'
+              AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}}))
+              AND ($3 = '' OR state = $3) AND ($4 = '' OR target = $4) AND ($5 = '' OR id < $5)
+            ORDER BY id DESC LIMIT $6"
         )))
-        .bind(filter.principal.as_deref().unwrap_or_default())
+        .bind(json!(targets).to_string())
+        .bind(principal)
         .bind(filter.state.map_or("", State::as_str))
         .bind(filter.target.as_deref().unwrap_or_default())
         .bind(filter.after.map(|id| id.to_string()).unwrap_or_default())

@@ -13,6 +13,7 @@ use crate::auth::Principal;
 use crate::extract::{Params, limit};
 use crate::openapi::Usual;
 use crate::problem::Problem;
+use crate::select;
 
 /// How many jobs are listed unless somebody says otherwise, and at most: a screen, and an answer
 /// of about 200 KiB.
@@ -43,7 +44,7 @@ pub(crate) struct JobList {
     next: Option<String>,
 }
 
-/// List jobs, the newest first: one's own, or everybody's with the scope `jobs:admin`.
+/// List jobs, the newest first: one's own, and those of others with the scope `jobs:read`.
 #[utoipa::path(
     get,
     path = "/v1/jobs",
@@ -57,22 +58,17 @@ pub(crate) async fn list(
     principal: Principal,
     Params(params): Params<ListParams>,
 ) -> Result<Json<JobList>, Problem> {
-    principal.require_reading()?;
     let limit = limit(params.limit.as_deref(), LIMIT)?;
     let filter = JobFilter {
-        principal: (!principal.sees_all()).then_some(principal.name),
+        whose: principal.seen(),
         state: params.state.as_deref().map(job_state).transpose()?,
         target: params.target,
         after: params.after.as_deref().map(cursor).transpose()?,
         // One more tells whether there is a next page.
         limit: limit + 1,
     };
-    if filter
-        .target
-        .as_deref()
-        .is_some_and(|target| state.config().target(target).is_none())
-    {
-        return Err(Problem::invalid("target", "no target has this name: see /v1/targets"));
+    if let Some(target) = &filter.target {
+        select::named(&principal.targets(state.config()), target)?;
     }
     let mut jobs = state.ledger().jobs(&filter).await?;
     let more = jobs.len() > limit as usize;

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lethe_common::config::Scope;
 use lethe_common::doorbell::Ring;
 use lethe_common::ledger::RetryOutcome;
 
@@ -35,7 +34,7 @@ pub(crate) async fn retry(
     JobPath(id): JobPath,
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
-    principal.require(Scope::JobsAdmin)?;
+    principal.require_control(&visible(&state, &principal, id).await?)?;
     match state.ledger().retry(id).await? {
         RetryOutcome::Accepted => {
             state.doorbell().ring(Ring::Changed(id));

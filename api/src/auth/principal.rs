@@ -1,0 +1,261 @@
+//! What a caller may do, and to whose memories.
+//!
+//! Everything here is decided from what the credentials said: no store and no ledger is asked. A
+//! caller who is bound to a person, to workspaces or to targets never reaches beyond them, whatever
+//! a request says.
+
+use std::collections::BTreeSet;
+
+use lethe_common::config::{Bounds, Config, Scope, Target};
+use lethe_common::ledger::{JobView, Whose};
+
+use crate::problem::{Kind, Problem};
+
+/// Who asks.
+// Bounds hold a person's id: no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Principal {
+    /// What jobs and logs call the caller: the key's name, or a word made of a token's issuer and
+    /// subject that tells nobody who it is.
+    pub(crate) name: String,
+    scopes: BTreeSet<Scope>,
+    bounds: Bounds,
+}
+
+/// Why a caller may not have what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// It has none of the scopes that would open it; the narrowest of them is named.
+    Scope(Scope),
+    /// It must say whose memories: it may not erase without naming an owner.
+    OwnerNeeded,
+    /// It named an owner whom its credentials do not cover.
+    OwnerForeign,
+    /// It must say which workspace: its credentials cover several.
+    WorkspaceNeeded,
+    /// It named a workspace that its credentials do not cover.
+    WorkspaceForeign,
+    /// What it asks for concerns more than its credentials cover.
+    Bound,
+}
+
+impl Principal {
+    pub(crate) fn new(name: &str, scopes: impl IntoIterator<Item = Scope>, bounds: Bounds) -> Self {
+        Self {
+            name: name.to_owned(),
+            scopes: scopes.into_iter().collect(),
+            bounds,
+        }
+    }
+
+    pub(crate) fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    }
+
+    /// Refuses a caller that does not have `scope`.
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), Denied> {
+        if self.has(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
+    }
+
+    /// Returns the person to whom the caller is bound.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.bounds.user.as_deref()
+    }
+
+    /// Returns the owner that a deletion by ids must demand, if `asked` is what the caller named.
+    ///
+    /// # Errors
+    /// Denied if the caller may not erase at all, or not as widely as that.
+    pub(crate) fn owner(&self, asked: Option<&str>) -> Result<Option<String>, Denied> {
+        let any = self.has(Scope::MemoriesDeleteAny);
+        if !any && !self.has(Scope::MemoriesDelete) {
+            return Err(Denied::Scope(Scope::MemoriesDelete));
+        }
+        match (self.user(), asked) {
+            (Some(user), None) => Ok(Some(user.to_owned())),
+            (Some(user), Some(asked)) if user != asked => Err(Denied::OwnerForeign),
+            (_, Some(asked)) => Ok(Some(asked.to_owned())),
+            (None, None) if any => Ok(None),
+            (None, None) => Err(Denied::OwnerNeeded),
+        }
+    }
+
+    /// Returns the owner that a deletion of everything of a person must demand.
+    ///
+    /// A caller bound to a person may erase everything of that person with `memories:delete`.
+    ///
+    /// # Errors
+    /// Denied if the caller may not, or names somebody else.
+    pub(crate) fn subject(&self, asked: Option<&str>) -> Result<Option<String>, Denied> {
+        let own = self.user().is_some() && self.has(Scope::MemoriesDelete);
+        if !own && !self.has(Scope::SubjectsErase) {
+            return Err(Denied::Scope(Scope::SubjectsErase));
+        }
+        match (self.user(), asked) {
+            (Some(user), None) => Ok(Some(user.to_owned())),
+            (Some(user), Some(asked)) if user != asked => Err(Denied::OwnerForeign),
+            (_, asked) => Ok(asked.map(str::to_owned)),
+        }
+    }
+
+    /// Returns the workspace that a deletion must demand, if `asked` is what the caller named.
+    ///
+    /// # Errors
+    /// Denied if the caller names a workspace that it may not reach, or has to name one.
+    pub(crate) fn workspace(&self, asked: Option<&str>) -> Result<Option<String>, Denied> {
+        let Some(bound) = &self.bounds.workspaces else {
+            return Ok(asked.map(str::to_owned));
+        };
+        match asked {
+            Some(asked) if bound.contains(asked) => Ok(Some(asked.to_owned())),
+            Some(_) => Err(Denied::WorkspaceForeign),
+            None if bound.len() == 1 => Ok(bound.first().cloned()),
+            None => Err(Denied::WorkspaceNeeded),
+        }
+    }
+
+    /// Returns the targets that the caller reaches; the others do not exist for it.
+    pub(crate) fn targets<'a>(&self, config: &'a Config) -> Vec<&'a Target> {
+        let reached = |target: &&Target| self.reaches(&target.name);
+        config.targets.iter().filter(reached).collect()
+    }
+
+    /// Returns whether the caller reaches a target.
+    pub(crate) fn reaches(&self, target: &str) -> bool {
+        let targets = self.bounds.targets.as_ref();
+        targets.is_none_or(|targets| targets.contains(target))
+    }
+
+    // Whether the caller sees jobs that others asked for.
+    // What a job was about is not known to it once its retention has passed, so a caller bound to a
+    // person or to workspaces sees its own jobs only.
+    fn sees_all(&self) -> bool {
+        !self.is_bound_inside() && (self.has(Scope::JobsRead) || self.has(Scope::JobsAdmin))
+    }
+
+    // Whether it reaches only a part of the memories of a target.
+    fn is_bound_inside(&self) -> bool {
+        self.bounds.user.is_some() || self.bounds.workspaces.is_some()
+    }
+
+    /// Returns whether the caller sees this job.
+    pub(crate) fn sees(&self, job: &JobView) -> bool {
+        job.principal == self.name || self.sees_all() && self.reaches_job(job.target.as_deref())
+    }
+
+    /// Refuses a caller that may not change the course of jobs; one's own may be.
+    pub(crate) fn require_control(&self, job: &JobView) -> Result<(), Denied> {
+        let erases = [Scope::MemoriesDelete, Scope::MemoriesDeleteAny, Scope::SubjectsErase];
+        let own = job.principal == self.name && erases.into_iter().any(|scope| self.has(scope));
+        if own { Ok(()) } else { self.require(Scope::JobsAdmin) }
+    }
+
+    /// Refuses a caller whose credentials do not cover all of a target, or of everything.
+    pub(crate) fn require_all_of(&self, target: Option<&str>) -> Result<(), Denied> {
+        let whole = target.is_some_and(|target| self.reaches(target)) || self.bounds.targets.is_none();
+        if self.is_bound_inside() || !whole {
+            return Err(Denied::Bound);
+        }
+        Ok(())
+    }
+
+    /// Returns whose jobs the caller sees in a list.
+    pub(crate) fn seen(&self) -> Whose {
+        let name = self.name.clone();
+        match &self.bounds.targets {
+            _ if !self.sees_all() => Whose::Of(name),
+            Some(targets) => Whose::OfOrAbout(name, targets.clone()),
+            None => Whose::All,
+        }
+    }
+
+    // A job in several targets is seen by those who reach all of them.
+    fn reaches_job(&self, target: Option<&str>) -> bool {
+        target.map_or(self.bounds.targets.is_none(), |target| self.reaches(target))
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Scope(scope) => {
+                let detail = format!("use an API key or a token with the scope `{}`", scope.as_str());
+                Self::new(Kind::Forbidden, detail)
+            }
+            Denied::OwnerNeeded => Self::new(
+                Kind::Forbidden,
+                "name the owner, or use an API key with the scope `memories:delete:any`",
+            ),
+            Denied::OwnerForeign => Self::new(Kind::Forbidden, "name yourself as the owner, or nobody"),
+            Denied::WorkspaceNeeded => Self::new(Kind::Forbidden, "name one of your workspaces"),
+            Denied::Bound => Self::new(
+                Kind::Forbidden,
+                "this concerns more than your credentials cover: use others, or name one of your targets",
+            ),
+            Denied::WorkspaceForeign => Self::new(Kind::Forbidden, "name a workspace that your credentials cover"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn principal(scopes: &[Scope], bounds: Bounds) -> Principal {
+        Principal::new("p", scopes.iter().copied(), bounds)
+    }
+
+    fn of_user(user: &str) -> Bounds {
+        Bounds {
+            user: Some(user.to_owned()),
+            ..Bounds::default()
+        }
+    }
+
+    fn of_workspaces(names: &[&str]) -> Bounds {
+        Bounds {
+            workspaces: Some(names.iter().map(|&name| name.to_owned()).collect()),
+            ..Bounds::default()
+        }
+    }
+
+    #[test]
+    fn an_owner_is_demanded_as_far_as_the_credentials_reach() {
+        let some = |name: &str| Ok(Some(name.to_owned()));
+        for (scopes, bounds, asked, expected) in [
+            (&[Scope::MemoriesDelete][..], of_user("ana"), None, some("ana")),
+            (&[Scope::MemoriesDelete], of_user("ana"), Some("ana"), some("ana")),
+            (&[Scope::MemoriesDelete], of_user("ana"), Some("Ana"), Err(Denied::OwnerForeign)),
+            (&[Scope::Admin], of_user("ana"), None, some("ana")),
+            (&[Scope::Admin], of_user("ana"), Some("ben"), Err(Denied::OwnerForeign)),
+            (&[Scope::MemoriesDelete], Bounds::default(), None, Err(Denied::OwnerNeeded)),
+            (&[Scope::MemoriesDelete], Bounds::default(), Some("ben"), some("ben")),
+            (&[Scope::MemoriesDeleteAny], Bounds::default(), None, Ok(None)),
+            (&[Scope::SubjectsErase], of_user("ana"), None, Err(Denied::Scope(Scope::MemoriesDelete))),
+        ] {
+            assert_eq!(principal(scopes, bounds).owner(asked), expected, "{scopes:?} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_person_may_erase_all_of_itself_and_nobody_else() {
+        let own = principal(&[Scope::MemoriesDelete], of_user("ana"));
+        assert_eq!(own.subject(None), Ok(Some("ana".to_owned())));
+        assert_eq!(own.subject(Some("ben")), Err(Denied::OwnerForeign));
+        let service = principal(&[Scope::MemoriesDeleteAny], Bounds::default());
+        assert_eq!(service.subject(Some("ben")), Err(Denied::Scope(Scope::SubjectsErase)));
+        let privacy = principal(&[Scope::SubjectsErase], Bounds::default());
+        assert_eq!(privacy.subject(None), Ok(None));
+    }
+
+    #[test]
+    fn a_workspace_is_imposed_where_there_is_one_and_named_where_there_are_several() {
+        let of = |names| principal(&[Scope::Admin], of_workspaces(names));
+        assert_eq!(of(&["w"]).workspace(None), Ok(Some("w".to_owned())));
+        assert_eq!(of(&["v", "w"]).workspace(None), Err(Denied::WorkspaceNeeded));
+        assert_eq!(of(&["v", "w"]).workspace(Some("w")), Ok(Some("w".to_owned())));
+        assert_eq!(of(&["v"]).workspace(Some("w")), Err(Denied::WorkspaceForeign));
+        assert_eq!(of(&[]).workspace(None), Err(Denied::WorkspaceNeeded));
+        assert_eq!(principal(&[], Bounds::default()).workspace(None), Ok(None));
+    }
+}
