@@ -54,7 +54,11 @@ impl Principal {
 
     /// Refuses a caller that does not have `scope`.
     pub(crate) fn require(&self, scope: Scope) -> Result<(), Denied> {
-        if self.has(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
+        if self.has(scope) {
+            Ok(())
+        } else {
+            Err(Denied::Scope(scope))
+        }
     }
 
     /// Returns the person to whom the caller is bound.
@@ -225,13 +229,28 @@ mod tests {
         for (scopes, bounds, asked, expected) in [
             (&[Scope::MemoriesDelete][..], of_user("ana"), None, some("ana")),
             (&[Scope::MemoriesDelete], of_user("ana"), Some("ana"), some("ana")),
-            (&[Scope::MemoriesDelete], of_user("ana"), Some("Ana"), Err(Denied::OwnerForeign)),
+            (
+                &[Scope::MemoriesDelete],
+                of_user("ana"),
+                Some("Ana"),
+                Err(Denied::OwnerForeign),
+            ),
             (&[Scope::Admin], of_user("ana"), None, some("ana")),
             (&[Scope::Admin], of_user("ana"), Some("ben"), Err(Denied::OwnerForeign)),
-            (&[Scope::MemoriesDelete], Bounds::default(), None, Err(Denied::OwnerNeeded)),
+            (
+                &[Scope::MemoriesDelete],
+                Bounds::default(),
+                None,
+                Err(Denied::OwnerNeeded),
+            ),
             (&[Scope::MemoriesDelete], Bounds::default(), Some("ben"), some("ben")),
             (&[Scope::MemoriesDeleteAny], Bounds::default(), None, Ok(None)),
-            (&[Scope::SubjectsErase], of_user("ana"), None, Err(Denied::Scope(Scope::MemoriesDelete))),
+            (
+                &[Scope::SubjectsErase],
+                of_user("ana"),
+                None,
+                Err(Denied::Scope(Scope::MemoriesDelete)),
+            ),
         ] {
             assert_eq!(principal(scopes, bounds).owner(asked), expected, "{scopes:?} {asked:?}");
         }

@@ -99,6 +99,10 @@ async fn set(
     let pauses = state.ledger().pauses().await?;
     Ok(Json(Paused {
         all: pauses.all,
-        targets: pauses.targets.into_iter().filter(|name| principal.reaches(name)).collect(),
+        targets: pauses
+            .targets
+            .into_iter()
+            .filter(|name| principal.reaches(name))
+            .collect(),
     }))
 }

@@ -94,7 +94,10 @@ pub(crate) async fn targets(State(state): State<AppState>, principal: Principal)
     let pauses = state.ledger().pauses().await?;
     let targets = principal.targets(state.config());
     Ok(Json(TargetList {
-        targets: targets.into_iter().map(|target| answer(target, &pauses, &workers)).collect(),
+        targets: targets
+            .into_iter()
+            .map(|target| answer(target, &pauses, &workers))
+            .collect(),
     }))
 }
 
