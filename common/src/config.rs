@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use api::Api;
-pub use auth::{Auth, Bounds, Key, KeyHash, Scope};
+pub use auth::{Auth, Bounds, Jwt, JwtAlgorithm, JwtKey, Key, KeyHash, Scope};
 pub use doorbell::Doorbell;
 pub use error::{ConfigError, ConfigErrors};
 pub use lease::Lease;
@@ -36,6 +36,7 @@ pub use mapping::Mapping;
 pub use retention::Retention;
 pub use retry::Retry;
 pub use target::{Collection, Columns, Dependent, Payload, PointId, SqlEndpoint, Table, Target, VectorEndpoint};
+pub use text::{NAME, is_name};
 pub use worker::Worker;
 
 use read::Reader;
@@ -47,9 +48,24 @@ pub const DEFAULT_FILE: &str = "lethe.toml";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// It never touches a store, so the stores' credentials may be missing from its environment.
+    /// What tokens are verified with must be there.
     Api,
     /// It works on the stores: every `api_key_env` must be set.
     Worker,
+    /// It does both.
+    All,
+    /// It does neither: no credentials are looked for.
+    Other,
+}
+
+impl Role {
+    fn serves(self) -> bool {
+        matches!(self, Self::Api | Self::All)
+    }
+
+    fn erases(self) -> bool {
+        matches!(self, Self::Worker | Self::All)
+    }
 }
 
 /// The whole configuration of a process.
@@ -109,9 +125,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::load`]; an `api_key_env` is not looked for.
+    /// As [`Config::load`]; files and variables that it names are not looked for.
     pub fn from_toml(text: &str) -> Result<Self, ConfigErrors> {
-        Self::parse(text, &BTreeMap::new(), Role::Api)
+        Self::parse(text, &BTreeMap::new(), Role::Other)
     }
 
     /// Reads a configuration from `text` with the variables of `env` over it.
@@ -138,6 +154,7 @@ impl Config {
         check::sections(&config, &mut errors);
         let ledger = config.ledger.url.as_ref();
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
+        check::auth(&mut config, env, role, &mut errors);
         errors.into_result(config)
     }
 

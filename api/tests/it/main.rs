@@ -4,12 +4,16 @@
 mod accepting;
 mod app;
 mod documented;
+mod guesses;
 mod idempotent;
+mod keys;
 mod limits;
+mod matrix;
 mod operating;
 mod reading;
 mod refusals;
 mod rights;
 mod stopping;
+mod tokens;
 mod uploads;
 mod watching;
