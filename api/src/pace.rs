@@ -12,7 +12,7 @@ use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use governor::clock::DefaultClock;
-use governor::middleware::StateInformationMiddleware;
+use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
@@ -57,7 +57,7 @@ impl Pace {
             self.limiter.retain_recent();
         }
         let checked = self.limiter.check_key(&name.to_owned());
-        let left = checked.as_ref().map_or(0, |state| state.remaining_burst_capacity());
+        let left = checked.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
         if let Some(Left(told)) = extensions.get::<Left>() {
             // Who asks is learnt once in a request; a second time says the same.
             told.get_or_init(|| (self.quota, left));

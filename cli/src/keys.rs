@@ -1,5 +1,7 @@
 //! API keys: asking the API for them, and writing them into the configuration by hand.
 
+use std::fmt::Write;
+
 use anyhow::{Context, bail};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use lethe_common::clock::Clock;
@@ -100,7 +102,7 @@ fn lines(described: &Value, hash: &KeyHash) -> String {
     for field in ["scopes", "user", "workspaces", "targets", "expires_at"] {
         if let Some(value) = described.get(field) {
             // JSON's texts and lists of texts are TOML's too.
-            lines.push_str(&format!("\n{field} = {value}"));
+            write!(lines, "\n{field} = {value}").expect("a String takes any text");
         }
     }
     lines
@@ -133,7 +135,7 @@ fn line(key: &Value) -> String {
     ] {
         if !text.is_empty() {
             // A person's id may hold anything, a line end too.
-            line.push_str(&format!("  {field}={}", json!(text)));
+            write!(line, "  {field}={}", json!(text)).expect("a String takes any text");
         }
     }
     if key["expired"] == true {

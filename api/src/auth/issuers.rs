@@ -41,6 +41,12 @@ struct Issuer {
     read_at: Mutex<Option<Instant>>,
 }
 
+/// What a token says of who made it.
+#[derive(Deserialize)]
+struct Said {
+    iss: Option<Value>,
+}
+
 impl Issuers {
     pub(crate) fn new(config: &Config) -> Self {
         let issuer = |jwt: &Jwt| {
@@ -106,10 +112,6 @@ impl Issuers {
     fn of(&self, presented: &str) -> Result<&Issuer, AuthFailure> {
         if let [only] = self.0.as_slice() {
             return Ok(only);
-        }
-        #[derive(Deserialize)]
-        struct Said {
-            iss: Option<Value>,
         }
         let said = dangerous::insecure_decode::<Said>(presented).map_err(|_| AuthFailure::TokenMalformed)?;
         let said = said.claims.iss.as_ref().and_then(Value::as_str);

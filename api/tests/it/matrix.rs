@@ -3,6 +3,7 @@
 //! What is expected is said here once more, in words of its own ([`Caller`]), not taken from the code.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use axum::body::Body;
 use lethe_common::config::{KeyHash, Target};
@@ -97,7 +98,7 @@ impl Caller {
             ("targets", self.target.map(|name| json!([name]))),
         ] {
             if let Some(value) = value {
-                lines.push_str(&format!("{field} = {value}\n"));
+                writeln!(lines, "{field} = {value}").expect("a String takes any text");
             }
         }
         lines
@@ -153,9 +154,9 @@ impl Matrix {
         let toml = format!("{TWO}\n{lines}\n{gone}\n{issuer}");
         let app = App::in_env(&toml, &[("JWT_SECRET", SECRET)]).await;
         for (sends, user, scopes) in [
-            (signed(&claims(json!({}))), Some("ana"), &["memories:delete"][..]),
+            (signed(&claims(&json!({}))), Some("ana"), &["memories:delete"][..]),
             (
-                signed(&claims(json!({"sub": "boss", "scope": "admin"}))),
+                signed(&claims(&json!({"sub": "boss", "scope": "admin"}))),
                 None,
                 &["memories:delete", "admin"],
             ),
@@ -354,14 +355,14 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
         for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
             let own = owner == "own";
             let name = if own { caller.name.as_str() } else { "somebody" };
-            let sees = owner != "none" && (own || all && caller.reaches(target));
-            let changes = caller.has("jobs:admin") || own && caller.erases();
+            let visible = owner != "none" && (own || all && caller.reaches(target));
+            let controls = caller.has("jobs:admin") || own && caller.erases();
             let id = match owner {
                 "none" => none.clone(),
                 _ => matrix.job(name, target).await.to_string(),
             };
             let path = |end: &str| format!("/v1/jobs/{id}{end}");
-            let seen = if sees { 200 } else { 404 };
+            let seen = if visible { 200 } else { 404 };
             matrix.case(&caller, "GET", &path(""), &json!(null), seen).await;
             matrix
                 .case(&caller, "GET", &path("/items?outcome=failed"), &json!(null), seen)
@@ -373,12 +374,12 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
                 let jobs = listed["jobs"].as_array().expect("a list");
                 assert_eq!(
                     jobs.iter().any(|job| job["id"] == id),
-                    sees,
+                    visible,
                     "{} lists {owner}",
                     caller.name
                 );
             }
-            let changed = match (sees, changes) {
+            let changed = match (visible, controls) {
                 (false, _) => 404,
                 (true, false) => 403,
                 (true, true) => 202,
@@ -386,7 +387,7 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
             matrix
                 .case(&caller, "POST", &path("/cancel"), &json!(null), changed)
                 .await;
-            if owner != "none" && changed != 202 || caller.unknown && owner != "none" {
+            if owner != "none" && (changed != 202 || caller.unknown) {
                 matrix.app.post("root", &path("/cancel")).await;
             }
             // It has ended: its events do.

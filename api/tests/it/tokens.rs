@@ -24,7 +24,7 @@ fn now() -> i64 {
 }
 
 /// Returns claims that are good for a while, and others beside them.
-pub(crate) fn claims(more: Value) -> Value {
+pub(crate) fn claims(more: &Value) -> Value {
     let mut claims = json!({"sub": "ana", "iss": "https://issuer", "aud": "lethe", "exp": now() + 600});
     claims
         .as_object_mut()
@@ -80,7 +80,7 @@ async fn app(issuers: &str) -> App {
 #[tokio::test]
 async fn a_person_erases_its_own_memories_and_sees_its_own_jobs() {
     let app = app(&issuer("")).await;
-    let token = signed(&claims(json!({})));
+    let token = signed(&claims(&json!({})));
     let asked = json!({"select": {"ids": ["a"]}});
     let answer = app.create(&token, &asked).await;
     let id = answer.job();
@@ -108,9 +108,9 @@ async fn a_person_erases_its_own_memories_and_sees_its_own_jobs() {
         .await
         .job();
     // Another token of the same person is the same caller; another person is another.
-    let later = signed(&claims(json!({"exp": now() + 900, "jti": "2"})));
+    let later = signed(&claims(&json!({"exp": now() + 900, "jti": "2"})));
     assert_eq!(app.get(&later, &format!("/v1/jobs/{id}")).await.status, 200);
-    let ben = signed(&claims(json!({"sub": "ben", "scope": "jobs:read admin"})));
+    let ben = signed(&claims(&json!({"sub": "ben", "scope": "jobs:read admin"})));
     app.get(&ben, &format!("/v1/jobs/{id}"))
         .await
         .refused(404, "not-found", "");
@@ -121,13 +121,13 @@ async fn a_person_erases_its_own_memories_and_sees_its_own_jobs() {
 #[tokio::test]
 async fn an_administrator_s_token_is_bound_to_nobody() {
     let app = app(&issuer("allow_scopes = [\"admin\", \"memories:delete:any\"]")).await;
-    let admin = signed(&claims(json!({"sub": "root", "scope": ["admin"]})));
+    let admin = signed(&claims(&json!({"sub": "root", "scope": ["admin"]})));
     app.create(&admin, &json!({"select": {"ids": ["a"]}, "owner": "ben"}))
         .await
         .job();
     assert_eq!(claim(&app).await[0].job.owner.as_deref(), Some("ben"));
     assert_eq!(app.get(&admin, "/v1/keys").await.status, 200);
-    let service = signed(&claims(json!({"sub": "service", "scope": "memories:delete:any"})));
+    let service = signed(&claims(&json!({"sub": "service", "scope": "memories:delete:any"})));
     app.create(&service, &json!({"select": {"ids": ["b"]}})).await.job();
     assert_eq!(claim(&app).await[0].job.owner, None);
 }
@@ -136,12 +136,12 @@ async fn an_administrator_s_token_is_bound_to_nobody() {
 async fn workspaces_come_from_the_token() {
     let app = app(&issuer("workspaces_claim = \"org\"")).await;
     let asked = json!({"select": {"ids": ["a"]}});
-    app.create(&signed(&claims(json!({"org": "w"}))), &asked).await.job();
+    app.create(&signed(&claims(&json!({"org": "w"}))), &asked).await.job();
     assert_eq!(claim(&app).await[0].job.workspace.as_deref(), Some("w"));
-    let none = signed(&claims(json!({})));
+    let none = signed(&claims(&json!({})));
     app.create(&none, &asked).await.refused(403, "forbidden", "workspaces");
     let elsewhere = json!({"select": {"ids": ["a"]}, "workspace": "v"});
-    app.create(&signed(&claims(json!({"org": ["w"]}))), &elsewhere)
+    app.create(&signed(&claims(&json!({"org": ["w"]}))), &elsewhere)
         .await
         .refused(403, "forbidden", "workspace");
 }
@@ -163,7 +163,7 @@ async fn a_token_that_is_not_for_us_now_is_refused() {
         ("a name with a NUL", json!({"sub": "a\0"})),
     ];
     for (what, more) in wrong {
-        let answer = app.get(&signed(&claims(more)), "/v1/jobs").await;
+        let answer = app.get(&signed(&claims(&more)), "/v1/jobs").await;
         assert_eq!(answer.status, 401, "{what}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
     }
@@ -171,24 +171,24 @@ async fn a_token_that_is_not_for_us_now_is_refused() {
         ("clocks differ a little", json!({"exp": now() - 10, "nbf": now() + 10})),
         ("one of several audiences", json!({"aud": ["other", "lethe"]})),
     ] {
-        assert_eq!(app.get(&signed(&claims(more)), "/v1/jobs").await.status, 200, "{what}");
+        assert_eq!(app.get(&signed(&claims(&more)), "/v1/jobs").await.status, 200, "{what}");
     }
 }
 
 #[tokio::test]
 async fn a_token_that_nobody_signed_is_refused() {
     let app = app(&issuer("")).await;
-    let good = signed(&claims(json!({})));
+    let good = signed(&claims(&json!({})));
     let (rest, signature) = good.rsplit_once('.').expect("three parts");
     let other = with_secret(
         Algorithm::HS256,
         "another-secret-of-thirty-two-bytes-!",
-        &claims(json!({})),
+        &claims(&json!({})),
     );
-    let none = |word: &str| raw(&json!({"alg": word, "typ": "JWT"}), &claims(json!({})), "");
+    let none = |word: &str| raw(&json!({"alg": word, "typ": "JWT"}), &claims(&json!({})), "");
     let demanding = raw(
         &json!({"alg": "HS256", "crit": ["x"], "x": "y"}),
-        &claims(json!({})),
+        &claims(&json!({})),
         signature,
     );
     for (what, token) in [
@@ -198,7 +198,7 @@ async fn a_token_that_nobody_signed_is_refused() {
             "another's signature",
             format!(
                 "{}.{signature}",
-                signed(&claims(json!({"sub": "ben"})))
+                signed(&claims(&json!({"sub": "ben"})))
                     .rsplit_once('.')
                     .expect("parts")
                     .0
@@ -209,7 +209,7 @@ async fn a_token_that_nobody_signed_is_refused() {
         ("alg unknown", none("XS256")),
         (
             "an algorithm that is not in the list",
-            with_secret(Algorithm::HS512, SECRET, &claims(json!({}))),
+            with_secret(Algorithm::HS512, SECRET, &claims(&json!({}))),
         ),
         ("what is not understood", demanding),
         ("four parts", format!("{good}.x")),
@@ -242,7 +242,7 @@ async fn public_keys_verify_what_their_private_keys_signed_and_nothing_else() {
         public("ed", "EdDSA", &pem("ed.pub.pem")),
     ];
     let app = app(&issuers.concat()).await;
-    let of = |issuer: &str| claims(json!({"iss": issuer}));
+    let of = |issuer: &str| claims(&json!({"iss": issuer}));
     let algorithms = [
         ("rsa", Algorithm::RS256),
         ("ec", Algorithm::ES256),
@@ -277,7 +277,7 @@ async fn a_set_of_keys_is_searched_by_the_token_s_id() {
         &format!("public_key_file = \"{}\"", file("rsa.pub.pem")),
     );
     let app = app(&format!("{all}{one}")).await;
-    let of = |issuer: &str| claims(json!({"iss": issuer}));
+    let of = |issuer: &str| claims(&json!({"iss": issuer}));
     for (algorithm, id, expected) in [
         (Algorithm::RS256, Some("rsa-1"), 200),
         (Algorithm::ES256, Some("ec-1"), 200),
@@ -315,7 +315,7 @@ async fn published_keys_are_read_when_a_token_names_one_that_is_not_there_but_no
     let set: Value = serde_json::from_slice(include_bytes!("../keys/jwks.json")).expect("JSON");
     let (url, asked) = published(vec![set]).await;
     let app = app(&public("set", "ES256", &format!("jwks_url = \"{url}\""))).await;
-    let of = claims(json!({"iss": "set"}));
+    let of = claims(&json!({"iss": "set"}));
     assert_eq!(
         app.get(&with_key(Algorithm::ES256, Some("ec-1"), &of), "/v1/jobs")
             .await
@@ -339,7 +339,7 @@ async fn published_keys_are_read_again_while_the_api_is_served() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let stop = tokio_util::sync::CancellationToken::new();
     let serving = tokio::spawn(lethe_api::serve(listener, app.state.clone(), stop.clone()));
-    let token = with_key(Algorithm::ES256, Some("ec-1"), &claims(json!({"iss": "set"})));
+    let token = with_key(Algorithm::ES256, Some("ec-1"), &claims(&json!({"iss": "set"})));
     while asked.load(std::sync::atomic::Ordering::SeqCst) < 3 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }

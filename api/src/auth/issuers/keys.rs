@@ -19,7 +19,7 @@ struct Key {
     id: Option<String>,
     /// The one algorithm that it is for, if it says so.
     algorithm: Option<String>,
-    key: DecodingKey,
+    verifier: DecodingKey,
 }
 
 impl Keys {
@@ -33,7 +33,7 @@ impl Keys {
         let key = key.map(|key| Key {
             id: None,
             algorithm: None,
-            key,
+            verifier: key,
         });
         Self {
             list: key.into_iter().collect(),
@@ -71,7 +71,7 @@ impl Keys {
             // Without an id nobody tries one key after the other.
             _ => fitting.next().filter(|_| fitting.next().is_none()),
         }
-        .map(|key| &key.key)
+        .map(|key| &key.verifier)
     }
 }
 
@@ -88,7 +88,7 @@ impl Key {
             AlgorithmParameters::OctetKey(_) => false,
         };
         Some(Self {
-            key: DecodingKey::from_jwk(&jwk).ok().filter(|_| usable)?,
+            verifier: DecodingKey::from_jwk(&jwk).ok().filter(|_| usable)?,
             algorithm: jwk.common.key_algorithm.map(|algorithm| algorithm.to_string()),
             id: jwk.common.key_id,
         })
@@ -102,7 +102,7 @@ impl Key {
 
     fn verifies(&self, algorithm: Algorithm) -> bool {
         let said = self.algorithm.as_ref();
-        self.key.family() == algorithm.family() && said.is_none_or(|said| *said == format!("{algorithm:?}"))
+        self.verifier.family() == algorithm.family() && said.is_none_or(|said| *said == format!("{algorithm:?}"))
     }
 }
 

@@ -257,7 +257,7 @@ impl Jwt {
     pub(in super::super) fn read_key(&mut self, path: &str, env: &BTreeMap<String, String>, errors: &mut ConfigErrors) {
         if let Some(variable) = &self.secret_env {
             match env.get(variable) {
-                Some(secret) => self.key = secret_of(secret, &format!("{path}.secret_env"), errors),
+                Some(secret) => self.key = Some(secret_of(secret, &format!("{path}.secret_env"), errors)),
                 None => errors.push(
                     format_args!("{path}.secret_env"),
                     "set the variable that it names: it is not in the environment",
@@ -265,7 +265,7 @@ impl Jwt {
             }
         }
         if let Some(text) = content(self.secret_file.as_deref(), &format!("{path}.secret_file"), errors) {
-            self.key = secret_of(&text, &format!("{path}.secret_file"), errors);
+            self.key = Some(secret_of(&text, &format!("{path}.secret_file"), errors));
         }
         let key = format!("{path}.public_key_file");
         if let Some(text) = content(self.public_key_file.as_deref(), &key, errors) {
@@ -299,7 +299,7 @@ fn content(file: Option<&Path>, key: &str, errors: &mut ConfigErrors) -> Option<
     }
 }
 
-fn secret_of(text: &str, key: &str, errors: &mut ConfigErrors) -> Option<JwtKey> {
+fn secret_of(text: &str, key: &str, errors: &mut ConfigErrors) -> JwtKey {
     // Editors end files with a line end that is no part of the secret.
     let secret = text.trim_end_matches(['\r', '\n']);
     errors.require(
@@ -307,7 +307,7 @@ fn secret_of(text: &str, key: &str, errors: &mut ConfigErrors) -> Option<JwtKey>
         key,
         "let it hold a secret of at least 32 bytes: shorter ones are guessed",
     );
-    Some(JwtKey::Secret(SecretString::from(secret)))
+    JwtKey::Secret(SecretString::from(secret))
 }
 
 fn is_jwks_url(url: &str) -> bool {
