@@ -44,7 +44,7 @@ pub(crate) struct Job {
     id: Uuid,
     /// Grows with every change.
     version: u64,
-    /// The name of the API key that asked.
+    /// Who asked: the name of an API key, or a word that stands for a token's issuer and person.
     principal: String,
     /// `queued`, `planning`, `running`, `verifying`, `cancelling` or `held`; ended: `succeeded`,
     /// `failed` or `cancelled`.

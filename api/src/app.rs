@@ -16,10 +16,11 @@ use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::auth::KnownKeys;
+use crate::auth::{Failures, Issuers, KnownKeys};
 use crate::backlog::Backlog;
 use crate::idempotency::Fingerprints;
 use crate::observe;
+use crate::pace::{self, Pace};
 use crate::problem::{Kind, Problem};
 use crate::{compat, openapi, routes};
 
@@ -34,6 +35,9 @@ struct Shared {
     metrics: Metrics,
     clock: Clock,
     known_keys: KnownKeys,
+    issuers: Issuers,
+    failures: Failures,
+    pace: Pace,
     fingerprints: Fingerprints,
     backlog: Backlog,
     uploads: Arc<Semaphore>,
@@ -45,10 +49,14 @@ struct Shared {
 impl AppState {
     /// Returns the state of one API process.
     pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Self {
+        metrics.expose_api();
         Self(Arc::new(Shared {
             uploads: Arc::new(Semaphore::new(config.api.max_uploads)),
             streams: Arc::new(Semaphore::new(config.api.max_streams)),
             backlog: Backlog::new(config.api.max_queue),
+            issuers: Issuers::new(&config),
+            failures: Failures::new(config.api.auth_failures_per_minute),
+            pace: Pace::new(config.api.requests_per_second),
             config,
             ledger,
             doorbell,
@@ -83,6 +91,18 @@ impl AppState {
 
     pub(crate) fn known_keys(&self) -> &KnownKeys {
         &self.0.known_keys
+    }
+
+    pub(crate) fn issuers(&self) -> &Issuers {
+        &self.0.issuers
+    }
+
+    pub(crate) fn failures(&self) -> &Failures {
+        &self.0.failures
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     pub(crate) fn fingerprints(&self) -> &Fingerprints {
@@ -131,6 +151,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(async |uri: Uri| routes::unknown(&uri))
         .layer(from_fn_with_state(state.clone(), compat::authenticate))
         .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(from_fn(pace::announce))
         .layer(from_fn(observe::observe))
         .with_state(state)
 }

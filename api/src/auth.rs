@@ -1,71 +1,163 @@
-//! Who asks, and what their API key opens.
+//! Who asks, and what their credentials open.
 //!
-//! [`Principal`] is the one place where a handler learns who asks; a fuller model of who may do
-//! what replaces what is behind it, not the handlers.
+//! [`Principal`] is the one place where a handler learns who asks. What is known without asking
+//! anybody is looked at first; the ledger is asked only for an address that has not failed too
+//! often. No credential is logged, and neither is an address: both would say who somebody is.
 
+mod credentials;
+mod failures;
+mod issuers;
 mod known;
 mod principal;
+mod token;
+
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::{header, request::Parts};
-use lethe_common::config::Bounds;
+use axum::http::request::Parts;
+use lethe_common::metrics::{self, AuthFailure};
 
 use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
+use credentials::{BEARER, Credentials, challenge};
+use failures::Source;
+use known::{Answer, Remembered};
+
+pub(crate) use credentials::{Scheme, Schemes};
+pub(crate) use failures::Failures;
+pub(crate) use issuers::Issuers;
 pub(crate) use known::KnownKeys;
 pub(crate) use principal::{Denied, Principal};
-
-/// How a caller says who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    /// `Authorization: Bearer KEY`, RFC 6750.
-    Bearer,
-    /// `Authorization: Token KEY`, as mem0's clients do.
-    Token,
-}
 
 impl FromRequestParts<AppState> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        authenticate(parts, state, &[Scheme::Bearer]).await
+        authenticate(parts, state, BEARER).await
     }
 }
 
-/// Establishes who asks, by one of these schemes.
-pub(crate) async fn authenticate(
-    parts: &mut Parts,
-    state: &AppState,
-    schemes: &[Scheme],
-) -> Result<Principal, Problem> {
-    let unauthorized = |detail| Problem::new(Kind::Unauthorized, detail);
-    let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (headers.next(), headers.next()) else {
-        return Err(unauthorized("send one header `Authorization: Bearer` with an API key"));
-    };
-    let accepted = |word: &str| {
-        schemes.iter().any(|scheme| match scheme {
-            Scheme::Bearer => word.eq_ignore_ascii_case("bearer"),
-            Scheme::Token => word.eq_ignore_ascii_case("token"),
-        })
-    };
-    let presented = value
-        .to_str()
-        .ok()
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| accepted(scheme))
-        .map(|(_, key)| key.trim());
-    let Some(presented) = presented else {
-        return Err(unauthorized(
-            "write the header as `Authorization: Bearer` and an API key",
-        ));
-    };
-    if let Some(key) = state.config().auth.find(presented) {
-        return Ok(Principal::new(&key.name, key.scopes.iter().copied(), Bounds::default()));
+/// Why nobody is known to ask.
+enum Unproven {
+    /// The credentials are not good.
+    Failed(AuthFailure),
+    /// They are not, and were counted already.
+    Counted(AuthFailure),
+    /// They were not looked at: too many from the same address failed.
+    Limited(Duration),
+    /// It cannot be said.
+    Problem(Problem),
+}
+
+impl From<AuthFailure> for Unproven {
+    fn from(why: AuthFailure) -> Self {
+        Self::Failed(why)
     }
-    match state.known_keys().find(state.ledger(), presented).await? {
-        Some(principal) => Ok(principal),
-        None => Err(unauthorized("use an API key that is known here")),
+}
+
+impl From<Problem> for Unproven {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// Returns who asks, if the request says so by one of `schemes`, and not too often.
+///
+/// # Errors
+/// 401 with what is accepted here; 429 for whoever asks, or fails to say who it is, too often.
+pub(crate) async fn authenticate(parts: &Parts, state: &AppState, schemes: Schemes) -> Result<Principal, Problem> {
+    let source = Source::of(parts, state.config().api.trusted_proxies);
+    let why = match prove(parts, state, schemes, source).await {
+        Ok(principal) => {
+            state.pace().admit(&principal.name, &parts.extensions)?;
+            return Ok(principal);
+        }
+        Err(Unproven::Problem(problem)) => return Err(problem),
+        Err(Unproven::Limited(wait)) => return Err(limited(wait)),
+        // Who says nothing guesses nothing.
+        Err(Unproven::Failed(AuthFailure::Missing)) => AuthFailure::Missing,
+        Err(Unproven::Counted(why)) => why,
+        Err(Unproven::Failed(why)) => {
+            state.failures().take(source).map_err(limited)?;
+            why
+        }
+    };
+    metrics::authentication_failed(why);
+    tracing::warn!(reason = why.as_str(), "credentials were refused");
+    Err(Problem::new(Kind::Unauthorized, detail(why, schemes)).with_challenge(challenge(schemes)))
+}
+
+async fn prove(parts: &Parts, state: &AppState, schemes: Schemes, source: Source) -> Result<Principal, Unproven> {
+    let credentials = Credentials::read(&parts.headers, schemes)?;
+    let presented = credentials.secret.as_str();
+    let principal = if let Some(key) = state.config().auth.find(presented) {
+        if key.has_expired(state.clock().now()) {
+            return Err(AuthFailure::ExpiredKey.into());
+        }
+        Principal::new(&key.name, key.scopes.iter().copied(), key.bounds())
+    } else if credentials.scheme == Scheme::Bearer && state.issuers().may_have_made(presented) {
+        return state.issuers().verify(state, presented).await;
+    } else {
+        in_ledger(state, presented, source).await?
+    };
+    match &credentials.name {
+        Some(name) if *name != principal.name => Err(AuthFailure::WrongName.into()),
+        _ => Ok(principal),
+    }
+}
+
+/// Returns who holds a key of the ledger.
+async fn in_ledger(state: &AppState, presented: &str, source: Source) -> Result<Principal, Unproven> {
+    let (keys, ledger) = (state.known_keys(), state.ledger());
+    let (answer, counted) = match keys.remembered(presented) {
+        Remembered::Fresh(answer) => (answer, false),
+        // It was good before: it does not suffer for others behind the same address.
+        Remembered::WasGood => (keys.find(ledger, presented).await?, false),
+        Remembered::Nothing => {
+            // Counted before it is known to fail, so that many guesses at once are not one.
+            state.failures().take(source).map_err(Unproven::Limited)?;
+            let answer = keys.find(ledger, presented).await;
+            let failed = matches!(answer, Ok(Answer::Unknown | Answer::Expired));
+            if !failed {
+                state.failures().give_back(source);
+            }
+            (answer?, failed)
+        }
+    };
+    let why = match answer {
+        Answer::Known(principal) => return Ok(principal),
+        Answer::Expired => AuthFailure::ExpiredKey,
+        Answer::Unknown => AuthFailure::UnknownKey,
+    };
+    Err(if counted {
+        Unproven::Counted(why)
+    } else {
+        Unproven::Failed(why)
+    })
+}
+
+fn limited(wait: Duration) -> Problem {
+    metrics::authentication_failed(AuthFailure::Limited);
+    // Not a warning: there may be thousands a second, and the metric counts them.
+    tracing::debug!("credentials were not looked at");
+    Problem::new(
+        Kind::TooManyRequests,
+        "too many requests from your address failed to say who asks: send credentials that are known here, later",
+    )
+    .with_retry_after(wait)
+}
+
+/// Returns what to do about it. It tells whoever guesses no more than that it was wrong.
+fn detail(why: AuthFailure, schemes: Schemes) -> String {
+    match why {
+        AuthFailure::Missing | AuthFailure::Malformed | AuthFailure::Scheme => {
+            let written: Vec<_> = schemes.iter().map(|scheme| scheme.written()).collect();
+            format!("send one header {}", written.join(", or "))
+        }
+        AuthFailure::ExpiredKey => "this API key has expired: use another".to_owned(),
+        AuthFailure::TokenExpired => "this token has expired, or never does: use a fresh one".to_owned(),
+        AuthFailure::UnknownKey | AuthFailure::WrongName => "use an API key that is known here".to_owned(),
+        _ => "use a token of an issuer that is known here, made for this service, or an API key".to_owned(),
     }
 }

@@ -22,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::AppState;
-use crate::auth::{self, Principal, Scheme};
+use crate::auth::{self, Principal, Scheme, Schemes};
 use crate::problem::Problem;
 
 /// A system whose clients can be pointed here.
@@ -63,7 +63,7 @@ impl System {
     }
 
     /// Returns how its clients may say who they are.
-    fn schemes(self) -> &'static [Scheme] {
+    fn schemes(self) -> Schemes {
         match self {
             Self::Agno | Self::Mielto | Self::MemoryPlugin => &[Scheme::Bearer],
             Self::Mem0 => &[Scheme::Token, Scheme::Bearer],
@@ -90,7 +90,7 @@ pub(crate) async fn authenticate(State(state): State<AppState>, request: Request
         return next.run(request).await;
     };
     let (mut parts, body) = request.into_parts();
-    match auth::authenticate(&mut parts, &state, system.schemes()).await {
+    match auth::authenticate(&parts, &state, system.schemes()).await {
         Ok(principal) => {
             parts.extensions.insert::<Principal>(principal);
             next.run(Request::from_parts(parts, body)).await

@@ -17,6 +17,7 @@ mod ndjson;
 mod object;
 mod observe;
 mod openapi;
+mod pace;
 mod prefer;
 mod problem;
 mod request;

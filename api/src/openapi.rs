@@ -28,7 +28,9 @@ impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key"))
+            .description(Some(
+                "An API key, or a JSON Web Token of an issuer that the configuration names",
+            ))
             .build();
         document
             .components
@@ -41,7 +43,7 @@ impl Modify for Bearer {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) enum Usual {
-    /// No known API key.
+    /// No credentials that are known here.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(ProblemBody),
     /// A scope is missing.
@@ -50,6 +52,9 @@ pub(crate) enum Usual {
     /// A parameter is wrong, or nothing of the kind is taken here.
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(ProblemBody),
+    /// Too many requests in a second, or too many failed authentications in a minute.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemBody),
     /// A fault of the service.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemBody),

@@ -6,6 +6,8 @@
 
 mod kind;
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +29,10 @@ pub(crate) struct Problem {
     pub(crate) field: Option<String>,
     /// The job that the request made before it came to this.
     job: Option<JobId>,
+    /// When the same request may fare better, where that is known better than by its kind.
+    retry_after: Option<u64>,
+    /// The header `WWW-Authenticate`, if it is not the usual one.
+    challenge: Option<String>,
 }
 
 /// What went wrong, as RFC 9457 has it.
@@ -54,7 +60,22 @@ impl Problem {
             detail: detail.into(),
             field: None,
             job: None,
+            retry_after: kind.retry_after(),
+            challenge: None,
         }
+    }
+
+    /// Says after how long the same request may fare better.
+    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
+        // Whole seconds, and never too early.
+        self.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        self
+    }
+
+    /// Says by which schemes credentials are accepted.
+    pub(crate) fn with_challenge(mut self, challenge: String) -> Self {
+        self.challenge = Some(challenge);
+        self
     }
 
     /// Returns the problem with what is usually said about it.
@@ -140,11 +161,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.kind.status().into_response();
         let headers = response.headers_mut();
-        if let Some(seconds) = self.kind.retry_after() {
+        if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if self.kind == Kind::Unauthorized {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let challenge = self.challenge.as_deref().unwrap_or("Bearer");
+            let challenge = HeaderValue::from_str(challenge).expect("a challenge is printable ASCII");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(job) = self.job {
             answer::name_job(headers, job);
@@ -206,10 +229,10 @@ mod tests {
         400 urn:lethe:problem:malformed
           The request cannot be read: change the request: see /openapi.json
         401 urn:lethe:problem:unauthorized
-          The API key is missing or not known: change the request: see /openapi.json
+          The credentials are missing or not known: change the request: see /openapi.json
           www-authenticate: Bearer
         403 urn:lethe:problem:forbidden
-          The API key does not open this: change the request: see /openapi.json
+          The credentials do not open this: change the request: see /openapi.json
         404 urn:lethe:problem:not-found
           There is no such thing: no route has this path: see /openapi.json
         405 urn:lethe:problem:method-not-allowed
@@ -223,6 +246,8 @@ mod tests {
         409 urn:lethe:problem:key-in-flight
           A request with this idempotency key is in flight: change the request: see /openapi.json
           retry-after: 1
+        409 urn:lethe:problem:name-taken
+          The name is taken: change the request: see /openapi.json
         410 urn:lethe:problem:forgotten
           What this needs was forgotten: change the request: see /openapi.json
         413 urn:lethe:problem:too-large
@@ -237,6 +262,9 @@ mod tests {
           More than the limit is selected: change the request: see /openapi.json
         422 urn:lethe:problem:key-reused
           The idempotency key belongs to another request: change the request: see /openapi.json
+        429 urn:lethe:problem:too-many-requests
+          Too many requests: change the request: see /openapi.json
+          retry-after: 1
         429 urn:lethe:problem:too-many-uploads
           Too many uploads at a time: change the request: see /openapi.json
           retry-after: 10

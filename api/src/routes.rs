@@ -2,6 +2,7 @@
 
 mod health;
 mod jobs;
+mod keys;
 mod metrics;
 mod pause;
 mod targets;
@@ -17,7 +18,7 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 28] = [
+pub(crate) const TEMPLATES: [&str; 30] = [
     "/v1/jobs",
     "/v1/jobs/{id}",
     "/v1/jobs/{id}/items",
@@ -30,6 +31,8 @@ pub(crate) const TEMPLATES: [&str; 28] = [
     "/v1/targets/{name}/pause",
     "/v1/targets/{name}/resume",
     "/v1/workers",
+    "/v1/keys",
+    "/v1/keys/{name}",
     "/livez",
     "/readyz",
     "/metrics",
@@ -83,6 +86,8 @@ pub(crate) fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(pause::resume_target))
         .routes(routes!(targets::targets))
         .routes(routes!(workers::workers))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -1,6 +1,7 @@
 //! Serving until the process is to end, and ending gracefully.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,14 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
     let drain = state.config().worker.drain;
     let stopping = state.stopping().clone();
     let stop = shutdown.clone();
-    let served = axum::serve(listener, router(state.clone())).with_graceful_shutdown(async move {
+    let keeper = state.clone();
+    state.tasks().spawn(async move {
+        let fresh = keeper.issuers().keep_fresh();
+        keeper.stopping().run_until_cancelled(fresh).await;
+    });
+    // With the peers' addresses: failures to say who asks are counted by them.
+    let service = router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(async move {
         stop.cancelled().await;
         stopping.cancel();
     });
@@ -34,6 +42,8 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
             Ok(())
         }
     };
+    // If serving ended by itself: nothing is to go on.
+    state.stopping().cancel();
     state.tasks().close();
     state.tasks().wait().await;
     result

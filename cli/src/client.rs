@@ -39,11 +39,13 @@ impl Api {
         })
     }
 
-    fn of(server: &Server) -> anyhow::Result<Self> {
+    /// Returns the connection that the options name.
+    pub(crate) fn of(server: &Server) -> anyhow::Result<Self> {
         Self::new(&server.url, &server.key)
     }
 
-    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+    /// Sends a request; returns the answer's body, or what the API says against it.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
         let answer: Response = request
             .bearer_auth(&self.key)
             .send()
@@ -66,12 +68,19 @@ impl Api {
         Ok(body)
     }
 
-    fn get(&self, path: &str) -> RequestBuilder {
+    /// Begins a GET of a path under `/v1/`.
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}/v1/{path}", self.url))
     }
 
-    fn post(&self, path: &str) -> RequestBuilder {
+    /// Begins a POST to one.
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}/v1/{path}", self.url))
+    }
+
+    /// Begins a DELETE of one.
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
+        self.client.delete(format!("{}/v1/{path}", self.url))
     }
 
     /// Submits a deletion; returns the job.

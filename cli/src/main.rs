@@ -5,7 +5,7 @@ mod data_dir;
 mod demo;
 mod embedded;
 mod health;
-mod key;
+mod keys;
 mod lifecycle;
 mod memories;
 mod options;
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
         Command::Api(role) => Box::pin(roles::api(role.config.as_deref())).await,
         Command::Worker(role) => Box::pin(roles::worker(role.config.as_deref())).await,
         Command::Migrate(role) => roles::migrate(role.config.as_deref()).await,
-        Command::Key(key) => key::make(&key),
+        Command::Keys(keys) => keys::run(&keys).await,
         Command::Health(health) => health::check(&health).await,
         Command::Submit(submit) => client::submit(&submit).await,
         Command::Watch(job) => client::watch(&job).await,

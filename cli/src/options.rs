@@ -26,8 +26,8 @@ pub(crate) enum Command {
     Worker(Role),
     /// Apply the ledger's migrations, and end.
     Migrate(Role),
-    /// Make an API key, and print it with the lines that allow it.
-    Key(Key),
+    /// Make, list and take away API keys.
+    Keys(Keys),
     /// Ask a process whether it is ready: exit code 0 if it is.
     Health(Health),
     /// Submit a deletion.
@@ -81,14 +81,64 @@ pub(crate) struct Role {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// API keys.
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+/// What to do about API keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key over the API, and print it, this once.
+    Create(CreateKey),
+    /// List the keys that were made over the API.
+    List(Server),
+    /// Take a key away that was made over the API.
+    Revoke(RevokeKey),
+    /// Print a new key with the lines of the configuration that allow it, asking nobody.
+    Config(NewKey),
+}
+
+/// A key to be made over the API.
+#[derive(Debug, Args)]
+pub(crate) struct CreateKey {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(flatten)]
+    pub(crate) key: NewKey,
+}
+
+/// A key to be taken away.
+#[derive(Debug, Args)]
+pub(crate) struct RevokeKey {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Its name.
+    pub(crate) name: String,
+}
+
 /// A new API key.
 #[derive(Debug, Args)]
-pub(crate) struct Key {
+pub(crate) struct NewKey {
     /// Its name: the principal whose jobs it submits.
     pub(crate) name: String,
-    /// What it may do.
-    #[arg(long = "scope", default_value = "admin")]
+    /// What it may do; may be repeated.
+    #[arg(long = "scope", required = true)]
     pub(crate) scopes: Vec<String>,
+    /// The one person whose memories it reaches; default: everybody's.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// A workspace that it reaches, may be repeated; default: all.
+    #[arg(long = "workspace")]
+    pub(crate) workspaces: Vec<String>,
+    /// A target that it reaches, may be repeated; default: all.
+    #[arg(long = "target")]
+    pub(crate) targets: Vec<String>,
+    /// When it expires: after a time such as 90d, or at one such as 2030-01-31T12:00:00Z.
+    #[arg(long)]
+    pub(crate) expires: Option<String>,
 }
 
 /// A health check.

@@ -150,7 +150,7 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
 
 /// Applies the ledger's migrations.
 pub(crate) async fn migrate(config: Option<&Path>) -> anyhow::Result<()> {
-    let parts = distributed(config, Role::Api)?;
+    let parts = distributed(config, Role::Other)?;
     let stop = Stop::on_signals()?;
     parts.migrate(&stop.soon).await
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use lethe_common::config::{Config, KeyHash, Role};
-use lethe_common::ledger::KeyRecord;
+use lethe_common::config::{Bounds, Config, KeyHash, Role};
+use lethe_common::ledger::{KeyRecord, LedgerError};
 use lethe_common::telemetry;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -16,8 +16,8 @@ use crate::data_dir::DataDir;
 use crate::embedded::{self, Vectors};
 use crate::lifecycle::Stop;
 use crate::options::{self, Format};
+use crate::output;
 use crate::roles::{Parts, bind};
-use crate::{key, output};
 
 /// The name of the key that is made at the first start.
 const FIRST_KEY: &str = "first";
@@ -110,21 +110,29 @@ impl Service {
     }
 }
 
-/// Makes the first key, unless there is one; only its hash is kept.
+/// Makes the first key, unless there are keys; only its hash is kept.
 async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
-    let key = key::fresh();
-    let record = KeyRecord {
-        name: FIRST_KEY.to_owned(),
-        sha256: KeyHash::of(&key).to_string(),
-        scopes: vec!["admin".to_owned()],
+    let first = async {
+        // Whoever took the first one away has made others: it does not come back.
+        if !parts.ledger.keys("", 1).await?.is_empty() {
+            return Ok(None);
+        }
+        let (key, hash) = KeyHash::make();
+        let record = KeyRecord {
+            name: FIRST_KEY.to_owned(),
+            sha256: hash.to_string(),
+            scopes: vec!["admin".to_owned()],
+            bounds: Bounds::default(),
+            expires_at: None,
+        };
+        Ok::<_, LedgerError>(parts.ledger.add_key(&record).await?.then_some(key))
     };
-    let added = parts.ledger.add_key(&record).await.context("make the first API key")?;
-    Ok(added.then_some(key))
+    first.await.context("make the first API key")
 }
 
 /// Runs `lethe up`.
 pub(crate) async fn run(options: &options::Up) -> anyhow::Result<()> {
-    let config = Config::load(options.config.as_deref(), Role::Worker)?;
+    let config = Config::load(options.config.as_deref(), Role::All)?;
     telemetry::init(&config.log).context("start logging")?;
     let stop = Stop::on_signals()?;
     let service = Service::start(config, &options.data, options.listen, &stop).await?;

@@ -136,8 +136,13 @@ CREATE TABLE api_keys (
     name       TEXT PRIMARY KEY,
     sha256     TEXT NOT NULL,
     scopes     TEXT NOT NULL, -- JSON
+    bound_user TEXT,          -- the one person it reaches, if any; personal data, leaves with the key
+    workspaces TEXT,          -- JSON: those it reaches; NULL: all
+    targets    TEXT,          -- JSON: those it reaches; NULL: all
+    expires_at BIGINT,
     created_at BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (sha256);
 
 -- Secrets of the installation itself, made once.
 CREATE TABLE secrets (

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use api::Api;
-pub use auth::{Auth, Bounds, Key, KeyHash, Scope};
+pub use auth::{Auth, Bounds, Jwt, JwtAlgorithm, JwtKey, Key, KeyHash, Scope};
 pub use compat::{Compat, Containers, OpenSearch, Place};
 pub use doorbell::Doorbell;
 pub use error::{ConfigError, ConfigErrors};
@@ -42,6 +42,7 @@ pub use retry::Retry;
 pub use target::{
     Collection, Columns, Dependent, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids, VectorEndpoint,
 };
+pub use text::{NAME, is_name};
 pub use worker::Worker;
 
 use read::Reader;
@@ -53,9 +54,24 @@ pub const DEFAULT_FILE: &str = "lethe.toml";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// It never touches a store, so the stores' credentials may be missing from its environment.
+    /// What tokens are verified with must be there.
     Api,
     /// It works on the stores: every `api_key_env` must be set.
     Worker,
+    /// It does both.
+    All,
+    /// It does neither: no credentials are looked for.
+    Other,
+}
+
+impl Role {
+    fn serves(self) -> bool {
+        matches!(self, Self::Api | Self::All)
+    }
+
+    fn erases(self) -> bool {
+        matches!(self, Self::Worker | Self::All)
+    }
 }
 
 /// The whole configuration of a process.
@@ -117,9 +133,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::load`]; an `api_key_env` is not looked for.
+    /// As [`Config::load`]; files and variables that it names are not looked for.
     pub fn from_toml(text: &str) -> Result<Self, ConfigErrors> {
-        Self::parse(text, &BTreeMap::new(), Role::Api)
+        Self::parse(text, &BTreeMap::new(), Role::Other)
     }
 
     /// Reads a configuration from `text` with the variables of `env` over it.
@@ -148,6 +164,7 @@ impl Config {
         let ledger = config.ledger.url.as_ref();
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
         config.compat.check(config.api.max_wait, &config.targets, &mut errors);
+        check::auth(&mut config, env, role, &mut errors);
         errors.into_result(config)
     }
 

@@ -4,6 +4,7 @@
 //! service stands ([`Service`], read from the ledger at each scrape and rendered from it). Nothing
 //! here decides anything, and no label may hold an id of a memory, an owner or a path.
 
+mod authentication;
 mod names;
 mod process;
 mod service;
@@ -20,6 +21,7 @@ use metrics_process::Collector;
 use crate::config::{Config, Target};
 use crate::job::StoreKind;
 
+pub use authentication::{AuthFailure, authentication_failed};
 pub use process::{
     Dependency, RetryClass, StoreCall, attempt, breaker, claimed, dependency, doorbell_failed, doorbell_miss,
     doorbell_received, doorbell_sent, http_request, in_progress, job_ended, queue_wait, retry, store_call,
@@ -72,6 +74,12 @@ impl Metrics {
     /// Puts every series of a worker at 0; `codes` are the reasons that its retries give.
     pub fn expose_worker(&self, codes: &[&'static str]) {
         process::expose_worker(&self.stores, codes);
+    }
+
+    /// Puts every series of an api at 0.
+    // Requests are not among them: which there are is for callers to say.
+    pub fn expose_api(&self) {
+        authentication::expose();
     }
 
     /// Returns what this process saw, in Prometheus' text format.

@@ -5,10 +5,11 @@ mod support;
 
 use std::time::Duration;
 
+use lethe_common::config::Bounds;
 use lethe_common::job::{JobId, Outcome, StoreKind, Subject};
 use lethe_common::ledger::{
-    Accepted, After, CancelOutcome, Claim, Delta, Go, Idempotency, Kind, Lease, Ledger, LedgerOptions, NewJob,
-    NewPartition, Record, RecordEnd, Release, RetryOutcome, Route, Scope, Work,
+    Accepted, After, CancelOutcome, Claim, Delta, Go, Idempotency, KeyRecord, Kind, Lease, Ledger, LedgerOptions,
+    NewJob, NewPartition, Record, RecordEnd, Release, RetryOutcome, Route, Scope, Work,
 };
 use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
@@ -112,6 +113,7 @@ on_both!(
     a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting,
     a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting,
     a_record_says_that_the_job_is_being_cancelled,
+    a_key_says_what_it_opens_until_it_expires_or_is_taken_away,
 );
 
 fn route() -> Route {
@@ -790,4 +792,47 @@ async fn cancelling_does_not_wait_for_what_is_being_claimed() {
     ));
     let job = test.ledger.job(id).await.unwrap().unwrap();
     assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
+}
+
+async fn a_key_says_what_it_opens_until_it_expires_or_is_taken_away(test: TestLedger) {
+    let ledger = &test.ledger;
+    let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let key = |name: &str, bounds: Bounds, expires_at| KeyRecord {
+        name: name.to_owned(),
+        sha256: format!("hash-of-{name}"),
+        scopes: vec!["jobs:read".to_owned()],
+        bounds,
+        expires_at,
+    };
+    let bounds = Bounds {
+        user: Some("ana ü".to_owned()),
+        workspaces: Some(set(&["v", "w"])),
+        targets: Some(set(&["main"])),
+    };
+    let bound = key("b", bounds.clone(), Some(4_000_000_000_000));
+    let (free, past) = (key("a", Bounds::default(), None), key("c", Bounds::default(), Some(1)));
+    for key in [&bound, &free, &past] {
+        assert!(ledger.add_key(key).await.unwrap());
+        assert!(!ledger.add_key(key).await.unwrap(), "the name is taken");
+    }
+    let found = ledger.key_by_hash("hash-of-b").await.unwrap().unwrap();
+    assert_eq!((found.key.name.as_str(), &found.key.bounds), ("b", &bounds));
+    assert_eq!(found.key.expires_at, Some(4_000_000_000_000));
+    assert!(found.left > Some(Duration::from_hours(1)) && found.created_at > 1_700_000_000_000);
+    let found = ledger.key_by_hash("hash-of-a").await.unwrap().unwrap();
+    assert_eq!((found.left, found.key.bounds), (None, Bounds::default()));
+    // The database's clock says so.
+    let found = ledger.key_by_hash("hash-of-c").await.unwrap().unwrap();
+    assert_eq!(found.left, Some(Duration::ZERO));
+    assert!(ledger.key_by_hash("hash-of-d").await.unwrap().is_none());
+    let names = async |after: &str, limit| {
+        let rows = ledger.keys(after, limit).await.unwrap();
+        rows.into_iter().map(|row| row.key.name).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (names("", 2).await, names("b", 2).await),
+        (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()])
+    );
+    assert!(ledger.remove_key("b").await.unwrap() && !ledger.remove_key("b").await.unwrap());
+    assert!(ledger.key_by_hash("hash-of-b").await.unwrap().is_none());
 }

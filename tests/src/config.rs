@@ -27,6 +27,8 @@ impl Default for Config {
             .set("log.format", "json")
             .set("log.level", "info,lethe_worker=debug")
             .set("api.listen", "127.0.0.1:0")
+            // One caller asks for all, as fast as it can.
+            .set("api.requests_per_second", 1_000_000)
             .set("worker.listen", "127.0.0.1:0")
             .set("worker.slots", 4)
             .set("worker.poll", "100ms")

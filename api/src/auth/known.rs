@@ -4,18 +4,19 @@
 //! queries keys that nobody knows can cause at a time.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use lethe_common::config::{Bounds, KeyHash, Scope};
-use lethe_common::ledger::Ledger;
+use lethe_common::config::{KeyHash, Scope};
+use lethe_common::ledger::{KeyRow, Ledger};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
 use super::Principal;
 use crate::problem::{Kind, Problem};
 
-/// How long an answer of the ledger is believed: what a key that was taken away still opens.
+/// How long an answer of the ledger is believed: what a key that was taken away still opens in
+/// other processes.
 const REMEMBER: Duration = Duration::from_secs(5);
 
 /// How many answers are remembered; more callers than an installation has, few enough to sweep.
@@ -25,66 +26,123 @@ const MOST: usize = 1_024;
 const QUESTIONS: usize = 2;
 
 /// Who holds a key, if anybody does.
-type Answer = Option<Principal>;
+#[derive(Clone)]
+pub(super) enum Answer {
+    Known(Principal),
+    Expired,
+    Unknown,
+}
+
+/// What is remembered of a key.
+pub(super) enum Remembered {
+    /// What the ledger said a moment ago.
+    Fresh(Answer),
+    /// It opened something when the ledger was last asked.
+    WasGood,
+    Nothing,
+}
 
 /// The keys that the ledger knows, remembered for a few seconds.
 pub(crate) struct KnownKeys {
-    answers: Mutex<HashMap<String, (Instant, Answer)>>,
+    memory: Mutex<Memory>,
     questions: Semaphore,
+}
+
+#[derive(Default)]
+struct Memory {
+    answers: HashMap<String, (Instant, Answer)>,
+    // Grows with every key that is taken away: an answer from before is not remembered after.
+    removals: u64,
 }
 
 impl KnownKeys {
     pub(crate) fn new() -> Self {
         Self {
-            answers: Mutex::new(HashMap::new()),
+            memory: Mutex::default(),
             questions: Semaphore::new(QUESTIONS),
         }
     }
 
+    /// Returns what is known of a key without asking the ledger.
+    pub(super) fn remembered(&self, presented: &str) -> Remembered {
+        self.memory().of(&KeyHash::of(presented).to_string())
+    }
+
     /// Returns who holds the key.
-    pub(crate) async fn find(&self, ledger: &Ledger, presented: &str) -> Result<Answer, Problem> {
+    pub(super) async fn find(&self, ledger: &Ledger, presented: &str) -> Result<Answer, Problem> {
         let hash = KeyHash::of(presented).to_string();
-        if let Some(answer) = self.remembered(&hash) {
-            return Ok(answer);
-        }
         let Ok(_question) = self.questions.acquire().await else {
             return Err(Problem::usual(Kind::Internal));
         };
-        // Whoever was before us may have asked the same.
-        if let Some(answer) = self.remembered(&hash) {
-            return Ok(answer);
-        }
-        let record = ledger.key_by_hash(&hash).await?;
+        let removals = {
+            let memory = self.memory();
+            // Whoever was before us may have asked the same.
+            if let Remembered::Fresh(answer) = memory.of(&hash) {
+                return Ok(answer);
+            }
+            memory.removals
+        };
+        let asked = Instant::now();
+        let row = ledger.key_by_hash(&hash).await?;
         // The database compared as it likes; this does so in constant time.
-        let record = record.filter(|key| bool::from(key.sha256.as_bytes().ct_eq(hash.as_bytes())));
-        let principal = record.map(|key| {
-            // A word that this version does not know opens nothing.
-            let scopes = Scope::ALL
-                .into_iter()
-                .filter(|(word, _)| key.scopes.iter().any(|scope| scope == word));
-            Principal::new(&key.name, scopes.map(|(_, scope)| scope), Bounds::default())
-        });
-        self.remember(hash, principal.clone());
-        Ok(principal)
+        let row = row.filter(|row| bool::from(row.key.sha256.as_bytes().ct_eq(hash.as_bytes())));
+        let left = row.as_ref().and_then(|row| row.left);
+        let answer = row.map_or(Answer::Unknown, answer);
+        let mut memory = self.memory();
+        if memory.removals == removals {
+            // A key that is about to expire is not believed beyond that.
+            let until = asked + left.filter(|left| !left.is_zero()).unwrap_or(REMEMBER).min(REMEMBER);
+            memory.keep(hash, until, answer.clone());
+        }
+        Ok(answer)
     }
 
-    fn remembered(&self, hash: &str) -> Option<Answer> {
-        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, answer) = answers.get(hash)?;
-        (at.elapsed() < REMEMBER).then(|| answer.clone())
+    /// Forgets what is known of the keys of this name: one was made, or taken away.
+    pub(crate) fn forget(&self, name: &str) {
+        let mut memory = self.memory();
+        memory.removals += 1;
+        memory
+            .answers
+            .retain(|_, (_, answer)| matches!(answer, Answer::Known(principal) if principal.name != name));
     }
 
-    fn remember(&self, hash: String, answer: Answer) {
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= MOST {
-            answers.retain(|_, (at, _)| at.elapsed() < REMEMBER);
-        }
-        if answers.len() >= MOST {
-            // A flood of guesses: forget those first, then everything.
-            answers.retain(|_, (_, answer)| answer.is_some());
-        }
-        if answers.len() < MOST {
-            answers.insert(hash, (Instant::now(), answer));
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    fn of(&self, hash: &str) -> Remembered {
+        match self.answers.get(hash) {
+            Some((until, answer)) if Instant::now() < *until => Remembered::Fresh(answer.clone()),
+            Some((_, Answer::Known(_))) => Remembered::WasGood,
+            _ => Remembered::Nothing,
         }
     }
+
+    fn keep(&mut self, hash: String, until: Instant, answer: Answer) {
+        if self.answers.len() >= MOST {
+            let now = Instant::now();
+            self.answers.retain(|_, (until, _)| now < *until);
+        }
+        if self.answers.len() >= MOST {
+            // A flood of guesses: forget those first.
+            self.answers.retain(|_, (_, answer)| matches!(answer, Answer::Known(_)));
+        }
+        if self.answers.len() < MOST {
+            self.answers.insert(hash, (until, answer));
+        }
+    }
+}
+
+fn answer(row: KeyRow) -> Answer {
+    if row.left.is_some_and(|left| left.is_zero()) {
+        return Answer::Expired;
+    }
+    // A word that this version does not know opens nothing.
+    let scopes = Scope::ALL
+        .into_iter()
+        .filter(|(word, _)| row.key.scopes.iter().any(|scope| scope == word));
+    let scopes = scopes.map(|(_, scope)| scope);
+    Answer::Known(Principal::new(&row.key.name, scopes, row.key.bounds))
 }

@@ -175,7 +175,7 @@ impl Principal {
 
     // A job in several targets is seen by those who reach all of them.
     fn reaches_job(&self, target: Option<&str>) -> bool {
-        target.map_or(self.bounds.targets.is_none(), |target| self.reaches(target))
+        target.map_or_else(|| self.bounds.targets.is_none(), |target| self.reaches(target))
     }
 }
 

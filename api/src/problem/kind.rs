@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     JobNotEnded,
     JobStopped,
     KeyInFlight,
+    NameTaken,
     Forgotten,
     TooLarge,
     MediaType,
@@ -23,6 +24,7 @@ pub(crate) enum Kind {
     NotSupported,
     LimitExceeded,
     KeyReused,
+    TooManyRequests,
     TooManyUploads,
     TooManyStreams,
     Internal,
@@ -35,7 +37,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// All problems.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Malformed,
         Self::BadQuery,
         Self::Unauthorized,
@@ -47,6 +49,7 @@ impl Kind {
         Self::JobNotEnded,
         Self::JobStopped,
         Self::KeyInFlight,
+        Self::NameTaken,
         Self::Forgotten,
         Self::TooLarge,
         Self::MediaType,
@@ -54,6 +57,7 @@ impl Kind {
         Self::NotSupported,
         Self::LimitExceeded,
         Self::KeyReused,
+        Self::TooManyRequests,
         Self::TooManyUploads,
         Self::TooManyStreams,
         Self::Internal,
@@ -69,8 +73,12 @@ impl Kind {
         match self {
             Self::Malformed => ("malformed", S::BAD_REQUEST, "The request cannot be read"),
             Self::BadQuery => ("bad-query", S::BAD_REQUEST, "The query cannot be understood"),
-            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "The API key is missing or not known"),
-            Self::Forbidden => ("forbidden", S::FORBIDDEN, "The API key does not open this"),
+            Self::Unauthorized => (
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "The credentials are missing or not known",
+            ),
+            Self::Forbidden => ("forbidden", S::FORBIDDEN, "The credentials do not open this"),
             Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such thing"),
             Self::MethodNotAllowed => (
                 "method-not-allowed",
@@ -90,6 +98,7 @@ impl Kind {
                 S::CONFLICT,
                 "A request with this idempotency key is in flight",
             ),
+            Self::NameTaken => ("name-taken", S::CONFLICT, "The name is taken"),
             Self::Forgotten => ("forgotten", S::GONE, "What this needs was forgotten"),
             Self::TooLarge => ("too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::MediaType => ("media-type", S::UNSUPPORTED_MEDIA_TYPE, "The body is of the wrong kind"),
@@ -105,6 +114,7 @@ impl Kind {
                 S::UNPROCESSABLE_ENTITY,
                 "The idempotency key belongs to another request",
             ),
+            Self::TooManyRequests => ("too-many-requests", S::TOO_MANY_REQUESTS, "Too many requests"),
             Self::TooManyUploads => ("too-many-uploads", S::TOO_MANY_REQUESTS, "Too many uploads at a time"),
             Self::TooManyStreams => (
                 "too-many-streams",
@@ -144,7 +154,7 @@ impl Kind {
     pub(super) fn retry_after(self) -> Option<u64> {
         match self {
             // As long as one statement of the ledger, or one answer, usually takes many times over.
-            Self::LedgerUnavailable | Self::Slow | Self::KeyInFlight => Some(1),
+            Self::LedgerUnavailable | Self::Slow | Self::KeyInFlight | Self::TooManyRequests => Some(1),
             // Uploads, streams and queues take longer to become fewer.
             Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull => Some(10),
             _ => None,

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use lethe_api::{AppState, router};
-use lethe_common::config::{Config, KeyHash};
+use lethe_common::config::{Config, KeyHash, Role};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{Ledger, LedgerOptions};
@@ -53,11 +53,16 @@ impl App {
 
     /// Starts with `toml` as the configuration, and a key for each set of scopes that tests use.
     pub(crate) async fn with(toml: &str) -> Self {
+        Self::in_env(toml, &[]).await
+    }
+
+    /// Starts so, with variables in the environment.
+    pub(crate) async fn in_env(toml: &str, env: &[(&str, &str)]) -> Self {
         let keys = [
             ("root", "\"admin\""),
             ("eraser", "\"memories:delete:any\", \"jobs:read\""),
             ("other", "\"memories:delete:any\", \"jobs:read\""),
-            ("forowner", "\"memories:delete\""),
+            ("owner", "\"memories:delete\""),
             ("privacy", "\"subjects:erase\""),
             ("reader", "\"jobs:read\""),
             ("operator", "\"jobs:admin\""),
@@ -67,7 +72,12 @@ impl App {
             let hash = KeyHash::of(&key(name));
             format!("[[auth.key]]\nname = \"{name}\"\nsha256 = \"{hash}\"\nscopes = [{scopes}]\n")
         });
-        let config = Config::from_toml(&format!("{toml}\n{}", keys.concat())).expect("tests write valid settings");
+        let env = env
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let text = format!("{toml}\n{}", keys.concat());
+        let config = Config::parse(&text, &env, Role::Api).expect("tests write valid settings");
         let config = Arc::new(config);
         let dir = tempfile::tempdir().expect("a directory for the ledger");
         let ledger = Ledger::open(LedgerOptions {
@@ -120,6 +130,13 @@ impl App {
     /// Posts to a route that takes no body.
     pub(crate) async fn post(&self, who: &str, path: &str) -> Answer {
         self.send(request(who, "POST", path).body(Body::empty()).expect("a request"))
+            .await
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn send_json(&self, who: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let request = request(who, method, path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string().into()).expect("a request"))
             .await
     }
 
@@ -198,7 +215,7 @@ impl Answer {
     }
 }
 
-/// Begins a request in somebody's name.
+/// Begins a request in somebody's name; a key or a token that has a dot or `lethe_` is sent as it is.
 pub(crate) fn request(who: &str, method: &str, path: &str) -> axum::http::request::Builder {
     let builder = Request::builder().method(method).uri(path);
     if who.is_empty() {
@@ -207,7 +224,10 @@ pub(crate) fn request(who: &str, method: &str, path: &str) -> axum::http::reques
     builder.header(header::AUTHORIZATION, format!("Bearer {}", key(who)))
 }
 
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
+    if name.contains('.') || name.starts_with("lethe_") {
+        return name.to_owned();
+    }
     format!("key-of-{name}")
 }
 

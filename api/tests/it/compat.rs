@@ -154,17 +154,17 @@ async fn what_has_not_ended_is_answered_with_the_job() {
 #[tokio::test]
 async fn a_key_that_may_erase_only_for_a_named_owner_has_to_name_one() {
     let app = one_target().await;
-    let agno = delete(&app, "forowner", "/memories/a").await;
+    let agno = delete(&app, "owner", "/memories/a").await;
     assert_eq!(
         (agno.status.as_u16(), &agno.body["error_code"]),
         (400, &json!("BAD_REQUEST"))
     );
-    delete(&app, "forowner", "/memories/a?user_id=ana").await.job();
-    let mielto = delete(&app, "forowner", "/api/v1/memories/a").await;
+    delete(&app, "owner", "/memories/a?user_id=ana").await.job();
+    let mielto = delete(&app, "owner", "/api/v1/memories/a").await;
     assert_eq!(mielto.body["detail"][0]["loc"], json!(["query", "user_id"]));
-    delete(&app, "forowner", "/api/v1/memories/a?user_id=ana").await.job();
+    delete(&app, "owner", "/api/v1/memories/a?user_id=ana").await.job();
     for path in ["/api/memories/a", "/v1/memories/d23f0824-128b-4f33-8c5c-7fd0a6a3a450/"] {
-        let answer = delete(&app, "forowner", path).await;
+        let answer = delete(&app, "owner", path).await;
         assert_eq!(answer.status, 403, "{path}");
         shaped(path, &answer);
     }

@@ -47,6 +47,9 @@ async fn the_document_lists_these_operations() {
     get /v1/jobs/{id}/events
     get /v1/jobs/{id}/items
     post /v1/jobs/{id}/retry
+    get /v1/keys
+    post /v1/keys
+    delete /v1/keys/{name}
     post /v1/pause
     post /v1/resume
     get /v1/targets

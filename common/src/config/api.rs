@@ -40,6 +40,12 @@ pub struct Api {
     pub max_uploads: usize,
     /// The most event streams at a time.
     pub max_streams: usize,
+    /// The most requests of one caller in a second.
+    pub requests_per_second: u32,
+    /// The most failed authentications from one address in a minute.
+    pub auth_failures_per_minute: u32,
+    /// How many proxies in front of the api append to `X-Forwarded-For`; 0: the header is not believed.
+    pub trusted_proxies: usize,
 }
 
 impl Default for Api {
@@ -61,6 +67,12 @@ impl Default for Api {
             // Each upload holds a connection to the ledger now and then; 8 of 10 at worst.
             max_uploads: 8,
             max_streams: 256,
+            // Far above what a person or a service does, below what keeps the ledger from others.
+            requests_per_second: 1_000,
+            // A mistyped key in a script that is mended, and no way to guess one.
+            auth_failures_per_minute: 30,
+            // A header that anybody can write says nothing.
+            trusted_proxies: 0,
         }
     }
 }
@@ -85,5 +97,7 @@ impl Api {
         errors.require(self.max_queue > 0, "api.max_queue", zero);
         errors.require(self.max_uploads > 0, "api.max_uploads", zero);
         errors.require(self.max_streams > 0, "api.max_streams", zero);
+        errors.require(self.requests_per_second > 0, "api.requests_per_second", zero);
+        errors.require(self.auth_failures_per_minute > 0, "api.auth_failures_per_minute", zero);
     }
 }

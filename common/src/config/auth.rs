@@ -1,29 +1,34 @@
-//! `[[auth.key]]`: who may do what.
+//! `[[auth.key]]` and `[[auth.jwt]]`: who may do what.
 //!
 //! The file holds hashes, never keys. What a scope opens is for the api to say.
 
 mod bounds;
+mod jwt;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::error::ConfigErrors;
-use super::text::{self, NAME, is_name};
+use super::text::{self, NAME, is_name, is_text};
 pub use bounds::Bounds;
+pub use jwt::{Jwt, JwtAlgorithm, JwtKey};
 
 /// Who may do what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Auth {
     /// The keys that are known.
     pub keys: Vec<Key>,
+    /// The issuers whose tokens are taken.
+    pub jwts: Vec<Jwt>,
 }
 
 /// One API key.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Key {
     /// Who holds it: what logs and jobs call the caller.
     pub name: String,
@@ -31,6 +36,25 @@ pub struct Key {
     pub sha256: KeyHash,
     /// What it opens.
     pub scopes: BTreeSet<Scope>,
+    /// The one person whose memories it reaches; absent: everybody's.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The workspaces it reaches; absent: all.
+    #[serde(default)]
+    pub workspaces: Option<BTreeSet<String>>,
+    /// The targets it reaches; absent: all.
+    #[serde(default)]
+    pub targets: Option<BTreeSet<String>>,
+    /// When it stops opening anything; absent: never.
+    #[serde(default, deserialize_with = "text::time")]
+    pub expires_at: Option<Timestamp>,
+}
+
+// A key can be bound to a person, whose id must not reach a log through `{:?}`.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Auth {
@@ -62,11 +86,41 @@ impl Auth {
             format_args!("{path}.sha256"),
             "write the hash of another key: an earlier entry has this one",
         );
+        errors.require(
+            key.user.as_deref().is_none_or(is_text),
+            format_args!("{path}.user"),
+            "write the person's id, or remove it",
+        );
+        let named = |names: &BTreeSet<String>| !names.is_empty() && names.iter().all(|name| is_text(name));
+        errors.require(
+            key.workspaces.as_ref().is_none_or(named),
+            format_args!("{path}.workspaces"),
+            "write at least one workspace, or remove it",
+        );
+        errors.require(
+            key.targets.as_ref().is_none_or(named),
+            format_args!("{path}.targets"),
+            "write at least one target, or remove it",
+        );
         self.keys.push(key);
     }
 }
 
 impl Key {
+    /// Returns what it is confined to.
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            user: self.user.clone(),
+            workspaces: self.workspaces.clone(),
+            targets: self.targets.clone(),
+        }
+    }
+
+    /// Returns whether it has stopped opening anything at `now`.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
     /// Returns whether the key opens `scope`; `admin` opens everything.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
@@ -80,6 +134,15 @@ impl Key {
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
+    /// Returns a new key, with a prefix that secret scanners can find and 256 random bits, and its
+    /// hash.
+    pub fn make() -> (String, Self) {
+        let bytes: [u8; 32] = rand::random();
+        let key = format!("lethe_{}", Self(bytes));
+        let hash = Self::of(&key);
+        (key, hash)
+    }
+
     /// Returns the hash of `key`.
     pub fn of(key: &str) -> Self {
         Self(Sha256::digest(key).into())

@@ -77,6 +77,24 @@ pub(super) fn targets(
     targets
 }
 
+/// Checks that keys are bound to targets that there are, and reads what tokens are verified with.
+pub(super) fn auth(config: &mut Config, env: &BTreeMap<String, String>, role: Role, errors: &mut ConfigErrors) {
+    let targets = &config.targets;
+    for (n, key) in config.auth.keys.iter().enumerate() {
+        let known = |name: &String| targets.iter().any(|target| target.name == *name);
+        errors.require(
+            key.targets.iter().flatten().all(known),
+            format_args!("auth.key[{n}].targets"),
+            "write names of [[target]]s",
+        );
+    }
+    if role.serves() {
+        for (n, jwt) in config.auth.jwts.iter_mut().enumerate() {
+            jwt.read_key(&format!("auth.jwt[{n}]"), env, errors);
+        }
+    }
+}
+
 fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &mut ConfigErrors) {
     errors.require(
         target.sql.is_some() || target.vector.is_some(),
@@ -227,7 +245,7 @@ fn resolve(
     match env.get(variable).filter(|key| !key.is_empty()) {
         Some(key) => vector.api_key = Some(SecretString::from(key.as_str())),
         None => errors.require(
-            role == Role::Api,
+            !role.erases(),
             format_args!("{path}.api_key_env"),
             "set the variable that it names: it is not in the environment",
         ),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use config::{ConfigError, File, FileFormat, Map, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
-use super::auth::{Auth, Key};
+use super::auth::{Auth, Jwt, Key};
 use super::error::ConfigErrors;
 use super::preset::Lacking;
 use super::target::{Table, Target};
@@ -76,21 +76,30 @@ impl<'a> Reader<'a> {
         T::deserialize(Value::new(None, right)).unwrap_or_default()
     }
 
-    /// Reads `[[auth.key]]`.
+    /// Reads `[[auth.key]]` and `[[auth.jwt]]`.
     pub(super) fn auth(&mut self) -> Auth {
         let Some(mut table) = self.take_table("auth") else {
             return Auth::default();
         };
         let keys = self.take_list("auth.key", table.remove("key"));
+        let jwts = self.take_list("auth.jwt", table.remove("jwt"));
         for other in table.keys() {
-            self.errors
-                .push(format_args!("auth.{other}"), "unknown key; write [[auth.key]]");
+            self.errors.push(
+                format_args!("auth.{other}"),
+                "unknown key; write [[auth.key]] or [[auth.jwt]]",
+            );
         }
         let mut auth = Auth::default();
         for (n, key) in keys.into_iter().enumerate() {
             let path = format!("auth.key[{n}]");
             if let Some(key) = self.entry::<Key>(&path, key) {
                 auth.add(&path, key, &mut self.errors);
+            }
+        }
+        for (n, jwt) in jwts.into_iter().enumerate() {
+            let path = format!("auth.jwt[{n}]");
+            if let Some(jwt) = self.entry::<Jwt>(&path, jwt) {
+                auth.add_jwt(&path, jwt, &mut self.errors);
             }
         }
         auth

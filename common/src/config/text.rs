@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo};
+use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::de::{Deserializer, Error, Visitor};
 
 /// Reads a time such as `500ms`, `30s`, `5min`, `24h` or `30d`; a day is 24 hours.
@@ -20,6 +20,13 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D
         .to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| wrong())?;
     Duration::try_from(time).map_err(|_| wrong())
+}
+
+/// Reads a time such as `2030-01-31T12:00:00Z` that may be absent.
+pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    let text: String = serde::Deserialize::deserialize(from)?;
+    let wrong = |_| D::Error::custom("write a time such as \"2030-01-31T12:00:00Z\"");
+    text.parse().map(Some).map_err(wrong)
 }
 
 /// Reads a size such as `16MiB`, or a number of bytes.
@@ -75,15 +82,20 @@ pub(super) fn word<T: Copy>(text: &str, list: &[(&str, T)]) -> Result<T, String>
 }
 
 /// Returns whether `name` may be a metric label and part of a path without escaping.
-pub(super) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name
             .bytes()
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
+/// Returns whether `text` can be what a database holds as somebody's id.
+pub(super) fn is_text(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
+}
+
 /// What to write where [`is_name`] says no.
-pub(super) const NAME: &str = "write 1 to 64 of the characters a-z, 0-9, _ and -";
+pub const NAME: &str = "write 1 to 64 of the characters a-z, 0-9, _ and -";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! What operators and processes tell the ledger beside jobs: pauses, workers, keys, secrets.
+//! What operators and processes tell the ledger beside jobs: pauses, workers, secrets.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,17 +57,6 @@ pub struct WorkerRow {
     pub last_seen_at: i64,
     /// When it last claimed something.
     pub last_claim_at: Option<i64>,
-}
-
-/// A key that Lethe made itself.
-#[derive(Debug, Clone)]
-pub struct KeyRecord {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of the key, hexadecimal.
-    pub sha256: String,
-    /// The words of its scopes.
-    pub scopes: Vec<String>,
 }
 
 impl Ledger {
@@ -183,40 +172,6 @@ impl Ledger {
             .into_iter()
             .flat_map(|worker| worker.routes)
             .collect())
-    }
-
-    /// Returns the key with this hash.
-    pub async fn key_by_hash(&self, sha256: &str) -> Result<Option<KeyRecord>, LedgerError> {
-        let row = sqlx::query(
-            self.inner
-                .sql("-- ledger::key_by_hash\nSELECT name, sha256, scopes FROM api_keys WHERE sha256 = $1"),
-        )
-        .bind(sha256)
-        .fetch_optional(&self.inner.read)
-        .await?;
-        row.map(|row| {
-            Ok(KeyRecord {
-                name: row.try_get("name")?,
-                sha256: row.try_get("sha256")?,
-                scopes: rows::json(&row, "api_keys", "scopes")?,
-            })
-        })
-        .transpose()
-    }
-
-    /// Stores a key if there is none of its name; returns whether it was stored.
-    pub async fn add_key(&self, key: &KeyRecord) -> Result<bool, LedgerError> {
-        let added = sqlx::query(self.inner.sql(
-            "-- ledger::add_key
-            INSERT INTO api_keys (name, sha256, scopes, created_at) VALUES ($1, $2, $3, {now})
-            ON CONFLICT (name) DO NOTHING",
-        ))
-        .bind(&key.name)
-        .bind(&key.sha256)
-        .bind(json!(key.scopes).to_string())
-        .execute(&self.inner.write)
-        .await?;
-        Ok(added.rows_affected() == 1)
     }
 
     /// Returns a secret of this installation, made of `fresh` if there was none.

@@ -72,6 +72,7 @@ fn key_of(row: &AnyRow) -> String {
     let id = row
         .try_get::<String, _>("id")
         .or_else(|_| row.try_get::<String, _>("job_id"))
+        .or_else(|_| row.try_get::<String, _>("name"))
         .unwrap_or_default();
     row.try_get::<i64, _>("ordinal")
         .map_or_else(|_| id.clone(), |ordinal| format!("{id}/{ordinal}"))

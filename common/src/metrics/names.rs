@@ -29,6 +29,7 @@ pub(super) const RINGS: &str = "lethe_doorbell_rings_total";
 pub(super) const MISSES: &str = "lethe_doorbell_misses_total";
 pub(super) const BUILD: &str = "lethe_build_info";
 pub(super) const HTTP_REQUESTS: &str = "lethe_http_requests_total";
+pub(super) const AUTH_FAILURES: &str = "lethe_authentication_failures_total";
 pub(super) const HTTP_DURATION: &str = "lethe_http_request_duration_seconds";
 
 /// One millisecond (a ring in one process) to one hour (a backlog).
@@ -153,6 +154,11 @@ pub(super) fn describe() {
         "Times that polling found due work which no ring had announced."
     );
     describe_gauge!(BUILD, Unit::Count, "1, labelled with the version.");
+    describe_counter!(
+        AUTH_FAILURES,
+        Unit::Count,
+        "Requests whose credentials were not believed, by reason; `limited` were not looked at, because others from the same address failed before."
+    );
     describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests answered, by route template.");
     describe_histogram!(
         HTTP_DURATION,

@@ -14,6 +14,7 @@ fn rendered(service: &Service, act: impl FnOnce()) -> String {
     metrics::with_local_recorder(&recorder, || {
         let metrics = Metrics::with(recorder.handle(), &Config::from_toml(TARGET).unwrap());
         metrics.expose_worker(&["timeout"]);
+        metrics.expose_api();
         act();
         metrics.render_with(service)
     })
@@ -104,6 +105,7 @@ fn names_types_and_labels() {
         writeln!(list, "{name} {kind} {labels}").unwrap();
     }
     insta::assert_snapshot!(list, @r"
+    lethe_authentication_failures_total counter reason
     lethe_breaker_open gauge store,target
     lethe_build_info gauge version
     lethe_dependency_latency_seconds gauge dependency
@@ -189,6 +191,7 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_retries_total{class=\"transient\",code=\"timeout\"}",
         "lethe_doorbell_rings_total{direction=\"failed\"}",
         "lethe_doorbell_misses_total",
+        "lethe_authentication_failures_total{reason=\"unknown_key\"}",
         "lethe_dependency_up{dependency=\"main/vector\"}",
         "lethe_dependency_up{dependency=\"doorbell\"}",
         "lethe_queue_wait_seconds_count",

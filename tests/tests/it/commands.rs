@@ -97,3 +97,45 @@ async fn the_demonstration_erases_and_says_what_is_left() {
     // 5,011 memories, less 500 and a person's.
     assert!(said.contains("5011") || said.contains("5,011"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_listed_and_taken_away_from_a_shell() {
+    let site = Site::new(Layout::SQLITE).await;
+    let service = site.up().await;
+    let stdout = |output: Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let create = [
+        "keys",
+        "create",
+        "nightly",
+        "--scope",
+        "memories:delete",
+        "--user",
+        "alice",
+    ];
+    let bounds = ["--target", TARGET, "--expires", "90d"];
+    let key = stdout(run(&service, &[&create[..], &bounds].concat()).await);
+    let submit = |key: String| {
+        let mut command = lethe();
+        command.args(["submit", "--owner", "alice", "x"]);
+        command
+            .env("LETHE_URL", service.client.url())
+            .env("LETHE_KEY", key.trim());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    assert!(submit(key.clone()).await.unwrap().status.success());
+    let listed = stdout(run(&service, &["keys", "list"]).await);
+    assert!(
+        listed.contains("nightly") && listed.contains("user=\"alice\""),
+        "{listed}"
+    );
+    assert!(!listed.contains(key.trim()), "{listed}");
+    assert_eq!(stdout(run(&service, &["keys", "revoke", "nightly"]).await), "");
+    let refused = submit(key).await.unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("401"));
+    let lines = stdout(run(&service, &["keys", "config", "ops", "--scope", "admin"]).await);
+    assert!(lines.contains("[[auth.key]]\nname = \"ops\""), "{lines}");
+}

@@ -41,7 +41,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
         (status = 200, description = "The job, again and again", content_type = "text/event-stream", body = Job),
         (status = 204, description = "It has ended, and its end was seen"),
         (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many streams", body = ProblemBody, content_type = "application/problem+json"),
         Usual,
     ),
 )]

@@ -1,0 +1,180 @@
+//! How often callers from one address may fail to say who they are.
+//!
+//! Nothing is written down: a process that starts anew has forgotten, and each has its own count.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::ConnectInfo;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+
+/// The time that the limit is about.
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// How many addresses are remembered; beyond it new ones share one count. Some megabytes.
+const MOST: usize = 65_536;
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// Nobody said.
+    Unknown,
+    /// An address; of IPv6, the network that a household or a machine gets as a whole.
+    Address(IpAddr),
+}
+
+impl Source {
+    /// Returns where a request comes from: the peer, or whom `proxies` proxies in front of us saw.
+    pub(super) fn of(parts: &Parts, proxies: usize) -> Self {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+        // A header with fewer entries did not come through all of them.
+        let said = proxies.checked_sub(1).and_then(|n| forwarded(&parts.headers, n));
+        said.or(peer).map_or(Self::Unknown, Self::address)
+    }
+
+    fn address(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+}
+
+/// Returns the address that stands `n` entries from the right.
+fn forwarded(headers: &HeaderMap, n: usize) -> Option<IpAddr> {
+    let values = headers.get_all("x-forwarded-for").iter();
+    let entries: Vec<&str> = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    let entry = entries.iter().rev().nth(n)?;
+    // Some proxies write the port too.
+    entry
+        .parse()
+        .ok()
+        .or_else(|| entry.parse().ok().map(|address: SocketAddr| address.ip()))
+}
+
+/// How often callers failed, by where they come from.
+pub(crate) struct Failures {
+    /// One failure is forgotten after so long.
+    each: Duration,
+    /// When all failures of a source will be forgotten.
+    until: Mutex<HashMap<Source, Instant>>,
+}
+
+impl Failures {
+    pub(crate) fn new(per_minute: u32) -> Self {
+        Self {
+            each: MINUTE / per_minute.max(1),
+            until: Mutex::default(),
+        }
+    }
+
+    /// Counts a failure.
+    ///
+    /// # Errors
+    /// There were too many: how long until there may be one more.
+    pub(super) fn take(&self, source: Source) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut all = self.all();
+        if all.len() >= MOST {
+            all.retain(|_, until| *until > now);
+        }
+        let source = if all.len() >= MOST && !all.contains_key(&source) {
+            Source::Unknown
+        } else {
+            source
+        };
+        let until = all.get(&source).copied().unwrap_or(now).max(now) + self.each;
+        match until.checked_duration_since(now + MINUTE) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => {
+                all.insert(source, until);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes back what was counted before it was known not to fail.
+    pub(super) fn give_back(&self, source: Source) {
+        if let Some(until) = self.all().get_mut(&source) {
+            *until = until.checked_sub(self.each).unwrap_or(*until);
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Source, Instant>> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn of(peer: Option<&str>, forwarded: &[&str], proxies: usize) -> Source {
+        let mut request = Request::builder();
+        for value in forwarded {
+            request = request.header("x-forwarded-for", *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        if let Some(peer) = peer {
+            let peer: SocketAddr = peer.parse().unwrap();
+            parts.extensions.insert(ConnectInfo(peer));
+        }
+        Source::of(&parts, proxies)
+    }
+
+    fn address(text: &str) -> Source {
+        Source::Address(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_header_is_believed_as_far_as_proxies_are_trusted() {
+        let peer = Some("10.0.0.1:5000");
+        assert_eq!(of(None, &["1.1.1.1"], 0), Source::Unknown);
+        assert_eq!(of(peer, &["1.1.1.1"], 0), address("10.0.0.1"));
+        assert_eq!(of(peer, &["9.9.9.9, 1.1.1.1"], 1), address("1.1.1.1"));
+        assert_eq!(of(peer, &["9.9.9.9", "1.1.1.1:80, 10.0.0.2"], 2), address("1.1.1.1"));
+        assert_eq!(of(peer, &["1.1.1.1"], 2), address("10.0.0.1"));
+        assert_eq!(of(peer, &["unknown"], 1), address("10.0.0.1"));
+        assert_eq!(of(Some("[::ffff:10.0.0.1]:1"), &[], 0), address("10.0.0.1"));
+        assert_eq!(of(Some("[2001:db8:1:2:3:4:5:6]:1"), &[], 0), address("2001:db8:1:2::"));
+    }
+
+    #[test]
+    fn so_many_failures_are_taken_and_what_did_not_fail_is_given_back() {
+        let failures = Failures::new(2);
+        let (one, other) = (address("1.1.1.1"), address("2.2.2.2"));
+        assert!(failures.take(one).is_ok() && failures.take(one).is_ok());
+        let wait = failures.take(one).unwrap_err();
+        assert!(
+            wait > Duration::from_secs(29) && wait <= Duration::from_secs(30),
+            "{wait:?}"
+        );
+        assert!(failures.take(other).is_ok());
+        failures.give_back(one);
+        assert!(failures.take(one).is_ok() && failures.take(one).is_err());
+    }
+
+    #[test]
+    fn addresses_beyond_those_remembered_share_one_count() {
+        let failures = Failures::new(1);
+        for n in 0..u32::try_from(MOST).unwrap() {
+            assert!(failures.take(Source::address(IpAddr::from(n.to_be_bytes()))).is_ok());
+        }
+        assert!(failures.take(address("200.0.0.1")).is_ok());
+        assert!(failures.take(address("200.0.0.2")).is_err());
+        assert!(failures.all().len() <= MOST + 1);
+    }
+}

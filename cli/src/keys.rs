@@ -1,0 +1,189 @@
+//! API keys: asking the API for them, and writing them into the configuration by hand.
+
+use std::fmt::Write;
+
+use anyhow::{Context, bail};
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use lethe_common::clock::Clock;
+use lethe_common::config::{Config, KeyHash, NAME, is_name};
+use serde_json::{Map, Value, json};
+
+use crate::client::Api;
+use crate::options::{self, KeysCommand, NewKey};
+use crate::output;
+
+/// Runs `lethe keys`.
+pub(crate) async fn run(options: &options::Keys) -> anyhow::Result<()> {
+    match &options.command {
+        KeysCommand::Create(create) => self::create(create).await,
+        KeysCommand::List(server) => list(server).await,
+        KeysCommand::Revoke(revoke) => self::revoke(revoke).await,
+        KeysCommand::Config(key) => config(key),
+    }
+}
+
+/// Makes a key over the API, and prints it.
+async fn create(options: &options::CreateKey) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let made = api.send(api.post("keys").json(&described(&options.key)?)).await?;
+    let key = made["key"].as_str().context("the API did not answer with a key")?;
+    // Alone on its line, for `KEY=$(lethe keys create …)`; what it is goes to people.
+    output::line(key);
+    Ok(())
+}
+
+/// Lists the keys that the API made, page by page.
+async fn list(server: &options::Server) -> anyhow::Result<()> {
+    let api = Api::of(server)?;
+    let mut after = String::new();
+    loop {
+        let page = api.send(api.get("keys").query(&[("after", &after)])).await?;
+        for key in page["keys"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            output::line(&line(key));
+        }
+        let Some(next) = page["next"].as_str() else {
+            return Ok(());
+        };
+        next.clone_into(&mut after);
+    }
+}
+
+/// Takes a key away.
+async fn revoke(options: &options::RevokeKey) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    if !is_name(&options.name) {
+        // It would be another path.
+        bail!("no key has such a name: {NAME}");
+    }
+    api.send(api.delete(&format!("keys/{}", options.name))).await?;
+    Ok(())
+}
+
+/// Prints a new key, and the lines of the configuration that allow it.
+fn config(options: &NewKey) -> anyhow::Result<()> {
+    let (key, hash) = KeyHash::make();
+    let lines = lines(&described(options)?, &hash);
+    // Whatever the configuration would refuse is refused here, before somebody pastes it. Which
+    // targets there are is not known here.
+    if let Err(errors) = Config::from_toml(&lines) {
+        let others = errors.0.iter().filter(|error| error.key != "auth.key[0].targets");
+        if others.count() > 0 {
+            return Err(errors.into());
+        }
+    }
+    output::line(&format!("# the key itself, shown this once: {key}"));
+    output::line(&lines);
+    Ok(())
+}
+
+/// Returns what a key opens, as the API takes it.
+fn described(key: &NewKey) -> anyhow::Result<Value> {
+    let mut described = Map::new();
+    described.insert("name".to_owned(), json!(key.name));
+    described.insert("scopes".to_owned(), json!(key.scopes));
+    if let Some(user) = &key.user {
+        described.insert("user".to_owned(), json!(user));
+    }
+    for (field, names) in [("workspaces", &key.workspaces), ("targets", &key.targets)] {
+        if !names.is_empty() {
+            described.insert(field.to_owned(), json!(names));
+        }
+    }
+    if let Some(expires) = &key.expires {
+        let at = expiry(expires, Clock::system().now())?;
+        described.insert("expires_at".to_owned(), json!(at));
+    }
+    Ok(described.into())
+}
+
+/// Returns the lines of the configuration that allow a key.
+fn lines(described: &Value, hash: &KeyHash) -> String {
+    let mut lines = format!("[[auth.key]]\nname = {}\nsha256 = \"{hash}\"", described["name"]);
+    for field in ["scopes", "user", "workspaces", "targets", "expires_at"] {
+        if let Some(value) = described.get(field) {
+            // JSON's texts and lists of texts are TOML's too.
+            write!(lines, "\n{field} = {value}").expect("a String takes any text");
+        }
+    }
+    lines
+}
+
+/// Reads a time, or how long it is until then; a day is 24 hours.
+fn expiry(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
+    let at = text.parse::<Timestamp>().ok().or_else(|| {
+        let span: Span = text.parse().ok()?;
+        let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+        now.checked_add(time).ok()
+    });
+    match at {
+        Some(at) if at > now => Ok(at),
+        _ => bail!("write when the key expires as 90d or 2030-01-31T12:00:00Z, in the future"),
+    }
+}
+
+fn line(key: &Value) -> String {
+    let words = |field: &str| {
+        let list = key[field].as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+    };
+    let mut line = format!("{:<24}  {}", key["name"].as_str().unwrap_or("-"), words("scopes"));
+    for (field, text) in [
+        ("user", key["user"].as_str().unwrap_or_default().to_owned()),
+        ("workspaces", words("workspaces")),
+        ("targets", words("targets")),
+        ("expires_at", key["expires_at"].as_str().unwrap_or_default().to_owned()),
+    ] {
+        if !text.is_empty() {
+            // A person's id may hold anything, a line end too.
+            write!(line, "  {field}={}", json!(text)).expect("a String takes any text");
+        }
+    }
+    if key["expired"] == true {
+        line.push_str("  expired");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_expires_at_a_time_or_after_one() {
+        let now: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("90d", Some("2030-04-01T00:00:00Z")),
+            ("12h", Some("2030-01-01T12:00:00Z")),
+            ("2031-01-01T00:00:00Z", Some("2031-01-01T00:00:00Z")),
+            ("2029-01-01T00:00:00Z", None),
+            ("-1d", None),
+            ("90", None),
+            ("soon", None),
+        ] {
+            let at = expiry(text, now).ok().map(|at| at.to_string());
+            assert_eq!(at.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_lines_for_the_configuration_are_read_back_as_they_were_meant() {
+        let described = json!({
+            "name": "k", "scopes": ["memories:delete"], "user": "a \"b\" ü\n", "workspaces": ["w"],
+            "expires_at": "2031-01-01T00:00:00Z",
+        });
+        let (key, hash) = KeyHash::make();
+        let auth = Config::from_toml(&lines(&described, &hash)).unwrap().auth;
+        let read = auth.find(&key).unwrap();
+        assert_eq!(read.user.as_deref(), Some("a \"b\" ü\n"));
+        assert_eq!(read.bounds().workspaces.unwrap().first().unwrap(), "w");
+        assert_eq!(read.expires_at.unwrap().to_string(), "2031-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_key_is_listed_on_one_line() {
+        let key = json!({"name": "k", "scopes": ["jobs:read", "memories:delete"], "user": "a\nb", "workspaces": null,
+            "targets": ["main"], "expires_at": null, "expired": false});
+        let expected = "k                         jobs:read,memories:delete  user=\"a\\nb\"  targets=\"main\"";
+        assert_eq!(line(&key), expected);
+    }
+}

@@ -1,0 +1,320 @@
+//! `[[auth.jwt]]`: whose tokens are taken, and what they open.
+//!
+//! Files and variables are read here, once; what they hold is turned into keys by the api.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::super::error::ConfigErrors;
+use super::super::text::{self, NAME, is_name, is_text};
+use super::{Auth, Scope};
+
+/// The shortest secret of an HMAC.
+// RFC 7518, 3.2: at least as long as the hash, which is 32 bytes for HS256.
+const SECRET: usize = 32;
+
+/// The most that clocks may differ.
+// Beyond it somebody sets clocks by hand, and `exp` means little.
+const LEEWAY: Duration = Duration::from_mins(10);
+
+/// An issuer whose tokens are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Jwt {
+    /// What logs and jobs call its tokens.
+    pub name: String,
+    /// The algorithms that its tokens may be signed with.
+    pub algorithms: BTreeSet<JwtAlgorithm>,
+    /// The variable that holds the secret of HS256, HS384 or HS512.
+    #[serde(default)]
+    pub secret_env: Option<String>,
+    /// The file that holds that secret.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// The file with the public key, in PEM.
+    #[serde(default)]
+    pub public_key_file: Option<PathBuf>,
+    /// The file with the public keys, as a JSON Web Key Set.
+    #[serde(default)]
+    pub jwks_file: Option<PathBuf>,
+    /// Where the issuer publishes that set.
+    #[serde(default)]
+    pub jwks_url: Option<String>,
+    /// How often the set is read again.
+    #[serde(default = "jwks_refresh", deserialize_with = "text::duration")]
+    pub jwks_refresh: Duration,
+    /// What `iss` must say.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// What `aud` must say, or hold.
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// How far clocks may differ.
+    #[serde(default = "leeway", deserialize_with = "text::duration")]
+    pub leeway: Duration,
+    /// The claim that says who the person is.
+    #[serde(default = "user_claim")]
+    pub user_claim: String,
+    /// The claim that says what the token opens, a list or words with spaces between.
+    #[serde(default = "scopes_claim")]
+    pub scopes_claim: String,
+    /// The claim that says which workspaces the token reaches; absent: all.
+    #[serde(default)]
+    pub workspaces_claim: Option<String>,
+    /// What every token opens, whatever it says.
+    #[serde(default = "scopes")]
+    pub scopes: BTreeSet<Scope>,
+    /// What a token may open beside that by saying so; other words are ignored.
+    #[serde(default = "allow_scopes")]
+    pub allow_scopes: BTreeSet<Scope>,
+    /// What tokens are verified with, as it was at the start; absent where this process takes no
+    /// tokens, and for `jwks_url`.
+    #[serde(skip)]
+    pub key: Option<JwtKey>,
+}
+
+// As often as issuers say that they may rotate keys: each asks once in a few minutes.
+fn jwks_refresh() -> Duration {
+    Duration::from_mins(5)
+}
+
+// Clocks that are kept by NTP differ by far less.
+fn leeway() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn user_claim() -> String {
+    "sub".to_owned()
+}
+
+fn scopes_claim() -> String {
+    "scope".to_owned()
+}
+
+fn scopes() -> BTreeSet<Scope> {
+    BTreeSet::from([Scope::MemoriesDelete])
+}
+
+// Whoever issues tokens to people must not be able to make an administrator by mistake.
+fn allow_scopes() -> BTreeSet<Scope> {
+    BTreeSet::from([Scope::MemoriesDelete, Scope::JobsRead])
+}
+
+/// What tokens are verified with, as it was read.
+#[derive(Clone)]
+pub enum JwtKey {
+    /// The secret of an HMAC.
+    Secret(SecretString),
+    /// A public key in PEM.
+    Pem(String),
+    /// A JSON Web Key Set.
+    Jwks(String),
+}
+
+impl fmt::Debug for JwtKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secret(_) => "Secret(..)",
+            Self::Pem(_) => "Pem(..)",
+            Self::Jwks(_) => "Jwks(..)",
+        })
+    }
+}
+
+impl PartialEq for JwtKey {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Secret(own), Self::Secret(other)) => own.expose_secret() == other.expose_secret(),
+            (Self::Pem(own), Self::Pem(other)) | (Self::Jwks(own), Self::Jwks(other)) => own == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for JwtKey {}
+
+/// How a token is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub enum JwtAlgorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// HMAC with SHA-384.
+    Hs384,
+    /// HMAC with SHA-512.
+    Hs512,
+    /// RSA, PKCS#1 version 1.5, with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl JwtAlgorithm {
+    const ALL: [(&str, Self); 6] = [
+        ("HS256", Self::Hs256),
+        ("HS384", Self::Hs384),
+        ("HS512", Self::Hs512),
+        ("RS256", Self::Rs256),
+        ("ES256", Self::Es256),
+        ("EdDSA", Self::EdDsa),
+    ];
+
+    /// Returns whether whoever verifies a token could sign one.
+    pub fn is_symmetric(self) -> bool {
+        matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
+    }
+}
+
+impl TryFrom<String> for JwtAlgorithm {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text::word(&text, &Self::ALL)
+    }
+}
+
+impl Auth {
+    /// Adds an issuer that was read at `path`, after checking it against those before it.
+    pub(in super::super) fn add_jwt(&mut self, path: &str, jwt: Jwt, errors: &mut ConfigErrors) {
+        let at = |key: &str| format!("{path}.{key}");
+        errors.require(is_name(&jwt.name), at("name"), NAME);
+        errors.require(
+            self.jwts.iter().all(|other| other.name != jwt.name),
+            at("name"),
+            "write another name: this one is taken",
+        );
+        errors.require(
+            !jwt.algorithms.is_empty(),
+            at("algorithms"),
+            "write at least one algorithm",
+        );
+        jwt.check_source(path, errors);
+        for (key, text) in [
+            ("user_claim", Some(&jwt.user_claim)),
+            ("scopes_claim", Some(&jwt.scopes_claim)),
+            ("workspaces_claim", jwt.workspaces_claim.as_ref()),
+            ("issuer", jwt.issuer.as_ref()),
+            ("audience", jwt.audience.as_ref()),
+        ] {
+            errors.require(text.is_none_or(|text| is_text(text)), at(key), "write it, or remove it");
+        }
+        errors.require(!jwt.jwks_refresh.is_zero(), at("jwks_refresh"), "write more than 0s");
+        errors.require(jwt.leeway <= LEEWAY, at("leeway"), "write at most 10min");
+        // Whose keys verify a token is said by its `iss`, and by nothing else.
+        for other in &self.jwts {
+            errors.require(
+                other.issuer.is_some() && jwt.issuer.is_some() && other.issuer != jwt.issuer,
+                at("issuer"),
+                "with several [[auth.jwt]] write one in each, all different",
+            );
+        }
+        self.jwts.push(jwt);
+    }
+}
+
+impl Jwt {
+    fn check_source(&self, path: &str, errors: &mut ConfigErrors) {
+        let secret = self.secret_env.is_some() || self.secret_file.is_some();
+        let sources = [
+            self.secret_env.is_some(),
+            self.secret_file.is_some(),
+            self.public_key_file.is_some(),
+            self.jwks_file.is_some(),
+            self.jwks_url.is_some(),
+        ];
+        errors.require(
+            sources.into_iter().filter(|given| *given).count() == 1,
+            path,
+            "write exactly one of secret_env, secret_file, public_key_file, jwks_file, jwks_url",
+        );
+        // A public key that is taken for a secret lets everybody sign who has it.
+        errors.require(
+            self.algorithms
+                .iter()
+                .all(|algorithm| algorithm.is_symmetric() == secret),
+            format_args!("{path}.algorithms"),
+            "write HS256, HS384, HS512 with a secret, and RS256, ES256, EdDSA with public keys",
+        );
+        errors.require(
+            self.public_key_file.is_none() || self.algorithms.len() == 1,
+            format_args!("{path}.algorithms"),
+            "write the one algorithm of the public key",
+        );
+        errors.require(
+            self.jwks_url.as_deref().is_none_or(is_jwks_url),
+            format_args!("{path}.jwks_url"),
+            "write a URL: https://host/path, or http:// to a host that nobody can stand in for",
+        );
+    }
+
+    /// Reads what tokens are verified with.
+    pub(in super::super) fn read_key(&mut self, path: &str, env: &BTreeMap<String, String>, errors: &mut ConfigErrors) {
+        if let Some(variable) = &self.secret_env {
+            match env.get(variable) {
+                Some(secret) => self.key = Some(secret_of(secret, &format!("{path}.secret_env"), errors)),
+                None => errors.push(
+                    format_args!("{path}.secret_env"),
+                    "set the variable that it names: it is not in the environment",
+                ),
+            }
+        }
+        if let Some(text) = content(self.secret_file.as_deref(), &format!("{path}.secret_file"), errors) {
+            self.key = Some(secret_of(&text, &format!("{path}.secret_file"), errors));
+        }
+        let key = format!("{path}.public_key_file");
+        if let Some(text) = content(self.public_key_file.as_deref(), &key, errors) {
+            errors.require(
+                text.contains("-----BEGIN PUBLIC KEY-----"),
+                &key,
+                "write a public key in PEM into the file: -----BEGIN PUBLIC KEY-----",
+            );
+            self.key = Some(JwtKey::Pem(text));
+        }
+        let key = format!("{path}.jwks_file");
+        if let Some(text) = content(self.jwks_file.as_deref(), &key, errors) {
+            let set: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+            errors.require(
+                set.is_some_and(|set| set["keys"].is_array()),
+                &key,
+                "write a JSON Web Key Set into the file: {\"keys\": […]}",
+            );
+            self.key = Some(JwtKey::Jwks(text));
+        }
+    }
+}
+
+fn content(file: Option<&Path>, key: &str, errors: &mut ConfigErrors) -> Option<String> {
+    match std::fs::read_to_string(file?) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            errors.push(key, format!("name a file that can be read: {}", error.kind()));
+            None
+        }
+    }
+}
+
+fn secret_of(text: &str, key: &str, errors: &mut ConfigErrors) -> JwtKey {
+    // Editors end files with a line end that is no part of the secret.
+    let secret = text.trim_end_matches(['\r', '\n']);
+    errors.require(
+        secret.len() >= SECRET,
+        key,
+        "let it hold a secret of at least 32 bytes: shorter ones are guessed",
+    );
+    JwtKey::Secret(SecretString::from(secret))
+}
+
+fn is_jwks_url(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    // A user in the URL would be a secret, and would reach logs.
+    rest.is_some_and(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        !host.is_empty() && !host.contains('@') && !rest.contains(char::is_whitespace)
+    })
+}
