@@ -7,6 +7,7 @@
 mod accept;
 mod advance;
 mod cancel;
+mod change;
 mod claim;
 mod close;
 mod control;

@@ -61,6 +61,13 @@ impl Config {
             .set("lease.renew_every", "1s")
     }
 
+    /// Takes all targets away.
+    #[must_use]
+    pub fn without_targets(mut self) -> Self {
+        self.targets.clear();
+        self
+    }
+
     /// Adds targets.
     #[must_use]
     pub fn targets(mut self, text: &str) -> Self {

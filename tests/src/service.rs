@@ -84,6 +84,12 @@ impl Site {
         }
     }
 
+    /// Sends workers to the vector store itself, past what stands before it.
+    pub fn without_tap(&mut self) {
+        let target = target(self.memories.url(), &self.vectors.url, &self.vectors);
+        self.configure(|config| config.without_targets().targets(&target));
+    }
+
     /// Writes memories into both stores.
     pub async fn add(&self, memories: &[Memory]) {
         self.memories.add(memories).await;

@@ -9,6 +9,7 @@ use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::totals::{Increment, TotalsMetric};
 use super::types::{Kind, NewPartition, Work};
+use super::writer::Grouped;
 use crate::job::{JobId, StoreKind, Subject};
 
 /// In whose name, and by which route, an idempotency key is valid.
@@ -84,12 +85,28 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database did not take it; the job then does not exist,
     /// or, if only the answer was lost, is found again by its idempotency key.
     pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
-        self.inner.accepts.accept(job).await
+        self.inner.accepts.write(job).await
+    }
+}
+
+impl Grouped for NewJob {
+    type Answer = Accepted;
+
+    // In ids, so that a few huge requests do not make one huge statement.
+    const GROUP: usize = 20_000;
+
+    fn size(&self) -> usize {
+        let ids: u64 = self.partitions.iter().map(|partition| partition.remaining).sum();
+        usize::try_from(ids).unwrap_or(usize::MAX)
+    }
+
+    async fn write(inner: &Inner, group: &[Self]) -> Result<Vec<Accepted>, LedgerError> {
+        write(inner, group).await
     }
 }
 
 /// Writes a group of jobs in one transaction.
-pub(super) async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerError> {
+async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerError> {
     let mut tx = inner.begin().await?;
     let replays = reserve_keys(inner, &mut tx, jobs).await?;
     let mut accepted = Vec::with_capacity(jobs.len());

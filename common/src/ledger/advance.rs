@@ -9,37 +9,15 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
+use super::change::JobChange;
 use super::close::{Close, close_partitions};
 use super::error::LedgerError;
 use super::open::Inner;
 use super::rows::{self, Key};
 use super::totals::{Increment, TotalsMetric};
-use super::types::Lease;
+use super::types::Fence;
 use crate::job::{JobId, Outcome};
 use crate::state::{Event, State};
-
-/// What a transaction changes in a job.
-pub(super) struct JobChange {
-    pub(super) id: JobId,
-    pub(super) ended: i64,
-    pub(super) selected: i64,
-    pub(super) planned: i64,
-    pub(super) failures: i64,
-    pub(super) code: Option<&'static str>,
-}
-
-impl JobChange {
-    pub(super) fn new(id: JobId) -> Self {
-        Self {
-            id,
-            ended: 0,
-            selected: 0,
-            planned: 0,
-            failures: 0,
-            code: None,
-        }
-    }
-}
 
 /// A job, as far as its next step depends on it.
 pub(super) struct JobRow {
@@ -165,7 +143,7 @@ pub(super) async fn advance(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: Vec<JobRow>,
-    finishing: &[&Lease],
+    finishing: &[Fence],
 ) -> Result<Advanced, LedgerError> {
     let mut ready: Vec<JobRow> = jobs.into_iter().filter(|job| job.unfinished == 0).collect();
     let mut advanced = Advanced::default();
@@ -270,7 +248,7 @@ async fn read_back(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[(&JobRow, Option<&'static str>)],
-    finishing: &[&Lease],
+    finishing: &[Fence],
 ) -> Result<HashSet<Key>, LedgerError> {
     sqlx::query(inner.sql(
         "-- ledger::advance read back
@@ -283,8 +261,8 @@ async fn read_back(
     let moved: HashSet<JobId> = jobs.iter().map(|(job, _)| job.id).collect();
     let fences: Vec<Value> = finishing
         .iter()
-        .filter(|lease| moved.contains(&lease.job.id))
-        .map(|lease| rows::fence(lease.fence()))
+        .filter(|fence| moved.contains(&fence.job))
+        .map(|fence| rows::fence(*fence))
         .collect();
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
     // The record that brought us here has moved the fence on by one.

@@ -4,7 +4,8 @@
 use serde_json::json;
 use sqlx::Row;
 
-use super::advance::{self, JobChange};
+use super::advance;
+use super::change::JobChange;
 use super::close::{self, Close};
 use super::error::LedgerError;
 use super::open::Ledger;

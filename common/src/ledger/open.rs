@@ -7,9 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 
+use super::accept::NewJob;
 use super::dialect::Dialect;
 use super::error::LedgerError;
-use super::writer::AcceptWriter;
+use super::record::Recording;
+use super::writer::Writer;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -44,7 +46,8 @@ pub(super) struct Inner {
     pub(super) options: LedgerOptions,
     /// This process' row of the totals.
     pub(super) slot: i64,
-    pub(super) accepts: AcceptWriter,
+    pub(super) accepts: Writer<NewJob>,
+    pub(super) records: Writer<Recording>,
 }
 
 impl Ledger {
@@ -86,7 +89,8 @@ impl Ledger {
                 read,
                 options,
                 slot: rand::random_range(0..SLOTS),
-                accepts: AcceptWriter::start(weak.clone()),
+                accepts: Writer::new(weak.clone()),
+                records: Writer::new(weak.clone()),
             }),
         })
     }

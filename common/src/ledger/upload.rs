@@ -85,10 +85,9 @@ impl Ledger {
 
     /// Stores a part of the ids.
     // The job first: ids of an upload that was swept would stay behind for good.
-    pub async fn append(&self, upload: &mut Upload, partition: NewPartition) -> Result<(), LedgerError> {
+    pub async fn append(&self, upload: &mut Upload, partitions: &[NewPartition]) -> Result<(), LedgerError> {
         let inner = &self.inner;
-        let n = partition.remaining;
-        let rows = rows_of(upload.id, upload.next_ordinal, "blocked", &[partition], false, None);
+        let rows = rows_of(upload.id, upload.next_ordinal, "blocked", partitions, false, None);
         let mut tx = inner.begin().await?;
         let touched = sqlx::query(inner.sql(
             "-- ledger::upload touch
@@ -102,8 +101,8 @@ impl Ledger {
         }
         insert_partitions(inner, &mut tx, &rows).await?;
         tx.commit().await?;
-        upload.next_ordinal += 1;
-        upload.selected += n;
+        upload.next_ordinal += i64::try_from(partitions.len()).unwrap_or(i64::MAX);
+        upload.selected += partitions.iter().map(|partition| partition.remaining).sum::<u64>();
         Ok(())
     }
 

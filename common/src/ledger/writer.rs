@@ -1,88 +1,100 @@
-//! Acceptances that wait at the same time share one commit.
+//! What waits at the same time shares one commit.
 //!
 //! A commit costs a disk flush; under load the next group gathers while the present one is being
 //! flushed. If the process dies here, nobody was told anything yet.
 
-use std::sync::Weak;
+use std::sync::{OnceLock, Weak};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::accept::{self, Accepted, NewJob};
 use super::error::LedgerError;
 use super::open::Inner;
 
-type Answer = oneshot::Sender<Result<Accepted, LedgerError>>;
+/// What is written in groups.
+pub(super) trait Grouped: Sized + Send + Sync + 'static {
+    /// What each is answered.
+    type Answer: Send + 'static;
 
-/// The most acceptances of one commit, and of those that wait for it.
+    /// How large a group may grow before the next begins.
+    const GROUP: usize;
+
+    /// Returns its part of a group.
+    fn size(&self) -> usize;
+
+    /// Writes a group in one transaction; the answers are in the order of the group.
+    fn write(inner: &Inner, group: &[Self]) -> impl Future<Output = Result<Vec<Self::Answer>, LedgerError>> + Send;
+}
+
+type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
+
+/// The most that may wait, and the most of one group.
 // Well above what arrives during one flush, small enough that a group's SQL stays short.
-const GROUP: usize = 256;
+const WAITING: usize = 256;
 
-/// The most bytes of ids of one commit, so that a few huge requests do not make one huge statement.
-const GROUP_IDS: u64 = 20_000;
-
-/// The task that writes groups of acceptances.
-pub(super) struct AcceptWriter {
-    queue: std::sync::OnceLock<mpsc::Sender<(NewJob, Answer)>>,
+/// The task that writes groups.
+pub(super) struct Writer<T: Grouped> {
+    queue: OnceLock<mpsc::Sender<(T, Answer<T>)>>,
     inner: Weak<Inner>,
 }
 
-impl AcceptWriter {
-    pub(super) fn start(inner: Weak<Inner>) -> Self {
+impl<T: Grouped> Writer<T> {
+    /// Prepares the task; it starts when it is first needed.
+    pub(super) fn new(inner: Weak<Inner>) -> Self {
         Self {
-            queue: std::sync::OnceLock::new(),
+            queue: OnceLock::new(),
             inner,
         }
     }
 
-    pub(super) async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
+    /// Writes `one`, with what else is waiting.
+    ///
+    /// # Cancel safety
+    /// What was handed over is written, whoever still waits for the answer.
+    pub(super) async fn write(&self, one: T) -> Result<T::Answer, LedgerError> {
         let queue = self.queue.get_or_init(|| {
-            let (sender, receiver) = mpsc::channel(GROUP);
+            let (sender, receiver) = mpsc::channel(WAITING);
             // It ends with the last sender, that is with the ledger.
             tokio::spawn(run(receiver, Weak::clone(&self.inner)));
             sender
         });
         let (answer, answered) = oneshot::channel();
         let gone = || LedgerError::Unavailable(sqlx::Error::WorkerCrashed);
-        queue.send((job, answer)).await.map_err(|_| gone())?;
+        queue.send((one, answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
 
-async fn run(mut queue: mpsc::Receiver<(NewJob, Answer)>, inner: Weak<Inner>) {
+async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<Inner>) {
     while let Some(first) = queue.recv().await {
         let Some(inner) = inner.upgrade() else { return };
-        let mut ids = selected(&first.0);
+        let mut size = first.0.size();
         let mut group = vec![first];
-        while group.len() < GROUP && ids < GROUP_IDS {
+        while group.len() < WAITING && size < T::GROUP {
             let Ok(next) = queue.try_recv() else { break };
-            ids += selected(&next.0);
+            size += next.0.size();
             group.push(next);
         }
-        let (jobs, answers): (Vec<NewJob>, Vec<Answer>) = group.into_iter().unzip();
-        match accept::write(&inner, &jobs).await {
-            Ok(accepted) => answer_all(answers, accepted.into_iter().map(Ok)),
-            // One bad job must not refuse the others: each again by itself.
-            Err(_) if jobs.len() > 1 => {
-                for (job, answer) in jobs.into_iter().zip(answers) {
-                    let result = accept::write(&inner, std::slice::from_ref(&job)).await;
-                    answer_all([answer], [result.map(|mut one| one.remove(0))]);
+        let (group, answers): (Vec<T>, Vec<Answer<T>>) = group.into_iter().unzip();
+        match T::write(&inner, &group).await {
+            Ok(written) => answer_all::<T>(answers, written.into_iter().map(Ok)),
+            // One that is bad must not refuse the others: each again by itself.
+            Err(_) if group.len() > 1 => {
+                for (one, answer) in group.into_iter().zip(answers) {
+                    let result = T::write(&inner, std::slice::from_ref(&one)).await;
+                    answer_all::<T>([answer], [result.map(|mut one| one.remove(0))]);
                 }
             }
-            Err(error) => answer_all(answers, [Err(error)]),
+            Err(error) => answer_all::<T>(answers, [Err(error)]),
         }
     }
 }
 
-fn selected(job: &NewJob) -> u64 {
-    job.partitions.iter().map(|partition| partition.remaining).sum()
-}
-
-fn answer_all(
-    answers: impl IntoIterator<Item = Answer>,
-    results: impl IntoIterator<Item = Result<Accepted, LedgerError>>,
+fn answer_all<T: Grouped>(
+    answers: impl IntoIterator<Item = Answer<T>>,
+    results: impl IntoIterator<Item = Result<T::Answer, LedgerError>>,
 ) {
     for (answer, result) in answers.into_iter().zip(results) {
-        // Whoever asked may have left; the job is accepted all the same.
+        // Whoever asked may have left; it is written all the same.
         drop(answer.send(result));
     }
 }

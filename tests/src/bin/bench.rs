@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use lethe_tests::layout::Layout;
@@ -49,6 +50,7 @@ async fn main() {
 /// A site as production has it: an API, Redis, PostgreSQL, and the defaults of the configuration.
 async fn site() -> Site {
     let mut site = Site::new(Layout::POSTGRES_REDIS).await;
+    site.without_tap();
     site.configure(|config| {
         config
             .set("log.level", "warn,lethe_cli=info,lethe=info")
@@ -132,16 +134,20 @@ async fn erase() {
     site.add(&jobs).await;
     site.add(&bare).await;
 
-    let start = Instant::now();
-    bare_loop(&site, &bare).await;
+    let (before, start) = (Cpu::now(), Instant::now());
+    let connection = bare_loop(&site, &bare).await;
     let alone = start.elapsed();
+    let bare_used = Cpu::now().since(&before);
+    connection.close().await;
 
     let service = site.start().await;
-    let start = Instant::now();
-    let id = upload(&service, &jobs).await;
+    let body = lines(&jobs);
+    let (before, start) = (Cpu::now(), Instant::now());
+    let id = upload(&service, body).await;
     let accepted = start.elapsed();
     ended(&service, &id).await;
     let lethe = start.elapsed();
+    let lethe_used = Cpu::now().since(&before);
     site.holds(&[]).await;
     let rate = |took: Duration| f64::from(u32::try_from(LARGE).unwrap()) / took.as_secs_f64();
     println!("erase: {LARGE} ids: bare loop {alone:.2?} ({:.0}/s)", rate(alone));
@@ -150,6 +156,7 @@ async fn erase() {
         rate(lethe)
     );
     println!("erase: ratio {:.2}", lethe.as_secs_f64() / alone.as_secs_f64());
+    println!("erase: seconds of processors: bare loop: {bare_used}; Lethe: {lethe_used}");
     for worker in &service.workers {
         for (series, seconds) in worker.client.metrics().await {
             if series.starts_with("lethe_store_call_duration_seconds_sum") && seconds > 0.0 {
@@ -160,7 +167,7 @@ async fn erase() {
 }
 
 /// The least that deletes them: by id, one batch after another, from both stores.
-async fn bare_loop(site: &Site, memories: &[Memory]) {
+async fn bare_loop(site: &Site, memories: &[Memory]) -> PgPool {
     let pool = PgPool::connect(site.memories.url()).await.unwrap();
     let client = site.vectors.client();
     for batch in memories.chunks(BATCH) {
@@ -176,6 +183,8 @@ async fn bare_loop(site: &Site, memories: &[Memory]) {
             .await
             .unwrap();
     }
+    // Its backend is looked at before it goes.
+    pool
 }
 
 /// Runs one job of each size on a fresh worker, and prints the most memory that it needed.
@@ -187,7 +196,7 @@ async fn memory() {
         site.add(&all).await;
         let mut service = site.api().await;
         let worker = site.worker().await;
-        let id = upload(&service, &all).await;
+        let id = upload(&service, lines(&all)).await;
         ended(&service, &id).await;
         let (of_worker, of_api) = (peak(worker.process.id()), peak(service.process.id()));
         println!("memory: {n} ids: worker {of_worker} MiB at most, api {of_api} MiB");
@@ -197,17 +206,22 @@ async fn memory() {
     println!("memory: ratio {:.2}", peaks[1] / peaks[0]);
 }
 
-async fn upload(service: &Service, memories: &[Memory]) -> String {
+/// Returns the body of an upload of all these memories.
+fn lines(memories: &[Memory]) -> String {
     let mut lines = String::new();
     for memory in memories {
         lines.push_str(&json!(memory.id).to_string());
         lines.push('\n');
     }
+    lines
+}
+
+async fn upload(service: &Service, body: String) -> String {
     let request = service
         .client
         .request(Method::POST, "/v1/jobs")
         .header("content-type", "application/x-ndjson")
-        .body(lines);
+        .body(body);
     service.client.send(request).await.accepted()
 }
 
@@ -219,6 +233,42 @@ async fn ended(service: &Service, id: &str) {
             "failed" | "cancelled" => panic!("{job}"),
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
+    }
+}
+
+/// The processor time that processes have used, by name. Unlike the time on the wall it hardly
+/// depends on what else the machine does.
+struct Cpu(BTreeMap<String, f64>);
+
+impl Cpu {
+    fn now() -> Self {
+        let mut used = BTreeMap::new();
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            // Processes come and go.
+            let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else {
+                continue;
+            };
+            let Some((name, rest)) = stat.split_once('(').and_then(|(_, stat)| stat.rsplit_once(')')) else {
+                continue;
+            };
+            // proc(5): utime and stime are the 14th and 15th field, in hundredths of a second.
+            let times = rest.split_whitespace().skip(11).take(2);
+            let ticks: f64 = times.map(|ticks| ticks.parse::<f64>().unwrap()).sum();
+            *used.entry(name.to_owned()).or_default() += ticks / 100.0;
+        }
+        Self(used)
+    }
+
+    /// Returns what was used since `before` by what takes part in the benchmark.
+    fn since(&self, before: &Self) -> String {
+        let used = |name: &str| self.0.get(name).unwrap_or(&0.0) - before.0.get(name).unwrap_or(&0.0);
+        let parts = [
+            ("PostgreSQL", "postgres"),
+            ("vectors", "serve"),
+            ("Lethe", "lethe"),
+            ("caller", "bench"),
+        ];
+        parts.map(|(what, name)| format!("{what} {:.2}", used(name))).join(", ")
     }
 }
 

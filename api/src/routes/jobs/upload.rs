@@ -1,4 +1,4 @@
-//! Ids that arrive as a stream: in memory there is one line and one batch.
+//! Ids that arrive as a stream: in memory there are one line and a few batches.
 //!
 //! Nothing of it can be claimed before the last line was read. A sender that leaves takes
 //! everything with it; if this process dies, workers sweep what is left of it.
@@ -25,6 +25,10 @@ use crate::ndjson::{Line, Lines};
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options, UploadParams};
 use crate::select::Place;
+
+/// How many batches are stored at a time.
+// A commit costs as much as storing some thousand ids.
+const TOGETHER: usize = 4;
 
 /// Accepts a stream of ids.
 pub(super) async fn receive(
@@ -57,6 +61,7 @@ pub(super) async fn receive(
         options: &options,
         lines: Lines::new(config.api.max_id_length),
         batch: Batch::default(),
+        ready: Vec::with_capacity(TOGETHER),
         count: 0,
         fingerprint,
     };
@@ -105,6 +110,8 @@ struct Receiver<'a> {
     options: &'a Options,
     lines: Lines,
     batch: Batch,
+    /// Whole batches that are not stored yet.
+    ready: Vec<NewPartition>,
     count: u64,
     fingerprint: Fingerprint,
 }
@@ -132,6 +139,7 @@ impl Receiver<'_> {
         if let Some(line) = self.lines.last()? {
             self.take(line, staged).await?;
         }
+        self.close_batch();
         self.stage(staged).await?;
         if self.count == 0 {
             return Err(Problem::new(Kind::Invalid, "send at least one id"));
@@ -157,17 +165,26 @@ impl Receiver<'_> {
             return Err(Problem::new(Kind::TooLarge, detail));
         }
         if self.batch.ids.len() >= config.worker.batch as usize {
-            self.stage(staged).await?;
+            self.close_batch();
+            if self.ready.len() >= TOGETHER {
+                self.stage(staged).await?;
+            }
         }
         Ok(())
     }
 
-    async fn stage(&mut self, staged: &mut Staged) -> Result<(), Problem> {
-        if self.batch.ids.is_empty() {
-            return Ok(());
+    fn close_batch(&mut self) {
+        if !self.batch.ids.is_empty() {
+            let partition = self.partition();
+            self.ready.push(partition);
         }
-        let partition = self.partition();
-        self.state.ledger().append(staged.upload(), partition).await?;
+    }
+
+    async fn stage(&mut self, staged: &mut Staged) -> Result<(), Problem> {
+        if !self.ready.is_empty() {
+            self.state.ledger().append(staged.upload(), &self.ready).await?;
+            self.ready.clear();
+        }
         Ok(())
     }
 

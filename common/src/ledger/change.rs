@@ -1,0 +1,37 @@
+//! What a transaction changes in a job, summed: an UPDATE applies one row to each.
+
+use crate::job::JobId;
+
+/// What a transaction changes in a job.
+pub(super) struct JobChange {
+    pub(super) id: JobId,
+    pub(super) ended: i64,
+    pub(super) selected: i64,
+    pub(super) planned: i64,
+    pub(super) failures: i64,
+    pub(super) code: Option<&'static str>,
+}
+
+impl JobChange {
+    pub(super) fn new(id: JobId) -> Self {
+        Self {
+            id,
+            ended: 0,
+            selected: 0,
+            planned: 0,
+            failures: 0,
+            code: None,
+        }
+    }
+}
+
+impl JobChange {
+    /// Adds what another record changes in the same job.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.ended += other.ended;
+        self.selected += other.selected;
+        self.planned += other.planned;
+        self.failures += other.failures;
+        self.code = other.code.or(self.code);
+    }
+}

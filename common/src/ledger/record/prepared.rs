@@ -1,0 +1,210 @@
+//! A record, reduced to the rows that it writes: small, and nobody's but its own.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{After, Record, RecordEnd};
+use crate::job::{JobId, Outcome};
+use crate::ledger::change::JobChange;
+use crate::ledger::rows;
+use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::types::{Fence, Kind, Lease, NewPartition};
+use crate::state::State;
+
+/// Records that belong together: all of one call.
+pub(in crate::ledger) struct Recording(pub(super) Vec<Prepared>);
+
+/// A record, as rows.
+pub(super) struct Prepared {
+    pub(super) fence: Fence,
+    pub(super) ends: bool,
+    /// What becomes of the partition.
+    pub(super) partition: Value,
+    pub(super) counts: Vec<Value>,
+    pub(super) items: Vec<Value>,
+    pub(super) change: JobChange,
+    pub(super) planned: Vec<NewPartition>,
+    pub(super) totals: Vec<Increment>,
+}
+
+/// What a record led to.
+pub(in crate::ledger) enum Recorded {
+    Lost,
+    GoesOn { cancelling: bool },
+    Ended,
+    ReadBack,
+    JobEnded { state: State, duration_ms: i64 },
+}
+
+impl Recording {
+    /// Returns how many rows it writes, roughly.
+    pub(super) fn size(&self) -> usize {
+        let size = |record: &Prepared| 1 + record.counts.len() + record.items.len() + record.planned.len();
+        self.0.iter().map(size).sum()
+    }
+}
+
+impl Recorded {
+    /// Returns what follows for whoever held the lease.
+    pub(super) fn after(self, lease: &Lease, until: Instant) -> After {
+        match self {
+            Self::Lost => After::Lost,
+            Self::GoesOn { cancelling } => After::Continue { until, cancelling },
+            Self::Ended => After::Ended,
+            Self::JobEnded { state, duration_ms } => After::JobEnded { state, duration_ms },
+            Self::ReadBack => After::ReadBack(Box::new(Lease {
+                kind: Kind::ReadBack,
+                token: lease.token + 1,
+                until,
+                progress: None,
+                intent: None,
+                remaining: 0,
+                rescues: 0,
+                failures: 0,
+                ..lease.clone()
+            })),
+        }
+    }
+}
+
+impl Prepared {
+    pub(super) fn of(record: &Record<'_>) -> Self {
+        Self {
+            fence: record.lease.fence(),
+            ends: record.end.is_some(),
+            partition: partition(record),
+            counts: counts(record),
+            items: items(record),
+            change: change(record),
+            planned: record.delta.planned.clone(),
+            totals: increments(record),
+        }
+    }
+
+    pub(super) fn job(&self) -> JobId {
+        self.fence.job
+    }
+}
+
+fn partition(record: &Record<'_>) -> Value {
+    let mut row = rows::fence(record.lease.fence());
+    let (state, code, progress) = match &record.end {
+        None => ("running", None, &record.progress),
+        Some(RecordEnd::Done) => ("done", None, &None),
+        Some(RecordEnd::Failed(code)) => ("failed", Some(*code), &record.progress),
+        Some(RecordEnd::Cancelled) => ("cancelled", None, &record.progress),
+        // Blocked until all of the job is read back, so that a round has one beginning.
+        Some(RecordEnd::Residue { progress, .. }) => ("blocked", None, progress),
+    };
+    let remaining = match &record.end {
+        Some(RecordEnd::Done) => 0,
+        Some(RecordEnd::Residue { n, .. }) => *n,
+        _ => record.remaining,
+    };
+    let again = matches!(record.end, Some(RecordEnd::Residue { .. }));
+    let kind = if again { Kind::Erase } else { record.lease.kind };
+    row["state"] = json!(state);
+    row["code"] = json!(code);
+    row["progress"] = json!(progress);
+    row["remaining"] = json!(remaining);
+    row["kind"] = json!(kind.as_str());
+    row
+}
+
+fn counts(record: &Record<'_>) -> Vec<Value> {
+    let (job, ordinal) = (record.lease.job.id, record.lease.ordinal);
+    let outcomes = record
+        .delta
+        .counts
+        .iter()
+        .map(|((store, outcome), n)| (store, outcome.as_str(), n));
+    let residue = record.delta.residue.iter().map(|(store, n)| (store, "residue", n));
+    outcomes
+        .chain(residue)
+        .filter(|(_, _, n)| **n > 0)
+        .map(|(store, outcome, n)| {
+            json!({"job": job, "ordinal": ordinal, "store": store.as_str(), "outcome": outcome, "n": n})
+        })
+        .collect()
+}
+
+fn items(record: &Record<'_>) -> Vec<Value> {
+    let lease = record.lease;
+    let row = |item: &super::ItemOutcome| {
+        json!({
+            "job": lease.job.id, "outcome": item.outcome.map_or("residue", Outcome::as_str),
+            "store": item.store.as_str(), "table": lease.route.table, "id": item.id, "code": item.code,
+        })
+    };
+    record.delta.items.iter().map(row).collect()
+}
+
+fn change(record: &Record<'_>) -> JobChange {
+    let mut change = JobChange::new(record.lease.job.id);
+    change.ended = i64::from(record.end.is_some());
+    change.selected = record.delta.selected;
+    change.planned = i64::try_from(record.delta.planned.len()).unwrap_or(0);
+    match &record.end {
+        Some(RecordEnd::Failed(code)) => {
+            change.failures = 1;
+            change.code = Some(code);
+        }
+        Some(RecordEnd::Residue { n, .. }) => change.selected += i64::try_from(*n).unwrap_or(0),
+        _ => {}
+    }
+    change
+}
+
+/// Returns what a record adds to the totals. Previews are apart: they count nothing.
+fn increments(record: &Record<'_>) -> Vec<Increment> {
+    let lease = record.lease;
+    if lease.kind == Kind::Preview {
+        return Vec::new();
+    }
+    let target = &lease.route.target;
+    let by_subject = lease.job.subject.is_some();
+    let selected = |store, n| Increment::new(TotalsMetric::Selected, target, Some(store), "", n);
+    let mut list = Vec::new();
+    for ((store, outcome), n) in &record.delta.counts {
+        list.push(Increment::new(
+            TotalsMetric::Memories,
+            target,
+            Some(*store),
+            outcome.as_str(),
+            *n,
+        ));
+        // The ids of a list were counted as selected when it was accepted.
+        if by_subject {
+            list.push(selected(*store, *n));
+        }
+    }
+    for (store, n) in &record.delta.residue {
+        list.push(Increment::new(TotalsMetric::Residue, target, Some(*store), "", *n));
+    }
+    let rest = match &record.end {
+        Some(RecordEnd::Failed(_)) => Some((Outcome::Failed, record.remaining)),
+        Some(RecordEnd::Cancelled) => Some((Outcome::Left, record.remaining)),
+        _ => None,
+    };
+    for store in &lease.stores {
+        if let Some((outcome, n)) = rest {
+            list.push(Increment::new(
+                TotalsMetric::Memories,
+                target,
+                Some(*store),
+                outcome.as_str(),
+                n,
+            ));
+            if by_subject {
+                list.push(selected(*store, n));
+            }
+        }
+        if let Some(RecordEnd::Residue { n, .. }) = &record.end
+            && !by_subject
+        {
+            list.push(selected(*store, *n));
+        }
+    }
+    list
+}

@@ -1,0 +1,185 @@
+//! Writing a group of records in one transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::prepared::{Prepared, Recorded, Recording};
+use crate::job::JobId;
+use crate::ledger::accept::{insert_partitions, rows_of};
+use crate::ledger::advance;
+use crate::ledger::change::JobChange;
+use crate::ledger::error::LedgerError;
+use crate::ledger::open::Inner;
+use crate::ledger::rows;
+use crate::ledger::types::{Fence, NewPartition};
+use crate::ledger::writer::Grouped;
+use crate::state::State;
+
+/// The most rows of one transaction, so that nobody waits long for a group.
+const GROUP: usize = 20_000;
+
+impl Grouped for Recording {
+    type Answer = Vec<Recorded>;
+
+    const GROUP: usize = GROUP;
+
+    fn size(&self) -> usize {
+        Self::size(self)
+    }
+
+    async fn write(inner: &Inner, group: &[Self]) -> Result<Vec<Vec<Recorded>>, LedgerError> {
+        let records: Vec<&Prepared> = group.iter().flat_map(|recording| &recording.0).collect();
+        let mut recorded = write(inner, &records).await?.into_iter();
+        Ok(group
+            .iter()
+            .map(|recording| recorded.by_ref().take(recording.0.len()).collect())
+            .collect())
+    }
+}
+
+async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
+    let mut tx = inner.begin().await?;
+    let held = update_partitions(inner, &mut tx, records).await?;
+    let kept: Vec<&Prepared> = records
+        .iter()
+        .copied()
+        .filter(|record| held.contains(&record.fence))
+        .collect();
+    insert_counts(inner, &mut tx, &kept).await?;
+    insert_items(inner, &mut tx, &kept).await?;
+    let (changes, planned) = job_changes(&kept);
+    let mut jobs = advance::update_jobs(inner, &mut tx, &changes).await?;
+    let mut partitions = Vec::new();
+    for job in &mut jobs {
+        if let Some(list) = planned.get(&job.id) {
+            let first = job.next_ordinal - i64::try_from(list.len()).unwrap_or(0);
+            partitions.extend(rows_of(job.id, first, "blocked", list, false, None));
+        }
+    }
+    insert_partitions(inner, &mut tx, &partitions).await?;
+    let cancelling: HashSet<JobId> = jobs
+        .iter()
+        .filter(|job| job.state == State::Cancelling)
+        .map(|job| job.id)
+        .collect();
+    let finishing: Vec<Fence> = kept
+        .iter()
+        .filter(|record| record.ends)
+        .map(|record| record.fence)
+        .collect();
+    let advanced = advance::advance(inner, &mut tx, jobs, &finishing).await?;
+    let totals = kept.iter().flat_map(|record| record.totals.iter().cloned());
+    inner.add_totals(&mut tx, totals.chain(advanced.totals)).await?;
+    tx.commit().await?;
+    Ok(records
+        .iter()
+        .map(|record| {
+            let id = record.job();
+            if !held.contains(&record.fence) {
+                Recorded::Lost
+            } else if !record.ends {
+                Recorded::GoesOn {
+                    cancelling: cancelling.contains(&id),
+                }
+            } else if let Some(ended) = advanced.ended.get(&id) {
+                Recorded::JobEnded {
+                    state: ended.state,
+                    duration_ms: ended.duration_ms,
+                }
+            } else if advanced.read_back.contains(&(id, record.fence.ordinal)) {
+                Recorded::ReadBack
+            } else {
+                Recorded::Ended
+            }
+        })
+        .collect())
+}
+
+/// Moves the partitions on; returns the fences of those whose lease still held.
+async fn update_partitions(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    records: &[&Prepared],
+) -> Result<HashSet<Fence>, LedgerError> {
+    let rows: Vec<&Value> = records.iter().map(|record| &record.partition).collect();
+    let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+    let held = sqlx::query(inner.sql(
+        "-- ledger::record
+        UPDATE partitions SET intent = NULL, lease_token = lease_token + 1, rescues = 0, failures = 0,
+            failing_since = NULL, due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
+            progress = e.value->>'progress', kind = e.value->>'kind',
+            remaining = CAST(e.value->>'remaining' AS BIGINT)
+        FROM {each}
+        WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
+        RETURNING partitions.job_id, ordinal, lease_token - 1 AS token",
+    ))
+    .bind(json!(rows).to_string())
+    .bind(lease_ms)
+    .fetch_all(tx)
+    .await?;
+    held.iter()
+        .map(|row| {
+            let (job, ordinal) = rows::key(row)?;
+            let token = row.try_get("token")?;
+            Ok(Fence { job, ordinal, token })
+        })
+        .collect()
+}
+
+async fn insert_counts(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
+    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.counts).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(
+        "-- ledger::record counts
+        INSERT INTO counts (job_id, ordinal, store, outcome, n)
+        SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'store', e.value->>'outcome',
+            CAST(e.value->>'n' AS BIGINT)
+        FROM {each} WHERE TRUE
+        ON CONFLICT (job_id, ordinal, store, outcome) DO UPDATE SET n = counts.n + excluded.n",
+    ))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_items(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
+    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.items).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(
+        "-- ledger::record items
+        INSERT INTO items (job_id, outcome, store, table_name, memory_id, code)
+        SELECT e.value->>'job', e.value->>'outcome', e.value->>'store', e.value->>'table', e.value->>'id',
+            e.value->>'code'
+        FROM {each} WHERE TRUE
+        ON CONFLICT (job_id, outcome, memory_id, table_name, store) DO NOTHING",
+    ))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Sums what the records change in their jobs: one row a job, since an UPDATE applies one.
+fn job_changes(records: &[&Prepared]) -> (Vec<JobChange>, HashMap<JobId, Vec<NewPartition>>) {
+    let mut changes: BTreeMap<JobId, JobChange> = BTreeMap::new();
+    let mut planned: HashMap<JobId, Vec<NewPartition>> = HashMap::new();
+    for record in records {
+        let id = record.job();
+        changes
+            .entry(id)
+            .or_insert_with(|| JobChange::new(id))
+            .add(&record.change);
+        if !record.planned.is_empty() {
+            planned.entry(id).or_default().extend(record.planned.iter().cloned());
+        }
+    }
+    (changes.into_values().collect(), planned)
+}
