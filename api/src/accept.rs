@@ -141,6 +141,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         table: None,
         owner: None,
         workspace: None,
+        memory_kind: None,
         subject: None,
         dry_run: options.dry_run,
         limit: options.limit,

@@ -193,6 +193,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         selected,
         remaining: selected,
         error_code: None,
+        version_erased: None,
         next_attempt_at: Some(job.not_before.unwrap_or(now)),
         stores: stores
             .into_iter()

@@ -13,6 +13,7 @@ CREATE TABLE jobs (
     subject        TEXT,                      -- JSON; personal data, leaves with the retention
     owner          TEXT,                      -- personal data, leaves with the retention
     workspace      TEXT,
+    memory_kind    TEXT,                      -- of which kind, where one table holds several
     dry_run        BIGINT NOT NULL,
     max_selected   BIGINT,                    -- `limit`
     per_second     BIGINT,
@@ -31,6 +32,7 @@ CREATE TABLE jobs (
     next_ordinal   BIGINT NOT NULL DEFAULT 0,
     failures       BIGINT NOT NULL DEFAULT 0, -- partitions that failed for good in this attempt
     error_code     TEXT,                      -- the last error, a word of a closed list
+    version_erased BIGINT,                    -- of a job with one id: the version that its row had
     summary        TEXT                       -- counts per store, once the partitions are gone
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);

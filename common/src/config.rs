@@ -35,7 +35,9 @@ pub use log::{Log, LogFormat};
 pub use mapping::Mapping;
 pub use retention::Retention;
 pub use retry::Retry;
-pub use target::{Collection, Columns, Dependent, Payload, PointId, SqlEndpoint, Table, Target, VectorEndpoint};
+pub use target::{
+    Collection, Columns, Dependent, FieldPath, Payload, PointId, SqlEndpoint, Table, Target, VectorEndpoint,
+};
 pub use worker::Worker;
 
 use read::Reader;

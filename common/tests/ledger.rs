@@ -112,6 +112,7 @@ on_both!(
     a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting,
     a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting,
     a_record_says_that_the_job_is_being_cancelled,
+    only_a_job_with_one_partition_says_which_version_it_erased,
 );
 
 fn route() -> Route {
@@ -748,6 +749,23 @@ async fn a_record_says_that_the_job_is_being_cancelled(TestLedger { ledger, _dir
         lease.remaining -= 1;
     }
     assert!(lease.job.cancelling);
+}
+
+async fn only_a_job_with_one_partition_says_which_version_it_erased(TestLedger { ledger, _dir, .. }: TestLedger) {
+    for (partitions, said) in [(vec![ids(1)], Some(7)), (vec![ids(1), ids(1)], None)] {
+        let id = accept(&ledger, new_job(partitions)).await;
+        for lease in claim(&ledger).await {
+            let delta = Delta {
+                version_erased: Some(7),
+                ..erased(1)
+            };
+            record(&ledger, end(&lease, delta, RecordEnd::Failed("rejected"))).await;
+        }
+        assert_eq!(ledger.job(id).await.unwrap().unwrap().version_erased, said);
+        ledger.retry(id).await.unwrap();
+        assert_eq!(ledger.job(id).await.unwrap().unwrap().version_erased, None);
+        ledger.cancel(id).await.unwrap();
+    }
 }
 
 async fn an_upload_that_was_swept_takes_no_more_ids(test: TestLedger) {

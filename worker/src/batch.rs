@@ -40,6 +40,7 @@ pub(crate) fn conditions(job: &JobFacts) -> Conditions {
     };
     demand(Field::User, &job.owner);
     demand(Field::Workspace, &job.workspace);
+    demand(Field::Kind, &job.memory_kind);
     Conditions(fields.into())
 }
 
@@ -219,6 +220,7 @@ pub(crate) async fn without_rows(
                 row: false,
                 points: vec![point],
                 vectors,
+                version: None,
             })
         })
         .collect())

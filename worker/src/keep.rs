@@ -181,6 +181,7 @@ mod tests {
             id: JobId(uuid::Uuid::nil()),
             owner: None,
             workspace: None,
+            memory_kind: None,
             subject: None,
             per_second: None,
             trace: None,

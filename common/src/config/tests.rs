@@ -389,6 +389,36 @@ fn a_digest_says_what_a_mapping_means_and_nothing_else() {
 }
 
 #[test]
+fn a_field_is_a_column_or_a_path_into_one() {
+    let fields = "fields = { owner = \"user_id\", tags = \"tags\", \"Topics.all\" = \"metadata.topics\" }";
+    let with_fields = with_table(&format!("columns = {{ id = \"id\" }}\n{fields}"));
+    let config = Config::from_toml(&with_fields).unwrap();
+    let table = &config.targets[0].tables[0];
+    let at = |name: &str| table.field(name).map(String::from);
+    assert_eq!(at("owner").as_deref(), Some("user_id"));
+    assert_eq!(at("Topics.all").as_deref(), Some("metadata.topics"));
+    assert_eq!(at("tags.color.name").as_deref(), Some("tags.color.name"));
+    assert_eq!(at("Topics.all.x").as_deref(), Some("metadata.topics.x"));
+    for unknown in [
+        "", ".", "topics", "Topics", "Topics.", "tags.", "tags..x", "user_id", ".tags",
+    ] {
+        assert_eq!(at(unknown), None, "{unknown}");
+    }
+    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
+    assert_ne!(digest(&with_fields), digest(&with_table("columns = { id = \"id\" }")));
+    let said = refused(&with_table("columns = { id = \"id\" }\nfields = { a = \"b..c\" }"));
+    assert!(said[0].contains("write a column, or a path"), "{said:?}");
+    let said = refused(&with_table(
+        "collection = { name = \"c\", point = \"uuid\" }\nfields = { a = \"b\" }",
+    ));
+    assert!(
+        said.iter()
+            .any(|said| said.contains("sql_table, fields and dependents need columns")),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn a_key_is_found_by_itself_and_opens_its_scopes() {
     let text = "[[auth.key]]\nname = \"k\"\nscopes = [\"jobs:read\"]\n\
         sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"";

@@ -47,6 +47,8 @@ pub struct NewJob {
     pub owner: Option<String>,
     /// Of which workspace.
     pub workspace: Option<String>,
+    /// Of which kind, where one table holds several.
+    pub memory_kind: Option<String>,
     /// The person, for a job by subject.
     pub subject: Option<Subject>,
     /// Whether nothing is to be touched.
@@ -211,7 +213,7 @@ pub(super) async fn insert_jobs(
                 "kind": if job.subject.is_some() { "subject" } else { "ids" },
                 "target": job.target, "table": job.table,
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
-                "owner": job.owner, "workspace": job.workspace, "dry_run": i64::from(job.dry_run),
+                "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),
                 "limit": job.limit, "per_second": job.per_second, "trace": job.trace, "not_before": job.not_before,
                 "selected": selected, "unfinished": job.partitions.len(),
             })
@@ -219,11 +221,11 @@ pub(super) async fn insert_jobs(
         .collect();
     sqlx::query(inner.sql(
         "-- ledger::accept jobs
-        INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, owner, workspace, dry_run,
+        INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, owner, workspace, memory_kind, dry_run,
             max_selected, per_second, trace, not_before, accepted_at, touched_at, selected, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
-            e.value->>'table', e.value->>'subject', e.value->>'owner', e.value->>'workspace',
+            e.value->>'table', e.value->>'subject', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT),
             CAST(e.value->>'per_second' AS BIGINT), e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),

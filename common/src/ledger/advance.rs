@@ -26,6 +26,7 @@ pub(super) struct JobChange {
     pub(super) planned: i64,
     pub(super) failures: i64,
     pub(super) code: Option<&'static str>,
+    pub(super) version_erased: Option<i64>,
 }
 
 impl JobChange {
@@ -37,6 +38,7 @@ impl JobChange {
             planned: 0,
             failures: 0,
             code: None,
+            version_erased: None,
         }
     }
 }
@@ -119,7 +121,7 @@ pub(super) async fn update_jobs(
         .map(|change| {
             json!({
                 "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
-                "failures": change.failures, "code": change.code,
+                "failures": change.failures, "code": change.code, "version_erased": change.version_erased,
             })
         })
         .collect();
@@ -130,7 +132,9 @@ pub(super) async fn update_jobs(
             selected = selected + CAST(e.value->>'selected' AS BIGINT),
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
-            error_code = COALESCE(e.value->>'code', error_code)
+            error_code = COALESCE(e.value->>'code', error_code),
+            version_erased = CASE WHEN kind = 'ids' AND next_ordinal = 1
+                THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, round, selected,
             max_selected",

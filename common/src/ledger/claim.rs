@@ -194,7 +194,7 @@ async fn start_jobs(
     let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, subject, per_second, trace, state, {now} - not_before AS waited
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, per_second, trace, state, {now} - not_before AS waited
         FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
     ))
     .bind(&list)
@@ -223,6 +223,7 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         id,
         owner: row.try_get("owner")?,
         workspace: row.try_get("workspace")?,
+        memory_kind: row.try_get("memory_kind")?,
         subject,
         per_second: per_second.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         trace: row.try_get("trace")?,

@@ -67,6 +67,9 @@ pub struct JobView {
     pub remaining: u64,
     /// The last error, a word of a closed list.
     pub error_code: Option<String>,
+    /// Of a job with exactly one id, once its row is erased: the version that the row had, where one
+    /// is mapped.
+    pub version_erased: Option<i64>,
     /// The earliest next attempt, if every open partition waits for one.
     pub next_attempt_at: Option<i64>,
     /// The counts, by store.
@@ -144,6 +147,7 @@ pub struct ServiceState {
 
 const JOB_COLUMNS: &str = "id, version, principal, state, kind, target, table_name, dry_run, max_selected, per_second,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
+    version_erased,
     {now} AS now_ms,
     (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
      WHERE job_id = jobs.id AND state IN ('blocked', 'due', 'running')) AS remaining,
@@ -405,6 +409,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         selected: rows::number(row, "selected")?,
         remaining: rows::number(row, "remaining")?,
         error_code: row.try_get("error_code")?,
+        version_erased: row.try_get("version_erased")?,
         next_attempt_at: row.try_get("next_attempt_at")?,
         stores,
         now: row.try_get("now_ms")?,

@@ -46,6 +46,8 @@ pub struct Delta {
     pub selected: i64,
     /// Partitions found by planning; they become claimable when all plans are complete.
     pub planned: Vec<NewPartition>,
+    /// The version of the one row that was erased, where the partition is about one memory.
+    pub version_erased: Option<i64>,
 }
 
 impl Delta {
@@ -325,6 +327,7 @@ fn job_changes(records: &[&Record<'_>]) -> (Vec<JobChange>, HashMap<JobId, Vec<N
         let change = changes.entry(id).or_insert_with(|| JobChange::new(id));
         change.ended += i64::from(record.end.is_some());
         change.selected += record.delta.selected;
+        change.version_erased = change.version_erased.or(record.delta.version_erased);
         change.planned += i64::try_from(record.delta.planned.len()).unwrap_or(0);
         match &record.end {
             Some(RecordEnd::Failed(code)) => {

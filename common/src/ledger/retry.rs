@@ -35,7 +35,7 @@ impl Ledger {
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
-                error_code = NULL, ended_at = NULL, started_at = NULL, not_before = {{now}}
+                error_code = NULL, version_erased = NULL, ended_at = NULL, started_at = NULL, not_before = {{now}}
             WHERE id = $1 AND state IN ({}) AND forgotten_at IS NULL RETURNING id",
             moves.to, moves.from
         )))

@@ -111,6 +111,8 @@ pub struct JobFacts {
     pub owner: Option<String>,
     /// Of which workspace.
     pub workspace: Option<String>,
+    /// Of which kind.
+    pub memory_kind: Option<String>,
     /// The person, for a job by subject.
     pub subject: Option<Subject>,
     /// The most memories a second, over all workers.

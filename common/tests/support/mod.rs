@@ -16,6 +16,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         table: None,
         owner: None,
         workspace: None,
+        memory_kind: None,
         subject: None,
         dry_run: false,
         limit: None,

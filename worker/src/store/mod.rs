@@ -69,5 +69,6 @@ pub(crate) fn word(field: Field) -> &'static str {
         Field::App => "app",
         Field::Run => "run",
         Field::Workspace => "workspace",
+        Field::Kind => "kind",
     }
 }

@@ -77,6 +77,16 @@ impl SqlTable {
     /// # Errors
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
     pub async fn find(&self, items: &[Item]) -> Result<Vec<Found>, StoreError> {
+        let found = self.find_versions(items).await?;
+        Ok(found.into_iter().map(|(found, _)| found).collect())
+    }
+
+    /// Looks for memories like [`find`](Self::find), and returns the version of each matching row,
+    /// where one is mapped.
+    ///
+    /// # Errors
+    /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
+    pub async fn find_versions(&self, items: &[Item]) -> Result<Vec<(Found, Option<i64>)>, StoreError> {
         let tuples = self.tuples(items)?;
         self.look(items.len(), &tuples).await
     }
@@ -92,7 +102,7 @@ impl SqlTable {
             .filter_map(|(n, id)| Tuple::of_id(&self.mapping, n, id))
             .collect();
         let found = self.look(ids.len(), &tuples).await?;
-        Ok(found.into_iter().map(|found| found != Found::Absent).collect())
+        Ok(found.into_iter().map(|(found, _)| found != Found::Absent).collect())
     }
 
     /// Returns a page of the ids under `conditions`, in the order of keys: those beyond `after`,
@@ -167,8 +177,8 @@ impl SqlTable {
             .collect()
     }
 
-    async fn look(&self, count: usize, tuples: &[Tuple<'_>]) -> Result<Vec<Found>, StoreError> {
-        let mut found = vec![Found::Absent; count];
+    async fn look(&self, count: usize, tuples: &[Tuple<'_>]) -> Result<Vec<(Found, Option<i64>)>, StoreError> {
+        let mut found = vec![(Found::Absent, None); count];
         self.store
             .bounded(async {
                 for chunk in tuples.chunks(MAX_ITEMS) {
@@ -178,7 +188,11 @@ impl SqlTable {
                         .await?;
                     for row in &rows {
                         let matching = row.try_get::<i64, _>(1)? == 1;
-                        let answer = if matching { Found::Matching } else { Found::Other };
+                        let answer = if matching {
+                            (Found::Matching, row.try_get(2)?)
+                        } else {
+                            (Found::Other, None)
+                        };
                         *position(&mut found, row)? = answer;
                     }
                 }

@@ -15,7 +15,7 @@ use crate::store::word;
 /// The statements that are the same for every call.
 #[derive(Debug)]
 pub(super) struct Texts {
-    /// `$1` tuples → `n`, 1 if the row meets the tuple's conditions else 0.
+    /// `$1` tuples → `n`, 1 if the row meets the tuple's conditions else 0, its version.
     pub(super) find: SqlStr,
     /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
     pub(super) lock: SqlStr,
@@ -102,15 +102,30 @@ fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
 fn find(dialect: Dialect, mapping: &Mapping) -> String {
     format!(
         "-- store::sql::find\n\
-         SELECT {n}, CASE WHEN {conditions} THEN 1 ELSE 0 END\n\
+         SELECT {n}, CASE WHEN {conditions} THEN 1 ELSE 0 END, {version}\n\
          FROM {tuples} {join} {table} AS m ON {id}",
         n = number(dialect),
         conditions = conditions(mapping),
+        version = version(dialect, mapping),
         tuples = tuples(dialect),
         join = join(dialect),
         table = mapping.table,
         id = equals(&mapping.id, "m", "(e.value->>'i')"),
     )
+}
+
+/// Returns the row's version as a number of 64 bits; NULL where there is none.
+pub(super) fn version(dialect: Dialect, mapping: &Mapping) -> String {
+    match (dialect, &mapping.version) {
+        (Dialect::Postgres, Some(column)) => format!("{}::pg_catalog.int8", reach(column, "m")),
+        (Dialect::Postgres, None) => "NULL::pg_catalog.int8".to_owned(),
+        // The type is the value's.
+        (Dialect::Sqlite, Some(column)) => {
+            let column = reach(column, "m");
+            format!("CASE typeof({column}) WHEN 'integer' THEN {column} END")
+        }
+        (Dialect::Sqlite, None) => "NULL".to_owned(),
+    }
 }
 
 fn lock(dialect: Dialect, mapping: &Mapping) -> String {

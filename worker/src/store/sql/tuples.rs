@@ -26,6 +26,8 @@ pub(super) struct Tuple<'a> {
     run: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     workspace: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Cow<'a, str>>,
     /// No row can meet the demands: an owner that the column's type cannot hold.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     never: bool,
@@ -47,6 +49,7 @@ impl<'a> Tuple<'a> {
             app: None,
             run: None,
             workspace: None,
+            kind: None,
             never: false,
         })
     }
@@ -80,6 +83,7 @@ impl<'a> Tuple<'a> {
             Field::App => &mut self.app,
             Field::Run => &mut self.run,
             Field::Workspace => &mut self.workspace,
+            Field::Kind => &mut self.kind,
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn mapped(payload: &Payload, field: Field) -> Option<&str> {
         Field::App => payload.app.as_deref(),
         Field::Run => payload.run.as_deref(),
         Field::Workspace => payload.workspace.as_deref(),
+        Field::Kind => payload.kind.as_deref(),
     }
 }
 
@@ -42,6 +43,7 @@ pub(super) fn fields(payload: &Payload) -> Vec<String> {
         &payload.app,
         &payload.run,
         &payload.workspace,
+        &payload.kind,
     ]
     .into_iter()
     .flatten()
