@@ -56,6 +56,7 @@ pub(crate) fn for_subject<'a>(
         .as_ref()
         .map_or(targets, std::slice::from_ref)
         .iter()
+        .copied()
         .flat_map(|target| target.tables.iter().map(move |table| (target, table)))
         .collect();
     if places.is_empty() { Err(nowhere()) } else { Ok(places) }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use lethe_common::clock::from_millis;
+use lethe_common::config::Scope;
 use lethe_common::ledger::WorkerRow;
 use serde::Serialize;
 use utoipa::ToSchema;
