@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Ask a process whether it is ready: exit code 0 if it is.
     Health(Health),
     /// Submit a deletion.
-    Submit(Submit),
+    Submit(Box<Submit>),
     /// Watch a job until it ends.
     Watch(Job),
     /// List jobs.
