@@ -143,6 +143,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         workspace: None,
         memory_kind: None,
         subject: None,
+        query: None,
         dry_run: options.dry_run,
         limit: options.limit,
         per_second: options.per_second,

@@ -124,7 +124,7 @@ async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> R
             let tail = entries.split_off(range.start);
             let share = &mut shares[share];
             share.intent.entries.extend(tail);
-            if !is_one(&share.lease) {
+            if !is_one(&share.lease) && share.lease.job.query.is_none() {
                 // Not kept for a thousand memories when nobody will ask.
                 share.intent.entries.iter_mut().for_each(|entry| entry.version = None);
             }

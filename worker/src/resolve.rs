@@ -24,7 +24,7 @@ pub(crate) async fn resolve(
     listed: bool,
 ) -> Result<Vec<Entry>, StoreError> {
     let rows = match mapped.sql().await? {
-        Some(_) if listed => vec![(Found::Matching, None); items.len()],
+        Some(_) if listed => items.iter().map(|item| (Found::Matching, item.version)).collect(),
         Some(table) => {
             env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find_versions(items))
                 .await?

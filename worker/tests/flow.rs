@@ -156,6 +156,7 @@ impl World {
             workspace: None,
             memory_kind: None,
             subject: None,
+            query: None,
             dry_run: false,
             limit: None,
             per_second: None,

@@ -27,6 +27,8 @@ pub(super) struct JobChange {
     pub(super) failures: i64,
     pub(super) code: Option<&'static str>,
     pub(super) version_erased: Option<i64>,
+    /// The word of a [`Snapshot`](super::types::Snapshot).
+    pub(super) snapshot: Option<&'static str>,
 }
 
 impl JobChange {
@@ -39,6 +41,7 @@ impl JobChange {
             failures: 0,
             code: None,
             version_erased: None,
+            snapshot: None,
         }
     }
 }
@@ -50,7 +53,7 @@ pub(super) struct JobRow {
     pub(super) next_ordinal: i64,
     pub(super) unfinished: i64,
     dry_run: bool,
-    by_subject: bool,
+    unlisted: bool,
     failures: i64,
     round: u32,
     selected: u64,
@@ -122,6 +125,7 @@ pub(super) async fn update_jobs(
             json!({
                 "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
                 "failures": change.failures, "code": change.code, "version_erased": change.version_erased,
+                "snapshot": change.snapshot,
             })
         })
         .collect();
@@ -133,6 +137,7 @@ pub(super) async fn update_jobs(
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
             error_code = COALESCE(e.value->>'code', error_code),
+            snapshot = CASE WHEN snapshot = 'batch' THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
             version_erased = CASE WHEN kind = 'ids' AND next_ordinal = 1
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
@@ -151,7 +156,7 @@ pub(super) async fn update_jobs(
                 next_ordinal: row.try_get("next_ordinal")?,
                 unfinished: row.try_get("unfinished")?,
                 dry_run: row.try_get::<i64, _>("dry_run")? != 0,
-                by_subject: row.try_get::<String, _>("kind")? == "subject",
+                unlisted: row.try_get::<String, _>("kind")? != "ids",
                 failures: row.try_get("failures")?,
                 round: rows::small_number(row, "round")?,
                 selected: rows::number(row, "selected")?,
@@ -331,18 +336,18 @@ async fn close_blocked(
 ) -> Result<Vec<Increment>, LedgerError> {
     let mut increments = Vec::new();
     for (left, to, outcome) in [(false, "failed", Outcome::Failed), (true, "cancelled", Outcome::Left)] {
-        for by_subject in [false, true] {
+        for unlisted in [false, true] {
             let some: Vec<&JobRow> = jobs
                 .iter()
                 .map(|(job, _)| *job)
                 .filter(|job| matches!(job.state, State::Planning | State::Cancelling) == left)
-                .filter(|job| job.by_subject == by_subject)
+                .filter(|job| job.unlisted == unlisted)
                 .collect();
             let close = Close {
                 from: "state = 'blocked'".to_owned(),
                 to,
                 outcome,
-                by_subject,
+                unlisted,
             };
             increments.extend(close_partitions(inner, tx, &ids_of(some), &close).await?.increments);
         }

@@ -3,7 +3,7 @@
 //! One transaction writes the counts, moves the partition on, and, when it was the last of its
 //! phase, moves the job on.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::rows::{self, Key};
 use super::totals::{Increment, TotalsMetric};
-use super::types::{Kind, Lease, NewPartition};
+use super::types::{Kind, Lease, NewPartition, Snapshot};
 use crate::job::{JobId, Outcome, StoreKind};
 use crate::state::State;
 
@@ -48,6 +48,8 @@ pub struct Delta {
     pub planned: Vec<NewPartition>,
     /// The version of the one row that was erased, where the partition is about one memory.
     pub version_erased: Option<i64>,
+    /// What was there when the job began; planning says so once, and what it plans takes it over.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Delta {
@@ -140,15 +142,9 @@ impl Ledger {
         let kept: Vec<&Record<'_>> = records.iter().flatten().copied().collect();
         insert_counts(inner, &mut tx, &kept).await?;
         insert_items(inner, &mut tx, &kept).await?;
-        let (changes, planned) = job_changes(&kept);
-        let mut rows = advance::update_jobs(inner, &mut tx, &changes).await?;
-        let mut partitions = Vec::new();
-        for row in &mut rows {
-            if let Some(list) = planned.get(&row.id) {
-                let first = row.next_ordinal - i64::try_from(list.len()).unwrap_or(0);
-                partitions.extend(rows_of(row.id, first, "blocked", list, false, None));
-            }
-        }
+        let changes = job_changes(&kept);
+        let rows = advance::update_jobs(inner, &mut tx, &changes).await?;
+        let partitions = planned(&kept, &rows);
         insert_partitions(inner, &mut tx, &partitions).await?;
         let finishing: Vec<&Lease> = kept
             .iter()
@@ -228,6 +224,7 @@ async fn update_partitions(
             row["state"] = json!(state);
             row["code"] = json!(code);
             row["progress"] = json!(progress);
+            row["snapshot"] = json!(bound(record.delta.snapshot.as_ref()));
             row["remaining"] = json!(remaining);
             let again = matches!(record.end, Some(RecordEnd::Residue { .. }));
             row["kind"] = json!(if again {
@@ -243,6 +240,7 @@ async fn update_partitions(
         "-- ledger::record
         UPDATE partitions SET intent = NULL, lease_token = lease_token + 1, rescues = 0, failures = 0, failing_since = NULL, due_at = {now} + $2,
             state = e.value->>'state', error_code = e.value->>'code', progress = e.value->>'progress',
+            snapshot = COALESCE(e.value->>'snapshot', snapshot),
             kind = e.value->>'kind', remaining = CAST(e.value->>'remaining' AS BIGINT)
         FROM {each}
         WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
@@ -319,9 +317,8 @@ async fn insert_items(inner: &Inner, tx: &mut AnyConnection, records: &[&Record<
 }
 
 /// Sums what the records change in their jobs: one row a job, since an UPDATE applies one.
-fn job_changes(records: &[&Record<'_>]) -> (Vec<JobChange>, HashMap<JobId, Vec<NewPartition>>) {
+fn job_changes(records: &[&Record<'_>]) -> Vec<JobChange> {
     let mut changes: BTreeMap<JobId, JobChange> = BTreeMap::new();
-    let mut planned: HashMap<JobId, Vec<NewPartition>> = HashMap::new();
     for record in records {
         let id = record.lease.job.id;
         let change = changes.entry(id).or_insert_with(|| JobChange::new(id));
@@ -337,14 +334,38 @@ fn job_changes(records: &[&Record<'_>]) -> (Vec<JobChange>, HashMap<JobId, Vec<N
             Some(RecordEnd::Residue { n, .. }) => change.selected += i64::try_from(*n).unwrap_or(0),
             _ => {}
         }
-        if !record.delta.planned.is_empty() {
-            planned
-                .entry(id)
-                .or_default()
-                .extend(record.delta.planned.iter().cloned());
+        change.snapshot = match (change.snapshot, &record.delta.snapshot) {
+            (known, None) => known,
+            // A job that spans tables can promise no more than the least of them.
+            (Some("batch"), Some(_)) => Some("batch"),
+            (_, Some(snapshot)) => Some(snapshot.as_str()),
+        };
+    }
+    changes.into_values().collect()
+}
+
+/// Returns the rows of what the records planned, numbered as their jobs count.
+fn planned(records: &[&Record<'_>], jobs: &[advance::JobRow]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for job in jobs {
+        let of_job = || records.iter().filter(|record| record.lease.job.id == job.id);
+        let n: usize = of_job().map(|record| record.delta.planned.len()).sum();
+        let mut next = job.next_ordinal - i64::try_from(n).unwrap_or(0);
+        for record in of_job() {
+            let list = &record.delta.planned;
+            let snapshot = bound(record.delta.snapshot.as_ref()).or(record.lease.snapshot.as_deref());
+            rows.extend(rows_of(job.id, next, "blocked", list, false, None, snapshot));
+            next += i64::try_from(list.len()).unwrap_or(0);
         }
     }
-    (changes.into_values().collect(), planned)
+    rows
+}
+
+fn bound(snapshot: Option<&Snapshot>) -> Option<&str> {
+    match snapshot {
+        Some(Snapshot::CreatedAt(bound)) => Some(bound),
+        Some(Snapshot::Batch) | None => None,
+    }
 }
 
 /// Returns what a record adds to the totals. Previews are apart: they count nothing.
@@ -354,7 +375,7 @@ fn increments(record: &Record<'_>) -> Vec<Increment> {
         return Vec::new();
     }
     let target = &lease.route.target;
-    let by_subject = lease.job.subject.is_some();
+    let unlisted = lease.job.is_unlisted();
     let selected = |store, n| Increment::new(TotalsMetric::Selected, target, Some(store), "", n);
     let mut list = Vec::new();
     for ((store, outcome), n) in &record.delta.counts {
@@ -366,7 +387,7 @@ fn increments(record: &Record<'_>) -> Vec<Increment> {
             *n,
         ));
         // The ids of a list were counted as selected when it was accepted.
-        if by_subject {
+        if unlisted {
             list.push(selected(*store, *n));
         }
     }
@@ -387,12 +408,12 @@ fn increments(record: &Record<'_>) -> Vec<Increment> {
                 outcome.as_str(),
                 n,
             ));
-            if by_subject {
+            if unlisted {
                 list.push(selected(*store, n));
             }
         }
         if let Some(RecordEnd::Residue { n, .. }) = &record.end
-            && !by_subject
+            && !unlisted
         {
             list.push(selected(*store, *n));
         }

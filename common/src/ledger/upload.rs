@@ -88,7 +88,15 @@ impl Ledger {
     pub async fn append(&self, upload: &mut Upload, partition: NewPartition) -> Result<(), LedgerError> {
         let inner = &self.inner;
         let n = partition.remaining;
-        let rows = rows_of(upload.id, upload.next_ordinal, "blocked", &[partition], false, None);
+        let rows = rows_of(
+            upload.id,
+            upload.next_ordinal,
+            "blocked",
+            &[partition],
+            false,
+            None,
+            None,
+        );
         let mut tx = inner.begin().await?;
         let touched = sqlx::query(inner.sql(
             "-- ledger::upload touch

@@ -18,6 +18,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         workspace: None,
         memory_kind: None,
         subject: None,
+        query: None,
         dry_run: false,
         limit: None,
         per_second: None,

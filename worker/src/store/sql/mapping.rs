@@ -23,10 +23,8 @@ pub(super) struct Mapping {
     /// A whole number that changes with the row.
     pub(super) version: Option<Column>,
     /// When the row was written.
-    #[expect(dead_code, reason = "for the snapshots of jobs by query")]
     pub(super) created_at: Option<(Column, Holds)>,
     /// What queries may ask for, by the live column's name; no others reach a statement.
-    #[expect(dead_code, reason = "for the filters of jobs by query")]
     pub(super) asked: BTreeMap<String, Holds>,
     pub(super) dependents: Vec<Reference>,
     /// The collation under which ids are unique, if it is not that of bytes (SQLite).
