@@ -14,6 +14,7 @@ mod erasing;
 mod lying;
 mod numbers;
 mod outage;
+mod query;
 mod refusals;
 mod start;
 mod stop;
