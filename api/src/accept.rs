@@ -152,7 +152,10 @@ pub(crate) fn by_query(
 ) -> Result<NewJob, Problem> {
     let (job, (target, table)) = without_ids(config, principal, options)?;
     if table.columns.is_none() {
-        return Err(Problem::invalid("query", "this table has no rows to be queried: name ids, or a subject"));
+        return Err(Problem::invalid(
+            "query",
+            "this table has no rows to be queried: name ids, or a subject",
+        ));
     }
     Ok(NewJob {
         query: Some(filter),

@@ -203,7 +203,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         version: 1,
         principal: job.scope.principal.clone(),
         state: State::Queued,
-        kind: if job.subject.is_some() { "subject" } else { "ids" }.to_owned(),
+        kind: job.kind().to_owned(),
         target: job.target.clone(),
         table: job.table.clone(),
         dry_run: job.dry_run,
@@ -219,6 +219,8 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         selected,
         remaining: selected,
         error_code: None,
+        version_erased: None,
+        snapshot: None,
         next_attempt_at: Some(job.not_before.unwrap_or(now)),
         stores: stores
             .into_iter()

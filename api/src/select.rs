@@ -163,6 +163,7 @@ fn column(columns: &Columns, field: Field) -> Option<&String> {
         Field::App => columns.app.as_ref(),
         Field::Run => columns.run.as_ref(),
         Field::Workspace => columns.workspace.as_ref(),
+        Field::Kind => columns.kind.as_ref(),
     }
 }
 
@@ -173,6 +174,7 @@ fn payload(payload: &Payload, field: Field) -> Option<&String> {
         Field::App => payload.app.as_ref(),
         Field::Run => payload.run.as_ref(),
         Field::Workspace => payload.workspace.as_ref(),
+        Field::Kind => payload.kind.as_ref(),
     }
 }
 
@@ -184,6 +186,7 @@ fn mapping_word(field: Field) -> &'static str {
         Field::App => "app",
         Field::Run => "run",
         Field::Workspace => "workspace",
+        Field::Kind => "kind",
     }
 }
 
@@ -195,5 +198,6 @@ fn request_word(field: Field) -> &'static str {
         Field::App => "app_id",
         Field::Run => "run_id",
         Field::Workspace => "workspace",
+        Field::Kind => "kind",
     }
 }

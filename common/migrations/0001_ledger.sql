@@ -7,12 +7,14 @@ CREATE TABLE jobs (
     version        BIGINT NOT NULL DEFAULT 1, -- grows with every change a caller can see
     principal      TEXT NOT NULL,             -- who asked
     state          TEXT NOT NULL,             -- common/src/state.rs
-    kind           TEXT NOT NULL,             -- 'ids' or 'subject'
+    kind           TEXT NOT NULL,             -- 'ids', 'query' or 'subject'
     target         TEXT,                      -- as asked; NULL: the only one, or all for a subject
     table_name     TEXT,
     subject        TEXT,                      -- JSON; personal data, leaves with the retention
+    query          TEXT,                      -- JSON: a filter; personal data, leaves with the retention
     owner          TEXT,                      -- personal data, leaves with the retention
     workspace      TEXT,
+    memory_kind    TEXT,                      -- of which kind, where one table holds several
     dry_run        BIGINT NOT NULL,
     max_selected   BIGINT,                    -- `limit`
     per_second     BIGINT,
@@ -31,6 +33,8 @@ CREATE TABLE jobs (
     next_ordinal   BIGINT NOT NULL DEFAULT 0,
     failures       BIGINT NOT NULL DEFAULT 0, -- partitions that failed for good in this attempt
     error_code     TEXT,                      -- the last error, a word of a closed list
+    snapshot       TEXT,                      -- of a query: 'created_at' or 'batch': how it tells what was there at the start
+    version_erased BIGINT,                    -- of a job with one id: the version that its row had
     summary        TEXT                       -- counts per store, once the partitions are gone
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
@@ -48,9 +52,10 @@ CREATE TABLE partitions (
     stores      TEXT NOT NULL,             -- 'sql', 'vector' or 'sql,vector': where its memories are accounted for
     weight      BIGINT NOT NULL,           -- 0: small, may share calls with others; 1: runs alone; 2: runs alone, one of many
     state       TEXT NOT NULL,             -- 'blocked', 'due', 'running', 'done', 'failed' or 'cancelled'
-    work        TEXT NOT NULL,             -- JSON: ids, a key range, or all of a subject
+    work        TEXT NOT NULL,             -- JSON: ids, a key range, or all of a subject or a query
     reads_back  BIGINT NOT NULL,           -- whether it is asked again when everything is erased
     progress    TEXT,                      -- JSON: how far it is
+    snapshot    TEXT,                      -- JSON: what was there when the job began; NULL: all that is there
     intent      TEXT,                      -- JSON: the batch that has begun; common/README.md
     size        BIGINT NOT NULL,           -- memories it was made for
     remaining   BIGINT NOT NULL,           -- memories not accounted for yet

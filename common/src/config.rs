@@ -40,7 +40,8 @@ pub use preset::Preset;
 pub use retention::Retention;
 pub use retry::Retry;
 pub use target::{
-    Collection, Columns, Dependent, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids, VectorEndpoint,
+    Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids,
+    VectorEndpoint,
 };
 pub use text::{NAME, is_name};
 pub use worker::Worker;

@@ -99,6 +99,8 @@ pub enum Field {
     Run,
     /// The workspace.
     Workspace,
+    /// The kind of memory.
+    Kind,
 }
 
 /// The kind of a store inside a target.

@@ -41,5 +41,5 @@ pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
 pub use release::Release;
 pub use retry::RetryOutcome;
 pub use totals::{TotalRow, TotalsMetric};
-pub use types::{Claim, Fence, JobFacts, Kind, Lease, NewPartition, Route, Work};
+pub use types::{Claim, Fence, JobFacts, Kind, Lease, NewPartition, Route, Snapshot, Work};
 pub use upload::Upload;

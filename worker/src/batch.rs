@@ -1,5 +1,7 @@
 //! The next batch of a partition.
 
+use std::sync::Arc;
+
 use lethe_common::config::Config;
 use lethe_common::job::{Field, StoreKind};
 use lethe_common::ledger::{JobFacts, Lease, Work};
@@ -11,7 +13,7 @@ use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::resolve::have_rows;
-use crate::store::{Conditions, Item, StoreError};
+use crate::store::{Conditions, Item, Query, StoreError, Written};
 
 /// What comes next in a partition.
 pub(crate) struct Batch {
@@ -25,8 +27,9 @@ pub(crate) struct Batch {
     pub(crate) then: Option<Cursor>,
 }
 
-/// Returns what a job demands of a memory besides its id.
-pub(crate) fn conditions(job: &JobFacts) -> Conditions {
+/// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
+pub(crate) fn conditions(lease: &Lease) -> Conditions {
+    let job = &lease.job;
     let mut fields: Vec<(Field, String)> = Vec::new();
     if let Some(subject) = &job.subject {
         fields.extend(subject.fields().map(|(field, value)| (field, value.to_owned())));
@@ -40,7 +43,25 @@ pub(crate) fn conditions(job: &JobFacts) -> Conditions {
     };
     demand(Field::User, &job.owner);
     demand(Field::Workspace, &job.workspace);
-    Conditions(fields.into())
+    demand(Field::Kind, &job.memory_kind);
+    let conditions = Conditions::of(fields);
+    match &job.query {
+        None => conditions,
+        Some(filter) => conditions.with_query(Query {
+            filter: Arc::clone(filter),
+            written: written(lease),
+        }),
+    }
+}
+
+/// Returns which rows were there when the job began, as its plan found.
+// What cannot be read must not widen the job: then no row that has a time is meant.
+fn written(lease: &Lease) -> Option<Written> {
+    let text = lease.snapshot.as_deref()?;
+    Some(serde_json::from_str(text).unwrap_or_else(|_| {
+        tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "a snapshot cannot be read");
+        Written::Unknown
+    }))
 }
 
 /// Returns how many memories a batch of this job may hold.
@@ -54,7 +75,7 @@ pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
 pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
     let listed: &[String] = match &lease.work {
         Work::Ids(ids) => ids,
-        Work::Range { .. } | Work::Points | Work::Subject => &[],
+        Work::Range { .. } | Work::Points | Work::Subject | Work::Query => &[],
     };
     let all = cursor.only.as_deref().unwrap_or(listed);
     all.get(cursor.at..).unwrap_or_default()
@@ -68,7 +89,7 @@ pub(crate) async fn next(
     cursor: Cursor,
 ) -> Result<Batch, StoreError> {
     let size = size(&env.config, &lease.job);
-    let conditions = conditions(&lease.job);
+    let conditions = conditions(lease);
     match &lease.work {
         Work::Ids(_) => {
             let left = ids_left(lease, &cursor);
@@ -78,6 +99,7 @@ pub(crate) async fn next(
                 .map(|id| Item {
                     id: id.clone(),
                     conditions: conditions.clone(),
+                    version: None,
                 })
                 .collect();
             let then = (n < left.len()).then(|| Cursor {
@@ -94,6 +116,15 @@ pub(crate) async fn next(
         Work::Range { after, through } => {
             let from = cursor.after.as_deref().or(after.as_deref());
             rows(env, mapped, &conditions, from, through.as_deref(), size, None).await
+        }
+        Work::Query => {
+            let after = cursor.after.as_deref();
+            let mut batch = rows(env, mapped, &conditions, after, None, size, None).await?;
+            // What changed since it was listed is not listed again: it is another memory now.
+            let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
+            let conflicted = env.conflicted(lease, &ids).await?;
+            batch.items.retain(|item| !conflicted.contains(&item.id));
+            Ok(batch)
         }
         Work::Subject if !cursor.points => {
             let points = mapped.vector().await?.map(|_| Cursor {
@@ -122,16 +153,18 @@ async fn rows(
                 mapped,
                 StoreKind::Sql,
                 StoreCall::Page,
-                table.page(conditions, after, through, size),
+                table.page_versions(conditions, after, through, size),
             )
             .await?
         }
         None => Vec::new(),
     };
+    // A subject's memories go whatever they have become.
+    let versions = conditions.query.is_some();
     let more = ids.len() == size as usize;
     let then = if more {
         Some(Cursor {
-            after: ids.last().cloned(),
+            after: ids.last().map(|(id, _)| id.clone()),
             ..Cursor::default()
         })
     } else {
@@ -139,9 +172,10 @@ async fn rows(
     };
     let items = ids
         .into_iter()
-        .map(|id| Item {
+        .map(|(id, version)| Item {
             id,
             conditions: conditions.clone(),
+            version: version.filter(|_| versions),
         })
         .collect();
     Ok(Batch {
@@ -219,6 +253,7 @@ pub(crate) async fn without_rows(
                 row: false,
                 points: vec![point],
                 vectors,
+                version: None,
             })
         })
         .collect())

@@ -241,7 +241,7 @@ fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
     for lease in leases {
         let size = match &lease.work {
             Work::Ids(ids) => ids.len(),
-            Work::Range { .. } | Work::Points | Work::Subject => batch,
+            Work::Range { .. } | Work::Points | Work::Subject | Work::Query => batch,
         };
         let shares = shares_calls(&lease);
         let fitting = groups.iter_mut().find(|(used, group)| {

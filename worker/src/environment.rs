@@ -1,5 +1,6 @@
 //! What every task of a worker shares.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Ledger;
+use lethe_common::ledger::{Lease, Ledger};
 use lethe_common::metrics::{self, StoreCall};
 
 use crate::breaker::Breakers;
@@ -51,6 +52,16 @@ impl Environment {
     /// Returns how the worker is, for those who ask it over HTTP.
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
+    }
+
+    /// Returns which of these memories the job has found changed.
+    ///
+    /// # Errors
+    ///
+    /// An outage, if the ledger does not answer: the batch is tried again.
+    pub(crate) async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, StoreError> {
+        let asked = self.insist(std::slice::from_ref(lease), || self.ledger.conflicted(lease, ids));
+        asked.await.ok_or_else(StoreError::timed_out)
     }
 
     /// Makes a call to a store, and measures it.

@@ -5,8 +5,8 @@
 //! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
 //! anything else. The SQL row goes after the vector, since it is the last handle on a memory.
 
-use lethe_common::job::Outcome;
-use lethe_common::ledger::{After, Delta, Go, ItemOutcome, Lease, Record, RecordEnd, Release};
+use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::ledger::{After, Delta, Go, ItemOutcome, Lease, Record, RecordEnd, Release, Work};
 
 use crate::batch;
 use crate::cursor::Cursor;
@@ -122,11 +122,21 @@ async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> R
         // From the back, so that each range is the tail of what is left.
         for (share, range) in ranges.into_iter().rev() {
             let tail = entries.split_off(range.start);
-            shares[share].intent.entries.extend(tail);
+            let share = &mut shares[share];
+            share.intent.entries.extend(tail);
+            if !is_one(&share.lease) && share.lease.job.query.is_none() {
+                // Not kept for a thousand memories when nobody will ask.
+                share.intent.entries.iter_mut().for_each(|entry| entry.version = None);
+            }
         }
     }
     open.clear();
     Ok(shares)
+}
+
+/// Returns whether a partition is about one memory, of which the job says which version it had.
+fn is_one(lease: &Lease) -> bool {
+    matches!(&lease.work, Work::Ids(ids) if ids.len() == 1)
 }
 
 /// Commits the intents; returns the shares that may go on.
@@ -297,6 +307,9 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
                 continue;
             }
             delta.count(store, outcome, 1);
+            if (store, outcome) == (StoreKind::Sql, Outcome::Erased) && is_one(&share.lease) {
+                delta.version_erased = entry.version;
+            }
             if outcome != Outcome::Erased
                 && let Some(id) = &entry.id
             {

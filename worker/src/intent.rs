@@ -41,6 +41,8 @@ pub(crate) struct Entry {
     pub(crate) points: Vec<PointId>,
     /// What is to become of its points.
     pub(crate) vectors: Vectors,
+    /// The version of its row, where somebody wants to know.
+    pub(crate) version: Option<i64>,
 }
 
 /// What is to become of the points of a memory.
@@ -76,6 +78,9 @@ struct Written {
     /// The points of the memories whose points are not the one that their id, a UUID, names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     points: BTreeMap<usize, Vec<PointId>>,
+    /// The versions of the rows; absent where nobody wants to know them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    versions: Vec<Option<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     then: Option<Cursor>,
     kept: u32,
@@ -115,6 +120,7 @@ impl Intent {
                 row,
                 points,
                 vectors,
+                version: written.versions.get(n).copied().flatten(),
             });
         }
         Some(Self {
@@ -144,6 +150,9 @@ impl Intent {
         }
         if !matches!(lease.work, Work::Ids(_)) {
             written.ids = Some(self.entries.iter().map(|entry| entry.id.clone()).collect());
+        }
+        if self.entries.iter().any(|entry| entry.version.is_some()) {
+            written.versions = self.entries.iter().map(|entry| entry.version).collect();
         }
         serde_json::to_string(&written).expect("an intent has only string keys")
     }
@@ -183,7 +192,9 @@ mod tests {
             id: JobId::new(),
             owner: None,
             workspace: None,
+            memory_kind: None,
             subject: None,
+            query: None,
             per_second: None,
             trace: None,
             cancelling: false,
@@ -204,6 +215,7 @@ mod tests {
             work,
             progress: progress.map(|cursor| cursor.text()),
             intent: None,
+            snapshot: None,
             remaining: 3,
             rescues: 0,
             failures: 0,
@@ -218,6 +230,7 @@ mod tests {
             row,
             points,
             vectors,
+            version: row.then_some(7),
         }
     }
 
@@ -278,6 +291,7 @@ mod tests {
             row: false,
             points: vec![PointId::Num(1)],
             vectors: Vectors::Orphans,
+            version: None,
         });
         lease.intent = Some(intent.text(&lease));
         assert!(Intent::of(&lease) == Some(intent));

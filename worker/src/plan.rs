@@ -1,11 +1,11 @@
-//! Planning: cutting a subject's rows in one table into key ranges, streaming.
+//! Planning: cutting a subject's or a query's rows in one table into key ranges, streaming.
 //!
 //! One pass over the keys, a page at a time; each range is committed with the cursor that follows
 //! it, so a worker that dies here repeats at most one range. Nothing it cuts can be claimed before
 //! all plans of the job are complete.
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::{After, Delta, Kind, Lease, NewPartition, Record, RecordEnd, Work};
+use lethe_common::ledger::{After, Delta, Kind, Lease, NewPartition, Record, RecordEnd, Snapshot, Work};
 
 use lethe_common::metrics::StoreCall;
 
@@ -35,6 +35,11 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             return finish(env, &leases, &record).await;
         }
         env.keep(&mut leases).await?;
+        let snapshot = match snapshot(env, mapped, &mut leases[0]).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(Stop::store(leases, error)),
+        };
+        env.keep(&mut leases).await?;
         let (partitions, then) = match cut(env, mapped, &mut leases).await? {
             Ok(cut) => cut,
             Err(error) => return Err(Stop::store(leases, error)),
@@ -46,6 +51,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             delta: Delta {
                 selected: i64::try_from(selected).unwrap_or(i64::MAX),
                 planned: partitions,
+                snapshot,
                 ..Delta::default()
             },
             progress: then.as_ref().map(Cursor::text),
@@ -78,6 +84,29 @@ async fn finish(env: &Environment, leases: &[Lease], record: &Record<'_>) -> Res
     Ok(())
 }
 
+/// Returns how a query tells what is there at its start, and takes it over into the lease, before
+/// anything is cut. It is kept with the first of what is cut: until then nothing has happened, and
+/// whoever begins anew may take a later one.
+async fn snapshot(env: &Environment, mapped: &Mapped, lease: &mut Lease) -> Result<Option<Snapshot>, StoreError> {
+    if lease.job.query.is_none() || lease.snapshot.is_some() {
+        return Ok(None);
+    }
+    let Some(table) = mapped.sql().await? else {
+        return Err(StoreError::Misuse("only rows can be asked for by a query"));
+    };
+    let conditions = batch::conditions(lease);
+    let written = table.written(&conditions);
+    let written = env.call(mapped, StoreKind::Sql, StoreCall::Count, written).await?;
+    Ok(Some(match written {
+        None => Snapshot::Batch,
+        Some(written) => {
+            let text = serde_json::to_string(&written).expect("a text is always JSON");
+            lease.snapshot = Some(text.clone());
+            Snapshot::CreatedAt(text)
+        }
+    }))
+}
+
 /// Returns the next partitions, and the cursor after them if there is more.
 async fn cut(
     env: &Environment,
@@ -101,8 +130,15 @@ async fn cut(
         last = ids.into_iter().next_back().or(last);
     }
     let lease = &leases[0];
-    // The last range has no end: what is written meanwhile beyond the last key is in it too.
-    let through = if more { last.clone() } else { None };
+    let query = lease.job.query.is_some();
+    if query && n == 0 {
+        // A job goes on from a plan with something to do, if only with nothing.
+        let nothing = cursor.after.is_none().then(|| part(lease, Work::Ids(Vec::new()), 0));
+        return Ok(Ok((nothing.into_iter().collect(), None)));
+    }
+    // The last range of a subject has no end: what is written meanwhile beyond the last key is in it
+    // too. A query is about what was there.
+    let through = if more || query { last.clone() } else { None };
     let range = Work::Range {
         after: cursor.after,
         through,
@@ -112,7 +148,7 @@ async fn cut(
         after: last,
         ..Cursor::default()
     });
-    if then.is_none() {
+    if then.is_none() && !query {
         // The sweep for vectors without a row comes once.
         partitions.extend(sweep(mapped, lease));
     }
@@ -129,7 +165,7 @@ async fn page(
     let Some(table) = mapped.sql().await? else {
         return Ok(None);
     };
-    let conditions = batch::conditions(&lease.job);
+    let conditions = batch::conditions(lease);
     let ids = table.page(&conditions, after, None, env.config.worker.batch);
     env.call(mapped, StoreKind::Sql, StoreCall::Page, ids).await.map(Some)
 }

@@ -26,12 +26,14 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
         let counted = match &lease.work {
             Work::Ids(ids) => count_ids(env, mapped, lease, ids).await,
             Work::Subject | Work::Range { .. } | Work::Points => count_subject(env, mapped, lease).await,
+            Work::Query => count_query(env, mapped, &mut leases).await?,
         };
         match counted {
             Ok(delta) => (delta, RecordEnd::Done),
             Err(error) => return Err(Stop::store(leases, error)),
         }
     };
+    let lease = &leases[0];
     let record = Record {
         lease,
         delta,
@@ -48,7 +50,7 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
 }
 
 async fn count_ids(env: &Environment, mapped: &Mapped, lease: &Lease, ids: &[String]) -> Result<Delta, StoreError> {
-    let conditions = batch::conditions(&lease.job);
+    let conditions = batch::conditions(lease);
     let mut delta = Delta::default();
     for ids in ids.chunks(env.config.worker.batch as usize) {
         let items: Vec<Item> = ids
@@ -56,6 +58,7 @@ async fn count_ids(env: &Environment, mapped: &Mapped, lease: &Lease, ids: &[Str
             .map(|id| Item {
                 id: id.clone(),
                 conditions: conditions.clone(),
+                version: None,
             })
             .collect();
         for entry in resolve(env, mapped, &items, false).await? {
@@ -89,7 +92,7 @@ fn outcome(entry: &Entry, store: StoreKind) -> Outcome {
 }
 
 async fn count_subject(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<Delta, StoreError> {
-    let conditions = batch::conditions(&lease.job);
+    let conditions = batch::conditions(lease);
     let mut delta = Delta::default();
     let mut most = 0;
     if let Some(table) = mapped.sql().await? {
@@ -115,11 +118,51 @@ async fn count_subject(env: &Environment, mapped: &Mapped, lease: &Lease) -> Res
     Ok(delta)
 }
 
+/// Counts what a query matches: the rows, and the vectors that they have.
+async fn count_query(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Delta, StoreError>, Stop> {
+    let stores = leases[0].stores.clone();
+    let mut cursor = Cursor::default();
+    let mut delta = Delta::default();
+    loop {
+        // There may be any number of pages.
+        env.keep(leases).await?;
+        let (batch, entries) = match page_of_query(env, mapped, &leases[0], cursor).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        for entry in &entries {
+            for store in &stores {
+                delta.count(*store, outcome(entry, *store), 1);
+            }
+        }
+        delta.selected += i64::try_from(entries.len()).unwrap_or(0);
+        match batch {
+            Some(then) => cursor = then,
+            None => return Ok(Ok(delta)),
+        }
+    }
+}
+
+async fn page_of_query(
+    env: &Environment,
+    mapped: &Mapped,
+    lease: &Lease,
+    cursor: Cursor,
+) -> Result<(Option<Cursor>, Vec<Entry>), StoreError> {
+    let batch = batch::next(env, mapped, lease, cursor).await?;
+    let entries = resolve(env, mapped, &batch.items, batch.listed).await?;
+    Ok((batch.then, entries))
+}
+
 /// Returns the ids of a list partition that are to be read back.
 pub(crate) fn listed(lease: &Lease) -> &[String] {
     match &lease.work {
         Work::Ids(ids) => ids,
-        Work::Range { .. } | Work::Points | Work::Subject => &[],
+        Work::Range { .. } | Work::Points | Work::Subject | Work::Query => &[],
     }
 }
 

@@ -4,7 +4,7 @@
 //! the whole job has been read back. Nothing is changed in any store here.
 
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{Delta, ItemOutcome, Lease, Record, RecordEnd, Work};
+use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, Record, RecordEnd, Work};
 
 use lethe_common::metrics::StoreCall;
 
@@ -60,17 +60,23 @@ async fn look(
     {
         return Ok(subject(env, mapped, leases).await?.map(|found| vec![found]));
     }
+    if let [lease] = leases.as_slice()
+        && matches!(lease.work, Work::Query)
+    {
+        return Ok(query(env, mapped, leases).await?.map(|found| vec![found]));
+    }
     let items: Vec<(usize, Item)> = leases
         .iter()
         .enumerate()
         .flat_map(|(n, lease)| {
-            let conditions = batch::conditions(&lease.job);
+            let conditions = batch::conditions(lease);
             listed(lease).iter().map(move |id| {
                 (
                     n,
                     Item {
                         id: id.clone(),
                         conditions: conditions.clone(),
+                        version: None,
                     },
                 )
             })
@@ -102,7 +108,7 @@ async fn subject(
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
 ) -> Result<Result<Found, StoreError>, Stop> {
-    let conditions = batch::conditions(&leases[0].job);
+    let conditions = batch::conditions(&leases[0]);
     let mut found = Found::default();
     let (mut page, mut unverifiable) = (Some(None), 0);
     match rows(env, mapped, &conditions).await {
@@ -136,6 +142,64 @@ async fn subject(
         found.delta.selected = i64::try_from(unverifiable).unwrap_or(i64::MAX);
     }
     Ok(Ok(found))
+}
+
+/// Asks for all that a query still matches of what was there at its start, less what changed since
+/// it was listed. Where that cannot be told, every batch was verified by itself, and nothing is
+/// counted: what matches now may have been written since.
+async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<Found, StoreError>, Stop> {
+    let mut found = Found::default();
+    if leases[0].snapshot.is_none() {
+        return Ok(Ok(found));
+    }
+    let conditions = batch::conditions(&leases[0]);
+    let mut left = match rows(env, mapped, &conditions).await {
+        Ok(rows) => rows,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut after = (String::new(), String::new(), String::new());
+    while left > 0 {
+        // As many as memories changed.
+        env.keep(leases).await?;
+        let (lease, size) = (&leases[0], env.config.worker.batch);
+        let after_this = (after.0.as_str(), after.1.as_str(), after.2.as_str());
+        let conflicted = Outcome::Conflicted.as_str();
+        let items = env
+            .insist(leases, || env.ledger.items(lease.job.id, conflicted, after_this, size))
+            .await
+            .ok_or(Stop::Lost)?;
+        let Some(last) = items.last() else { break };
+        after = (last.id.clone(), last.table.clone(), last.store.clone());
+        let here = |item: &&ItemRow| item.store == StoreKind::Sql.as_str() && item.table == lease.route.table;
+        let changed: Vec<Item> = items
+            .iter()
+            .filter(here)
+            .map(|item| Item {
+                id: item.id.clone(),
+                conditions: conditions.clone(),
+                version: None,
+            })
+            .collect();
+        match matching(env, mapped, &changed).await {
+            Ok(n) => left = left.saturating_sub(n),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    found.still(StoreKind::Sql, left);
+    found.residue = left;
+    Ok(Ok(found))
+}
+
+/// Returns how many of these memories have a row under their conditions.
+async fn matching(env: &Environment, mapped: &Mapped, items: &[Item]) -> Result<u64, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(0);
+    };
+    let rows = env
+        .call(mapped, StoreKind::Sql, StoreCall::ReadBack, table.find(items))
+        .await?;
+    let n = rows.iter().filter(|row| **row == Row::Matching).count();
+    Ok(u64::try_from(n).expect("a length fits 64 bits"))
 }
 
 /// Counts the rows of a subject.
@@ -204,6 +268,7 @@ async fn without_own_rows(
         .map(|id| Item {
             id,
             conditions: conditions.clone(),
+            version: None,
         })
         .collect();
     let rows = env

@@ -24,27 +24,28 @@ pub(crate) async fn resolve(
     listed: bool,
 ) -> Result<Vec<Entry>, StoreError> {
     let rows = match mapped.sql().await? {
-        Some(_) if listed => vec![Found::Matching; items.len()],
+        Some(_) if listed => items.iter().map(|item| (Found::Matching, item.version)).collect(),
         Some(table) => {
-            env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find(items))
+            env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find_versions(items))
                 .await?
         }
-        None => vec![Found::Absent; items.len()],
+        None => vec![(Found::Absent, None); items.len()],
     };
     let mut entries: Vec<Entry> = items
         .iter()
         .zip(&rows)
-        .map(|(item, row)| Entry {
+        .map(|(item, (row, version))| Entry {
             id: Some(item.id.clone()),
             row: *row == Found::Matching,
             points: Vec::new(),
             vectors: Vectors::None,
+            version: *version,
         })
         .collect();
     let Some(collection) = mapped.vector().await? else {
         return Ok(entries);
     };
-    let matching: Vec<bool> = rows.iter().map(|row| *row == Found::Matching).collect();
+    let matching: Vec<bool> = rows.iter().map(|(row, _)| *row == Found::Matching).collect();
     let points = env
         .call(
             mapped,
@@ -55,7 +56,7 @@ pub(crate) async fn resolve(
         .await?;
     let mut orphans = Vec::new();
     for (n, points) in points.iter().enumerate().filter(|(_, points)| !points.is_empty()) {
-        match rows[n] {
+        match rows[n].0 {
             Found::Matching => {
                 entries[n].points = points.iter().map(|point| point.id).collect();
                 entries[n].vectors = Vectors::OfRow;

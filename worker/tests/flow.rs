@@ -34,6 +34,16 @@ struct World {
 
 impl World {
     async fn start(collection: Value) -> Self {
+        Self::over(
+            "CREATE TABLE memories (id TEXT PRIMARY KEY, user_id TEXT NOT NULL);
+             INSERT INTO memories VALUES ('a1', 'ana'), ('a2', 'ana'), ('a3', 'ana'), ('b1', 'bob')",
+            json!({"name": "memories", "columns": {"id": "id", "user": "user_id"}, "collection": collection}),
+        )
+        .await
+    }
+
+    /// Starts with rows made by statements, and their mapping.
+    async fn over(rows: &'static str, table: Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let vectors = format!("http://{}", listener.local_addr().unwrap());
@@ -56,18 +66,13 @@ impl World {
         sqlx::any::install_default_drivers();
         let file = |name: &str| format!("sqlite://{}?mode=rwc", directory.path().join(name).display());
         let pool = sqlx::AnyPool::connect(&file("memories.sqlite")).await.unwrap();
-        pool.execute("CREATE TABLE memories (id TEXT PRIMARY KEY, user_id TEXT NOT NULL)")
-            .await
-            .unwrap();
-        pool.execute("INSERT INTO memories VALUES ('a1', 'ana'), ('a2', 'ana'), ('a3', 'ana'), ('b1', 'bob')")
-            .await
-            .unwrap();
+        pool.execute(sqlx::raw_sql(rows)).await.unwrap();
         pool.close().await;
         let target: Target = serde_json::from_value(json!({
             "name": "main",
             "sql": {"url": file("memories.sqlite")},
             "vector": {"url": vectors, "api_key": KEY},
-            "table": [{"name": "memories", "columns": {"id": "id", "user": "user_id"}, "collection": collection}],
+            "table": [table],
         }))
         .unwrap();
         let config = Arc::new(Config {
@@ -112,7 +117,33 @@ impl World {
     /// Erases a person, and returns the job at its end.
     async fn erase(&self, user: &str) -> JobView {
         let target = &self.config.targets[0];
-        let job = NewJob {
+        let subject = Subject {
+            user_id: Some(user.to_owned()),
+            ..Subject::default()
+        };
+        self.run(NewJob {
+            subject: Some(subject),
+            partitions: vec![NewPartition::subject(target, &target.tables[0], false)],
+            ..self.job()
+        })
+        .await
+    }
+
+    /// Erases memories by their ids, and returns the job at its end.
+    async fn erase_ids(&self, ids: &[&str], kind: Option<&str>) -> JobView {
+        let target = &self.config.targets[0];
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        self.run(NewJob {
+            memory_kind: kind.map(str::to_owned),
+            partitions: vec![NewPartition::ids(target, &target.tables[0], ids, false)],
+            ..self.job()
+        })
+        .await
+    }
+
+    /// Returns a job with nothing to do.
+    fn job(&self) -> NewJob {
+        NewJob {
             id: JobId::new(),
             scope: Scope {
                 principal: "tests".to_owned(),
@@ -123,17 +154,20 @@ impl World {
             table: None,
             owner: None,
             workspace: None,
-            subject: Some(Subject {
-                user_id: Some(user.to_owned()),
-                ..Subject::default()
-            }),
+            memory_kind: None,
+            subject: None,
+            query: None,
             dry_run: false,
             limit: None,
             per_second: None,
             not_before: None,
             trace: None,
-            partitions: vec![NewPartition::subject(target, &target.tables[0], false)],
-        };
+            partitions: Vec::new(),
+        }
+    }
+
+    /// Runs a job, and returns it at its end.
+    async fn run(&self, job: NewJob) -> JobView {
         let Accepted::New(id) = self.ledger.accept(job).await.unwrap() else {
             panic!("a job without a key is new")
         };
@@ -205,4 +239,27 @@ async fn points_without_a_way_back_go_with_their_rows() {
     assert_eq!((job.state, job.selected), (State::Succeeded, 3), "{:?}", job.error_code);
     assert_eq!(counts(&job, "vector"), [("erased", 3)]);
     assert_eq!(world.points().await, 1);
+}
+
+#[tokio::test]
+async fn a_job_with_one_id_says_which_version_it_erased() {
+    let world = World::over(
+        "CREATE TABLE memories (id TEXT PRIMARY KEY, kind TEXT, v INTEGER);
+         INSERT INTO memories VALUES ('1', 'working', 6), ('2', 'long-term', 7), ('3', 'working', 8), ('4', 'working', 9)",
+        json!({"name": "memories", "columns": {"id": "id", "kind": "kind", "version": "v"}}),
+    )
+    .await;
+
+    let job = world.erase_ids(&["1"], Some("working")).await;
+    assert_eq!((job.state, job.version_erased), (State::Succeeded, Some(6)));
+    assert_eq!(counts(&job, "sql"), [("erased", 1)]);
+
+    // Of another kind: there is no such memory.
+    let job = world.erase_ids(&["2"], Some("working")).await;
+    assert_eq!((job.state, job.version_erased), (State::Succeeded, None));
+    assert_eq!(counts(&job, "sql"), [("absent", 1)]);
+
+    let job = world.erase_ids(&["3", "4"], Some("working")).await;
+    assert_eq!((job.state, job.version_erased), (State::Succeeded, None));
+    assert_eq!(counts(&job, "sql"), [("erased", 2)]);
 }

@@ -222,6 +222,8 @@ impl Matrix {
             table: Some("memories".to_owned()),
             owner: None,
             workspace: None,
+            memory_kind: None,
+            query: None,
             subject: None,
             dry_run: false,
             limit: None,

@@ -150,9 +150,10 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         "the target has no SQL database: add sql = { url = … } to it, or remove the columns",
     );
     errors.require(
-        table.columns.is_some() || (table.sql_table.is_none() && table.dependents.is_empty()),
+        table.columns.is_some()
+            || (table.sql_table.is_none() && table.dependents.is_empty() && table.fields.is_empty()),
         format_args!("{path}.columns"),
-        "is missing: sql_table and dependents need columns = { id = … }",
+        "is missing: sql_table, fields and dependents need columns = { id = … }",
     );
     errors.require(
         table
@@ -169,6 +170,10 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
             &columns.app,
             &columns.run,
             &columns.workspace,
+            &columns.kind,
+            &columns.version,
+            &columns.created_at,
+            &columns.updated_at,
         ];
         std::iter::once(&columns.id).chain(rest.into_iter().flatten())
     });

@@ -3,12 +3,13 @@
 //!
 //! No URL and no secret goes into a digest: where a store is may differ between processes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::target::{Collection, Columns, Dependent, Table, Target};
+use super::target::{Collection, Columns, Dependent, FieldPath, Table, Target};
 
 /// A table of a target, with the digest of what the configuration says about it.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ struct Canonical<'a> {
     sql_table: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<&'a Columns>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: &'a BTreeMap<String, FieldPath>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     dependents: &'a [Dependent],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +73,7 @@ fn canonical(target: &Target, table: &Table) -> Vec<u8> {
         // Naming the default does not change what it means.
         sql_table: table.columns.as_ref().map(|_| table.sql_table()),
         columns: table.columns.as_ref(),
+        fields: &table.fields,
         dependents: &table.dependents,
         collection: table.collection.as_ref(),
     };
@@ -87,5 +91,21 @@ impl Table {
     /// Returns the table's name in the database.
     pub fn sql_table(&self) -> &str {
         self.sql_table.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Returns where a name that queries use is: one of `fields`, or a path that goes on from one of
+    /// them (`namespace.user` where `namespace` is a field); `None` if it is not mapped.
+    pub fn field(&self, name: &str) -> Option<FieldPath> {
+        let (mut known, mut rest) = (name, Vec::new());
+        loop {
+            if let Some(field) = self.fields.get(known) {
+                let mut field = field.clone();
+                field.path.extend(rest.into_iter().rev().map(str::to_owned));
+                return Some(field);
+            }
+            let (before, last) = known.rsplit_once('.').filter(|(_, last)| !last.is_empty())?;
+            rest.push(last);
+            known = before;
+        }
     }
 }

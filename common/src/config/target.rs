@@ -4,6 +4,8 @@
 //! Only the shape and what can be said without a database; whether a mapping fits the live schema
 //! is for workers to find out.
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,10 @@ pub struct Table {
     pub sql_table: Option<String>,
     /// The columns of the SQL table. Absent for a table that has vectors only.
     pub columns: Option<Columns>,
+    /// What else queries may ask for: a name, and the column that holds it, or the path inside a
+    /// column that holds JSON (`metadata.topics`).
+    #[serde(default)]
+    pub fields: BTreeMap<String, FieldPath>,
     /// Tables whose rows belong to a memory and go with it, before it.
     #[serde(default)]
     pub dependents: Vec<Dependent>,
@@ -84,6 +90,18 @@ pub struct Columns {
     /// The workspace (tenant).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    /// The kind of memory, where one table holds several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// A number that changes with every change of the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When the row was written first; a job by query leaves rows that were written after its start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When the row was written last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
     /// Where the owners' names are, if `user` holds a reference to an owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owners: Option<Owners>,
@@ -117,6 +135,39 @@ impl TryFrom<String> for Uuids {
 
     fn try_from(text: String) -> Result<Self, String> {
         text::word(&text, &[("hex", Self::Hex)])
+    }
+}
+
+/// A column of the SQL table, or a place inside one that holds JSON.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FieldPath {
+    /// The column.
+    pub column: String,
+    /// The names that lead from the column's JSON to the value; none: the column's own value.
+    pub path: Vec<String>,
+}
+
+impl TryFrom<String> for FieldPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut parts = text.split('.').map(str::to_owned);
+        let column = parts.next().unwrap_or_default();
+        let path: Vec<String> = parts.collect();
+        if column.is_empty() || path.iter().any(String::is_empty) || text.contains('\0') {
+            return Err("write a column, or a path into one that holds JSON, such as \"metadata.topics\"".to_owned());
+        }
+        Ok(Self { column, path })
+    }
+}
+
+impl From<FieldPath> for String {
+    fn from(field: FieldPath) -> Self {
+        std::iter::once(field.column)
+            .chain(field.path)
+            .collect::<Vec<_>>()
+            .join(".")
     }
 }
 
@@ -202,6 +253,9 @@ pub struct Payload {
     /// The workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    /// The kind of memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
 }
 
 fn default_connections() -> u32 {

@@ -485,6 +485,36 @@ fn keys_and_issuers_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_field_is_a_column_or_a_path_into_one() {
+    let fields = "fields = { owner = \"user_id\", tags = \"tags\", \"Topics.all\" = \"metadata.topics\" }";
+    let with_fields = with_table(&format!("columns = {{ id = \"id\" }}\n{fields}"));
+    let config = Config::from_toml(&with_fields).unwrap();
+    let table = &config.targets[0].tables[0];
+    let at = |name: &str| table.field(name).map(String::from);
+    assert_eq!(at("owner").as_deref(), Some("user_id"));
+    assert_eq!(at("Topics.all").as_deref(), Some("metadata.topics"));
+    assert_eq!(at("tags.color.name").as_deref(), Some("tags.color.name"));
+    assert_eq!(at("Topics.all.x").as_deref(), Some("metadata.topics.x"));
+    for unknown in [
+        "", ".", "topics", "Topics", "Topics.", "tags.", "tags..x", "user_id", ".tags",
+    ] {
+        assert_eq!(at(unknown), None, "{unknown}");
+    }
+    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
+    assert_ne!(digest(&with_fields), digest(&with_table("columns = { id = \"id\" }")));
+    let said = refused(&with_table("columns = { id = \"id\" }\nfields = { a = \"b..c\" }"));
+    assert!(said[0].contains("write a column, or a path"), "{said:?}");
+    let said = refused(&with_table(
+        "collection = { name = \"c\", point = \"uuid\" }\nfields = { a = \"b\" }",
+    ));
+    assert!(
+        said.iter()
+            .any(|said| said.contains("sql_table, fields and dependents need columns")),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn what_tokens_are_verified_with_is_read_where_tokens_are_taken() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();

@@ -10,6 +10,7 @@ use super::open::{Inner, Ledger};
 use super::totals::{Increment, TotalsMetric};
 use super::types::{Kind, NewPartition, Work};
 use super::writer::Grouped;
+use crate::filter::Filter;
 use crate::job::{JobId, StoreKind, Subject};
 
 /// In whose name, and by which route, an idempotency key is valid.
@@ -48,8 +49,12 @@ pub struct NewJob {
     pub owner: Option<String>,
     /// Of which workspace.
     pub workspace: Option<String>,
+    /// Of which kind, where one table holds several.
+    pub memory_kind: Option<String>,
     /// The person, for a job by subject.
     pub subject: Option<Subject>,
+    /// What the memories have to match, for a job by query; checked before.
+    pub query: Option<Filter>,
     /// Whether nothing is to be touched.
     pub dry_run: bool,
     /// The most memories it may select.
@@ -62,6 +67,17 @@ pub struct NewJob {
     pub trace: Option<String>,
     /// Its first partitions: the ids, or one plan for each table.
     pub partitions: Vec<NewPartition>,
+}
+
+impl NewJob {
+    /// Returns the word for what it selects by.
+    pub fn kind(&self) -> &'static str {
+        match (&self.query, &self.subject) {
+            (Some(_), _) => "query",
+            (None, Some(_)) => "subject",
+            (None, None) => "ids",
+        }
+    }
 }
 
 /// What became of an acceptance.
@@ -225,10 +241,11 @@ pub(super) async fn insert_jobs(
             let selected: u64 = job.partitions.iter().map(|partition| partition.remaining).sum();
             json!({
                 "id": job.id, "principal": job.scope.principal, "state": state,
-                "kind": if job.subject.is_some() { "subject" } else { "ids" },
+                "kind": job.kind(),
                 "target": job.target, "table": job.table,
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
-                "owner": job.owner, "workspace": job.workspace, "dry_run": i64::from(job.dry_run),
+                "query": job.query.as_ref().map(|query| json!(query).to_string()),
+                "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),
                 "limit": job.limit, "per_second": job.per_second, "trace": job.trace, "not_before": job.not_before,
                 "selected": selected, "unfinished": job.partitions.len(),
             })
@@ -236,11 +253,11 @@ pub(super) async fn insert_jobs(
         .collect();
     sqlx::query(inner.sql(
         "-- ledger::accept jobs
-        INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, owner, workspace, dry_run,
+        INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
             max_selected, per_second, trace, not_before, accepted_at, touched_at, selected, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
-            e.value->>'table', e.value->>'subject', e.value->>'owner', e.value->>'workspace',
+            e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT),
             CAST(e.value->>'per_second' AS BIGINT), e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),
@@ -258,7 +275,7 @@ pub(super) async fn insert_jobs(
 /// Returns a job's partitions as rows for [`insert_partitions`].
 pub(super) fn partition_rows(id: JobId, first: i64, state: &str, job: &NewJob) -> Vec<Value> {
     let shares_calls = job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run;
-    rows_of(id, first, state, &job.partitions, shares_calls, job.not_before)
+    rows_of(id, first, state, &job.partitions, shares_calls, job.not_before, None)
 }
 
 /// Returns partitions as rows for [`insert_partitions`], numbered from `first`.
@@ -269,6 +286,7 @@ pub(super) fn rows_of(
     partitions: &[NewPartition],
     shares_calls: bool,
     due_at: Option<i64>,
+    snapshot: Option<&str>,
 ) -> Vec<Value> {
     (first..)
         .zip(partitions)
@@ -280,10 +298,22 @@ pub(super) fn rows_of(
                 "stores": stores_text(&partition.stores),
                 "weight": if small && shares_calls { 0 } else if partitions.len() == 1 && first == 0 { 1 } else { 2 },
                 "state": state, "work": json!(partition.work).to_string(), "remaining": partition.remaining,
-                "due_at": due_at, "reads_back": i64::from(matches!(partition.work, Work::Ids(_) | Work::Subject)),
+                "due_at": due_at, "reads_back": i64::from(reads_back(&partition.work)),
+                "snapshot": snapshot,
             })
         })
         .collect()
+}
+
+/// Returns whether a partition is what its job selects, and not what a plan made of it: it is read
+/// back, and is what a retry begins with.
+fn reads_back(work: &Work) -> bool {
+    match work {
+        // Nothing at all is what a plan makes of a query that matches nothing.
+        Work::Ids(ids) => !ids.is_empty(),
+        Work::Subject | Work::Query => true,
+        Work::Range { .. } | Work::Points => false,
+    }
 }
 
 /// The most ids of a partition that shares calls with others.
@@ -306,11 +336,11 @@ pub(super) async fn insert_partitions(
     sqlx::query(inner.sql(
         "-- ledger::accept partitions
         INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, work,
-            size, remaining, due_at, reads_back)
+            size, remaining, due_at, reads_back, snapshot)
         SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'route', e.value->>'stores', CAST(e.value->>'weight' AS BIGINT),
             e.value->>'state', e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
-            CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {now}), CAST(e.value->>'reads_back' AS BIGINT)
+            CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {now}), CAST(e.value->>'reads_back' AS BIGINT), e.value->>'snapshot'
         FROM {each}",
     ))
     .bind(json!(rows).to_string())

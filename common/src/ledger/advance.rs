@@ -26,7 +26,7 @@ pub(super) struct JobRow {
     pub(super) next_ordinal: i64,
     pub(super) unfinished: i64,
     dry_run: bool,
-    by_subject: bool,
+    unlisted: bool,
     failures: i64,
     round: u32,
     selected: u64,
@@ -97,7 +97,8 @@ pub(super) async fn update_jobs(
         .map(|change| {
             json!({
                 "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
-                "failures": change.failures, "code": change.code,
+                "failures": change.failures, "code": change.code, "version_erased": change.version_erased,
+                "snapshot": change.snapshot,
             })
         })
         .collect();
@@ -108,7 +109,10 @@ pub(super) async fn update_jobs(
             selected = selected + CAST(e.value->>'selected' AS BIGINT),
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
-            error_code = COALESCE(e.value->>'code', error_code)
+            error_code = COALESCE(e.value->>'code', error_code),
+            snapshot = CASE WHEN snapshot = 'batch' THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
+            version_erased = CASE WHEN kind = 'ids' AND next_ordinal = 1
+                THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, round, selected,
             max_selected",
@@ -125,7 +129,7 @@ pub(super) async fn update_jobs(
                 next_ordinal: row.try_get("next_ordinal")?,
                 unfinished: row.try_get("unfinished")?,
                 dry_run: row.try_get::<i64, _>("dry_run")? != 0,
-                by_subject: row.try_get::<String, _>("kind")? == "subject",
+                unlisted: row.try_get::<String, _>("kind")? != "ids",
                 failures: row.try_get("failures")?,
                 round: rows::small_number(row, "round")?,
                 selected: rows::number(row, "selected")?,
@@ -305,18 +309,18 @@ async fn close_blocked(
 ) -> Result<Vec<Increment>, LedgerError> {
     let mut increments = Vec::new();
     for (left, to, outcome) in [(false, "failed", Outcome::Failed), (true, "cancelled", Outcome::Left)] {
-        for by_subject in [false, true] {
+        for unlisted in [false, true] {
             let some: Vec<&JobRow> = jobs
                 .iter()
                 .map(|(job, _)| *job)
                 .filter(|job| matches!(job.state, State::Planning | State::Cancelling) == left)
-                .filter(|job| job.by_subject == by_subject)
+                .filter(|job| job.unlisted == unlisted)
                 .collect();
             let close = Close {
                 from: "state = 'blocked'".to_owned(),
                 to,
                 outcome,
-                by_subject,
+                unlisted,
             };
             increments.extend(close_partitions(inner, tx, &ids_of(some), &close).await?.increments);
         }

@@ -57,7 +57,7 @@ impl Ledger {
             from: "(state = 'blocked' OR state = 'due' AND intent IS NULL)".to_owned(),
             to: "cancelled",
             outcome: Outcome::Left,
-            by_subject: found.try_get::<String, _>("kind")? == "subject",
+            unlisted: found.try_get::<String, _>("kind")? != "ids",
         };
         let ids = json!([{"id": id}]).to_string();
         // Blocked partitions were not counted as unfinished.

@@ -10,6 +10,9 @@ pub(super) struct JobChange {
     pub(super) planned: i64,
     pub(super) failures: i64,
     pub(super) code: Option<&'static str>,
+    pub(super) version_erased: Option<i64>,
+    /// The word of a [`Snapshot`](super::types::Snapshot).
+    pub(super) snapshot: Option<&'static str>,
 }
 
 impl JobChange {
@@ -21,6 +24,8 @@ impl JobChange {
             planned: 0,
             failures: 0,
             code: None,
+            version_erased: None,
+            snapshot: None,
         }
     }
 }
@@ -33,5 +38,12 @@ impl JobChange {
         self.planned += other.planned;
         self.failures += other.failures;
         self.code = other.code.or(self.code);
+        self.version_erased = self.version_erased.or(other.version_erased);
+        self.snapshot = match (self.snapshot, other.snapshot) {
+            (known, None) => known,
+            // A job that spans tables can promise no more than the least of them.
+            (Some("batch"), Some(_)) => Some("batch"),
+            (_, said) => said,
+        };
     }
 }

@@ -150,7 +150,7 @@ async fn take(
             rescues = rescues + CASE WHEN state = 'running' THEN $3 ELSE 0 END,
             state = 'running', lease_token = lease_token + 1, due_at = {{now}} + $4, worker = $5
         WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM due)
-        RETURNING job_id, ordinal, kind, route, stores, weight, work, progress, intent, remaining, lease_token,
+        RETURNING job_id, ordinal, kind, route, stores, weight, work, progress, snapshot, intent, remaining, lease_token,
             rescues, failures"
     )))
     .bind(json!(routes).to_string())
@@ -194,7 +194,7 @@ async fn start_jobs(
     let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, subject, per_second, trace, state, {now} - not_before AS waited
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, trace, state, {now} - not_before AS waited
         FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
     ))
     .bind(&list)
@@ -218,12 +218,18 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         Some(_) => Some(rows::json(row, "jobs", "subject")?),
         None => None,
     };
+    let query = match row.try_get::<Option<String>, _>("query")? {
+        Some(_) => Some(Arc::new(rows::json(row, "jobs", "query")?)),
+        None => None,
+    };
     let per_second: Option<i64> = row.try_get("per_second")?;
     Ok(JobFacts {
         id,
         owner: row.try_get("owner")?,
         workspace: row.try_get("workspace")?,
+        memory_kind: row.try_get("memory_kind")?,
         subject,
+        query,
         per_second: per_second.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         trace: row.try_get("trace")?,
         cancelling: row.try_get::<String, _>("state")? == "cancelling",
@@ -250,6 +256,7 @@ fn lease(row: &AnyRow, jobs: &HashMap<JobId, Arc<JobFacts>>, until: Instant) -> 
         work: rows::work(row)?,
         progress: row.try_get("progress")?,
         intent: row.try_get("intent")?,
+        snapshot: row.try_get("snapshot")?,
         remaining: rows::number(row, "remaining")?,
         rescues,
         failures: rows::small_number(row, "failures")?,

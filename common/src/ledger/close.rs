@@ -19,8 +19,9 @@ pub(super) struct Close {
     pub(super) to: &'static str,
     /// What becomes of what remains of them.
     pub(super) outcome: Outcome,
-    /// Whether their jobs are by subject, whose memories count as selected when they are accounted for.
-    pub(super) by_subject: bool,
+    /// Whether their jobs are by subject or query, whose memories count as selected when they are
+    /// accounted for.
+    pub(super) unlisted: bool,
 }
 
 /// What ending partitions did.
@@ -73,7 +74,7 @@ pub(super) async fn close_partitions(
             result
                 .increments
                 .push(total(TotalsMetric::Memories, store, close.outcome.as_str()));
-            if close.by_subject {
+            if close.unlisted {
                 result.increments.push(total(TotalsMetric::Selected, store, ""));
             }
         }

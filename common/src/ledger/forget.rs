@@ -37,7 +37,8 @@ impl Ledger {
             let mut tx = inner.begin().await?;
             let forgotten = sqlx::query(inner.sql(
                 "-- ledger::forget
-                UPDATE jobs SET forgotten_at = {now}, summary = $2, subject = NULL, owner = NULL, workspace = NULL
+                UPDATE jobs SET forgotten_at = {now}, summary = $2, subject = NULL, query = NULL, owner = NULL, workspace = NULL,
+                    memory_kind = NULL
                 WHERE id = $1 AND ended_at <= {now} - $3 AND forgotten_at IS NULL",
             ))
             .bind(&id)

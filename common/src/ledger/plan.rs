@@ -49,4 +49,12 @@ impl NewPartition {
             remaining: 0,
         }
     }
+
+    /// Returns the partition that begins a query's erasure in one table: its plan, or its preview.
+    pub fn query(target: &Target, table: &Table, dry_run: bool) -> Self {
+        Self {
+            work: Work::Query,
+            ..Self::subject(target, table, dry_run)
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What callers, dashboards and scrapes read. Nothing here writes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
+use super::types::Lease;
 use crate::job::{JobId, Outcome, StoreKind};
 use crate::state::State;
 
@@ -35,7 +36,7 @@ pub struct JobView {
     pub principal: String,
     /// The state.
     pub state: State,
-    /// `ids` or `subject`.
+    /// `ids`, `query` or `subject`.
     pub kind: String,
     /// The target as asked.
     pub target: Option<String>,
@@ -67,6 +68,12 @@ pub struct JobView {
     pub remaining: u64,
     /// The last error, a word of a closed list.
     pub error_code: Option<String>,
+    /// Of a job with exactly one id, once its row is erased: the version that the row had, where one
+    /// is mapped.
+    pub version_erased: Option<i64>,
+    /// Of a job by query, once it is planned: how it tells what was there at its start: `created_at`
+    /// or `batch`.
+    pub snapshot: Option<String>,
     /// The earliest next attempt, if every open partition waits for one.
     pub next_attempt_at: Option<i64>,
     /// The counts, by store.
@@ -144,6 +151,7 @@ pub struct ServiceState {
 
 const JOB_COLUMNS: &str = "id, version, principal, state, kind, target, table_name, dry_run, max_selected, per_second,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
+    version_erased, snapshot,
     {now} AS now_ms,
     (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
      WHERE job_id = jobs.id AND state IN ('blocked', 'due', 'running')) AS remaining,
@@ -227,6 +235,23 @@ impl Ledger {
                 })
             })
             .collect()
+    }
+
+    /// Returns which of these memories a job has recorded as conflicted in a table's SQL store.
+    pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
+        let list: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::conflicted
+            SELECT memory_id FROM items
+            WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = 'sql'
+              AND memory_id IN (SELECT e.value->>'id' FROM {each})",
+        ))
+        .bind(json!(list).to_string())
+        .bind(lease.job.id.to_string())
+        .bind(&lease.route.table)
+        .fetch_all(&self.inner.read)
+        .await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 
     /// Returns how many jobs have not ended.
@@ -405,6 +430,8 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         selected: rows::number(row, "selected")?,
         remaining: rows::number(row, "remaining")?,
         error_code: row.try_get("error_code")?,
+        version_erased: row.try_get("version_erased")?,
+        snapshot: row.try_get("snapshot")?,
         next_attempt_at: row.try_get("next_attempt_at")?,
         stores,
         now: row.try_get("now_ms")?,

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use super::error::LedgerError;
 use super::open::Ledger;
-use super::types::{Lease, NewPartition};
+use super::types::{Lease, NewPartition, Snapshot};
 use crate::job::{Outcome, StoreKind};
 use crate::state::State;
 use prepared::Prepared;
@@ -46,6 +46,10 @@ pub struct Delta {
     pub selected: i64,
     /// Partitions found by planning; they become claimable when all plans are complete.
     pub planned: Vec<NewPartition>,
+    /// The version of the one row that was erased, where the partition is about one memory.
+    pub version_erased: Option<i64>,
+    /// What was there when the job began; planning says so once, and what it plans takes it over.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Delta {

@@ -35,7 +35,7 @@ impl Ledger {
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
-                error_code = NULL, ended_at = NULL, started_at = NULL, not_before = {{now}}
+                error_code = NULL, version_erased = NULL, snapshot = NULL, ended_at = NULL, started_at = NULL, not_before = {{now}}
             WHERE id = $1 AND state IN ({}) AND forgotten_at IS NULL RETURNING id",
             moves.to, moves.from
         )))
@@ -67,8 +67,9 @@ impl Ledger {
             "-- ledger::retry planned\nDELETE FROM partitions WHERE job_id = $1 AND reads_back = 0",
             "-- ledger::retry partitions
             UPDATE partitions SET state = 'due', due_at = {now}, remaining = size, progress = NULL, intent = NULL,
+                snapshot = NULL,
                 rescues = 0, failures = 0, failing_since = NULL, error_code = NULL,
-                kind = CASE WHEN kind = 'preview' THEN 'preview' WHEN work = '\"subject\"' THEN 'plan' ELSE 'erase' END
+                kind = CASE WHEN kind = 'preview' THEN 'preview' WHEN work IN ('\"subject\"', '\"query\"') THEN 'plan' ELSE 'erase' END
             WHERE job_id = $1",
             "-- ledger::retry size
             UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id),

@@ -60,7 +60,7 @@ impl Ledger {
                 from: which.to_owned(),
                 to: "failed",
                 outcome: Outcome::Failed,
-                by_subject: row.try_get::<String, _>("kind")? == "subject",
+                unlisted: row.try_get::<String, _>("kind")? != "ids",
             };
             let closed = close::close_partitions(inner, &mut tx, &json!([{"id": id}]).to_string(), &close).await?;
             let n = closed.jobs.get(&id).copied().unwrap_or(0);

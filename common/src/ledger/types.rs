@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::filter::Filter;
 use crate::job::{JobId, StoreKind, Subject};
 
 /// Which mapping a partition needs: workers claim only what they have, in the version they have.
@@ -63,7 +64,7 @@ impl Kind {
 pub enum Work {
     /// These memories.
     Ids(Vec<String>),
-    /// The rows of the job's subject whose key lies in a range.
+    /// The rows of the job's subject or query whose key lies in a range.
     Range {
         /// Keys up to and including this one belong to others; absent: from the first.
         after: Option<String>,
@@ -74,6 +75,8 @@ pub enum Work {
     Points,
     /// All of the job's subject.
     Subject,
+    /// All that the job's query matches; only rows can say so.
+    Query,
 }
 
 impl fmt::Debug for Work {
@@ -83,6 +86,7 @@ impl fmt::Debug for Work {
             Self::Range { .. } => "Range(..)",
             Self::Points => "Points",
             Self::Subject => "Subject",
+            Self::Query => "Query",
         })
     }
 }
@@ -111,8 +115,12 @@ pub struct JobFacts {
     pub owner: Option<String>,
     /// Of which workspace.
     pub workspace: Option<String>,
+    /// Of which kind.
+    pub memory_kind: Option<String>,
     /// The person, for a job by subject.
     pub subject: Option<Subject>,
+    /// What the memories have to match, for a job by query.
+    pub query: Option<Arc<Filter>>,
     /// The most memories a second, over all workers.
     pub per_second: Option<u32>,
     /// The traceparent of the request.
@@ -123,6 +131,33 @@ pub struct JobFacts {
     pub waited_ms: i64,
     /// Whether this is the job's first claim.
     pub first: bool,
+}
+
+impl JobFacts {
+    /// Returns whether its memories count as selected when they are accounted for: nobody listed
+    /// them when it was accepted.
+    pub(super) fn is_unlisted(&self) -> bool {
+        self.subject.is_some() || self.query.is_some()
+    }
+}
+
+/// How a job by query tells what was there when it began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Snapshot {
+    /// By when rows were written, up to a bound in the worker's own words.
+    CreatedAt(String),
+    /// It cannot: each batch takes what matches at its time.
+    Batch,
+}
+
+impl Snapshot {
+    /// Returns the word used in the ledger and in answers.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::CreatedAt(_) => "created_at",
+            Self::Batch => "batch",
+        }
+    }
 }
 
 /// The exclusive right to a partition until a time.
@@ -146,6 +181,8 @@ pub struct Lease {
     pub progress: Option<String>,
     /// The batch that has begun, in the worker's own words.
     pub intent: Option<String>,
+    /// What was there when its job began, in the worker's own words; nothing: all that is there.
+    pub snapshot: Option<String>,
     /// How many memories are not accounted for yet.
     pub remaining: u64,
     /// How many leases ran out since anything was recorded.

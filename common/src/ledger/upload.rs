@@ -87,7 +87,7 @@ impl Ledger {
     // The job first: ids of an upload that was swept would stay behind for good.
     pub async fn append(&self, upload: &mut Upload, partitions: &[NewPartition]) -> Result<(), LedgerError> {
         let inner = &self.inner;
-        let rows = rows_of(upload.id, upload.next_ordinal, "blocked", partitions, false, None);
+        let rows = rows_of(upload.id, upload.next_ordinal, "blocked", partitions, false, None, None);
         let mut tx = inner.begin().await?;
         let touched = sqlx::query(inner.sql(
             "-- ledger::upload touch

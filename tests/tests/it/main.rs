@@ -15,6 +15,7 @@ mod erasing;
 mod lying;
 mod numbers;
 mod outage;
+mod query;
 mod refusals;
 mod start;
 mod stop;

@@ -63,7 +63,7 @@ pub(super) async fn carry_out(
     shares: &[Share],
     leases: &mut Vec<Lease>,
 ) -> Result<Result<Vec<Vec<Met>>, StoreError>, Stop> {
-    let demanded: Vec<Conditions> = shares.iter().map(|share| batch::conditions(&share.lease.job)).collect();
+    let demanded: Vec<Conditions> = shares.iter().map(|share| batch::conditions(&share.lease)).collect();
     let targets: Vec<Target<'_>> = shares
         .iter()
         .zip(&demanded)
@@ -181,6 +181,8 @@ async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>])
                 Item {
                     id: target.entry.id.clone()?,
                     conditions: target.conditions.clone(),
+                    // What was asked for by its id goes whatever it has become.
+                    version: target.entry.version.filter(|_| target.conditions.query.is_some()),
                 },
             ))
         })
@@ -233,6 +235,7 @@ async fn read_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]
                 items.push(Item {
                     id: id.clone(),
                     conditions: target.conditions.clone(),
+                    version: None,
                 });
                 rows.push(target.entry.row);
             }

@@ -12,20 +12,65 @@ pub mod vector;
 use std::fmt;
 use std::sync::Arc;
 
+use lethe_common::filter::Filter;
 use lethe_common::job::Field;
+use serde::{Deserialize, Serialize};
 
 pub use error::{Class, StoreError};
 pub use fault::MappingFault;
 
 /// What must hold of a memory besides its id: the job's owner, workspace or subject.
 // Shared by all memories of a job, hence the `Arc`; personal data, hence the `Debug`.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Conditions(pub Arc<[(Field, String)]>);
+#[derive(Clone, Default, PartialEq)]
+pub struct Conditions {
+    /// The values of fields.
+    pub fields: Arc<[(Field, String)]>,
+    /// What a query asks for besides; only rows can answer it.
+    pub query: Option<Arc<Query>>,
+}
+
+/// What a job by query asks of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The filter.
+    pub filter: Arc<Filter>,
+    /// Which rows were there when the job began, by the time of their writing; nothing: all are
+    /// meant that are there now.
+    pub written: Option<Written>,
+}
+
+/// The rows that were there when a job began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Written {
+    /// Those that were written no later than this, in the database's own words, and those of which
+    /// no time is known.
+    UpTo(String),
+    /// Those of which no time is known: no other one matched.
+    Unknown,
+}
 
 impl Conditions {
+    /// Returns conditions on fields alone.
+    pub fn of(fields: impl Into<Arc<[(Field, String)]>>) -> Self {
+        Self {
+            fields: fields.into(),
+            query: None,
+        }
+    }
+
+    /// Returns these conditions and a query's.
+    #[must_use]
+    pub fn with_query(self, query: Query) -> Self {
+        Self {
+            query: Some(Arc::new(query)),
+            ..self
+        }
+    }
+
     /// Returns the value demanded of a field, if any.
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.0
+        self.fields
             .iter()
             .find(|(name, _)| *name == field)
             .map(|(_, value)| value.as_str())
@@ -33,13 +78,13 @@ impl Conditions {
 
     /// Returns whether nothing is demanded.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty() && self.query.is_none()
     }
 }
 
 impl fmt::Debug for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Conditions({})", self.0.len())
+        write!(f, "Conditions({})", self.fields.len())
     }
 }
 
@@ -53,6 +98,8 @@ pub struct Item {
     pub id: String,
     /// What must hold of it.
     pub conditions: Conditions,
+    /// The version that its row must have; nothing: any.
+    pub version: Option<i64>,
 }
 
 impl fmt::Debug for Item {
@@ -69,5 +116,6 @@ pub(crate) fn word(field: Field) -> &'static str {
         Field::App => "app",
         Field::Run => "run",
         Field::Workspace => "workspace",
+        Field::Kind => "kind",
     }
 }

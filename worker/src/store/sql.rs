@@ -7,6 +7,7 @@
 mod column;
 mod connect;
 mod dialect;
+mod filter;
 mod mapping;
 mod schema;
 mod table;

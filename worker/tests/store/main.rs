@@ -19,11 +19,11 @@ use lethe_worker::store::{Conditions, Item};
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn conditions(demanded: &[(Field, &str)]) -> Conditions {
-    Conditions(
+    Conditions::of(
         demanded
             .iter()
             .map(|(field, value)| (*field, (*value).to_owned()))
-            .collect(),
+            .collect::<Vec<_>>(),
     )
 }
 
@@ -35,6 +35,7 @@ fn item(id: &str, conditions: &Conditions) -> Item {
     Item {
         id: id.to_owned(),
         conditions: conditions.clone(),
+        version: None,
     }
 }
 

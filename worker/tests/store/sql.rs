@@ -1,7 +1,9 @@
 //! SQL databases. A test that takes a `Database` runs once on each kind.
 
+mod agreeing;
 mod conditions;
 mod dependents;
+mod filter;
 mod harness;
 mod mapping;
 mod owners;

@@ -88,6 +88,10 @@ pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
 /// container, and OpenSearch tells it so.
 // The API asks no store: this is a dry run in nobody's name.
 async fn strangers(state: &AppState, headers: &HeaderMap, place: Place, id: String) -> Result<bool, Problem> {
-    let nobody = Principal::new("lethe", [Scope::MemoriesDeleteAny], lethe_common::config::Bounds::default());
+    let nobody = Principal::new(
+        "lethe",
+        [Scope::MemoriesDeleteAny],
+        lethe_common::config::Bounds::default(),
+    );
     found(state, &nobody, headers, place, What::Ids(vec![id])).await
 }

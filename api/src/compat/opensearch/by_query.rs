@@ -114,7 +114,9 @@ async fn read(
     container: &str,
 ) -> Result<Filter, Problem> {
     body::json_only(headers)?;
-    let bytes = incoming.whole(headers, state, state.config().api.request_timeout).await?;
+    let bytes = incoming
+        .whole(headers, state, state.config().api.request_timeout)
+        .await?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::new(Kind::Malformed, MISSING));
     }

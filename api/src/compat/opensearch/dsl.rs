@@ -58,7 +58,9 @@ impl Reader<'_> {
         let value = match value {
             Value::Object(object) => {
                 allowed(query, object, &[word, "boost"])?;
-                object.get(word).ok_or_else(|| refused(&format!("[{query}] needs [{word}]")))?
+                object
+                    .get(word)
+                    .ok_or_else(|| refused(&format!("[{query}] needs [{word}]")))?
             }
             value => value,
         };
@@ -88,7 +90,11 @@ impl Reader<'_> {
             Known::Id => Filter::Ids(values.into_iter().map(fields::text).collect()),
             Known::Container => {
                 let ours = Scalar::from(self.container);
-                if values.contains(&ours) { Filter::All } else { Filter::Nothing }
+                if values.contains(&ours) {
+                    Filter::All
+                } else {
+                    Filter::Nothing
+                }
             }
             Known::At(path) => Filter::OneOf { path, values },
         })
@@ -156,7 +162,9 @@ impl Reader<'_> {
         let needed = match object.get("minimum_should_match") {
             None => u64::from(all.is_empty() && !should.is_empty()),
             Some(value) => {
-                let whole = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+                let whole = value
+                    .as_u64()
+                    .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
                 whole.ok_or_else(|| refused("[minimum_should_match] is a whole number here"))?
             }
         };
@@ -171,7 +179,11 @@ impl Reader<'_> {
         all.extend(not.into_iter().map(|filter| Filter::Not(Box::new(filter))));
         Ok(match all.len() {
             // Only optional clauses, and none of them needed.
-            0 => return Err(refused("[bool] demands nothing: write match_all if everything is meant")),
+            0 => {
+                return Err(refused(
+                    "[bool] demands nothing: write match_all if everything is meant",
+                ));
+            }
             1 => all.remove(0),
             _ => Filter::And(all),
         })
@@ -211,7 +223,11 @@ fn ids(body: &Value) -> Result<Filter, Problem> {
         _ => Err(refused("[ids] takes a list of texts")),
     });
     let ids: Vec<String> = ids.collect::<Result<_, _>>()?;
-    Ok(if ids.is_empty() { Filter::Nothing } else { Filter::Ids(ids) })
+    Ok(if ids.is_empty() {
+        Filter::Nothing
+    } else {
+        Filter::Ids(ids)
+    })
 }
 
 /// Returns the one entry of an object.

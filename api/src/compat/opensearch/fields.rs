@@ -16,14 +16,15 @@ pub(super) enum Known {
 
 /// Returns where a table has a field; what is mapped under `fields` goes first.
 pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
-    if let Some(path) = mapped(table, name) {
-        return Some(Known::At(path));
+    if let Some(field) = table.field(name) {
+        return Some(Known::At(field.into()));
     }
     let columns = table.columns.as_ref()?;
     let column = match name {
         "_id" => return Some(Known::Id),
         "memory_container_id" => return Some(Known::Container),
-        "owner_id" => columns.user.as_ref(),
+        // Where owners are references, their names are in another table.
+        "owner_id" => columns.user.as_ref().filter(|_| columns.owners.is_none()),
         "agent_id" => columns.agent.as_ref(),
         "session_id" => columns.run.as_ref(),
         "memory_type" => columns.kind.as_ref(),
@@ -32,22 +33,6 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
         _ => None,
     };
     column.map(|column| Known::At(Path::column(column)))
-}
-
-/// Returns where `fields` has a name, or the longest beginning of it that ends at a dot:
-/// `namespace.user_id` is `user_id` inside what `namespace` is mapped to.
-fn mapped(table: &Table, name: &str) -> Option<Path> {
-    let mut known = name;
-    loop {
-        if let Some(field) = table.fields.get(known) {
-            let mut path = Path::from(field.clone());
-            let rest = name[known.len()..].trim_start_matches('.');
-            path.steps
-                .extend(rest.split('.').filter(|step| !step.is_empty()).map(str::to_owned));
-            return Some(path);
-        }
-        (known, _) = known.rsplit_once('.')?;
-    }
 }
 
 /// Returns an id as it is written.

@@ -59,12 +59,20 @@ fn target<'a>(
     };
     if settings.containers == Containers::Targets {
         let target = config.target(container).ok_or_else(missing)?;
-        return if principal.reaches(container) { Ok((target, None)) } else { Err(closed()) };
+        return if principal.reaches(container) {
+            Ok((target, None))
+        } else {
+            Err(closed())
+        };
     }
     let targets = principal.targets(config);
     let target = match &settings.target {
         Some(name) => select::named(&targets, name).map_err(|_| closed())?,
-        None => targets.first().copied().filter(|_| targets.len() == 1).ok_or_else(missing)?,
+        None => targets
+            .first()
+            .copied()
+            .filter(|_| targets.len() == 1)
+            .ok_or_else(missing)?,
     };
     let workspace = principal.workspace(Some(container)).map_err(|_| closed())?;
     Ok((target, workspace))
@@ -81,13 +89,18 @@ fn table<'a>(
     }
     let kinds = |table: &&Table| {
         let column = table.columns.as_ref().is_some_and(|columns| columns.kind.is_some());
-        column || table.collection.as_ref().is_some_and(|collection| collection.payload.kind.is_some())
+        column
+            || table
+                .collection
+                .as_ref()
+                .is_some_and(|collection| collection.payload.kind.is_some())
     };
     let mut tables = target.tables.iter().filter(kinds);
     match (tables.next(), tables.next()) {
         (Some(table), None) => Ok((table, Some(kind))),
         _ => {
-            let detail = format!("no table holds memories of the type {kind}: map compat.opensearch.types, or a kind column");
+            let detail =
+                format!("no table holds memories of the type {kind}: map compat.opensearch.types, or a kind column");
             Err(Problem::new(Kind::Malformed, detail))
         }
     }

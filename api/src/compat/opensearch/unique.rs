@@ -75,7 +75,10 @@ mod tests {
     fn a_field_that_is_named_twice_is_refused_wherever_it_is() {
         let read = |text: &str| serde_json::from_str::<Unique>(text).map(|Unique(value)| value);
         let fine = r#"{"a": [1, -1, 1.5, null, true, {"a": "x"}], "b": {"a": 1}}"#;
-        assert_eq!(read(fine).unwrap(), serde_json::from_str::<serde_json::Value>(fine).unwrap());
+        assert_eq!(
+            read(fine).unwrap(),
+            serde_json::from_str::<serde_json::Value>(fine).unwrap()
+        );
         for twice in [r#"{"a": 1, "a": 1}"#, r#"{"b": [{"a": {}, "a": {}}]}"#] {
             assert!(read(twice).is_err(), "{twice}");
         }

@@ -9,7 +9,7 @@ use crate::job::{JobId, Outcome};
 use crate::ledger::change::JobChange;
 use crate::ledger::rows;
 use crate::ledger::totals::{Increment, TotalsMetric};
-use crate::ledger::types::{Fence, Kind, Lease, NewPartition};
+use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot};
 use crate::state::State;
 
 /// Records that belong together: all of one call.
@@ -25,6 +25,8 @@ pub(super) struct Prepared {
     pub(super) items: Vec<Value>,
     pub(super) change: JobChange,
     pub(super) planned: Vec<NewPartition>,
+    /// What was there when the job began, for what was planned.
+    pub(super) snapshot: Option<String>,
     pub(super) totals: Vec<Increment>,
 }
 
@@ -78,6 +80,7 @@ impl Prepared {
             items: items(record),
             change: change(record),
             planned: record.delta.planned.clone(),
+            snapshot: bound(record).or(record.lease.snapshot.as_deref()).map(str::to_owned),
             totals: increments(record),
         }
     }
@@ -107,6 +110,7 @@ fn partition(record: &Record<'_>) -> Value {
     row["state"] = json!(state);
     row["code"] = json!(code);
     row["progress"] = json!(progress);
+    row["snapshot"] = json!(bound(record));
     row["remaining"] = json!(remaining);
     row["kind"] = json!(kind.as_str());
     row
@@ -144,6 +148,8 @@ fn change(record: &Record<'_>) -> JobChange {
     let mut change = JobChange::new(record.lease.job.id);
     change.ended = i64::from(record.end.is_some());
     change.selected = record.delta.selected;
+    change.version_erased = record.delta.version_erased;
+    change.snapshot = record.delta.snapshot.as_ref().map(Snapshot::as_str);
     change.planned = i64::try_from(record.delta.planned.len()).unwrap_or(0);
     match &record.end {
         Some(RecordEnd::Failed(code)) => {
@@ -156,6 +162,14 @@ fn change(record: &Record<'_>) -> JobChange {
     change
 }
 
+/// Returns the bound that a plan found, if it found one now.
+fn bound<'a>(record: &'a Record<'_>) -> Option<&'a str> {
+    match &record.delta.snapshot {
+        Some(Snapshot::CreatedAt(bound)) => Some(bound),
+        Some(Snapshot::Batch) | None => None,
+    }
+}
+
 /// Returns what a record adds to the totals. Previews are apart: they count nothing.
 fn increments(record: &Record<'_>) -> Vec<Increment> {
     let lease = record.lease;
@@ -163,7 +177,7 @@ fn increments(record: &Record<'_>) -> Vec<Increment> {
         return Vec::new();
     }
     let target = &lease.route.target;
-    let by_subject = lease.job.subject.is_some();
+    let unlisted = lease.job.is_unlisted();
     let selected = |store, n| Increment::new(TotalsMetric::Selected, target, Some(store), "", n);
     let mut list = Vec::new();
     for ((store, outcome), n) in &record.delta.counts {
@@ -175,7 +189,7 @@ fn increments(record: &Record<'_>) -> Vec<Increment> {
             *n,
         ));
         // The ids of a list were counted as selected when it was accepted.
-        if by_subject {
+        if unlisted {
             list.push(selected(*store, *n));
         }
     }
@@ -196,12 +210,12 @@ fn increments(record: &Record<'_>) -> Vec<Increment> {
                 outcome.as_str(),
                 n,
             ));
-            if by_subject {
+            if unlisted {
                 list.push(selected(*store, n));
             }
         }
         if let Some(RecordEnd::Residue { n, .. }) = &record.end
-            && !by_subject
+            && !unlisted
         {
             list.push(selected(*store, *n));
         }

@@ -1,6 +1,6 @@
 //! Writing a group of records in one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
@@ -8,12 +8,12 @@ use sqlx::{AnyConnection, Row};
 use super::prepared::{Prepared, Recorded, Recording};
 use crate::job::JobId;
 use crate::ledger::accept::{insert_partitions, rows_of};
-use crate::ledger::advance;
+use crate::ledger::advance::{self, JobRow};
 use crate::ledger::change::JobChange;
 use crate::ledger::error::LedgerError;
 use crate::ledger::open::Inner;
 use crate::ledger::rows;
-use crate::ledger::types::{Fence, NewPartition};
+use crate::ledger::types::Fence;
 use crate::ledger::writer::Grouped;
 use crate::state::State;
 
@@ -49,15 +49,8 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .collect();
     insert_counts(inner, &mut tx, &kept).await?;
     insert_items(inner, &mut tx, &kept).await?;
-    let (changes, planned) = job_changes(&kept);
-    let mut jobs = advance::update_jobs(inner, &mut tx, &changes).await?;
-    let mut partitions = Vec::new();
-    for job in &mut jobs {
-        if let Some(list) = planned.get(&job.id) {
-            let first = job.next_ordinal - i64::try_from(list.len()).unwrap_or(0);
-            partitions.extend(rows_of(job.id, first, "blocked", list, false, None));
-        }
-    }
+    let jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
+    let partitions = planned(&kept, &jobs);
     insert_partitions(inner, &mut tx, &partitions).await?;
     let cancelling: HashSet<JobId> = jobs
         .iter()
@@ -109,7 +102,7 @@ async fn update_partitions(
         "-- ledger::record
         UPDATE partitions SET intent = NULL, lease_token = lease_token + 1, rescues = 0, failures = 0,
             failing_since = NULL, due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
-            progress = e.value->>'progress', kind = e.value->>'kind',
+            progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot), kind = e.value->>'kind',
             remaining = CAST(e.value->>'remaining' AS BIGINT)
         FROM {each}
         WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
@@ -168,18 +161,28 @@ async fn insert_items(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepare
 }
 
 /// Sums what the records change in their jobs: one row a job, since an UPDATE applies one.
-fn job_changes(records: &[&Prepared]) -> (Vec<JobChange>, HashMap<JobId, Vec<NewPartition>>) {
+fn job_changes(records: &[&Prepared]) -> Vec<JobChange> {
     let mut changes: BTreeMap<JobId, JobChange> = BTreeMap::new();
-    let mut planned: HashMap<JobId, Vec<NewPartition>> = HashMap::new();
     for record in records {
         let id = record.job();
-        changes
-            .entry(id)
-            .or_insert_with(|| JobChange::new(id))
-            .add(&record.change);
-        if !record.planned.is_empty() {
-            planned.entry(id).or_default().extend(record.planned.iter().cloned());
+        let change = changes.entry(id).or_insert_with(|| JobChange::new(id));
+        change.add(&record.change);
+    }
+    changes.into_values().collect()
+}
+
+/// Returns the rows of what the records planned, numbered as their jobs count.
+fn planned(records: &[&Prepared], jobs: &[JobRow]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for job in jobs {
+        let of_job = || records.iter().filter(|record| record.job() == job.id);
+        let n: usize = of_job().map(|record| record.planned.len()).sum();
+        let mut next = job.next_ordinal - i64::try_from(n).unwrap_or(0);
+        for record in of_job().filter(|record| !record.planned.is_empty()) {
+            let (list, snapshot) = (&record.planned, record.snapshot.as_deref());
+            rows.extend(rows_of(job.id, next, "blocked", list, false, None, snapshot));
+            next += i64::try_from(list.len()).unwrap_or(0);
         }
     }
-    (changes.into_values().collect(), planned)
+    rows
 }

@@ -57,6 +57,72 @@ pub(super) enum Kind {
     Hex,
 }
 
+/// What queries may compare a column with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// PostgreSQL: what ids may be too, compared as they are.
+    Key(Kind),
+    /// PostgreSQL: real or double precision.
+    Float,
+    /// PostgreSQL: numeric.
+    Numeric,
+    /// PostgreSQL: boolean.
+    Bool,
+    /// PostgreSQL: timestamp (taken for UTC), with or without time zone, or date.
+    Time {
+        /// The type's name.
+        type_name: &'static str,
+    },
+    /// PostgreSQL: json, which may hold what jsonb does not.
+    Json,
+    /// PostgreSQL: jsonb.
+    Jsonb,
+    /// PostgreSQL: an array of texts, uuids or integers.
+    Array,
+    /// SQLite: the type is the value's; the declaration says how a query's value is meant.
+    Declared(Declared),
+}
+
+/// What a column of SQLite is declared to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Declared {
+    /// Texts.
+    Text,
+    /// Whole numbers.
+    Integer,
+    /// Numbers.
+    Number,
+    /// 0 and 1.
+    Bool,
+    /// JSON, as text.
+    Json,
+    /// Anything.
+    Any,
+}
+
+impl Holds {
+    /// Returns whether its values are whole numbers.
+    pub(super) fn is_integer(&self) -> bool {
+        matches!(self, Self::Key(Kind::Integer(_)) | Self::Declared(Declared::Integer))
+    }
+
+    /// Returns whether its values have an order.
+    pub(super) fn is_ordered(&self) -> bool {
+        !matches!(
+            self,
+            Self::Bool | Self::Json | Self::Jsonb | Self::Array | Self::Declared(Declared::Bool | Declared::Json)
+        )
+    }
+
+    /// Returns whether paths lead into it.
+    pub(super) fn has_paths(&self) -> bool {
+        matches!(
+            self,
+            Self::Json | Self::Jsonb | Self::Declared(Declared::Json | Declared::Text | Declared::Any)
+        )
+    }
+}
+
 impl Kind {
     /// Returns the value of this column that `text` writes, or `None` if no row can hold it.
     ///

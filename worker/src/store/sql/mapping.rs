@@ -1,10 +1,12 @@
 //! Whether a mapping fits the live schema, and what it means there.
 
-use lethe_common::config::{Columns, Owners, Table, Uuids};
+use std::collections::BTreeMap;
+
+use lethe_common::config::{Columns, FieldPath, Owners, Table, Uuids};
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
-use super::column::{Column, Kind, Names};
+use super::column::{Column, Holds, Kind, Names};
 use super::connect::CallError;
 use super::dialect::{Dialect, quote_table};
 use super::schema::{self, LiveColumn, LiveTable, Obstacle};
@@ -18,6 +20,12 @@ pub(super) struct Mapping {
     pub(super) table: String,
     pub(super) id: Column,
     pub(super) fields: Vec<(Field, Column)>,
+    /// A whole number that changes with the row.
+    pub(super) version: Option<Column>,
+    /// When the row was written.
+    pub(super) created_at: Option<(Column, Holds)>,
+    /// What queries may ask for, by the live column's name; no others reach a statement.
+    pub(super) asked: BTreeMap<String, Holds>,
     pub(super) dependents: Vec<Reference>,
     /// The collation under which ids are unique, if it is not that of bytes (SQLite).
     pub(super) folded_by: Option<String>,
@@ -68,6 +76,21 @@ impl Mapping {
         if let Some(owners) = &columns.owners {
             check.owners(owners, &mut fields).await?;
         }
+        let version = check.asked(live.as_ref(), "version", name, columns.version.as_deref());
+        let created_at = check.asked(live.as_ref(), "created_at", name, columns.created_at.as_deref());
+        let updated_at = check.asked(live.as_ref(), "updated_at", name, columns.updated_at.as_deref());
+        let mut asked: BTreeMap<String, Holds> = fields
+            .iter()
+            .map(|(_, column): &(Field, Column)| &column.name)
+            .chain(&id.map(|id| id.name.clone()))
+            .filter_map(|name| Some((name.clone(), live.as_ref()?.column(dialect, name)?.holds.clone()?)))
+            .collect();
+        for (column, holds) in [&version, &created_at, &updated_at].into_iter().flatten() {
+            asked.insert(column.name.clone(), holds.clone());
+        }
+        for (word, field) in &table.fields {
+            asked.extend(live.as_ref().and_then(|live| check.field(live, name, word, field)));
+        }
         let mut dependents = Vec::new();
         for dependent in &table.dependents {
             let found = check.table("dependents.table", &dependent.table, false).await?;
@@ -86,6 +109,9 @@ impl Mapping {
                 folded_by: id.unique_under.clone().filter(|collation| collation != "BINARY"),
                 id: check.plain(id),
                 fields,
+                version: version.map(|(column, _)| column),
+                created_at,
+                asked,
                 dependents,
                 row_handle: live.row_handle,
             }),
@@ -101,6 +127,7 @@ fn given(columns: &Columns) -> impl Iterator<Item = (Field, &str)> {
         (Field::App, &columns.app),
         (Field::Run, &columns.run),
         (Field::Workspace, &columns.workspace),
+        (Field::Kind, &columns.kind),
     ]
     .into_iter()
     .filter_map(|(field, column)| column.as_deref().map(|column| (field, column)))
@@ -191,11 +218,7 @@ impl Check<'_> {
     }
 
     fn column<'t>(&mut self, live: &'t LiveTable, key: &str, table: &str, name: &str) -> Option<&'t LiveColumn> {
-        let Some(column) = live.column(self.dialect, name) else {
-            let instead = nearest(name, live.columns.iter().map(|column| column.name.as_str()));
-            self.fault(key, format!("table `{table}` has no column `{name}`"), instead);
-            return None;
-        };
+        let column = self.exists(live, key, table, name)?;
         if column.kind.is_none() {
             let declared = if column.declared.is_empty() {
                 "no type"
@@ -212,6 +235,67 @@ impl Check<'_> {
             return None;
         }
         Some(column)
+    }
+
+    /// A column of which more is needed than that two values are the same.
+    fn asked(
+        &mut self,
+        live: Option<&LiveTable>,
+        word: &str,
+        table: &str,
+        name: Option<&str>,
+    ) -> Option<(Column, Holds)> {
+        let (key, (live, name)) = (format!("columns.{word}"), live.zip(name)?);
+        let column = self.exists(live, &key, table, name)?;
+        let fits = |holds: &&Holds| {
+            if word == "version" {
+                holds.is_integer()
+            } else {
+                holds.is_ordered()
+            }
+        };
+        let Some(holds) = column.holds.as_ref().filter(fits) else {
+            let what = if word == "version" {
+                "is no whole number"
+            } else {
+                "has no order"
+            };
+            let missing = format!(
+                "column `{name}` of `{table}` has type `{}`, which {what}",
+                column.declared
+            );
+            self.fault(&key, missing, None);
+            return None;
+        };
+        Some((self.plain(column), holds.clone()))
+    }
+
+    /// A column that queries may ask for.
+    fn field(&mut self, live: &LiveTable, table: &str, word: &str, field: &FieldPath) -> Option<(String, Holds)> {
+        let key = format!("fields.{word}");
+        let column = self.exists(live, &key, table, &field.column)?;
+        let fits = |holds: &&Holds| field.path.is_empty() || holds.has_paths();
+        let Some(holds) = column.holds.as_ref().filter(fits) else {
+            let what = if field.path.is_empty() {
+                "which queries cannot ask for"
+            } else {
+                "into which no path leads"
+            };
+            let (name, declared) = (&column.name, &column.declared);
+            let missing = format!("column `{name}` of `{table}` has type `{declared}`, {what}");
+            self.fault(&key, missing, None);
+            return None;
+        };
+        Some((column.name.clone(), holds.clone()))
+    }
+
+    fn exists<'t>(&mut self, live: &'t LiveTable, key: &str, table: &str, name: &str) -> Option<&'t LiveColumn> {
+        let column = live.column(self.dialect, name);
+        if column.is_none() {
+            let instead = nearest(name, live.columns.iter().map(|column| column.name.as_str()));
+            self.fault(key, format!("table `{table}` has no column `{name}`"), instead);
+        }
+        column
     }
 
     fn id<'t>(&mut self, live: &'t LiveTable, table: &str, name: &str) -> Option<&'t LiveColumn> {

@@ -5,7 +5,7 @@ mod sqlite;
 
 use sqlx::AnyConnection;
 
-use super::column::Kind;
+use super::column::{Holds, Kind};
 use super::dialect::Dialect;
 
 /// A table as it is now.
@@ -26,6 +26,8 @@ pub(super) struct LiveColumn {
     pub(super) declared: String,
     /// How to compare it; `None` if ids and owners of this type are not supported.
     pub(super) kind: Option<Kind>,
+    /// How queries compare it; `None` if they cannot.
+    pub(super) holds: Option<Holds>,
     /// Whether a unique index or primary key is on this column alone.
     pub(super) unique: bool,
     /// The collation under which it is unique, where the database says so (SQLite).

@@ -1,6 +1,7 @@
 //! One mapped table: finding, deleting, paging and counting memories in it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use lethe_common::config::Table;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -10,11 +11,12 @@ use sqlx::{Any, Row, SqlStr};
 use super::column::{Column, Kind};
 use super::connect::{CallError, SqlStore};
 use super::dialect::Dialect;
+use super::filter::{self, Bind};
 use super::mapping::Mapping;
 use super::text::{self, Range, Texts};
 use super::tuples::{Tuple, demands, encode};
 use super::{MAX_ITEMS, MAX_PAGE};
-use crate::store::{Conditions, Item, StoreError};
+use crate::store::{Conditions, Item, StoreError, Written};
 
 mod delete;
 
@@ -77,8 +79,19 @@ impl SqlTable {
     /// # Errors
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
     pub async fn find(&self, items: &[Item]) -> Result<Vec<Found>, StoreError> {
+        let found = self.find_versions(items).await?;
+        Ok(found.into_iter().map(|(found, _)| found).collect())
+    }
+
+    /// Looks for memories like [`find`](Self::find), and returns the version of each matching row,
+    /// where one is mapped.
+    ///
+    /// # Errors
+    /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
+    pub async fn find_versions(&self, items: &[Item]) -> Result<Vec<(Found, Option<i64>)>, StoreError> {
         let tuples = self.tuples(items)?;
-        self.look(items.len(), &tuples).await
+        let statement = self.statement(items, &self.texts.find, text::find)?;
+        self.look(&statement, items.len(), &tuples).await
     }
 
     /// Returns for each id whether it has a row, whatever else the row says.
@@ -91,8 +104,10 @@ impl SqlTable {
             .enumerate()
             .filter_map(|(n, id)| Tuple::of_id(&self.mapping, n, id))
             .collect();
-        let found = self.look(ids.len(), &tuples).await?;
-        Ok(found.into_iter().map(|found| found != Found::Absent).collect())
+        let found = self
+            .look(&Statement::plain(&self.texts.find), ids.len(), &tuples)
+            .await?;
+        Ok(found.into_iter().map(|(found, _)| found != Found::Absent).collect())
     }
 
     /// Returns a page of the ids under `conditions`, in the order of keys: those beyond `after`,
@@ -108,20 +123,38 @@ impl SqlTable {
         through: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
+        let page = self.page_versions(conditions, after, through, limit).await?;
+        Ok(page.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Returns a page like [`page`](Self::page), each id with the version of its row, where one is
+    /// mapped.
+    ///
+    /// # Errors
+    /// Refuses empty conditions: a page is never of everything.
+    pub async fn page_versions(
+        &self,
+        conditions: &Conditions,
+        after: Option<&str>,
+        through: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Option<i64>)>, StoreError> {
         if limit == 0 || limit > MAX_PAGE {
             return Err(StoreError::Misuse("a page holds between 1 and 10000 ids"));
         }
         let Some(demanded) = self.demanded(conditions)? else {
             return Ok(Vec::new());
         };
-        let mut values = demanded.values;
+        let query = demanded.query();
+        let mut values = demanded.values.clone();
         for bound in [after, through].into_iter().flatten() {
             let bound = self
                 .canonical(bound)
                 .ok_or(StoreError::Misuse("a cursor is not an id"))?;
-            values.push(bound);
+            values.push(Bind::Text(bound));
         }
         let range = Range {
+            query,
             demanded: &demanded.columns,
             after: after.is_some(),
             through: through.is_some(),
@@ -131,7 +164,8 @@ impl SqlTable {
             .bounded(async {
                 let query = bind(text, values).bind(i64::from(limit));
                 let rows = query.fetch_all(&self.store.readers).await?;
-                Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+                let read = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+                Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
             })
             .await
     }
@@ -144,12 +178,7 @@ impl SqlTable {
         let Some(demanded) = self.demanded(conditions)? else {
             return Ok(0);
         };
-        let range = Range {
-            demanded: &demanded.columns,
-            after: false,
-            through: false,
-        };
-        let text = text::count(&self.mapping, range);
+        let text = text::count(&self.mapping, demanded.range());
         self.store
             .bounded(async {
                 let row = bind(text, demanded.values).fetch_one(&self.store.readers).await?;
@@ -157,6 +186,59 @@ impl SqlTable {
                 Ok(u64::try_from(count).map_err(|_| StoreError::Unreadable)?)
             })
             .await
+    }
+
+    /// Returns which of the rows under `conditions` are there now, by the greatest time of their
+    /// writing; `None` if no such column is mapped.
+    ///
+    /// # Errors
+    /// Refuses empty conditions.
+    pub async fn written(&self, conditions: &Conditions) -> Result<Option<Written>, StoreError> {
+        let Some(newest) = filter::newest(self.store.dialect, &self.mapping) else {
+            return Ok(None);
+        };
+        let Some(demanded) = self.demanded(conditions)? else {
+            return Ok(Some(Written::Unknown));
+        };
+        let text = text::newest(&self.mapping, demanded.range(), &newest);
+        self.store
+            .bounded(async {
+                let row = bind(text, demanded.values).fetch_one(&self.store.readers).await?;
+                let newest: Option<String> = row.try_get(0)?;
+                Ok(Some(newest.map_or(Written::Unknown, Written::UpTo)))
+            })
+            .await
+    }
+
+    /// Returns a statement about memories, with what their query asks for in its text.
+    fn statement(
+        &self,
+        items: &[Item],
+        plain: &SqlStr,
+        with_query: fn(Dialect, &Mapping, Option<&str>) -> SqlStr,
+    ) -> Result<Statement, StoreError> {
+        let query = items.first().and_then(|item| item.conditions.query.as_ref());
+        let same = |item: &Item| match (&item.conditions.query, query) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if !items.iter().all(same) {
+            return Err(StoreError::Misuse("memories of different queries do not share a call"));
+        }
+        let Some(query) = query else {
+            return Ok(Statement::plain(plain));
+        };
+        // The tuples are bound first.
+        let compiled = filter::compile(self.store.dialect, &self.mapping, query, 2)?;
+        let (text, values) = compiled.map_or_else(
+            || ("1 = 0".to_owned(), Vec::new()),
+            |compiled| (compiled.text, compiled.values),
+        );
+        Ok(Statement {
+            text: with_query(self.store.dialect, &self.mapping, Some(&text)),
+            values,
+        })
     }
 
     fn tuples<'a>(&self, items: &'a [Item]) -> Result<Vec<Tuple<'a>>, StoreError> {
@@ -167,18 +249,24 @@ impl SqlTable {
             .collect()
     }
 
-    async fn look(&self, count: usize, tuples: &[Tuple<'_>]) -> Result<Vec<Found>, StoreError> {
-        let mut found = vec![Found::Absent; count];
+    async fn look(
+        &self,
+        statement: &Statement,
+        count: usize,
+        tuples: &[Tuple<'_>],
+    ) -> Result<Vec<(Found, Option<i64>)>, StoreError> {
+        let mut found = vec![(Found::Absent, None); count];
         self.store
             .bounded(async {
                 for chunk in tuples.chunks(MAX_ITEMS) {
-                    let rows = sqlx::query(self.texts.find.clone())
-                        .bind(encode(chunk))
-                        .fetch_all(&self.store.readers)
-                        .await?;
+                    let rows = statement.about(encode(chunk)).fetch_all(&self.store.readers).await?;
                     for row in &rows {
                         let matching = row.try_get::<i64, _>(1)? == 1;
-                        let answer = if matching { Found::Matching } else { Found::Other };
+                        let answer = if matching {
+                            (Found::Matching, row.try_get(2)?)
+                        } else {
+                            (Found::Other, None)
+                        };
                         *position(&mut found, row)? = answer;
                     }
                 }
@@ -194,27 +282,81 @@ impl SqlTable {
             return Err(StoreError::Misuse("without conditions this would be about every row"));
         }
         let mut demanded = Demanded {
+            query: None,
             columns: Vec::new(),
             values: Vec::new(),
         };
-        for (field, value) in demands(&self.mapping, conditions)? {
+        let fields = demands(&self.mapping, conditions)?;
+        if let Some(query) = &conditions.query {
+            let Some(compiled) = filter::compile(self.store.dialect, &self.mapping, query, 1)? else {
+                return Ok(None);
+            };
+            demanded.query = Some((compiled.text, compiled.values.len()));
+            demanded.values = compiled.values;
+        }
+        for (field, value) in fields {
             let Some(value) = value else {
                 return Ok(None);
             };
             demanded.columns.extend(self.mapping.field(field));
-            demanded.values.push(value.into_owned());
+            demanded.values.push(Bind::Text(value.into_owned()));
         }
         Ok(Some(demanded))
     }
 }
 
 struct Demanded<'a> {
+    query: Option<(String, usize)>,
     columns: Vec<&'a Column>,
-    values: Vec<String>,
+    values: Vec<Bind>,
 }
 
-fn bind(text: SqlStr, values: Vec<String>) -> Query<'static, Any, AnyArguments> {
-    values.into_iter().fold(sqlx::query(text), Query::bind)
+impl Demanded<'_> {
+    fn query(&self) -> Option<(&str, usize)> {
+        self.query.as_ref().map(|(text, bound)| (text.as_str(), *bound))
+    }
+
+    /// All that is demanded, without bounds.
+    fn range(&self) -> Range<'_> {
+        Range {
+            query: self.query(),
+            demanded: &self.columns,
+            after: false,
+            through: false,
+        }
+    }
+}
+
+/// A statement about tuples, which are bound first, and the values of a query.
+struct Statement {
+    text: SqlStr,
+    values: Vec<Bind>,
+}
+
+impl Statement {
+    fn plain(text: &SqlStr) -> Self {
+        Self {
+            text: text.clone(),
+            values: Vec::new(),
+        }
+    }
+
+    fn about(&self, tuples: String) -> Query<'static, Any, AnyArguments> {
+        let query = sqlx::query(self.text.clone()).bind(tuples);
+        self.values.iter().cloned().fold(query, bind_one)
+    }
+}
+
+fn bind(text: SqlStr, values: Vec<Bind>) -> Query<'static, Any, AnyArguments> {
+    values.into_iter().fold(sqlx::query(text), bind_one)
+}
+
+fn bind_one(query: Query<'static, Any, AnyArguments>, value: Bind) -> Query<'static, Any, AnyArguments> {
+    match value {
+        Bind::Text(text) => query.bind(text),
+        Bind::Integer(number) => query.bind(number),
+        Bind::Float(number) => query.bind(number),
+    }
 }
 
 // The place of the memory that a returned row is about.

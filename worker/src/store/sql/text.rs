@@ -15,7 +15,7 @@ use crate::store::word;
 /// The statements that are the same for every call.
 #[derive(Debug)]
 pub(super) struct Texts {
-    /// `$1` tuples → `n`, 1 if the row meets the tuple's conditions else 0.
+    /// `$1` tuples → `n`, 1 if the row meets the tuple's conditions else 0, its version.
     pub(super) find: SqlStr,
     /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
     pub(super) lock: SqlStr,
@@ -34,9 +34,9 @@ impl Texts {
             .map(|reference| vouched(delete_dependents(dialect, mapping, reference)))
             .collect();
         Self {
-            find: vouched(find(dialect, mapping)),
-            lock: vouched(lock(dialect, mapping)),
-            delete: vouched(delete(dialect, mapping)),
+            find: find(dialect, mapping, None),
+            lock: lock(dialect, mapping, None),
+            delete: delete(dialect, mapping, None),
             dependents,
         }
     }
@@ -45,7 +45,9 @@ impl Texts {
 /// Which rows a page or a count is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Range<'a> {
-    /// The columns that are bound first, in this order.
+    /// What a query asks for, and how many values of it are bound first.
+    pub(super) query: Option<(&'a str, usize)>,
+    /// The columns that are bound next, in this order.
     pub(super) demanded: &'a [&'a Column],
     /// Whether a lower bound (exclusive) is bound next.
     pub(super) after: bool,
@@ -53,16 +55,17 @@ pub(super) struct Range<'a> {
     pub(super) through: bool,
 }
 
-/// Returns the text of a page of ids in key order; the limit is bound last.
+/// Returns the text of a page of ids in key order, each with its version; the limit is bound last.
 pub(super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> SqlStr {
     let key = ordered(&mapping.id);
     let id = as_text(dialect, &mapping.id, "m");
     let (filter, bound) = filter(mapping, range);
     vouched(format!(
         "-- store::sql::page\n\
-         SELECT {id} FROM {table} AS m\n\
+         SELECT {id}, {version} FROM {table} AS m\n\
          WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} LIMIT ${limit}",
+        version = version(dialect, mapping),
         table = mapping.table,
         column = reach(&mapping.id, "m"),
         limit = bound + 1,
@@ -78,17 +81,23 @@ pub(super) fn count(mapping: &Mapping, range: Range<'_>) -> SqlStr {
     ))
 }
 
+/// Returns the text that asks for the greatest time of writing.
+pub(super) fn newest(mapping: &Mapping, range: Range<'_>, newest: &str) -> SqlStr {
+    let (filter, _) = filter(mapping, range);
+    vouched(format!(
+        "-- store::sql::newest\nSELECT {newest} FROM {table} AS m WHERE {filter}",
+        table = mapping.table,
+    ))
+}
+
 fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
-    let mut bound = 0;
+    let mut bound = range.query.map_or(0, |(_, bound)| bound);
     let mut next = || {
         bound += 1;
         format!("${bound}")
     };
-    let mut parts: Vec<String> = range
-        .demanded
-        .iter()
-        .map(|column| equals(column, "m", &next()))
-        .collect();
+    let mut parts: Vec<String> = range.query.iter().map(|(text, _)| (*text).to_owned()).collect();
+    parts.extend(range.demanded.iter().map(|column| equals(column, "m", &next())));
     let key = ordered(&mapping.id);
     if range.after {
         parts.push(format!("{key} > {}", typed(&mapping.id, &next())));
@@ -99,21 +108,38 @@ fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
     (parts.join(" AND "), bound)
 }
 
-fn find(dialect: Dialect, mapping: &Mapping) -> String {
-    format!(
+/// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.
+pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+    vouched(format!(
         "-- store::sql::find\n\
-         SELECT {n}, CASE WHEN {conditions} THEN 1 ELSE 0 END\n\
+         SELECT {n}, CASE WHEN {conditions} THEN 1 ELSE 0 END, {version}\n\
          FROM {tuples} {join} {table} AS m ON {id}",
         n = number(dialect),
-        conditions = conditions(mapping),
+        conditions = conditions(dialect, mapping, query),
+        version = version(dialect, mapping),
         tuples = tuples(dialect),
         join = join(dialect),
         table = mapping.table,
         id = equals(&mapping.id, "m", "(e.value->>'i')"),
-    )
+    ))
 }
 
-fn lock(dialect: Dialect, mapping: &Mapping) -> String {
+/// Returns the row's version as a number of 64 bits; NULL where there is none.
+pub(super) fn version(dialect: Dialect, mapping: &Mapping) -> String {
+    match (dialect, &mapping.version) {
+        (Dialect::Postgres, Some(column)) => format!("{}::pg_catalog.int8", reach(column, "m")),
+        (Dialect::Postgres, None) => "NULL::pg_catalog.int8".to_owned(),
+        // The type is the value's.
+        (Dialect::Sqlite, Some(column)) => {
+            let column = reach(column, "m");
+            format!("CASE typeof({column}) WHEN 'integer' THEN {column} END")
+        }
+        (Dialect::Sqlite, None) => "NULL".to_owned(),
+    }
+}
+
+/// Returns the text of [`Texts::lock`], of rows that a query asks for.
+pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
     let id = as_text(dialect, &mapping.id, "m");
     // The order of ids is the same for every worker, so that two of them cannot each wait for the
     // other. SQLite's transaction has the whole file to itself already.
@@ -121,7 +147,7 @@ fn lock(dialect: Dialect, mapping: &Mapping) -> String {
         Dialect::Postgres => format!("ORDER BY {} FOR UPDATE OF m", ordered(&mapping.id)),
         Dialect::Sqlite => "ORDER BY 1".to_owned(),
     };
-    format!(
+    vouched(format!(
         "-- store::sql::lock\n\
          SELECT {n}, {id}\n\
          FROM {tuples} {join} {table} AS m ON {same}\n\
@@ -132,15 +158,16 @@ fn lock(dialect: Dialect, mapping: &Mapping) -> String {
         join = join(dialect),
         table = mapping.table,
         same = equals(&mapping.id, "m", "(e.value->>'i')"),
-        conditions = conditions(mapping),
-    )
+        conditions = conditions(dialect, mapping, query),
+    ))
 }
 
-fn delete(dialect: Dialect, mapping: &Mapping) -> String {
+/// Returns the text of [`Texts::delete`], of rows that a query asks for.
+pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
     let table = &mapping.table;
     let same = equals(&mapping.id, "m", "(e.value->>'i')");
-    let conditions = conditions(mapping);
-    match dialect {
+    let conditions = conditions(dialect, mapping, query);
+    vouched(match dialect {
         // A join, not a subquery: after waiting for a row's lock the conditions are checked again
         // on the row as it is then.
         Dialect::Postgres => format!(
@@ -171,7 +198,7 @@ fn delete(dialect: Dialect, mapping: &Mapping) -> String {
             };
             format!("-- store::sql::delete\nDELETE FROM {table} AS d WHERE {matched}")
         }
-    }
+    })
 }
 
 // Where ids are told apart by bytes, so are references to them; where `a` and `A` are one id, both
@@ -223,20 +250,29 @@ fn join(dialect: Dialect) -> &'static str {
     }
 }
 
-fn number(dialect: Dialect) -> &'static str {
+fn number(dialect: Dialect) -> String {
+    whole(dialect, "n")
+}
+
+fn whole(dialect: Dialect, key: &str) -> String {
     match dialect {
-        Dialect::Postgres => "(e.value->>'n')::bigint",
-        Dialect::Sqlite => "CAST(e.value->>'n' AS INTEGER)",
+        Dialect::Postgres => format!("(e.value->>'{key}')::bigint"),
+        Dialect::Sqlite => format!("CAST(e.value->>'{key}' AS INTEGER)"),
     }
 }
 
 // A tuple demands what it carries. `never` marks one whose demands no row can meet.
-fn conditions(mapping: &Mapping) -> String {
+fn conditions(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> String {
     let mut parts = vec!["(e.value->>'never') IS NULL".to_owned()];
     for (field, column) in &mapping.fields {
         let value = carried(*field);
         parts.push(format!("({value} IS NULL OR ({}))", equals(column, "m", &value)));
     }
+    if let Some(column) = &mapping.version {
+        let (column, number) = (reach(column, "m"), whole(dialect, "v"));
+        parts.push(format!("((e.value->>'v') IS NULL OR {column} = {number})"));
+    }
+    parts.extend(query.map(str::to_owned));
     parts.join(" AND ")
 }
 
@@ -249,7 +285,11 @@ fn reach(column: &Column, table: &str) -> String {
 }
 
 fn typed(column: &Column, value: &str) -> String {
-    match &column.kind {
+    typed_value(&column.kind, value)
+}
+
+fn typed_value(kind: &Kind, value: &str) -> String {
+    match kind {
         // In the order of bytes, see `ordered`.
         Kind::Text { binary: false, .. } | Kind::Dynamic | Kind::Hex => value.to_owned(),
         Kind::Text { type_name, .. } => format!("{value}::{type_name}"),
@@ -272,11 +312,16 @@ fn equals(column: &Column, table: &str, value: &str) -> String {
             equals(&names.name, "o", value),
         );
     }
-    match &column.kind {
+    equals_value(&column.kind, &left, value)
+}
+
+/// Returns the condition that a column has a value.
+pub(super) fn equals_value(kind: &Kind, left: &str, value: &str) -> String {
+    match kind {
         Kind::Text { type_name, equals, .. } => format!(
             "{left} {equals} {value}::{type_name} AND {left}::pg_catalog.text COLLATE pg_catalog.\"C\" = {value}"
         ),
-        Kind::Uuid | Kind::Integer(_) => format!("{left} = {}", typed(column, value)),
+        Kind::Uuid | Kind::Integer(_) => format!("{left} = {}", typed_value(kind, value)),
         Kind::Dynamic | Kind::Hex => {
             format!("{left} = {value} AND CAST({left} AS TEXT) = {value} COLLATE BINARY")
         }

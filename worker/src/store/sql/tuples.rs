@@ -26,6 +26,11 @@ pub(super) struct Tuple<'a> {
     run: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     workspace: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Cow<'a, str>>,
+    /// The version that its row must have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    v: Option<i64>,
     /// No row can meet the demands: an owner that the column's type cannot hold.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     never: bool,
@@ -47,6 +52,8 @@ impl<'a> Tuple<'a> {
             app: None,
             run: None,
             workspace: None,
+            kind: None,
+            v: None,
             never: false,
         })
     }
@@ -61,6 +68,7 @@ impl<'a> Tuple<'a> {
         let Some(mut tuple) = Self::of_id(mapping, n, &item.id) else {
             return Ok(None);
         };
+        tuple.v = item.version;
         for (field, value) in demands {
             tuple.never |= value.is_none();
             *tuple.slot(field) = value;
@@ -80,6 +88,7 @@ impl<'a> Tuple<'a> {
             Field::App => &mut self.app,
             Field::Run => &mut self.run,
             Field::Workspace => &mut self.workspace,
+            Field::Kind => &mut self.kind,
         }
     }
 }
@@ -93,7 +102,7 @@ pub(super) type Demand<'a> = (Field, Option<Cow<'a, str>>);
 /// Fails if something is demanded of a field that has no column.
 pub(super) fn demands<'a>(mapping: &Mapping, conditions: &'a Conditions) -> Result<Vec<Demand<'a>>, StoreError> {
     conditions
-        .0
+        .fields
         .iter()
         .map(|(field, value)| {
             let column = mapping.field(*field).ok_or(StoreError::Unmapped { field: *field })?;

@@ -41,14 +41,14 @@ impl VectorCollection {
         // the points: a point that took another id of its group is that memory's, which goes too.
         let mut groups: HashMap<Key<'_>, Group<'_>> = HashMap::new();
         for (point, conditions, memory) in points {
-            let group = groups.entry((&conditions.0, memory.is_some())).or_default();
+            let group = groups.entry((&conditions.fields, memory.is_some())).or_default();
             group.points.push(*point);
             group.memories.extend(memory.as_deref());
         }
         let size = MAX_POINTS_PER_REQUEST.min(self.limits.values);
         let mut requests = Vec::new();
         for ((conditions, _), group) in groups {
-            let guard = self.guard(&Conditions(conditions.into()))?;
+            let guard = self.guard(&Conditions::of(conditions))?;
             for (n, ids) in group.points.chunks(size).enumerate() {
                 let memories = group.memories.chunks(size).nth(n).unwrap_or_default();
                 requests.push(self.guarded(guard.clone(), ids, memories));
@@ -67,7 +67,10 @@ impl VectorCollection {
     fn guard(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let payload = &self.mapping.payload;
         let mut guard = demanded(payload, |path| self.limits.written(path), conditions)?;
-        let paths = conditions.0.iter().filter_map(|(field, _)| mapped(payload, *field));
+        let paths = conditions
+            .fields
+            .iter()
+            .filter_map(|(field, _)| mapped(payload, *field));
         guard.extend(paths.map(at_most_one));
         Ok(guard)
     }

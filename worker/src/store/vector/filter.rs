@@ -49,7 +49,7 @@ pub(super) fn demanded(
     conditions: &Conditions,
 ) -> Result<Vec<Condition>, StoreError> {
     conditions
-        .0
+        .fields
         .iter()
         .map(|(field, value)| {
             let path = mapped(payload, *field).ok_or(StoreError::Unmapped { field: *field })?;

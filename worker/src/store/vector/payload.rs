@@ -30,6 +30,7 @@ pub(super) fn mapped(payload: &Payload, field: Field) -> Option<&str> {
         Field::App => payload.app.as_deref(),
         Field::Run => payload.run.as_deref(),
         Field::Workspace => payload.workspace.as_deref(),
+        Field::Kind => payload.kind.as_deref(),
     }
 }
 
@@ -42,6 +43,7 @@ pub(super) fn fields(payload: &Payload) -> Vec<String> {
         &payload.app,
         &payload.run,
         &payload.workspace,
+        &payload.kind,
     ]
     .into_iter()
     .flatten()
@@ -52,7 +54,7 @@ pub(super) fn fields(payload: &Payload) -> Vec<String> {
 /// Compares a point's payload with what is demanded.
 pub(super) fn demands(mapping: &Payload, conditions: &Conditions, payload: &HashMap<String, Value>) -> Demands {
     let mut answer = Demands::Met;
-    for (field, wanted) in conditions.0.iter() {
+    for (field, wanted) in conditions.fields.iter() {
         match mapped(mapping, *field) {
             None => answer = Demands::Unmapped,
             Some(path) => {
@@ -124,7 +126,7 @@ mod tests {
     }
 
     fn owned_by(user: &str) -> Conditions {
-        Conditions([(Field::User, user.to_owned())].into())
+        Conditions::of([(Field::User, user.to_owned())])
     }
 
     #[test]
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_known_mismatch_outweighs_what_cannot_be_told() {
-        let both = Conditions([(Field::Workspace, "w".to_owned()), (Field::User, "alice".to_owned())].into());
+        let both = Conditions::of([(Field::Workspace, "w".to_owned()), (Field::User, "alice".to_owned())]);
         let of = |user| payload(json!({"meta": {"user": user}}));
         assert_eq!(demands(&mapping(), &both, &of("bob")), Demands::NotMet);
         assert_eq!(demands(&mapping(), &both, &of("alice")), Demands::Unmapped);

@@ -1,7 +1,7 @@
 //! A mapping that does not fit is explained, and nothing is done with it.
 
 use lethe_worker::store::Class;
-use lethe_worker::store::sql::SqlTable;
+use lethe_worker::store::sql::{Found, SqlTable};
 use serde_json::json;
 
 use super::harness::{Database, table};
@@ -13,6 +13,8 @@ super::on_both! {
     an_id_that_is_not_unique_is_refused,
     a_type_that_cannot_be_compared_is_refused,
     a_view_is_refused,
+    what_queries_ask_for_is_checked_too,
+    a_version_is_read_with_the_row,
     names_are_taken_as_they_are,
     a_table_that_went_away_is_missing_and_not_absent,
     a_database_that_is_not_there_is_an_outage,
@@ -87,6 +89,69 @@ async fn a_type_that_cannot_be_compared_is_refused(database: Database) {
 
     assert_eq!(faults.len(), 2);
     assert!(faults[0].missing.contains("has type"), "{}", faults[0]);
+}
+
+async fn what_queries_ask_for_is_checked_too(database: Database) {
+    let json = if database.is_postgres() { "JSONB" } else { "JSON" };
+    database
+        .run(&format!(
+            "CREATE TABLE memories (id TEXT PRIMARY KEY, n INTEGER, made TIMESTAMP, meta {json}, flag BOOLEAN)"
+        ))
+        .await;
+    let fits = json!({
+        "name": "memories",
+        "columns": {"id": "id", "version": "n", "created_at": "made", "updated_at": "n"},
+        "fields": {"flag": "flag", "meta": "meta", "topics": "meta.topics"},
+    });
+    database.open(&table(fits)).await;
+    let faults = database
+        .faults(&table(json!({
+            "name": "memories",
+            "columns": {"id": "id", "version": "id", "created_at": "meta", "updated_at": "mad"},
+            "fields": {"a": "mta.topics", "b": "n.x"},
+        })))
+        .await;
+
+    let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let starts = [
+        "`columns.version`: column `id` of `memories` has type `",
+        "`columns.created_at`: column `meta` of `memories` has type `",
+        "`columns.updated_at`: table `memories` has no column `mad`; write `made`",
+        "`fields.a`: table `memories` has no column `mta`; write `meta`",
+        "`fields.b`: column `n` of `memories` has type `",
+    ];
+    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    for (said, start) in said.iter().zip(starts) {
+        assert!(said.starts_with(start), "{said}");
+    }
+}
+
+async fn a_version_is_read_with_the_row(database: Database) {
+    database
+        .run(
+            "CREATE TABLE memories (id TEXT PRIMARY KEY, user_id TEXT, v INTEGER);
+             INSERT INTO memories VALUES ('1', 'alice', 41), ('2', 'alice', NULL), ('3', 'bob', 7)",
+        )
+        .await;
+    let mapping = json!({"name": "memories", "columns": {"id": "id", "user": "user_id", "version": "v"}});
+    let versioned = database.open(&table(mapping)).await;
+    let asked = items(&["1", "2", "3", "4"], &of_user("alice"));
+
+    assert_eq!(
+        versioned.find_versions(&asked).await.unwrap(),
+        [
+            (Found::Matching, Some(41)),
+            (Found::Matching, None),
+            (Found::Other, None),
+            (Found::Absent, None)
+        ]
+    );
+    let mapping = json!({"name": "memories", "columns": {"id": "id", "user": "user_id"}});
+    let plain = database.open(&table(mapping)).await;
+    assert_eq!(
+        plain.find_versions(&asked[..1]).await.unwrap(),
+        [(Found::Matching, None)]
+    );
 }
 
 async fn a_view_is_refused(database: Database) {

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::super::column::Kind;
+use super::super::column::{Holds, Kind};
 use super::super::dialect::{quote, quote_table};
 use super::{LiveColumn, LiveTable, Obstacle};
 
@@ -97,9 +97,35 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
         name: row.try_get("name")?,
         declared: row.try_get("declared")?,
         kind: kind(&base, &namespace, row.try_get("deterministic")?),
+        holds: holds(&base, &namespace, row.try_get("deterministic")?),
         unique: row.try_get("is_unique")?,
         unique_under: None,
     })
+}
+
+fn holds(base: &str, namespace: &str, deterministic: bool) -> Option<Holds> {
+    if let Some(kind) = kind(base, namespace, deterministic) {
+        return Some(Holds::Key(kind));
+    }
+    let holds = match base {
+        "float4" | "float8" => Holds::Float,
+        "numeric" => Holds::Numeric,
+        "bool" => Holds::Bool,
+        "timestamptz" => Holds::Time {
+            type_name: "pg_catalog.timestamptz",
+        },
+        "timestamp" => Holds::Time {
+            type_name: "pg_catalog.timestamp",
+        },
+        "date" => Holds::Time {
+            type_name: "pg_catalog.date",
+        },
+        "json" => Holds::Json,
+        "jsonb" => Holds::Jsonb,
+        "_text" | "_varchar" | "_int2" | "_int4" | "_int8" | "_uuid" => Holds::Array,
+        _ => return None,
+    };
+    (namespace == "pg_catalog").then_some(holds)
 }
 
 fn kind(base: &str, namespace: &str, deterministic: bool) -> Option<Kind> {

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::super::column::Kind;
+use super::super::column::{Declared, Holds, Kind};
 use super::{LiveColumn, LiveTable, Obstacle};
 
 const TABLE: &str = "
@@ -75,6 +75,7 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
     Ok(LiveColumn {
         name: row.try_get("name")?,
         kind: comparable(&declared).then_some(Kind::Dynamic),
+        holds: Some(Holds::Declared(holds(&declared))),
         declared,
         unique: sole_key || collation.is_some(),
         unique_under: collation,
@@ -91,6 +92,25 @@ fn comparable(declared: &str) -> bool {
         .iter()
         .any(|part| declared.contains(part))
         || matches!(declared.as_str(), "UUID" | "STRING")
+}
+
+// In the order of https://www.sqlite.org/datatype3.html, and what else is widely declared.
+fn holds(declared: &str) -> Declared {
+    let declared = declared.to_ascii_uppercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
+    if has(&["INT"]) {
+        Declared::Integer
+    } else if has(&["CHAR", "CLOB", "TEXT"]) || matches!(declared.as_str(), "UUID" | "STRING") {
+        Declared::Text
+    } else if has(&["JSON"]) {
+        Declared::Json
+    } else if has(&["BOOL"]) {
+        Declared::Bool
+    } else if has(&["REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL"]) {
+        Declared::Number
+    } else {
+        Declared::Any
+    }
 }
 
 #[cfg(test)]

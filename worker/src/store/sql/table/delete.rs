@@ -6,7 +6,10 @@
 
 use sqlx::{Any, Row, Transaction};
 
-use super::{CallError, Dialect, HashSet, Item, MAX_ITEMS, SqlTable, StoreError, Tuple, encode, position};
+use super::{
+    CallError, Dialect, HashSet, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, encode, position, text,
+};
+
 // SQLite locks the whole file against other writers: 500 rows take about 25 ms at the 19,000 rows
 // a second that were measured, half of what a customer's file may be held up for, which leaves
 // room for dependents.
@@ -36,6 +39,10 @@ impl SqlTable {
         tuples.retain(Tuple::can_match);
         // Workers that meet on the same rows lock them in the same order.
         tuples.sort_by(|left, right| left.i.cmp(&right.i));
+        let statements = Statements {
+            lock: self.statement(items, &self.texts.lock, text::lock)?,
+            delete: self.statement(items, &self.texts.delete, text::delete)?,
+        };
         let mut deleted = vec![false; items.len()];
         let rows = match self.store.dialect {
             Dialect::Postgres => MAX_ITEMS,
@@ -45,9 +52,9 @@ impl SqlTable {
             .bounded(async {
                 for chunk in tuples.chunks(rows) {
                     if self.store.dialect == Dialect::Postgres && self.texts.dependents.is_empty() {
-                        self.delete_rows(chunk, &mut deleted).await?;
+                        self.delete_rows(&statements, chunk, &mut deleted).await?;
                     } else {
-                        self.delete_with_dependents(chunk, &mut deleted).await?;
+                        self.delete_with_dependents(&statements, chunk, &mut deleted).await?;
                     }
                 }
                 Ok(())
@@ -57,9 +64,15 @@ impl SqlTable {
     }
 
     // One statement is one transaction.
-    async fn delete_rows(&self, chunk: &[Tuple<'_>], deleted: &mut [bool]) -> Result<(), CallError> {
-        let rows = sqlx::query(self.texts.delete.clone())
-            .bind(encode(chunk))
+    async fn delete_rows(
+        &self,
+        statements: &Statements,
+        chunk: &[Tuple<'_>],
+        deleted: &mut [bool],
+    ) -> Result<(), CallError> {
+        let rows = statements
+            .delete
+            .about(encode(chunk))
             .fetch_all(&self.store.writers)
             .await?;
         for row in &rows {
@@ -68,13 +81,18 @@ impl SqlTable {
         Ok(())
     }
 
-    async fn delete_with_dependents(&self, chunk: &[Tuple<'_>], deleted: &mut [bool]) -> Result<(), CallError> {
+    async fn delete_with_dependents(
+        &self,
+        statements: &Statements,
+        chunk: &[Tuple<'_>],
+        deleted: &mut [bool],
+    ) -> Result<(), CallError> {
         let begin = match self.store.dialect {
             Dialect::Postgres => BEGIN_POSTGRES,
             Dialect::Sqlite => BEGIN_SQLITE,
         };
         let mut transaction = self.store.writers.begin_with(begin).await?;
-        let locked = self.lock(&mut transaction, chunk).await?;
+        let locked = self.lock(&mut transaction, statements, chunk).await?;
         if locked.is_empty() {
             return Ok(transaction.rollback().await?);
         }
@@ -82,7 +100,9 @@ impl SqlTable {
         // Only what is locked: another row may have come under the conditions since.
         let chosen: Vec<&Tuple<'_>> = chunk.iter().filter(|tuple| numbers.contains(&tuple.n)).collect();
         self.delete_dependents(&mut transaction, &locked).await?;
-        let gone = self.delete_locked(&mut transaction, encode(&chosen)).await?;
+        let gone = self
+            .delete_locked(&mut transaction, statements, encode(&chosen))
+            .await?;
         // Dependents of a row that stays must stay too.
         if gone != locked.len() {
             transaction.rollback().await?;
@@ -99,10 +119,12 @@ impl SqlTable {
     async fn lock(
         &self,
         transaction: &mut Transaction<'_, Any>,
+        statements: &Statements,
         chunk: &[Tuple<'_>],
     ) -> Result<Vec<Locked>, CallError> {
-        let rows = sqlx::query(self.texts.lock.clone())
-            .bind(encode(chunk))
+        let rows = statements
+            .lock
+            .about(encode(chunk))
             .fetch_all(&mut **transaction)
             .await?;
         let mut seen = HashSet::new();
@@ -135,11 +157,22 @@ impl SqlTable {
         Ok(())
     }
 
-    async fn delete_locked(&self, transaction: &mut Transaction<'_, Any>, tuples: String) -> Result<usize, CallError> {
-        let query = sqlx::query(self.texts.delete.clone()).bind(tuples);
+    async fn delete_locked(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        statements: &Statements,
+        tuples: String,
+    ) -> Result<usize, CallError> {
+        let query = statements.delete.about(tuples);
         let gone = query.execute(&mut **transaction).await?.rows_affected();
         Ok(usize::try_from(gone).map_err(|_| StoreError::Unreadable)?)
     }
+}
+
+/// The statements of one call: what a query asks for is in both.
+struct Statements {
+    lock: Statement,
+    delete: Statement,
 }
 
 struct Locked {

@@ -1,0 +1,280 @@
+//! The filter that a job by query selects by: one language inside, whatever language it was asked
+//! in.
+//!
+//! Two-valued, as search engines have it: a value that is missing matches nothing, and `Not` of
+//! that matches. Where there are several values (a list in JSON), one that matches is enough. Texts
+//! compare byte by byte, numbers as numbers. Nothing here knows a database: workers compile it, and
+//! [`Filter::matches`] is what their statements are measured by.
+
+mod check;
+mod evaluate;
+mod value;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
+pub use evaluate::Row;
+pub use value::{Type, instant, moment_text};
+
+use crate::config::FieldPath;
+
+/// Which memories a job is about.
+// Values are personal data: no `Debug` with them.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// Every memory; the only way to say so.
+    All,
+    /// No memory.
+    Nothing,
+    /// Those that all of these match.
+    And(Vec<Filter>),
+    /// Those that some of these match.
+    Or {
+        /// The filters.
+        any: Vec<Filter>,
+        /// How many of them have to.
+        at_least: u32,
+    },
+    /// Those that this does not match.
+    Not(Box<Filter>),
+    /// Those with one of these ids.
+    Ids(Vec<String>),
+    /// Those of which a value is one of these.
+    OneOf {
+        /// Where the value is.
+        path: Path,
+        /// The values.
+        values: Vec<Scalar>,
+    },
+    /// Those of which one value is within bounds.
+    Range {
+        /// Where the value is.
+        path: Path,
+        /// The bounds.
+        bounds: Bounds,
+    },
+    /// Those that have a value.
+    Exists(Path),
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter(..)")
+    }
+}
+
+impl Filter {
+    /// Returns the filter that both match.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match self {
+            Self::And(mut all) => {
+                all.push(other);
+                Self::And(all)
+            }
+            first => Self::And(vec![first, other]),
+        }
+    }
+
+    /// Returns whether it says [`All`](Self::All) somewhere.
+    pub fn says_all(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::And(parts) | Self::Or { any: parts, .. } => parts.iter().any(Self::says_all),
+            Self::Not(part) => part.says_all(),
+            Self::Nothing | Self::Ids(_) | Self::OneOf { .. } | Self::Range { .. } | Self::Exists(_) => false,
+        }
+    }
+}
+
+/// Where a value is: a real column of the table, and the names that lead into its JSON.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Path {
+    /// The column.
+    pub column: String,
+    /// The names; none: the column's own value.
+    pub steps: Vec<String>,
+}
+
+// The names in JSON are the caller's.
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Path({}, {})", self.column, self.steps.len())
+    }
+}
+
+impl Path {
+    /// Returns the path to a column's own value.
+    pub fn column(name: impl Into<String>) -> Self {
+        Self {
+            column: name.into(),
+            steps: Vec::new(),
+        }
+    }
+}
+
+impl From<FieldPath> for Path {
+    fn from(field: FieldPath) -> Self {
+        Self {
+            column: field.column,
+            steps: field.path,
+        }
+    }
+}
+
+impl TryFrom<Vec<String>> for Path {
+    type Error = &'static str;
+
+    fn try_from(names: Vec<String>) -> Result<Self, Self::Error> {
+        let mut names = names.into_iter();
+        let column = names.next().ok_or("a path begins with a column")?;
+        Ok(Self {
+            column,
+            steps: names.collect(),
+        })
+    }
+}
+
+impl From<Path> for Vec<String> {
+    fn from(path: Path) -> Self {
+        std::iter::once(path.column).chain(path.steps).collect()
+    }
+}
+
+/// One value that a filter asks for.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// True or false.
+    Bool(bool),
+    /// A whole number of 64 bits.
+    Integer(i64),
+    /// A number; finite.
+    Float(f64),
+    /// A text.
+    Text(String),
+}
+
+impl fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scalar(..)")
+    }
+}
+
+impl From<&str> for Scalar {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+/// The bounds of a range; all that are given hold.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// More than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gt: Option<Scalar>,
+    /// This or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gte: Option<Scalar>,
+    /// Less than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lt: Option<Scalar>,
+    /// This or less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lte: Option<Scalar>,
+}
+
+impl fmt::Debug for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bounds({})", self.given().count())
+    }
+}
+
+/// How a value compares with a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// Greater.
+    Gt,
+    /// Greater or the same.
+    Gte,
+    /// Less.
+    Lt,
+    /// Less or the same.
+    Lte,
+}
+
+impl Comparison {
+    /// Returns the operator, which is the same in every database.
+    pub fn operator(self) -> &'static str {
+        match self {
+            Self::Gt => ">",
+            Self::Gte => ">=",
+            Self::Lt => "<",
+            Self::Lte => "<=",
+        }
+    }
+}
+
+impl Bounds {
+    /// Returns the bounds that are given.
+    pub fn given(&self) -> impl Iterator<Item = (Comparison, &Scalar)> {
+        [
+            (Comparison::Gt, &self.gt),
+            (Comparison::Gte, &self.gte),
+            (Comparison::Lt, &self.lt),
+            (Comparison::Lte, &self.lte),
+        ]
+        .into_iter()
+        .filter_map(|(comparison, bound)| bound.as_ref().map(|bound| (comparison, bound)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_filter_is_the_same_after_it_was_written_and_shows_no_value() {
+        let path = Path {
+            column: "meta.data".to_owned(),
+            steps: vec!["a.b".to_owned(), "c".to_owned()],
+        };
+        let values = vec![
+            Scalar::from("secret"),
+            Scalar::Integer(-7),
+            Scalar::Float(7.0),
+            Scalar::Bool(true),
+        ];
+        let bounds = Bounds {
+            gte: Some(Scalar::Float(0.5)),
+            ..Bounds::default()
+        };
+        let filter = Filter::Not(Box::new(Filter::Or {
+            any: vec![
+                Filter::All,
+                Filter::Nothing,
+                Filter::Ids(vec!["secret".to_owned()]),
+                Filter::OneOf {
+                    path: path.clone(),
+                    values,
+                },
+                Filter::Range {
+                    path: path.clone(),
+                    bounds,
+                }
+                .and(Filter::Exists(path)),
+            ],
+            at_least: 2,
+        }));
+        let text = serde_json::to_string(&filter).unwrap();
+        assert!(serde_json::from_str::<Filter>(&text).unwrap() == filter, "{text}");
+        assert_eq!(format!("{filter:?}"), "Filter(..)");
+        assert!(serde_json::from_value::<Filter>(json!({"exists": []})).is_err());
+    }
+}

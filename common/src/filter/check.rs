@@ -1,0 +1,287 @@
+//! What is refused before a filter becomes a job: what is too large, and what would mean everything
+//! without saying so.
+
+use super::{Bounds, Filter, Path, Scalar};
+
+/// How deep filters may nest.
+// What Lucene's own parsers allow by default, and far from any stack's end.
+pub const NESTING: usize = 20;
+
+/// How many values, ids and bounds a filter may name.
+// OpenSearch's `index.max_terms_count`.
+pub const TERMS: usize = 65_536;
+
+/// How many filters one may be made of.
+// OpenSearch's `indices.query.bool.max_clause_count`; each is a condition of the statement.
+pub const CLAUSES: usize = 1_024;
+
+/// How many names may lead into JSON.
+// OpenSearch's `index.mapping.depth.limit` is 20; each is a join in SQLite.
+pub const STEPS: usize = 16;
+
+/// Why a filter is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// It nests too deep.
+    #[error("filters may nest at most {NESTING} deep")]
+    Deep,
+    /// It names too many values.
+    #[error("a filter may name at most {TERMS} values")]
+    ManyTerms,
+    /// It is made of too many filters.
+    #[error("a filter may be made of at most {CLAUSES} conditions")]
+    ManyClauses,
+    /// A path is too long, or holds an empty name.
+    #[error("a path into JSON has at most {STEPS} names, none of them empty")]
+    BadPath,
+    /// A list of filters is empty.
+    #[error("give at least one condition: an empty list would mean everything, or nothing")]
+    Empty,
+    /// None of the alternatives has to match.
+    #[error("at least one of the alternatives has to match")]
+    NoneNeeded,
+    /// A range has no bound.
+    #[error("give at least one bound of the range")]
+    Unbounded,
+    /// A range has a bound that has no order, or bounds of different types.
+    #[error("the bounds of a range are numbers, or texts")]
+    BadBound,
+    /// A number is not finite.
+    #[error("numbers are finite")]
+    NotFinite,
+    /// It means every memory and does not say so.
+    #[error("this matches everything: if it is meant to, say so explicitly with a filter for all")]
+    Everything,
+}
+
+/// What was counted so far.
+#[derive(Default)]
+struct Size {
+    terms: usize,
+    clauses: usize,
+}
+
+impl Filter {
+    /// Checks a filter before it becomes a job.
+    ///
+    /// # Errors
+    ///
+    /// What to change; nothing that the filter asks for is in the text.
+    pub fn check(&self) -> Result<(), FilterError> {
+        self.measure(1, &mut Size::default())?;
+        if self.constant() == Some(true) && !self.says_all() {
+            return Err(FilterError::Everything);
+        }
+        Ok(())
+    }
+
+    fn measure(&self, depth: usize, size: &mut Size) -> Result<(), FilterError> {
+        if depth > NESTING {
+            return Err(FilterError::Deep);
+        }
+        size.clauses += 1;
+        match self {
+            Self::All | Self::Nothing => {}
+            Self::And(parts) | Self::Or { any: parts, .. } => {
+                if parts.is_empty() {
+                    return Err(FilterError::Empty);
+                }
+                if matches!(self, Self::Or { at_least: 0, .. }) {
+                    return Err(FilterError::NoneNeeded);
+                }
+                parts.iter().try_for_each(|part| part.measure(depth + 1, size))?;
+            }
+            Self::Not(part) => part.measure(depth + 1, size)?,
+            Self::Ids(ids) => size.terms += ids.len(),
+            Self::OneOf { path, values } => {
+                path.check()?;
+                values.iter().try_for_each(Scalar::check)?;
+                size.terms += values.len();
+            }
+            Self::Range { path, bounds } => {
+                path.check()?;
+                size.terms += bounds.check()?;
+            }
+            Self::Exists(path) => path.check()?,
+        }
+        if size.terms > TERMS {
+            return Err(FilterError::ManyTerms);
+        }
+        if size.clauses > CLAUSES {
+            return Err(FilterError::ManyClauses);
+        }
+        Ok(())
+    }
+
+    /// Returns what it says about every memory alike, whatever is in the memory.
+    fn constant(&self) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::Nothing => Some(false),
+            Self::Ids(ids) => ids.is_empty().then_some(false),
+            Self::OneOf { values, .. } => values.is_empty().then_some(false),
+            Self::Range { .. } | Self::Exists(_) => None,
+            Self::Not(part) => part.constant().map(|constant| !constant),
+            Self::And(parts) => Self::at_least(parts, parts.len()),
+            Self::Or { any, at_least } => Self::at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX)),
+        }
+    }
+
+    fn at_least(parts: &[Self], needed: usize) -> Option<bool> {
+        let constants: Vec<Option<bool>> = parts.iter().map(Self::constant).collect();
+        let count = |wanted| constants.iter().filter(|constant| **constant == wanted).count();
+        let (surely, open) = (count(Some(true)), count(None));
+        if surely >= needed {
+            Some(true)
+        } else if surely + open < needed {
+            Some(false)
+        } else {
+            None
+        }
+    }
+}
+
+impl Path {
+    fn check(&self) -> Result<(), FilterError> {
+        let bad = |name: &String| name.is_empty() || name.contains('\0');
+        if self.steps.len() > STEPS || bad(&self.column) || self.steps.iter().any(bad) {
+            return Err(FilterError::BadPath);
+        }
+        Ok(())
+    }
+}
+
+impl Scalar {
+    fn check(&self) -> Result<(), FilterError> {
+        match self {
+            Self::Float(number) if !number.is_finite() => Err(FilterError::NotFinite),
+            Self::Float(_) | Self::Integer(_) | Self::Bool(_) | Self::Text(_) => Ok(()),
+        }
+    }
+}
+
+impl Bounds {
+    /// Returns how many there are.
+    fn check(&self) -> Result<usize, FilterError> {
+        let (mut texts, mut numbers) = (0, 0);
+        for (_, bound) in self.given() {
+            bound.check()?;
+            match bound {
+                Scalar::Text(_) => texts += 1,
+                Scalar::Integer(_) | Scalar::Float(_) => numbers += 1,
+                Scalar::Bool(_) => return Err(FilterError::BadBound),
+            }
+        }
+        match (texts, numbers) {
+            (0, 0) => Err(FilterError::Unbounded),
+            (0, n) | (n, 0) => Ok(n),
+            _ => Err(FilterError::BadBound),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(values: &[&str]) -> Filter {
+        Filter::OneOf {
+            path: Path::column("user_id"),
+            values: values.iter().map(|value| Scalar::from(*value)).collect(),
+        }
+    }
+
+    fn not(filter: Filter) -> Filter {
+        Filter::Not(Box::new(filter))
+    }
+
+    fn any(any: Vec<Filter>, at_least: u32) -> Filter {
+        Filter::Or { any, at_least }
+    }
+
+    fn range(bounds: Bounds) -> Filter {
+        Filter::Range {
+            path: Path::column("n"),
+            bounds,
+        }
+    }
+
+    #[test]
+    fn everything_has_to_be_said() {
+        for said in [
+            Filter::All,
+            Filter::All.and(user(&["ana"])),
+            any(vec![Filter::All, user(&["ana"])], 1),
+        ] {
+            assert_eq!(said.check(), Ok(()));
+        }
+        for (meant, why) in [
+            (Filter::And(Vec::new()), FilterError::Empty),
+            (any(Vec::new(), 1), FilterError::Empty),
+            (any(vec![user(&["ana"])], 0), FilterError::NoneNeeded),
+            (not(Filter::Nothing), FilterError::Everything),
+            (not(user(&[])), FilterError::Everything),
+            (not(Filter::Ids(Vec::new())), FilterError::Everything),
+            (any(vec![not(user(&[])), user(&["ana"])], 1), FilterError::Everything),
+            (not(any(vec![user(&["ana"])], 2)), FilterError::Everything),
+            (range(Bounds::default()), FilterError::Unbounded),
+        ] {
+            assert_eq!(meant.check(), Err(why));
+        }
+        for nothing in [
+            Filter::Nothing,
+            user(&[]),
+            Filter::Nothing.and(user(&["ana"])),
+            not(user(&["ana"])),
+        ] {
+            assert_eq!(nothing.check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn sizes_have_limits() {
+        let nested = |n: usize| (1..n).fold(user(&["ana"]), |inner, _| not(inner));
+        assert_eq!(nested(NESTING).check(), Ok(()));
+        assert_eq!(nested(NESTING + 1).check(), Err(FilterError::Deep));
+        assert_eq!(user(&vec!["x"; TERMS]).check(), Ok(()));
+        assert_eq!(user(&vec!["x"; TERMS + 1]).check(), Err(FilterError::ManyTerms));
+        assert_eq!(any(vec![user(&["x"]); CLAUSES - 1], 1).check(), Ok(()));
+        assert_eq!(
+            any(vec![user(&["x"]); CLAUSES], 1).check(),
+            Err(FilterError::ManyClauses)
+        );
+        let path = |steps: Vec<&str>| {
+            Filter::Exists(Path {
+                column: "meta".to_owned(),
+                steps: steps.into_iter().map(str::to_owned).collect(),
+            })
+        };
+        assert_eq!(path(vec!["a"; STEPS]).check(), Ok(()));
+        for bad in [vec!["a"; STEPS + 1], vec![""], vec!["a", "\0"]] {
+            assert_eq!(path(bad).check(), Err(FilterError::BadPath));
+        }
+    }
+
+    #[test]
+    fn the_bounds_of_a_range_are_of_one_type_that_has_an_order() {
+        let bounds = |gt, lt| {
+            range(Bounds {
+                gt: Some(gt),
+                lt: Some(lt),
+                ..Bounds::default()
+            })
+        };
+        assert_eq!(bounds(Scalar::Integer(1), Scalar::Float(2.5)).check(), Ok(()));
+        assert_eq!(bounds(Scalar::from("a"), Scalar::from("b")).check(), Ok(()));
+        for (bad, why) in [
+            (bounds(Scalar::Integer(1), Scalar::from("b")), FilterError::BadBound),
+            (bounds(Scalar::Bool(true), Scalar::Bool(true)), FilterError::BadBound),
+            (
+                bounds(Scalar::Float(f64::NAN), Scalar::Integer(1)),
+                FilterError::NotFinite,
+            ),
+        ] {
+            assert_eq!(bad.check(), Err(why));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! How a column's type reads the values that a filter asks for, before any of them is compared.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use super::Scalar;
+
+/// What a column holds, as far as filters are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// Texts.
+    Text,
+    /// UUIDs.
+    Uuid,
+    /// Whole numbers of this many bits.
+    Integer(u32),
+    /// Floating-point numbers of 64 bits.
+    Float,
+    /// Numbers, exact.
+    Number,
+    /// True and false.
+    Bool,
+    /// Moments.
+    Time,
+    /// JSON.
+    Json,
+    /// Values of any type, each with its own.
+    Any,
+}
+
+/// The first and the last moment that every database can hold: the years 1 to 9999.
+const MOMENTS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+impl Scalar {
+    /// Returns the value as a column of this type holds it, or `None` if it cannot: then nothing is
+    /// equal to it.
+    ///
+    /// A text is read as ids and owners are: a number as the database writes it, a UUID in any
+    /// spelling. A moment is a number of microseconds since 1970.
+    pub fn read(&self, of: Type) -> Option<Self> {
+        if matches!(self, Self::Text(text) if text.contains('\0')) {
+            // No text of PostgreSQL holds it.
+            return None;
+        }
+        match (of, self) {
+            (Type::Json | Type::Any, value) | (Type::Text, value @ Self::Text(_)) => Some(value.clone()),
+            (Type::Text, Self::Integer(number)) => Some(Self::Text(number.to_string())),
+            (Type::Text, Self::Bool(value)) => Some(Self::Text(value.to_string())),
+            (Type::Uuid, Self::Text(text)) => Uuid::try_parse(text).ok().map(|id| Self::Text(id.to_string())),
+            (Type::Integer(bits), value) => {
+                let number = value.whole()?;
+                let fits = bits >= 64 || (-(1_i64 << (bits - 1))..1_i64 << (bits - 1)).contains(&number);
+                fits.then_some(Self::Integer(number))
+            }
+            (Type::Number, value @ (Self::Integer(_) | Self::Float(_))) => Some(value.clone()),
+            (Type::Number, value @ Self::Text(_)) => value.whole().map(Self::Integer),
+            (Type::Float, value) => value.float().map(Self::Float),
+            (Type::Bool, value @ Self::Bool(_)) => Some(value.clone()),
+            (Type::Bool, Self::Text(text)) => text.parse().ok().map(Self::Bool),
+            (Type::Time, value) => value.moment().map(Self::Integer),
+            (Type::Text, Self::Float(_)) | (Type::Uuid | Type::Bool, _) | (Type::Number, Self::Bool(_)) => None,
+        }
+    }
+
+    /// Returns the value as a bound of a range over a column of this type, or `None` if it cannot be
+    /// compared: then nothing is within.
+    pub fn read_bound(&self, of: Type) -> Option<Self> {
+        match (of, self) {
+            // Beyond what the column holds there is still more and less.
+            (Type::Integer(_), Self::Integer(_) | Self::Float(_)) => Some(self.clone()),
+            (Type::Integer(_), Self::Text(_)) => self.read(Type::Integer(64)),
+            // Ten is not less than nine.
+            (Type::Text, Self::Integer(_) | Self::Bool(_)) | (Type::Bool, _) => None,
+            _ => self.read(of),
+        }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a whole float between the bounds is a whole number of 64 bits"
+    )]
+    fn whole(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            Self::Float(number) => {
+                // 2^63 is a float, and one too many.
+                let fits = number.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(number);
+                fits.then_some(*number as i64)
+            }
+            Self::Text(text) => text.parse().ok().filter(|number: &i64| number.to_string() == *text),
+            Self::Bool(_) => None,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "the column holds no more than 53 bits either")]
+    fn float(&self) -> Option<f64> {
+        match self {
+            Self::Float(number) => Some(*number),
+            Self::Integer(_) | Self::Text(_) => self.whole().map(|number| number as f64),
+            Self::Bool(_) => None,
+        }
+    }
+
+    /// A number counts milliseconds, as OpenSearch's dates do.
+    fn moment(&self) -> Option<i64> {
+        let moment = match self {
+            Self::Integer(milliseconds) => milliseconds.checked_mul(1_000)?,
+            Self::Text(text) => instant(text)?,
+            Self::Float(_) | Self::Bool(_) => return None,
+        };
+        MOMENTS.contains(&moment).then_some(moment)
+    }
+}
+
+pub(super) const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
+/// Returns the microseconds since 1970 of a moment written as RFC 3339 has it, or as a date or a
+/// date and time, which are UTC.
+pub fn instant(text: &str) -> Option<i64> {
+    let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
+    let moment = text
+        .parse::<Timestamp>()
+        .ok()
+        .or_else(|| text.parse::<DateTime>().ok().and_then(utc))
+        .or_else(|| text.parse::<Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0))))?;
+    let microseconds = moment.as_microsecond();
+    MOMENTS.contains(&microseconds).then_some(microseconds)
+}
+
+/// Returns a moment as every database reads it: `2024-01-01T00:00:00.000000`, UTC.
+pub fn moment_text(microseconds: i64) -> Option<String> {
+    let moment = Timestamp::from_microsecond(microseconds).ok()?;
+    Some(moment.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &Scalar, of: Type) -> Option<String> {
+        value.read(of).map(|value| serde_json::to_string(&value).unwrap())
+    }
+
+    #[test]
+    fn a_value_is_read_as_the_column_holds_it() {
+        let text = |text: &str| Scalar::from(text);
+        for (value, of, expected) in [
+            (text("a"), Type::Text, Some("\"a\"")),
+            (Scalar::Integer(7), Type::Text, Some("\"7\"")),
+            (Scalar::Float(7.5), Type::Text, None),
+            (text("a\0"), Type::Text, None),
+            (text("a\0"), Type::Json, None),
+            (text("7"), Type::Integer(16), Some("7")),
+            (text("007"), Type::Integer(64), None),
+            (Scalar::Integer(32_767), Type::Integer(16), Some("32767")),
+            (Scalar::Integer(32_768), Type::Integer(16), None),
+            (Scalar::Integer(-32_769), Type::Integer(16), None),
+            (Scalar::Float(7.0), Type::Integer(32), Some("7")),
+            (Scalar::Float(7.5), Type::Integer(32), None),
+            (Scalar::Float(1e300), Type::Integer(64), None),
+            (Scalar::Float(TWO_TO_63), Type::Integer(64), None),
+            (
+                Scalar::Float(-TWO_TO_63),
+                Type::Integer(64),
+                Some("-9223372036854775808"),
+            ),
+            (Scalar::Integer(7), Type::Float, Some("7.0")),
+            (text("true"), Type::Bool, Some("true")),
+            (Scalar::Integer(1), Type::Bool, None),
+            (Scalar::Integer(7), Type::Json, Some("7")),
+            (text("7"), Type::Json, Some("\"7\"")),
+            (Scalar::Integer(1_000), Type::Time, Some("1000000")),
+            (Scalar::Integer(i64::MAX), Type::Time, None),
+            (
+                text("0190A0A0-0000-7000-8000-00000000000A"),
+                Type::Uuid,
+                Some("\"0190a0a0-0000-7000-8000-00000000000a\""),
+            ),
+            (text("x"), Type::Uuid, None),
+        ] {
+            assert_eq!(read(&value, of).as_deref(), expected, "{of:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_may_lie_beyond_what_the_column_holds() {
+        assert!(Scalar::Integer(70_000).read_bound(Type::Integer(16)).is_some());
+        assert!(Scalar::Float(0.5).read_bound(Type::Integer(16)).is_some());
+        assert!(Scalar::Integer(9).read_bound(Type::Text).is_none());
+        assert!(Scalar::from("x").read_bound(Type::Integer(16)).is_none());
+    }
+
+    #[test]
+    fn a_moment_is_read_in_every_spelling() {
+        for text in [
+            "2024-01-02T03:04:05Z",
+            "2024-01-02T04:04:05+01:00",
+            "2024-01-02T03:04:05",
+            "2024-01-02 03:04:05",
+        ] {
+            assert_eq!(instant(text), Some(1_704_164_645_000_000), "{text}");
+        }
+        assert_eq!(instant("2024-01-02"), Some(1_704_153_600_000_000));
+        for text in ["", "now", "2024", "2024-13-01", "99999999"] {
+            assert_eq!(instant(text), None, "{text}");
+        }
+        let text = moment_text(1_704_164_645_000_001).unwrap();
+        assert_eq!(text, "2024-01-02T03:04:05.000001");
+    }
+}

@@ -1,0 +1,95 @@
+//! Accepting jobs, and their keys and uploads.
+
+use lethe_common::ledger::{Accepted, After, Delta, Go, Idempotency, Kind, NewJob, RecordEnd, Scope};
+use lethe_common::state::State;
+
+use crate::support::new_job;
+use crate::{TestLedger, accept, claim, claim_one, end, erased, ids, record, state, total};
+
+crate::on_both! {
+    an_accepted_job_is_claimed_recorded_and_read_back,
+    a_key_that_is_used_again_answers_with_the_same_job,
+    jobs_accepted_at_once_are_all_there,
+    an_upload_that_was_swept_takes_no_more_ids,
+}
+
+async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(3)])).await;
+    assert_eq!(state(&ledger, id).await, State::Queued);
+    let lease = claim_one(&ledger).await;
+    assert!(lease.job.first && lease.kind == Kind::Erase && !lease.alone);
+    assert!(claim(&ledger).await.is_empty(), "a lease is exclusive");
+    assert_eq!(state(&ledger, id).await, State::Running);
+    let go = ledger.intend(&[(&lease, "intent".to_owned())]).await.unwrap();
+    assert!(matches!(go[0], Go::Proceed(_)));
+    let After::ReadBack(back) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
+        panic!("the last partition is read back by its worker")
+    };
+    assert_eq!(
+        (state(&ledger, id).await, back.kind),
+        (State::Verifying, Kind::ReadBack)
+    );
+    let after = record(&ledger, end(&back, Delta::default(), RecordEnd::Done)).await;
+    assert!(matches!(
+        after,
+        After::JobEnded {
+            state: State::Succeeded,
+            ..
+        }
+    ));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.selected, job.remaining), (3, 0));
+    assert!(job.stores.iter().all(|store| store.counts["erased"] == 3) && job.stores.len() == 2);
+}
+
+async fn a_key_that_is_used_again_answers_with_the_same_job(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let with_key = |fingerprint: &str| {
+        let key = Idempotency {
+            key: "k".to_owned(),
+            fingerprint: fingerprint.to_owned(),
+        };
+        NewJob {
+            idempotency: Some(key),
+            ..new_job(vec![ids(1)])
+        }
+    };
+    let id = accept(&ledger, with_key("a")).await;
+    assert_eq!(ledger.accept(with_key("a")).await.unwrap(), Accepted::Replay(id));
+    assert_eq!(ledger.accept(with_key("b")).await.unwrap(), Accepted::Conflict);
+    let elsewhere = NewJob {
+        scope: Scope {
+            principal: "others".to_owned(),
+            route: "/v1/jobs",
+        },
+        ..with_key("b")
+    };
+    accept(&ledger, elsewhere).await;
+    assert_eq!(claim(&ledger).await.len(), 2);
+}
+
+async fn jobs_accepted_at_once_are_all_there(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let all = (0..300).map(|_| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { accept(&ledger, new_job(vec![ids(1)])).await })
+    });
+    let ids = futures::future::join_all(all).await;
+    for id in ids {
+        assert_eq!(state(&ledger, id.unwrap()).await, State::Queued);
+    }
+    assert_eq!(total(&ledger, "accepted", "").await, 300);
+    assert_eq!(ledger.backlog().await.unwrap(), 300);
+}
+
+async fn an_upload_that_was_swept_takes_no_more_ids(test: TestLedger) {
+    let ledger = &test.ledger;
+    let mut upload = ledger
+        .begin_upload(&new_job(Vec::new()), &ids(1))
+        .await
+        .unwrap()
+        .unwrap();
+    ledger.append(&mut upload, ids(2)).await.unwrap();
+    assert_eq!(test.run("UPDATE jobs SET touched_at = 0").await, 1);
+    assert_eq!(ledger.drop_abandoned_uploads().await.unwrap(), 1);
+    assert!(ledger.append(&mut upload, ids(3)).await.is_err());
+    assert_eq!(test.run("DELETE FROM partitions").await, 0, "no id stays behind");
+}

@@ -1,0 +1,171 @@
+//! Cancelling: what has begun is finished, the rest is left.
+
+use lethe_common::job::{JobId, Subject};
+use lethe_common::ledger::{
+    Accepted, After, CancelOutcome, Claim, Delta, Go, Kind, NewJob, NewPartition, Record, RecordEnd, Work,
+};
+use lethe_common::state::State;
+use sqlx::Executor;
+
+use crate::support::new_job;
+use crate::{LEASE, TestLedger, accept, claim, claim_one, end, erased, ids, on_postgres, record, route, state, total};
+
+crate::on_both! {
+    cancelling_ends_what_has_not_begun_and_stops_the_rest,
+    residue_that_is_found_after_a_cancellation_is_left,
+    what_is_planned_after_a_cancellation_is_left,
+    a_record_says_that_the_job_is_being_cancelled,
+}
+
+async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(5), ids(7)])).await;
+    let routes = [route()];
+    let order = Claim {
+        worker: "w",
+        routes: &routes,
+        small: 0,
+        alone: 1,
+        count_rescues: true,
+        oldest_first: false,
+    };
+    let lease = ledger.claim(&order).await.unwrap().remove(0);
+    assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
+    assert_eq!(state(&ledger, id).await, State::Cancelling);
+    assert!(claim(&ledger).await.is_empty(), "what had not begun has ended");
+    assert!(matches!(
+        ledger.intend(&[(&lease, String::new())]).await.unwrap()[0],
+        Go::Cancel(_)
+    ));
+    let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
+    assert!(matches!(
+        after,
+        After::JobEnded {
+            state: State::Cancelled,
+            ..
+        }
+    ));
+    assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Ended(State::Cancelled));
+    assert_eq!(ledger.cancel(JobId::new()).await.unwrap(), CancelOutcome::Unknown);
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert!(job.stores.iter().all(|store| store.counts["left"] == 12));
+    let queued = accept(&ledger, new_job(vec![ids(1)])).await;
+    ledger.cancel(queued).await.unwrap();
+    assert_eq!(
+        state(&ledger, queued).await,
+        State::Cancelled,
+        "nothing of it had begun"
+    );
+}
+
+async fn residue_that_is_found_after_a_cancellation_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(3)])).await;
+    let lease = claim_one(&ledger).await;
+    let After::ReadBack(lease) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
+        panic!("it is read back by its worker")
+    };
+    ledger.cancel(id).await.unwrap();
+    let residue = RecordEnd::Residue { n: 2, progress: None };
+    let after = record(&ledger, end(&lease, Delta::default(), residue)).await;
+    assert!(matches!(
+        after,
+        After::JobEnded {
+            state: State::Cancelled,
+            ..
+        }
+    ));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!(
+        (job.selected, job.remaining),
+        (5, 0),
+        "nothing waits in a job that has ended"
+    );
+    assert!(
+        job.stores
+            .iter()
+            .all(|store| store.counts["erased"] == 3 && store.counts["left"] == 2)
+    );
+    assert_eq!(total(&ledger, "selected", "").await, 5);
+    assert_eq!(total(&ledger, "memories", "left").await, 2);
+}
+
+async fn what_is_planned_after_a_cancellation_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let plan = NewPartition {
+        kind: Kind::Plan,
+        work: Work::Subject,
+        remaining: 0,
+        ..ids(0)
+    };
+    let subject = Subject {
+        user_id: Some("ana".to_owned()),
+        ..Subject::default()
+    };
+    let job = NewJob {
+        subject: Some(subject),
+        ..new_job(vec![plan])
+    };
+    let id = accept(&ledger, job).await;
+    let lease = claim_one(&ledger).await;
+    ledger.cancel(id).await.unwrap();
+    let delta = Delta {
+        selected: 5,
+        planned: vec![ids(5)],
+        ..Delta::default()
+    };
+    record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.selected, job.remaining), (State::Cancelled, 5, 0));
+    assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
+    assert_eq!(total(&ledger, "selected", "").await, 5);
+}
+
+async fn a_record_says_that_the_job_is_being_cancelled(TestLedger { ledger, _dir, .. }: TestLedger) {
+    accept(&ledger, new_job(vec![ids(3)])).await;
+    let mut lease = claim_one(&ledger).await;
+    for asked in [false, true] {
+        if asked {
+            ledger.cancel(lease.job.id).await.unwrap();
+        }
+        let record_of = Record {
+            lease: &lease,
+            delta: erased(1),
+            progress: None,
+            remaining: lease.remaining - 1,
+            end: None,
+        };
+        let After::Continue { until, cancelling } = record(&ledger, record_of).await else {
+            panic!("the partition goes on")
+        };
+        assert_eq!(cancelling, asked);
+        lease.goes_on(until, cancelling);
+        lease.remaining -= 1;
+    }
+    assert!(lease.job.cancelling);
+}
+
+/// A claim locks partitions and then their jobs, a cancellation a job and then its partitions: if
+/// it waited for these, the two would wait for each other.
+#[tokio::test]
+async fn cancelling_does_not_wait_for_what_is_being_claimed() {
+    let test = on_postgres(LEASE).await;
+    let id = accept(&test.ledger, new_job(vec![ids(2), ids(3)])).await;
+    let pool = sqlx::AnyPool::connect(&test.url).await.unwrap();
+    let mut claiming = pool.acquire().await.unwrap();
+    claiming
+        .execute("BEGIN; SELECT ordinal FROM partitions WHERE ordinal = 0 FOR UPDATE")
+        .await
+        .unwrap();
+    assert_eq!(test.ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
+    claiming.execute("ROLLBACK").await.unwrap();
+    let lease = claim_one(&test.ledger).await;
+    assert!(lease.job.cancelling && lease.ordinal == 0);
+    let after = record(&test.ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
+    assert!(matches!(
+        after,
+        After::JobEnded {
+            state: State::Cancelled,
+            ..
+        }
+    ));
+    let job = test.ledger.job(id).await.unwrap().unwrap();
+    assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
+}

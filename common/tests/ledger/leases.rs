@@ -1,0 +1,181 @@
+//! Who may work on what, and when.
+
+use std::time::Duration;
+
+use lethe_common::ledger::{Accepted, After, Go, NewJob, Record, RecordEnd, Release, RetryOutcome};
+use lethe_common::state::State;
+
+use crate::support::new_job;
+use crate::{TestLedger, accept, claim, claim_one, end, erased, finish, ids, record, state, total};
+
+crate::on_both! {
+    a_record_with_a_lost_lease_changes_nothing,
+    a_record_that_is_repeated_counts_once,
+    a_paused_target_is_not_claimed,
+    the_pace_of_a_job_is_kept_by_the_ledger,
+    a_job_that_nobody_serves_is_given_up,
+    a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting,
+    a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting,
+}
+
+async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(2)])).await;
+    let old = claim_one(&ledger).await;
+    assert_eq!(ledger.end_all_leases().await.unwrap(), 1);
+    let new = claim_one(&ledger).await;
+    assert_eq!(
+        (new.rescues, new.alone),
+        (1, true),
+        "taking over is counted, and runs alone"
+    );
+    assert!(matches!(
+        record(&ledger, end(&old, erased(2), RecordEnd::Done)).await,
+        After::Lost
+    ));
+    assert_eq!(ledger.intend(&[(&old, String::new())]).await.unwrap(), [Go::Lost]);
+    assert_eq!(ledger.renew(&[&old]).await.unwrap(), [Go::Lost]);
+    ledger
+        .release(&[Release {
+            fence: old.fence(),
+            delay_ms: 0,
+            error: Some("late"),
+            alone: false,
+        }])
+        .await
+        .unwrap();
+    assert!(
+        claim(&ledger).await.is_empty(),
+        "a late release takes nothing from the holder"
+    );
+    assert!(
+        ledger
+            .job(id)
+            .await
+            .unwrap()
+            .unwrap()
+            .stores
+            .iter()
+            .all(|store| store.counts.is_empty())
+    );
+    assert!(matches!(
+        finish(&ledger, &new).await,
+        After::JobEnded {
+            state: State::Succeeded,
+            ..
+        }
+    ));
+}
+
+async fn a_record_that_is_repeated_counts_once(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(4)])).await;
+    let mut lease = claim_one(&ledger).await;
+    let step = |lease| Record {
+        lease,
+        delta: erased(1),
+        progress: None,
+        remaining: 3,
+        end: None,
+    };
+    assert!(matches!(record(&ledger, step(&lease)).await, After::Continue { .. }));
+    // Its answer was lost, and the worker asks again.
+    assert!(matches!(record(&ledger, step(&lease)).await, After::Lost));
+    lease.token += 1;
+    lease.remaining = 3;
+    assert!(matches!(finish(&ledger, &lease).await, After::JobEnded { .. }));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert!(job.stores.iter().all(|store| store.counts["erased"] == 4));
+}
+
+async fn a_paused_target_is_not_claimed(TestLedger { ledger, _dir, .. }: TestLedger) {
+    for scope in [None, Some("main")] {
+        ledger.pause(scope).await.unwrap();
+        accept(&ledger, new_job(vec![ids(1)])).await;
+        assert!(claim(&ledger).await.is_empty());
+        ledger.resume(scope).await.unwrap();
+        let lease = claim_one(&ledger).await;
+        ledger.pause(scope).await.unwrap();
+        assert!(matches!(
+            ledger.intend(&[(&lease, String::new())]).await.unwrap()[0],
+            Go::Pause(_)
+        ));
+        ledger.resume(scope).await.unwrap();
+        finish(&ledger, &lease).await;
+    }
+}
+
+async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir, .. }: TestLedger) {
+    accept(
+        &ledger,
+        NewJob {
+            per_second: Some(10),
+            ..new_job(vec![ids(100)])
+        },
+    )
+    .await;
+    let lease = claim_one(&ledger).await;
+    assert!(lease.alone);
+    assert_eq!(ledger.reserve(&lease, 600).await.unwrap(), None);
+    let wait = ledger
+        .reserve(&lease, 1)
+        .await
+        .unwrap()
+        .expect("the next batch waits for the first one's time");
+    assert!((1..=60_000).contains(&wait));
+    let release = Release {
+        fence: lease.fence(),
+        delay_ms: 60_000,
+        error: None,
+        alone: false,
+    };
+    ledger.release(&[release]).await.unwrap();
+    assert!(claim(&ledger).await.is_empty(), "given back for later");
+    assert!((1..=60_000).contains(&ledger.next_due().await.unwrap().unwrap()));
+}
+
+async fn a_job_that_nobody_serves_is_given_up(test: TestLedger) {
+    let id = accept(&test.ledger, new_job(vec![ids(3), ids(4)])).await;
+    assert_eq!(test.ledger.give_up().await.unwrap(), [], "not before its time");
+    let impatient = test.giving_up_after(Duration::ZERO);
+    assert_eq!(impatient.give_up().await.unwrap(), [id]);
+    let job = test.ledger.job(id).await.unwrap().unwrap();
+    assert_eq!(
+        (job.state, job.error_code.as_deref(), job.remaining),
+        (State::Failed, Some("unserved"), 0)
+    );
+    assert!(job.stores.iter().all(|store| store.counts["failed"] == 7));
+    assert_eq!(test.ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+}
+
+async fn a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting(test: TestLedger) {
+    unreadable_fails(&test, "UPDATE partitions SET work = '{\"of a later version\": 1}'").await;
+}
+
+async fn a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting(test: TestLedger) {
+    unreadable_fails(&test, "UPDATE jobs SET subject = 'not JSON'").await;
+}
+
+/// Accepts a job, makes it unreadable, and another that is fine.
+async fn unreadable_fails(test: &TestLedger, spoil: &'static str) {
+    let ledger = &test.ledger;
+    let spoilt = accept(ledger, new_job(vec![ids(3)])).await;
+    test.run(spoil).await;
+    let fine = accept(ledger, new_job(vec![ids(3)])).await;
+
+    let lease = claim_one(ledger).await;
+    assert_eq!(lease.job.id, fine);
+    finish(ledger, &lease).await;
+    // The lease runs out as often as a newer version may need to take it.
+    for _ in 0..2 {
+        assert_eq!(state(ledger, spoilt).await, State::Running);
+        ledger.end_all_leases().await.unwrap();
+        assert!(claim(ledger).await.is_empty());
+    }
+
+    assert_eq!(state(ledger, spoilt).await, State::Failed);
+    assert_eq!(
+        ledger.job(spoilt).await.unwrap().unwrap().error_code.as_deref(),
+        Some("corrupt")
+    );
+    assert_eq!(total(ledger, "ended", "failed").await, 1);
+    assert_eq!(total(ledger, "memories", "failed").await, 3);
+}

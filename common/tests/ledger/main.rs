@@ -1,0 +1,195 @@
+//! The ledger on real databases: always SQLite, and PostgreSQL at `LETHE_TEST_POSTGRES_URL`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::ledger::{
+    Accepted, After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd, Route,
+    Work,
+};
+use lethe_common::state::State;
+use sqlx::{AssertSqlSafe, Executor};
+
+/// A ledger of its own for a test.
+struct TestLedger {
+    ledger: Ledger,
+    url: String,
+    _dir: tempfile::TempDir,
+}
+
+impl TestLedger {
+    /// Opens it once more, with another time after which failures are given up.
+    fn giving_up_after(&self, give_up_after: Duration) -> Ledger {
+        Ledger::open(LedgerOptions {
+            give_up_after,
+            ..options(self.url.clone(), LEASE)
+        })
+        .unwrap()
+    }
+
+    /// Runs a statement past the ledger.
+    async fn run(&self, sql: &'static str) -> u64 {
+        let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
+        let done = pool.execute(sql).await.unwrap();
+        pool.close().await;
+        done.rows_affected()
+    }
+}
+
+fn options(url: String, lease: Duration) -> LedgerOptions {
+    LedgerOptions {
+        url: url.into(),
+        max_connections: 4,
+        lease,
+        max_rounds: 2,
+        give_up_after: Duration::from_hours(1),
+        rescues: 2,
+    }
+}
+
+async fn on_sqlite(lease: Duration) -> TestLedger {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display());
+    let ledger = Ledger::open(options(url.clone(), lease)).unwrap();
+    ledger.migrate().await.unwrap();
+    TestLedger { ledger, url, _dir: dir }
+}
+
+async fn on_postgres(lease: Duration) -> TestLedger {
+    #[expect(clippy::disallowed_methods, reason = "tests are told where their servers are")]
+    let server = std::env::var("LETHE_TEST_POSTGRES_URL").expect("tests/run starts PostgreSQL and names it here");
+    let name = format!("ledger_{}", JobId::new().0.simple());
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::AnyPool::connect(&server).await.unwrap();
+    pool.execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .await
+        .unwrap();
+    let url = server.split_once('?').map_or(server.as_str(), |(base, _)| base);
+    let (base, _) = url.rsplit_once('/').expect("a URL that names a database");
+    let url = format!("{base}/{name}");
+    let ledger = Ledger::open(options(url.clone(), lease)).unwrap();
+    ledger.migrate().await.unwrap();
+    TestLedger {
+        ledger,
+        url,
+        _dir: tempfile::tempdir().unwrap(),
+    }
+}
+
+/// Runs each test on both databases.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::on_sqlite(crate::LEASE).await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::on_postgres(crate::LEASE).await).await;
+            })+
+        }
+    };
+}
+use on_both;
+
+mod accepting;
+mod cancelling;
+mod leases;
+mod phases;
+mod query;
+mod totals;
+
+const LEASE: Duration = Duration::from_secs(30);
+
+fn route() -> Route {
+    Route {
+        target: "main".to_owned(),
+        table: "memories".to_owned(),
+        digest: "0".to_owned(),
+    }
+}
+
+fn ids(n: usize) -> NewPartition {
+    NewPartition {
+        kind: Kind::Erase,
+        route: route(),
+        stores: vec![StoreKind::Sql, StoreKind::Vector],
+        work: Work::Ids((0..n).map(|n| format!("memory-{n}")).collect()),
+        remaining: n as u64,
+    }
+}
+
+async fn accept(ledger: &Ledger, job: NewJob) -> JobId {
+    match ledger.accept(job).await.unwrap() {
+        Accepted::New(id) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn claim(ledger: &Ledger) -> Vec<Lease> {
+    let routes = [route()];
+    let order = Claim {
+        worker: "w",
+        routes: &routes,
+        small: 100,
+        alone: 100,
+        count_rescues: true,
+        oldest_first: false,
+    };
+    ledger.claim(&order).await.unwrap()
+}
+
+async fn claim_one(ledger: &Ledger) -> Lease {
+    let mut leases = claim(ledger).await;
+    assert_eq!(leases.len(), 1);
+    leases.remove(0)
+}
+
+fn erased(n: u64) -> Delta {
+    let mut delta = Delta::default();
+    delta.count(StoreKind::Sql, Outcome::Erased, n);
+    delta.count(StoreKind::Vector, Outcome::Erased, n);
+    delta
+}
+
+fn end(lease: &Lease, delta: Delta, end: RecordEnd) -> Record<'_> {
+    Record {
+        lease,
+        delta,
+        progress: None,
+        remaining: lease.remaining,
+        end: Some(end),
+    }
+}
+
+async fn record(ledger: &Ledger, record: Record<'_>) -> After {
+    ledger.record(&[record]).await.unwrap().remove(0)
+}
+
+/// Records a lease as done, and what follows as read back with nothing found.
+async fn finish(ledger: &Ledger, lease: &Lease) -> After {
+    let n = lease.remaining;
+    match record(ledger, end(lease, erased(n), RecordEnd::Done)).await {
+        After::ReadBack(lease) => record(ledger, end(&lease, Delta::default(), RecordEnd::Done)).await,
+        other => other,
+    }
+}
+
+async fn state(ledger: &Ledger, id: JobId) -> State {
+    ledger.job(id).await.unwrap().unwrap().state
+}
+
+async fn total(ledger: &Ledger, metric: &str, outcome: &str) -> u64 {
+    let rows = ledger.totals().await.unwrap();
+    rows.iter()
+        .filter(|row| row.metric == metric && row.outcome == outcome && row.store != "vector")
+        .map(|r| r.n)
+        .sum()
+}

@@ -1,0 +1,73 @@
+//! What adds up, and what is forgotten.
+
+use std::time::Duration;
+
+use lethe_common::job::Outcome;
+use lethe_common::ledger::{Delta, NewJob, RecordEnd};
+
+use crate::support::new_job;
+use crate::{TestLedger, accept, claim, claim_one, end, finish, ids, record, total};
+
+crate::on_both! {
+    the_totals_add_up,
+    forgetting_keeps_the_counts,
+}
+
+async fn the_totals_add_up(TestLedger { ledger, _dir, .. }: TestLedger) {
+    accept(&ledger, new_job(vec![ids(5)])).await;
+    accept(&ledger, new_job(vec![ids(6)])).await;
+    let cancelled = accept(&ledger, new_job(vec![ids(7)])).await;
+    accept(
+        &ledger,
+        NewJob {
+            not_before: Some(i64::MAX / 4),
+            ..new_job(vec![ids(8)])
+        },
+    )
+    .await;
+    ledger.cancel(cancelled).await.unwrap();
+    let leases = claim(&ledger).await;
+    finish(&ledger, &leases[0]).await;
+    record(
+        &ledger,
+        end(&leases[1], Delta::default(), RecordEnd::Failed("rejected")),
+    )
+    .await;
+    let ended = total(&ledger, "ended", "succeeded").await
+        + total(&ledger, "ended", "failed").await
+        + total(&ledger, "ended", "cancelled").await;
+    assert_eq!(
+        total(&ledger, "accepted", "").await,
+        ended + ledger.backlog().await.unwrap()
+    );
+    let mut outcomes = 0;
+    for outcome in Outcome::ALL {
+        outcomes += total(&ledger, "memories", outcome.as_str()).await;
+    }
+    let remaining: u64 = ledger.service_state(20).await.unwrap().remaining.values().sum();
+    assert_eq!(total(&ledger, "selected", "").await, outcomes + remaining);
+    assert_eq!((outcomes, remaining), (18, 8));
+}
+
+async fn forgetting_keeps_the_counts(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(
+        &ledger,
+        NewJob {
+            owner: Some("ana".to_owned()),
+            ..new_job(vec![ids(2)])
+        },
+    )
+    .await;
+    let lease = claim_one(&ledger).await;
+    assert_eq!(lease.job.owner.as_deref(), Some("ana"));
+    finish(&ledger, &lease).await;
+    let before = ledger.job(id).await.unwrap().unwrap().stores;
+    let day = Duration::from_hours(24);
+    assert_eq!(ledger.forget(day, day, day).await.unwrap(), 0, "not before its time");
+    assert_eq!(ledger.forget(Duration::ZERO, day, day).await.unwrap(), 1);
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert!(job.forgotten_at.is_some());
+    assert_eq!(job.stores, before);
+    assert_eq!(ledger.forget(Duration::ZERO, Duration::ZERO, day).await.unwrap(), 0);
+    assert!(ledger.job(id).await.unwrap().is_none());
+}

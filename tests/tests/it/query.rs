@@ -1,0 +1,483 @@
+//! Jobs by query: what matches at the start goes, from both stores, and nothing else.
+
+use std::time::Duration;
+
+use lethe_common::config;
+use lethe_common::filter::{Bounds, Filter, Path, Scalar};
+use lethe_common::job::JobId;
+use lethe_common::ledger::{Accepted, JobView, Ledger, LedgerOptions, NewJob, NewPartition, Scope};
+use lethe_common::state::State;
+use lethe_tests::client::counts;
+use lethe_tests::layout::{Layout, Sql};
+use lethe_tests::memories::{self, Memory, ids};
+use lethe_tests::service::{Service, Site};
+use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::{on_both_databases, wait};
+use serde_json::json;
+
+on_both_databases!(
+    what_matches_goes_from_both_stores,
+    rows_written_after_the_start_stay,
+    rows_written_after_the_plan_stay_without_a_time_too,
+    a_row_that_changes_in_between_stays_and_is_shown,
+    a_row_that_gets_another_version_in_between_stays_and_is_shown,
+    an_owner_is_demanded_besides,
+    a_query_above_the_limit_touches_nothing,
+    a_preview_counts_and_touches_nothing,
+    a_query_that_matches_nothing_succeeds,
+    a_query_can_be_cancelled_and_tried_again,
+    the_totals_of_queries_add_up,
+);
+
+const COLUMNS: &str = r#"agent = "agent_id" }"#;
+const SNAPSHOT: &str = r#"agent = "agent_id", created_at = "created_at" }
+  fields = { topics = "topics", memory = "memory", input = "input" }"#;
+
+/// A site whose mapping says when rows were written, and what else queries ask for.
+async fn site(layout: Layout) -> Site {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.replace(COLUMNS, SNAPSHOT));
+    site
+}
+
+/// The ledger of a site, opened beside its processes.
+fn ledger(site: &Site) -> Ledger {
+    let config = config::Config::from_toml(&site.config.text()).unwrap();
+    let file = site.directory.path().join("data/ledger.sqlite");
+    let url = config
+        .ledger
+        .url
+        .unwrap_or_else(|| format!("sqlite://{}", file.display()).into());
+    Ledger::open(LedgerOptions {
+        url,
+        max_connections: 2,
+        lease: config.lease.duration,
+        max_rounds: config.retry.rounds,
+        give_up_after: config.retry.give_up_after,
+        rescues: config.lease.rescues,
+    })
+    .unwrap()
+}
+
+fn job(site: &Site, filter: Filter) -> NewJob {
+    filter.check().unwrap();
+    let config = config::Config::from_toml(&site.config.text()).unwrap();
+    let target = &config.targets[0];
+    NewJob {
+        id: JobId::new(),
+        scope: Scope {
+            principal: "tests".to_owned(),
+            route: "POST /v1/jobs",
+        },
+        idempotency: None,
+        target: Some(target.name.clone()),
+        table: None,
+        owner: None,
+        workspace: None,
+        memory_kind: None,
+        subject: None,
+        query: Some(filter),
+        dry_run: false,
+        limit: None,
+        per_second: None,
+        not_before: None,
+        trace: None,
+        partitions: vec![NewPartition::query(target, &target.tables[0], false)],
+    }
+}
+
+async fn submit(site: &Site, job: NewJob) -> JobId {
+    match ledger(site).accept(job).await.unwrap() {
+        Accepted::New(id) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn seen(site: &Site, id: JobId) -> JobView {
+    ledger(site).job(id).await.unwrap().unwrap()
+}
+
+/// Submits a job, and returns it as a caller sees it at its end.
+async fn run(site: &Site, service: &Service, job: NewJob) -> serde_json::Value {
+    let id = submit(site, job).await;
+    service.client.ended(&id.to_string()).await
+}
+
+fn of_user(user: &str) -> Filter {
+    Filter::OneOf {
+        path: Path::column("user_id"),
+        values: vec![Scalar::from(user)],
+    }
+}
+
+/// Adds memories with topics, and a time.
+async fn add(site: &Site, memories: &[Memory], topics: &str, created_at: i64) {
+    for memory in memories {
+        site.memories
+            .run(&format!(
+                "INSERT INTO agno_memories (memory_id, user_id, memory, topics, created_at)
+                 VALUES ('{}', '{}', '\"a memory\"', '{topics}', {created_at})",
+                memory.id, memory.user
+            ))
+            .await;
+    }
+    site.vectors.add(memories).await;
+}
+
+async fn what_matches_goes_from_both_stores(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 5));
+    let (old, new, other) = (memories::of("ana", 60), memories::of("ana", 3), memories::of("bob", 5));
+    let topics = r#"["food", {"deep": ["sea"]}]"#;
+    for (some, at) in [(&old, 5), (&new, 50), (&other, 5)] {
+        add(&site, some, topics, at).await;
+    }
+    let service = site.start().await;
+
+    let topic = |path: &[&str], value: &str| Filter::OneOf {
+        path: Path::try_from(path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap(),
+        values: vec![Scalar::from(value)],
+    };
+    let before = Filter::Range {
+        path: Path::column("created_at"),
+        bounds: Bounds {
+            lt: Some(Scalar::Integer(50)),
+            ..Bounds::default()
+        },
+    };
+    let filter = topic(&["topics"], "food")
+        .and(topic(&["topics", "deep"], "sea"))
+        .and(before)
+        .and(Filter::Not(Box::new(of_user("bob"))));
+    let job = run(&site, &service, self::job(&site, filter)).await;
+
+    site.holds(&[new, other].concat()).await;
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let expected = json!({"erased": 60});
+    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}));
+    assert_eq!(
+        (&job["kind"], &job["selected"], &job["remaining"]),
+        (&json!("query"), &json!(60), &json!(0))
+    );
+}
+
+/// Adds memories that match as well while a job is in its first batches.
+async fn add_in_between(site: &Site, service: &Service, created_at: i64) -> (serde_json::Value, Vec<Memory>, String) {
+    let old = memories::of("ana", 100);
+    site.add(&old).await;
+    let mut deletion = site.tap.hold(DELETE, 2, Side::Before);
+    let id = submit(site, job(site, of_user("ana"))).await.to_string();
+    deletion.caught().await;
+    let new = memories::of("ana", 40);
+    add(site, &new, "[]", created_at).await;
+    deletion.release();
+    let job = service.client.ended(&id).await;
+    let snapshot = seen(site, id.parse().unwrap()).await.snapshot.unwrap();
+    (job, new, snapshot)
+}
+
+async fn rows_written_after_the_start_stay(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
+    let service = site.start().await;
+    let (job, new, snapshot) = add_in_between(&site, &service, 1).await;
+
+    site.holds(&new).await;
+    assert_eq!(
+        (&job["state"], &job["round"]),
+        (&json!("succeeded"), &json!(0)),
+        "{job:#}"
+    );
+    assert_eq!(counts(&job)["sql"], json!({"erased": 100}));
+    assert_eq!(snapshot, "created_at");
+}
+
+async fn rows_written_after_the_plan_stay_without_a_time_too(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
+    let service = site.start().await;
+    let (job, _, snapshot) = add_in_between(&site, &service, 1).await;
+
+    // Each batch takes what matches at its time: what it counts is true, and the job says so.
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let left = 140 - counts(&job)["sql"]["erased"].as_u64().unwrap();
+    assert_eq!((site.memories.count().await, site.vectors.count().await), (left, left));
+    assert_eq!(snapshot, "batch");
+}
+
+/// Runs a job by query while a row is changed after it was listed.
+async fn change_in_between(
+    site: &Site,
+    layout: Layout,
+    change: &str,
+    which: &[&Memory],
+) -> (serde_json::Value, String) {
+    site.memories.run("UPDATE agno_memories SET updated_at = 1").await;
+    let service = site.start().await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+    let id = submit(site, job(site, of_user("ana"))).await.to_string();
+    deletion.caught().await;
+    let lock = site.memories.lock().await;
+    deletion.release();
+    if layout.sql == Sql::Postgres {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        wait::until_true("the rows' deletion waits", || async {
+            site.memories.number(waiting).await > 0
+        })
+        .await;
+    }
+    let which: Vec<String> = which.iter().map(|memory| format!("'{}'", memory.id)).collect();
+    let which = which.join(", ");
+    let change = format!("UPDATE agno_memories SET {change} WHERE memory_id IN ({which})");
+    lock.commit(&change).await;
+    let job = service.client.ended(&id).await;
+    let conflicted = service.client.items(&id, "conflicted").await;
+    let [(conflicted, _, _)] = conflicted
+        .iter()
+        .filter(|(_, store, _)| store == "sql")
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("{conflicted:?}")
+    };
+    let failed = service.client.items(&id, "failed").await;
+    let split =
+        |(_, store, code): &&(String, String, Option<String>)| store == "sql" && code.as_deref() == Some("split");
+    assert_eq!(
+        failed.iter().filter(split).count(),
+        which.matches(',').count(),
+        "{failed:?}"
+    );
+    (job, conflicted.clone())
+}
+
+/// Adds memories with vectors, and one without: nothing of that has gone when its row drops out.
+async fn with_a_bare_one(site: &Site) -> (Vec<Memory>, Memory) {
+    let all = memories::of("ana", 10);
+    site.add(&all).await;
+    let bare = memories::of("ana", 1);
+    site.memories.add(&bare).await;
+    (all, bare[0].clone())
+}
+
+async fn a_row_that_changes_in_between_stays_and_is_shown(layout: Layout) {
+    let site = site(layout).await;
+    let (all, bare) = with_a_bare_one(&site).await;
+    let (job, conflicted) = change_in_between(&site, layout, "user_id = 'bob'", &[&all[0], &bare]).await;
+
+    assert_eq!(conflicted, bare.id);
+    let left = site.memories.left().await;
+    let mut expected = [all[0].id.as_str(), bare.id.as_str()];
+    expected.sort_unstable();
+    assert_eq!(ids(&left), expected);
+    assert_eq!(
+        counts(&job)["sql"],
+        json!({"erased": 9, "failed": 1, "conflicted": 1}),
+        "{job:#}"
+    );
+}
+
+async fn a_row_that_gets_another_version_in_between_stays_and_is_shown(layout: Layout) {
+    let mut site = site(layout).await;
+    let versioned = "created_at = \"created_at\", version = \"updated_at\" }";
+    site.configure(|config| config.replace("created_at = \"created_at\" }", versioned));
+    let (_, bare) = with_a_bare_one(&site).await;
+    let (job, conflicted) = change_in_between(&site, layout, "updated_at = 2", &[&bare]).await;
+
+    // It matches still, and is another one than was selected: reading back does not mind it.
+    assert_eq!(conflicted, bare.id);
+    assert_eq!(
+        (&job["state"], &job["round"]),
+        (&json!("succeeded"), &json!(0)),
+        "{job:#}"
+    );
+    assert_eq!(counts(&job)["sql"], json!({"erased": 10, "conflicted": 1}));
+    assert_eq!(ids(&site.memories.left().await), [bare.id.as_str()]);
+}
+
+async fn an_owner_is_demanded_besides(layout: Layout) {
+    let site = site(layout).await;
+    let (ana, bob) = (memories::of("ana", 5), memories::of("bob", 5));
+    site.add(&[ana.clone(), bob.clone()].concat()).await;
+    let service = site.start().await;
+
+    let job = NewJob {
+        owner: Some("ana".to_owned()),
+        ..self::job(&site, Filter::All)
+    };
+    let job = run(&site, &service, job).await;
+
+    site.holds(&bob).await;
+    assert_eq!(counts(&job)["sql"], json!({"erased": 5}), "{job:#}");
+    let everybody = run(&site, &service, self::job(&site, Filter::All)).await;
+    site.holds(&[]).await;
+    assert_eq!(counts(&everybody)["vector"], json!({"erased": 5}), "{everybody:#}");
+}
+
+async fn a_query_above_the_limit_touches_nothing(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 5));
+    let ana = memories::of("ana", 120);
+    site.add(&ana).await;
+    let service = site.start().await;
+
+    let limited = |limit| NewJob {
+        limit: Some(limit),
+        ..job(&site, of_user("ana"))
+    };
+    let job = run(&site, &service, limited(119)).await;
+    assert_eq!(
+        (&job["state"], &job["error_code"]),
+        (&json!("failed"), &json!("limit_exceeded"))
+    );
+    site.holds(&ana).await;
+    let job = run(&site, &service, limited(120)).await;
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    site.holds(&[]).await;
+}
+
+async fn a_preview_counts_and_touches_nothing(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 5));
+    let ana = memories::of("ana", 23);
+    site.add(&ana).await;
+    let bare = memories::of("ana", 4);
+    site.memories.add(&bare).await;
+    let service = site.start().await;
+
+    let mut job = NewJob {
+        dry_run: true,
+        ..job(&site, of_user("ana"))
+    };
+    let config = config::Config::from_toml(&site.config.text()).unwrap();
+    job.partitions = vec![NewPartition::query(
+        &config.targets[0],
+        &config.targets[0].tables[0],
+        true,
+    )];
+    let job = run(&site, &service, job).await;
+
+    assert_eq!(
+        (&job["state"], &job["selected"]),
+        (&json!("succeeded"), &json!(27)),
+        "{job:#}"
+    );
+    assert_eq!(
+        counts(&job),
+        json!({"sql": {"found": 27}, "vector": {"found": 23, "absent": 4}})
+    );
+    assert_eq!(site.memories.count().await, 27);
+}
+
+async fn a_query_that_matches_nothing_succeeds(layout: Layout) {
+    let site = site(layout).await;
+    let ana = memories::of("ana", 3);
+    site.add(&ana).await;
+    let service = site.start().await;
+    for filter in [of_user("nobody"), Filter::Nothing, Filter::Ids(Vec::new())] {
+        let job = run(&site, &service, job(&site, filter)).await;
+        assert_eq!(
+            (&job["state"], &job["selected"]),
+            (&json!("succeeded"), &json!(0)),
+            "{job:#}"
+        );
+    }
+    site.holds(&ana).await;
+}
+
+async fn a_query_can_be_cancelled_and_tried_again(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 10));
+    let ana = memories::of("ana", 200);
+    site.add(&ana).await;
+    let service = site.start().await;
+    // About as long as the test may last: it would not end by itself.
+    let slow = NewJob {
+        per_second: Some(20),
+        ..job(&site, of_user("ana"))
+    };
+    let id = submit(&site, slow).await.to_string();
+    wait::until_true("some are gone", || async { site.memories.count().await < 200 }).await;
+    let answer = service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    let job = service.client.ended(&id).await;
+    assert_eq!(job["state"], "cancelled", "{job:#}");
+    let counted = counts(&job);
+    let (erased, left) = (&counted["sql"]["erased"], &counted["sql"]["left"]);
+    assert_eq!(erased.as_u64().unwrap() + left.as_u64().unwrap(), 200, "{job:#}");
+    assert_eq!(site.memories.count().await, left.as_u64().unwrap());
+
+    let answer = service.client.post(&format!("/v1/jobs/{id}/retry")).await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    wait::until_true("all are gone", || async { site.memories.count().await == 0 }).await;
+    let job = service.client.ended(&id).await;
+    assert_eq!(
+        (&job["state"], &job["selected"]),
+        (&json!("succeeded"), left),
+        "{job:#}"
+    );
+}
+
+async fn the_totals_of_queries_add_up(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 5));
+    site.add(&memories::of("ana", 60)).await;
+    site.add(&memories::of("bob", 7)).await;
+    let service = site.start().await;
+    run(&site, &service, job(&site, of_user("ana"))).await;
+    let above = NewJob {
+        limit: Some(3),
+        ..job(&site, of_user("bob"))
+    };
+    run(&site, &service, above).await;
+
+    let totals = ledger(&site).totals().await.unwrap();
+    for store in ["sql", "vector"] {
+        let sum = |metric: &str| -> u64 {
+            let of_store = totals.iter().filter(|row| row.metric == metric && row.store == store);
+            of_store.map(|row| row.n).sum()
+        };
+        assert_eq!((sum("selected"), sum("memories")), (67, 67), "{totals:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_in_the_middle_of_a_query_is_replaced() {
+    let mut site = site(Layout::POSTGRES_REDIS).await;
+    site.configure(|config| config.short_leases().set("worker.batch", 100));
+    let (ana, bob) = (memories::of("ana", 3_000), memories::of("bob", 50));
+    site.add(&[ana.clone(), bob.clone()].concat()).await;
+    let service = site.api().await;
+    let mut first = site.worker().await;
+    let mut deletion = site.tap.hold(DELETE, 7, Side::After);
+    let id = submit(&site, job(&site, of_user("ana"))).await.to_string();
+    deletion.caught().await;
+    first.process.kill();
+    let erased = 3_050 - site.memories.count().await;
+    assert!(0 < erased && erased < 3_000, "killed in the middle: {erased}");
+    deletion.release();
+
+    let _second = site.worker().await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let expected = json!({"erased": 3_000});
+    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}));
+    assert_eq!((&job["selected"], &job["remaining"]), (&json!(3_000), &json!(0)));
+    site.holds(&bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_query_asked_for_is_forgotten() {
+    let site = site(Layout::SQLITE).await;
+    site.add(&memories::of("ana", 3)).await;
+    let service = site.start().await;
+    let id = submit(&site, job(&site, of_user("a-name-to-be-forgotten"))).await;
+    service.client.ended(&id.to_string()).await;
+    let ledger = ledger(&site);
+    let day = Duration::from_hours(24);
+    assert_eq!(ledger.forget(Duration::ZERO, day, day).await.unwrap(), 1);
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.kind.as_str()), (State::Succeeded, "query"));
+    assert!(job.forgotten_at.is_some());
+}

@@ -1,0 +1,194 @@
+//! A job's filter as a condition of a statement.
+//!
+//! Values are bound, names of columns come from the mapping that was checked against the live
+//! schema, and names inside JSON are bound too: nothing that a caller wrote goes into a text. What a
+//! column cannot hold is sorted out before the database sees it.
+
+mod json;
+mod leaf;
+
+use lethe_common::filter::{Filter, Path, Scalar};
+
+use super::column::Holds;
+use super::dialect::{Dialect, quote};
+use super::mapping::Mapping;
+use crate::store::{Query, StoreError, Written};
+
+/// A value to be bound.
+#[derive(Clone, PartialEq)]
+pub(super) enum Bind {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+}
+
+/// A condition on the row `m`.
+pub(super) struct Compiled {
+    /// The condition.
+    pub(super) text: String,
+    /// What it binds, in order.
+    pub(super) values: Vec<Bind>,
+}
+
+/// What a part of a filter became: what holds of every row alike needs no text.
+enum Part {
+    Always,
+    Never,
+    When(String),
+}
+
+/// Returns what a query demands of a row, its values bound from `$first` on; `None` if no row can
+/// meet it.
+///
+/// # Errors
+/// Refuses a filter that names a column which is not mapped, and one that this table's types turn
+/// into everything without its saying so.
+pub(super) fn compile(
+    dialect: Dialect,
+    mapping: &Mapping,
+    query: &Query,
+    first: usize,
+) -> Result<Option<Compiled>, StoreError> {
+    let mut compiler = Compiler {
+        dialect,
+        mapping,
+        first,
+        values: Vec::new(),
+    };
+    let mut parts = match compiler.part(&query.filter)? {
+        Part::Never => return Ok(None),
+        Part::When(text) => vec![text],
+        Part::Always if query.filter.says_all() => Vec::new(),
+        Part::Always => {
+            return Err(StoreError::Misuse("the filter means every row without saying so"));
+        }
+    };
+    parts.extend(compiler.written(query.written.as_ref())?);
+    if parts.is_empty() {
+        parts.push("1 = 1".to_owned());
+    }
+    Ok(Some(Compiled {
+        text: joined(&parts, "AND"),
+        values: compiler.values,
+    }))
+}
+
+/// Returns an expression of the greatest time of writing, as a text that [`compile`] takes for a
+/// bound; `None` if no such column is mapped.
+pub(super) fn newest(dialect: Dialect, mapping: &Mapping) -> Option<String> {
+    let (column, holds) = mapping.created_at.as_ref()?;
+    let name = format!("m.{}", quote(&column.name));
+    Some(leaf::newest(dialect, &name, holds))
+}
+
+struct Compiler<'a> {
+    dialect: Dialect,
+    mapping: &'a Mapping,
+    first: usize,
+    values: Vec<Bind>,
+}
+
+impl Compiler<'_> {
+    fn bind(&mut self, value: Bind) -> String {
+        self.values.push(value);
+        format!("${}", self.first + self.values.len() - 1)
+    }
+
+    fn part(&mut self, filter: &Filter) -> Result<Part, StoreError> {
+        match filter {
+            Filter::All => Ok(Part::Always),
+            Filter::Nothing => Ok(Part::Never),
+            Filter::And(parts) => self.at_least(parts, parts.len()),
+            Filter::Or { any, at_least } => self.at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX)),
+            // A part may be NULL where a value is missing, which is as good as false anywhere but
+            // under a negation.
+            Filter::Not(part) => Ok(match self.part(part)? {
+                Part::Always => Part::Never,
+                Part::Never => Part::Always,
+                Part::When(text) => Part::When(format!("({text} IS NOT TRUE)")),
+            }),
+            Filter::Ids(ids) => {
+                let values: Vec<Scalar> = ids.iter().map(|id| Scalar::from(id.as_str())).collect();
+                self.one_of(&Path::column(&self.mapping.id.name), &values)
+            }
+            Filter::OneOf { path, values } => self.one_of(path, values),
+            Filter::Range { path, bounds } => self.range(path, bounds),
+            Filter::Exists(path) => self.exists(path),
+        }
+    }
+
+    fn at_least(&mut self, parts: &[Filter], mut needed: usize) -> Result<Part, StoreError> {
+        let begin = self.values.len();
+        let mut texts = Vec::with_capacity(parts.len());
+        for part in parts {
+            match self.part(part)? {
+                Part::Always => needed = needed.saturating_sub(1),
+                Part::Never => {}
+                Part::When(text) => texts.push(text),
+            }
+        }
+        if needed == 0 || texts.len() < needed {
+            self.values.truncate(begin);
+            return Ok(if needed == 0 { Part::Always } else { Part::Never });
+        }
+        let text = if needed == texts.len() {
+            joined(&texts, "AND")
+        } else if needed == 1 {
+            joined(&texts, "OR")
+        } else {
+            let counted: Vec<String> = texts
+                .iter()
+                .map(|text| format!("CASE WHEN {text} THEN 1 ELSE 0 END"))
+                .collect();
+            format!("({} >= {needed})", joined(&counted, "+"))
+        };
+        Ok(Part::When(text))
+    }
+
+    /// Rows without a time of writing may have been there at the start: they stay in.
+    fn written(&mut self, written: Option<&Written>) -> Result<Option<String>, StoreError> {
+        let Some(written) = written else { return Ok(None) };
+        let mapping = self.mapping;
+        let Some((column, holds)) = &mapping.created_at else {
+            return Err(StoreError::Misuse("a snapshot by a column that is not mapped"));
+        };
+        let name = format!("m.{}", quote(&column.name));
+        Ok(Some(match written {
+            Written::Unknown => format!("{name} IS NULL"),
+            Written::UpTo(bound) => {
+                let within = self.up_to(&name, holds, bound)?;
+                format!("({within} OR {name} IS NULL)")
+            }
+        }))
+    }
+
+    /// Returns a mapped column, quoted, and what it holds. Only what is mapped can be asked for.
+    fn column(&self, path: &Path) -> Result<(String, &Holds), StoreError> {
+        let same = |name: &str| match self.dialect {
+            Dialect::Postgres => name == path.column,
+            Dialect::Sqlite => name.eq_ignore_ascii_case(&path.column),
+        };
+        let (name, holds) = self
+            .mapping
+            .asked
+            .iter()
+            .find(|(name, _)| same(name))
+            .ok_or(StoreError::Misuse("a filter names a column that is not mapped"))?;
+        if !path.steps.is_empty() && !holds.has_paths() {
+            return Err(StoreError::Misuse("a filter leads into a column that holds no JSON"));
+        }
+        Ok((format!("m.{}", quote(name)), holds))
+    }
+}
+
+/// Joins conditions as a balanced tree: SQLite takes expressions that are at most 1,000 deep.
+fn joined(parts: &[String], operator: &str) -> String {
+    match parts {
+        [] => String::new(),
+        [part] => part.clone(),
+        parts => {
+            let (left, right) = parts.split_at(parts.len() / 2);
+            format!("({} {operator} {})", joined(left, operator), joined(right, operator))
+        }
+    }
+}

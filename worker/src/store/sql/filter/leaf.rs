@@ -1,0 +1,284 @@
+//! The conditions on a column's own value, and which of them go on inside its JSON.
+
+use lethe_common::filter::{Bounds, Comparison, Path, Scalar, Type, moment_text};
+
+use super::super::column::{Declared, Holds, Kind};
+use super::super::dialect::Dialect;
+use super::super::text;
+use super::{Bind, Compiler, Part, joined};
+use crate::store::StoreError;
+
+// The elements of the JSON list in a bind, as an array of texts.
+const TEXTS: &str = "ARRAY(SELECT pg_catalog.jsonb_array_elements_text({list}::pg_catalog.jsonb))";
+
+/// Returns the type by which values for a column are read.
+fn type_of(holds: &Holds) -> Type {
+    match holds {
+        Holds::Key(Kind::Uuid) => Type::Uuid,
+        Holds::Key(Kind::Integer(bits)) => Type::Integer(*bits),
+        Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex) | Holds::Declared(Declared::Text) => Type::Text,
+        Holds::Declared(Declared::Integer) => Type::Integer(64),
+        Holds::Float => Type::Float,
+        Holds::Numeric | Holds::Declared(Declared::Number) => Type::Number,
+        Holds::Bool | Holds::Declared(Declared::Bool) => Type::Bool,
+        Holds::Time { .. } => Type::Time,
+        Holds::Json | Holds::Jsonb | Holds::Array | Holds::Declared(Declared::Json) => Type::Json,
+        Holds::Declared(Declared::Any) => Type::Any,
+    }
+}
+
+/// Returns whether a path is looked up in JSON.
+fn in_json(path: &Path, holds: &Holds) -> bool {
+    !path.steps.is_empty() || type_of(holds) == Type::Json
+}
+
+/// See [`super::newest`].
+pub(super) fn newest(dialect: Dialect, name: &str, holds: &Holds) -> String {
+    match (dialect, holds) {
+        (Dialect::Postgres, Holds::Key(Kind::Text { .. } | Kind::Uuid)) => {
+            format!("max({name}::pg_catalog.text COLLATE pg_catalog.\"C\")")
+        }
+        (Dialect::Postgres, _) => format!("max({name})::pg_catalog.text"),
+        // The type is the value's: it is kept with it. 20 digits are more than a float has.
+        (Dialect::Sqlite, _) => {
+            let newest = format!("max({name} COLLATE BINARY)");
+            format!(
+                "CASE typeof({newest}) WHEN 'integer' THEN 'i' || {newest} \
+                 WHEN 'real' THEN 'r' || printf('%!.20g', {newest}) WHEN 'text' THEN 't' || {newest} END"
+            )
+        }
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn one_of(&mut self, path: &Path, values: &[Scalar]) -> Result<Part, StoreError> {
+        let (name, holds) = self.column(path)?;
+        let holds = holds.clone();
+        let json = in_json(path, &holds);
+        let of = if json { Type::Json } else { type_of(&holds) };
+        let values: Vec<Scalar> = values.iter().filter_map(|value| value.read(of)).collect();
+        if values.is_empty() {
+            return Ok(Part::Never);
+        }
+        if json {
+            let source = self.json_source(&name, &holds, path);
+            let right = self.json_one_of(&values);
+            return Ok(Part::When(source.with(&right)));
+        }
+        Ok(Part::When(match &holds {
+            Holds::Declared(declared) => self.declared_one_of(&name, *declared, &values),
+            _ => self.typed_one_of(&name, &holds, &values),
+        }))
+    }
+
+    pub(super) fn exists(&mut self, path: &Path) -> Result<Part, StoreError> {
+        let (name, holds) = self.column(path)?;
+        let holds = holds.clone();
+        if in_json(path, &holds) {
+            let source = self.json_source(&name, &holds, path);
+            let right = self.json_exists();
+            return Ok(Part::When(source.with(right)));
+        }
+        Ok(Part::When(format!("({name} IS NOT NULL)")))
+    }
+
+    pub(super) fn range(&mut self, path: &Path, bounds: &Bounds) -> Result<Part, StoreError> {
+        let (name, holds) = self.column(path)?;
+        let holds = holds.clone();
+        let json = in_json(path, &holds);
+        let of = if json { Type::Json } else { type_of(&holds) };
+        let bounds: Option<Vec<(Comparison, Scalar)>> = bounds
+            .given()
+            .map(|(comparison, bound)| Some((comparison, bound.read_bound(of)?)))
+            .collect();
+        let Some(bounds) = bounds.filter(|bounds| !bounds.is_empty()) else {
+            return Ok(Part::Never);
+        };
+        if json {
+            let source = self.json_source(&name, &holds, path);
+            let right = self.json_range(&bounds);
+            return Ok(Part::When(source.with(&right)));
+        }
+        let parts: Vec<String> = bounds
+            .into_iter()
+            .map(|(comparison, bound)| match &holds {
+                Holds::Declared(_) => self.declared_bound(&name, comparison, bound),
+                _ => self.typed_bound(&name, &holds, comparison, &bound),
+            })
+            .collect();
+        Ok(Part::When(joined(&parts, "AND")))
+    }
+
+    /// PostgreSQL: by the column's type, so that its index serves.
+    fn typed_one_of(&mut self, name: &str, holds: &Holds, values: &[Scalar]) -> String {
+        if let Holds::Bool = holds {
+            let has = |wanted| values.contains(&Scalar::Bool(wanted));
+            return match (has(true), has(false)) {
+                (true, true) => format!("({name} IS NOT NULL)"),
+                (wanted, _) => format!("({name} = {wanted})"),
+            };
+        }
+        let texts: Vec<String> = values.iter().map(|value| typed_text(holds, value)).collect();
+        if let (Holds::Key(kind @ Kind::Text { .. }), [text]) = (holds, texts.as_slice()) {
+            let value = self.bind(Bind::Text(text.clone()));
+            return format!("({})", text::equals_value(kind, name, &value));
+        }
+        let list = self.bind(Bind::Text(serde_json::json!(texts).to_string()));
+        let array = TEXTS.replace("{list}", &list);
+        match holds {
+            Holds::Key(Kind::Text { type_name, equals, .. }) => format!(
+                "({name} {equals} ANY ({array}::{type_name}[]) \
+                 AND {name}::pg_catalog.text COLLATE pg_catalog.\"C\" = ANY ({array}))"
+            ),
+            Holds::Time {
+                type_name: "pg_catalog.date",
+            } => format!("({name}::pg_catalog.timestamp = ANY ({array}::pg_catalog.timestamp[]))"),
+            _ => format!("({name} = ANY ({array}::{}[]))", type_name(holds)),
+        }
+    }
+
+    fn typed_bound(&mut self, name: &str, holds: &Holds, comparison: Comparison, bound: &Scalar) -> String {
+        let value = self.bind(Bind::Text(typed_text(holds, bound)));
+        let operator = comparison.operator();
+        match holds {
+            Holds::Key(Kind::Text { .. }) => {
+                format!("({name}::pg_catalog.text COLLATE pg_catalog.\"C\" {operator} {value})")
+            }
+            Holds::Key(Kind::Integer(_)) if matches!(bound, Scalar::Float(_)) => {
+                format!("({name}::pg_catalog.numeric {operator} {value}::pg_catalog.numeric)")
+            }
+            // NaN is the greatest of all there.
+            Holds::Float | Holds::Numeric => {
+                let type_name = type_name(holds);
+                format!("({name} {operator} {value}::{type_name} AND {name} <> 'NaN'::{type_name})")
+            }
+            Holds::Time {
+                type_name: "pg_catalog.date",
+            } => format!("({name}::pg_catalog.timestamp {operator} {value}::pg_catalog.timestamp)"),
+            _ => format!("({name} {operator} {value}::{})", type_name(holds)),
+        }
+    }
+
+    /// SQLite: the type is the value's, and has to be the one that was asked for.
+    fn declared_one_of(&mut self, name: &str, declared: Declared, values: &[Scalar]) -> String {
+        if declared == Declared::Bool {
+            let has = |wanted| values.contains(&Scalar::Bool(wanted));
+            let numbers = match (has(true), has(false)) {
+                (true, true) => "0, 1",
+                (true, false) => "1",
+                (false, _) => "0",
+            };
+            return format!("({name} IN ({numbers}))");
+        }
+        let mut parts = Vec::new();
+        let texts: Vec<&Scalar> = values.iter().filter(|value| matches!(value, Scalar::Text(_))).collect();
+        let numbers: Vec<&Scalar> = values
+            .iter()
+            .filter(|value| matches!(value, Scalar::Integer(_) | Scalar::Float(_)))
+            .collect();
+        if let [Scalar::Text(text)] = texts.as_slice() {
+            let value = self.bind(Bind::Text(text.clone()));
+            // As in [`text::equals_value`]; a number in such a column is not a text.
+            let typed = typed_as_text(name, declared);
+            parts.push(format!(
+                "({name} = {value} AND CAST({name} AS TEXT) = {value} COLLATE BINARY{typed})"
+            ));
+        } else if !texts.is_empty() {
+            let list = self.bind(Bind::Text(serde_json::json!(texts).to_string()));
+            let typed = typed_as_text(name, declared);
+            let listed = format!("(SELECT value FROM json_each({list}))");
+            parts.push(format!(
+                "({name} IN {listed} AND CAST({name} AS TEXT) COLLATE BINARY IN {listed}{typed})"
+            ));
+        }
+        if !numbers.is_empty() {
+            let list = self.bind(Bind::Text(serde_json::json!(numbers).to_string()));
+            parts.push(format!(
+                "({name} IN (SELECT value FROM json_each({list})) AND typeof({name}) IN ('integer', 'real'))"
+            ));
+        }
+        if parts.is_empty() {
+            // Only true and false were asked for, which no such column holds.
+            return "(1 = 0)".to_owned();
+        }
+        joined(&parts, "OR")
+    }
+
+    fn declared_bound(&mut self, name: &str, comparison: Comparison, bound: Scalar) -> String {
+        let operator = comparison.operator();
+        let (value, types) = match bound {
+            Scalar::Text(text) => (Bind::Text(text), "'text'"),
+            Scalar::Integer(number) => (Bind::Integer(number), "'integer', 'real'"),
+            Scalar::Float(number) => (Bind::Float(number), "'integer', 'real'"),
+            Scalar::Bool(_) => return "(1 = 0)".to_owned(),
+        };
+        let value = self.bind(value);
+        format!("({name} COLLATE BINARY {operator} {value} AND typeof({name}) IN ({types}))")
+    }
+
+    /// Returns the condition that a time of writing is not beyond a bound that [`newest`] returned.
+    pub(super) fn up_to(&mut self, name: &str, holds: &Holds, bound: &str) -> Result<String, StoreError> {
+        let unreadable = || StoreError::Misuse("the bound of a snapshot cannot be read");
+        if let Holds::Declared(_) = holds {
+            let value = match bound.split_at_checked(1).ok_or_else(unreadable)? {
+                ("i", number) => Bind::Integer(number.parse().map_err(|_| unreadable())?),
+                ("r", number) => Bind::Float(number.parse().map_err(|_| unreadable())?),
+                ("t", text) => Bind::Text(text.to_owned()),
+                _ => return Err(unreadable()),
+            };
+            let value = self.bind(value);
+            return Ok(format!("{name} COLLATE BINARY <= {value}"));
+        }
+        let value = self.bind(Bind::Text(bound.to_owned()));
+        Ok(match holds {
+            Holds::Key(Kind::Text { .. }) => {
+                format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\" <= {value}")
+            }
+            _ => format!("{name} <= {value}::{}", type_name(holds)),
+        })
+    }
+}
+
+/// A number that a column declared for texts holds all the same is found by its text (an id is,
+/// too); in one that is declared for anything it is a number.
+fn typed_as_text(name: &str, declared: Declared) -> String {
+    match declared {
+        Declared::Text => String::new(),
+        _ => format!(" AND typeof({name}) = 'text'"),
+    }
+}
+
+/// Returns a value as a text of PostgreSQL.
+fn typed_text(holds: &Holds, value: &Scalar) -> String {
+    match (holds, value) {
+        (Holds::Time { type_name }, Scalar::Integer(moment)) => {
+            // `read` lets only moments through that have a text.
+            let text = moment_text(*moment).unwrap_or_default();
+            if *type_name == "pg_catalog.timestamptz" {
+                text + "+00"
+            } else {
+                text
+            }
+        }
+        (_, Scalar::Text(text)) => text.clone(),
+        (_, Scalar::Integer(number)) => number.to_string(),
+        (_, Scalar::Float(number)) => serde_json::json!(number).to_string(),
+        (_, Scalar::Bool(value)) => value.to_string(),
+    }
+}
+
+fn type_name(holds: &Holds) -> &str {
+    match holds {
+        Holds::Key(Kind::Uuid) => "pg_catalog.uuid",
+        Holds::Key(Kind::Integer(_)) => "pg_catalog.int8",
+        Holds::Float => "pg_catalog.float8",
+        Holds::Numeric => "pg_catalog.numeric",
+        Holds::Bool => "pg_catalog.bool",
+        Holds::Time { type_name } => type_name,
+        Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex)
+        | Holds::Json
+        | Holds::Jsonb
+        | Holds::Array
+        | Holds::Declared(_) => "pg_catalog.text",
+    }
+}

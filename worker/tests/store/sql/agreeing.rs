@@ -1,0 +1,250 @@
+//! Every database agrees with the plain evaluator: random rows, random filters.
+
+use lethe_common::filter::{Bounds, Filter, Path, Row, Scalar, Type};
+use lethe_worker::store::StoreError;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Map, Value, json};
+
+use super::filter::{not, notes, path, query};
+use super::harness::Database;
+
+super::on_both! {
+    every_database_agrees_with_the_evaluator,
+}
+
+const TEXTS: [&str; 10] = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "é",
+    "7",
+    "it's",
+    "\"",
+    "a b",
+    "0190a0a0-0000-7000-8000-00000000000a",
+];
+const WHOLE: [i64; 8] = [-1, 0, 1, 7, 70_000, 9_007_199_254_740_993, i64::MAX, i64::MIN];
+const FLOATS: [f64; 6] = [-1.5, 0.0, 0.5, 7.0, 9_007_199_254_740_992.0, 1e300];
+const NAMES: [&str; 4] = ["a", "b", "x.y", "it's \"it\""];
+
+fn scalar() -> impl Strategy<Value = Scalar> {
+    prop_oneof![
+        4 => prop::sample::select(&TEXTS[..]).prop_map(Scalar::from),
+        3 => prop::sample::select(&WHOLE[..]).prop_map(Scalar::Integer),
+        2 => prop::sample::select(&FLOATS[..]).prop_map(Scalar::Float),
+        1 => any::<bool>().prop_map(Scalar::Bool),
+    ]
+}
+
+fn inside() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        1 => Just(Value::Null),
+        6 => scalar().prop_map(|scalar| serde_json::to_value(scalar).unwrap()),
+    ];
+    leaf.prop_recursive(4, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::btree_map(prop::sample::select(&NAMES[..]), inner, 0..4)
+                .prop_map(|map| map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+fn asked() -> impl Strategy<Value = Path> {
+    let columns = prop::sample::select(vec!["owner", "n", "f", "flag", "u"]).prop_map(Path::column);
+    let steps = prop::collection::vec(prop::sample::select(&NAMES[..]), 0..3);
+    let json = (prop::sample::select(vec!["meta", "raw"]), steps).prop_map(|(column, steps)| {
+        let mut names = vec![column];
+        names.extend(steps);
+        // As a whole it is a text in SQLite.
+        if names == ["raw"] {
+            names.push("a");
+        }
+        path(&names)
+    });
+    prop_oneof![columns, json]
+}
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    let of = |bounds: BoxedStrategy<Scalar>| {
+        let bound = || prop::option::of(bounds.clone());
+        (bound(), bound(), bound(), bound()).prop_map(|(gt, gte, lt, lte)| Bounds { gt, gte, lt, lte })
+    };
+    let numbers = prop_oneof![
+        prop::sample::select(&WHOLE[..]).prop_map(Scalar::Integer),
+        prop::sample::select(&FLOATS[..]).prop_map(Scalar::Float),
+    ];
+    let texts = prop::sample::select(&TEXTS[..]).prop_map(Scalar::from);
+    prop_oneof![of(numbers.boxed()), of(texts.boxed())]
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let leaf = prop_oneof![
+        1 => Just(Filter::All),
+        1 => Just(Filter::Nothing),
+        8 => (asked(), prop::collection::vec(scalar(), 0..4)).prop_map(|(path, values)| Filter::OneOf { path, values }),
+        6 => (asked(), bounds()).prop_map(|(path, bounds)| Filter::Range { path, bounds }),
+        3 => asked().prop_map(Filter::Exists),
+        1 => prop::collection::vec((0..20_u8).prop_map(|n| n.to_string()), 0..5).prop_map(Filter::Ids),
+    ];
+    leaf.prop_recursive(4, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4).prop_map(Filter::And),
+            (prop::collection::vec(inner.clone(), 1..4), 1..4_u32)
+                .prop_map(|(any, at_least)| Filter::Or { any, at_least }),
+            inner.prop_map(not),
+        ]
+    })
+}
+
+/// The columns of a row, as JSON. `raw` is a text that may be no JSON that a database takes.
+fn row() -> impl Strategy<Value = Map<String, Value>> {
+    let or_null = |strategy: BoxedStrategy<Value>| prop_oneof![1 => Just(Value::Null), 4 => strategy];
+    (
+        or_null(prop::sample::select(&TEXTS[..]).prop_map(Value::from).boxed()),
+        or_null(prop::sample::select(&WHOLE[..5]).prop_map(Value::from).boxed()),
+        or_null(prop::sample::select(&FLOATS[..]).prop_map(Value::from).boxed()),
+        or_null(any::<bool>().prop_map(Value::from).boxed()),
+        or_null(Just(Value::from(TEXTS[9])).boxed()),
+        or_null(inside().boxed()),
+        prop_oneof![
+            6 => inside().prop_map(|value| value.to_string()),
+            1 => Just("{\"a\": \"\\u0000\"}".to_owned()),
+            1 => Just("{\"a\": [\"\\ud800\", \"a\"]}".to_owned()),
+            1 => Just("{\"a\": [\"\\ud83d\\ude00\", \"a\", \"\\\\u0000\"]}".to_owned()),
+            1 => Just("no JSON".to_owned()),
+        ],
+    )
+        .prop_map(|(owner, n, f, flag, u, meta, raw)| {
+            json!({"owner": owner, "n": n, "f": f, "flag": flag, "u": u, "meta": meta, "raw": raw})
+                .as_object()
+                .unwrap()
+                .clone()
+        })
+}
+
+/// Returns what is in `raw` as far as this database is concerned.
+fn stored(postgres: bool, row: &mut Map<String, Value>) {
+    let text = row["raw"].as_str().unwrap().to_owned();
+    let lenient = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+    let parsed = serde_json::from_str::<Value>(&text).ok();
+    let value = match (postgres, parsed) {
+        // PostgreSQL's json takes what its jsonb does not, and nothing that is no JSON.
+        (true, Some(value)) if !text.contains("\"\\u0000") => value,
+        (true, _) => Value::Null,
+        // For SQLite NUL is a character, half a surrogate pair is one as well.
+        (false, Some(value)) => value,
+        (false, None) if lenient => json!({"a": ["\u{fffd}", "a"]}),
+        (false, None) => Value::Null,
+    };
+    row.insert("raw".to_owned(), value);
+}
+
+async fn insert(database: &Database, rows: &[Map<String, Value>]) {
+    let postgres = database.is_postgres();
+    for (id, row) in rows.iter().enumerate() {
+        let literal = |name: &str| match &row[name] {
+            Value::Null => "NULL".to_owned(),
+            Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+            Value::Bool(value) if !postgres => i64::from(*value).to_string(),
+            other => other.to_string(),
+        };
+        let quoted = |text: String| format!("'{}'", text.replace('\'', "''"));
+        let meta = match &row["meta"] {
+            Value::Null => "NULL".to_owned(),
+            value => quoted(value.to_string()),
+        };
+        let raw = row["raw"].as_str().unwrap();
+        // Not even json takes this.
+        let raw = if postgres && raw == "no JSON" {
+            "NULL".to_owned()
+        } else {
+            quoted(raw.to_owned())
+        };
+        database
+            .run(&format!(
+                "INSERT INTO notes (id, owner, n, f, flag, u, meta, raw) VALUES ('{id}', {}, {}, {}, {}, {}, {meta}, {raw})",
+                literal("owner"),
+                literal("n"),
+                literal("f"),
+                literal("flag"),
+                literal("u"),
+            ))
+            .await;
+    }
+}
+
+fn types(postgres: bool) -> impl Fn(&str) -> Type {
+    move |column| match column {
+        "n" if postgres => Type::Integer(32),
+        "n" => Type::Integer(64),
+        "f" if postgres => Type::Float,
+        "f" => Type::Number,
+        "flag" => Type::Bool,
+        "u" if postgres => Type::Uuid,
+        "meta" | "raw" => Type::Json,
+        _ => Type::Text,
+    }
+}
+
+async fn every_database_agrees_with_the_evaluator(database: Database) {
+    let postgres = database.is_postgres();
+    let mapping = notes(&database).await;
+    let table = database.open(&mapping).await;
+    let mut runner = TestRunner::new(Config::default());
+    let generate = |runner: &mut TestRunner| {
+        let rows = prop::collection::vec(row(), 20).new_tree(runner).unwrap().current();
+        let filters = prop::collection::vec(filter(), 40).new_tree(runner).unwrap().current();
+        (rows, filters)
+    };
+    let (mut compared, mut some) = (0, 0);
+    for _ in 0..25 {
+        let (mut rows, filters) = generate(&mut runner);
+        database.run("DELETE FROM notes").await;
+        insert(&database, &rows).await;
+        rows.iter_mut().for_each(|row| stored(postgres, row));
+        for filter in filters {
+            let text = serde_json::to_string(&filter).unwrap();
+            if filter.check().is_err() {
+                continue;
+            }
+            let mut expected: Vec<String> = rows
+                .iter()
+                .enumerate()
+                .map(|(id, row)| (id.to_string(), row))
+                .filter(|(id, columns)| {
+                    let row = Row {
+                        id,
+                        id_type: Type::Text,
+                        columns,
+                    };
+                    filter.matches(row, &types(postgres))
+                })
+                .map(|(id, _)| id)
+                .collect();
+            expected.sort();
+            let page = match table.page(&query(filter.clone()), None, None, 1_000).await {
+                Ok(page) => page,
+                Err(StoreError::Misuse(_)) => {
+                    assert_eq!(expected.len(), rows.len(), "refused: {text}");
+                    continue;
+                }
+                Err(error) => panic!("{error}: {text}"),
+            };
+            let mut ids = page;
+            ids.sort();
+            let odd: Vec<&Map<String, Value>> = (0..rows.len())
+                .filter(|id| expected.contains(&id.to_string()) != ids.contains(&id.to_string()))
+                .map(|id| &rows[id])
+                .collect();
+            assert!(odd.is_empty(), "{text}\n{odd:#?}");
+            compared += 1;
+            some += usize::from(!expected.is_empty() && expected.len() < rows.len());
+        }
+    }
+    // Not all of it was about everything or nothing.
+    assert!(some * 5 > compared, "{some} of {compared}");
+}
