@@ -87,9 +87,9 @@ async fn an_upload_that_was_swept_takes_no_more_ids(test: TestLedger) {
         .await
         .unwrap()
         .unwrap();
-    ledger.append(&mut upload, ids(2)).await.unwrap();
+    ledger.append(&mut upload, &[ids(2)]).await.unwrap();
     assert_eq!(test.run("UPDATE jobs SET touched_at = 0").await, 1);
     assert_eq!(ledger.drop_abandoned_uploads().await.unwrap(), 1);
-    assert!(ledger.append(&mut upload, ids(3)).await.is_err());
+    assert!(ledger.append(&mut upload, &[ids(3)]).await.is_err());
     assert_eq!(test.run("DELETE FROM partitions").await, 0, "no id stays behind");
 }
