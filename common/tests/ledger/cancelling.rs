@@ -2,7 +2,7 @@
 
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{
-    Accepted, After, CancelOutcome, Claim, Delta, Go, Kind, NewJob, NewPartition, Record, RecordEnd, Work,
+    After, CancelOutcome, Claim, Delta, Go, Kind, NewJob, NewPartition, Record, RecordEnd, Work,
 };
 use lethe_common::state::State;
 use sqlx::Executor;

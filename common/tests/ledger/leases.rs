@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lethe_common::ledger::{Accepted, After, Go, NewJob, Record, RecordEnd, Release, RetryOutcome};
+use lethe_common::ledger::{After, Go, NewJob, Record, RecordEnd, Release, RetryOutcome};
 use lethe_common::state::State;
 
 use crate::support::new_job;

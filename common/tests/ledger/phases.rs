@@ -1,7 +1,7 @@
 //! From plan to read-back, and around again.
 
 use lethe_common::job::Subject;
-use lethe_common::ledger::{Accepted, After, Delta, Kind, NewJob, NewPartition, RecordEnd, RetryOutcome, Work};
+use lethe_common::ledger::{After, Delta, Kind, NewJob, NewPartition, RecordEnd, RetryOutcome, Work};
 use lethe_common::state::State;
 
 use crate::support::new_job;

@@ -29,9 +29,11 @@ on_both_databases!(
     the_totals_of_queries_add_up,
 );
 
-const COLUMNS: &str = r#"agent = "agent_id" }"#;
+// With the end of its line: the payload's fields are called the same.
+const COLUMNS: &str = "agent = \"agent_id\" }\n";
 const SNAPSHOT: &str = r#"agent = "agent_id", created_at = "created_at" }
-  fields = { topics = "topics", memory = "memory", input = "input" }"#;
+  fields = { topics = "topics", memory = "memory", input = "input" }
+"#;
 
 /// A site whose mapping says when rows were written, and what else queries ask for.
 async fn site(layout: Layout) -> Site {
