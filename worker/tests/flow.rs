@@ -124,7 +124,7 @@ impl World {
         self.run(NewJob {
             subject: Some(subject),
             partitions: vec![NewPartition::subject(target, &target.tables[0], false)],
-            ..self.job()
+            ..Self::job()
         })
         .await
     }
@@ -136,13 +136,13 @@ impl World {
         self.run(NewJob {
             memory_kind: kind.map(str::to_owned),
             partitions: vec![NewPartition::ids(target, &target.tables[0], ids, false)],
-            ..self.job()
+            ..Self::job()
         })
         .await
     }
 
     /// Returns a job with nothing to do.
-    fn job(&self) -> NewJob {
+    fn job() -> NewJob {
         NewJob {
             id: JobId::new(),
             scope: Scope {

@@ -45,7 +45,10 @@ impl Scalar {
             return None;
         }
         match (of, self) {
-            (Type::Json | Type::Any, value) | (Type::Text, value @ Self::Text(_)) => Some(value.clone()),
+            (Type::Json | Type::Any, value)
+            | (Type::Text, value @ Self::Text(_))
+            | (Type::Number, value @ (Self::Integer(_) | Self::Float(_)))
+            | (Type::Bool, value @ Self::Bool(_)) => Some(value.clone()),
             (Type::Text, Self::Integer(number)) => Some(Self::Text(number.to_string())),
             (Type::Text, Self::Bool(value)) => Some(Self::Text(value.to_string())),
             (Type::Uuid, Self::Text(text)) => Uuid::try_parse(text).ok().map(|id| Self::Text(id.to_string())),
@@ -54,10 +57,8 @@ impl Scalar {
                 let fits = bits >= 64 || (-(1_i64 << (bits - 1))..1_i64 << (bits - 1)).contains(&number);
                 fits.then_some(Self::Integer(number))
             }
-            (Type::Number, value @ (Self::Integer(_) | Self::Float(_))) => Some(value.clone()),
             (Type::Number, value @ Self::Text(_)) => value.whole().map(Self::Integer),
             (Type::Float, value) => value.float().map(Self::Float),
-            (Type::Bool, value @ Self::Bool(_)) => Some(value.clone()),
             (Type::Bool, Self::Text(text)) => text.parse().ok().map(Self::Bool),
             (Type::Time, value) => value.moment().map(Self::Integer),
             (Type::Text, Self::Float(_)) | (Type::Uuid | Type::Bool, _) | (Type::Number, Self::Bool(_)) => None,

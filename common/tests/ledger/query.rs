@@ -65,8 +65,8 @@ fn planned(ranges: &[usize], snapshot: Option<Snapshot>) -> Delta {
     }
 }
 
-fn until(bound: &str) -> Option<Snapshot> {
-    Some(Snapshot::CreatedAt(bound.to_owned()))
+fn until(bound: &str) -> Snapshot {
+    Snapshot::CreatedAt(bound.to_owned())
 }
 
 async fn finish_plan(ledger: &Ledger, lease: &Lease, delta: Delta) {
@@ -84,7 +84,7 @@ async fn a_query_is_planned_and_its_snapshot_goes_with_every_part(TestLedger { l
     assert!(lease.alone && lease.snapshot.is_none());
     let first = Record {
         lease: &lease,
-        delta: planned(&[3], until("5")),
+        delta: planned(&[3], Some(until("5"))),
         progress: Some("further".to_owned()),
         remaining: 0,
         end: None,
@@ -133,7 +133,10 @@ async fn a_query_is_planned_and_its_snapshot_goes_with_every_part(TestLedger { l
 }
 
 async fn a_job_is_no_better_than_the_least_of_its_snapshots(TestLedger { ledger, _dir, .. }: TestLedger) {
-    for snapshots in [[until("5"), Some(Snapshot::Batch)], [Some(Snapshot::Batch), until("5")]] {
+    for snapshots in [
+        [Some(until("5")), Some(Snapshot::Batch)],
+        [Some(Snapshot::Batch), Some(until("5"))],
+    ] {
         let id = accept(&ledger, job(2)).await;
         assert_eq!(snapshot(&ledger, id).await, None);
         for (lease, said) in claim(&ledger).await.iter().zip(snapshots) {
@@ -150,7 +153,7 @@ async fn a_job_is_no_better_than_the_least_of_its_snapshots(TestLedger { ledger,
 async fn a_retry_plans_anew_with_another_snapshot(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, job(1)).await;
     let lease = claim_one(&ledger).await;
-    finish_plan(&ledger, &lease, planned(&[2], until("5"))).await;
+    finish_plan(&ledger, &lease, planned(&[2], Some(until("5")))).await;
     let lease = claim_one(&ledger).await;
     record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
@@ -165,7 +168,7 @@ async fn a_retry_of_a_query_that_matched_nothing_plans_first(TestLedger { ledger
     let lease = claim_one(&ledger).await;
     let nothing = Delta {
         planned: vec![ids(0)],
-        ..planned(&[], until("5"))
+        ..planned(&[], Some(until("5")))
     };
     finish_plan(&ledger, &lease, nothing).await;
     let lease = claim_one(&ledger).await;
@@ -182,7 +185,7 @@ async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger
     // Cancelled when it was planned: it had not been counted as selected.
     let id = accept(&ledger, job(1)).await;
     let lease = claim_one(&ledger).await;
-    finish_plan(&ledger, &lease, planned(&[5, 6], until("5"))).await;
+    finish_plan(&ledger, &lease, planned(&[5, 6], Some(until("5")))).await;
     assert_eq!(total(&ledger, "selected", "").await, 0);
     assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
     assert_eq!(total(&ledger, "selected", "").await, 11);
@@ -194,7 +197,7 @@ async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger
     };
     let id = accept(&ledger, limited).await;
     let lease = claim_one(&ledger).await;
-    finish_plan(&ledger, &lease, planned(&[4], until("5"))).await;
+    finish_plan(&ledger, &lease, planned(&[4], Some(until("5")))).await;
     let seen = ledger.job(id).await.unwrap().unwrap();
     assert_eq!(
         (seen.state, seen.error_code.as_deref()),
@@ -204,7 +207,7 @@ async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger
     // Failed in the middle.
     accept(&ledger, job(1)).await;
     let lease = claim_one(&ledger).await;
-    finish_plan(&ledger, &lease, planned(&[7], until("5"))).await;
+    finish_plan(&ledger, &lease, planned(&[7], Some(until("5")))).await;
     let lease = claim_one(&ledger).await;
     record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
     assert_eq!(total(&ledger, "selected", "").await, 22);
@@ -229,7 +232,7 @@ async fn a_filter_is_forgotten_with_the_rest(test: TestLedger) {
 async fn memories_that_changed_are_remembered(TestLedger { ledger, _dir, .. }: TestLedger) {
     accept(&ledger, job(1)).await;
     let lease = claim_one(&ledger).await;
-    finish_plan(&ledger, &lease, planned(&[3], until("5"))).await;
+    finish_plan(&ledger, &lease, planned(&[3], Some(until("5")))).await;
     let lease = claim_one(&ledger).await;
     let mut delta = Delta::default();
     for (id, store, outcome) in [

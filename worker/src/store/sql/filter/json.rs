@@ -41,11 +41,10 @@ impl Compiler<'_> {
                     Holds::Array => format!("pg_catalog.to_jsonb({name})"),
                     _ => name.to_owned(),
                 };
-                let steps: String = path
-                    .steps
-                    .iter()
-                    .map(|step| format!(".{}", serde_json::json!(step)))
-                    .collect();
+                let steps = path.steps.iter().fold(String::new(), |mut steps, step| {
+                    write!(steps, ".{}", serde_json::json!(step)).expect("a String takes any text");
+                    steps
+                });
                 let steps = self.bind(Bind::Text(format!("lax ${steps}[*]")));
                 Source(format!(
                     "SELECT 1 FROM pg_catalog.jsonb_path_query({base}, {steps}::pg_catalog.jsonpath) AS f(v) WHERE "
