@@ -3,8 +3,9 @@
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::AppState;
 use crate::problem::ProblemBody;
@@ -18,24 +19,28 @@ use crate::problem::ProblemBody;
     paths(document_itself),
     components(schemas(ProblemBody)),
     security(("bearer" = [])),
-    modifiers(&Bearer)
+    modifiers(&Schemes)
 )]
 struct Document;
 
-struct Bearer;
+struct Schemes;
 
-impl Modify for Bearer {
+impl Modify for Schemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some(
-                "An API key, or a JSON Web Token of an issuer that the configuration names",
-            ))
-            .build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let http = |scheme, says| {
+            let scheme = HttpBuilder::new().scheme(scheme).description(Some(says)).build();
+            SecurityScheme::Http(scheme)
+        };
+        let bearer = http(
+            HttpAuthScheme::Bearer,
+            "An API key, or a JSON Web Token of an issuer that the configuration names",
+        );
+        let basic = http(HttpAuthScheme::Basic, "An API key's name, and the key");
+        let token = ApiKeyValue::with_description("Authorization", "`Token` and an API key");
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", bearer);
+        components.add_security_scheme("basic", basic);
+        components.add_security_scheme("token", SecurityScheme::ApiKey(ApiKey::Header(token)));
     }
 }
 
@@ -83,8 +88,10 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
 )]
 fn document_itself() {}
 
-/// Returns the route that serves `document`.
+/// Returns the routes that serve `document`, as it is and as a page whose parts are all ours to serve.
 pub(crate) fn route(document: String) -> Router<AppState> {
     let json = [(header::CONTENT_TYPE, "application/json")];
-    Router::new().route("/openapi.json", get(async move || (json, document)))
+    Router::new()
+        .route("/openapi.json", get(async move || (json, document)))
+        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
 }

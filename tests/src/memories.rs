@@ -113,6 +113,11 @@ impl Memories {
         on_pool!(self, pool => sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(pool).await.unwrap())
     }
 
+    /// Returns the first column of the one row that a query finds.
+    pub async fn text(&self, query: &str) -> String {
+        on_pool!(self, pool => sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(pool).await.unwrap())
+    }
+
     /// Writes rows.
     pub async fn add(&self, memories: &[Memory]) {
         for some in memories.chunks(5_000) {

@@ -14,6 +14,7 @@ mod embedded;
 mod erasing;
 mod lying;
 mod numbers;
+mod opensearch;
 mod outage;
 mod query;
 mod refusals;

@@ -72,6 +72,7 @@ pub(crate) struct Ping {
     path = "/v1/event/{event_id}/",
     operation_id = "mem0Event",
     tag = "mem0",
+    security(("token" = []), ("bearer" = [])),
     params(("event_id" = Uuid, Path, description = "The event's id, which is the job's")),
     responses((status = 200, description = "The event", body = Event), Errors),
 )]
@@ -95,6 +96,7 @@ pub(crate) async fn event(
     path = "/v1/ping/",
     operation_id = "mem0Ping",
     tag = "mem0",
+    security(("token" = []), ("bearer" = [])),
     responses((status = 200, description = "The credentials are known", body = Ping), Errors),
 )]
 pub(crate) async fn ping(_caller: Caller) -> Json<Ping> {

@@ -67,6 +67,7 @@ pub(crate) struct BatchEntry {
     path = "/v1/memories/{memory_id}/",
     operation_id = "mem0DeleteMemory",
     tag = "mem0",
+    security(("token" = []), ("bearer" = [])),
     params(
         ("memory_id" = Uuid, Path, description = "The memory's id"),
         ("delete_linked" = Option<bool>, Query, description = "Refused where it is true"),
@@ -103,6 +104,7 @@ pub(crate) async fn delete_memory(
     path = "/v1/batch/",
     operation_id = "mem0DeleteBatch",
     tag = "mem0",
+    security(("token" = []), ("bearer" = [])),
     request_body = Batch,
     responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
 )]
@@ -137,6 +139,7 @@ pub(crate) async fn delete_batch(
     path = "/v1/memories/",
     operation_id = "mem0DeleteMemories",
     tag = "mem0",
+    security(("token" = []), ("bearer" = [])),
     params(
         ("user_id" = Option<String>, Query, description = "The user"),
         ("agent_id" = Option<String>, Query, description = "The agent"),
@@ -170,6 +173,7 @@ pub(crate) async fn delete_memories(
     path = "/v2/entities/{entity_type}/{entity_id}/",
     operation_id = "mem0DeleteEntity",
     tag = "mem0",
+    security(("token" = []), ("bearer" = [])),
     params(
         ("entity_type" = String, Path, description = "`user`, `agent`, `app` or `run`"),
         ("entity_id" = String, Path, description = "Its id"),

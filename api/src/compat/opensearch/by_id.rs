@@ -21,6 +21,7 @@ use crate::problem::{Kind, Problem};
     path = "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
     operation_id = "openSearchDeleteMemory",
     tag = "opensearch",
+    security(("basic" = []), ("bearer" = [])),
     params(
         ("memory_container_id" = String, Path, description = "The container: a target, or a workspace"),
         ("type" = String, Path, description = "`sessions`, `working`, `long-term` or `history`"),

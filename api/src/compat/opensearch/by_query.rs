@@ -46,6 +46,7 @@ const LATER: [&str; 7] = [
     path = "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
     operation_id = "openSearchDeleteByQuery",
     tag = "opensearch",
+    security(("basic" = []), ("bearer" = [])),
     params(
         ("memory_container_id" = String, Path, description = "The container: a target, or a workspace"),
         ("type" = String, Path, description = "`sessions`, `working`, `long-term` or `history`"),
