@@ -6,6 +6,7 @@
 //! succeeded, read back, and 202 with the job until then.
 
 pub(crate) mod agno;
+mod document;
 pub(crate) mod erase;
 pub(crate) mod mem0;
 pub(crate) mod memoryplugin;

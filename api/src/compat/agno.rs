@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, IntoResponses, ToSchema};
+use utoipa::{IntoParams, ToSchema};
 
-use super::erase::{Erasure, Place, What, erase, erased};
+use super::document::ErrorShape;
+use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
-use crate::answer::Job;
 use crate::app::AppState;
 use crate::auth::{Denied, Principal};
 use crate::body::{self, Incoming};
@@ -59,49 +59,11 @@ pub(crate) struct SingleParams {
     table: Option<String>,
 }
 
-/// What Agno's routes answer with beside success.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only for the document")]
-pub(crate) enum Errors {
-    /// Accepted, and not ended yet.
-    #[response(status = 202)]
-    Later(Job),
-    /// Something is missing.
-    #[response(status = 400)]
-    BadRequest(ErrorBody),
-    /// No known credentials.
-    #[response(status = 401)]
-    Unauthenticated(ErrorBody),
-    /// A scope is missing.
-    #[response(status = 403)]
-    Forbidden(ErrorBody),
-    /// No such memory, database or table.
-    #[response(status = 404)]
-    NotFound(ErrorBody),
-    /// The body did not arrive in time.
-    #[response(status = 408)]
-    Timeout(ErrorBody),
-    /// The deletion was stopped.
-    #[response(status = 409)]
-    Conflict(ErrorBody),
-    /// Too large.
-    #[response(status = 413)]
-    TooLarge(ErrorBody),
-    /// Wrong content encoding.
-    #[response(status = 415)]
-    MediaType(ErrorBody),
-    /// Something is wrong.
-    #[response(status = 422)]
-    Invalid(ErrorBody),
-    /// Too many requests.
-    #[response(status = 429)]
-    TooMany(ErrorBody),
-    /// It could not be deleted, or a fault of the service.
-    #[response(status = 500)]
-    Internal(ErrorBody),
-    /// The ledger is away, or too many jobs are unfinished.
-    #[response(status = 503)]
-    Unavailable(ErrorBody),
+/// What is answered beside success.
+type Errors = super::document::Errors<ErrorBody>;
+
+impl ErrorShape for ErrorBody {
+    const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503];
 }
 
 /// Delete a memory.
@@ -122,8 +84,13 @@ pub(crate) async fn delete_memory(
 ) -> Result<Response, Problem> {
     let mut place = place(&state, &principal, &query)?;
     place.owner = owner(&principal, query.owner("user_id")?)?;
-    let route = "DELETE /memories/{memory_id}";
-    match erase(&state, &principal, &headers, route, place, What::Ids(vec![id])).await {
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /memories/{memory_id}",
+    };
+    match asked.erase(place, What::Ids(vec![id])).await {
         Ok(Erasure::Done(job)) if erased(&job) == 0 => {
             Err(Problem::new(Kind::NotFound, "Memory not found").about(job.id))
         }
@@ -155,15 +122,15 @@ pub(crate) async fn delete_memories(
     body: Body,
 ) -> Result<Response, Problem> {
     let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let asked = match read(&state, &headers, &mut incoming).await {
-        Ok(asked) => asked,
+    let body = match read(&state, &headers, &mut incoming).await {
+        Ok(body) => body,
         Err(problem) => {
             incoming.refused(&headers, &problem).await;
             return Err(problem);
         }
     };
     let of_query = query.owner("user_id")?;
-    let of_body = asked.user_id.filter(|user| !user.is_empty());
+    let of_body = body.user_id.filter(|user| !user.is_empty());
     if of_query.is_some() && of_body.is_some() && of_query != of_body {
         return Err(Problem::invalid(
             "user_id",
@@ -172,8 +139,13 @@ pub(crate) async fn delete_memories(
     }
     let mut place = place(&state, &principal, &query)?;
     place.owner = owner(&principal, of_query.or(of_body))?;
-    let route = "DELETE /memories";
-    match erase(&state, &principal, &headers, route, place, What::Ids(asked.memory_ids)).await {
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /memories",
+    };
+    match asked.erase(place, What::Ids(body.memory_ids)).await {
         Ok(Erasure::Done(job)) => Ok(deleted(job.id)),
         Ok(Erasure::Later(response)) => Ok(response),
         Err(problem) => Err(problem.saying(Kind::ErasureFailed, "Failed to delete memories")),

@@ -62,131 +62,113 @@ impl From<&lethe_common::config::Place> for Place {
     }
 }
 
-/// Accepts a deletion, without waiting.
-///
-/// # Errors
-/// Whatever can be refused is; nothing was touched then.
-pub(crate) async fn accept(
-    state: &AppState,
-    principal: &Principal,
-    headers: &HeaderMap,
-    route: &'static str,
-    place: Place,
-    what: What,
-) -> Result<JobView, Problem> {
-    submit(state, principal, headers, route, place, what, false).await
+/// A request of another system's client, as far as all of them are alike.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) state: &'a AppState,
+    pub(crate) principal: &'a Principal,
+    pub(crate) headers: &'a HeaderMap,
+    /// The route's template.
+    pub(crate) route: &'static str,
 }
 
-/// Accepts a deletion, and waits for its end as long as the configuration and the caller have it.
-///
-/// # Errors
-/// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
-/// otherwise than as a success. Part erased is never success.
-pub(crate) async fn erase(
-    state: &AppState,
-    principal: &Principal,
-    headers: &HeaderMap,
-    route: &'static str,
-    place: Place,
-    what: What,
-) -> Result<Erasure, Problem> {
-    let job = accept(state, principal, headers, route, place, what).await?;
-    let asked = Prefer::read(headers, state.config().api.max_wait);
-    let wait = asked.wait.unwrap_or(state.config().compat.wait);
-    let job = wait_for(state, job, asked, wait).await;
-    if job.state == State::Failed {
-        return Err(Problem::usual(Kind::ErasureFailed).about(job.id));
+impl Asked<'_> {
+    /// Accepts a deletion, without waiting.
+    ///
+    /// # Errors
+    /// Whatever can be refused is; nothing was touched then.
+    pub(crate) async fn accept(self, place: Place, what: What) -> Result<JobView, Problem> {
+        self.submit(place, what, false).await
     }
-    ended(job, asked)
-}
 
-/// Accepts a deletion, and waits until it ends or the caller leaves: then it goes on. One that failed
-/// is done as well: the answer says why.
-///
-/// # Errors
-/// Besides refusals: [`Kind::JobStopped`].
-pub(crate) async fn erase_to_the_end(
-    state: &AppState,
-    principal: &Principal,
-    headers: &HeaderMap,
-    route: &'static str,
-    place: Place,
-    what: What,
-) -> Result<Erasure, Problem> {
-    let job = accept(state, principal, headers, route, place, what).await?;
-    let asked = Prefer::read(headers, state.config().api.max_wait);
-    let job = wait_for(state, job, asked, asked.wait.unwrap_or(FOR_GOOD)).await;
-    ended(job, asked)
-}
-
-/// Returns whether there is anything to erase, by a dry run.
-///
-/// # Errors
-/// Besides refusals: if it cannot be said now.
-pub(crate) async fn found(
-    state: &AppState,
-    principal: &Principal,
-    headers: &HeaderMap,
-    place: Place,
-    what: What,
-) -> Result<bool, Problem> {
-    let job = submit(state, principal, headers, accept::ROUTE, place, what, true).await?;
-    let job = wait_for(state, job, Prefer::default(), state.config().api.request_timeout).await;
-    match job.state {
-        // What a dry run found it left.
-        State::Succeeded => Ok(most(&job, "left") > 0),
-        _ => Err(Problem::usual(Kind::Slow)),
-    }
-}
-
-async fn submit(
-    state: &AppState,
-    principal: &Principal,
-    headers: &HeaderMap,
-    route: &'static str,
-    place: Place,
-    what: What,
-    dry_run: bool,
-) -> Result<JobView, Problem> {
-    let options = Options {
-        target: place.target,
-        table: place.table,
-        owner: place.owner,
-        workspace: place.workspace,
-        kind: place.kind,
-        dry_run,
-        ..Options::default()
-    };
-    let mut job = match what {
-        What::Ids(ids) => accept::by_ids(state.config(), principal, &options, ids)?,
-        What::Subject(subject) => accept::by_subject(state.config(), principal, &options, subject)?,
-        What::Query(filter) => accept::by_query(state.config(), principal, &options, filter)?,
-    };
-    job.scope.route = route;
-    job.trace = accept::trace(headers);
-    let within = state.config().api.request_timeout;
-    let view = just_accepted(&job, state.clock().now());
-    let accepted = timeout(within, async {
-        state.backlog().admit(state.ledger()).await?;
-        Ok::<_, Problem>(state.ledger().accept(job).await?)
-    });
-    match accepted.await.map_err(|_| Problem::usual(Kind::Slow))?? {
-        Accepted::New(_) => {
-            state.doorbell().ring(Ring::Work);
-            Ok(view)
+    /// Accepts a deletion, and waits for its end as long as the configuration and the caller have it.
+    ///
+    /// # Errors
+    /// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
+    /// otherwise than as a success. Part erased is never success.
+    pub(crate) async fn erase(self, place: Place, what: What) -> Result<Erasure, Problem> {
+        let job = self.accept(place, what).await?;
+        let asked = self.preference();
+        let wait = asked.wait.unwrap_or(self.state.config().compat.wait);
+        let job = self.wait_for(job, asked, wait).await;
+        if job.state == State::Failed {
+            return Err(Problem::usual(Kind::ErasureFailed).about(job.id));
         }
-        // Without an idempotency key every job is new.
-        _ => Err(Problem::usual(Kind::Internal)),
+        ended(job, asked)
     }
-}
 
-async fn wait_for(state: &AppState, job: JobView, asked: Prefer, wait: Duration) -> JobView {
-    let waiting = Prefer {
-        wait: (!asked.respond_async && !wait.is_zero()).then_some(wait),
-        ..asked
-    };
-    let (job, _) = watch::as_preferred(state, job, waiting).await;
-    job
+    /// Accepts a deletion, and waits until it ends or the caller leaves: then it goes on. One that
+    /// failed is done as well: the answer says why.
+    ///
+    /// # Errors
+    /// Besides refusals: [`Kind::JobStopped`].
+    pub(crate) async fn erase_to_the_end(self, place: Place, what: What) -> Result<Erasure, Problem> {
+        let job = self.accept(place, what).await?;
+        let asked = self.preference();
+        let job = self.wait_for(job, asked, asked.wait.unwrap_or(FOR_GOOD)).await;
+        ended(job, asked)
+    }
+
+    /// Returns whether there is anything to erase, by a dry run.
+    ///
+    /// # Errors
+    /// Besides refusals: if it cannot be said now.
+    pub(crate) async fn finds(self, place: Place, what: What) -> Result<bool, Problem> {
+        let job = self.submit(place, what, true).await?;
+        let within = self.state.config().api.request_timeout;
+        let job = self.wait_for(job, Prefer::default(), within).await;
+        match job.state {
+            // What a dry run found it left.
+            State::Succeeded => Ok(most(&job, "left") > 0),
+            _ => Err(Problem::usual(Kind::Slow)),
+        }
+    }
+
+    async fn submit(self, place: Place, what: What, dry_run: bool) -> Result<JobView, Problem> {
+        let (state, config) = (self.state, self.state.config());
+        let options = Options {
+            target: place.target,
+            table: place.table,
+            owner: place.owner,
+            workspace: place.workspace,
+            kind: place.kind,
+            dry_run,
+            ..Options::default()
+        };
+        let mut job = match what {
+            What::Ids(ids) => accept::by_ids(config, self.principal, &options, ids)?,
+            What::Subject(subject) => accept::by_subject(config, self.principal, &options, subject)?,
+            What::Query(filter) => accept::by_query(config, self.principal, &options, filter)?,
+        };
+        job.scope.route = self.route;
+        job.trace = accept::trace(self.headers);
+        let view = just_accepted(&job, state.clock().now());
+        let accepted = timeout(config.api.request_timeout, async {
+            state.backlog().admit(state.ledger()).await?;
+            Ok::<_, Problem>(state.ledger().accept(job).await?)
+        });
+        match accepted.await.map_err(|_| Problem::usual(Kind::Slow))?? {
+            Accepted::New(_) => {
+                state.doorbell().ring(Ring::Work);
+                Ok(view)
+            }
+            // Without an idempotency key every job is new.
+            _ => Err(Problem::usual(Kind::Internal)),
+        }
+    }
+
+    fn preference(self) -> Prefer {
+        Prefer::read(self.headers, self.state.config().api.max_wait)
+    }
+
+    async fn wait_for(self, job: JobView, asked: Prefer, wait: Duration) -> JobView {
+        let waiting = Prefer {
+            wait: (!asked.respond_async && !wait.is_zero()).then_some(wait),
+            ..asked
+        };
+        let (job, _) = watch::as_preferred(self.state, job, waiting).await;
+        job
+    }
 }
 
 fn ended(job: JobView, asked: Prefer) -> Result<Erasure, Problem> {

@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
-use super::erase::{Erasure, Place, What, erase};
+use super::document::ErrorShape;
+use super::erase::{Asked, Erasure, Place, What};
 use super::read::{Caller, InPath};
-use crate::answer::{Job, name_job};
+use crate::answer::name_job;
 use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
@@ -32,33 +33,10 @@ pub(crate) struct ErrorBody {
 }
 
 /// What is answered beside success.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only for the document")]
-pub(crate) enum Errors {
-    /// Accepted, and not ended yet.
-    #[response(status = 202)]
-    Later(Job),
-    /// No id, or one that cannot be one.
-    #[response(status = 400)]
-    BadRequest(ErrorBody),
-    /// No known credentials.
-    #[response(status = 401)]
-    Unauthorized(ErrorBody),
-    /// A scope is missing.
-    #[response(status = 403)]
-    Forbidden(ErrorBody),
-    /// The deletion was stopped.
-    #[response(status = 409)]
-    Conflict(ErrorBody),
-    /// Too many requests.
-    #[response(status = 429)]
-    TooMany(ErrorBody),
-    /// It could not be deleted, or a fault of the service.
-    #[response(status = 500)]
-    Internal(ErrorBody),
-    /// The ledger is away, or too many jobs are unfinished.
-    #[response(status = 503)]
-    Unavailable(ErrorBody),
+type Errors = super::document::Errors<ErrorBody>;
+
+impl ErrorShape for ErrorBody {
+    const STATUSES: &'static [u16] = &[400, 401, 403, 409, 429, 500, 503];
 }
 
 /// Delete a memory; one that is not there is deleted.
@@ -80,8 +58,13 @@ pub(crate) async fn delete_memory(
         owner: principal.owner(None)?,
         ..Place::from(&state.config().compat.memoryplugin)
     };
-    let route = "DELETE /api/memories/{memoryId}";
-    match erase(&state, &principal, &headers, route, place, What::Ids(vec![id])).await? {
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /api/memories/{memoryId}",
+    };
+    match asked.erase(place, What::Ids(vec![id])).await? {
         Erasure::Done(job) => {
             let mut response = Json(Deleted {
                 message: "Memory deleted",

@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
-use super::erase::{Erasure, Place, What, erase, erased};
+use super::document::ErrorShape;
+use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
-use crate::answer::{Job, name_job};
+use crate::answer::name_job;
 use crate::app::AppState;
 use crate::auth::Denied;
 use crate::problem::{Kind, Problem};
@@ -54,36 +55,10 @@ pub(crate) struct ErrorBody {
 }
 
 /// What is answered beside success.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only for the document")]
-pub(crate) enum Errors {
-    /// Accepted, and not ended yet.
-    #[response(status = 202)]
-    Later(Job),
-    /// No known credentials.
-    #[response(status = 401)]
-    Unauthorized(ErrorBody),
-    /// A scope is missing, or the workspace is not the caller's.
-    #[response(status = 403)]
-    Forbidden(ErrorBody),
-    /// No such memory, or it is somebody else's.
-    #[response(status = 404)]
-    NotFound(ErrorBody),
-    /// The deletion was stopped.
-    #[response(status = 409)]
-    Conflict(ErrorBody),
-    /// Something is wrong.
-    #[response(status = 422)]
-    Invalid(InvalidBody),
-    /// Too many requests.
-    #[response(status = 429)]
-    TooMany(ErrorBody),
-    /// It could not be deleted, or a fault of the service.
-    #[response(status = 500)]
-    Internal(ErrorBody),
-    /// The ledger is away, or too many jobs are unfinished.
-    #[response(status = 503)]
-    Unavailable(ErrorBody),
+type Errors = super::document::Errors<ErrorBody>;
+
+impl ErrorShape for ErrorBody {
+    const STATUSES: &'static [u16] = &[401, 403, 404, 409, 429, 500, 503];
 }
 
 /// Delete a memory: only its owner can.
@@ -97,7 +72,11 @@ pub(crate) enum Errors {
         ("user_id" = Option<String>, Query, nullable, description = "The owner; needed with a key that is nobody's"),
         ("X-Workspace-Id" = Option<String>, Header, nullable, description = "The workspace"),
     ),
-    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+    responses(
+        (status = 200, description = "Deleted, in both stores", body = Deleted),
+        (status = 422, description = "Something is wrong", body = InvalidBody),
+        Errors,
+    ),
 )]
 pub(crate) async fn delete_memory(
     State(state): State<AppState>,
@@ -119,8 +98,13 @@ pub(crate) async fn delete_memory(
         workspace: workspace(&headers)?,
         ..Place::from(&state.config().compat.mielto)
     };
-    let route = "DELETE /api/v1/memories/{memory_id}";
-    match erase(&state, &principal, &headers, route, place, What::Ids(vec![id.clone()])).await? {
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /api/v1/memories/{memory_id}",
+    };
+    match asked.erase(place, What::Ids(vec![id.clone()])).await? {
         Erasure::Done(job) if erased(&job) == 0 => Err(absent().about(job.id)),
         Erasure::Done(job) => {
             let body = Deleted {

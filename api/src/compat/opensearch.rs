@@ -24,3 +24,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(by_id::delete_memory))
         .routes(routes!(by_query::delete_by_query))
 }
+
+/// Returns the part of a name that is said again.
+fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}

@@ -73,7 +73,9 @@ user = "ana"
 }
 
 async fn delete(client: &Client, path: &str) -> Answer {
-    client.send(client.request(Method::DELETE, &format!("{ROOT}/{path}"))).await
+    client
+        .send(client.request(Method::DELETE, &format!("{ROOT}/{path}")))
+        .await
 }
 
 async fn by_query(client: &Client, kind: &str, query: &Value) -> Answer {
@@ -122,13 +124,23 @@ async fn somebody_elses_memory_is_refused_to_who_reaches_the_container(layout: L
     let strangers = delete(&notes.ana, "working/w3").await;
     let reason = "User doesn't have permissions to delete this memory";
     refused(&strangers, StatusCode::FORBIDDEN, reason);
-    refused(&delete(&notes.ana, "working/none").await, StatusCode::NOT_FOUND, "Memory not found");
+    refused(
+        &delete(&notes.ana, "working/none").await,
+        StatusCode::NOT_FOUND,
+        "Memory not found",
+    );
     assert_eq!(notes.left().await, "h1 l1 w1 w2 w3");
     assert_eq!(delete(&notes.ana, "working/w1").await.status, StatusCode::OK);
     assert_eq!(notes.left().await, "h1 l1 w2 w3");
     // What found that out was nobody's job to see.
     let jobs = notes.ana.get("/v1/jobs").await;
-    assert!(jobs.body["jobs"].as_array().unwrap().iter().all(|job| job["dry_run"] == false));
+    assert!(
+        jobs.body["jobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|job| job["dry_run"] == false)
+    );
 }
 
 async fn a_query_deletes_what_it_matches_and_nothing_of_other_kinds(layout: Layout) {
@@ -145,7 +157,12 @@ async fn a_query_deletes_what_it_matches_and_nothing_of_other_kinds(layout: Layo
     assert_eq!(notes.left().await, "h1 l1 w2");
 
     let none = by_query(admin, "working", &json!({"range": {"created_time": {"lt": 200}}})).await;
-    assert_eq!((&none.body["total"], &none.body["deleted"]), (&json!(0), &json!(0)), "{}", none.text);
+    assert_eq!(
+        (&none.body["total"], &none.body["deleted"]),
+        (&json!(0), &json!(0)),
+        "{}",
+        none.text
+    );
     let all = by_query(admin, "long-term", &json!({"match_all": {}})).await;
     assert_eq!(all.body["deleted"], 1, "{}", all.text);
     assert_eq!(notes.left().await, "h1 w2");
@@ -167,7 +184,9 @@ async fn a_query_that_is_not_understood_deletes_nothing(layout: Layout) {
     let missing = "Query parameter is required for delete by query operation. To delete all documents, explicitly \
         provide a match_all query: {\"query\": {\"match_all\": {}}}";
     for body in ["", "{}", "{\"query\": null}"] {
-        let request = admin.request(Method::POST, &path).header("content-type", "application/json");
+        let request = admin
+            .request(Method::POST, &path)
+            .header("content-type", "application/json");
         refused(&admin.send(request.body(body)).await, StatusCode::BAD_REQUEST, missing);
     }
     for body in [
@@ -178,12 +197,21 @@ async fn a_query_that_is_not_understood_deletes_nothing(layout: Layout) {
         r#"{"query": "#,
         "[]",
     ] {
-        let request = admin.request(Method::POST, &path).header("content-type", "application/json");
+        let request = admin
+            .request(Method::POST, &path)
+            .header("content-type", "application/json");
         let answer = admin.send(request.body(body)).await;
-        assert_eq!((answer.status, &answer.body["error"]["type"]), (StatusCode::BAD_REQUEST, &json!("parsing_exception")), "{body}: {}", answer.text);
+        assert_eq!(
+            (answer.status, &answer.body["error"]["type"]),
+            (StatusCode::BAD_REQUEST, &json!("parsing_exception")),
+            "{body}: {}",
+            answer.text
+        );
     }
     for query in ["slices=2", "wait_for_completion=false", "unknown=1"] {
-        let request = admin.request(Method::POST, &format!("{path}?{query}")).json(&json!({"query": {"match_all": {}}}));
+        let request = admin
+            .request(Method::POST, &format!("{path}?{query}"))
+            .json(&json!({"query": {"match_all": {}}}));
         let answer = admin.send(request).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
         assert_eq!(answer.body["error"]["type"], "illegal_argument_exception");

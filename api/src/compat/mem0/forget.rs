@@ -15,7 +15,7 @@ use crate::answer::name_job;
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{self, Incoming};
-use crate::compat::erase::{Erasure, Place, What, accept, erase, erased};
+use crate::compat::erase::{Asked, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::json;
 use crate::object::Object;
@@ -89,9 +89,14 @@ pub(crate) async fn delete_memory(
     if Uuid::try_parse(&id).is_err() {
         return Err(Problem::new(Kind::Malformed, "memory_id should be a valid UUID"));
     }
-    let route = "DELETE /v1/memories/{memory_id}/";
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /v1/memories/{memory_id}/",
+    };
     let what = What::Ids(vec![id]);
-    match erase(&state, &principal, &headers, route, place(&state, &principal)?, what).await? {
+    match asked.erase(place(&state, &principal)?, what).await? {
         Erasure::Done(job) if erased(&job) == 0 => Err(Problem::new(Kind::NotFound, "Memory not found!").about(job.id)),
         Erasure::Done(job) => Ok(deleted(job.id, "Memory deleted successfully!".to_owned())),
         Erasure::Later(response) => Ok(response),
@@ -122,9 +127,14 @@ pub(crate) async fn delete_batch(
             return Err(problem);
         }
     };
-    let route = "DELETE /v1/batch/";
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /v1/batch/",
+    };
     let place = place(&state, &principal)?;
-    match erase(&state, &principal, &headers, route, place, What::Ids(ids)).await? {
+    match asked.erase(place, What::Ids(ids)).await? {
         Erasure::Done(job) => {
             let message = format!("Successfully deleted {} memories", erased(&job));
             Ok(deleted(job.id, message))
@@ -164,7 +174,13 @@ pub(crate) async fn delete_memories(
     if subject.is_empty() {
         return Err(Problem::new(Kind::Malformed, "At least one identifier is required."));
     }
-    forget(&state, &principal, &headers, "DELETE /v1/memories/", subject).await
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /v1/memories/",
+    };
+    forget(asked, subject).await
 }
 
 /// Delete a user, an agent, an application or a run: all memories of it.
@@ -198,25 +214,18 @@ pub(crate) async fn delete_entity(
         }
     };
     *field = Some(id);
-    forget(
-        &state,
-        &principal,
-        &headers,
-        "DELETE /v2/entities/{entity_type}/{entity_id}/",
-        subject,
-    )
-    .await
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /v2/entities/{entity_type}/{entity_id}/",
+    };
+    forget(asked, subject).await
 }
 
-async fn forget(
-    state: &AppState,
-    principal: &Principal,
-    headers: &HeaderMap,
-    route: &'static str,
-    subject: Subject,
-) -> Result<Response, Problem> {
-    let place = Place::from(&state.config().compat.mem0);
-    let job = accept(state, principal, headers, route, place, What::Subject(subject)).await?;
+async fn forget(asked: Asked<'_>, subject: Subject) -> Result<Response, Problem> {
+    let place = Place::from(&asked.state.config().compat.mem0);
+    let job = asked.accept(place, What::Subject(subject)).await?;
     let body = Deleting {
         message: "Delete in progress. This may take some time.",
         event_id: job.id.0,

@@ -5,9 +5,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use lethe_common::ledger::JobView;
 use serde::Serialize;
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
-use crate::answer::Job;
+use crate::compat::document::ErrorShape;
 use crate::problem::{Kind, Problem};
 
 /// What went wrong, as OpenSearch says it.
@@ -112,45 +112,10 @@ struct Failure {
 }
 
 /// What is answered beside success.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only for the document")]
-pub(crate) enum Errors {
-    /// Accepted, and not ended yet.
-    #[response(status = 202)]
-    Later(Job),
-    /// Something is missing or wrong.
-    #[response(status = 400)]
-    BadRequest(ErrorBody),
-    /// No known credentials.
-    #[response(status = 401)]
-    Unauthorized(ErrorBody),
-    /// Not allowed in this container, or not the memory's owner.
-    #[response(status = 403)]
-    Forbidden(ErrorBody),
-    /// No such container or memory.
-    #[response(status = 404)]
-    NotFound(ErrorBody),
-    /// The body did not arrive in time.
-    #[response(status = 408)]
-    Timeout(ErrorBody),
-    /// The deletion was stopped.
-    #[response(status = 409)]
-    Conflict(ErrorBody),
-    /// Too large.
-    #[response(status = 413)]
-    TooLarge(ErrorBody),
-    /// Wrong content type.
-    #[response(status = 415)]
-    MediaType(ErrorBody),
-    /// Too many requests.
-    #[response(status = 429)]
-    TooMany(ErrorBody),
-    /// It could not be deleted, or a fault of the service.
-    #[response(status = 500)]
-    Internal(ErrorBody),
-    /// The ledger is away, or too many jobs are unfinished.
-    #[response(status = 503)]
-    Unavailable(ErrorBody),
+pub(super) type Errors = crate::compat::document::Errors<ErrorBody>;
+
+impl ErrorShape for ErrorBody {
+    const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
 }
 
 impl Deleted {

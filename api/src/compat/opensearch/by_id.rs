@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use lethe_common::config::Scope;
+use lethe_common::config::{Bounds, Scope};
 
 use super::answer::{Deleted, Errors};
 use super::place::{self, Found};
 use crate::answer::name_job;
 use crate::app::AppState;
 use crate::auth::{Denied, Principal};
-use crate::compat::erase::{Erasure, Place, What, erase, erased, found};
+use crate::compat::erase::{Asked, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath};
 use crate::problem::{Kind, Problem};
 
@@ -42,11 +42,16 @@ pub(crate) async fn delete_memory(
     };
     let owned = place.owner.is_some();
     let table = there.table.name.clone();
-    let route = "DELETE /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}";
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
+    };
     let what = What::Ids(vec![id.clone()]);
-    match erase(&state, &principal, &headers, route, place, what).await? {
+    match asked.erase(place, what).await? {
         Erasure::Done(job) if erased(&job) == 0 => {
-            let problem = if owned && strangers(&state, &headers, at(&there), id).await? {
+            let problem = if owned && strangers(asked, at(&there), id).await? {
                 Problem::new(Kind::Forbidden, "User doesn't have permissions to delete this memory")
             } else {
                 Problem::new(Kind::NotFound, "Memory not found")
@@ -88,11 +93,11 @@ pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
 /// Returns whether a memory that was not the caller's is somebody else's. The caller has access to the
 /// container, and OpenSearch tells it so.
 // The API asks no store: this is a dry run in nobody's name.
-async fn strangers(state: &AppState, headers: &HeaderMap, place: Place, id: String) -> Result<bool, Problem> {
-    let nobody = Principal::new(
-        "lethe",
-        [Scope::MemoriesDeleteAny],
-        lethe_common::config::Bounds::default(),
-    );
-    found(state, &nobody, headers, place, What::Ids(vec![id])).await
+async fn strangers(asked: Asked<'_>, place: Place, id: String) -> Result<bool, Problem> {
+    let nobody = Principal::new("lethe", [Scope::MemoriesDeleteAny], Bounds::default());
+    let asked = Asked {
+        principal: &nobody,
+        ..asked
+    };
+    asked.finds(place, What::Ids(vec![id])).await
 }

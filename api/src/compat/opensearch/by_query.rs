@@ -14,11 +14,12 @@ use super::answer::{DeletedByQuery, Errors};
 use super::by_id::{at, owner};
 use super::dsl::{self, refused};
 use super::place::{self, Found};
+use super::short;
 use super::unique::Unique;
 use crate::answer::name_job;
 use crate::app::AppState;
 use crate::body::{self, Incoming};
-use crate::compat::erase::{Erasure, Place, What, erase_to_the_end};
+use crate::compat::erase::{Asked, Erasure, Place, What};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::json;
 use crate::problem::{Kind, Problem};
@@ -76,9 +77,14 @@ pub(crate) async fn delete_by_query(
             return Err(problem);
         }
     };
-    let route = "POST /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query";
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "POST /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
+    };
     let table = there.table.name.clone();
-    match erase_to_the_end(&state, &principal, &headers, route, place, What::Query(filter)).await? {
+    match asked.erase_to_the_end(place, What::Query(filter)).await? {
         Erasure::Done(job) => Ok(ended(&state, &job, &table)),
         Erasure::Later(response) => Ok(response),
     }
@@ -94,7 +100,7 @@ fn ended(state: &AppState, job: &JobView, table: &str) -> Response {
 
 fn parameters(query: &Query) -> Result<(), Problem> {
     for name in query.names() {
-        let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+        let name = short(name);
         if LATER.contains(&name.as_str()) {
             let detail = format!("[{name}] is not supported yet: leave it out");
             return Err(Problem::new(Kind::Malformed, detail));
@@ -126,7 +132,7 @@ async fn read(
         return Err(refused("the body needs an object"));
     };
     if let Some(name) = body.keys().find(|name| *name != "query") {
-        let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+        let name = short(name);
         let later = if LATER.contains(&name.as_str()) { " yet" } else { "" };
         return Err(refused(&format!("[{name}] is not supported{later}: leave it out")));
     }

@@ -5,6 +5,7 @@
 
 use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
 
+use super::short;
 use crate::auth::Principal;
 use crate::problem::{Kind, Problem};
 use crate::select;
@@ -30,7 +31,7 @@ pub(super) fn find<'a>(
     memory_type: &str,
 ) -> Result<Found<'a>, Problem> {
     let Some(kind) = TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(memory_type)) else {
-        let text: String = memory_type.chars().filter(|c| !c.is_control()).take(64).collect();
+        let text = short(memory_type);
         let known = TYPES.join(", ");
         let detail = format!("Invalid memory type: {text}. Must be one of: {known}");
         return Err(Problem::new(Kind::Malformed, detail));

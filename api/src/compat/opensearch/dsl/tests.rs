@@ -1,0 +1,137 @@
+//! What queries become, and what is refused.
+
+use lethe_common::config::Config;
+use serde_json::json;
+
+use super::*;
+
+const CONFIG: &str = r#"
+    [[target]]
+    name = "main"
+    sql = { url = "sqlite://memories.sqlite" }
+    [[target.table]]
+    name = "memories"
+    columns = { id = "memory_id", user = "user_id", kind = "kind", created_at = "created_at" }
+    fields = { namespace = "namespace", tags = "meta.tags", size = "size" }
+"#;
+
+fn parsed(query: &Value) -> Result<Value, String> {
+    let config = Config::from_toml(CONFIG).unwrap();
+    let filter = read(query, &config.targets[0].tables[0], "main");
+    filter.map(|filter| json!(filter)).map_err(|problem| {
+        assert_eq!(problem.kind, Kind::BadQuery);
+        problem.detail
+    })
+}
+
+#[test]
+fn queries_become_filters() {
+    let one_of = |path: &[&str], values: Value| json!({"one_of": {"path": path, "values": values}});
+    let ana = one_of(&["user_id"], json!(["ana"]));
+    for (query, filter) in [
+        (json!({"match_all": {}}), json!("all")),
+        (json!({"match_none": {}}), json!("nothing")),
+        (json!({"term": {"owner_id": "ana"}}), ana.clone()),
+        (json!({"term": {"owner_id": {"value": "ana", "boost": 1}}}), ana.clone()),
+        (json!({"match": {"owner_id": "ana"}}), ana.clone()),
+        (json!({"match_phrase": {"owner_id": {"query": "ana"}}}), ana.clone()),
+        (
+            json!({"terms": {"size": [1, 2.5, true, "x"]}}),
+            one_of(&["size"], json!([1, 2.5, true, "x"])),
+        ),
+        (json!({"terms": {"size": []}}), json!("nothing")),
+        (
+            json!({"term": {"tags.color": "red"}}),
+            one_of(&["meta", "tags", "color"], json!(["red"])),
+        ),
+        (
+            json!({"term": {"namespace.user_id": "u"}}),
+            one_of(&["namespace", "user_id"], json!(["u"])),
+        ),
+        (json!({"ids": {"values": ["a", "b"]}}), json!({"ids": ["a", "b"]})),
+        (json!({"term": {"_id": "a"}}), json!({"ids": ["a"]})),
+        (json!({"term": {"memory_container_id": "main"}}), json!("all")),
+        (json!({"term": {"memory_container_id": "other"}}), json!("nothing")),
+        (
+            json!({"exists": {"field": "tags"}}),
+            json!({"exists": ["meta", "tags"]}),
+        ),
+        (
+            json!({"range": {"created_time": {"gte": 1, "lt": 2}}}),
+            json!({"range": {"path": ["created_at"], "bounds": {"gte": 1, "lt": 2}}}),
+        ),
+        (json!({"bool": {"must": {"term": {"owner_id": "ana"}}}}), ana.clone()),
+        (
+            json!({"bool": {"should": [{"term": {"owner_id": "ana"}}, {"match_none": {}}]}}),
+            json!({"or": {"any": [ana, "nothing"], "at_least": 1}}),
+        ),
+        (
+            json!({"bool": {"filter": [{"term": {"owner_id": "ana"}}], "should": [{"match_all": {}}]}}),
+            ana.clone(),
+        ),
+        (
+            json!({"bool": {"must_not": [{"term": {"owner_id": "ana"}}]}}),
+            json!({"not": ana}),
+        ),
+        (
+            json!({"bool": {"should": [{"term": {"owner_id": "ana"}}], "minimum_should_match": "2"}}),
+            json!("nothing"),
+        ),
+    ] {
+        assert_eq!(parsed(&query), Ok(filter), "{query}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
+    let deep = (0..40).fold(json!({"match_all": {}}), |query, _| json!({"bool": {"must": [query]}}));
+    for (query, says) in [
+        (json!({}), "empty"),
+        (json!([]), "object"),
+        (json!("match_all"), "object"),
+        (json!({"match_all": {}, "term": {"owner_id": "a"}}), "END_OBJECT"),
+        (json!({"regexp": {"owner_id": ".*"}}), "unknown query [regexp]"),
+        (json!({"script": {}}), "[script]"),
+        (json!({"term": {"nobody": "a"}}), "unknown field [nobody]"),
+        (json!({"term": {"memory_id": "a"}}), "unknown field [memory_id]"),
+        (json!({"term": {"owner_id": "a", "size": 1}}), "END_OBJECT"),
+        (
+            json!({"term": {"owner_id": {"value": "a", "case_insensitive": true}}}),
+            "[case_insensitive]",
+        ),
+        (json!({"term": {"owner_id": null}}), "takes texts"),
+        (json!({"term": {"owner_id": ["a"]}}), "takes texts"),
+        (
+            json!({"match": {"owner_id": {"query": "a", "operator": "and"}}}),
+            "[operator]",
+        ),
+        (json!({"match_all": {"x": 1}}), "[x]"),
+        (json!({"terms": {"owner_id": "a"}}), "list"),
+        (
+            json!({"terms": {"owner_id": {"index": "x", "id": "1", "path": "p"}}}),
+            "list",
+        ),
+        (json!({"range": {"size": {}}}), "bound"),
+        (json!({"range": {"size": {"gt": 1, "format": "x"}}}), "[format]"),
+        (json!({"range": {"created_time": {"gte": "now-1d"}}}), "date math"),
+        (json!({"range": {"_id": {"gt": "a"}}}), "not supported on [_id]"),
+        (json!({"exists": {}}), "[field]"),
+        (json!({"ids": {"values": "a"}}), "list"),
+        (json!({"bool": {}}), "match_all"),
+        (json!({"bool": {"should": []}}), "match_all"),
+        (
+            json!({"bool": {"should": [{"term": {"owner_id": "a"}}], "minimum_should_match": 0}}),
+            "match_all",
+        ),
+        (
+            json!({"bool": {"must": [{"match_all": {}}], "minimum_should_match": "75%"}}),
+            "whole number",
+        ),
+        (json!({"bool": {"musst": []}}), "[musst]"),
+        (json!({"nested": {"path": "tags"}}), "[nested]"),
+        (deep, "deep"),
+    ] {
+        let said = parsed(&query).unwrap_err();
+        assert!(said.contains(says), "{query}: {said}");
+    }
+}
