@@ -228,6 +228,8 @@ mod tests {
         insta::assert_snapshot!(all.join("\n"), @r#"
         400 urn:lethe:problem:malformed
           The request cannot be read: change the request: see /openapi.json
+        400 urn:lethe:problem:bad-query
+          The query cannot be understood: change the request: see /openapi.json
         401 urn:lethe:problem:unauthorized
           The credentials are missing or not known: change the request: see /openapi.json
           www-authenticate: Bearer
@@ -243,6 +245,8 @@ mod tests {
           The job has ended: change the request: see /openapi.json
         409 urn:lethe:problem:job-not-ended
           The job has neither failed nor been cancelled: change the request: see /openapi.json
+        409 urn:lethe:problem:job-stopped
+          The deletion was stopped: the job was cancelled or is held: it says what was erased and what was not
         409 urn:lethe:problem:key-in-flight
           A request with this idempotency key is in flight: change the request: see /openapi.json
           retry-after: 1
@@ -273,6 +277,8 @@ mod tests {
           retry-after: 10
         500 urn:lethe:problem:internal
           Something is wrong on this side: this is a fault of the service: its log has more under this request id
+        500 urn:lethe:problem:erasure-failed
+          Not everything could be erased: the job says what was erased and what was not
         503 urn:lethe:problem:queue-full
           Too many jobs are unfinished: change the request: see /openapi.json
           retry-after: 10

@@ -164,7 +164,7 @@ impl Config {
         check::sections(&config, &mut errors);
         let ledger = config.ledger.url.as_ref();
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
-        config.compat.check(config.api.max_wait, &config.targets, &mut errors);
+        config.compat.check(&config.targets, &mut errors);
         check::auth(&mut config, env, role, &mut errors);
         errors.into_result(config)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use serde_json::Value;
 
-use crate::app::{App, request};
+use crate::app::{App, MAIN, request};
 
 const METHODS: [&str; 6] = ["get", "post", "put", "patch", "delete", "options"];
 
@@ -36,10 +36,18 @@ async fn the_document_lists_these_operations() {
         .map(|(path, method)| format!("{method} {path}"))
         .collect();
     insta::assert_snapshot!(operations.join("\n"), @r#"
+    post /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query
+    delete /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}
+    delete /api/memories/{memoryId}
+    delete /api/v1/memories/{memory_id}
     get /livez
+    delete /memories
+    delete /memories/{memory_id}
     get /metrics
     get /openapi.json
     get /readyz
+    delete /v1/batch/
+    get /v1/event/{event_id}/
     get /v1/jobs
     post /v1/jobs
     get /v1/jobs/{id}
@@ -50,24 +58,42 @@ async fn the_document_lists_these_operations() {
     get /v1/keys
     post /v1/keys
     delete /v1/keys/{name}
+    delete /v1/memories/
+    delete /v1/memories/{memory_id}/
     post /v1/pause
+    get /v1/ping/
     post /v1/resume
     get /v1/targets
     post /v1/targets/{name}/pause
     post /v1/targets/{name}/resume
     get /v1/workers
+    delete /v2/entities/{entity_type}/{entity_id}/
     "#);
+}
+
+/// Returns whether a path belongs to another system, whose errors have another shape.
+fn is_compatible(path: &str) -> bool {
+    !path.starts_with("/v1/") && !["/livez", "/readyz", "/metrics", "/openapi.json"].contains(&path)
+        || ["/v1/memories", "/v1/batch", "/v1/event", "/v1/ping"]
+            .iter()
+            .any(|root| path.starts_with(root))
 }
 
 #[tokio::test]
 async fn every_documented_operation_exists_and_no_other_does() {
-    let app = App::new().await;
+    let app = App::with(&format!("[compat]\nwait = \"0s\"\n{MAIN}")).await;
     let operations = operations(&document(&app).await);
     let paths: BTreeSet<_> = operations.iter().map(|(path, _)| path.clone()).collect();
     for path in paths {
         for method in METHODS {
-            let there = path.replace("{id}", "x").replace("{name}", "x");
-            let request = request("", &method.to_uppercase(), &there).body(Body::empty());
+            let there: String = path
+                .split('/')
+                .map(|part| if part.starts_with('{') { "x" } else { part })
+                .collect::<Vec<_>>()
+                .join("/");
+            // There the credentials come before the method.
+            let who = if is_compatible(&path) { "root" } else { "" };
+            let request = request(who, &method.to_uppercase(), &there).body(Body::empty());
             let status = app.send(request.expect("a request")).await.status;
             let exists = operations.contains(&(path.clone(), method.to_owned()));
             assert_eq!(status != 405, exists, "{method} {path}: {status}");
@@ -98,6 +124,11 @@ async fn every_operation_says_what_it_answers_and_what_it_needs() {
                 } else {
                     continue;
                 };
+                if is_compatible(path) {
+                    let schema = &response["content"]["application/json"]["schema"]["$ref"];
+                    assert!(schema.is_string(), "{method} {path} {status}");
+                    continue;
+                }
                 let schema = &response["content"][kind]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
             }
@@ -111,7 +142,13 @@ async fn every_operation_says_what_it_answers_and_what_it_needs() {
 
 #[tokio::test]
 async fn nothing_of_later_work_is_in_the_document() {
-    let text = document(&App::new().await).await.to_string();
+    let mut document = document(&App::new().await).await;
+    // What another system's answer is made of is no field of ours.
+    document["components"]["schemas"]
+        .as_object_mut()
+        .expect("schemas")
+        .remove("Mem0Event");
+    let text = document.to_string();
     for later in [
         "callback_url",
         "priority",
@@ -121,7 +158,6 @@ async fn nothing_of_later_work_is_in_the_document() {
         "receipt",
         "suppression",
         "holds/",
-        "/docs",
     ] {
         assert!(!text.contains(later), "{later}");
     }

@@ -84,8 +84,7 @@ impl Default for Compat {
 }
 
 impl Compat {
-    pub(super) fn check(&self, max_wait: Duration, targets: &[Target], errors: &mut ConfigErrors) {
-        errors.require(self.wait <= max_wait, "compat.wait", "write at most api.max_wait");
+    pub(super) fn check(&self, targets: &[Target], errors: &mut ConfigErrors) {
         for (name, place) in [
             ("mielto", &self.mielto),
             ("memoryplugin", &self.memoryplugin),

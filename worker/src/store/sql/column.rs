@@ -88,6 +88,8 @@ pub(super) enum Holds {
 pub(super) enum Declared {
     /// Texts.
     Text,
+    /// Texts, in a column that would turn one that looks like a number into it.
+    Converted,
     /// Whole numbers.
     Integer,
     /// Numbers.
@@ -118,7 +120,9 @@ impl Holds {
     pub(super) fn has_paths(&self) -> bool {
         matches!(
             self,
-            Self::Json | Self::Jsonb | Self::Declared(Declared::Json | Declared::Text | Declared::Any)
+            Self::Json
+                | Self::Jsonb
+                | Self::Declared(Declared::Json | Declared::Text | Declared::Converted | Declared::Any)
         )
     }
 }

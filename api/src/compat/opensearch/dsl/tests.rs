@@ -116,7 +116,7 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
         (json!({"range": {"created_time": {"gte": "now-1d"}}}), "date math"),
         (json!({"range": {"_id": {"gt": "a"}}}), "not supported on [_id]"),
         (json!({"exists": {}}), "[field]"),
-        (json!({"ids": {"values": "a"}}), "list"),
+        (json!({"ids": {"values": "a"}}), "values"),
         (json!({"bool": {}}), "match_all"),
         (json!({"bool": {"should": []}}), "match_all"),
         (

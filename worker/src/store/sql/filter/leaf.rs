@@ -16,7 +16,8 @@ fn type_of(holds: &Holds) -> Type {
     match holds {
         Holds::Key(Kind::Uuid) => Type::Uuid,
         Holds::Key(Kind::Integer(bits)) => Type::Integer(*bits),
-        Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex) | Holds::Declared(Declared::Text) => Type::Text,
+        Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex)
+        | Holds::Declared(Declared::Text | Declared::Converted) => Type::Text,
         Holds::Declared(Declared::Integer) => Type::Integer(64),
         Holds::Float => Type::Float,
         Holds::Numeric | Holds::Declared(Declared::Number) => Type::Number,
@@ -102,7 +103,7 @@ impl Compiler<'_> {
         let parts: Vec<String> = bounds
             .into_iter()
             .map(|(comparison, bound)| match &holds {
-                Holds::Declared(_) => self.declared_bound(&name, comparison, bound),
+                Holds::Declared(declared) => self.declared_bound(&name, *declared, comparison, bound),
                 _ => self.typed_bound(&name, &holds, comparison, &bound),
             })
             .collect();
@@ -204,7 +205,13 @@ impl Compiler<'_> {
         joined(&parts, "OR")
     }
 
-    fn declared_bound(&mut self, name: &str, comparison: Comparison, bound: Scalar) -> String {
+    fn declared_bound(&mut self, name: &str, declared: Declared, comparison: Comparison, bound: Scalar) -> String {
+        // A column whose affinity is numeric turns a bound that looks like a number into it, and every
+        // text is more than every number. The plus takes the affinity away, and the index with it.
+        let name = match (&bound, declared) {
+            (Scalar::Text(_), declared) if declared != Declared::Text => format!("+{name}"),
+            _ => name.to_owned(),
+        };
         let operator = comparison.operator();
         let (value, types) = match bound {
             Scalar::Text(text) => (Bind::Text(text), "'text'"),
@@ -243,7 +250,7 @@ impl Compiler<'_> {
 /// too); in one that is declared for anything it is a number.
 fn typed_as_text(name: &str, declared: Declared) -> String {
     match declared {
-        Declared::Text => String::new(),
+        Declared::Text | Declared::Converted => String::new(),
         _ => format!(" AND typeof({name}) = 'text'"),
     }
 }

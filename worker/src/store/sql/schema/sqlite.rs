@@ -100,8 +100,10 @@ fn holds(declared: &str) -> Declared {
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
     if has(&["INT"]) {
         Declared::Integer
-    } else if has(&["CHAR", "CLOB", "TEXT"]) || matches!(declared.as_str(), "UUID" | "STRING") {
+    } else if has(&["CHAR", "CLOB", "TEXT"]) {
         Declared::Text
+    } else if matches!(declared.as_str(), "UUID" | "STRING") {
+        Declared::Converted
     } else if has(&["JSON"]) {
         Declared::Json
     } else if has(&["BOOL"]) {
