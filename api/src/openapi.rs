@@ -8,6 +8,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::AppState;
+use crate::compat;
 use crate::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -17,7 +18,15 @@ use crate::problem::ProblemBody;
         description = "Erases memories from SQL databases and vector stores. Errors are problems as RFC 9457 describes them."
     ),
     paths(document_itself),
-    components(schemas(ProblemBody)),
+    // Those that only errors refer to are not found by themselves.
+    components(schemas(
+        ProblemBody,
+        compat::agno::ErrorBody,
+        compat::mielto::ErrorBody,
+        compat::memoryplugin::ErrorBody,
+        compat::mem0::ErrorBody,
+        compat::opensearch::ErrorBody,
+    )),
     security(("bearer" = [])),
     modifiers(&Schemes)
 )]

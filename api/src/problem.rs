@@ -97,7 +97,7 @@ impl Problem {
     }
 
     /// Returns the same as a problem of another kind, where a system's own API has it so.
-    pub(crate) fn as_kind(self, kind: Kind) -> Self {
+    pub(crate) fn into_kind(self, kind: Kind) -> Self {
         Self { kind, ..self }
     }
 

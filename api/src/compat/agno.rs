@@ -155,11 +155,11 @@ pub(crate) async fn delete_memories(
 /// Reads the body of a deletion of several memories.
 async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<DeleteMemories, Problem> {
     // Agno answers a wrong content type like any other thing that is wrong with the body.
-    body::json_only(headers).map_err(|problem| problem.as_kind(Kind::Invalid))?;
+    body::json_only(headers).map_err(|problem| problem.into_kind(Kind::Invalid))?;
     let within = state.config().api.request_timeout;
     let bytes = incoming.whole(headers, state, within).await?;
     let read: Result<Object<DeleteMemories>, _> = json::read(&bytes);
-    let Object(asked) = read.map_err(|problem| problem.as_kind(Kind::Invalid))?;
+    let Object(asked) = read.map_err(|problem| problem.into_kind(Kind::Invalid))?;
     if asked.memory_ids.is_empty() {
         return Err(Problem::new(Kind::Malformed, "`memory_ids`: give at least one id"));
     }
@@ -203,7 +203,7 @@ fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Place
 fn owner(principal: &Principal, asked: Option<String>) -> Result<Option<String>, Problem> {
     let asked = if principal.user().is_some() { None } else { asked };
     match principal.owner(asked.as_deref()) {
-        Err(Denied::OwnerNeeded) => Err(Problem::from(Denied::OwnerNeeded).as_kind(Kind::Malformed)),
+        Err(Denied::OwnerNeeded) => Err(Problem::from(Denied::OwnerNeeded).into_kind(Kind::Malformed)),
         owner => Ok(owner?),
     }
 }

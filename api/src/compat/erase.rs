@@ -47,7 +47,7 @@ pub(crate) struct Place {
 /// How far a deletion came while its request waited.
 pub(crate) enum Erasure {
     /// It has succeeded, read back.
-    Done(JobView),
+    Done(Box<JobView>),
     /// It has not ended: 202 and the job.
     Later(Response),
 }
@@ -89,7 +89,7 @@ impl Asked<'_> {
     pub(crate) async fn erase(self, place: Place, what: What) -> Result<Erasure, Problem> {
         let job = self.accept(place, what).await?;
         let asked = self.preference();
-        let wait = asked.wait.unwrap_or(self.state.config().compat.wait);
+        let wait = asked.wait.unwrap_or_else(|| self.state.config().compat.wait);
         let job = self.wait_for(job, asked, wait).await;
         if job.state == State::Failed {
             return Err(Problem::usual(Kind::ErasureFailed).about(job.id));
@@ -173,7 +173,7 @@ impl Asked<'_> {
 
 fn ended(job: JobView, asked: Prefer) -> Result<Erasure, Problem> {
     match job.state {
-        State::Succeeded | State::Failed => Ok(Erasure::Done(job)),
+        State::Succeeded | State::Failed => Ok(Erasure::Done(Box::new(job))),
         State::Cancelled | State::Held => Err(Problem::usual(Kind::JobStopped).about(job.id)),
         _ => Ok(Erasure::Later(answer::with_job(StatusCode::ACCEPTED, job, asked))),
     }

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use crate::app::AppState;
 
+pub(crate) use answer::ErrorBody;
 pub(super) use answer::error;
 
 /// Below which path its routes are.

@@ -19,6 +19,7 @@ use crate::problem::{Kind, Problem};
 /// A deletion, as mem0 shows one.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Event)]
+#[expect(clippy::struct_field_names, reason = "mem0 calls them so")]
 pub(crate) struct Event {
     /// The job's id.
     id: Uuid,

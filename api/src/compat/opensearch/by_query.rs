@@ -127,7 +127,7 @@ async fn read(
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::new(Kind::Malformed, MISSING));
     }
-    let Unique(body) = json::read(&bytes).map_err(|problem| problem.as_kind(Kind::BadQuery))?;
+    let Unique(body) = json::read(&bytes).map_err(|problem| problem.into_kind(Kind::BadQuery))?;
     let Value::Object(body) = &body else {
         return Err(refused("the body needs an object"));
     };

@@ -97,12 +97,9 @@ fn table<'a>(
                 .is_some_and(|collection| collection.payload.kind.is_some())
     };
     let mut tables = target.tables.iter().filter(kinds);
-    match (tables.next(), tables.next()) {
-        (Some(table), None) => Ok((table, Some(kind))),
-        _ => {
-            let detail =
-                format!("no table holds memories of the type {kind}: map compat.opensearch.types, or a kind column");
-            Err(Problem::new(Kind::Malformed, detail))
-        }
+    if let (Some(table), None) = (tables.next(), tables.next()) {
+        return Ok((table, Some(kind)));
     }
+    let detail = format!("no table holds memories of the type {kind}: map compat.opensearch.types, or a kind column");
+    Err(Problem::new(Kind::Malformed, detail))
 }
