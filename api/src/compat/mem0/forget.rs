@@ -49,7 +49,7 @@ pub(crate) struct Deleting {
 #[schema(as = Mem0Batch)]
 pub(crate) struct Batch {
     /// The memories, at most 1,000.
-    #[schema(min_items = 1, max_items = 1_000)]
+    #[schema(value_type = Vec<BatchEntry>, min_items = 1, max_items = 1_000)]
     memories: Vec<Object<BatchEntry>>,
 }
 
@@ -151,10 +151,10 @@ pub(crate) async fn delete_batch(
     tag = "mem0",
     security(("token" = []), ("bearer" = [])),
     params(
-        ("user_id" = Option<String>, Query, description = "The user"),
-        ("agent_id" = Option<String>, Query, description = "The agent"),
-        ("app_id" = Option<String>, Query, description = "The application"),
-        ("run_id" = Option<String>, Query, description = "The run"),
+        ("user_id" = Option<String>, Query, min_length = 1, description = "The user"),
+        ("agent_id" = Option<String>, Query, min_length = 1, description = "The agent"),
+        ("app_id" = Option<String>, Query, min_length = 1, description = "The application"),
+        ("run_id" = Option<String>, Query, min_length = 1, description = "The run"),
     ),
     responses((status = 200, description = "Accepted; the event says how far it is", body = Deleting), Errors),
 )]
