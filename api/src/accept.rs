@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::http::HeaderMap;
 use lethe_common::clock;
-use lethe_common::config::Config;
+use lethe_common::config::{Columns, Config};
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{NewJob, NewPartition, Scope};
@@ -151,11 +151,11 @@ pub(crate) fn by_query(
     filter: Filter,
 ) -> Result<NewJob, Problem> {
     let (job, (target, table)) = without_ids(config, principal, options)?;
-    if table.columns.is_none() {
-        return Err(Problem::invalid(
-            "query",
-            "this table has no rows to be queried: name ids, or a subject",
-        ));
+    // A query compares what is in the columns, which here is not what callers name.
+    let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids.is_none();
+    if !table.columns.as_ref().is_some_and(comparable) {
+        let what = "this table cannot be queried: name ids, or a subject";
+        return Err(Problem::invalid("query", what));
     }
     Ok(NewJob {
         query: Some(filter),

@@ -16,6 +16,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use lethe_common::metrics::{self, AuthFailure};
+use tokio::time::timeout;
 
 use crate::app::AppState;
 use crate::problem::{Kind, Problem};
@@ -68,7 +69,9 @@ impl From<Problem> for Unproven {
 /// 401 with what is accepted here; 429 for whoever asks, or fails to say who it is, too often.
 pub(crate) async fn authenticate(parts: &Parts, state: &AppState, schemes: Schemes) -> Result<Principal, Problem> {
     let source = Source::of(parts, state.config().api.trusted_proxies);
-    let why = match prove(parts, state, schemes, source).await {
+    let within = state.config().api.request_timeout;
+    let proven = timeout(within, prove(parts, state, schemes, source)).await;
+    let why = match proven.unwrap_or_else(|_| Err(Problem::usual(Kind::Slow).into())) {
         Ok(principal) => {
             state.pace().admit(&principal.name, &parts.extensions)?;
             return Ok(principal);
@@ -84,7 +87,12 @@ pub(crate) async fn authenticate(parts: &Parts, state: &AppState, schemes: Schem
         }
     };
     metrics::authentication_failed(why);
-    tracing::warn!(reason = why.as_str(), "credentials were refused");
+    if why == AuthFailure::Missing {
+        // Anybody can cause as many of these as it likes.
+        tracing::debug!("no credentials were sent");
+    } else {
+        tracing::warn!(reason = why.as_str(), "credentials were refused");
+    }
     Err(Problem::new(Kind::Unauthorized, detail(why, schemes)).with_challenge(challenge(schemes)))
 }
 

@@ -185,7 +185,8 @@ impl UploadParams {
 }
 
 impl Options {
-    fn check(&self, max_length: usize) -> Result<(), Problem> {
+    /// Refuses texts that no store could hold.
+    pub(crate) fn check(&self, max_length: usize) -> Result<(), Problem> {
         for (field, value) in [("owner", &self.owner), ("workspace", &self.workspace)] {
             if let Some(value) = value {
                 text(field, value, max_length)?;

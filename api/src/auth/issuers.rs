@@ -88,10 +88,15 @@ impl Issuers {
         let mut fingerprint = state.fingerprints().begin(state.ledger(), "principal").await?;
         fingerprint.add(jwt.name.as_bytes());
         fingerprint.add(&[0]);
-        fingerprint.add(user.as_bytes());
+        let person = user.clone();
+        let (scopes, bounds) = token::reach(&claims, jwt, user);
+        // A person who reaches further by another token is another caller: what that one did is not
+        // this one's to see or to repeat.
+        fingerprint.add(
+            &serde_json::to_vec(&(person, bounds.user.is_some(), &bounds.workspaces)).expect("texts are always JSON"),
+        );
         let hash = fingerprint.end();
         let digits: String = hash.chars().take(DIGITS).collect();
-        let (scopes, bounds) = token::reach(&claims, jwt, user);
         Ok(Principal::new(&format!("jwt:{}:{digits}", jwt.name), scopes, bounds))
     }
 

@@ -150,7 +150,9 @@ impl Principal {
     /// Refuses a caller that may not change the course of jobs; one's own may be.
     pub(crate) fn require_control(&self, job: &JobView) -> Result<(), Denied> {
         let erases = [Scope::MemoriesDelete, Scope::MemoriesDeleteAny, Scope::SubjectsErase];
-        let own = job.principal == self.name && erases.into_iter().any(|scope| self.has(scope));
+        let own = job.principal == self.name
+            && self.reaches_job(job.target.as_deref())
+            && erases.into_iter().any(|scope| self.has(scope));
         if own { Ok(()) } else { self.require(Scope::JobsAdmin) }
     }
 

@@ -17,7 +17,7 @@ use crate::app::AppState;
 use crate::auth::Principal;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
-use crate::request::Options;
+use crate::request::{self, Options};
 use crate::watch;
 
 /// How long a caller is waited for that wants to see the end: longer than any connection lasts.
@@ -135,6 +135,13 @@ impl Asked<'_> {
             dry_run,
             ..Options::default()
         };
+        let longest = config.api.max_id_length;
+        options.check(longest)?;
+        if let What::Subject(subject) = &what {
+            for (_, value) in subject.fields() {
+                request::text("subject", value, longest)?;
+            }
+        }
         let mut job = match what {
             What::Ids(ids) => accept::by_ids(config, self.principal, &options, ids)?,
             What::Subject(subject) => accept::by_subject(config, self.principal, &options, subject)?,

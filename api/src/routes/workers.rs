@@ -65,6 +65,13 @@ pub(crate) async fn workers(State(state): State<AppState>, principal: Principal)
     principal.require(Scope::JobsRead)?;
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     Ok(Json(WorkerList {
-        workers: workers.into_iter().map(Worker::from).collect(),
+        workers: workers
+            .into_iter()
+            .map(|mut row| {
+                let reached = |route: &String| principal.reaches(route.split('/').next().unwrap_or_default());
+                row.routes.retain(reached);
+                Worker::from(row)
+            })
+            .collect(),
     }))
 }

@@ -114,7 +114,7 @@ impl Filter {
     }
 
     /// Returns what it says about every memory alike, whatever is in the memory.
-    fn constant(&self) -> Option<bool> {
+    pub fn constant(&self) -> Option<bool> {
         match self {
             Self::All => Some(true),
             Self::Nothing => Some(false),

@@ -55,6 +55,10 @@ name = "ana"
 sha256 = "{hash}"
 scopes = ["memories:delete"]
 user = "ana"
+
+# Named or not, the table holds several kinds.
+[compat.opensearch.types]
+long-term = "notes"
 "#
             ))
         });

@@ -86,16 +86,16 @@ pub(crate) async fn delete_memory(
         let detail = "delete_linked is not supported: delete what this memory superseded by its ids";
         return Err(Problem::new(Kind::Malformed, detail));
     }
-    if Uuid::try_parse(&id).is_err() {
+    let Ok(id) = Uuid::try_parse(&id) else {
         return Err(Problem::new(Kind::Malformed, "memory_id should be a valid UUID"));
-    }
+    };
     let asked = Asked {
         state: &state,
         principal: &principal,
         headers: &headers,
         route: "DELETE /v1/memories/{memory_id}/",
     };
-    let what = What::Ids(vec![id]);
+    let what = What::Ids(vec![id.to_string()]);
     match asked.erase(place(&state, &principal)?, what).await? {
         Erasure::Done(job) if erased(&job) == 0 => Err(Problem::new(Kind::NotFound, "Memory not found!").about(job.id)),
         Erasure::Done(job) => Ok(deleted(job.id, "Memory deleted successfully!".to_owned())),

@@ -51,7 +51,13 @@ pub(crate) async fn delete_memory(
     let what = What::Ids(vec![id.clone()]);
     match asked.erase(place, what).await? {
         Erasure::Done(job) if erased(&job) == 0 => {
-            let problem = if owned && strangers(asked, at(&there), id).await? {
+            let everybodys = Place {
+                workspace: principal.workspace(there.workspace.as_deref())?,
+                ..at(&there)
+            };
+            let strangers = async || strangers(asked, everybodys, id).await;
+            let about = |problem: Problem| problem.about(job.id);
+            let problem = if owned && strangers().await.map_err(about)? {
                 Problem::new(Kind::Forbidden, "User doesn't have permissions to delete this memory")
             } else {
                 Problem::new(Kind::NotFound, "Memory not found")
@@ -94,7 +100,7 @@ pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
 /// container, and OpenSearch tells it so.
 // The API asks no store: this is a dry run in nobody's name.
 async fn strangers(asked: Asked<'_>, place: Place, id: String) -> Result<bool, Problem> {
-    let nobody = Principal::new("lethe", [Scope::MemoriesDeleteAny], Bounds::default());
+    let nobody = Principal::new("lethe:probe", [Scope::MemoriesDeleteAny], Bounds::default());
     let asked = Asked {
         principal: &nobody,
         ..asked

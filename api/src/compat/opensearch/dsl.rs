@@ -22,7 +22,21 @@ const QUERIES: &str = "match_all, match_none, term, terms, match, match_phrase, 
 pub(super) fn read(query: &Value, table: &Table, container: &str) -> Result<Filter, Problem> {
     let filter = Reader { table, container }.query(query, 0)?;
     filter.check().map_err(|error| refused(&error.to_string()))?;
+    if filter.constant() == Some(true) && !says_all(query) {
+        return Err(refused("this matches everything: write match_all if it is meant to"));
+    }
     Ok(filter)
+}
+
+/// Returns whether a query says `match_all` somewhere: what is true of every memory is not enough.
+fn says_all(query: &Value) -> bool {
+    match query {
+        Value::Object(object) => object
+            .iter()
+            .any(|(name, value)| name == "match_all" || says_all(value)),
+        Value::Array(list) => list.iter().any(says_all),
+        _ => false,
+    }
 }
 
 struct Reader<'a> {
@@ -88,7 +102,10 @@ impl Reader<'_> {
             return Ok(Filter::Nothing);
         }
         Ok(match self.field(field)? {
-            Known::Id => Filter::Ids(values.into_iter().map(fields::text).collect()),
+            Known::Id => {
+                let ids: Option<Vec<String>> = values.into_iter().map(fields::text).collect();
+                Filter::Ids(ids.ok_or_else(|| refused("[_id] takes texts and whole numbers"))?)
+            }
             Known::Container => {
                 let ours = Scalar::from(self.container);
                 if values.contains(&ours) {
@@ -271,7 +288,8 @@ fn scalar(query: &str, value: &Value) -> Result<Scalar, Problem> {
         Value::Number(number) => number
             .as_i64()
             .map(Scalar::Integer)
-            .or_else(|| number.as_f64().map(Scalar::Float))
+            // Rounded, it would be another number.
+            .or_else(|| number.as_f64().filter(|_| number.is_f64()).map(Scalar::Float))
             .ok_or_else(|| refused(&format!("[{query}] takes numbers of 64 bits"))),
         Value::Null | Value::Array(_) | Value::Object(_) => {
             Err(refused(&format!("[{query}] takes texts, numbers, true and false")))

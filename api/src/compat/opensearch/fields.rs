@@ -35,12 +35,11 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
     column.map(|column| Known::At(Path::column(column)))
 }
 
-/// Returns an id as it is written.
-pub(super) fn text(value: Scalar) -> String {
+/// Returns an id as it is written; `None` for what cannot be one.
+pub(super) fn text(value: Scalar) -> Option<String> {
     match value {
-        Scalar::Text(text) => text,
-        Scalar::Integer(number) => number.to_string(),
-        Scalar::Float(number) => number.to_string(),
-        Scalar::Bool(value) => value.to_string(),
+        Scalar::Text(text) => Some(text),
+        Scalar::Integer(number) => Some(number.to_string()),
+        Scalar::Float(_) | Scalar::Bool(_) => None,
     }
 }

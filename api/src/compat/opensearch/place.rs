@@ -86,20 +86,23 @@ fn table<'a>(
 ) -> Result<(&'a Table, Option<&'static str>), Problem> {
     let named = settings.types.get(kind).map_or(kind, String::as_str);
     if let Some(table) = target.table(named) {
-        return Ok((table, None));
+        // It may be the table of other types as well.
+        return Ok((table, has_kinds(table).then_some(kind)));
     }
-    let kinds = |table: &&Table| {
-        let column = table.columns.as_ref().is_some_and(|columns| columns.kind.is_some());
-        column
-            || table
-                .collection
-                .as_ref()
-                .is_some_and(|collection| collection.payload.kind.is_some())
-    };
+    let kinds = |table: &&Table| has_kinds(table);
     let mut tables = target.tables.iter().filter(kinds);
     if let (Some(table), None) = (tables.next(), tables.next()) {
         return Ok((table, Some(kind)));
     }
     let detail = format!("no table holds memories of the type {kind}: map compat.opensearch.types, or a kind column");
     Err(Problem::new(Kind::Malformed, detail))
+}
+
+/// Returns whether a table tells kinds apart; where there are rows, they do.
+fn has_kinds(table: &Table) -> bool {
+    match (&table.columns, &table.collection) {
+        (Some(columns), _) => columns.kind.is_some(),
+        (None, Some(collection)) => collection.payload.kind.is_some(),
+        (None, None) => false,
+    }
 }

@@ -50,7 +50,10 @@ fn queries_become_filters() {
         ),
         (json!({"ids": {"values": ["a", "b"]}}), json!({"ids": ["a", "b"]})),
         (json!({"term": {"_id": "a"}}), json!({"ids": ["a"]})),
-        (json!({"term": {"memory_container_id": "main"}}), json!("all")),
+        (
+            json!({"bool": {"must": [{"term": {"memory_container_id": "main"}}, {"term": {"owner_id": "ana"}}]}}),
+            json!({"and": ["all", ana.clone()]}),
+        ),
         (json!({"term": {"memory_container_id": "other"}}), json!("nothing")),
         (
             json!({"exists": {"field": "tags"}}),
@@ -127,6 +130,10 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
             json!({"bool": {"must": [{"match_all": {}}], "minimum_should_match": "75%"}}),
             "whole number",
         ),
+        (json!({"term": {"memory_container_id": "main"}}), "match_all"),
+        (json!({"exists": {"field": "_id"}}), "match_all"),
+        (json!({"term": {"_id": 1.0}}), "[_id]"),
+        (json!({"term": {"size": 18_446_744_073_709_551_615_u64}}), "64 bits"),
         (json!({"bool": {"musst": []}}), "[musst]"),
         (json!({"nested": {"path": "tags"}}), "[nested]"),
         (deep, "deep"),
