@@ -272,6 +272,7 @@ async fn agno_says_what_is_wrong_with_a_body() {
     assert_eq!(text.status, 422);
     for query in [
         "?user_id=a&user_id=a",
+        "?user_id=a%00",
         "?user_id=",
         "?db_id=main&db_id=main",
         "?user_id=%ff",
