@@ -52,7 +52,7 @@ fn queries_become_filters() {
         (json!({"term": {"_id": "a"}}), json!({"ids": ["a"]})),
         (
             json!({"bool": {"must": [{"term": {"memory_container_id": "main"}}, {"term": {"owner_id": "ana"}}]}}),
-            json!({"and": ["all", ana.clone()]}),
+            json!({"and": ["all", ana]}),
         ),
         (json!({"term": {"memory_container_id": "other"}}), json!("nothing")),
         (
