@@ -201,7 +201,9 @@ def check_lethe(directory, secrets, key, sockets, psql):
 
         metrics = (secrets / "prometheus/key").read_text()
         expect(fetch(f"{api}/metrics", metrics)[0] == 200, "compose: Prometheus' key does not read metrics")
-        expect(fetch(f"{api}/v1/jobs", metrics)[0] == 403, "compose: Prometheus' key reads jobs")
+        seen = json.loads(fetch(f"{api}/v1/jobs", metrics)[1])
+        expect(seen["jobs"] == [], "compose: Prometheus' key reads the jobs of others")
+        expect(fetch(f"{api}/v1/targets", metrics)[0] == 403, "compose: Prometheus' key reads targets")
         expect(fetch(f"{api}/metrics")[0] == 401, "compose: anybody reads the api's metrics")
         workers = [url for name, url in urls.items() if name.startswith("worker")]
         lines = [line for url in workers for line in fetch(f"{url}/metrics")[1].splitlines()]
