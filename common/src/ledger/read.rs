@@ -1,4 +1,4 @@
-//! What callers, dashboards and scrapes read. Nothing here writes.
+//! What callers read of jobs. Nothing here writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -123,32 +123,6 @@ pub struct ItemRow {
     pub code: Option<String>,
 }
 
-/// A running job, for the gauges of the largest.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Running {
-    /// The id.
-    pub id: JobId,
-    /// Memories accounted for, 0 to 1.
-    pub progress: f64,
-    /// Memories accounted for per second since the start.
-    pub per_second: f64,
-}
-
-/// How the service stands, for gauges computed at scrape.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ServiceState {
-    /// Jobs by state.
-    pub jobs: BTreeMap<String, u64>,
-    /// Milliseconds since the oldest unfinished job could have started.
-    pub oldest_ms: u64,
-    /// Memories not accounted for, by target.
-    pub remaining: BTreeMap<String, u64>,
-    /// Routes of due partitions.
-    pub due_routes: Vec<String>,
-    /// The largest running jobs.
-    pub largest: Vec<Running>,
-}
-
 const JOB_COLUMNS: &str = "id, version, principal, state, kind, target, table_name, dry_run, max_selected, per_second,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
     version_erased, snapshot,
@@ -252,68 +226,6 @@ impl Ledger {
         .fetch_all(&self.inner.read)
         .await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
-    }
-
-    /// Returns how many jobs have not ended.
-    pub async fn backlog(&self) -> Result<u64, LedgerError> {
-        let row =
-            sqlx::query(self.inner.sql(
-                "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state <> 'receiving'",
-            ))
-            .fetch_one(&self.inner.read)
-            .await?;
-        rows::number(&row, "n")
-    }
-
-    /// Returns how the service stands, with at most `largest` running jobs.
-    pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
-        let read = &self.inner.read;
-        let mut state = ServiceState::default();
-        // Ended jobs are counted by the totals; counting them here would grow with the ledger.
-        let jobs = sqlx::query(self.inner.sql(
-            "-- ledger::service_state jobs
-            SELECT state, COUNT(*) AS n, CAST(COALESCE(MAX({now} - not_before), 0) AS BIGINT) AS oldest
-            FROM jobs WHERE ended_at IS NULL GROUP BY state",
-        ))
-        .fetch_all(read)
-        .await?;
-        for row in &jobs {
-            state.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
-            state.oldest_ms = state.oldest_ms.max(rows::number(row, "oldest")?);
-        }
-        let remaining = sqlx::query(self.inner.sql(
-            "-- ledger::service_state remaining
-            SELECT target, route, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE state IN ('due', 'running') GROUP BY target, route",
-        ))
-        .fetch_all(read)
-        .await?;
-        for row in &remaining {
-            *state.remaining.entry(row.try_get("target")?).or_insert(0) += rows::number(row, "n")?;
-            state.due_routes.push(row.try_get("route")?);
-        }
-        let running = sqlx::query(self.inner.sql(
-            "-- ledger::service_state largest
-            SELECT id, selected, {now} - started_at AS ms,
-                (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id
-                 AND state IN ('due', 'running', 'blocked')) AS remaining
-            FROM jobs WHERE state IN ('planning', 'running', 'verifying', 'cancelling') AND ended_at IS NULL
-              AND started_at IS NOT NULL
-            ORDER BY selected DESC, id LIMIT $1",
-        ))
-        .bind(i64::from(largest))
-        .fetch_all(read)
-        .await?;
-        for row in &running {
-            let (selected, remaining) = (rows::number(row, "selected")?, rows::number(row, "remaining")?);
-            let done = selected.saturating_sub(remaining);
-            state.largest.push(Running {
-                id: rows::parsed(row, "jobs", "id")?,
-                progress: ratio(done, selected),
-                per_second: ratio(done.saturating_mul(1000), rows::number(row, "ms")?),
-            });
-        }
-        Ok(state)
     }
 
     /// Returns the counts of one job, for its summary.
@@ -436,9 +348,4 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         stores,
         now: row.try_get("now_ms")?,
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
