@@ -125,8 +125,16 @@ impl Incoming {
         Ok(bytes)
     }
 
+    /// Passes on what was made of the body; of a refused one, reads and drops the rest first.
+    pub(crate) async fn settle<T>(&mut self, headers: &HeaderMap, made: Result<T, Problem>) -> Result<T, Problem> {
+        if let Err(problem) = &made {
+            self.refused(headers, problem).await;
+        }
+        made
+    }
+
     /// Reads and drops what is left of a refused body, within reason.
-    pub(crate) async fn refused(&mut self, headers: &HeaderMap, problem: &Problem) {
+    async fn refused(&mut self, headers: &HeaderMap, problem: &Problem) {
         if problem.kind == Kind::Timeout {
             // Who was too slow already is not waited for once more.
             return;

@@ -122,13 +122,8 @@ pub(crate) async fn delete_memories(
     body: Body,
 ) -> Result<Response, Problem> {
     let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let body = match read(&state, &headers, &mut incoming).await {
-        Ok(body) => body,
-        Err(problem) => {
-            incoming.refused(&headers, &problem).await;
-            return Err(problem);
-        }
-    };
+    let body = read(&state, &headers, &mut incoming).await;
+    let body = incoming.settle(&headers, body).await?;
     let of_query = query.owner("user_id")?;
     let of_body = body.user_id.filter(|user| !user.is_empty());
     if of_query.is_some() && of_body.is_some() && of_query != of_body {

@@ -120,13 +120,8 @@ pub(crate) async fn delete_batch(
     body: Body,
 ) -> Result<Response, Problem> {
     let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let ids = match read(&state, &headers, &mut incoming).await {
-        Ok(ids) => ids,
-        Err(problem) => {
-            incoming.refused(&headers, &problem).await;
-            return Err(problem);
-        }
-    };
+    let ids = read(&state, &headers, &mut incoming).await;
+    let ids = incoming.settle(&headers, ids).await?;
     let asked = Asked {
         state: &state,
         principal: &principal,

@@ -70,13 +70,8 @@ pub(crate) async fn delete_by_query(
         ..at(&there)
     };
     let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let filter = match read(&state, &headers, &mut incoming, &there, &container).await {
-        Ok(filter) => filter,
-        Err(problem) => {
-            incoming.refused(&headers, &problem).await;
-            return Err(problem);
-        }
-    };
+    let filter = read(&state, &headers, &mut incoming, &there, &container).await;
+    let filter = incoming.settle(&headers, filter).await?;
     let asked = Asked {
         state: &state,
         principal: &principal,

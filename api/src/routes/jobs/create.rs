@@ -84,21 +84,14 @@ pub(crate) async fn create(
         Ok(MediaType::Ndjson) => Box::pin(upload::receive(&state, &principal, &headers, &uri, &mut incoming)).await,
         Err(problem) => Err(problem),
     };
-    match accepted {
-        Ok(job) => {
-            let (job, prefer) = watch::as_preferred(&state, job, prefer).await;
-            let ended = job.state.is_ended() && prefer.wait.is_some();
-            Ok(answer::with_job(
-                if ended { StatusCode::OK } else { StatusCode::ACCEPTED },
-                job,
-                prefer,
-            ))
-        }
-        Err(problem) => {
-            incoming.refused(&headers, &problem).await;
-            Err(problem)
-        }
-    }
+    let job = incoming.settle(&headers, accepted).await?;
+    let (job, prefer) = watch::as_preferred(&state, job, prefer).await;
+    let ended = job.state.is_ended() && prefer.wait.is_some();
+    Ok(answer::with_job(
+        if ended { StatusCode::OK } else { StatusCode::ACCEPTED },
+        job,
+        prefer,
+    ))
 }
 
 /// Accepts what a JSON body asks for.
