@@ -14,12 +14,12 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::job::{JobId, Outcome};
 use lethe_common::ledger::{
-    After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd, Release, Route,
-    Work,
+    After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, Record, RecordEnd, Release,
 };
 use proptest::prelude::*;
+use support::{erased, ids, new_job, route};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -235,30 +235,8 @@ impl World {
     }
 }
 
-fn route() -> Route {
-    Route {
-        target: "main".to_owned(),
-        table: "memories".to_owned(),
-        digest: "0".to_owned(),
-    }
-}
-
 fn job(sizes: &[usize]) -> NewJob {
-    let partition = |n: &usize| NewPartition {
-        kind: Kind::Erase,
-        route: route(),
-        stores: vec![StoreKind::Sql, StoreKind::Vector],
-        work: Work::Ids((0..*n).map(|n| n.to_string()).collect()),
-        remaining: *n as u64,
-    };
-    support::new_job(sizes.iter().map(partition).collect())
-}
-
-fn erased(n: u64) -> Delta {
-    let mut delta = Delta::default();
-    delta.count(StoreKind::Sql, Outcome::Erased, n);
-    delta.count(StoreKind::Vector, Outcome::Erased, n);
-    delta
+    new_job(sizes.iter().map(|n| ids(*n)).collect())
 }
 
 proptest! {

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
+use crate::memories::Memories;
 use crate::process::Process;
 use crate::{variable, wait};
 
@@ -39,6 +40,16 @@ pub async fn database_on(url: &str, purpose: &str) -> String {
 pub fn connect(url: &str) -> PgPool {
     let options: PgConnectOptions = url.parse().unwrap();
     PgPoolOptions::new().max_connections(3).connect_lazy_with(options)
+}
+
+/// Waits until a statement on the database of `memories` waits for a lock.
+pub async fn until_locked_out(memories: &Memories) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    wait::until_true("a statement waits for a lock", || async {
+        memories.number(waiting).await > 0
+    })
+    .await;
 }
 
 /// A server of a test's own, with everything that is durable switched on.

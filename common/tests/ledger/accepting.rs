@@ -4,7 +4,7 @@ use lethe_common::ledger::{Accepted, After, Delta, Go, Idempotency, Kind, NewJob
 use lethe_common::state::State;
 
 use crate::support::new_job;
-use crate::{TestLedger, accept, claim, claim_one, end, erased, ids, record, state, total};
+use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, ids, record, state, total};
 
 crate::on_both! {
     an_accepted_job_is_claimed_recorded_and_read_back,
@@ -30,13 +30,7 @@ async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, 
         (State::Verifying, Kind::ReadBack)
     );
     let after = record(&ledger, end(&back, Delta::default(), RecordEnd::Done)).await;
-    assert!(matches!(
-        after,
-        After::JobEnded {
-            state: State::Succeeded,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&after), Some(State::Succeeded));
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!((job.selected, job.remaining), (3, 0));
     assert!(job.stores.iter().all(|store| store.counts["erased"] == 3) && job.stores.len() == 2);

@@ -1,14 +1,15 @@
 //! Cancelling: what has begun is finished, the rest is left.
 
-use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{
-    After, CancelOutcome, Claim, Delta, Go, Kind, NewJob, NewPartition, Record, RecordEnd, Work,
-};
+use lethe_common::job::JobId;
+use lethe_common::ledger::{After, CancelOutcome, Claim, Delta, Go, Record, RecordEnd};
 use lethe_common::state::State;
 use sqlx::Executor;
 
 use crate::support::new_job;
-use crate::{LEASE, TestLedger, accept, claim, claim_one, end, erased, ids, on_postgres, record, route, state, total};
+use crate::{
+    LEASE, TestLedger, accept, claim, claim_one, end, ended_as, erased, ids, on_postgres, record, route, state,
+    subject_job, total,
+};
 
 crate::on_both! {
     cancelling_ends_what_has_not_begun_and_stops_the_rest,
@@ -37,13 +38,7 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
         Go::Cancel(_)
     ));
     let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
-    assert!(matches!(
-        after,
-        After::JobEnded {
-            state: State::Cancelled,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&after), Some(State::Cancelled));
     assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Ended(State::Cancelled));
     assert_eq!(ledger.cancel(JobId::new()).await.unwrap(), CancelOutcome::Unknown);
     let job = ledger.job(id).await.unwrap().unwrap();
@@ -66,13 +61,7 @@ async fn residue_that_is_found_after_a_cancellation_is_left(TestLedger { ledger,
     ledger.cancel(id).await.unwrap();
     let residue = RecordEnd::Residue { n: 2, progress: None };
     let after = record(&ledger, end(&lease, Delta::default(), residue)).await;
-    assert!(matches!(
-        after,
-        After::JobEnded {
-            state: State::Cancelled,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&after), Some(State::Cancelled));
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!(
         (job.selected, job.remaining),
@@ -89,21 +78,7 @@ async fn residue_that_is_found_after_a_cancellation_is_left(TestLedger { ledger,
 }
 
 async fn what_is_planned_after_a_cancellation_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
-    let plan = NewPartition {
-        kind: Kind::Plan,
-        work: Work::Subject,
-        remaining: 0,
-        ..ids(0)
-    };
-    let subject = Subject {
-        user_id: Some("ana".to_owned()),
-        ..Subject::default()
-    };
-    let job = NewJob {
-        subject: Some(subject),
-        ..new_job(vec![plan])
-    };
-    let id = accept(&ledger, job).await;
+    let id = accept(&ledger, subject_job(1)).await;
     let lease = claim_one(&ledger).await;
     ledger.cancel(id).await.unwrap();
     let delta = Delta {
@@ -159,13 +134,7 @@ async fn cancelling_does_not_wait_for_what_is_being_claimed() {
     let lease = claim_one(&test.ledger).await;
     assert!(lease.job.cancelling && lease.ordinal == 0);
     let after = record(&test.ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
-    assert!(matches!(
-        after,
-        After::JobEnded {
-            state: State::Cancelled,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&after), Some(State::Cancelled));
     let job = test.ledger.job(id).await.unwrap().unwrap();
     assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
 }

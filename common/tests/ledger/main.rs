@@ -6,13 +6,13 @@ mod support;
 
 use std::time::Duration;
 
-use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{
-    Accepted, After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd, Route,
-    Work,
+    Accepted, After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd, Work,
 };
 use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
+use support::{erased, ids, new_job, route};
 
 /// A ledger of its own for a test.
 struct TestLedger {
@@ -108,21 +108,21 @@ mod totals;
 
 const LEASE: Duration = Duration::from_secs(30);
 
-fn route() -> Route {
-    Route {
-        target: "main".to_owned(),
-        table: "memories".to_owned(),
-        digest: "0".to_owned(),
-    }
-}
-
-fn ids(n: usize) -> NewPartition {
-    NewPartition {
-        kind: Kind::Erase,
-        route: route(),
-        stores: vec![StoreKind::Sql, StoreKind::Vector],
-        work: Work::Ids((0..n).map(|n| format!("memory-{n}")).collect()),
-        remaining: n as u64,
+/// Returns a job about a person, to be planned in so many partitions.
+fn subject_job(plans: usize) -> NewJob {
+    let plan = NewPartition {
+        kind: Kind::Plan,
+        work: Work::Subject,
+        remaining: 0,
+        ..ids(0)
+    };
+    let subject = Subject {
+        user_id: Some("ana".to_owned()),
+        ..Subject::default()
+    };
+    NewJob {
+        subject: Some(subject),
+        ..new_job(vec![plan; plans])
     }
 }
 
@@ -152,13 +152,6 @@ async fn claim_one(ledger: &Ledger) -> Lease {
     leases.remove(0)
 }
 
-fn erased(n: u64) -> Delta {
-    let mut delta = Delta::default();
-    delta.count(StoreKind::Sql, Outcome::Erased, n);
-    delta.count(StoreKind::Vector, Outcome::Erased, n);
-    delta
-}
-
 fn end(lease: &Lease, delta: Delta, end: RecordEnd) -> Record<'_> {
     Record {
         lease,
@@ -171,6 +164,14 @@ fn end(lease: &Lease, delta: Delta, end: RecordEnd) -> Record<'_> {
 
 async fn record(ledger: &Ledger, record: Record<'_>) -> After {
     ledger.record(&[record]).await.unwrap().remove(0)
+}
+
+/// Returns how the job ended, if it did with this record.
+fn ended_as(after: &After) -> Option<State> {
+    match after {
+        After::JobEnded { state, .. } => Some(*state),
+        _ => None,
+    }
 }
 
 /// Records a lease as done, and what follows as read back with nothing found.

@@ -1,11 +1,10 @@
 //! From plan to read-back, and around again.
 
-use lethe_common::job::Subject;
 use lethe_common::ledger::{After, Delta, Kind, NewJob, NewPartition, RecordEnd, RetryOutcome, Work};
 use lethe_common::state::State;
 
 use crate::support::new_job;
-use crate::{TestLedger, accept, claim, claim_one, end, erased, finish, ids, record, state};
+use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, finish, ids, record, state, subject_job};
 
 crate::on_both! {
     residue_starts_rounds_until_there_are_none_left,
@@ -66,13 +65,7 @@ async fn a_failed_partition_fails_its_job_and_its_rest_counts_as_failed(TestLedg
     )
     .await;
     let after = record(&ledger, end(&leases[1], erased(leases[1].remaining), RecordEnd::Done)).await;
-    assert!(matches!(
-        after,
-        After::JobEnded {
-            state: State::Failed,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&after), Some(State::Failed));
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!(job.error_code.as_deref(), Some("rejected"));
     for store in &job.stores {
@@ -88,13 +81,7 @@ async fn a_retry_asks_for_everything_again(TestLedger { ledger, _dir, .. }: Test
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
     let lease = claim_one(&ledger).await;
     assert_eq!((lease.remaining, lease.kind), (5, Kind::Erase));
-    assert!(matches!(
-        finish(&ledger, &lease).await,
-        After::JobEnded {
-            state: State::Succeeded,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&finish(&ledger, &lease).await), Some(State::Succeeded));
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!((job.attempt, job.error_code), (2, None));
     assert_eq!(
@@ -104,20 +91,9 @@ async fn a_retry_asks_for_everything_again(TestLedger { ledger, _dir, .. }: Test
 }
 
 async fn a_plan_beyond_its_limit_touches_nothing(TestLedger { ledger, _dir, .. }: TestLedger) {
-    let plan = NewPartition {
-        kind: Kind::Plan,
-        work: Work::Subject,
-        remaining: 0,
-        ..ids(0)
-    };
-    let subject = Subject {
-        user_id: Some("ana".to_owned()),
-        ..Subject::default()
-    };
     let job = NewJob {
-        subject: Some(subject),
         limit: Some(9),
-        ..new_job(vec![plan.clone(), plan])
+        ..subject_job(2)
     };
     let id = accept(&ledger, job).await;
     let plans = claim(&ledger).await;
@@ -137,16 +113,13 @@ async fn a_plan_beyond_its_limit_touches_nothing(TestLedger { ledger, _dir, .. }
         };
         end(lease, delta, RecordEnd::Done)
     };
-    assert!(matches!(record(&ledger, planned(&plans[0])).await, After::Ended));
+    assert!(matches!(
+        record(&ledger, planned(&plans[0])).await,
+        After::Ended { due: false }
+    ));
     assert!(claim(&ledger).await.is_empty(), "half a plan is none");
     let after = record(&ledger, planned(&plans[1])).await;
-    assert!(matches!(
-        after,
-        After::JobEnded {
-            state: State::Failed,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&after), Some(State::Failed));
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!((job.error_code.as_deref(), job.selected), (Some("limit_exceeded"), 10));
     assert!(job.stores.iter().all(|store| store.counts["left"] == 10) && claim(&ledger).await.is_empty());

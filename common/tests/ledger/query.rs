@@ -11,7 +11,7 @@ use lethe_common::ledger::{
 use lethe_common::state::State;
 
 use crate::support::new_job;
-use crate::{TestLedger, accept, claim, claim_one, end, erased, ids, record, total};
+use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, ids, record, total};
 
 crate::on_both! {
     a_query_is_planned_and_its_snapshot_goes_with_every_part,
@@ -121,13 +121,7 @@ async fn a_query_is_planned_and_its_snapshot_goes_with_every_part(TestLedger { l
     };
     assert_eq!(last.snapshot.as_deref(), Some("5"));
     let after = record(&ledger, end(&last, Delta::default(), RecordEnd::Done)).await;
-    assert!(matches!(
-        after,
-        After::JobEnded {
-            state: State::Succeeded,
-            ..
-        }
-    ));
+    assert_eq!(ended_as(&after), Some(State::Succeeded));
     assert_eq!(total(&ledger, "selected", "").await, 9);
     assert_eq!(total(&ledger, "memories", "erased").await, 9);
 }

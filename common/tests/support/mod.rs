@@ -1,7 +1,7 @@
 //! What the tests of the ledger share.
 
-use lethe_common::job::JobId;
-use lethe_common::ledger::{NewJob, NewPartition, Scope};
+use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::ledger::{Delta, Kind, NewJob, NewPartition, Route, Scope, Work};
 
 /// Returns a job with nothing special about it.
 pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
@@ -26,4 +26,32 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         trace: None,
         partitions,
     }
+}
+
+/// Returns where all of it goes.
+pub(crate) fn route() -> Route {
+    Route {
+        target: "main".to_owned(),
+        table: "memories".to_owned(),
+        digest: "0".to_owned(),
+    }
+}
+
+/// Returns a partition of `n` ids, to be erased from both stores.
+pub(crate) fn ids(n: usize) -> NewPartition {
+    NewPartition {
+        kind: Kind::Erase,
+        route: route(),
+        stores: vec![StoreKind::Sql, StoreKind::Vector],
+        work: Work::Ids((0..n).map(|n| format!("memory-{n}")).collect()),
+        remaining: n as u64,
+    }
+}
+
+/// Returns that `n` memories were erased from both stores.
+pub(crate) fn erased(n: u64) -> Delta {
+    let mut delta = Delta::default();
+    delta.count(StoreKind::Sql, Outcome::Erased, n);
+    delta.count(StoreKind::Vector, Outcome::Erased, n);
+    delta
 }

@@ -3,9 +3,10 @@
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::memories::{self, ids};
+use lethe_tests::on_both_databases;
+use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::Site;
 use lethe_tests::tap::{DELETE, Side};
-use lethe_tests::{on_both_databases, wait};
 use serde_json::json;
 
 on_both_databases!(
@@ -129,12 +130,7 @@ async fn a_row_that_changes_its_owner_in_between_stays_and_is_shown(layout: Layo
     let lock = site.memories.lock().await;
     deletion.release();
     if layout.sql == Sql::Postgres {
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-            WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        wait::until_true("the rows' deletion waits", || async {
-            site.memories.number(waiting).await > 0
-        })
-        .await;
+        until_locked_out(&site.memories).await;
     }
     let change = format!(
         "UPDATE agno_memories SET user_id = 'bob' WHERE memory_id = '{}'",

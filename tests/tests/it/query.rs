@@ -10,6 +10,7 @@ use lethe_common::state::State;
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::memories::{self, Memory, ids};
+use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::{Service, Site};
 use lethe_tests::tap::{DELETE, Side};
 use lethe_tests::{on_both_databases, wait};
@@ -222,12 +223,7 @@ async fn change_in_between(
     let lock = site.memories.lock().await;
     deletion.release();
     if layout.sql == Sql::Postgres {
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-            WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        wait::until_true("the rows' deletion waits", || async {
-            site.memories.number(waiting).await > 0
-        })
-        .await;
+        until_locked_out(&site.memories).await;
     }
     let which: Vec<String> = which.iter().map(|memory| format!("'{}'", memory.id)).collect();
     let which = which.join(", ");

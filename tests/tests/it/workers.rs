@@ -3,6 +3,7 @@
 use lethe_tests::client::{Client, counts};
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
+use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::Site;
 use lethe_tests::tap::{DELETE, Side};
 use lethe_tests::wait;
@@ -84,12 +85,7 @@ async fn a_worker_killed_while_rows_are_locked_is_replaced() {
     deletion.caught().await;
     let lock = lethe.memories.lock().await;
     deletion.release();
-    let waiting = "SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    wait::until_true("the rows' deletion waits", || async {
-        lethe.memories.number(waiting).await > 0
-    })
-    .await;
+    until_locked_out(&lethe.memories).await;
     first.process.kill();
     lock.commit("SELECT 1").await;
 
