@@ -293,7 +293,7 @@ async fn record(
                 env.leases.moved_on(&lease);
                 read_back.push(*lease);
             }
-            After::Ended | After::JobEnded { .. } | After::Lost => {}
+            After::Ended { .. } | After::JobEnded { .. } | After::Lost => {}
         }
     }
     Ok(())

@@ -195,10 +195,12 @@ impl Environment {
                     );
                     self.leases.remove(lease);
                 }
-                After::Ended => {
+                After::Ended { due } => {
                     self.leases.remove(lease);
-                    // What follows may be due now: the next phase of the job, for other workers.
-                    self.doorbell.ring(Ring::Work);
+                    // Rung for every partition, every idle worker would look each time, and find nothing.
+                    if *due {
+                        self.doorbell.ring(Ring::Work);
+                    }
                 }
                 After::Lost => {
                     metrics::retry(RetryClass::LeaseLost, "none");

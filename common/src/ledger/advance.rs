@@ -49,6 +49,8 @@ pub(super) struct Ended {
 #[derive(Default)]
 pub(super) struct Advanced {
     pub(super) ended: HashMap<JobId, Ended>,
+    /// Jobs whose next phase has begun: its partitions are due.
+    pub(super) due: HashSet<JobId>,
     /// Partitions that are now to be read back under the lease they were erased under.
     pub(super) read_back: HashSet<Key>,
     pub(super) totals: Vec<Increment>,
@@ -162,6 +164,9 @@ pub(super) async fn advance(
         }
     }
     for (event, jobs) in steps {
+        if matches!(event, Event::Planned | Event::Erased | Event::ResidueFound) {
+            advanced.due.extend(jobs.iter().map(|(job, _)| job.id));
+        }
         match event {
             Event::Erased => {
                 move_on(inner, tx, event, &jobs, "reads_back = 1 AND state = 'done'").await?;

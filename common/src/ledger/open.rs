@@ -148,9 +148,12 @@ impl Inner {
 
 async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let settings = match dialect {
-        // A statement of the ledger that takes longer than this is stuck behind a lock.
+        // A statement of the ledger that takes longer than this is stuck behind a lock. Lists of ids
+        // hardly get smaller: where the server has a quick way to try, it is taken.
         Dialect::Postgres => {
-            "SET statement_timeout = '30s'; SET application_name = 'lethe'; SET synchronous_commit = on"
+            "SET statement_timeout = '30s'; SET application_name = 'lethe'; SET synchronous_commit = on;
+            SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings
+                WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
         }
         // FULL: what was acknowledged is on the disk. secure_delete: forgotten ids leave the file too.
         Dialect::Sqlite => {

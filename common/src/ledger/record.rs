@@ -104,7 +104,10 @@ pub enum After {
         cancelling: bool,
     },
     /// The partition has ended.
-    Ended,
+    Ended {
+        /// Whether the job's next phase has begun: its partitions are due.
+        due: bool,
+    },
     /// The partition was the last of its job's erasing: read it back, under the same lease.
     ReadBack(Box<Lease>),
     /// The job has ended.

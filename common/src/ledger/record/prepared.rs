@@ -34,7 +34,7 @@ pub(super) struct Prepared {
 pub(in crate::ledger) enum Recorded {
     Lost,
     GoesOn { cancelling: bool },
-    Ended,
+    Ended { due: bool },
     ReadBack,
     JobEnded { state: State, duration_ms: i64 },
 }
@@ -53,7 +53,7 @@ impl Recorded {
         match self {
             Self::Lost => After::Lost,
             Self::GoesOn { cancelling } => After::Continue { until, cancelling },
-            Self::Ended => After::Ended,
+            Self::Ended { due } => After::Ended { due },
             Self::JobEnded { state, duration_ms } => After::JobEnded { state, duration_ms },
             Self::ReadBack => After::ReadBack(Box::new(Lease {
                 kind: Kind::ReadBack,

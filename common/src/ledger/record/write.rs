@@ -84,7 +84,8 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
             } else if advanced.read_back.contains(&(id, record.fence.ordinal)) {
                 Recorded::ReadBack
             } else {
-                Recorded::Ended
+                let due = advanced.due.contains(&id);
+                Recorded::Ended { due }
             }
         })
         .collect())
