@@ -103,6 +103,18 @@ pub enum Field {
     Kind,
 }
 
+impl Field {
+    /// All fields.
+    pub const ALL: [Self; 6] = [
+        Self::User,
+        Self::Agent,
+        Self::App,
+        Self::Run,
+        Self::Workspace,
+        Self::Kind,
+    ];
+}
+
 /// The kind of a store inside a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -259,15 +259,16 @@ impl SqlTable {
         self.store
             .bounded(async {
                 for chunk in tuples.chunks(MAX_ITEMS) {
-                    let rows = statement.about(encode(chunk)).fetch_all(&self.store.readers).await?;
-                    for row in &rows {
-                        let matching = row.try_get::<i64, _>(1)? == 1;
-                        let answer = if matching {
-                            (Found::Matching, row.try_get(2)?)
-                        } else {
-                            (Found::Other, None)
+                    let row = statement.about(encode(chunk)).fetch_one(&self.store.readers).await?;
+                    for (n, version) in numbered(&row)? {
+                        *found.get_mut(n).ok_or(StoreError::Unreadable)? = match version {
+                            Some("") => (Found::Matching, None),
+                            Some(version) => {
+                                let version = version.parse().map_err(|_| StoreError::Unreadable)?;
+                                (Found::Matching, Some(version))
+                            }
+                            None => (Found::Other, None),
                         };
-                        *position(&mut found, row)? = answer;
                     }
                 }
                 Ok(())
@@ -359,11 +360,16 @@ fn bind_one(query: Query<'static, Any, AnyArguments>, value: Bind) -> Query<'sta
     }
 }
 
-// The place of the memory that a returned row is about.
-fn position<'v, T>(answers: &'v mut [T], row: &AnyRow) -> Result<&'v mut T, CallError> {
-    let n: i64 = row.try_get(0)?;
-    usize::try_from(n)
-        .ok()
-        .and_then(|n| answers.get_mut(n))
-        .ok_or(CallError::Store(StoreError::Unreadable))
+/// Reads the answer of a statement whose rows were joined into one text: positions of memories, and
+/// what follows a colon.
+fn numbered(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
+    let Some(text) = row.try_get::<Option<&str>, _>(0)? else {
+        return Ok(Vec::new());
+    };
+    text.split(',')
+        .map(|part| {
+            let (n, rest) = part.split_once(':').map_or((part, None), |(n, rest)| (n, Some(rest)));
+            Ok((n.parse().map_err(|_| StoreError::Unreadable)?, rest))
+        })
+        .collect()
 }

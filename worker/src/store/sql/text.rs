@@ -15,11 +15,13 @@ use crate::store::word;
 /// The statements that are the same for every call.
 #[derive(Debug)]
 pub(super) struct Texts {
-    /// `$1` tuples → `n`, 1 if the row meets the tuple's conditions else 0, its version.
+    /// `$1` tuples → one text of `n` of the rows with these ids, commas between; after those that
+    /// meet the tuple's conditions a colon, and their version.
     pub(super) find: SqlStr,
     /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
     pub(super) lock: SqlStr,
-    /// `$1` tuples; deletes the rows under all conditions. PostgreSQL returns `n`.
+    /// `$1` tuples; deletes the rows under all conditions. PostgreSQL → one text of their `n`, commas
+    /// between.
     pub(super) delete: SqlStr,
     /// `$1` tuples with ids only; each deletes the rows of one dependent table.
     pub(super) dependents: Vec<SqlStr>,
@@ -110,13 +112,15 @@ fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
 
 /// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.
 pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
-    vouched(format!(
-        "-- store::sql::find\n\
-         SELECT {n}, CASE WHEN {conditions} THEN 1 ELSE 0 END, {version}\n\
-         FROM {tuples} {join} {table} AS m ON {id}",
-        n = number(dialect),
+    let found = format!(
+        "(e.value->>'n') || CASE WHEN {conditions} THEN ':' || COALESCE(CAST({version} AS TEXT), '') ELSE '' END",
         conditions = conditions(dialect, mapping, query),
         version = version(dialect, mapping),
+    );
+    vouched(format!(
+        "-- store::sql::find\n\
+         SELECT {found} FROM {tuples} {join} {table} AS m ON {id}",
+        found = joined(dialect, &found),
         tuples = tuples(dialect),
         join = join(dialect),
         table = mapping.table,
@@ -172,11 +176,13 @@ pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -
         // on the row as it is then.
         Dialect::Postgres => format!(
             "-- store::sql::delete\n\
+             WITH gone AS (\n\
              DELETE FROM {table} AS m USING {tuples}\n\
              WHERE {same} AND {conditions}\n\
-             RETURNING {n}",
+             RETURNING e.value->>'n' AS n)\n\
+             SELECT {gone} FROM gone",
             tuples = tuples(dialect),
-            n = number(dialect),
+            gone = joined(dialect, "n"),
         ),
         Dialect::Sqlite => {
             let chosen = |expression: &str| {
@@ -233,6 +239,14 @@ fn delete_dependents(dialect: Dialect, mapping: &Mapping, reference: &Reference)
         Dialect::Sqlite => String::new(),
     };
     format!("-- store::sql::dependents\nDELETE FROM {table} AS d{from} WHERE {same}")
+}
+
+// A row for each of a thousand memories costs the driver and the server more than the look at them.
+fn joined(dialect: Dialect, text: &str) -> String {
+    match dialect {
+        Dialect::Postgres => format!("string_agg({text}, ',')"),
+        Dialect::Sqlite => format!("group_concat({text}, ',')"),
+    }
 }
 
 fn tuples(dialect: Dialect) -> &'static str {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use lethe_common::config::{Collection, PointId as Rule};
+use lethe_common::job::Field;
 use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaType};
 use uuid::Uuid;
 
@@ -134,7 +135,7 @@ impl VectorCollection {
         }
         if strict(info) {
             // The id is filtered by where points are found by it; else only compared.
-            let filtered = fields(payload)
+            let filtered = fields(payload, Field::ALL)
                 .into_iter()
                 .filter(|path| by_payload || payload.id.as_deref() != Some(path));
             for path in filtered {
@@ -157,7 +158,7 @@ impl VectorCollection {
             .and_then(|config| config.strict_mode_config.as_ref());
         let enabled = config.filter(|config| config.enabled == Some(true));
         let written = if strict(info) {
-            fields(&self.mapping.payload)
+            fields(&self.mapping.payload, Field::ALL)
                 .into_iter()
                 .filter_map(|path| index_of(info, &path).map(|written| (path, written)))
                 .collect()

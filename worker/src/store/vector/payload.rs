@@ -1,6 +1,6 @@
 //! What a point's payload says about the memory it belongs to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use lethe_common::config::Payload;
 use lethe_common::job::Field;
@@ -13,7 +13,7 @@ use crate::store::Conditions;
 /// Whether a point's payload carries what is demanded of its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Demands {
-    /// It does; or nothing is demanded.
+    /// It does, or its row vouches for it; or nothing is demanded.
     Met,
     /// It says something else, or nothing.
     NotMet,
@@ -34,21 +34,14 @@ pub(super) fn mapped(payload: &Payload, field: Field) -> Option<&str> {
     }
 }
 
-/// Returns all payload fields that a mapping names.
-pub(super) fn fields(payload: &Payload) -> Vec<String> {
-    [
-        &payload.id,
-        &payload.user,
-        &payload.agent,
-        &payload.app,
-        &payload.run,
-        &payload.workspace,
-        &payload.kind,
-    ]
-    .into_iter()
-    .flatten()
-    .cloned()
-    .collect()
+/// Returns the payload fields that say whose memory a point is, and what it has for `demanded`.
+pub(super) fn fields(payload: &Payload, demanded: impl IntoIterator<Item = Field>) -> Vec<String> {
+    let fields: BTreeSet<&str> = demanded
+        .into_iter()
+        .filter_map(|field| mapped(payload, field))
+        .chain(payload.id.as_deref())
+        .collect();
+    fields.into_iter().map(str::to_owned).collect()
 }
 
 /// Compares a point's payload with what is demanded.

@@ -10,7 +10,7 @@ use qdrant_client::qdrant::{
 };
 
 use super::filter::{any_of, demanded};
-use super::payload::{demands, fields, is_of, text};
+use super::payload::{Demands, demands, fields, is_of, text};
 use super::point::memory_of;
 use super::{MAX_POINTS_FOUND, MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::{Conditions, Item, StoreError};
@@ -19,8 +19,8 @@ impl VectorCollection {
     /// Looks for the points of memories; the answer has the order of `items`.
     ///
     /// `row_found` says for each item whether its row is there: then the row is the handle on the
-    /// memory, else the id must be spelled exactly as the store would. A point that carries another
-    /// memory's id is left out. Where points are found by payload a memory may have many, and at
+    /// memory and vouches for what is demanded, else the id must be spelled exactly as the store
+    /// would. A point that carries another memory's id is left out. Where points are found by payload a memory may have many, and at
     /// most [`MAX_POINTS_FOUND`] are returned in all.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl VectorCollection {
         self.store
             .bounded(async {
                 if self.mapping.point == Rule::Payload {
-                    self.find_by_payload(items, &ids, &mut found).await
+                    self.find_by_payload(items, &ids, row_found, &mut found).await
                 } else {
                     self.find_by_id(items, &ids, row_found, &mut found).await
                 }
@@ -141,12 +141,16 @@ impl VectorCollection {
                 wanted.entry(point).or_default().push(n);
             }
         }
+        let payload = self.payload_for(items, row_found);
         let points: Vec<PointId> = wanted.keys().copied().collect();
         for chunk in points.chunks(MAX_POINTS_PER_REQUEST) {
-            for point in &self.get(chunk, self.mapped_payload()).await? {
+            for point in &self.get(chunk, payload.clone()).await? {
                 let id = id_of(point)?;
                 for &n in wanted.get(&id).into_iter().flatten() {
-                    self.belongs(point, id, &items[n], &ids[n], &mut found[n]);
+                    if self.belongs(point, &ids[n]) {
+                        let demands = self.demands(point, &items[n], row_found[n]);
+                        found[n].push(Point { id, demands });
+                    }
                 }
             }
         }
@@ -157,6 +161,7 @@ impl VectorCollection {
         &self,
         items: &[Item],
         ids: &[String],
+        row_found: &[bool],
         found: &mut [Vec<Point>],
     ) -> Result<(), StoreError> {
         let Some(path) = self.mapping.payload.id.as_deref() else {
@@ -166,19 +171,23 @@ impl VectorCollection {
         for (n, id) in ids.iter().enumerate() {
             wanted.entry(id).or_default().push(n);
         }
+        let payload = self.payload_for(items, row_found);
         let values: Vec<&str> = wanted.keys().copied().collect();
         let mut seen = 0;
         for chunk in values.chunks(self.limits.values) {
             let filter = Filter::must([any_of(path, self.limits.written(path), chunk)]);
             let mut offset = None;
             loop {
-                let page = (filter.clone(), offset, self.limits.page, self.mapped_payload());
+                let page = (filter.clone(), offset, self.limits.page, payload.clone());
                 let answer = self.scroll(page.0, page.1, page.2, page.3).await?;
                 for point in &answer.result {
                     let id = id_of(point)?;
                     let memory = text(&point.payload, path).map(|memory| self.spelled(&memory));
                     for &n in memory.and_then(|memory| wanted.get(&*memory)).into_iter().flatten() {
-                        self.belongs(point, id, &items[n], &ids[n], &mut found[n]);
+                        if self.belongs(point, &ids[n]) {
+                            let demands = self.demands(point, &items[n], row_found[n]);
+                            found[n].push(Point { id, demands });
+                        }
                     }
                 }
                 seen += answer.result.len();
@@ -194,12 +203,15 @@ impl VectorCollection {
         Ok(())
     }
 
-    fn belongs(&self, point: &RetrievedPoint, id: PointId, item: &Item, memory: &str, found: &mut Vec<Point>) {
-        let mapping = &self.mapping.payload;
-        if is_of(mapping, memory, self.uuid_ids, &point.payload) {
-            let demands = demands(mapping, &item.conditions, &point.payload);
-            found.push(Point { id, demands });
+    fn belongs(&self, point: &RetrievedPoint, memory: &str) -> bool {
+        is_of(&self.mapping.payload, memory, self.uuid_ids, &point.payload)
+    }
+
+    fn demands(&self, point: &RetrievedPoint, item: &Item, row_found: bool) -> Demands {
+        if row_found {
+            return Demands::Met;
         }
+        demands(&self.mapping.payload, &item.conditions, &point.payload)
     }
 
     async fn get(&self, ids: &[PointId], payload: WithPayloadSelector) -> Result<Vec<RetrievedPoint>, StoreError> {
@@ -234,9 +246,11 @@ impl VectorCollection {
         Ok(Box::pin(self.store.client.scroll(request)).await?)
     }
 
-    // What a memory says is the customer's: only what identifies it is read.
-    fn mapped_payload(&self) -> WithPayloadSelector {
-        let fields = fields(&self.mapping.payload);
+    // What a memory says is the customer's: only what identifies it is read, and what is asked of it.
+    fn payload_for(&self, items: &[Item], row_found: &[bool]) -> WithPayloadSelector {
+        let asked = items.iter().zip(row_found).filter(|(_, row_found)| !**row_found);
+        let demanded = asked.flat_map(|(item, _)| item.conditions.fields.iter());
+        let fields = fields(&self.mapping.payload, demanded.map(|(field, _)| *field));
         if fields.is_empty() {
             without_payload()
         } else {

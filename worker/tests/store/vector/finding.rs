@@ -24,7 +24,7 @@ async fn a_point_is_found_by_the_id_of_its_memory_with_what_it_says() {
     let none = "0190a0a0-0000-7000-8000-00000000000c";
 
     let found = collection
-        .find(&items(&[B, none, A, "x"], &of_user("alice")), &[true; 4])
+        .find(&items(&[B, none, A, "x"], &of_user("alice")), &[false; 4])
         .await
         .unwrap();
 
@@ -32,10 +32,16 @@ async fn a_point_is_found_by_the_id_of_its_memory_with_what_it_says() {
     assert_eq!((found[0][0].id, found[0][0].demands), (uuid(B), Demands::NotMet));
     assert_eq!((found[2][0].id, found[2][0].demands), (uuid(A), Demands::Met));
     let demanded = conditions(&[(Field::User, "alice"), (Field::Workspace, "w")]);
-    let found = collection.find(&items(&[A, B], &demanded), &[true; 2]).await.unwrap();
+    let demands = async |row_found| {
+        let batch = items(&[A, B], &demanded);
+        let found = collection.find(&batch, &[row_found; 2]).await.unwrap();
+        (found[0][0].demands, found[1][0].demands)
+    };
+    assert_eq!(demands(false).await, (Demands::Unmapped, Demands::NotMet));
     assert_eq!(
-        (found[0][0].demands, found[1][0].demands),
-        (Demands::Unmapped, Demands::NotMet)
+        demands(true).await,
+        (Demands::Met, Demands::Met),
+        "their rows vouch for them"
     );
     let found = collection
         .find(&items(&[B], &Conditions::default()), &[false])
@@ -116,7 +122,7 @@ async fn a_memory_has_all_points_that_carry_its_id_and_no_others() {
         item("7", &Conditions::default()),
         item("x", &of_user("alice")),
     ];
-    let found = collection.find(&batch, &[true, false, true]).await.unwrap();
+    let found = collection.find(&batch, &[false; 3]).await.unwrap();
 
     assert_eq!(ids(&found[0]), [num(1), num(2), num(3)].into());
     for point in &found[0] {

@@ -7,7 +7,7 @@
 use sqlx::{Any, Row, Transaction};
 
 use super::{
-    CallError, Dialect, HashSet, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, encode, position, text,
+    CallError, Dialect, HashSet, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, encode, numbered, text,
 };
 
 // SQLite locks the whole file against other writers: 500 rows take about 25 ms at the 19,000 rows
@@ -70,13 +70,10 @@ impl SqlTable {
         chunk: &[Tuple<'_>],
         deleted: &mut [bool],
     ) -> Result<(), CallError> {
-        let rows = statements
-            .delete
-            .about(encode(chunk))
-            .fetch_all(&self.store.writers)
-            .await?;
-        for row in &rows {
-            *position(deleted, row)? = true;
+        let query = statements.delete.about(encode(chunk));
+        let row = query.fetch_one(&self.store.writers).await?;
+        for (n, _) in numbered(&row)? {
+            *deleted.get_mut(n).ok_or(StoreError::Unreadable)? = true;
         }
         Ok(())
     }
@@ -164,8 +161,13 @@ impl SqlTable {
         tuples: String,
     ) -> Result<usize, CallError> {
         let query = statements.delete.about(tuples);
-        let gone = query.execute(&mut **transaction).await?.rows_affected();
-        Ok(usize::try_from(gone).map_err(|_| StoreError::Unreadable)?)
+        match self.store.dialect {
+            Dialect::Postgres => Ok(numbered(&query.fetch_one(&mut **transaction).await?)?.len()),
+            Dialect::Sqlite => {
+                let gone = query.execute(&mut **transaction).await?.rows_affected();
+                Ok(usize::try_from(gone).map_err(|_| StoreError::Unreadable)?)
+            }
+        }
     }
 }
 
