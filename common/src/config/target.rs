@@ -106,7 +106,7 @@ pub struct Columns {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owners: Option<Owners>,
     /// How SQLite's columns that are declared `UUID` or `CHAR(32)` write their values, in this table
-    /// and its dependents; default: as texts of any form.
+    /// and its dependents. Without it a mapping of such a column is refused: SQLite's type does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuids: Option<Uuids>,
 }
@@ -122,19 +122,21 @@ pub struct Owners {
     pub name: String,
 }
 
-/// How UUIDs are written in a database that has no type for them.
+/// How UUIDs, or what is declared as such, are written in a database that has no type for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Uuids {
     /// As 32 hexadecimal digits, without hyphens: what `SQLAlchemy` does.
     Hex,
+    /// As texts that are compared as they are.
+    Text,
 }
 
 impl TryFrom<String> for Uuids {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &[("hex", Self::Hex)])
+        text::word(&text, &[("hex", Self::Hex), ("text", Self::Text)])
     }
 }
 

@@ -141,14 +141,16 @@ struct Check<'c> {
 }
 
 impl Check<'_> {
+    /// Whether a column holds UUIDs that may be written in several ways: PostgreSQL has a type for them.
+    fn holds_uuids(&self, column: &LiveColumn) -> bool {
+        let declared = column.declared.to_ascii_uppercase();
+        self.dialect == Dialect::Sqlite && matches!(declared.as_str(), "UUID" | "CHAR(32)")
+    }
+
     fn plain(&self, column: &LiveColumn) -> Column {
-        // PostgreSQL has a type for them.
-        let digits = self.uuids == Some(Uuids::Hex)
-            && self.dialect == Dialect::Sqlite
-            && matches!(column.declared.to_ascii_uppercase().as_str(), "UUID" | "CHAR(32)");
         Column {
             name: column.name.clone(),
-            kind: if digits {
+            kind: if self.uuids == Some(Uuids::Hex) && self.holds_uuids(column) {
                 Kind::Hex
             } else {
                 column.kind.clone().unwrap_or(Kind::Dynamic)
@@ -232,6 +234,15 @@ impl Check<'_> {
                 Dialect::Sqlite => "declare it TEXT or INTEGER",
             };
             self.fault(key, missing, Some(instead.to_owned()));
+            return None;
+        }
+        if self.uuids.is_none() && self.holds_uuids(column) {
+            // Compared as a text, an id with hyphens would count as absent where digits are written.
+            let declared = &column.declared;
+            let missing =
+                format!("column `{name}` of `{table}` has type `{declared}`, which does not say how UUIDs are written");
+            let instead = "write `hex` for 32 digits, as SQLAlchemy writes them, or `text` for texts of one form";
+            self.fault("columns.uuids", missing, Some(instead.to_owned()));
             return None;
         }
         Some(column)

@@ -124,3 +124,36 @@ async fn what_is_missing_of_the_owners_is_said(database: Database) {
         ["`columns.owners.id`: columns `user_id` and `user_id` of `users` have different types"]
     );
 }
+
+#[tokio::test]
+async fn sqlite_s_uuids_are_not_guessed_at() {
+    let database = Database::sqlite().await;
+    prepare(&database).await;
+    let columns = |more: serde_json::Value| {
+        let mut columns = json!({"id": "id", "user": "user_id"});
+        columns
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        table(json!({"name": "memories", "columns": columns}))
+    };
+    let said = database.faults(&columns(json!({}))).await;
+    let instead = "write `hex` for 32 digits, as SQLAlchemy writes them, or `text` for texts of one form";
+    let says = |name: &str| {
+        let missing =
+            format!("column `{name}` of `memories` has type `UUID`, which does not say how UUIDs are written");
+        format!("`columns.uuids`: {missing}; {instead}")
+    };
+    let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+    assert_eq!(said, [says("id"), says("user_id")]);
+
+    let digits = FIRST.replace('-', "");
+    for (uuids, found) in [
+        ("hex", [Found::Matching; 2]),
+        ("text", [Found::Absent, Found::Matching]),
+    ] {
+        let table = database.open(&columns(json!({"uuids": uuids}))).await;
+        let ids = items(&[FIRST, &digits], &of_user(&ALICE.replace('-', "")));
+        assert_eq!(table.find(&ids).await.unwrap(), found, "{uuids}");
+    }
+}
