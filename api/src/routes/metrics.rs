@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
     responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"), Usual))]
 pub(crate) async fn metrics(State(state): State<AppState>, principal: Principal) -> Result<impl IntoResponse, Problem> {
     principal.require(Scope::MetricsRead)?;
+    principal.require_all_of(None)?;
     health::note(&state).await;
     let text = match timeout(PATIENCE, service(&state)).await {
         Ok(Ok(service)) => state.metrics().render_with(&service),

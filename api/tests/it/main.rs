@@ -3,6 +3,7 @@
 
 mod accepting;
 mod app;
+mod callers;
 mod compat;
 mod documented;
 mod guesses;
@@ -10,11 +11,13 @@ mod idempotent;
 mod keys;
 mod limits;
 mod matrix;
+mod matrix_compat;
 mod operating;
 mod reading;
 mod refusals;
 mod rights;
 mod stopping;
+mod stores;
 mod tokens;
 mod uploads;
 mod watching;

@@ -1,0 +1,164 @@
+//! OpenSearch: whoever reaches a container is told that a memory in it is not its own.
+
+use serde_json::{Value, json};
+
+use super::{
+    ABSENT, Alike, Ask, Demanded, Demands, MEMORIES, Matrix, System, container_path, demanded, ids, in_main, unnamed,
+};
+use crate::app::Answer;
+use crate::callers::{Caller, TARGETS};
+use crate::stores::Memory;
+
+const CLOSED: &str = "User doesn't have permissions to delete memories in this container";
+const MISSING: &str = "Memory container not found";
+
+/// Deletes each memory by its id in a container; what of the container is demanded, or why it is
+/// refused, is said by the caller of this.
+async fn opensearch_by_id(matrix: &mut Matrix, caller: &Caller, container: &str, demanded: &Demanded) {
+    let mut alike = Alike::new(caller);
+    for id in ids() {
+        let ask = Ask::delete(System::OpenSearch, format!("{}/{id}", container_path(container)));
+        let what = format!("{}: {id} in {container}", caller.name);
+        let reason = |answer: &Answer| answer.body["error"]["reason"].as_str().map(str::to_owned);
+        let (answer, gone) = match matrix.case(caller, &ask, demanded, |memory| memory.id == id).await {
+            Ok(met) => met,
+            Err(answer) => {
+                assert!(
+                    answer.status != 404 || reason(&answer).as_deref() == Some(MISSING),
+                    "{what}"
+                );
+                alike.add(&answer);
+                continue;
+            }
+        };
+        if !gone.is_empty() {
+            assert_eq!(answer.status, 200, "{what}");
+            assert_eq!(
+                (&answer.body["result"], &answer.body["_id"]),
+                (&json!("deleted"), &json!(id)),
+                "{what}"
+            );
+            continue;
+        }
+        // Whoever reaches the container is told that it has the memory, and whose it is not.
+        let everybodys = demanded.as_ref().map(|demands| Demands {
+            owner: None,
+            ..*demands
+        });
+        let strangers = MEMORIES
+            .iter()
+            .any(|memory| memory.id == id && everybodys.as_ref().is_ok_and(|demands| demands.meet(memory)));
+        if strangers {
+            let says = "User doesn't have permissions to delete this memory";
+            assert_eq!(
+                (answer.status.as_u16(), reason(&answer).as_deref()),
+                (403, Some(says)),
+                "{what}"
+            );
+        } else {
+            assert_eq!(
+                (answer.status.as_u16(), reason(&answer).as_deref()),
+                (404, Some("Memory not found")),
+                "{what}"
+            );
+            alike.add(&answer);
+        }
+    }
+}
+
+async fn opensearch_by_query(matrix: &mut Matrix, caller: &Caller, container: &str, demanded: &Demanded) {
+    type Selects = fn(&Memory) -> bool;
+    let queries: [(Value, Selects); 5] = [
+        (json!({"match_all": {}}), |_| true),
+        (json!({"match": {"owner_id": "ana"}}), |memory| {
+            memory.user == Some("ana")
+        }),
+        (json!({"term": {"owner_id": "ben"}}), |memory| {
+            memory.user == Some("ben")
+        }),
+        (
+            json!({"bool": {"must_not": [{"term": {"owner_id": "ana"}}]}}),
+            |memory| memory.user != Some("ana"),
+        ),
+        (json!({"ids": {"values": ids().collect::<Vec<_>>()}}), |_| true),
+    ];
+    let mut alike = Alike::new(caller);
+    for (query, selects) in queries {
+        let ask = Ask::new(
+            System::OpenSearch,
+            "POST",
+            format!("{}/_delete_by_query", container_path(container)),
+        );
+        let ask = ask.json(json!({"query": query}));
+        match matrix.case(caller, &ask, demanded, selects).await {
+            Ok((answer, gone)) => {
+                let (deleted, total) = (&answer.body["deleted"], &answer.body["total"]);
+                let n = json!(gone.len());
+                assert_eq!(
+                    (answer.status.as_u16(), deleted, total),
+                    (200, &n, &n),
+                    "{}: {query}",
+                    caller.name
+                );
+            }
+            Err(answer) => alike.add(&answer),
+        }
+    }
+}
+
+#[tokio::test]
+async fn opensearch_deletes_in_containers_that_are_targets() {
+    let mut matrix = Matrix::new().await;
+    for caller in matrix.callers.clone() {
+        for container in ["main", "spare", "elsewhere"] {
+            let target = match TARGETS.into_iter().find(|target| *target == container) {
+                None => Err(404),
+                Some(target) if caller.reaches(target) => Ok(target),
+                Some(_) => Err(403),
+            };
+            let workspace = caller.in_workspace(None).map_err(|_| 403);
+            let demanded = demanded(unnamed(&caller), workspace, target).map(|demands| Demands {
+                kind: Some("working"),
+                ..demands
+            });
+            opensearch_by_id(&mut matrix, &caller, container, &demanded).await;
+            opensearch_by_query(&mut matrix, &caller, container, &demanded).await;
+        }
+    }
+    assert!(matrix.cases > 800, "{}", matrix.cases);
+}
+
+#[tokio::test]
+async fn opensearch_deletes_in_containers_that_are_workspaces() {
+    let compat = "[compat]\nwait = \"30s\"\nopensearch = { containers = \"workspaces\", target = \"main\" }";
+    let mut matrix = Matrix::with(compat).await;
+    for caller in matrix.callers.clone() {
+        for container in ["w", "v", "elsewhere"] {
+            // What is beyond reach is closed, whether or not there is such a workspace.
+            let workspace = caller.in_workspace(Some(container)).map_err(|_| 403);
+            let demanded = demanded(unnamed(&caller), workspace, in_main(&caller, 403)).map(|demands| Demands {
+                kind: Some("working"),
+                ..demands
+            });
+            opensearch_by_id(&mut matrix, &caller, container, &demanded).await;
+            opensearch_by_query(&mut matrix, &caller, container, &demanded).await;
+        }
+    }
+    assert!(matrix.cases > 800, "{}", matrix.cases);
+}
+
+#[tokio::test]
+async fn a_closed_container_is_refused_in_opensearch_s_words() {
+    let mut matrix = Matrix::new().await;
+    for caller in matrix.callers.clone() {
+        let Some(own) = caller.target else { continue };
+        let Some(other) = TARGETS.into_iter().find(|target| *target != own) else {
+            continue;
+        };
+        let ask = Ask::delete(System::OpenSearch, format!("{}/{ABSENT}", container_path(other)));
+        let refused = matrix.case(&caller, &ask, &Err(vec![403]), |_| false).await;
+        let Err(answer) = refused else { panic!("it is closed") };
+        assert_eq!(answer.body["error"]["reason"], CLOSED);
+    }
+    assert!(matrix.cases >= 3, "{}", matrix.cases);
+}
