@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::http::HeaderMap;
 use lethe_common::clock;
-use lethe_common::config::{Columns, Config};
+use lethe_common::config::{Columns, Config, Uuids};
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{NewJob, NewPartition, Scope};
@@ -67,7 +67,7 @@ pub(crate) fn by_ids(
     }
     let most = config.api.max_ids_per_request;
     if ids.len() > most {
-        let what = format_args!("give at most {most} ids, or send them as `application/x-ndjson`");
+        let what = format_args!("give at most {most} ids, or send them to `POST /v1/jobs` as `application/x-ndjson`");
         return Err(Problem::invalid("select.ids", what));
     }
     for (n, id) in ids.iter().enumerate() {
@@ -152,7 +152,7 @@ pub(crate) fn by_query(
 ) -> Result<NewJob, Problem> {
     let (job, (target, table)) = without_ids(config, principal, options)?;
     // A query compares what is in the columns, which here is not what callers name.
-    let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids.is_none();
+    let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids != Some(Uuids::Hex);
     if !table.columns.as_ref().is_some_and(comparable) {
         let what = "this table cannot be queried: name ids, or a subject";
         return Err(Problem::invalid("query", what));

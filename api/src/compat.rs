@@ -54,7 +54,7 @@ impl System {
             Some(Self::Mielto)
         } else if within("/api/memories") {
             Some(Self::MemoryPlugin)
-        } else if within(opensearch::ROOT) {
+        } else if path.starts_with(opensearch::ROOT) {
             Some(Self::OpenSearch)
         } else if mem0::ROOTS.into_iter().any(within) {
             Some(Self::Mem0)
@@ -102,7 +102,7 @@ pub(crate) async fn authenticate(State(state): State<AppState>, request: Request
 
 /// Returns the routes of all systems. A slash at the end is a part of the route, never of an id.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    let mut routes = OpenApiRouter::new()
         .route("/memories/", delete(agno::delete_memories))
         .route("/memories/{memory_id}/", delete(agno::delete_memory))
         .route("/api/v1/memories/{memory_id}/", delete(mielto::delete_memory))
@@ -114,7 +114,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(mielto::delete_memory))
         .routes(routes!(memoryplugin::delete_memory))
         .merge(mem0::routes())
-        .merge(opensearch::routes())
+        .merge(opensearch::routes());
+    document::add_headers(routes.get_openapi_mut());
+    routes
 }
 
 #[cfg(test)]
@@ -133,6 +135,9 @@ mod tests {
             ("/v1/memories/a/", Some(System::Mem0)),
             ("/v1/batch/", Some(System::Mem0)),
             ("/v2/entities/user/a/", Some(System::Mem0)),
+            ("/v3/memories/", Some(System::Mem0)),
+            ("/_plugins/_ml/memory_containers/a", Some(System::OpenSearch)),
+            ("/_tasks/a:1", Some(System::OpenSearch)),
             ("/v1/jobs", None),
             ("/", None),
         ] {

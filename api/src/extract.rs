@@ -42,6 +42,25 @@ impl FromRequestParts<AppState> for JobPath {
     }
 }
 
+/// A name in the path: of a key, of a target.
+pub(crate) struct NamePath(pub(crate) String);
+
+impl FromRequestParts<AppState> for NamePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        // What is refused is not UTF-8, and nothing has such a name.
+        let unknown = |_| {
+            Problem::new(
+                Kind::NotFound,
+                "nothing has this name: write it as percent-encoded UTF-8",
+            )
+        };
+        let Path(name) = Path::from_request_parts(parts, state).await.map_err(unknown)?;
+        Ok(Self(name))
+    }
+}
+
 /// A request that says everything by its path.
 // A body or a query that is ignored would let `POST /v1/pause` with a target in it pause everything.
 pub(crate) struct Nothing;

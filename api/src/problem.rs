@@ -101,6 +101,22 @@ impl Problem {
         Self { kind, ..self }
     }
 
+    /// Calls the field as a system's own API does: `words` are what the names begin with here and there.
+    pub(crate) fn in_words(self, words: &[(&str, &str)]) -> Self {
+        let renamed = self.field.as_ref().and_then(|field| {
+            let there = |(here, there): &(&str, &str)| Some(format!("{there}{}", field.strip_prefix(here)?));
+            Some((format!("`{field}`"), words.iter().find_map(there)?))
+        });
+        match renamed {
+            Some((here, there)) => Self {
+                detail: self.detail.replacen(&here, &format!("`{there}`"), 1),
+                field: Some(there),
+                ..self
+            },
+            None => self,
+        }
+    }
+
     /// Says something else, if the problem is of this kind.
     pub(crate) fn saying(self, kind: Kind, detail: &str) -> Self {
         if self.kind == kind {
@@ -285,6 +301,9 @@ mod tests {
         503 urn:lethe:problem:ledger-unavailable
           The ledger cannot be reached: nothing was accepted by this request as far as is known: send it again, with the same idempotency key
           retry-after: 1
+        503 urn:lethe:problem:issuer-unavailable
+          The keys of the token's issuer cannot be read: nothing was touched: send the request again later, or with an API key
+          retry-after: 10
         503 urn:lethe:problem:slow
           The answer took too long: send the request again, with the same idempotency key if it makes a job
           retry-after: 1
@@ -305,6 +324,16 @@ mod tests {
             let problem = Problem::of_response(&status.into_response());
             assert_eq!(problem.map(|problem| problem.kind), kind, "{status}");
         }
+    }
+
+    #[test]
+    fn a_field_is_called_as_its_system_calls_it() {
+        let words = [("select.ids", "memory_ids"), ("owner", "user_id")];
+        let problem = |field: &str| Problem::invalid(field, "write `owner`").in_words(&words);
+        let renamed = problem("select.ids[3]");
+        assert_eq!(renamed.detail, "`memory_ids[3]`: write `owner`");
+        assert_eq!(renamed.field.as_deref(), Some("memory_ids[3]"));
+        assert_eq!(problem("table"), Problem::invalid("table", "write `owner`"));
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub(crate) fn check_ids((target, table): Place<'_>, owner: bool, workspace: bool
 /// Refuses a subject that a mapping cannot hold: each of its stores has to find it by itself.
 pub(crate) fn check_subject(places: &[Place<'_>], subject: &Subject) -> Result<(), Problem> {
     for (field, _) in subject.fields() {
-        let name = format!("select.subject.{}", request_word(field));
+        let name = subject_field(field);
         for &(target, table) in places {
             if let Some(columns) = &table.columns {
                 needs(column(columns, field), &name, (target, table), "columns", field)?;
@@ -191,13 +191,14 @@ fn mapping_word(field: Field) -> &'static str {
 }
 
 /// Returns what a request calls a field of a subject.
-fn request_word(field: Field) -> &'static str {
-    match field {
+pub(crate) fn subject_field(field: Field) -> String {
+    let word = match field {
         Field::User => "user_id",
         Field::Agent => "agent_id",
         Field::App => "app_id",
         Field::Run => "run_id",
         Field::Workspace => "workspace",
         Field::Kind => "kind",
-    }
+    };
+    format!("select.subject.{word}")
 }

@@ -22,6 +22,7 @@ use tokio::sync::Mutex;
 use super::token::{self, Claims};
 use super::{Principal, Unproven};
 use crate::app::AppState;
+use crate::problem::{Kind, Problem};
 use keys::Keys;
 
 /// How soon the keys of an issuer are read again because a token names one that is not there.
@@ -38,7 +39,14 @@ struct Issuer {
     jwt: Jwt,
     keys: std::sync::RwLock<Arc<Keys>>,
     // Held while they are read, so that one request reads for all.
-    read_at: Mutex<Option<Instant>>,
+    last: Mutex<Option<Reading>>,
+}
+
+/// When the published keys were last read, or could not be.
+#[derive(Clone, Copy)]
+struct Reading {
+    at: Instant,
+    succeeded: bool,
 }
 
 /// What a token says of who made it.
@@ -60,7 +68,7 @@ impl Issuers {
             Issuer {
                 jwt: jwt.clone(),
                 keys: std::sync::RwLock::new(Arc::new(keys.unwrap_or_default())),
-                read_at: Mutex::default(),
+                last: Mutex::default(),
             }
         };
         Self(config.auth.jwts.iter().map(issuer).collect())
@@ -136,16 +144,20 @@ impl Issuer {
     }
 
     /// Returns what a token says, if this issuer signed it, and for us, and now.
-    async fn claims(&self, presented: &str, header: &Header) -> Result<Claims, AuthFailure> {
+    async fn claims(&self, presented: &str, header: &Header) -> Result<Claims, Unproven> {
         let jwt = &self.jwt;
         if !jwt.algorithms.iter().any(|allowed| algorithm(*allowed) == header.alg) {
-            return Err(AuthFailure::TokenAlgorithm);
+            return Err(AuthFailure::TokenAlgorithm.into());
         }
         let keys = self.keys();
         let mut key = keys.find(header).cloned();
         if key.is_none() && self.is_published() {
-            self.read(AGAIN).await;
+            let succeeded = self.read(AGAIN).await;
             key = self.keys().find(header).cloned();
+            if key.is_none() && !succeeded {
+                // The token may be good: who sent it is not to blame.
+                return Err(Problem::usual(Kind::IssuerUnavailable).into());
+            }
         }
         let key = key.ok_or(AuthFailure::TokenKey)?;
         // `alg` of the token is one of the issuer's, and its key is of that family.
@@ -167,13 +179,16 @@ impl Issuer {
         Ok(claims.claims)
     }
 
-    /// Reads the published keys, unless they were read within `within`.
-    async fn read(&self, within: Duration) {
-        let mut read_at = self.read_at.lock().await;
-        if read_at.is_some_and(|at| at.elapsed() < within) {
-            return;
+    /// Reads the published keys, unless they were read within `within`; returns whether that
+    /// succeeded when it was last done.
+    async fn read(&self, within: Duration) -> bool {
+        let mut last = self.last.lock().await;
+        if let Some(reading) = last.filter(|reading| reading.at.elapsed() < within) {
+            return reading.succeeded;
         }
-        match fetch::published(&self.jwt).await {
+        let published = fetch::published(&self.jwt).await;
+        let succeeded = published.is_ok();
+        match published {
             Ok(text) => {
                 let keys = Keys::of_set(&text, &self.jwt);
                 if keys.is_empty() {
@@ -188,7 +203,9 @@ impl Issuer {
             }
         }
         // After it: a slow answer must not make the next question come at once.
-        *read_at = Some(Instant::now());
+        let at = Instant::now();
+        *last = Some(Reading { at, succeeded });
+        succeeded
     }
 }
 

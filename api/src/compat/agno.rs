@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -59,11 +59,17 @@ pub(crate) struct SingleParams {
     table: Option<String>,
 }
 
+/// The answer to whoever deleted something: no body, of the type that Agno names all the same.
+const DELETED: (StatusCode, [(HeaderName, HeaderValue); 1]) = (
+    StatusCode::NO_CONTENT,
+    [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
+);
+
 /// What is answered beside success.
 type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
-    const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503];
+    const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503];
 }
 
 /// Delete a memory.
@@ -89,12 +95,13 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /memories/{memory_id}",
+        words: &[("select.ids[0]", "memory_id"), ("owner", "user_id")],
     };
     match asked.erase(place, What::Ids(vec![id])).await {
-        Ok(Erasure::Done(job)) if erased(&job) == 0 => {
-            Err(Problem::new(Kind::NotFound, "Memory not found").about(job.id))
+        Ok(Erasure::Done(done)) if erased(&done.job) == 0 => {
+            Err(Problem::new(Kind::NotFound, "Memory not found").about(done.job.id))
         }
-        Ok(Erasure::Done(job)) => Ok(deleted(job.id)),
+        Ok(Erasure::Done(done)) => Ok(done.answer(DELETED)),
         Ok(Erasure::Later(response)) => Ok(response),
         Err(problem) => Err(problem.saying(Kind::ErasureFailed, "Failed to delete memory")),
     }
@@ -139,9 +146,10 @@ pub(crate) async fn delete_memories(
         principal: &principal,
         headers: &headers,
         route: "DELETE /memories",
+        words: &[("select.ids", "memory_ids"), ("owner", "user_id")],
     };
     match asked.erase(place, What::Ids(body.memory_ids)).await {
-        Ok(Erasure::Done(job)) => Ok(deleted(job.id)),
+        Ok(Erasure::Done(done)) => Ok(done.answer(DELETED)),
         Ok(Erasure::Later(response)) => Ok(response),
         Err(problem) => Err(problem.saying(Kind::ErasureFailed, "Failed to delete memories")),
     }
@@ -201,14 +209,6 @@ fn owner(principal: &Principal, asked: Option<String>) -> Result<Option<String>,
         Err(Denied::OwnerNeeded) => Err(Problem::from(Denied::OwnerNeeded).into_kind(Kind::Malformed)),
         owner => Ok(owner?),
     }
-}
-
-fn deleted(job: lethe_common::job::JobId) -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    crate::answer::name_job(headers, job);
-    response
 }
 
 /// Says a problem as Agno does.

@@ -1,10 +1,14 @@
-//! What the document says about the errors of other systems' routes: their statuses, in their shape.
+//! What the document says about all routes of other systems: the errors, in their shape, and the
+//! headers that are ours.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::answer::Job;
@@ -28,6 +32,46 @@ impl<B: ErrorShape> IntoResponses for Errors<B> {
             .chain(errors)
             .map(|(status, response)| (status.to_string(), RefOr::T(response)))
             .collect()
+    }
+}
+
+/// Says of every deletion which headers are heeded and sent, beside those of its system.
+pub(super) fn add_headers(document: &mut OpenApi) {
+    let items = document.paths.paths.values_mut();
+    for operation in items.flat_map(|item| [&mut item.delete, &mut item.post]).flatten() {
+        operation.parameters.get_or_insert_default().push(RefOr::T(prefer()));
+        add_answered(operation);
+    }
+}
+
+fn prefer() -> Parameter {
+    ParameterBuilder::new()
+        .name("Prefer")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "`wait=5`: answer after 5 seconds at the latest, with 202 and the job; `respond-async`: at once",
+        ))
+        .schema(Some(Object::with_type(Type::String)))
+        .build()
+}
+
+fn add_answered(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        let mut add = |name: &str, says: &str| {
+            let header = HeaderBuilder::new().description(Some(says)).build();
+            response.headers.insert(name.to_owned(), RefOr::T(header));
+        };
+        let done = status.starts_with('2');
+        if done || matches!(status.as_str(), "404" | "409" | "500") {
+            add("Lethe-Job", "The job's id, where there is one");
+        }
+        if done {
+            add("Preference-Applied", "What was heeded of `Prefer`");
+        }
+        if status == "202" {
+            add("Location", "Where the job is");
+        }
     }
 }
 

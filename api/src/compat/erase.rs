@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use lethe_common::doorbell::Ring;
 use lethe_common::filter::Filter;
-use lethe_common::job::Subject;
-use lethe_common::ledger::{Accepted, JobView};
+use lethe_common::job::{JobId, Subject};
+use lethe_common::ledger::{Accepted, JobView, NewJob};
 use lethe_common::state::State;
 use tokio::time::timeout;
 
@@ -18,6 +18,7 @@ use crate::auth::Principal;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options};
+use crate::select;
 use crate::watch;
 
 /// How long a caller is waited for that wants to see the end: longer than any connection lasts.
@@ -47,9 +48,29 @@ pub(crate) struct Place {
 /// How far a deletion came while its request waited.
 pub(crate) enum Erasure {
     /// It has succeeded, read back.
-    Done(Box<JobView>),
+    Done(Done),
     /// It has not ended: 202 and the job.
     Later(Response),
+}
+
+/// A deletion that ended while its request waited.
+pub(crate) struct Done {
+    pub(crate) job: Box<JobView>,
+    heeded: Prefer,
+}
+
+impl Done {
+    /// Returns the system's own answer with what every answer says: the job, and what was heeded.
+    pub(crate) fn answer(&self, answer: impl IntoResponse) -> Response {
+        about(answer, self.job.id, self.heeded)
+    }
+}
+
+fn about(answer: impl IntoResponse, job: JobId, heeded: Prefer) -> Response {
+    let mut response = answer.into_response();
+    answer::name_job(response.headers_mut(), job);
+    heeded.applied(response.headers_mut());
+    response
 }
 
 impl From<&lethe_common::config::Place> for Place {
@@ -62,6 +83,9 @@ impl From<&lethe_common::config::Place> for Place {
     }
 }
 
+/// How the names of fields begin here, and in a system's own API.
+pub(crate) type Words = &'static [(&'static str, &'static str)];
+
 /// A request of another system's client, as far as all of them are alike.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
@@ -70,15 +94,27 @@ pub(crate) struct Asked<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The route's template.
     pub(crate) route: &'static str,
+    /// What the system calls what is called otherwise here.
+    pub(crate) words: Words,
 }
 
 impl Asked<'_> {
-    /// Accepts a deletion, without waiting.
+    /// Accepts a deletion, and returns what `answer` makes of it without waiting.
     ///
     /// # Errors
     /// Whatever can be refused is; nothing was touched then.
-    pub(crate) async fn accept(self, place: Place, what: What) -> Result<JobView, Problem> {
-        self.submit(place, what, false).await
+    pub(crate) async fn accept<A: IntoResponse>(
+        self,
+        place: Place,
+        what: What,
+        answer: impl FnOnce(JobId) -> A,
+    ) -> Result<Response, Problem> {
+        let job = self.submit(place, what, false).await?;
+        let heeded = Prefer {
+            wait: None,
+            ..self.preference()
+        };
+        Ok(about(answer(job.id), job.id, heeded))
     }
 
     /// Accepts a deletion, and waits for its end as long as the configuration and the caller have it.
@@ -87,14 +123,12 @@ impl Asked<'_> {
     /// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
     /// otherwise than as a success. Part erased is never success.
     pub(crate) async fn erase(self, place: Place, what: What) -> Result<Erasure, Problem> {
-        let job = self.accept(place, what).await?;
-        let asked = self.preference();
-        let wait = asked.wait.unwrap_or_else(|| self.state.config().compat.wait);
-        let job = self.wait_for(job, asked, wait).await;
+        let job = self.submit(place, what, false).await?;
+        let (job, heeded) = self.wait_for(job, self.state.config().compat.wait).await;
         if job.state == State::Failed {
             return Err(Problem::usual(Kind::ErasureFailed).about(job.id));
         }
-        ended(job, asked)
+        ended(job, heeded)
     }
 
     /// Accepts a deletion, and waits until it ends or the caller leaves: then it goes on. One that
@@ -103,10 +137,9 @@ impl Asked<'_> {
     /// # Errors
     /// Besides refusals: [`Kind::JobStopped`].
     pub(crate) async fn erase_to_the_end(self, place: Place, what: What) -> Result<Erasure, Problem> {
-        let job = self.accept(place, what).await?;
-        let asked = self.preference();
-        let job = self.wait_for(job, asked, asked.wait.unwrap_or(FOR_GOOD)).await;
-        ended(job, asked)
+        let job = self.submit(place, what, false).await?;
+        let (job, heeded) = self.wait_for(job, FOR_GOOD).await;
+        ended(job, heeded)
     }
 
     /// Returns whether there is anything to erase, by a dry run.
@@ -115,8 +148,11 @@ impl Asked<'_> {
     /// Besides refusals: if it cannot be said now.
     pub(crate) async fn finds(self, place: Place, what: What) -> Result<bool, Problem> {
         let job = self.submit(place, what, true).await?;
-        let within = self.state.config().api.request_timeout;
-        let job = self.wait_for(job, Prefer::default(), within).await;
+        let within = Prefer {
+            wait: Some(self.state.config().api.request_timeout),
+            ..Prefer::default()
+        };
+        let (job, _) = watch::as_preferred(self.state, job, within).await;
         match job.state {
             // What a dry run found it left.
             State::Succeeded => Ok(most(&job, "left") > 0),
@@ -125,32 +161,11 @@ impl Asked<'_> {
     }
 
     async fn submit(self, place: Place, what: What, dry_run: bool) -> Result<JobView, Problem> {
-        let (state, config) = (self.state, self.state.config());
-        let options = Options {
-            target: place.target,
-            table: place.table,
-            owner: place.owner,
-            workspace: place.workspace,
-            kind: place.kind,
-            dry_run,
-            ..Options::default()
-        };
-        let longest = config.api.max_id_length;
-        options.check(longest)?;
-        if let What::Subject(subject) = &what {
-            for (_, value) in subject.fields() {
-                request::text("subject", value, longest)?;
-            }
-        }
-        let mut job = match what {
-            What::Ids(ids) => accept::by_ids(config, self.principal, &options, ids)?,
-            What::Subject(subject) => accept::by_subject(config, self.principal, &options, subject)?,
-            What::Query(filter) => accept::by_query(config, self.principal, &options, filter)?,
-        };
-        job.scope.route = self.route;
-        job.trace = accept::trace(self.headers);
+        let job = self.job(place, what, dry_run);
+        let job = job.map_err(|problem| problem.in_words(self.words))?;
+        let state = self.state;
         let view = just_accepted(&job, state.clock().now());
-        let accepted = timeout(config.api.request_timeout, async {
+        let accepted = timeout(state.config().api.request_timeout, async {
             state.backlog().admit(state.ledger()).await?;
             Ok::<_, Problem>(state.ledger().accept(job).await?)
         });
@@ -164,25 +179,62 @@ impl Asked<'_> {
         }
     }
 
+    /// Returns the job that is asked for.
+    fn job(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
+        let config = self.state.config();
+        let options = Options {
+            target: place.target,
+            table: place.table,
+            owner: place.owner,
+            workspace: place.workspace,
+            kind: place.kind,
+            dry_run,
+            ..Options::default()
+        };
+        let longest = config.api.max_id_length;
+        options.check(longest)?;
+        if let What::Subject(subject) = &what {
+            for (field, value) in subject.fields() {
+                request::text(&select::subject_field(field), value, longest)?;
+            }
+        }
+        let mut job = match what {
+            What::Ids(ids) => accept::by_ids(config, self.principal, &options, ids)?,
+            What::Subject(subject) => accept::by_subject(config, self.principal, &options, subject)?,
+            What::Query(filter) => accept::by_query(config, self.principal, &options, filter)?,
+        };
+        job.scope.route = self.route;
+        job.trace = accept::trace(self.headers);
+        Ok(job)
+    }
+
     fn preference(self) -> Prefer {
         Prefer::read(self.headers, self.state.config().api.max_wait)
     }
 
-    async fn wait_for(self, job: JobView, asked: Prefer, wait: Duration) -> JobView {
-        let waiting = Prefer {
-            wait: (!asked.respond_async && !wait.is_zero()).then_some(wait),
+    /// Waits for the job's end as long as the caller prefers, or as long as is usual; returns the job
+    /// as it is then, and what was heeded.
+    async fn wait_for(self, job: JobView, usual: Duration) -> (JobView, Prefer) {
+        let asked = self.preference();
+        let wait = asked.wait.or_else(|| (!asked.respond_async).then_some(usual));
+        let wait = wait.filter(|wait| !wait.is_zero());
+        let (job, waited) = watch::as_preferred(self.state, job, Prefer { wait, ..asked }).await;
+        let heeded = Prefer {
+            wait: asked.wait.filter(|asked| asked.is_zero() || waited.wait.is_some()),
             ..asked
         };
-        let (job, _) = watch::as_preferred(self.state, job, waiting).await;
-        job
+        (job, heeded)
     }
 }
 
-fn ended(job: JobView, asked: Prefer) -> Result<Erasure, Problem> {
+fn ended(job: JobView, heeded: Prefer) -> Result<Erasure, Problem> {
     match job.state {
-        State::Succeeded | State::Failed => Ok(Erasure::Done(Box::new(job))),
+        State::Succeeded | State::Failed => {
+            let job = Box::new(job);
+            Ok(Erasure::Done(Done { job, heeded }))
+        }
         State::Cancelled | State::Held => Err(Problem::usual(Kind::JobStopped).about(job.id)),
-        _ => Ok(Erasure::Later(answer::with_job(StatusCode::ACCEPTED, job, asked))),
+        _ => Ok(Erasure::Later(answer::with_job(StatusCode::ACCEPTED, job, heeded))),
     }
 }
 

@@ -16,8 +16,18 @@ use super::document::ErrorShape;
 use crate::app::AppState;
 use crate::problem::Problem;
 
-/// Below which paths its routes are.
-pub(super) const ROOTS: [&str; 5] = ["/v1/memories", "/v1/batch", "/v1/event", "/v1/ping", "/v2/entities"];
+/// Below which paths its routes are, those included that are not answered here: its clients read their refusal.
+pub(super) const ROOTS: [&str; 9] = [
+    "/v1/memories",
+    "/v1/batch",
+    "/v1/event",
+    "/v1/events",
+    "/v1/ping",
+    "/v1/entities",
+    "/v2/entities",
+    "/v2/memories",
+    "/v3/memories",
+];
 
 /// What went wrong, as mem0 says it.
 #[derive(Serialize, ToSchema)]

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use super::document::ErrorShape;
 use super::erase::{Asked, Erasure, Place, What};
 use super::read::{Caller, InPath};
-use crate::answer::name_job;
 use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
@@ -63,16 +62,12 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /api/memories/{memoryId}",
+        words: &[("select.ids[0]", "memoryId")],
     };
     match asked.erase(place, What::Ids(vec![id])).await? {
-        Erasure::Done(job) => {
-            let mut response = Json(Deleted {
-                message: "Memory deleted",
-            })
-            .into_response();
-            name_job(response.headers_mut(), job.id);
-            Ok(response)
-        }
+        Erasure::Done(done) => Ok(done.answer(Json(Deleted {
+            message: "Memory deleted",
+        }))),
         Erasure::Later(response) => Ok(response),
     }
 }

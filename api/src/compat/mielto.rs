@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use super::document::ErrorShape;
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
-use crate::answer::name_job;
 use crate::app::AppState;
 use crate::auth::Denied;
 use crate::problem::{Kind, Problem};
@@ -39,7 +38,8 @@ pub(crate) struct InvalidBody {
 struct InvalidField {
     /// Where it is.
     #[schema(example = json!(["query", "user_id"]))]
-    loc: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    loc: [&'static str; 2],
     /// What to change.
     msg: String,
     /// What kind of fault it is.
@@ -103,18 +103,18 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /api/v1/memories/{memory_id}",
+        words: &[
+            ("select.ids[0]", "memory_id"),
+            ("owner", "user_id"),
+            ("workspace", "X-Workspace-Id"),
+        ],
     };
     match asked.erase(place, What::Ids(vec![id.clone()])).await? {
-        Erasure::Done(job) if erased(&job) == 0 => Err(absent().about(job.id)),
-        Erasure::Done(job) => {
-            let body = Deleted {
-                memory_id: id,
-                message: "Memory deleted successfully",
-            };
-            let mut response = Json(body).into_response();
-            name_job(response.headers_mut(), job.id);
-            Ok(response)
-        }
+        Erasure::Done(done) if erased(&done.job) == 0 => Err(absent().about(done.job.id)),
+        Erasure::Done(done) => Ok(done.answer(Json(Deleted {
+            memory_id: id,
+            message: "Memory deleted successfully",
+        }))),
         Erasure::Later(response) => Ok(response),
     }
 }
@@ -143,20 +143,13 @@ pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> 
     if status != StatusCode::UNPROCESSABLE_ENTITY {
         return (status, Json(ErrorBody { detail: text })).into_response();
     }
-    let field = problem.field.as_deref().unwrap_or_default();
-    let place = match field {
-        "user_id" | "owner" => "query",
-        "X-Workspace-Id" | "workspace" => "header",
-        _ => "path",
-    };
-    let name = match field {
-        "owner" => "user_id",
-        "workspace" => "X-Workspace-Id",
-        field if place == "path" && !field.starts_with("memory") => "memory_id",
-        field => field,
+    let loc = match problem.field.as_deref() {
+        Some("user_id") => ["query", "user_id"],
+        Some("X-Workspace-Id") => ["header", "X-Workspace-Id"],
+        _ => ["path", "memory_id"],
     };
     let invalid = InvalidField {
-        loc: vec![place.to_owned(), name.to_owned()],
+        loc,
         msg: text,
         r#type: "value_error",
     };

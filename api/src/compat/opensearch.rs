@@ -16,8 +16,8 @@ use crate::app::AppState;
 pub(crate) use answer::ErrorBody;
 pub(super) use answer::error;
 
-/// Below which path its routes are.
-pub(super) const ROOT: &str = "/_plugins/_ml/memory_containers";
+/// How the paths of its routes begin, those included that are not answered here: its clients read their refusal.
+pub(super) const ROOT: &str = "/_";
 
 /// Returns OpenSearch's routes.
 pub(super) fn routes() -> OpenApiRouter<AppState> {

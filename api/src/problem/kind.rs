@@ -31,13 +31,14 @@ pub(crate) enum Kind {
     ErasureFailed,
     QueueFull,
     LedgerUnavailable,
+    IssuerUnavailable,
     Slow,
 }
 
 impl Kind {
     /// All problems.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Malformed,
         Self::BadQuery,
         Self::Unauthorized,
@@ -64,6 +65,7 @@ impl Kind {
         Self::ErasureFailed,
         Self::QueueFull,
         Self::LedgerUnavailable,
+        Self::IssuerUnavailable,
         Self::Slow,
     ];
 
@@ -133,6 +135,11 @@ impl Kind {
                 S::SERVICE_UNAVAILABLE,
                 "The ledger cannot be reached",
             ),
+            Self::IssuerUnavailable => (
+                "issuer-unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "The keys of the token's issuer cannot be read",
+            ),
             Self::Slow => ("slow", S::SERVICE_UNAVAILABLE, "The answer took too long"),
         }
     }
@@ -155,8 +162,8 @@ impl Kind {
         match self {
             // As long as one statement of the ledger, or one answer, usually takes many times over.
             Self::LedgerUnavailable | Self::Slow | Self::KeyInFlight | Self::TooManyRequests => Some(1),
-            // Uploads, streams and queues take longer to become fewer.
-            Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull => Some(10),
+            // Uploads, streams and queues take longer to become fewer; an issuer is not asked more often.
+            Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull | Self::IssuerUnavailable => Some(10),
             _ => None,
         }
     }
@@ -183,6 +190,7 @@ impl Kind {
             Self::LedgerUnavailable => {
                 "nothing was accepted by this request as far as is known: send it again, with the same idempotency key"
             }
+            Self::IssuerUnavailable => "nothing was touched: send the request again later, or with an API key",
             Self::Slow => "send the request again, with the same idempotency key if it makes a job",
             Self::ErasureFailed => "the job says what was erased and what was not",
             Self::JobStopped => "the job was cancelled or is held: it says what was erased and what was not",

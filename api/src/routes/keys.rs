@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{Incoming, MediaType};
-use crate::extract::{Nothing, Params, limit};
+use crate::extract::{NamePath, Nothing, Params, limit};
 use crate::json::{self, given};
 use crate::object::Object;
 use crate::openapi::Usual;
@@ -212,7 +212,7 @@ pub(crate) async fn list(
 pub(crate) async fn revoke(
     State(state): State<AppState>,
     principal: Principal,
-    Path(name): Path<String>,
+    NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     allow(&principal)?;

@@ -1,7 +1,7 @@
 //! `POST /v1/pause`, `/v1/resume`, and both for one target.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use lethe_common::config::Scope;
 use lethe_common::doorbell::Ring;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::auth::Principal;
-use crate::extract::Nothing;
+use crate::extract::{NamePath, Nothing};
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
 
@@ -55,7 +55,7 @@ pub(crate) async fn resume(
 pub(crate) async fn pause_target(
     State(state): State<AppState>,
     principal: Principal,
-    Path(name): Path<String>,
+    NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<Json<Paused>, Problem> {
     set(&state, &principal, Some(&name), true).await
@@ -72,7 +72,7 @@ pub(crate) async fn pause_target(
 pub(crate) async fn resume_target(
     State(state): State<AppState>,
     principal: Principal,
-    Path(name): Path<String>,
+    NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<Json<Paused>, Problem> {
     set(&state, &principal, Some(&name), false).await

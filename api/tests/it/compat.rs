@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use crate::app::{Answer, App, MAIN, request};
 
@@ -125,7 +126,12 @@ async fn a_method_that_is_not_there_names_those_that_are() {
         );
         shaped(path, &answer);
     }
-    for path in ["/memories/a/b/c", "/v1/memories/a/b", "/v2/entities/user"] {
+    for path in [
+        "/memories/a/b/c",
+        "/v1/memories/a/b",
+        "/v2/entities/user",
+        "/v3/memories/",
+    ] {
         let answer = delete(&app, "root", path).await;
         assert_eq!(answer.status, 404, "{path}");
         shaped(path, &answer);
@@ -149,6 +155,56 @@ async fn what_has_not_ended_is_answered_with_the_job() {
     let answer = app.send(preferring.body(Body::empty()).expect("a request")).await;
     assert_eq!(answer.headers["preference-applied"], "respond-async");
     answer.job();
+}
+
+#[tokio::test]
+async fn a_wait_that_there_was_no_room_for_is_not_said_to_be_heeded() {
+    let app = App::with(&format!("api.max_streams = 1\n{MAIN}")).await;
+    let wait = async || {
+        let waiting = request("root", "DELETE", "/memories/a").header("prefer", "wait=1");
+        app.send(waiting.body(Body::empty()).expect("a request")).await
+    };
+    let answer = wait().await;
+    assert_eq!(answer.headers["preference-applied"], "wait=1");
+    let watch = request("root", "GET", &format!("/v1/jobs/{}/events", answer.job()));
+    let watch = watch.body(Body::empty()).expect("a request");
+    let watching = app.router.clone().oneshot(watch).await.expect("the router never fails");
+    assert_eq!(watching.status(), 200);
+    let answer = wait().await;
+    answer.job();
+    assert!(!answer.headers.contains_key("preference-applied"));
+    drop(watching);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_called_as_the_system_calls_it() {
+    let app = App::with(&format!("api.max_id_length = 3\napi.max_ids_per_request = 2\n{MAIN}")).await;
+    let detail = |answer: Answer| answer.body["detail"].as_str().unwrap_or_default().to_owned();
+    let long = detail(delete(&app, "root", "/memories/long").await);
+    assert!(long.starts_with("`memory_id`: "), "{long}");
+    let long = detail(bulk(&app, "/memories", r#"{"memory_ids": ["a", "long"]}"#).await);
+    assert!(long.starts_with("`memory_ids[1]`: "), "{long}");
+    let many = detail(bulk(&app, "/memories", r#"{"memory_ids": ["a", "b", "c"]}"#).await);
+    assert!(many.starts_with("`memory_ids`: "), "{many}");
+    let owner = detail(delete(&app, "root", "/memories/a?user_id=long").await);
+    assert!(owner.starts_with("`user_id`: "), "{owner}");
+    let mielto = delete(&app, "root", "/api/v1/memories/long?user_id=ana").await;
+    let wrong = &mielto.body["detail"][0];
+    assert_eq!(wrong["loc"], json!(["path", "memory_id"]));
+    assert!(
+        wrong["msg"]
+            .as_str()
+            .is_some_and(|msg| msg.starts_with("`memory_id`: ")),
+        "{wrong}"
+    );
+    let mem0 = delete(&app, "root", "/v1/memories/?agent_id=long").await;
+    assert!(
+        mem0.body["error"]
+            .as_str()
+            .is_some_and(|error| error.starts_with("`agent_id`: ")),
+        "{}",
+        mem0.text
+    );
 }
 
 #[tokio::test]

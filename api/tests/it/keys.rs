@@ -224,3 +224,31 @@ async fn an_expired_key_opens_nothing() {
     let listed = app.get("root", "/v1/keys").await.body;
     assert_eq!(listed["keys"][0]["expired"], true, "{listed}");
 }
+
+#[tokio::test]
+async fn a_name_that_is_not_a_text_is_nobody_s() {
+    let app = App::new().await;
+    delete(&app, "root", "%ff").await.refused(404, "not-found", "name");
+    for path in ["/v1/targets/%ff/pause", "/v1/targets/%ff/resume"] {
+        app.post("root", path).await.refused(404, "not-found", "name");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_reaches_a_part_of_the_service_does_not_see_the_metrics_of_all() {
+    let app = App::new().await;
+    for bounds in [
+        json!({"targets": ["main"]}),
+        json!({"workspaces": ["w"]}),
+        json!({"user": "ana"}),
+    ] {
+        let mut asked = json!({"name": "part", "scopes": ["metrics:read"]});
+        let fields = asked.as_object_mut().expect("an object");
+        fields.extend(bounds.as_object().expect("an object").clone());
+        let key = made(&app, &asked).await;
+        app.get(&key, "/metrics")
+            .await
+            .refused(403, "forbidden", "more than your credentials cover");
+        assert_eq!(delete(&app, "root", "part").await.status, 204);
+    }
+}

@@ -51,6 +51,14 @@ async fn agno_deletes_a_memory_from_both_stores_and_says_when_there_was_none(lay
     assert_eq!(job["state"], "succeeded");
     site.holds(&[&ana[1..], &ben].concat()).await;
 
+    let another = service
+        .client
+        .request(Method::DELETE, &format!("/memories/{}", ana[1].id));
+    let waited = service.client.send(another.header("prefer", "wait=30")).await;
+    let heeded = waited.headers["preference-applied"].to_str().ok();
+    assert_eq!((waited.status, heeded), (StatusCode::NO_CONTENT, Some("wait=30")));
+    site.holds(&[&ana[2..], &ben].concat()).await;
+
     // A slash at the end is the route's; so is an empty `db_id`.
     let again = delete(&service, &format!("{path}/?db_id=&unknown=1")).await;
     let expected = json!({"detail": "Memory not found", "error_code": "NOT_FOUND"});

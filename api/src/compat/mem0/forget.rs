@@ -4,18 +4,17 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use lethe_common::job::{JobId, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Errors;
-use crate::answer::name_job;
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{self, Incoming};
-use crate::compat::erase::{Asked, Erasure, Place, What, erased};
+use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::json;
 use crate::object::Object;
@@ -94,11 +93,14 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v1/memories/{memory_id}/",
+        words: &[("select.ids[0]", "memory_id")],
     };
     let what = What::Ids(vec![id.to_string()]);
     match asked.erase(place(&state, &principal)?, what).await? {
-        Erasure::Done(job) if erased(&job) == 0 => Err(Problem::new(Kind::NotFound, "Memory not found!").about(job.id)),
-        Erasure::Done(job) => Ok(deleted(job.id, "Memory deleted successfully!".to_owned())),
+        Erasure::Done(done) if erased(&done.job) == 0 => {
+            Err(Problem::new(Kind::NotFound, "Memory not found!").about(done.job.id))
+        }
+        Erasure::Done(done) => Ok(deleted(&done, "Memory deleted successfully!".to_owned())),
         Erasure::Later(response) => Ok(response),
     }
 }
@@ -127,12 +129,13 @@ pub(crate) async fn delete_batch(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v1/batch/",
+        words: &[("select.ids", "memories")],
     };
     let place = place(&state, &principal)?;
     match asked.erase(place, What::Ids(ids)).await? {
-        Erasure::Done(job) => {
-            let message = format!("Successfully deleted {} memories", erased(&job));
-            Ok(deleted(job.id, message))
+        Erasure::Done(done) => {
+            let message = format!("Successfully deleted {} memories", erased(&done.job));
+            Ok(deleted(&done, message))
         }
         Erasure::Later(response) => Ok(response),
     }
@@ -174,6 +177,7 @@ pub(crate) async fn delete_memories(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v1/memories/",
+        words: &[("select.subject.", "")],
     };
     forget(asked, subject).await
 }
@@ -214,20 +218,20 @@ pub(crate) async fn delete_entity(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v2/entities/{entity_type}/{entity_id}/",
+        words: &[("select.subject.", "")],
     };
     forget(asked, subject).await
 }
 
 async fn forget(asked: Asked<'_>, subject: Subject) -> Result<Response, Problem> {
     let place = Place::from(&asked.state.config().compat.mem0);
-    let job = asked.accept(place, What::Subject(subject)).await?;
-    let body = Deleting {
-        message: "Delete in progress. This may take some time.",
-        event_id: job.id.0,
+    let accepted = |job: JobId| {
+        Json(Deleting {
+            message: "Delete in progress. This may take some time.",
+            event_id: job.0,
+        })
     };
-    let mut response = Json(body).into_response();
-    name_job(response.headers_mut(), job.id);
-    Ok(response)
+    asked.accept(place, What::Subject(subject), accepted).await
 }
 
 fn place(state: &AppState, principal: &Principal) -> Result<Place, Problem> {
@@ -257,8 +261,6 @@ async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) ->
     }
 }
 
-fn deleted(job: JobId, message: String) -> Response {
-    let mut response = Json(Deleted { message }).into_response();
-    name_job(response.headers_mut(), job);
-    response
+fn deleted(done: &Done, message: String) -> Response {
+    done.answer(Json(Deleted { message }))
 }

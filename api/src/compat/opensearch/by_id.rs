@@ -3,15 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use lethe_common::config::{Bounds, Scope};
 
 use super::answer::{Deleted, Errors};
 use super::place::{self, Found};
-use crate::answer::name_job;
 use crate::app::AppState;
 use crate::auth::{Denied, Principal};
-use crate::compat::erase::{Asked, Erasure, Place, What, erased};
+use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath};
 use crate::problem::{Kind, Problem};
 
@@ -47,10 +46,11 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
+        words: &[("select.ids[0]", "id"), ("workspace", "memory_container_id")],
     };
     let what = What::Ids(vec![id.clone()]);
     match asked.erase(place, what).await? {
-        Erasure::Done(job) if erased(&job) == 0 => {
+        Erasure::Done(Done { job, .. }) if erased(&job) == 0 => {
             let everybodys = Place {
                 workspace: principal.workspace(there.workspace.as_deref())?,
                 ..at(&there)
@@ -64,11 +64,7 @@ pub(crate) async fn delete_memory(
             };
             Err(problem.about(job.id))
         }
-        Erasure::Done(job) => {
-            let mut response = Json(Deleted::new(&job, id, table)).into_response();
-            name_job(response.headers_mut(), job.id);
-            Ok(response)
-        }
+        Erasure::Done(done) => Ok(done.answer(Json(Deleted::new(&done.job, id, table)))),
         Erasure::Later(response) => Ok(response),
     }
 }

@@ -4,10 +4,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use lethe_common::filter::Filter;
-use lethe_common::ledger::JobView;
-use lethe_common::state::State as JobState;
 use serde_json::Value;
 
 use super::answer::{DeletedByQuery, Errors};
@@ -16,7 +14,6 @@ use super::dsl::{self, refused};
 use super::place::{self, Found};
 use super::short;
 use super::unique::Unique;
-use crate::answer::name_job;
 use crate::app::AppState;
 use crate::body::{self, Incoming};
 use crate::compat::erase::{Asked, Erasure, Place, What};
@@ -77,20 +74,16 @@ pub(crate) async fn delete_by_query(
         principal: &principal,
         headers: &headers,
         route: "POST /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
+        words: &[("workspace", "memory_container_id")],
     };
     let table = there.table.name.clone();
     match asked.erase_to_the_end(place, What::Query(filter)).await? {
-        Erasure::Done(job) => Ok(ended(&state, &job, &table)),
+        Erasure::Done(done) => {
+            let body = DeletedByQuery::new(&done.job, &table, state.config().worker.batch);
+            Ok(done.answer(Json(body)))
+        }
         Erasure::Later(response) => Ok(response),
     }
-}
-
-fn ended(state: &AppState, job: &JobView, table: &str) -> Response {
-    debug_assert!(matches!(job.state, JobState::Succeeded | JobState::Failed));
-    let body = DeletedByQuery::new(job, table, state.config().worker.batch);
-    let mut response = Json(body).into_response();
-    name_job(response.headers_mut(), job.id);
-    response
 }
 
 fn parameters(query: &Query) -> Result<(), Problem> {
