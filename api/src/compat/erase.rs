@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::accept;
 use crate::answer::{self, just_accepted};
 use crate::app::AppState;
-use crate::auth::Principal;
+use crate::auth::{Denied, Principal};
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options};
@@ -182,6 +182,11 @@ impl Asked<'_> {
     /// Returns the job that is asked for.
     fn job(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
         let config = self.state.config();
+        let reached = |target: &String| self.principal.reaches(target);
+        if place.target.as_ref().is_some_and(|target| !reached(target)) {
+            // The configuration chose it: the caller cannot choose another.
+            return Err(Denied::Bound.into());
+        }
         let options = Options {
             target: place.target,
             table: place.table,

@@ -12,7 +12,7 @@ async fn mem0_deletes_memories_and_batches_that_the_caller_reaches() {
     let mut matrix = Matrix::new().await;
     for caller in matrix.callers.clone() {
         let workspace = caller.in_workspace(None).map_err(|_| 403);
-        let demanded = demanded(unnamed(&caller), workspace, in_main(&caller, 400));
+        let demanded = demanded(unnamed(&caller), workspace, in_main(&caller, 403));
         let (mut alone, mut in_batch) = (Alike::new(&caller), Alike::new(&caller));
         for id in ids() {
             let ask = Ask::delete(System::Mem0, format!("/v1/memories/{id}/"));
@@ -72,7 +72,7 @@ async fn mem0_deletes_everything_of_those_whom_a_caller_reaches() {
         for (path, user, agent) in asked {
             let owner = caller.by_subject(user).map_err(|_| 403);
             let workspace = caller.in_workspace(None).map_err(|_| 403);
-            let demanded = demanded(owner, workspace, in_main(&caller, 400));
+            let demanded = demanded(owner, workspace, in_main(&caller, 403));
             let ask = Ask {
                 waits: false,
                 ..Ask::delete(System::Mem0, path)
@@ -100,7 +100,7 @@ async fn mem0_deletes_everything_of_those_whom_a_caller_reaches() {
         let ask = Ask::delete(System::Mem0, "/v1/memories/?app_id=x");
         let owner = caller.by_subject(None).map_err(|_| 403);
         let workspace = caller.in_workspace(None).map_err(|_| 403);
-        let mut refused = demanded(owner, workspace, in_main(&caller, 400))
+        let mut refused = demanded(owner, workspace, in_main(&caller, 403))
             .err()
             .unwrap_or_default();
         refused.push(400);

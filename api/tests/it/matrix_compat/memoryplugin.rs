@@ -9,7 +9,7 @@ async fn memoryplugin_deletes_what_the_caller_reaches_and_says_the_same_of_every
     let mut matrix = Matrix::new().await;
     for caller in matrix.callers.clone() {
         let workspace = caller.in_workspace(None).map_err(|_| 403);
-        let demanded = demanded(unnamed(&caller), workspace, in_main(&caller, 400));
+        let demanded = demanded(unnamed(&caller), workspace, in_main(&caller, 403));
         let mut alike = Alike::new(&caller);
         for id in ids() {
             let ask = Ask::delete(System::MemoryPlugin, format!("/api/memories/{id}"));

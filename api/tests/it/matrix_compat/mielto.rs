@@ -20,7 +20,7 @@ async fn mielto_deletes_for_a_named_owner_whom_the_caller_reaches() {
                     Err(Why::Foreign) => Err(404),
                 };
                 let inside = caller.in_workspace(workspace).map_err(|_| 403);
-                let demanded = demanded(owned, inside, in_main(&caller, 422));
+                let demanded = demanded(owned, inside, in_main(&caller, 403));
                 let mut alike = Alike::new(&caller);
                 for id in ids() {
                     let path = format!("/api/v1/memories/{id}{}", query(&[("user_id", owner)]));

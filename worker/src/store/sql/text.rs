@@ -251,7 +251,9 @@ fn joined(dialect: Dialect, text: &str) -> String {
 
 fn tuples(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::Postgres => "jsonb_array_elements($1::jsonb) AS e(value)",
+        // In a query of its own, so that planning does not read the whole list for nothing: a new
+        // connection plans each of its first five calls anew.
+        Dialect::Postgres => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)",
         Dialect::Sqlite => "json_each($1) AS e",
     }
 }
