@@ -100,6 +100,7 @@ pub(crate) async fn next(
                     id: id.clone(),
                     conditions: conditions.clone(),
                     version: None,
+                    place: None,
                 })
                 .collect();
             let then = (n < left.len()).then(|| Cursor {
@@ -153,7 +154,7 @@ async fn rows(
                 mapped,
                 StoreKind::Sql,
                 StoreCall::Page,
-                table.page_versions(conditions, after, through, size),
+                table.page_rows(conditions, after, through, size),
             )
             .await?
         }
@@ -172,10 +173,11 @@ async fn rows(
     };
     let items = ids
         .into_iter()
-        .map(|(id, version)| Item {
+        .map(|(id, seen)| Item {
             id,
             conditions: conditions.clone(),
-            version: version.filter(|_| versions),
+            version: seen.version.filter(|_| versions),
+            place: seen.place,
         })
         .collect();
     Ok(Batch {
@@ -254,6 +256,7 @@ pub(crate) async fn without_rows(
                 points: vec![point],
                 vectors,
                 version: None,
+                place: None,
             })
         })
         .collect())

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::batch::ids_left;
 use crate::cursor::Cursor;
+use crate::store::Place;
 use crate::store::vector::PointId;
 
 /// What a batch is about to do.
@@ -43,6 +44,8 @@ pub(crate) struct Entry {
     pub(crate) vectors: Vectors,
     /// The version of its row, where somebody wants to know.
     pub(crate) version: Option<i64>,
+    /// Where its row was seen by this attempt; it is not written.
+    pub(crate) place: Option<Place>,
 }
 
 /// What is to become of the points of a memory.
@@ -121,6 +124,7 @@ impl Intent {
                 points,
                 vectors,
                 version: written.versions.get(n).copied().flatten(),
+                place: None,
             });
         }
         Some(Self {
@@ -231,6 +235,7 @@ mod tests {
             points,
             vectors,
             version: row.then_some(7),
+            place: None,
         }
     }
 
@@ -292,6 +297,7 @@ mod tests {
             points: vec![PointId::Num(1)],
             vectors: Vectors::Orphans,
             version: None,
+            place: None,
         });
         lease.intent = Some(intent.text(&lease));
         assert!(Intent::of(&lease) == Some(intent));

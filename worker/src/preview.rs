@@ -59,6 +59,7 @@ async fn count_ids(env: &Environment, mapped: &Mapped, lease: &Lease, ids: &[Str
                 id: id.clone(),
                 conditions: conditions.clone(),
                 version: None,
+                place: None,
             })
             .collect();
         for entry in resolve(env, mapped, &items, false).await? {

@@ -77,6 +77,7 @@ async fn look(
                         id: id.clone(),
                         conditions: conditions.clone(),
                         version: None,
+                        place: None,
                     },
                 )
             })
@@ -178,6 +179,7 @@ async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> R
                 id: item.id.clone(),
                 conditions: conditions.clone(),
                 version: None,
+                place: None,
             })
             .collect();
         match matching(env, mapped, &changed).await {
@@ -269,6 +271,7 @@ async fn without_own_rows(
             id,
             conditions: conditions.clone(),
             version: None,
+            place: None,
         })
         .collect();
     let rows = env

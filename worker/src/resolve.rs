@@ -12,7 +12,7 @@ use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::store::sql::Found;
 use crate::store::vector::{Demands, Point};
-use crate::store::{Item, StoreError};
+use crate::store::{Item, Seen, StoreError};
 
 /// Finds the memories of a batch in all stores of their mapping, under their conditions.
 ///
@@ -24,22 +24,23 @@ pub(crate) async fn resolve(
     listed: bool,
 ) -> Result<Vec<Entry>, StoreError> {
     let rows = match mapped.sql().await? {
-        Some(_) if listed => items.iter().map(|item| (Found::Matching, item.version)).collect(),
+        Some(_) if listed => items.iter().map(|item| (Found::Matching, item.seen())).collect(),
         Some(table) => {
-            env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find_versions(items))
+            env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find_rows(items))
                 .await?
         }
-        None => vec![(Found::Absent, None); items.len()],
+        None => vec![(Found::Absent, Seen::default()); items.len()],
     };
     let mut entries: Vec<Entry> = items
         .iter()
         .zip(&rows)
-        .map(|(item, (row, version))| Entry {
+        .map(|(item, (row, seen))| Entry {
             id: Some(item.id.clone()),
             row: *row == Found::Matching,
             points: Vec::new(),
             vectors: Vectors::None,
-            version: *version,
+            version: seen.version,
+            place: seen.place.clone(),
         })
         .collect();
     let Some(collection) = mapped.vector().await? else {

@@ -183,6 +183,7 @@ async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>])
                     conditions: target.conditions.clone(),
                     // What was asked for by its id goes whatever it has become.
                     version: target.entry.version.filter(|_| target.conditions.query.is_some()),
+                    place: target.entry.place.clone(),
                 },
             ))
         })
@@ -236,6 +237,7 @@ async fn read_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]
                     id: id.clone(),
                     conditions: target.conditions.clone(),
                     version: None,
+                    place: None,
                 });
                 rows.push(target.entry.row);
             }

@@ -100,6 +100,34 @@ pub struct Item {
     pub conditions: Conditions,
     /// The version that its row must have; nothing: any.
     pub version: Option<i64>,
+    /// Where its row was seen, if it was.
+    pub place: Option<Place>,
+}
+
+/// Where a database keeps a row, in its own words (PostgreSQL's `ctid`).
+///
+/// A hint that saves a statement the way through the index. It is worth nothing once the row has
+/// changed, so nothing is decided by it: whoever finds no row there looks by the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place(pub(crate) String);
+
+/// A row that was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Its version, where one is mapped.
+    pub version: Option<i64>,
+    /// Where it is kept, where that is of use.
+    pub place: Option<Place>,
+}
+
+impl Item {
+    /// Returns what was seen of its row.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen {
+            version: self.version,
+            place: self.place.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Item {

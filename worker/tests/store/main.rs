@@ -36,6 +36,7 @@ fn item(id: &str, conditions: &Conditions) -> Item {
         id: id.to_owned(),
         conditions: conditions.clone(),
         version: None,
+        place: None,
     }
 }
 

@@ -16,7 +16,7 @@ use super::mapping::Mapping;
 use super::text::{self, Range, Texts};
 use super::tuples::{Tuple, demands, encode};
 use super::{MAX_ITEMS, MAX_PAGE};
-use crate::store::{Conditions, Item, StoreError, Written};
+use crate::store::{Conditions, Item, Place, Seen, StoreError, Written};
 
 mod delete;
 
@@ -79,16 +79,15 @@ impl SqlTable {
     /// # Errors
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
     pub async fn find(&self, items: &[Item]) -> Result<Vec<Found>, StoreError> {
-        let found = self.find_versions(items).await?;
+        let found = self.find_rows(items).await?;
         Ok(found.into_iter().map(|(found, _)| found).collect())
     }
 
-    /// Looks for memories like [`find`](Self::find), and returns the version of each matching row,
-    /// where one is mapped.
+    /// Looks for memories like [`find`](Self::find), and returns what was seen of each matching row.
     ///
     /// # Errors
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
-    pub async fn find_versions(&self, items: &[Item]) -> Result<Vec<(Found, Option<i64>)>, StoreError> {
+    pub async fn find_rows(&self, items: &[Item]) -> Result<Vec<(Found, Seen)>, StoreError> {
         let tuples = self.tuples(items)?;
         let statement = self.statement(items, &self.texts.find, text::find)?;
         self.look(&statement, items.len(), &tuples).await
@@ -123,22 +122,21 @@ impl SqlTable {
         through: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let page = self.page_versions(conditions, after, through, limit).await?;
+        let page = self.page_rows(conditions, after, through, limit).await?;
         Ok(page.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// Returns a page like [`page`](Self::page), each id with the version of its row, where one is
-    /// mapped.
+    /// Returns a page like [`page`](Self::page), each id with what was seen of its row.
     ///
     /// # Errors
     /// Refuses empty conditions: a page is never of everything.
-    pub async fn page_versions(
+    pub async fn page_rows(
         &self,
         conditions: &Conditions,
         after: Option<&str>,
         through: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<(String, Option<i64>)>, StoreError> {
+    ) -> Result<Vec<(String, Seen)>, StoreError> {
         if limit == 0 || limit > MAX_PAGE {
             return Err(StoreError::Misuse("a page holds between 1 and 10000 ids"));
         }
@@ -164,7 +162,14 @@ impl SqlTable {
             .bounded(async {
                 let query = bind(text, values).bind(i64::from(limit));
                 let rows = query.fetch_all(&self.store.readers).await?;
-                let read = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+                let read = |row: &AnyRow| {
+                    let place: Option<String> = row.try_get(2)?;
+                    let seen = Seen {
+                        version: row.try_get(1)?,
+                        place: place.map(Place),
+                    };
+                    Ok((row.try_get(0)?, seen))
+                };
                 Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
             })
             .await
@@ -254,20 +259,16 @@ impl SqlTable {
         statement: &Statement,
         count: usize,
         tuples: &[Tuple<'_>],
-    ) -> Result<Vec<(Found, Option<i64>)>, StoreError> {
-        let mut found = vec![(Found::Absent, None); count];
+    ) -> Result<Vec<(Found, Seen)>, StoreError> {
+        let mut found = vec![(Found::Absent, Seen::default()); count];
         self.store
             .bounded(async {
                 for chunk in tuples.chunks(MAX_ITEMS) {
                     let row = statement.about(encode(chunk)).fetch_one(&self.store.readers).await?;
-                    for (n, version) in numbered(&row)? {
-                        *found.get_mut(n).ok_or(StoreError::Unreadable)? = match version {
-                            Some("") => (Found::Matching, None),
-                            Some(version) => {
-                                let version = version.parse().map_err(|_| StoreError::Unreadable)?;
-                                (Found::Matching, Some(version))
-                            }
-                            None => (Found::Other, None),
+                    for (n, row) in numbered(&row)? {
+                        *found.get_mut(n).ok_or(StoreError::Unreadable)? = match row {
+                            Some(row) => (Found::Matching, seen(row)?),
+                            None => (Found::Other, Seen::default()),
                         };
                     }
                 }
@@ -366,10 +367,21 @@ fn numbered(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
     let Some(text) = row.try_get::<Option<&str>, _>(0)? else {
         return Ok(Vec::new());
     };
-    text.split(',')
+    text.split(';')
         .map(|part| {
             let (n, rest) = part.split_once(':').map_or((part, None), |(n, rest)| (n, Some(rest)));
             Ok((n.parse().map_err(|_| StoreError::Unreadable)?, rest))
         })
         .collect()
+}
+
+/// Reads what a look says of a matching row.
+fn seen(text: &str) -> Result<Seen, StoreError> {
+    let (version, place) = text.split_once('@').map_or((text, None), |(v, place)| (v, Some(place)));
+    let version = match version {
+        "" => None,
+        version => Some(version.parse().map_err(|_| StoreError::Unreadable)?),
+    };
+    let place = place.map(|place| Place(place.to_owned()));
+    Ok(Seen { version, place })
 }

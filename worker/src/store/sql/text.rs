@@ -15,14 +15,16 @@ use crate::store::word;
 /// The statements that are the same for every call.
 #[derive(Debug)]
 pub(super) struct Texts {
-    /// `$1` tuples → one text of `n` of the rows with these ids, commas between; after those that
-    /// meet the tuple's conditions a colon, and their version.
+    /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between; after those that
+    /// meet the tuple's conditions a colon, their version, and `@` and their place.
     pub(super) find: SqlStr,
     /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
     pub(super) lock: SqlStr,
-    /// `$1` tuples; deletes the rows under all conditions. PostgreSQL → one text of their `n`, commas
-    /// between.
+    /// `$1` tuples; deletes the rows under all conditions. PostgreSQL → one text of their `n`,
+    /// semicolons between.
     pub(super) delete: SqlStr,
+    /// `$1` tuples with places; like `delete`, of the rows that are still there.
+    pub(super) delete_at: SqlStr,
     /// `$1` tuples with ids only; each deletes the rows of one dependent table.
     pub(super) dependents: Vec<SqlStr>,
 }
@@ -39,6 +41,7 @@ impl Texts {
             find: find(dialect, mapping, None),
             lock: lock(dialect, mapping, None),
             delete: delete(dialect, mapping, None),
+            delete_at: delete_at(dialect, mapping, None),
             dependents,
         }
     }
@@ -57,17 +60,19 @@ pub(super) struct Range<'a> {
     pub(super) through: bool,
 }
 
-/// Returns the text of a page of ids in key order, each with its version; the limit is bound last.
+/// Returns the text of a page of ids in key order, each with its version and place; the limit is
+/// bound last.
 pub(super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> SqlStr {
     let key = ordered(&mapping.id);
     let id = as_text(dialect, &mapping.id, "m");
     let (filter, bound) = filter(mapping, range);
     vouched(format!(
         "-- store::sql::page\n\
-         SELECT {id}, {version} FROM {table} AS m\n\
+         SELECT {id}, {version}, {place} FROM {table} AS m\n\
          WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} LIMIT ${limit}",
         version = version(dialect, mapping),
+        place = place(dialect, mapping).unwrap_or("NULL"),
         table = mapping.table,
         column = reach(&mapping.id, "m"),
         limit = bound + 1,
@@ -112,8 +117,9 @@ fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
 
 /// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.
 pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+    let at = place(dialect, mapping).map_or_else(String::new, |place| format!(" || '@' || {place}"));
     let found = format!(
-        "(e.value->>'n') || CASE WHEN {conditions} THEN ':' || COALESCE(CAST({version} AS TEXT), '') ELSE '' END",
+        "(e.value->>'n') || CASE WHEN {conditions} THEN ':' || COALESCE(CAST({version} AS TEXT), ''){at} ELSE '' END",
         conditions = conditions(dialect, mapping, query),
         version = version(dialect, mapping),
     );
@@ -126,6 +132,12 @@ pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
         table = mapping.table,
         id = equals(&mapping.id, "m", "(e.value->>'i')"),
     ))
+}
+
+/// Returns where the row is kept, where a statement is found to delete it by that: not where
+/// dependents go first, for which the rows are locked by their ids.
+fn place(dialect: Dialect, mapping: &Mapping) -> Option<&'static str> {
+    (dialect == Dialect::Postgres && mapping.dependents.is_empty()).then_some("m.ctid::pg_catalog.text")
 }
 
 /// Returns the row's version as a number of 64 bits; NULL where there is none.
@@ -168,6 +180,19 @@ pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
 
 /// Returns the text of [`Texts::delete`], of rows that a query asks for.
 pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+    delete_where(dialect, mapping, query, "")
+}
+
+/// Returns the text of [`Texts::delete_at`], of rows that a query asks for.
+pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+    let at = match dialect {
+        Dialect::Postgres => "m.ctid = (e.value->>'at')::pg_catalog.tid AND ",
+        Dialect::Sqlite => "",
+    };
+    delete_where(dialect, mapping, query, at)
+}
+
+fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &str) -> SqlStr {
     let table = &mapping.table;
     let same = equals(&mapping.id, "m", "(e.value->>'i')");
     let conditions = conditions(dialect, mapping, query);
@@ -178,7 +203,7 @@ pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -
             "-- store::sql::delete\n\
              WITH gone AS (\n\
              DELETE FROM {table} AS m USING {tuples}\n\
-             WHERE {same} AND {conditions}\n\
+             WHERE {at}{same} AND {conditions}\n\
              RETURNING e.value->>'n' AS n)\n\
              SELECT {gone} FROM gone",
             tuples = tuples(dialect),
@@ -244,8 +269,8 @@ fn delete_dependents(dialect: Dialect, mapping: &Mapping, reference: &Reference)
 // A row for each of a thousand memories costs the driver and the server more than the look at them.
 fn joined(dialect: Dialect, text: &str) -> String {
     match dialect {
-        Dialect::Postgres => format!("string_agg({text}, ',')"),
-        Dialect::Sqlite => format!("group_concat({text}, ',')"),
+        Dialect::Postgres => format!("string_agg({text}, ';')"),
+        Dialect::Sqlite => format!("group_concat({text}, ';')"),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::column::Column;
 use super::mapping::Mapping;
-use crate::store::{Conditions, Item, StoreError};
+use crate::store::{Conditions, Item, Place, StoreError};
 
 /// One memory, ready for a statement. Values are already what the column's type makes of them.
 #[derive(Serialize)]
@@ -31,6 +31,9 @@ pub(super) struct Tuple<'a> {
     /// The version that its row must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     v: Option<i64>,
+    /// Where its row was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<&'a str>,
     /// No row can meet the demands: an owner that the column's type cannot hold.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     never: bool,
@@ -54,6 +57,7 @@ impl<'a> Tuple<'a> {
             workspace: None,
             kind: None,
             v: None,
+            at: None,
             never: false,
         })
     }
@@ -69,6 +73,7 @@ impl<'a> Tuple<'a> {
             return Ok(None);
         };
         tuple.v = item.version;
+        tuple.at = item.place.as_ref().map(|Place(place)| place.as_str());
         for (field, value) in demands {
             tuple.never |= value.is_none();
             *tuple.slot(field) = value;

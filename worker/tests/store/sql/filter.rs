@@ -45,6 +45,7 @@ fn item(id: &str, conditions: &Conditions, version: Option<i64>) -> Item {
         id: id.to_owned(),
         conditions: conditions.clone(),
         version,
+        place: None,
     }
 }
 
@@ -129,11 +130,11 @@ async fn a_version_that_changed_keeps_the_row(database: Database) {
         .await;
     let table = database.open(&mapping).await;
     let conditions = query(is(&["owner"], "ana"));
-    let page = table.page_versions(&conditions, None, None, 10).await.unwrap();
+    let page = table.page_rows(&conditions, None, None, 10).await.unwrap();
     database.run("UPDATE notes SET v = 2 WHERE id = '2'").await;
     let items: Vec<Item> = page
         .iter()
-        .map(|(id, version)| item(id, &conditions, *version))
+        .map(|(id, seen)| item(id, &conditions, seen.version))
         .collect();
 
     assert_eq!(table.delete(&items).await.unwrap(), [true, false, true]);

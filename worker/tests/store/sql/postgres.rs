@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lethe_worker::store::Class;
 use lethe_worker::store::sql::Found::{Absent, Matching, Other};
 use lethe_worker::store::sql::SqlTable;
+use lethe_worker::store::{Class, Item};
 use serde_json::json;
 
 use super::harness::{Database, mapping, table};
@@ -273,4 +273,87 @@ async fn hidden_rows_are_an_error_and_not_absent() {
         .await;
     let error = SqlTable::open(&store, &mapping()).await.unwrap_err();
     assert!(error.to_string().contains("GRANT DELETE ON \"memories\""), "{error}");
+}
+
+/// Returns items that name these ids, each with the place where its row is now.
+async fn placed(table: &SqlTable, ids: &[&str], owner: &str) -> Vec<Item> {
+    let plain = items(ids, &of_user(owner));
+    let rows = table.find_rows(&plain).await.unwrap();
+    let seen = plain.into_iter().zip(rows).map(|(item, (_, seen))| Item {
+        place: seen.place,
+        ..item
+    });
+    let seen: Vec<Item> = seen.collect();
+    assert!(seen.iter().all(|item| item.place.is_some()));
+    seen
+}
+
+#[tokio::test]
+async fn a_row_is_deleted_where_it_was_seen_and_wherever_it_has_gone_since() {
+    let database = Database::postgres().await;
+    let table = database.memories("TEXT").await;
+    database
+        .add(&[("a", "alice", "w"), ("b", "alice", "w"), ("c", "alice", "w")])
+        .await;
+    let table = database.open(&table).await;
+    let seen = placed(&table, &["a", "b", "c"], "alice").await;
+    // Another version of the row, elsewhere; and one that was deleted by somebody else.
+    database
+        .run("UPDATE memories SET workspace_id = 'v' WHERE id = 'b'; DELETE FROM memories WHERE id = 'c'")
+        .await;
+
+    assert_eq!(table.delete(&seen).await.unwrap(), [true, true, false]);
+    assert!(database.left("memories", "id").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_place_does_not_make_another_row_of_what_was_asked_for() {
+    let database = Database::postgres().await;
+    let table = database.memories("TEXT").await;
+    database
+        .add(&[("a", "alice", "w"), ("b", "alice", "w"), ("c", "alice", "w")])
+        .await;
+    let table = database.open(&table).await;
+    let mut seen = placed(&table, &["a", "b", "c"], "alice").await;
+    // Rows change their owner and swap their places, which a vacuum and an insert can do.
+    database.run("UPDATE memories SET user_id = 'bob' WHERE id = 'b'").await;
+    let (left, right) = seen.split_at_mut(2);
+    std::mem::swap(&mut left[0].place, &mut right[0].place);
+
+    assert_eq!(table.delete(&seen[..2]).await.unwrap(), [true, false]);
+    assert_eq!(database.left("memories", "id").await, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_being_changed_is_judged_as_it_will_be() {
+    let database = Database::postgres().await;
+    let table = database.memories("TEXT").await;
+    database.add(&[("a", "alice", "w"), ("b", "alice", "w")]).await;
+    let table = database.open(&table).await;
+    let seen = placed(&table, &["a", "b"], "alice").await;
+    let mut other = database.pool.begin().await.unwrap();
+    sqlx::raw_sql(
+        "UPDATE memories SET user_id = 'bob' WHERE id = 'a'; UPDATE memories SET workspace_id = 'v' WHERE id = 'b'",
+    )
+    .execute(&mut *other)
+    .await
+    .unwrap();
+
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let commit = async {
+        while sqlx::query_scalar::<_, i64>(waiting)
+            .fetch_one(&database.pool)
+            .await
+            .unwrap()
+            == 0
+        {
+            tokio::task::yield_now().await;
+        }
+        other.commit().await.unwrap();
+    };
+    let (deleted, ()) = tokio::join!(table.delete(&seen), commit);
+
+    assert_eq!(deleted.unwrap(), [false, true]);
+    assert_eq!(database.left("memories", "id").await, ["a"]);
 }

@@ -42,6 +42,7 @@ impl SqlTable {
         let statements = Statements {
             lock: self.statement(items, &self.texts.lock, text::lock)?,
             delete: self.statement(items, &self.texts.delete, text::delete)?,
+            delete_at: self.statement(items, &self.texts.delete_at, text::delete_at)?,
         };
         let mut deleted = vec![false; items.len()];
         let rows = match self.store.dialect {
@@ -63,14 +64,31 @@ impl SqlTable {
         Ok(deleted)
     }
 
-    // One statement is one transaction.
+    // First where the rows were seen, then by the ids what is left: a row that changed is kept
+    // elsewhere.
     async fn delete_rows(
         &self,
         statements: &Statements,
         chunk: &[Tuple<'_>],
         deleted: &mut [bool],
     ) -> Result<(), CallError> {
-        let query = statements.delete.about(encode(chunk));
+        let seen: Vec<&Tuple<'_>> = chunk.iter().filter(|tuple| tuple.at.is_some()).collect();
+        self.delete_by(&statements.delete_at, &seen, deleted).await?;
+        let rest: Vec<&Tuple<'_>> = chunk.iter().filter(|tuple| !deleted[tuple.n]).collect();
+        self.delete_by(&statements.delete, &rest, deleted).await
+    }
+
+    // One statement is one transaction.
+    async fn delete_by(
+        &self,
+        statement: &Statement,
+        tuples: &[&Tuple<'_>],
+        deleted: &mut [bool],
+    ) -> Result<(), CallError> {
+        if tuples.is_empty() {
+            return Ok(());
+        }
+        let query = statement.about(encode(tuples));
         let row = query.fetch_one(&self.store.writers).await?;
         for (n, _) in numbered(&row)? {
             *deleted.get_mut(n).ok_or(StoreError::Unreadable)? = true;
@@ -175,6 +193,7 @@ impl SqlTable {
 struct Statements {
     lock: Statement,
     delete: Statement,
+    delete_at: Statement,
 }
 
 struct Locked {
