@@ -172,7 +172,7 @@ async fn conditions_are_checked_again_after_waiting_for_a_lock() {
         let batch = items(&["1", "2"], &of_user("alice"));
         let (deleted, ()) = tokio::join!(table.delete(&batch), async {
             somebody_waits_for_a_lock(&database).await;
-            other.commit().await.unwrap();
+            sqlx::raw_sql("COMMIT").execute(&mut *other).await.unwrap();
         });
 
         assert_eq!(deleted.unwrap(), [false, true]);
@@ -331,9 +331,9 @@ async fn a_row_that_is_being_changed_is_judged_as_it_will_be() {
     database.add(&[("a", "alice", "w"), ("b", "alice", "w")]).await;
     let table = database.open(&table).await;
     let seen = placed(&table, &["a", "b"], "alice").await;
-    let mut other = database.pool.begin().await.unwrap();
+    let mut other = database.pool.acquire().await.unwrap();
     sqlx::raw_sql(
-        "UPDATE memories SET user_id = 'bob' WHERE id = 'a'; UPDATE memories SET workspace_id = 'v' WHERE id = 'b'",
+        "BEGIN; UPDATE memories SET user_id = 'bob' WHERE id = 'a'; UPDATE memories SET workspace_id = 'v' WHERE id = 'b'",
     )
     .execute(&mut *other)
     .await
@@ -350,7 +350,7 @@ async fn a_row_that_is_being_changed_is_judged_as_it_will_be() {
         {
             tokio::task::yield_now().await;
         }
-        other.commit().await.unwrap();
+        sqlx::raw_sql("COMMIT").execute(&mut *other).await.unwrap();
     };
     let (deleted, ()) = tokio::join!(table.delete(&seen), commit);
 
