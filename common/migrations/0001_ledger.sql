@@ -35,11 +35,15 @@ CREATE TABLE jobs (
     error_code     TEXT,                      -- the last error, a word of a closed list
     snapshot       TEXT,                      -- of a query: 'created_at' or 'batch': how it tells what was there at the start
     version_erased BIGINT,                    -- of a job with one id: the version that its row had
-    summary        TEXT                       -- counts per store, once the partitions are gone
+    summary        TEXT,                      -- counts per store, once the partitions are gone
+    cleared        BIGINT NOT NULL DEFAULT 0  -- of a forgotten job: whether its ids and partitions are gone
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
+-- What forgetting looks for: it must not read the millions that have ended.
 CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
+CREATE INDEX jobs_to_clear ON jobs (forgotten_at) WHERE forgotten_at IS NOT NULL AND cleared = 0;
+CREATE INDEX jobs_to_drop ON jobs (ended_at) WHERE cleared = 1;
 
 -- The part of a job that one worker does at a time.
 CREATE TABLE partitions (

@@ -34,6 +34,7 @@ pub use accept::{Accepted, Idempotency, NewJob, Scope};
 pub use cancel::CancelOutcome;
 pub use control::{Pauses, WorkerReport, WorkerRow};
 pub use error::LedgerError;
+pub use forget::Kept;
 pub use intend::Go;
 pub use keys::{KeyRecord, KeyRow};
 pub use open::{Ledger, LedgerOptions};

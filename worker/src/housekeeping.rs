@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use lethe_common::doorbell::Ring;
-use lethe_common::ledger::{LedgerError, WorkerReport};
+use lethe_common::ledger::{Kept, LedgerError, WorkerReport};
 use lethe_common::metrics::{self, Dependency};
 use serde_json::{Map, Value, json};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -87,9 +87,20 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
         env.doorbell.ring(Ring::Work);
     }
     env.ledger.drop_abandoned_uploads().await?;
-    env.ledger
-        .forget(retention.items, retention.jobs, retention.idempotency)
-        .await?;
+    let kept = Kept {
+        items: retention.items,
+        jobs: retention.jobs,
+        keys: retention.idempotency,
+    };
+    // Not so long that the next report is late; as long again for others as each step took.
+    let start = Instant::now();
+    while start.elapsed() < INTERVAL / 2 {
+        let step = Instant::now();
+        if !env.ledger.forget(kept).await? {
+            break;
+        }
+        tokio::time::sleep(step.elapsed()).await;
+    }
     Ok(())
 }
 

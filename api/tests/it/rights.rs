@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use lethe_common::config::{Bounds, KeyHash};
+use lethe_common::ledger::Kept;
 use lethe_common::ledger::KeyRecord;
 use serde_json::json;
 
@@ -158,10 +159,12 @@ async fn a_forgotten_job_keeps_its_counts_but_not_its_ids() {
     let id = app.accepted("eraser").await;
     assert_eq!(app.post("operator", &format!("/v1/jobs/{id}/cancel")).await.status, 202);
     let day = Duration::from_hours(24);
-    app.ledger
-        .forget(Duration::ZERO, day, day)
-        .await
-        .expect("the ledger answers");
+    let kept = Kept {
+        items: Duration::ZERO,
+        jobs: day,
+        keys: day,
+    };
+    while app.ledger.forget(kept).await.expect("the ledger answers") {}
     let items = app.get("eraser", &format!("/v1/jobs/{id}/items?outcome=failed")).await;
     items.refused(410, "forgotten", "counts remain");
     let retry = app.post("operator", &format!("/v1/jobs/{id}/retry")).await;

@@ -228,17 +228,8 @@ impl Ledger {
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 
-    /// Returns the counts of one job, for its summary.
-    pub(super) async fn store_counts(&self, id: &str) -> Result<Vec<StoreCounts>, LedgerError> {
-        Ok(self
-            .counts_of(&json!([{"id": id}]).to_string())
-            .await?
-            .remove(id)
-            .unwrap_or_default())
-    }
-
     /// Returns the counts of jobs: what was recorded, and what failed or was left without running.
-    async fn counts_of(&self, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
+    pub(super) async fn counts_of(&self, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
         let mut found: BTreeMap<(String, String, StoreKind), BTreeMap<String, u64>> = BTreeMap::new();
         let partitions = sqlx::query(self.inner.sql(
             "-- ledger::counts partitions

@@ -8,11 +8,18 @@ use std::time::Duration;
 
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{
-    Accepted, After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd, Work,
+    Accepted, After, Claim, Delta, Kept, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd,
+    Work,
 };
 use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
 use support::{erased, ids, new_job, route};
+
+/// Forgets all whose retention has passed.
+async fn forget(ledger: &Ledger, items: Duration, jobs: Duration) {
+    let keys = Duration::from_hours(24);
+    while ledger.forget(Kept { items, jobs, keys }).await.unwrap() {}
+}
 
 /// A ledger of its own for a test.
 struct TestLedger {

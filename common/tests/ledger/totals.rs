@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use lethe_common::job::Outcome;
-use lethe_common::ledger::{Delta, NewJob, RecordEnd};
+use lethe_common::ledger::{Delta, Kept, NewJob, RecordEnd};
 
 use crate::support::new_job;
-use crate::{TestLedger, accept, claim, claim_one, end, finish, ids, record, total};
+use crate::{TestLedger, accept, claim, claim_one, end, finish, forget, ids, record, total};
 
 crate::on_both! {
     the_totals_add_up,
     forgetting_keeps_the_counts,
+    a_large_job_is_forgotten_in_steps,
 }
 
 async fn the_totals_add_up(TestLedger { ledger, _dir, .. }: TestLedger) {
@@ -63,11 +64,36 @@ async fn forgetting_keeps_the_counts(TestLedger { ledger, _dir, .. }: TestLedger
     finish(&ledger, &lease).await;
     let before = ledger.job(id).await.unwrap().unwrap().stores;
     let day = Duration::from_hours(24);
-    assert_eq!(ledger.forget(day, day, day).await.unwrap(), 0, "not before its time");
-    assert_eq!(ledger.forget(Duration::ZERO, day, day).await.unwrap(), 1);
+    forget(&ledger, day, day).await;
+    assert!(
+        ledger.job(id).await.unwrap().unwrap().forgotten_at.is_none(),
+        "not before its time"
+    );
+    forget(&ledger, Duration::ZERO, day).await;
     let job = ledger.job(id).await.unwrap().unwrap();
     assert!(job.forgotten_at.is_some());
     assert_eq!(job.stores, before);
-    assert_eq!(ledger.forget(Duration::ZERO, Duration::ZERO, day).await.unwrap(), 0);
+    forget(&ledger, Duration::ZERO, Duration::ZERO).await;
     assert!(ledger.job(id).await.unwrap().is_none());
+}
+
+async fn a_large_job_is_forgotten_in_steps(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job((0..501).map(|_| ids(1)).collect())).await;
+    ledger.cancel(id).await.unwrap();
+    let day = Duration::from_hours(24);
+    let kept = Kept {
+        items: Duration::ZERO,
+        jobs: day,
+        keys: day,
+    };
+    let left = "UPDATE partitions SET ordinal = ordinal";
+    let mut lefts = Vec::new();
+    while ledger.forget(kept).await.unwrap() {
+        lefts.push(test.run(left).await);
+        let job = ledger.job(id).await.unwrap().unwrap();
+        assert!(job.forgotten_at.is_some());
+        assert!(job.stores.iter().all(|store| store.counts["left"] == 501));
+    }
+    assert_eq!((lefts, test.run(left).await), (vec![1], 0));
 }
