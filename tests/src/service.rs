@@ -37,6 +37,8 @@ pub struct Site {
     pub tap: Tap,
     /// The configuration of every process.
     pub config: Config,
+    /// The ledger's database, if it is on a server.
+    pub ledger: Option<String>,
     /// Where files are.
     pub directory: TempDir,
 }
@@ -64,9 +66,9 @@ impl Site {
             ),
         };
         let mut config = Config::default();
-        if let Some(url) = ledger {
+        if let Some(url) = &ledger {
             // Some tests run many processes at once over one server.
-            config = config.set("ledger.url", url).set("ledger.max_connections", 6);
+            config = config.set("ledger.url", url.as_str()).set("ledger.max_connections", 6);
         }
         if layout.doorbell == Doorbell::Redis {
             let url = servers.redis.clone().unwrap_or_else(redis::shared);
@@ -80,6 +82,7 @@ impl Site {
             vectors,
             tap,
             config,
+            ledger,
             directory,
         }
     }

@@ -1,9 +1,9 @@
 //! The benchmark: what accepting costs, how soon idle workers begin, what a large job costs beside a bare loop of the same
-//! deletes, and what memory a worker needs.
+//! deletes, what memory a worker needs, and what a ledger costs that remembers much.
 //!
 //! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
 //! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
-//! `erase`, `memory`.
+//! `erase`, `memory`, `past`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
@@ -21,6 +21,9 @@ use sqlx::postgres::PgPool;
 /// How many deletions a second are accepted, and for how long.
 const RATE: u32 = 500;
 const SECONDS: u32 = 20;
+
+/// How many jobs a ledger remembers that is old.
+const PAST: u32 = 2_000_000;
 
 /// How many memories the large job is about.
 const LARGE: usize = 100_000;
@@ -44,6 +47,9 @@ async fn main() {
     }
     if runs("memory") {
         Box::pin(memory()).await;
+    }
+    if runs("past") {
+        Box::pin(past()).await;
     }
 }
 
@@ -211,6 +217,46 @@ async fn memory() {
         service.workers.push(worker);
     }
     println!("memory: ratio {:.2}", peaks[1] / peaks[0]);
+}
+
+/// Erases memories one by one with an empty ledger, and with one that remembers many jobs, and
+/// prints what that took.
+async fn past() {
+    let mut medians = Vec::new();
+    for jobs in [0, PAST] {
+        let site = site().await;
+        let service = site.start().await;
+        let ledger = PgPool::connect(site.ledger.as_deref().unwrap()).await.unwrap();
+        sqlx::query(
+            "INSERT INTO jobs (id, principal, state, kind, target, table_name, dry_run, not_before, accepted_at,
+                started_at, ended_at, touched_at, forgotten_at, cleared, summary)
+             SELECT gen_random_uuid()::text, 'bench', 'succeeded', 'ids', 'main', 'memories', 0, t, t, t, t, t, t, 1, '[]'
+             FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint - n AS t FROM generate_series(1, $1) AS n) AS times",
+        )
+        .bind(i64::from(jobs))
+        .execute(&ledger)
+        .await
+        .unwrap();
+        let mut took = Vec::new();
+        for n in 0..500 {
+            let body = json!({"select": {"ids": [format!("memory-{n}")]}});
+            let request = service
+                .client
+                .request(Method::POST, "/v1/jobs")
+                .header("prefer", "wait=10")
+                .json(&body);
+            let start = Instant::now();
+            assert_eq!(service.client.send(request).await.status, 200);
+            took.push(start.elapsed());
+        }
+        took.sort_unstable();
+        println!(
+            "past: {jobs} jobs remembered: one memory p50 {:?}, p99 {:?}",
+            took[250], took[495]
+        );
+        medians.push(took[250]);
+    }
+    println!("past: ratio {:.2}", medians[1].as_secs_f64() / medians[0].as_secs_f64());
 }
 
 /// Returns the body of an upload of all these memories.
