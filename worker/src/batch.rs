@@ -94,15 +94,7 @@ pub(crate) async fn next(
         Work::Ids(_) => {
             let left = ids_left(lease, &cursor);
             let n = left.len().min(size as usize);
-            let items = left[..n]
-                .iter()
-                .map(|id| Item {
-                    id: id.clone(),
-                    conditions: conditions.clone(),
-                    version: None,
-                    place: None,
-                })
-                .collect();
+            let items = left[..n].iter().map(|id| Item::new(id, &conditions)).collect();
             let then = (n < left.len()).then(|| Cursor {
                 at: cursor.at + n,
                 ..cursor.clone()

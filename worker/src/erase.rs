@@ -5,6 +5,7 @@
 //! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
 //! anything else. The SQL row goes after the vector, since it is the last handle on a memory.
 
+use lethe_common::doorbell::Ring;
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{After, Delta, Go, ItemOutcome, Lease, Record, RecordEnd, Release, Work};
 
@@ -80,7 +81,7 @@ async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> 
                 .ok_or(Stop::Lost)?;
             match wait {
                 None => going.push(lease),
-                Some(wait) => give_back(env, &lease, u128::from(wait)).await?,
+                Some(wait) => wait_for_turn(env, &lease, wait).await?,
             }
         }
     }
@@ -147,7 +148,7 @@ async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Sto
         if share.fresh && share.intent.has_effect() {
             match reserve(env, &share).await? {
                 None => asking.push(share),
-                Some(wait) => give_back(env, &share.lease, wait).await?,
+                Some(wait) => wait_for_turn(env, &share.lease, wait).await?,
             }
         } else {
             going.push(share);
@@ -181,7 +182,7 @@ async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Sto
 }
 
 /// Reserves a throttled job's time for a batch; returns how many milliseconds to wait instead.
-async fn reserve(env: &Environment, share: &Share) -> Result<Option<u128>, Stop> {
+async fn reserve(env: &Environment, share: &Share) -> Result<Option<u64>, Stop> {
     if share.lease.job.per_second.is_none() {
         return Ok(None);
     }
@@ -191,7 +192,19 @@ async fn reserve(env: &Environment, share: &Share) -> Result<Option<u128>, Stop>
         .insist(lease, || env.ledger.reserve(&share.lease, n))
         .await
         .ok_or(Stop::Lost)?;
-    Ok(wait.map(u128::from))
+    Ok(wait)
+}
+
+/// Gives a throttled job's partition back until the next batch may start.
+async fn wait_for_turn(env: &Environment, lease: &Lease, wait_ms: u64) -> Result<(), Stop> {
+    // Not all that wait at the same moment: one of them starts, and the others would wait again.
+    let spread =
+        u64::from(batch::size(&env.config, &lease.job)) * 2_000 / u64::from(lease.job.per_second.unwrap_or(1).max(1));
+    let wait_ms = wait_ms.saturating_add(rand::random_range(0..=spread.min(500)));
+    give_back(env, lease, u128::from(wait_ms)).await?;
+    // Whoever sleeps until something else is due has to know of this.
+    env.doorbell.ring(Ring::Work);
+    Ok(())
 }
 
 /// Gives a partition back for later: no slot, no lease, no attempt.
@@ -270,6 +283,11 @@ async fn record(
     if done.is_empty() {
         return Ok(());
     }
+    for (share, met) in &done {
+        if let Some(code) = hopeless(share, met) {
+            retry::note_failure(&share.lease, code);
+        }
+    }
     let records: Vec<Record<'_>> = done.iter().map(|(share, met)| record_of(share, met)).collect();
     let leases: Vec<Lease> = done.iter().map(|(share, _)| share.lease.clone()).collect();
     let after = env
@@ -297,6 +315,14 @@ async fn record(
         }
     }
     Ok(())
+}
+
+/// Returns why nothing more of a partition is begun: the database refused each row of the batch, and
+/// the vectors of the others would go for nothing.
+fn hopeless(share: &Share, met: &[Met]) -> Option<&'static str> {
+    let mut rows = share.intent.entries.iter().zip(met).filter(|(entry, _)| entry.row);
+    let (_, first) = rows.next()?;
+    first.refused.filter(|_| rows.all(|(_, met)| met.refused.is_some()))
 }
 
 fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
@@ -332,11 +358,15 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
     if done {
         delta.selected -= signed(rest);
     }
+    let end = match hopeless(share, met) {
+        Some(code) => Some(RecordEnd::Failed(code)),
+        None => done.then_some(RecordEnd::Done),
+    };
     Record {
         lease: &share.lease,
         delta,
         progress: share.intent.then.as_ref().map(Cursor::text),
         remaining: if done { 0 } else { rest },
-        end: done.then_some(RecordEnd::Done),
+        end,
     }
 }

@@ -53,15 +53,7 @@ async fn count_ids(env: &Environment, mapped: &Mapped, lease: &Lease, ids: &[Str
     let conditions = batch::conditions(lease);
     let mut delta = Delta::default();
     for ids in ids.chunks(env.config.worker.batch as usize) {
-        let items: Vec<Item> = ids
-            .iter()
-            .map(|id| Item {
-                id: id.clone(),
-                conditions: conditions.clone(),
-                version: None,
-                place: None,
-            })
-            .collect();
+        let items: Vec<Item> = ids.iter().map(|id| Item::new(id, &conditions)).collect();
         for entry in resolve(env, mapped, &items, false).await? {
             for store in &lease.stores {
                 let outcome = outcome(&entry, *store);

@@ -70,17 +70,7 @@ async fn look(
         .enumerate()
         .flat_map(|(n, lease)| {
             let conditions = batch::conditions(lease);
-            listed(lease).iter().map(move |id| {
-                (
-                    n,
-                    Item {
-                        id: id.clone(),
-                        conditions: conditions.clone(),
-                        version: None,
-                        place: None,
-                    },
-                )
-            })
+            listed(lease).iter().map(move |id| (n, Item::new(id, &conditions)))
         })
         .collect();
     let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
@@ -175,12 +165,7 @@ async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> R
         let changed: Vec<Item> = items
             .iter()
             .filter(here)
-            .map(|item| Item {
-                id: item.id.clone(),
-                conditions: conditions.clone(),
-                version: None,
-                place: None,
-            })
+            .map(|item| Item::new(&item.id, &conditions))
             .collect();
         match matching(env, mapped, &changed).await {
             Ok(n) => left = left.saturating_sub(n),
@@ -267,12 +252,7 @@ async fn without_own_rows(
     let items: Vec<Item> = page
         .iter()
         .filter_map(|(_, id)| id.clone())
-        .map(|id| Item {
-            id,
-            conditions: conditions.clone(),
-            version: None,
-            place: None,
-        })
+        .map(|id| Item::new(id, &conditions))
         .collect();
     let rows = env
         .call(mapped, StoreKind::Sql, StoreCall::ReadBack, table.find(&items))

@@ -88,8 +88,8 @@ pub(crate) async fn put_back(env: &Environment, lease: &Lease, error: &StoreErro
     Ok(())
 }
 
-/// Ends a partition that cannot be done; what remains of it counts as failed.
-pub(crate) async fn fail(env: &Environment, lease: &Lease, code: &'static str) -> Result<(), Stop> {
+/// Says that a partition failed for good.
+pub(crate) fn note_failure(lease: &Lease, code: &'static str) {
     metrics::retry(RetryClass::Permanent, code);
     tracing::error!(
         job.id = %lease.job.id,
@@ -98,6 +98,11 @@ pub(crate) async fn fail(env: &Environment, lease: &Lease, code: &'static str) -
         error.code = code,
         "a partition failed for good"
     );
+}
+
+/// Ends a partition that cannot be done; what remains of it counts as failed.
+pub(crate) async fn fail(env: &Environment, lease: &Lease, code: &'static str) -> Result<(), Stop> {
+    note_failure(lease, code);
     let record = Record {
         lease,
         delta: Delta::default(),

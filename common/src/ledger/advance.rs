@@ -204,7 +204,7 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
           AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, outcome
         UNION ALL
         SELECT job_id, code AS what, COUNT(*) AS n FROM items
-        WHERE outcome = 'failed' AND code IN ('kept', 'split')
+        WHERE outcome = 'failed' AND code IS NOT NULL
           AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, code",
     ))
     .bind(ids)
@@ -220,7 +220,10 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
                 // What is still there matters more than what nobody can undo.
                 ("kept", _) => job.bad_code = Some("kept"),
                 ("split", _) => job.bad_code = job.bad_code.or(Some("split")),
-                (_, Err(())) => job.blocked = n,
+                ("constraint", _) => job.bad_code = job.bad_code.or(Some("constraint")),
+                ("rejected", _) => job.bad_code = job.bad_code.or(Some("rejected")),
+                ("blocked", _) => job.blocked = n,
+                (_, Err(())) => {}
             }
         }
     }

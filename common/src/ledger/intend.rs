@@ -11,6 +11,10 @@ use super::open::Ledger;
 use super::rows::{self, Key};
 use super::types::Lease;
 
+/// How much of the time that a throttled job lost it makes up for.
+// What a claim takes at its worst, without becoming a burst after a pause.
+const CATCH_UP_MS: i64 = 500;
+
 /// What a worker may do after asking the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Go {
@@ -116,7 +120,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Reserves the time of a batch of `n` memories of a throttled job, for the job as a whole.
+    /// Reserves the time of a batch of `n` memories of a throttled job, for the job as a whole. What
+    /// was lost since the last one, up to [`CATCH_UP_MS`], is made up for.
     ///
     /// Returns `None` if the batch may start now, else the milliseconds to wait.
     pub async fn reserve(&self, lease: &Lease, n: u64) -> Result<Option<u64>, LedgerError> {
@@ -127,10 +132,15 @@ impl Ledger {
         let id = lease.job.id.to_string();
         let reserved = sqlx::query(self.inner.sql(
             "-- ledger::reserve
-            UPDATE jobs SET throttled_till = {now} + $2 WHERE id = $1 AND throttled_till <= {now} RETURNING id",
+            UPDATE jobs SET throttled_till = $2 + CASE
+                    WHEN throttled_till > {now} - $3 THEN throttled_till
+                    WHEN throttled_till > 0 THEN {now} - $3
+                    ELSE {now} END
+            WHERE id = $1 AND throttled_till <= {now} RETURNING id",
         ))
         .bind(&id)
         .bind(batch_ms)
+        .bind(CATCH_UP_MS)
         .fetch_optional(&self.inner.write)
         .await?;
         if reserved.is_some() {

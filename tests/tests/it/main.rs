@@ -18,6 +18,7 @@ mod opensearch;
 mod outage;
 mod query;
 mod refusals;
+mod refused;
 mod start;
 mod stop;
 mod throttle;

@@ -12,6 +12,7 @@ use crate::batch;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
+use crate::store::sql::Deletion;
 use crate::store::vector::{Demands, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::task::Stop;
@@ -21,6 +22,8 @@ use crate::task::Stop;
 pub(crate) struct Met {
     sql: (Outcome, Option<&'static str>),
     vector: (Outcome, Option<&'static str>),
+    /// Why the database refuses to delete its row, if it does.
+    pub(super) refused: Option<&'static str>,
     /// The points that were there after they had been deleted, or since.
     pub(super) kept: Vec<PointId>,
 }
@@ -164,6 +167,8 @@ enum Row {
     Gone,
     /// It was intended, and is there but not under the conditions any more.
     DroppedOut,
+    /// The database refuses to delete it, and would again.
+    Refused(&'static str),
 }
 
 async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]) -> Result<Vec<Row>, StoreError> {
@@ -192,13 +197,18 @@ async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>])
         return Ok(rows);
     }
     let items: Vec<Item> = intended.iter().map(|(_, item)| item.clone()).collect();
-    let deleted = env
+    let Deletion { deleted, refused } = env
         .call(mapped, StoreKind::Sql, StoreCall::Delete, table.delete(&items))
         .await?;
-    let missing: Vec<usize> = (0..items.len()).filter(|&n| !deleted[n]).collect();
     for (n, (target, _)) in intended.iter().enumerate() {
-        rows[*target] = if deleted[n] { Row::Deleted } else { Row::Gone };
+        rows[*target] = match refused.get(&n) {
+            Some(error) => Row::Refused(error.code()),
+            None if deleted[n] => Row::Deleted,
+            None => Row::Gone,
+        };
     }
+    let missing = (0..items.len()).filter(|n| !deleted[*n] && !refused.contains_key(n));
+    let missing: Vec<usize> = missing.collect();
     if !missing.is_empty() {
         let ids: Vec<&str> = missing.iter().map(|&n| items[n].id.as_str()).collect();
         let there = env
@@ -233,12 +243,7 @@ async fn read_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]
             (_, Vectors::None | Vectors::Unverifiable) if !target.entry.row => {}
             (Some(id), _) => {
                 places.push(n);
-                items.push(Item {
-                    id: id.clone(),
-                    conditions: target.conditions.clone(),
-                    version: None,
-                    place: None,
-                });
+                items.push(Item::new(id, target.conditions));
                 rows.push(target.entry.row);
             }
             (None, _) => nameless.extend(target.entry.points.iter().map(|point| (n, *point))),
@@ -288,6 +293,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
         Row::Gone => (if target.fresh { Outcome::Absent } else { Outcome::Erased }, None),
         Row::DroppedOut if vector_went => (Outcome::Failed, Some(SPLIT)),
         Row::DroppedOut => (Outcome::Conflicted, None),
+        Row::Refused(code) => (Outcome::Failed, Some(code)),
         Row::None => (Outcome::Absent, None),
     };
     let mut kept = Vec::new();
@@ -304,5 +310,14 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
         (Vectors::OfRow | Vectors::Orphans, ReadBack::Gone) => (Outcome::Erased, None),
         (Vectors::None, ReadBack::Changed | ReadBack::Gone) => (Outcome::Absent, None),
     };
-    Met { sql, vector, kept }
+    let refused = match row {
+        Row::Refused(code) => Some(code),
+        _ => None,
+    };
+    Met {
+        sql,
+        vector,
+        refused,
+        kept,
+    }
 }

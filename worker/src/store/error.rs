@@ -191,6 +191,11 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::Unauthorized { .. })
     }
 
+    /// Returns whether one row may be to blame for the failure of a statement about many.
+    pub(crate) fn may_be_one_rows(&self) -> bool {
+        matches!(self, Self::Constraint { .. } | Self::Rejected { .. } | Self::Kept)
+    }
+
     /// Returns the error of a call that ran into its own time limit.
     pub(crate) fn timed_out() -> Self {
         Self::Timeout { status: Status::Silent }

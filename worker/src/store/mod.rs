@@ -121,6 +121,16 @@ pub struct Seen {
 }
 
 impl Item {
+    /// Returns a memory of which nothing has been seen.
+    pub fn new(id: impl Into<String>, conditions: &Conditions) -> Self {
+        Self {
+            id: id.into(),
+            conditions: conditions.clone(),
+            version: None,
+            place: None,
+        }
+    }
+
     /// Returns what was seen of its row.
     pub(crate) fn seen(&self) -> Seen {
         Seen {

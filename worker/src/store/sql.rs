@@ -15,7 +15,7 @@ mod text;
 mod tuples;
 
 pub use connect::SqlStore;
-pub use table::{Found, SqlTable};
+pub use table::{Deletion, Found, SqlTable};
 
 /// The most memories one statement names: the batch of the design, and small enough for the
 /// planner's estimate of a JSON list (100 rows) to pick the index.

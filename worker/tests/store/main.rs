@@ -32,12 +32,7 @@ fn of_user(user: &str) -> Conditions {
 }
 
 fn item(id: &str, conditions: &Conditions) -> Item {
-    Item {
-        id: id.to_owned(),
-        conditions: conditions.clone(),
-        version: None,
-        place: None,
-    }
+    Item::new(id, conditions)
 }
 
 fn items(ids: &[&str], conditions: &Conditions) -> Vec<Item> {

@@ -105,14 +105,13 @@ impl SqlStore {
     pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, StoreError> {
         match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(CallError::Store(error))) => Err(error),
             // One writer at a time is the rule for SQLite: to wait for it in vain is no outage.
             Ok(Err(CallError::Sql(sqlx::Error::PoolTimedOut))) if self.dialect == Dialect::Sqlite => {
                 Err(StoreError::Busy {
                     status: crate::store::error::Status::Silent,
                 })
             }
-            Ok(Err(CallError::Sql(error))) => Err(error.into()),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(StoreError::timed_out()),
         }
     }
@@ -123,6 +122,15 @@ impl SqlStore {
 pub(super) enum CallError {
     Sql(sqlx::Error),
     Store(StoreError),
+}
+
+impl From<CallError> for StoreError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Sql(error) => error.into(),
+            CallError::Store(error) => error,
+        }
+    }
 }
 
 impl From<sqlx::Error> for CallError {

@@ -20,6 +20,8 @@ use crate::store::{Conditions, Item, Place, Seen, StoreError, Written};
 
 mod delete;
 
+pub use delete::Deletion;
+
 /// What a look for one memory found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Found {

@@ -23,8 +23,9 @@ pub(super) struct Texts {
     /// `$1` tuples; deletes the rows under all conditions. PostgreSQL → one text of their `n`,
     /// semicolons between.
     pub(super) delete: SqlStr,
-    /// `$1` tuples with places; like `delete`, of the rows that are still there.
-    pub(super) delete_at: SqlStr,
+    /// `$1` tuples with places; like `delete`, of the rows that are still there. Only where places
+    /// are known.
+    pub(super) delete_at: Option<SqlStr>,
     /// `$1` tuples with ids only; each deletes the rows of one dependent table.
     pub(super) dependents: Vec<SqlStr>,
 }
@@ -41,7 +42,7 @@ impl Texts {
             find: find(dialect, mapping, None),
             lock: lock(dialect, mapping, None),
             delete: delete(dialect, mapping, None),
-            delete_at: delete_at(dialect, mapping, None),
+            delete_at: place(dialect, mapping).map(|_| delete_at(dialect, mapping, None)),
             dependents,
         }
     }
@@ -185,11 +186,12 @@ pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -
 
 /// Returns the text of [`Texts::delete_at`], of rows that a query asks for.
 pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
-    let at = match dialect {
-        Dialect::Postgres => "m.ctid = (e.value->>'at')::pg_catalog.tid AND ",
-        Dialect::Sqlite => "",
-    };
-    delete_where(dialect, mapping, query, at)
+    delete_where(
+        dialect,
+        mapping,
+        query,
+        "m.ctid = (e.value->>'at')::pg_catalog.tid AND ",
+    )
 }
 
 fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &str) -> SqlStr {

@@ -43,7 +43,11 @@ async fn only_rows_under_all_conditions_are_deleted(database: Database) {
     let table = database.open(&table).await;
     let demanded = conditions(&[(Field::User, "alice"), (Field::Workspace, "acme")]);
 
-    let deleted = table.delete(&items(&["4", "3", "2", "1"], &demanded)).await.unwrap();
+    let deleted = table
+        .delete(&items(&["4", "3", "2", "1"], &demanded))
+        .await
+        .unwrap()
+        .deleted;
 
     assert_eq!(deleted, [false, false, false, true]);
     assert_eq!(database.left("memories", "id").await, ["2", "3"]);
@@ -62,7 +66,7 @@ async fn tuples_are_joined_and_ids_are_not_crossed_with_conditions(database: Dat
     ];
 
     assert_eq!(table.find(&batch).await.unwrap(), [Other, Other, Matching]);
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true]);
     assert_eq!(database.left("memories", "id").await, ["1", "2"]);
 }
 
@@ -72,8 +76,8 @@ async fn deleting_twice_is_deleting_once(database: Database) {
     let table = database.open(&table).await;
     let batch = items(&["1"], &of_user("alice"));
 
-    assert_eq!(table.delete(&batch).await.unwrap(), [true]);
-    assert_eq!(table.delete(&batch).await.unwrap(), [false]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [true]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [false]);
     assert_eq!(table.find(&batch).await.unwrap(), [Absent]);
 }
 
@@ -85,7 +89,7 @@ async fn a_row_without_an_owner_is_nobodys(database: Database) {
     for user in ["alice", "", "null", "NULL"] {
         let batch = items(&["1"], &of_user(user));
         assert_eq!(table.find(&batch).await.unwrap(), [Other], "{user}");
-        assert_eq!(table.delete(&batch).await.unwrap(), [false], "{user}");
+        assert_eq!(table.delete(&batch).await.unwrap().deleted, [false], "{user}");
     }
     assert_eq!(database.left("memories", "id").await, ["1"]);
 }
@@ -99,7 +103,7 @@ async fn an_owner_that_changed_after_the_look_keeps_the_row(database: Database) 
 
     database.run("UPDATE memories SET user_id = 'bob' WHERE id = '1'").await;
 
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, true]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, true]);
     assert_eq!(database.left("memories", "id").await, ["1"]);
 }
 
@@ -113,7 +117,7 @@ async fn one_row_that_two_items_mean_is_deleted_once(database: Database) {
         item("1", &Conditions::default()),
     ];
 
-    let deleted = table.delete(&batch).await.unwrap();
+    let deleted = table.delete(&batch).await.unwrap().deleted;
 
     assert!(!deleted[0]);
     assert_eq!(deleted.iter().filter(|deleted| **deleted).count(), 1);
@@ -135,7 +139,7 @@ async fn a_call_of_more_than_one_batch_is_answered_in_order(database: Database) 
     let batch = items(&ids, &of_user("7"));
 
     let found = table.find(&batch).await.unwrap();
-    let deleted = table.delete(&batch).await.unwrap();
+    let deleted = table.delete(&batch).await.unwrap().deleted;
 
     for (id, (found, deleted)) in found.iter().zip(&deleted).enumerate() {
         assert_eq!(*found == Matching, id % 2 == 0, "{id}");

@@ -11,6 +11,7 @@ super::on_both! {
     dependents_go_with_their_memory_and_no_others_do,
     dependents_of_a_memory_that_changed_hands_stay,
     a_dependent_that_is_not_mapped_keeps_its_memory,
+    what_the_database_keeps_does_not_keep_the_others,
     a_row_that_a_trigger_keeps_keeps_its_dependents,
     more_than_one_batch_with_dependents,
 }
@@ -57,7 +58,8 @@ async fn dependents_go_with_their_memory_and_no_others_do(database: Database) {
     let deleted = table
         .delete(&items(&["1", "2", "A", "a", "9"], &of_user("alice")))
         .await
-        .unwrap();
+        .unwrap()
+        .deleted;
 
     assert_eq!(deleted, [true, false, true, false, false]);
     assert_eq!(database.left("memories", "id").await, ["2", "a"]);
@@ -71,7 +73,10 @@ async fn dependents_of_a_memory_that_changed_hands_stay(database: Database) {
 
     database.run("UPDATE memories SET user_id = 'bob' WHERE id = '1'").await;
 
-    assert_eq!(table.delete(&items(&["1"], &of_user("alice"))).await.unwrap(), [false]);
+    assert_eq!(
+        table.delete(&items(&["1"], &of_user("alice"))).await.unwrap().deleted,
+        [false]
+    );
     assert_eq!(database.left("chunks", "n").await, ["10", "11", "20", "30", "40"]);
 }
 
@@ -79,11 +84,34 @@ async fn a_dependent_that_is_not_mapped_keeps_its_memory(database: Database) {
     prepare(&database).await;
     let table = database.open(&super::harness::mapping()).await;
 
-    let error = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap_err();
+    let deletion = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap();
 
+    let error = &deletion.refused[&0];
     assert_eq!((error.code(), error.class()), ("constraint", Class::Permanent));
-    assert!(!error.is_outage());
+    assert!(!error.is_outage() && !deletion.deleted[0]);
     assert_eq!(database.left("memories", "id").await, ["1", "2", "A", "a"]);
+}
+
+async fn what_the_database_keeps_does_not_keep_the_others(database: Database) {
+    let table = database.memories("TEXT").await;
+    let ids: Vec<String> = (0..1_200).map(|n| format!("{n:04}")).collect();
+    let rows: Vec<_> = ids.iter().map(|id| (id.as_str(), "alice", "w")).collect();
+    database.add(&rows).await;
+    database
+        .run(
+            "CREATE TABLE notes (memory_id TEXT REFERENCES memories (id));
+             INSERT INTO notes VALUES ('0003'), ('0600'), ('1199')",
+        )
+        .await;
+    let table = database.open(&table).await;
+    let all: Vec<&str> = ids.iter().map(String::as_str).collect();
+
+    let deletion = table.delete(&items(&all, &of_user("alice"))).await.unwrap();
+
+    let refused: Vec<(usize, &str)> = deletion.refused.iter().map(|(n, error)| (*n, error.code())).collect();
+    assert_eq!(refused, [(3, "constraint"), (600, "constraint"), (1199, "constraint")]);
+    assert_eq!(deletion.deleted.iter().filter(|deleted| **deleted).count(), 1_197);
+    assert_eq!(database.left("memories", "id").await, ["0003", "0600", "1199"]);
 }
 
 async fn a_row_that_a_trigger_keeps_keeps_its_dependents(database: Database) {
@@ -97,9 +125,9 @@ async fn a_row_that_a_trigger_keeps_keeps_its_dependents(database: Database) {
     database.run(trigger).await;
     let table = database.open(&with_dependents()).await;
 
-    let error = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap_err();
+    let deletion = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap();
 
-    assert!(matches!(error, StoreError::Kept));
+    assert!(matches!(deletion.refused[&0], StoreError::Kept));
     assert_eq!(database.left("chunks", "n").await, ["10", "11", "20", "30", "40"]);
 }
 
@@ -119,7 +147,7 @@ async fn more_than_one_batch_with_dependents(database: Database) {
     let table = database.open(&with_dependents()).await;
     let batch: Vec<_> = (1..=1_500).map(|id| item(&id.to_string(), &of_user("1"))).collect();
 
-    let deleted = table.delete(&batch).await.unwrap();
+    let deleted = table.delete(&batch).await.unwrap().deleted;
 
     assert_eq!(deleted.iter().filter(|deleted| **deleted).count(), 750);
     assert_eq!(database.left("memories", "id").await.len(), 750);

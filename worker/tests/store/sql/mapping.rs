@@ -190,7 +190,11 @@ async fn names_are_taken_as_they_are(database: Database) {
 
     assert_eq!(table.page(&of_user("alice"), None, None, 9).await.unwrap(), ["1"]);
     assert_eq!(
-        table.delete(&items(&["1", "2"], &of_user("alice"))).await.unwrap(),
+        table
+            .delete(&items(&["1", "2"], &of_user("alice")))
+            .await
+            .unwrap()
+            .deleted,
         [true, false]
     );
 }

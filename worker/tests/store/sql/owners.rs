@@ -83,7 +83,7 @@ async fn an_owner_is_demanded_by_name(database: Database) {
     // Every spelling of an id is the same memory.
     let upper = FIRST.to_uppercase();
     let ids = [upper.as_str(), SECOND, THIRD];
-    let deleted = table.delete(&items(&ids, &of_user("alice"))).await.unwrap();
+    let deleted = table.delete(&items(&ids, &of_user("alice"))).await.unwrap().deleted;
     assert_eq!(deleted, [true, true, false]);
     assert_eq!(database.left("memories", "id").await, [spelled(&database, THIRD)]);
     assert_eq!(database.left("logs", "n").await, ["3"]);
@@ -95,9 +95,9 @@ async fn a_demand_is_of_the_row_as_it_is(database: Database) {
     let to_bob = format!("UPDATE memories SET user_id = '{BOB}' WHERE id = '{FIRST}'");
     database.run(&spelled(&database, &to_bob)).await;
 
-    let deleted = table.delete(&[item(FIRST, &of_user("alice"))]).await.unwrap();
+    let deleted = table.delete(&[item(FIRST, &of_user("alice"))]).await.unwrap().deleted;
     assert_eq!(deleted, [false]);
-    let deleted = table.delete(&[item(FIRST, &of_user(ALICE))]).await.unwrap();
+    let deleted = table.delete(&[item(FIRST, &of_user(ALICE))]).await.unwrap().deleted;
     assert_eq!(deleted, [true]);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lethe_worker::store::sql::Found::{Absent, Matching, Other};
-use lethe_worker::store::sql::SqlTable;
+use lethe_worker::store::sql::{Deletion, SqlTable};
 use lethe_worker::store::{Class, Item};
 use serde_json::json;
 
@@ -45,7 +45,7 @@ async fn a_type_without_case_does_not_widen_a_match() {
         table.page(&of_user("alice"), Some("C"), None, 9).await.unwrap(),
         ["abc"]
     );
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true]);
     // With such an id `ABC` can only refer to `abc`.
     assert_eq!(database.left("chunks", "memory_id").await, ["b"]);
     assert_eq!(database.left("history", "memory_id").await, ["b"]);
@@ -69,7 +69,7 @@ async fn a_collation_that_is_not_deterministic_does_not_widen_a_match() {
         table.page(&of_user("alice"), None, None, 9).await.unwrap(),
         ["C", "abc"]
     );
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true]);
 }
 
 #[tokio::test]
@@ -96,7 +96,10 @@ async fn padding_and_domains_are_seen_through() {
         table.page(&of_user("alice"), None, None, 9).await.unwrap(),
         ["abc", "abcdefgh"]
     );
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, false, true, true]);
+    assert_eq!(
+        table.delete(&batch).await.unwrap().deleted,
+        [false, false, false, true, true]
+    );
 }
 
 #[tokio::test]
@@ -175,7 +178,7 @@ async fn conditions_are_checked_again_after_waiting_for_a_lock() {
             sqlx::raw_sql("COMMIT").execute(&mut *other).await.unwrap();
         });
 
-        assert_eq!(deleted.unwrap(), [false, true]);
+        assert_eq!(deleted.unwrap().deleted, [false, true]);
         assert_eq!(database.left("memories", "id").await, ["1"]);
         let chunks = database.left("chunks", "memory_id").await;
         assert_eq!(
@@ -207,7 +210,10 @@ async fn a_lock_that_is_not_released_in_time_is_busy() {
     assert_eq!((error.code(), error.class()), ("busy", Class::Transient));
     assert!(!error.is_outage());
     other.rollback().await.unwrap();
-    assert_eq!(table.delete(&items(&["1"], &of_user("alice"))).await.unwrap(), [true]);
+    assert_eq!(
+        table.delete(&items(&["1"], &of_user("alice"))).await.unwrap().deleted,
+        [true]
+    );
 }
 
 #[tokio::test]
@@ -232,7 +238,7 @@ async fn workers_that_meet_on_the_same_rows_do_not_deadlock() {
 
     let (first, second) = tokio::join!(table.delete(&up), table.delete(&down));
 
-    let count = |deleted: Vec<bool>| deleted.into_iter().filter(|deleted| *deleted).count();
+    let count = |deletion: Deletion| deletion.deleted.into_iter().filter(|deleted| *deleted).count();
     assert_eq!(count(first.unwrap()) + count(second.unwrap()), 2_000);
     assert!(database.left("chunks", "memory_id").await.is_empty());
 }
@@ -302,7 +308,7 @@ async fn a_row_is_deleted_where_it_was_seen_and_wherever_it_has_gone_since() {
         .run("UPDATE memories SET workspace_id = 'v' WHERE id = 'b'; DELETE FROM memories WHERE id = 'c'")
         .await;
 
-    assert_eq!(table.delete(&seen).await.unwrap(), [true, true, false]);
+    assert_eq!(table.delete(&seen).await.unwrap().deleted, [true, true, false]);
     assert!(database.left("memories", "id").await.is_empty());
 }
 
@@ -320,7 +326,7 @@ async fn a_place_does_not_make_another_row_of_what_was_asked_for() {
     let (left, right) = seen.split_at_mut(2);
     std::mem::swap(&mut left[0].place, &mut right[0].place);
 
-    assert_eq!(table.delete(&seen[..2]).await.unwrap(), [true, false]);
+    assert_eq!(table.delete(&seen[..2]).await.unwrap().deleted, [true, false]);
     assert_eq!(database.left("memories", "id").await, ["b", "c"]);
 }
 
@@ -339,21 +345,12 @@ async fn a_row_that_is_being_changed_is_judged_as_it_will_be() {
     .await
     .unwrap();
 
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let commit = async {
-        while sqlx::query_scalar::<_, i64>(waiting)
-            .fetch_one(&database.pool)
-            .await
-            .unwrap()
-            == 0
-        {
-            tokio::task::yield_now().await;
-        }
+        somebody_waits_for_a_lock(&database).await;
         sqlx::raw_sql("COMMIT").execute(&mut *other).await.unwrap();
     };
     let (deleted, ()) = tokio::join!(table.delete(&seen), commit);
 
-    assert_eq!(deleted.unwrap(), [false, true]);
+    assert_eq!(deleted.unwrap().deleted, [false, true]);
     assert_eq!(database.left("memories", "id").await, ["a"]);
 }

@@ -41,7 +41,7 @@ async fn a_collation_without_case_does_not_widen_a_match() {
         table.page(&of_user("alice"), Some("C"), None, 9).await.unwrap(),
         ["abc"]
     );
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true]);
     // With such an id `ABC` can only refer to `abc`.
     assert_eq!(database.left("chunks", "memory_id").await, ["b"]);
 }
@@ -67,7 +67,7 @@ async fn a_column_without_case_and_an_index_with_it_keep_ids_apart() {
             .await;
 
         let batch = [item("ABC", &of_user("alice")), item("abc", &of_user("alice"))];
-        assert_eq!(table.delete(&batch).await.unwrap(), [false, true]);
+        assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, true]);
         assert_eq!(database.left("memories", "id").await, ["ABC"]);
         assert_eq!(database.left("chunks", "memory_id").await, ["ABC"]);
     }
@@ -103,7 +103,10 @@ async fn what_is_deleted_is_overwritten_and_the_journal_mode_is_left_alone() {
             .await;
         let table = database.open(&mapping()).await;
 
-        assert_eq!(table.delete(&items(&["1"], &of_user("alice"))).await.unwrap(), [true]);
+        assert_eq!(
+            table.delete(&items(&["1"], &of_user("alice"))).await.unwrap().deleted,
+            [true]
+        );
 
         let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
             .fetch_one(&database.pool)
@@ -135,5 +138,8 @@ async fn a_file_that_another_program_is_writing_is_waited_for_and_then_reported_
     assert!(!error.is_outage(), "{error}");
     writing.rollback().await.unwrap();
     let table = database.open(&mapping).await;
-    assert_eq!(table.delete(&items(&["1"], &of_user("alice"))).await.unwrap(), [true]);
+    assert_eq!(
+        table.delete(&items(&["1"], &of_user("alice"))).await.unwrap().deleted,
+        [true]
+    );
 }

@@ -33,7 +33,10 @@ async fn case_is_part_of_an_id_and_of_an_owner(database: Database) {
         table.find(&batch).await.unwrap(),
         [Other, Matching, Absent, Absent, Other]
     );
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, true, false, false, false]);
+    assert_eq!(
+        table.delete(&batch).await.unwrap().deleted,
+        [false, true, false, false, false]
+    );
     assert_eq!(database.left("memories", "id").await, ["abc"]);
 }
 
@@ -79,7 +82,7 @@ async fn every_text_is_only_itself(database: Database) {
         }
     }
     let all: Vec<_> = ids.iter().map(|id| item(id, &of_user(id))).collect();
-    assert!(table.delete(&all).await.unwrap().iter().all(|deleted| *deleted));
+    assert!(table.delete(&all).await.unwrap().deleted.iter().all(|deleted| *deleted));
     assert!(database.left("memories", "id").await.is_empty());
 }
 
@@ -101,7 +104,11 @@ async fn what_looks_like_sql_is_a_text(database: Database) {
 
     for fragment in fragments {
         let batch = [item(fragment, &of_user("alice")), item("1", &of_user(fragment))];
-        assert_eq!(table.delete(&batch).await.unwrap(), [false, false], "{fragment}");
+        assert_eq!(
+            table.delete(&batch).await.unwrap().deleted,
+            [false, false],
+            "{fragment}"
+        );
         assert_eq!(table.count(&of_user(fragment)).await.unwrap(), 0, "{fragment}");
         let page = table
             .page(&of_user("alice"), Some(fragment), Some(fragment), 9)
@@ -109,7 +116,11 @@ async fn what_looks_like_sql_is_a_text(database: Database) {
             .unwrap();
         assert!(page.is_empty(), "{fragment}");
     }
-    let deleted = table.delete(&items(&fragments, &Conditions::default())).await.unwrap();
+    let deleted = table
+        .delete(&items(&fragments, &Conditions::default()))
+        .await
+        .unwrap()
+        .deleted;
     assert_eq!(deleted.iter().filter(|deleted| **deleted).count(), 1);
     assert_eq!(database.left("memories", "id").await, ["1"]);
 }
@@ -140,6 +151,7 @@ async fn an_integer_matches_only_as_the_database_writes_it(database: Database) {
             .delete(&items(&wrong, &of_user("1")))
             .await
             .unwrap()
+            .deleted
             .iter()
             .all(|deleted| !deleted)
     );
@@ -151,7 +163,10 @@ async fn an_integer_matches_only_as_the_database_writes_it(database: Database) {
         );
     }
     let right = ["9223372036854775807", "-7", "7"];
-    assert_eq!(table.delete(&items(&right, &of_user("1"))).await.unwrap(), [true; 3]);
+    assert_eq!(
+        table.delete(&items(&right, &of_user("1"))).await.unwrap().deleted,
+        [true; 3]
+    );
 }
 
 async fn a_text_that_no_column_can_hold_is_absent(database: Database) {
@@ -163,7 +178,7 @@ async fn a_text_that_no_column_can_hold_is_absent(database: Database) {
     let batch = items(&["\0", "a\0", "a", &long], &of_user("alice"));
 
     assert_eq!(table.find(&batch).await.unwrap(), [Absent, Absent, Matching, Absent]);
-    assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true, false]);
+    assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true, false]);
 }
 
 async fn an_owner_that_no_column_can_hold_owns_nothing(database: Database) {
@@ -173,7 +188,7 @@ async fn an_owner_that_no_column_can_hold_owns_nothing(database: Database) {
     let nobody = of_user("alice\0");
 
     assert_eq!(table.find(&items(&["1", "2"], &nobody)).await.unwrap(), [Other, Absent]);
-    assert_eq!(table.delete(&items(&["1"], &nobody)).await.unwrap(), [false]);
+    assert_eq!(table.delete(&items(&["1"], &nobody)).await.unwrap().deleted, [false]);
     assert_eq!(table.count(&nobody).await.unwrap(), 0);
     assert!(table.page(&nobody, None, None, 9).await.unwrap().is_empty());
 }
@@ -206,7 +221,8 @@ async fn a_uuid_column_takes_every_spelling_of_a_uuid() {
         table
             .delete(&items(&[&UUID.to_uppercase()], &of_user(UUID)))
             .await
-            .unwrap(),
+            .unwrap()
+            .deleted,
         [true]
     );
 }
@@ -221,6 +237,6 @@ async fn a_text_column_takes_one_spelling_of_a_uuid() {
 
         assert!(!table.has_uuid_ids());
         let batch = items(&[&upper, &short, UUID], &of_user("alice"));
-        assert_eq!(table.delete(&batch).await.unwrap(), [false, false, true]);
+        assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true]);
     }
 }

@@ -4,6 +4,8 @@
 //! transactions of one call, the rows of the first are gone and the others are not; asking again
 //! finishes it.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Any, Row, Transaction};
 
 use super::{
@@ -20,13 +22,22 @@ const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 // began, whatever the busy timeout says.
 const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 
+/// What a deletion did, memory by memory.
+#[derive(Debug)]
+pub struct Deletion {
+    /// Whether this call deleted the row. `false` is a row that is not there, or not under the
+    /// conditions. If two items mean the same row, one of them gets the `true`.
+    pub deleted: Vec<bool>,
+    /// Those that the database refuses to delete, and why.
+    pub refused: BTreeMap<usize, StoreError>,
+}
+
 impl SqlTable {
-    /// Deletes memories, with their dependents first, and returns for each whether this call
-    /// deleted it; the answer has the order of `items`.
+    /// Deletes memories, with their dependents first; the answer has the order of `items`.
     ///
-    /// `false` is a row that is not there, or not under the conditions. If two items mean the same
-    /// row, one of them gets the `true`. With dependents the rows are locked under all conditions
-    /// before anything goes, and rows, dependents and answer are of one transaction.
+    /// A row that the database refuses to delete (a reference that is not mapped as a dependent, a
+    /// trigger) is left out, and said; the others go. With dependents the rows are locked under all
+    /// conditions before anything goes, and rows, dependents and answer are of one transaction.
     ///
     /// # Errors
     /// Fails as a whole. Part of the rows may be gone: at most 500 (SQLite) or 1,000 rows are in
@@ -34,48 +45,77 @@ impl SqlTable {
     ///
     /// # Cancel safety
     /// A call that is dropped is rolled back, or has been committed; like one that timed out.
-    pub async fn delete(&self, items: &[Item]) -> Result<Vec<bool>, StoreError> {
+    pub async fn delete(&self, items: &[Item]) -> Result<Deletion, StoreError> {
         let mut tuples = self.tuples(items)?;
         tuples.retain(Tuple::can_match);
         // Workers that meet on the same rows lock them in the same order.
         tuples.sort_by(|left, right| left.i.cmp(&right.i));
+        let at = self.texts.delete_at.as_ref();
         let statements = Statements {
             lock: self.statement(items, &self.texts.lock, text::lock)?,
             delete: self.statement(items, &self.texts.delete, text::delete)?,
-            delete_at: self.statement(items, &self.texts.delete_at, text::delete_at)?,
+            delete_at: at
+                .map(|text| self.statement(items, text, text::delete_at))
+                .transpose()?,
         };
-        let mut deleted = vec![false; items.len()];
+        let mut deletion = Deletion {
+            deleted: vec![false; items.len()],
+            refused: BTreeMap::new(),
+        };
         let rows = match self.store.dialect {
             Dialect::Postgres => MAX_ITEMS,
             Dialect::Sqlite => SQLITE_ROWS,
         };
         self.store
             .bounded(async {
-                for chunk in tuples.chunks(rows) {
-                    if self.store.dialect == Dialect::Postgres && self.texts.dependents.is_empty() {
-                        self.delete_rows(&statements, chunk, &mut deleted).await?;
-                    } else {
-                        self.delete_with_dependents(&statements, chunk, &mut deleted).await?;
+                let mut open: Vec<&[Tuple<'_>]> = tuples.chunks(rows).collect();
+                while let Some(chunk) = open.pop() {
+                    match self.delete_chunk(&statements, chunk, &mut deletion.deleted).await {
+                        Ok(()) => {}
+                        Err(error) => match (StoreError::from(error), chunk) {
+                            (error, _) if !error.may_be_one_rows() => return Err(error.into()),
+                            (error, [only]) => {
+                                deletion.refused.insert(only.n, error);
+                            }
+                            // Whose fault it is shows when it is alone.
+                            (_, chunk) => {
+                                let (left, right) = chunk.split_at(chunk.len() / 2);
+                                open.extend([left, right]);
+                            }
+                        },
                     }
                 }
                 Ok(())
             })
             .await?;
-        Ok(deleted)
+        Ok(deletion)
+    }
+
+    async fn delete_chunk(
+        &self,
+        statements: &Statements,
+        chunk: &[Tuple<'_>],
+        deleted: &mut [bool],
+    ) -> Result<(), CallError> {
+        match &statements.delete_at {
+            Some(delete_at) => self.delete_rows(delete_at, &statements.delete, chunk, deleted).await,
+            None => self.delete_with_dependents(statements, chunk, deleted).await,
+        }
     }
 
     // First where the rows were seen, then by the ids what is left: a row that changed is kept
     // elsewhere.
     async fn delete_rows(
         &self,
-        statements: &Statements,
+        by_place: &Statement,
+        by_id: &Statement,
         chunk: &[Tuple<'_>],
         deleted: &mut [bool],
     ) -> Result<(), CallError> {
         let seen: Vec<&Tuple<'_>> = chunk.iter().filter(|tuple| tuple.at.is_some()).collect();
-        self.delete_by(&statements.delete_at, &seen, deleted).await?;
+        self.delete_by(by_place, &seen, deleted).await?;
         let rest: Vec<&Tuple<'_>> = chunk.iter().filter(|tuple| !deleted[tuple.n]).collect();
-        self.delete_by(&statements.delete, &rest, deleted).await
+        self.delete_by(by_id, &rest, deleted).await
     }
 
     // One statement is one transaction.
@@ -193,7 +233,7 @@ impl SqlTable {
 struct Statements {
     lock: Statement,
     delete: Statement,
-    delete_at: Statement,
+    delete_at: Option<Statement>,
 }
 
 struct Locked {
