@@ -46,13 +46,10 @@ impl MediaType {
 /// Refuses a body that says it is something else than JSON; one that says nothing is taken for it.
 pub(crate) fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
     match MediaType::of(headers) {
-        Err(problem)
-            if headers.contains_key(header::CONTENT_TYPE) || headers.contains_key(header::CONTENT_ENCODING) =>
-        {
-            Err(problem)
-        }
-        Ok(MediaType::Ndjson) => Err(Problem::new(Kind::MediaType, "send `content-type: application/json`")),
-        Ok(MediaType::Json) | Err(_) => Ok(()),
+        Err(problem) if headers.contains_key(header::CONTENT_ENCODING) => Err(problem),
+        Ok(MediaType::Json) => Ok(()),
+        Err(_) if !headers.contains_key(header::CONTENT_TYPE) => Ok(()),
+        Ok(MediaType::Ndjson) | Err(_) => Err(Problem::new(Kind::MediaType, "send `content-type: application/json`")),
     }
 }
 

@@ -115,7 +115,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(memoryplugin::delete_memory))
         .merge(mem0::routes())
         .merge(opensearch::routes());
-    document::add_headers(routes.get_openapi_mut());
+    // mem0 accepts what may take long without waiting for it.
+    document::add_headers(routes.get_openapi_mut(), |path| !mem0::AT_ONCE.contains(&path));
     routes
 }
 

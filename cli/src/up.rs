@@ -113,7 +113,7 @@ impl Service {
 /// Makes the first key, unless there are keys; only its hash is kept.
 async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
     let first = async {
-        // Whoever took the first one away has made others: it does not come back.
+        // What was taken away does not come back; `lethe keys config` makes another.
         if !parts.ledger.keys("", 1).await?.is_empty() {
             return Ok(None);
         }

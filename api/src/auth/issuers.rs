@@ -186,15 +186,15 @@ impl Issuer {
         if let Some(reading) = last.filter(|reading| reading.at.elapsed() < within) {
             return reading.succeeded;
         }
-        let published = fetch::published(&self.jwt).await;
-        let succeeded = published.is_ok();
-        match published {
+        let mut succeeded = false;
+        match fetch::published(&self.jwt).await {
             Ok(text) => {
                 let keys = Keys::of_set(&text, &self.jwt);
-                if keys.is_empty() {
-                    tracing::warn!(issuer = self.jwt.name, "the issuer publishes no key that can be used");
-                } else {
+                succeeded = !keys.is_empty();
+                if succeeded {
                     *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(keys);
+                } else {
+                    tracing::warn!(issuer = self.jwt.name, "the issuer publishes no key that can be used");
                 }
             }
             // What was known before is still believed.

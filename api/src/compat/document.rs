@@ -35,12 +35,18 @@ impl<B: ErrorShape> IntoResponses for Errors<B> {
     }
 }
 
-/// Says of every deletion which headers are heeded and sent, beside those of its system.
-pub(super) fn add_headers(document: &mut OpenApi) {
-    let items = document.paths.paths.values_mut();
-    for operation in items.flat_map(|item| [&mut item.delete, &mut item.post]).flatten() {
-        operation.parameters.get_or_insert_default().push(RefOr::T(prefer()));
-        add_answered(operation);
+/// Says of every deletion which headers are heeded and sent, beside those of its system; `waits` are
+/// those that wait for the end.
+pub(super) fn add_headers(document: &mut OpenApi, waits: impl Fn(&str) -> bool) {
+    for (path, item) in &mut document.paths.paths {
+        for operation in [&mut item.delete, &mut item.post].into_iter().flatten() {
+            if waits(path) {
+                operation.parameters.get_or_insert_default().push(RefOr::T(prefer()));
+            } else {
+                operation.responses.responses.remove("202");
+            }
+            add_answered(operation);
+        }
     }
 }
 

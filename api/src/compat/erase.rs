@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::accept;
 use crate::answer::{self, just_accepted};
 use crate::app::AppState;
-use crate::auth::{Denied, Principal};
+use crate::auth::Principal;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options};
@@ -185,7 +185,8 @@ impl Asked<'_> {
         let reached = |target: &String| self.principal.reaches(target);
         if place.target.as_ref().is_some_and(|target| !reached(target)) {
             // The configuration chose it: the caller cannot choose another.
-            return Err(Denied::Bound.into());
+            let detail = "your credentials do not cover the memories that this route is about";
+            return Err(Problem::new(Kind::Forbidden, detail));
         }
         let options = Options {
             target: place.target,

@@ -29,6 +29,9 @@ pub(super) const ROOTS: [&str; 9] = [
     "/v3/memories",
 ];
 
+/// Deletions that are answered at once: the event says how far they are.
+pub(super) const AT_ONCE: [&str; 2] = ["/v1/memories/", "/v2/entities/{entity_type}/{entity_id}/"];
+
 /// What went wrong, as mem0 says it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Error)]

@@ -60,6 +60,20 @@ impl Query {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Refuses parameters that are not `known`, where one that is ignored would widen what is erased.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        match self.names().find(|name| !known.contains(name)) {
+            Some(unknown) => {
+                let name: String = unknown.chars().filter(|c| !c.is_control()).take(64).collect();
+                Err(Problem::invalid(
+                    &name,
+                    "leave this out: it is not supported, and would be ignored",
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Returns a parameter. One that is given twice is refused: nobody knows which was meant.
     pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
         let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value);

@@ -444,3 +444,23 @@ async fn a_ledger_that_is_away_is_said_in_each_systems_words() {
         shaped(path, &answer);
     }
 }
+
+#[tokio::test]
+async fn a_filter_that_mem0_s_clients_may_send_is_refused_and_not_ignored() {
+    let app = one_target().await;
+    for path in [
+        "/v1/memories/?user_id=ana&metadata=%7B%22topic%22%3A%22x%22%7D",
+        "/v1/memories/?user_id=ana&filters=x",
+        "/v1/memories/d23f0824-128b-4f33-8c5c-7fd0a6a3a450/?user_id=ana",
+        "/v2/entities/user/ana/?metadata=x",
+    ] {
+        let answer = delete(&app, "root", path).await;
+        assert_eq!(answer.status, 400, "{path}");
+        shaped(path, &answer);
+    }
+    let batch = r#"{"memories": [{"memory_id": "d23f0824-128b-4f33-8c5c-7fd0a6a3a450"}]}"#;
+    assert_eq!(bulk(&app, "/v1/batch/?user_id=ana", batch).await.status, 400);
+    assert_eq!(app.count().await, 0);
+    let account = delete(&app, "root", "/v1/memories/?user_id=ana&org_id=o&project_id=p").await;
+    assert_eq!(account.status, 200, "{}", account.text);
+}

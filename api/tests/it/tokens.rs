@@ -353,13 +353,15 @@ async fn a_token_whose_issuer_cannot_be_asked_is_neither_good_nor_a_guess() {
     drop(rustls::crypto::ring::default_provider().install_default());
     // Nothing listens there: the port was free a moment ago.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
+    let gone = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
     drop(listener);
-    let source = format!("jwks_url = \"{url}\"");
-    let issuer = public("set", "ES256", &source);
-    let app = App::with(&format!("api.auth_failures_per_minute = 1\n{MAIN}{issuer}")).await;
-    let token = with_key(Algorithm::ES256, Some("ec-1"), &claims(&json!({"iss": "set"})));
-    for _ in 0..3 {
+    // Something answers, but not with keys.
+    let (mended, _) = published(vec![json!({"message": "maintenance"})]).await;
+    let issuers =
+        [("gone", gone), ("mended", mended)].map(|(name, url)| public(name, "ES256", &format!("jwks_url = \"{url}\"")));
+    let app = App::with(&format!("api.auth_failures_per_minute = 1\n{MAIN}{}", issuers.concat())).await;
+    for issuer in ["gone", "mended", "gone", "mended"] {
+        let token = with_key(Algorithm::ES256, Some("ec-1"), &claims(&json!({"iss": issuer})));
         let answer = app.get(&token, "/v1/jobs").await;
         answer.refused(503, "issuer-unavailable", "again later");
         assert_eq!(answer.headers["retry-after"], "10");
@@ -367,6 +369,6 @@ async fn a_token_whose_issuer_cannot_be_asked_is_neither_good_nor_a_guess() {
     // None of them was counted against where it came from; the one that is allowed is still there.
     app.get("guess", "/v1/jobs").await.refused(401, "unauthorized", "");
     app.get("guess", "/v1/jobs").await.refused(429, "too-many-requests", "");
-    let forged = with_key(Algorithm::RS256, Some("ec-1"), &claims(&json!({"iss": "set"})));
+    let forged = with_key(Algorithm::RS256, Some("ec-1"), &claims(&json!({"iss": "gone"})));
     app.get(&forged, "/v1/jobs").await.refused(429, "too-many-requests", "");
 }

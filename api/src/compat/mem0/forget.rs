@@ -23,6 +23,9 @@ use crate::problem::{Kind, Problem};
 /// The most memories of one batch, as mem0 has it.
 const BATCH: usize = 1_000;
 
+/// What mem0's clients say of their account with every request; there are no accounts here.
+const ACCOUNT: [&str; 2] = ["org_id", "project_id"];
+
 /// What a deletion is answered with.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Deleted)]
@@ -80,6 +83,7 @@ pub(crate) async fn delete_memory(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    query.only(&["delete_linked", "org_id", "project_id"])?;
     if !matches!(query.one("delete_linked")?, None | Some("false" | "False" | "")) {
         // What it superseded is not known here: to say that it went too would be a lie.
         let detail = "delete_linked is not supported: delete what this memory superseded by its ids";
@@ -118,9 +122,11 @@ pub(crate) async fn delete_memory(
 pub(crate) async fn delete_batch(
     State(state): State<AppState>,
     Caller(principal): Caller,
+    query: Query,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    query.only(&ACCOUNT)?;
     let mut incoming = Incoming::new(body, state.config().api.max_body);
     let ids = read(&state, &headers, &mut incoming).await;
     let ids = incoming.settle(&headers, ids).await?;
@@ -162,6 +168,8 @@ pub(crate) async fn delete_memories(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // A filter that is not understood must not widen the deletion to all of somebody.
+    query.only(&["user_id", "agent_id", "app_id", "run_id", "org_id", "project_id"])?;
     let subject = Subject {
         user_id: query.owner("user_id")?,
         agent_id: query.owner("agent_id")?,
@@ -199,8 +207,10 @@ pub(crate) async fn delete_entity(
     State(state): State<AppState>,
     Caller(principal): Caller,
     InPath((kind, id)): InPath<(String, String)>,
+    query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    query.only(&ACCOUNT)?;
     let mut subject = Subject::default();
     let field = match kind.as_str() {
         "user" => &mut subject.user_id,
