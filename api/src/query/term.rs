@@ -81,9 +81,10 @@ pub(super) struct True;
 
 impl<'de> Deserialize<'de> for True {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match bool::deserialize(from)? {
-            true => Ok(Self),
-            false => Err(D::Error::invalid_value(Unexpected::Bool(false), &"true")),
+        if bool::deserialize(from)? {
+            Ok(Self)
+        } else {
+            Err(D::Error::invalid_value(Unexpected::Bool(false), &"true"))
         }
     }
 }

@@ -61,7 +61,8 @@ fn ledger(site: &Site) -> Ledger {
 }
 
 fn job(query: Value) -> Value {
-    json!({"select": {"query": query}})
+    let select = Value::from_iter([("query", query)]);
+    Value::from_iter([("select", select)])
 }
 
 /// Returns a job with more fields.

@@ -110,16 +110,13 @@ impl Compiler<'_> {
             return Ok(Part::When(source.with(&right)));
         }
         let value = self.bind(Bind::Text(text.to_owned()));
-        Ok(Part::When(match &holds {
-            Holds::Declared(declared) => {
-                let right = has_text(self.dialect, has, &format!("CAST({name} AS TEXT)"), &value);
-                let typed = typed_as_text(&name, *declared);
-                format!("({right} AND typeof({name}) <> 'blob'{typed})")
-            }
-            _ => {
-                let right = has_text(self.dialect, has, &format!("{name}::pg_catalog.text"), &value);
-                format!("({right})")
-            }
+        Ok(Part::When(if let Holds::Declared(declared) = &holds {
+            let right = has_text(self.dialect, has, &format!("CAST({name} AS TEXT)"), &value);
+            let typed = typed_as_text(&name, *declared);
+            format!("({right} AND typeof({name}) <> 'blob'{typed})")
+        } else {
+            let right = has_text(self.dialect, has, &format!("{name}::pg_catalog.text"), &value);
+            format!("({right})")
         }))
     }
 
