@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::http::HeaderMap;
 use lethe_common::clock;
-use lethe_common::config::{Columns, Config, Uuids};
+use lethe_common::config::{Columns, Config, Table, Uuids};
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{NewJob, NewPartition, Scope};
@@ -12,11 +12,15 @@ use lethe_common::telemetry::TraceContext;
 
 use crate::auth::Principal;
 use crate::problem::{Kind, Problem};
+use crate::query;
 use crate::request::{CreateJob, Options, Select, text};
 use crate::select::{self, Place};
 
 /// The route in whose name jobs are accepted, and idempotency keys are valid.
 pub(crate) const ROUTE: &str = "POST /v1/jobs";
+
+/// What a query as a whole is called, whatever language it is in.
+const QUERY: &str = "query";
 
 /// Returns the job that a JSON body asks for.
 pub(crate) fn job(
@@ -26,29 +30,23 @@ pub(crate) fn job(
     trace: Option<String>,
 ) -> Result<(NewJob, Options), Problem> {
     let (options, select) = asked.options(config.api.max_id_length)?;
-    let job = match select {
-        Select {
-            ids: Some(ids),
-            subject: None,
-        } => by_ids(config, principal, &options, ids)?,
-        Select {
-            ids: None,
-            subject: Some(subject),
-        } => {
+    let Select { ids, subject, query } = select;
+    let job = match (ids, subject, query) {
+        (Some(ids), None, None) => by_ids(config, principal, &options, ids)?,
+        (None, Some(subject), None) => {
             let subject = subject.checked(config.api.max_id_length)?;
             by_subject(config, principal, &options, subject)?
         }
-        Select {
-            ids: Some(_),
-            subject: Some(_),
-        } => {
-            return Err(Problem::invalid("select", "give either `ids` or `subject`, not both"));
+        (None, None, Some(query)) => by_query(config, principal, &options, |table| query::read(query, table))
+            .map_err(|problem| problem.in_words(&[(QUERY, query::PLACE)]))?,
+        (None, None, None) => {
+            return Err(Problem::invalid("select", "give `ids`, `subject` or `query`"));
         }
-        Select {
-            ids: None,
-            subject: None,
-        } => {
-            return Err(Problem::invalid("select", "give `ids` or `subject`"));
+        _ => {
+            return Err(Problem::invalid(
+                "select",
+                "give only one of `ids`, `subject` and `query`",
+            ));
         }
     };
     Ok((NewJob { trace, ..job }, options))
@@ -97,7 +95,7 @@ pub(crate) fn without_ids<'a>(
     let workspace = principal.workspace(options.workspace.as_deref())?;
     let targets = principal.targets(config);
     let place = select::for_ids(&targets, options.target.as_deref(), options.table.as_deref())?;
-    select::check_ids(place, owner.is_some(), workspace.is_some())?;
+    select::check_ids(place, [owner.is_some(), workspace.is_some(), options.kind.is_some()])?;
     let mut job = new(principal, options);
     (job.owner, job.workspace) = (owner, workspace);
     job.target = Some(place.0.name.clone());
@@ -112,9 +110,15 @@ pub(crate) fn by_subject(
     options: &Options,
     subject: Subject,
 ) -> Result<NewJob, Problem> {
-    for (field, given) in [("owner", &options.owner), ("workspace", &options.workspace)] {
+    let others = [
+        ("owner", &options.owner),
+        ("workspace", &options.workspace),
+        ("kind", &options.kind),
+    ];
+    for (field, given) in others {
         if given.is_some() {
-            let what = format_args!("leave it out: {field} belongs to `ids`, a subject has fields of its own");
+            let what =
+                format_args!("leave it out: {field} belongs to `ids` or `query`, a subject has fields of its own");
             return Err(Problem::invalid(field, what));
         }
     }
@@ -142,23 +146,23 @@ pub(crate) fn by_subject(
     })
 }
 
-/// Returns a job about what a filter matches, which was checked; with the owner and the workspace that
-/// the caller's credentials demand.
+/// Returns a job about what a filter matches, which `read` checks, given the table that it is about; with
+/// the owner and the workspace that the caller's credentials demand.
 pub(crate) fn by_query(
     config: &Config,
     principal: &Principal,
     options: &Options,
-    filter: Filter,
+    read: impl FnOnce(&Table) -> Result<Filter, Problem>,
 ) -> Result<NewJob, Problem> {
     let (job, (target, table)) = without_ids(config, principal, options)?;
     // A query compares what is in the columns, which here is not what callers name.
     let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids != Some(Uuids::Hex);
     if !table.columns.as_ref().is_some_and(comparable) {
         let what = "this table cannot be queried: name ids, or a subject";
-        return Err(Problem::invalid("query", what));
+        return Err(Problem::invalid(QUERY, what));
     }
     Ok(NewJob {
-        query: Some(filter),
+        query: Some(read(table)?),
         partitions: vec![NewPartition::query(target, table, options.dry_run)],
         ..job
     })

@@ -50,7 +50,7 @@ pub(crate) struct Job {
     /// `failed` or `cancelled`.
     #[schema(example = "running")]
     pub(crate) state: &'static str,
-    /// `ids` or `subject`.
+    /// `ids`, `subject` or `query`.
     #[schema(example = "ids")]
     kind: String,
     /// The target; `null` for a subject in several.
@@ -78,6 +78,9 @@ pub(crate) struct Job {
     eta: Option<u64>,
     /// 1, and one more for each retry.
     attempt: u64,
+    /// Of a query: by what it is known what was there at its start. `created_at`, or `batch`: each batch took
+    /// what matched at its time.
+    snapshot: Option<String>,
     /// Rounds that were needed because reading back found something.
     round: u64,
     /// When it is tried again, while it only waits.
@@ -155,6 +158,7 @@ impl From<JobView> for Job {
             rate,
             eta,
             attempt: job.attempt,
+            snapshot: job.snapshot,
             round: job.round,
             next_attempt_at: job.next_attempt_at.and_then(from_millis),
             error_code: job.error_code,

@@ -6,18 +6,13 @@ use serde::de::{DeserializeOwned, Deserializer, Error};
 use crate::problem::{Kind, Problem};
 
 /// What later versions will understand. Named, so that nobody believes it was heeded.
-const LATER: [&str; 7] = [
-    "query",
-    "expect",
-    "deadline",
-    "priority",
-    "callback_url",
-    "reason",
-    "metadata",
-];
+const LATER: [&str; 6] = ["expect", "deadline", "priority", "callback_url", "reason", "metadata"];
 
 /// The most of an unknown field's name that is said again.
 const MAX_NAME: usize = 64;
+
+/// The most of a place that is said; those of what is known are shorter.
+const MAX_PLACE: usize = 256;
 
 /// Reads a body.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -38,6 +33,10 @@ pub(crate) fn of_query(rejection: &QueryRejection) -> Problem {
 }
 
 fn refusal(path: &str, error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    if text.starts_with("recursion limit exceeded") {
+        return Problem::new(Kind::Malformed, "write JSON that nests less deep");
+    }
     if !error.is_data() {
         let at = format!(
             "write valid JSON: it is not in line {}, column {}",
@@ -46,44 +45,61 @@ fn refusal(path: &str, error: &serde_json::Error) -> Problem {
         );
         return Problem::new(Kind::Malformed, at);
     }
-    described(path, &error.to_string())
+    described(path, &text)
 }
 
 /// Turns serde's text about the field at `path` into one without values.
 fn described(path: &str, text: &str) -> Problem {
-    let name = || quoted(text);
+    let named = text.split('`').nth(1).unwrap_or_default();
     if text.starts_with("unknown field ") {
-        let name = name();
-        if LATER.contains(&name.as_str()) {
+        if LATER.contains(&named) {
             return Problem::new(
                 Kind::NotSupported,
-                format!("`{name}` is not supported yet: leave it out"),
+                format!("`{named}` is not supported yet: leave it out"),
             );
         }
         let known = text.rsplit_once(", expected ").map_or("", |(_, known)| known);
         let known = without_place(known);
         return Problem::invalid(
-            &name,
+            &inside(path, named),
             format_args!("no such field here: leave it out, or write {known}"),
         );
     }
     if text.starts_with("duplicate field ") {
-        return Problem::invalid(&name(), "give this once");
+        return Problem::invalid(&inside(path, named), "give this once");
     }
     if text.starts_with("missing field ") {
-        return Problem::invalid(&name(), "give this");
+        return Problem::invalid(&inside(path, named), "give this");
     }
-    let field = if path == "." { "the body" } else { path };
+    let field = match path {
+        "." => "the body".to_owned(),
+        path => printable(path, MAX_PLACE),
+    };
     match text.rsplit_once(", expected ") {
-        Some((_, expected)) => Problem::invalid(field, format_args!("write {}", word(without_place(expected)))),
-        None => Problem::invalid(field, "write what /openapi.json describes"),
+        Some((_, expected)) => Problem::invalid(&field, format_args!("write {}", word(without_place(expected)))),
+        None => Problem::invalid(&field, "write what /openapi.json describes"),
     }
 }
 
-/// Returns what stands between the first pair of backticks, cut to a length that can be said.
-fn quoted(text: &str) -> String {
-    let name = text.split('`').nth(1).unwrap_or_default();
-    name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+/// Returns the place of a field: the path ends with it if it was read.
+fn inside(path: &str, name: &str) -> String {
+    let whole = path
+        .strip_suffix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    match path {
+        "." => short(name),
+        path if whole => printable(path, MAX_PLACE),
+        path => format!("{}.{}", printable(path, MAX_PLACE), short(name)),
+    }
+}
+
+/// Returns the part of a name that is said again.
+pub(crate) fn short(name: &str) -> String {
+    printable(name, MAX_NAME)
+}
+
+fn printable(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 /// Removes ` at line 1 column 2`.
@@ -143,6 +159,16 @@ mod tests {
         #[serde(default, deserialize_with = "positive")]
         limit: Option<u64>,
         ids: Vec<String>,
+        #[serde(default)]
+        inner: Inner,
+    }
+
+    #[derive(Deserialize, Debug, Default)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only what is refused matters here")]
+    struct Inner {
+        #[serde(default)]
+        limit: u8,
     }
 
     fn detail(text: &str) -> String {
@@ -164,6 +190,8 @@ mod tests {
                 r#"{"ids": [], "ids": []}"#,
                 r#"{"owner": "o"}"#,
                 r#"{"ids": [], "colour": 1}"#,
+                r#"{"ids": [], "inner": {"colour": 1}}"#,
+                r#"{"ids": [], "inner": {"limit": 1, "limit": 1}}"#,
                 r#"{"ids": [], "callback_url": "x"}"#,
                 "[]",
                 r#"{"ids": []} x"#,
@@ -182,7 +210,9 @@ mod tests {
         `limit`: write a whole number of at least 1
         `ids`: give this once
         `ids`: give this
-        `colour`: no such field here: leave it out, or write one of `owner`, `limit`, `ids`
+        `colour`: no such field here: leave it out, or write one of `owner`, `limit`, `ids`, `inner`
+        `inner.colour`: no such field here: leave it out, or write `limit`
+        `inner.limit`: give this once
         `callback_url` is not supported yet: leave it out
         `the body`: write an object
         write valid JSON: it is not in line 1, column 13

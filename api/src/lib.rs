@@ -20,6 +20,7 @@ mod openapi;
 mod pace;
 mod prefer;
 mod problem;
+mod query;
 mod request;
 mod routes;
 mod select;

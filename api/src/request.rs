@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::json::{POSITIVE, given, positive};
 use crate::object;
 use crate::problem::Problem;
+use crate::query::Query;
 
 /// How far in the past `not_before` may lie: clocks differ a little.
 const PAST: i64 = 60;
@@ -31,14 +32,18 @@ pub(crate) struct CreateJob {
     /// What to erase.
     #[serde(deserialize_with = "object::required")]
     pub(crate) select: Select,
-    /// With ids: only memories of this owner.
+    /// With ids or a query: only memories of this owner.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1)]
     pub(crate) owner: Option<String>,
-    /// With ids: only memories of this workspace.
+    /// With ids or a query: only memories of this workspace.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1)]
     pub(crate) workspace: Option<String>,
+    /// With ids or a query: only memories of this kind, where a table holds several.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1)]
+    pub(crate) kind: Option<String>,
     /// Whether to count only, touching nothing.
     #[serde(default)]
     pub(crate) dry_run: bool,
@@ -56,9 +61,10 @@ pub(crate) struct CreateJob {
     pub(crate) per_second: Option<u64>,
 }
 
-/// What to erase: `ids` or `subject`.
+/// What to erase: one of these.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1, max_properties = 1)]
 pub(crate) struct Select {
     /// These memories.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -68,6 +74,10 @@ pub(crate) struct Select {
     #[serde(default, deserialize_with = "object::given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) subject: Option<SubjectFields>,
+    /// The memories in one table that match at the start.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) query: Option<Query>,
 }
 
 /// A person, or what acts for one: all fields that are given must match, at least one.
@@ -110,6 +120,8 @@ pub(crate) struct UploadParams {
     owner: Option<String>,
     /// Only memories of this workspace.
     workspace: Option<String>,
+    /// Only memories of this kind.
+    kind: Option<String>,
     /// Whether to count only, touching nothing.
     #[param(value_type = Option<bool>)]
     dry_run: Option<String>,
@@ -131,7 +143,7 @@ pub(crate) struct Options {
     pub(crate) table: Option<String>,
     pub(crate) owner: Option<String>,
     pub(crate) workspace: Option<String>,
-    /// The kind of memory; only some of the compatible routes know of one.
+    /// The kind of memory.
     pub(crate) kind: Option<String>,
     pub(crate) dry_run: bool,
     pub(crate) limit: Option<u64>,
@@ -147,7 +159,7 @@ impl CreateJob {
             table: self.table,
             owner: self.owner,
             workspace: self.workspace,
-            kind: None,
+            kind: self.kind,
             dry_run: self.dry_run,
             limit: self.limit,
             per_second: self.per_second.map(rate).transpose()?,
@@ -171,7 +183,7 @@ impl UploadParams {
             table: self.table,
             owner: self.owner,
             workspace: self.workspace,
-            kind: None,
+            kind: self.kind,
             dry_run,
             limit: number("limit", self.limit.as_deref())?,
             per_second: number("per_second", self.per_second.as_deref())?
@@ -187,7 +199,12 @@ impl UploadParams {
 impl Options {
     /// Refuses texts that no store could hold.
     pub(crate) fn check(&self, max_length: usize) -> Result<(), Problem> {
-        for (field, value) in [("owner", &self.owner), ("workspace", &self.workspace)] {
+        let given = [
+            ("owner", &self.owner),
+            ("workspace", &self.workspace),
+            ("kind", &self.kind),
+        ];
+        for (field, value) in given {
             if let Some(value) = value {
                 text(field, value, max_length)?;
             }

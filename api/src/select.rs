@@ -65,10 +65,11 @@ pub(crate) fn for_subject<'a>(
 /// Refuses conditions on ids that the mapping cannot hold.
 // Where there is a SQL row, its column decides whose memory it is; a vector without a row is
 // left as unverifiable if its payload does not say.
-pub(crate) fn check_ids((target, table): Place<'_>, owner: bool, workspace: bool) -> Result<(), Problem> {
+pub(crate) fn check_ids((target, table): Place<'_>, [owner, workspace, kind]: [bool; 3]) -> Result<(), Problem> {
     let demanded = [
         (owner, "owner", Field::User),
         (workspace, "workspace", Field::Workspace),
+        (kind, "kind", Field::Kind),
     ];
     for (_, name, field) in demanded.into_iter().filter(|(demanded, ..)| *demanded) {
         match (&table.columns, &table.collection) {
@@ -156,7 +157,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     }
 }
 
-fn column(columns: &Columns, field: Field) -> Option<&String> {
+pub(crate) fn column(columns: &Columns, field: Field) -> Option<&String> {
     match field {
         Field::User => columns.user.as_ref(),
         Field::Agent => columns.agent.as_ref(),
@@ -192,13 +193,17 @@ fn mapping_word(field: Field) -> &'static str {
 
 /// Returns what a request calls a field of a subject.
 pub(crate) fn subject_field(field: Field) -> String {
-    let word = match field {
+    format!("select.subject.{}", word(field))
+}
+
+/// Returns what a request calls a field.
+pub(crate) fn word(field: Field) -> &'static str {
+    match field {
         Field::User => "user_id",
         Field::Agent => "agent_id",
         Field::App => "app_id",
         Field::Run => "run_id",
         Field::Workspace => "workspace",
         Field::Kind => "kind",
-    };
-    format!("select.subject.{word}")
+    }
 }

@@ -134,6 +134,7 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         ("table", &options.table),
         ("owner", &options.owner),
         ("workspace", &options.workspace),
+        ("kind", &options.kind),
         ("not_before", &options.not_before),
     ] {
         if let Some(value) = value {
@@ -148,17 +149,18 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
     if options.dry_run {
         common.insert("dry_run".to_owned(), json!(true));
     }
-    let request = match (&options.ids_file, &options.user) {
-        (Some(path), _) => upload(&api, path, &common).await?,
-        (None, user) => {
-            let select = match user {
-                Some(user) => json!({"subject": {"user_id": user}}),
-                None if options.ids.is_empty() => bail!("name ids, an --ids-file or a --user"),
-                None => json!({"ids": options.ids}),
-            };
-            common.insert("select".to_owned(), select);
-            api.post("jobs").json(&Value::Object(common))
-        }
+    let request = if let Some(path) = &options.ids_file {
+        upload(&api, path, &common).await?
+    } else {
+        let select = match (&options.user, &options.query) {
+            (Some(user), _) => json!({"subject": {"user_id": user}}).to_string(),
+            (None, Some(query)) => format!("{{\"query\":{}}}", query_of(query)?),
+            (None, None) if options.ids.is_empty() => bail!("name ids, an --ids-file, a --user or a --query"),
+            (None, None) => json!({"ids": options.ids}).to_string(),
+        };
+        let fields = common.iter().map(|(name, value)| format!("{}:{value},", json!(name)));
+        let body = format!("{{{}\"select\":{select}}}", fields.collect::<String>());
+        api.post("jobs").header("content-type", "application/json").body(body)
     };
     let job = api
         .send(match &options.idempotency_key {
@@ -175,6 +177,20 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
     } else {
         show(&job)
     }
+}
+
+/// Returns a query as it was written, on the command line or in a file: what is wrong with it, a field
+/// that it names twice for one, is for the API to say.
+fn query_of(given: &str) -> anyhow::Result<String> {
+    let text = if given.trim_start().starts_with('{') {
+        given.to_owned()
+    } else {
+        std::fs::read_to_string(given).with_context(|| format!("read {given}"))?
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    // It becomes a part of the request: it has to be one value.
+    serde_json::from_str::<Value>(text).context("read the query as JSON")?;
+    Ok(text.to_owned())
 }
 
 /// Returns the request that streams a file of ids.

@@ -26,7 +26,8 @@ name = "main"
   [[target.table]]
   name = "memories"
   sql_table = "agno_memories"
-  columns = { id = "memory_id", user = "user_id", agent = "agent_id" }
+  columns = { id = "memory_id", user = "user_id", agent = "agent_id", created_at = "created_at", updated_at = "updated_at" }
+  fields = { memory = "memory", input = "input", topics = "topics" }
   collection = { name = "memories", point = "uuid", payload = { id = "memory_id", user = "user_id", agent = "agent_id" } }
 "#;
 

@@ -166,26 +166,32 @@ pub(crate) struct Submit {
     #[command(flatten)]
     pub(crate) server: Server,
     /// Memories' ids.
-    #[arg(conflicts_with_all = ["ids_file", "user"])]
+    #[arg(conflicts_with_all = ["ids_file", "user", "query"])]
     pub(crate) ids: Vec<String>,
     /// A file of ids, one a line; streamed, so it may be as long as it likes.
-    #[arg(long, conflicts_with = "user")]
+    #[arg(long, conflicts_with_all = ["user", "query"])]
     pub(crate) ids_file: Option<PathBuf>,
     /// Everything of one person.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "query")]
     pub(crate) user: Option<String>,
+    /// What a filter matches: JSON such as '{"eq": {"kind": "note"}}', or a file of it.
+    #[arg(long, value_name = "JSON|FILE")]
+    pub(crate) query: Option<String>,
     /// The target.
     #[arg(long)]
     pub(crate) target: Option<String>,
     /// The table inside the target.
     #[arg(long)]
     pub(crate) table: Option<String>,
-    /// With ids: only memories of this owner.
+    /// With ids or a query: only memories of this owner.
     #[arg(long, conflicts_with = "user")]
     pub(crate) owner: Option<String>,
-    /// With ids: only memories of this workspace.
+    /// With ids or a query: only memories of this workspace.
     #[arg(long, conflicts_with = "user")]
     pub(crate) workspace: Option<String>,
+    /// With ids or a query: only memories of this kind, where a table holds several.
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) kind: Option<String>,
     /// The most memories it may select; if it is more, nothing is touched.
     #[arg(long)]
     pub(crate) limit: Option<u64>,

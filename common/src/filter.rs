@@ -56,6 +56,15 @@ pub enum Filter {
         /// The bounds.
         bounds: Bounds,
     },
+    /// Those of which one value is a text that has another in it.
+    Text {
+        /// Where the value is.
+        path: Path,
+        /// Where in it.
+        has: Has,
+        /// The other.
+        text: String,
+    },
     /// Those that have a value.
     Exists(Path),
 }
@@ -85,9 +94,24 @@ impl Filter {
             Self::All => true,
             Self::And(parts) | Self::Or { any: parts, .. } => parts.iter().any(Self::says_all),
             Self::Not(part) => part.says_all(),
-            Self::Nothing | Self::Ids(_) | Self::OneOf { .. } | Self::Range { .. } | Self::Exists(_) => false,
+            Self::Nothing
+            | Self::Ids(_)
+            | Self::OneOf { .. }
+            | Self::Range { .. }
+            | Self::Text { .. }
+            | Self::Exists(_) => false,
         }
     }
+}
+
+/// Where in a text another has to be, byte for byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Has {
+    /// At the beginning.
+    Prefix,
+    /// Anywhere.
+    Part,
 }
 
 /// Where a value is: a real column of the table, and the names that lead into its JSON.
@@ -268,6 +292,11 @@ mod tests {
                     path: path.clone(),
                     bounds,
                 }
+                .and(Filter::Text {
+                    path: path.clone(),
+                    has: Has::Prefix,
+                    text: "secret".to_owned(),
+                })
                 .and(Filter::Exists(path)),
             ],
             at_least: 2,

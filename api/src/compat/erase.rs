@@ -207,7 +207,7 @@ impl Asked<'_> {
         let mut job = match what {
             What::Ids(ids) => accept::by_ids(config, self.principal, &options, ids)?,
             What::Subject(subject) => accept::by_subject(config, self.principal, &options, subject)?,
-            What::Query(filter) => accept::by_query(config, self.principal, &options, filter)?,
+            What::Query(filter) => accept::by_query(config, self.principal, &options, |_| Ok(filter))?,
         };
         job.scope.route = self.route;
         job.trace = accept::trace(self.headers);

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::AppState;
+use crate::json::short;
 
 pub(crate) use answer::ErrorBody;
 pub(super) use answer::error;
@@ -24,9 +25,4 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(by_id::delete_memory))
         .routes(routes!(by_query::delete_by_query))
-}
-
-/// Returns the part of a name that is said again.
-fn short(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }

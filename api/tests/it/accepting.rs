@@ -68,6 +68,7 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
       "remaining": 2,
       "round": 0,
       "selected": 2,
+      "snapshot": null,
       "started_at": null,
       "state": "queued",
       "stores": [

@@ -13,6 +13,7 @@ mod limits;
 mod matrix;
 mod matrix_compat;
 mod operating;
+mod queries;
 mod reading;
 mod refusals;
 mod rights;

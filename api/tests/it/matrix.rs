@@ -111,6 +111,10 @@ async fn a_deletion_demands_what_its_caller_may_reach() {
                     let status = demands.err().unwrap_or(202);
                     matrix.case(&caller, "POST", "/v1/jobs", &body, status).await;
                     assert_demands(&matrix.app, &caller, demands, false).await;
+                    // What it matches is not for its words to say alone.
+                    body["select"] = json!({"query": {"all": true}});
+                    matrix.case(&caller, "POST", "/v1/jobs", &body, status).await;
+                    assert_demands(&matrix.app, &caller, demands, false).await;
                     if owner.is_none() && workspace.is_none() {
                         continue;
                     }

@@ -19,7 +19,7 @@ async fn bad_fields_are_named() {
     let long = format!("{SECRET}{}", "x".repeat(10));
     let invalid = [
         (json!({}), "`select`: give this"),
-        (json!({"select": {}}), "`select`: give `ids` or `subject`"),
+        (json!({"select": {}}), "`select`: give `ids`, `subject` or `query`"),
         (json!({"select": null}), "`select`: write an object"),
         (json!([SECRET]), "`the body`: write an object"),
         (json!({"select": {"ids": []}}), "`select.ids`: give at least one id"),
@@ -44,9 +44,9 @@ async fn bad_fields_are_named() {
         ),
         (
             json!({"select": {"ids": [SECRET], "subject": {"user_id": SECRET}}}),
-            "`select`: give either `ids` or `subject`, not both",
+            "`select`: give only one of `ids`, `subject` and `query`",
         ),
-        (json!({"select": {"ids": [SECRET], "all": true}}), "`all`"),
+        (json!({"select": {"ids": [SECRET], "all": true}}), "`select.all`"),
         (
             json!({"select": {"subject": {}}}),
             "`select.subject`: give at least one",
@@ -63,11 +63,19 @@ async fn bad_fields_are_named() {
             json!({"select": {"subject": {"user_id": null}}}),
             "`select.subject.user_id`: write a string",
         ),
-        (json!({"select": {"subject": {"user": SECRET}}}), "`user`"),
+        (
+            json!({"select": {"subject": {"user": SECRET}}}),
+            "`select.subject.user`",
+        ),
         (
             json!({"select": {"subject": {"user_id": SECRET}}, "owner": SECRET}),
             "`owner`: leave it out",
         ),
+        (
+            json!({"select": {"subject": {"user_id": SECRET}}, "kind": SECRET}),
+            "`kind`: leave it out",
+        ),
+        (with("kind", json!("")), "`kind`"),
         (with("colour", json!(SECRET)), "`colour`: no such field here"),
         (with("owner", json!("")), "`owner`"),
         (with("owner", json!(null)), "`owner`: write a string"),
@@ -117,10 +125,6 @@ async fn bad_fields_are_named() {
         let answer = app.create("root", &with(later, json!(SECRET))).await;
         answer.refused(422, "not-supported", &format!("`{later}` is not supported yet"));
     }
-    let query = json!({"select": {"query": {"tag": SECRET}}});
-    app.create("root", &query)
-        .await
-        .refused(422, "not-supported", "`query` is not supported yet");
     let two = json!({"select": {"ids": ["1", "2"]}, "limit": 1});
     app.create("root", &two)
         .await
@@ -278,6 +282,10 @@ async fn a_condition_that_no_mapping_holds_is_refused_and_the_mapping_named() {
             "`owner`: table `free` of target `rows` cannot be searched by this: map `columns.user`",
         ),
         (by_ids("rows", "owned", "workspace"), "map `columns.workspace`"),
+        (
+            by_ids("rows", "owned", "kind"),
+            "`kind`: table `owned` of target `rows` cannot be searched by this: map `columns.kind`",
+        ),
         (by_ids("points", "memories", "owner"), "map `collection.payload.user`"),
         (
             by_subject("rows", "user_id"),

@@ -46,6 +46,9 @@ pub enum FilterError {
     /// A range has a bound that has no order, or bounds of different types.
     #[error("the bounds of a range are numbers, or texts")]
     BadBound,
+    /// A text that values have to have in them is empty.
+    #[error("give at least one character: every text has an empty one in it")]
+    NoText,
     /// A number is not finite.
     #[error("numbers are finite")]
     NotFinite,
@@ -102,6 +105,13 @@ impl Filter {
                 path.check()?;
                 size.terms += bounds.check()?;
             }
+            Self::Text { path, text, .. } => {
+                path.check()?;
+                if text.is_empty() {
+                    return Err(FilterError::NoText);
+                }
+                size.terms += 1;
+            }
             Self::Exists(path) => path.check()?,
         }
         if size.terms > TERMS {
@@ -120,7 +130,7 @@ impl Filter {
             Self::Nothing => Some(false),
             Self::Ids(ids) => ids.is_empty().then_some(false),
             Self::OneOf { values, .. } => values.is_empty().then_some(false),
-            Self::Range { .. } | Self::Exists(_) => None,
+            Self::Range { .. } | Self::Text { .. } | Self::Exists(_) => None,
             Self::Not(part) => part.constant().map(|constant| !constant),
             Self::And(parts) => Self::at_least(parts, parts.len()),
             Self::Or { any, at_least } => Self::at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX)),
@@ -182,6 +192,7 @@ impl Bounds {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Has;
     use super::*;
 
     fn user(values: &[&str]) -> Filter {
@@ -225,6 +236,14 @@ mod tests {
             (any(vec![not(user(&[])), user(&["ana"])], 1), FilterError::Everything),
             (not(any(vec![user(&["ana"])], 2)), FilterError::Everything),
             (range(Bounds::default()), FilterError::Unbounded),
+            (
+                Filter::Text {
+                    path: Path::column("user_id"),
+                    has: Has::Part,
+                    text: String::new(),
+                },
+                FilterError::NoText,
+            ),
         ] {
             assert_eq!(meant.check(), Err(why));
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::value::{TWO_TO_63, instant};
-use super::{Bounds, Comparison, Filter, Path, Scalar, Type};
+use super::{Bounds, Comparison, Filter, Has, Path, Scalar, Type};
 
 /// A row: its id as text, and its columns as JSON.
 #[derive(Clone, Copy)]
@@ -62,7 +62,26 @@ impl Filter {
                 let of = types(&path.column);
                 path.any(row, of, |value| bounds.hold(value, path.compared(of)))
             }
+            Self::Text { path, has, text } => {
+                let of = types(&path.column);
+                let texts = matches!(path.compared(of), Type::Text | Type::Json | Type::Any);
+                // No text of PostgreSQL holds NUL.
+                let asked = texts && !text.contains('\0');
+                asked
+                    && path.any(row, of, |value| {
+                        value.as_str().is_some_and(|value| has.holds(value, text))
+                    })
+            }
             Self::Exists(path) => path.any(row, types(&path.column), |_| true),
+        }
+    }
+}
+
+impl Has {
+    fn holds(self, value: &str, text: &str) -> bool {
+        match self {
+            Self::Prefix => value.starts_with(text),
+            Self::Part => value.contains(text),
         }
     }
 }
@@ -234,6 +253,25 @@ mod tests {
             json!({"range": {"path": ["meta", "tags", "color"], "bounds": {"gte": 7, "lt": 7.5}}}),
             &row
         ));
+    }
+
+    #[test]
+    fn a_text_has_another_at_its_beginning_or_anywhere_and_only_texts_do() {
+        let row = json!({"user": "Ana Banana", "n": 7, "meta": {"tags": ["sea", 7]}});
+        let has = |path: Value, has: &str, text: &str| json!({"text": {"path": path, "has": has, "text": text}});
+        for (filter, expected) in [
+            (has(json!(["user"]), "prefix", "Ana"), true),
+            (has(json!(["user"]), "prefix", "ana"), false),
+            (has(json!(["user"]), "prefix", "Ban"), false),
+            (has(json!(["user"]), "part", "Ban"), true),
+            (has(json!(["user"]), "part", "a\0"), false),
+            (has(json!(["n"]), "prefix", "7"), false),
+            (has(json!(["gone"]), "part", "a"), false),
+            (has(json!(["meta", "tags"]), "prefix", "s"), true),
+            (has(json!(["meta", "tags"]), "part", "7"), false),
+        ] {
+            assert_eq!(matches(filter.clone(), &row), expected, "{filter}");
+        }
     }
 
     #[test]

@@ -31,8 +31,27 @@ async fn memories_are_submitted_and_watched_from_a_shell() {
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
 
     site.holds(&bob[4..]).await;
+    let query = format!("{{\"in\": {{\"id\": {}}}}}", json!(ids(&bob[4..6])));
+    let foreign = run(&service, &["submit", "--query", &query, "--owner", "alice", "--watch"]).await;
+    assert!(foreign.status.success(), "{}", String::from_utf8_lossy(&foreign.stderr));
+    site.holds(&bob[4..]).await;
+    let file = site.directory.path().join("query");
+    std::fs::write(&file, &query).unwrap();
+    let queried = run(&service, &["submit", "--query", file.to_str().unwrap(), "--watch"]).await;
+    assert!(queried.status.success(), "{}", String::from_utf8_lossy(&queried.stderr));
+    site.holds(&bob[6..]).await;
+    for (query, says) in [
+        (r#"{"all": true, "all": true}"#, "select.query"),
+        (r#"{"all": true}, "dry_run": true"#, "as JSON"),
+        ("no-such-file", "no-such-file"),
+    ] {
+        let refused = run(&service, &["submit", "--query", query]).await;
+        assert_eq!(refused.status.code(), Some(1));
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains(says), "{said}");
+    }
     let jobs = run(&service, &["jobs", "--state", "succeeded"]).await;
-    assert_eq!(String::from_utf8(jobs.stdout).unwrap().lines().count(), 2);
+    assert_eq!(String::from_utf8(jobs.stdout).unwrap().lines().count(), 4);
     let health = run(&service, &["health", service.client.url()]).await;
     assert!(health.status.success());
     let nothing = run(&service, &["watch", "00000000-0000-7000-8000-000000000000"]).await;

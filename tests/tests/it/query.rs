@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use lethe_common::config;
-use lethe_common::filter::{Bounds, Filter, Path, Scalar};
-use lethe_common::job::JobId;
-use lethe_common::ledger::{Accepted, JobView, Kept, Ledger, LedgerOptions, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{Kept, Ledger, LedgerOptions};
 use lethe_common::state::State;
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
@@ -14,7 +12,7 @@ use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::{Service, Site};
 use lethe_tests::tap::{DELETE, Side};
 use lethe_tests::{on_both_databases, wait};
-use serde_json::json;
+use serde_json::{Value, json};
 
 on_both_databases!(
     what_matches_goes_from_both_stores,
@@ -62,55 +60,25 @@ fn ledger(site: &Site) -> Ledger {
     .unwrap()
 }
 
-fn job(site: &Site, filter: Filter) -> NewJob {
-    filter.check().unwrap();
-    let config = config::Config::from_toml(&site.config.text()).unwrap();
-    let target = &config.targets[0];
-    NewJob {
-        id: JobId::new(),
-        scope: Scope {
-            principal: "tests".to_owned(),
-            route: "POST /v1/jobs",
-        },
-        idempotency: None,
-        target: Some(target.name.clone()),
-        table: None,
-        owner: None,
-        workspace: None,
-        memory_kind: None,
-        subject: None,
-        query: Some(filter),
-        dry_run: false,
-        limit: None,
-        per_second: None,
-        not_before: None,
-        trace: None,
-        partitions: vec![NewPartition::query(target, &target.tables[0], false)],
-    }
+fn job(query: Value) -> Value {
+    let select = Value::from_iter([("query", query)]);
+    Value::from_iter([("select", select)])
 }
 
-async fn submit(site: &Site, job: NewJob) -> JobId {
-    match ledger(site).accept(job).await.unwrap() {
-        Accepted::New(id) => id,
-        other => panic!("{other:?}"),
-    }
+/// Returns a job with more fields.
+fn with(mut job: Value, name: &str, value: impl Into<Value>) -> Value {
+    job[name] = value.into();
+    job
 }
 
-async fn seen(site: &Site, id: JobId) -> JobView {
-    ledger(site).job(id).await.unwrap().unwrap()
+/// Submits a job, and returns it as it is at its end.
+async fn run(service: &Service, job: Value) -> Value {
+    let id = service.client.submit(&job).await;
+    service.client.ended(&id).await
 }
 
-/// Submits a job, and returns it as a caller sees it at its end.
-async fn run(site: &Site, service: &Service, job: NewJob) -> serde_json::Value {
-    let id = submit(site, job).await;
-    service.client.ended(&id.to_string()).await
-}
-
-fn of_user(user: &str) -> Filter {
-    Filter::OneOf {
-        path: Path::column("user_id"),
-        values: vec![Scalar::from(user)],
-    }
+fn of_user(user: &str) -> Value {
+    json!({"eq": {"user_id": user}})
 }
 
 /// Adds memories with topics, and a time.
@@ -137,22 +105,16 @@ async fn what_matches_goes_from_both_stores(layout: Layout) {
     }
     let service = site.start().await;
 
-    let topic = |path: &[&str], value: &str| Filter::OneOf {
-        path: Path::try_from(path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap(),
-        values: vec![Scalar::from(value)],
-    };
-    let before = Filter::Range {
-        path: Path::column("created_at"),
-        bounds: Bounds {
-            lt: Some(Scalar::Integer(50)),
-            ..Bounds::default()
-        },
-    };
-    let filter = topic(&["topics"], "food")
-        .and(topic(&["topics", "deep"], "sea"))
-        .and(before)
-        .and(Filter::Not(Box::new(of_user("bob"))));
-    let job = run(&site, &service, self::job(&site, filter)).await;
+    let job = job(json!({"and": [
+        {"eq": {"topics": "food"}},
+        {"in": {"topics.deep": ["sky", "sea"]}},
+        {"prefix": {"topics": "fo"}},
+        {"contains": {"topics.deep": "e"}},
+        {"exists": "created_at"},
+        {"range": {"created_at": {"gte": 1, "lt": 50}}},
+        {"or": [{"eq": {"agent_id": "nobody"}}, {"not": {"eq": {"user_id": "bob"}}}]},
+    ]}));
+    let job = run(&service, job).await;
 
     site.holds(&[new, other].concat()).await;
     assert_eq!(job["state"], "succeeded", "{job:#}");
@@ -165,25 +127,23 @@ async fn what_matches_goes_from_both_stores(layout: Layout) {
 }
 
 /// Adds memories that match as well while a job is in its first batches.
-async fn add_in_between(site: &Site, service: &Service, created_at: i64) -> (serde_json::Value, Vec<Memory>, String) {
+async fn add_in_between(site: &Site, service: &Service, created_at: i64) -> (Value, Vec<Memory>) {
     let old = memories::of("ana", 100);
     site.add(&old).await;
     let mut deletion = site.tap.hold(DELETE, 2, Side::Before);
-    let id = submit(site, job(site, of_user("ana"))).await.to_string();
+    let id = service.client.submit(&job(of_user("ana"))).await;
     deletion.caught().await;
     let new = memories::of("ana", 40);
     add(site, &new, "[]", created_at).await;
     deletion.release();
-    let job = service.client.ended(&id).await;
-    let snapshot = seen(site, id.parse().unwrap()).await.snapshot.unwrap();
-    (job, new, snapshot)
+    (service.client.ended(&id).await, new)
 }
 
 async fn rows_written_after_the_start_stay(layout: Layout) {
     let mut site = site(layout).await;
     site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
     let service = site.start().await;
-    let (job, new, snapshot) = add_in_between(&site, &service, 1).await;
+    let (job, new) = add_in_between(&site, &service, 1).await;
 
     site.holds(&new).await;
     assert_eq!(
@@ -192,33 +152,28 @@ async fn rows_written_after_the_start_stay(layout: Layout) {
         "{job:#}"
     );
     assert_eq!(counts(&job)["sql"], json!({"erased": 100}));
-    assert_eq!(snapshot, "created_at");
+    assert_eq!(job["snapshot"], "created_at");
 }
 
 async fn rows_written_after_the_plan_stay_without_a_time_too(layout: Layout) {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
     let service = site.start().await;
-    let (job, _, snapshot) = add_in_between(&site, &service, 1).await;
+    let (job, _) = add_in_between(&site, &service, 1).await;
 
     // Each batch takes what matches at its time: what it counts is true, and the job says so.
     assert_eq!(job["state"], "succeeded", "{job:#}");
     let left = 140 - counts(&job)["sql"]["erased"].as_u64().unwrap();
     assert_eq!((site.memories.count().await, site.vectors.count().await), (left, left));
-    assert_eq!(snapshot, "batch");
+    assert_eq!(job["snapshot"], "batch");
 }
 
 /// Runs a job by query while a row is changed after it was listed.
-async fn change_in_between(
-    site: &Site,
-    layout: Layout,
-    change: &str,
-    which: &[&Memory],
-) -> (serde_json::Value, String) {
+async fn change_in_between(site: &Site, layout: Layout, change: &str, which: &[&Memory]) -> (Value, String) {
     site.memories.run("UPDATE agno_memories SET updated_at = 1").await;
     let service = site.start().await;
     let mut deletion = site.tap.hold(DELETE, 0, Side::After);
-    let id = submit(site, job(site, of_user("ana"))).await.to_string();
+    let id = service.client.submit(&job(of_user("ana"))).await;
     deletion.caught().await;
     let lock = site.memories.lock().await;
     deletion.release();
@@ -299,15 +254,12 @@ async fn an_owner_is_demanded_besides(layout: Layout) {
     site.add(&[ana.clone(), bob.clone()].concat()).await;
     let service = site.start().await;
 
-    let job = NewJob {
-        owner: Some("ana".to_owned()),
-        ..self::job(&site, Filter::All)
-    };
-    let job = run(&site, &service, job).await;
+    let all = json!({"all": true});
+    let job = run(&service, with(job(all.clone()), "owner", "ana")).await;
 
     site.holds(&bob).await;
     assert_eq!(counts(&job)["sql"], json!({"erased": 5}), "{job:#}");
-    let everybody = run(&site, &service, self::job(&site, Filter::All)).await;
+    let everybody = run(&service, self::job(all)).await;
     site.holds(&[]).await;
     assert_eq!(counts(&everybody)["vector"], json!({"erased": 5}), "{everybody:#}");
 }
@@ -319,17 +271,14 @@ async fn a_query_above_the_limit_touches_nothing(layout: Layout) {
     site.add(&ana).await;
     let service = site.start().await;
 
-    let limited = |limit| NewJob {
-        limit: Some(limit),
-        ..job(&site, of_user("ana"))
-    };
-    let job = run(&site, &service, limited(119)).await;
+    let limited = |limit: u64| with(job(of_user("ana")), "limit", limit);
+    let job = run(&service, limited(119)).await;
     assert_eq!(
         (&job["state"], &job["error_code"]),
         (&json!("failed"), &json!("limit_exceeded"))
     );
     site.holds(&ana).await;
-    let job = run(&site, &service, limited(120)).await;
+    let job = run(&service, limited(120)).await;
     assert_eq!(job["state"], "succeeded", "{job:#}");
     site.holds(&[]).await;
 }
@@ -343,17 +292,7 @@ async fn a_preview_counts_and_touches_nothing(layout: Layout) {
     site.memories.add(&bare).await;
     let service = site.start().await;
 
-    let mut job = NewJob {
-        dry_run: true,
-        ..job(&site, of_user("ana"))
-    };
-    let config = config::Config::from_toml(&site.config.text()).unwrap();
-    job.partitions = vec![NewPartition::query(
-        &config.targets[0],
-        &config.targets[0].tables[0],
-        true,
-    )];
-    let job = run(&site, &service, job).await;
+    let job = run(&service, with(job(of_user("ana")), "dry_run", true)).await;
 
     assert_eq!(
         (&job["state"], &job["selected"]),
@@ -372,8 +311,9 @@ async fn a_query_that_matches_nothing_succeeds(layout: Layout) {
     let ana = memories::of("ana", 3);
     site.add(&ana).await;
     let service = site.start().await;
-    for filter in [of_user("nobody"), Filter::Nothing, Filter::Ids(Vec::new())] {
-        let job = run(&site, &service, job(&site, filter)).await;
+    let no_number = json!({"prefix": {"created_at": "1"}});
+    for query in [of_user("nobody"), json!({"not": {"all": true}}), no_number] {
+        let job = run(&service, job(query)).await;
         assert_eq!(
             (&job["state"], &job["selected"]),
             (&json!("succeeded"), &json!(0)),
@@ -390,11 +330,8 @@ async fn a_query_can_be_cancelled_and_tried_again(layout: Layout) {
     site.add(&ana).await;
     let service = site.start().await;
     // About as long as the test may last: it would not end by itself.
-    let slow = NewJob {
-        per_second: Some(20),
-        ..job(&site, of_user("ana"))
-    };
-    let id = submit(&site, slow).await.to_string();
+    let slow = with(job(of_user("ana")), "per_second", 20);
+    let id = service.client.submit(&slow).await;
     wait::until_true("some are gone", || async { site.memories.count().await < 200 }).await;
     let answer = service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
     assert!(answer.status.is_success(), "{}", answer.text);
@@ -422,12 +359,8 @@ async fn the_totals_of_queries_add_up(layout: Layout) {
     site.add(&memories::of("ana", 60)).await;
     site.add(&memories::of("bob", 7)).await;
     let service = site.start().await;
-    run(&site, &service, job(&site, of_user("ana"))).await;
-    let above = NewJob {
-        limit: Some(3),
-        ..job(&site, of_user("bob"))
-    };
-    run(&site, &service, above).await;
+    run(&service, job(of_user("ana"))).await;
+    run(&service, with(job(of_user("bob")), "limit", 3)).await;
 
     let totals = ledger(&site).totals().await.unwrap();
     for store in ["sql", "vector"] {
@@ -448,7 +381,7 @@ async fn a_worker_killed_in_the_middle_of_a_query_is_replaced() {
     let service = site.api().await;
     let mut first = site.worker().await;
     let mut deletion = site.tap.hold(DELETE, 7, Side::After);
-    let id = submit(&site, job(&site, of_user("ana"))).await.to_string();
+    let id = service.client.submit(&job(of_user("ana"))).await;
     deletion.caught().await;
     first.process.kill();
     let erased = 3_050 - site.memories.count().await;
@@ -470,8 +403,8 @@ async fn what_a_query_asked_for_is_forgotten() {
     let site = site(Layout::SQLITE).await;
     site.add(&memories::of("ana", 3)).await;
     let service = site.start().await;
-    let id = submit(&site, job(&site, of_user("a-name-to-be-forgotten"))).await;
-    service.client.ended(&id.to_string()).await;
+    let id = service.client.submit(&job(of_user("a-name-to-be-forgotten"))).await;
+    service.client.ended(&id).await;
     let ledger = ledger(&site);
     let day = Duration::from_hours(24);
     let kept = Kept {
@@ -480,7 +413,7 @@ async fn what_a_query_asked_for_is_forgotten() {
         keys: day,
     };
     while ledger.forget(kept).await.unwrap() {}
-    let job = ledger.job(id).await.unwrap().unwrap();
+    let job = ledger.job(id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((job.state, job.kind.as_str()), (State::Succeeded, "query"));
     assert!(job.forgotten_at.is_some());
 }

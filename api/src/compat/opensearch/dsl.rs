@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::fields::{self, Known};
 use super::short;
 use crate::problem::{Kind, Problem};
+use crate::query;
 
 /// What queries may be, in OpenSearch's words; the rest is refused.
 const QUERIES: &str = "match_all, match_none, term, terms, match, match_phrase, range, exists, ids, bool";
@@ -282,19 +283,14 @@ fn allowed(query: &str, object: &Map<String, Value>, names: &[&str]) -> Result<(
 }
 
 fn scalar(query: &str, value: &Value) -> Result<Scalar, Problem> {
-    match value {
-        Value::Bool(value) => Ok(Scalar::Bool(*value)),
-        Value::String(text) => Ok(Scalar::Text(text.clone())),
-        Value::Number(number) => number
-            .as_i64()
-            .map(Scalar::Integer)
-            // Rounded, it would be another number.
-            .or_else(|| number.as_f64().filter(|_| number.is_f64()).map(Scalar::Float))
-            .ok_or_else(|| refused(&format!("[{query}] takes numbers of 64 bits"))),
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            Err(refused(&format!("[{query}] takes texts, numbers, true and false")))
-        }
-    }
+    query::scalar(value).ok_or_else(|| {
+        let what = if value.is_number() {
+            "numbers of 64 bits"
+        } else {
+            "texts, numbers, true and false"
+        };
+        refused(&format!("[{query}] takes {what}"))
+    })
 }
 
 /// Returns the problem of a query.

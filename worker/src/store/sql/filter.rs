@@ -113,6 +113,7 @@ impl Compiler<'_> {
             }
             Filter::OneOf { path, values } => self.one_of(path, values),
             Filter::Range { path, bounds } => self.range(path, bounds),
+            Filter::Text { path, has, text } => self.text(path, *has, text),
             Filter::Exists(path) => self.exists(path),
         }
     }

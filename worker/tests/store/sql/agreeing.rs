@@ -1,6 +1,6 @@
 //! Every database agrees with the plain evaluator: random rows, random filters.
 
-use lethe_common::filter::{Bounds, Filter, Path, Row, Scalar, Type};
+use lethe_common::filter::{Bounds, Filter, Has, Path, Row, Scalar, Type};
 use lethe_worker::store::StoreError;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -81,12 +81,23 @@ fn bounds() -> impl Strategy<Value = Bounds> {
     prop_oneof![of(numbers.boxed()), of(texts.boxed())]
 }
 
+fn text() -> impl Strategy<Value = Filter> {
+    let owner = Just(Path::column("owner"));
+    let texts = prop::sample::select(vec!["a", "A", "7", "0", "é", "it", "\"", " b"]);
+    (prop_oneof![3 => owner, 1 => asked()], texts, any::<bool>()).prop_map(|(path, text, begins)| Filter::Text {
+        path,
+        has: if begins { Has::Prefix } else { Has::Part },
+        text: text.to_owned(),
+    })
+}
+
 fn filter() -> impl Strategy<Value = Filter> {
     let leaf = prop_oneof![
         1 => Just(Filter::All),
         1 => Just(Filter::Nothing),
         8 => (asked(), prop::collection::vec(scalar(), 0..4)).prop_map(|(path, values)| Filter::OneOf { path, values }),
         6 => (asked(), bounds()).prop_map(|(path, bounds)| Filter::Range { path, bounds }),
+        4 => text(),
         3 => asked().prop_map(Filter::Exists),
         1 => prop::collection::vec((0..20_u8).prop_map(|n| n.to_string()), 0..5).prop_map(Filter::Ids),
     ];

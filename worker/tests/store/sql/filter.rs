@@ -1,7 +1,7 @@
 //! Filters, compiled: what they match, and what they never do.
 
 use lethe_common::config::Table;
-use lethe_common::filter::{Filter, Path, Scalar};
+use lethe_common::filter::{Filter, Has, Path, Scalar};
 use lethe_worker::store::sql::SqlTable;
 use lethe_worker::store::{Conditions, Item, Query, StoreError, Written};
 use serde_json::json;
@@ -33,6 +33,14 @@ fn is(names: &[&str], value: impl Into<Scalar>) -> Filter {
     Filter::OneOf {
         path: path(names),
         values: vec![value.into()],
+    }
+}
+
+fn has(names: &[&str], has: Has, text: &str) -> Filter {
+    Filter::Text {
+        path: path(names),
+        has,
+        text: text.to_owned(),
     }
 }
 
@@ -89,6 +97,10 @@ async fn nothing_that_a_caller_writes_becomes_a_part_of_a_statement(database: Da
         is(&["owner"], evil),
         is(&["meta", "topics", evil], evil),
         is(&["raw", "topics", evil], evil),
+        has(&["owner"], Has::Prefix, evil),
+        has(&["owner"], Has::Part, evil),
+        has(&["meta", "topics", evil], Has::Prefix, evil),
+        has(&["raw", "topics", evil], Has::Part, evil),
         Filter::Exists(path(&["raw", "topics", evil])),
         Filter::Ids(vec!["1".to_owned(), evil.to_owned()]),
     ] {

@@ -5,10 +5,11 @@
 
 use std::fmt::Write;
 
-use lethe_common::filter::{Comparison, Path, Scalar};
+use lethe_common::filter::{Comparison, Has, Path, Scalar};
 
 use super::super::column::Holds;
 use super::super::dialect::Dialect;
+use super::leaf::has_text;
 use super::{Bind, Compiler, joined};
 
 /// The values at a path: where they come from, up to what has to be right about one of them.
@@ -108,6 +109,20 @@ impl Compiler<'_> {
             }
         }
         joined(&parts, "OR")
+    }
+
+    pub(super) fn json_text(&mut self, has: Has, text: &str) -> String {
+        let value = self.bind(Bind::Text(text.to_owned()));
+        match self.dialect {
+            Dialect::Postgres => {
+                let right = has_text(self.dialect, has, "(f.v #>> '{}')", &value);
+                format!("(pg_catalog.jsonb_typeof(f.v) = 'string' AND {right})")
+            }
+            Dialect::Sqlite => {
+                let right = has_text(self.dialect, has, VALUE, &value);
+                format!("({KIND} = 'text' AND {right})")
+            }
+        }
     }
 
     /// One value has to be within all bounds.

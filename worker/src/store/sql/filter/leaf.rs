@@ -1,6 +1,6 @@
 //! The conditions on a column's own value, and which of them go on inside its JSON.
 
-use lethe_common::filter::{Bounds, Comparison, Path, Scalar, Type, moment_text};
+use lethe_common::filter::{Bounds, Comparison, Has, Path, Scalar, Type, moment_text};
 
 use super::super::column::{Declared, Holds, Kind};
 use super::super::dialect::Dialect;
@@ -31,6 +31,18 @@ fn type_of(holds: &Holds) -> Type {
 /// Returns whether a path is looked up in JSON.
 fn in_json(path: &Path, holds: &Holds) -> bool {
     !path.steps.is_empty() || type_of(holds) == Type::Json
+}
+
+/// Returns the condition that a text has a value in it, byte for byte.
+pub(super) fn has_text(dialect: Dialect, has: Has, text: &str, value: &str) -> String {
+    match (dialect, has) {
+        (Dialect::Postgres, Has::Prefix) => {
+            format!("pg_catalog.starts_with({text} COLLATE pg_catalog.\"C\", {value})")
+        }
+        (Dialect::Postgres, Has::Part) => format!("pg_catalog.strpos({text} COLLATE pg_catalog.\"C\", {value}) > 0"),
+        (Dialect::Sqlite, Has::Prefix) => format!("substr({text}, 1, length({value})) = {value}"),
+        (Dialect::Sqlite, Has::Part) => format!("instr({text}, {value}) > 0"),
+    }
 }
 
 /// See [`super::newest`].
@@ -81,6 +93,31 @@ impl Compiler<'_> {
             return Ok(Part::When(source.with(right)));
         }
         Ok(Part::When(format!("({name} IS NOT NULL)")))
+    }
+
+    pub(super) fn text(&mut self, path: &Path, has: Has, text: &str) -> Result<Part, StoreError> {
+        let (name, holds) = self.column(path)?;
+        let holds = holds.clone();
+        let json = in_json(path, &holds);
+        let of = if json { Type::Json } else { type_of(&holds) };
+        // No text of PostgreSQL holds NUL.
+        if !matches!(of, Type::Text | Type::Json | Type::Any) || text.contains('\0') {
+            return Ok(Part::Never);
+        }
+        if json {
+            let source = self.json_source(&name, &holds, path);
+            let right = self.json_text(has, text);
+            return Ok(Part::When(source.with(&right)));
+        }
+        let value = self.bind(Bind::Text(text.to_owned()));
+        Ok(Part::When(if let Holds::Declared(declared) = &holds {
+            let right = has_text(self.dialect, has, &format!("CAST({name} AS TEXT)"), &value);
+            let typed = typed_as_text(&name, *declared);
+            format!("({right} AND typeof({name}) <> 'blob'{typed})")
+        } else {
+            let right = has_text(self.dialect, has, &format!("{name}::pg_catalog.text"), &value);
+            format!("({right})")
+        }))
     }
 
     pub(super) fn range(&mut self, path: &Path, bounds: &Bounds) -> Result<Part, StoreError> {
