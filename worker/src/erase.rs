@@ -23,6 +23,10 @@ mod effects;
 pub(crate) use effects::Met;
 use effects::carry_out;
 
+/// For how many milliseconds a partition that waits to keep its job's pace is given back at most: the pace may have changed
+/// by then.
+const LOOK: u64 = 1_000;
+
 /// A lease with the batch that is to be done under it.
 struct Share {
     lease: Lease,
@@ -80,7 +84,7 @@ async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> 
                 .ok_or(Stop::Lost)?;
             match wait {
                 None => going.push(lease),
-                Some(wait) => give_back(env, &lease, u128::from(wait)).await?,
+                Some(wait) => give_back(env, &lease, u128::from(wait.min(LOOK))).await?,
             }
         }
     }
@@ -191,7 +195,7 @@ async fn reserve(env: &Environment, share: &Share) -> Result<Option<u128>, Stop>
         .insist(lease, || env.ledger.reserve(&share.lease, n))
         .await
         .ok_or(Stop::Lost)?;
-    Ok(wait.map(u128::from))
+    Ok(wait.map(|wait| u128::from(wait.min(LOOK))))
 }
 
 /// Gives a partition back for later: no slot, no lease, no attempt.
@@ -283,8 +287,12 @@ async fn record(
     for ((mut lease, after), (progress, remaining)) in leases.into_iter().zip(after).zip(nexts) {
         env.observe(&lease, std::slice::from_ref(&after));
         match after {
-            After::Continue { until, cancelling } => {
-                lease.goes_on(until, cancelling);
+            After::Continue {
+                until,
+                cancelling,
+                per_second,
+            } => {
+                lease.goes_on(until, cancelling, per_second);
                 (lease.progress, lease.remaining) = (progress, remaining);
                 env.leases.moved_on(&lease);
                 open.push(lease);
@@ -335,7 +343,10 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
     Record {
         lease: &share.lease,
         delta,
-        progress: share.intent.then.as_ref().map(Cursor::text),
+        progress: match &share.intent.then {
+            Some(then) => Some(then.text()),
+            None => Cursor::of(&share.lease).kept(),
+        },
         remaining: if done { 0 } else { rest },
         end: done.then_some(RecordEnd::Done),
     }

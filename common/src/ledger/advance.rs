@@ -25,6 +25,11 @@ pub(super) struct JobRow {
     pub(super) state: State,
     pub(super) next_ordinal: i64,
     pub(super) unfinished: i64,
+    pub(super) per_second: Option<f64>,
+    /// Whether a memory that changed in between stops it.
+    pub(super) aborts: bool,
+    /// Whether one has.
+    aborted: bool,
     dry_run: bool,
     unlisted: bool,
     failures: i64,
@@ -61,6 +66,7 @@ fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> 
     // The code of a failed partition was written when it failed.
     let failed = job.failures > 0;
     match job.state {
+        State::Cancelling if job.aborted => Some((Event::Failed, Some("conflict"))),
         State::Cancelling => Some((Event::Stopped, None)),
         // A queued one: given up before any worker claimed a part of it.
         State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
@@ -117,7 +123,7 @@ pub(super) async fn update_jobs(
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, round, selected,
-            max_selected",
+            max_selected, per_second, aborts",
     ))
     .bind(json!(list).to_string())
     .fetch_all(tx)
@@ -130,6 +136,9 @@ pub(super) async fn update_jobs(
                 state: rows::parsed(row, "jobs", "state")?,
                 next_ordinal: row.try_get("next_ordinal")?,
                 unfinished: row.try_get("unfinished")?,
+                per_second: row.try_get("per_second")?,
+                aborts: row.try_get::<i64, _>("aborts")? == 1,
+                aborted: row.try_get::<i64, _>("aborts")? == 2,
                 dry_run: row.try_get::<i64, _>("dry_run")? != 0,
                 unlisted: row.try_get::<String, _>("kind")? != "ids",
                 failures: row.try_get("failures")?,
@@ -261,7 +270,7 @@ async fn read_back(
 ) -> Result<HashSet<Key>, LedgerError> {
     sqlx::query(inner.sql(
         "-- ledger::advance read back
-        UPDATE partitions SET kind = 'read_back', state = 'due', due_at = {now}, progress = NULL, remaining = 0
+        UPDATE partitions SET kind = 'read_back', state = 'due', due_at = {now}, remaining = 0
         WHERE reads_back = 1 AND state = 'done' AND job_id IN (SELECT e.value->>'id' FROM {each})",
     ))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))

@@ -38,7 +38,7 @@ impl Ledger {
             let forgotten = sqlx::query(inner.sql(
                 "-- ledger::forget
                 UPDATE jobs SET forgotten_at = {now}, summary = $2, subject = NULL, query = NULL, owner = NULL, workspace = NULL,
-                    memory_kind = NULL
+                    memory_kind = NULL, opaque_id = NULL
                 WHERE id = $1 AND ended_at <= {now} - $3 AND forgotten_at IS NULL",
             ))
             .bind(&id)

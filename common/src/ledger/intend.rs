@@ -120,17 +120,19 @@ impl Ledger {
     ///
     /// Returns `None` if the batch may start now, else the milliseconds to wait.
     pub async fn reserve(&self, lease: &Lease, n: u64) -> Result<Option<u64>, LedgerError> {
-        let Some(per_second) = lease.job.per_second else {
+        if lease.job.per_second.is_none() {
             return Ok(None);
-        };
-        let batch_ms = i64::try_from(n.saturating_mul(1000) / u64::from(per_second.max(1))).unwrap_or(i64::MAX / 4);
+        }
         let id = lease.job.id.to_string();
-        let reserved = sqlx::query(self.inner.sql(
+        // By the pace that the job has now: by an older one the time could be without end.
+        let batch_ms = "CAST(COALESCE(CAST($2 AS DOUBLE PRECISION) / per_second, 0) AS BIGINT)";
+        let reserved = sqlx::query(self.inner.sql(&format!(
             "-- ledger::reserve
-            UPDATE jobs SET throttled_till = {now} + $2 WHERE id = $1 AND throttled_till <= {now} RETURNING id",
-        ))
+            UPDATE jobs SET throttled_till = {{now}} + {batch_ms}, throttled_ms = throttled_ms + {batch_ms}
+            WHERE id = $1 AND (per_second IS NULL OR throttled_till <= {{now}}) RETURNING id"
+        )))
         .bind(&id)
-        .bind(batch_ms)
+        .bind(i64::try_from(n.saturating_mul(1000)).unwrap_or(i64::MAX / 4))
         .fetch_optional(&self.inner.write)
         .await?;
         if reserved.is_some() {
@@ -146,10 +148,10 @@ impl Ledger {
         if lease.job.per_second.is_none() {
             return Ok(None);
         }
-        let row = sqlx::query(
-            self.inner
-                .sql("-- ledger::throttled\nSELECT throttled_till - {now} AS wait FROM jobs WHERE id = $1"),
-        )
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::throttled
+            SELECT CASE WHEN per_second IS NULL THEN 0 ELSE throttled_till - {now} END AS wait FROM jobs WHERE id = $1",
+        ))
         .bind(lease.job.id.to_string())
         .fetch_one(&self.inner.read)
         .await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lethe_common::config;
 use lethe_common::filter::{Bounds, Filter, Path, Scalar};
 use lethe_common::job::JobId;
-use lethe_common::ledger::{Accepted, JobView, Ledger, LedgerOptions, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{Accepted, JobView, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
 use lethe_common::state::State;
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
@@ -83,6 +83,7 @@ fn job(site: &Site, filter: Filter) -> NewJob {
         dry_run: false,
         limit: None,
         per_second: None,
+        manner: Manner::default(),
         not_before: None,
         trace: None,
         partitions: vec![NewPartition::query(target, &target.tables[0], false)],
@@ -391,7 +392,7 @@ async fn a_query_can_be_cancelled_and_tried_again(layout: Layout) {
     let service = site.start().await;
     // About as long as the test may last: it would not end by itself.
     let slow = NewJob {
-        per_second: Some(20),
+        per_second: Some(20.0),
         ..job(&site, of_user("ana"))
     };
     let id = submit(&site, slow).await.to_string();
