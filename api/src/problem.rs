@@ -27,6 +27,8 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// The field or parameter that is wrong, where it is one.
     pub(crate) field: Option<String>,
+    /// What a system's own API calls this kind of error, where that does not follow from the kind.
+    pub(crate) word: Option<&'static str>,
     /// The job that the request made before it came to this.
     job: Option<JobId>,
     /// When the same request may fare better, where that is known better than by its kind.
@@ -59,6 +61,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             field: None,
+            word: None,
             job: None,
             retry_after: kind.retry_after(),
             challenge: None,
@@ -88,6 +91,14 @@ impl Problem {
         Self {
             field: Some(field.to_owned()),
             ..Self::new(Kind::Invalid, format!("`{field}`: {what}"))
+        }
+    }
+
+    /// Says what a system's own API calls this kind of error.
+    pub(crate) fn called(self, word: &'static str) -> Self {
+        Self {
+            word: Some(word),
+            ..self
         }
     }
 
@@ -145,6 +156,7 @@ impl Problem {
         let status = response.status();
         match response.extensions().get::<Self>() {
             Some(problem) => Some(problem.clone()),
+            None if response.extensions().get::<Whole>().is_some() => None,
             None if is_error(status) => Some(Self::usual(Kind::of_status(status))),
             None => None,
         }
@@ -167,6 +179,10 @@ impl Problem {
         response
     }
 }
+
+/// Marks an answer that has an error's status, and a body of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole;
 
 /// A 503 of `/readyz` is no error: it has a body of its own.
 fn is_error(status: StatusCode) -> bool {

@@ -18,6 +18,7 @@ mod refusals;
 mod rights;
 mod stopping;
 mod stores;
+mod tasks;
 mod tokens;
 mod uploads;
 mod watching;
