@@ -70,7 +70,7 @@ def purge(client, stores):
     listed = client.tasks.list(params={"actions": "*/delete/byquery", "detailed": "true", "group_by": "parents"})
     assert listed["tasks"][task]["status"]["requests_per_second"] == 0.001, listed
     client.delete_by_query_rethrottle(task_id=task, params={"requests_per_second": -1})
-    ended = client.tasks.get(task_id=task, params={"wait_for_completion": "true", "timeout": "20s"})
+    ended = client.tasks.get(task_id=task, params={"wait_for_completion": "true"})
     assert ended["completed"] and ended["response"]["deleted"] == 30 and ended["response"]["failures"] == [], ended
     stores.holds(ana, [])
 
