@@ -27,14 +27,22 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// The field or parameter that is wrong, where it is one.
     pub(crate) field: Option<String>,
-    /// What a system's own API calls this kind of error, where that does not follow from the kind.
-    pub(crate) word: Option<&'static str>,
+    /// What is missing, where a system's own API tells that apart.
+    pub(crate) missing: Option<Missing>,
     /// The job that the request made before it came to this.
     job: Option<JobId>,
     /// When the same request may fare better, where that is known better than by its kind.
     retry_after: Option<u64>,
     /// The header `WWW-Authenticate`, if it is not the usual one.
     challenge: Option<String>,
+}
+
+/// What is missing, as far as a system's own API calls that by names of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Index,
+    Task,
+    Query,
 }
 
 /// What went wrong, as RFC 9457 has it.
@@ -61,7 +69,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             field: None,
-            word: None,
+            missing: None,
             job: None,
             retry_after: kind.retry_after(),
             challenge: None,
@@ -94,10 +102,10 @@ impl Problem {
         }
     }
 
-    /// Says what a system's own API calls this kind of error.
-    pub(crate) fn called(self, word: &'static str) -> Self {
+    /// Says what is missing, for a system whose own API tells that apart.
+    pub(crate) fn lacking(self, missing: Missing) -> Self {
         Self {
-            word: Some(word),
+            missing: Some(missing),
             ..self
         }
     }

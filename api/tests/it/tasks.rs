@@ -1,7 +1,7 @@
 //! Deletions by query as OpenSearch's tasks, and what is said about wrong parameters.
 
 use axum::body::Body;
-use lethe_common::ledger::Work;
+use lethe_common::ledger::{Delta, Record, RecordEnd, Work};
 use serde_json::{Value, json};
 
 use crate::accepting::claim;
@@ -121,7 +121,7 @@ async fn wrong_parameters_are_refused_as_opensearch_does() {
 }
 
 #[tokio::test]
-async fn a_task_is_watched_paced_cancelled_and_forgotten() {
+async fn a_task_is_watched_and_paced() {
     let app = App::with(TYPED).await;
     let task = begun(
         &app,
@@ -191,18 +191,25 @@ async fn a_task_is_watched_paced_cancelled_and_forgotten() {
     assert!(listed.body["tasks"][0].get("status").is_none());
     let others = app.get("eraser", "/_tasks?actions=*reindex").await;
     assert_eq!(others.body, json!({"nodes": {}}));
+}
 
+#[tokio::test]
+async fn a_task_is_cancelled_and_forgotten() {
+    let app = App::with(TYPED).await;
+    let task = begun(&app, "").await;
+    let path = format!("/_tasks/{task}");
+    let lease = claim(&app).await.remove(0);
     let running = app.send_json("eraser", "DELETE", &path, &json!(null)).await;
     assert_eq!(running.status, 409, "{}", running.text);
     let answer = app.post("eraser", &format!("{path}/_cancel?group_by=parents")).await;
     assert_eq!(answer.body["tasks"][&task]["cancelled"], true, "{}", answer.text);
     app.ledger
-        .record(&[lethe_common::ledger::Record {
+        .record(&[Record {
             lease: &lease,
-            delta: lethe_common::ledger::Delta::default(),
+            delta: Delta::default(),
             progress: None,
             remaining: 0,
-            end: Some(lethe_common::ledger::RecordEnd::Cancelled),
+            end: Some(RecordEnd::Cancelled),
         }])
         .await
         .expect("the ledger answers");
@@ -218,7 +225,8 @@ async fn a_task_is_watched_paced_cancelled_and_forgotten() {
     let absent = format!("task [{task}] isn't running and hasn't stored its results");
     let again = app.post("eraser", &format!("{path}/_cancel")).await;
     refused(&again, 404, "resource_not_found_exception", &absent);
-    let late = app.post("eraser", &format!("{rethrottle}?requests_per_second=1")).await;
+    let rethrottle = format!("/_delete_by_query/{task}/_rethrottle?requests_per_second=1");
+    let late = app.post("eraser", &rethrottle).await;
     refused(&late, 404, "resource_not_found_exception", &absent);
 
     let forgotten = app.send_json("eraser", "DELETE", &path, &json!(null)).await;

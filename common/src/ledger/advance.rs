@@ -26,10 +26,7 @@ pub(super) struct JobRow {
     pub(super) next_ordinal: i64,
     pub(super) unfinished: i64,
     pub(super) per_second: Option<f64>,
-    /// Whether a memory that changed in between stops it.
-    pub(super) aborts: bool,
-    /// Whether one has.
-    aborted: bool,
+    pub(super) aborts: Aborts,
     dry_run: bool,
     unlisted: bool,
     failures: i64,
@@ -42,6 +39,17 @@ pub(super) struct JobRow {
     bad: Option<Outcome>,
     /// Why a memory failed by itself, if one did.
     bad_code: Option<&'static str>,
+}
+
+/// Whether a memory that changed in between stops a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aborts {
+    /// It does not.
+    Never,
+    /// The first one will.
+    AtConflict,
+    /// One has: the job is being stopped.
+    Now,
 }
 
 /// A job that has ended.
@@ -66,7 +74,7 @@ fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> 
     // The code of a failed partition was written when it failed.
     let failed = job.failures > 0;
     match job.state {
-        State::Cancelling if job.aborted => Some((Event::Failed, Some("conflict"))),
+        State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some("conflict"))),
         State::Cancelling => Some((Event::Stopped, None)),
         // A queued one: given up before any worker claimed a part of it.
         State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
@@ -137,8 +145,11 @@ pub(super) async fn update_jobs(
                 next_ordinal: row.try_get("next_ordinal")?,
                 unfinished: row.try_get("unfinished")?,
                 per_second: row.try_get("per_second")?,
-                aborts: row.try_get::<i64, _>("aborts")? == 1,
-                aborted: row.try_get::<i64, _>("aborts")? == 2,
+                aborts: match row.try_get("aborts")? {
+                    0_i64 => Aborts::Never,
+                    1 => Aborts::AtConflict,
+                    _ => Aborts::Now,
+                },
                 dry_run: row.try_get::<i64, _>("dry_run")? != 0,
                 unlisted: row.try_get::<String, _>("kind")? != "ids",
                 failures: row.try_get("failures")?,

@@ -206,11 +206,11 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
             ledger.cancel(id).await.unwrap();
         }
         assert!(claim(&ledger).await.is_empty(), "what had not begun has ended");
-        let stop = Record {
+        let rest = Record {
             remaining,
             ..end(&lease, Delta::default(), RecordEnd::Cancelled)
         };
-        let after = record(&ledger, stop).await;
+        let after = record(&ledger, rest).await;
         let (ends, code) = if aborts {
             (State::Failed, Some("conflict"))
         } else {

@@ -14,7 +14,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::app::AppState;
 use crate::compat::document::ErrorShape;
 use crate::compat::erase::most;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Missing, Problem};
 
 /// What went wrong, as OpenSearch says it.
 #[derive(Serialize, ToSchema)]
@@ -308,7 +308,9 @@ pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id
         status => status,
     };
     let r#type = match (problem.kind, status) {
-        _ if problem.word.is_some() => problem.word.unwrap_or_default(),
+        _ if problem.missing == Some(Missing::Index) => "index_not_found_exception",
+        _ if problem.missing == Some(Missing::Task) => "resource_not_found_exception",
+        _ if problem.missing == Some(Missing::Query) => "action_request_validation_exception",
         (Kind::BadQuery, _) => "parsing_exception",
         (_, StatusCode::UNAUTHORIZED) => "security_exception",
         (_, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => "illegal_argument_exception",

@@ -22,7 +22,7 @@ use crate::body::{self, Incoming};
 use crate::compat::erase::{Asked, Erasure, Place, What};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::json;
-use crate::problem::{Kind, Problem, Whole};
+use crate::problem::{Kind, Missing, Problem, Whole};
 
 const MISSING: &str = "Query parameter is required for delete by query operation. To delete all documents, explicitly \
     provide a match_all query: {\"query\": {\"match_all\": {}}}";
@@ -123,7 +123,7 @@ async fn in_index(
         words: &[],
     };
     let missing = "Validation Failed: 1: query is missing;";
-    let missing = Problem::new(Kind::Malformed, missing).called("action_request_validation_exception");
+    let missing = Problem::new(Kind::Malformed, missing).lacking(Missing::Query);
     delete(asked, query, body, there, index, missing).await
 }
 

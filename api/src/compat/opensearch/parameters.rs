@@ -188,7 +188,7 @@ pub(super) fn requests_per_second(query: &Query) -> Result<Option<Option<f64>>, 
     };
     let wrong = || illegal("[requests_per_second] must be a float greater than 0. Use -1 to disable throttling.");
     let pace: f64 = text.parse().map_err(|_| wrong())?;
-    if pace == -1.0 {
+    if pace.total_cmp(&-1.0).is_eq() {
         return Ok(Some(None));
     }
     if pace > 0.0 && pace.is_finite() {

@@ -7,7 +7,7 @@ use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
 
 use super::short;
 use crate::auth::Principal;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Missing, Problem};
 use crate::select;
 
 /// The four types of memories.
@@ -81,7 +81,7 @@ pub(super) fn index<'a>(config: &'a Config, principal: &Principal, name: &str) -
         ([(target, table)], _) => Ok(found(target, table)),
         ([], []) => {
             let text = format!("no such index [{}]", short(name));
-            Err(Problem::new(Kind::NotFound, text).called("index_not_found_exception"))
+            Err(Problem::new(Kind::NotFound, text).lacking(Missing::Index))
         }
         ([], several) | (several, _) => Err(ambiguous(several.iter().map(|place| full(place)).collect())),
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::answer::{DeletedByQuery, Status};
 use super::short;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Missing, Problem};
 
 /// What OpenSearch calls a deletion by query.
 pub(super) const ACTION: &str = "indices:data/write/delete/byquery";
@@ -55,7 +55,7 @@ impl TaskId {
 /// Refuses a task that is not there, or is somebody else's.
 pub(super) fn absent(id: &str) -> Problem {
     let text = format!("task [{id}] isn't running and hasn't stored its results");
-    Problem::new(Kind::NotFound, text).called("resource_not_found_exception")
+    Problem::new(Kind::NotFound, text).lacking(Missing::Task)
 }
 
 /// A deletion by query that was begun.

@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, Row};
 use super::prepared::{Prepared, Recorded, Recording};
 use crate::job::JobId;
 use crate::ledger::accept::{insert_partitions, rows_of};
-use crate::ledger::advance::{self, JobRow};
+use crate::ledger::advance::{self, Aborts, JobRow};
 use crate::ledger::cancel;
 use crate::ledger::change::JobChange;
 use crate::ledger::error::LedgerError;
@@ -107,7 +107,7 @@ async fn abort(
     jobs: &mut [JobRow],
 ) -> Result<Vec<Increment>, LedgerError> {
     let mut totals = Vec::new();
-    for job in jobs.iter_mut().filter(|job| job.aborts) {
+    for job in jobs.iter_mut().filter(|job| job.aborts == Aborts::AtConflict) {
         if !records.iter().any(|record| record.job() == job.id && record.conflicts) {
             continue;
         }
