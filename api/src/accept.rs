@@ -7,7 +7,7 @@ use lethe_common::clock;
 use lethe_common::config::{Columns, Config, Table, Uuids};
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{NewJob, NewPartition, Scope};
+use lethe_common::ledger::{Manner, NewJob, NewPartition, Scope};
 use lethe_common::telemetry::TraceContext;
 
 use crate::auth::Principal;
@@ -185,7 +185,8 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         query: None,
         dry_run: options.dry_run,
         limit: options.limit,
-        per_second: options.per_second,
+        per_second: options.per_second.map(f64::from),
+        manner: Manner::default(),
         not_before: options.not_before.map(clock::to_millis),
         trace: None,
         partitions: Vec::new(),

@@ -11,6 +11,7 @@ use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{ItemRow, JobView, NewJob, StoreCounts};
 use lethe_common::state::State;
 use serde::Serialize;
+use serde_json::Number;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -62,7 +63,8 @@ pub(crate) struct Job {
     /// The most memories it may select.
     limit: Option<u64>,
     /// The most memories it may erase in a second.
-    per_second: Option<u64>,
+    #[schema(value_type = Option<f64>)]
+    per_second: Option<Number>,
     /// Memories it is about, as far as is known.
     selected: u64,
     /// Memories that are not accounted for yet.
@@ -150,7 +152,7 @@ impl From<JobView> for Job {
             table: job.table,
             dry_run: job.dry_run,
             limit: job.limit,
-            per_second: job.per_second,
+            per_second: job.per_second.and_then(pace),
             selected: job.selected,
             remaining: job.remaining,
             stores: job.stores.into_iter().map(|store| counts(store, job.dry_run)).collect(),
@@ -168,6 +170,17 @@ impl From<JobView> for Job {
             ended_at: job.ended_at.and_then(from_millis),
         }
     }
+}
+
+/// Returns a pace as it was written: whole, if it is.
+fn pace(per_second: f64) -> Option<Number> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and below 2^53, and never negative"
+    )]
+    let whole = (per_second.fract() == 0.0 && per_second < 9e15).then(|| Number::from(per_second as u64));
+    whole.or_else(|| Number::from_f64(per_second))
 }
 
 /// Returns the counts with every outcome, so that callers need not tell absent from zero.
@@ -212,7 +225,12 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         table: job.table.clone(),
         dry_run: job.dry_run,
         limit: job.limit,
-        per_second: job.per_second.map(u64::from),
+        per_second: job.per_second,
+        throttled_ms: 0,
+        throttled_for_ms: 0,
+        batch: job.manner.batch.map(u64::from),
+        opaque_id: job.manner.opaque_id.clone(),
+        task_forgotten: false,
         accepted_at: now,
         not_before: job.not_before.unwrap_or(now),
         started_at: None,

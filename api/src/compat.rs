@@ -48,14 +48,14 @@ impl System {
             let rest = path.strip_prefix(root);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if within("/memories") {
+        if opensearch::has_path(path) {
+            Some(Self::OpenSearch)
+        } else if within("/memories") {
             Some(Self::Agno)
         } else if within("/api/v1/memories") {
             Some(Self::Mielto)
         } else if within("/api/memories") {
             Some(Self::MemoryPlugin)
-        } else if path.starts_with(opensearch::ROOT) {
-            Some(Self::OpenSearch)
         } else if mem0::ROOTS.into_iter().any(within) {
             Some(Self::Mem0)
         } else {
@@ -117,7 +117,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(opensearch::routes());
     // mem0 accepts what may take long without waiting for it.
     document::add_headers(routes.get_openapi_mut(), |path| !mem0::AT_ONCE.contains(&path));
-    routes
+    // These make no job, and prefer nothing.
+    routes.merge(opensearch::task_routes())
 }
 
 #[cfg(test)]
@@ -139,6 +140,10 @@ mod tests {
             ("/v3/memories/", Some(System::Mem0)),
             ("/_plugins/_ml/memory_containers/a", Some(System::OpenSearch)),
             ("/_tasks/a:1", Some(System::OpenSearch)),
+            ("/memories/_delete_by_query", Some(System::OpenSearch)),
+            ("/v1/_delete_by_query", Some(System::OpenSearch)),
+            ("/memories/a/_delete_by_query", Some(System::Agno)),
+            ("//_delete_by_query", None),
             ("/v1/jobs", None),
             ("/", None),
         ] {

@@ -26,6 +26,7 @@ use crate::problem::ProblemBody;
         compat::memoryplugin::ErrorBody,
         compat::mem0::ErrorBody,
         compat::opensearch::ErrorBody,
+        compat::opensearch::Stopped,
     )),
     security(("bearer" = [])),
     modifiers(&Schemes)

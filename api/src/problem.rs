@@ -27,12 +27,22 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// The field or parameter that is wrong, where it is one.
     pub(crate) field: Option<String>,
+    /// What is missing, where a system's own API tells that apart.
+    pub(crate) missing: Option<Missing>,
     /// The job that the request made before it came to this.
     job: Option<JobId>,
     /// When the same request may fare better, where that is known better than by its kind.
     retry_after: Option<u64>,
     /// The header `WWW-Authenticate`, if it is not the usual one.
     challenge: Option<String>,
+}
+
+/// What is missing, as far as a system's own API calls that by names of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Index,
+    Task,
+    Query,
 }
 
 /// What went wrong, as RFC 9457 has it.
@@ -59,6 +69,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             field: None,
+            missing: None,
             job: None,
             retry_after: kind.retry_after(),
             challenge: None,
@@ -88,6 +99,14 @@ impl Problem {
         Self {
             field: Some(field.to_owned()),
             ..Self::new(Kind::Invalid, format!("`{field}`: {what}"))
+        }
+    }
+
+    /// Says what is missing, for a system whose own API tells that apart.
+    pub(crate) fn lacking(self, missing: Missing) -> Self {
+        Self {
+            missing: Some(missing),
+            ..self
         }
     }
 
@@ -145,6 +164,7 @@ impl Problem {
         let status = response.status();
         match response.extensions().get::<Self>() {
             Some(problem) => Some(problem.clone()),
+            None if response.extensions().get::<Whole>().is_some() => None,
             None if is_error(status) => Some(Self::usual(Kind::of_status(status))),
             None => None,
         }
@@ -167,6 +187,10 @@ impl Problem {
         response
     }
 }
+
+/// Marks an answer that has an error's status, and a body of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole;
 
 /// A 503 of `/readyz` is no error: it has a body of its own.
 fn is_error(status: StatusCode) -> bool {

@@ -18,7 +18,7 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 30] = [
+pub(crate) const TEMPLATES: [&str; 36] = [
     "/v1/jobs",
     "/v1/jobs/{id}",
     "/v1/jobs/{id}/items",
@@ -49,6 +49,12 @@ pub(crate) const TEMPLATES: [&str; 30] = [
     "/v2/entities/{entity_type}/{entity_id}/",
     "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
     "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
+    "/{index}/_delete_by_query",
+    "/memories/_delete_by_query",
+    "/_tasks",
+    "/_tasks/{task_id}",
+    "/_tasks/{task_id}/_cancel",
+    "/_delete_by_query/{task_id}/_rethrottle",
 ];
 
 /// How recently a worker must have reported to count.
@@ -76,7 +82,7 @@ pub(crate) fn unknown(uri: &Uri) -> Problem {
 pub(crate) fn quick() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::list::list))
-        .routes(routes!(jobs::get::get))
+        .routes(routes!(jobs::get::get, jobs::change::change))
         .routes(routes!(jobs::items::items))
         .routes(routes!(jobs::cancel::cancel))
         .routes(routes!(jobs::retry::retry))

@@ -1,5 +1,5 @@
--- The ledger. One text for PostgreSQL and SQLite: only BIGINT and TEXT, times in milliseconds of the
--- database's own clock since 1970, flags as 0 and 1, lists as JSON text.
+-- The ledger. One text for PostgreSQL and SQLite: only BIGINT and TEXT (and a pace, which may be a fraction), times in
+-- milliseconds of the database's own clock since 1970, flags as 0 and 1, lists as JSON text.
 
 -- One accepted deletion each.
 CREATE TABLE jobs (
@@ -17,8 +17,14 @@ CREATE TABLE jobs (
     memory_kind    TEXT,                      -- of which kind, where one table holds several
     dry_run        BIGINT NOT NULL,
     max_selected   BIGINT,                    -- `limit`
-    per_second     BIGINT,
+    per_second     DOUBLE PRECISION,          -- NULL: as fast as it can
     throttled_till BIGINT NOT NULL DEFAULT 0, -- no batch of a throttled job starts before
+    throttled_ms   BIGINT NOT NULL DEFAULT 0, -- for how long in all, what is still to be waited for included
+    batch_size     BIGINT,                    -- the most memories of a batch, where somebody said so
+    most           BIGINT,                    -- of a query: the most memories that it takes of what matches
+    aborts         BIGINT NOT NULL DEFAULT 0, -- 1: a memory that changed in between stops it; 2: one has
+    opaque_id      TEXT,                      -- what the caller calls the request; leaves with the retention
+    task_forgotten BIGINT NOT NULL DEFAULT 0, -- whether its result as a task was deleted
     trace          TEXT,                      -- W3C traceparent of the request
     not_before     BIGINT NOT NULL,
     accepted_at    BIGINT NOT NULL,

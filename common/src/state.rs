@@ -88,7 +88,8 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
         (S::Queued, E::Started) | (S::Planning, E::Planned) | (S::Verifying, E::ResidueFound) => Ok(S::Running),
         (S::Running, E::Erased) => Ok(S::Verifying),
         (S::Running, E::Previewed) | (S::Verifying, E::Verified) => Ok(S::Succeeded),
-        (S::Queued | S::Planning | S::Running | S::Verifying, E::Failed) => Ok(S::Failed),
+        // One that stops may do so because it cannot succeed.
+        (S::Queued | S::Planning | S::Running | S::Verifying | S::Cancelling, E::Failed) => Ok(S::Failed),
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Held, E::CancelRequested) => Ok(S::Cancelling),
         (S::Cancelling, E::Stopped) => Ok(S::Cancelled),
         (S::Queued | S::Planning | S::Running | S::Verifying, E::HoldPlaced) => Ok(S::Held),

@@ -1,4 +1,5 @@
-"""Deletes memories with OpenSearch's own client, pointed at Lethe: by type and id, and by query.
+"""Deletes memories with OpenSearch's own client, pointed at Lethe: by type and id, by query, and as
+tasks.
 
 Needs `pip install opensearch-py`, a running `lethe up` (LETHE_URL, LETHE_KEY, LETHE_MEMORIES) and its vector store
 (QDRANT_HOST, QDRANT_GRPC_PORT, QDRANT_API_KEY). The embedded table has no kinds: `compat.opensearch.types` has to name it
@@ -6,6 +7,7 @@ for `long-term`.
 """
 
 import os
+import time
 
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import NotFoundError, RequestError
@@ -48,6 +50,60 @@ def main():
     answer = by_query({"terms": {"owner_id": ["opensearch-ana", "opensearch-ben"]}})
     assert answer["deleted"] == 6, answer
     stores.holds(ana + ben, [])
+
+    purge(client, stores)
+
+
+def purge(client, stores):
+    """Deletes by index, as tasks that are watched, paced and cancelled."""
+    ana = stores.add("opensearch-ana", 40)
+    query = {"query": {"match": {"owner_id": "opensearch-ana"}}}
+    answer = client.delete_by_query(index="memories", body=query, params={"max_docs": 10, "scroll_size": 4})
+    assert (answer["total"], answer["deleted"], answer["batches"]) == (10, 10, 3), answer
+    stores.holds(ana, sorted(ana)[10:])
+
+    slow = {"wait_for_completion": "false", "requests_per_second": "0.001", "slices": "auto"}
+    task = client.delete_by_query(index="main.memories", body=query, params=slow, headers={"X-Opaque-Id": "purge"})["task"]
+    until("the first is gone", lambda: client.tasks.get(task_id=task)["task"]["status"]["deleted"] == 1)
+    found = client.tasks.get(task_id=task)
+    assert (found["completed"], found["task"]["headers"]) == (False, {"X-Opaque-Id": "purge"}), found
+    listed = client.tasks.list(params={"actions": "*/delete/byquery", "detailed": "true", "group_by": "parents"})
+    assert listed["tasks"][task]["status"]["requests_per_second"] == 0.001, listed
+    client.delete_by_query_rethrottle(task_id=task, params={"requests_per_second": -1})
+    ended = client.tasks.get(task_id=task, params={"wait_for_completion": "true"})
+    assert ended["completed"] and ended["response"]["deleted"] == 30 and ended["response"]["failures"] == [], ended
+    stores.holds(ana, [])
+
+    ana = stores.add("opensearch-ana", 5)
+    task = client.delete_by_query(index="memories", body=query, params=slow)["task"]
+    until("the first is gone", lambda: client.tasks.get(task_id=task)["task"]["status"]["deleted"] == 1)
+    client.tasks.cancel(task_id=task, params={"wait_for_completion": "true"})
+    ended = client.tasks.get(task_id=task)
+    assert (ended["response"]["canceled"], ended["response"]["deleted"]) == ("by user request", 1), ended
+    stores.holds(ana, sorted(ana)[1:])
+    assert client.transport.perform_request("DELETE", f"/_tasks/{task}") == {"acknowledged": True}
+    try:
+        client.tasks.get(task_id=task)
+    except NotFoundError as error:
+        assert error.info["error"]["type"] == "resource_not_found_exception", error.info
+    else:
+        raise AssertionError("it was forgotten, and is there")
+    try:
+        client.delete_by_query(index="memories", body=query, params={"requests_per_second": "0"})
+    except RequestError as error:
+        assert "must be a float greater than 0" in error.info["error"]["reason"], error.info
+    else:
+        raise AssertionError("it went on for ever")
+    client.delete_by_query(index="memories", body=query)
+    stores.holds(ana, [])
+
+
+def until(what, is_so):
+    """Waits until something is so."""
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
 
 
 main()

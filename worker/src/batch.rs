@@ -27,6 +27,17 @@ pub(crate) struct Batch {
     pub(crate) then: Option<Cursor>,
 }
 
+impl Batch {
+    fn nothing() -> Self {
+        Self {
+            items: Vec::new(),
+            listed: false,
+            orphans: Vec::new(),
+            then: None,
+        }
+    }
+}
+
 /// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
 pub(crate) fn conditions(lease: &Lease) -> Conditions {
     let job = &lease.job;
@@ -67,8 +78,17 @@ fn written(lease: &Lease) -> Option<Written> {
 /// Returns how many memories a batch of this job may hold.
 // A throttled job's batch is worth at most a second of its rate, so that the rate is kept to.
 pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
-    let size = config.worker.batch;
-    job.per_second.map_or(size, |per_second| size.min(per_second)).max(1)
+    let size = config.worker.batch.min(job.batch.unwrap_or(u32::MAX));
+    let Some(per_second) = job.per_second else {
+        return size.max(1);
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float beyond 32 bits becomes the largest number, and a pace is never negative"
+    )]
+    let second = per_second as u32;
+    size.min(second).max(1)
 }
 
 /// Returns the ids of a list partition that are left to do.
@@ -79,6 +99,16 @@ pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String]
     };
     let all = cursor.only.as_deref().unwrap_or(listed);
     all.get(cursor.at..).unwrap_or_default()
+}
+
+/// Returns how many rows a batch of a range may hold, if any: what was written into the range since it
+/// was cut must not make it more than its job takes.
+fn room(lease: &Lease, size: u32) -> Option<u32> {
+    if lease.job.most.is_none() {
+        return Some(size);
+    }
+    let left = u32::try_from(lease.remaining).unwrap_or(u32::MAX);
+    Some(size.min(left)).filter(|size| *size > 0)
 }
 
 /// Returns the next batch of a partition that erases.
@@ -108,11 +138,22 @@ pub(crate) async fn next(
         }
         Work::Range { after, through } => {
             let from = cursor.after.as_deref().or(after.as_deref());
-            rows(env, mapped, &conditions, from, through.as_deref(), size, None).await
+            let Some(size) = room(lease, size) else {
+                return Ok(Batch::nothing());
+            };
+            let mut batch = rows(env, mapped, &conditions, from, through.as_deref(), size, None).await?;
+            if lease.job.most.is_some() && batch.items.len() as u64 >= lease.remaining {
+                batch.then = None;
+            }
+            Ok(batch)
         }
         Work::Query => {
             let after = cursor.after.as_deref();
-            let mut batch = rows(env, mapped, &conditions, after, None, size, None).await?;
+            let through = cursor.through.as_deref();
+            let mut batch = rows(env, mapped, &conditions, after, through, size, None).await?;
+            if let Some(then) = &mut batch.then {
+                then.through.clone_from(&cursor.through);
+            }
             // What changed since it was listed is not listed again: it is another memory now.
             let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
             let conflicted = env.conflicted(lease, &ids).await?;
@@ -189,12 +230,7 @@ async fn points(
     size: u32,
 ) -> Result<Batch, StoreError> {
     let Some(collection) = mapped.vector().await? else {
-        return Ok(Batch {
-            items: Vec::new(),
-            listed: false,
-            orphans: Vec::new(),
-            then: None,
-        });
+        return Ok(Batch::nothing());
     };
     let page = collection.page(conditions, cursor.offset, size);
     let (found, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;

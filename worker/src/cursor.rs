@@ -16,6 +16,12 @@ pub(crate) struct Cursor {
     /// The ids that reading back found: they take the place of the partition's list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) only: Option<Vec<String>>,
+    /// Of a query that takes only so many: the last key of what it takes; those beyond are left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) through: Option<String>,
+    /// How many memories a plan of such a query has listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) taken: u64,
     /// The last key of a range that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<String>,
@@ -27,12 +33,21 @@ pub(crate) struct Cursor {
     pub(crate) offset: Option<PointId>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(n: &usize) -> bool {
-    *n == 0
+fn is_zero<N: Default + PartialEq>(n: &N) -> bool {
+    *n == N::default()
 }
 
 impl Cursor {
+    /// Returns what a partition that is done keeps for reading it back, if anything.
+    pub(crate) fn kept(&self) -> Option<String> {
+        let through = self.through.clone()?;
+        let kept = Self {
+            through: Some(through),
+            ..Self::default()
+        };
+        Some(kept.text())
+    }
+
     /// Reads the progress of a lease; one that cannot be read begins anew, which is safe since
     /// absent is success.
     pub(crate) fn of(lease: &Lease) -> Self {

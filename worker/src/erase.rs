@@ -5,6 +5,8 @@
 //! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
 //! anything else. The SQL row goes after the vector, since it is the last handle on a memory.
 
+use std::time::Duration;
+
 use lethe_common::doorbell::Ring;
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{After, Delta, Go, ItemOutcome, Lease, Record, RecordEnd, Release, Work};
@@ -23,6 +25,10 @@ mod effects;
 
 pub(crate) use effects::Met;
 use effects::carry_out;
+
+/// For how many milliseconds a partition that waits to keep its job's pace is given back at most: the pace may have changed
+/// by then.
+const LOOK: u64 = 1_000;
 
 /// A lease with the batch that is to be done under it.
 struct Share {
@@ -198,10 +204,10 @@ async fn reserve(env: &Environment, share: &Share) -> Result<Option<u64>, Stop> 
 /// Gives a throttled job's partition back until the next batch may start.
 async fn wait_for_turn(env: &Environment, lease: &Lease, wait_ms: u64) -> Result<(), Stop> {
     // Not all that wait at the same moment: one of them starts, and the others would wait again.
-    let spread =
-        u64::from(batch::size(&env.config, &lease.job)) * 2_000 / u64::from(lease.job.per_second.unwrap_or(1).max(1));
-    let wait_ms = wait_ms.saturating_add(rand::random_range(0..=spread.min(500)));
-    give_back(env, lease, u128::from(wait_ms)).await?;
+    let pace = lease.job.per_second.unwrap_or(f64::INFINITY);
+    let spread = Duration::from_secs(2).mul_f64((f64::from(batch::size(&env.config, &lease.job)) / pace).min(0.25));
+    let wait = Duration::from_millis(wait_ms.min(LOOK)) + rand::random_range(Duration::ZERO..=spread);
+    give_back(env, lease, wait.as_millis()).await?;
     // Whoever sleeps until something else is due has to know of this.
     env.doorbell.ring(Ring::Work);
     Ok(())
@@ -301,8 +307,12 @@ async fn record(
     for ((mut lease, after), (progress, remaining)) in leases.into_iter().zip(after).zip(nexts) {
         env.observe(&lease, std::slice::from_ref(&after));
         match after {
-            After::Continue { until, cancelling } => {
-                lease.goes_on(until, cancelling);
+            After::Continue {
+                until,
+                cancelling,
+                per_second,
+            } => {
+                lease.goes_on(until, cancelling, per_second);
                 (lease.progress, lease.remaining) = (progress, remaining);
                 env.leases.moved_on(&lease);
                 open.push(lease);
@@ -365,7 +375,10 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
     Record {
         lease: &share.lease,
         delta,
-        progress: share.intent.then.as_ref().map(Cursor::text),
+        progress: match &share.intent.then {
+            Some(then) => Some(then.text()),
+            None => Cursor::of(&share.lease).kept(),
+        },
         remaining: if done { 0 } else { rest },
         end,
     }

@@ -200,6 +200,8 @@ mod tests {
             subject: None,
             query: None,
             per_second: None,
+            batch: None,
+            most: None,
             trace: None,
             cancelling: false,
             waited_ms: 0,

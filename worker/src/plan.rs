@@ -40,7 +40,11 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             Err(error) => return Err(Stop::store(leases, error)),
         };
         env.keep(&mut leases).await?;
-        let (partitions, then) = match cut(env, mapped, &mut leases).await? {
+        let Cut {
+            partitions,
+            progress,
+            done,
+        } = match cut(env, mapped, &mut leases).await? {
             Ok(cut) => cut,
             Err(error) => return Err(Stop::store(leases, error)),
         };
@@ -54,21 +58,26 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
                 snapshot,
                 ..Delta::default()
             },
-            progress: then.as_ref().map(Cursor::text),
+            progress,
             remaining: 0,
-            end: then.is_none().then_some(RecordEnd::Done),
+            end: done.then_some(RecordEnd::Done),
         };
         let after = env
             .insist(&leases, || env.ledger.record(std::slice::from_ref(&record)))
             .await
             .ok_or(Stop::Lost)?;
         env.observe(lease, &after);
-        let Some(After::Continue { until, cancelling }) = after.first() else {
+        let Some(After::Continue {
+            until,
+            cancelling,
+            per_second,
+        }) = after.first()
+        else {
             return Ok(());
         };
         let progress = record.progress;
         let lease = &mut leases[0];
-        lease.goes_on(*until, *cancelling);
+        lease.goes_on(*until, *cancelling, *per_second);
         lease.progress = progress;
         env.leases.moved_on(lease);
     }
@@ -107,25 +116,46 @@ async fn snapshot(env: &Environment, mapped: &Mapped, lease: &mut Lease) -> Resu
     }))
 }
 
-/// Returns the next partitions, and the cursor after them if there is more.
-async fn cut(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<(Vec<NewPartition>, Option<Cursor>), StoreError>, Stop> {
+/// What a plan cuts at a time.
+struct Cut {
+    partitions: Vec<NewPartition>,
+    /// How far the plan is; once it is done, what reading back has to know.
+    progress: Option<String>,
+    done: bool,
+}
+
+impl Cut {
+    fn last(partitions: Vec<NewPartition>) -> Self {
+        Self {
+            partitions,
+            progress: None,
+            done: true,
+        }
+    }
+}
+
+/// Returns the next partitions.
+async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<Cut, StoreError>, Stop> {
     let cursor = Cursor::of(&leases[0]);
     let mut last = cursor.after.clone();
     let mut n = 0;
     let mut more = true;
+    let most = leases[0].job.most.unwrap_or(u64::MAX);
+    let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
+    let mut full = false;
     while more && n < BATCHES * env.config.worker.batch as usize {
         // A page may take as long as a call may: all of them together longer than a lease.
         env.keep(leases).await?;
-        let ids = match page(env, mapped, &leases[0], last.as_deref()).await {
+        let mut ids = match page(env, mapped, &leases[0], last.as_deref()).await {
             Ok(Some(ids)) => ids,
-            Ok(None) => return Ok(Ok((sweep(mapped, &leases[0]).into_iter().collect(), None))),
+            Ok(None) => return Ok(Ok(Cut::last(sweep(mapped, &leases[0]).into_iter().collect()))),
             Err(error) => return Ok(Err(error)),
         };
         more = ids.len() == env.config.worker.batch as usize;
+        // That is all that the job takes, whether or not there is more.
+        full = ids.len() >= room - n;
+        ids.truncate(room - n);
+        more &= !full;
         n += ids.len();
         last = ids.into_iter().next_back().or(last);
     }
@@ -134,7 +164,7 @@ async fn cut(
     if query && n == 0 {
         // A job goes on from a plan with something to do, if only with nothing.
         let nothing = cursor.after.is_none().then(|| part(lease, Work::Ids(Vec::new()), 0));
-        return Ok(Ok((nothing.into_iter().collect(), None)));
+        return Ok(Ok(Cut::last(nothing.into_iter().collect())));
     }
     // The last range of a subject has no end: what is written meanwhile beyond the last key is in it
     // too. A query is about what was there.
@@ -144,15 +174,21 @@ async fn cut(
         through,
     };
     let mut partitions = vec![part(lease, range, u64::try_from(n).expect("a length fits 64 bits"))];
-    let then = more.then(|| Cursor {
-        after: last,
-        ..Cursor::default()
-    });
-    if then.is_none() && !query {
+    if !more && !query {
         // The sweep for vectors without a row comes once.
         partitions.extend(sweep(mapped, lease));
     }
-    Ok(Ok((partitions, then)))
+    let then = Cursor {
+        through: last.clone().filter(|_| full),
+        taken: lease.job.most.map_or(0, |_| cursor.taken + n as u64),
+        after: last,
+        ..Cursor::default()
+    };
+    Ok(Ok(Cut {
+        partitions,
+        progress: if more { Some(then.text()) } else { then.kept() },
+        done: !more,
+    }))
 }
 
 /// Returns the next ids of the subject's rows, or nothing at all if there is no table.

@@ -9,6 +9,7 @@ use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, Record, RecordEnd
 use lethe_common::metrics::StoreCall;
 
 use crate::batch::{self, without_rows};
+use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
@@ -144,7 +145,11 @@ async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> R
         return Ok(Ok(found));
     }
     let conditions = batch::conditions(&leases[0]);
-    let mut left = match rows(env, mapped, &conditions).await {
+    let left = match Cursor::of(&leases[0]).through {
+        None => rows(env, mapped, &conditions).await,
+        Some(through) => rows_through(env, mapped, &conditions, &through, leases).await?,
+    };
+    let mut left = match left {
         Ok(rows) => rows,
         Err(error) => return Ok(Err(error)),
     };
@@ -196,6 +201,39 @@ async fn rows(env: &Environment, mapped: &Mapped, conditions: &Conditions) -> Re
     };
     env.call(mapped, StoreKind::Sql, StoreCall::Count, table.count(conditions))
         .await
+}
+
+/// Counts the rows of a query that takes only so many: those up to the last key that it took.
+async fn rows_through(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    through: &str,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<u64, StoreError>, Stop> {
+    let (mut n, mut after): (usize, Option<String>) = (0, None);
+    loop {
+        env.keep(leases).await?;
+        let size = env.config.worker.batch;
+        let ids = match mapped.sql().await {
+            Ok(Some(table)) => {
+                let page = table.page(conditions, after.as_deref(), Some(through), size);
+                env.call(mapped, StoreKind::Sql, StoreCall::ReadBack, page).await
+            }
+            Ok(None) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        match ids {
+            Err(error) => return Ok(Err(error)),
+            Ok(ids) => {
+                n += ids.len();
+                if ids.len() < size as usize {
+                    return Ok(Ok(u64::try_from(n).expect("a length fits 64 bits")));
+                }
+                after = ids.into_iter().next_back();
+            }
+        }
+    }
 }
 
 /// What a page of a subject's points holds.
@@ -301,7 +339,10 @@ fn record_of(lease: &Lease, found: Found) -> Record<'_> {
     let end = if lease.job.cancelling {
         RecordEnd::Cancelled
     } else if found.residue > 0 {
-        let progress = matches!(lease.work, Work::Ids(_)).then(|| only(found.ids));
+        let progress = match lease.work {
+            Work::Ids(_) => Some(only(found.ids)),
+            _ => Cursor::of(lease).kept(),
+        };
         RecordEnd::Residue {
             n: found.residue,
             progress,
@@ -312,7 +353,7 @@ fn record_of(lease: &Lease, found: Found) -> Record<'_> {
     Record {
         lease,
         delta: found.delta,
-        progress: None,
+        progress: Cursor::of(lease).kept(),
         remaining: 0,
         end: Some(end),
     }

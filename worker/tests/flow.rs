@@ -8,7 +8,7 @@ use std::time::Duration;
 use lethe_common::config::{Config, Target};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{Accepted, JobView, Ledger, LedgerOptions, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{Accepted, JobView, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
 use lethe_common::state::State;
 use lethe_edge::{EdgeOptions, serve};
 use lethe_worker::Environment;
@@ -160,6 +160,7 @@ impl World {
             dry_run: false,
             limit: None,
             per_second: None,
+            manner: Manner::default(),
             not_before: None,
             trace: None,
             partitions: Vec::new(),

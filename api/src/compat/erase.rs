@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use lethe_common::doorbell::Ring;
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{Accepted, JobView, NewJob};
+use lethe_common::ledger::{Accepted, JobView, Manner, NewJob};
 use lethe_common::state::State;
 use tokio::time::timeout;
 
@@ -30,8 +30,16 @@ pub(crate) enum What {
     Ids(Vec<String>),
     /// Everything of somebody or something.
     Subject(Subject),
-    /// What a filter matches.
-    Query(Filter),
+    /// What a filter matches, and how that is to be done.
+    Query(Filter, How),
+}
+
+/// How a deletion by query is to be done.
+#[derive(Clone, Default)]
+pub(crate) struct How {
+    /// The most memories a second.
+    pub(crate) per_second: Option<f64>,
+    pub(crate) manner: Manner,
 }
 
 /// Whose memories, and where; what is absent is not demanded, or follows from who asks.
@@ -207,7 +215,11 @@ impl Asked<'_> {
         let mut job = match what {
             What::Ids(ids) => accept::by_ids(config, self.principal, &options, ids)?,
             What::Subject(subject) => accept::by_subject(config, self.principal, &options, subject)?,
-            What::Query(filter) => accept::by_query(config, self.principal, &options, |_| Ok(filter))?,
+            What::Query(filter, how) => NewJob {
+                per_second: how.per_second,
+                manner: how.manner,
+                ..accept::by_query(config, self.principal, &options, |_| Ok(filter))?
+            },
         };
         job.scope.route = self.route;
         job.trace = accept::trace(self.headers);
@@ -251,7 +263,7 @@ pub(crate) fn erased(job: &JobView) -> u64 {
 
 /// Returns how many memories met an outcome.
 // Of the stores the one with the most: a memory may be missing in one of them.
-fn most(job: &JobView, outcome: &str) -> u64 {
+pub(crate) fn most(job: &JobView, outcome: &str) -> u64 {
     let counts = job.stores.iter().filter_map(|store| store.counts.get(outcome));
     counts.copied().max().unwrap_or(0)
 }

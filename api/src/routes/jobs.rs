@@ -1,6 +1,7 @@
 //! Jobs.
 
 pub(super) mod cancel;
+pub(super) mod change;
 pub(super) mod create;
 pub(super) mod events;
 pub(super) mod get;

@@ -127,7 +127,7 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
     assert_eq!(ids_of(&leases[0]), ["b", "a"]);
     assert_eq!(leases[0].job.owner.as_deref(), Some("alice"));
     assert_eq!(leases[0].job.workspace.as_deref(), Some("w"));
-    assert_eq!(leases[0].job.per_second, Some(5));
+    assert_eq!(leases[0].job.per_second, Some(5.0));
 }
 
 #[tokio::test]

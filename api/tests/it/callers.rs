@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use lethe_common::config::{Bounds, KeyHash};
+use lethe_common::filter::Filter;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{KeyRecord, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{KeyRecord, Manner, NewJob, NewPartition, Scope};
 use serde_json::json;
 
 use crate::app::{App, key, request};
@@ -271,10 +272,31 @@ async fn revoked(app: &App) -> String {
 
 /// Puts a job of somebody's into the ledger.
 pub(crate) async fn job_of(app: &App, principal: &str, target: &str) -> JobId {
+    put(app, job_for(app, principal, target)).await
+}
+
+/// Puts a job by query of somebody's into the ledger.
+pub(crate) async fn task_of(app: &App, principal: &str, target: &str) -> JobId {
+    let job = job_for(app, principal, target);
     let target = app.config.target(target).expect("a target");
-    let id = JobId::new();
     let job = NewJob {
-        id,
+        query: Some(Filter::All),
+        partitions: vec![NewPartition::query(target, &target.tables[0], false)],
+        ..job
+    };
+    put(app, job).await
+}
+
+async fn put(app: &App, job: NewJob) -> JobId {
+    let id = job.id;
+    app.ledger.accept(job).await.expect("the ledger answers");
+    id
+}
+
+fn job_for(app: &App, principal: &str, target: &str) -> NewJob {
+    let target = app.config.target(target).expect("a target");
+    NewJob {
+        id: JobId::new(),
         scope: Scope {
             principal: principal.to_owned(),
             route: "POST /v1/jobs",
@@ -290,6 +312,7 @@ pub(crate) async fn job_of(app: &App, principal: &str, target: &str) -> JobId {
         dry_run: false,
         limit: None,
         per_second: None,
+        manner: Manner::default(),
         not_before: None,
         trace: None,
         partitions: vec![NewPartition::ids(
@@ -298,7 +321,5 @@ pub(crate) async fn job_of(app: &App, principal: &str, target: &str) -> JobId {
             vec!["a".to_owned()],
             false,
         )],
-    };
-    app.ledger.accept(job).await.expect("the ledger answers");
-    id
+    }
 }

@@ -36,8 +36,13 @@ async fn the_document_lists_these_operations() {
         .map(|(path, method)| format!("{method} {path}"))
         .collect();
     insta::assert_snapshot!(operations.join("\n"), @r#"
+    post /_delete_by_query/{task_id}/_rethrottle
     post /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query
     delete /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}
+    get /_tasks
+    delete /_tasks/{task_id}
+    get /_tasks/{task_id}
+    post /_tasks/{task_id}/_cancel
     delete /api/memories/{memoryId}
     delete /api/v1/memories/{memory_id}
     get /livez
@@ -51,6 +56,7 @@ async fn the_document_lists_these_operations() {
     get /v1/jobs
     post /v1/jobs
     get /v1/jobs/{id}
+    patch /v1/jobs/{id}
     post /v1/jobs/{id}/cancel
     get /v1/jobs/{id}/events
     get /v1/jobs/{id}/items
@@ -68,6 +74,7 @@ async fn the_document_lists_these_operations() {
     post /v1/targets/{name}/resume
     get /v1/workers
     delete /v2/entities/{entity_type}/{entity_id}/
+    post /{index}/_delete_by_query
     "#);
 }
 

@@ -19,6 +19,7 @@ mod refusals;
 mod rights;
 mod stopping;
 mod stores;
+mod tasks;
 mod tokens;
 mod uploads;
 mod watching;

@@ -167,6 +167,10 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
                 (true, false) => 403,
                 (true, true) => 202,
             };
+            let paced = if changed == 202 { 200 } else { changed };
+            matrix
+                .case(&caller, "PATCH", &path(""), &json!({"per_second": 7}), paced)
+                .await;
             matrix
                 .case(&caller, "POST", &path("/cancel"), &json!(null), changed)
                 .await;

@@ -185,3 +185,47 @@ async fn metrics_hold_the_totals_of_the_ledger_and_route_templates_only() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
+    let app = App::new().await;
+    let id = app.accepted("eraser").await;
+    let path = format!("/v1/jobs/{id}");
+    let mut rings = app.doorbell.subscribe();
+    for pace in [json!(20), json!(null), json!(u32::MAX)] {
+        let answer = app
+            .send_json("operator", "PATCH", &path, &json!({"per_second": pace}))
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["per_second"]),
+            (200, &pace),
+            "{}",
+            answer.text
+        );
+        assert_eq!(
+            [rings.recv().await, rings.recv().await],
+            [Ring::Changed(id), Ring::Work]
+        );
+    }
+    for (body, status, code) in [
+        (json!({"per_second": 0}), 422, "invalid"),
+        (json!({"per_second": -1}), 422, "invalid"),
+        (json!({"per_second": "1"}), 422, "invalid"),
+        (json!({}), 422, "invalid"),
+        (json!([1]), 422, "invalid"),
+        (json!({"per_second": 1, "deadline": "x"}), 422, "not-supported"),
+    ] {
+        app.send_json("operator", "PATCH", &path, &body)
+            .await
+            .refused(status, code, "");
+    }
+    assert_eq!(app.get("operator", &path).await.body["per_second"], u32::MAX);
+    app.post("operator", &format!("{path}/cancel")).await;
+    app.send_json("operator", "PATCH", &path, &json!({"per_second": 1}))
+        .await
+        .refused(409, "job-ended", "it is cancelled");
+    let nowhere = format!("/v1/jobs/{}", Uuid::now_v7());
+    app.send_json("operator", "PATCH", &nowhere, &json!({"per_second": 1}))
+        .await
+        .refused(404, "not-found", "");
+}

@@ -33,7 +33,7 @@ async fn lines_become_partitions_with_the_fields_of_the_query() {
         .collect();
     assert_eq!(parts, [["a", "b"], ["b", "c"]]);
     assert_eq!(leases[0].job.owner.as_deref(), Some("Müller"));
-    assert_eq!(leases[0].job.per_second, Some(4));
+    assert_eq!(leases[0].job.per_second, Some(4.0));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, Row};
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::totals::{Increment, TotalsMetric};
-use super::types::{Kind, NewPartition, Work};
+use super::types::{Kind, Manner, NewPartition, Work};
 use super::writer::Grouped;
 use crate::filter::Filter;
 use crate::job::{JobId, StoreKind, Subject};
@@ -60,7 +60,9 @@ pub struct NewJob {
     /// The most memories it may select.
     pub limit: Option<u64>,
     /// The most memories a second.
-    pub per_second: Option<u32>,
+    pub per_second: Option<f64>,
+    /// How it is done.
+    pub manner: Manner,
     /// Milliseconds since 1970 before which it must not start.
     pub not_before: Option<i64>,
     /// The traceparent of the request.
@@ -246,7 +248,8 @@ pub(super) async fn insert_jobs(
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
                 "query": job.query.as_ref().map(|query| json!(query).to_string()),
                 "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),
-                "limit": job.limit, "per_second": job.per_second, "trace": job.trace, "not_before": job.not_before,
+                "limit": job.limit, "per_second": job.per_second, "batch": job.manner.batch, "most": job.manner.most,
+                "aborts": i64::from(job.manner.aborts), "opaque_id": job.manner.opaque_id, "trace": job.trace, "not_before": job.not_before,
                 "selected": selected, "unfinished": job.partitions.len(),
             })
         })
@@ -254,12 +257,13 @@ pub(super) async fn insert_jobs(
     sqlx::query(inner.sql(
         "-- ledger::accept jobs
         INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
-            max_selected, per_second, trace, not_before, accepted_at, touched_at, selected, unfinished,
+            max_selected, per_second, batch_size, most, aborts, opaque_id, trace, not_before, accepted_at, touched_at, selected, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT),
-            CAST(e.value->>'per_second' AS BIGINT), e.value->>'trace',
+            CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
+            CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), e.value->>'opaque_id', e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),
             {now}, {now},
             CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),

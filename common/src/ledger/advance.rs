@@ -25,6 +25,8 @@ pub(super) struct JobRow {
     pub(super) state: State,
     pub(super) next_ordinal: i64,
     pub(super) unfinished: i64,
+    pub(super) per_second: Option<f64>,
+    pub(super) aborts: Aborts,
     dry_run: bool,
     unlisted: bool,
     failures: i64,
@@ -37,6 +39,17 @@ pub(super) struct JobRow {
     bad: Option<Outcome>,
     /// Why a memory failed by itself, if one did.
     bad_code: Option<&'static str>,
+}
+
+/// Whether a memory that changed in between stops a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aborts {
+    /// It does not.
+    Never,
+    /// The first one will.
+    AtConflict,
+    /// One has: the job is being stopped.
+    Now,
 }
 
 /// A job that has ended.
@@ -61,6 +74,7 @@ fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> 
     // The code of a failed partition was written when it failed.
     let failed = job.failures > 0;
     match job.state {
+        State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some("conflict"))),
         State::Cancelling => Some((Event::Stopped, None)),
         // A queued one: given up before any worker claimed a part of it.
         State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
@@ -117,7 +131,7 @@ pub(super) async fn update_jobs(
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, round, selected,
-            max_selected",
+            max_selected, per_second, aborts",
     ))
     .bind(json!(list).to_string())
     .fetch_all(tx)
@@ -130,6 +144,12 @@ pub(super) async fn update_jobs(
                 state: rows::parsed(row, "jobs", "state")?,
                 next_ordinal: row.try_get("next_ordinal")?,
                 unfinished: row.try_get("unfinished")?,
+                per_second: row.try_get("per_second")?,
+                aborts: match row.try_get("aborts")? {
+                    0_i64 => Aborts::Never,
+                    1 => Aborts::AtConflict,
+                    _ => Aborts::Now,
+                },
                 dry_run: row.try_get::<i64, _>("dry_run")? != 0,
                 unlisted: row.try_get::<String, _>("kind")? != "ids",
                 failures: row.try_get("failures")?,
@@ -264,7 +284,7 @@ async fn read_back(
 ) -> Result<HashSet<Key>, LedgerError> {
     sqlx::query(inner.sql(
         "-- ledger::advance read back
-        UPDATE partitions SET kind = 'read_back', state = 'due', due_at = {now}, progress = NULL, remaining = 0
+        UPDATE partitions SET kind = 'read_back', state = 'due', due_at = {now}, remaining = 0
         WHERE reads_back = 1 AND state = 'done' AND job_id IN (SELECT e.value->>'id' FROM {each})",
     ))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))

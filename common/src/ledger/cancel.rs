@@ -2,14 +2,15 @@
 //! its worker.
 
 use serde_json::json;
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
-use super::advance;
+use super::advance::{self, JobRow};
 use super::change::JobChange;
 use super::close::{self, Close};
 use super::error::LedgerError;
-use super::open::Ledger;
+use super::open::{Inner, Ledger};
 use super::rows;
+use super::totals::Increment;
 use crate::job::{JobId, Outcome};
 use crate::state::{Event, State};
 
@@ -29,16 +30,7 @@ impl Ledger {
     pub async fn cancel(&self, id: JobId) -> Result<CancelOutcome, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
-        let moves = Event::CancelRequested.moves();
-        let found = sqlx::query(inner.sql(&format!(
-            "-- ledger::cancel
-            UPDATE jobs SET version = version + 1, state = {} WHERE id = $1 AND state IN ({}) RETURNING kind",
-            moves.to, moves.from
-        )))
-        .bind(id.to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(found) = found else {
+        let Some(stopping) = stop(inner, &mut tx, id, "aborts").await? else {
             let row = sqlx::query(inner.sql("-- ledger::cancel state\nSELECT id, state FROM jobs WHERE id = $1"))
                 .bind(id.to_string())
                 .fetch_optional(&mut *tx)
@@ -52,31 +44,60 @@ impl Ledger {
                 }),
             };
         };
-        let close = Close {
-            // An intent that has begun is finished, by whoever claims it.
-            from: "(state = 'blocked' OR state = 'due' AND intent IS NULL)".to_owned(),
-            to: "cancelled",
-            outcome: Outcome::Left,
-            unlisted: found.try_get::<String, _>("kind")? != "ids",
-        };
-        let ids = json!([{"id": id}]).to_string();
-        // Blocked partitions were not counted as unfinished.
-        let blocked: i64 = sqlx::query(inner.sql(
-            "-- ledger::cancel blocked\nSELECT COUNT(*) AS n FROM partitions WHERE job_id = $1 AND state = 'blocked'",
-        ))
-        .bind(id.to_string())
-        .fetch_one(&mut *tx)
-        .await?
-        .try_get("n")?;
-        let closed = close::close_partitions(inner, &mut tx, &ids, &close).await?;
-        let mut change = JobChange::new(id);
-        change.ended = closed.jobs.get(&id).copied().unwrap_or(0) - blocked;
-        let rows = advance::update_jobs(inner, &mut tx, &[change]).await?;
-        let advanced = advance::advance(inner, &mut tx, rows, &[]).await?;
+        let advanced = advance::advance(inner, &mut tx, stopping.jobs, &[]).await?;
         inner
-            .add_totals(&mut tx, closed.increments.into_iter().chain(advanced.totals))
+            .add_totals(&mut tx, stopping.totals.into_iter().chain(advanced.totals))
             .await?;
         tx.commit().await?;
         Ok(CancelOutcome::Accepted)
     }
+}
+
+/// A job that is being stopped: how it stands, and what ending its partitions counts.
+pub(super) struct Stopping {
+    pub(super) jobs: Vec<JobRow>,
+    pub(super) totals: Vec<Increment>,
+}
+
+/// Begins to stop a job: ends what of it has not begun. `None` if it is stopping already, or has
+/// ended. `aborts` is what becomes of the column.
+pub(super) async fn stop(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    id: JobId,
+    aborts: &str,
+) -> Result<Option<Stopping>, LedgerError> {
+    let moves = Event::CancelRequested.moves();
+    let found = sqlx::query(inner.sql(&format!(
+        "-- ledger::cancel
+        UPDATE jobs SET version = version + 1, state = {}, aborts = {aborts} WHERE id = $1 AND state IN ({}) RETURNING kind",
+        moves.to, moves.from
+    )))
+    .bind(id.to_string())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let close = Close {
+        // An intent that has begun is finished, by whoever claims it.
+        from: "(state = 'blocked' OR state = 'due' AND intent IS NULL)".to_owned(),
+        to: "cancelled",
+        outcome: Outcome::Left,
+        unlisted: found.try_get::<String, _>("kind")? != "ids",
+    };
+    let ids = json!([{"id": id}]).to_string();
+    // Blocked partitions were not counted as unfinished.
+    let blocked: i64 = sqlx::query(inner.sql(
+        "-- ledger::cancel blocked\nSELECT COUNT(*) AS n FROM partitions WHERE job_id = $1 AND state = 'blocked'",
+    ))
+    .bind(id.to_string())
+    .fetch_one(&mut *tx)
+    .await?
+    .try_get("n")?;
+    let closed = close::close_partitions(inner, &mut *tx, &ids, &close).await?;
+    let mut change = JobChange::new(id);
+    change.ended = closed.jobs.get(&id).copied().unwrap_or(0) - blocked;
+    Ok(Some(Stopping {
+        jobs: advance::update_jobs(inner, tx, &[change]).await?,
+        totals: closed.increments,
+    }))
 }

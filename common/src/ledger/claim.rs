@@ -194,7 +194,7 @@ async fn start_jobs(
     let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, trace, state, {now} - not_before AS waited
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most, trace, state, {now} - not_before AS waited
         FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
     ))
     .bind(&list)
@@ -222,7 +222,8 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         Some(_) => Some(Arc::new(rows::json(row, "jobs", "query")?)),
         None => None,
     };
-    let per_second: Option<i64> = row.try_get("per_second")?;
+    let batch: Option<i64> = row.try_get("batch_size")?;
+    let most: Option<i64> = row.try_get("most")?;
     Ok(JobFacts {
         id,
         owner: row.try_get("owner")?,
@@ -230,7 +231,9 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         memory_kind: row.try_get("memory_kind")?,
         subject,
         query,
-        per_second: per_second.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        per_second: row.try_get("per_second")?,
+        batch: batch.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        most: most.map(|n| u64::try_from(n).unwrap_or(0)),
         trace: row.try_get("trace")?,
         cancelling: row.try_get::<String, _>("state")? == "cancelling",
         waited_ms: row.try_get("waited")?,

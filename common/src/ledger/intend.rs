@@ -125,22 +125,22 @@ impl Ledger {
     ///
     /// Returns `None` if the batch may start now, else the milliseconds to wait.
     pub async fn reserve(&self, lease: &Lease, n: u64) -> Result<Option<u64>, LedgerError> {
-        let Some(per_second) = lease.job.per_second else {
+        if lease.job.per_second.is_none() {
             return Ok(None);
-        };
-        let batch_ms = i64::try_from(n.saturating_mul(1000) / u64::from(per_second.max(1))).unwrap_or(i64::MAX / 4);
+        }
         let id = lease.job.id.to_string();
-        let reserved = sqlx::query(self.inner.sql(
+        // By the pace that the job has now: by an older one the time could be without end.
+        let batch_ms = "CAST(COALESCE(CAST($2 AS DOUBLE PRECISION) / per_second, 0) AS BIGINT)";
+        let reserved = sqlx::query(self.inner.sql(&format!(
             "-- ledger::reserve
-            UPDATE jobs SET throttled_till = $2 + CASE
-                    WHEN throttled_till > {now} - $3 THEN throttled_till
-                    WHEN throttled_till > 0 THEN {now} - $3
-                    ELSE {now} END
-            WHERE id = $1 AND throttled_till <= {now} RETURNING id",
-        ))
+            UPDATE jobs SET throttled_ms = throttled_ms + {batch_ms}, throttled_till = {batch_ms} + CASE
+                    WHEN throttled_till > {{now}} - {CATCH_UP_MS} THEN throttled_till
+                    WHEN throttled_till > 0 THEN {{now}} - {CATCH_UP_MS}
+                    ELSE {{now}} END
+            WHERE id = $1 AND (per_second IS NULL OR throttled_till <= {{now}}) RETURNING id"
+        )))
         .bind(&id)
-        .bind(batch_ms)
-        .bind(CATCH_UP_MS)
+        .bind(i64::try_from(n.saturating_mul(1000)).unwrap_or(i64::MAX / 4))
         .fetch_optional(&self.inner.write)
         .await?;
         if reserved.is_some() {
@@ -156,10 +156,10 @@ impl Ledger {
         if lease.job.per_second.is_none() {
             return Ok(None);
         }
-        let row = sqlx::query(
-            self.inner
-                .sql("-- ledger::throttled\nSELECT throttled_till - {now} AS wait FROM jobs WHERE id = $1"),
-        )
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::throttled
+            SELECT CASE WHEN per_second IS NULL THEN 0 ELSE throttled_till - {now} END AS wait FROM jobs WHERE id = $1",
+        ))
         .bind(lease.job.id.to_string())
         .fetch_one(&self.inner.read)
         .await?;

@@ -47,7 +47,17 @@ pub struct JobView {
     /// The most memories it may select.
     pub limit: Option<u64>,
     /// The most memories a second.
-    pub per_second: Option<u64>,
+    pub per_second: Option<f64>,
+    /// For how many milliseconds it waited to keep its pace.
+    pub throttled_ms: u64,
+    /// In how many milliseconds its next batch may begin, if it waits to keep its pace.
+    pub throttled_for_ms: u64,
+    /// The most memories of a batch, where somebody said so.
+    pub batch: Option<u64>,
+    /// What the caller calls the request.
+    pub opaque_id: Option<String>,
+    /// Whether its result as a task was deleted.
+    pub task_forgotten: bool,
     /// Milliseconds since 1970; so are all times here.
     pub accepted_at: i64,
     /// When it may start.
@@ -102,6 +112,8 @@ pub struct JobFilter {
     pub state: Option<State>,
     /// Only those that named this target.
     pub target: Option<String>,
+    /// Only tasks: jobs by query that have not ended.
+    pub tasks: bool,
     /// Only those accepted before this one.
     pub after: Option<JobId>,
     /// The most to return.
@@ -124,6 +136,7 @@ pub struct ItemRow {
 }
 
 const JOB_COLUMNS: &str = "id, version, principal, state, kind, target, table_name, dry_run, max_selected, per_second,
+    throttled_till, throttled_ms, batch_size, opaque_id, task_forgotten,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
     version_erased, snapshot,
     {now} AS now_ms,
@@ -156,10 +169,16 @@ impl Ledger {
             Whose::OfOrAbout(principal, targets) => (principal.as_str(), targets),
         };
         let targets: Vec<Value> = targets.iter().map(|target| json!({"t": target})).collect();
+        // Said as a constant, so that an index can be chosen for it, however many have ended.
+        let tasks = if filter.tasks {
+            "AND ended_at IS NULL AND kind = 'query'"
+        } else {
+            ""
+        };
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::jobs
             SELECT {JOB_COLUMNS} FROM jobs
-            WHERE state <> 'receiving'
+            WHERE state <> 'receiving' {tasks}
               AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}}))
               AND ($3 = '' OR state = $3) AND ($4 = '' OR target = $4) AND ($5 = '' OR id < $5)
             ORDER BY id DESC LIMIT $6"
@@ -312,6 +331,10 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
             .try_get::<Option<i64>, _>(column)?
             .map(|n| u64::try_from(n).unwrap_or(0)))
     };
+    let (now, ended_at): (i64, Option<i64>) = (row.try_get("now_ms")?, row.try_get("ended_at")?);
+    // What was reserved and is not over yet.
+    let ahead = row.try_get::<i64, _>("throttled_till")? - ended_at.unwrap_or(now);
+    let ahead = u64::try_from(ahead).unwrap_or(0);
     Ok(JobView {
         id: rows::parsed(row, "jobs", "id")?,
         version: rows::number(row, "version")?,
@@ -322,11 +345,16 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         table: row.try_get("table_name")?,
         dry_run: row.try_get::<i64, _>("dry_run")? != 0,
         limit: optional("max_selected")?,
-        per_second: optional("per_second")?,
+        per_second: row.try_get("per_second")?,
+        throttled_ms: rows::number(row, "throttled_ms")?.saturating_sub(ahead),
+        throttled_for_ms: if ended_at.is_some() { 0 } else { ahead },
+        batch: optional("batch_size")?,
+        opaque_id: row.try_get("opaque_id")?,
+        task_forgotten: row.try_get::<i64, _>("task_forgotten")? != 0,
         accepted_at: row.try_get("accepted_at")?,
         not_before: row.try_get("not_before")?,
         started_at: row.try_get("started_at")?,
-        ended_at: row.try_get("ended_at")?,
+        ended_at,
         forgotten_at: row.try_get("forgotten_at")?,
         attempt: rows::number(row, "attempt")?,
         round: rows::number(row, "round")?,
@@ -337,6 +365,6 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         snapshot: row.try_get("snapshot")?,
         next_attempt_at: row.try_get("next_attempt_at")?,
         stores,
-        now: row.try_get("now_ms")?,
+        now,
     })
 }

@@ -85,7 +85,7 @@ pub struct Record<'a> {
     pub lease: &'a Lease,
     /// What was done since the last record.
     pub delta: Delta,
-    /// How far the partition is.
+    /// How far the partition is; of one that is done, what reading it back has to know.
     pub progress: Option<String>,
     /// How many memories are still to be accounted for.
     pub remaining: u64,
@@ -102,6 +102,8 @@ pub enum After {
         until: Instant,
         /// Whether the job is being cancelled: begin nothing more.
         cancelling: bool,
+        /// The most memories a second that the job may erase now.
+        per_second: Option<f64>,
     },
     /// The partition has ended.
     Ended {
@@ -137,7 +139,7 @@ impl Ledger {
         Ok(records
             .iter()
             .zip(recorded)
-            .map(|(record, recorded)| recorded.after(record.lease, until))
+            .map(|(record, recorded)| recorded.after(record, until))
             .collect())
     }
 }

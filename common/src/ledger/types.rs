@@ -122,7 +122,11 @@ pub struct JobFacts {
     /// What the memories have to match, for a job by query.
     pub query: Option<Arc<Filter>>,
     /// The most memories a second, over all workers.
-    pub per_second: Option<u32>,
+    pub per_second: Option<f64>,
+    /// The most memories of a batch, where somebody said so.
+    pub batch: Option<u32>,
+    /// Of a job by query: the most memories that it takes of what matches.
+    pub most: Option<u64>,
     /// The traceparent of the request.
     pub trace: Option<String>,
     /// Whether a cancellation was accepted: finish what has begun, begin nothing.
@@ -139,6 +143,21 @@ impl JobFacts {
     pub(super) fn is_unlisted(&self) -> bool {
         self.subject.is_some() || self.query.is_some()
     }
+}
+
+/// How a job is done, beside what it erases.
+// What a caller calls its request may say anything: no `Debug`.
+#[derive(Clone, Default)]
+pub struct Manner {
+    /// The most memories of a batch; absent: as many as workers usually take.
+    pub batch: Option<u32>,
+    /// Of a job by query: the most memories that it takes of what matches, at least one; the rest is
+    /// left alone.
+    pub most: Option<u64>,
+    /// Whether a memory that changed in between stops the job: what has begun is finished, and it fails.
+    pub aborts: bool,
+    /// What the caller calls its request.
+    pub opaque_id: Option<String>,
 }
 
 /// How a job by query tells what was there when it began.
@@ -214,10 +233,13 @@ impl Lease {
         }
     }
 
-    /// Takes over that a record let the partition go on: its fence is one further, and what was
-    /// counted against it is forgotten.
-    pub fn goes_on(&mut self, until: Instant, cancelling: bool) {
+    /// Takes over that a record let the partition go on: its fence is one further, its job's pace may
+    /// be another, and what was counted against it is forgotten.
+    pub fn goes_on(&mut self, until: Instant, cancelling: bool, per_second: Option<f64>) {
         self.until = until;
+        if self.job.per_second != per_second {
+            Arc::make_mut(&mut self.job).per_second = per_second;
+        }
         self.token += 1;
         self.intent = None;
         (self.failures, self.rescues) = (0, 0);

@@ -1,7 +1,9 @@
 //! Cancelling: what has begun is finished, the rest is left.
 
-use lethe_common::job::JobId;
-use lethe_common::ledger::{After, CancelOutcome, Claim, Delta, Go, Record, RecordEnd};
+use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::ledger::{
+    After, CancelOutcome, Claim, Delta, Go, ItemOutcome, Manner, NewJob, Record, RecordEnd, RetryOutcome,
+};
 use lethe_common::state::State;
 use sqlx::Executor;
 
@@ -16,6 +18,7 @@ crate::on_both! {
     residue_that_is_found_after_a_cancellation_is_left,
     what_is_planned_after_a_cancellation_is_left,
     a_record_says_that_the_job_is_being_cancelled,
+    a_memory_that_changed_in_between_stops_a_job_that_says_so,
 }
 
 async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledger, _dir, .. }: TestLedger) {
@@ -107,11 +110,16 @@ async fn a_record_says_that_the_job_is_being_cancelled(TestLedger { ledger, _dir
             remaining: lease.remaining - 1,
             end: None,
         };
-        let After::Continue { until, cancelling } = record(&ledger, record_of).await else {
+        let After::Continue {
+            until,
+            cancelling,
+            per_second,
+        } = record(&ledger, record_of).await
+        else {
             panic!("the partition goes on")
         };
         assert_eq!(cancelling, asked);
-        lease.goes_on(until, cancelling);
+        lease.goes_on(until, cancelling, per_second);
         lease.remaining -= 1;
     }
     assert!(lease.job.cancelling);
@@ -137,4 +145,93 @@ async fn cancelling_does_not_wait_for_what_is_being_claimed() {
     assert_eq!(ended_as(&after), Some(State::Cancelled));
     let job = test.ledger.job(id).await.unwrap().unwrap();
     assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
+}
+
+async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { ledger, _dir, .. }: TestLedger) {
+    for aborts in [true, false] {
+        let manner = Manner {
+            aborts,
+            ..Manner::default()
+        };
+        let id = accept(
+            &ledger,
+            NewJob {
+                manner,
+                ..new_job(vec![ids(5), ids(7)])
+            },
+        )
+        .await;
+        let routes = [route()];
+        let order = Claim {
+            worker: "w",
+            routes: &routes,
+            small: 0,
+            alone: 1,
+            count_rescues: true,
+            oldest_first: false,
+        };
+        let mut lease = ledger.claim(&order).await.unwrap().remove(0);
+        let mut delta = Delta::default();
+        for store in [StoreKind::Sql, StoreKind::Vector] {
+            delta.count(store, Outcome::Erased, 1);
+            delta.count(store, Outcome::Conflicted, 1);
+        }
+        delta.items.push(ItemOutcome {
+            id: "memory-1".to_owned(),
+            store: StoreKind::Sql,
+            outcome: Some(Outcome::Conflicted),
+            code: None,
+        });
+        let remaining = lease.remaining - 2;
+        let step = Record {
+            lease: &lease,
+            delta,
+            progress: None,
+            remaining,
+            end: None,
+        };
+        let After::Continue {
+            until,
+            cancelling,
+            per_second,
+        } = record(&ledger, step).await
+        else {
+            panic!("it goes on")
+        };
+        assert_eq!(cancelling, aborts, "begin nothing more");
+        lease.goes_on(until, cancelling, per_second);
+        lease.remaining = remaining;
+        if !aborts {
+            assert_eq!(state(&ledger, id).await, State::Running);
+            ledger.cancel(id).await.unwrap();
+        }
+        assert!(claim(&ledger).await.is_empty(), "what had not begun has ended");
+        let rest = Record {
+            remaining,
+            ..end(&lease, Delta::default(), RecordEnd::Cancelled)
+        };
+        let after = record(&ledger, rest).await;
+        let (ends, code) = if aborts {
+            (State::Failed, Some("conflict"))
+        } else {
+            (State::Cancelled, None)
+        };
+        assert_eq!(ended_as(&after), Some(ends));
+        let job = ledger.job(id).await.unwrap().unwrap();
+        assert_eq!(job.error_code.as_deref(), code);
+        for store in &job.stores {
+            assert_eq!(
+                (store.counts["erased"], store.counts["conflicted"], store.counts["left"]),
+                (1, 1, 10)
+            );
+        }
+        if aborts {
+            assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+            let lease = ledger.claim(&order).await.unwrap().remove(0);
+            assert!(!lease.job.cancelling, "it is tried again");
+            ledger.cancel(id).await.unwrap();
+            record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
+            assert_eq!(state(&ledger, id).await, State::Cancelled);
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lethe_common::ledger::{After, Go, NewJob, Record, RecordEnd, Release, RetryOutcome};
+use lethe_common::job::JobId;
+use lethe_common::ledger::{After, Delta, Go, NewJob, Record, RecordEnd, Release, RetryOutcome, ThrottleOutcome};
 use lethe_common::state::State;
 
 use crate::support::new_job;
@@ -13,6 +14,7 @@ crate::on_both! {
     a_record_that_is_repeated_counts_once,
     a_paused_target_is_not_claimed,
     the_pace_of_a_job_is_kept_by_the_ledger,
+    a_job_takes_over_another_pace,
     a_job_that_nobody_serves_is_given_up,
     a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting,
     a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting,
@@ -101,7 +103,7 @@ async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir, .. }
     accept(
         &ledger,
         NewJob {
-            per_second: Some(10),
+            per_second: Some(10.0),
             ..new_job(vec![ids(100)])
         },
     )
@@ -124,6 +126,69 @@ async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir, .. }
     ledger.release(&[release]).await.unwrap();
     assert!(claim(&ledger).await.is_empty(), "given back for later");
     assert!((1..=60_000).contains(&ledger.next_due().await.unwrap().unwrap()));
+}
+
+async fn a_job_takes_over_another_pace(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(
+        &ledger,
+        NewJob {
+            per_second: Some(0.5),
+            ..new_job(vec![ids(100)])
+        },
+    )
+    .await;
+    let mut lease = claim_one(&ledger).await;
+    let till = async || ledger.job(id).await.unwrap().unwrap().throttled_for_ms;
+    assert_eq!(ledger.reserve(&lease, 30).await.unwrap(), None);
+    assert!((55_000..=60_000).contains(&till().await), "30 at one in two seconds");
+    // Twice as fast is half of the wait; slower is said from the next batch on.
+    assert_eq!(ledger.throttle(id, Some(1.0)).await.unwrap(), ThrottleOutcome::Accepted);
+    assert!((25_000..=30_000).contains(&till().await));
+    assert_eq!(
+        ledger.throttle(id, Some(1e-300)).await.unwrap(),
+        ThrottleOutcome::Accepted
+    );
+    assert!((25_000..=30_000).contains(&till().await));
+    assert!(ledger.throttled(&lease).await.unwrap().is_some());
+    assert_eq!(ledger.throttle(id, None).await.unwrap(), ThrottleOutcome::Accepted);
+    // Whoever still has an older pace need not keep to it.
+    assert_eq!(ledger.throttled(&lease).await.unwrap(), None);
+    assert_eq!(ledger.reserve(&lease, 1_000_000).await.unwrap(), None);
+    assert_eq!(ledger.reserve(&lease, 1_000_000).await.unwrap(), None);
+    assert_eq!(
+        (till().await, ledger.job(id).await.unwrap().unwrap().per_second),
+        (0, None)
+    );
+    ledger.throttle(id, Some(7.0)).await.unwrap();
+    let step = Record {
+        lease: &lease,
+        delta: erased(10),
+        progress: None,
+        remaining: 90,
+        end: None,
+    };
+    let After::Continue {
+        until,
+        cancelling,
+        per_second,
+    } = record(&ledger, step).await
+    else {
+        panic!("it goes on")
+    };
+    assert_eq!(per_second, Some(7.0));
+    lease.goes_on(until, cancelling, per_second);
+    assert_eq!(lease.job.per_second, Some(7.0));
+    lease.remaining = 90;
+    ledger.cancel(id).await.unwrap();
+    record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
+    assert_eq!(
+        ledger.throttle(id, None).await.unwrap(),
+        ThrottleOutcome::Ended(State::Cancelled)
+    );
+    assert_eq!(
+        ledger.throttle(JobId::new(), None).await.unwrap(),
+        ThrottleOutcome::Unknown
+    );
 }
 
 async fn a_job_that_nobody_serves_is_given_up(test: TestLedger) {

@@ -89,10 +89,15 @@ async fn a_query_is_planned_and_its_snapshot_goes_with_every_part(TestLedger { l
         remaining: 0,
         end: None,
     };
-    let After::Continue { until, cancelling } = record(&ledger, first).await else {
+    let After::Continue {
+        until,
+        cancelling,
+        per_second,
+    } = record(&ledger, first).await
+    else {
         panic!("the plan goes on")
     };
-    lease.goes_on(until, cancelling);
+    lease.goes_on(until, cancelling, per_second);
     // Another worker takes over in the middle of the plan.
     ledger.end_all_leases().await.unwrap();
     let lease = claim_one(&ledger).await;

@@ -1,7 +1,7 @@
 //! What the tests of the ledger share.
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{Delta, Kind, NewJob, NewPartition, Route, Scope, Work};
+use lethe_common::ledger::{Delta, Kind, Manner, NewJob, NewPartition, Route, Scope, Work};
 
 /// Returns a job with nothing special about it.
 pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
@@ -22,6 +22,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         dry_run: false,
         limit: None,
         per_second: None,
+        manner: Manner::default(),
         not_before: None,
         trace: None,
         partitions,

@@ -1,10 +1,16 @@
 //! OpenSearch's agentic memory: containers, types, ids and queries over one table of several kinds.
 
+use std::time::{Duration, Instant};
+
 use lethe_common::config::KeyHash;
 use lethe_tests::client::{Answer, Client};
 use lethe_tests::layout::{Layout, Sql};
+use lethe_tests::memories;
 use lethe_tests::on_both_databases;
+use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::{Service, Site};
+use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::wait;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -14,6 +20,12 @@ on_both_databases!(
     a_query_deletes_what_it_matches_and_nothing_of_other_kinds,
     a_person_deletes_its_own_by_query,
     a_query_that_is_not_understood_deletes_nothing,
+    a_query_takes_no_more_than_it_says,
+    a_purge_follows_its_pace_within_a_second,
+    a_purge_is_cancelled_as_a_task,
+    a_table_is_an_index,
+    a_row_that_changes_in_between_aborts_a_purge,
+    a_purge_proceeds_past_a_row_that_changes_in_between,
 );
 
 const ROOT: &str = "/_plugins/_ml/memory_containers/notes/memories";
@@ -67,6 +79,39 @@ long-term = "notes"
         Self { site, service, ana }
     }
 
+    /// Writes working notes of ana's: n001, n002, ….
+    async fn add(&self, n: usize) {
+        let row = |n| format!("('n{n:03}', 'ana', 'working', 1, {}, NULL)", 400 + n);
+        let rows: Vec<String> = (1..=n).map(row).collect();
+        let insert = format!("DELETE FROM notes; INSERT INTO notes VALUES {}", rows.join(", "));
+        self.site.memories.run(&insert).await;
+    }
+
+    async fn count(&self) -> usize {
+        let n = self.site.memories.number("SELECT COUNT(*) FROM notes").await;
+        usize::try_from(n).unwrap()
+    }
+
+    /// Begins to delete everything of ana's; returns the task.
+    async fn begin(&self, parameters: &str) -> String {
+        let path = format!("{ROOT}/working/_delete_by_query?wait_for_completion=false&{parameters}");
+        let answer = self.ana.send(self.ana.request(Method::POST, &path).json(&all())).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.body["task"].as_str().unwrap().to_owned()
+    }
+
+    async fn task(&self, task: &str, parameters: &str) -> Value {
+        let answer = self.ana.get(&format!("/_tasks/{task}{parameters}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.body
+    }
+
+    async fn rethrottle(&self, task: &str, pace: &str) {
+        let path = format!("/_delete_by_query/{task}/_rethrottle?requests_per_second={pace}");
+        let answer = self.ana.post(&path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    }
+
     async fn left(&self) -> String {
         let list = match self.site.layout.sql {
             Sql::Sqlite => "SELECT COALESCE(group_concat(id, ' '), '') FROM (SELECT id FROM notes ORDER BY id)",
@@ -74,6 +119,10 @@ long-term = "notes"
         };
         self.site.memories.text(list).await
     }
+}
+
+fn all() -> Value {
+    json!({"query": {"match_all": {}}})
 }
 
 async fn delete(client: &Client, path: &str) -> Answer {
@@ -195,7 +244,7 @@ async fn a_query_that_is_not_understood_deletes_nothing(layout: Layout) {
     }
     for body in [
         r#"{"query": {"match_all": {}}, "query": {"match_none": {}}}"#,
-        r#"{"query": {"match_all": {}}, "max_docs": 1}"#,
+        r#"{"query": {"match_all": {}}, "slice": {"id": 0, "max": 2}}"#,
         r#"{"query": {"bool": {}}}"#,
         r#"{"query": {"term": {"nobody": 1}}}"#,
         r#"{"query": "#,
@@ -212,7 +261,7 @@ async fn a_query_that_is_not_understood_deletes_nothing(layout: Layout) {
             answer.text
         );
     }
-    for query in ["slices=2", "wait_for_completion=false", "unknown=1"] {
+    for query in ["slices=0", "max_docs=-1", "unknown=1"] {
         let request = admin
             .request(Method::POST, &format!("{path}?{query}"))
             .json(&json!({"query": {"match_all": {}}}));
@@ -221,4 +270,237 @@ async fn a_query_that_is_not_understood_deletes_nothing(layout: Layout) {
         assert_eq!(answer.body["error"]["type"], "illegal_argument_exception");
     }
     assert_eq!(notes.left().await, "h1 l1 w1 w2 w3");
+}
+
+async fn a_query_takes_no_more_than_it_says(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    notes.add(25).await;
+    let path = format!("{ROOT}/working/_delete_by_query?scroll_size=2&slices=3&max_docs=7");
+    let seven = notes
+        .ana
+        .send(notes.ana.request(Method::POST, &path).json(&all()))
+        .await;
+    let body = &seven.body;
+    assert_eq!(
+        (&body["total"], &body["deleted"], &body["batches"], &body["failures"]),
+        (&json!(7), &json!(7), &json!(4), &json!([])),
+        "{}",
+        seven.text
+    );
+    assert_eq!(notes.count().await, 18);
+    // More than there is.
+    let body = json!({"query": {"range": {"created_time": {"lte": 410}}}, "max_docs": 100});
+    let path = format!("{ROOT}/working/_delete_by_query");
+    let three = notes.ana.send(notes.ana.request(Method::POST, &path).json(&body)).await;
+    assert_eq!(three.body["deleted"], 3, "{}", three.text);
+    let body = json!({"query": {"match_all": {}}, "max_docs": 0});
+    let none = notes.ana.send(notes.ana.request(Method::POST, &path).json(&body)).await;
+    assert_eq!(
+        (&none.body["total"], &none.body["failures"]),
+        (&json!(0), &json!([])),
+        "{}",
+        none.text
+    );
+    assert_eq!(notes.count().await, 15);
+}
+
+async fn a_purge_follows_its_pace_within_a_second(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    notes.add(300).await;
+    // About a month a memory.
+    let task = notes.begin("requests_per_second=0.0000004").await;
+    let first = || async { notes.task(&task, "").await["task"]["status"]["deleted"] == 1 };
+    wait::until_true("the first is gone", first).await;
+    let seen = notes.task(&task, "").await;
+    let status = &seen["task"]["status"];
+    assert_eq!(
+        (&seen["completed"], &status["deleted"]),
+        (&json!(false), &json!(1)),
+        "{seen}"
+    );
+    assert!(
+        status["throttled_until_millis"].as_u64().unwrap() > 1_000_000_000,
+        "{seen}"
+    );
+    assert!(status["throttled_millis"].as_u64().unwrap() < 60_000, "{seen}");
+
+    let start = Instant::now();
+    notes.rethrottle(&task, "20").await;
+    wait::until_true("it goes on", || async { notes.count().await < 299 }).await;
+    let faster = start.elapsed();
+    assert!(faster < Duration::from_millis(1_500), "{faster:?}");
+
+    notes.rethrottle(&task, "0.0000004").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = notes.count().await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    // At most the one memory that a batch is worth by now.
+    assert!(before - notes.count().await <= 1, "slower after the batch");
+
+    let start = Instant::now();
+    notes.rethrottle(&task, "-1").await;
+    let ended = notes.task(&task, "?wait_for_completion=true&timeout=30s").await;
+    let unthrottled = start.elapsed();
+    assert_eq!(
+        (
+            &ended["completed"],
+            &ended["response"]["deleted"],
+            &ended["response"]["failures"]
+        ),
+        (&json!(true), &json!(300), &json!([])),
+        "{ended}"
+    );
+    assert!(unthrottled < Duration::from_secs(4), "{unthrottled:?}");
+    assert_eq!(notes.count().await, 0);
+}
+
+async fn a_purge_is_cancelled_as_a_task(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    notes.add(50).await;
+    let task = notes.begin("requests_per_second=10").await;
+    wait::until_true("it has begun", || async { notes.count().await < 50 }).await;
+    let listed = notes.ana.get("/_tasks?detailed=true&group_by=parents").await;
+    assert_eq!(
+        listed.body["tasks"][&task]["description"], "delete-by-query [notes]",
+        "{}",
+        listed.text
+    );
+    let answer = notes
+        .ana
+        .post(&format!("/_tasks/{task}/_cancel?wait_for_completion=true"))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let ended = notes.task(&task, "").await;
+    assert_eq!(
+        (&ended["completed"], &ended["response"]["canceled"]),
+        (&json!(true), &json!("by user request")),
+        "{ended}"
+    );
+    let left = notes.count().await;
+    assert_eq!(ended["response"]["deleted"], 50 - left, "{ended}");
+    let answer = notes
+        .ana
+        .send(notes.ana.request(Method::DELETE, &format!("/_tasks/{task}")))
+        .await;
+    assert_eq!(answer.body, json!({"acknowledged": true}));
+    let gone = notes.ana.get(&format!("/_tasks/{task}")).await;
+    assert_eq!(
+        gone.body["error"]["type"], "resource_not_found_exception",
+        "{}",
+        gone.text
+    );
+}
+
+async fn a_table_is_an_index(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    let admin = &notes.service.client;
+    let body = json!({"query": {"term": {"owner_id": "ben"}}});
+    let send = async |index: &str, body: &Value| {
+        let request = admin.request(Method::POST, &format!("/{index}/_delete_by_query"));
+        admin.send(request.json(body)).await
+    };
+    let bens = send("notes", &body).await;
+    // Of whatever type.
+    assert_eq!(
+        (bens.status, &bens.body["deleted"]),
+        (StatusCode::OK, &json!(2)),
+        "{}",
+        bens.text
+    );
+    assert_eq!(notes.left().await, "l1 w1 w2");
+    refused(
+        &send("dreams", &body).await,
+        StatusCode::NOT_FOUND,
+        "no such index [dreams]",
+    );
+    let missing = send("notes", &json!({})).await;
+    refused(
+        &missing,
+        StatusCode::BAD_REQUEST,
+        "Validation Failed: 1: query is missing;",
+    );
+    let rest = send("notes.notes", &all()).await;
+    assert_eq!(rest.body["deleted"], 3, "{}", rest.text);
+}
+
+/// Deletes everything of ana's while the first row of the first batch is changed after it was listed.
+async fn changed_in_between(layout: Layout, conflicts: &str) -> (Site, Answer, String) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| {
+        // With the end of its line: the payload's fields are called the same.
+        config
+            .replace(
+                "agent = \"agent_id\" }\n",
+                "agent = \"agent_id\", created_at = \"created_at\" }\n",
+            )
+            .set("worker.batch", 5)
+            .set("worker.slots", 1)
+    });
+    let mut all = memories::of("ana", 20);
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    // Without a vector nothing of it has gone when it drops out.
+    site.memories.add(&all).await;
+    site.vectors.add(&all[1..]).await;
+    let service = site.start().await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+    let client = service.client.clone();
+    let path = format!("/memories/_delete_by_query?conflicts={conflicts}");
+    let body = json!({"query": {"term": {"owner_id": "ana"}}});
+    let answer = tokio::spawn(async move { client.send(client.request(Method::POST, &path).json(&body)).await });
+    deletion.caught().await;
+    let lock = site.memories.lock().await;
+    deletion.release();
+    if layout.sql == Sql::Postgres {
+        until_locked_out(&site.memories).await;
+    }
+    let first = all[0].id.clone();
+    lock.commit(&format!(
+        "UPDATE agno_memories SET user_id = 'bob' WHERE memory_id = '{first}'"
+    ))
+    .await;
+    let answer = answer.await.unwrap();
+    (site, answer, first)
+}
+
+async fn a_row_that_changes_in_between_aborts_a_purge(layout: Layout) {
+    let (site, answer, first) = changed_in_between(layout, "abort").await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    let body = &answer.body;
+    assert_eq!(
+        (&body["deleted"], &body["version_conflicts"]),
+        (&json!(4), &json!(1)),
+        "{}",
+        answer.text
+    );
+    let failure = &body["failures"][0];
+    assert_eq!(
+        (
+            &failure["index"],
+            &failure["id"],
+            &failure["status"],
+            &failure["cause"]["type"]
+        ),
+        (
+            &json!("memories"),
+            &json!(first),
+            &json!(409),
+            &json!("version_conflict_engine_exception")
+        )
+    );
+    // Deletions already made stick; nothing else has begun.
+    assert_eq!(site.memories.count().await, 16);
+    assert_eq!(site.vectors.count().await, 15);
+}
+
+async fn a_purge_proceeds_past_a_row_that_changes_in_between(layout: Layout) {
+    let (site, answer, _) = changed_in_between(layout, "proceed").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let body = &answer.body;
+    assert_eq!(
+        (&body["deleted"], &body["version_conflicts"], &body["failures"]),
+        (&json!(19), &json!(1), &json!([])),
+        "{}",
+        answer.text
+    );
+    assert_eq!((site.memories.count().await, site.vectors.count().await), (1, 0));
 }

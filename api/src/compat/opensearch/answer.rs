@@ -1,14 +1,20 @@
 //! What OpenSearch's routes answer with, errors included.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use lethe_common::ledger::JobView;
+use lethe_common::state::State;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{IntoResponses, ToSchema};
 
+use crate::app::AppState;
 use crate::compat::document::ErrorShape;
-use crate::problem::{Kind, Problem};
+use crate::compat::erase::most;
+use crate::problem::{Kind, Missing, Problem};
 
 /// What went wrong, as OpenSearch says it.
 #[derive(Serialize, ToSchema)]
@@ -75,7 +81,21 @@ pub(crate) struct DeletedByQuery {
     /// Milliseconds from its acceptance to its end.
     took: i64,
     timed_out: bool,
-    /// Memories that matched.
+    #[serde(flatten)]
+    status: Status,
+    /// Why it ended early, if it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    canceled: Option<&'static str>,
+    /// Why not everything could be erased, if so.
+    failures: Vec<Failure>,
+}
+
+/// How far a deletion by query is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchStatus)]
+pub(super) struct Status {
+    /// Memories that matched, as far as is known.
     total: u64,
     updated: u64,
     created: u64,
@@ -86,11 +106,12 @@ pub(crate) struct DeletedByQuery {
     version_conflicts: u64,
     noops: u64,
     retries: Retries,
+    /// For how many milliseconds it waited to keep its pace.
     throttled_millis: u64,
+    /// Its pace; -1: as fast as it can.
     requests_per_second: f64,
+    /// In how many milliseconds its next batch may begin.
     throttled_until_millis: u64,
-    /// Why not everything could be erased, if so.
-    failures: Vec<Failure>,
 }
 
 /// Always 0: what is tried again is not counted one by one.
@@ -107,6 +128,10 @@ struct Retries {
 struct Failure {
     /// The table.
     index: String,
+    /// The memory's id, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    id: Option<String>,
     cause: Cause,
     status: u16,
 }
@@ -138,37 +163,140 @@ impl Deleted {
     }
 }
 
-impl DeletedByQuery {
-    /// Says what a job that has ended came to.
-    pub(super) fn new(job: &JobView, table: &str, batch: u32) -> Self {
-        let count = |outcome: &str| {
-            let counts = job.stores.iter().filter_map(|store| store.counts.get(outcome));
-            counts.copied().max().unwrap_or(0)
-        };
-        let failure = job.error_code.as_ref().map(|code| Failure {
-            index: table.to_owned(),
-            cause: Cause {
-                r#type: "status_exception",
-                reason: code.clone(),
-            },
-            status: 500,
-        });
+impl Status {
+    /// Says how far a job is; `batch` is how many memories workers usually take at once.
+    pub(super) fn new(job: &JobView, batch: u32) -> Self {
+        let batch = u64::from(batch).min(job.batch.unwrap_or(u64::MAX)).max(1);
         Self {
-            took: job.ended_at.map_or(0, |ended| ended - job.accepted_at).max(0),
-            timed_out: false,
             total: job.selected,
             updated: 0,
             created: 0,
-            deleted: count("erased"),
-            batches: job.selected.div_ceil(u64::from(batch.max(1))),
-            version_conflicts: count("conflicted"),
+            deleted: most(job, "erased"),
+            batches: job.selected.saturating_sub(job.remaining).div_ceil(batch),
+            version_conflicts: most(job, "conflicted"),
             noops: 0,
             retries: Retries::default(),
-            throttled_millis: 0,
-            requests_per_second: -1.0,
-            throttled_until_millis: 0,
-            failures: failure.into_iter().collect(),
+            throttled_millis: job.throttled_ms,
+            requests_per_second: job.per_second.unwrap_or(-1.0),
+            throttled_until_millis: job.throttled_for_ms,
         }
+    }
+}
+
+impl DeletedByQuery {
+    /// Says what a job that has ended came to.
+    ///
+    /// # Errors
+    /// If the ledger cannot say which memories stopped it.
+    pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Self, Problem> {
+        let index = job.table.clone().unwrap_or_default();
+        let failure = |id, r#type, reason, status| Failure {
+            index: index.clone(),
+            id,
+            cause: Cause { r#type, reason },
+            status,
+        };
+        let failures = if is_aborted(job) {
+            let ids = conflicts(state, job).await?;
+            let conflict = |id: Option<String>| {
+                let name = id.as_deref().unwrap_or("…");
+                let reason = format!("[{name}]: version conflict, it changed since it was selected");
+                failure(id, "version_conflict_engine_exception", reason, 409)
+            };
+            if ids.is_empty() {
+                vec![conflict(None)]
+            } else {
+                ids.into_iter().map(|id| conflict(Some(id))).collect()
+            }
+        } else {
+            let code = job.error_code.iter();
+            code.map(|code| failure(None, "status_exception", code.clone(), 500))
+                .collect()
+        };
+        Ok(Self::new(job, state.config().worker.batch, failures))
+    }
+
+    fn new(job: &JobView, batch: u32, failures: Vec<Failure>) -> Self {
+        Self {
+            took: job.ended_at.map_or(0, |ended| ended - job.accepted_at).max(0),
+            timed_out: false,
+            status: Status::new(job, batch),
+            canceled: (job.state == State::Cancelled).then_some("by user request"),
+            failures,
+        }
+    }
+}
+
+/// The most memories that are named as failures.
+const MOST: u32 = 1_000;
+
+/// Returns whether a memory that changed in between has stopped a job.
+pub(super) fn is_aborted(job: &JobView) -> bool {
+    job.state == State::Failed && job.error_code.as_deref() == Some("conflict")
+}
+
+/// Returns the memories that changed in between, unless they were forgotten.
+async fn conflicts(state: &AppState, job: &JobView) -> Result<Vec<String>, Problem> {
+    let mut ids = Vec::new();
+    for (outcome, code) in [("conflicted", None), ("failed", Some("split"))] {
+        let items = state.ledger().items(job.id, outcome, ("", "", ""), MOST).await?;
+        let rows = items
+            .into_iter()
+            .filter(|item| item.store == "sql" && item.code.as_deref() == code);
+        ids.extend(rows.map(|item| item.id));
+    }
+    Ok(ids)
+}
+
+/// A deletion by query that has ended, or goes on as a task.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchByQuery)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) enum ByQuery {
+    /// It has ended.
+    Ended(DeletedByQuery),
+    /// It goes on.
+    Started(super::task::Started),
+}
+
+/// A deletion by query that was stopped: by a memory that changed in between, or by somebody.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchStopped)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) enum Stopped {
+    /// By a memory that changed in between.
+    Aborted(DeletedByQuery),
+    /// By somebody.
+    Cancelled(ErrorBody),
+}
+
+/// What a deletion by query is answered with beside success.
+pub(super) struct StoppedOr;
+
+impl IntoResponses for StoppedOr {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let mut responses = Errors::responses();
+        if let Some(RefOr::T(conflict)) = responses.get_mut("409") {
+            for content in conflict.content.values_mut() {
+                if let RefOr::T(content) = content {
+                    content.schema = Some(Ref::from_schema_name("OpenSearchStopped").into());
+                }
+            }
+        }
+        responses
+    }
+}
+
+/// What is answered beside success where no job is made.
+pub(super) struct Refused;
+
+impl IntoResponses for Refused {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let mut responses = Errors::responses();
+        responses.remove("202");
+        responses
     }
 }
 
@@ -180,6 +308,9 @@ pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id
         status => status,
     };
     let r#type = match (problem.kind, status) {
+        _ if problem.missing == Some(Missing::Index) => "index_not_found_exception",
+        _ if problem.missing == Some(Missing::Task) => "resource_not_found_exception",
+        _ if problem.missing == Some(Missing::Query) => "action_request_validation_exception",
         (Kind::BadQuery, _) => "parsing_exception",
         (_, StatusCode::UNAUTHORIZED) => "security_exception",
         (_, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => "illegal_argument_exception",

@@ -7,7 +7,7 @@ use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
 
 use super::short;
 use crate::auth::Principal;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Missing, Problem};
 use crate::select;
 
 /// The four types of memories.
@@ -45,6 +45,46 @@ pub(super) fn find<'a>(
         kind,
         workspace,
     })
+}
+
+/// Finds the table that an index is: one of the caller's targets with a single table, a table, or
+/// `target.table`.
+pub(super) fn index<'a>(config: &'a Config, principal: &Principal, name: &str) -> Result<Found<'a>, Problem> {
+    let found = |target: &'a Target, table: &'a Table| Found {
+        target,
+        table,
+        kind: None,
+        workspace: None,
+    };
+    let ambiguous = |names: Vec<String>| {
+        let (name, names) = (short(name), names.join(", "));
+        Problem::new(
+            Kind::Malformed,
+            format!("index [{name}] is several tables: name one of {names}"),
+        )
+    };
+    let targets = principal.targets(config);
+    let places: Vec<(&Target, &Table)> = targets
+        .iter()
+        .flat_map(|target| target.tables.iter().map(|table| (*target, table)))
+        .collect();
+    let of_target: Vec<_> = places.iter().filter(|(target, _)| target.name == name).collect();
+    if let [(target, table)] = of_target[..] {
+        return Ok(found(target, table));
+    }
+    let full = |(target, table): &(&Target, &Table)| format!("{}.{}", target.name, table.name);
+    let named: Vec<_> = places
+        .iter()
+        .filter(|place| place.1.name == name || full(place) == name)
+        .collect();
+    match (&named[..], &of_target[..]) {
+        ([(target, table)], _) => Ok(found(target, table)),
+        ([], []) => {
+            let text = format!("no such index [{}]", short(name));
+            Err(Problem::new(Kind::NotFound, text).lacking(Missing::Index))
+        }
+        ([], several) | (several, _) => Err(ambiguous(several.iter().map(|place| full(place)).collect())),
+    }
 }
 
 fn target<'a>(

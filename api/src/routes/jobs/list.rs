@@ -63,6 +63,7 @@ pub(crate) async fn list(
         whose: principal.seen(),
         state: params.state.as_deref().map(job_state).transpose()?,
         target: params.target,
+        tasks: false,
         after: params.after.as_deref().map(cursor).transpose()?,
         // One more tells whether there is a next page.
         limit: limit + 1,

@@ -1,12 +1,13 @@
 //! OpenSearch: whoever reaches a container is told that a memory in it is not its own.
 
+use lethe_common::job::JobId;
 use serde_json::{Value, json};
 
 use super::{
     ABSENT, Alike, Ask, Demanded, Demands, MEMORIES, Matrix, System, container_path, demanded, ids, in_main, unnamed,
 };
 use crate::app::Answer;
-use crate::callers::{Caller, TARGETS};
+use crate::callers::{self, Caller, TARGETS};
 use crate::stores::Memory;
 
 const CLOSED: &str = "User doesn't have permissions to delete memories in this container";
@@ -106,6 +107,29 @@ async fn opensearch_by_query(matrix: &mut Matrix, caller: &Caller, container: &s
     }
 }
 
+/// Deletes by query in a table, of whatever kind; an index that the caller does not reach is not there.
+#[tokio::test]
+async fn opensearch_deletes_in_indices() {
+    let mut matrix = Matrix::new().await;
+    for caller in matrix.callers.clone() {
+        for index in ["main", "spare.memories", "elsewhere"] {
+            let target = match TARGETS.into_iter().find(|target| index.starts_with(target)) {
+                Some(target) if caller.reaches(target) => Ok(target),
+                _ => Err(404),
+            };
+            let workspace = caller.in_workspace(None).map_err(|_| 403);
+            let demanded = demanded(unnamed(&caller), workspace, target);
+            let ask = Ask::new(System::OpenSearch, "POST", format!("/{index}/_delete_by_query"));
+            let ask = ask.json(json!({"query": {"match_all": {}}}));
+            if let Ok((answer, gone)) = matrix.case(&caller, &ask, &demanded, |_| true).await {
+                let (deleted, n) = (&answer.body["deleted"], json!(gone.len()));
+                assert_eq!((answer.status.as_u16(), deleted), (200, &n), "{}: {index}", caller.name);
+            }
+        }
+    }
+    assert!(matrix.cases > 60, "{}", matrix.cases);
+}
+
 #[tokio::test]
 async fn opensearch_deletes_in_containers_that_are_targets() {
     let mut matrix = Matrix::new().await;
@@ -161,4 +185,69 @@ async fn a_closed_container_is_refused_in_opensearch_s_words() {
         assert_eq!(answer.body["error"]["reason"], CLOSED);
     }
     assert!(matrix.cases >= 3, "{}", matrix.cases);
+}
+
+/// Which task a job is, as the page about OpenSearch says it.
+fn task(id: JobId) -> String {
+    let id = id.0.as_u128();
+    format!("{:019x}:{}", id >> 53, id & ((1 << 53) - 1))
+}
+
+#[tokio::test]
+async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_may() {
+    let matrix = Matrix::new().await;
+    let app = &matrix.app;
+    let mut cases = 0;
+    for caller in &matrix.callers {
+        for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
+            let own = owner == "own";
+            let name = if own { caller.name.as_str() } else { "somebody" };
+            let visible = owner != "none" && (own || caller.sees_others(target));
+            let controls = caller.has("jobs:admin") || own && caller.erases();
+            let id = match owner {
+                "none" => JobId::new(),
+                _ => callers::task_of(app, name, target).await,
+            };
+            let task = task(id);
+            let (seen, changed) = match (visible, controls) {
+                _ if caller.unknown => (401, 401),
+                (false, _) => (404, 404),
+                (true, false) => (200, 403),
+                (true, true) => (200, 200),
+            };
+            let rethrottle = format!("/_delete_by_query/{task}/_rethrottle?requests_per_second=7");
+            for (method, path, status) in [
+                ("GET", format!("/_tasks/{task}"), seen),
+                ("POST", rethrottle, changed),
+                ("POST", format!("/_tasks/{task}/_cancel"), changed),
+                // It has ended, if it was cancelled.
+                ("DELETE", format!("/_tasks/{task}"), changed),
+            ] {
+                let deletes = method == "DELETE";
+                if deletes && changed == 403 {
+                    app.ledger.cancel(id).await.expect("the ledger answers");
+                }
+                let ask = Ask::new(System::OpenSearch, method, path);
+                let answer = ask.send(app, ask.system.authorization(caller)).await;
+                let what = format!("{}: {method} of {owner} in {target}: {}", caller.name, answer.text);
+                assert_eq!(answer.status.as_u16(), status, "{what}");
+                if status == 404 {
+                    let says = format!("task [{task}] isn't running and hasn't stored its results");
+                    assert_eq!(answer.body["error"]["reason"], says, "{what}");
+                    assert_eq!(answer.body["error"]["type"], "resource_not_found_exception", "{what}");
+                }
+                cases += 1;
+            }
+            let list = Ask::new(System::OpenSearch, "GET", "/_tasks?group_by=parents");
+            let fresh = callers::task_of(app, name, target).await;
+            let answer = list.send(app, list.system.authorization(caller)).await;
+            if !caller.unknown {
+                let listed = answer.body["tasks"].get(self::task(fresh)).is_some();
+                let visible = own || caller.sees_others(target);
+                assert_eq!(listed, visible, "{}: {owner} in {target}", caller.name);
+            }
+            app.ledger.cancel(fresh).await.expect("the ledger answers");
+        }
+    }
+    assert!(cases > 300, "{cases}");
 }

@@ -69,6 +69,7 @@ impl System {
                 let kind = match status {
                     400 => "illegal_argument_exception",
                     401 => "security_exception",
+                    404 if body["error"]["type"] == "index_not_found_exception" => "index_not_found_exception",
                     _ => "status_exception",
                 };
                 let text = &body["error"]["reason"];

@@ -28,12 +28,14 @@ pub(super) struct Prepared {
     /// What was there when the job began, for what was planned.
     pub(super) snapshot: Option<String>,
     pub(super) totals: Vec<Increment>,
+    /// Whether a memory had changed in between.
+    pub(super) conflicts: bool,
 }
 
 /// What a record led to.
 pub(in crate::ledger) enum Recorded {
     Lost,
-    GoesOn { cancelling: bool },
+    GoesOn { cancelling: bool, per_second: Option<f64> },
     Ended { due: bool },
     ReadBack,
     JobEnded { state: State, duration_ms: i64 },
@@ -49,17 +51,22 @@ impl Recording {
 
 impl Recorded {
     /// Returns what follows for whoever held the lease.
-    pub(super) fn after(self, lease: &Lease, until: Instant) -> After {
+    pub(super) fn after(self, record: &Record<'_>, until: Instant) -> After {
+        let lease = record.lease;
         match self {
             Self::Lost => After::Lost,
-            Self::GoesOn { cancelling } => After::Continue { until, cancelling },
+            Self::GoesOn { cancelling, per_second } => After::Continue {
+                until,
+                cancelling,
+                per_second,
+            },
             Self::Ended { due } => After::Ended { due },
             Self::JobEnded { state, duration_ms } => After::JobEnded { state, duration_ms },
             Self::ReadBack => After::ReadBack(Box::new(Lease {
                 kind: Kind::ReadBack,
                 token: lease.token + 1,
                 until,
-                progress: None,
+                progress: record.progress.clone(),
                 intent: None,
                 remaining: 0,
                 rescues: 0,
@@ -82,6 +89,7 @@ impl Prepared {
             planned: record.delta.planned.clone(),
             snapshot: bound(record).or(record.lease.snapshot.as_deref()).map(str::to_owned),
             totals: increments(record),
+            conflicts: conflicts(record),
         }
     }
 
@@ -90,11 +98,19 @@ impl Prepared {
     }
 }
 
+/// Returns whether a memory had changed in between, before or after its vector went.
+fn conflicts(record: &Record<'_>) -> bool {
+    let items = &record.delta.items;
+    items
+        .iter()
+        .any(|item| item.outcome == Some(Outcome::Conflicted) || item.code == Some("split"))
+}
+
 fn partition(record: &Record<'_>) -> Value {
     let mut row = rows::fence(record.lease.fence());
     let (state, code, progress) = match &record.end {
         None => ("running", None, &record.progress),
-        Some(RecordEnd::Done) => ("done", None, &None),
+        Some(RecordEnd::Done) => ("done", None, &record.progress),
         Some(RecordEnd::Failed(code)) => ("failed", Some(*code), &record.progress),
         Some(RecordEnd::Cancelled) => ("cancelled", None, &record.progress),
         // Blocked until all of the job is read back, so that a round has one beginning.

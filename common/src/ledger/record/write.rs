@@ -1,6 +1,6 @@
 //! Writing a group of records in one transaction.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
@@ -8,11 +8,13 @@ use sqlx::{AnyConnection, Row};
 use super::prepared::{Prepared, Recorded, Recording};
 use crate::job::JobId;
 use crate::ledger::accept::{insert_partitions, rows_of};
-use crate::ledger::advance::{self, JobRow};
+use crate::ledger::advance::{self, Aborts, JobRow};
+use crate::ledger::cancel;
 use crate::ledger::change::JobChange;
 use crate::ledger::error::LedgerError;
 use crate::ledger::open::Inner;
 use crate::ledger::rows;
+use crate::ledger::totals::Increment;
 use crate::ledger::types::Fence;
 use crate::ledger::writer::Grouped;
 use crate::state::State;
@@ -49,7 +51,8 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .collect();
     insert_counts(inner, &mut tx, &kept).await?;
     insert_items(inner, &mut tx, &kept).await?;
-    let jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
+    let mut jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
+    let stopped = abort(inner, &mut tx, &kept, &mut jobs).await?;
     let partitions = planned(&kept, &jobs);
     insert_partitions(inner, &mut tx, &partitions).await?;
     let cancelling: HashSet<JobId> = jobs
@@ -57,6 +60,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .filter(|job| job.state == State::Cancelling)
         .map(|job| job.id)
         .collect();
+    let paces: HashMap<JobId, Option<f64>> = jobs.iter().map(|job| (job.id, job.per_second)).collect();
     let finishing: Vec<Fence> = kept
         .iter()
         .filter(|record| record.ends)
@@ -64,7 +68,9 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .collect();
     let advanced = advance::advance(inner, &mut tx, jobs, &finishing).await?;
     let totals = kept.iter().flat_map(|record| record.totals.iter().cloned());
-    inner.add_totals(&mut tx, totals.chain(advanced.totals)).await?;
+    inner
+        .add_totals(&mut tx, totals.chain(stopped).chain(advanced.totals))
+        .await?;
     tx.commit().await?;
     Ok(records
         .iter()
@@ -75,6 +81,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
             } else if !record.ends {
                 Recorded::GoesOn {
                     cancelling: cancelling.contains(&id),
+                    per_second: paces.get(&id).copied().flatten(),
                 }
             } else if let Some(ended) = advanced.ended.get(&id) {
                 Recorded::JobEnded {
@@ -89,6 +96,29 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
             }
         })
         .collect())
+}
+
+/// Begins to stop those jobs that a memory stops which changed in between, if one has; returns what
+/// ending their partitions counts.
+async fn abort(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    records: &[&Prepared],
+    jobs: &mut [JobRow],
+) -> Result<Vec<Increment>, LedgerError> {
+    let mut totals = Vec::new();
+    for job in jobs.iter_mut().filter(|job| job.aborts == Aborts::AtConflict) {
+        if !records.iter().any(|record| record.job() == job.id && record.conflicts) {
+            continue;
+        }
+        if let Some(stopping) = cancel::stop(inner, tx, job.id, "2").await? {
+            totals.extend(stopping.totals);
+            if let Some(row) = stopping.jobs.into_iter().next() {
+                *job = row;
+            }
+        }
+    }
+    Ok(totals)
 }
 
 /// Moves the partitions on; returns the fences of those whose lease still held.

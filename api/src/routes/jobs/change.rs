@@ -1,0 +1,91 @@
+//! `PATCH /v1/jobs/{id}`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::ThrottleOutcome;
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use crate::answer::Job;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::body::{self, Incoming};
+use crate::extract::{JobPath, visible};
+use crate::json;
+use crate::object::Object;
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+
+/// What to change of a job.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeJob {
+    /// The most memories to erase in a second from now on; `null`: as many as it can.
+    #[serde(deserialize_with = "given")]
+    #[schema(required, minimum = 1, maximum = 4_294_967_295_u64)]
+    per_second: Option<u32>,
+}
+
+// By itself serde would take a field that is not there for null, and lift the limit.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    Option::deserialize(from)
+}
+
+/// Change the pace of a job: what erases it keeps to the new one within a second.
+#[utoipa::path(
+    patch,
+    path = "/v1/jobs/{id}",
+    operation_id = "changeJob",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job's id")),
+    request_body(content = ChangeJob, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The job", body = Job),
+        (status = 400, description = "The body cannot be read", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It has ended", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ),
+)]
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    principal: Principal,
+    JobPath(id): JobPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Job>, Problem> {
+    let mut incoming = Incoming::new(body, state.config().api.max_body);
+    let change = read(&state, &headers, &mut incoming).await;
+    let change = incoming.settle(&headers, change).await?;
+    if change.per_second == Some(0) {
+        return Err(Problem::invalid("per_second", "write a whole number from 1, or null"));
+    }
+    principal.require_control(&visible(&state, &principal, id).await?)?;
+    match state.ledger().throttle(id, change.per_second.map(f64::from)).await? {
+        ThrottleOutcome::Accepted => {
+            state.doorbell().ring(Ring::Changed(id));
+            state.doorbell().ring(Ring::Work);
+            Ok(Json(visible(&state, &principal, id).await?.into()))
+        }
+        ThrottleOutcome::Ended(ended) => Err(Problem::new(
+            Kind::JobEnded,
+            format!("it is {}: there is nothing to change", ended.as_str()),
+        )),
+        ThrottleOutcome::Unknown => Err(Problem::unknown_job()),
+    }
+}
+
+async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<ChangeJob, Problem> {
+    body::json_only(headers)?;
+    let bytes = incoming
+        .whole(headers, state, state.config().api.request_timeout)
+        .await?;
+    let Object(change) = json::read::<Object<ChangeJob>>(&bytes)?;
+    Ok(change)
+}
