@@ -290,7 +290,7 @@ async fn without_own_rows(
     let items: Vec<Item> = page
         .iter()
         .filter_map(|(_, id)| id.clone())
-        .map(|id| Item::new(id, &conditions))
+        .map(|id| Item::new(id, conditions))
         .collect();
     let rows = env
         .call(mapped, StoreKind::Sql, StoreCall::ReadBack, table.find(&items))

@@ -121,7 +121,7 @@ impl Ledger {
     }
 
     /// Reserves the time of a batch of `n` memories of a throttled job, for the job as a whole. What
-    /// was lost since the last one, up to [`CATCH_UP_MS`], is made up for.
+    /// was lost since the last one, up to half a second, is made up for.
     ///
     /// Returns `None` if the batch may start now, else the milliseconds to wait.
     pub async fn reserve(&self, lease: &Lease, n: u64) -> Result<Option<u64>, LedgerError> {
