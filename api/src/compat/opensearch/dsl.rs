@@ -115,6 +115,11 @@ impl Reader<'_> {
                     Filter::Nothing
                 }
             }
+            // JSON has types where OpenSearch's keywords have none.
+            Known::At(path) if !path.steps.is_empty() => Filter::OneOf {
+                path,
+                values: values.into_iter().flat_map(as_keyword).collect(),
+            },
             Known::At(path) => Filter::OneOf { path, values },
         })
     }
@@ -291,6 +296,22 @@ fn scalar(query: &str, value: &Value) -> Result<Scalar, Problem> {
         };
         refused(&format!("[{query}] takes {what}"))
     })
+}
+
+/// Returns a value with what else is the same keyword: `5` is `"5"`.
+fn as_keyword(value: Scalar) -> Vec<Scalar> {
+    let other = match &value {
+        Scalar::Text(text) => {
+            let read: Option<Value> = serde_json::from_str(text).ok();
+            // `5.0` and `05` are other keywords than `5`.
+            let same = read.filter(|read| !read.is_string() && read.to_string() == *text);
+            same.as_ref().and_then(query::scalar)
+        }
+        Scalar::Bool(value) => Some(Scalar::Text(value.to_string())),
+        Scalar::Integer(number) => Some(Scalar::Text(number.to_string())),
+        Scalar::Float(number) => Some(Scalar::Text(number.to_string())),
+    };
+    std::iter::once(value).chain(other).collect()
 }
 
 /// Returns the problem of a query.

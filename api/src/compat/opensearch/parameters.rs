@@ -2,7 +2,9 @@
 
 use lethe_common::ledger::{Manner, SLOWEST};
 use serde_json::Value;
-use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::short;
 use crate::compat::erase::How;
@@ -51,14 +53,32 @@ pub(crate) struct ByQueryParams {
     /// The most memories a second; -1, the default: as fast as it can.
     requests_per_second: Option<f64>,
     /// `false`: answer at once, with the id of a task.
-    wait_for_completion: Option<bool>,
+    #[param(inline)]
+    wait_for_completion: Option<Flag>,
     /// 1 to 1024, or `auto`: checked, and of no effect.
     slices: Option<String>,
     /// Checked, and of no effect.
-    refresh: Option<bool>,
+    #[param(inline)]
+    refresh: Option<Flag>,
     /// Checked, and of no effect.
     timeout: Option<String>,
 }
+
+/// A parameter that is true, false, or there without a value, which is true.
+pub(crate) struct Flag;
+
+impl PartialSchema for Flag {
+    fn schema() -> RefOr<Schema> {
+        let bare = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some([""]))
+            .build();
+        let flag = OneOfBuilder::new().item(Object::with_type(Type::Boolean)).item(bare);
+        RefOr::T(Schema::OneOf(flag.build()))
+    }
+}
+
+impl ToSchema for Flag {}
 
 /// What a deletion by query was asked for beside its query.
 pub(super) struct Parameters {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{DeletedByQuery, Refused};
-use super::parameters::{self, WAIT, illegal};
+use super::parameters::{self, Flag, WAIT, illegal};
 use super::short;
 use super::task::{ACTION, GroupBy, TaskId, TaskResult, Tasks, absent};
 use crate::app::AppState;
@@ -42,7 +42,7 @@ pub(crate) struct Acknowledged {
     security(("basic" = []), ("bearer" = [])),
     params(
         ("actions" = Option<String>, Query, description = "Only these, such as `*/delete/byquery`"),
-        ("detailed" = Option<bool>, Query, description = "Whether to say how far they are"),
+        ("detailed" = inline(Option<Flag>), Query, description = "Whether to say how far they are"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
     ),
     responses((status = 200, description = "The tasks", body = Tasks), Refused),
@@ -84,7 +84,7 @@ pub(crate) async fn list(
     security(("basic" = []), ("bearer" = [])),
     params(
         ("task_id" = String, Path, description = "The task's id"),
-        ("wait_for_completion" = Option<bool>, Query, description = "Whether to wait for its end"),
+        ("wait_for_completion" = inline(Option<Flag>), Query, description = "Whether to wait for its end"),
         ("timeout" = Option<String>, Query, description = "For how long; 30s if absent"),
     ),
     responses((status = 200, description = "The task", body = TaskResult), Refused),
@@ -119,7 +119,7 @@ pub(crate) async fn get(
     security(("basic" = []), ("bearer" = [])),
     params(
         ("task_id" = String, Path, description = "The task's id"),
-        ("wait_for_completion" = Option<bool>, Query, description = "Whether to wait until it has stopped, at most 30 s"),
+        ("wait_for_completion" = inline(Option<Flag>), Query, description = "Whether to wait until it has stopped, at most 30 s"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
     ),
     responses((status = 200, description = "It is being cancelled", body = Tasks), Refused),

@@ -48,6 +48,13 @@ fn queries_become_filters() {
             json!({"term": {"namespace.user_id": "u"}}),
             one_of(&["namespace", "user_id"], json!(["u"])),
         ),
+        (
+            json!({"terms": {"tags.n": ["5", 7, "true", false, "05", "[1]", 2.5]}}),
+            one_of(
+                &["meta", "tags", "n"],
+                json!(["5", 5, 7, "7", "true", true, false, "false", "05", "[1]", 2.5, "2.5"]),
+            ),
+        ),
         (json!({"ids": {"values": ["a", "b"]}}), json!({"ids": ["a", "b"]})),
         (json!({"term": {"_id": "a"}}), json!({"ids": ["a"]})),
         (
