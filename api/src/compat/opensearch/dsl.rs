@@ -304,7 +304,7 @@ fn as_keyword(value: Scalar) -> Vec<Scalar> {
         Scalar::Text(text) => {
             let read: Option<Value> = serde_json::from_str(text).ok();
             // `5.0` and `05` are other keywords than `5`.
-            let same = read.filter(|read| !read.is_string() && read.to_string() == *text);
+            let same = read.filter(|read| !read.is_string() && format!("{read}") == *text);
             same.as_ref().and_then(query::scalar)
         }
         Scalar::Bool(value) => Some(Scalar::Text(value.to_string())),
