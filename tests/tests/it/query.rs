@@ -108,7 +108,7 @@ async fn what_matches_goes_from_both_stores(layout: Layout) {
     let job = job(json!({"and": [
         {"eq": {"topics": "food"}},
         {"in": {"topics.deep": ["sky", "sea"]}},
-        {"prefix": {"topics": "fo"}},
+        {"prefix": {"topics": "foo"}},
         {"contains": {"topics.deep": "e"}},
         {"exists": "created_at"},
         {"range": {"created_at": {"gte": 1, "lt": 50}}},
