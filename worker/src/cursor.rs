@@ -31,6 +31,40 @@ pub(crate) struct Cursor {
     /// The first point that is not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset: Option<PointId>,
+    /// How many rows the database refused to delete, until one went.
+    #[serde(skip_serializing_if = "Refused::is_nothing")]
+    pub(crate) refused: Refused,
+}
+
+/// What the database has made of a partition's rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    /// How many it refused to delete.
+    rows: usize,
+    /// Whether it deleted one: then it is the rows that are refused, not the table.
+    went: bool,
+}
+
+/// How many rows are refused, and none deleted, before a partition is given up.
+const ENOUGH: usize = 10;
+
+impl Refused {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what became of a batch's rows.
+    pub(crate) fn and(self, refused: usize, deleted: usize) -> Self {
+        Self {
+            rows: self.rows.saturating_add(refused),
+            went: self.went || deleted > 0,
+        }
+    }
+
+    /// Returns whether nothing speaks for going on: the vectors of the others would go for nothing.
+    pub(crate) fn is_hopeless(self) -> bool {
+        !self.went && self.rows >= ENOUGH
+    }
 }
 
 fn is_zero<N: Default + PartialEq>(n: &N) -> bool {
@@ -56,6 +90,11 @@ impl Cursor {
             .as_deref()
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default()
+    }
+
+    pub(crate) fn with_refused(mut self, refused: Refused) -> Self {
+        self.refused = refused;
+        self
     }
 
     pub(crate) fn text(&self) -> String {

@@ -12,7 +12,7 @@ use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{After, Delta, Go, ItemOutcome, Lease, Record, RecordEnd, Release, Work};
 
 use crate::batch;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Refused};
 use crate::environment::Environment;
 use crate::intent::{Intent, Vectors};
 use crate::mapped::Mapped;
@@ -289,12 +289,12 @@ async fn record(
     if done.is_empty() {
         return Ok(());
     }
-    for (share, met) in &done {
-        if let Some(code) = hopeless(share, met) {
-            retry::note_failure(&share.lease, code);
+    let records: Vec<Record<'_>> = done.iter().map(|(share, met)| record_of(share, met)).collect();
+    for record in &records {
+        if let Some(RecordEnd::Failed(code)) = record.end {
+            retry::note_failure(record.lease, code);
         }
     }
-    let records: Vec<Record<'_>> = done.iter().map(|(share, met)| record_of(share, met)).collect();
     let leases: Vec<Lease> = done.iter().map(|(share, _)| share.lease.clone()).collect();
     let after = env
         .insist(&leases, || env.ledger.record(&records))
@@ -327,12 +327,15 @@ async fn record(
     Ok(())
 }
 
-/// Returns why nothing more of a partition is begun: the database refused each row of the batch, and
-/// the vectors of the others would go for nothing.
-fn hopeless(share: &Share, met: &[Met]) -> Option<&'static str> {
-    let mut rows = share.intent.entries.iter().zip(met).filter(|(entry, _)| entry.row);
-    let (_, first) = rows.next()?;
-    first.refused.filter(|_| rows.all(|(_, met)| met.refused.is_some()))
+/// Returns what the database has made of the partition's rows so far, and why it is given up, if it is.
+fn refused(share: &Share, met: &[Met]) -> (Refused, Option<&'static str>) {
+    let before = Cursor::of(&share.lease).refused;
+    let mut codes = met.iter().filter_map(|met| met.refused);
+    let first = codes.next();
+    let refused = usize::from(first.is_some()) + codes.count();
+    let deleted = met.iter().filter(|met| met.is_erased(StoreKind::Sql)).count();
+    let now = before.and(refused, deleted);
+    (now, first.filter(|_| now.is_hopeless()))
 }
 
 fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
@@ -368,7 +371,8 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
     if done {
         delta.selected -= signed(rest);
     }
-    let end = match hopeless(share, met) {
+    let (refused, hopeless) = refused(share, met);
+    let end = match hopeless {
         Some(code) => Some(RecordEnd::Failed(code)),
         None => done.then_some(RecordEnd::Done),
     };
@@ -376,7 +380,7 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
         lease: &share.lease,
         delta,
         progress: match &share.intent.then {
-            Some(then) => Some(then.text()),
+            Some(then) => Some(then.clone().with_refused(refused).text()),
             None => Cursor::of(&share.lease).kept(),
         },
         remaining: if done { 0 } else { rest },

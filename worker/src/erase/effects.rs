@@ -37,6 +37,12 @@ impl Met {
         .into_iter()
     }
 
+    /// Returns whether it was erased from a store.
+    pub(super) fn is_erased(&self, store: StoreKind) -> bool {
+        self.iter()
+            .any(|(met, outcome, _)| (met, outcome) == (store, Outcome::Erased))
+    }
+
     /// Returns whether a vector was still there after it was deleted.
     pub(crate) fn is_kept(&self) -> bool {
         !self.kept.is_empty()
