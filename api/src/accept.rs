@@ -80,7 +80,7 @@ pub(crate) fn by_ids(
     let mut ids = ids.into_iter().peekable();
     while ids.peek().is_some() {
         let part = ids.by_ref().take(batch).collect();
-        partitions.push(NewPartition::ids(target, table, part, options.dry_run));
+        partitions.push(NewPartition::ids(target, table, part, options.purpose()));
     }
     Ok(NewJob { partitions, ..new })
 }
@@ -122,6 +122,9 @@ pub(crate) fn by_subject(
             return Err(Problem::invalid(field, what));
         }
     }
+    for alias in &subject.aliases {
+        principal.subject(Some(alias))?;
+    }
     let subject = Subject {
         user_id: principal.subject(subject.user_id.as_deref())?,
         workspace: principal.workspace(subject.workspace.as_deref())?,
@@ -132,7 +135,9 @@ pub(crate) fn by_subject(
     select::check_subject(&places, &subject)?;
     let partitions = places
         .iter()
-        .map(|(target, table)| NewPartition::subject(target, table, options.dry_run))
+        .flat_map(|(target, table)| {
+            (0..subject.names()).map(|name| NewPartition::subject(target, table, name, options.dry_run))
+        })
         .collect();
     // A job that is about one target is found by its name, whether or not it was said.
     let target = places[0].0;
@@ -185,6 +190,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         query: None,
         dry_run: options.dry_run,
         limit: options.limit,
+        expect: options.expect,
         per_second: options.per_second.map(f64::from),
         manner: Manner::default(),
         not_before: options.not_before.map(clock::to_millis),

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{ItemRow, JobView, NewJob, StoreCounts};
+use lethe_common::ledger::{ItemRow, JobView, NewJob, Preview, StoreCounts, TablePreview};
+use lethe_common::selection::Digest;
 use lethe_common::state::State;
 use serde::Serialize;
 use serde_json::Number;
@@ -62,6 +63,12 @@ pub(crate) struct Job {
     dry_run: bool,
     /// The most memories it may select.
     limit: Option<u64>,
+    /// The digest of what it must select.
+    #[schema(value_type = Option<String>)]
+    expect: Option<Digest>,
+    /// What was found, once a dry run has looked at everything, or a look found that something else is
+    /// selected than was expected.
+    preview: Option<PreviewAnswer>,
     /// The most memories it may erase in a second.
     #[schema(value_type = Option<f64>)]
     per_second: Option<Number>,
@@ -117,6 +124,62 @@ pub(crate) struct StoreAnswer {
     counts: BTreeMap<String, u64>,
 }
 
+/// What a job selects, as a look found it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Preview)]
+pub(crate) struct PreviewAnswer {
+    /// What to give as `expect`, so that nothing is touched if the selection has changed.
+    digest: String,
+    /// Table by table.
+    tables: Vec<TableAnswer>,
+}
+
+/// What was found in a table and its collection.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TablePreview)]
+pub(crate) struct TableAnswer {
+    /// The target.
+    target: String,
+    /// The table.
+    table: String,
+    /// How many memories would be erased.
+    found: u64,
+    /// In which workspaces their rows are, where that is mapped; the first hundred that were met.
+    workspaces: Vec<WorkspaceAnswer>,
+    /// How many rows are in other workspaces.
+    elsewhere: u64,
+}
+
+/// How many rows are in a workspace.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkspaceCount)]
+pub(crate) struct WorkspaceAnswer {
+    /// The workspace; `null`: in none.
+    workspace: Option<String>,
+    /// How many rows.
+    found: u64,
+}
+
+impl From<Preview> for PreviewAnswer {
+    fn from(preview: Preview) -> Self {
+        let workspace = |(name, found): (String, u64)| WorkspaceAnswer {
+            workspace: (!name.is_empty()).then_some(name),
+            found,
+        };
+        let table = |table: TablePreview| TableAnswer {
+            target: table.target,
+            table: table.table,
+            found: table.found.memories,
+            workspaces: table.found.workspaces.into_iter().map(workspace).collect(),
+            elsewhere: table.found.elsewhere,
+        };
+        Self {
+            digest: preview.digest.to_string(),
+            tables: preview.tables.into_iter().map(table).collect(),
+        }
+    }
+}
+
 impl From<JobView> for Job {
     fn from(job: JobView) -> Self {
         let left = job
@@ -152,6 +215,8 @@ impl From<JobView> for Job {
             table: job.table,
             dry_run: job.dry_run,
             limit: job.limit,
+            expect: job.expect,
+            preview: job.preview.map(PreviewAnswer::from),
             per_second: job.per_second.and_then(pace),
             selected: job.selected,
             remaining: job.remaining,
@@ -225,6 +290,8 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         table: job.table.clone(),
         dry_run: job.dry_run,
         limit: job.limit,
+        expect: job.expect,
+        preview: None,
         per_second: job.per_second,
         throttled_ms: 0,
         throttled_for_ms: 0,
@@ -286,13 +353,14 @@ pub(crate) struct Item {
     code: Option<String>,
 }
 
-impl From<ItemRow> for Item {
-    fn from(row: ItemRow) -> Self {
+impl Item {
+    /// Returns a memory, with the outcome in the words in which it was asked for.
+    pub(crate) fn new(row: ItemRow, outcome: &str) -> Self {
         Self {
             id: row.id,
             table: row.table,
             store: row.store,
-            outcome: row.outcome,
+            outcome: outcome.to_owned(),
             code: row.code,
         }
     }

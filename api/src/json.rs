@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error};
 use crate::problem::{Kind, Problem};
 
 /// What later versions will understand. Named, so that nobody believes it was heeded.
-const LATER: [&str; 6] = ["expect", "deadline", "priority", "callback_url", "reason", "metadata"];
+const LATER: [&str; 5] = ["deadline", "priority", "callback_url", "reason", "metadata"];
 
 /// The most of an unknown field's name that is said again.
 const MAX_NAME: usize = 64;

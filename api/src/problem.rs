@@ -287,6 +287,10 @@ mod tests {
           The job has neither failed nor been cancelled: change the request: see /openapi.json
         409 urn:lethe:problem:job-stopped
           The deletion was stopped: the job was cancelled or is held: it says what was erased and what was not
+        409 urn:lethe:problem:selection-changed
+          Something else is selected: change the request: see /openapi.json
+        409 urn:lethe:problem:selection-too-large
+          More than the limit is selected: change the request: see /openapi.json
         409 urn:lethe:problem:key-in-flight
           A request with this idempotency key is in flight: change the request: see /openapi.json
           retry-after: 1

@@ -1,7 +1,11 @@
 //! What a caller asks for: the fields of `POST /v1/jobs`, as a JSON body or beside an upload.
 
+use std::collections::HashSet;
+
 use jiff::{Timestamp, ToSpan};
 use lethe_common::job::Subject;
+use lethe_common::ledger::Kind;
+use lethe_common::selection::{Digest, NoDigest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,6 +55,10 @@ pub(crate) struct CreateJob {
     #[serde(default, deserialize_with = "positive", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     pub(crate) limit: Option<u64>,
+    /// The digest that a dry run of this said: if another selection is found, nothing is touched.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[0-9a-fA-F]{32}$")]
+    pub(crate) expect: Option<String>,
     /// When to start at the earliest.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = "date-time")]
@@ -89,6 +97,10 @@ pub(crate) struct SubjectFields {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1)]
     user_id: Option<String>,
+    /// What else the owner is called: other accounts, an e-mail address, numbers elsewhere.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 100)]
+    aliases: Option<Vec<String>>,
     /// The agent.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1)]
@@ -128,6 +140,9 @@ pub(crate) struct UploadParams {
     /// The most memories this may select; if it is more, nothing is touched.
     #[param(value_type = Option<u64>, minimum = 1)]
     limit: Option<String>,
+    /// The digest that a dry run of this said: if another selection is found, nothing is touched.
+    #[param(pattern = "^[0-9a-fA-F]{32}$")]
+    expect: Option<String>,
     /// When to start at the earliest.
     #[param(value_type = Option<String>, format = "date-time")]
     not_before: Option<String>,
@@ -147,6 +162,8 @@ pub(crate) struct Options {
     pub(crate) kind: Option<String>,
     pub(crate) dry_run: bool,
     pub(crate) limit: Option<u64>,
+    /// What must be selected, or nothing is touched.
+    pub(crate) expect: Option<Digest>,
     pub(crate) per_second: Option<u32>,
     pub(crate) not_before: Option<Timestamp>,
 }
@@ -162,6 +179,7 @@ impl CreateJob {
             kind: self.kind,
             dry_run: self.dry_run,
             limit: self.limit,
+            expect: self.expect.as_deref().map(digest).transpose()?,
             per_second: self.per_second.map(rate).transpose()?,
             not_before: self.not_before.as_deref().map(time).transpose()?,
         };
@@ -186,6 +204,7 @@ impl UploadParams {
             kind: self.kind,
             dry_run,
             limit: number("limit", self.limit.as_deref())?,
+            expect: self.expect.as_deref().map(digest).transpose()?,
             per_second: number("per_second", self.per_second.as_deref())?
                 .map(rate)
                 .transpose()?,
@@ -197,8 +216,12 @@ impl UploadParams {
 }
 
 impl Options {
-    /// Refuses texts that no store could hold.
+    /// Refuses what contradicts itself, and texts that no store could hold.
     pub(crate) fn check(&self, max_length: usize) -> Result<(), Problem> {
+        if self.dry_run && self.expect.is_some() {
+            let what = "leave it out: a dry run touches nothing, whatever it finds";
+            return Err(Problem::invalid("expect", what));
+        }
         let given = [
             ("owner", &self.owner),
             ("workspace", &self.workspace),
@@ -210,6 +233,15 @@ impl Options {
             }
         }
         Ok(())
+    }
+
+    /// Returns what a partition of ids is for.
+    pub(crate) fn purpose(&self) -> Kind {
+        match (self.dry_run, self.expect) {
+            (true, _) => Kind::Preview,
+            (false, Some(_)) => Kind::Check,
+            (false, None) => Kind::Erase,
+        }
     }
 
     /// Refuses a start that is too far from `now`.
@@ -235,8 +267,12 @@ impl Options {
 impl SubjectFields {
     /// Returns the subject, checked.
     pub(crate) fn checked(self, max_length: usize) -> Result<Subject, Problem> {
+        let aliases = self
+            .aliases
+            .map(|aliases| self::aliases(aliases, self.user_id.as_ref(), max_length));
         let subject = Subject {
             user_id: self.user_id,
+            aliases: aliases.transpose()?.unwrap_or_default(),
             agent_id: self.agent_id,
             app_id: self.app_id,
             run_id: self.run_id,
@@ -262,6 +298,35 @@ impl SubjectFields {
         }
         Ok(subject)
     }
+}
+
+/// The most names that an owner has beside the first.
+// Each is a plan of its own in each table.
+const MAX_ALIASES: usize = 100;
+
+fn aliases(aliases: Vec<String>, user: Option<&String>, max_length: usize) -> Result<Vec<String>, Problem> {
+    const FIELD: &str = "select.subject.aliases";
+    if user.is_none() {
+        return Err(Problem::invalid(
+            FIELD,
+            "give one of the names as `user_id`, and here the others",
+        ));
+    }
+    if !(1..=MAX_ALIASES).contains(&aliases.len()) {
+        return Err(Problem::invalid(
+            FIELD,
+            format_args!("give 1 to {MAX_ALIASES} names, or leave it out"),
+        ));
+    }
+    let mut seen: HashSet<&String> = user.into_iter().collect();
+    for (n, alias) in aliases.iter().enumerate() {
+        let field = format!("{FIELD}[{n}]");
+        text(&field, alias, max_length)?;
+        if !seen.insert(alias) {
+            return Err(Problem::invalid(&field, "give each name once"));
+        }
+    }
+    Ok(aliases)
 }
 
 /// Refuses a text that no store could hold as an id or an owner.
@@ -308,6 +373,11 @@ fn number(field: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
         Some(number) => Ok(Some(number)),
         None => Err(Problem::invalid(field, format_args!("write {POSITIVE}"))),
     }
+}
+
+fn digest(text: &str) -> Result<Digest, Problem> {
+    text.parse()
+        .map_err(|error: NoDigest| Problem::invalid("expect", error))
 }
 
 fn rate(per_second: u64) -> Result<u32, Problem> {

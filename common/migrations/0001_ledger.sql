@@ -17,6 +17,7 @@ CREATE TABLE jobs (
     memory_kind    TEXT,                      -- of which kind, where one table holds several
     dry_run        BIGINT NOT NULL,
     max_selected   BIGINT,                    -- `limit`
+    expect         TEXT,                      -- the digest that the selection must have, or nothing is touched; leaves with the retention
     per_second     DOUBLE PRECISION,          -- NULL: as fast as it can
     throttled_till BIGINT NOT NULL DEFAULT 0, -- no batch of a throttled job starts before
     throttled_ms   BIGINT NOT NULL DEFAULT 0, -- for how long in all, what is still to be waited for included
@@ -41,6 +42,7 @@ CREATE TABLE jobs (
     error_code     TEXT,                      -- the last error, a word of a closed list
     snapshot       TEXT,                      -- of a query: 'created_at' or 'batch': how it tells what was there at the start
     version_erased BIGINT,                    -- of a job with one id: the version that its row had
+    preview        TEXT,                      -- JSON: what a look found in each table; leaves with the retention
     summary        TEXT,                      -- counts per store, once the partitions are gone
     cleared        BIGINT NOT NULL DEFAULT 0  -- of a forgotten job: whether its ids and partitions are gone
 );
@@ -55,17 +57,19 @@ CREATE INDEX jobs_to_drop ON jobs (ended_at) WHERE cleared = 1;
 CREATE TABLE partitions (
     job_id      TEXT NOT NULL,
     ordinal     BIGINT NOT NULL,
-    kind        TEXT NOT NULL,             -- 'plan', 'erase', 'read_back' or 'preview'
+    kind        TEXT NOT NULL,             -- 'check', 'plan', 'erase', 'read_back' or 'preview'
     target      TEXT NOT NULL,
     table_name  TEXT NOT NULL,
     route       TEXT NOT NULL,             -- target, table and mapping digest: who may claim it
     stores      TEXT NOT NULL,             -- 'sql', 'vector' or 'sql,vector': where its memories are accounted for
-    weight      BIGINT NOT NULL,           -- 0: small, may share calls with others; 1: runs alone; 2: runs alone, one of many
+    weight      BIGINT NOT NULL,           -- 0: small, may share calls with others; 1: runs alone; from 2: one of many, the more the more of its job come before it
     state       TEXT NOT NULL,             -- 'blocked', 'due', 'running', 'done', 'failed' or 'cancelled'
+    alias       BIGINT NOT NULL DEFAULT 0, -- of a subject: by which of the owner's names; 0 is the first
     work        TEXT NOT NULL,             -- JSON: ids, a key range, or all of a subject or a query
     reads_back  BIGINT NOT NULL,           -- whether it is asked again when everything is erased
     progress    TEXT,                      -- JSON: how far it is
     snapshot    TEXT,                      -- JSON: what was there when the job began; NULL: all that is there
+    found       TEXT,                      -- JSON: what a look at it found
     intent      TEXT,                      -- JSON: the batch that has begun; common/README.md
     size        BIGINT NOT NULL,           -- memories it was made for
     remaining   BIGINT NOT NULL,           -- memories not accounted for yet

@@ -45,6 +45,10 @@ pub struct Subject {
     /// The owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    /// What else the owner is called: by another account, an e-mail address, a number elsewhere. What is
+    /// any of theirs is looked for under the same other fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// The agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
@@ -73,15 +77,40 @@ impl Subject {
 
     /// Returns the fields that are given, with what each means.
     pub fn fields(&self) -> impl Iterator<Item = (Field, &str)> {
+        self.fields_as(0)
+    }
+
+    /// Returns the fields that are given, under one of the owner's names: 0 is `user_id`, the others are
+    /// the aliases.
+    ///
+    /// # Panics
+    /// If there is no such name; without one it would be about everybody.
+    pub fn fields_as(&self, name: u32) -> impl Iterator<Item = (Field, &str)> {
+        let user = match self.alias(name) {
+            None if name > 0 => panic!("a partition is about an alias that its job has"),
+            user => user,
+        };
         [
-            (Field::User, &self.user_id),
-            (Field::Agent, &self.agent_id),
-            (Field::App, &self.app_id),
-            (Field::Run, &self.run_id),
-            (Field::Workspace, &self.workspace),
+            (Field::User, user),
+            (Field::Agent, self.agent_id.as_deref()),
+            (Field::App, self.app_id.as_deref()),
+            (Field::Run, self.run_id.as_deref()),
+            (Field::Workspace, self.workspace.as_deref()),
         ]
         .into_iter()
-        .filter_map(|(field, value)| value.as_deref().map(|value| (field, value)))
+        .filter_map(|(field, value)| value.map(|value| (field, value)))
+    }
+
+    /// Returns how many names the owner has, at least one.
+    pub fn names(&self) -> u32 {
+        u32::try_from(self.aliases.len()).unwrap_or(u32::MAX - 1) + 1
+    }
+
+    fn alias(&self, name: u32) -> Option<&str> {
+        match name.checked_sub(1) {
+            None => self.user_id.as_deref(),
+            Some(alias) => self.aliases.get(alias as usize).map(String::as_str),
+        }
     }
 }
 

@@ -7,5 +7,6 @@ pub mod filter;
 pub mod job;
 pub mod ledger;
 pub mod metrics;
+pub mod selection;
 pub mod state;
 pub mod telemetry;

@@ -190,6 +190,22 @@ impl Memories {
     }
 }
 
+impl Memories {
+    /// Locks the rows that a condition of PostgreSQL's chooses; others can be written.
+    pub async fn lock_rows(&self, which: &str) -> Lock {
+        let Pool::Postgres(pool) = &self.pool else {
+            panic!("SQLite locks its whole file")
+        };
+        let mut connection = pool.acquire().await.unwrap();
+        let text = format!("BEGIN; SELECT 1 FROM agno_memories WHERE {which} FOR UPDATE");
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        Lock::Postgres(connection)
+    }
+}
+
 /// A transaction that keeps others from writing.
 #[derive(Debug)]
 pub enum Lock {

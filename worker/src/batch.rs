@@ -43,7 +43,11 @@ pub(crate) fn conditions(lease: &Lease) -> Conditions {
     let job = &lease.job;
     let mut fields: Vec<(Field, String)> = Vec::new();
     if let Some(subject) = &job.subject {
-        fields.extend(subject.fields().map(|(field, value)| (field, value.to_owned())));
+        fields.extend(
+            subject
+                .fields_as(lease.alias)
+                .map(|(field, value)| (field, value.to_owned())),
+        );
     }
     let mut demand = |field, value: &Option<String>| {
         if let Some(value) = value
@@ -91,13 +95,17 @@ pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
     size.min(second).max(1)
 }
 
-/// Returns the ids of a list partition that are left to do.
-pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
-    let listed: &[String] = match &lease.work {
+/// Returns the ids of a list partition.
+pub(crate) fn listed(lease: &Lease) -> &[String] {
+    match &lease.work {
         Work::Ids(ids) => ids,
         Work::Range { .. } | Work::Points | Work::Subject | Work::Query => &[],
-    };
-    let all = cursor.only.as_deref().unwrap_or(listed);
+    }
+}
+
+/// Returns the ids of a list partition that are left to do.
+pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
+    let all = cursor.only.as_deref().unwrap_or_else(|| listed(lease));
     all.get(cursor.at..).unwrap_or_default()
 }
 

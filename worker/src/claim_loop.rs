@@ -35,6 +35,7 @@ pub(crate) async fn run(
         groups: &groups,
         turn: 0,
         small: SMALL,
+        confined: false,
         trouble: None,
     };
     let mut rung = true;
@@ -68,17 +69,31 @@ pub(crate) async fn run(
             }
         };
         let sleep = tokio::time::sleep(wait);
-        tokio::pin!(sleep);
+        let another = another(&slots, claimer.confined);
+        tokio::pin!(sleep, another);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = &mut sleep => break,
+                () = &mut another => {
+                    rung = true;
+                    break;
+                }
                 heard = doorbell.recv() => if heard.means_work() {
                     rung = true;
                     break;
                 },
             }
         }
+    }
+}
+
+/// Waits for a slot beside the one that is free, where that one was all that there was.
+async fn another(slots: &Semaphore, confined: bool) {
+    if confined {
+        drop(slots.acquire_many(2).await);
+    } else {
+        std::future::pending().await
     }
 }
 
@@ -90,6 +105,8 @@ struct Claimer<'a> {
     /// How many small partitions to claim at once: as many as found a slot the last time, and more
     /// again while all of them do.
     small: u32,
+    /// Whether only small jobs were asked for, since one slot alone was free.
+    confined: bool,
     /// How long to wait while the ledger is out of reach; leases that ended meanwhile count
     /// against nobody.
     trouble: Option<Duration>,
@@ -139,8 +156,13 @@ impl Claimer<'_> {
         true
     }
 
-    async fn ask(&self, routes: &[Route], free: u32) -> Result<Vec<Lease>, LedgerError> {
-        // One slot stays for each kind in turn, so that neither small nor large jobs wait for good.
+    async fn ask(&mut self, routes: &[Route], free: u32) -> Result<Vec<Lease>, LedgerError> {
+        // One slot is kept for small jobs, so that no large one keeps them waiting.
+        self.confined = free <= 1 && self.env.config.worker.slots > 1;
+        if self.confined {
+            return self.env.ledger.claim(&self.order(routes, self.small, 0)).await;
+        }
+        // An only slot is for each kind in turn.
         let small_first = self.turn.is_multiple_of(2);
         let (small, alone) = match free {
             0 | 1 if small_first => (self.small, 0),

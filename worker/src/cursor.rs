@@ -92,6 +92,14 @@ impl Cursor {
             .unwrap_or_default()
     }
 
+    /// Returns a cursor that begins anew with these ids.
+    pub(crate) fn only(ids: Vec<String>) -> Self {
+        Self {
+            only: Some(ids),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn with_refused(mut self, refused: Refused) -> Self {
         self.refused = refused;
         self

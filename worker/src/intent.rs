@@ -202,6 +202,7 @@ mod tests {
             per_second: None,
             batch: None,
             most: None,
+            expects: false,
             trace: None,
             cancelling: false,
             waited_ms: 0,
@@ -213,6 +214,7 @@ mod tests {
             token: 1,
             until: Instant::now(),
             kind: Kind::Erase,
+            alias: 0,
             route: Route {
                 target: "main".to_owned(),
                 table: "memories".to_owned(),

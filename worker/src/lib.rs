@@ -20,6 +20,7 @@ mod health;
 mod housekeeping;
 mod intent;
 mod keep;
+mod look;
 mod mapped;
 mod plan;
 mod preview;

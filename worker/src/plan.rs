@@ -8,10 +8,12 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::{After, Delta, Kind, Lease, NewPartition, Record, RecordEnd, Snapshot, Work};
 
 use lethe_common::metrics::StoreCall;
+use lethe_common::selection::Selection;
 
 use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
+use crate::look::look;
 use crate::mapped::Mapped;
 use crate::store::StoreError;
 use crate::task::Stop;
@@ -34,6 +36,10 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             };
             return finish(env, &leases, &record).await;
         }
+        let found = match expected(env, mapped, &mut leases).await? {
+            Ok(found) => found,
+            Err(error) => return Err(Stop::store(leases, error)),
+        };
         env.keep(&mut leases).await?;
         let snapshot = match snapshot(env, mapped, &mut leases[0]).await {
             Ok(snapshot) => snapshot,
@@ -55,6 +61,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             delta: Delta {
                 selected: i64::try_from(selected).unwrap_or(i64::MAX),
                 planned: partitions,
+                found,
                 snapshot,
                 ..Delta::default()
             },
@@ -91,6 +98,20 @@ async fn finish(env: &Environment, leases: &[Lease], record: &Record<'_>) -> Res
         .ok_or(Stop::Lost)?;
     env.observe(record.lease, &after);
     Ok(())
+}
+
+/// Looks at what is selected, if the job says what that has to be, before the first of it is cut.
+async fn expected(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Option<Selection>, StoreError>, Stop> {
+    let lease = &leases[0];
+    if !lease.job.expects || lease.progress.is_some() {
+        return Ok(Ok(None));
+    }
+    let look = look(env, mapped, leases).await?;
+    Ok(look.map(|look| Some(look.found)))
 }
 
 /// Returns how a query tells what is there at its start, and takes it over into the lease, before
@@ -217,6 +238,7 @@ fn part(lease: &Lease, work: Work, remaining: u64) -> NewPartition {
         route: lease.route.clone(),
         stores: lease.stores.clone(),
         work,
+        alias: lease.alias,
         remaining,
     }
 }

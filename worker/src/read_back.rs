@@ -13,7 +13,6 @@ use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
-use crate::preview::{listed, only};
 use crate::resolve::resolve;
 use crate::store::sql::Found as Row;
 use crate::store::vector::PointId;
@@ -71,7 +70,9 @@ async fn look(
         .enumerate()
         .flat_map(|(n, lease)| {
             let conditions = batch::conditions(lease);
-            listed(lease).iter().map(move |id| (n, Item::new(id, &conditions)))
+            batch::listed(lease)
+                .iter()
+                .map(move |id| (n, Item::new(id, &conditions)))
         })
         .collect();
     let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
@@ -340,7 +341,7 @@ fn record_of(lease: &Lease, found: Found) -> Record<'_> {
         RecordEnd::Cancelled
     } else if found.residue > 0 {
         let progress = match lease.work {
-            Work::Ids(_) => Some(only(found.ids)),
+            Work::Ids(_) => Some(Cursor::only(found.ids).text()),
             _ => Cursor::of(lease).kept(),
         };
         RecordEnd::Residue {

@@ -120,7 +120,7 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
             Box::pin(plan::plan(env, &mapped, leases)).await?;
             Vec::new()
         }
-        Kind::Preview => {
+        Kind::Check | Kind::Preview => {
             Box::pin(preview::preview(env, &mapped, leases)).await?;
             Vec::new()
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lethe_common::config::{Config, Target};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{Accepted, JobView, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{Accepted, JobView, Kind, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
 use lethe_common::state::State;
 use lethe_edge::{EdgeOptions, serve};
 use lethe_worker::Environment;
@@ -123,7 +123,7 @@ impl World {
         };
         self.run(NewJob {
             subject: Some(subject),
-            partitions: vec![NewPartition::subject(target, &target.tables[0], false)],
+            partitions: vec![NewPartition::subject(target, &target.tables[0], 0, false)],
             ..Self::job()
         })
         .await
@@ -135,7 +135,7 @@ impl World {
         let ids = ids.iter().map(|id| (*id).to_owned()).collect();
         self.run(NewJob {
             memory_kind: kind.map(str::to_owned),
-            partitions: vec![NewPartition::ids(target, &target.tables[0], ids, false)],
+            partitions: vec![NewPartition::ids(target, &target.tables[0], ids, Kind::Erase)],
             ..Self::job()
         })
         .await
@@ -159,6 +159,7 @@ impl World {
             query: None,
             dry_run: false,
             limit: None,
+            expect: None,
             per_second: None,
             manner: Manner::default(),
             not_before: None,

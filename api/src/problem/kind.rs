@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     JobEnded,
     JobNotEnded,
     JobStopped,
+    SelectionChanged,
+    SelectionTooLarge,
     KeyInFlight,
     NameTaken,
     Forgotten,
@@ -38,7 +40,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// All problems.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Malformed,
         Self::BadQuery,
         Self::Unauthorized,
@@ -49,6 +51,8 @@ impl Kind {
         Self::JobEnded,
         Self::JobNotEnded,
         Self::JobStopped,
+        Self::SelectionChanged,
+        Self::SelectionTooLarge,
         Self::KeyInFlight,
         Self::NameTaken,
         Self::Forgotten,
@@ -95,6 +99,8 @@ impl Kind {
                 "The job has neither failed nor been cancelled",
             ),
             Self::JobStopped => ("job-stopped", S::CONFLICT, "The deletion was stopped"),
+            Self::SelectionChanged => ("selection-changed", S::CONFLICT, "Something else is selected"),
+            Self::SelectionTooLarge => ("selection-too-large", S::CONFLICT, "More than the limit is selected"),
             Self::KeyInFlight => (
                 "key-in-flight",
                 S::CONFLICT,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use lethe_common::config::{Bounds, KeyHash};
 use lethe_common::filter::Filter;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{KeyRecord, Manner, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{KeyRecord, Kind, Manner, NewJob, NewPartition, Scope};
 use serde_json::json;
 
 use crate::app::{App, key, request};
@@ -311,6 +311,7 @@ fn job_for(app: &App, principal: &str, target: &str) -> NewJob {
         subject: None,
         dry_run: false,
         limit: None,
+        expect: None,
         per_second: None,
         manner: Manner::default(),
         not_before: None,
@@ -319,7 +320,7 @@ fn job_for(app: &App, principal: &str, target: &str) -> NewJob {
             target,
             &target.tables[0],
             vec!["a".to_owned()],
-            false,
+            Kind::Erase,
         )],
     }
 }

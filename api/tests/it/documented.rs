@@ -160,7 +160,6 @@ async fn nothing_of_later_work_is_in_the_document() {
         "callback_url",
         "priority",
         "deadline",
-        "expect",
         "metadata",
         "receipt",
         "suppression",

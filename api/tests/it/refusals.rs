@@ -75,6 +75,26 @@ async fn bad_fields_are_named() {
             json!({"select": {"subject": {"user_id": SECRET}}, "kind": SECRET}),
             "`kind`: leave it out",
         ),
+        (
+            json!({"select": {"subject": {"aliases": [SECRET]}}}),
+            "`select.subject.aliases`: give one of the names as `user_id`",
+        ),
+        (
+            json!({"select": {"subject": {"user_id": SECRET, "aliases": []}}}),
+            "`select.subject.aliases`: give 1 to 100 names",
+        ),
+        (
+            json!({"select": {"subject": {"user_id": SECRET, "aliases": ["a", SECRET]}}}),
+            "`select.subject.aliases[1]`: give each name once",
+        ),
+        (
+            json!({"select": {"subject": {"user_id": SECRET, "aliases": [""]}}}),
+            "`select.subject.aliases[0]`: write something",
+        ),
+        (
+            with("expect", json!(SECRET)),
+            "`expect`: write the 32 hexadecimal digits",
+        ),
         (with("kind", json!("")), "`kind`"),
         (with("colour", json!(SECRET)), "`colour`: no such field here"),
         (with("owner", json!("")), "`owner`"),
@@ -121,7 +141,7 @@ async fn bad_fields_are_named() {
         answer.refused(422, "invalid", says);
         assert!(!answer.text.contains(SECRET), "{}", answer.text);
     }
-    for later in ["expect", "deadline", "priority", "callback_url", "reason", "metadata"] {
+    for later in ["deadline", "priority", "callback_url", "reason", "metadata"] {
         let answer = app.create("root", &with(later, json!(SECRET))).await;
         answer.refused(422, "not-supported", &format!("`{later}` is not supported yet"));
     }

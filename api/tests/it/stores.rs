@@ -121,6 +121,7 @@ impl Worker {
                 (Kind::Erase, Work::Ids(ids)) => self.each(&lease, ids, true),
                 (Kind::Erase, _) => self.all(&lease),
                 (Kind::ReadBack, _) => Delta::default(),
+                (Kind::Check, _) => unreachable!("nobody says here what is expected"),
                 (Kind::Preview, _) => unreachable!("nobody previews a query or a subject here"),
             };
             let record = Record {
@@ -152,6 +153,7 @@ impl Worker {
             selected: i64::try_from(n).expect("a few"),
             planned: vec![NewPartition {
                 kind: Kind::Erase,
+                alias: 0,
                 route: lease.route.clone(),
                 stores: lease.stores.clone(),
                 work: everything,

@@ -12,6 +12,7 @@ use super::types::{Kind, Manner, NewPartition, Work};
 use super::writer::Grouped;
 use crate::filter::Filter;
 use crate::job::{JobId, StoreKind, Subject};
+use crate::selection::Digest;
 
 /// In whose name, and by which route, an idempotency key is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct NewJob {
     pub dry_run: bool,
     /// The most memories it may select.
     pub limit: Option<u64>,
+    /// What it must select, or nothing is touched.
+    pub expect: Option<Digest>,
     /// The most memories a second.
     pub per_second: Option<f64>,
     /// How it is done.
@@ -157,7 +160,7 @@ async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerEr
 fn selected(job: &NewJob) -> impl Iterator<Item = Increment> {
     job.partitions
         .iter()
-        .filter(|partition| partition.kind == Kind::Erase)
+        .filter(|partition| matches!(partition.kind, Kind::Erase | Kind::Check))
         .flat_map(|partition| {
             partition.stores.iter().map(|store| {
                 Increment::new(
@@ -248,7 +251,7 @@ pub(super) async fn insert_jobs(
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
                 "query": job.query.as_ref().map(|query| json!(query).to_string()),
                 "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),
-                "limit": job.limit, "per_second": job.per_second, "batch": job.manner.batch, "most": job.manner.most,
+                "limit": job.limit, "expect": job.expect, "per_second": job.per_second, "batch": job.manner.batch, "most": job.manner.most,
                 "aborts": i64::from(job.manner.aborts), "opaque_id": job.manner.opaque_id, "trace": job.trace, "not_before": job.not_before,
                 "selected": selected, "unfinished": job.partitions.len(),
             })
@@ -257,11 +260,11 @@ pub(super) async fn insert_jobs(
     sqlx::query(inner.sql(
         "-- ledger::accept jobs
         INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
-            max_selected, per_second, batch_size, most, aborts, opaque_id, trace, not_before, accepted_at, touched_at, selected, unfinished,
+            max_selected, expect, per_second, batch_size, most, aborts, opaque_id, trace, not_before, accepted_at, touched_at, selected, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
-            CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT),
+            CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT), e.value->>'expect',
             CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
             CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), e.value->>'opaque_id', e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),
@@ -278,7 +281,8 @@ pub(super) async fn insert_jobs(
 
 /// Returns a job's partitions as rows for [`insert_partitions`].
 pub(super) fn partition_rows(id: JobId, first: i64, state: &str, job: &NewJob) -> Vec<Value> {
-    let shares_calls = job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run;
+    let shares_calls =
+        job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run && job.expect.is_none();
     rows_of(id, first, state, &job.partitions, shares_calls, job.not_before, None)
 }
 
@@ -300,13 +304,23 @@ pub(super) fn rows_of(
                 "job": id, "ordinal": ordinal, "kind": partition.kind.as_str(), "target": partition.route.target,
                 "table": partition.route.table, "route": partition.route.to_string(),
                 "stores": stores_text(&partition.stores),
-                "weight": if small && shares_calls { 0 } else if partitions.len() == 1 && first == 0 { 1 } else { 2 },
-                "state": state, "work": json!(partition.work).to_string(), "remaining": partition.remaining,
+                "weight": if small && shares_calls { 0 } else if partitions.len() == 1 && first == 0 { 1 } else { weight(ordinal) },
+                "state": state, "alias": partition.alias, "work": json!(partition.work).to_string(), "remaining": partition.remaining,
                 "due_at": due_at, "reads_back": i64::from(reads_back(&partition.work)),
                 "snapshot": snapshot,
             })
         })
         .collect()
+}
+
+/// The most that a partition weighs.
+pub(super) const HEAVIEST: u32 = 6;
+
+/// Returns what one of many partitions weighs: the more, the more of its job come before it. So the
+/// beginning of a job goes before what is left of a larger one, however long that has been waiting.
+fn weight(ordinal: i64) -> u32 {
+    let before = ordinal.unsigned_abs().saturating_add(1);
+    (2 + before.ilog(8)).min(HEAVIEST)
 }
 
 /// Returns whether a partition is what its job selects, and not what a plan made of it: it is read
@@ -339,11 +353,11 @@ pub(super) async fn insert_partitions(
     }
     sqlx::query(inner.sql(
         "-- ledger::accept partitions
-        INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, work,
+        INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work,
             size, remaining, due_at, reads_back, snapshot)
         SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'route', e.value->>'stores', CAST(e.value->>'weight' AS BIGINT),
-            e.value->>'state', e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
+            e.value->>'state', CAST(e.value->>'alias' AS BIGINT), e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
             CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {now}), CAST(e.value->>'reads_back' AS BIGINT), e.value->>'snapshot'
         FROM {each}",
     ))

@@ -1,6 +1,6 @@
 //! Moving a job on when the last partition of its phase has ended.
 //!
-//! Decided by one function, [`step`]; done for many jobs at once, since small jobs come in groups.
+//! Decided by one function, [`step`](super::step::step); done for many jobs at once, since small jobs come in groups.
 //! It happens in the transaction that ended the partition: there is no job whose partitions have
 //! all ended and which nobody will move.
 
@@ -13,44 +13,13 @@ use super::change::JobChange;
 use super::close::{Close, close_partitions};
 use super::error::LedgerError;
 use super::open::Inner;
+use super::preview;
 use super::rows::{self, Key};
+use super::step::{Aborts, JobRow, step};
 use super::totals::{Increment, TotalsMetric};
 use super::types::Fence;
 use crate::job::{JobId, Outcome};
 use crate::state::{Event, State};
-
-/// A job, as far as its next step depends on it.
-pub(super) struct JobRow {
-    pub(super) id: JobId,
-    pub(super) state: State,
-    pub(super) next_ordinal: i64,
-    pub(super) unfinished: i64,
-    pub(super) per_second: Option<f64>,
-    pub(super) aborts: Aborts,
-    dry_run: bool,
-    unlisted: bool,
-    failures: i64,
-    round: u32,
-    selected: u64,
-    limit: Option<u64>,
-    /// Partitions that wait for another round.
-    blocked: u64,
-    /// The outcome that forbids success, if there is one.
-    bad: Option<Outcome>,
-    /// Why a memory failed by itself, if one did.
-    bad_code: Option<&'static str>,
-}
-
-/// Whether a memory that changed in between stops a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aborts {
-    /// It does not.
-    Never,
-    /// The first one will.
-    AtConflict,
-    /// One has: the job is being stopped.
-    Now,
-}
 
 /// A job that has ended.
 pub(super) struct Ended {
@@ -67,36 +36,6 @@ pub(super) struct Advanced {
     /// Partitions that are now to be read back under the lease they were erased under.
     pub(super) read_back: HashSet<Key>,
     pub(super) totals: Vec<Increment>,
-}
-
-/// Returns the event that a job without unfinished partitions meets, and the error it ends with.
-fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> {
-    // The code of a failed partition was written when it failed.
-    let failed = job.failures > 0;
-    match job.state {
-        State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some("conflict"))),
-        State::Cancelling => Some((Event::Stopped, None)),
-        // A queued one: given up before any worker claimed a part of it.
-        State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
-        State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
-            Some((Event::Failed, Some("limit_exceeded")))
-        }
-        State::Planning => Some((Event::Planned, None)),
-        State::Running if job.dry_run => Some((Event::Previewed, None)),
-        // Reading back could not make it a success any more, and would find again what was tried
-        // often enough, and count it twice.
-        State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
-        State::Running => Some((Event::Erased, None)),
-        State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
-        State::Verifying if job.blocked > 0 => Some((Event::Failed, Some("residue"))),
-        State::Verifying => Some(match job.bad {
-            None => (Event::Verified, None),
-            Some(Outcome::Unverifiable) => (Event::Failed, Some("unverifiable")),
-            Some(Outcome::Unsupported) => (Event::Failed, Some("unsupported")),
-            Some(_) => (Event::Failed, job.bad_code),
-        }),
-        _ => None,
-    }
 }
 
 /// Applies changes to jobs and returns how they stand.
@@ -131,7 +70,7 @@ pub(super) async fn update_jobs(
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, round, selected,
-            max_selected, per_second, aborts",
+            max_selected, expect, per_second, aborts",
     ))
     .bind(json!(list).to_string())
     .fetch_all(tx)
@@ -159,6 +98,8 @@ pub(super) async fn update_jobs(
                 blocked: 0,
                 bad: None,
                 bad_code: None,
+                expect: rows::parsed_if_any(row, "jobs", "expect")?,
+                found: None,
             })
         })
         .collect()
@@ -177,6 +118,7 @@ pub(super) async fn advance(
         return Ok(advanced);
     }
     look_back(inner, tx, &mut ready).await?;
+    preview::gather(inner, tx, &mut ready).await?;
     let mut steps: HashMap<Event, Vec<(&JobRow, Option<&'static str>)>> = HashMap::new();
     for job in &ready {
         if let Some((event, code)) = step(job, inner.options.max_rounds) {
@@ -366,7 +308,10 @@ async fn end(
     let moves = event.moves();
     let list: Vec<Value> = jobs
         .iter()
-        .map(|(job, code)| json!({"id": job.id, "code": code}))
+        .map(|(job, code)| {
+            let found = job.found.as_ref().map(|found| json!(found).to_string());
+            json!({"id": job.id, "code": code, "preview": found})
+        })
         .collect();
     // A success forgets the errors that it got over.
     let code = if event == Event::Failed {
@@ -376,7 +321,8 @@ async fn end(
     };
     let ended = sqlx::query(inner.sql(&format!(
         "-- ledger::advance end
-        UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code}
+        UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code},
+            preview = e.value->>'preview'
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
         RETURNING jobs.id AS id, state, {{now}} - not_before AS duration",
         moves.to.replace("CASE state", "CASE jobs.state"),

@@ -4,12 +4,13 @@
 use serde_json::json;
 use sqlx::{AnyConnection, Row};
 
-use super::advance::{self, JobRow};
+use super::advance;
 use super::change::JobChange;
 use super::close::{self, Close};
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::rows;
+use super::step::JobRow;
 use super::totals::Increment;
 use crate::job::{JobId, Outcome};
 use crate::state::{Event, State};

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
+use super::accept::HEAVIEST;
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::rows;
@@ -105,13 +106,13 @@ impl Ledger {
                   WHERE weight = {weight} AND state IN ('due', 'running') AND due_at > (SELECT {{now}}))"
             )
         };
+        let each: Vec<String> = (0..=HEAVIEST)
+            .map(|weight| format!("SELECT {} AS due_at", soonest(weight)))
+            .collect();
         let row = sqlx::query(self.inner.sql(&format!(
             "-- ledger::next_due
-            SELECT MIN(due_at) - {{now}} AS wait
-            FROM (SELECT {} AS due_at UNION ALL SELECT {} UNION ALL SELECT {}) AS soonest",
-            soonest(0),
-            soonest(1),
-            soonest(2),
+            SELECT MIN(due_at) - {{now}} AS wait FROM ({}) AS soonest",
+            each.join(" UNION ALL ")
         )))
         .fetch_one(&self.inner.read)
         .await?;
@@ -150,7 +151,7 @@ async fn take(
             rescues = rescues + CASE WHEN state = 'running' THEN $3 ELSE 0 END,
             state = 'running', lease_token = lease_token + 1, due_at = {{now}} + $4, worker = $5
         WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM due)
-        RETURNING job_id, ordinal, kind, route, stores, weight, work, progress, snapshot, intent, remaining, lease_token,
+        RETURNING job_id, ordinal, kind, route, stores, weight, alias, work, progress, snapshot, intent, remaining, lease_token,
             rescues, failures"
     )))
     .bind(json!(routes).to_string())
@@ -171,7 +172,8 @@ async fn start_jobs(
     // In order: another claim may lock the same jobs.
     let mut kinds: BTreeMap<JobId, bool> = BTreeMap::new();
     for row in claimed {
-        let plans = row.try_get::<String, _>("kind")? == Kind::Plan.as_str();
+        let kind: String = row.try_get("kind")?;
+        let plans = [Kind::Check, Kind::Plan].iter().any(|plan| plan.as_str() == kind);
         kinds.insert(rows::parsed(row, "partitions", "job_id")?, plans);
     }
     let list: Vec<Value> = kinds
@@ -194,7 +196,7 @@ async fn start_jobs(
     let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most, trace, state, {now} - not_before AS waited
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most, expect, trace, state, {now} - not_before AS waited
         FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
     ))
     .bind(&list)
@@ -234,6 +236,7 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         per_second: row.try_get("per_second")?,
         batch: batch.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         most: most.map(|n| u64::try_from(n).unwrap_or(0)),
+        expects: row.try_get::<Option<String>, _>("expect")?.is_some(),
         trace: row.try_get("trace")?,
         cancelling: row.try_get::<String, _>("state")? == "cancelling",
         waited_ms: row.try_get("waited")?,
@@ -249,14 +252,20 @@ fn lease(row: &AnyRow, jobs: &HashMap<JobId, Arc<JobFacts>>, until: Instant) -> 
         row: format!("{id}/{ordinal}"),
     };
     let rescues = rows::small_number(row, "rescues")?;
+    let job = jobs.get(&id).ok_or_else(|| corrupt("job_id"))?;
+    let alias = rows::small_number(row, "alias")?;
+    if alias > 0 && job.subject.as_ref().is_none_or(|subject| alias >= subject.names()) {
+        return Err(corrupt("alias"));
+    }
     Ok(Lease {
-        job: Arc::clone(jobs.get(&id).ok_or_else(|| corrupt("job_id"))?),
+        job: Arc::clone(job),
         ordinal,
         token: row.try_get("lease_token")?,
         until,
         kind: Kind::parse(&row.try_get::<String, _>("kind")?).ok_or_else(|| corrupt("kind"))?,
         route: rows::route(row)?,
         work: rows::work(row)?,
+        alias,
         progress: row.try_get("progress")?,
         intent: row.try_get("intent")?,
         snapshot: row.try_get("snapshot")?,

@@ -25,27 +25,29 @@ impl Table {
 }
 
 impl NewPartition {
-    /// Returns a partition of ids: to be erased, or only looked at.
-    pub fn ids(target: &Target, table: &Table, ids: Vec<String>, dry_run: bool) -> Self {
+    /// Returns a partition of ids.
+    pub fn ids(target: &Target, table: &Table, ids: Vec<String>, kind: Kind) -> Self {
         let remaining = ids.len() as u64;
-        let kind = if dry_run { Kind::Preview } else { Kind::Erase };
         Self {
             kind,
             route: Route::to(target, table),
             stores: table.stores(),
             work: Work::Ids(ids),
+            alias: 0,
             remaining,
         }
     }
 
-    /// Returns the partition that begins a subject's erasure in one table: its plan, or its preview.
-    pub fn subject(target: &Target, table: &Table, dry_run: bool) -> Self {
+    /// Returns the partition that begins the erasure of a subject, under one of its names, in one table:
+    /// its plan, or its preview.
+    pub fn subject(target: &Target, table: &Table, alias: u32, dry_run: bool) -> Self {
         let kind = if dry_run { Kind::Preview } else { Kind::Plan };
         Self {
             kind,
             route: Route::to(target, table),
             stores: table.stores(),
             work: Work::Subject,
+            alias,
             remaining: 0,
         }
     }
@@ -54,7 +56,7 @@ impl NewPartition {
     pub fn query(target: &Target, table: &Table, dry_run: bool) -> Self {
         Self {
             work: Work::Query,
-            ..Self::subject(target, table, dry_run)
+            ..Self::subject(target, table, 0, dry_run)
         }
     }
 }

@@ -9,9 +9,11 @@ use sqlx::any::AnyRow;
 
 use super::error::LedgerError;
 use super::open::Ledger;
+use super::preview::Preview;
 use super::rows;
 use super::types::Lease;
 use crate::job::{JobId, Outcome, StoreKind};
+use crate::selection::Digest;
 use crate::state::State;
 
 /// What became of a job's memories in one store.
@@ -46,6 +48,10 @@ pub struct JobView {
     pub dry_run: bool,
     /// The most memories it may select.
     pub limit: Option<u64>,
+    /// What it must select.
+    pub expect: Option<Digest>,
+    /// What a look found, once everything was looked at.
+    pub preview: Option<Preview>,
     /// The most memories a second.
     pub per_second: Option<f64>,
     /// For how many milliseconds it waited to keep its pace.
@@ -135,7 +141,8 @@ pub struct ItemRow {
     pub code: Option<String>,
 }
 
-const JOB_COLUMNS: &str = "id, version, principal, state, kind, target, table_name, dry_run, max_selected, per_second,
+const JOB_COLUMNS: &str =
+    "id, version, principal, state, kind, target, table_name, dry_run, max_selected, expect, preview, per_second,
     throttled_till, throttled_ms, batch_size, opaque_id, task_forgotten,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
     version_erased, snapshot,
@@ -345,6 +352,11 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         table: row.try_get("table_name")?,
         dry_run: row.try_get::<i64, _>("dry_run")? != 0,
         limit: optional("max_selected")?,
+        expect: rows::parsed_if_any(row, "jobs", "expect")?,
+        preview: match row.try_get::<Option<String>, _>("preview")? {
+            Some(_) => Some(rows::json(row, "jobs", "preview")?),
+            None => None,
+        },
         per_second: row.try_get("per_second")?,
         throttled_ms: rows::number(row, "throttled_ms")?.saturating_sub(ahead),
         throttled_for_ms: if ended_at.is_some() { 0 } else { ahead },

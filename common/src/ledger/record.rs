@@ -14,6 +14,7 @@ use super::error::LedgerError;
 use super::open::Ledger;
 use super::types::{Lease, NewPartition, Snapshot};
 use crate::job::{Outcome, StoreKind};
+use crate::selection::Selection;
 use crate::state::State;
 use prepared::Prepared;
 
@@ -48,6 +49,8 @@ pub struct Delta {
     pub planned: Vec<NewPartition>,
     /// The version of the one row that was erased, where the partition is about one memory.
     pub version_erased: Option<i64>,
+    /// What a look found.
+    pub found: Option<Selection>,
     /// What was there when the job began; planning says so once, and what it plans takes it over.
     pub snapshot: Option<Snapshot>,
 }
@@ -66,6 +69,8 @@ impl Delta {
 pub enum RecordEnd {
     /// Everything in it is accounted for.
     Done,
+    /// It was looked at; it is erased once all of the job was.
+    Checked,
     /// It cannot be done; what remains of it counts as failed.
     Failed(&'static str),
     /// Its job was cancelled; what remains of it is left.

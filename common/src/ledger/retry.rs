@@ -19,6 +19,8 @@ pub enum RetryOutcome {
     Accepted,
     /// It has not failed, nor was it cancelled.
     NotEnded(State),
+    /// It said what its selection has to be, and that was for one attempt.
+    Expects,
     /// Its ids were forgotten: nobody knows what to erase.
     Forgotten,
     /// There is no such job.
@@ -35,9 +37,9 @@ impl Ledger {
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
-                error_code = NULL, version_erased = NULL, snapshot = NULL, throttled_ms = 0,
+                error_code = NULL, version_erased = NULL, snapshot = NULL, preview = NULL, throttled_ms = 0,
                 task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}}
-            WHERE id = $1 AND state IN ({}) AND forgotten_at IS NULL RETURNING id",
+            WHERE id = $1 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL RETURNING id",
             moves.to, moves.from
         )))
         .bind(&id_text)
@@ -57,6 +59,7 @@ impl Ledger {
             let forgotten = row.try_get::<Option<i64>, _>("forgotten_at")?.is_some();
             return Ok(match state {
                 State::Failed | State::Cancelled if forgotten => RetryOutcome::Forgotten,
+                State::Failed | State::Cancelled => RetryOutcome::Expects,
                 State::Receiving => RetryOutcome::Unknown,
                 _ => RetryOutcome::NotEnded(state),
             });
@@ -68,7 +71,7 @@ impl Ledger {
             "-- ledger::retry planned\nDELETE FROM partitions WHERE job_id = $1 AND reads_back = 0",
             "-- ledger::retry partitions
             UPDATE partitions SET state = 'due', due_at = {now}, remaining = size, progress = NULL, intent = NULL,
-                snapshot = NULL,
+                snapshot = NULL, found = NULL,
                 rescues = 0, failures = 0, failing_since = NULL, error_code = NULL,
                 kind = CASE WHEN kind = 'preview' THEN 'preview' WHEN work IN ('\"subject\"', '\"query\"') THEN 'plan' ELSE 'erase' END
             WHERE job_id = $1",

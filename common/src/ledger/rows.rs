@@ -19,6 +19,18 @@ pub(super) fn parsed<T: FromStr>(row: &AnyRow, table: &'static str, column: &'st
     })
 }
 
+/// Reads a column of text that may be NULL.
+pub(super) fn parsed_if_any<T: FromStr>(
+    row: &AnyRow,
+    table: &'static str,
+    column: &'static str,
+) -> Result<Option<T>, LedgerError> {
+    match row.try_get::<Option<String>, _>(column)? {
+        Some(_) => parsed(row, table, column).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Reads a JSON column.
 pub(super) fn json<T: serde::de::DeserializeOwned>(
     row: &AnyRow,

@@ -29,6 +29,8 @@ impl fmt::Display for Route {
 /// What a partition is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// Look at what is selected, before anything is touched; then it is one that erases.
+    Check,
     /// Cut what the job selects into partitions.
     Plan,
     /// Erase.
@@ -40,9 +42,13 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Check, Self::Plan, Self::Erase, Self::ReadBack, Self::Preview];
+
     /// Returns the word used in the ledger and in metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Check => "check",
             Self::Plan => "plan",
             Self::Erase => "erase",
             Self::ReadBack => "read_back",
@@ -51,9 +57,7 @@ impl Kind {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Plan, Self::Erase, Self::ReadBack, Self::Preview]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -102,6 +106,8 @@ pub struct NewPartition {
     pub stores: Vec<StoreKind>,
     /// What it is about.
     pub work: Work,
+    /// Of a subject: under which of the owner's names ([`Subject::fields_as`]).
+    pub alias: u32,
     /// How many memories that is, as far as is known.
     pub remaining: u64,
 }
@@ -127,6 +133,8 @@ pub struct JobFacts {
     pub batch: Option<u32>,
     /// Of a job by query: the most memories that it takes of what matches.
     pub most: Option<u64>,
+    /// Whether the job says what its selection has to be: it is looked at before anything is touched.
+    pub expects: bool,
     /// The traceparent of the request.
     pub trace: Option<String>,
     /// Whether a cancellation was accepted: finish what has begun, begin nothing.
@@ -140,7 +148,7 @@ pub struct JobFacts {
 impl JobFacts {
     /// Returns whether its memories count as selected when they are accounted for: nobody listed
     /// them when it was accepted.
-    pub(super) fn is_unlisted(&self) -> bool {
+    pub fn is_unlisted(&self) -> bool {
         self.subject.is_some() || self.query.is_some()
     }
 }
@@ -196,6 +204,8 @@ pub struct Lease {
     pub route: Route,
     /// What it is about.
     pub work: Work,
+    /// Of a subject: under which of the owner's names ([`Subject::fields_as`]).
+    pub alias: u32,
     /// How far it is, in the worker's own words.
     pub progress: Option<String>,
     /// The batch that has begun, in the worker's own words.

@@ -144,7 +144,7 @@ impl Ledger {
         let selected = upload
             .stores
             .iter()
-            .filter(|_| upload.kind == Kind::Erase)
+            .filter(|_| upload.kind != Kind::Preview)
             .map(|store| {
                 Increment::new(
                     TotalsMetric::Selected,

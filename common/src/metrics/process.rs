@@ -103,7 +103,7 @@ pub(super) fn expose_shared(redis: bool) {
 
 /// Puts what a worker sees at 0.
 pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[&'static str]) {
-    for kind in [Kind::Plan, Kind::Erase, Kind::ReadBack, Kind::Preview] {
+    for kind in Kind::ALL {
         counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(0);
     }
     for code in codes {

@@ -111,6 +111,7 @@ mod cancelling;
 mod leases;
 mod phases;
 mod query;
+mod sharing;
 mod totals;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -119,6 +120,7 @@ const LEASE: Duration = Duration::from_secs(30);
 fn subject_job(plans: usize) -> NewJob {
     let plan = NewPartition {
         kind: Kind::Plan,
+        alias: 0,
         work: Work::Subject,
         remaining: 0,
         ..ids(0)

@@ -33,6 +33,7 @@ fn filter() -> Filter {
 fn plan() -> NewPartition {
     NewPartition {
         kind: Kind::Plan,
+        alias: 0,
         work: Work::Query,
         remaining: 0,
         ..ids(0)

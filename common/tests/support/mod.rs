@@ -21,6 +21,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         query: None,
         dry_run: false,
         limit: None,
+        expect: None,
         per_second: None,
         manner: Manner::default(),
         not_before: None,
@@ -42,6 +43,7 @@ pub(crate) fn route() -> Route {
 pub(crate) fn ids(n: usize) -> NewPartition {
     NewPartition {
         kind: Kind::Erase,
+        alias: 0,
         route: route(),
         stores: vec![StoreKind::Sql, StoreKind::Vector],
         work: Work::Ids((0..n).map(|n| format!("memory-{n}")).collect()),

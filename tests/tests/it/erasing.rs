@@ -16,6 +16,7 @@ on_every_layout!(
 );
 on_both_databases!(
     a_dry_run_counts_and_touches_nothing,
+    a_person_of_several_names_goes_under_all_of_them,
     a_person_of_many_memories_goes_in_parallel_parts,
     what_is_gone_already_is_absent_the_second_time,
     the_agno_fixture_loses_only_what_was_asked_for,
@@ -170,6 +171,33 @@ async fn a_dry_run_counts_and_touches_nothing(layout: Layout) {
     );
     let deletes = site.tap.calls().get(lethe_tests::tap::DELETE).copied();
     assert_eq!(deletes, None, "nothing was even asked to be deleted");
+}
+
+async fn a_person_of_several_names_goes_under_all_of_them(layout: Layout) {
+    let site = Site::new(layout).await;
+    let names = ["ana", "ana@example.com", "17"];
+    let all = names.map(|name| memories::of(name, 12)).concat();
+    let others = [memories::of("ana@example.co", 4), memories::of("Ana", 3)].concat();
+    site.add(&[all, others.clone()].concat()).await;
+    // Known by another name, and without a row.
+    site.vectors.add(&memories::of("17", 5)).await;
+    let service = site.start().await;
+
+    let subject = json!({"user_id": "ana", "aliases": ["ana@example.com", "17", "nobody"]});
+    let select = json!({"subject": subject});
+    let seen = service
+        .client
+        .succeeds(&json!({"select": select, "dry_run": true}))
+        .await;
+    let job = service
+        .client
+        .succeeds(&json!({"select": select, "expect": seen["preview"]["digest"]}))
+        .await;
+
+    site.holds(&others).await;
+    assert_eq!(seen["preview"]["tables"][0]["found"], 41, "{seen}");
+    let expected = json!({"sql": {"erased": 36, "absent": 5}, "vector": {"erased": 41}});
+    assert_eq!(counts(&job), expected, "{job}");
 }
 
 async fn a_person_of_many_memories_goes_in_parallel_parts(layout: Layout) {

@@ -77,6 +77,13 @@ async fn the_numbers_add_up_after_everything_was_killed(layout: Layout) {
         .submit(&json!({"select": {"subject": {"user_id": "alice"}}, "limit": 1}))
         .await;
     assert_eq!(client.ended(&over).await["state"], "failed");
+    // One whose selection is not what it expects; what it selects is left.
+    let dry = json!({"select": {"ids": ids(&all[..200])}, "dry_run": true});
+    let digest = client.succeeds(&dry).await["preview"]["digest"].clone();
+    let changed = client
+        .submit(&json!({"select": {"ids": ids(&all[100..200])}, "expect": digest}))
+        .await;
+    assert_eq!(client.ended(&changed).await["error_code"], "selection_changed");
     site.tap.swallow(true);
     let kept = client.submit_ids(&ids(&all[40..60])).await;
     assert_eq!(client.ended(&kept).await["state"], "failed");

@@ -212,3 +212,31 @@ async fn an_api_killed_after_it_accepted_has_accepted() {
     everything_once(&job, 500);
     only_bob_is_left(&lethe).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_deletion_does_not_wait_for_a_purge() {
+    let (mut site, alice) = site(1_000, 50).await;
+    site.configure(|config| config.set("worker.slots", 2));
+    let bob: Vec<_> = site
+        .memories
+        .left()
+        .await
+        .into_iter()
+        .filter(|memory| memory.user == "bob")
+        .collect();
+    let mut service = site.api().await;
+    service.workers.push(site.worker().await);
+    // Whatever slot takes a part of the purge gets no further.
+    let lock = site.memories.lock_rows("user_id = 'alice'").await;
+    let purge = service.client.submit_ids(&ids(&alice)).await;
+    until_locked_out(&site.memories).await;
+
+    for memory in &bob[..20] {
+        service.client.succeeds(&json!({"select": {"ids": [memory.id]}})).await;
+    }
+
+    assert!(service.client.job(&purge).await["ended_at"].is_null());
+    assert_eq!(site.memories.count().await, 1_030);
+    lock.commit("SELECT 1").await;
+    assert_eq!(service.client.ended(&purge).await["state"], "succeeded");
+}

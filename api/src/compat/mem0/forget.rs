@@ -172,6 +172,7 @@ pub(crate) async fn delete_memories(
     query.only(&["user_id", "agent_id", "app_id", "run_id", "org_id", "project_id"])?;
     let subject = Subject {
         user_id: query.owner("user_id")?,
+        aliases: Vec::new(),
         agent_id: query.owner("agent_id")?,
         app_id: query.owner("app_id")?,
         run_id: query.owner("run_id")?,

@@ -55,7 +55,7 @@ use crate::watch;
         (status = 401, description = "No credentials that are known here", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "A scope is missing", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "A request with this key is in flight", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "A request with this key is in flight; or, while waiting, the job ended untouched: more than `limit` is selected, or not what `expect` says", body = ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The job of this key was forgotten", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "Wrong content type", body = ProblemBody, content_type = "application/problem+json"),
@@ -86,12 +86,28 @@ pub(crate) async fn create(
     };
     let job = incoming.settle(&headers, accepted).await?;
     let (job, prefer) = watch::as_preferred(&state, job, prefer).await;
-    let ended = job.state.is_ended() && prefer.wait.is_some();
-    Ok(answer::with_job(
-        if ended { StatusCode::OK } else { StatusCode::ACCEPTED },
-        job,
-        prefer,
-    ))
+    if prefer.wait.is_none() || !job.state.is_ended() {
+        return Ok(answer::with_job(StatusCode::ACCEPTED, job, prefer));
+    }
+    match untouched(&job) {
+        Some(problem) => Err(problem.about(job.id)),
+        None => Ok(answer::with_job(StatusCode::OK, job, prefer)),
+    }
+}
+
+/// Returns why a job that has ended touched nothing: what it selects is not what its caller thought.
+fn untouched(job: &JobView) -> Option<Problem> {
+    match job.error_code.as_deref()? {
+        "selection_changed" => Some(Problem::new(
+            Kind::SelectionChanged,
+            "the selection is not the one that `expect` stands for, and nothing was touched: look again with a dry run",
+        )),
+        "limit_exceeded" => Some(Problem::new(
+            Kind::SelectionTooLarge,
+            "more is selected than `limit` allows, and nothing was touched: look at it with a dry run",
+        )),
+        _ => None,
+    }
 }
 
 /// Accepts what a JSON body asks for.

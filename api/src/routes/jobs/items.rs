@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use axum::Json;
 use axum::extract::State;
+use lethe_common::job::Outcome;
 use lethe_common::ledger::ItemRow;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,15 +19,26 @@ use crate::problem::{Kind, Problem, ProblemBody};
 /// How many are listed unless somebody says otherwise, and at most: ids are short.
 const LIMIT: (u32, u32) = (100, 1_000);
 
+/// What a dry run would have erased.
+const FOUND: &str = "found";
+
 /// The outcomes whose memories are kept by id.
-const OUTCOMES: [&str; 6] = ["absent", "held", "conflicted", "unverifiable", "failed", "residue"];
+const OUTCOMES: [&str; 7] = [
+    FOUND,
+    "absent",
+    "held",
+    "conflicted",
+    "unverifiable",
+    "failed",
+    "residue",
+];
 
 /// Which memories.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ItemParams {
-    /// `absent`, `held`, `conflicted`, `unverifiable`, `failed` or `residue`.
+    /// `found` (of a dry run: some of what would be erased), `absent`, `held`, `conflicted`, `unverifiable`, `failed` or `residue`.
     #[param(required, value_type = String)]
     outcome: Option<String>,
     /// `next` of the page before.
@@ -78,6 +90,12 @@ pub(crate) async fn items(
         }
     };
     let job = visible(&state, &principal, id).await?;
+    // A dry run leaves alone what it finds.
+    let kept_as = if job.dry_run && outcome == FOUND {
+        Outcome::Left.as_str()
+    } else {
+        &outcome
+    };
     if job.forgotten_at.is_some() {
         let detail = "the retention of this job's ids has passed: its counts remain";
         return Err(Problem::new(Kind::Forgotten, detail));
@@ -85,11 +103,11 @@ pub(crate) async fn items(
     let Cursor(memory, table, store) = &after;
     let ledger = state.ledger();
     // One more tells whether there is a next page.
-    let mut rows = ledger.items(id, &outcome, (memory, table, store), limit + 1).await?;
+    let mut rows = ledger.items(id, kept_as, (memory, table, store), limit + 1).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| more).map(|row| Cursor::at(row).write());
-    let items = rows.into_iter().map(Item::from).collect();
+    let items = rows.into_iter().map(|row| Item::new(row, &outcome)).collect();
     Ok(Json(ItemList { items, next }))
 }
 

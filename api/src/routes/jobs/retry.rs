@@ -49,6 +49,10 @@ pub(crate) async fn retry(
                 now.as_str()
             ),
         )),
+        RetryOutcome::Expects => Err(Problem::new(
+            Kind::JobNotEnded,
+            "it said what it expects to select, which was for one attempt: look again with a dry run, and send it as a new job",
+        )),
         RetryOutcome::Forgotten => Err(Problem::new(
             Kind::Forgotten,
             "the retention of this job's ids has passed: send it as a new job",

@@ -192,7 +192,7 @@ impl Receiver<'_> {
     fn partition(&mut self) -> NewPartition {
         let batch = std::mem::take(&mut self.batch);
         let (target, table) = self.place;
-        NewPartition::ids(target, table, batch.ids, self.options.dry_run)
+        NewPartition::ids(target, table, batch.ids, self.options.purpose())
     }
 
     /// Reads the stream for its hash alone; returns what a request with this key led to.

@@ -115,18 +115,20 @@ fn partition(record: &Record<'_>) -> Value {
         Some(RecordEnd::Cancelled) => ("cancelled", None, &record.progress),
         // Blocked until all of the job is read back, so that a round has one beginning.
         Some(RecordEnd::Residue { progress, .. }) => ("blocked", None, progress),
+        Some(RecordEnd::Checked) => ("blocked", None, &record.progress),
     };
     let remaining = match &record.end {
         Some(RecordEnd::Done) => 0,
         Some(RecordEnd::Residue { n, .. }) => *n,
         _ => record.remaining,
     };
-    let again = matches!(record.end, Some(RecordEnd::Residue { .. }));
+    let again = matches!(record.end, Some(RecordEnd::Residue { .. } | RecordEnd::Checked));
     let kind = if again { Kind::Erase } else { record.lease.kind };
     row["state"] = json!(state);
     row["code"] = json!(code);
     row["progress"] = json!(progress);
     row["snapshot"] = json!(bound(record));
+    row["found"] = json!(record.delta.found.as_ref().map(|found| json!(found).to_string()));
     row["remaining"] = json!(remaining);
     row["kind"] = json!(kind.as_str());
     row

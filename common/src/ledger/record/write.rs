@@ -8,12 +8,13 @@ use sqlx::{AnyConnection, Row};
 use super::prepared::{Prepared, Recorded, Recording};
 use crate::job::JobId;
 use crate::ledger::accept::{insert_partitions, rows_of};
-use crate::ledger::advance::{self, Aborts, JobRow};
+use crate::ledger::advance;
 use crate::ledger::cancel;
 use crate::ledger::change::JobChange;
 use crate::ledger::error::LedgerError;
 use crate::ledger::open::Inner;
 use crate::ledger::rows;
+use crate::ledger::step::{Aborts, JobRow};
 use crate::ledger::totals::Increment;
 use crate::ledger::types::Fence;
 use crate::ledger::writer::Grouped;
@@ -133,7 +134,8 @@ async fn update_partitions(
         "-- ledger::record
         UPDATE partitions SET intent = NULL, lease_token = lease_token + 1, rescues = 0, failures = 0,
             failing_since = NULL, due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
-            progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot), kind = e.value->>'kind',
+            progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot),
+            found = COALESCE(e.value->>'found', found), kind = e.value->>'kind',
             remaining = CAST(e.value->>'remaining' AS BIGINT)
         FROM {each}
         WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)

@@ -19,6 +19,7 @@ use super::{MAX_ITEMS, MAX_PAGE};
 use crate::store::{Conditions, Item, Place, Seen, StoreError, Written};
 
 mod delete;
+mod workspaces;
 
 pub use delete::Deletion;
 

@@ -89,6 +89,19 @@ pub(super) fn count(mapping: &Mapping, range: Range<'_>) -> SqlStr {
     ))
 }
 
+/// Returns the text that counts rows by their workspace: `$1` tuples with ids only → workspace, count.
+pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<SqlStr> {
+    let workspace = as_text(dialect, mapping.field(Field::Workspace)?, "m");
+    Some(vouched(format!(
+        "-- store::sql::workspaces\n\
+         SELECT {workspace}, count(*) FROM {tuples} {join} {table} AS m ON {id} GROUP BY 1",
+        tuples = tuples(dialect),
+        join = join(dialect),
+        table = mapping.table,
+        id = equals(&mapping.id, "m", "(e.value->>'i')"),
+    )))
+}
+
 /// Returns the text that asks for the greatest time of writing.
 pub(super) fn newest(mapping: &Mapping, range: Range<'_>, newest: &str) -> SqlStr {
     let (filter, _) = filter(mapping, range);

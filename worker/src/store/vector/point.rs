@@ -46,6 +46,14 @@ impl From<PointId> for qdrant::PointId {
 }
 
 impl PointId {
+    /// Returns the id as a text.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Num(number) => number.to_string(),
+            Self::Uuid(uuid) => uuid.to_string(),
+        }
+    }
+
     /// Reads the id of a point that the store returned.
     pub(super) fn read(id: Option<&qdrant::PointId>) -> Option<Self> {
         match id?.point_id_options.as_ref()? {

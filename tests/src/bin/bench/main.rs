@@ -1,11 +1,13 @@
 //! The benchmark: what accepting costs, how soon idle workers begin, what a large job costs beside a bare loop of the same
-//! deletes, what memory a worker needs, and what a ledger costs that remembers much.
+//! deletes, what memory a worker needs, what a ledger costs that remembers much, and what a purge by query costs.
 //!
 //! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
 //! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
-//! `erase`, `memory`, `past`.
+//! `erase`, `memory`, `past`, `query`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
+
+mod query;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -50,6 +52,9 @@ async fn main() {
     }
     if runs("past") {
         Box::pin(past()).await;
+    }
+    if runs("query") {
+        Box::pin(query::query()).await;
     }
 }
 
@@ -148,7 +153,7 @@ async fn erase() {
     let (before, start) = (Cpu::now(), Instant::now());
     let connection = bare_loop(&site, &bare).await;
     let alone = start.elapsed();
-    report("bare loop", alone, &before);
+    report("erase", LARGE, "bare loop", alone, &before);
     connection.close().await;
 
     let service = site.start().await;
@@ -159,7 +164,7 @@ async fn erase() {
         let accepted = start.elapsed();
         ended(&service, &id).await;
         let lethe = start.elapsed();
-        report(name, lethe, &before);
+        report("erase", LARGE, name, lethe, &before);
         let ratio = lethe.as_secs_f64() / alone.as_secs_f64();
         println!("erase: {name}: ratio {ratio:.2}; upload {accepted:.2?} of it");
     }
@@ -173,10 +178,10 @@ async fn erase() {
     }
 }
 
-fn report(name: &str, took: Duration, before: &Cpu) {
+fn report(what: &str, n: usize, name: &str, took: Duration, before: &Cpu) {
     let used = Cpu::now().since(before);
-    let rate = f64::from(u32::try_from(LARGE).unwrap()) / took.as_secs_f64();
-    println!("erase: {LARGE} ids: {name}: {took:.2?} ({rate:.0}/s); seconds of processors: {used}");
+    let rate = f64::from(u32::try_from(n).unwrap()) / took.as_secs_f64();
+    println!("{what}: {n} memories: {name}: {took:.2?} ({rate:.0}/s); seconds of processors: {used}");
 }
 
 /// The least that deletes them: by id, one batch after another, from both stores.

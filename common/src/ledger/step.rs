@@ -1,0 +1,91 @@
+//! What follows for a job when the last partition of its phase has ended: said by one function, which
+//! touches nothing.
+
+use super::preview::Preview;
+use crate::job::{JobId, Outcome};
+use crate::selection::Digest;
+use crate::state::{Event, State};
+
+/// A job, as far as its next step depends on it.
+pub(super) struct JobRow {
+    pub(super) id: JobId,
+    pub(super) state: State,
+    pub(super) next_ordinal: i64,
+    pub(super) unfinished: i64,
+    pub(super) per_second: Option<f64>,
+    pub(super) aborts: Aborts,
+    pub(super) dry_run: bool,
+    /// Whether it is by subject or query.
+    pub(super) unlisted: bool,
+    pub(super) failures: i64,
+    pub(super) round: u32,
+    pub(super) selected: u64,
+    pub(super) limit: Option<u64>,
+    pub(super) expect: Option<Digest>,
+    /// What a look found, where all of the job was looked at and somebody wants to know.
+    pub(super) found: Option<Preview>,
+    /// Partitions that wait for another round.
+    pub(super) blocked: u64,
+    /// The outcome that forbids success, if there is one.
+    pub(super) bad: Option<Outcome>,
+    /// Why a memory failed by itself, if one did.
+    pub(super) bad_code: Option<&'static str>,
+}
+
+/// Whether a memory that changed in between stops a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aborts {
+    /// It does not.
+    Never,
+    /// The first one will.
+    AtConflict,
+    /// One has: the job is being stopped.
+    Now,
+}
+
+impl JobRow {
+    /// Returns whether somebody wants to know what a look at it found.
+    pub(super) fn is_looked_at(&self) -> bool {
+        match self.state {
+            State::Planning => self.expect.is_some(),
+            State::Running => self.dry_run,
+            _ => false,
+        }
+    }
+
+    fn is_another_selection(&self) -> bool {
+        let found = self.found.as_ref().map(|found| found.digest).unwrap_or_default();
+        self.expect.is_some_and(|expect| expect != found)
+    }
+}
+
+/// Returns the event that a job without unfinished partitions meets, and the error it ends with.
+pub(super) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> {
+    // The code of a failed partition was written when it failed.
+    let failed = job.failures > 0;
+    match job.state {
+        State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some("conflict"))),
+        State::Cancelling => Some((Event::Stopped, None)),
+        // A queued one: given up before any worker claimed a part of it.
+        State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
+        State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
+            Some((Event::Failed, Some("limit_exceeded")))
+        }
+        State::Planning if job.is_another_selection() => Some((Event::Failed, Some("selection_changed"))),
+        State::Planning => Some((Event::Planned, None)),
+        State::Running if job.dry_run => Some((Event::Previewed, None)),
+        // Reading back could not make it a success any more, and would find again what was tried
+        // often enough, and count it twice.
+        State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
+        State::Running => Some((Event::Erased, None)),
+        State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
+        State::Verifying if job.blocked > 0 => Some((Event::Failed, Some("residue"))),
+        State::Verifying => Some(match job.bad {
+            None => (Event::Verified, None),
+            Some(Outcome::Unverifiable) => (Event::Failed, Some("unverifiable")),
+            Some(Outcome::Unsupported) => (Event::Failed, Some("unsupported")),
+            Some(_) => (Event::Failed, job.bad_code),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! What a look at a selection found: how many memories, and a digest by which a change of it shows.
+//!
+//! A digest is a sum, so that partitions are looked at in any order, by any worker, in constant
+//! memory. It tells whether a selection is still the one that somebody saw; it is no seal against a
+//! person who writes rows in order to make two selections look alike.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::ledger::Route;
+
+/// A sum over the memories of a selection, the same only for the same memories in the same stores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(u128);
+
+/// A text that is no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write the 32 hexadecimal digits that a dry run said")]
+pub struct NoDigest;
+
+/// A memory as a look found it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sighting<'a> {
+    /// Its id, or its point's where that is all that is known.
+    pub id: &'a str,
+    /// Whether it has a row.
+    pub row: bool,
+    /// Whether it has vectors.
+    pub vectors: bool,
+}
+
+/// What was found in one table and its collection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// How many memories.
+    pub memories: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// How many of their rows are in which workspace, where one is mapped; an empty name is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workspaces: BTreeMap<String, u64>,
+    /// How many rows are in workspaces beyond those that are named.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub elsewhere: u64,
+}
+
+// serde asks for a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// The most workspaces that are named.
+const WORKSPACES: usize = 100;
+
+impl Selection {
+    /// Adds a memory of a table.
+    pub fn add(&mut self, route: &Route, memory: Sighting<'_>) {
+        self.memories += 1;
+        self.digest.0 = self.digest.0.wrapping_add(fingerprint(route, memory));
+    }
+
+    /// Adds rows of a workspace.
+    pub fn add_workspace(&mut self, name: String, rows: u64) {
+        if self.workspaces.len() < WORKSPACES || self.workspaces.contains_key(&name) {
+            *self.workspaces.entry(name).or_insert(0) += rows;
+        } else {
+            self.elsewhere += rows;
+        }
+    }
+
+    /// Adds what was found elsewhere in the same table.
+    pub fn merge(&mut self, other: Self) {
+        self.memories += other.memories;
+        self.digest = self.digest.and(other.digest);
+        self.elsewhere += other.elsewhere;
+        for (name, rows) in other.workspaces {
+            self.add_workspace(name, rows);
+        }
+    }
+}
+
+/// Returns a number that is as good as chance. Without the mapping's digest: a selection does not
+/// change with how it is described.
+fn fingerprint(route: &Route, memory: Sighting<'_>) -> u128 {
+    let mut hash = Sha256::new();
+    for text in [route.target.as_str(), &route.table, memory.id] {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hash.update([u8::from(memory.row), u8::from(memory.vectors)]);
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.finalize()[..16]);
+    u128::from_le_bytes(half)
+}
+
+impl Digest {
+    /// Returns the digest of both selections together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Self, NoDigest> {
+        let digits = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).map_err(|_| NoDigest)?;
+        if digits { Ok(Self(number)) } else { Err(NoDigest) }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = NoDigest;
+
+    fn try_from(text: String) -> Result<Self, NoDigest> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(table: &str) -> Route {
+        Route {
+            target: "main".to_owned(),
+            table: table.to_owned(),
+            digest: "0".to_owned(),
+        }
+    }
+
+    fn of(table: &str, memories: &[(&str, bool, bool)]) -> Selection {
+        let mut selection = Selection::default();
+        for &(id, row, vectors) in memories {
+            selection.add(&route(table), Sighting { id, row, vectors });
+        }
+        selection
+    }
+
+    #[test]
+    fn order_and_parts_make_no_difference() {
+        let whole = of("m", &[("a", true, true), ("b", true, false), ("c", false, true)]);
+        let mut parts = of("m", &[("c", false, true)]);
+        parts.merge(of("m", &[("b", true, false), ("a", true, true)]));
+        assert_eq!(whole, parts);
+    }
+
+    #[test]
+    fn every_difference_shows() {
+        let seen = [
+            of("m", &[]),
+            of("m", &[("a", true, true)]),
+            of("m", &[("a", true, true), ("a", true, true)]),
+            of("m", &[("b", true, true)]),
+            of("m", &[("a", true, false)]),
+            of("m", &[("a", false, true)]),
+            of("n", &[("a", true, true)]),
+            of("m", &[("a", true, true), ("b", true, true)]),
+        ];
+        for (n, one) in seen.iter().enumerate() {
+            assert!(seen[..n].iter().all(|other| other.digest != one.digest), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_read_as_it_is_written() {
+        let digest = of("m", &[("a", true, true)]).digest;
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        for wrong in ["", "0", "g", "+0000000000000000000000000000000", &"0".repeat(33)] {
+            assert_eq!(wrong.parse::<Digest>(), Err(NoDigest), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_so_many_workspaces_are_named() {
+        let mut selection = Selection::default();
+        for n in 0..WORKSPACES + 5 {
+            selection.add_workspace(n.to_string(), 2);
+        }
+        selection.add_workspace("0".to_owned(), 1);
+        assert_eq!((selection.workspaces.len(), selection.elsewhere), (WORKSPACES, 10));
+        assert_eq!(selection.workspaces["0"], 3);
+    }
+}

@@ -1,0 +1,127 @@
+//! Looking at what a partition is about: the same selection as an erasure, counted and digested instead
+//! of acted upon.
+
+use std::collections::BTreeMap;
+
+use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::ledger::{ItemOutcome, Lease, Route, Work};
+use lethe_common::metrics::StoreCall;
+use lethe_common::selection::{Selection, Sighting};
+
+use crate::batch;
+use crate::cursor::Cursor;
+use crate::environment::Environment;
+use crate::intent::{Entry, Vectors};
+use crate::mapped::Mapped;
+use crate::resolve::resolve;
+use crate::store::StoreError;
+use crate::task::Stop;
+
+/// How many of the memories that a preview found are named, of each list and each table.
+const SAMPLE: usize = 100;
+
+/// What a look found.
+#[derive(Default)]
+pub(crate) struct Look {
+    /// What would be erased.
+    pub(crate) found: Selection,
+    /// How many memories were asked about, or met.
+    pub(crate) memories: u64,
+    /// What would become of them; [`Outcome::Left`] stands for found, and left alone.
+    pub(crate) counts: BTreeMap<(StoreKind, Outcome), u64>,
+    /// Those of a list that would not be erased, and some that would.
+    pub(crate) items: Vec<ItemOutcome>,
+    named: usize,
+}
+
+/// Looks at all that the first of the leases is about, page by page.
+pub(crate) async fn look(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Look, StoreError>, Stop> {
+    let mut look = Look::default();
+    let mut cursor = Some(Cursor::default());
+    while let Some(from) = cursor {
+        // There may be any number of pages.
+        env.keep(leases).await?;
+        let (entries, workspaces, then) = match page(env, mapped, &leases[0], from).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        for (name, rows) in workspaces {
+            look.found.add_workspace(name.unwrap_or_default(), rows);
+        }
+        for entry in &entries {
+            look.add(&leases[0], &mapped.route, entry);
+        }
+        cursor = then;
+    }
+    Ok(Ok(look))
+}
+
+type Page = (Vec<Entry>, Vec<(Option<String>, u64)>, Option<Cursor>);
+
+async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, from: Cursor) -> Result<Page, StoreError> {
+    let batch = batch::next(env, mapped, lease, from).await?;
+    let mut entries = resolve(env, mapped, &batch.items, batch.listed).await?;
+    entries.extend(batch.orphans);
+    let rows: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.row)
+        .filter_map(|entry| entry.id.as_deref())
+        .collect();
+    let workspaces = match mapped.sql().await? {
+        Some(table) if !rows.is_empty() => {
+            let asked = table.workspaces(&rows);
+            env.call(mapped, StoreKind::Sql, StoreCall::Count, asked).await?
+        }
+        _ => Vec::new(),
+    };
+    Ok((entries, workspaces, batch.then))
+}
+
+impl Look {
+    fn add(&mut self, lease: &Lease, route: &Route, entry: &Entry) {
+        self.memories += 1;
+        let outcomes: Vec<_> = lease
+            .stores
+            .iter()
+            .map(|store| (*store, outcome(entry, *store)))
+            .collect();
+        for key in &outcomes {
+            *self.counts.entry(*key).or_insert(0) += 1;
+        }
+        let found = |store| outcomes.contains(&(store, Outcome::Left));
+        let (row, vectors) = (found(StoreKind::Sql), found(StoreKind::Vector));
+        let point = entry.points.first().map(|point| point.text());
+        if (row || vectors)
+            && let Some(id) = entry.id.as_deref().or(point.as_deref())
+        {
+            self.found.add(route, Sighting { id, row, vectors });
+        }
+        let Some(id) = &entry.id else { return };
+        let samples = (row || vectors) && self.named < SAMPLE && (lease.ordinal == 0 || lease.job.is_unlisted());
+        self.named += usize::from(samples);
+        let listed = matches!(lease.work, Work::Ids(_));
+        for (store, outcome) in outcomes {
+            if if outcome == Outcome::Left { samples } else { listed } {
+                self.items.push(ItemOutcome {
+                    id: id.clone(),
+                    store,
+                    outcome: Some(outcome),
+                    code: None,
+                });
+            }
+        }
+    }
+}
+
+fn outcome(entry: &Entry, store: StoreKind) -> Outcome {
+    match (store, entry.vectors) {
+        (StoreKind::Sql, _) if entry.row => Outcome::Left,
+        (StoreKind::Vector, Vectors::OfRow | Vectors::Orphans) => Outcome::Left,
+        (StoreKind::Vector, Vectors::Unverifiable) => Outcome::Unverifiable,
+        (StoreKind::Sql, _) | (StoreKind::Vector, Vectors::None) => Outcome::Absent,
+    }
+}
