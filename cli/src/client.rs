@@ -136,6 +136,7 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         ("workspace", &options.workspace),
         ("kind", &options.kind),
         ("not_before", &options.not_before),
+        ("expect", &options.expect),
     ] {
         if let Some(value) = value {
             common.insert(name.to_owned(), json!(value));
@@ -153,7 +154,8 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         upload(&api, path, &common).await?
     } else {
         let select = match (&options.user, &options.query) {
-            (Some(user), _) => json!({"subject": {"user_id": user}}).to_string(),
+            (Some(user), _) if options.aliases.is_empty() => json!({"subject": {"user_id": user}}).to_string(),
+            (Some(user), _) => json!({"subject": {"user_id": user, "aliases": options.aliases}}).to_string(),
             (None, Some(query)) => format!("{{\"query\":{}}}", query_of(query)?),
             (None, None) if options.ids.is_empty() => bail!("name ids, an --ids-file, a --user or a --query"),
             (None, None) => json!({"ids": options.ids}).to_string(),

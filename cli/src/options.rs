@@ -174,6 +174,9 @@ pub(crate) struct Submit {
     /// Everything of one person.
     #[arg(long, conflicts_with = "query")]
     pub(crate) user: Option<String>,
+    /// Another name of that person; as often as there are any.
+    #[arg(long = "alias", value_name = "USER", requires = "user")]
+    pub(crate) aliases: Vec<String>,
     /// What a filter matches: JSON such as '{"eq": {"kind": "note"}}', or a file of it.
     #[arg(long, value_name = "JSON|FILE")]
     pub(crate) query: Option<String>,
@@ -195,6 +198,9 @@ pub(crate) struct Submit {
     /// The most memories it may select; if it is more, nothing is touched.
     #[arg(long)]
     pub(crate) limit: Option<u64>,
+    /// The digest that a dry run said: if something else is selected now, nothing is touched.
+    #[arg(long, value_name = "DIGEST", conflicts_with = "dry_run")]
+    pub(crate) expect: Option<String>,
     /// The most memories to erase in a second.
     #[arg(long)]
     pub(crate) per_second: Option<u64>,

@@ -131,12 +131,15 @@ impl Ledger {
         let id = lease.job.id.to_string();
         // By the pace that the job has now: by an older one the time could be without end.
         let batch_ms = "CAST(COALESCE(CAST($2 AS DOUBLE PRECISION) / per_second, 0) AS BIGINT)";
+        let till = format!(
+            "({batch_ms} + CASE WHEN throttled_till > {{now}} - {CATCH_UP_MS} THEN throttled_till
+                WHEN throttled_till > 0 THEN {{now}} - {CATCH_UP_MS} ELSE {{now}} END)"
+        );
+        // What is made up for is not waited for.
         let reserved = sqlx::query(self.inner.sql(&format!(
             "-- ledger::reserve
-            UPDATE jobs SET throttled_ms = throttled_ms + {batch_ms}, throttled_till = {batch_ms} + CASE
-                    WHEN throttled_till > {{now}} - {CATCH_UP_MS} THEN throttled_till
-                    WHEN throttled_till > 0 THEN {{now}} - {CATCH_UP_MS}
-                    ELSE {{now}} END
+            UPDATE jobs SET throttled_till = {till},
+                throttled_ms = throttled_ms + CASE WHEN {till} > {{now}} THEN {till} - {{now}} ELSE 0 END
             WHERE id = $1 AND (per_second IS NULL OR throttled_till <= {{now}}) RETURNING id"
         )))
         .bind(&id)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{After, Delta, Go, NewJob, Record, RecordEnd, Release, RetryOutcome, ThrottleOutcome};
 use lethe_common::state::State;
+use sqlx::Executor;
 
 use crate::support::new_job;
 use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, finish, ids, record, state, total};
@@ -14,6 +15,7 @@ crate::on_both! {
     a_record_that_is_repeated_counts_once,
     a_paused_target_is_not_claimed,
     the_pace_of_a_job_is_kept_by_the_ledger,
+    time_that_is_made_up_for_is_not_waited_for,
     a_job_takes_over_another_pace,
     a_job_that_nobody_serves_is_given_up,
     a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting,
@@ -126,6 +128,34 @@ async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir, .. }
     ledger.release(&[release]).await.unwrap();
     assert!(claim(&ledger).await.is_empty(), "given back for later");
     assert!((1..=60_000).contains(&ledger.next_due().await.unwrap().unwrap()));
+}
+
+async fn time_that_is_made_up_for_is_not_waited_for(test: TestLedger) {
+    let ledger = &test.ledger;
+    let paced = NewJob {
+        per_second: Some(1_000.0),
+        ..new_job(vec![ids(100)])
+    };
+    let id = accept(ledger, paced).await;
+    let lease = claim_one(ledger).await;
+    let waited = async || {
+        let job = ledger.job(id).await.unwrap().unwrap();
+        job.throttled_ms + job.throttled_for_ms
+    };
+    assert_eq!(ledger.reserve(&lease, 10_000).await.unwrap(), None);
+    assert_eq!(waited().await, 10_000);
+    // As if nobody had come for a second after that time.
+    let pool = sqlx::AnyPool::connect(&test.url).await.unwrap();
+    pool.execute("UPDATE jobs SET throttled_till = throttled_till - 11000")
+        .await
+        .unwrap();
+    assert_eq!(ledger.reserve(&lease, 100).await.unwrap(), None);
+    assert_eq!(waited().await, 10_000, "a tenth of a second of what was lost");
+    assert_eq!(ledger.reserve(&lease, 1_000).await.unwrap(), None);
+    assert!(
+        (10_001..=10_600).contains(&waited().await),
+        "half a second is made up for"
+    );
 }
 
 async fn a_job_takes_over_another_pace(TestLedger { ledger, _dir, .. }: TestLedger) {

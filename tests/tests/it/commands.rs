@@ -86,6 +86,13 @@ async fn every_option_of_a_deletion_reaches_the_job() {
     let again: Value = serde_json::from_str(&stdout(run(&service, &submit).await)).unwrap();
     assert_eq!((&job["limit"], &job["per_second"]), (&json!(5), &json!(7)));
     assert_eq!(job["id"], again["id"]);
+    let person = ["submit", "--user", "ana", "--alias", "a@b.example", "--expect"];
+    let person = [&person[..], &["00000000000000000000000000000000"]].concat();
+    let expects: Value = serde_json::from_str(&stdout(run(&service, &person).await)).unwrap();
+    assert_eq!(
+        (&expects["kind"], &expects["expect"]),
+        (&json!("subject"), &json!("00000000000000000000000000000000"))
+    );
 
     run(&service, &["resume", TARGET]).await;
     let id = job["id"].as_str().unwrap();

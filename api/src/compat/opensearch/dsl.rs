@@ -8,7 +8,7 @@
 mod tests;
 
 use lethe_common::config::Table;
-use lethe_common::filter::{Bounds, Filter, Path, Scalar};
+use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
 use serde_json::{Map, Value};
 
 use super::fields::{self, Known};
@@ -17,7 +17,7 @@ use crate::problem::{Kind, Problem};
 use crate::query;
 
 /// What queries may be, in OpenSearch's words; the rest is refused.
-const QUERIES: &str = "match_all, match_none, term, terms, match, match_phrase, range, exists, ids, bool";
+const QUERIES: &str = "match_all, match_none, term, terms, match, match_phrase, prefix, range, exists, ids, bool";
 
 /// Reads a query about the memories of `table` in `container`.
 pub(super) fn read(query: &Value, table: &Table, container: &str) -> Result<Filter, Problem> {
@@ -57,6 +57,7 @@ impl Reader<'_> {
             "term" => self.compared(name, body, "value"),
             "match" | "match_phrase" => self.compared(name, body, "query"),
             "terms" => self.terms(body),
+            "prefix" => self.prefix(body),
             "range" => self.range(body),
             "exists" => self.exists(body),
             "ids" => ids(body),
@@ -68,19 +69,21 @@ impl Reader<'_> {
         }
     }
 
-    /// `{"field": value}` or `{"field": {"<word>": value}}`.
     fn compared(&self, query: &str, body: &Value, word: &str) -> Result<Filter, Problem> {
-        let (field, value) = only(body, query)?;
-        let value = match value {
-            Value::Object(object) => {
-                allowed(query, object, &[word, "boost"])?;
-                object
-                    .get(word)
-                    .ok_or_else(|| refused(&format!("[{query}] needs [{word}]")))?
-            }
-            value => value,
-        };
+        let (field, value) = value(query, body, word)?;
         self.one_of(field, vec![scalar(query, value)?])
+    }
+
+    fn prefix(&self, body: &Value) -> Result<Filter, Problem> {
+        let (field, value) = value("prefix", body, "value")?;
+        let Value::String(text) = value else {
+            return Err(refused("[prefix] takes a text"));
+        };
+        Ok(Filter::Text {
+            path: self.path(field, "prefix")?,
+            has: Has::Prefix,
+            text: text.clone(),
+        })
     }
 
     fn terms(&self, body: &Value) -> Result<Filter, Problem> {
@@ -252,6 +255,19 @@ fn ids(body: &Value) -> Result<Filter, Problem> {
     } else {
         Filter::Ids(ids)
     })
+}
+
+/// Reads `{"field": value}` or `{"field": {"<word>": value}}`.
+fn value<'v>(query: &str, body: &'v Value, word: &str) -> Result<(&'v str, &'v Value), Problem> {
+    let (field, value) = only(body, query)?;
+    let Value::Object(object) = value else {
+        return Ok((field, value));
+    };
+    allowed(query, object, &[word, "boost"])?;
+    let value = object.get(word);
+    value
+        .map(|value| (field, value))
+        .ok_or_else(|| refused(&format!("[{query}] needs [{word}]")))
 }
 
 /// Returns the one entry of an object.

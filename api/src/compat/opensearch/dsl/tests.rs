@@ -70,6 +70,10 @@ fn queries_become_filters() {
             json!({"range": {"created_time": {"gte": 1, "lt": 2}}}),
             json!({"range": {"path": ["created_at"], "bounds": {"gte": 1, "lt": 2}}}),
         ),
+        (
+            json!({"prefix": {"owner_id": {"value": "an"}}}),
+            json!({"text": {"path": ["user_id"], "has": "prefix", "text": "an"}}),
+        ),
         (json!({"bool": {"must": {"term": {"owner_id": "ana"}}}}), ana.clone()),
         (
             json!({"bool": {"should": [{"term": {"owner_id": "ana"}}, {"match_none": {}}]}}),
@@ -107,6 +111,12 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
         (json!({"term": {"owner_id": "a", "size": 1}}), "END_OBJECT"),
         (
             json!({"term": {"owner_id": {"value": "a", "case_insensitive": true}}}),
+            "[case_insensitive]",
+        ),
+        (json!({"prefix": {"owner_id": 5}}), "[prefix] takes a text"),
+        (json!({"prefix": {"_id": "a"}}), "[prefix] is not supported on [_id]"),
+        (
+            json!({"prefix": {"owner_id": {"value": "a", "case_insensitive": true}}}),
             "[case_insensitive]",
         ),
         (json!({"term": {"owner_id": null}}), "takes texts"),
