@@ -7,5 +7,6 @@ pub mod filter;
 pub mod job;
 pub mod ledger;
 pub mod metrics;
+pub mod schedule;
 pub mod state;
 pub mod telemetry;

@@ -187,6 +187,7 @@ mod tests {
             per_second: None,
             batch: None,
             most: None,
+            scheduled: false,
             trace: None,
             cancelling: false,
             waited_ms: 0,
