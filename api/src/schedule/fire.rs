@@ -85,13 +85,10 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
     // By the ledger's clock, which said that it is due: by another it might be due again at once.
     let now = from_millis(due.now).unwrap_or_else(|| state.clock().now());
     let next = next(due, now);
-    let asked = match super::request(due) {
-        Ok(asked) => asked,
-        Err(_) => {
-            return Ok(ledger
-                .refuse_run(due, next, "what is stored of it cannot be read")
-                .await?);
-        }
+    let Ok(asked) = super::request(due) else {
+        return Ok(ledger
+            .refuse_run(due, next, "what is stored of it cannot be read")
+            .await?);
     };
     let Some(principal) = holder(state, &schedule.principal, &schedule.rights).await? else {
         let why = "the key of its principal is gone or has expired: write the schedule again with another";

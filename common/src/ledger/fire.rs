@@ -65,7 +65,7 @@ impl Ledger {
                 Ok(row) => due.push(row),
                 // It must not keep the others from being fired.
                 Err(error @ LedgerError::Corrupt { .. }) => {
-                    tracing::error!(error = %error, "a schedule cannot be read")
+                    tracing::error!(error = %error, "a schedule cannot be read");
                 }
                 Err(error) => return Err(error),
             }

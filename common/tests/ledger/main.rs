@@ -111,6 +111,7 @@ mod cancelling;
 mod leases;
 mod phases;
 mod query;
+mod schedules;
 mod totals;
 
 const LEASE: Duration = Duration::from_secs(30);

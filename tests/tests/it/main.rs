@@ -19,6 +19,7 @@ mod outage;
 mod query;
 mod refusals;
 mod refused;
+mod schedules;
 mod start;
 mod stop;
 mod throttle;
