@@ -13,9 +13,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # The same Debian as the builder's: the binary is linked to its C library.
 FROM debian:12.13-slim
-# The roots of TLS, for stores and callers that are reached by it.
+# The roots of TLS, for stores and callers that are reached by it; the time zones that schedules name.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates \
+    && apt-get install --yes --no-install-recommends ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin lethe \
     && install --directory --owner lethe --group lethe --mode 0700 /var/lib/lethe

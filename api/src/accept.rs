@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use axum::http::HeaderMap;
+use jiff::Timestamp;
 use lethe_common::clock;
 use lethe_common::config::{Columns, Config, Table, Uuids};
 use lethe_common::filter::Filter;
@@ -22,12 +23,13 @@ pub(crate) const ROUTE: &str = "POST /v1/jobs";
 /// What a query as a whole is called, whatever language it is in.
 const QUERY: &str = "query";
 
-/// Returns the job that a JSON body asks for.
+/// Returns the job that a JSON body asks for, as it is meant at `now`.
 pub(crate) fn job(
     config: &Config,
     principal: &Principal,
     asked: CreateJob,
     trace: Option<String>,
+    now: Timestamp,
 ) -> Result<(NewJob, Options), Problem> {
     let (options, select) = asked.options(config.api.max_id_length)?;
     let Select { ids, subject, query } = select;
@@ -37,7 +39,7 @@ pub(crate) fn job(
             let subject = subject.checked(config.api.max_id_length)?;
             by_subject(config, principal, &options, subject)?
         }
-        (None, None, Some(query)) => by_query(config, principal, &options, |table| query::read(query, table))
+        (None, None, Some(query)) => by_query(config, principal, &options, |table| query::read(query, table, now))
             .map_err(|problem| problem.in_words(&[(QUERY, query::PLACE)]))?,
         (None, None, None) => {
             return Err(Problem::invalid("select", "give `ids`, `subject` or `query`"));

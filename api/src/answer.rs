@@ -46,6 +46,8 @@ pub(crate) struct Job {
     id: Uuid,
     /// Grows with every change.
     version: u64,
+    /// The schedule that made it.
+    schedule: Option<String>,
     /// Who asked: the name of an API key, or a word that stands for a token's issuer and person.
     principal: String,
     /// `queued`, `planning`, `running`, `verifying`, `cancelling` or `held`; ended: `succeeded`,
@@ -92,6 +94,8 @@ pub(crate) struct Job {
     snapshot: Option<String>,
     /// Rounds that were needed because reading back found something.
     round: u64,
+    /// `window` while no window of its schedule is open: nothing is begun before.
+    waits_for: Option<&'static str>,
     /// When it is tried again, while it only waits.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<Timestamp>,
@@ -208,6 +212,7 @@ impl From<JobView> for Job {
         Self {
             id: job.id.0,
             version: job.version,
+            schedule: job.schedule,
             principal: job.principal,
             state: job.state.as_str(),
             kind: job.kind,
@@ -227,6 +232,7 @@ impl From<JobView> for Job {
             attempt: job.attempt,
             snapshot: job.snapshot,
             round: job.round,
+            waits_for: job.waits_for_window.then_some("window"),
             next_attempt_at: job.next_attempt_at.and_then(from_millis),
             error_code: job.error_code,
             accepted_at: from_millis(job.accepted_at),
@@ -297,6 +303,12 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         throttled_for_ms: 0,
         batch: job.manner.batch.map(u64::from),
         opaque_id: job.manner.opaque_id.clone(),
+        schedule: job.manner.schedule.clone(),
+        waits_for_window: job
+            .manner
+            .windows
+            .as_ref()
+            .is_some_and(|windows| windows.are_closed(now)),
         task_forgotten: false,
         accepted_at: now,
         not_before: job.not_before.unwrap_or(now),

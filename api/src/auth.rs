@@ -9,6 +9,7 @@ mod failures;
 mod issuers;
 mod known;
 mod principal;
+mod rights;
 mod token;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(crate) use failures::Failures;
 pub(crate) use issuers::Issuers;
 pub(crate) use known::KnownKeys;
 pub(crate) use principal::{Denied, Principal};
+pub(crate) use rights::{holder, written};
 
 impl FromRequestParts<AppState> for Principal {
     type Rejection = Problem;

@@ -23,9 +23,11 @@ mod problem;
 mod query;
 mod request;
 mod routes;
+mod schedule;
 mod select;
 mod serve;
 mod watch;
 
 pub use app::{AppState, router};
+pub use schedule::fire_due;
 pub use serve::serve;

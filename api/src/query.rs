@@ -3,6 +3,7 @@
 //! Each filter is an object of one operator; `and`, `or` and `not` hold others. Whatever is not known
 //! is refused by its place: nothing is erased by a query that was half understood.
 
+mod bound;
 mod one;
 mod term;
 
@@ -19,6 +20,8 @@ use crate::json::{self, given};
 use crate::object::Object;
 use crate::problem::Problem;
 use crate::select;
+use bound::Bound;
+use jiff::Timestamp;
 use one::One;
 use term::Term;
 
@@ -58,6 +61,7 @@ pub(crate) enum Query {
     In(One<Vec<Term>>),
     /// A field is within bounds: `{"created_at": {"gte": "2025-01-01", "lt": "2026-01-01"}}`. Moments are
     /// texts as RFC 3339 has them, dates, or milliseconds since 1970; in a column of numbers, numbers.
+    /// `{"created_at": {"lt": {"ago": "90d"}}}` is a moment before the acceptance of the job.
     #[schema(value_type = std::collections::BTreeMap<String, Limits>)]
     Range(One<Object<Limits>>),
     /// A field has a value: its name.
@@ -78,19 +82,19 @@ pub(crate) struct Limits {
     /// More than this.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    gt: Option<Term>,
+    gt: Option<Bound>,
     /// This or more.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    gte: Option<Term>,
+    gte: Option<Bound>,
     /// Less than this.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    lt: Option<Term>,
+    lt: Option<Bound>,
     /// This or less.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    lte: Option<Term>,
+    lte: Option<Bound>,
 }
 
 impl<'de> Deserialize<'de> for Query {
@@ -145,9 +149,9 @@ impl<'de> Deserialize<'de> for Operator {
     }
 }
 
-/// Reads a query about the memories of `table`.
-pub(crate) fn read(query: Query, table: &Table) -> Result<Filter, Problem> {
-    checked(PLACE, Reader { table }.filter(query, PLACE)?)
+/// Reads a query about the memories of `table`, as it is meant at `now`.
+pub(crate) fn read(query: Query, table: &Table, now: Timestamp) -> Result<Filter, Problem> {
+    checked(PLACE, Reader { table, now }.filter(query, PLACE)?)
 }
 
 /// Refuses a filter that must not become a job. Parts are checked by themselves as well: what is wrong
@@ -159,6 +163,7 @@ fn checked(at: &str, filter: Filter) -> Result<Filter, Problem> {
 
 struct Reader<'a> {
     table: &'a Table,
+    now: Timestamp,
 }
 
 impl Reader<'_> {
@@ -188,9 +193,18 @@ impl Reader<'_> {
             }
             Query::Range(One { field, asked }) => {
                 let Object(Limits { gt, gte, lt, lte }) = asked;
-                let [gt, gte, lt, lte] = [gt, gte, lt, lte].map(|bound| bound.map(|Term(bound)| bound));
-                let bounds = Bounds { gt, gte, lt, lte };
-                self.leaf(&format!("{at}.range"), &field, |path| Filter::Range { path, bounds })
+                let at = format!("{at}.range");
+                let bound = |name: &str, bound: Option<Bound>| {
+                    let read = bound.map(|bound| bound.read(self.now)).transpose();
+                    read.map_err(|what| Problem::invalid(&format!("{}.{name}", of(&at, &field)), what))
+                };
+                let bounds = Bounds {
+                    gt: bound("gt", gt)?,
+                    gte: bound("gte", gte)?,
+                    lt: bound("lt", lt)?,
+                    lte: bound("lte", lte)?,
+                };
+                self.leaf(&at, &field, |path| Filter::Range { path, bounds })
             }
             Query::Exists(field) => {
                 let at = format!("{at}.exists");

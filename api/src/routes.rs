@@ -5,6 +5,7 @@ mod jobs;
 mod keys;
 mod metrics;
 mod pause;
+mod schedules;
 mod targets;
 mod workers;
 
@@ -18,7 +19,7 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 36] = [
+pub(crate) const TEMPLATES: [&str; 41] = [
     "/v1/jobs",
     "/v1/jobs/{id}",
     "/v1/jobs/{id}/items",
@@ -31,6 +32,11 @@ pub(crate) const TEMPLATES: [&str; 36] = [
     "/v1/targets/{name}/pause",
     "/v1/targets/{name}/resume",
     "/v1/workers",
+    "/v1/schedules",
+    "/v1/schedules/{name}",
+    "/v1/schedules/{name}/pause",
+    "/v1/schedules/{name}/resume",
+    "/v1/schedules/{name}/preview",
     "/v1/keys",
     "/v1/keys/{name}",
     "/livez",
@@ -92,6 +98,14 @@ pub(crate) fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(pause::resume_target))
         .routes(routes!(targets::targets))
         .routes(routes!(workers::workers))
+        .routes(routes!(schedules::list::list))
+        .routes(routes!(
+            schedules::get::get,
+            schedules::put::put,
+            schedules::remove::remove
+        ))
+        .routes(routes!(schedules::pause::pause))
+        .routes(routes!(schedules::pause::resume))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))
         .routes(routes!(health::livez))
@@ -104,4 +118,5 @@ pub(crate) fn lasting() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::create::create))
         .routes(routes!(jobs::events::events))
+        .routes(routes!(schedules::preview::preview))
 }

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{AppState, router};
+use crate::schedule;
 
 /// Serves the API on `listener` until `shutdown`, then answers what has begun.
 ///
@@ -24,6 +25,11 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
     state.tasks().spawn(async move {
         let fresh = keeper.issuers().keep_fresh();
         keeper.stopping().run_until_cancelled(fresh).await;
+    });
+    let clockwork = state.clone();
+    state.tasks().spawn(async move {
+        let schedules = schedule::run(&clockwork);
+        clockwork.stopping().run_until_cancelled(schedules).await;
     });
     // With the peers' addresses: failures to say who asks are counted by them.
     let service = router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();

@@ -78,6 +78,11 @@ impl Api {
         self.client.post(format!("{}/v1/{path}", self.url))
     }
 
+    /// Begins a PUT to one.
+    pub(crate) fn put(&self, path: &str) -> RequestBuilder {
+        self.client.put(format!("{}/v1/{path}", self.url))
+    }
+
     /// Begins a DELETE of one.
     pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
         self.client.delete(format!("{}/v1/{path}", self.url))
@@ -156,7 +161,7 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         let select = match (&options.user, &options.query) {
             (Some(user), _) if options.aliases.is_empty() => json!({"subject": {"user_id": user}}).to_string(),
             (Some(user), _) => json!({"subject": {"user_id": user, "aliases": options.aliases}}).to_string(),
-            (None, Some(query)) => format!("{{\"query\":{}}}", query_of(query)?),
+            (None, Some(query)) => format!("{{\"query\":{}}}", json_of(query)?),
             (None, None) if options.ids.is_empty() => bail!("name ids, an --ids-file, a --user or a --query"),
             (None, None) => json!({"ids": options.ids}).to_string(),
         };
@@ -181,9 +186,9 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
     }
 }
 
-/// Returns a query as it was written, on the command line or in a file: what is wrong with it, a field
+/// Returns JSON as it was written, on the command line or in a file: what is wrong with it, a field
 /// that it names twice for one, is for the API to say.
-fn query_of(given: &str) -> anyhow::Result<String> {
+pub(crate) fn json_of(given: &str) -> anyhow::Result<String> {
     let text = if given.trim_start().starts_with('{') {
         given.to_owned()
     } else {
@@ -191,7 +196,7 @@ fn query_of(given: &str) -> anyhow::Result<String> {
     };
     let text = text.trim_start_matches('\u{feff}');
     // It becomes a part of the request: it has to be one value.
-    serde_json::from_str::<Value>(text).context("read the query as JSON")?;
+    serde_json::from_str::<Value>(text).context("read it as JSON")?;
     Ok(text.to_owned())
 }
 
@@ -294,8 +299,9 @@ pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Resu
     show(&api.send(api.post(&path)).await?)
 }
 
-fn show(job: &Value) -> anyhow::Result<()> {
-    output::line(&serde_json::to_string_pretty(job).context("print the job")?);
+/// Prints an answer.
+pub(crate) fn show(answer: &Value) -> anyhow::Result<()> {
+    output::line(&serde_json::to_string_pretty(answer).context("print the answer")?);
     Ok(())
 }
 

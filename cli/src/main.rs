@@ -11,6 +11,7 @@ mod memories;
 mod options;
 mod output;
 mod roles;
+mod schedules;
 mod up;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Worker(role) => Box::pin(roles::worker(role.config.as_deref())).await,
         Command::Migrate(role) => roles::migrate(role.config.as_deref()).await,
         Command::Keys(keys) => keys::run(&keys).await,
+        Command::Schedules(schedules) => schedules::run(&schedules).await,
         Command::Health(health) => health::check(&health).await,
         Command::Submit(submit) => client::submit(&submit).await,
         Command::Watch(job) => client::watch(&job).await,

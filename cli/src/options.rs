@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::schedules::Schedules;
+
 /// Erases AI memories from a SQL database and a vector store, and proves it.
 #[derive(Debug, Parser)]
 #[command(name = "lethe", version, arg_required_else_help = true)]
@@ -28,6 +30,8 @@ pub(crate) enum Command {
     Migrate(Role),
     /// Make, list and take away API keys.
     Keys(Keys),
+    /// Write, list, pause, preview and take away deletions that recur.
+    Schedules(Schedules),
     /// Ask a process whether it is ready: exit code 0 if it is.
     Health(Health),
     /// Submit a deletion.

@@ -26,6 +26,8 @@ CREATE TABLE jobs (
     aborts         BIGINT NOT NULL DEFAULT 0, -- 1: a memory that changed in between stops it; 2: one has
     opaque_id      TEXT,                      -- what the caller calls the request; leaves with the retention
     task_forgotten BIGINT NOT NULL DEFAULT 0, -- whether its result as a task was deleted
+    schedule       TEXT,                      -- the name of the schedule that made it
+    windows        TEXT,                      -- JSON: when its batches may begin; NULL: at any time
     trace          TEXT,                      -- W3C traceparent of the request
     not_before     BIGINT NOT NULL,
     accepted_at    BIGINT NOT NULL,
@@ -47,6 +49,7 @@ CREATE TABLE jobs (
     cleared        BIGINT NOT NULL DEFAULT 0  -- of a forgotten job: whether its ids and partitions are gone
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
+CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
 -- What forgetting looks for: it must not read the millions that have ended.
 CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
@@ -131,6 +134,30 @@ CREATE TABLE totals (
     n       BIGINT NOT NULL,
     PRIMARY KEY (slot, metric, target, store, outcome)
 );
+
+-- Deletions that recur.
+CREATE TABLE schedules (
+    name         TEXT PRIMARY KEY,
+    revision     TEXT NOT NULL,   -- another one with every change of what it does
+    principal    TEXT NOT NULL,   -- who wrote it, in whose name its jobs run
+    rights       TEXT NOT NULL,   -- JSON: what its writer could do then; personal data, leaves with the schedule
+    target       TEXT,            -- the one target that its jobs are about; NULL: several
+    cron         TEXT NOT NULL,
+    time_zone    TEXT NOT NULL,   -- as IANA calls it
+    job          TEXT NOT NULL,   -- JSON: the body of the request for its jobs; personal data, leaves with the schedule
+    windows      TEXT,            -- JSON: when batches of its jobs may begin; NULL: at any time
+    paused       BIGINT NOT NULL,
+    next_run_at  BIGINT,          -- what was missed is in the past, and is caught up once; NULL: never again
+    last_run_at  BIGINT,          -- when it last made a job
+    last_job     TEXT,            -- the job that it last made
+    last_outcome TEXT,            -- of its last time: 'fired', 'skipped' or 'refused'
+    last_problem TEXT,            -- why that was refused
+    skipped      BIGINT NOT NULL DEFAULT 0, -- times at which the job before had not ended
+    refused      BIGINT NOT NULL DEFAULT 0, -- times at which its job could not be accepted
+    created_at   BIGINT NOT NULL,
+    changed_at   BIGINT NOT NULL
+);
+CREATE INDEX schedules_due ON schedules (next_run_at) WHERE next_run_at IS NOT NULL AND paused = 0;
 
 -- What is paused: '*' or a target's name.
 CREATE TABLE pauses (

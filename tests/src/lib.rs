@@ -18,6 +18,7 @@ pub mod client;
 pub mod config;
 pub mod cut;
 pub mod layout;
+pub mod ledger;
 pub mod memories;
 pub mod postgres;
 pub mod process;

@@ -20,6 +20,7 @@ use crate::resolve::resolve;
 use crate::retry;
 use crate::store::{Item, StoreError};
 use crate::task::Stop;
+use crate::window;
 
 mod effects;
 
@@ -79,7 +80,7 @@ async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> 
             going.push(lease);
         } else if lease.job.cancelling {
             cancel(env, lease).await?;
-        } else {
+        } else if window::is_open(env, &lease).await? {
             let held = std::slice::from_ref(&lease);
             let wait = env
                 .insist(held, || env.ledger.throttled(&lease))

@@ -203,6 +203,7 @@ mod tests {
             batch: None,
             most: None,
             expects: false,
+            scheduled: false,
             trace: None,
             cancelling: false,
             waited_ms: 0,

@@ -188,6 +188,7 @@ mod tests {
             batch: None,
             most: None,
             expects: false,
+            scheduled: false,
             trace: None,
             cancelling: false,
             waited_ms: 0,

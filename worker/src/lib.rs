@@ -30,6 +30,7 @@ mod retry;
 mod run;
 pub mod store;
 mod task;
+mod window;
 
 pub use environment::Environment;
 pub use health::Health;

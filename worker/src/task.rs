@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::environment::Environment;
 use crate::keep::LeaseLost;
 use crate::store::StoreError;
-use crate::{erase, plan, preview, read_back, retry};
+use crate::{erase, plan, preview, read_back, retry, window};
 
 /// What one task works on.
 #[derive(Debug)]
@@ -113,6 +113,14 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
     {
         // Its workers die, and nothing comes of it: that is the partition's own fault.
         return retry::fail(env, lease, "poison").await;
+    }
+    // Erasing asks before each batch.
+    let leases = match kind {
+        Kind::Erase => leases,
+        Kind::Check | Kind::Plan | Kind::Preview | Kind::ReadBack => window::admit(env, leases).await?,
+    };
+    if leases.is_empty() {
+        return Ok(());
     }
     // Boxed: the futures of the kinds differ much in size.
     let mut again = match kind {

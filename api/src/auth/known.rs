@@ -135,7 +135,8 @@ impl Memory {
     }
 }
 
-fn answer(row: KeyRow) -> Answer {
+/// Returns who holds a key of the ledger.
+pub(super) fn answer(row: KeyRow) -> Answer {
     if row.left.is_some_and(|left| left.is_zero()) {
         return Answer::Expired;
     }

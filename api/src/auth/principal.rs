@@ -18,8 +18,8 @@ pub(crate) struct Principal {
     /// What jobs and logs call the caller: the key's name, or a word made of a token's issuer and
     /// subject that tells nobody who it is.
     pub(crate) name: String,
-    scopes: BTreeSet<Scope>,
-    bounds: Bounds,
+    pub(super) scopes: BTreeSet<Scope>,
+    pub(super) bounds: Bounds,
 }
 
 /// Why a caller may not have what it asks for.
@@ -144,15 +144,23 @@ impl Principal {
 
     /// Returns whether the caller sees this job.
     pub(crate) fn sees(&self, job: &JobView) -> bool {
-        job.principal == self.name || self.sees_all() && self.reaches_job(job.target.as_deref())
+        self.sees_what(&job.principal, job.target.as_deref())
+    }
+
+    /// Returns whether the caller sees what a principal asked for, about a target or several.
+    pub(crate) fn sees_what(&self, principal: &str, target: Option<&str>) -> bool {
+        principal == self.name || self.sees_all() && self.reaches_job(target)
     }
 
     /// Refuses a caller that may not change the course of jobs; one's own may be.
     pub(crate) fn require_control(&self, job: &JobView) -> Result<(), Denied> {
+        self.require_control_of(&job.principal, job.target.as_deref())
+    }
+
+    /// Refuses a caller that may not change what a principal asked for, about a target or several.
+    pub(crate) fn require_control_of(&self, principal: &str, target: Option<&str>) -> Result<(), Denied> {
         let erases = [Scope::MemoriesDelete, Scope::MemoriesDeleteAny, Scope::SubjectsErase];
-        let own = job.principal == self.name
-            && self.reaches_job(job.target.as_deref())
-            && erases.into_iter().any(|scope| self.has(scope));
+        let own = principal == self.name && self.reaches_job(target) && erases.into_iter().any(|scope| self.has(scope));
         if own { Ok(()) } else { self.require(Scope::JobsAdmin) }
     }
 

@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for Term {
     }
 }
 
-struct OneValue;
+pub(super) struct OneValue;
 
 impl Visitor<'_> for OneValue {
     type Value = Scalar;

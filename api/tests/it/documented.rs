@@ -69,6 +69,13 @@ async fn the_document_lists_these_operations() {
     post /v1/pause
     get /v1/ping/
     post /v1/resume
+    get /v1/schedules
+    delete /v1/schedules/{name}
+    get /v1/schedules/{name}
+    put /v1/schedules/{name}
+    post /v1/schedules/{name}/pause
+    post /v1/schedules/{name}/preview
+    post /v1/schedules/{name}/resume
     get /v1/targets
     post /v1/targets/{name}/pause
     post /v1/targets/{name}/resume

@@ -17,6 +17,7 @@ mod queries;
 mod reading;
 mod refusals;
 mod rights;
+mod schedules;
 mod stopping;
 mod stores;
 mod tasks;

@@ -5,7 +5,7 @@
 
 use axum::body::Body;
 use lethe_common::job::Field;
-use lethe_common::ledger::Lease;
+use lethe_common::ledger::{Lease, ScheduleRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -236,4 +236,118 @@ async fn operating_is_for_those_whose_credentials_cover_it() {
             .await;
     }
     assert!(matrix.cases > 200, "{}", matrix.cases);
+}
+
+/// Returns a schedule of a deletion.
+fn schedule(job: &Value) -> Value {
+    json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": job})
+}
+
+const SCHEDULE: &str = "/v1/schedules/s";
+
+/// Takes the schedule away; returns whether there was one.
+async fn removed(app: &App) -> bool {
+    app.ledger.remove_schedule("s").await.expect("the ledger answers")
+}
+
+/// Puts a schedule of somebody's into the ledger.
+async fn schedule_of(app: &App, principal: &str, target: &str) {
+    removed(app).await;
+    let record = ScheduleRecord {
+        name: "s".to_owned(),
+        principal: principal.to_owned(),
+        rights: "{}".to_owned(),
+        target: Some(target.to_owned()),
+        cron: "0 3 * * *".to_owned(),
+        time_zone: "UTC".to_owned(),
+        job: json!({"select": {"ids": ["a"]}, "target": target}).to_string(),
+        windows: None,
+        paused: false,
+        next_run_at: 4_000_000_000_000,
+    };
+    assert!(app.ledger.add_schedule(&record).await.expect("the ledger answers"));
+}
+
+#[tokio::test]
+async fn who_may_not_ask_for_a_deletion_may_not_schedule_it() {
+    let mut matrix = Matrix::new().await;
+    for caller in matrix.callers.clone() {
+        for target in TARGETS {
+            for owner in [None, Some("ana"), Some("ben")] {
+                let mut by_ids = json!({"select": {"ids": ["a"]}, "target": target});
+                let mut by_subject = json!({"select": {"subject": {"workspace": "w"}}, "target": target});
+                if let Some(owner) = owner {
+                    by_ids["owner"] = json!(owner);
+                    by_subject["select"]["subject"]["user_id"] = json!(owner);
+                }
+                for (job, demands) in [
+                    (by_ids, demanded(&caller, caller.by_ids(owner), None, target)),
+                    (
+                        by_subject,
+                        demanded(&caller, caller.by_subject(owner), Some("w"), target),
+                    ),
+                ] {
+                    let status = demands.err().unwrap_or(201);
+                    matrix.case(&caller, "PUT", SCHEDULE, &schedule(&job), status).await;
+                    let stored = removed(&matrix.app).await;
+                    assert_eq!(stored, demands.is_ok() && !caller.unknown, "{}", caller.name);
+                }
+            }
+        }
+    }
+    assert!(matrix.cases > 200, "{}", matrix.cases);
+}
+
+#[tokio::test]
+async fn a_schedule_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() {
+    let mut matrix = Matrix::new().await;
+    for caller in matrix.callers.clone() {
+        for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
+            let own = owner == "own";
+            let name = if own { caller.name.as_str() } else { "somebody" };
+            let visible = owner != "none" && (own || caller.sees_others(target));
+            let controls = caller.has("jobs:admin") || own && caller.erases();
+            if owner == "none" {
+                removed(&matrix.app).await;
+            } else {
+                schedule_of(&matrix.app, name, target).await;
+            }
+            let seen = if visible { 200 } else { 404 };
+            matrix.case(&caller, "GET", SCHEDULE, &json!(null), seen).await;
+            let listed = matrix.case(&caller, "GET", "/v1/schedules", &json!(null), 200).await;
+            if !caller.unknown {
+                let schedules = listed["schedules"].as_array().expect("a list");
+                assert_eq!(schedules.len(), usize::from(visible), "{} lists {owner}", caller.name);
+            }
+            let changed = match (visible, controls) {
+                (false, _) => 404,
+                (true, false) => 403,
+                (true, true) => 200,
+            };
+            for verb in ["pause", "resume"] {
+                let path = format!("{SCHEDULE}/{verb}");
+                matrix.case(&caller, "POST", &path, &json!(null), changed).await;
+            }
+            let demands = demanded(&caller, caller.by_ids(None), None, target);
+            let previewed = if visible { demands.err().unwrap_or(202) } else { 404 };
+            let preview = format!("{SCHEDULE}/preview");
+            matrix.case(&caller, "POST", &preview, &json!(null), previewed).await;
+            let job = json!({"select": {"ids": ["a"]}, "target": target});
+            let replaced = match demands {
+                Err(status) => status,
+                Ok(_) if owner == "none" => 201,
+                Ok(_) if !visible => 409,
+                Ok(_) => changed,
+            };
+            matrix.case(&caller, "PUT", SCHEDULE, &schedule(&job), replaced).await;
+            if owner == "none" {
+                removed(&matrix.app).await;
+            } else {
+                schedule_of(&matrix.app, name, target).await;
+            }
+            let gone = if changed == 200 { 204 } else { changed };
+            matrix.case(&caller, "DELETE", SCHEDULE, &json!(null), gone).await;
+        }
+    }
+    assert!(matrix.cases > 400, "{}", matrix.cases);
 }

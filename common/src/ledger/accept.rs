@@ -141,19 +141,29 @@ async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerEr
         }
     }
     if !new.is_empty() {
-        insert_jobs(inner, &mut tx, &new, "queued").await?;
-        let rows: Vec<Value> = new
-            .iter()
-            .flat_map(|job| partition_rows(job.id, 0, "due", job))
-            .collect();
-        insert_partitions(inner, &mut tx, &rows).await?;
-        let increments = new.iter().flat_map(|job| {
-            std::iter::once(Increment::new(TotalsMetric::Accepted, "", None, "", 1)).chain(selected(job))
-        });
+        let increments = insert(inner, &mut tx, &new).await?;
         inner.add_totals(&mut tx, increments).await?;
     }
     tx.commit().await?;
     Ok(accepted)
+}
+
+/// Inserts jobs with their partitions; returns what that adds to the totals.
+pub(super) async fn insert(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    new: &[&NewJob],
+) -> Result<Vec<Increment>, LedgerError> {
+    insert_jobs(inner, tx, new, "queued").await?;
+    let rows: Vec<Value> = new
+        .iter()
+        .flat_map(|job| partition_rows(job.id, 0, "due", job))
+        .collect();
+    insert_partitions(inner, tx, &rows).await?;
+    let increments = new
+        .iter()
+        .flat_map(|job| std::iter::once(Increment::new(TotalsMetric::Accepted, "", None, "", 1)).chain(selected(job)));
+    Ok(increments.collect())
 }
 
 /// Returns what an accepted job adds to the totals of selected memories.
@@ -252,7 +262,9 @@ pub(super) async fn insert_jobs(
                 "query": job.query.as_ref().map(|query| json!(query).to_string()),
                 "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),
                 "limit": job.limit, "expect": job.expect, "per_second": job.per_second, "batch": job.manner.batch, "most": job.manner.most,
-                "aborts": i64::from(job.manner.aborts), "opaque_id": job.manner.opaque_id, "trace": job.trace, "not_before": job.not_before,
+                "aborts": i64::from(job.manner.aborts), "opaque_id": job.manner.opaque_id,
+                "schedule": job.manner.schedule, "windows": job.manner.windows.as_ref().map(|windows| json!(windows).to_string()),
+                "trace": job.trace, "not_before": job.not_before,
                 "selected": selected, "unfinished": job.partitions.len(),
             })
         })
@@ -260,13 +272,14 @@ pub(super) async fn insert_jobs(
     sqlx::query(inner.sql(
         "-- ledger::accept jobs
         INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
-            max_selected, expect, per_second, batch_size, most, aborts, opaque_id, trace, not_before, accepted_at, touched_at, selected, unfinished,
+            max_selected, expect, per_second, batch_size, most, aborts, opaque_id, schedule, windows, trace, not_before,
+            accepted_at, touched_at, selected, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT), e.value->>'expect',
             CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
-            CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), e.value->>'opaque_id', e.value->>'trace',
+            CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),
             {now}, {now},
             CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),

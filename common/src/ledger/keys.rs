@@ -53,6 +53,16 @@ impl Ledger {
         row.as_ref().map(key).transpose()
     }
 
+    /// Returns the key of this name, expired or not.
+    pub async fn key_by_name(&self, name: &str) -> Result<Option<KeyRow>, LedgerError> {
+        let text = format!("-- ledger::key_by_name\nSELECT {COLUMNS} FROM api_keys WHERE name = $1");
+        let row = sqlx::query(self.inner.sql(&text))
+            .bind(name)
+            .fetch_optional(&self.inner.read)
+            .await?;
+        row.as_ref().map(key).transpose()
+    }
+
     /// Returns keys by name, at most `limit`, those after `after`.
     pub async fn keys(&self, after: &str, limit: u32) -> Result<Vec<KeyRow>, LedgerError> {
         let text = format!("-- ledger::keys\nSELECT {COLUMNS} FROM api_keys WHERE name > $1 ORDER BY name LIMIT $2");

@@ -13,6 +13,7 @@ use super::preview::Preview;
 use super::rows;
 use super::types::Lease;
 use crate::job::{JobId, Outcome, StoreKind};
+use crate::schedule::Windows;
 use crate::selection::Digest;
 use crate::state::State;
 
@@ -62,6 +63,10 @@ pub struct JobView {
     pub batch: Option<u64>,
     /// What the caller calls the request.
     pub opaque_id: Option<String>,
+    /// The schedule that made it.
+    pub schedule: Option<String>,
+    /// Whether it waits for a window to open.
+    pub waits_for_window: bool,
     /// Whether its result as a task was deleted.
     pub task_forgotten: bool,
     /// Milliseconds since 1970; so are all times here.
@@ -109,6 +114,20 @@ pub enum Whose {
     OfOrAbout(String, BTreeSet<String>),
 }
 
+impl Whose {
+    /// Returns the principal, empty for everybody, and the targets as a list that a statement opens.
+    pub(super) fn parts(&self) -> (&str, String) {
+        let none = BTreeSet::new();
+        let (principal, targets) = match self {
+            Self::All => ("", &none),
+            Self::Of(principal) => (principal.as_str(), &none),
+            Self::OfOrAbout(principal, targets) => (principal.as_str(), targets),
+        };
+        let targets: Vec<Value> = targets.iter().map(|target| json!({"t": target})).collect();
+        (principal, json!(targets).to_string())
+    }
+}
+
 /// Which jobs to list.
 #[derive(Debug, Clone)]
 pub struct JobFilter {
@@ -118,6 +137,8 @@ pub struct JobFilter {
     pub state: Option<State>,
     /// Only those that named this target.
     pub target: Option<String>,
+    /// Only those that this schedule made.
+    pub schedule: Option<String>,
     /// Only tasks: jobs by query that have not ended.
     pub tasks: bool,
     /// Only those accepted before this one.
@@ -143,7 +164,7 @@ pub struct ItemRow {
 
 const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, table_name, dry_run, max_selected, expect, preview, per_second,
-    throttled_till, throttled_ms, batch_size, opaque_id, task_forgotten,
+    throttled_till, throttled_ms, batch_size, opaque_id, schedule, windows, task_forgotten,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
     version_erased, snapshot,
     {now} AS now_ms,
@@ -169,33 +190,33 @@ impl Ledger {
 
     /// Lists jobs, the newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
-        let none = BTreeSet::new();
-        let (principal, targets) = match &filter.whose {
-            Whose::All => ("", &none),
-            Whose::Of(principal) => (principal.as_str(), &none),
-            Whose::OfOrAbout(principal, targets) => (principal.as_str(), targets),
-        };
-        let targets: Vec<Value> = targets.iter().map(|target| json!({"t": target})).collect();
+        let (principal, targets) = filter.whose.parts();
         // Said as a constant, so that an index can be chosen for it, however many have ended.
         let tasks = if filter.tasks {
             "AND ended_at IS NULL AND kind = 'query'"
         } else {
             ""
         };
+        let scheduled = if filter.schedule.is_some() {
+            "AND schedule = $7"
+        } else {
+            "AND $7 = ''"
+        };
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::jobs
             SELECT {JOB_COLUMNS} FROM jobs
-            WHERE state <> 'receiving' {tasks}
+            WHERE state <> 'receiving' {tasks} {scheduled}
               AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}}))
               AND ($3 = '' OR state = $3) AND ($4 = '' OR target = $4) AND ($5 = '' OR id < $5)
             ORDER BY id DESC LIMIT $6"
         )))
-        .bind(json!(targets).to_string())
+        .bind(targets)
         .bind(principal)
         .bind(filter.state.map_or("", State::as_str))
         .bind(filter.target.as_deref().unwrap_or_default())
         .bind(filter.after.map(|id| id.to_string()).unwrap_or_default())
         .bind(i64::from(filter.limit))
+        .bind(filter.schedule.as_deref().unwrap_or_default())
         .fetch_all(&self.inner.read)
         .await?;
         self.views(&rows).await
@@ -342,6 +363,13 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
     // What was reserved and is not over yet.
     let ahead = row.try_get::<i64, _>("throttled_till")? - ended_at.unwrap_or(now);
     let ahead = u64::try_from(ahead).unwrap_or(0);
+    let next_attempt_at: Option<i64> = row.try_get("next_attempt_at")?;
+    let windows: Option<Windows> = match row.try_get::<Option<String>, _>("windows")? {
+        Some(_) => Some(rows::json(row, "jobs", "windows")?),
+        None => None,
+    };
+    // A batch that has begun is finished, whatever the time.
+    let waits = ended_at.is_none() && next_attempt_at.is_some();
     Ok(JobView {
         id: rows::parsed(row, "jobs", "id")?,
         version: rows::number(row, "version")?,
@@ -362,6 +390,8 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         throttled_for_ms: if ended_at.is_some() { 0 } else { ahead },
         batch: optional("batch_size")?,
         opaque_id: row.try_get("opaque_id")?,
+        schedule: row.try_get("schedule")?,
+        waits_for_window: waits && windows.is_some_and(|windows| windows.are_closed(now)),
         task_forgotten: row.try_get::<i64, _>("task_forgotten")? != 0,
         accepted_at: row.try_get("accepted_at")?,
         not_before: row.try_get("not_before")?,
@@ -375,7 +405,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         error_code: row.try_get("error_code")?,
         version_erased: row.try_get("version_erased")?,
         snapshot: row.try_get("snapshot")?,
-        next_attempt_at: row.try_get("next_attempt_at")?,
+        next_attempt_at,
         stores,
         now,
     })

@@ -25,6 +25,8 @@ pub enum TotalsMetric {
     Memories,
     /// Memories that reading back found, by store.
     Residue,
+    /// Times of schedules, by what came of them.
+    Runs,
 }
 
 impl TotalsMetric {
@@ -36,6 +38,7 @@ impl TotalsMetric {
             Self::Selected => "selected",
             Self::Memories => "memories",
             Self::Residue => "residue",
+            Self::Runs => "runs",
         }
     }
 }

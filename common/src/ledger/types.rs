@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
 use crate::job::{JobId, StoreKind, Subject};
+use crate::schedule::Windows;
 
 /// Which mapping a partition needs: workers claim only what they have, in the version they have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,6 +136,8 @@ pub struct JobFacts {
     pub most: Option<u64>,
     /// Whether the job says what its selection has to be: it is looked at before anything is touched.
     pub expects: bool,
+    /// Whether a schedule made it, which can say at any time when its batches may begin.
+    pub scheduled: bool,
     /// The traceparent of the request.
     pub trace: Option<String>,
     /// Whether a cancellation was accepted: finish what has begun, begin nothing.
@@ -166,6 +169,10 @@ pub struct Manner {
     pub aborts: bool,
     /// What the caller calls its request.
     pub opaque_id: Option<String>,
+    /// The schedule that made it.
+    pub schedule: Option<String>,
+    /// When its batches may begin; absent: at any time.
+    pub windows: Option<Windows>,
 }
 
 /// How a job by query tells what was there when it began.

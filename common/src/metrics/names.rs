@@ -9,6 +9,7 @@ pub(super) const OLDEST_JOB: &str = "lethe_oldest_unfinished_job_age_seconds";
 pub(super) const SELECTED: &str = "lethe_memories_selected_total";
 pub(super) const MEMORIES: &str = "lethe_memories_total";
 pub(super) const RESIDUE: &str = "lethe_residue_total";
+pub(super) const RUNS: &str = "lethe_schedule_runs_total";
 pub(super) const REMAINING: &str = "lethe_memories_remaining";
 pub(super) const UNSERVED: &str = "lethe_target_unserved";
 pub(super) const PAUSED: &str = "lethe_paused";
@@ -56,7 +57,7 @@ pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
 ];
 
 /// What is read from the ledger: name, type, help.
-pub(super) const SERVICE: [(&str, &str, &str); 12] = [
+pub(super) const SERVICE: [(&str, &str, &str); 13] = [
     (
         JOBS_ACCEPTED,
         "counter",
@@ -83,6 +84,11 @@ pub(super) const SERVICE: [(&str, &str, &str); 12] = [
         RESIDUE,
         "counter",
         "Memories that reading back still found, per store; erased in a further round.",
+    ),
+    (
+        RUNS,
+        "counter",
+        "Times of schedules, by outcome: fired (a job was made), skipped (the one before had not ended), refused (its job could not be accepted).",
     ),
     (
         REMAINING,

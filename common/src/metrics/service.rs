@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::names::{self, SERVICE};
 use super::text;
 use crate::job::{Outcome, StoreKind};
-use crate::ledger::{Pauses, ServiceState, TotalRow, TotalsMetric};
+use crate::ledger::{Pauses, Run, ServiceState, TotalRow, TotalsMetric};
 use crate::state::State;
 
 /// How many running jobs have series of their own.
@@ -45,6 +45,10 @@ impl Service {
                 }
                 names::SELECTED => self.per_store(text, name, TotalsMetric::Selected, stores),
                 names::RESIDUE => self.per_store(text, name, TotalsMetric::Residue, stores),
+                names::RUNS => {
+                    let zeros = Run::ALL.map(|run| vec![run.as_str()]);
+                    self.total(text, name, TotalsMetric::Runs, &["outcome"], zeros);
+                }
                 names::MEMORIES => {
                     let zeros = stores.iter().flat_map(|(target, store)| {
                         Outcome::ALL.map(|outcome| vec![target.as_str(), store.as_str(), outcome.as_str()])

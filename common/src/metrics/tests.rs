@@ -130,6 +130,7 @@ fn names_types_and_labels() {
     lethe_queue_wait_seconds histogram le
     lethe_residue_total counter store,target
     lethe_retries_total counter class,code
+    lethe_schedule_runs_total counter outcome
     lethe_store_call_duration_seconds histogram call,le,store,target
     lethe_target_unserved gauge target
     lethe_worker_last_claim_timestamp_seconds gauge -

@@ -112,6 +112,7 @@ mod leases;
 mod phases;
 mod query;
 mod sharing;
+mod schedules;
 mod totals;
 
 const LEASE: Duration = Duration::from_secs(30);

@@ -165,3 +165,44 @@ async fn keys_are_made_listed_and_taken_away_from_a_shell() {
     let lines = stdout(run(&service, &["keys", "config", "ops", "--scope", "admin"]).await);
     assert!(lines.contains("[[auth.key]]\nname = \"ops\""), "{lines}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schedules_are_written_listed_and_taken_away_from_a_shell() {
+    let site = Site::new(Layout::SQLITE).await;
+    let alice = memories::of("alice", 3);
+    site.add(&alice).await;
+    let service = site.up().await;
+    let schedules = async |arguments: &[&str]| {
+        let done = run(&service, &[&["schedules"], arguments].concat()).await;
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8(said).unwrap())
+    };
+    let file = site.directory.path().join("schedule");
+    let body = json!({
+        "cron": "0 3 29 2 *", "time_zone": "UTC", "job": {"select": {"subject": {"user_id": "alice"}}},
+    });
+    std::fs::write(&file, body.to_string()).unwrap();
+
+    let (code, said) = schedules(&["put", "leap", file.to_str().unwrap()]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (_, listed) = schedules(&["list"]).await;
+    assert!(listed.starts_with("leap ") && listed.lines().count() == 1, "{listed}");
+    let (_, preview) = schedules(&["preview", "leap"]).await;
+    let preview: Value = serde_json::from_str(&preview).unwrap();
+    let job = service.client.ended(preview["id"].as_str().unwrap()).await;
+    assert_eq!((&job["selected"], &job["schedule"]), (&json!(3), &json!("leap")));
+    assert!(schedules(&["pause", "leap"]).await.1.contains("\"paused\": true"));
+    assert!(schedules(&["list"]).await.1.contains("paused"));
+    assert!(schedules(&["resume", "leap"]).await.1.contains("\"paused\": false"));
+    assert!(schedules(&["show", "leap"]).await.1.contains("0 3 29 2 *"));
+    assert_eq!(schedules(&["delete", "leap"]).await, (Some(0), String::new()));
+    for (arguments, says) in [
+        (&["delete", "leap"][..], "no schedule has this name"),
+        (&["show", "../jobs"], "no schedule has such a name"),
+        (&["put", "leap", "{}"], "`cron`: give this"),
+    ] {
+        let (code, said) = schedules(arguments).await;
+        assert!(code == Some(1) && said.contains(says), "{said}");
+    }
+    site.holds(&alice).await;
+}

@@ -20,6 +20,7 @@ mod preview;
 mod query;
 mod refusals;
 mod refused;
+mod schedules;
 mod start;
 mod stop;
 mod throttle;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use lethe_common::config;
-use lethe_common::ledger::{Kept, Ledger, LedgerOptions};
+use lethe_common::ledger::Kept;
 use lethe_common::state::State;
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
@@ -11,7 +10,7 @@ use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::{Service, Site};
 use lethe_tests::tap::{DELETE, Side};
-use lethe_tests::{on_both_databases, wait};
+use lethe_tests::{ledger, on_both_databases, wait};
 use serde_json::{Value, json};
 
 on_both_databases!(
@@ -39,25 +38,6 @@ async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.replace(COLUMNS, SNAPSHOT));
     site
-}
-
-/// The ledger of a site, opened beside its processes.
-fn ledger(site: &Site) -> Ledger {
-    let config = config::Config::from_toml(&site.config.text()).unwrap();
-    let file = site.directory.path().join("data/ledger.sqlite");
-    let url = config
-        .ledger
-        .url
-        .unwrap_or_else(|| format!("sqlite://{}", file.display()).into());
-    Ledger::open(LedgerOptions {
-        url,
-        max_connections: 2,
-        lease: config.lease.duration,
-        max_rounds: config.retry.rounds,
-        give_up_after: config.retry.give_up_after,
-        rescues: config.lease.rescues,
-    })
-    .unwrap()
 }
 
 fn job(query: Value) -> Value {
@@ -362,7 +342,7 @@ async fn the_totals_of_queries_add_up(layout: Layout) {
     run(&service, job(of_user("ana"))).await;
     run(&service, with(job(of_user("bob")), "limit", 3)).await;
 
-    let totals = ledger(&site).totals().await.unwrap();
+    let totals = ledger::beside(&site).totals().await.unwrap();
     for store in ["sql", "vector"] {
         let sum = |metric: &str| -> u64 {
             let of_store = totals.iter().filter(|row| row.metric == metric && row.store == store);
@@ -405,7 +385,7 @@ async fn what_a_query_asked_for_is_forgotten() {
     let service = site.start().await;
     let id = service.client.submit(&job(of_user("a-name-to-be-forgotten"))).await;
     service.client.ended(&id).await;
-    let ledger = ledger(&site);
+    let ledger = ledger::beside(&site);
     let day = Duration::from_hours(24);
     let kept = Kept {
         items: Duration::ZERO,

@@ -139,6 +139,7 @@ impl Parameters {
                 most: most.and_then(|most| u64::try_from(most).ok()).filter(|most| *most > 0),
                 aborts: self.aborts,
                 opaque_id,
+                ..Manner::default()
             },
         };
         Ok((how, most != Some(0)))

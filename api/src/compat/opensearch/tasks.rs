@@ -60,6 +60,7 @@ pub(crate) async fn list(
         whose: principal.seen(),
         state: None,
         target: None,
+        schedule: None,
         tasks: true,
         after: None,
         limit: MOST,

@@ -152,7 +152,13 @@ async fn accept(
             Some(fingerprint.of(key))
         }
     };
-    let (mut job, options) = accept::job(state.config(), principal, asked, accept::trace(headers))?;
+    let (mut job, options) = accept::job(
+        state.config(),
+        principal,
+        asked,
+        accept::trace(headers),
+        state.clock().now(),
+    )?;
     job.idempotency = fingerprint;
     if let Some(id) = check_start(state, &job, &options).await? {
         return replayed(state, id).await;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use lethe_common::config::{NAME, is_name};
 use lethe_common::ledger::JobFilter;
 use lethe_common::state::State as JobState;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,8 @@ pub(crate) struct ListParams {
     state: Option<String>,
     /// Only those that are about this target alone.
     target: Option<String>,
+    /// Only those that this schedule made.
+    schedule: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
     /// The most to list, 1 to 200; 50 if absent.
@@ -63,6 +66,7 @@ pub(crate) async fn list(
         whose: principal.seen(),
         state: params.state.as_deref().map(job_state).transpose()?,
         target: params.target,
+        schedule: params.schedule.map(schedule).transpose()?,
         tasks: false,
         after: params.after.as_deref().map(cursor).transpose()?,
         // One more tells whether there is a next page.
@@ -77,6 +81,15 @@ pub(crate) async fn list(
     let next = jobs.last().filter(|_| more).map(|job| job.id.to_string());
     let jobs = jobs.into_iter().map(Job::from).collect();
     Ok(Json(JobList { jobs, next }))
+}
+
+fn schedule(name: String) -> Result<String, Problem> {
+    // No schedule is called otherwise, and an empty name would be all of them.
+    if is_name(&name) {
+        Ok(name)
+    } else {
+        Err(Problem::invalid("schedule", NAME))
+    }
 }
 
 fn job_state(word: &str) -> Result<JobState, Problem> {

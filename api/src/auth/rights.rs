@@ -1,0 +1,78 @@
+//! What a principal may do when it is not there to say who it is: while a schedule of its runs.
+//!
+//! A key is looked up by its name each time, so that one which was taken away, has expired or opens less
+//! now opens no more here. Whoever had a token cannot be asked again: what it could do was written down.
+
+use std::collections::BTreeSet;
+
+use lethe_common::config::{Bounds, Scope, is_name};
+use lethe_common::ledger::LedgerError;
+use serde::{Deserialize, Serialize};
+
+use super::known::{Answer, answer};
+use super::principal::Principal;
+use crate::app::AppState;
+
+/// What the credentials of a principal said.
+// Bounds hold a person's id: no `Debug`.
+#[derive(Serialize, Deserialize)]
+struct Rights {
+    scopes: BTreeSet<String>,
+    user: Option<String>,
+    workspaces: Option<BTreeSet<String>>,
+    targets: Option<BTreeSet<String>>,
+}
+
+/// Returns what a principal may do, to be written down.
+pub(crate) fn written(principal: &Principal) -> String {
+    let Bounds {
+        user,
+        workspaces,
+        targets,
+    } = principal.bounds.clone();
+    let rights = Rights {
+        scopes: principal.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+        user,
+        workspaces,
+        targets,
+    };
+    serde_json::to_string(&rights).expect("texts are always JSON")
+}
+
+/// Returns the principal of that name as far as it may do something now; `rights` was [`written`] before.
+///
+/// # Errors
+///
+/// [`LedgerError::Unavailable`] if it cannot be said.
+pub(crate) async fn holder(state: &AppState, name: &str, rights: &str) -> Result<Option<Principal>, LedgerError> {
+    // Names of tokens have a colon in them.
+    if !is_name(name) {
+        return Ok(read(name, rights));
+    }
+    if let Some(key) = state.config().auth.keys.iter().find(|key| key.name == name) {
+        let opens = !key.has_expired(state.clock().now());
+        return Ok(opens.then(|| Principal::new(name, key.scopes.iter().copied(), key.bounds())));
+    }
+    let row = state.ledger().key_by_name(name).await?;
+    Ok(match row.map(answer) {
+        Some(Answer::Known(principal)) => Some(principal),
+        Some(Answer::Expired | Answer::Unknown) | None => None,
+    })
+}
+
+fn read(name: &str, rights: &str) -> Option<Principal> {
+    let Rights {
+        scopes,
+        user,
+        workspaces,
+        targets,
+    } = serde_json::from_str(rights).ok()?;
+    // A word that this version does not know opens nothing.
+    let known = Scope::ALL.into_iter().filter(|(word, _)| scopes.contains(*word));
+    let bounds = Bounds {
+        user,
+        workspaces,
+        targets,
+    };
+    Some(Principal::new(name, known.map(|(_, scope)| scope), bounds))
+}

@@ -1,0 +1,83 @@
+//! A schedule as callers see it.
+
+use jiff::Timestamp;
+use lethe_common::clock::from_millis;
+use lethe_common::ledger::{LedgerError, ScheduleRow};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::request::CreateJob;
+use crate::schedule::{self, WindowFields};
+
+/// A deletion that recurs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Schedule {
+    /// The name.
+    name: String,
+    /// Who wrote it, in whose name its jobs run.
+    principal: String,
+    /// The target that its jobs are about; `null` for a subject in several.
+    target: Option<String>,
+    /// When.
+    cron: String,
+    /// In which time zone.
+    time_zone: String,
+    /// The request for its jobs.
+    job: CreateJob,
+    /// When batches may begin; `null`: at any time.
+    windows: Option<Vec<WindowFields>>,
+    /// Whether it makes no jobs.
+    paused: bool,
+    /// When it runs next; `null` while it is paused. In the past: it was missed, and is caught up now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_run_at: Option<Timestamp>,
+    /// When it last made a job.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_run_at: Option<Timestamp>,
+    /// The job that it last made.
+    last_job: Option<Uuid>,
+    /// What came of its last time: `fired`, `skipped` or `refused`.
+    last_outcome: Option<String>,
+    /// Why its last time was refused.
+    last_problem: Option<String>,
+    /// How often the job before had not ended, and none was made.
+    skipped: u64,
+    /// How often its job could not be accepted.
+    refused: u64,
+    /// When it was written first.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    created_at: Option<Timestamp>,
+    /// When it was last changed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    changed_at: Option<Timestamp>,
+}
+
+impl TryFrom<ScheduleRow> for Schedule {
+    type Error = LedgerError;
+
+    fn try_from(row: ScheduleRow) -> Result<Self, LedgerError> {
+        let job = schedule::request(&row)?;
+        let next_run_at = row.next_run_at.filter(|_| !row.schedule.paused);
+        let windows = row.schedule.windows.as_ref();
+        Ok(Self {
+            job,
+            windows: windows.map(|windows| windows.list().iter().map(WindowFields::from).collect()),
+            name: row.schedule.name,
+            principal: row.schedule.principal,
+            target: row.schedule.target,
+            cron: row.schedule.cron,
+            time_zone: row.schedule.time_zone,
+            paused: row.schedule.paused,
+            next_run_at: next_run_at.and_then(from_millis),
+            last_run_at: row.last_run_at.and_then(from_millis),
+            last_job: row.last_job.map(|job| job.0),
+            last_outcome: row.last_outcome,
+            last_problem: row.last_problem,
+            skipped: row.skipped,
+            refused: row.refused,
+            created_at: from_millis(row.created_at),
+            changed_at: from_millis(row.changed_at),
+        })
+    }
+}

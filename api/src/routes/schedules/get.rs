@@ -1,0 +1,28 @@
+//! `GET /v1/schedules/{name}`.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::answer::Schedule;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::NamePath;
+use crate::openapi::Usual;
+use crate::problem::{Problem, ProblemBody};
+
+/// Look at a schedule.
+#[utoipa::path(get, path = "/v1/schedules/{name}", operation_id = "getSchedule", tag = "schedules",
+    params(("name" = String, Path, description = "The schedule's name")),
+    responses(
+        (status = 200, description = "The schedule", body = Schedule),
+        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    principal: Principal,
+    NamePath(name): NamePath,
+) -> Result<Json<Schedule>, Problem> {
+    let row = super::visible(&state, &principal, &name).await?;
+    Ok(Json(row.try_into()?))
+}

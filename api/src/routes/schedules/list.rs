@@ -1,0 +1,61 @@
+//! `GET /v1/schedules`.
+
+use axum::Json;
+use axum::extract::State;
+use lethe_common::config::is_name;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::Schedule;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{Params, limit};
+use crate::openapi::Usual;
+use crate::problem::Problem;
+
+/// How many schedules are listed unless somebody says otherwise, and at most: each may name many ids.
+const LIMIT: (u32, u32) = (50, 200);
+
+/// Which schedules.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ScheduleParams {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// The most to list, 1 to 200; 50 if absent.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+}
+
+/// Schedules, by name.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ScheduleList {
+    /// The schedules.
+    schedules: Vec<Schedule>,
+    /// What to give as `after` for the next page; `null` on the last.
+    next: Option<String>,
+}
+
+/// List schedules, by name: one's own, and those of others with the scope `jobs:read`.
+#[utoipa::path(get, path = "/v1/schedules", operation_id = "listSchedules", tag = "schedules",
+    params(ScheduleParams),
+    responses((status = 200, description = "The schedules", body = ScheduleList), Usual))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    Params(params): Params<ScheduleParams>,
+) -> Result<Json<ScheduleList>, Problem> {
+    let limit = limit(params.limit.as_deref(), LIMIT)?;
+    if params.after.as_deref().is_some_and(|after| !is_name(after)) {
+        return Err(Problem::invalid("after", "write what `next` of the page before said"));
+    }
+    let after = params.after.unwrap_or_default();
+    // One more tells whether there is a next page.
+    let mut rows = state.ledger().schedules(&principal.seen(), &after, limit + 1).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| row.schedule.name.clone());
+    let schedules = rows.into_iter().map(Schedule::try_from).collect::<Result<_, _>>()?;
+    Ok(Json(ScheduleList { schedules, next }))
+}

@@ -1,0 +1,54 @@
+//! `POST /v1/schedules/{name}/pause` and `/resume`.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::answer::Schedule;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{NamePath, Nothing};
+use crate::openapi::Usual;
+use crate::problem::{Problem, ProblemBody};
+
+/// Pause a schedule: it makes no jobs. One that it has made goes on.
+#[utoipa::path(post, path = "/v1/schedules/{name}/pause", operation_id = "pauseSchedule", tag = "schedules",
+    params(("name" = String, Path, description = "The schedule's name")),
+    responses(
+        (status = 200, description = "The schedule", body = Schedule),
+        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn pause(
+    State(state): State<AppState>,
+    principal: Principal,
+    NamePath(name): NamePath,
+    Nothing: Nothing,
+) -> Result<Json<Schedule>, Problem> {
+    set(&state, &principal, &name, true).await
+}
+
+/// Lift the pause of a schedule: what it missed is caught up, once.
+#[utoipa::path(post, path = "/v1/schedules/{name}/resume", operation_id = "resumeSchedule", tag = "schedules",
+    params(("name" = String, Path, description = "The schedule's name")),
+    responses(
+        (status = 200, description = "The schedule", body = Schedule),
+        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn resume(
+    State(state): State<AppState>,
+    principal: Principal,
+    NamePath(name): NamePath,
+    Nothing: Nothing,
+) -> Result<Json<Schedule>, Problem> {
+    set(&state, &principal, &name, false).await
+}
+
+async fn set(state: &AppState, principal: &Principal, name: &str, paused: bool) -> Result<Json<Schedule>, Problem> {
+    super::controlled(state, principal, name).await?;
+    if !state.ledger().pause_schedule(name, paused).await? {
+        return Err(super::unknown());
+    }
+    let row = super::visible(state, principal, name).await?;
+    Ok(Json(row.try_into()?))
+}

@@ -1,0 +1,56 @@
+//! `POST /v1/schedules/{name}/preview`.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use lethe_common::doorbell::Ring;
+
+use crate::answer::{self, Job, just_accepted};
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{NamePath, Nothing};
+use crate::openapi::Usual;
+use crate::prefer::Prefer;
+use crate::problem::{Problem, ProblemBody};
+use crate::{schedule, watch};
+
+/// Accept a schedule's job as a dry run, now: it counts, in the name of whoever asks, and touches nothing.
+///
+/// It needs no window, and is no run of the schedule.
+#[utoipa::path(post, path = "/v1/schedules/{name}/preview", operation_id = "previewSchedule", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "The schedule's name"),
+        ("Prefer" = Option<String>, Header, description = "`wait=5`: answer when the job has ended, or after 5 seconds; `respond-async`"),
+    ),
+    responses(
+        (status = 202, description = "Accepted", body = Job, headers(
+            ("Location" = String, description = "Where the job is"),
+            ("Lethe-Job" = String, description = "The job's id"),
+            ("Preference-Applied" = String, description = "What was heeded of `Prefer`")
+        )),
+        (status = 200, description = "Accepted, and ended while waiting", body = Job),
+        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn preview(
+    State(state): State<AppState>,
+    principal: Principal,
+    NamePath(name): NamePath,
+    headers: HeaderMap,
+    Nothing: Nothing,
+) -> Result<Response, Problem> {
+    let prefer = Prefer::read(&headers, state.config().api.max_wait);
+    let row = super::visible(&state, &principal, &name).await?;
+    let mut asked = schedule::request(&row)?;
+    asked.dry_run = true;
+    let now = state.clock().now();
+    let job = schedule::job(&state, &row, &principal, asked, now)?;
+    state.backlog().admit(state.ledger()).await?;
+    let view = just_accepted(&job, now);
+    state.ledger().accept(job).await?;
+    state.doorbell().ring(Ring::Work);
+    let (job, prefer) = watch::as_preferred(&state, view, prefer).await;
+    let ended = job.state.is_ended() && prefer.wait.is_some();
+    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(answer::with_job(status, job, prefer))
+}

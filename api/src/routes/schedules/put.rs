@@ -1,0 +1,81 @@
+//! `PUT /v1/schedules/{name}`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use lethe_common::config::{NAME, is_name};
+use lethe_common::doorbell::Ring;
+
+use super::answer::Schedule;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::body::{self, Incoming};
+use crate::extract::NamePath;
+use crate::json;
+use crate::object::Object;
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+use crate::schedule::PutSchedule;
+
+/// Write a schedule, in place of the one that has its name, if there is one.
+///
+/// Its jobs run in the name of whoever writes it, and only what it may ask for itself is taken. With the
+/// times that it had before it keeps the next of them; a job of it that has not ended follows the new
+/// windows.
+#[utoipa::path(put, path = "/v1/schedules/{name}", operation_id = "putSchedule", tag = "schedules",
+    params(("name" = String, Path, description = "The schedule's name: 1 to 64 of the characters a-z, 0-9, _ and -")),
+    request_body(content = PutSchedule, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The schedule, replaced", body = Schedule),
+        (status = 201, description = "The schedule, new", body = Schedule),
+        (status = 400, description = "The body cannot be read", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Somebody else has a schedule of this name", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn put(
+    State(state): State<AppState>,
+    principal: Principal,
+    NamePath(name): NamePath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Schedule>), Problem> {
+    let mut incoming = Incoming::new(body, state.config().api.max_body);
+    let asked = read(&state, &headers, &mut incoming).await;
+    let asked = incoming.settle(&headers, asked).await?;
+    if !is_name(&name) {
+        return Err(Problem::invalid("name", NAME));
+    }
+    let record = asked.checked(state.config(), &principal, name, state.clock().now())?;
+    let status = loop {
+        match state.ledger().schedule(&record.name).await? {
+            None if state.ledger().add_schedule(&record).await? => break StatusCode::CREATED,
+            // Somebody else stored one meanwhile, and may not be replaced by whoever asks.
+            None => {}
+            Some(row) if !super::sees(&principal, &row) => {
+                return Err(Problem::new(Kind::NameTaken, "write another name"));
+            }
+            Some(row) => {
+                super::require_control(&principal, &row)?;
+                if state.ledger().replace_schedule(&record, &row.revision).await? {
+                    // A job of it may go on.
+                    state.doorbell().ring(Ring::Work);
+                    break StatusCode::OK;
+                }
+            }
+        }
+    };
+    let row = super::visible(&state, &principal, &record.name).await?;
+    Ok((status, Json(row.try_into()?)))
+}
+
+async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<PutSchedule, Problem> {
+    body::json_only(headers)?;
+    let within = state.config().api.request_timeout;
+    let bytes = incoming.whole(headers, state, within).await?;
+    let Object(asked) = json::read::<Object<PutSchedule>>(&bytes)?;
+    Ok(asked)
+}

@@ -1,0 +1,32 @@
+//! `DELETE /v1/schedules/{name}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::{NamePath, Nothing};
+use crate::openapi::Usual;
+use crate::problem::{Problem, ProblemBody};
+
+/// Take a schedule away. Jobs that it has made go on.
+#[utoipa::path(delete, path = "/v1/schedules/{name}", operation_id = "removeSchedule", tag = "schedules",
+    params(("name" = String, Path, description = "The schedule's name")),
+    responses(
+        (status = 204, description = "It makes no jobs any more"),
+        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    principal: Principal,
+    NamePath(name): NamePath,
+    Nothing: Nothing,
+) -> Result<StatusCode, Problem> {
+    super::controlled(&state, &principal, &name).await?;
+    if state.ledger().remove_schedule(&name).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(super::unknown())
+    }
+}

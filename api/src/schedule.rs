@@ -1,0 +1,39 @@
+//! Deletions that recur: what a caller writes, and what is made of it.
+
+mod body;
+mod fire;
+
+pub(crate) use body::{PutSchedule, WindowFields};
+pub use fire::fire_due;
+pub(crate) use fire::run;
+
+use jiff::Timestamp;
+use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
+
+use crate::accept;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::problem::Problem;
+use crate::request::CreateJob;
+
+/// Returns the request for the jobs of a schedule.
+pub(crate) fn request(row: &ScheduleRow) -> Result<CreateJob, LedgerError> {
+    serde_json::from_str(&row.schedule.job).map_err(|_| LedgerError::Corrupt {
+        table: "schedules",
+        column: "job",
+        row: row.schedule.name.clone(),
+    })
+}
+
+/// Returns a job of a schedule in the name of `principal`, as it is meant at `now`.
+pub(crate) fn job(
+    state: &AppState,
+    row: &ScheduleRow,
+    principal: &Principal,
+    asked: CreateJob,
+    now: Timestamp,
+) -> Result<NewJob, Problem> {
+    let (mut job, _) = accept::job(state.config(), principal, asked, None, now)?;
+    job.manner.schedule = Some(row.schedule.name.clone());
+    Ok(job)
+}

@@ -1,0 +1,129 @@
+//! The body of `PUT /v1/schedules/{name}`, and its check: whatever can be refused is refused here.
+
+use jiff::Timestamp;
+use lethe_common::clock::to_millis;
+use lethe_common::config::Config;
+use lethe_common::ledger::ScheduleRecord;
+use lethe_common::schedule::{Times, TimesError, Window, Windows};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::accept;
+use crate::auth::{Principal, written};
+use crate::json::given;
+use crate::object::{self, Object};
+use crate::problem::Problem;
+use crate::request::CreateJob;
+
+/// A deletion that recurs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PutSchedule {
+    /// When: minute, hour, day of the month, month and day of the week, with seconds before them if there are
+    /// six fields.
+    #[schema(example = "0 3 * * *", max_length = 255)]
+    cron: String,
+    /// In which time zone, as IANA calls it.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    /// What: the body of `POST /v1/jobs`, without `not_before`. A time such as `{"ago": "90d"}` is meant anew at
+    /// each run.
+    #[serde(deserialize_with = "object::required")]
+    job: CreateJob,
+    /// When batches may begin, in the same time zone. Absent: at any time.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, min_items = 1, max_items = 168, value_type = Option<Vec<WindowFields>>)]
+    windows: Option<Vec<Object<WindowFields>>>,
+    /// Whether it makes no jobs until it is resumed.
+    #[serde(default)]
+    paused: bool,
+}
+
+/// A time on each of some days, until another; if that is not later, until it on the next day.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Window)]
+pub(crate) struct WindowFields {
+    /// The days on which it opens, of `mon`, `tue`, `wed`, `thu`, `fri`, `sat` and `sun`. Absent: every day.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 7, example = json!(["sat", "sun"]))]
+    days: Option<Vec<String>>,
+    /// When it opens.
+    #[schema(example = "22:00", pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    from: String,
+    /// When it closes; `24:00` is the end of the day.
+    #[schema(example = "06:00", pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+    to: String,
+}
+
+impl From<WindowFields> for Window {
+    fn from(fields: WindowFields) -> Self {
+        let WindowFields { days, from, to } = fields;
+        Self { days, from, to }
+    }
+}
+
+impl From<&Window> for WindowFields {
+    fn from(window: &Window) -> Self {
+        let Window { days, from, to } = window.clone();
+        Self { days, from, to }
+    }
+}
+
+impl PutSchedule {
+    /// Returns what is to be stored under a name.
+    pub(crate) fn checked(
+        self,
+        config: &Config,
+        principal: &Principal,
+        name: String,
+        now: Timestamp,
+    ) -> Result<ScheduleRecord, Problem> {
+        let times = Times::read(&self.cron, &self.time_zone).map_err(wrong)?;
+        let next = times.next_after(now).ok_or_else(|| wrong(TimesError::Never))?;
+        let windows = self.windows.map(|windows| {
+            let windows = windows.into_iter().map(|Object(window)| window.into()).collect();
+            Windows::new(times.zone_name(), windows)
+                .map_err(|error| Problem::invalid(&format!("windows{}", error.place()), error))
+        });
+        if self.job.not_before.is_some() {
+            let what = "leave it out: the schedule says when its jobs start";
+            return Err(Problem::invalid("job.not_before", what));
+        }
+        if self.job.expect.is_some() {
+            let what = "leave it out: what a schedule selects is another selection each time; give a limit instead";
+            return Err(Problem::invalid("job.expect", what));
+        }
+        let job = serde_json::to_string(&self.job).expect("a request that was JSON can be again");
+        // Whatever would be refused at a run is refused now.
+        let (accepted, _) = accept::job(config, principal, self.job, None, now).map_err(inside)?;
+        Ok(ScheduleRecord {
+            name,
+            principal: principal.name.clone(),
+            rights: written(principal),
+            target: accepted.target,
+            cron: self.cron,
+            time_zone: times.zone_name().to_owned(),
+            job,
+            windows: windows.transpose()?,
+            paused: self.paused,
+            next_run_at: to_millis(next),
+        })
+    }
+}
+
+/// Returns the problem of times.
+fn wrong(error: TimesError) -> Problem {
+    let field = match error {
+        TimesError::Cron | TimesError::Never => "cron",
+        TimesError::Zone => "time_zone",
+    };
+    Problem::invalid(field, error)
+}
+
+/// Returns the problem of a job as one of the schedule that it is in.
+fn inside(problem: Problem) -> Problem {
+    let Some(field) = &problem.field else { return problem };
+    let what = problem.detail.split_once(": ").map_or("", |(_, what)| what);
+    Problem::invalid(&format!("job.{field}"), what)
+}

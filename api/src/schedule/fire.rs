@@ -1,0 +1,123 @@
+//! Making jobs of the schedules that are due, in every api process.
+//!
+//! Each looks by itself and needs to tell nobody: a time is taken in the transaction that accepts its job
+//! (`ledger/fire.rs`). If the process dies here, another one, or this one later, finds the time still due.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lethe_common::clock::{from_millis, to_millis};
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
+use lethe_common::schedule::Times;
+
+use crate::app::AppState;
+use crate::auth::holder;
+use crate::problem::Problem;
+
+/// How long nobody looks, at most: another process may have stored a schedule that is due before.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The most schedules of one look; what is left is found by the next one, which comes at once.
+const STEP: u32 = 50;
+
+/// Makes jobs of schedules for ever.
+pub(crate) async fn run(state: &AppState) {
+    loop {
+        let wait = match look(state).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "schedules could not be looked at");
+                LOOK
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Makes jobs of the schedules that are due; returns how long to wait until the next look.
+async fn look(state: &AppState) -> Result<Duration, LedgerError> {
+    if fire_due(state).await? > 0 {
+        return Ok(Duration::ZERO);
+    }
+    let next = state.ledger().next_schedule().await?;
+    // One that stays due could not be fired now.
+    let wait = next.filter(|wait| *wait > 0).map(Duration::from_millis);
+    Ok(wait.unwrap_or(LOOK).min(LOOK))
+}
+
+/// Makes jobs of the schedules that are due, at most of some; returns how many times were taken.
+///
+/// # Errors
+///
+/// The ledger's, if it cannot be asked for them.
+pub async fn fire_due(state: &AppState) -> Result<usize, LedgerError> {
+    let mut taken = 0;
+    for due in state.ledger().due_schedules(STEP).await? {
+        let name = &due.schedule.name;
+        match fire(state, &due).await {
+            Ok(Run::Gone) => {}
+            Ok(run) => {
+                taken += 1;
+                tracing::info!(schedule = name, outcome = run.as_str(), "a schedule was due");
+            }
+            // The ledger, or too many jobs: it stays due.
+            Err(problem) => {
+                tracing::warn!(
+                    schedule = name,
+                    problem = problem.kind.code(),
+                    "a schedule could not be fired yet"
+                );
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Takes the time of a schedule that is due.
+///
+/// # Errors
+///
+/// What may pass; it stays due.
+async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
+    let ledger = state.ledger();
+    let schedule = &due.schedule;
+    // By the ledger's clock, which said that it is due: by another it might be due again at once.
+    let now = from_millis(due.now).unwrap_or_else(|| state.clock().now());
+    let next = next(due, now);
+    let Ok(asked) = super::request(due) else {
+        return Ok(ledger
+            .refuse_run(due, next, "what is stored of it cannot be read")
+            .await?);
+    };
+    let Some(principal) = holder(state, &schedule.principal, &schedule.rights).await? else {
+        let why = "the key of its principal is gone or has expired: write the schedule again with another";
+        return Ok(ledger.refuse_run(due, next, why).await?);
+    };
+    let mut job = match super::job(state, due, &principal, asked, now) {
+        Ok(job) => job,
+        Err(problem) => return Ok(ledger.refuse_run(due, next, &problem.detail).await?),
+    };
+    if let Some(windows) = &schedule.windows {
+        let wait = windows.wait(due.now);
+        // Nobody need look at it before.
+        job.not_before = (!wait.is_zero()).then(|| due.now.saturating_add(millis(wait)));
+    }
+    job.manner.windows.clone_from(&schedule.windows);
+    state.backlog().admit(ledger).await?;
+    let run = ledger.fire(due, next, &job).await?;
+    if run == Run::Fired {
+        state.doorbell().ring(Ring::Work);
+    }
+    Ok(run)
+}
+
+/// Returns the time after this one: what was missed until now is caught up by this run.
+fn next(due: &ScheduleRow, now: Timestamp) -> Option<i64> {
+    let times = Times::read(&due.schedule.cron, &due.schedule.time_zone).ok()?;
+    times.next_after(now).map(to_millis)
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,131 @@
+//! Deletions that recur, from the command line.
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use lethe_common::config::{NAME, is_name};
+use serde_json::Value;
+
+use crate::client::{self, Api};
+use crate::options::Server;
+use crate::output;
+
+/// Deletions that recur.
+#[derive(Debug, Args)]
+pub(crate) struct Schedules {
+    #[command(subcommand)]
+    command: SchedulesCommand,
+}
+
+/// What to do about schedules.
+#[derive(Debug, Subcommand)]
+enum SchedulesCommand {
+    /// List schedules.
+    List(Server),
+    /// Show a schedule.
+    Show(Schedule),
+    /// Write a schedule, in place of the one that has its name, if there is one.
+    Put(PutSchedule),
+    /// Take a schedule away; jobs that it has made go on.
+    Delete(Schedule),
+    /// Let a schedule make no jobs.
+    Pause(Schedule),
+    /// Lift that; what it missed is caught up, once.
+    Resume(Schedule),
+    /// Submit a schedule's job as a dry run, now.
+    Preview(Schedule),
+}
+
+/// A schedule.
+#[derive(Debug, Args)]
+struct Schedule {
+    #[command(flatten)]
+    server: Server,
+    /// Its name.
+    name: String,
+}
+
+/// A schedule to be written.
+#[derive(Debug, Args)]
+struct PutSchedule {
+    #[command(flatten)]
+    schedule: Schedule,
+    /// The body of `PUT /v1/schedules/{name}`: JSON, or a file of it.
+    #[arg(value_name = "JSON|FILE")]
+    body: String,
+}
+
+/// Runs `lethe schedules`.
+pub(crate) async fn run(options: &Schedules) -> anyhow::Result<()> {
+    match &options.command {
+        SchedulesCommand::List(server) => list(server).await,
+        SchedulesCommand::Show(schedule) => {
+            let (api, path) = schedule.place()?;
+            client::show(&api.send(api.get(&path)).await?)
+        }
+        SchedulesCommand::Put(put) => {
+            let (api, path) = put.schedule.place()?;
+            let request = api.put(&path).header("content-type", "application/json");
+            client::show(&api.send(request.body(client::json_of(&put.body)?)).await?)
+        }
+        SchedulesCommand::Delete(schedule) => {
+            let (api, path) = schedule.place()?;
+            api.send(api.delete(&path)).await?;
+            Ok(())
+        }
+        SchedulesCommand::Pause(schedule) => schedule.act("pause").await,
+        SchedulesCommand::Resume(schedule) => schedule.act("resume").await,
+        SchedulesCommand::Preview(schedule) => schedule.act("preview").await,
+    }
+}
+
+impl Schedule {
+    /// Returns the API, and the path of the schedule.
+    fn place(&self) -> anyhow::Result<(Api, String)> {
+        if !is_name(&self.name) {
+            // It would be another path.
+            bail!("no schedule has such a name: {NAME}");
+        }
+        Ok((Api::of(&self.server)?, format!("schedules/{}", self.name)))
+    }
+
+    async fn act(&self, verb: &str) -> anyhow::Result<()> {
+        let (api, path) = self.place()?;
+        client::show(&api.send(api.post(&format!("{path}/{verb}"))).await?)
+    }
+}
+
+/// Lists schedules, page by page.
+async fn list(server: &Server) -> anyhow::Result<()> {
+    let api = Api::of(server)?;
+    let mut query: Vec<(&str, String)> = Vec::new();
+    loop {
+        let page = api.send(api.get("schedules").query(&query)).await?;
+        let schedules = page["schedules"]
+            .as_array()
+            .context("the API did not answer with a list")?;
+        for schedule in schedules {
+            output::line(&line(schedule));
+        }
+        let Some(next) = page["next"].as_str() else {
+            return Ok(());
+        };
+        query = vec![("after", next.to_owned())];
+    }
+}
+
+fn line(schedule: &Value) -> String {
+    let text = |name: &str| schedule[name].as_str().unwrap_or("-");
+    let next = if schedule["paused"] == true {
+        "paused"
+    } else {
+        text("next_run_at")
+    };
+    format!(
+        "{:<24} {:<16} {:<20} {:<20}  {}",
+        text("name"),
+        text("cron"),
+        text("time_zone"),
+        next,
+        text("last_outcome")
+    )
+}

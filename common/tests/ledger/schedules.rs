@@ -1,0 +1,260 @@
+//! Times of schedules, each taken once; and what waits for a window.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::tz::TimeZone;
+use lethe_common::clock::Clock;
+use lethe_common::job::JobId;
+use lethe_common::ledger::{Delta, Ledger, Manner, NewJob, RecordEnd, Release, Run, ScheduleRecord, ScheduleRow};
+use lethe_common::schedule::{Window, Windows};
+use lethe_common::state::State;
+
+use crate::support::new_job;
+use crate::{TestLedger, accept, claim, claim_one, end, finish, ids, record, state, total};
+
+crate::on_both! {
+    a_time_is_taken_once_however_many_try,
+    a_run_is_skipped_while_the_one_before_has_not_ended,
+    what_was_changed_meanwhile_is_not_fired,
+    a_schedule_that_is_replaced_keeps_the_time_that_it_missed,
+    what_waits_for_a_window_is_not_given_up,
+    new_windows_let_a_job_go,
+}
+
+/// When the schedules of these tests are due: long ago.
+const MISSED: i64 = 1_000;
+
+/// When they are due next: not while a test runs.
+const LATER: Option<i64> = Some(4_000_000_000_000);
+
+fn schedule(windows: Option<Windows>) -> ScheduleRecord {
+    ScheduleRecord {
+        name: "nightly".to_owned(),
+        principal: "tests".to_owned(),
+        rights: "{}".to_owned(),
+        target: Some("main".to_owned()),
+        cron: "0 3 * * *".to_owned(),
+        time_zone: "UTC".to_owned(),
+        job: "{}".to_owned(),
+        windows,
+        paused: false,
+        next_run_at: MISSED,
+    }
+}
+
+/// Returns a window that is open always.
+fn open() -> Windows {
+    windows("00:00".to_owned(), "24:00".to_owned())
+}
+
+/// Returns a window of an hour that opens in about half a day.
+fn closed() -> Windows {
+    let hour = Clock::system().now().to_zoned(TimeZone::UTC).hour();
+    windows(
+        format!("{:02}:00", (hour + 12) % 24),
+        format!("{:02}:00", (hour + 13) % 24),
+    )
+}
+
+fn windows(from: String, to: String) -> Windows {
+    Windows::new("UTC", vec![Window { days: None, from, to }]).unwrap()
+}
+
+async fn stored(ledger: &Ledger, record: &ScheduleRecord) -> ScheduleRow {
+    assert!(ledger.add_schedule(record).await.unwrap());
+    let mut due = ledger.due_schedules(10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    due.remove(0)
+}
+
+fn job(windows: Option<Windows>) -> NewJob {
+    NewJob {
+        manner: Manner {
+            schedule: Some("nightly".to_owned()),
+            windows,
+            ..Manner::default()
+        },
+        ..new_job(vec![ids(2)])
+    }
+}
+
+async fn again(ledger: &Ledger) -> ScheduleRow {
+    ledger.schedule("nightly").await.unwrap().unwrap()
+}
+
+async fn a_time_is_taken_once_however_many_try(test: TestLedger) {
+    let other = test.giving_up_after(Duration::from_hours(1));
+    let due = stored(&test.ledger, &schedule(None)).await;
+    let jobs: Vec<NewJob> = (0..16).map(|_| job(None)).collect();
+    let tries = jobs.iter().enumerate().map(|(n, job)| {
+        let ledger = if n % 2 == 0 { &test.ledger } else { &other };
+        ledger.fire(&due, LATER, job)
+    });
+    let runs: Vec<Run> = join_all(tries).await.into_iter().map(Result::unwrap).collect();
+
+    let fired: Vec<JobId> = jobs
+        .iter()
+        .zip(&runs)
+        .filter(|(_, run)| **run == Run::Fired)
+        .map(|(job, _)| job.id)
+        .collect();
+    let [fired] = fired[..] else { panic!("{runs:?}") };
+    assert_eq!(runs.iter().filter(|run| **run == Run::Gone).count(), 15, "{runs:?}");
+    assert_eq!(claim_one(&test.ledger).await.job.id, fired);
+    let after = again(&test.ledger).await;
+    assert_eq!((after.next_run_at, after.last_job), (LATER, Some(fired)));
+    assert!(after.last_run_at.is_some_and(|at| at > MISSED));
+    assert_eq!(total(&test.ledger, "accepted", "").await, 1);
+    assert_eq!(total(&test.ledger, "runs", "fired").await, 1);
+    assert!(test.ledger.due_schedules(10).await.unwrap().is_empty());
+    assert!(test.ledger.next_schedule().await.unwrap().is_some_and(|wait| wait > 0));
+}
+
+async fn a_run_is_skipped_while_the_one_before_has_not_ended(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let due = stored(&ledger, &schedule(None)).await;
+    assert_eq!(
+        ledger.fire(&due, Some(MISSED + 1), &job(None)).await.unwrap(),
+        Run::Fired
+    );
+    let due = again(&ledger).await;
+    assert_eq!(
+        ledger.fire(&due, Some(MISSED + 2), &job(None)).await.unwrap(),
+        Run::Skipped
+    );
+    let after = again(&ledger).await;
+    assert_eq!((after.next_run_at, after.skipped), (Some(MISSED + 2), 1));
+    assert_eq!(after.last_outcome.as_deref(), Some("skipped"));
+    assert_eq!(after.last_job, due.last_job);
+
+    finish(&ledger, &claim_one(&ledger).await).await;
+    assert_eq!(ledger.fire(&after, LATER, &job(None)).await.unwrap(), Run::Fired);
+    assert_ne!(again(&ledger).await.last_job, due.last_job);
+    let runs = [
+        total(&ledger, "runs", "fired").await,
+        total(&ledger, "runs", "skipped").await,
+    ];
+    assert_eq!((runs, total(&ledger, "accepted", "").await), ([2, 1], 2));
+}
+
+async fn what_was_changed_meanwhile_is_not_fired(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let due = stored(&ledger, &schedule(None)).await;
+    assert!(ledger.pause_schedule("nightly", true).await.unwrap());
+    assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
+    assert!(ledger.due_schedules(10).await.unwrap().is_empty());
+    assert_eq!(ledger.next_schedule().await.unwrap(), None);
+    assert!(ledger.pause_schedule("nightly", false).await.unwrap());
+    assert_eq!(ledger.next_schedule().await.unwrap(), Some(0));
+
+    assert!(ledger.replace_schedule(&schedule(None), &due.revision).await.unwrap());
+    assert!(!ledger.replace_schedule(&schedule(None), &due.revision).await.unwrap());
+    assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
+    assert_eq!(ledger.refuse_run(&due, LATER, "why").await.unwrap(), Run::Gone);
+    let due = again(&ledger).await;
+    assert_eq!(ledger.refuse_run(&due, LATER, "why").await.unwrap(), Run::Refused);
+    let after = again(&ledger).await;
+    assert_eq!((after.refused, after.last_problem.as_deref()), (1, Some("why")));
+
+    assert!(ledger.remove_schedule("nightly").await.unwrap());
+    assert!(!ledger.remove_schedule("nightly").await.unwrap());
+    assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
+    assert_eq!(total(&ledger, "accepted", "").await, 0);
+}
+
+async fn a_schedule_that_is_replaced_keeps_the_time_that_it_missed(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let due = stored(&ledger, &schedule(None)).await;
+    let later = ScheduleRecord {
+        next_run_at: LATER.unwrap(),
+        ..schedule(None)
+    };
+    assert!(ledger.replace_schedule(&later, &due.revision).await.unwrap());
+    let same = again(&ledger).await;
+    assert_eq!(same.next_run_at, Some(MISSED));
+    for changed in [
+        ScheduleRecord {
+            cron: "0 4 * * *".to_owned(),
+            ..later.clone()
+        },
+        ScheduleRecord {
+            time_zone: "Europe/Berlin".to_owned(),
+            ..later
+        },
+    ] {
+        let before = again(&ledger).await;
+        assert!(ledger.replace_schedule(&changed, &before.revision).await.unwrap());
+        assert_eq!(again(&ledger).await.next_run_at, LATER);
+    }
+}
+
+async fn what_waits_for_a_window_is_not_given_up(test: TestLedger) {
+    let patient = &test.ledger;
+    let impatient = test.giving_up_after(Duration::from_millis(1));
+    let id = accept(patient, job(Some(closed()))).await;
+    let lease = claim_one(patient).await;
+    assert!(patient.waits_for_window(&lease).await.unwrap());
+    patient
+        .release(&[Release {
+            fence: lease.fence(),
+            delay_ms: 0,
+            error: Some("timeout"),
+            alone: false,
+        }])
+        .await
+        .unwrap();
+    let lease = claim_one(patient).await;
+    assert_eq!(lease.failures, 1);
+    patient.release_until_window(&lease).await.unwrap();
+    // The time for which it failed is far beyond that already, but it has been waiting since.
+    test.run("UPDATE partitions SET failing_since = failing_since - 60000")
+        .await;
+    let job = patient.job(id).await.unwrap().unwrap();
+    assert!(job.waits_for_window && job.next_attempt_at.unwrap() > job.now + 10 * 3_600_000);
+    assert!(claim(patient).await.is_empty());
+    assert_eq!(impatient.give_up().await.unwrap(), []);
+    test.run("UPDATE partitions SET failing_since = failing_since - (due_at - 1), due_at = 1")
+        .await;
+    assert_eq!(impatient.give_up().await.unwrap(), [id]);
+    assert_eq!(state(patient, id).await, State::Failed);
+}
+
+async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let due = stored(&ledger, &schedule(Some(closed()))).await;
+    let waiting = job(Some(closed()));
+    let id = waiting.id;
+    assert_eq!(ledger.fire(&due, LATER, &waiting).await.unwrap(), Run::Fired);
+    let lease = claim_one(&ledger).await;
+    ledger.release_until_window(&lease).await.unwrap();
+    assert!(claim(&ledger).await.is_empty());
+    // Given back already: there is nothing more to give back.
+    ledger.release_until_window(&lease).await.unwrap();
+
+    let before = again(&ledger).await;
+    assert!(
+        ledger
+            .replace_schedule(&schedule(Some(open())), &before.revision)
+            .await
+            .unwrap()
+    );
+    let lease = claim_one(&ledger).await;
+    assert!(!ledger.waits_for_window(&lease).await.unwrap());
+    assert!(!ledger.job(id).await.unwrap().unwrap().waits_for_window);
+    // Those that close while it runs are heeded before its next batch, those that are gone too.
+    let before = again(&ledger).await;
+    assert!(
+        ledger
+            .replace_schedule(&schedule(Some(closed())), &before.revision)
+            .await
+            .unwrap()
+    );
+    assert!(ledger.waits_for_window(&lease).await.unwrap());
+    assert!(!ledger.job(id).await.unwrap().unwrap().waits_for_window, "a batch runs");
+    let before = again(&ledger).await;
+    assert!(
+        ledger
+            .replace_schedule(&schedule(None), &before.revision)
+            .await
+            .unwrap()
+    );
+    assert!(!ledger.waits_for_window(&lease).await.unwrap());
+    record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
+}
