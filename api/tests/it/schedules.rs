@@ -221,6 +221,10 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
             "`job.not_before`: leave it out",
         ),
         (
+            of_job("expect", json!("0".repeat(32))),
+            "`job.expect`: leave it out",
+        ),
+        (
             of_job("target", json!("elsewhere")),
             "`job.target`: no target has this name",
         ),
