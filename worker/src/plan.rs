@@ -164,7 +164,16 @@ async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Res
     let most = leases[0].job.most.unwrap_or(u64::MAX);
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let mut full = false;
-    while more && n < BATCHES * env.config.worker.batch as usize {
+    let range = BATCHES * env.config.worker.batch as usize;
+    if room > range {
+        env.keep(leases).await?;
+        match far(env, mapped, &leases[0], last.as_deref()).await {
+            Ok(None) => {}
+            Ok(found) => (last, n) = (found, range),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    while more && n < range {
         // A page may take as long as a call may: all of them together longer than a lease.
         env.keep(leases).await?;
         let mut ids = match page(env, mapped, &leases[0], last.as_deref()).await {
@@ -210,6 +219,27 @@ async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Res
         progress: if more { Some(then.text()) } else { then.kept() },
         done: !more,
     }))
+}
+
+/// Returns the key of the last row of a whole range, if there are that many: the database counts, and
+/// no keys travel.
+async fn far(
+    env: &Environment,
+    mapped: &Mapped,
+    lease: &Lease,
+    after: Option<&str>,
+) -> Result<Option<String>, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(None);
+    };
+    let conditions = batch::conditions(lease);
+    let rows = BATCHES as u64 * u64::from(env.config.worker.batch);
+    let far = table.nth(&conditions, after, rows);
+    match env.call(mapped, StoreKind::Sql, StoreCall::Page, far).await {
+        // Few rows match: it is gone page by page.
+        Err(StoreError::Timeout { .. }) => Ok(None),
+        found => found,
+    }
 }
 
 /// Returns the next ids of the subject's rows, or nothing at all if there is no table.

@@ -220,10 +220,7 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
             of_job("not_before", json!("2030-01-01T00:00:00Z")),
             "`job.not_before`: leave it out",
         ),
-        (
-            of_job("expect", json!("0".repeat(32))),
-            "`job.expect`: leave it out",
-        ),
+        (of_job("expect", json!("0".repeat(32))), "`job.expect`: leave it out"),
         (
             of_job("target", json!("elsewhere")),
             "`job.target`: no target has this name",

@@ -111,8 +111,8 @@ mod cancelling;
 mod leases;
 mod phases;
 mod query;
-mod sharing;
 mod schedules;
+mod sharing;
 mod totals;
 
 const LEASE: Duration = Duration::from_secs(30);

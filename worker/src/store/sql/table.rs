@@ -149,10 +149,7 @@ impl SqlTable {
         let query = demanded.query();
         let mut values = demanded.values.clone();
         for bound in [after, through].into_iter().flatten() {
-            let bound = self
-                .canonical(bound)
-                .ok_or(StoreError::Misuse("a cursor is not an id"))?;
-            values.push(Bind::Text(bound));
+            values.push(self.bound(bound)?);
         }
         let range = Range {
             query,
@@ -176,6 +173,42 @@ impl SqlTable {
                 Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
             })
             .await
+    }
+
+    /// Returns the id of the `n`th row under `conditions` in the order of keys, of those beyond `after`;
+    /// `None` if there are fewer.
+    ///
+    /// # Errors
+    /// Refuses empty conditions.
+    pub async fn nth(
+        &self,
+        conditions: &Conditions,
+        after: Option<&str>,
+        n: u64,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(demanded) = self.demanded(conditions)? else {
+            return Ok(None);
+        };
+        let mut values = demanded.values.clone();
+        values.extend(after.map(|after| self.bound(after)).transpose()?);
+        let range = Range {
+            after: after.is_some(),
+            ..demanded.range()
+        };
+        let text = text::nth(self.store.dialect, &self.mapping, range);
+        let skipped = i64::try_from(n.saturating_sub(1)).unwrap_or(i64::MAX);
+        self.store
+            .bounded(async {
+                let query = bind(text, values).bind(skipped);
+                let row = query.fetch_optional(&self.store.readers).await?;
+                Ok(row.map(|row| row.try_get(0)).transpose()?)
+            })
+            .await
+    }
+
+    fn bound(&self, key: &str) -> Result<Bind, StoreError> {
+        let key = self.canonical(key);
+        key.map(Bind::Text).ok_or(StoreError::Misuse("a cursor is not an id"))
     }
 
     /// Counts the rows under `conditions`.

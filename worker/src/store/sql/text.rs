@@ -80,6 +80,21 @@ pub(super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql
     ))
 }
 
+/// Returns the text of the id that comes after as many in key order as are bound last.
+pub(super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> SqlStr {
+    let (filter, bound) = filter(mapping, range);
+    vouched(format!(
+        "-- store::sql::nth\n\
+         SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
+         ORDER BY {key} LIMIT 1 OFFSET ${skipped}",
+        id = as_text(dialect, &mapping.id, "m"),
+        table = mapping.table,
+        column = reach(&mapping.id, "m"),
+        key = ordered(&mapping.id),
+        skipped = bound + 1,
+    ))
+}
+
 /// Returns the text of a count.
 pub(super) fn count(mapping: &Mapping, range: Range<'_>) -> SqlStr {
     let (filter, _) = filter(mapping, range);

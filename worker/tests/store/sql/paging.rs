@@ -10,6 +10,7 @@ super::on_both! {
     pages_name_every_row_under_the_conditions_once,
     numbers_are_in_the_order_of_numbers,
     a_range_ends_with_its_last_key,
+    rows_are_counted_by_their_workspace,
     nothing_is_ever_about_everything,
 }
 
@@ -41,6 +42,35 @@ async fn pages_name_every_row_under_the_conditions_once(database: Database) {
         assert_eq!(seen, expected, "{limit}");
     }
     assert_eq!(table.count(&demanded).await.unwrap(), mine.len() as u64);
+    let all = table.page(&demanded, None, None, 100).await.unwrap();
+    for (before, id) in all.iter().enumerate() {
+        let n = before as u64 + 1;
+        assert_eq!(table.nth(&demanded, None, n).await.unwrap().as_ref(), Some(id));
+        let next = table.nth(&demanded, Some(id), 2).await.unwrap();
+        assert_eq!(next.as_ref(), all.get(before + 2));
+    }
+    let beyond = table.nth(&demanded, None, mine.len() as u64 + 1).await.unwrap();
+    assert_eq!(beyond, None);
+}
+
+async fn rows_are_counted_by_their_workspace(database: Database) {
+    let mapping = database.memories("TEXT").await;
+    database
+        .add(&[
+            ("a", "alice", "w"),
+            ("A", "bob", "W"),
+            ("b", "alice", "w"),
+            ("c", "alice", "w"),
+        ])
+        .await;
+    database
+        .run("INSERT INTO memories (id, user_id) VALUES ('d', 'alice')")
+        .await;
+    let table = database.open(&mapping).await;
+    let mut counts = table.workspaces(&["a", "b", "d", "A", "nobody"]).await.unwrap();
+    counts.sort();
+    let named = |name: &str, rows| (Some(name.to_owned()), rows);
+    assert_eq!(counts, [(None, 1), named("W", 1), named("w", 2)]);
 }
 
 async fn numbers_are_in_the_order_of_numbers(database: Database) {
