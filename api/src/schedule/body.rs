@@ -26,7 +26,7 @@ pub(crate) struct PutSchedule {
     /// In which time zone, as IANA calls it.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
-    /// What: the body of `POST /v1/jobs`, without `not_before`. A time such as `{"ago": "90d"}` is meant anew at
+    /// What: the body of `POST /v1/jobs`, without `not_before` and `expect`. A time such as `{"ago": "90d"}` is meant anew at
     /// each run.
     #[serde(deserialize_with = "object::required")]
     job: CreateJob,
