@@ -19,6 +19,7 @@ pub mod config;
 pub mod cut;
 pub mod layout;
 pub mod memories;
+pub mod mysql;
 pub mod postgres;
 pub mod process;
 pub mod redis;

@@ -10,6 +10,7 @@ mod dialect;
 mod filter;
 mod mapping;
 mod schema;
+mod statement;
 mod table;
 mod text;
 mod tuples;
