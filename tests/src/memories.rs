@@ -217,7 +217,7 @@ impl Memories {
                 Lock::Postgres(connection)
             }
             Pool::Mysql(pool) => {
-                let mut connection = pool.acquire().await.unwrap();
+                let mut connection = Box::pin(pool.acquire()).await.unwrap();
                 sqlx::raw_sql("BEGIN; SELECT memory_id FROM agno_memories FOR UPDATE")
                     .execute(&mut *connection)
                     .await

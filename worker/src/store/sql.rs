@@ -5,6 +5,7 @@
 //! was committed before stays deleted, which the next call does not mind.
 
 mod column;
+mod compare;
 mod connect;
 mod dialect;
 mod filter;

@@ -169,8 +169,7 @@ impl Kind {
             return None;
         }
         match self {
-            Self::Text { .. } | Self::Dynamic => Some(Cow::Borrowed(text)),
-            Self::Collated { hex: false, .. } => Some(Cow::Borrowed(text)),
+            Self::Text { .. } | Self::Dynamic | Self::Collated { hex: false, .. } => Some(Cow::Borrowed(text)),
             Self::Uuid | Self::NativeUuid => Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.to_string())),
             Self::Hex | Self::Collated { hex: true, .. } => {
                 Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.simple().to_string()))

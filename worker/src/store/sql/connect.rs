@@ -88,9 +88,11 @@ impl SqlStore {
         match dialect {
             Dialect::Postgres | Dialect::Mysql => {
                 // The driver knows one name.
-                let url = url.strip_prefix("mariadb:").map(|rest| format!("mysql:{rest}"));
-                let url = url.as_deref().unwrap_or(endpoint.url.expose_secret());
-                let pool = pool(dialect, Role::Writer, connections, store_timeout).connect_lazy_with(options(url)?);
+                let options = match url.strip_prefix("mariadb:") {
+                    Some(rest) => options(&format!("mysql:{rest}"))?,
+                    None => options(url)?,
+                };
+                let pool = pool(dialect, Role::Writer, connections, store_timeout).connect_lazy_with(options);
                 Ok(Self {
                     dialect,
                     readers: pool.clone(),

@@ -204,7 +204,7 @@ impl Check<'_> {
             return Ok(());
         };
         // It is only read.
-        live.obstacle = live.obstacle.filter(Obstacle::keeps_from_reading);
+        live.obstacle = live.obstacle.filter(|obstacle| obstacle.keeps_from_reading());
         if let Some(obstacle) = live.obstacle {
             let (missing, instead) = explain(self.dialect, obstacle, &owners.table);
             self.fault("columns.owners.table", missing, Some(instead));

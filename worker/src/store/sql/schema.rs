@@ -51,7 +51,7 @@ pub(super) enum Obstacle {
 
 impl Obstacle {
     /// Returns whether the table cannot even be read.
-    pub(super) fn keeps_from_reading(&self) -> bool {
+    pub(super) fn keeps_from_reading(self) -> bool {
         match self {
             Self::NotATable | Self::MayNotSelect | Self::RowSecurity => true,
             Self::MayNotDelete | Self::MayNotLock | Self::NoTransactions | Self::KeepsHistory => false,

@@ -223,7 +223,9 @@ async fn a_table_that_went_away_is_missing_and_not_absent(database: Database) {
 async fn a_database_that_is_not_there_is_an_outage(database: Database) {
     let mut endpoint = database.endpoint();
     // A port from which a listener has just gone, or a file that never was.
-    endpoint.url = if !database.is_sqlite() {
+    endpoint.url = if database.is_sqlite() {
+        format!("{}.missing", database.url).into()
+    } else {
         let scheme = if database.is_mysql() { "mysql" } else { "postgres" };
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -231,8 +233,6 @@ async fn a_database_that_is_not_there_is_an_outage(database: Database) {
             .unwrap()
             .port();
         format!("{scheme}://nobody@127.0.0.1:{port}/none").into()
-    } else {
-        format!("{}.missing", database.url).into()
     };
     let within = std::time::Duration::from_secs(2);
     let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, within).unwrap();

@@ -3,8 +3,8 @@
 use lethe_common::filter::{Bounds, Comparison, Has, Path, Scalar, Type, moment_text};
 
 use super::super::column::{Declared, Holds, Kind};
+use super::super::compare::{bytes, equals_value};
 use super::super::dialect::Dialect;
-use super::super::text::{self, bytes};
 use super::{Bind, Compiler, Part, joined, mysql};
 use crate::store::StoreError;
 
@@ -172,7 +172,7 @@ impl Compiler<'_> {
         let texts: Vec<String> = values.iter().map(|value| typed_text(holds, value)).collect();
         if let (Holds::Key(kind @ Kind::Text { .. }), [text]) = (holds, texts.as_slice()) {
             let value = self.bind(Bind::Text(text.clone()));
-            return format!("({})", text::equals_value(kind, name, &value));
+            return format!("({})", equals_value(kind, name, &value));
         }
         let list = self.bind(Bind::Text(serde_json::json!(texts).to_string()));
         let array = TEXTS.replace("{list}", &list);
@@ -229,7 +229,7 @@ impl Compiler<'_> {
             .collect();
         if let [Scalar::Text(text)] = texts.as_slice() {
             let value = self.bind(Bind::Text(text.clone()));
-            // As in [`text::equals_value`]; a number in such a column is not a text.
+            // As in [`equals_value`]; a number in such a column is not a text.
             let typed = typed_as_text(name, declared);
             parts.push(format!(
                 "({name} = {value} AND CAST({name} AS TEXT) = {value} COLLATE BINARY{typed})"

@@ -9,7 +9,8 @@ use std::fmt::Write;
 use lethe_common::filter::{Comparison, Path, Scalar};
 
 use super::super::column::{Declared, Holds, Kind};
-use super::super::text::{MYSQL_TEXT, bytes, equals_value, typed_value};
+use super::super::compare::{bytes, equals_value, typed_value};
+use super::super::text::MYSQL_TEXT;
 use super::json::Source;
 use super::leaf::typed_text;
 use super::number::{self, Moved};
