@@ -288,9 +288,9 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
             .await
             .refused(422, "invalid", &format!("`{field}`: give this"));
     }
-    put(&app, "root", &of_job("expect", json!("x")))
+    put(&app, "root", &of_job("priority", json!("x")))
         .await
-        .refused(422, "not-supported", "`expect`");
+        .refused(422, "not-supported", "`priority`");
     for name in ["Nightly", "a%20b", "%00", &"x".repeat(65)] {
         app.send_json("root", "PUT", &format!("/v1/schedules/{name}"), &body())
             .await
