@@ -7,6 +7,8 @@ pub enum Sql {
     Sqlite,
     /// In PostgreSQL databases.
     Postgres,
+    /// The ledger in a SQLite file, the memories in a database of MySQL or MariaDB.
+    Mysql,
 }
 
 /// How processes wake each other.
@@ -41,6 +43,11 @@ impl Layout {
     /// One process over PostgreSQL.
     pub const POSTGRES: Self = Self {
         sql: Sql::Postgres,
+        doorbell: Doorbell::Local,
+    };
+    /// One process over MySQL or MariaDB.
+    pub const MYSQL: Self = Self {
+        sql: Sql::Mysql,
         doorbell: Doorbell::Local,
     };
     /// Many processes over PostgreSQL and Redis.

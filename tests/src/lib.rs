@@ -20,6 +20,7 @@ pub mod cut;
 pub mod layout;
 pub mod ledger;
 pub mod memories;
+pub mod mysql;
 pub mod postgres;
 pub mod process;
 pub mod redis;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use crate::postgres;
+use crate::{mysql, postgres};
 
 /// 5,011 memories of 100 invented people, written by Agno's own code.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/agno-memories.sqlite");
@@ -52,6 +52,7 @@ pub struct Memories {
 enum Pool {
     Sqlite(SqlitePool),
     Postgres(sqlx::PgPool),
+    Mysql(sqlx::MySqlPool),
 }
 
 macro_rules! on_pool {
@@ -59,6 +60,7 @@ macro_rules! on_pool {
         match &$self.pool {
             Pool::Sqlite($pool) => $done,
             Pool::Postgres($pool) => $done,
+            Pool::Mysql($pool) => $done,
         }
     };
 }
@@ -96,6 +98,17 @@ impl Memories {
         memories
     }
 
+    /// Makes the table in a new database of MySQL or MariaDB on the server of `url`.
+    pub async fn mysql(url: &str) -> Self {
+        let url = mysql::database_on(url, "memories").await;
+        let memories = Self {
+            pool: Pool::Mysql(mysql::connect(&url)),
+            url,
+        };
+        memories.run(SCHEMA).await;
+        memories
+    }
+
     /// Returns the database's URL.
     pub fn url(&self) -> &str {
         &self.url
@@ -103,6 +116,12 @@ impl Memories {
 
     /// Runs statements, separated by semicolons.
     pub async fn run(&self, statements: &str) {
+        // MySQL's have a length.
+        let lengths = statements.replace("VARCHAR", "VARCHAR(191)");
+        let statements = match &self.pool {
+            Pool::Mysql(_) => lengths.as_str(),
+            Pool::Sqlite(_) | Pool::Postgres(_) => statements,
+        };
         on_pool!(self, pool => {
             sqlx::raw_sql(AssertSqlSafe(statements)).execute(pool).await.unwrap();
         });
@@ -131,6 +150,17 @@ impl Memories {
                     sqlx::query(
                         "INSERT INTO agno_memories (memory_id, user_id, memory, created_at)
                          SELECT value->>'id', value->>'user', '\"a memory\"', 0 FROM json_each($1)",
+                    )
+                    .bind(list)
+                    .execute(pool)
+                    .await
+                    .unwrap();
+                }
+                Pool::Mysql(pool) => {
+                    sqlx::query(
+                        "INSERT INTO agno_memories (memory_id, user_id, memory, created_at)
+                         SELECT e.id, e.owner, '\"a memory\"', 0 FROM JSON_TABLE(?, '$[*]' COLUMNS
+                             (id VARCHAR(191) PATH '$.id', owner VARCHAR(191) PATH '$.user')) AS e",
                     )
                     .bind(list)
                     .execute(pool)
@@ -186,6 +216,14 @@ impl Memories {
                     .unwrap();
                 Lock::Postgres(connection)
             }
+            Pool::Mysql(pool) => {
+                let mut connection = Box::pin(pool.acquire()).await.unwrap();
+                sqlx::raw_sql("BEGIN; SELECT memory_id FROM agno_memories FOR UPDATE")
+                    .execute(&mut *connection)
+                    .await
+                    .unwrap();
+                Lock::Mysql(connection)
+            }
         }
     }
 }
@@ -213,6 +251,8 @@ pub enum Lock {
     Sqlite(sqlx::pool::PoolConnection<sqlx::Sqlite>),
     /// On a PostgreSQL table.
     Postgres(sqlx::pool::PoolConnection<sqlx::Postgres>),
+    /// On the rows of a table of MySQL.
+    Mysql(sqlx::pool::PoolConnection<sqlx::MySql>),
 }
 
 impl Lock {
@@ -227,6 +267,12 @@ impl Lock {
                     .unwrap();
             }
             Self::Postgres(mut connection) => {
+                sqlx::raw_sql(AssertSqlSafe(text))
+                    .execute(&mut *connection)
+                    .await
+                    .unwrap();
+            }
+            Self::Mysql(mut connection) => {
                 sqlx::raw_sql(AssertSqlSafe(text))
                     .execute(&mut *connection)
                     .await

@@ -14,7 +14,7 @@ use crate::memories::{Memories, Memory};
 use crate::process::Process;
 use crate::tap::Tap;
 use crate::vectors::Vectors;
-use crate::{postgres, redis, variable, wait};
+use crate::{mysql, postgres, redis, variable, wait};
 
 /// Servers that a site uses.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +60,7 @@ impl Site {
         let tap = Tap::before(&vectors.url).await;
         let (memories, ledger) = match layout.sql {
             Sql::Sqlite => (Memories::sqlite(directory.path()).await, None),
+            Sql::Mysql => (Memories::mysql(&mysql::shared()).await, None),
             Sql::Postgres => (
                 Memories::postgres(&postgres()).await,
                 Some(postgres::database_on(&postgres(), "ledger").await),

@@ -93,7 +93,7 @@ async fn another(slots: &Semaphore, confined: bool) {
     if confined {
         drop(slots.acquire_many(2).await);
     } else {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

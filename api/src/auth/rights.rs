@@ -1,7 +1,8 @@
 //! What a principal may do when it is not there to say who it is: while a schedule of its runs.
 //!
 //! A key is looked up by its name each time, so that one which was taken away, has expired or opens less
-//! now opens no more here. Whoever had a token cannot be asked again: what it could do was written down.
+//! now opens no more here. Whoever had a token cannot be asked again: what it could do was written down, and
+//! is believed as long as its issuer is.
 
 use std::collections::BTreeSet;
 
@@ -45,11 +46,16 @@ pub(crate) fn written(principal: &Principal) -> String {
 ///
 /// [`LedgerError::Unavailable`] if it cannot be said.
 pub(crate) async fn holder(state: &AppState, name: &str, rights: &str) -> Result<Option<Principal>, LedgerError> {
-    // Names of tokens have a colon in them.
+    let auth = &state.config().auth;
+    // Names of tokens have a colon in them, and begin with their issuer's.
     if !is_name(name) {
-        return Ok(read(name, rights));
+        let known = auth
+            .jwts
+            .iter()
+            .any(|jwt| name.starts_with(&format!("jwt:{}:", jwt.name)));
+        return Ok(known.then(|| read(name, rights)).flatten());
     }
-    if let Some(key) = state.config().auth.keys.iter().find(|key| key.name == name) {
+    if let Some(key) = auth.keys.iter().find(|key| key.name == name) {
         let opens = !key.has_expired(state.clock().now());
         return Ok(opens.then(|| Principal::new(name, key.scopes.iter().copied(), key.bounds())));
     }

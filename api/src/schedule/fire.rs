@@ -91,7 +91,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
             .await?);
     };
     let Some(principal) = holder(state, &schedule.principal, &schedule.rights).await? else {
-        let why = "the key of its principal is gone or has expired: write the schedule again with another";
+        let why = "the credentials of its principal are gone or have expired: write the schedule again with others";
         return Ok(ledger.refuse_run(due, next, why).await?);
     };
     let mut job = match super::job(state, due, &principal, asked, now) {

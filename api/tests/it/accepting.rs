@@ -69,6 +69,7 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
       "rate": null,
       "remaining": 2,
       "round": 0,
+      "schedule": null,
       "selected": 2,
       "snapshot": null,
       "started_at": null,
@@ -107,7 +108,8 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
       ],
       "table": "memories",
       "target": "main",
-      "version": 1
+      "version": 1,
+      "waits_for": null
     }
     "#);
     let read = app.get("eraser", &format!("/v1/jobs/{id}")).await.body;

@@ -92,7 +92,40 @@ async fn a_schedule_is_written_shown_replaced_and_taken_away() {
         shown[varying] = json!("…");
     }
     let _sorted = crate::app::sorted();
-    insta::assert_json_snapshot!(shown, @"");
+    insta::assert_json_snapshot!(shown, @r#"
+    {
+      "changed_at": "…",
+      "created_at": "…",
+      "cron": "0 3 * * *",
+      "job": {
+        "dry_run": false,
+        "select": {
+          "query": {
+            "range": {
+              "created_at": {
+                "lt": {
+                  "ago": "90d"
+                }
+              }
+            }
+          }
+        }
+      },
+      "last_job": null,
+      "last_outcome": null,
+      "last_problem": null,
+      "last_run_at": null,
+      "name": "nightly",
+      "next_run_at": "…",
+      "paused": false,
+      "principal": "root",
+      "refused": 0,
+      "skipped": 0,
+      "target": "main",
+      "time_zone": "Europe/Berlin",
+      "windows": null
+    }
+    "#);
 
     let windows = json!([{"days": ["sat", "sun"], "from": "22:00", "to": "06:00"}, {"from": "12:00", "to": "13:00"}]);
     let mut other = with("windows", windows.clone());
@@ -255,9 +288,9 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
             .await
             .refused(422, "invalid", &format!("`{field}`: give this"));
     }
-    put(&app, "root", &of_job("expect", json!("x")))
+    put(&app, "root", &of_job("priority", json!("x")))
         .await
-        .refused(422, "not-supported", "`expect`");
+        .refused(422, "not-supported", "`priority`");
     for name in ["Nightly", "a%20b", "%00", &"x".repeat(65)] {
         app.send_json("root", "PUT", &format!("/v1/schedules/{name}"), &body())
             .await
@@ -415,7 +448,7 @@ async fn a_schedule_whose_key_opens_it_no_longer_is_refused_at_its_time() {
         schedule["last_problem"]
             .as_str()
             .expect("a text")
-            .contains("its principal is gone")
+            .contains("its principal are gone")
     );
 
     // A key of the same name that opens less opens no more here.
@@ -451,6 +484,14 @@ async fn a_schedule_that_a_token_wrote_reaches_no_further_than_the_token_did() {
     let lease = claimed(&app).await;
     let subject = lease.job.subject.as_ref().expect("a subject");
     assert_eq!(subject.user_id.as_deref(), Some("ana"));
+    // Of an issuer that is not known any more nothing is believed.
+    let mut record = stored(&app).await.schedule;
+    record.principal = record.principal.replacen("jwt:", "jwt:former-", 1);
+    (record.name, record.next_run_at) = ("former".to_owned(), 1_000);
+    assert!(app.ledger.add_schedule(&record).await.expect("the ledger answers"));
+    assert_eq!((fired(&app).await, app.count().await), (1, 1));
+    let refused = app.get("root", "/v1/schedules/former").await.body;
+    assert_eq!(refused["last_outcome"], "refused", "{refused}");
     asked["job"] = json!({"select": {"subject": {"user_id": "ben"}}});
     put(&app, &token, &asked)
         .await

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
@@ -19,12 +20,27 @@ use super::{Config, Role};
 /// What to write where [`is_database_url`] says no.
 pub(super) const DATABASE_URL: &str = "write a URL such as \"postgres://user@host/database\" or \"sqlite://path\"";
 
-/// Returns whether `url` names a database that this build can open.
+/// What to write where [`is_memories_url`] says no.
+const MEMORIES_URL: &str =
+    "write a URL such as \"postgres://user@host/database\", \"mysql://user@host/database\" or \"sqlite://path\"";
+
+/// Returns whether `url` names a database that this build can keep its own state in.
 pub(super) fn is_database_url(url: &str) -> bool {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         PgConnectOptions::from_str(url).is_ok()
     } else {
         url.starts_with("sqlite://") && SqliteConnectOptions::from_str(url).is_ok()
+    }
+}
+
+/// Returns whether `url` names a database whose memories this build can erase.
+fn is_memories_url(url: &str) -> bool {
+    // The driver knows one name for both servers. A table is looked up in the URL's database.
+    let mysql = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://"));
+    match mysql {
+        Some(rest) => MySqlConnectOptions::from_str(&format!("mysql://{rest}"))
+            .is_ok_and(|options| options.get_database().is_some()),
+        None => is_database_url(url),
     }
 }
 
@@ -103,7 +119,7 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
     );
     if let Some(sql) = &target.sql {
         let url = sql.url.expose_secret();
-        errors.require(is_database_url(url), format_args!("{path}.sql.url"), DATABASE_URL);
+        errors.require(is_memories_url(url), format_args!("{path}.sql.url"), MEMORIES_URL);
         errors.require(
             sql.max_connections > 0,
             format_args!("{path}.sql.max_connections"),

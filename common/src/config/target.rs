@@ -32,7 +32,7 @@ pub struct Target {
 /// Where a SQL database is.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SqlEndpoint {
-    /// `postgres://…` or `sqlite://…`. It may hold a password, so it never reaches a log.
+    /// `postgres://…`, `mysql://…` (`mariadb://…`) or `sqlite://…`. It may hold a password, so it never reaches a log.
     pub url: SecretString,
     /// The most connections one worker process opens.
     #[serde(default = "default_connections")]
@@ -105,8 +105,9 @@ pub struct Columns {
     /// Where the owners' names are, if `user` holds a reference to an owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owners: Option<Owners>,
-    /// How SQLite's columns that are declared `UUID` or `CHAR(32)` write their values, in this table
-    /// and its dependents. Without it a mapping of such a column is refused: SQLite's type does not say.
+    /// How SQLite's columns that are declared `UUID` or `CHAR(32)`, and MySQL's that are declared
+    /// `CHAR(32)`, write their values, in this table and its dependents. Without it a mapping of such a
+    /// column is refused: the type does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuids: Option<Uuids>,
 }

@@ -200,13 +200,34 @@ fn all_errors_are_reported_together_with_their_keys() {
 }
 
 #[test]
+fn memories_may_be_in_mysql_and_the_ledger_may_not() {
+    let target = |url: &str| {
+        format!(
+            "[[target]]\nname = \"m\"\nsql = {{ url = \"{url}\" }}\n[[target.table]]\nname = \"t\"\ncolumns = {{ id = \"id\" }}"
+        )
+    };
+    for url in ["mysql://u@h/d", "mariadb://u:p@h:3307/d?ssl-mode=required"] {
+        Config::from_toml(&target(url)).unwrap();
+    }
+    // A table is looked up in the URL's database.
+    for url in ["mysql://u@h", "mariadb://u@h/", "mysql:x"] {
+        assert!(
+            refused(&target(url))[0].starts_with("target[0].sql.url: write a URL such as"),
+            "{url}"
+        );
+    }
+    let ledger = refused("[ledger]\nurl = \"mysql://u@h/d\"");
+    assert!(ledger[0].starts_with("ledger.url: write a URL such as"), "{ledger:?}");
+}
+
+#[test]
 fn no_error_and_no_debug_text_holds_a_secret() {
     let broken = [
         format!("[ledger]\nurl = \"postgres://u:{SECRET}@h/d"),
         format!("[ledger]\nurl = \"pg://u:{SECRET}@h/d\"\nmax_connections = \"{SECRET}\""),
         format!("[doorbell]\nurl = \"{SECRET}\"\n[log]\nformat = \"{SECRET}\""),
         format!("[[target]]\nname = \"{SECRET}!\"\nsql = \"postgres://u:{SECRET}@h/d\""),
-        format!("[[target]]\nname = \"m\"\nsql = {{ url = \"mysql://u:{SECRET}@h/d\" }}"),
+        format!("[[target]]\nname = \"m\"\nsql = {{ url = \"mysql://u:{SECRET}@h\" }}"),
         format!("[[target]]\nname = \"m\"\nvector = {{ url = \"http://u:{SECRET}@h\" }}"),
         format!("[[target]]\nname = \"m\"\nvector = {{ url = \"http://h\", api_key = [\"{SECRET}\"] }}"),
         format!("[[auth.key]]\nname = \"m\"\nsha256 = \"{SECRET}\"\nscopes = [\"{SECRET}\"]"),

@@ -115,6 +115,10 @@ pub struct NewPartition {
 
 /// What every partition of a job shares.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else, and none excludes another"
+)]
 pub struct JobFacts {
     /// The job's id.
     pub id: JobId,

@@ -161,6 +161,7 @@ async fn a_job_for_later_waits(layout: Layout) {
         // The database's own way to write a time.
         match layout.sql {
             lethe_tests::layout::Sql::Sqlite => number,
+            lethe_tests::layout::Sql::Mysql => format!("SELECT CAST(unix_timestamp() AS SIGNED) + {seconds}"),
             lethe_tests::layout::Sql::Postgres => {
                 format!("SELECT CAST(extract(epoch FROM now()) AS BIGINT) + {seconds}")
             }

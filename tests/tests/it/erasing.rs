@@ -4,7 +4,7 @@ use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::service::Site;
-use lethe_tests::{on_both_databases, on_every_layout};
+use lethe_tests::{on_both_databases, on_every_layout, on_layouts};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -21,6 +21,7 @@ on_both_databases!(
     what_is_gone_already_is_absent_the_second_time,
     the_agno_fixture_loses_only_what_was_asked_for,
 );
+on_layouts!(mysql = MYSQL: ids_go_from_both_stores_and_all_others_stay, a_person_goes_with_vectors_that_have_no_row);
 
 async fn ids_go_from_both_stores_and_all_others_stay(layout: Layout) {
     let site = Site::new(layout).await;

@@ -115,6 +115,7 @@ long-term = "notes"
     async fn left(&self) -> String {
         let list = match self.site.layout.sql {
             Sql::Sqlite => "SELECT COALESCE(group_concat(id, ' '), '') FROM (SELECT id FROM notes ORDER BY id)",
+            Sql::Mysql => "SELECT COALESCE(group_concat(id ORDER BY id SEPARATOR ' '), '') FROM notes",
             Sql::Postgres => "SELECT COALESCE(string_agg(id, ' ' ORDER BY id), '') FROM notes",
         };
         self.site.memories.text(list).await

@@ -3,8 +3,8 @@
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
-use lethe_tests::on_both_databases;
 use lethe_tests::service::Site;
+use lethe_tests::{on_both_databases, on_layouts};
 use serde_json::json;
 
 on_both_databases!(
@@ -12,6 +12,8 @@ on_both_databases!(
     a_row_that_is_alone_in_its_batch_does_not_stop_the_rest,
     nothing_more_is_begun_where_every_row_is_refused,
 );
+
+on_layouts!(mysql = MYSQL: a_row_that_is_referenced_stays_and_the_others_go);
 
 async fn a_row_that_is_referenced_stays_and_the_others_go(layout: Layout) {
     one_stays_of_sixty(layout, 10).await;

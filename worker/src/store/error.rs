@@ -5,6 +5,7 @@
 //! but in [`StoreError::class`].
 
 mod grpc;
+mod mysql;
 mod sql;
 
 use std::fmt;
@@ -110,6 +111,8 @@ pub enum Status {
     SqlState([u8; 5]),
     /// The extended result code of SQLite.
     Sqlite(i32),
+    /// The error number of MySQL or MariaDB.
+    Mysql(u16),
     /// The status code of a gRPC answer.
     Grpc(tonic::Code),
     /// It said nothing.
@@ -210,6 +213,7 @@ impl fmt::Display for Status {
                 state.iter().try_for_each(|byte| write!(f, "{}", char::from(*byte)))
             }
             Self::Sqlite(code) => write!(f, "SQLite {code}"),
+            Self::Mysql(number) => write!(f, "MySQL {number}"),
             Self::Grpc(code) => write!(f, "gRPC {code:?}"),
             Self::Silent => f.write_str("no status"),
         }

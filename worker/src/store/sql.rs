@@ -5,11 +5,13 @@
 //! was committed before stays deleted, which the next call does not mind.
 
 mod column;
+mod compare;
 mod connect;
 mod dialect;
 mod filter;
 mod mapping;
 mod schema;
+mod statement;
 mod table;
 mod text;
 mod tuples;

@@ -1,8 +1,8 @@
-//! The stores against real databases: one suite over SQLite and PostgreSQL, one over the vector
+//! The stores against real databases: one suite over SQLite, PostgreSQL and MySQL, one over the vector
 //! store's protocol.
 //!
-//! `LETHE_TEST_POSTGRES_URL` names a PostgreSQL server where databases may be created; without it
-//! the PostgreSQL half fails. `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) names a
+//! `LETHE_TEST_POSTGRES_URL` names a PostgreSQL server where databases may be created, and
+//! `LETHE_TEST_MYSQL_URL` one of MySQL or MariaDB; without them those parts fail. `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) names a
 //! Qdrant server; without it the embedded one is started.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

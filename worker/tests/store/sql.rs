@@ -6,14 +6,15 @@ mod dependents;
 mod filter;
 mod harness;
 mod mapping;
+mod mysql;
 mod owners;
 mod paging;
 mod postgres;
 mod sqlite;
 mod values;
 
-/// Declares each function as one test on SQLite and one on PostgreSQL.
-macro_rules! on_both {
+/// Declares each function as one test on SQLite, one on PostgreSQL and one on MySQL.
+macro_rules! on_each {
     ($($name:ident),+ $(,)?) => {
         mod on_sqlite {
             $(#[tokio::test]
@@ -27,6 +28,12 @@ macro_rules! on_both {
                 super::$name(crate::sql::harness::Database::postgres().await).await;
             })+
         }
+        mod on_mysql {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::sql::harness::Database::mysql().await).await;
+            })+
+        }
     };
 }
-use on_both;
+use on_each;

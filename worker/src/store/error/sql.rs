@@ -1,9 +1,11 @@
-//! What a SQL database's errors mean, by SQLSTATE or by SQLite's result code; never by text.
+//! What a SQL database's errors mean, by SQLSTATE, by SQLite's result code or by MySQL's number; never
+//! by text.
 
 use sqlx::error::DatabaseError;
+use sqlx::mysql::MySqlDatabaseError;
 use sqlx::sqlite::SqliteError;
 
-use super::{Status, StoreError};
+use super::{Status, StoreError, mysql};
 
 // https://www.sqlite.org/rescode.html: the low byte is the primary code.
 const SQLITE_ERROR: i32 = 1;
@@ -57,6 +59,9 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
                 .and_then(|code| code.parse().ok())
                 .unwrap_or(SQLITE_ERROR),
         );
+    }
+    if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
+        return mysql::of_number(error.number(), error.code());
     }
     match code
         .as_deref()

@@ -55,27 +55,46 @@ pub(super) enum Kind {
     Dynamic,
     /// SQLite: a UUID as 32 hexadecimal digits.
     Hex,
+    /// MySQL: char, varchar or text.
+    Collated {
+        /// What its bytes mean.
+        charset: String,
+        /// What it takes for the same: mostly without case, and without the blanks at the end.
+        collation: String,
+        /// It is a UUID as 32 hexadecimal digits.
+        hex: bool,
+    },
+    /// MySQL: a whole number.
+    Whole {
+        /// Its width.
+        bits: u32,
+        /// Whether there are negative ones.
+        signed: bool,
+    },
+    /// MariaDB: uuid.
+    NativeUuid,
 }
 
 /// What queries may compare a column with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Holds {
-    /// PostgreSQL: what ids may be too, compared as they are.
+    /// PostgreSQL, MySQL: what ids may be too, compared as they are.
     Key(Kind),
-    /// PostgreSQL: real or double precision.
+    /// PostgreSQL, MySQL: floating-point numbers.
     Float,
-    /// PostgreSQL: numeric.
+    /// PostgreSQL, MySQL: numeric.
     Numeric,
-    /// PostgreSQL: boolean.
+    /// PostgreSQL, MySQL: boolean, which MySQL writes `tinyint(1)`.
     Bool,
-    /// PostgreSQL: timestamp (taken for UTC), with or without time zone, or date.
+    /// PostgreSQL: timestamp (taken for UTC), with or without time zone, or date. MySQL: datetime
+    /// (taken for UTC), timestamp or date.
     Time {
         /// The type's name.
         type_name: &'static str,
     },
     /// PostgreSQL: json, which may hold what jsonb does not.
     Json,
-    /// PostgreSQL: jsonb.
+    /// PostgreSQL: jsonb. MySQL: json.
     Jsonb,
     /// PostgreSQL: an array of texts, uuids or integers.
     Array,
@@ -105,7 +124,10 @@ pub(super) enum Declared {
 impl Holds {
     /// Returns whether its values are whole numbers.
     pub(super) fn is_integer(&self) -> bool {
-        matches!(self, Self::Key(Kind::Integer(_)) | Self::Declared(Declared::Integer))
+        matches!(
+            self,
+            Self::Key(Kind::Integer(_) | Kind::Whole { .. }) | Self::Declared(Declared::Integer)
+        )
     }
 
     /// Returns whether its values have an order.
@@ -122,12 +144,22 @@ impl Holds {
             self,
             Self::Json
                 | Self::Jsonb
+                // JSON that is kept as text.
+                | Self::Key(Kind::Collated { .. })
                 | Self::Declared(Declared::Json | Declared::Text | Declared::Converted | Declared::Any)
         )
     }
 }
 
 impl Kind {
+    /// Returns whether values are UUIDs by type, so that every spelling of one is the same value.
+    pub(super) fn is_uuid(&self) -> bool {
+        matches!(
+            self,
+            Self::Uuid | Self::NativeUuid | Self::Hex | Self::Collated { hex: true, .. }
+        )
+    }
+
     /// Returns the value of this column that `text` writes, or `None` if no row can hold it.
     ///
     /// Numbers must be written as the database writes them, so that `007` is not 7.
@@ -137,9 +169,11 @@ impl Kind {
             return None;
         }
         match self {
-            Self::Text { .. } | Self::Dynamic => Some(Cow::Borrowed(text)),
-            Self::Uuid => Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.to_string())),
-            Self::Hex => Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.simple().to_string())),
+            Self::Text { .. } | Self::Dynamic | Self::Collated { hex: false, .. } => Some(Cow::Borrowed(text)),
+            Self::Uuid | Self::NativeUuid => Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.to_string())),
+            Self::Hex | Self::Collated { hex: true, .. } => {
+                Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.simple().to_string()))
+            }
             Self::Integer(bits) => {
                 let number: i64 = text.parse().ok()?;
                 let fits = match bits {
@@ -148,6 +182,15 @@ impl Kind {
                     _ => true,
                 };
                 (fits && number.to_string() == text).then_some(Cow::Borrowed(text))
+            }
+            Self::Whole { bits, signed } => {
+                let number: i128 = text.parse().ok()?;
+                let range = if *signed {
+                    -(1 << (bits - 1))..1 << (bits - 1)
+                } else {
+                    0..1 << bits
+                };
+                (range.contains(&number) && number.to_string() == text).then_some(Cow::Borrowed(text))
             }
         }
     }
@@ -191,6 +234,15 @@ mod tests {
         ] {
             assert_eq!(Kind::Integer(bits).parse(text).is_some(), fits, "{bits} {text}");
         }
+    }
+
+    #[test]
+    fn a_number_without_sign_is_read_up_to_its_width() {
+        let whole = |bits, signed, text| Kind::Whole { bits, signed }.parse(text).is_some();
+        assert!(whole(64, false, "18446744073709551615") && !whole(64, true, "18446744073709551615"));
+        assert!(!whole(64, false, "18446744073709551616") && !whole(64, false, "-1"));
+        assert!(whole(8, true, "-128") && !whole(8, true, "128") && whole(24, false, "16777215"));
+        assert!(!whole(64, true, "007") && !whole(64, true, "abc") && !whole(64, true, ""));
     }
 
     #[test]

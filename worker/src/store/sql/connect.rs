@@ -5,7 +5,7 @@ use std::time::Duration;
 use lethe_common::config::SqlEndpoint;
 use secrecy::ExposeSecret;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::dialect::Dialect;
 use crate::store::StoreError;
@@ -34,6 +34,26 @@ SELECT set_config('row_security', 'off', false),
        set_config('lock_timeout', $2, false),
        set_config('idle_in_transaction_session_timeout', $1, false)";
 
+// Identifiers are quoted as everywhere else, and nothing escapes a quote but another. What a value
+// cannot be is an error, not another value. Joined answers are far below the limit that is set for
+// them (1,000 rows of less than 32 bytes), which would cut them silently; a session that somebody set
+// back (a pooler) has lost `ANSI_QUOTES` too, and with it every statement is an error. The others are
+// what a server may be set to that would leave references dangling or deletions uncommitted. `{wait}`
+// is in seconds, the least InnoDB knows; MariaDB's limits end every statement and idle transactions,
+// MySQL's ends a query only: there the wait for a lock is what bounds a deletion.
+const MYSQL_SESSION: &str = "
+-- store::sql::connect
+SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
+    autocommit = 1, foreign_key_checks = 1, sql_safe_updates = 0, sql_select_limit = DEFAULT,
+    group_concat_max_len = 1048576, time_zone = '+00:00',
+    innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}
+    /*M!100301 , max_statement_time = {statement_s}, idle_transaction_timeout = {idle} */
+    /*!50708 , max_execution_time = {statement_ms} */";
+const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+// In the order of code points, so that a text and what it is compared with never have two collations
+// of the same right.
+const MYSQL_NAMES: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_bin";
+
 // `secure_delete` overwrites what is deleted. The journal mode is the owner's affair. The busy
 // timeout is the driver's default of 5 seconds.
 const SQLITE_WRITER: &str = "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
@@ -45,7 +65,7 @@ pub struct SqlStore {
     pub(super) dialect: Dialect,
     pub(super) readers: AnyPool,
     // SQLite has one writer at a time: a second connection would only wait inside the driver,
-    // where nothing is fair. On PostgreSQL the same pool as `readers`.
+    // where nothing is fair. Elsewhere the same pool as `readers`.
     pub(super) writers: AnyPool,
     pub(super) timeout: Duration,
 }
@@ -62,12 +82,17 @@ impl SqlStore {
         sqlx::any::install_default_drivers();
         let url = endpoint.url.expose_secret();
         let dialect = Dialect::of(url).ok_or(StoreError::Misuse(
-            "the database's URL must begin with postgres:// or sqlite://",
+            "the database's URL must begin with postgres://, mysql:// or sqlite://",
         ))?;
         let connections = endpoint.max_connections.max(1);
         match dialect {
-            Dialect::Postgres => {
-                let pool = pool(dialect, Role::Writer, connections, store_timeout).connect_lazy_with(options(url)?);
+            Dialect::Postgres | Dialect::Mysql => {
+                // The driver knows one name.
+                let options = match url.strip_prefix("mariadb:") {
+                    Some(rest) => options(&format!("mysql:{rest}"))?,
+                    None => options(url)?,
+                };
+                let pool = pool(dialect, Role::Writer, connections, store_timeout).connect_lazy_with(options);
                 Ok(Self {
                     dialect,
                     readers: pool.clone(),
@@ -205,6 +230,14 @@ async fn introduce(
                 .execute(connection)
                 .await?;
         }
+        (Dialect::Mysql, _) => {
+            for text in [MYSQL_NAMES, MYSQL_ISOLATION] {
+                sqlx::raw_sql(text).execute(&mut *connection).await?;
+            }
+            sqlx::raw_sql(AssertSqlSafe(mysql_session(store_timeout)))
+                .execute(connection)
+                .await?;
+        }
         (Dialect::Sqlite, Role::Writer) => {
             sqlx::raw_sql(SQLITE_WRITER).execute(connection).await?;
         }
@@ -213,6 +246,18 @@ async fn introduce(
         }
     }
     Ok(())
+}
+
+// Only numbers go into the text.
+fn mysql_session(store_timeout: Duration) -> String {
+    let statement = eighths(store_timeout, STATEMENT_EIGHTHS);
+    // Never 0, which is no limit for some of them and at once for others.
+    let seconds = |limit: Duration| limit.as_secs().max(1).to_string();
+    MYSQL_SESSION
+        .replace("{wait}", &seconds(eighths(store_timeout, LOCK_EIGHTHS)))
+        .replace("{idle}", &seconds(statement))
+        .replace("{statement_s}", &format!("{:.3}", statement.as_secs_f64().max(0.001)))
+        .replace("{statement_ms}", &milliseconds(statement))
 }
 
 fn eighths(whole: Duration, eighths: u32) -> Duration {

@@ -6,21 +6,16 @@
 
 mod json;
 mod leaf;
+mod mysql;
+mod number;
 
 use lethe_common::filter::{Filter, Path, Scalar};
 
 use super::column::Holds;
 use super::dialect::{Dialect, quote};
 use super::mapping::Mapping;
+use super::statement::Bind;
 use crate::store::{Query, StoreError, Written};
-
-/// A value to be bound.
-#[derive(Clone, PartialEq)]
-pub(super) enum Bind {
-    Text(String),
-    Integer(i64),
-    Float(f64),
-}
 
 /// A condition on the row `m`.
 pub(super) struct Compiled {
@@ -165,10 +160,7 @@ impl Compiler<'_> {
 
     /// Returns a mapped column, quoted, and what it holds. Only what is mapped can be asked for.
     fn column(&self, path: &Path) -> Result<(String, &Holds), StoreError> {
-        let same = |name: &str| match self.dialect {
-            Dialect::Postgres => name == path.column,
-            Dialect::Sqlite => name.eq_ignore_ascii_case(&path.column),
-        };
+        let same = |name: &str| self.dialect.is_column(name, &path.column);
         let (name, holds) = self
             .mapping
             .asked

@@ -27,7 +27,8 @@ pub(super) struct Mapping {
     /// What queries may ask for, by the live column's name; no others reach a statement.
     pub(super) asked: BTreeMap<String, Holds>,
     pub(super) dependents: Vec<Reference>,
-    /// The collation under which ids are unique, if it is not that of bytes (SQLite).
+    /// The collation under which ids are unique, if it is not that of bytes (SQLite; MySQL's is in the
+    /// column's kind).
     pub(super) folded_by: Option<String>,
     pub(super) row_handle: Option<&'static str>,
 }
@@ -141,20 +142,31 @@ struct Check<'c> {
 }
 
 impl Check<'_> {
-    /// Whether a column holds UUIDs that may be written in several ways: PostgreSQL has a type for them.
+    /// Whether a column holds UUIDs that may be written in several ways: PostgreSQL and MariaDB have a
+    /// type for them.
     fn holds_uuids(&self, column: &LiveColumn) -> bool {
         let declared = column.declared.to_ascii_uppercase();
-        self.dialect == Dialect::Sqlite && matches!(declared.as_str(), "UUID" | "CHAR(32)")
+        match self.dialect {
+            Dialect::Postgres => false,
+            Dialect::Sqlite => matches!(declared.as_str(), "UUID" | "CHAR(32)"),
+            Dialect::Mysql => declared == "CHAR(32)",
+        }
     }
 
     fn plain(&self, column: &LiveColumn) -> Column {
+        let digits = self.uuids == Some(Uuids::Hex) && self.holds_uuids(column);
+        let kind = match column.kind.clone().unwrap_or(Kind::Dynamic) {
+            Kind::Collated { charset, collation, .. } if digits => Kind::Collated {
+                charset,
+                collation,
+                hex: true,
+            },
+            Kind::Dynamic if digits => Kind::Hex,
+            kind => kind,
+        };
         Column {
             name: column.name.clone(),
-            kind: if self.uuids == Some(Uuids::Hex) && self.holds_uuids(column) {
-                Kind::Hex
-            } else {
-                column.kind.clone().unwrap_or(Kind::Dynamic)
-            },
+            kind,
             names: None,
         }
     }
@@ -176,7 +188,7 @@ impl Check<'_> {
                 obstacle: Some(obstacle),
                 ..
             }) => {
-                let (missing, instead) = explain(obstacle, name);
+                let (missing, instead) = explain(self.dialect, obstacle, name);
                 self.fault(key, missing, Some(instead));
                 Ok(None)
             }
@@ -192,9 +204,9 @@ impl Check<'_> {
             return Ok(());
         };
         // It is only read.
-        live.obstacle = live.obstacle.filter(|obstacle| *obstacle != Obstacle::MayNotDelete);
+        live.obstacle = live.obstacle.filter(|obstacle| obstacle.keeps_from_reading());
         if let Some(obstacle) = live.obstacle {
-            let (missing, instead) = explain(obstacle, &owners.table);
+            let (missing, instead) = explain(self.dialect, obstacle, &owners.table);
             self.fault("columns.owners.table", missing, Some(instead));
             return Ok(());
         }
@@ -232,6 +244,7 @@ impl Check<'_> {
             let instead = match self.dialect {
                 Dialect::Postgres => "use a text, uuid or integer column",
                 Dialect::Sqlite => "declare it TEXT or INTEGER",
+                Dialect::Mysql => "use a char, varchar, text, uuid or integer column",
             };
             self.fault(key, missing, Some(instead.to_owned()));
             return None;
@@ -329,8 +342,8 @@ impl Check<'_> {
     }
 }
 
-fn explain(obstacle: Obstacle, table: &str) -> (String, String) {
-    let quoted = quote_table(table);
+fn explain(dialect: Dialect, obstacle: Obstacle, table: &str) -> (String, String) {
+    let quoted = dialect.written(table);
     match obstacle {
         Obstacle::NotATable => (
             format!("`{table}` is not a table"),
@@ -347,6 +360,14 @@ fn explain(obstacle: Obstacle, table: &str) -> (String, String) {
         Obstacle::MayNotLock => (
             format!("rows of `{table}` may not be locked"),
             format!("GRANT UPDATE ON {quoted} to this user"),
+        ),
+        Obstacle::NoTransactions => (
+            format!("`{table}` has a storage engine without transactions"),
+            format!("ALTER TABLE {quoted} ENGINE = InnoDB"),
+        ),
+        Obstacle::KeepsHistory => (
+            format!("`{table}` keeps the history of rows that are deleted"),
+            format!("ALTER TABLE {quoted} DROP SYSTEM VERSIONING"),
         ),
         Obstacle::RowSecurity => (
             format!("row security hides rows of `{table}` from this user"),

@@ -1,5 +1,6 @@
 //! What a table of the live database looks like. Reads catalogues only, never a row of a customer.
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
@@ -42,15 +43,26 @@ pub(super) enum Obstacle {
     MayNotDelete,
     MayNotLock,
     RowSecurity,
+    /// MySQL: an engine for which a transaction is nothing.
+    NoTransactions,
+    /// MariaDB: a table with system versioning.
+    KeepsHistory,
+}
+
+impl Obstacle {
+    /// Returns whether the table cannot even be read.
+    pub(super) fn keeps_from_reading(self) -> bool {
+        match self {
+            Self::NotATable | Self::MayNotSelect | Self::RowSecurity => true,
+            Self::MayNotDelete | Self::MayNotLock | Self::NoTransactions | Self::KeepsHistory => false,
+        }
+    }
 }
 
 impl LiveTable {
-    /// Returns the column that a mapping's name means: SQLite's names have no case.
+    /// Returns the column that a mapping's name means.
     pub(super) fn column(&self, dialect: Dialect, name: &str) -> Option<&LiveColumn> {
-        self.columns.iter().find(|column| match dialect {
-            Dialect::Postgres => column.name == name,
-            Dialect::Sqlite => column.name.eq_ignore_ascii_case(name),
-        })
+        self.columns.iter().find(|column| dialect.is_column(&column.name, name))
     }
 }
 
@@ -66,6 +78,7 @@ pub(super) async fn read(
     match dialect {
         Dialect::Postgres => postgres::read(connection, name, locks).await,
         Dialect::Sqlite => sqlite::read(connection, name).await,
+        Dialect::Mysql => mysql::read(connection, name).await,
     }
 }
 
@@ -74,5 +87,6 @@ pub(super) async fn tables(connection: &mut AnyConnection, dialect: Dialect) -> 
     match dialect {
         Dialect::Postgres => postgres::tables(connection).await,
         Dialect::Sqlite => sqlite::tables(connection).await,
+        Dialect::Mysql => mysql::tables(connection).await,
     }
 }

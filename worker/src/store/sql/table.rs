@@ -6,13 +6,14 @@ use std::sync::Arc;
 use lethe_common::config::Table;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
-use sqlx::{Any, Row, SqlStr};
+use sqlx::{Any, Row};
 
-use super::column::{Column, Kind};
+use super::column::Column;
 use super::connect::{CallError, SqlStore};
 use super::dialect::Dialect;
-use super::filter::{self, Bind};
+use super::filter;
 use super::mapping::Mapping;
+use super::statement::{Bind, Sql};
 use super::text::{self, Range, Texts};
 use super::tuples::{Tuple, demands, encode};
 use super::{MAX_ITEMS, MAX_PAGE};
@@ -69,7 +70,7 @@ impl SqlTable {
 
     /// Returns whether ids are UUIDs by type, so that every spelling of one is the same memory.
     pub fn has_uuid_ids(&self) -> bool {
-        matches!(self.mapping.id.kind, Kind::Uuid | Kind::Hex)
+        self.mapping.id.kind.is_uuid()
     }
 
     /// Returns `id` as the database writes it, or `None` if no row can have it.
@@ -160,8 +161,8 @@ impl SqlTable {
         let text = text::page(self.store.dialect, &self.mapping, range);
         self.store
             .bounded(async {
-                let query = bind(text, values).bind(i64::from(limit));
-                let rows = query.fetch_all(&self.store.readers).await?;
+                values.push(Bind::Integer(i64::from(limit)));
+                let rows = text.about(values).fetch_all(&self.store.readers).await?;
                 let read = |row: &AnyRow| {
                     let place: Option<String> = row.try_get(2)?;
                     let seen = Seen {
@@ -196,11 +197,10 @@ impl SqlTable {
             ..demanded.range()
         };
         let text = text::nth(self.store.dialect, &self.mapping, range);
-        let skipped = i64::try_from(n.saturating_sub(1)).unwrap_or(i64::MAX);
+        values.push(Bind::Integer(i64::try_from(n.saturating_sub(1)).unwrap_or(i64::MAX)));
         self.store
             .bounded(async {
-                let query = bind(text, values).bind(skipped);
-                let row = query.fetch_optional(&self.store.readers).await?;
+                let row = text.about(values).fetch_optional(&self.store.readers).await?;
                 Ok(row.map(|row| row.try_get(0)).transpose()?)
             })
             .await
@@ -219,10 +219,10 @@ impl SqlTable {
         let Some(demanded) = self.demanded(conditions)? else {
             return Ok(0);
         };
-        let text = text::count(&self.mapping, demanded.range());
+        let text = text::count(self.store.dialect, &self.mapping, demanded.range());
         self.store
             .bounded(async {
-                let row = bind(text, demanded.values).fetch_one(&self.store.readers).await?;
+                let row = text.about(demanded.values).fetch_one(&self.store.readers).await?;
                 let count: i64 = row.try_get(0)?;
                 Ok(u64::try_from(count).map_err(|_| StoreError::Unreadable)?)
             })
@@ -241,10 +241,10 @@ impl SqlTable {
         let Some(demanded) = self.demanded(conditions)? else {
             return Ok(Some(Written::Unknown));
         };
-        let text = text::newest(&self.mapping, demanded.range(), &newest);
+        let text = text::newest(self.store.dialect, &self.mapping, demanded.range(), &newest);
         self.store
             .bounded(async {
-                let row = bind(text, demanded.values).fetch_one(&self.store.readers).await?;
+                let row = text.about(demanded.values).fetch_one(&self.store.readers).await?;
                 let newest: Option<String> = row.try_get(0)?;
                 Ok(Some(newest.map_or(Written::Unknown, Written::UpTo)))
             })
@@ -255,8 +255,8 @@ impl SqlTable {
     fn statement(
         &self,
         items: &[Item],
-        plain: &SqlStr,
-        with_query: fn(Dialect, &Mapping, Option<&str>) -> SqlStr,
+        plain: &Sql,
+        with_query: fn(Dialect, &Mapping, Option<&str>) -> Sql,
     ) -> Result<Statement, StoreError> {
         let query = items.first().and_then(|item| item.conditions.query.as_ref());
         let same = |item: &Item| match (&item.conditions.query, query) {
@@ -367,12 +367,12 @@ impl Demanded<'_> {
 
 /// A statement about tuples, which are bound first, and the values of a query.
 struct Statement {
-    text: SqlStr,
+    text: Sql,
     values: Vec<Bind>,
 }
 
 impl Statement {
-    fn plain(text: &SqlStr) -> Self {
+    fn plain(text: &Sql) -> Self {
         Self {
             text: text.clone(),
             values: Vec::new(),
@@ -380,20 +380,10 @@ impl Statement {
     }
 
     fn about(&self, tuples: String) -> Query<'static, Any, AnyArguments> {
-        let query = sqlx::query(self.text.clone()).bind(tuples);
-        self.values.iter().cloned().fold(query, bind_one)
-    }
-}
-
-fn bind(text: SqlStr, values: Vec<Bind>) -> Query<'static, Any, AnyArguments> {
-    values.into_iter().fold(sqlx::query(text), bind_one)
-}
-
-fn bind_one(query: Query<'static, Any, AnyArguments>, value: Bind) -> Query<'static, Any, AnyArguments> {
-    match value {
-        Bind::Text(text) => query.bind(text),
-        Bind::Integer(number) => query.bind(number),
-        Bind::Float(number) => query.bind(number),
+        let mut values = Vec::with_capacity(1 + self.values.len());
+        values.push(Bind::Text(tuples));
+        values.extend(self.values.iter().cloned());
+        self.text.about(values)
     }
 }
 

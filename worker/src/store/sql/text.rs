@@ -3,13 +3,13 @@
 //! Values are bound, names are quoted, and nothing else goes into a text. Tuples travel as one
 //! JSON array, so that a text is the same for one memory and for a thousand.
 
-use sqlx::SqlStr;
-
 use lethe_common::job::Field;
 
 use super::column::{Column, Kind};
-use super::dialect::{Dialect, quote, vouched};
+use super::compare::{as_text, equals, ordered, reach, refers, typed};
+use super::dialect::{Dialect, quote};
 use super::mapping::{Mapping, Reference};
+use super::statement::Sql;
 use crate::store::word;
 
 /// The statements that are the same for every call.
@@ -17,17 +17,17 @@ use crate::store::word;
 pub(super) struct Texts {
     /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between; after those that
     /// meet the tuple's conditions a colon, their version, and `@` and their place.
-    pub(super) find: SqlStr,
+    pub(super) find: Sql,
     /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
-    pub(super) lock: SqlStr,
+    pub(super) lock: Sql,
     /// `$1` tuples; deletes the rows under all conditions. PostgreSQL → one text of their `n`,
     /// semicolons between.
-    pub(super) delete: SqlStr,
+    pub(super) delete: Sql,
     /// `$1` tuples with places; like `delete`, of the rows that are still there. Only where places
     /// are known.
-    pub(super) delete_at: Option<SqlStr>,
+    pub(super) delete_at: Option<Sql>,
     /// `$1` tuples with ids only; each deletes the rows of one dependent table.
-    pub(super) dependents: Vec<SqlStr>,
+    pub(super) dependents: Vec<Sql>,
 }
 
 impl Texts {
@@ -36,7 +36,7 @@ impl Texts {
         let dependents = mapping
             .dependents
             .iter()
-            .map(|reference| vouched(delete_dependents(dialect, mapping, reference)))
+            .map(|reference| Sql::vouched(dialect, delete_dependents(dialect, mapping, reference)))
             .collect();
         Self {
             find: find(dialect, mapping, None),
@@ -63,27 +63,33 @@ pub(super) struct Range<'a> {
 
 /// Returns the text of a page of ids in key order, each with its version and place; the limit is
 /// bound last.
-pub(super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> SqlStr {
+pub(super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
     let key = ordered(&mapping.id);
     let id = as_text(dialect, &mapping.id, "m");
     let (filter, bound) = filter(mapping, range);
-    vouched(format!(
-        "-- store::sql::page\n\
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::page\n\
          SELECT {id}, {version}, {place} FROM {table} AS m\n\
          WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} LIMIT ${limit}",
-        version = version(dialect, mapping),
-        place = place(dialect, mapping).unwrap_or("NULL"),
-        table = mapping.table,
-        column = reach(&mapping.id, "m"),
-        limit = bound + 1,
-    ))
+            version = version(dialect, mapping),
+            place = place(dialect, mapping).unwrap_or(match dialect {
+                Dialect::Postgres | Dialect::Sqlite => "NULL",
+                Dialect::Mysql => "CAST(NULL AS CHAR)",
+            }),
+            table = mapping.table,
+            column = reach(&mapping.id, "m"),
+            limit = bound + 1,
+        ),
+    )
 }
 
 /// Returns the text of the id that comes after as many in key order as are bound last.
-pub(super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> SqlStr {
+pub(super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
     let (filter, bound) = filter(mapping, range);
-    vouched(format!(
+    let text = format!(
         "-- store::sql::nth\n\
          SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} LIMIT 1 OFFSET ${skipped}",
@@ -92,38 +98,51 @@ pub(super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> SqlS
         column = reach(&mapping.id, "m"),
         key = ordered(&mapping.id),
         skipped = bound + 1,
-    ))
+    );
+    Sql::vouched(dialect, text)
 }
 
 /// Returns the text of a count.
-pub(super) fn count(mapping: &Mapping, range: Range<'_>) -> SqlStr {
+pub(super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
     let (filter, _) = filter(mapping, range);
-    vouched(format!(
-        "-- store::sql::count\nSELECT count(*) FROM {table} AS m WHERE {filter}",
-        table = mapping.table,
-    ))
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::count\nSELECT count(*) FROM {table} AS m WHERE {filter}",
+            table = mapping.table,
+        ),
+    )
 }
 
 /// Returns the text that counts rows by their workspace: `$1` tuples with ids only → workspace, count.
-pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<SqlStr> {
+pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
     let workspace = as_text(dialect, mapping.field(Field::Workspace)?, "m");
-    Some(vouched(format!(
+    let text = format!(
         "-- store::sql::workspaces\n\
-         SELECT {workspace}, count(*) FROM {tuples} {join} {table} AS m ON {id} GROUP BY 1",
-        tuples = tuples(dialect),
+         SELECT {workspace}, count(*) FROM {tuples} {join} {table} AS m ON {id} GROUP BY {group}",
+        tuples = tuples(dialect, mapping),
         join = join(dialect),
         table = mapping.table,
-        id = equals(&mapping.id, "m", "(e.value->>'i')"),
-    )))
+        id = equals(&mapping.id, "m", &member(dialect, "i")),
+        group = match dialect {
+            Dialect::Postgres | Dialect::Sqlite => "1".to_owned(),
+            // Its collation may take several workspaces for one.
+            Dialect::Mysql => format!("BINARY {workspace}, 1"),
+        },
+    );
+    Some(Sql::vouched(dialect, text))
 }
 
 /// Returns the text that asks for the greatest time of writing.
-pub(super) fn newest(mapping: &Mapping, range: Range<'_>, newest: &str) -> SqlStr {
+pub(super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range<'_>, newest: &str) -> Sql {
     let (filter, _) = filter(mapping, range);
-    vouched(format!(
-        "-- store::sql::newest\nSELECT {newest} FROM {table} AS m WHERE {filter}",
-        table = mapping.table,
-    ))
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::newest\nSELECT {newest} FROM {table} AS m WHERE {filter}",
+            table = mapping.table,
+        ),
+    )
 }
 
 fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
@@ -145,22 +164,27 @@ fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
 }
 
 /// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.
-pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     let at = place(dialect, mapping).map_or_else(String::new, |place| format!(" || '@' || {place}"));
     let found = format!(
-        "(e.value->>'n') || CASE WHEN {conditions} THEN ':' || COALESCE(CAST({version} AS TEXT), ''){at} ELSE '' END",
+        "{n} || CASE WHEN {conditions} THEN ':' || COALESCE(CAST({version} AS {text}), ''){at} ELSE '' END",
+        n = member(dialect, "n"),
         conditions = conditions(dialect, mapping, query),
         version = version(dialect, mapping),
+        text = text_type(dialect),
     );
-    vouched(format!(
-        "-- store::sql::find\n\
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::find\n\
          SELECT {found} FROM {tuples} {join} {table} AS m ON {id}",
-        found = joined(dialect, &found),
-        tuples = tuples(dialect),
-        join = join(dialect),
-        table = mapping.table,
-        id = equals(&mapping.id, "m", "(e.value->>'i')"),
-    ))
+            found = joined(dialect, &found),
+            tuples = tuples(dialect, mapping),
+            join = join(dialect),
+            table = mapping.table,
+            id = equals(&mapping.id, "m", &member(dialect, "i")),
+        ),
+    )
 }
 
 /// Returns where the row is kept, where a statement is found to delete it by that: not where
@@ -180,40 +204,50 @@ pub(super) fn version(dialect: Dialect, mapping: &Mapping) -> String {
             format!("CASE typeof({column}) WHEN 'integer' THEN {column} END")
         }
         (Dialect::Sqlite, None) => "NULL".to_owned(),
+        // One without sign may wrap; here and where it is demanded alike.
+        (Dialect::Mysql, Some(column)) => format!("CAST({} AS SIGNED)", reach(column, "m")),
+        (Dialect::Mysql, None) => "CAST(NULL AS SIGNED)".to_owned(),
     }
 }
 
 /// Returns the text of [`Texts::lock`], of rows that a query asks for.
-pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     let id = as_text(dialect, &mapping.id, "m");
     // The order of ids is the same for every worker, so that two of them cannot each wait for the
     // other. SQLite's transaction has the whole file to itself already.
     let tail = match dialect {
         Dialect::Postgres => format!("ORDER BY {} FOR UPDATE OF m", ordered(&mapping.id)),
         Dialect::Sqlite => "ORDER BY 1".to_owned(),
+        // Rows are locked as they are reached, before anything is sorted: in the order of the
+        // tuples, which is the same for every worker too. MariaDB has no `OF`, and needs none: what
+        // only conditions read is not locked.
+        Dialect::Mysql => "FOR UPDATE".to_owned(),
     };
-    vouched(format!(
-        "-- store::sql::lock\n\
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::lock\n\
          SELECT {n}, {id}\n\
          FROM {tuples} {join} {table} AS m ON {same}\n\
          WHERE {conditions}\n\
          {tail}",
-        n = number(dialect),
-        tuples = tuples(dialect),
-        join = join(dialect),
-        table = mapping.table,
-        same = equals(&mapping.id, "m", "(e.value->>'i')"),
-        conditions = conditions(dialect, mapping, query),
-    ))
+            n = number(dialect),
+            tuples = tuples(dialect, mapping),
+            join = join(dialect),
+            table = mapping.table,
+            same = equals(&mapping.id, "m", &member(dialect, "i")),
+            conditions = conditions(dialect, mapping, query),
+        ),
+    )
 }
 
 /// Returns the text of [`Texts::delete`], of rows that a query asks for.
-pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     delete_where(dialect, mapping, query, "")
 }
 
 /// Returns the text of [`Texts::delete_at`], of rows that a query asks for.
-pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> SqlStr {
+pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     delete_where(
         dialect,
         mapping,
@@ -222,44 +256,55 @@ pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>
     )
 }
 
-fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &str) -> SqlStr {
+fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &str) -> Sql {
     let table = &mapping.table;
-    let same = equals(&mapping.id, "m", "(e.value->>'i')");
+    let same = equals(&mapping.id, "m", &member(dialect, "i"));
     let conditions = conditions(dialect, mapping, query);
-    vouched(match dialect {
-        // A join, not a subquery: after waiting for a row's lock the conditions are checked again
-        // on the row as it is then.
-        Dialect::Postgres => format!(
-            "-- store::sql::delete\n\
+    Sql::vouched(
+        dialect,
+        match dialect {
+            // A join, not a subquery: after waiting for a row's lock the conditions are checked again
+            // on the row as it is then.
+            Dialect::Postgres => format!(
+                "-- store::sql::delete\n\
              WITH gone AS (\n\
              DELETE FROM {table} AS m USING {tuples}\n\
              WHERE {at}{same} AND {conditions}\n\
              RETURNING e.value->>'n' AS n)\n\
              SELECT {gone} FROM gone",
-            tuples = tuples(dialect),
-            gone = joined(dialect, "n"),
-        ),
-        Dialect::Sqlite => {
-            let chosen = |expression: &str| {
-                format!(
-                    "SELECT {expression} FROM {tuples} CROSS JOIN {table} AS m ON {same} WHERE {conditions}",
-                    tuples = tuples(dialect),
-                )
-            };
-            let matched = match mapping.row_handle {
-                Some(handle) => format!("d.{handle} IN ({})", chosen(&format!("m.{handle}"))),
-                // The comparison of `IN` folds case where the column does, even through a cast.
-                None => format!(
-                    "{column} IN ({ids}) AND {text} COLLATE BINARY IN ({texts})",
-                    column = reach(&mapping.id, "d"),
-                    ids = chosen(&reach(&mapping.id, "m")),
-                    text = as_text(dialect, &mapping.id, "d"),
-                    texts = chosen(&as_text(dialect, &mapping.id, "m")),
-                ),
-            };
-            format!("-- store::sql::delete\nDELETE FROM {table} AS d WHERE {matched}")
-        }
-    })
+                tuples = tuples(dialect, mapping),
+                gone = joined(dialect, "n"),
+            ),
+            Dialect::Sqlite => {
+                let chosen = |expression: &str| {
+                    format!(
+                        "SELECT {expression} FROM {tuples} CROSS JOIN {table} AS m ON {same} WHERE {conditions}",
+                        tuples = tuples(dialect, mapping),
+                    )
+                };
+                let matched = match mapping.row_handle {
+                    Some(handle) => format!("d.{handle} IN ({})", chosen(&format!("m.{handle}"))),
+                    // The comparison of `IN` folds case where the column does, even through a cast.
+                    None => format!(
+                        "{column} IN ({ids}) AND {text} COLLATE BINARY IN ({texts})",
+                        column = reach(&mapping.id, "d"),
+                        ids = chosen(&reach(&mapping.id, "m")),
+                        text = as_text(dialect, &mapping.id, "d"),
+                        texts = chosen(&as_text(dialect, &mapping.id, "m")),
+                    ),
+                };
+                format!("-- store::sql::delete\nDELETE FROM {table} AS d WHERE {matched}")
+            }
+            // Nothing comes back from it but how many there were: the rows were locked before.
+            Dialect::Mysql => format!(
+                "-- store::sql::delete\n\
+             DELETE m FROM {tuples} {join} {table} AS m ON {same}\n\
+             WHERE {conditions}",
+                tuples = tuples(dialect, mapping),
+                join = join(dialect),
+            ),
+        },
+    )
 }
 
 // Where ids are told apart by bytes, so are references to them; where `a` and `A` are one id, both
@@ -267,7 +312,7 @@ fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &s
 fn delete_dependents(dialect: Dialect, mapping: &Mapping, reference: &Reference) -> String {
     let table = &reference.table;
     let column = reach(&reference.column, "d");
-    let value = "(e.value->>'i')";
+    let value = &member(dialect, "i");
     let ids = format!("(SELECT {value} FROM json_each($1) AS e)");
     let same = match (dialect, &mapping.id.kind, &mapping.folded_by) {
         (
@@ -282,6 +327,7 @@ fn delete_dependents(dialect: Dialect, mapping: &Mapping, reference: &Reference)
             format!("{column}::{type_name} {equals} {value}::{type_name}")
         }
         (Dialect::Postgres, ..) => equals(&reference.column, "d", value),
+        (Dialect::Mysql, id, _) => refers(&reference.column.kind, id, &column, value),
         (Dialect::Sqlite, _, Some(collation)) => {
             format!("{column} COLLATE {} IN {ids}", quote(collation))
         }
@@ -289,11 +335,12 @@ fn delete_dependents(dialect: Dialect, mapping: &Mapping, reference: &Reference)
             format!("{column} IN {ids} AND CAST({column} AS TEXT) COLLATE BINARY IN {ids}")
         }
     };
-    let from = match dialect {
-        Dialect::Postgres => format!(" USING {}", tuples(dialect)),
-        Dialect::Sqlite => String::new(),
+    let delete = match dialect {
+        Dialect::Postgres => format!("FROM {table} AS d USING {}", tuples(dialect, mapping)),
+        Dialect::Sqlite => format!("FROM {table} AS d"),
+        Dialect::Mysql => format!("d FROM {} {} {table} AS d", tuples(dialect, mapping), join(dialect)),
     };
-    format!("-- store::sql::dependents\nDELETE FROM {table} AS d{from} WHERE {same}")
+    format!("-- store::sql::dependents\nDELETE {delete} WHERE {same}")
 }
 
 // A row for each of a thousand memories costs the driver and the server more than the look at them.
@@ -301,23 +348,50 @@ fn joined(dialect: Dialect, text: &str) -> String {
     match dialect {
         Dialect::Postgres => format!("string_agg({text}, ';')"),
         Dialect::Sqlite => format!("group_concat({text}, ';')"),
+        Dialect::Mysql => format!("group_concat({text} SEPARATOR ';')"),
     }
 }
 
-fn tuples(dialect: Dialect) -> &'static str {
+fn tuples(dialect: Dialect, mapping: &Mapping) -> String {
     match dialect {
         // In a query of its own, so that planning does not read the whole list for nothing: a new
         // connection plans each of its first five calls anew.
-        Dialect::Postgres => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)",
-        Dialect::Sqlite => "json_each($1) AS e",
+        Dialect::Postgres => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)".to_owned(),
+        Dialect::Sqlite => "json_each($1) AS e".to_owned(),
+        // MySQL wants to know that the bind is a text.
+        Dialect::Mysql => {
+            let fields = mapping.fields.iter().map(|(field, _)| word(*field));
+            let texts: Vec<String> = ["i", "never"]
+                .into_iter()
+                .chain(fields)
+                .map(|key| format!("\"{key}\" {MYSQL_TEXT} PATH '$.{key}'"))
+                .collect();
+            format!(
+                "JSON_TABLE(CONVERT($1 USING utf8mb4), '$[*]' COLUMNS (\"n\" BIGINT PATH '$.n', \"v\" BIGINT PATH '$.v', {})) AS e",
+                texts.join(", ")
+            )
+        }
     }
 }
 
-// SQLite takes CROSS JOIN as an order: the tuples first, then each row through its index.
+/// MySQL: the type of a text in a list of JSON. Without a limit: what is too long for it would be cut.
+pub(super) const MYSQL_TEXT: &str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+// SQLite takes CROSS JOIN as an order: the tuples first, then each row through its index. MySQL has
+// a word for that.
 fn join(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres => "JOIN",
         Dialect::Sqlite => "CROSS JOIN",
+        Dialect::Mysql => "STRAIGHT_JOIN",
+    }
+}
+
+/// What a tuple carries, as text; MySQL's numbers are numbers.
+fn member(dialect: Dialect, key: &str) -> String {
+    match dialect {
+        Dialect::Postgres | Dialect::Sqlite => format!("(e.value->>'{key}')"),
+        Dialect::Mysql => format!("e.\"{key}\""),
     }
 }
 
@@ -326,96 +400,36 @@ fn number(dialect: Dialect) -> String {
 }
 
 fn whole(dialect: Dialect, key: &str) -> String {
+    let value = member(dialect, key);
     match dialect {
-        Dialect::Postgres => format!("(e.value->>'{key}')::bigint"),
-        Dialect::Sqlite => format!("CAST(e.value->>'{key}' AS INTEGER)"),
+        Dialect::Postgres => format!("{value}::bigint"),
+        Dialect::Sqlite => format!("CAST({value} AS INTEGER)"),
+        Dialect::Mysql => value,
+    }
+}
+
+fn text_type(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres | Dialect::Sqlite => "TEXT",
+        Dialect::Mysql => "CHAR",
     }
 }
 
 // A tuple demands what it carries. `never` marks one whose demands no row can meet.
 fn conditions(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> String {
-    let mut parts = vec!["(e.value->>'never') IS NULL".to_owned()];
+    let mut parts = vec![format!("{} IS NULL", member(dialect, "never"))];
     for (field, column) in &mapping.fields {
-        let value = carried(*field);
+        let value = member(dialect, word(*field));
         parts.push(format!("({value} IS NULL OR ({}))", equals(column, "m", &value)));
     }
     if let Some(column) = &mapping.version {
-        let (column, number) = (reach(column, "m"), whole(dialect, "v"));
-        parts.push(format!("((e.value->>'v') IS NULL OR {column} = {number})"));
+        let column = match dialect {
+            Dialect::Postgres | Dialect::Sqlite => reach(column, "m"),
+            Dialect::Mysql => version(dialect, mapping),
+        };
+        let (carried, number) = (member(dialect, "v"), whole(dialect, "v"));
+        parts.push(format!("({carried} IS NULL OR {column} = {number})"));
     }
     parts.extend(query.map(str::to_owned));
     parts.join(" AND ")
-}
-
-fn carried(field: Field) -> String {
-    format!("(e.value->>'{}')", word(field))
-}
-
-fn reach(column: &Column, table: &str) -> String {
-    format!("{table}.{}", quote(&column.name))
-}
-
-fn typed(column: &Column, value: &str) -> String {
-    typed_value(&column.kind, value)
-}
-
-fn typed_value(kind: &Kind, value: &str) -> String {
-    match kind {
-        // In the order of bytes, see `ordered`.
-        Kind::Text { binary: false, .. } | Kind::Dynamic | Kind::Hex => value.to_owned(),
-        Kind::Text { type_name, .. } => format!("{value}::{type_name}"),
-        Kind::Uuid => format!("{value}::pg_catalog.uuid"),
-        Kind::Integer(16) => format!("{value}::pg_catalog.int2"),
-        Kind::Integer(32) => format!("{value}::pg_catalog.int4"),
-        Kind::Integer(_) => format!("{value}::pg_catalog.int8"),
-    }
-}
-
-// By the column's type, so that its index serves, and by bytes as well where the column's own
-// equality is, or may be, wider than that.
-fn equals(column: &Column, table: &str, value: &str) -> String {
-    let left = reach(column, table);
-    if let Some(names) = &column.names {
-        return format!(
-            "{left} IN (SELECT o.{} FROM {} AS o WHERE {})",
-            quote(&names.id),
-            names.table,
-            equals(&names.name, "o", value),
-        );
-    }
-    equals_value(&column.kind, &left, value)
-}
-
-/// Returns the condition that a column has a value.
-pub(super) fn equals_value(kind: &Kind, left: &str, value: &str) -> String {
-    match kind {
-        Kind::Text { type_name, equals, .. } => format!(
-            "{left} {equals} {value}::{type_name} AND {left}::pg_catalog.text COLLATE pg_catalog.\"C\" = {value}"
-        ),
-        Kind::Uuid | Kind::Integer(_) => format!("{left} = {}", typed_value(kind, value)),
-        Kind::Dynamic | Kind::Hex => {
-            format!("{left} = {value} AND CAST({left} AS TEXT) = {value} COLLATE BINARY")
-        }
-    }
-}
-
-// Pages go by an order in which different ids are never equal: the column's own, or that of bytes
-// where the column may take two ids for one.
-fn ordered(column: &Column) -> String {
-    let key = reach(column, "m");
-    match &column.kind {
-        Kind::Text { binary: false, .. } => {
-            format!("{key}::pg_catalog.text COLLATE pg_catalog.\"C\"")
-        }
-        Kind::Dynamic | Kind::Hex => format!("{key} COLLATE BINARY"),
-        Kind::Text { .. } | Kind::Uuid | Kind::Integer(_) => key,
-    }
-}
-
-fn as_text(dialect: Dialect, column: &Column, table: &str) -> String {
-    let column = reach(column, table);
-    match dialect {
-        Dialect::Postgres => format!("{column}::pg_catalog.text"),
-        Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
-    }
 }

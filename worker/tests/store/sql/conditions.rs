@@ -7,7 +7,7 @@ use lethe_worker::store::{Conditions, StoreError};
 use super::harness::Database;
 use crate::{conditions, item, items, of_user};
 
-super::on_both! {
+super::on_each! {
     a_row_is_matching_under_all_conditions_only,
     only_rows_under_all_conditions_are_deleted,
     tuples_are_joined_and_ids_are_not_crossed_with_conditions,

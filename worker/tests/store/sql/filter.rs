@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::harness::{Database, table};
 
-super::on_both! {
+super::on_each! {
     nothing_that_a_caller_writes_becomes_a_part_of_a_statement,
     a_filter_is_in_the_deleting_statement,
     a_version_that_changed_keeps_the_row,
@@ -65,6 +65,8 @@ async fn found(table: &SqlTable, filter: Filter) -> Vec<String> {
 pub(super) async fn notes(database: &Database) -> Table {
     let [double, json, raw] = if database.is_postgres() {
         ["DOUBLE PRECISION", "JSONB", "JSON"]
+    } else if database.is_mysql() {
+        ["DOUBLE", "JSON", "MEDIUMTEXT"]
     } else {
         ["REAL", "JSON", "TEXT"]
     };
@@ -171,6 +173,26 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
             ("TEXT", "'2024-01-01'", "'2024-01-01b'"),
             ("DOUBLE PRECISION", "0.1", "0.10000000000000002"),
             ("NUMERIC", "0.1", "0.10000000000000000001"),
+        ]
+    } else if database.is_mysql() {
+        &[
+            ("INTEGER", "5", "6"),
+            ("BIGINT UNSIGNED", "18446744073709551614", "18446744073709551615"),
+            (
+                "DATETIME(6)",
+                "'2024-01-01T00:00:00.123456'",
+                "'2024-01-01T00:00:00.123457'",
+            ),
+            (
+                "TIMESTAMP(6) NULL",
+                "'2024-01-01T00:00:00.123456'",
+                "'2024-01-01T00:00:00.123457'",
+            ),
+            ("DATE", "'2024-01-01'", "'2024-01-02'"),
+            ("TEXT", "'2024-01-01'", "'2024-01-01b'"),
+            ("DOUBLE", "0.1", "0.10000000000000002"),
+            ("FLOAT", "0.1", "0.2"),
+            ("DECIMAL(65,30)", "0.1", "0.10000000000000000001"),
         ]
     } else {
         &[

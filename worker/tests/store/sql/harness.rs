@@ -7,10 +7,16 @@ use lethe_worker::store::MappingFault;
 use lethe_worker::store::StoreError;
 use lethe_worker::store::sql::{SqlStore, SqlTable};
 use serde_json::json;
+use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, AssertSqlSafe};
 use tempfile::TempDir;
 
 use crate::{TIMEOUT, variable};
+
+// MariaDB as the other two are: names in double quotes, nothing escaped, recursion without an end.
+const MYSQL_SESSION: &str =
+    "SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES',
+    time_zone = '+00:00' /*M! , max_recursive_iterations = 100000 */";
 
 pub(crate) struct Database {
     pub(crate) url: String,
@@ -37,9 +43,7 @@ impl Database {
         let admin = AnyPool::connect(&server).await.unwrap();
         run(&admin, &format!("CREATE DATABASE {name}")).await;
         admin.close().await;
-        let (base, parameters) = server.split_once('?').unwrap_or((&server, ""));
-        let base = base.rsplit_once('/').unwrap().0;
-        let url = format!("{base}/{name}?{parameters}");
+        let url = of_server(&server, &name);
         let pool = AnyPool::connect(&url).await.unwrap();
         Self {
             url,
@@ -48,13 +52,62 @@ impl Database {
         }
     }
 
+    /// A database of MySQL or MariaDB, in which texts are compared by their bytes unless a test says
+    /// otherwise; it goes with this value.
+    pub(crate) async fn mysql() -> Self {
+        sqlx::any::install_default_drivers();
+        let server = mysql_server();
+        let name = format!("lethe_{}", uuid::Uuid::now_v7().simple());
+        let admin = AnyPool::connect(&server).await.unwrap();
+        run(
+            &admin,
+            &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"),
+        )
+        .await;
+        admin.close().await;
+        let url = of_server(&server, &name);
+        let options = AnyPoolOptions::new().after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(MYSQL_SESSION).execute(connection).await?;
+                Ok(())
+            })
+        });
+        let pool = options.connect(&url).await.unwrap();
+        Self {
+            url,
+            pool,
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn is_mysql(&self) -> bool {
+        self.url.starts_with("mysql")
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite")
+    }
+
+    /// The name of the database, as statements write it before a table's.
+    pub(crate) fn name(&self) -> &str {
+        let path = self.url.split('?').next().unwrap();
+        path.rsplit_once('/').unwrap().1
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         self.url.starts_with("postgres")
     }
 
-    /// Runs statements, separated by semicolons.
+    /// Runs statements, separated by semicolons. MySQL has no index on a `TEXT` as a whole.
     pub(crate) async fn run(&self, statements: &str) {
-        run(&self.pool, statements).await;
+        if self.is_mysql() {
+            let statements = statements
+                .replace("AS TEXT)", "AS CHAR)")
+                .replace(" TEXT", " VARCHAR(191)");
+            run(&self.pool, &statements).await;
+        } else {
+            run(&self.pool, statements).await;
+        }
     }
 
     pub(crate) fn endpoint(&self) -> SqlEndpoint {
@@ -108,7 +161,8 @@ impl Database {
 
     /// Returns what is left in a column, sorted.
     pub(crate) async fn left(&self, table: &str, column: &str) -> Vec<String> {
-        let text = format!("SELECT CAST({column} AS TEXT) FROM {table}");
+        let kind = if self.is_mysql() { "CHAR" } else { "TEXT" };
+        let text = format!("SELECT CAST({column} AS {kind}) FROM {table}");
         let mut left: Vec<String> = sqlx::query_scalar(AssertSqlSafe(text))
             .fetch_all(&self.pool)
             .await
@@ -116,6 +170,43 @@ impl Database {
         left.sort();
         left
     }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if !self.is_mysql() {
+            return;
+        }
+        let text = format!("DROP DATABASE IF EXISTS {}", self.name());
+        // Inside a runtime nothing can be waited for.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let admin = AnyPool::connect(&mysql_server()).await.unwrap();
+                // A test that has failed may have left a lock.
+                run(&admin, &format!("SET SESSION lock_wait_timeout = 5; {text}")).await;
+            });
+        });
+        // It is not what the test is about.
+        drop(dropping.join());
+    }
+}
+
+fn mysql_server() -> String {
+    variable("LETHE_TEST_MYSQL_URL").expect(
+        "set LETHE_TEST_MYSQL_URL to a server of MySQL or MariaDB where databases may be created, \
+         such as mysql://root@127.0.0.1:3306/mysql",
+    )
+}
+
+/// Returns the URL of a database on a server.
+fn of_server(server: &str, name: &str) -> String {
+    let (base, parameters) = server.split_once('?').unwrap_or((server, ""));
+    let base = base.rsplit_once('/').unwrap().0;
+    format!("{base}/{name}?{parameters}")
 }
 
 /// The mapping of `memories`.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::harness::{Database, table};
 use crate::{items, of_user};
 
-super::on_both! {
+super::on_each! {
     all_that_is_missing_is_said_at_once,
     a_table_that_does_not_exist_is_named_with_the_nearest,
     an_id_that_is_not_unique_is_refused,
@@ -56,13 +56,17 @@ async fn a_table_that_does_not_exist_is_named_with_the_nearest(database: Databas
 }
 
 async fn an_id_that_is_not_unique_is_refused(database: Database) {
+    let not_of_all = if database.is_mysql() {
+        "CREATE UNIQUE INDEX partial ON memories (id(8))"
+    } else {
+        "CREATE UNIQUE INDEX partial ON memories (id) WHERE a IS NOT NULL;
+         CREATE UNIQUE INDEX computed ON memories (lower(id))"
+    };
     database
-        .run(
+        .run(&format!(
             "CREATE TABLE memories (id TEXT, a TEXT, b TEXT, ref TEXT UNIQUE, PRIMARY KEY (a, id));
-             CREATE UNIQUE INDEX partial ON memories (id) WHERE a IS NOT NULL;
-             CREATE UNIQUE INDEX computed ON memories (lower(id));
-             CREATE INDEX plain ON memories (id)",
-        )
+             {not_of_all}; CREATE INDEX plain ON memories (id)"
+        ))
         .await;
     let faults = database
         .faults(&table(json!({"name": "memories", "columns": {"id": "id"}})))
@@ -172,6 +176,8 @@ async fn names_are_taken_as_they_are(database: Database) {
     let schema = if database.is_postgres() {
         database.run("CREATE SCHEMA \"the app\"").await;
         "\"the app\""
+    } else if database.is_mysql() {
+        database.name()
     } else {
         "main"
     };
@@ -217,15 +223,16 @@ async fn a_table_that_went_away_is_missing_and_not_absent(database: Database) {
 async fn a_database_that_is_not_there_is_an_outage(database: Database) {
     let mut endpoint = database.endpoint();
     // A port from which a listener has just gone, or a file that never was.
-    endpoint.url = if database.is_postgres() {
+    endpoint.url = if database.is_sqlite() {
+        format!("{}.missing", database.url).into()
+    } else {
+        let scheme = if database.is_mysql() { "mysql" } else { "postgres" };
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
-        format!("postgres://nobody@127.0.0.1:{port}/none").into()
-    } else {
-        format!("{}.missing", database.url).into()
+        format!("{scheme}://nobody@127.0.0.1:{port}/none").into()
     };
     let within = std::time::Duration::from_secs(2);
     let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, within).unwrap();

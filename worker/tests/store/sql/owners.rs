@@ -7,7 +7,7 @@ use serde_json::json;
 use super::harness::{Database, table};
 use crate::{item, items, of_user};
 
-super::on_both! {
+super::on_each! {
     an_owner_is_demanded_by_name,
     a_demand_is_of_the_row_as_it_is,
     what_is_missing_of_the_owners_is_said,
@@ -52,7 +52,7 @@ async fn prepare(database: &Database) {
 /// Returns a text with its UUIDs as the database writes them: digits, unless it has a type for them.
 /// The last one, which is a name, stays as it is.
 fn spelled(database: &Database, text: &str) -> String {
-    if database.is_postgres() {
+    if !database.is_sqlite() {
         return text.to_owned();
     }
     let plain = [BOB, FIRST, SECOND, THIRD]

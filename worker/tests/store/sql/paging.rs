@@ -6,7 +6,7 @@ use lethe_worker::store::{Conditions, StoreError};
 use super::harness::Database;
 use crate::{conditions, of_user};
 
-super::on_both! {
+super::on_each! {
     pages_name_every_row_under_the_conditions_once,
     numbers_are_in_the_order_of_numbers,
     a_range_ends_with_its_last_key,

@@ -8,7 +8,7 @@ use crate::{item, items, of_user};
 
 const UUID: &str = "0190a0a0-0000-7000-8000-00000000000a";
 
-super::on_both! {
+super::on_each! {
     case_is_part_of_an_id_and_of_an_owner,
     every_text_is_only_itself,
     what_looks_like_sql_is_a_text,
@@ -195,7 +195,12 @@ async fn an_owner_that_no_column_can_hold_owns_nothing(database: Database) {
 
 #[tokio::test]
 async fn a_uuid_column_takes_every_spelling_of_a_uuid() {
-    let database = Database::postgres().await;
+    for database in [Database::postgres().await, Database::mysql().await] {
+        every_spelling_of_a_uuid(database).await;
+    }
+}
+
+async fn every_spelling_of_a_uuid(database: Database) {
     let table = database.memories("UUID").await;
     database.add(&[(UUID, UUID, "w")]).await;
     let table = database.open(&table).await;
@@ -229,7 +234,11 @@ async fn a_uuid_column_takes_every_spelling_of_a_uuid() {
 
 #[tokio::test]
 async fn a_text_column_takes_one_spelling_of_a_uuid() {
-    for database in [Database::sqlite().await, Database::postgres().await] {
+    for database in [
+        Database::sqlite().await,
+        Database::postgres().await,
+        Database::mysql().await,
+    ] {
         let table = database.memories("VARCHAR(36)").await;
         database.add(&[(UUID, "alice", "w")]).await;
         let table = database.open(&table).await;

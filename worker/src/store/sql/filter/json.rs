@@ -13,7 +13,7 @@ use super::leaf::has_text;
 use super::{Bind, Compiler, joined};
 
 /// The values at a path: where they come from, up to what has to be right about one of them.
-pub(super) struct Source(String);
+pub(super) struct Source(pub(super) String);
 
 impl Source {
     /// Returns the condition that one of the values is right.
@@ -51,6 +51,7 @@ impl Compiler<'_> {
                     "SELECT 1 FROM pg_catalog.jsonb_path_query({base}, {steps}::pg_catalog.jsonpath) AS f(v) WHERE "
                 ))
             }
+            Dialect::Mysql => self.mysql_json_source(name, path),
             Dialect::Sqlite => {
                 let last = path.steps.len();
                 // The last one is called `k`.
@@ -82,6 +83,7 @@ impl Compiler<'_> {
     pub(super) fn json_exists(&self) -> &'static str {
         match self.dialect {
             Dialect::Postgres => "pg_catalog.jsonb_typeof(f.v) <> 'null'",
+            Dialect::Mysql => "JSON_TYPE(k.v) <> 'NULL'",
             Dialect::Sqlite => "CASE k.type WHEN 'array' THEN f.type ELSE k.type END <> 'null'",
         }
     }
@@ -90,6 +92,9 @@ impl Compiler<'_> {
         if self.dialect == Dialect::Postgres {
             let list = self.bind(Bind::Text(serde_json::json!(values).to_string()));
             return format!("f.v = ANY (ARRAY(SELECT pg_catalog.jsonb_array_elements({list}::pg_catalog.jsonb)))");
+        }
+        if self.dialect == Dialect::Mysql {
+            return self.mysql_json_one_of(values);
         }
         let some = |wanted: fn(&Scalar) -> bool| values.iter().filter(|value| wanted(value)).collect::<Vec<_>>();
         let texts = some(|value| matches!(value, Scalar::Text(_)));
@@ -118,6 +123,10 @@ impl Compiler<'_> {
                 let right = has_text(self.dialect, has, "(f.v #>> '{}')", &value);
                 format!("(pg_catalog.jsonb_typeof(f.v) = 'string' AND {right})")
             }
+            Dialect::Mysql => {
+                let right = has_text(self.dialect, has, "JSON_UNQUOTE(k.v)", &value);
+                format!("(JSON_TYPE(k.v) = 'STRING' AND {right})")
+            }
             Dialect::Sqlite => {
                 let right = has_text(self.dialect, has, VALUE, &value);
                 format!("({KIND} = 'text' AND {right})")
@@ -138,6 +147,7 @@ impl Compiler<'_> {
         let operator = comparison.operator();
         match (self.dialect, bound) {
             (_, Scalar::Bool(_)) => "1 = 0".to_owned(),
+            (Dialect::Mysql, bound) => self.mysql_json_bound(comparison, bound),
             (Dialect::Postgres, Scalar::Text(text)) => {
                 let value = self.bind(Bind::Text(text.clone()));
                 format!(

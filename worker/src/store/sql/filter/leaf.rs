@@ -3,9 +3,9 @@
 use lethe_common::filter::{Bounds, Comparison, Has, Path, Scalar, Type, moment_text};
 
 use super::super::column::{Declared, Holds, Kind};
+use super::super::compare::{bytes, equals_value};
 use super::super::dialect::Dialect;
-use super::super::text;
-use super::{Bind, Compiler, Part, joined};
+use super::{Bind, Compiler, Part, joined, mysql};
 use crate::store::StoreError;
 
 // The elements of the JSON list in a bind, as an array of texts.
@@ -14,9 +14,11 @@ const TEXTS: &str = "ARRAY(SELECT pg_catalog.jsonb_array_elements_text({list}::p
 /// Returns the type by which values for a column are read.
 fn type_of(holds: &Holds) -> Type {
     match holds {
-        Holds::Key(Kind::Uuid) => Type::Uuid,
-        Holds::Key(Kind::Integer(bits)) => Type::Integer(*bits),
-        Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex)
+        Holds::Key(Kind::Uuid | Kind::NativeUuid) => Type::Uuid,
+        Holds::Key(Kind::Integer(bits) | Kind::Whole { bits, signed: true }) => Type::Integer(*bits),
+        // What no number of a filter is can be asked for in vain only.
+        Holds::Key(Kind::Whole { bits, signed: false }) => Type::Integer(bits + 1),
+        Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex | Kind::Collated { .. })
         | Holds::Declared(Declared::Text | Declared::Converted) => Type::Text,
         Holds::Declared(Declared::Integer) => Type::Integer(64),
         Holds::Float => Type::Float,
@@ -42,6 +44,11 @@ pub(super) fn has_text(dialect: Dialect, has: Has, text: &str, value: &str) -> S
         (Dialect::Postgres, Has::Part) => format!("pg_catalog.strpos({text} COLLATE pg_catalog.\"C\", {value}) > 0"),
         (Dialect::Sqlite, Has::Prefix) => format!("substr({text}, 1, length({value})) = {value}"),
         (Dialect::Sqlite, Has::Part) => format!("instr({text}, {value}) > 0"),
+        (Dialect::Mysql, Has::Prefix) => {
+            let (text, value) = (bytes(text), bytes(value));
+            format!("LEFT({text}, LENGTH({value})) = {value}")
+        }
+        (Dialect::Mysql, Has::Part) => format!("LOCATE({}, {}) > 0", bytes(value), bytes(text)),
     }
 }
 
@@ -52,6 +59,7 @@ pub(super) fn newest(dialect: Dialect, name: &str, holds: &Holds) -> String {
             format!("max({name}::pg_catalog.text COLLATE pg_catalog.\"C\")")
         }
         (Dialect::Postgres, _) => format!("max({name})::pg_catalog.text"),
+        (Dialect::Mysql, holds) => mysql::newest(name, holds),
         // The type is the value's: it is kept with it. 20 digits are more than a float has.
         (Dialect::Sqlite, _) => {
             let newest = format!("max({name} COLLATE BINARY)");
@@ -79,6 +87,7 @@ impl Compiler<'_> {
             return Ok(Part::When(source.with(&right)));
         }
         Ok(Part::When(match &holds {
+            _ if self.dialect == Dialect::Mysql => self.mysql_one_of(&name, &holds, &values),
             Holds::Declared(declared) => self.declared_one_of(&name, *declared, &values),
             _ => self.typed_one_of(&name, &holds, &values),
         }))
@@ -115,8 +124,11 @@ impl Compiler<'_> {
             let typed = typed_as_text(&name, *declared);
             format!("({right} AND typeof({name}) <> 'blob'{typed})")
         } else {
-            let right = has_text(self.dialect, has, &format!("{name}::pg_catalog.text"), &value);
-            format!("({right})")
+            let text = match self.dialect {
+                Dialect::Mysql => name,
+                Dialect::Postgres | Dialect::Sqlite => format!("{name}::pg_catalog.text"),
+            };
+            format!("({})", has_text(self.dialect, has, &text, &value))
         }))
     }
 
@@ -140,6 +152,7 @@ impl Compiler<'_> {
         let parts: Vec<String> = bounds
             .into_iter()
             .map(|(comparison, bound)| match &holds {
+                _ if self.dialect == Dialect::Mysql => self.mysql_bound(&name, &holds, comparison, &bound),
                 Holds::Declared(declared) => self.declared_bound(&name, *declared, comparison, bound),
                 _ => self.typed_bound(&name, &holds, comparison, &bound),
             })
@@ -159,7 +172,7 @@ impl Compiler<'_> {
         let texts: Vec<String> = values.iter().map(|value| typed_text(holds, value)).collect();
         if let (Holds::Key(kind @ Kind::Text { .. }), [text]) = (holds, texts.as_slice()) {
             let value = self.bind(Bind::Text(text.clone()));
-            return format!("({})", text::equals_value(kind, name, &value));
+            return format!("({})", equals_value(kind, name, &value));
         }
         let list = self.bind(Bind::Text(serde_json::json!(texts).to_string()));
         let array = TEXTS.replace("{list}", &list);
@@ -198,7 +211,7 @@ impl Compiler<'_> {
     }
 
     /// SQLite: the type is the value's, and has to be the one that was asked for.
-    fn declared_one_of(&mut self, name: &str, declared: Declared, values: &[Scalar]) -> String {
+    pub(super) fn declared_one_of(&mut self, name: &str, declared: Declared, values: &[Scalar]) -> String {
         if declared == Declared::Bool {
             let has = |wanted| values.contains(&Scalar::Bool(wanted));
             let numbers = match (has(true), has(false)) {
@@ -216,7 +229,7 @@ impl Compiler<'_> {
             .collect();
         if let [Scalar::Text(text)] = texts.as_slice() {
             let value = self.bind(Bind::Text(text.clone()));
-            // As in [`text::equals_value`]; a number in such a column is not a text.
+            // As in [`equals_value`]; a number in such a column is not a text.
             let typed = typed_as_text(name, declared);
             parts.push(format!(
                 "({name} = {value} AND CAST({name} AS TEXT) = {value} COLLATE BINARY{typed})"
@@ -275,6 +288,7 @@ impl Compiler<'_> {
         }
         let value = self.bind(Bind::Text(bound.to_owned()));
         Ok(match holds {
+            _ if self.dialect == Dialect::Mysql => mysql::up_to(name, holds, &value),
             Holds::Key(Kind::Text { .. }) => {
                 format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\" <= {value}")
             }
@@ -292,8 +306,8 @@ fn typed_as_text(name: &str, declared: Declared) -> String {
     }
 }
 
-/// Returns a value as a text of PostgreSQL.
-fn typed_text(holds: &Holds, value: &Scalar) -> String {
+/// Returns a value as a text of PostgreSQL or MySQL.
+pub(super) fn typed_text(holds: &Holds, value: &Scalar) -> String {
     match (holds, value) {
         (Holds::Time { type_name }, Scalar::Integer(moment)) => {
             // `read` lets only moments through that have a text.
@@ -319,7 +333,14 @@ fn type_name(holds: &Holds) -> &str {
         Holds::Numeric => "pg_catalog.numeric",
         Holds::Bool => "pg_catalog.bool",
         Holds::Time { type_name } => type_name,
-        Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex)
+        Holds::Key(
+            Kind::Text { .. }
+            | Kind::Dynamic
+            | Kind::Hex
+            | Kind::Collated { .. }
+            | Kind::Whole { .. }
+            | Kind::NativeUuid,
+        )
         | Holds::Json
         | Holds::Jsonb
         | Holds::Array

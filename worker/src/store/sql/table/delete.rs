@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use sqlx::{Any, Row, Transaction};
 
 use super::{
-    CallError, Dialect, HashSet, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, encode, numbered, text,
+    Bind, CallError, Dialect, HashSet, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, encode, numbered, text,
 };
 
 // SQLite locks the whole file against other writers: 500 rows take about 25 ms at the 19,000 rows
@@ -21,6 +21,8 @@ const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 // A deferred transaction that turns into a writer fails at once when another wrote since it
 // began, whatever the busy timeout says.
 const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+// Read committed is set for the session: MySQL's statement cannot say it.
+const BEGIN_MYSQL: &str = "START TRANSACTION";
 
 /// What a deletion did, memory by memory.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl SqlTable {
             refused: BTreeMap::new(),
         };
         let rows = match self.store.dialect {
-            Dialect::Postgres => MAX_ITEMS,
+            Dialect::Postgres | Dialect::Mysql => MAX_ITEMS,
             Dialect::Sqlite => SQLITE_ROWS,
         };
         self.store
@@ -145,6 +147,7 @@ impl SqlTable {
         let begin = match self.store.dialect {
             Dialect::Postgres => BEGIN_POSTGRES,
             Dialect::Sqlite => BEGIN_SQLITE,
+            Dialect::Mysql => BEGIN_MYSQL,
         };
         let mut transaction = self.store.writers.begin_with(begin).await?;
         let locked = self.lock(&mut transaction, statements, chunk).await?;
@@ -204,8 +207,7 @@ impl SqlTable {
                 .iter()
                 .filter_map(|row| Tuple::of_reference(&reference.column, row.n, &row.id))
                 .collect();
-            sqlx::query(text.clone())
-                .bind(encode(&tuples))
+            text.about(vec![Bind::Text(encode(&tuples))])
                 .execute(&mut **transaction)
                 .await?;
         }
@@ -221,7 +223,7 @@ impl SqlTable {
         let query = statements.delete.about(tuples);
         match self.store.dialect {
             Dialect::Postgres => Ok(numbered(&query.fetch_one(&mut **transaction).await?)?.len()),
-            Dialect::Sqlite => {
+            Dialect::Sqlite | Dialect::Mysql => {
                 let gone = query.execute(&mut **transaction).await?.rows_affected();
                 Ok(usize::try_from(gone).map_err(|_| StoreError::Unreadable)?)
             }

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{MAX_ITEMS, SqlTable, StoreError, Tuple, encode, text};
+use super::{Bind, MAX_ITEMS, SqlTable, StoreError, Tuple, encode, text};
 
 impl SqlTable {
     /// Counts the rows of these ids by their workspace (`None`: in none); nothing if no such column is
@@ -23,10 +23,8 @@ impl SqlTable {
             .bounded(async {
                 let mut counts = Vec::new();
                 for chunk in tuples.chunks(MAX_ITEMS) {
-                    let rows = sqlx::query(statement.clone())
-                        .bind(encode(chunk))
-                        .fetch_all(&self.store.readers)
-                        .await?;
+                    let about = statement.about(vec![Bind::Text(encode(chunk))]);
+                    let rows = about.fetch_all(&self.store.readers).await?;
                     for row in &rows {
                         counts.push((row.try_get(0)?, row.try_get::<i64, _>(1)?.unsigned_abs()));
                     }

@@ -1,0 +1,129 @@
+//! How a column is named, read as text, ordered and compared with a value, by what it holds.
+
+use super::column::{Column, Kind};
+use super::dialect::{Dialect, quote};
+
+pub(super) fn reach(column: &Column, table: &str) -> String {
+    format!("{table}.{}", quote(&column.name))
+}
+
+pub(super) fn typed(column: &Column, value: &str) -> String {
+    typed_value(&column.kind, value)
+}
+
+/// Returns a value as the column's type has it.
+pub(super) fn typed_value(kind: &Kind, value: &str) -> String {
+    match kind {
+        // In the order of bytes, see `ordered`.
+        Kind::Text { binary: false, .. } | Kind::Dynamic | Kind::Hex => value.to_owned(),
+        Kind::Text { type_name, .. } => format!("{value}::{type_name}"),
+        Kind::Uuid => format!("{value}::pg_catalog.uuid"),
+        Kind::Integer(16) => format!("{value}::pg_catalog.int2"),
+        Kind::Integer(32) => format!("{value}::pg_catalog.int4"),
+        Kind::Integer(_) => format!("{value}::pg_catalog.int8"),
+        Kind::Collated { charset, collation, .. } => format!("CONVERT({value} USING {charset}) COLLATE {collation}"),
+        Kind::Whole { signed: true, .. } => format!("CAST({value} AS SIGNED)"),
+        Kind::Whole { signed: false, .. } => format!("CAST({value} AS UNSIGNED)"),
+        Kind::NativeUuid => format!("CAST({value} AS UUID)"),
+    }
+}
+
+/// MySQL: returns the bytes of a text, whatever its character set.
+pub(super) fn bytes(text: &str) -> String {
+    format!("CAST(CONVERT({text} USING utf8mb4) AS BINARY)")
+}
+
+// By the column's type, so that its index serves, and by bytes as well where the column's own
+// equality is, or may be, wider than that.
+pub(super) fn equals(column: &Column, table: &str, value: &str) -> String {
+    let left = reach(column, table);
+    if let Some(names) = &column.names {
+        return format!(
+            "{left} IN (SELECT o.{} FROM {} AS o WHERE {})",
+            quote(&names.id),
+            names.table,
+            equals(&names.name, "o", value),
+        );
+    }
+    equals_value(&column.kind, &left, value)
+}
+
+/// Returns the condition that a column has a value.
+pub(super) fn equals_value(kind: &Kind, left: &str, value: &str) -> String {
+    match kind {
+        Kind::Text { type_name, equals, .. } => format!(
+            "{left} {equals} {value}::{type_name} AND {left}::pg_catalog.text COLLATE pg_catalog.\"C\" = {value}"
+        ),
+        Kind::Uuid | Kind::Integer(_) | Kind::Whole { .. } | Kind::NativeUuid => {
+            format!("{left} = {}", typed_value(kind, value))
+        }
+        // The first for the index. Collations equal what differs in case, in accents, and in blanks at
+        // the end: even those that compare by the code of a character.
+        Kind::Collated { .. } => format!(
+            "{left} = {} AND {} = {}",
+            typed_value(kind, value),
+            bytes(left),
+            bytes(value),
+        ),
+        Kind::Dynamic | Kind::Hex => {
+            format!("{left} = {value} AND CAST({left} AS TEXT) = {value} COLLATE BINARY")
+        }
+    }
+}
+
+// Pages go by an order in which different ids are never equal: the column's own, or that of bytes
+// where the column may take two ids for one.
+pub(super) fn ordered(column: &Column) -> String {
+    let key = reach(column, "m");
+    match &column.kind {
+        Kind::Text { binary: false, .. } => {
+            format!("{key}::pg_catalog.text COLLATE pg_catalog.\"C\"")
+        }
+        Kind::Dynamic | Kind::Hex => format!("{key} COLLATE BINARY"),
+        // Two ids that MySQL's collation equals would be one for its unique index.
+        Kind::Text { .. }
+        | Kind::Uuid
+        | Kind::Integer(_)
+        | Kind::Collated { .. }
+        | Kind::Whole { .. }
+        | Kind::NativeUuid => key,
+    }
+}
+
+pub(super) fn as_text(dialect: Dialect, column: &Column, table: &str) -> String {
+    let (kind, column) = (&column.kind, reach(column, table));
+    match dialect {
+        Dialect::Postgres => format!("{column}::pg_catalog.text"),
+        Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
+        Dialect::Mysql => mysql_text(kind, &column),
+    }
+}
+
+// `zerofill` is of the column: a sum has none.
+fn mysql_text(kind: &Kind, column: &str) -> String {
+    match kind {
+        Kind::Whole { .. } => format!("CAST({column} + 0 AS CHAR)"),
+        _ => format!("CAST({column} AS CHAR)"),
+    }
+}
+
+// By the reference's own equality, so that its index serves, and by that of the ids: a foreign key
+// takes whatever its collation takes for the same.
+pub(super) fn refers(reference: &Kind, id: &Kind, column: &str, value: &str) -> String {
+    match (reference, id) {
+        (Kind::Collated { .. }, Kind::Collated { hex: false, .. }) if reference == id => {
+            format!("{column} = {}", typed_value(id, value))
+        }
+        (
+            Kind::Collated { .. },
+            Kind::Collated {
+                charset, hex: false, ..
+            },
+        ) => format!(
+            "{column} = {} AND CONVERT({column} USING {charset}) = {}",
+            typed_value(reference, value),
+            typed_value(id, value),
+        ),
+        _ => equals_value(reference, column, value),
+    }
+}

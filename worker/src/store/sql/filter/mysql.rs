@@ -1,0 +1,299 @@
+//! Conditions as MySQL and MariaDB take them, on columns and inside their JSON.
+//!
+//! MySQL turns what it compares into one type, a text that is no number into 0, and its texts are
+//! equal without case and without blanks at the end. So every value is cast to the column's type, one
+//! that was read as such before, and texts are compared by their bytes beside.
+
+use std::fmt::Write;
+
+use lethe_common::filter::{Comparison, Path, Scalar};
+
+use super::super::column::{Declared, Holds, Kind};
+use super::super::compare::{bytes, equals_value, typed_value};
+use super::super::text::MYSQL_TEXT;
+use super::json::Source;
+use super::leaf::typed_text;
+use super::number::{self, Moved};
+use super::{Bind, Compiler, joined};
+
+// So that the server can look up values of a list instead of walking it: it cannot hash those that
+// may have any length.
+const SHORT: usize = 255;
+const SHORT_TEXT: &str = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+// What a decimal of 65 digits has room for on both sides of its point, and every whole number of 64
+// bits with it. Beyond, numbers are compared as floats, which is close enough there.
+const DECIMAL: &str = "DECIMAL(65,30)";
+const DECIMALS: std::ops::Range<f64> = 1e-30..1e34;
+
+// MariaDB calls a number whole that has no point, though it may have an exponent.
+const NUMBERS: &str = "'INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL'";
+const WHOLE: &str = "CAST(k.v AS CHAR) REGEXP '^-?[0-9]{1,60}$'";
+const AS_WHOLE: &str = "CAST(CAST(k.v AS CHAR) AS DECIMAL(65,0))";
+const AS_FLOAT: &str = "(CAST(k.v AS CHAR) + 0e0)";
+
+/// See [`super::newest`].
+pub(super) fn newest(name: &str, holds: &Holds) -> String {
+    match holds {
+        Holds::Key(Kind::Collated { .. }) => format!("CONVERT(max({}) USING utf8mb4)", bytes(name)),
+        // A float of 32 bits as one of 64: its own text has too few digits.
+        Holds::Float => format!("CAST(max({name}) + 0e0 AS CHAR)"),
+        Holds::Key(Kind::Whole { .. }) => format!("CAST(max({name}) + 0 AS CHAR)"),
+        _ => format!("CAST(max({name}) AS CHAR)"),
+    }
+}
+
+/// Returns the condition that a time of writing is not beyond a bound that [`newest`] returned.
+pub(super) fn up_to(name: &str, holds: &Holds, bound: &str) -> String {
+    match holds {
+        Holds::Key(Kind::Collated { .. }) => format!("{} <= {}", bytes(name), bytes(bound)),
+        Holds::Float => format!("{name} <= ({bound} + 0e0)"),
+        _ => format!("{name} <= {}", typed(holds, bound)),
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn mysql_one_of(&mut self, name: &str, holds: &Holds, values: &[Scalar]) -> String {
+        match holds {
+            Holds::Bool => self.declared_one_of(name, Declared::Bool, values),
+            Holds::Numeric => self.mysql_decimals(name, values),
+            Holds::Float => {
+                let list = self.list(&numbers(values));
+                format!("({name} IN (SELECT v.v FROM {}))", listed(&list, "DOUBLE"))
+            }
+            Holds::Key(Kind::Whole { .. }) => match values {
+                [Scalar::Integer(number)] => format!("({name} = {})", self.bind(Bind::Integer(*number))),
+                values => {
+                    let list = self.list(&numbers(values));
+                    format!("({name} IN (SELECT v.v FROM {}))", listed(&list, "BIGINT"))
+                }
+            },
+            _ => {
+                let texts: Vec<String> = values.iter().map(|value| typed_text(holds, value)).collect();
+                self.mysql_texts(name, holds, &texts)
+            }
+        }
+    }
+
+    /// Values of a type that is written as a text.
+    fn mysql_texts(&mut self, name: &str, holds: &Holds, texts: &[String]) -> String {
+        let kind = match holds {
+            Holds::Key(kind @ Kind::Collated { .. }) => Some(kind),
+            _ => None,
+        };
+        if let [text] = texts {
+            let value = self.bind(Bind::Text(text.clone()));
+            return match kind {
+                Some(kind) => format!("({})", equals_value(kind, name, &value)),
+                None => format!("({name} = {})", typed(holds, &value)),
+            };
+        }
+        let short = texts.iter().all(|text| text.chars().count() <= SHORT);
+        let list = self.list(texts);
+        let listed = listed(&list, if short { SHORT_TEXT } else { MYSQL_TEXT });
+        match kind {
+            // Together, so that the list is looked through once.
+            Some(kind) => format!(
+                "(({name}, {}) IN (SELECT {}, {} FROM {listed}))",
+                bytes(name),
+                typed_value(kind, "v.v"),
+                bytes("v.v"),
+            ),
+            None => format!("({name} IN (SELECT {} FROM {listed}))", typed(holds, "v.v")),
+        }
+    }
+
+    fn mysql_decimals(&mut self, name: &str, values: &[Scalar]) -> String {
+        let (near, far): (Vec<&Scalar>, Vec<&Scalar>) = values.iter().partition(|value| is_decimal(value));
+        let mut parts = Vec::new();
+        if !near.is_empty() {
+            let texts: Vec<String> = near.iter().map(|value| typed_text(&Holds::Numeric, value)).collect();
+            parts.push(self.mysql_texts(name, &Holds::Numeric, &texts));
+        }
+        if !far.is_empty() {
+            let list = self.list(&far);
+            parts.push(format!("({name} IN (SELECT v.v FROM {}))", listed(&list, "DOUBLE")));
+        }
+        joined(&parts, "OR")
+    }
+
+    pub(super) fn mysql_bound(&mut self, name: &str, holds: &Holds, comparison: Comparison, bound: &Scalar) -> String {
+        let operator = comparison.operator();
+        match (holds, bound) {
+            (Holds::Key(Kind::Whole { .. }), Scalar::Float(bound)) => match number::for_whole(comparison, *bound) {
+                Moved::To(comparison, digits) => {
+                    let value = self.bind(Bind::Text(digits));
+                    format!("({name} {} CAST({value} AS DECIMAL(65,0)))", comparison.operator())
+                }
+                Moved::Always => format!("({name} IS NOT NULL)"),
+                Moved::Never => "(1 = 0)".to_owned(),
+            },
+            (Holds::Key(Kind::Whole { .. }), Scalar::Integer(bound)) => {
+                format!("({name} {operator} {})", self.bind(Bind::Integer(*bound)))
+            }
+            (Holds::Float, Scalar::Float(bound)) => {
+                format!("({name} {operator} {})", self.bind(Bind::Float(*bound)))
+            }
+            (Holds::Numeric, Scalar::Float(far)) if !is_decimal(bound) => {
+                format!("({name} {operator} {})", self.bind(Bind::Float(*far)))
+            }
+            (Holds::Key(Kind::Collated { .. }), _) => {
+                let value = self.bind(Bind::Text(typed_text(holds, bound)));
+                format!("({} {operator} {})", bytes(name), bytes(&value))
+            }
+            // Kept, and so compared, in another order of its digits.
+            (Holds::Key(Kind::NativeUuid), _) => {
+                let value = self.bind(Bind::Text(typed_text(holds, bound)));
+                let name = format!("CAST({name} AS CHAR)");
+                format!("({} {operator} {})", bytes(&name), bytes(&value))
+            }
+            _ => {
+                let value = self.bind(Bind::Text(typed_text(holds, bound)));
+                format!("({name} {operator} {})", typed(holds, &value))
+            }
+        }
+    }
+
+    /// One table of the elements for each step; the last one is called `k`.
+    pub(super) fn mysql_json_source(&mut self, name: &str, path: &Path) -> Source {
+        let last = path.steps.len();
+        let alias = |n: usize| if n == last { "k".to_owned() } else { format!("k{n}") };
+        let document = format!("CONVERT({name} USING utf8mb4)");
+        let valid = format!("CASE WHEN JSON_VALID({document}) THEN {document} END");
+        let mut from = format!("SELECT 1 FROM {} AS {}", elements(&valid), alias(0));
+        for (n, step) in path.steps.iter().enumerate() {
+            let step = self.bind(Bind::Text(format!("$.{}", serde_json::json!(step))));
+            let value = format!("JSON_EXTRACT({}.v, {step})", alias(n));
+            write!(from, ", {} AS {}", elements(&value), alias(n + 1)).expect("a String takes any text");
+        }
+        Source(format!("{from} WHERE "))
+    }
+
+    pub(super) fn mysql_json_one_of(&mut self, values: &[Scalar]) -> String {
+        let mut parts = Vec::new();
+        let texts: Vec<&Scalar> = values.iter().filter(|value| matches!(value, Scalar::Text(_))).collect();
+        if !texts.is_empty() {
+            let list = self.list(&texts);
+            parts.push(format!(
+                "(JSON_TYPE(k.v) = 'STRING' AND {} IN (SELECT {} FROM {}))",
+                bytes("JSON_UNQUOTE(k.v)"),
+                bytes("v.v"),
+                listed(&list, MYSQL_TEXT),
+            ));
+        }
+        let (mut whole, mut floats) = (Vec::new(), Vec::new());
+        for value in values {
+            match value {
+                Scalar::Integer(number) => {
+                    whole.push(number.to_string());
+                    floats.extend(number::as_float(*number));
+                }
+                Scalar::Float(number) => {
+                    whole.extend(number::as_whole(*number));
+                    floats.push(*number);
+                }
+                Scalar::Text(_) | Scalar::Bool(_) => {}
+            }
+        }
+        if !(whole.is_empty() && floats.is_empty()) {
+            let (whole, floats) = (self.list(&whole), self.list(&floats));
+            let right = number_is(
+                &format!(
+                    "IN (SELECT CAST(v.v AS DECIMAL(65,0)) FROM {})",
+                    listed(&whole, SHORT_TEXT)
+                ),
+                &format!("IN (SELECT v.v FROM {})", listed(&floats, "DOUBLE")),
+            );
+            parts.push(right);
+        }
+        for value in [true, false] {
+            if values.contains(&Scalar::Bool(value)) {
+                parts.push(format!(
+                    "(JSON_TYPE(k.v) = 'BOOLEAN' AND CAST(k.v AS CHAR) = '{value}')"
+                ));
+            }
+        }
+        joined(&parts, "OR")
+    }
+
+    pub(super) fn mysql_json_bound(&mut self, comparison: Comparison, bound: &Scalar) -> String {
+        let operator = comparison.operator();
+        match bound {
+            Scalar::Bool(_) => "1 = 0".to_owned(),
+            Scalar::Text(text) => {
+                let value = self.bind(Bind::Text(text.clone()));
+                let right = format!("{} {operator} {}", bytes("JSON_UNQUOTE(k.v)"), bytes(&value));
+                format!("(JSON_TYPE(k.v) = 'STRING' AND {right})")
+            }
+            Scalar::Integer(number) => {
+                let whole = format!("{operator} {}", self.bind(Bind::Integer(*number)));
+                let (comparison, near) = number::for_float(comparison, *number);
+                let float = format!("{} {}", comparison.operator(), self.bind(Bind::Float(near)));
+                number_is(&whole, &float)
+            }
+            Scalar::Float(number) => {
+                let whole = match number::for_whole(comparison, *number) {
+                    Moved::To(comparison, digits) => {
+                        let value = self.bind(Bind::Text(digits));
+                        format!("{} CAST({value} AS DECIMAL(65,0))", comparison.operator())
+                    }
+                    Moved::Always => "IS NOT NULL".to_owned(),
+                    Moved::Never => "IS NULL".to_owned(),
+                };
+                let float = format!("{operator} {}", self.bind(Bind::Float(*number)));
+                number_is(&whole, &float)
+            }
+        }
+    }
+
+    fn list(&mut self, values: &(impl serde::Serialize + ?Sized)) -> String {
+        self.bind(Bind::Text(serde_json::json!(values).to_string()))
+    }
+}
+
+/// Returns a value that was bound as a text, of the column's type.
+fn typed(holds: &Holds, value: &str) -> String {
+    match holds {
+        Holds::Key(kind) => typed_value(kind, value),
+        Holds::Numeric => format!("CAST({value} AS {DECIMAL})"),
+        Holds::Time { .. } => format!("CAST({value} AS DATETIME(6))"),
+        _ => value.to_owned(),
+    }
+}
+
+fn is_decimal(value: &Scalar) -> bool {
+    match value {
+        Scalar::Float(number) => *number == 0.0 || DECIMALS.contains(&number.abs()),
+        _ => true,
+    }
+}
+
+fn numbers(values: &[Scalar]) -> Vec<&Scalar> {
+    values
+        .iter()
+        .filter(|value| matches!(value, Scalar::Integer(_) | Scalar::Float(_)))
+        .collect()
+}
+
+/// Returns the elements of a list that was bound, as a table `v (v)`.
+fn listed(list: &str, of: &str) -> String {
+    format!("JSON_TABLE(CONVERT({list} USING utf8mb4), '$[*]' COLUMNS (v {of} PATH '$')) AS v")
+}
+
+/// Returns the elements of a document that is a list, or the one document, as a table with the column
+/// `v`.
+fn elements(document: &str) -> String {
+    format!(
+        "JSON_TABLE(CASE JSON_TYPE({document}) WHEN 'ARRAY' THEN {document} ELSE CONCAT('[', {document}, ']') END, \
+         '$[*]' COLUMNS (v JSON PATH '$'))"
+    )
+}
+
+/// Returns the condition that `k.v` is a number of which one of these holds. Casting what is none
+/// would be an error: AND does not say what comes first.
+fn number_is(whole: &str, float: &str) -> String {
+    format!(
+        "CASE WHEN JSON_TYPE(k.v) NOT IN ({NUMBERS}) THEN FALSE \
+         WHEN {WHOLE} THEN {AS_WHOLE} {whole} ELSE {AS_FLOAT} {float} END"
+    )
+}
