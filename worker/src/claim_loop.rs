@@ -34,6 +34,7 @@ pub(crate) async fn run(
         slots: &slots,
         groups: &groups,
         turn: 0,
+        large: 0,
         small: SMALL,
         confined: false,
         trouble: None,
@@ -102,6 +103,8 @@ struct Claimer<'a> {
     slots: &'a Arc<Semaphore>,
     groups: &'a mpsc::Sender<Group>,
     turn: u64,
+    /// How often large jobs were asked for.
+    large: u64,
     /// How many small partitions to claim at once: as many as found a slot the last time, and more
     /// again while all of them do.
     small: u32,
@@ -169,6 +172,7 @@ impl Claimer<'_> {
             0 | 1 => (0, 1),
             _ => (self.small, free - 1),
         };
+        self.large = self.large.wrapping_add(u64::from(alone > 0));
         let leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
         if leases.is_empty() && free <= 1 {
             let other = if small_first {
@@ -199,7 +203,7 @@ impl Claimer<'_> {
             small,
             alone,
             count_rescues: self.trouble.is_none(),
-            oldest_first: self.turn.is_multiple_of(4),
+            oldest_first: self.large.is_multiple_of(4),
         }
     }
 

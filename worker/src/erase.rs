@@ -40,14 +40,21 @@ struct Share {
     fresh: bool,
 }
 
-/// Erases partitions until they end; returns those that are to be read back now.
+/// Erases partitions until they end; returns those that are to be read back now, and whether a store was
+/// asked for anything.
 ///
 /// Several leases come only with lists of ids that fit into one batch together.
-pub(crate) async fn erase(env: &Environment, mapped: &Mapped, mut open: Vec<Lease>) -> Result<Vec<Lease>, Stop> {
+pub(crate) async fn erase(
+    env: &Environment,
+    mapped: &Mapped,
+    mut open: Vec<Lease>,
+) -> Result<(Vec<Lease>, bool), Stop> {
     let mut read_back = Vec::new();
+    let mut asked = false;
     while !open.is_empty() {
         env.keep(&mut open).await?;
         open = begin(env, open).await?;
+        asked |= !open.is_empty();
         let shares = match prepare(env, mapped, &mut open).await {
             Ok(shares) => shares,
             Err(error) => return Err(Stop::store(open, error)),
@@ -68,7 +75,7 @@ pub(crate) async fn erase(env: &Environment, mapped: &Mapped, mut open: Vec<Leas
         put_back_kept(env, kept).await?;
         record(env, done, &mut open, &mut read_back).await?;
     }
-    Ok(read_back)
+    Ok((read_back, asked))
 }
 
 /// Leaves out what must not begin a batch now: what is being cancelled, and what is ahead of its

@@ -67,8 +67,9 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
         .unwrap_or_default();
     metrics::in_progress(env.leases.count());
     match AssertUnwindSafe(work(&env, leases)).catch_unwind().await {
-        Ok(Ok(())) => {
-            if env.breakers.succeeded(&target) {
+        Ok(Ok(asked)) => {
+            // What was given back says nothing about the stores.
+            if asked && env.breakers.succeeded(&target) {
                 tracing::info!(target, "the target's stores answer again");
             }
         }
@@ -99,10 +100,11 @@ fn millis(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
-async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
-    let Some(first) = leases.first() else { return Ok(()) };
+/// Does the work of a group; returns whether its stores were asked for anything.
+async fn work(env: &Environment, leases: Vec<Lease>) -> Result<bool, Stop> {
+    let Some(first) = leases.first() else { return Ok(false) };
     let Some(mapped) = env.mappings.get(&first.route).map(Arc::clone) else {
-        return Ok(());
+        return Ok(false);
     };
     let kind = first.kind;
     for _ in &leases {
@@ -112,7 +114,7 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
         && lease.rescues >= env.config.lease.rescues
     {
         // Its workers die, and nothing comes of it: that is the partition's own fault.
-        return retry::fail(env, lease, "poison").await;
+        return retry::fail(env, lease, "poison").await.map(|()| false);
     }
     // Erasing asks before each batch.
     let leases = match kind {
@@ -120,20 +122,20 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
         Kind::Check | Kind::Plan | Kind::Preview | Kind::ReadBack => window::admit(env, leases).await?,
     };
     if leases.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     // Boxed: the futures of the kinds differ much in size.
-    let mut again = match kind {
+    let (mut again, asked) = match kind {
         Kind::Plan => {
             Box::pin(plan::plan(env, &mapped, leases)).await?;
-            Vec::new()
+            (Vec::new(), true)
         }
         Kind::Check | Kind::Preview => {
             Box::pin(preview::preview(env, &mapped, leases)).await?;
-            Vec::new()
+            (Vec::new(), true)
         }
         Kind::Erase => Box::pin(erase::erase(env, &mapped, leases)).await?,
-        Kind::ReadBack => leases,
+        Kind::ReadBack => (leases, true),
     };
     again.retain(|lease| lease.kind == Kind::ReadBack);
     if !again.is_empty() {
@@ -144,7 +146,7 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<(), Stop> {
         }
         Box::pin(read_back::read_back(env, &mapped, again)).await?;
     }
-    Ok(())
+    Ok(asked)
 }
 
 /// A panic says nothing about the stores: the partitions are tried again, alone, a few times.

@@ -15,6 +15,10 @@ use crate::object::{self, Object};
 use crate::problem::Problem;
 use crate::request::CreateJob;
 
+/// The longest job of a schedule, in bytes.
+// Schedules are read and listed many at a time.
+const MAX_JOB: usize = 65_536;
+
 /// A deletion that recurs.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +99,10 @@ impl PutSchedule {
             return Err(Problem::invalid("job.expect", what));
         }
         let job = serde_json::to_string(&self.job).expect("a request that was JSON can be again");
+        if job.len() > MAX_JOB {
+            let what = format_args!("write at most {MAX_JOB} bytes: a schedule is for a query or a subject");
+            return Err(Problem::invalid("job", what));
+        }
         // Whatever would be refused at a run is refused now.
         let (accepted, _) = accept::job(config, principal, self.job, None, now).map_err(inside)?;
         Ok(ScheduleRecord {

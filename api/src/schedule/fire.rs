@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
 use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
@@ -13,7 +12,7 @@ use lethe_common::schedule::Times;
 
 use crate::app::AppState;
 use crate::auth::holder;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// How long nobody looks, at most: another process may have stored a schedule that is due before.
 const LOOK: Duration = Duration::from_secs(1);
@@ -84,7 +83,14 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
     let schedule = &due.schedule;
     // By the ledger's clock, which said that it is due: by another it might be due again at once.
     let now = from_millis(due.now).unwrap_or_else(|| state.clock().now());
-    let next = next(due, now);
+    let Ok(times) = Times::read(&schedule.cron, &schedule.time_zone) else {
+        // Whoever wrote it could: another process may have what this one lacks.
+        return Err(Problem::new(
+            Kind::Internal,
+            "its times cannot be read here: are time zones installed?",
+        ));
+    };
+    let next = times.next_after(now).map(to_millis);
     let Ok(asked) = super::request(due) else {
         return Ok(ledger
             .refuse_run(due, next, "what is stored of it cannot be read")
@@ -110,12 +116,6 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         state.doorbell().ring(Ring::Work);
     }
     Ok(run)
-}
-
-/// Returns the time after this one: what was missed until now is caught up by this run.
-fn next(due: &ScheduleRow, now: Timestamp) -> Option<i64> {
-    let times = Times::read(&due.schedule.cron, &due.schedule.time_zone).ok()?;
-    times.next_after(now).map(to_millis)
 }
 
 fn millis(time: Duration) -> i64 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{AnyConnection, Row};
@@ -41,18 +42,18 @@ pub(super) async fn gather(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [Jo
     if ids.is_empty() {
         return Ok(());
     }
-    let rows = sqlx::query(inner.sql(
+    let mut found = sqlx::query(inner.sql(
         "-- ledger::preview
         SELECT job_id, ordinal, target, table_name, found FROM partitions
         WHERE found IS NOT NULL AND job_id IN (SELECT e.value->>'id' FROM {each})",
     ))
     .bind(json!(ids).to_string())
-    .fetch_all(tx)
-    .await?;
+    .fetch(tx);
     let mut tables: BTreeMap<(JobId, String, String), Selection> = BTreeMap::new();
-    for row in &rows {
-        let (job, _) = rows::key(row)?;
-        let found: Selection = rows::json(row, "partitions", "found")?;
+    // One by one: a large job has many.
+    while let Some(row) = found.try_next().await? {
+        let (job, _) = rows::key(&row)?;
+        let found: Selection = rows::json(&row, "partitions", "found")?;
         let table = (job, row.try_get("target")?, row.try_get("table_name")?);
         tables.entry(table).or_default().merge(found);
     }

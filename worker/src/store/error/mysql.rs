@@ -15,8 +15,8 @@ pub(super) fn of_number(number: u16, state: Option<&str>) -> StoreError {
         1317 | 3024 | 1969 => StoreError::Timeout { status },
         // Lock wait timeout; deadlock, and a cluster's conflict at the commit; the lock table is full;
         // NOWAIT; a transaction that a group refused; a statement to be prepared anew, a table that
-        // changed since this transaction began.
-        1205 | 1213 | 1206 | 3572 | 3101 | 1615 | 1412 => StoreError::Busy { status },
+        // changed since this transaction began; as many statements are prepared as the server allows.
+        1205 | 1213 | 1206 | 3572 | 3101 | 1615 | 1412 | 1461 => StoreError::Busy { status },
         // Access denied for the user; no password; it has expired; the account is locked (MySQL, MariaDB);
         // the host may not connect; a plugin that is not there.
         1045 | 1698 | 1820 | 1862 | 3118 | 4151 | 1130 | 1524 => StoreError::Unauthorized { status },
@@ -32,15 +32,17 @@ pub(super) fn of_number(number: u16, state: Option<&str>) -> StoreError {
         }
         // A row is referenced, or references (both numbers of each); NULL; a duplicate.
         1216 | 1217 | 1451 | 1452 | 1048 | 1022 | 1062 => StoreError::Constraint { status },
-        // A trigger's SIGNAL, with any SQLSTATE; a packet that is too large.
-        1644 | 1153 => StoreError::Rejected { status },
+        // A trigger's SIGNAL, with any SQLSTATE; one that changes the table that it is on, may not commit or
+        // ask what it asks, or whose definer is gone; a packet that is too large.
+        1644 | 1442 | 1422 | 1336 | 1449 | 1153 => StoreError::Rejected { status },
         _ => match state.and_then(|state| state.get(..2)) {
             Some("08") => StoreError::Unavailable { status },
             Some("28") => StoreError::Unauthorized { status },
             Some("23") => StoreError::Constraint { status },
             Some("40") => StoreError::Busy { status },
-            // Out of memory, a full disk, a broken page: the server's own affairs.
-            Some("HY") => StoreError::Internal { status },
+            // Out of memory, a full disk, a broken page: the server's own affairs. A statement that it does
+            // not take is no row's fault.
+            Some("HY" | "42") => StoreError::Internal { status },
             _ => StoreError::Rejected { status },
         },
     }
@@ -64,6 +66,9 @@ mod tests {
             (1142, "42000", "forbidden", false),
             (1146, "42S02", "missing", false),
             (1114, "HY000", "internal", false),
+            (1064, "42000", "internal", false),
+            (1104, "42000", "internal", false),
+            (1461, "42000", "busy", false),
             (1160, "08S01", "unavailable", true),
         ] {
             let error = of_number(number, Some(state));
@@ -78,7 +83,8 @@ mod tests {
             (1451, "23000", "constraint"),
             (4025, "23000", "constraint"),
             (1644, "45000", "rejected"),
-            (1064, "42000", "rejected"),
+            (1442, "HY000", "rejected"),
+            (1449, "HY000", "rejected"),
             (1292, "22007", "rejected"),
         ] {
             let error = of_number(number, Some(state));

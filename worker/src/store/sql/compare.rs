@@ -38,12 +38,17 @@ pub(super) fn bytes(text: &str) -> String {
 pub(super) fn equals(column: &Column, table: &str, value: &str) -> String {
     let left = reach(column, table);
     if let Some(names) = &column.names {
-        return format!(
-            "{left} IN (SELECT o.{} FROM {} AS o WHERE {})",
-            quote(&names.id),
-            names.table,
-            equals(&names.name, "o", value),
-        );
+        let id = format!("o.{}", quote(&names.id));
+        let named = |chosen: &str| {
+            let same = equals(&names.name, "o", value);
+            format!("(SELECT {chosen} FROM {} AS o WHERE {same})", names.table)
+        };
+        let mut refers = format!("{left} IN {}", named(&id));
+        if matches!(column.kind, Kind::Collated { .. }) {
+            // Two owners may differ in what the collation takes for the same.
+            refers = format!("{refers} AND {} IN {}", bytes(&left), named(&bytes(&id)));
+        }
+        return refers;
     }
     equals_value(&column.kind, &left, value)
 }

@@ -358,13 +358,14 @@ fn tuples(dialect: Dialect, mapping: &Mapping) -> String {
         // connection plans each of its first five calls anew.
         Dialect::Postgres => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)".to_owned(),
         Dialect::Sqlite => "json_each($1) AS e".to_owned(),
-        // MySQL wants to know that the bind is a text.
+        // MySQL wants to know that the bind is a text. A demand that cannot be read is no demand that is
+        // left out.
         Dialect::Mysql => {
             let fields = mapping.fields.iter().map(|(field, _)| word(*field));
             let texts: Vec<String> = ["i", "never"]
                 .into_iter()
                 .chain(fields)
-                .map(|key| format!("\"{key}\" {MYSQL_TEXT} PATH '$.{key}'"))
+                .map(|key| format!("\"{key}\" {MYSQL_TEXT} PATH '$.{key}' ERROR ON ERROR"))
                 .collect();
             format!(
                 "JSON_TABLE(CONVERT($1 USING utf8mb4), '$[*]' COLUMNS (\"n\" BIGINT PATH '$.n', \"v\" BIGINT PATH '$.v', {})) AS e",
