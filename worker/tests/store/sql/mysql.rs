@@ -23,6 +23,30 @@ const COLLATIONS: [&str; 5] = [
 ];
 
 #[tokio::test]
+async fn owners_whose_references_differ_in_case_are_two() {
+    let database = Database::mysql().await;
+    let key = "VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci";
+    database
+        .run(&format!(
+            "CREATE TABLE users (id {key} NOT NULL, name VARCHAR(20) NOT NULL);
+             CREATE TABLE memories (id VARCHAR(20) PRIMARY KEY, user_id {key}, INDEX (user_id));
+             INSERT INTO users VALUES ('aB3', 'ana'), ('ab3', 'ben');
+             INSERT INTO memories VALUES ('1', 'aB3'), ('2', 'ab3'), ('3', 'AB3')"
+        ))
+        .await;
+    let owners = json!({"table": "users", "id": "id", "name": "name"});
+    let columns = json!({"id": "id", "user": "user_id", "owners": owners});
+    let opened = database
+        .open(&table(json!({"name": "memories", "columns": columns})))
+        .await;
+
+    let batch = items(&["1", "2", "3"], &of_user("ana"));
+    assert_eq!(opened.find(&batch).await.unwrap(), [Matching, Other, Other]);
+    assert_eq!(opened.count(&of_user("ana")).await.unwrap(), 1);
+    assert_eq!(opened.delete(&batch).await.unwrap().deleted, [true, false, false]);
+}
+
+#[tokio::test]
 async fn no_collation_widens_a_match() {
     for collation in COLLATIONS {
         let database = Database::mysql().await;
