@@ -288,6 +288,10 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
             .await
             .refused(422, "invalid", &format!("`{field}`: give this"));
     }
+    let many: Vec<String> = (0..7_000).map(|n| format!("memory-{n}")).collect();
+    put(&app, "root", &of_job("select", json!({"ids": many})))
+        .await
+        .refused(422, "invalid", "`job`: write at most 65536 bytes");
     put(&app, "root", &of_job("priority", json!("x")))
         .await
         .refused(422, "not-supported", "`priority`");
