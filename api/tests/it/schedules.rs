@@ -201,6 +201,15 @@ async fn schedules_are_listed_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_schedule_is_no_place_for_a_long_list() {
+    let app = App::new().await;
+    let many: Vec<String> = (0..7_000).map(|n| format!("memory-{n}")).collect();
+    put(&app, "root", &with("job", json!({"select": {"ids": many}})))
+        .await
+        .refused(422, "invalid", "`job`: write at most 65536 bytes");
+}
+
+#[tokio::test]
 async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
     let app = app().await;
     let window = |window: Value| with("windows", json!([window]));
@@ -288,10 +297,6 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
             .await
             .refused(422, "invalid", &format!("`{field}`: give this"));
     }
-    let many: Vec<String> = (0..7_000).map(|n| format!("memory-{n}")).collect();
-    put(&app, "root", &of_job("select", json!({"ids": many})))
-        .await
-        .refused(422, "invalid", "`job`: write at most 65536 bytes");
     put(&app, "root", &of_job("priority", json!("x")))
         .await
         .refused(422, "not-supported", "`priority`");
