@@ -105,7 +105,8 @@ impl Look {
         self.named += usize::from(samples);
         let listed = matches!(lease.work, Work::Ids(_));
         for (store, outcome) in outcomes {
-            if if outcome == Outcome::Left { samples } else { listed } {
+            let is_named = if outcome == Outcome::Left { samples } else { listed };
+            if is_named {
                 self.items.push(ItemOutcome {
                     id: id.clone(),
                     store,

@@ -165,7 +165,8 @@ async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Res
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let mut full = false;
     let range = BATCHES * env.config.worker.batch as usize;
-    if room > range {
+    // Not for the first one: most people's memories are fewer, and are read in a page.
+    if room > range && cursor.after.is_some() {
         env.keep(leases).await?;
         match far(env, mapped, &leases[0], last.as_deref()).await {
             Ok(None) => {}
