@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use super::error::ConfigErrors;
 use super::read::Placed;
-use super::target::{Collection, PointId, Table, Target, VectorEndpoint};
+use super::target::{Collection, Dependent, PointId, Table, Target, VectorEndpoint};
 use super::text::{NAME, is_name};
 use super::{Config, Role};
 
@@ -32,6 +32,9 @@ pub(super) fn is_database_url(url: &str) -> bool {
         url.starts_with("sqlite://") && SqliteConnectOptions::from_str(url).is_ok()
     }
 }
+
+// Each level is a join of the statement that deletes it; schemas of people have two or three.
+const MAX_DEPTH: usize = 8;
 
 /// Returns whether `url` names a database whose memories this build can erase.
 fn is_memories_url(url: &str) -> bool {
@@ -195,12 +198,7 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
     });
     let owners = table.columns.iter().flat_map(|columns| &columns.owners);
     let identifiers = identifiers.chain(owners.flat_map(|owners| [&owners.table, &owners.id, &owners.name]));
-    let identifiers = identifiers.chain(&table.sql_table).chain(
-        table
-            .dependents
-            .iter()
-            .flat_map(|other| [&other.table, &other.references]),
-    );
+    let identifiers = identifiers.chain(&table.sql_table);
     for identifier in identifiers {
         errors.require(
             !identifier.is_empty() && !identifier.contains('\0'),
@@ -208,6 +206,7 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
             "write a name wherever a table or a column is named",
         );
     }
+    dependents(path, &table.dependents, &mut vec![table.sql_table()], errors);
     if let Some(collection) = &table.collection {
         errors.require(
             target.vector.is_some(),
@@ -215,6 +214,53 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
             "the target has no vector store: add vector = { url = … } to it, or remove the collection",
         );
         self::collection(&format!("{path}.collection"), collection, errors);
+    }
+}
+
+/// Checks the dependents of the last of the tables `above`.
+fn dependents<'a>(path: &str, list: &'a [Dependent], above: &mut Vec<&'a str>, errors: &mut ConfigErrors) {
+    let mut seen = BTreeSet::new();
+    for (n, dependent) in list.iter().enumerate() {
+        let path = format!("{path}.dependents[{n}]");
+        let names = [&dependent.table, &dependent.references]
+            .into_iter()
+            .chain(&dependent.id);
+        for name in names {
+            errors.require(
+                !name.is_empty() && !name.contains('\0'),
+                &path,
+                "write a name wherever a table or a column is named",
+            );
+        }
+        errors.require(
+            seen.insert((&dependent.table, &dependent.references)),
+            &path,
+            "remove it: it is there already",
+        );
+        // Its rows would be memories, or dependents of themselves.
+        errors.require(
+            !above.contains(&dependent.table.as_str()),
+            format_args!("{path}.table"),
+            "write another table: this one is above it",
+        );
+        if dependent.dependents.is_empty() {
+            continue;
+        }
+        errors.require(
+            dependent.id.is_some(),
+            format_args!("{path}.id"),
+            "is missing: its own dependents hold it",
+        );
+        errors.require(
+            above.len() < MAX_DEPTH,
+            format_args!("{path}.dependents"),
+            "is nested too deep: 8 levels are enough",
+        );
+        if above.len() < MAX_DEPTH {
+            above.push(&dependent.table);
+            dependents(&path, &dependent.dependents, above, errors);
+            above.pop();
+        }
     }
 }
 

@@ -174,13 +174,19 @@ impl From<FieldPath> for String {
     }
 }
 
-/// A table whose rows reference a memory.
+/// A table whose rows reference a memory, or a row of another dependent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependent {
     /// The table, `schema.table` where it has a schema.
     pub table: String,
-    /// Its column that holds the memory's id.
+    /// Its column that holds the memory's id, or the `id` of the dependent above.
     pub references: String,
+    /// Its own key, which its dependents hold; unique.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Tables whose rows belong to a row of this one and go with it, before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependents: Vec<Self>,
 }
 
 /// A vector collection and how its points relate to memories.

@@ -433,6 +433,43 @@ fn a_digest_says_what_a_mapping_means_and_nothing_else() {
 }
 
 #[test]
+fn dependents_nest_and_make_no_circle() {
+    let nested = |dependents: &str| with_table(&format!("columns = {{ id = \"id\" }}\ndependents = [{dependents}]"));
+    let chunks = |more: &str| format!("{{ table = \"chunks\", references = \"memory_id\"{more} }}");
+    let terms = ", dependents = [{ table = \"terms\", references = \"chunk_id\" }]";
+    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
+    let flat = digest(&nested(&chunks("")));
+    // Fixed: ledgers hold it, and what is not nested means what it meant.
+    assert_eq!(flat, "c4716a2abf9c48e9");
+    assert_ne!(digest(&nested(&chunks(&format!(", id = \"id\"{terms}")))), flat);
+
+    let path = "target[0].table[0].dependents[0]";
+    let deep = (0..9).fold(String::new(), |below, n| {
+        format!(", id = \"id\", dependents = [{{ table = \"t{n}\", references = \"r\"{below} }}]")
+    });
+    for (dependents, said) in [
+        (chunks(terms), format!("{path}.id: is missing")),
+        (chunks(", id = \"\""), format!("{path}: write a name")),
+        (chunks(&deep), format!("{path}.dependents[0]")),
+        (
+            chunks(", id = \"id\", dependents = [{ table = \"chunks\", references = \"parent\" }]"),
+            format!("{path}.dependents[0].table: write another table"),
+        ),
+        (
+            "{ table = \"memories\", references = \"parent\" }".to_owned(),
+            format!("{path}.table: write another table"),
+        ),
+        (
+            format!("{}, {}", chunks(""), chunks("")),
+            "target[0].table[0].dependents[1]: remove it".to_owned(),
+        ),
+    ] {
+        let errors = refused(&nested(&dependents));
+        assert!(errors.len() == 1 && errors[0].starts_with(&said), "{said}: {errors:?}");
+    }
+}
+
+#[test]
 fn a_field_is_a_column_or_a_path_into_one() {
     let fields = "fields = { owner = \"user_id\", tags = \"tags\", \"Topics.all\" = \"metadata.topics\" }";
     let with_fields = with_table(&format!("columns = {{ id = \"id\" }}\n{fields}"));

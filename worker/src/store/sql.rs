@@ -7,6 +7,7 @@
 mod column;
 mod compare;
 mod connect;
+mod dependents;
 mod dialect;
 mod filter;
 mod mapping;

@@ -160,6 +160,16 @@ impl Kind {
         )
     }
 
+    /// Returns whether values of the two can be compared without a cast.
+    pub(super) fn is_comparable(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text { .. }, Self::Text { .. })
+            | (Self::Integer(_), Self::Integer(_))
+            | (Self::Whole { .. }, Self::Whole { .. }) => true,
+            _ => self == other,
+        }
+    }
+
     /// Returns the value of this column that `text` writes, or `None` if no row can hold it.
     ///
     /// Numbers must be written as the database writes them, so that `007` is not 7.

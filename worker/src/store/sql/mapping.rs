@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use lethe_common::config::{Columns, FieldPath, Owners, Table, Uuids};
+use futures::future::BoxFuture;
+use lethe_common::config::{Columns, Dependent, FieldPath, Owners, Table, Uuids};
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
 use super::column::{Column, Holds, Kind, Names};
 use super::connect::CallError;
+use super::dependents::{Above, Reference};
 use super::dialect::{Dialect, quote_table};
-use super::schema::{self, LiveColumn, LiveTable, Obstacle};
+use super::schema::{self, LiveColumn, LiveTable};
 use crate::store::fault::nearest;
 use crate::store::{MappingFault, StoreError, word};
 
@@ -31,14 +33,6 @@ pub(super) struct Mapping {
     /// column's kind).
     pub(super) folded_by: Option<String>,
     pub(super) row_handle: Option<&'static str>,
-}
-
-/// A dependent table and its column that holds a memory's id.
-#[derive(Debug)]
-pub(super) struct Reference {
-    /// Quoted.
-    pub(super) table: String,
-    pub(super) column: Column,
 }
 
 impl Mapping {
@@ -67,7 +61,9 @@ impl Mapping {
         };
         let name = table.sql_table.as_deref().unwrap_or(&table.name);
         let live = check.table("sql_table", name, !table.dependents.is_empty()).await?;
-        let id = live.as_ref().and_then(|live| check.id(live, name, &columns.id));
+        let id = live
+            .as_ref()
+            .and_then(|live| check.unique(live, "columns.id", name, &columns.id));
         let mut fields = Vec::new();
         for (field, column) in given(columns) {
             let key = format!("columns.{}", word(field));
@@ -93,17 +89,7 @@ impl Mapping {
             asked.extend(live.as_ref().and_then(|live| check.field(live, name, word, field)));
         }
         let mut dependents = Vec::new();
-        for dependent in &table.dependents {
-            let found = check.table("dependents.table", &dependent.table, false).await?;
-            let key = "dependents.references";
-            let column = found
-                .as_ref()
-                .and_then(|live| check.column(live, key, &dependent.table, &dependent.references));
-            dependents.extend(column.map(|column| Reference {
-                table: quote_table(&dependent.table),
-                column: check.plain(column),
-            }));
-        }
+        check.dependents(&table.dependents, &[], &mut dependents).await?;
         match (live.as_ref(), id) {
             (Some(live), Some(id)) if check.faults.is_empty() => Ok(Self {
                 table: quote_table(name),
@@ -188,12 +174,59 @@ impl Check<'_> {
                 obstacle: Some(obstacle),
                 ..
             }) => {
-                let (missing, instead) = explain(self.dialect, obstacle, name);
+                let (missing, instead) = obstacle.explain(self.dialect, name);
                 self.fault(key, missing, Some(instead));
                 Ok(None)
             }
             Some(live) => Ok(Some(live)),
         }
+    }
+
+    /// Reads dependents and theirs, in the order in which their rows may go.
+    fn dependents<'a>(
+        &'a mut self,
+        list: &'a [Dependent],
+        above: &'a [Above],
+        order: &'a mut Vec<Reference>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(async move {
+            for dependent in list {
+                let name = &dependent.table;
+                let Some(live) = self.table("dependents.table", name, false).await? else {
+                    continue;
+                };
+                let column = self.column(&live, "dependents.references", name, &dependent.references);
+                let column = column.map(|column| self.plain(column));
+                if let (Some(column), Some(parent)) = (&column, above.first())
+                    && !column.kind.is_comparable(&parent.id.kind)
+                {
+                    let (ours, theirs) = (&column.name, &parent.id.name);
+                    let missing =
+                        format!("columns `{ours}` of `{name}` and `{theirs}` of the table above have different types");
+                    self.fault("dependents.references", missing, None);
+                }
+                let id = match &dependent.id {
+                    Some(id) => self.unique(&live, "dependents.id", name, id).map(|id| self.plain(id)),
+                    None => None,
+                };
+                let Some(column) = column else { continue };
+                if let Some(id) = id {
+                    let this = Above {
+                        table: quote_table(name),
+                        id,
+                        column: column.clone(),
+                    };
+                    let below: Vec<Above> = std::iter::once(this).chain(above.iter().cloned()).collect();
+                    self.dependents(&dependent.dependents, &below, order).await?;
+                }
+                order.push(Reference {
+                    table: quote_table(name),
+                    column,
+                    above: above.to_vec(),
+                });
+            }
+            Ok(())
+        })
     }
 
     /// Lets the owners' column be compared by the names in their table.
@@ -206,7 +239,7 @@ impl Check<'_> {
         // It is only read.
         live.obstacle = live.obstacle.filter(|obstacle| obstacle.keeps_from_reading());
         if let Some(obstacle) = live.obstacle {
-            let (missing, instead) = explain(self.dialect, obstacle, &owners.table);
+            let (missing, instead) = obstacle.explain(self.dialect, &owners.table);
             self.fault("columns.owners.table", missing, Some(instead));
             return Ok(());
         }
@@ -322,8 +355,8 @@ impl Check<'_> {
         column
     }
 
-    fn id<'t>(&mut self, live: &'t LiveTable, table: &str, name: &str) -> Option<&'t LiveColumn> {
-        let column = self.column(live, "columns.id", table, name)?;
+    fn unique<'t>(&mut self, live: &'t LiveTable, key: &str, table: &str, name: &str) -> Option<&'t LiveColumn> {
+        let column = self.column(live, key, table, name)?;
         if !column.unique {
             let unique = live
                 .columns
@@ -332,46 +365,12 @@ impl Check<'_> {
             let instead = nearest(name, unique.map(|column| column.name.as_str()))
                 .unwrap_or_else(|| format!("add a unique index on `{name}` alone"));
             self.fault(
-                "columns.id",
+                key,
                 format!("column `{name}` of `{table}` is not unique"),
                 Some(instead),
             );
             return None;
         }
         Some(column)
-    }
-}
-
-fn explain(dialect: Dialect, obstacle: Obstacle, table: &str) -> (String, String) {
-    let quoted = dialect.written(table);
-    match obstacle {
-        Obstacle::NotATable => (
-            format!("`{table}` is not a table"),
-            "name the table behind it".to_owned(),
-        ),
-        Obstacle::MayNotSelect => (
-            format!("`{table}` may not be read"),
-            format!("GRANT SELECT ON {quoted} to this user"),
-        ),
-        Obstacle::MayNotDelete => (
-            format!("rows of `{table}` may not be deleted"),
-            format!("GRANT DELETE ON {quoted} to this user"),
-        ),
-        Obstacle::MayNotLock => (
-            format!("rows of `{table}` may not be locked"),
-            format!("GRANT UPDATE ON {quoted} to this user"),
-        ),
-        Obstacle::NoTransactions => (
-            format!("`{table}` has a storage engine without transactions"),
-            format!("ALTER TABLE {quoted} ENGINE = InnoDB"),
-        ),
-        Obstacle::KeepsHistory => (
-            format!("`{table}` keeps the history of rows that are deleted"),
-            format!("ALTER TABLE {quoted} DROP SYSTEM VERSIONING"),
-        ),
-        Obstacle::RowSecurity => (
-            format!("row security hides rows of `{table}` from this user"),
-            "use the table's owner or a user with BYPASSRLS".to_owned(),
-        ),
     }
 }

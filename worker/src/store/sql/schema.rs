@@ -57,6 +57,41 @@ impl Obstacle {
             Self::MayNotDelete | Self::MayNotLock | Self::NoTransactions | Self::KeepsHistory => false,
         }
     }
+
+    /// Returns what is wrong with `table`, and what to do instead.
+    pub(super) fn explain(self, dialect: Dialect, table: &str) -> (String, String) {
+        let quoted = dialect.written(table);
+        match self {
+            Self::NotATable => (
+                format!("`{table}` is not a table"),
+                "name the table behind it".to_owned(),
+            ),
+            Self::MayNotSelect => (
+                format!("`{table}` may not be read"),
+                format!("GRANT SELECT ON {quoted} to this user"),
+            ),
+            Self::MayNotDelete => (
+                format!("rows of `{table}` may not be deleted"),
+                format!("GRANT DELETE ON {quoted} to this user"),
+            ),
+            Self::MayNotLock => (
+                format!("rows of `{table}` may not be locked"),
+                format!("GRANT UPDATE ON {quoted} to this user"),
+            ),
+            Self::NoTransactions => (
+                format!("`{table}` has a storage engine without transactions"),
+                format!("ALTER TABLE {quoted} ENGINE = InnoDB"),
+            ),
+            Self::KeepsHistory => (
+                format!("`{table}` keeps the history of rows that are deleted"),
+                format!("ALTER TABLE {quoted} DROP SYSTEM VERSIONING"),
+            ),
+            Self::RowSecurity => (
+                format!("row security hides rows of `{table}` from this user"),
+                "use the table's owner or a user with BYPASSRLS".to_owned(),
+            ),
+        }
+    }
 }
 
 impl LiveTable {

@@ -5,10 +5,11 @@
 
 use lethe_common::job::Field;
 
-use super::column::{Column, Kind};
-use super::compare::{as_text, equals, ordered, reach, refers, typed};
-use super::dialect::{Dialect, quote};
-use super::mapping::{Mapping, Reference};
+use super::column::Column;
+use super::compare::{as_text, equals, ordered, reach, typed};
+use super::dependents;
+use super::dialect::Dialect;
+use super::mapping::Mapping;
 use super::statement::Sql;
 use crate::store::word;
 
@@ -36,7 +37,7 @@ impl Texts {
         let dependents = mapping
             .dependents
             .iter()
-            .map(|reference| Sql::vouched(dialect, delete_dependents(dialect, mapping, reference)))
+            .map(|reference| Sql::vouched(dialect, dependents::delete(dialect, mapping, reference)))
             .collect();
         Self {
             find: find(dialect, mapping, None),
@@ -307,42 +308,6 @@ fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &s
     )
 }
 
-// Where ids are told apart by bytes, so are references to them; where `a` and `A` are one id, both
-// are references to it.
-fn delete_dependents(dialect: Dialect, mapping: &Mapping, reference: &Reference) -> String {
-    let table = &reference.table;
-    let column = reach(&reference.column, "d");
-    let value = &member(dialect, "i");
-    let ids = format!("(SELECT {value} FROM json_each($1) AS e)");
-    let same = match (dialect, &mapping.id.kind, &mapping.folded_by) {
-        (
-            Dialect::Postgres,
-            Kind::Text {
-                type_name,
-                equals,
-                binary: false,
-            },
-            _,
-        ) => {
-            format!("{column}::{type_name} {equals} {value}::{type_name}")
-        }
-        (Dialect::Postgres, ..) => equals(&reference.column, "d", value),
-        (Dialect::Mysql, id, _) => refers(&reference.column.kind, id, &column, value),
-        (Dialect::Sqlite, _, Some(collation)) => {
-            format!("{column} COLLATE {} IN {ids}", quote(collation))
-        }
-        (Dialect::Sqlite, _, None) => {
-            format!("{column} IN {ids} AND CAST({column} AS TEXT) COLLATE BINARY IN {ids}")
-        }
-    };
-    let delete = match dialect {
-        Dialect::Postgres => format!("FROM {table} AS d USING {}", tuples(dialect, mapping)),
-        Dialect::Sqlite => format!("FROM {table} AS d"),
-        Dialect::Mysql => format!("d FROM {} {} {table} AS d", tuples(dialect, mapping), join(dialect)),
-    };
-    format!("-- store::sql::dependents\nDELETE {delete} WHERE {same}")
-}
-
 // A row for each of a thousand memories costs the driver and the server more than the look at them.
 fn joined(dialect: Dialect, text: &str) -> String {
     match dialect {
@@ -352,7 +317,7 @@ fn joined(dialect: Dialect, text: &str) -> String {
     }
 }
 
-fn tuples(dialect: Dialect, mapping: &Mapping) -> String {
+pub(super) fn tuples(dialect: Dialect, mapping: &Mapping) -> String {
     match dialect {
         // In a query of its own, so that planning does not read the whole list for nothing: a new
         // connection plans each of its first five calls anew.
@@ -380,7 +345,7 @@ pub(super) const MYSQL_TEXT: &str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8
 
 // SQLite takes CROSS JOIN as an order: the tuples first, then each row through its index. MySQL has
 // a word for that.
-fn join(dialect: Dialect) -> &'static str {
+pub(super) fn join(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres => "JOIN",
         Dialect::Sqlite => "CROSS JOIN",
@@ -389,7 +354,7 @@ fn join(dialect: Dialect) -> &'static str {
 }
 
 /// What a tuple carries, as text; MySQL's numbers are numbers.
-fn member(dialect: Dialect, key: &str) -> String {
+pub(super) fn member(dialect: Dialect, key: &str) -> String {
     match dialect {
         Dialect::Postgres | Dialect::Sqlite => format!("(e.value->>'{key}')"),
         Dialect::Mysql => format!("e.\"{key}\""),

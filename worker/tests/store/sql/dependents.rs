@@ -14,6 +14,8 @@ super::on_each! {
     what_the_database_keeps_does_not_keep_the_others,
     a_row_that_a_trigger_keeps_keeps_its_dependents,
     more_than_one_batch_with_dependents,
+    what_belongs_to_dependents_goes_before_them,
+    what_does_not_fit_below_a_dependent_is_said,
 }
 
 fn with_dependents() -> Table {
@@ -163,4 +165,109 @@ async fn more_than_one_batch_with_dependents(database: Database) {
         database.left("history", "\"of\"").await,
         database.left("memories", "id").await
     );
+}
+
+/// Chunks of memories, terms of chunks, weights of terms; and notes on chunks, whose keys are numbers.
+fn nested() -> Table {
+    table(json!({
+        "name": "memories",
+        "columns": {"id": "id", "user": "user_id"},
+        "dependents": [
+            {"table": "chunks", "references": "memory_id", "id": "id", "dependents": [
+                {"table": "terms", "references": "chunk_id", "id": "term", "dependents": [
+                    {"table": "weights", "references": "term"},
+                ]},
+                {"table": "notes", "references": "chunk_id"},
+            ]},
+            {"table": "history", "references": "memory_id"},
+        ],
+    }))
+}
+
+async fn prepare_nested(database: &Database) {
+    database.memories("TEXT").await;
+    database
+        .run(
+            "CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory_id TEXT NOT NULL REFERENCES memories (id));
+             CREATE TABLE terms (term TEXT PRIMARY KEY, chunk_id BIGINT NOT NULL REFERENCES chunks (id));
+             CREATE TABLE weights (n INTEGER PRIMARY KEY, term TEXT REFERENCES terms (term));
+             CREATE TABLE notes (n INTEGER PRIMARY KEY, chunk_id BIGINT REFERENCES chunks (id));
+             CREATE TABLE history (memory_id TEXT)",
+        )
+        .await;
+    database
+        .add(&[("a", "alice", "w"), ("A", "bob", "w"), ("b", "alice", "w")])
+        .await;
+    database
+        .run(
+            "INSERT INTO chunks VALUES (1, 'a'), (2, 'a'), (3, 'A'), (4, 'b');
+             INSERT INTO terms VALUES ('t', 1), ('T', 3), ('u', 2), ('v', 4);
+             INSERT INTO weights VALUES (1, 't'), (2, 'T'), (3, 'u'), (4, 't'), (5, NULL);
+             INSERT INTO notes VALUES (1, 1), (2, 3), (3, 4), (4, NULL);
+             INSERT INTO history VALUES ('a'), ('A'), ('b')",
+        )
+        .await;
+}
+
+async fn what_belongs_to_dependents_goes_before_them(database: Database) {
+    prepare_nested(&database).await;
+    let table = database.open(&nested()).await;
+
+    let deleted = table
+        .delete(&items(&["a", "A", "b", "c"], &of_user("alice")))
+        .await
+        .unwrap();
+
+    assert!(deleted.refused.is_empty(), "{:?}", deleted.refused);
+    assert_eq!(deleted.deleted, [true, false, true, false]);
+    assert_eq!(database.left("memories", "id").await, ["A"]);
+    assert_eq!(database.left("chunks", "id").await, ["3"]);
+    assert_eq!(database.left("terms", "term").await, ["T"]);
+    assert_eq!(database.left("weights", "n").await, ["2", "5"]);
+    assert_eq!(database.left("notes", "n").await, ["2", "4"]);
+    assert_eq!(database.left("history", "memory_id").await, ["A"]);
+    // A reference that nobody mapped keeps the row, and all that belongs to it.
+    database
+        .run("CREATE TABLE others (term TEXT REFERENCES terms (term)); INSERT INTO others VALUES ('T')")
+        .await;
+    let deletion = table.delete(&items(&["A"], &of_user("bob"))).await.unwrap();
+    assert_eq!(deletion.refused[&0].code(), "constraint");
+    assert_eq!(database.left("weights", "n").await, ["2", "5"]);
+    assert_eq!(database.left("notes", "n").await, ["2", "4"]);
+}
+
+async fn what_does_not_fit_below_a_dependent_is_said(database: Database) {
+    prepare_nested(&database).await;
+    let mut mapping = nested();
+    let chunks = &mut mapping.dependents[0];
+    "term".clone_into(&mut chunks.dependents[0].table);
+    "chunk".clone_into(&mut chunks.dependents[1].references);
+    let said = |faults: Vec<lethe_worker::store::MappingFault>| -> Vec<String> {
+        faults.iter().map(ToString::to_string).collect()
+    };
+    let missing = said(database.faults(&mapping).await);
+    assert_eq!(
+        missing,
+        [
+            "`dependents.table`: there is no table `term`; write `terms`",
+            "`dependents.references`: table `notes` has no column `chunk`; write `chunk_id`",
+        ]
+    );
+    let mut mapping = nested();
+    mapping.dependents[0].id = Some("memory_id".to_owned());
+    let not_unique = said(database.faults(&mapping).await);
+    assert_eq!(
+        not_unique,
+        ["`dependents.id`: column `memory_id` of `chunks` is not unique; there are `id`"]
+    );
+    if !database.is_sqlite() {
+        // SQLite has a type for each value.
+        let mut mapping = nested();
+        "term".clone_into(&mut mapping.dependents[0].dependents[0].references);
+        let different = said(database.faults(&mapping).await);
+        assert_eq!(
+            different,
+            ["`dependents.references`: columns `term` of `terms` and `id` of the table above have different types"]
+        );
+    }
 }

@@ -205,7 +205,7 @@ impl SqlTable {
         for (text, reference) in self.texts.dependents.iter().zip(&self.mapping.dependents) {
             let tuples: Vec<Tuple<'_>> = locked
                 .iter()
-                .filter_map(|row| Tuple::of_reference(&reference.column, row.n, &row.id))
+                .filter_map(|row| Tuple::of_reference(reference.holder(), row.n, &row.id))
                 .collect();
             text.about(vec![Bind::Text(encode(&tuples))])
                 .execute(&mut **transaction)
