@@ -12,6 +12,7 @@ mod options;
 mod output;
 mod roles;
 mod schedules;
+mod targets;
 mod up;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Migrate(role) => roles::migrate(role.config.as_deref()).await,
         Command::Keys(keys) => keys::run(&keys).await,
         Command::Schedules(schedules) => schedules::run(&schedules).await,
+        Command::Targets(targets) => targets::run(&targets).await,
         Command::Health(health) => health::check(&health).await,
         Command::Submit(submit) => client::submit(&submit).await,
         Command::Watch(job) => client::watch(&job).await,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::schedules::Schedules;
+use crate::targets::Targets;
 
 /// Erases AI memories from a SQL database and a vector store, and proves it.
 #[derive(Debug, Parser)]
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Write, list, pause, preview and take away deletions that recur.
     Schedules(Schedules),
+    /// Check mappings against live stores, and propose some.
+    Targets(Targets),
     /// Ask a process whether it is ready: exit code 0 if it is.
     Health(Health),
     /// Submit a deletion.

@@ -12,12 +12,14 @@
 pub mod backend;
 mod batch;
 mod breaker;
+mod check;
 mod claim_loop;
 mod cursor;
 mod environment;
 mod erase;
 mod health;
 mod housekeeping;
+mod infer;
 mod intent;
 mod keep;
 mod look;
@@ -32,8 +34,10 @@ pub mod store;
 mod task;
 mod window;
 
+pub use check::{Checked, Verdict, check};
 pub use environment::Environment;
 pub use health::Health;
+pub use infer::{Inferred, infer};
 pub use run::run;
 
 /// Returns every word that an error of a partition may be counted under.

@@ -145,19 +145,26 @@ impl Mapped {
 
     /// Returns the vector collection, if the mapping has one.
     pub(crate) async fn vector(&self) -> Result<Option<Arc<VectorCollection>>, StoreError> {
-        let (Some(store), Some(collection)) = (&self.stores.vector, &self.table.collection) else {
-            return Ok(None);
-        };
         if let Some(collection) = &*self.opened_vector.read().await {
             return Ok(Some(Arc::clone(collection)));
         }
-        let mut opened = VectorCollection::open(store, collection).await?;
+        let Some(mut opened) = self.collection().await? else {
+            return Ok(None);
+        };
         if self.sql().await?.is_some_and(|table| table.has_uuid_ids()) {
             opened = opened.with_uuid_ids();
         }
         let opened = Arc::new(opened);
         *self.opened_vector.write().await = Some(Arc::clone(&opened));
         Ok(Some(opened))
+    }
+
+    /// Opens the vector collection, if the mapping has one, whatever its SQL table is like.
+    pub(crate) async fn collection(&self) -> Result<Option<VectorCollection>, StoreError> {
+        match (&self.stores.vector, &self.table.collection) {
+            (Some(store), Some(collection)) => VectorCollection::open(store, collection).await.map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Drops what was read of the stores' schemas.

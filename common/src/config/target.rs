@@ -51,22 +51,25 @@ pub struct VectorEndpoint {
 }
 
 /// One mapping: a SQL table with its vector collection (Agno's `table`).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Table {
     /// The name callers use.
     pub name: String,
     /// The table in the database, `schema.table` where it has a schema; default: `name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sql_table: Option<String>,
     /// The columns of the SQL table. Absent for a table that has vectors only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
     /// What else queries may ask for: a name, and the column that holds it, or the path inside a
     /// column that holds JSON (`metadata.topics`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, FieldPath>,
     /// Tables whose rows belong to a memory and go with it, before it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<Dependent>,
     /// The vector collection. Absent: this mapping declares that there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub collection: Option<Collection>,
 }
 

@@ -23,6 +23,7 @@ mod refused;
 mod schedules;
 mod start;
 mod stop;
+mod targets;
 mod throttle;
 mod watching;
 mod workers;

@@ -7,10 +7,12 @@
 mod column;
 mod compare;
 mod connect;
+pub(crate) mod convention;
 mod dependents;
 mod dialect;
 mod filter;
 mod mapping;
+mod propose;
 mod schema;
 mod statement;
 mod table;
@@ -18,6 +20,7 @@ mod text;
 mod tuples;
 
 pub use connect::SqlStore;
+pub use propose::Proposed;
 pub use table::{Deletion, Found, SqlTable};
 
 /// The most memories one statement names: the batch of the design, and small enough for the

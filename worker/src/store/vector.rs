@@ -11,11 +11,13 @@ mod filter;
 mod payload;
 mod point;
 mod read;
+mod sample;
 
 pub use collection::VectorCollection;
 pub use connect::VectorStore;
 pub use payload::Demands;
 pub use point::{Point, PointId, point_of_orphan, point_of_row};
+pub(crate) use sample::Sample;
 
 /// The most points one request names or returns: deletions were measured at 176,000 a second in
 /// thousands, and a larger request only holds more memory.

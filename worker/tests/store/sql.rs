@@ -1,5 +1,6 @@
 //! SQL databases. A test that takes a `Database` runs once on each kind.
 
+mod advice;
 mod agreeing;
 mod conditions;
 mod dependents;

@@ -9,9 +9,13 @@ use super::text::{join, member, tuples};
 /// A dependent table and its column that holds a memory's id, or the key of a dependent above it.
 #[derive(Debug, Clone)]
 pub(super) struct Reference {
+    /// As the mapping writes it.
+    pub(super) name: String,
     /// Quoted.
     pub(super) table: String,
     pub(super) column: Column,
+    /// Whether an index begins with it.
+    pub(super) indexed: bool,
     /// The way up to the table that holds memories' ids; empty if that is this one.
     pub(super) above: Vec<Above>,
 }

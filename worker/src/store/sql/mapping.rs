@@ -1,6 +1,6 @@
 //! Whether a mapping fits the live schema, and what it means there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
 use lethe_common::config::{Columns, Dependent, FieldPath, Owners, Table, Uuids};
@@ -33,6 +33,8 @@ pub(super) struct Mapping {
     /// column's kind).
     pub(super) folded_by: Option<String>,
     pub(super) row_handle: Option<&'static str>,
+    /// The columns with which an index begins.
+    pub(super) indexed: BTreeSet<String>,
 }
 
 impl Mapping {
@@ -101,6 +103,7 @@ impl Mapping {
                 asked,
                 dependents,
                 row_handle: live.row_handle,
+                indexed: live.indexed().map(str::to_owned).collect(),
             }),
             _ => Err(StoreError::Mapping { faults: check.faults }.into()),
         }
@@ -128,15 +131,8 @@ struct Check<'c> {
 }
 
 impl Check<'_> {
-    /// Whether a column holds UUIDs that may be written in several ways: PostgreSQL and MariaDB have a
-    /// type for them.
     fn holds_uuids(&self, column: &LiveColumn) -> bool {
-        let declared = column.declared.to_ascii_uppercase();
-        match self.dialect {
-            Dialect::Postgres => false,
-            Dialect::Sqlite => matches!(declared.as_str(), "UUID" | "CHAR(32)"),
-            Dialect::Mysql => declared == "CHAR(32)",
-        }
+        column.may_hold_uuids(self.dialect)
     }
 
     fn plain(&self, column: &LiveColumn) -> Column {
@@ -220,7 +216,9 @@ impl Check<'_> {
                     self.dependents(&dependent.dependents, &below, order).await?;
                 }
                 order.push(Reference {
+                    name: name.clone(),
                     table: quote_table(name),
+                    indexed: live.indexed().any(|indexed| indexed == column.name),
                     column,
                     above: above.to_vec(),
                 });

@@ -4,7 +4,9 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
-use sqlx::AnyConnection;
+use std::collections::BTreeMap;
+
+use sqlx::{AnyConnection, Row};
 
 use super::column::{Holds, Kind};
 use super::dialect::Dialect;
@@ -33,6 +35,40 @@ pub(super) struct LiveColumn {
     pub(super) unique: bool,
     /// The collation under which it is unique, where the database says so (SQLite).
     pub(super) unique_under: Option<String>,
+    /// Whether an index over all rows begins with it.
+    pub(super) indexed: bool,
+}
+
+/// A foreign key that references a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Foreign {
+    /// The table that has it, as a mapping would write it.
+    pub(super) table: String,
+    /// Its columns, and what each references.
+    pub(super) columns: Vec<(String, String)>,
+    pub(super) on_delete: OnDelete,
+}
+
+/// What becomes of a row that references one that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnDelete {
+    /// It keeps it from being deleted.
+    Keeps,
+    /// It goes with it.
+    Goes,
+    /// It stays, without the reference.
+    Stays,
+}
+
+impl OnDelete {
+    /// Reads the rule in the words of the standard.
+    fn of(rule: &str) -> Self {
+        match rule {
+            "CASCADE" => Self::Goes,
+            "SET NULL" | "SET DEFAULT" => Self::Stays,
+            _ => Self::Keeps,
+        }
+    }
 }
 
 /// Why an existing table cannot be used.
@@ -99,6 +135,25 @@ impl LiveTable {
     pub(super) fn column(&self, dialect: Dialect, name: &str) -> Option<&LiveColumn> {
         self.columns.iter().find(|column| dialect.is_column(&column.name, name))
     }
+
+    /// Returns the columns with which an index begins.
+    pub(super) fn indexed(&self) -> impl Iterator<Item = &str> {
+        let indexed = self.columns.iter().filter(|column| column.indexed);
+        indexed.map(|column| column.name.as_str())
+    }
+}
+
+impl LiveColumn {
+    /// Returns whether it may hold UUIDs that are written in several ways: PostgreSQL and MariaDB have a
+    /// type for them.
+    pub(super) fn may_hold_uuids(&self, dialect: Dialect) -> bool {
+        let declared = self.declared.to_ascii_uppercase();
+        match dialect {
+            Dialect::Postgres => false,
+            Dialect::Sqlite => matches!(declared.as_str(), "UUID" | "CHAR(32)"),
+            Dialect::Mysql => declared == "CHAR(32)",
+        }
+    }
 }
 
 /// Reads what `name` (`table` or `schema.table`) is, or `None` if there is nothing of that name.
@@ -115,6 +170,31 @@ pub(super) async fn read(
         Dialect::Sqlite => sqlite::read(connection, name).await,
         Dialect::Mysql => mysql::read(connection, name).await,
     }
+}
+
+/// Returns the foreign keys that reference `name`, those of itself included.
+pub(super) async fn references(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    name: &str,
+) -> Result<Vec<Foreign>, sqlx::Error> {
+    let rows = match dialect {
+        Dialect::Postgres => postgres::references(connection, name).await?,
+        Dialect::Sqlite => sqlite::references(connection, name).await?,
+        Dialect::Mysql => mysql::references(connection, name).await?,
+    };
+    let mut keys: BTreeMap<String, Foreign> = BTreeMap::new();
+    for row in &rows {
+        let (key, table, rule): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(4)?);
+        let column = (row.try_get(2)?, row.try_get(3)?);
+        let foreign = keys.entry(key).or_insert_with(|| Foreign {
+            table,
+            columns: Vec::new(),
+            on_delete: OnDelete::of(&rule),
+        });
+        foreign.columns.push(column);
+    }
+    Ok(keys.into_values().collect())
 }
 
 /// Returns the names of the tables that exist, as a mapping would write them.

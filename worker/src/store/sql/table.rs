@@ -19,6 +19,7 @@ use super::tuples::{Tuple, demands, encode};
 use super::{MAX_ITEMS, MAX_PAGE};
 use crate::store::{Conditions, Item, Place, Seen, StoreError, Written};
 
+mod advice;
 mod delete;
 mod workspaces;
 

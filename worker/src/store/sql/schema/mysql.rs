@@ -28,6 +28,10 @@ SELECT CAST(t.table_type AS CHAR) AS table_type,
                     GROUP BY i.index_name
                     HAVING count(*) = 1 AND max(i.column_name = c.column_name AND i.sub_part IS NULL) = 1)
             AS SIGNED) AS is_unique,
+       CAST(EXISTS (SELECT 1 FROM information_schema.statistics AS i
+                    WHERE i.table_schema = c.table_schema AND i.table_name = c.table_name
+                      AND i.seq_in_index = 1 AND i.column_name = c.column_name)
+            AS SIGNED) AS indexed,
        CAST(0 /*M!100201 + EXISTS (SELECT 1 FROM information_schema.check_constraints AS k
                     WHERE k.constraint_schema = c.table_schema AND k.table_name = c.table_name
                       AND k.check_clause IN (concat('json_valid(`', c.column_name, '`)'),
@@ -38,6 +42,19 @@ JOIN information_schema.columns AS c ON c.table_schema = t.table_schema AND c.ta
 WHERE t.table_schema = COALESCE(NULLIF($1, ''), DATABASE()) AND t.table_name = $2
   AND (@@lower_case_table_names <> 0 OR CAST(t.table_name AS BINARY) = CAST($2 AS BINARY))
 ORDER BY c.ordinal_position";
+
+// Of tables in other databases too: they keep rows all the same.
+const REFERENCES: &str = "
+-- store::sql::references
+SELECT CAST(concat(k.constraint_schema, ' ', k.table_name, ' ', k.constraint_name) AS CHAR),
+       CAST(CASE WHEN k.table_schema = DATABASE() THEN k.table_name
+                 ELSE concat(k.table_schema, '.', k.table_name) END AS CHAR),
+       CAST(k.column_name AS CHAR), CAST(k.referenced_column_name AS CHAR), CAST(r.delete_rule AS CHAR)
+FROM information_schema.key_column_usage AS k
+JOIN information_schema.referential_constraints AS r
+  ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.referenced_table_schema = COALESCE(NULLIF($1, ''), DATABASE()) AND k.referenced_table_name = $2
+ORDER BY 1, k.ordinal_position";
 
 // Enough for a suggestion, and bounded. Other databases of the server are others' affair.
 const TABLES: &str = "
@@ -69,6 +86,15 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
 
 pub(super) async fn tables(connection: &mut AnyConnection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(TABLES).fetch_all(connection).await
+}
+
+pub(super) async fn references(connection: &mut AnyConnection, name: &str) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let (schema, table) = name.split_once('.').unwrap_or(("", name));
+    let values = [schema, table].map(|name| Bind::Text(name.to_owned()));
+    Sql::vouched(Dialect::Mysql, REFERENCES.to_owned())
+        .about(values.to_vec())
+        .fetch_all(connection)
+        .await
 }
 
 fn obstacle(row: &AnyRow) -> Result<Option<Obstacle>, sqlx::Error> {
@@ -118,6 +144,7 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
         declared,
         unique: row.try_get::<i64, _>("is_unique")? != 0,
         unique_under: None,
+        indexed: row.try_get::<i64, _>("indexed")? != 0,
     })
 }
 

@@ -17,6 +17,8 @@ SELECT a.attname::text AS name,
        EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i
                WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                  AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS is_unique,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i
+               WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum) AS indexed,
        c.relkind::text AS relkind,
        has_table_privilege(c.oid, 'SELECT') AS may_select,
        has_table_privilege(c.oid, 'DELETE') AS may_delete,
@@ -40,6 +42,23 @@ JOIN LATERAL (
 ) AS base ON true
 WHERE c.oid = to_regclass($1)
 ORDER BY a.attnum";
+
+// Each key in the order of its columns. A key of a partition is its table's.
+const REFERENCES: &str = "
+-- store::sql::references
+SELECT k.oid::bigint::text,
+       CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text
+            ELSE n.nspname::text || '.' || c.relname::text END,
+       a.attname::text, b.attname::text,
+       CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE '' END
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid AND NOT c.relispartition
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS u (own, other, place)
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.own
+JOIN pg_catalog.pg_attribute AS b ON b.attrelid = k.confrelid AND b.attnum = u.other
+WHERE k.contype = 'f' AND k.confrelid = to_regclass($1)
+ORDER BY k.oid, u.place";
 
 // Enough for a suggestion, and bounded.
 const TABLES: &str = "
@@ -73,6 +92,13 @@ pub(super) async fn tables(connection: &mut AnyConnection) -> Result<Vec<String>
     sqlx::query_scalar(TABLES).fetch_all(connection).await
 }
 
+pub(super) async fn references(connection: &mut AnyConnection, name: &str) -> Result<Vec<AnyRow>, sqlx::Error> {
+    sqlx::query(REFERENCES)
+        .bind(quote_table(name))
+        .fetch_all(connection)
+        .await
+}
+
 fn obstacle(row: &AnyRow, locks: bool) -> Result<Option<Obstacle>, sqlx::Error> {
     let relkind: String = row.try_get("relkind")?;
     Ok(if !matches!(relkind.as_str(), "r" | "p") {
@@ -100,6 +126,7 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
         holds: holds(&base, &namespace, row.try_get("deterministic")?),
         unique: row.try_get("is_unique")?,
         unique_under: None,
+        indexed: row.try_get("indexed")?,
     })
 }
 

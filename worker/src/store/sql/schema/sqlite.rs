@@ -22,9 +22,22 @@ SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared,
         FROM pragma_index_list($2, $1) AS i, pragma_index_xinfo(i.name, $1) AS x
         WHERE i.\"unique\" = 1 AND i.partial = 0 AND x.key = 1
           AND x.name = c.name COLLATE NOCASE
-          AND (SELECT count(*) FROM pragma_index_xinfo(i.name, $1) AS k WHERE k.key = 1) = 1) AS coll
+          AND (SELECT count(*) FROM pragma_index_xinfo(i.name, $1) AS k WHERE k.key = 1) = 1) AS coll,
+       CASE WHEN c.pk = 1 OR EXISTS (
+            SELECT 1 FROM pragma_index_list($2, $1) AS i, pragma_index_xinfo(i.name, $1) AS x
+            WHERE i.partial = 0 AND x.seqno = 0 AND x.name = c.name COLLATE NOCASE) THEN 1 ELSE 0 END AS indexed
 FROM pragma_table_xinfo($2, $1) AS c
 ORDER BY c.cid";
+
+// A key that names no columns references the primary key.
+const REFERENCES: &str = "
+-- store::sql::references
+SELECT t.name || ' ' || CAST(f.id AS TEXT), CAST(t.name AS TEXT), CAST(f.\"from\" AS TEXT),
+       CAST(COALESCE(f.\"to\", (SELECT c.name FROM pragma_table_xinfo($2, $1) AS c WHERE c.pk = f.seq + 1), '') AS TEXT),
+       CAST(f.on_delete AS TEXT)
+FROM pragma_table_list AS t, pragma_foreign_key_list(t.name, t.schema) AS f
+WHERE t.schema = $1 COLLATE NOCASE AND t.type = 'table' AND f.\"table\" = $2 COLLATE NOCASE
+ORDER BY t.name, f.id, f.seq";
 
 const TABLES: &str = "
 -- store::sql::tables
@@ -61,6 +74,15 @@ pub(super) async fn tables(connection: &mut AnyConnection) -> Result<Vec<String>
     sqlx::query_scalar(TABLES).fetch_all(connection).await
 }
 
+pub(super) async fn references(connection: &mut AnyConnection, name: &str) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let (schema, table) = name.split_once('.').unwrap_or(("main", name));
+    sqlx::query(REFERENCES)
+        .bind(schema)
+        .bind(table)
+        .fetch_all(connection)
+        .await
+}
+
 // A column may take one of these names for itself.
 fn row_handle(columns: &[LiveColumn]) -> Option<&'static str> {
     ["rowid", "_rowid_", "oid"]
@@ -79,6 +101,7 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
         declared,
         unique: sole_key || collation.is_some(),
         unique_under: collation,
+        indexed: row.try_get::<i64, _>("indexed")? != 0,
     })
 }
 

@@ -1,0 +1,306 @@
+//! Targets: whether mappings fit their stores, and what mappings of others might be.
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use lethe_common::config::{Config, NAME, Preset, Role, SqlEndpoint, Table, VectorEndpoint, is_name};
+use lethe_worker::store::MappingFault;
+use lethe_worker::store::sql::SqlStore;
+use lethe_worker::store::vector::VectorStore;
+use lethe_worker::{Checked, Inferred, Verdict};
+use reqwest::Url;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::options::{Format, Role as Options};
+use crate::output;
+
+/// Where the vector store's API key is looked for, as its own clients do.
+const API_KEY_ENV: &str = "QDRANT_API_KEY";
+
+/// What to do about targets.
+#[derive(Debug, Args)]
+pub(crate) struct Targets {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compare every mapping with the live schema: exit code 0 if all fit.
+    Check(Check),
+    /// Propose a configuration for stores that exist, from their schemas and a few points.
+    Infer(Infer),
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    #[command(flatten)]
+    role: Options,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+#[derive(Debug, Args)]
+struct Infer {
+    /// The SQL database: postgres://…, mysql://… or sqlite://….
+    #[arg(required_unless_present = "vector")]
+    url: Option<String>,
+    /// The vector store, by its gRPC port, such as `http://localhost:6334`.
+    #[arg(long)]
+    vector: Option<String>,
+    /// The vector store's API key.
+    #[arg(long, env = API_KEY_ENV, hide_env_values = true)]
+    api_key: Option<String>,
+    /// What the target is to be called.
+    #[arg(long, default_value = "main")]
+    name: String,
+}
+
+/// Runs `lethe targets`.
+pub(crate) async fn run(options: &Targets) -> anyhow::Result<()> {
+    match &options.command {
+        Command::Check(check) => self::check(check).await,
+        Command::Infer(infer) => self::infer(infer).await,
+    }
+}
+
+async fn check(options: &Check) -> anyhow::Result<()> {
+    let config = Config::load(options.role.config.as_deref(), Role::Worker)?;
+    if config.targets.is_empty() {
+        bail!("the configuration names no target: write one, or propose one by `lethe targets infer`");
+    }
+    let checked = lethe_worker::check(&config).await?;
+    match options.output {
+        Format::Text => lines(&checked).iter().for_each(|line| output::line(line)),
+        Format::Json => output::line(&json!(checked.iter().map(answer).collect::<Vec<_>>()).to_string()),
+    }
+    let verdicts = checked.iter().flat_map(|checked| &checked.stores);
+    match verdicts
+        .filter(|(_, verdict)| !matches!(verdict, Verdict::Fits(_)))
+        .count()
+    {
+        0 => Ok(()),
+        n => bail!("{n} of the mappings' stores do not fit or could not be asked"),
+    }
+}
+
+/// Returns what was found, a line for each store and each thing about it.
+fn lines(checked: &[Checked]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Checked { target, table, stores } in checked {
+        lines.push(format!("{target}/{table}"));
+        for (store, verdict) in stores {
+            let (word, about) = match verdict {
+                Verdict::Fits(advice) => ("fits".to_owned(), advice.as_slice()),
+                Verdict::Faults(faults) => ("does not fit".to_owned(), faults.as_slice()),
+                Verdict::Unknown(error) => (format!("cannot be asked: {error}"), Default::default()),
+            };
+            lines.push(format!("  {:<7} {word}", store.as_str()));
+            lines.extend(about.iter().map(|fault| format!("    {fault}")));
+        }
+    }
+    lines
+}
+
+fn answer(checked: &Checked) -> Value {
+    let listed = |list: &[MappingFault]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
+    let stores = checked.stores.iter().map(|(store, verdict)| {
+        let said = match verdict {
+            Verdict::Fits(advice) => json!({"fits": true, "advice": listed(advice)}),
+            Verdict::Faults(faults) => json!({"fits": false, "faults": listed(faults)}),
+            Verdict::Unknown(error) => json!({"fits": null, "code": error.code()}),
+        };
+        (store.as_str().to_owned(), said)
+    });
+    json!({"target": checked.target, "table": checked.table, "stores": stores.collect::<Map<_, _>>()})
+}
+
+async fn infer(options: &Infer) -> anyhow::Result<()> {
+    if !is_name(&options.name) {
+        bail!("--name: {NAME}");
+    }
+    let stores = Stores::of(options);
+    let timeout = Config::default().worker.store_timeout;
+    let sql = match &stores.sql {
+        Some(endpoint) => Some(SqlStore::connect_lazy(endpoint, timeout)?),
+        None => None,
+    };
+    let vector = match &stores.vector {
+        Some(endpoint) => Some(VectorStore::connect_lazy(endpoint, endpoint.key(), timeout)?),
+        None => None,
+    };
+    let mut inferred = lethe_worker::infer(sql.as_ref(), vector.as_ref()).await?;
+    let preset = preset(options, &stores, &mut inferred).await?;
+    let text = options.proposal(preset, &inferred.tables)?;
+    output::line("# Proposed from what tables, columns and fields are called: read it before it deletes anything.");
+    if stores.has_password {
+        let name = options.name.to_uppercase();
+        output::line(&format!(
+            "# The URL has a password: put it all into LETHE_TARGET__{name}__SQL__URL instead."
+        ));
+    }
+    for (what, names) in [
+        ("Left out, though they have an owner", &inferred.others),
+        ("Collections without points", &inferred.empty),
+    ] {
+        if !names.is_empty() {
+            output::line(&format!("# {what}: {}.", names.join(", ")));
+        }
+    }
+    if preset.is_none() && inferred.tables.is_empty() {
+        bail!("nothing there looks like memories of somebody: describe the tables as deploy/lethe.sample.toml does");
+    }
+    let proposed = stores.config(&text)?;
+    for line in lines(&lethe_worker::check(&proposed).await?) {
+        output::line(&format!("# {line}"));
+    }
+    output::line("");
+    output::line(text.trim_end());
+    Ok(())
+}
+
+/// Returns the well-known schema that the stores have, and takes what it covers out of the proposal.
+async fn preset(options: &Infer, stores: &Stores, inferred: &mut Inferred) -> anyhow::Result<Option<&'static str>> {
+    for (name, _) in Preset::ALL {
+        let text = options.proposal(Some(name), &[])?;
+        let Ok(config) = stores.config(&text) else { continue };
+        let checked = lethe_worker::check(&config).await?;
+        let mut verdicts = checked.iter().flat_map(|checked| &checked.stores);
+        if verdicts.all(|(_, verdict)| matches!(verdict, Verdict::Fits(_))) {
+            let covered: Vec<&Table> = config.targets.iter().flat_map(|target| &target.tables).collect();
+            inferred
+                .tables
+                .retain(|table| !covered.iter().any(|known| is_same(known, table)));
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+fn is_same(known: &Table, table: &Table) -> bool {
+    match (&known.columns, &table.columns) {
+        (Some(_), Some(_)) => known.sql_table() == table.sql_table(),
+        (_, None) => {
+            known.collection.as_ref().map(|known| &known.name) == table.collection.as_ref().map(|other| &other.name)
+        }
+        (None, Some(_)) => false,
+    }
+}
+
+impl Infer {
+    /// Returns the file that says so.
+    fn proposal(&self, preset: Option<&str>, tables: &[Table]) -> anyhow::Result<String> {
+        let target = Target {
+            name: &self.name,
+            preset,
+            sql: self.url.as_deref().map(without_password),
+            vector: self.vector.as_deref().map(|url| Vector {
+                url,
+                api_key_env: self.api_key.as_ref().map(|_| API_KEY_ENV),
+            }),
+            tables,
+        };
+        toml::to_string(&Proposal { target: [target] }).context("write the proposal")
+    }
+}
+
+/// The stores to look at.
+struct Stores {
+    sql: Option<SqlEndpoint>,
+    vector: Option<VectorEndpoint>,
+    has_password: bool,
+}
+
+impl Stores {
+    fn of(options: &Infer) -> Self {
+        Self {
+            sql: options.url.as_ref().map(|url| SqlEndpoint {
+                url: url.clone().into(),
+                max_connections: 2,
+            }),
+            vector: options.vector.as_ref().map(|url| VectorEndpoint {
+                url: url.clone(),
+                api_key: options.api_key.clone().map(Into::into),
+                api_key_env: None,
+            }),
+            has_password: options
+                .url
+                .as_deref()
+                .is_some_and(|url| without_password(url).url != url),
+        }
+    }
+
+    /// Returns the configuration that `text` is, over these stores.
+    fn config(&self, text: &str) -> anyhow::Result<Config> {
+        let mut config = Config::from_toml(text)?;
+        for target in &mut config.targets {
+            target.sql.clone_from(&self.sql);
+            target.vector.clone_from(&self.vector);
+        }
+        Ok(config)
+    }
+}
+
+/// The file that is proposed.
+#[derive(Serialize)]
+struct Proposal<'a> {
+    target: [Target<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Target<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preset: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sql: Option<Sql>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vector: Option<Vector<'a>>,
+    #[serde(rename = "table", skip_serializing_if = "<[_]>::is_empty")]
+    tables: &'a [Table],
+}
+
+#[derive(Serialize)]
+struct Sql {
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Vector<'a> {
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_env: Option<&'static str>,
+}
+
+fn without_password(url: &str) -> Sql {
+    let plain = Url::parse(url)
+        .ok()
+        .filter(|url| url.password().is_some())
+        .and_then(|mut url| {
+            url.set_password(None).ok()?;
+            Some(url.to_string())
+        });
+    Sql {
+        url: plain.unwrap_or_else(|| url.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_left_out_and_nothing_else_is() {
+        for (url, plain) in [
+            (
+                "postgres://lethe:s3cret@db:5432/memories?sslmode=require",
+                "postgres://lethe@db:5432/memories?sslmode=require",
+            ),
+            ("sqlite://memories.db", "sqlite://memories.db"),
+            ("sqlite:///var/lib/a b.db", "sqlite:///var/lib/a b.db"),
+        ] {
+            assert_eq!(without_password(url).url, plain);
+        }
+    }
+}

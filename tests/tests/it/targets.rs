@@ -1,0 +1,137 @@
+//! Mappings against live stores, from a shell: what fits, and what might.
+
+use std::process::Output;
+
+use lethe_tests::config::Config;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, ids};
+use lethe_tests::service::{Site, lethe};
+use serde_json::{Value, json};
+
+/// Runs `lethe targets`.
+async fn targets(arguments: &[&str], key: &str) -> (Output, String) {
+    let mut command = lethe();
+    command.arg("targets").args(arguments).env("QDRANT_API_KEY", key);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    let said = String::from_utf8(output.stdout.clone()).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    (output, said)
+}
+
+async fn check(site: &Site, more: &[&str]) -> (Output, String) {
+    let file = site.config.write(site.directory.path());
+    let arguments = [&["check", "--config", file.to_str().unwrap()], more].concat();
+    targets(&arguments, &site.vectors.key).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_is_compared_with_the_live_schema() {
+    let mut site = Site::new(Layout::POSTGRES).await;
+    let (fits, said) = check(&site, &[]).await;
+    assert!(fits.status.success(), "{said}");
+    assert!(said.starts_with("main/memories\n  sql     fits\n"), "{said}");
+    assert!(said.contains("  vector  fits\n"), "{said}");
+
+    site.memories.run("DROP INDEX idx_agno_memories_user_id").await;
+    let (slow, said) = check(&site, &["--output", "json"]).await;
+    assert!(slow.status.success(), "{said}");
+    let answer: Value = serde_json::from_slice(&slow.stdout).unwrap();
+    let advice = answer[0]["stores"]["sql"]["advice"].to_string();
+    assert!(advice.contains("no index begins with `user_id`"), "{answer}");
+
+    site.configure(|config| config.replace("id = \"memory_id\"", "id = \"memori_id\""));
+    let (wrong, said) = check(&site, &[]).await;
+    assert_eq!(wrong.status.code(), Some(1), "{said}");
+    let line = "    `columns.id`: table `agno_memories` has no column `memori_id`; write `memory_id`\n";
+    assert!(said.contains(line), "{said}");
+    assert!(said.contains("  vector  fits\n"), "{said}");
+
+    site.vectors.kill();
+    let (down, said) = check(&site, &["--output", "json"]).await;
+    assert_eq!(down.status.code(), Some(1), "{said}");
+    let answer: Value = serde_json::from_slice(&down.stdout).unwrap();
+    assert_eq!(answer[0]["stores"]["sql"]["fits"], false, "{answer}");
+    assert_eq!(answer[0]["stores"]["vector"]["fits"], Value::Null, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_target_there_is_nothing_to_compare() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = Config::default().write(directory.path());
+    let (nothing, said) = targets(&["check", "--config", file.to_str().unwrap()], "").await;
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(said.contains("lethe targets infer"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_proposed_for_stores_erases_from_them() {
+    let site = Site::new(Layout::POSTGRES).await;
+    let (alice, bob) = (memories::of("alice", 5), memories::of("bob", 5));
+    site.add(&[alice.clone(), bob.clone()].concat()).await;
+    // No well-known schema any more.
+    site.memories
+        .run("ALTER TABLE agno_memories RENAME TO remembered_memories; CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id TEXT)")
+        .await;
+    let url = site.memories.url();
+    let infer = ["infer", url, "--vector", &site.vectors.url, "--name", "found"];
+    let (proposed, said) = targets(&infer, &site.vectors.key).await;
+    assert!(proposed.status.success(), "{said}");
+    assert!(
+        said.contains("# Left out, though they have an owner: orders.\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("# found/remembered_memories\n#   sql     fits\n"),
+        "{said}"
+    );
+    assert!(!said.contains(&site.vectors.key) && !said.contains("alice"), "{said}");
+
+    let mut found = site;
+    let key = found.vectors.key.clone();
+    let text = String::from_utf8(proposed.stdout).unwrap();
+    let text = text.replace("api_key_env = \"QDRANT_API_KEY\"", &format!("api_key = {}", json!(key)));
+    found.configure(|config| config.without_targets().targets(&text));
+    let service = found.up().await;
+    let job = json!({"select": {"ids": ids(&alice[..2])}, "owner": "alice"});
+    service.client.succeeds(&job).await;
+    service
+        .client
+        .succeeds(&json!({"select": {"subject": {"user_id": "alice"}}}))
+        .await;
+    found
+        .memories
+        .run("ALTER TABLE remembered_memories RENAME TO agno_memories")
+        .await;
+    found.holds(&bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_well_known_schema_is_proposed_by_its_name() {
+    let site = Site::new(Layout::SQLITE).await;
+    site.add(&memories::of("alice", 1)).await;
+    let (proposed, said) = targets(&["infer", site.memories.url()], "").await;
+    assert!(proposed.status.success(), "{said}");
+    let text = String::from_utf8(proposed.stdout).unwrap();
+    assert!(
+        text.contains("preset = \"agno\"") && !text.contains("[[target.table]]"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_say_nothing_get_no_proposal() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = format!("sqlite://{}", directory.path().join("no.db").display());
+    for (arguments, code, says) in [
+        (vec!["infer"], 2, "<URL>"),
+        (vec!["infer", "oracle://db/x"], 1, "postgres://"),
+        (vec!["infer", missing.as_str()], 1, "error: "),
+        (vec!["infer", missing.as_str(), "--name", "A B"], 1, "--name"),
+        (vec!["infer", "--vector", "http://127.0.0.1:1"], 1, "error: "),
+    ] {
+        let (refused, said) = targets(&arguments, "").await;
+        assert_eq!(refused.status.code(), Some(code), "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+}

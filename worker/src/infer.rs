@@ -1,0 +1,183 @@
+//! A configuration proposed for stores that nobody has described.
+//!
+//! Names and keys say what tables may mean; which collection holds their vectors is told by asking
+//! whether ids of the one are found in the other. What is proposed is for a person to read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lethe_common::config::{Collection, Columns, Payload, PointId as Rule, Table};
+use lethe_common::filter::Filter;
+
+use crate::store::sql::{SqlStore, SqlTable, convention};
+use crate::store::vector::{PointId, Sample, VectorStore, point_of_row};
+use crate::store::{Conditions, Query, StoreError};
+
+/// How many points, and how many rows, are looked at.
+const SAMPLE: u32 = 100;
+
+/// What stores seem to hold.
+#[derive(Debug, Default)]
+pub struct Inferred {
+    /// The tables that seem to hold memories.
+    pub tables: Vec<Table>,
+    /// Tables that have an owner and do not look like memories.
+    pub others: Vec<String>,
+    /// Collections without points, of which nothing can be told.
+    pub empty: Vec<String>,
+}
+
+/// Looks at a SQL database, a vector store or both, and proposes mappings.
+///
+/// # Errors
+/// Fails if a store cannot be asked.
+pub async fn infer(sql: Option<&SqlStore>, vector: Option<&VectorStore>) -> Result<Inferred, StoreError> {
+    let mut inferred = Inferred::default();
+    if let Some(sql) = sql {
+        let proposed = sql.propose().await?;
+        inferred.tables = proposed.tables;
+        inferred.others = proposed.others;
+    }
+    let Some(vector) = vector else { return Ok(inferred) };
+    for name in vector.collections().await? {
+        let sample = vector.sample(&name, SAMPLE).await?;
+        if sample.points.is_empty() {
+            inferred.empty.push(name);
+            continue;
+        }
+        let place = match sql {
+            Some(sql) => place(&inferred.tables, sql, vector, &name, &sample).await?,
+            None => None,
+        };
+        match place {
+            Some((n, collection)) => inferred.tables[n].collection = Some(collection),
+            None => inferred
+                .tables
+                .push(alone(collection(&name, points_of(&sample), None, &sample))),
+        }
+    }
+    tell_apart(&mut inferred.tables);
+    Ok(inferred)
+}
+
+/// Returns the table whose memories a collection's points belong to, and by which rule.
+async fn place(
+    tables: &[Table],
+    sql: &SqlStore,
+    vector: &VectorStore,
+    name: &str,
+    sample: &Sample,
+) -> Result<Option<(usize, Collection)>, StoreError> {
+    for (n, table) in tables
+        .iter()
+        .enumerate()
+        .filter(|(_, table)| table.collection.is_none())
+    {
+        // What does not fit is proposed all the same; the check that follows says what is wrong.
+        let opened = match SqlTable::open(sql, table).await {
+            Ok(opened) => opened,
+            Err(StoreError::Mapping { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some((rule, id)) = rule(&opened, vector, name, sample).await? {
+            return Ok(Some((n, collection(name, rule, id, sample))));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns how the points of a collection follow from the ids of a table, if they do.
+async fn rule(
+    table: &SqlTable,
+    vector: &VectorStore,
+    name: &str,
+    sample: &Sample,
+) -> Result<Option<(Rule, Option<String>)>, StoreError> {
+    let points: Vec<String> = sample.points.iter().map(|point| point.text()).collect();
+    if known(table, &points).await? {
+        return Ok(Some((points_of(sample), id_field(table, sample).await?)));
+    }
+    if let Some(field) = id_field(table, sample).await? {
+        return Ok(Some((Rule::Payload, Some(field))));
+    }
+    let all = Conditions::default().with_query(Query {
+        filter: Arc::new(Filter::All),
+        written: None,
+    });
+    let ids = table.page(&all, None, None, SAMPLE).await?;
+    let named = collection(name, Rule::Uuid5, None, sample);
+    let points: Vec<PointId> = ids.iter().filter_map(|id| point_of_row(&named, id)).collect();
+    let found = !points.is_empty() && !vector.has(name, &points).await?.is_empty();
+    Ok(found.then_some((Rule::Uuid5, None)))
+}
+
+/// Returns the payload field that holds the memories' ids.
+async fn id_field(table: &SqlTable, sample: &Sample) -> Result<Option<String>, StoreError> {
+    for (field, values) in &sample.fields {
+        if known(table, values).await? {
+            return Ok(Some(field.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns whether most of some texts are ids of rows: vectors may have been left where rows are gone.
+async fn known(table: &SqlTable, texts: &[String]) -> Result<bool, StoreError> {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let found = table.exists(&texts).await?.into_iter().filter(|found| *found).count();
+    Ok(found > 0 && 2 * found >= texts.len())
+}
+
+fn points_of(sample: &Sample) -> Rule {
+    match sample.points.first() {
+        Some(PointId::Num(_)) => Rule::Number,
+        _ => Rule::Uuid,
+    }
+}
+
+fn collection(name: &str, point: Rule, id: Option<String>, sample: &Sample) -> Collection {
+    let field = |names: &[&str]| {
+        let named = |name: &&str| sample.fields.keys().find(|path| path.rsplit('.').next() == Some(*name));
+        names.iter().find_map(named).cloned()
+    };
+    Collection {
+        name: name.to_owned(),
+        point,
+        namespace: None,
+        payload: Payload {
+            id,
+            user: field(&convention::USER),
+            agent: field(&convention::AGENT),
+            app: field(&convention::APP),
+            run: field(&convention::RUN),
+            workspace: field(&convention::WORKSPACE),
+            kind: field(&convention::KIND),
+        },
+    }
+}
+
+/// Returns the mapping of a collection whose memories have no rows.
+fn alone(collection: Collection) -> Table {
+    Table {
+        name: convention::callable(&collection.name),
+        sql_table: None,
+        columns: None::<Columns>,
+        fields: BTreeMap::new(),
+        dependents: Vec::new(),
+        collection: Some(collection),
+    }
+}
+
+/// Gives tables that would be called the same a number.
+fn tell_apart(tables: &mut [Table]) {
+    let mut taken = BTreeMap::new();
+    for table in tables {
+        let n = taken.entry(table.name.clone()).or_insert(0);
+        *n += 1;
+        if *n > 1 {
+            let sql_table = table.columns.is_some().then(|| table.sql_table().to_owned());
+            table.sql_table = sql_table;
+            table.name = format!("{}_{n}", table.name);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What columns are mostly called, likeliest first.
+
+use super::schema::{LiveColumn, LiveTable};
+
+/// The owner of a memory.
+pub(crate) const USER: [&str; 14] = [
+    "user_id",
+    "owner_id",
+    "end_user_id",
+    "customer_id",
+    "person_id",
+    "account_id",
+    "member_id",
+    "subject_id",
+    "user_uuid",
+    "userid",
+    "owner",
+    "user",
+    "username",
+    "uid",
+];
+
+/// The agent that wrote it.
+pub(crate) const AGENT: [&str; 4] = ["agent_id", "assistant_id", "bot_id", "agent"];
+
+/// The application.
+pub(crate) const APP: [&str; 4] = ["app_id", "application_id", "app_name", "app"];
+
+/// The run or session.
+pub(crate) const RUN: [&str; 6] = [
+    "run_id",
+    "session_id",
+    "thread_id",
+    "conversation_id",
+    "chat_id",
+    "session",
+];
+
+/// The workspace.
+pub(crate) const WORKSPACE: [&str; 10] = [
+    "workspace_id",
+    "tenant_id",
+    "organization_id",
+    "organisation_id",
+    "org_id",
+    "container_id",
+    "project_id",
+    "team_id",
+    "workspace",
+    "tenant",
+];
+
+/// The kind of memory.
+pub(crate) const KIND: [&str; 5] = ["memory_type", "memory_kind", "kind", "type", "category"];
+
+/// A number that changes with the row.
+pub(crate) const VERSION: [&str; 4] = ["version", "revision", "row_version", "lock_version"];
+
+/// When it was written first.
+pub(crate) const CREATED_AT: [&str; 6] = [
+    "created_at",
+    "inserted_at",
+    "created_on",
+    "created",
+    "creation_time",
+    "date_created",
+];
+
+/// When it was written last.
+pub(crate) const UPDATED_AT: [&str; 6] = [
+    "updated_at",
+    "modified_at",
+    "updated_on",
+    "updated",
+    "last_modified",
+    "date_modified",
+];
+
+/// What callers call an owner, in a table of owners.
+pub(crate) const OWNER_NAME: [&str; 8] = [
+    "user_id",
+    "external_id",
+    "username",
+    "user_name",
+    "login",
+    "handle",
+    "email",
+    "name",
+];
+
+/// What is in the name of a table that holds memories.
+pub(crate) const MEMORIES: [&str; 12] = [
+    "memor",
+    "message",
+    "chat",
+    "conversation",
+    "session",
+    "summar",
+    "histor",
+    "embedding",
+    "chunk",
+    "fact",
+    "preference",
+    "note",
+];
+
+/// Returns the column of a table that has the likeliest of `names`.
+pub(super) fn pick<'t>(table: &'t LiveTable, names: &[&str]) -> Option<&'t LiveColumn> {
+    names.iter().find_map(|name| {
+        let mut columns = table.columns.iter();
+        columns.find(|column| column.name.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Returns what callers may call a table or a collection of that name.
+pub(crate) fn callable(name: &str) -> String {
+    let kept = |c: char| match c.to_ascii_lowercase() {
+        c @ ('a'..='z' | '0'..='9' | '-') => c,
+        _ => '_',
+    };
+    name.chars().map(kept).take(64).collect()
+}

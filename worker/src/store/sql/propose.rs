@@ -1,0 +1,263 @@
+//! Mappings proposed for a database that nobody has described: by what its tables and columns are
+//! called, and by which references which.
+
+use std::collections::BTreeSet;
+
+use lethe_common::config::{Columns, Dependent, Owners, Table, Uuids};
+use sqlx::AssertSqlSafe;
+
+use super::SqlStore;
+use super::connect::CallError;
+use super::convention::{
+    AGENT, APP, CREATED_AT, KIND, MEMORIES, OWNER_NAME, RUN, UPDATED_AT, USER, VERSION, WORKSPACE, callable, pick,
+};
+use super::dialect::{Dialect, quote, quote_table};
+use super::schema::{self, Foreign, LiveColumn, LiveTable, OnDelete};
+use crate::store::StoreError;
+
+/// How deep dependents are followed.
+// A level more is refused by the configuration, and is hardly a memory's any more.
+const LEVELS: usize = 7;
+
+/// What a database seems to hold.
+#[derive(Debug, Default)]
+pub struct Proposed {
+    /// The tables that seem to hold memories.
+    pub tables: Vec<Table>,
+    /// Those that have an owner, and do not look like memories.
+    pub others: Vec<String>,
+}
+
+/// A table, and the keys that reference it.
+struct Known {
+    name: String,
+    live: LiveTable,
+    referenced_by: Vec<Foreign>,
+}
+
+impl SqlStore {
+    /// Proposes mappings from the catalogue. Of rows only the length of one id is read, where UUIDs may
+    /// be written in two ways.
+    ///
+    /// # Errors
+    /// Fails if the database cannot be asked.
+    pub async fn propose(&self) -> Result<Proposed, StoreError> {
+        let schema = Schema {
+            dialect: self.dialect,
+            tables: self.known().await?,
+        };
+        let below = schema.below();
+        let mut proposed = Proposed::default();
+        let above = schema
+            .tables
+            .iter()
+            .filter(|known| !below.contains(known.name.as_str()));
+        for known in above {
+            if schema.is_memories(known)
+                && let Some(mut table) = schema.table(known)
+            {
+                if let Some(columns) = &mut table.columns {
+                    columns.uuids = self.uuids(known, columns).await?;
+                }
+                proposed.tables.push(table);
+            } else if pick(&known.live, &USER).is_some() {
+                proposed.others.push(known.name.clone());
+            }
+        }
+        Ok(proposed)
+    }
+
+    async fn known(&self) -> Result<Vec<Known>, StoreError> {
+        let dialect = self.dialect;
+        let names = self
+            .bounded(async { Ok(schema::tables(&mut *self.readers.acquire().await?, dialect).await?) })
+            .await?;
+        let mut known = Vec::with_capacity(names.len());
+        for name in names {
+            let read = async {
+                let mut connection = self.readers.acquire().await?;
+                let live = schema::read(&mut connection, dialect, &name, false).await?;
+                let referenced_by = schema::references(&mut connection, dialect, &name).await?;
+                Ok::<_, CallError>(live.zip(Some(referenced_by)))
+            };
+            if let Some((live, referenced_by)) = self.bounded(read).await?
+                && !live.obstacle.is_some_and(schema::Obstacle::keeps_from_reading)
+            {
+                known.push(Known {
+                    name,
+                    live,
+                    referenced_by,
+                });
+            }
+        }
+        Ok(known)
+    }
+
+    /// Returns how UUIDs are written in the columns of a table that do not say so.
+    async fn uuids(&self, known: &Known, columns: &Columns) -> Result<Option<Uuids>, StoreError> {
+        let mapped = [Some(&columns.id), columns.user.as_ref(), columns.workspace.as_ref()];
+        let unsure = mapped.into_iter().flatten().find(|name| {
+            let column = known.live.column(self.dialect, name);
+            column.is_some_and(|column| column.may_hold_uuids(self.dialect))
+        });
+        let Some(name) = unsure else { return Ok(None) };
+        let (column, table) = (quote(name), quote_table(&known.name));
+        let text =
+            format!("-- store::sql::propose\nSELECT length({column}) FROM {table} WHERE {column} IS NOT NULL LIMIT 1");
+        let length: Option<i64> = self
+            .bounded(async {
+                Ok(sqlx::query_scalar(AssertSqlSafe(text))
+                    .fetch_optional(&self.readers)
+                    .await?)
+            })
+            .await?;
+        // What SQLAlchemy writes, which most of these tables are made by.
+        Ok(Some(if length.is_none_or(|length| length == 32) {
+            Uuids::Hex
+        } else {
+            Uuids::Text
+        }))
+    }
+}
+
+struct Schema {
+    dialect: Dialect,
+    tables: Vec<Known>,
+}
+
+impl Schema {
+    fn is_memories(&self, known: &Known) -> bool {
+        let name = known.name.to_ascii_lowercase();
+        MEMORIES.iter().any(|part| name.contains(part)) && self.id(known).is_some()
+    }
+
+    /// Returns the tables whose rows belong to memories in another one.
+    fn below(&self) -> BTreeSet<&str> {
+        let mut below = BTreeSet::new();
+        for known in self.tables.iter().filter(|known| self.is_memories(known)) {
+            let single = known.referenced_by.iter().filter(|foreign| foreign.columns.len() == 1);
+            for foreign in single.filter(|foreign| foreign.table != known.name) {
+                // Of two that reference each other the first is above.
+                if !below.contains(known.name.as_str()) || !self.references(known, &foreign.table) {
+                    below.insert(foreign.table.as_str());
+                }
+            }
+        }
+        below
+    }
+
+    fn references(&self, known: &Known, name: &str) -> bool {
+        let other = self.tables.iter().find(|other| other.name == name);
+        other.is_some_and(|other| other.referenced_by.iter().any(|foreign| foreign.table == known.name))
+    }
+
+    /// Returns the column of the memories' ids: what dependents hold, or what is called like it.
+    fn id<'t>(&self, known: &'t Known) -> Option<&'t LiveColumn> {
+        let unique = || {
+            known
+                .live
+                .columns
+                .iter()
+                .filter(|column| column.unique && column.kind.is_some())
+        };
+        let referenced = known
+            .referenced_by
+            .iter()
+            .find_map(|foreign| match foreign.columns.as_slice() {
+                [(_, referenced)] => Some(referenced.as_str()),
+                _ => None,
+            });
+        let named = referenced.into_iter().chain(["id", "memory_id", "uuid"]);
+        let mut named = named.filter_map(|name| unique().find(|column| self.dialect.is_column(&column.name, name)));
+        named.next().or_else(|| unique().next())
+    }
+
+    /// Returns the mapping of a table.
+    fn table(&self, known: &Known) -> Option<Table> {
+        let id = self.id(known)?;
+        let live = &known.live;
+        let key = |names: &[&str]| pick(live, names).filter(|column| column.kind.is_some());
+        let text = |column: Option<&LiveColumn>| column.map(|column| column.name.clone());
+        let whole = |column: &&LiveColumn| column.holds.as_ref().is_some_and(super::column::Holds::is_integer);
+        let ordered = |column: &&LiveColumn| column.holds.as_ref().is_some_and(super::column::Holds::is_ordered);
+        // What is the id is nothing else besides.
+        let user = key(&USER).filter(|column| column.name != id.name);
+        let columns = Columns {
+            id: id.name.clone(),
+            user: text(user),
+            agent: text(key(&AGENT)),
+            app: text(key(&APP)),
+            run: text(key(&RUN).filter(|column| column.name != id.name)),
+            workspace: text(key(&WORKSPACE)),
+            kind: text(key(&KIND)),
+            version: text(pick(live, &VERSION).filter(whole)),
+            created_at: text(pick(live, &CREATED_AT).filter(ordered)),
+            updated_at: text(pick(live, &UPDATED_AT).filter(ordered)),
+            owners: user.and_then(|user| self.owners(known, &user.name)),
+            uuids: None,
+        };
+        let name = callable(&known.name);
+        Some(Table {
+            sql_table: (name != known.name).then(|| known.name.clone()),
+            name,
+            dependents: self.dependents(known, &id.name, &mut vec![&known.name]),
+            columns: Some(columns),
+            fields: std::collections::BTreeMap::new(),
+            collection: None,
+        })
+    }
+
+    /// Returns where the names of owners are, if `user` references a table that has other names for them.
+    fn owners(&self, known: &Known, user: &str) -> Option<Owners> {
+        self.tables.iter().find_map(|owners| {
+            let keys = owners
+                .referenced_by
+                .iter()
+                .filter(|foreign| foreign.table == known.name);
+            let id = keys
+                .flat_map(|foreign| &foreign.columns)
+                .find(|(column, _)| column == user)?;
+            let named = pick(&owners.live, &OWNER_NAME)
+                .filter(|column| column.unique && column.kind.is_some() && column.name != id.1)?;
+            Some(Owners {
+                table: owners.name.clone(),
+                id: id.1.clone(),
+                name: named.name.clone(),
+            })
+        })
+    }
+
+    /// Returns what has to go before a row of `known`, of which dependents hold `id`.
+    fn dependents<'t>(&'t self, known: &'t Known, id: &str, above: &mut Vec<&'t str>) -> Vec<Dependent> {
+        let mut dependents = Vec::new();
+        for foreign in &known.referenced_by {
+            let [(column, referenced)] = foreign.columns.as_slice() else {
+                continue;
+            };
+            if referenced != id || above.contains(&foreign.table.as_str()) || above.len() > LEVELS {
+                continue;
+            }
+            let Some(child) = self.tables.iter().find(|child| child.name == foreign.table) else {
+                continue;
+            };
+            let child_id = self.id(child).map(|id| id.name.clone());
+            above.push(&child.name);
+            let below = child_id
+                .as_deref()
+                .map(|id| self.dependents(child, id, above))
+                .unwrap_or_default();
+            above.pop();
+            // What the database deletes by itself needs no mapping.
+            if foreign.on_delete == OnDelete::Goes && below.is_empty() {
+                continue;
+            }
+            dependents.push(Dependent {
+                table: child.name.clone(),
+                references: column.clone(),
+                id: child_id.filter(|_| !below.is_empty()),
+                dependents: below,
+            });
+        }
+        dependents
+    }
+}

@@ -1,0 +1,139 @@
+//! What a mapping that fits still leaves to be desired.
+
+use lethe_common::config::{Dependent, Table};
+use lethe_common::job::Field;
+
+use super::{Dialect, SqlTable};
+use crate::store::sql::convention::{self, CREATED_AT};
+use crate::store::sql::schema::{self, Foreign, OnDelete};
+use crate::store::{MappingFault, StoreError, word};
+
+impl SqlTable {
+    /// Returns what would make deletions more complete, or spare the database a look at every row.
+    /// `table` is what it was opened with.
+    ///
+    /// # Errors
+    /// Fails if the database cannot be asked.
+    pub async fn advice(&self, table: &Table) -> Result<Vec<MappingFault>, StoreError> {
+        let mut advice = self.unmapped(table).await?;
+        advice.extend(self.without_index(table));
+        if let Some(columns) = &table.columns
+            && columns.created_at.is_none()
+            && let Some(live) = self.live(table.sql_table()).await?
+            && let Some(column) = convention::pick(&live, &CREATED_AT)
+        {
+            advice.push(MappingFault::new(
+                "columns.created_at",
+                "is not mapped: a query may take rows that were written after it began",
+                Some(format!("write created_at = \"{}\"", column.name)),
+            ));
+        }
+        Ok(advice)
+    }
+
+    /// Returns advice about the rows that reference others, are not mapped, and would be left.
+    async fn unmapped(&self, table: &Table) -> Result<Vec<MappingFault>, StoreError> {
+        let mut advice = Vec::new();
+        let id = Some(self.mapping.id.name.as_str());
+        let mut tables = vec![(table.sql_table(), id, table.dependents.as_slice())];
+        while let Some((name, id, dependents)) = tables.pop() {
+            for foreign in self.references(name).await? {
+                if foreign.on_delete != OnDelete::Goes && !self.is_mapped(&foreign, dependents) {
+                    advice.push(about(&foreign, name, id));
+                }
+            }
+            tables.extend(dependents.iter().map(|below| {
+                let id = below.id.as_deref();
+                (below.table.as_str(), id, below.dependents.as_slice())
+            }));
+        }
+        Ok(advice)
+    }
+
+    fn is_mapped(&self, foreign: &Foreign, dependents: &[Dependent]) -> bool {
+        let [(column, _)] = foreign.columns.as_slice() else {
+            return false;
+        };
+        let same = |live: &str, name: &str| self.store.dialect.is_column(live, name);
+        dependents
+            .iter()
+            .any(|dependent| same(&foreign.table, &dependent.table) && same(column, &dependent.references))
+    }
+
+    fn without_index(&self, table: &Table) -> Vec<MappingFault> {
+        let (mapping, dialect) = (&self.mapping, self.store.dialect);
+        let owners = [
+            (Field::User, "a person's memories are found by looking at every row"),
+            (
+                Field::Workspace,
+                "a workspace's memories are found by looking at every row",
+            ),
+        ];
+        let mut advice = Vec::new();
+        for (field, what) in owners {
+            if let Some(column) = mapping.field(field)
+                && !mapping.indexed.contains(&column.name)
+            {
+                let key = format!("columns.{}", word(field));
+                advice.push(no_index(dialect, &key, table.sql_table(), &column.name, what));
+            }
+        }
+        let dependents = mapping.dependents.iter().filter(|reference| !reference.indexed);
+        advice.extend(dependents.map(|reference| {
+            let (key, what) = ("dependents.references", "each batch looks at every row");
+            no_index(dialect, key, &reference.name, &reference.column.name, what)
+        }));
+        advice
+    }
+
+    async fn live(&self, name: &str) -> Result<Option<schema::LiveTable>, StoreError> {
+        self.store
+            .bounded(async {
+                let mut connection = self.store.readers.acquire().await?;
+                Ok(schema::read(&mut connection, self.store.dialect, name, false).await?)
+            })
+            .await
+    }
+
+    async fn references(&self, name: &str) -> Result<Vec<Foreign>, StoreError> {
+        self.store
+            .bounded(async {
+                let mut connection = self.store.readers.acquire().await?;
+                Ok(schema::references(&mut connection, self.store.dialect, name).await?)
+            })
+            .await
+    }
+}
+
+fn no_index(dialect: Dialect, key: &str, table: &str, column: &str, what: &str) -> MappingFault {
+    // Two of the three want a name.
+    let name = dialect.written(&format!("{}_{column}", table.replace('.', "_")));
+    let (table, written) = (dialect.written(table), dialect.written(column));
+    MappingFault::new(
+        key,
+        format!("no index begins with `{column}`: {what}"),
+        Some(format!("CREATE INDEX {name} ON {table} ({written})")),
+    )
+}
+
+/// Returns the advice about a key by which rows reference `name`, in which dependents hold `id`.
+fn about(foreign: &Foreign, name: &str, id: Option<&str>) -> MappingFault {
+    let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
+    let (table, columns) = (&foreign.table, columns.join("`, `"));
+    let consequence = match foreign.on_delete {
+        OnDelete::Keeps => "keep what they reference",
+        OnDelete::Goes | OnDelete::Stays => "stay without the reference",
+    };
+    let instead = match foreign.columns.as_slice() {
+        [(column, referenced)] if id.is_none_or(|id| id == referenced) && table != name => {
+            let key = id.map_or_else(|| format!("id = \"{referenced}\" and "), |_| String::new());
+            format!("write {key}dependents = [{{ table = \"{table}\", references = \"{column}\" }}] for `{name}`")
+        }
+        _ => "let the database delete them: ON DELETE CASCADE".to_owned(),
+    };
+    MappingFault::new(
+        "dependents",
+        format!("rows of `{table}` reference `{name}` by `{columns}` and {consequence}"),
+        Some(instead),
+    )
+}

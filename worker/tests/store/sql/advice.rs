@@ -1,0 +1,184 @@
+//! What a mapping that fits leaves to be desired, and what is proposed where there is none.
+
+use lethe_common::config::Table;
+use serde_json::{Value, json};
+
+use super::harness::{Database, table};
+
+super::on_each! {
+    what_would_be_left_is_said,
+    a_mapping_that_leaves_nothing_is_not_talked_about,
+    what_is_found_by_looking_at_every_row_is_said,
+    a_schema_is_read_from_its_names_and_keys,
+    tables_in_a_circle_are_proposed_once,
+}
+
+async fn advice(database: &Database, table: &Table) -> Vec<String> {
+    let opened = database.open(table).await;
+    let mut advice: Vec<String> = opened
+        .advice(table)
+        .await
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    advice.sort();
+    advice
+}
+
+async fn references(database: &Database) {
+    database
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, part BIGINT, parent BIGINT REFERENCES memories (id),
+                                    created_at BIGINT);
+             CREATE INDEX memories_user ON memories (user_id); CREATE UNIQUE INDEX memories_part ON memories (id, part);
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE INDEX chunks_memory ON chunks (memory);
+             CREATE TABLE terms (chunk BIGINT, FOREIGN KEY (chunk) REFERENCES chunks (id));
+             CREATE TABLE links (memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id) ON DELETE SET NULL);
+             CREATE TABLE gone (memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id) ON DELETE CASCADE);
+             CREATE TABLE pairs (memory BIGINT, part BIGINT, FOREIGN KEY (memory, part) REFERENCES memories (id, part))",
+        )
+        .await;
+}
+
+async fn what_would_be_left_is_said(database: Database) {
+    references(&database).await;
+    let mapping = json!({"name": "memories", "columns": {"id": "id", "user": "user_id", "created_at": "created_at"},
+        "dependents": [{"table": "chunks", "references": "memory"}]});
+
+    assert_eq!(
+        advice(&database, &table(mapping)).await,
+        [
+            "`dependents`: rows of `links` reference `memories` by `memory` and stay without the reference; \
+             write dependents = [{ table = \"links\", references = \"memory\" }] for `memories`",
+            "`dependents`: rows of `memories` reference `memories` by `parent` and keep what they reference; \
+             let the database delete them: ON DELETE CASCADE",
+            "`dependents`: rows of `pairs` reference `memories` by `memory`, `part` and keep what they reference; \
+             let the database delete them: ON DELETE CASCADE",
+            "`dependents`: rows of `terms` reference `chunks` by `chunk` and keep what they reference; \
+             write id = \"id\" and dependents = [{ table = \"terms\", references = \"chunk\" }] for `chunks`",
+        ]
+    );
+}
+
+async fn a_mapping_that_leaves_nothing_is_not_talked_about(database: Database) {
+    database
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT);
+             CREATE INDEX memories_user ON memories (user_id);
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE INDEX chunks_memory ON chunks (memory);
+             CREATE TABLE terms (chunk BIGINT, FOREIGN KEY (chunk) REFERENCES chunks (id));
+             CREATE INDEX terms_chunk ON terms (chunk)",
+        )
+        .await;
+    let below = json!([{"table": "terms", "references": "chunk"}]);
+    let mapping = json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
+        "dependents": [{"table": "chunks", "references": "memory", "id": "id", "dependents": below}]});
+
+    assert_eq!(advice(&database, &table(mapping)).await, [""; 0]);
+}
+
+async fn what_is_found_by_looking_at_every_row_is_said(database: Database) {
+    database
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, tenant TEXT, inserted_at BIGINT);
+             CREATE INDEX memories_tenant ON memories (tenant, user_id);
+             CREATE TABLE chunks (n BIGINT, memory BIGINT)",
+        )
+        .await;
+    let mapping = json!({"name": "memories", "columns": {"id": "id", "user": "user_id", "workspace": "tenant"},
+        "dependents": [{"table": "chunks", "references": "memory"}]});
+    let quoted = |text: &str| {
+        if database.is_mysql() {
+            text.to_owned()
+        } else {
+            text.replace('`', "\"")
+        }
+    };
+
+    assert_eq!(
+        advice(&database, &table(mapping)).await,
+        [
+            "`columns.created_at`: is not mapped: a query may take rows that were written after it began; \
+             write created_at = \"inserted_at\""
+                .to_owned(),
+            format!(
+                "`columns.user`: no index begins with `user_id`: a person's memories are found by looking at every row; {}",
+                quoted("CREATE INDEX `memories_user_id` ON `memories` (`user_id`)")
+            ),
+            format!(
+                "`dependents.references`: no index begins with `memory`: each batch looks at every row; {}",
+                quoted("CREATE INDEX `chunks_memory` ON `chunks` (`memory`)")
+            ),
+        ]
+    );
+}
+
+async fn a_schema_is_read_from_its_names_and_keys(database: Database) {
+    database
+        .run(
+            "CREATE TABLE users (id BIGINT PRIMARY KEY, external_id TEXT UNIQUE);
+             CREATE TABLE memories (id BIGINT PRIMARY KEY, owner_id BIGINT NOT NULL, tenant_id TEXT, memory_type TEXT,
+                                    version BIGINT, created_at BIGINT, body TEXT,
+                                    FOREIGN KEY (owner_id) REFERENCES users (id));
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE TABLE terms (chunk BIGINT, FOREIGN KEY (chunk) REFERENCES chunks (id));
+             CREATE TABLE gone (memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id) ON DELETE CASCADE);
+             CREATE TABLE chat_messages (message_id TEXT PRIMARY KEY, user_id TEXT, session_id TEXT);
+             CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id BIGINT);
+             CREATE TABLE currencies (code TEXT PRIMARY KEY)",
+        )
+        .await;
+    let proposed = database.store().propose().await.unwrap();
+
+    let tables: Vec<Value> = proposed
+        .tables
+        .iter()
+        .map(|table| serde_json::to_value(table).unwrap())
+        .collect();
+    assert_eq!(
+        tables,
+        [
+            json!({"name": "chat_messages",
+                "columns": {"id": "message_id", "user": "user_id", "run": "session_id"}}),
+            json!({"name": "memories",
+                "columns": {"id": "id", "user": "owner_id", "workspace": "tenant_id", "kind": "memory_type",
+                    "version": "version", "created_at": "created_at",
+                    "owners": {"table": "users", "id": "id", "name": "external_id"}},
+                "dependents": [{"table": "chunks", "references": "memory", "id": "id",
+                    "dependents": [{"table": "terms", "references": "chunk"}]}]}),
+        ]
+    );
+    assert_eq!(proposed.others, ["orders"]);
+    // What is proposed fits.
+    for table in &proposed.tables {
+        database.open(table).await;
+    }
+}
+
+async fn tables_in_a_circle_are_proposed_once(database: Database) {
+    database
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, last_note BIGINT);
+             CREATE TABLE notes (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id))",
+        )
+        .await;
+    if database.is_sqlite() {
+        database.run("DROP TABLE memories").await;
+        database
+            .run("CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, last_note BIGINT REFERENCES notes (id))")
+            .await;
+    } else {
+        database
+            .run("ALTER TABLE memories ADD FOREIGN KEY (last_note) REFERENCES notes (id)")
+            .await;
+    }
+    let proposed = database.store().propose().await.unwrap();
+
+    let names: Vec<&str> = proposed.tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(names, ["memories"]);
+    let dependents = serde_json::to_value(&proposed.tables[0].dependents).unwrap();
+    assert_eq!(dependents, json!([{"table": "notes", "references": "memory"}]));
+}
