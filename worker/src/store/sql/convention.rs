@@ -89,14 +89,17 @@ pub(crate) const OWNER_NAME: [&str; 8] = [
 ];
 
 /// What is in the name of a table that holds memories.
-pub(crate) const MEMORIES: [&str; 12] = [
-    "memor",
+pub(crate) const MEMORIES: [&str; 15] = [
+    "memory",
+    "memories",
     "message",
     "chat",
     "conversation",
     "session",
-    "summar",
-    "histor",
+    "summary",
+    "summaries",
+    "history",
+    "histories",
     "embedding",
     "chunk",
     "fact",
