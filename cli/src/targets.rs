@@ -132,6 +132,9 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     };
     let mut inferred = lethe_worker::infer(sql.as_ref(), vector.as_ref()).await?;
     let preset = preset(options, &stores, &mut inferred).await?;
+    if preset.is_none() && inferred.tables.is_empty() {
+        bail!("nothing there looks like memories of somebody: describe the tables as deploy/lethe.sample.toml does");
+    }
     let text = options.proposal(preset, &inferred.tables)?;
     output::line("# Proposed from what tables, columns and fields are called: read it before it deletes anything.");
     if stores.has_password {
@@ -143,13 +146,14 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     for (what, names) in [
         ("Left out, though they have an owner", &inferred.others),
         ("Collections without points", &inferred.empty),
+        (
+            "Collections whose points may belong to several tables",
+            &inferred.unclear,
+        ),
     ] {
         if !names.is_empty() {
             output::line(&format!("# {what}: {}.", names.join(", ")));
         }
-    }
-    if preset.is_none() && inferred.tables.is_empty() {
-        bail!("nothing there looks like memories of somebody: describe the tables as deploy/lethe.sample.toml does");
     }
     let proposed = stores.config(&text)?;
     for line in lines(&lethe_worker::check(&proposed).await?) {
@@ -273,14 +277,22 @@ struct Vector<'a> {
     api_key_env: Option<&'static str>,
 }
 
+// PostgreSQL's may be among the parameters too.
 fn without_password(url: &str) -> Sql {
-    let plain = Url::parse(url)
-        .ok()
-        .filter(|url| url.password().is_some())
-        .and_then(|mut url| {
-            url.set_password(None).ok()?;
-            Some(url.to_string())
-        });
+    let is_password = |name: &str| name.eq_ignore_ascii_case("password");
+    let plain = Url::parse(url).ok().and_then(|mut plain| {
+        let parameters: Vec<(String, String)> = plain.query_pairs().into_owned().collect();
+        let hidden = parameters.iter().any(|(name, _)| is_password(name));
+        if !hidden && plain.password().is_none() {
+            return None;
+        }
+        plain.set_password(None).ok()?;
+        if hidden {
+            let shown = parameters.iter().filter(|(name, _)| !is_password(name));
+            plain.query_pairs_mut().clear().extend_pairs(shown);
+        }
+        Some(plain.to_string())
+    });
     Sql {
         url: plain.unwrap_or_else(|| url.to_owned()),
     }
@@ -297,6 +309,11 @@ mod tests {
                 "postgres://lethe:s3cret@db:5432/memories?sslmode=require",
                 "postgres://lethe@db:5432/memories?sslmode=require",
             ),
+            (
+                "postgres://lethe@db/memories?password=s3cret&sslmode=require",
+                "postgres://lethe@db/memories?sslmode=require",
+            ),
+            ("mysql://root:s3cret@db/memories", "mysql://root@db/memories"),
             ("sqlite://memories.db", "sqlite://memories.db"),
             ("sqlite:///var/lib/a b.db", "sqlite:///var/lib/a b.db"),
         ] {

@@ -25,6 +25,8 @@ pub struct Inferred {
     pub others: Vec<String>,
     /// Collections without points, of which nothing can be told.
     pub empty: Vec<String>,
+    /// Collections whose points may belong to several tables: small numbers are ids everywhere.
+    pub unclear: Vec<String>,
 }
 
 /// Looks at a SQL database, a vector store or both, and proposes mappings.
@@ -45,13 +47,14 @@ pub async fn infer(sql: Option<&SqlStore>, vector: Option<&VectorStore>) -> Resu
             inferred.empty.push(name);
             continue;
         }
-        let place = match sql {
-            Some(sql) => place(&inferred.tables, sql, vector, &name, &sample).await?,
-            None => None,
+        let mut places = match sql {
+            Some(sql) => places(&inferred.tables, sql, vector, &name, &sample).await?,
+            None => Vec::new(),
         };
-        match place {
-            Some((n, collection)) => inferred.tables[n].collection = Some(collection),
-            None => inferred
+        match (places.pop(), places.is_empty()) {
+            (Some((n, collection)), true) => inferred.tables[n].collection = Some(collection),
+            (Some(_), false) => inferred.unclear.push(name),
+            (None, _) => inferred
                 .tables
                 .push(alone(collection(&name, points_of(&sample), None, &sample))),
         }
@@ -60,14 +63,15 @@ pub async fn infer(sql: Option<&SqlStore>, vector: Option<&VectorStore>) -> Resu
     Ok(inferred)
 }
 
-/// Returns the table whose memories a collection's points belong to, and by which rule.
-async fn place(
+/// Returns the tables whose memories a collection's points may belong to, and by which rule.
+async fn places(
     tables: &[Table],
     sql: &SqlStore,
     vector: &VectorStore,
     name: &str,
     sample: &Sample,
-) -> Result<Option<(usize, Collection)>, StoreError> {
+) -> Result<Vec<(usize, Collection)>, StoreError> {
+    let mut places = Vec::new();
     for (n, table) in tables
         .iter()
         .enumerate()
@@ -80,10 +84,10 @@ async fn place(
             Err(error) => return Err(error),
         };
         if let Some((rule, id)) = rule(&opened, vector, name, sample).await? {
-            return Ok(Some((n, collection(name, rule, id, sample))));
+            places.push((n, collection(name, rule, id, sample)));
         }
     }
-    Ok(None)
+    Ok(places)
 }
 
 /// Returns how the points of a collection follow from the ids of a table, if they do.
@@ -114,7 +118,9 @@ async fn rule(
 /// Returns the payload field that holds the memories' ids.
 async fn id_field(table: &SqlTable, sample: &Sample) -> Result<Option<String>, StoreError> {
     for (field, values) in &sample.fields {
-        if known(table, values).await? {
+        // A person's number may be a memory's too.
+        let name = field.rsplit('.').next().unwrap_or_default();
+        if !convention::is_about_an_owner(name) && known(table, values).await? {
             return Ok(Some(field.clone()));
         }
     }

@@ -33,9 +33,6 @@ pub(super) fn is_database_url(url: &str) -> bool {
     }
 }
 
-// Each level is a join of the statement that deletes it; schemas of people have two or three.
-const MAX_DEPTH: usize = 8;
-
 /// Returns whether `url` names a database whose memories this build can erase.
 fn is_memories_url(url: &str) -> bool {
     // The driver knows one name for both servers. A table is looked up in the URL's database.
@@ -252,11 +249,11 @@ fn dependents<'a>(path: &str, list: &'a [Dependent], above: &mut Vec<&'a str>, e
             "is missing: its own dependents hold it",
         );
         errors.require(
-            above.len() < MAX_DEPTH,
+            above.len() < Dependent::LEVELS,
             format_args!("{path}.dependents"),
-            "is nested too deep: 8 levels are enough",
+            &format!("is nested too deep: write {} levels at most", Dependent::LEVELS),
         );
-        if above.len() < MAX_DEPTH {
+        if above.len() < Dependent::LEVELS {
             above.push(&dependent.table);
             dependents(&path, &dependent.dependents, above, errors);
             above.pop();

@@ -192,6 +192,12 @@ pub struct Dependent {
     pub dependents: Vec<Self>,
 }
 
+impl Dependent {
+    /// How many levels there may be below a memory.
+    // Each is a join of the statement that deletes it; schemas of people have two or three.
+    pub const LEVELS: usize = 8;
+}
+
 /// A vector collection and how its points relate to memories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {

@@ -5,7 +5,7 @@ mod agreeing;
 mod conditions;
 mod dependents;
 mod filter;
-mod harness;
+pub(crate) mod harness;
 mod mapping;
 mod mysql;
 mod owners;

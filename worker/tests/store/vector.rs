@@ -2,6 +2,6 @@
 
 mod deleting;
 mod finding;
-mod harness;
+pub(crate) mod harness;
 mod outage;
 mod paging;

@@ -115,6 +115,13 @@ pub(super) fn pick<'t>(table: &'t LiveTable, names: &[&str]) -> Option<&'t LiveC
     })
 }
 
+/// Returns whether a field of that name says whose a memory is, or of what kind, and so not which it is.
+pub(crate) fn is_about_an_owner(name: &str) -> bool {
+    [&USER[..], &AGENT, &APP, &RUN, &WORKSPACE, &KIND]
+        .iter()
+        .any(|names| names.contains(&name))
+}
+
 /// Returns what callers may call a table or a collection of that name.
 pub(crate) fn callable(name: &str) -> String {
     let kept = |c: char| match c.to_ascii_lowercase() {

@@ -1,23 +1,21 @@
 //! Mappings proposed for a database that nobody has described: by what its tables and columns are
 //! called, and by which references which.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_common::config::{Columns, Dependent, Owners, Table, Uuids};
-use sqlx::AssertSqlSafe;
+use sqlx::Row;
 
 use super::SqlStore;
+use super::column::Holds;
 use super::connect::CallError;
 use super::convention::{
     AGENT, APP, CREATED_AT, KIND, MEMORIES, OWNER_NAME, RUN, UPDATED_AT, USER, VERSION, WORKSPACE, callable, pick,
 };
 use super::dialect::{Dialect, quote, quote_table};
 use super::schema::{self, Foreign, LiveColumn, LiveTable, OnDelete};
+use super::statement::Sql;
 use crate::store::StoreError;
-
-/// How deep dependents are followed.
-// A level more is refused by the configuration, and is hardly a memory's any more.
-const LEVELS: usize = 7;
 
 /// What a database seems to hold.
 #[derive(Debug, Default)]
@@ -106,9 +104,9 @@ impl SqlStore {
             format!("-- store::sql::propose\nSELECT length({column}) FROM {table} WHERE {column} IS NOT NULL LIMIT 1");
         let length: Option<i64> = self
             .bounded(async {
-                Ok(sqlx::query_scalar(AssertSqlSafe(text))
-                    .fetch_optional(&self.readers)
-                    .await?)
+                let asked = Sql::vouched(self.dialect, text).about(Vec::new());
+                let row = asked.fetch_optional(&self.readers).await?;
+                Ok(row.map(|row| row.try_get(0)).transpose()?)
             })
             .await?;
         // What SQLAlchemy writes, which most of these tables are made by.
@@ -178,8 +176,8 @@ impl Schema {
         let live = &known.live;
         let key = |names: &[&str]| pick(live, names).filter(|column| column.kind.is_some());
         let text = |column: Option<&LiveColumn>| column.map(|column| column.name.clone());
-        let whole = |column: &&LiveColumn| column.holds.as_ref().is_some_and(super::column::Holds::is_integer);
-        let ordered = |column: &&LiveColumn| column.holds.as_ref().is_some_and(super::column::Holds::is_ordered);
+        let whole = |column: &&LiveColumn| column.holds.as_ref().is_some_and(Holds::is_integer);
+        let ordered = |column: &&LiveColumn| column.holds.as_ref().is_some_and(Holds::is_ordered);
         // What is the id is nothing else besides.
         let user = key(&USER).filter(|column| column.name != id.name);
         let columns = Columns {
@@ -202,7 +200,7 @@ impl Schema {
             name,
             dependents: self.dependents(known, &id.name, &mut vec![&known.name]),
             columns: Some(columns),
-            fields: std::collections::BTreeMap::new(),
+            fields: BTreeMap::new(),
             collection: None,
         })
     }
@@ -234,7 +232,7 @@ impl Schema {
             let [(column, referenced)] = foreign.columns.as_slice() else {
                 continue;
             };
-            if referenced != id || above.contains(&foreign.table.as_str()) || above.len() > LEVELS {
+            if referenced != id || above.contains(&foreign.table.as_str()) || above.len() > Dependent::LEVELS {
                 continue;
             }
             let Some(child) = self.tables.iter().find(|child| child.name == foreign.table) else {

@@ -1,6 +1,6 @@
 //! What a mapping that fits leaves to be desired, and what is proposed where there is none.
 
-use lethe_common::config::Table;
+use lethe_common::config::{Table, Uuids};
 use serde_json::{Value, json};
 
 use super::harness::{Database, table};
@@ -11,6 +11,7 @@ super::on_each! {
     what_is_found_by_looking_at_every_row_is_said,
     a_schema_is_read_from_its_names_and_keys,
     tables_in_a_circle_are_proposed_once,
+    how_uuids_are_written_is_read_from_one,
 }
 
 async fn advice(database: &Database, table: &Table) -> Vec<String> {
@@ -181,4 +182,27 @@ async fn tables_in_a_circle_are_proposed_once(database: Database) {
     assert_eq!(names, ["memories"]);
     let dependents = serde_json::to_value(&proposed.tables[0].dependents).unwrap();
     assert_eq!(dependents, json!([{"table": "notes", "references": "memory"}]));
+}
+
+async fn how_uuids_are_written_is_read_from_one(database: Database) {
+    database
+        .run("CREATE TABLE memories (id CHAR(32) PRIMARY KEY, user_id TEXT); CREATE TABLE notes (id CHAR(32) PRIMARY KEY)")
+        .await;
+    database
+        .run("INSERT INTO memories VALUES ('0190a0a000007000800000000000000a', 'alice')")
+        .await;
+    database.run("INSERT INTO notes VALUES ('a-note')").await;
+    let proposed = database.store().propose().await.unwrap();
+
+    let uuids = |n: usize| proposed.tables[n].columns.as_ref().unwrap().uuids;
+    // PostgreSQL has a type for them: there such a column holds texts.
+    let expected = if database.is_postgres() {
+        [None, None]
+    } else {
+        [Some(Uuids::Hex), Some(Uuids::Text)]
+    };
+    assert_eq!([uuids(0), uuids(1)], expected);
+    for table in &proposed.tables {
+        database.open(table).await;
+    }
 }
