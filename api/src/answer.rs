@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{ItemRow, JobView, NewJob, Preview, StoreCounts, TablePreview};
+use lethe_common::ledger::{ItemRow, JobView, NewJob, Preview, StoreCounts, TablePreview, Warning};
 use lethe_common::selection::Digest;
 use lethe_common::state::State;
 use serde::Serialize;
@@ -92,6 +92,8 @@ pub(crate) struct Job {
     /// Of a query: by what it is known what was there at its start. `created_at`, or `batch`: each batch took
     /// what matched at its time.
     snapshot: Option<String>,
+    /// What is worth knowing although nothing has failed.
+    warnings: Vec<WarningAnswer>,
     /// Rounds that were needed because reading back found something.
     round: u64,
     /// `window` while no window of its schedule is open: nothing is begun before.
@@ -113,6 +115,19 @@ pub(crate) struct Job {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
+}
+
+/// What is worth knowing of a job in one table.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Warning)]
+pub(crate) struct WarningAnswer {
+    /// `full_scan`: no index begins with a column that is asked for, so the database reads every row.
+    #[schema(example = "full_scan")]
+    code: &'static str,
+    /// The target.
+    target: String,
+    /// The table.
+    table: String,
 }
 
 /// What became of a job's memories in one store.
@@ -184,6 +199,16 @@ impl From<Preview> for PreviewAnswer {
     }
 }
 
+impl From<Warning> for WarningAnswer {
+    fn from(warning: Warning) -> Self {
+        Self {
+            code: warning.code.as_str(),
+            target: warning.target,
+            table: warning.table,
+        }
+    }
+}
+
 impl From<JobView> for Job {
     fn from(job: JobView) -> Self {
         let left = job
@@ -231,6 +256,7 @@ impl From<JobView> for Job {
             eta,
             attempt: job.attempt,
             snapshot: job.snapshot,
+            warnings: job.warnings.into_iter().map(WarningAnswer::from).collect(),
             round: job.round,
             waits_for: job.waits_for_window.then_some("window"),
             next_attempt_at: job.next_attempt_at.and_then(from_millis),
@@ -322,6 +348,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         error_code: None,
         version_erased: None,
         snapshot: None,
+        warnings: BTreeSet::new(),
         next_attempt_at: Some(job.not_before.unwrap_or(now)),
         stores: stores
             .into_iter()

@@ -44,6 +44,7 @@ CREATE TABLE jobs (
     error_code     TEXT,                      -- the last error, a word of a closed list
     snapshot       TEXT,                      -- of a query: 'created_at' or 'batch': how it tells what was there at the start
     version_erased BIGINT,                    -- of a job with one id: the version that its row had
+    warnings       TEXT,                      -- JSON objects with commas between them: what somebody should know
     preview        TEXT,                      -- JSON: what a look found in each table; leaves with the retention
     summary        TEXT,                      -- counts per store, once the partitions are gone
     cleared        BIGINT NOT NULL DEFAULT 0  -- of a forgotten job: whether its ids and partitions are gone

@@ -33,6 +33,7 @@ mod throttle;
 mod totals;
 mod types;
 mod upload;
+mod warning;
 mod windows;
 mod writer;
 
@@ -56,3 +57,4 @@ pub use throttle::{SLOWEST, ThrottleOutcome};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{Claim, Fence, JobFacts, Kind, Lease, Manner, NewPartition, Route, Snapshot, Work};
 pub use upload::Upload;
+pub use warning::{Warning, WarningCode};

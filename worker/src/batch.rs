@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lethe_common::config::Config;
 use lethe_common::job::{Field, StoreKind};
-use lethe_common::ledger::{JobFacts, Lease, Work};
+use lethe_common::ledger::{JobFacts, Lease, WarningCode, Work};
 
 use lethe_common::metrics::StoreCall;
 
@@ -77,6 +77,14 @@ fn written(lease: &Lease) -> Option<Written> {
         tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "a snapshot cannot be read");
         Written::Unknown
     }))
+}
+
+/// Returns what somebody should know about finding what a lease's job is about.
+pub(crate) async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<WarningCode>, StoreError> {
+    let Some(table) = mapped.sql().await?.filter(|_| lease.job.is_unlisted()) else {
+        return Ok(None);
+    };
+    Ok(table.is_full_scan(&conditions(lease)).then_some(WarningCode::FullScan))
 }
 
 /// Returns how many memories a batch of this job may hold.

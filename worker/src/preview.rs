@@ -4,6 +4,7 @@
 
 use lethe_common::ledger::{Delta, Kind, Lease, Record, RecordEnd};
 
+use crate::batch;
 use crate::environment::Environment;
 use crate::look::{Look, look};
 use crate::mapped::Mapped;
@@ -15,9 +16,16 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
     let (delta, end) = if leases[0].job.cancelling {
         (Delta::default(), RecordEnd::Cancelled)
     } else {
+        let warning = match batch::warning(mapped, &leases[0]).await {
+            Ok(warning) => warning,
+            Err(error) => return Err(Stop::store(leases, error)),
+        };
         match look(env, mapped, &mut leases).await? {
             Ok(look) if leases[0].kind == Kind::Check => (checked(look), RecordEnd::Checked),
-            Ok(look) => (counted(&leases[0], look), RecordEnd::Done),
+            Ok(look) => {
+                let counted = counted(&leases[0], look);
+                (Delta { warning, ..counted }, RecordEnd::Done)
+            }
             Err(error) => return Err(Stop::store(leases, error)),
         }
     };

@@ -53,7 +53,7 @@ pub(super) async fn update_jobs(
             json!({
                 "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
                 "failures": change.failures, "code": change.code, "version_erased": change.version_erased,
-                "snapshot": change.snapshot,
+                "snapshot": change.snapshot, "warnings": change.warnings,
             })
         })
         .collect();
@@ -66,6 +66,7 @@ pub(super) async fn update_jobs(
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
             error_code = COALESCE(e.value->>'code', error_code),
             snapshot = CASE WHEN snapshot = 'batch' THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
+            warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
             version_erased = CASE WHEN kind = 'ids' AND next_ordinal = 1
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'

@@ -13,6 +13,8 @@ pub(super) struct JobChange {
     pub(super) version_erased: Option<i64>,
     /// The word of a [`Snapshot`](super::types::Snapshot).
     pub(super) snapshot: Option<&'static str>,
+    /// JSON objects with commas between them.
+    pub(super) warnings: Option<String>,
 }
 
 impl JobChange {
@@ -26,6 +28,7 @@ impl JobChange {
             code: None,
             version_erased: None,
             snapshot: None,
+            warnings: None,
         }
     }
 }
@@ -44,6 +47,10 @@ impl JobChange {
             // A job that spans tables can promise no more than the least of them.
             (Some("batch"), Some(_)) => Some("batch"),
             (_, said) => said,
+        };
+        self.warnings = match (self.warnings.take(), &other.warnings) {
+            (Some(known), Some(more)) => Some(format!("{known},{more}")),
+            (known, more) => known.or_else(|| more.clone()),
         };
     }
 }

@@ -12,6 +12,7 @@ use super::open::Ledger;
 use super::preview::Preview;
 use super::rows;
 use super::types::Lease;
+use super::warning::{self, Warning};
 use crate::job::{JobId, Outcome, StoreKind};
 use crate::schedule::Windows;
 use crate::selection::Digest;
@@ -95,6 +96,8 @@ pub struct JobView {
     /// Of a job by query, once it is planned: how it tells what was there at its start: `created_at`
     /// or `batch`.
     pub snapshot: Option<String>,
+    /// What somebody should know although nothing has failed.
+    pub warnings: BTreeSet<Warning>,
     /// The earliest next attempt, if every open partition waits for one.
     pub next_attempt_at: Option<i64>,
     /// The counts, by store.
@@ -166,7 +169,7 @@ const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, table_name, dry_run, max_selected, expect, preview, per_second,
     throttled_till, throttled_ms, batch_size, opaque_id, schedule, windows, task_forgotten,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
-    version_erased, snapshot,
+    version_erased, snapshot, '[' || warnings || ']' AS warnings,
     {now} AS now_ms,
     (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
      WHERE job_id = jobs.id AND state IN ('blocked', 'due', 'running')) AS remaining,
@@ -405,6 +408,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         error_code: row.try_get("error_code")?,
         version_erased: row.try_get("version_erased")?,
         snapshot: row.try_get("snapshot")?,
+        warnings: warning::read(row)?,
         next_attempt_at,
         stores,
         now,

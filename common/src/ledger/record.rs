@@ -13,6 +13,7 @@ use std::time::Instant;
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::types::{Lease, NewPartition, Snapshot};
+use super::warning::WarningCode;
 use crate::job::{Outcome, StoreKind};
 use crate::selection::Selection;
 use crate::state::State;
@@ -53,6 +54,8 @@ pub struct Delta {
     pub found: Option<Selection>,
     /// What was there when the job began; planning says so once, and what it plans takes it over.
     pub snapshot: Option<Snapshot>,
+    /// What somebody should know about the partition's table.
+    pub warning: Option<WarningCode>,
 }
 
 impl Delta {

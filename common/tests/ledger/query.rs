@@ -6,7 +6,7 @@ use lethe_common::filter::{Filter, Path, Scalar};
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
     After, CancelOutcome, Delta, ItemOutcome, Kind, Lease, Ledger, NewJob, NewPartition, Record, RecordEnd,
-    RetryOutcome, Snapshot, Work,
+    RetryOutcome, Snapshot, Warning, WarningCode, Work,
 };
 use lethe_common::state::State;
 
@@ -21,6 +21,7 @@ crate::on_both! {
     what_a_query_leaves_adds_up,
     a_filter_is_forgotten_with_the_rest,
     memories_that_changed_are_remembered,
+    what_is_worth_knowing_is_said_once_and_until_it_is_tried_again,
 }
 
 fn filter() -> Filter {
@@ -252,4 +253,32 @@ async fn memories_that_changed_are_remembered(TestLedger { ledger, _dir, .. }: T
     let asked = ["a", "b", "c", "d"].map(str::to_owned);
     let changed = ledger.conflicted(&lease, &asked).await.unwrap();
     assert_eq!(changed.into_iter().collect::<Vec<_>>(), ["a"]);
+}
+
+async fn what_is_worth_knowing_is_said_once_and_until_it_is_tried_again(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, job(3)).await;
+    let warnings = async || ledger.job(id).await.unwrap().unwrap().warnings;
+    assert!(warnings().await.is_empty());
+    let leases = claim(&ledger).await;
+    let warned = || Delta {
+        warning: Some(WarningCode::FullScan),
+        ..planned(&[1], None)
+    };
+    // Two of one transaction, and one of another.
+    let records = [&leases[0], &leases[1]].map(|lease| end(lease, warned(), RecordEnd::Done));
+    ledger.record(&records).await.unwrap();
+    finish_plan(&ledger, &leases[2], warned()).await;
+    let route = &leases[0].route;
+    let warning = Warning {
+        code: WarningCode::FullScan,
+        target: route.target.clone(),
+        table: route.table.clone(),
+    };
+    assert_eq!(warnings().await.into_iter().collect::<Vec<_>>(), [warning]);
+
+    for lease in claim(&ledger).await {
+        record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    }
+    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert!(warnings().await.is_empty());
 }

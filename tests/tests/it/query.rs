@@ -8,7 +8,7 @@ use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::postgres::until_locked_out;
-use lethe_tests::service::{Service, Site};
+use lethe_tests::service::{Service, Site, TARGET};
 use lethe_tests::tap::{DELETE, Side};
 use lethe_tests::{ledger, on_both_databases, wait};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ on_both_databases!(
     a_query_that_matches_nothing_succeeds,
     a_query_can_be_cancelled_and_tried_again,
     the_totals_of_queries_add_up,
+    a_full_scan_is_said_in_the_job_and_in_its_preview,
 );
 
 // With the end of its line: the payload's fields are called the same.
@@ -396,4 +397,26 @@ async fn what_a_query_asked_for_is_forgotten() {
     let job = ledger.job(id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((job.state, job.kind.as_str()), (State::Succeeded, "query"));
     assert!(job.forgotten_at.is_some());
+}
+
+async fn a_full_scan_is_said_in_the_job_and_in_its_preview(layout: Layout) {
+    let site = site(layout).await;
+    let memories = memories::of("ana", 3);
+    add(&site, &memories, r#"["food"]"#, 5).await;
+    let service = site.start().await;
+    let warning = json!([{"code": "full_scan", "target": TARGET, "table": "memories"}]);
+
+    for (query, warnings) in [
+        (json!({"eq": {"topics": "food"}}), &warning),
+        (of_user("ana"), &json!([])),
+    ] {
+        let preview = run(&service, with(job(query.clone()), "dry_run", true)).await;
+        assert_eq!(&preview["warnings"], warnings, "{preview:#}");
+        let nobody = json!({"and": [query, {"range": {"created_at": {"gt": 5}}}]});
+        let job = run(&service, job(nobody)).await;
+        assert_eq!(&job["warnings"], warnings, "{job:#}");
+    }
+    let of_agent = json!({"select": {"subject": {"agent_id": "nobody"}}});
+    assert_eq!(run(&service, of_agent).await["warnings"], warning);
+    site.holds(&memories).await;
 }

@@ -10,6 +10,7 @@ use crate::ledger::change::JobChange;
 use crate::ledger::rows;
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot};
+use crate::ledger::warning;
 use crate::state::State;
 
 /// Records that belong together: all of one call.
@@ -168,6 +169,10 @@ fn change(record: &Record<'_>) -> JobChange {
     change.selected = record.delta.selected;
     change.version_erased = record.delta.version_erased;
     change.snapshot = record.delta.snapshot.as_ref().map(Snapshot::as_str);
+    change.warnings = record
+        .delta
+        .warning
+        .map(|code| warning::text(code, &record.lease.route));
     change.planned = i64::try_from(record.delta.planned.len()).unwrap_or(0);
     match &record.end {
         Some(RecordEnd::Failed(code)) => {

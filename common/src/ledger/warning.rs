@@ -1,0 +1,53 @@
+//! What somebody should know of a job although nothing has failed.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::error::LedgerError;
+use super::rows;
+use super::types::Route;
+
+/// What a job meets in a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Warning {
+    /// What it is.
+    pub code: WarningCode,
+    /// The target.
+    pub target: String,
+    /// The table.
+    pub table: String,
+}
+
+/// What a warning says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// No index helps to find what the job is about.
+    FullScan,
+}
+
+impl WarningCode {
+    /// Returns the word used in the ledger and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FullScan => "full_scan",
+        }
+    }
+}
+
+/// Returns the warning about a table as the ledger adds it to those that a job has.
+pub(super) fn text(code: WarningCode, route: &Route) -> String {
+    let (target, table) = (route.target.clone(), route.table.clone());
+    serde_json::json!(Warning { code, target, table }).to_string()
+}
+
+/// Reads a job's warnings, each once: the names of a person are planned apart, in the same tables.
+pub(super) fn read(row: &AnyRow) -> Result<BTreeSet<Warning>, LedgerError> {
+    match row.try_get::<Option<String>, _>("warnings")? {
+        Some(_) => rows::json(row, "jobs", "warnings"),
+        None => Ok(BTreeSet::new()),
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether the database has to read every row to find what a job is about.
+//!
+//! Told from the mapping, not from the database's plans: those change with what it knows of a table,
+//! and a warning should not. An index on an expression, on JSON or on some rows only is not known here.
+
+use lethe_common::filter::{Bounds, Filter, Path, Scalar};
+
+use super::super::column::{Declared, Holds, Kind};
+use super::super::dialect::Dialect;
+use super::super::mapping::Mapping;
+use crate::store::Conditions;
+
+/// How the rows that a condition holds for are found; what comes later costs more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    /// There are none.
+    Nowhere,
+    /// By an index.
+    Indexed,
+    /// By looking at every row.
+    Scanned,
+    /// It holds for every row.
+    Everywhere,
+}
+
+/// Returns whether rows are found by reading all of them although not all are meant.
+pub(in super::super) fn is_full_scan(dialect: Dialect, mapping: &Mapping, conditions: &Conditions) -> bool {
+    let is_indexed = |column: &str| mapping.indexed.contains(column);
+    let fields = conditions.fields.iter().filter_map(|(field, _)| mapping.field(*field));
+    let query = conditions.query.as_ref();
+    let found = fields
+        .map(|column| by_index(is_indexed(&column.name)))
+        .chain(query.map(|query| Scan { dialect, mapping }.of(&query.filter)));
+    all(found) == Found::Scanned
+}
+
+fn by_index(indexed: bool) -> Found {
+    if indexed { Found::Indexed } else { Found::Scanned }
+}
+
+/// Where all of several conditions hold: one index is enough.
+fn all(parts: impl Iterator<Item = Found>) -> Found {
+    parts.min().unwrap_or(Found::Everywhere)
+}
+
+struct Scan<'a> {
+    dialect: Dialect,
+    mapping: &'a Mapping,
+}
+
+impl Scan<'_> {
+    fn of(&self, filter: &Filter) -> Found {
+        match filter {
+            Filter::All => Found::Everywhere,
+            Filter::Nothing => Found::Nowhere,
+            Filter::And(parts) => all(parts.iter().map(|part| self.of(part))),
+            // Where one of several holds: each of them wants an index.
+            Filter::Or { any, at_least: 0 | 1 } => any.iter().map(|part| self.of(part)).max().unwrap_or(Found::Nowhere),
+            Filter::Or { .. } | Filter::Text { .. } | Filter::Exists(_) => Found::Scanned,
+            Filter::Not(part) => match self.of(part) {
+                Found::Nowhere => Found::Everywhere,
+                Found::Everywhere => Found::Nowhere,
+                Found::Indexed | Found::Scanned => Found::Scanned,
+            },
+            Filter::Ids(_) => Found::Indexed,
+            Filter::OneOf { path, .. } => by_index(self.holds(path).is_some_and(|holds| self.finds_equals(holds))),
+            Filter::Range { path, bounds } => {
+                by_index(self.holds(path).is_some_and(|holds| self.finds_range(holds, bounds)))
+            }
+        }
+    }
+
+    /// Returns what an indexed column holds.
+    fn holds(&self, path: &Path) -> Option<&Holds> {
+        let (name, holds) = self.mapping.asked(self.dialect, path)?;
+        (path.steps.is_empty() && self.mapping.indexed.contains(name)).then_some(holds)
+    }
+
+    // As `leaf` and `mysql` write the conditions: by the column itself, or by what is made of it.
+    fn finds_equals(&self, holds: &Holds) -> bool {
+        match holds {
+            Holds::Json | Holds::Jsonb | Holds::Array | Holds::Declared(Declared::Json) => false,
+            Holds::Time { type_name } => self.dialect == Dialect::Mysql || *type_name != "pg_catalog.date",
+            Holds::Key(_) | Holds::Float | Holds::Numeric | Holds::Bool | Holds::Declared(_) => true,
+        }
+    }
+
+    fn finds_range(&self, holds: &Holds, bounds: &Bounds) -> bool {
+        let by_text = bounds.given().any(|(_, bound)| matches!(bound, Scalar::Text(_)));
+        match holds {
+            Holds::Key(Kind::Text { .. } | Kind::Collated { .. } | Kind::NativeUuid) => false,
+            Holds::Declared(declared) => matches!(declared, Declared::Text | Declared::Bytes) || !by_text,
+            holds => self.finds_equals(holds),
+        }
+    }
+}
