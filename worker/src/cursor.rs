@@ -25,6 +25,9 @@ pub(crate) struct Cursor {
     /// The last key of a range that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<String>,
+    /// How a plan finds where its ranges end.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) ends: Ends,
     /// Whether the rows are done and the points are under way.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) points: bool,
@@ -34,6 +37,20 @@ pub(crate) struct Cursor {
     /// How many rows the database refused to delete, until one went.
     #[serde(skip_serializing_if = "Refused::is_nothing")]
     pub(crate) refused: Refused,
+}
+
+/// How a plan finds where its ranges end; what comes later is for where what comes before is not to be
+/// had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ends {
+    /// The database draws a sample of the keys.
+    #[default]
+    Sampled,
+    /// The database counts the rows of each range.
+    Counted,
+    /// The keys are read page by page.
+    Read,
 }
 
 /// What the database has made of a partition's rows.

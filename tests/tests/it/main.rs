@@ -16,6 +16,7 @@ mod lying;
 mod numbers;
 mod opensearch;
 mod outage;
+mod planning;
 mod preview;
 mod query;
 mod refusals;

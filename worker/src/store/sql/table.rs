@@ -1,4 +1,4 @@
-//! One mapped table: finding, deleting, paging and counting memories in it.
+//! One mapped table: finding and deleting memories in it, and reading it in the order of its keys.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,10 +17,11 @@ use super::statement::{Bind, Sql};
 use super::text::{self, Range, Texts};
 use super::tuples::{Tuple, demands, encode};
 use super::{MAX_ITEMS, MAX_PAGE};
-use crate::store::{Conditions, Item, Place, Seen, StoreError, Written};
+use crate::store::{Conditions, Item, Place, Seen, StoreError};
 
 mod advice;
 mod delete;
+mod paging;
 mod workspaces;
 
 pub use delete::Deletion;
@@ -112,144 +113,6 @@ impl SqlTable {
             .look(&Statement::plain(&self.texts.find), ids.len(), &tuples)
             .await?;
         Ok(found.into_iter().map(|(found, _)| found != Found::Absent).collect())
-    }
-
-    /// Returns a page of the ids under `conditions`, in the order of keys: those beyond `after`,
-    /// up to and including `through`, at most `limit` (which is at most
-    /// [`MAX_PAGE`]).
-    ///
-    /// # Errors
-    /// Refuses empty conditions: a page is never of everything.
-    pub async fn page(
-        &self,
-        conditions: &Conditions,
-        after: Option<&str>,
-        through: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<String>, StoreError> {
-        let page = self.page_rows(conditions, after, through, limit).await?;
-        Ok(page.into_iter().map(|(id, _)| id).collect())
-    }
-
-    /// Returns a page like [`page`](Self::page), each id with what was seen of its row.
-    ///
-    /// # Errors
-    /// Refuses empty conditions: a page is never of everything.
-    pub async fn page_rows(
-        &self,
-        conditions: &Conditions,
-        after: Option<&str>,
-        through: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<(String, Seen)>, StoreError> {
-        if limit == 0 || limit > MAX_PAGE {
-            return Err(StoreError::Misuse("a page holds between 1 and 10000 ids"));
-        }
-        let Some(demanded) = self.demanded(conditions)? else {
-            return Ok(Vec::new());
-        };
-        let query = demanded.query();
-        let mut values = demanded.values.clone();
-        for bound in [after, through].into_iter().flatten() {
-            values.push(self.bound(bound)?);
-        }
-        let range = Range {
-            query,
-            demanded: &demanded.columns,
-            after: after.is_some(),
-            through: through.is_some(),
-        };
-        let text = text::page(self.store.dialect, &self.mapping, range);
-        self.store
-            .bounded(async {
-                values.push(Bind::Integer(i64::from(limit)));
-                let rows = text.about(values).fetch_all(&self.store.readers).await?;
-                let read = |row: &AnyRow| {
-                    let place: Option<String> = row.try_get(2)?;
-                    let seen = Seen {
-                        version: row.try_get(1)?,
-                        place: place.map(Place),
-                    };
-                    Ok((row.try_get(0)?, seen))
-                };
-                Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
-            })
-            .await
-    }
-
-    /// Returns the id of the `n`th row under `conditions` in the order of keys, of those beyond `after`;
-    /// `None` if there are fewer.
-    ///
-    /// # Errors
-    /// Refuses empty conditions.
-    pub async fn nth(
-        &self,
-        conditions: &Conditions,
-        after: Option<&str>,
-        n: u64,
-    ) -> Result<Option<String>, StoreError> {
-        let Some(demanded) = self.demanded(conditions)? else {
-            return Ok(None);
-        };
-        let mut values = demanded.values.clone();
-        values.extend(after.map(|after| self.bound(after)).transpose()?);
-        let range = Range {
-            after: after.is_some(),
-            ..demanded.range()
-        };
-        let text = text::nth(self.store.dialect, &self.mapping, range);
-        values.push(Bind::Integer(i64::try_from(n.saturating_sub(1)).unwrap_or(i64::MAX)));
-        self.store
-            .bounded(async {
-                let row = text.about(values).fetch_optional(&self.store.readers).await?;
-                Ok(row.map(|row| row.try_get(0)).transpose()?)
-            })
-            .await
-    }
-
-    fn bound(&self, key: &str) -> Result<Bind, StoreError> {
-        let key = self.canonical(key);
-        key.map(Bind::Text).ok_or(StoreError::Misuse("a cursor is not an id"))
-    }
-
-    /// Counts the rows under `conditions`.
-    ///
-    /// # Errors
-    /// Refuses empty conditions: a count is never of everything.
-    pub async fn count(&self, conditions: &Conditions) -> Result<u64, StoreError> {
-        let Some(demanded) = self.demanded(conditions)? else {
-            return Ok(0);
-        };
-        let text = text::count(self.store.dialect, &self.mapping, demanded.range());
-        self.store
-            .bounded(async {
-                let row = text.about(demanded.values).fetch_one(&self.store.readers).await?;
-                let count: i64 = row.try_get(0)?;
-                Ok(u64::try_from(count).map_err(|_| StoreError::Unreadable)?)
-            })
-            .await
-    }
-
-    /// Returns which of the rows under `conditions` are there now, by the greatest time of their
-    /// writing; `None` if no such column is mapped.
-    ///
-    /// # Errors
-    /// Refuses empty conditions.
-    pub async fn written(&self, conditions: &Conditions) -> Result<Option<Written>, StoreError> {
-        let Some(newest) = filter::newest(self.store.dialect, &self.mapping) else {
-            return Ok(None);
-        };
-        let Some(demanded) = self.demanded(conditions)? else {
-            return Ok(Some(Written::Unknown));
-        };
-        let text = text::newest(self.store.dialect, &self.mapping, demanded.range(), &newest);
-        self.store
-            .bounded(async {
-                let row = text.about(demanded.values).fetch_one(&self.store.readers).await?;
-                let newest: Option<String> = row.try_get(0)?;
-                Ok(Some(newest.map_or(Written::Unknown, Written::UpTo)))
-            })
-            .await
     }
 
     /// Returns a statement about memories, with what their query asks for in its text.

@@ -5,13 +5,16 @@
 
 use lethe_common::job::Field;
 
-use super::column::Column;
-use super::compare::{as_text, equals, ordered, reach, typed};
+use super::compare::{as_text, equals, ordered, reach};
 use super::dependents;
 use super::dialect::Dialect;
 use super::mapping::Mapping;
 use super::statement::Sql;
 use crate::store::word;
+
+mod range;
+
+pub(super) use range::{Range, count, last, newest, nth, page, sample};
 
 /// The statements that are the same for every call.
 #[derive(Debug)]
@@ -49,72 +52,6 @@ impl Texts {
     }
 }
 
-/// Which rows a page or a count is about.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Range<'a> {
-    /// What a query asks for, and how many values of it are bound first.
-    pub(super) query: Option<(&'a str, usize)>,
-    /// The columns that are bound next, in this order.
-    pub(super) demanded: &'a [&'a Column],
-    /// Whether a lower bound (exclusive) is bound next.
-    pub(super) after: bool,
-    /// Whether an upper bound (inclusive) is bound after that.
-    pub(super) through: bool,
-}
-
-/// Returns the text of a page of ids in key order, each with its version and place; the limit is
-/// bound last.
-pub(super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
-    let key = ordered(&mapping.id);
-    let id = as_text(dialect, &mapping.id, "m");
-    let (filter, bound) = filter(mapping, range);
-    Sql::vouched(
-        dialect,
-        format!(
-            "-- store::sql::page\n\
-         SELECT {id}, {version}, {place} FROM {table} AS m\n\
-         WHERE {filter} AND {column} IS NOT NULL\n\
-         ORDER BY {key} LIMIT ${limit}",
-            version = version(dialect, mapping),
-            place = place(dialect, mapping).unwrap_or(match dialect {
-                Dialect::Postgres | Dialect::Sqlite => "NULL",
-                Dialect::Mysql => "CAST(NULL AS CHAR)",
-            }),
-            table = mapping.table,
-            column = reach(&mapping.id, "m"),
-            limit = bound + 1,
-        ),
-    )
-}
-
-/// Returns the text of the id that comes after as many in key order as are bound last.
-pub(super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
-    let (filter, bound) = filter(mapping, range);
-    let text = format!(
-        "-- store::sql::nth\n\
-         SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
-         ORDER BY {key} LIMIT 1 OFFSET ${skipped}",
-        id = as_text(dialect, &mapping.id, "m"),
-        table = mapping.table,
-        column = reach(&mapping.id, "m"),
-        key = ordered(&mapping.id),
-        skipped = bound + 1,
-    );
-    Sql::vouched(dialect, text)
-}
-
-/// Returns the text of a count.
-pub(super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
-    let (filter, _) = filter(mapping, range);
-    Sql::vouched(
-        dialect,
-        format!(
-            "-- store::sql::count\nSELECT count(*) FROM {table} AS m WHERE {filter}",
-            table = mapping.table,
-        ),
-    )
-}
-
 /// Returns the text that counts rows by their workspace: `$1` tuples with ids only → workspace, count.
 pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
     let workspace = as_text(dialect, mapping.field(Field::Workspace)?, "m");
@@ -132,36 +69,6 @@ pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
         },
     );
     Some(Sql::vouched(dialect, text))
-}
-
-/// Returns the text that asks for the greatest time of writing.
-pub(super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range<'_>, newest: &str) -> Sql {
-    let (filter, _) = filter(mapping, range);
-    Sql::vouched(
-        dialect,
-        format!(
-            "-- store::sql::newest\nSELECT {newest} FROM {table} AS m WHERE {filter}",
-            table = mapping.table,
-        ),
-    )
-}
-
-fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
-    let mut bound = range.query.map_or(0, |(_, bound)| bound);
-    let mut next = || {
-        bound += 1;
-        format!("${bound}")
-    };
-    let mut parts: Vec<String> = range.query.iter().map(|(text, _)| (*text).to_owned()).collect();
-    parts.extend(range.demanded.iter().map(|column| equals(column, "m", &next())));
-    let key = ordered(&mapping.id);
-    if range.after {
-        parts.push(format!("{key} > {}", typed(&mapping.id, &next())));
-    }
-    if range.through {
-        parts.push(format!("{key} <= {}", typed(&mapping.id, &next())));
-    }
-    (parts.join(" AND "), bound)
 }
 
 /// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.

@@ -10,6 +10,7 @@ super::on_each! {
     pages_name_every_row_under_the_conditions_once,
     numbers_are_in_the_order_of_numbers,
     a_range_ends_with_its_last_key,
+    a_sample_says_where_to_cut,
     rows_are_counted_by_their_workspace,
     nothing_is_ever_about_everything,
 }
@@ -51,6 +52,36 @@ async fn pages_name_every_row_under_the_conditions_once(database: Database) {
     }
     let beyond = table.nth(&demanded, None, mine.len() as u64 + 1).await.unwrap();
     assert_eq!(beyond, None);
+    assert_eq!(table.last(&demanded).await.unwrap(), all.last().cloned());
+    assert_eq!(table.last(&of_user("nobody")).await.unwrap(), None);
+}
+
+async fn a_sample_says_where_to_cut(database: Database) {
+    let mapping = database.memories("TEXT").await;
+    if database.is_postgres() {
+        database
+            .run(
+                "INSERT INTO memories (id, user_id, body)
+                 SELECT md5(n::text), CASE WHEN n % 4 = 0 THEN 'bob' ELSE 'alice' END, repeat('x', 100)
+                 FROM generate_series(1, 20000) AS n",
+            )
+            .await;
+    }
+    let table = database.open(&mapping).await;
+    let alice = of_user("alice");
+    let cuts = table.cuts(&alice, "1", Some("e"), 500).await.unwrap();
+    if !database.is_postgres() {
+        assert_eq!(cuts, None, "no samples are drawn there");
+        return;
+    }
+    let cuts = cuts.unwrap();
+    // 13 sixteenths of 15,000 rows; blocks are drawn whole.
+    assert!((5..=60).contains(&cuts.len()), "{}", cuts.len());
+    assert!(cuts.is_sorted() && cuts.iter().all(|cut| cut.as_str() > "1" && cut.as_str() <= "e"));
+    let mut rows = table.page(&alice, None, None, 10_000).await.unwrap();
+    let last = rows.last().cloned();
+    rows.extend(table.page(&alice, last.as_deref(), None, 10_000).await.unwrap());
+    assert!(cuts.iter().all(|cut| rows.contains(cut)), "those of alice alone");
 }
 
 async fn rows_are_counted_by_their_workspace(database: Database) {

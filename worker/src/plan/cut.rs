@@ -1,0 +1,240 @@
+//! Where a plan cuts: after the first range by a sample, if the database draws one; else by asking it for
+//! the end of each range; else by reading the keys.
+//!
+//! What each costs is in `common/README.md`. A way that takes longer than a call may is not tried again.
+
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::{Kind, Lease, NewPartition, Work};
+use lethe_common::metrics::StoreCall;
+
+use crate::batch;
+use crate::cursor::{Cursor, Ends};
+use crate::environment::Environment;
+use crate::mapped::Mapped;
+use crate::store::StoreError;
+use crate::task::Stop;
+
+/// How many batches make a range.
+// Long enough that claiming costs little, short enough that many workers share a large subject.
+const BATCHES: usize = 10;
+
+/// How many ranges have to be left to cut for a sample to be drawn.
+const MANY: u64 = 10;
+
+/// What a plan cuts at a time.
+pub(super) struct Cut {
+    pub(super) partitions: Vec<NewPartition>,
+    /// How far the plan is; once it is done, what reading back has to know.
+    pub(super) progress: Option<String>,
+    pub(super) done: bool,
+}
+
+impl Cut {
+    fn last(partitions: Vec<NewPartition>) -> Self {
+        Self {
+            partitions,
+            progress: None,
+            done: true,
+        }
+    }
+}
+
+/// Returns the next partitions.
+pub(super) async fn cut(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Cut, StoreError>, Stop> {
+    let cursor = Cursor::of(&leases[0]);
+    let mut last = cursor.after.clone();
+    let mut n = 0;
+    let mut more = true;
+    let most = leases[0].job.most.unwrap_or(u64::MAX);
+    let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
+    let mut full = false;
+    let range = BATCHES * env.config.worker.batch as usize;
+    let mut ends = cursor.ends;
+    // Not for the first one: most people's memories are fewer, and are read in a page.
+    if let Some(after) = &cursor.after {
+        if ends == Ends::Sampled && leases[0].job.most.is_none() {
+            match sampled(env, mapped, leases, after).await? {
+                Ok(Some(partitions)) => return Ok(Ok(Cut::last(partitions))),
+                Ok(None) => ends = Ends::Counted,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if ends != Ends::Read && room > range {
+            env.keep(leases).await?;
+            match far(env, mapped, &leases[0], after).await {
+                Ok(None) => {}
+                Ok(found) => (last, n) = (found, range),
+                // Few rows match: they are gone through page by page.
+                Err(StoreError::Timeout { .. }) => ends = Ends::Read,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+    while more && n < range {
+        // A page may take as long as a call may: all of them together longer than a lease.
+        env.keep(leases).await?;
+        let mut ids = match page(env, mapped, &leases[0], last.as_deref()).await {
+            Ok(Some(ids)) => ids,
+            Ok(None) => return Ok(Ok(Cut::last(sweep(mapped, &leases[0]).into_iter().collect()))),
+            Err(error) => return Ok(Err(error)),
+        };
+        more = ids.len() == env.config.worker.batch as usize;
+        // That is all that the job takes, whether or not there is more.
+        full = ids.len() >= room - n;
+        ids.truncate(room - n);
+        more &= !full;
+        n += ids.len();
+        last = ids.into_iter().next_back().or(last);
+    }
+    let lease = &leases[0];
+    let query = lease.job.query.is_some();
+    if query && n == 0 {
+        // A job goes on from a plan with something to do, if only with nothing.
+        let nothing = cursor.after.is_none().then(|| part(lease, Work::Ids(Vec::new()), 0));
+        return Ok(Ok(Cut::last(nothing.into_iter().collect())));
+    }
+    // The last range of a subject has no end: what is written meanwhile beyond the last key is in it
+    // too. A query is about what was there.
+    let through = if more || query { last.clone() } else { None };
+    let mut partitions = vec![range_of(lease, cursor.after, through, n as u64)];
+    if !more && !query {
+        // The sweep for vectors without a row comes once.
+        partitions.extend(sweep(mapped, lease));
+    }
+    let then = Cursor {
+        through: last.clone().filter(|_| full),
+        taken: lease.job.most.map_or(0, |_| cursor.taken + n as u64),
+        after: last,
+        ends,
+        ..Cursor::default()
+    };
+    Ok(Ok(Cut {
+        partitions,
+        progress: if more { Some(then.text()) } else { then.kept() },
+        done: !more,
+    }))
+}
+
+/// Returns all ranges beyond the first, which ends at `after`, if the database draws a sample and many of
+/// them are left.
+async fn sampled(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+    after: &str,
+) -> Result<Result<Option<Vec<NewPartition>>, StoreError>, Stop> {
+    let table = match mapped.sql().await {
+        Ok(Some(table)) => table,
+        Ok(None) => return Ok(Ok(None)),
+        Err(error) => return Ok(Err(error)),
+    };
+    let conditions = batch::conditions(&leases[0]);
+    let range = (BATCHES * env.config.worker.batch as usize) as u64;
+    let left = match asked(env, mapped, leases, StoreCall::Count, table.count(&conditions)).await? {
+        Ok(all) => all.saturating_sub(range),
+        Err(error) => return Ok(or_none(error)),
+    };
+    if left < MANY * range {
+        return Ok(Ok(None));
+    }
+    // The last range of a subject has no end.
+    let mut end = None;
+    if leases[0].job.query.is_some() {
+        end = match asked(env, mapped, leases, StoreCall::Page, table.last(&conditions)).await? {
+            Ok(Some(last)) => Some(last),
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(or_none(error)),
+        };
+    }
+    let cuts = table.cuts(&conditions, after, end.as_deref(), range);
+    let cuts = match asked(env, mapped, leases, StoreCall::Page, cuts).await? {
+        // Where so few are drawn that match, they lie close together.
+        Ok(cuts) => cuts.filter(|cuts| cuts.len() as u64 >= left / range / 4),
+        Err(error) => return Ok(or_none(error)),
+    };
+    Ok(Ok(cuts.map(|cuts| {
+        let lease = &leases[0];
+        let each = left / (cuts.len() as u64 + 1);
+        let mut partitions = Vec::with_capacity(cuts.len() + 2);
+        let mut from = after.to_owned();
+        for cut in cuts {
+            partitions.push(range_of(lease, Some(from), Some(cut.clone()), each));
+            from = cut;
+        }
+        let rest = left - each * partitions.len() as u64;
+        partitions.push(range_of(lease, Some(from), end, rest));
+        partitions.extend(sweep(mapped, lease).filter(|_| lease.job.query.is_none()));
+        partitions
+    })))
+}
+
+/// Makes one of several calls, each of which may take as long as a call may.
+async fn asked<T>(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+    what: StoreCall,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<Result<T, StoreError>, Stop> {
+    env.keep(leases).await?;
+    Ok(env.call(mapped, StoreKind::Sql, what, call).await)
+}
+
+// A way that takes too long is not gone.
+fn or_none<T>(error: StoreError) -> Result<Option<T>, StoreError> {
+    match error {
+        StoreError::Timeout { .. } => Ok(None),
+        error => Err(error),
+    }
+}
+
+/// Returns the next ids of the subject's rows, or nothing at all if there is no table.
+async fn page(
+    env: &Environment,
+    mapped: &Mapped,
+    lease: &Lease,
+    after: Option<&str>,
+) -> Result<Option<Vec<String>>, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(None);
+    };
+    let conditions = batch::conditions(lease);
+    let ids = table.page(&conditions, after, None, env.config.worker.batch);
+    env.call(mapped, StoreKind::Sql, StoreCall::Page, ids).await.map(Some)
+}
+
+/// Returns the key of the last row of a whole range, if there are that many: the database counts, and
+/// no keys travel.
+async fn far(env: &Environment, mapped: &Mapped, lease: &Lease, after: &str) -> Result<Option<String>, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(None);
+    };
+    let conditions = batch::conditions(lease);
+    let rows = BATCHES as u64 * u64::from(env.config.worker.batch);
+    let far = table.nth(&conditions, Some(after), rows);
+    env.call(mapped, StoreKind::Sql, StoreCall::Page, far).await
+}
+
+/// Returns the partition that looks for vectors without a row, if there are vectors.
+fn sweep(mapped: &Mapped, lease: &Lease) -> Option<NewPartition> {
+    mapped.table.collection.as_ref().map(|_| part(lease, Work::Points, 0))
+}
+
+fn part(lease: &Lease, work: Work, remaining: u64) -> NewPartition {
+    NewPartition {
+        kind: Kind::Erase,
+        route: lease.route.clone(),
+        stores: lease.stores.clone(),
+        work,
+        alias: lease.alias,
+        remaining,
+    }
+}
+
+fn range_of(lease: &Lease, after: Option<String>, through: Option<String>, rows: u64) -> NewPartition {
+    part(lease, Work::Range { after, through }, rows)
+}

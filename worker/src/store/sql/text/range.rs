@@ -1,0 +1,142 @@
+//! The texts about rows in the order of their keys: pages, counts, and where to cut.
+
+use super::super::column::Column;
+use super::super::compare::{as_text, equals, ordered, reach, typed};
+use super::super::dialect::Dialect;
+use super::super::mapping::Mapping;
+use super::super::statement::Sql;
+use super::{place, version};
+
+/// Which rows a page or a count is about.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Range<'a> {
+    /// What a query asks for, and how many values of it are bound first.
+    pub(in super::super) query: Option<(&'a str, usize)>,
+    /// The columns that are bound next, in this order.
+    pub(in super::super) demanded: &'a [&'a Column],
+    /// Whether a lower bound (exclusive) is bound next.
+    pub(in super::super) after: bool,
+    /// Whether an upper bound (inclusive) is bound after that.
+    pub(in super::super) through: bool,
+}
+
+/// Returns the text of a page of ids in key order, each with its version and place; the limit is
+/// bound last.
+pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+    let key = ordered(&mapping.id);
+    let id = as_text(dialect, &mapping.id, "m");
+    let (filter, bound) = filter(mapping, range);
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::page\n\
+         SELECT {id}, {version}, {place} FROM {table} AS m\n\
+         WHERE {filter} AND {column} IS NOT NULL\n\
+         ORDER BY {key} LIMIT ${limit}",
+            version = version(dialect, mapping),
+            place = place(dialect, mapping).unwrap_or(match dialect {
+                Dialect::Postgres | Dialect::Sqlite => "NULL",
+                Dialect::Mysql => "CAST(NULL AS CHAR)",
+            }),
+            table = mapping.table,
+            column = reach(&mapping.id, "m"),
+            limit = bound + 1,
+        ),
+    )
+}
+
+/// Returns the text of the id that comes after as many in key order as are bound last.
+pub(in super::super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+    let (filter, bound) = filter(mapping, range);
+    let text = format!(
+        "-- store::sql::nth\n\
+         SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
+         ORDER BY {key} LIMIT 1 OFFSET ${skipped}",
+        id = as_text(dialect, &mapping.id, "m"),
+        table = mapping.table,
+        column = reach(&mapping.id, "m"),
+        key = ordered(&mapping.id),
+        skipped = bound + 1,
+    );
+    Sql::vouched(dialect, text)
+}
+
+/// Returns the text of the id that comes last in key order.
+pub(in super::super) fn last(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+    let (filter, _) = filter(mapping, range);
+    let text = format!(
+        "-- store::sql::last\n\
+         SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
+         ORDER BY {key} DESC LIMIT 1",
+        id = as_text(dialect, &mapping.id, "m"),
+        table = mapping.table,
+        column = reach(&mapping.id, "m"),
+        key = ordered(&mapping.id),
+    );
+    Sql::vouched(dialect, text)
+}
+
+/// Returns the text of every so manieth id, in key order, of a sample of the table; how manieth is bound
+/// last. `None` where the database draws none.
+pub(in super::super) fn sample(dialect: Dialect, mapping: &Mapping, range: Range<'_>, percent: u8) -> Option<Sql> {
+    if dialect != Dialect::Postgres {
+        return None;
+    }
+    let (filter, bound) = filter(mapping, range);
+    let text = format!(
+        "-- store::sql::sample\n\
+         SELECT id FROM (\n\
+         SELECT {id} AS id, pg_catalog.row_number() OVER (ORDER BY {key}) AS n\n\
+         FROM {table} AS m TABLESAMPLE SYSTEM ({percent}) REPEATABLE (0)\n\
+         WHERE {filter} AND {column} IS NOT NULL) AS s\n\
+         WHERE n % ${every} = 0 ORDER BY n",
+        id = as_text(dialect, &mapping.id, "m"),
+        table = mapping.table,
+        column = reach(&mapping.id, "m"),
+        key = ordered(&mapping.id),
+        every = bound + 1,
+    );
+    Some(Sql::vouched(dialect, text))
+}
+
+/// Returns the text of a count.
+pub(in super::super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+    let (filter, _) = filter(mapping, range);
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::count\nSELECT count(*) FROM {table} AS m WHERE {filter}",
+            table = mapping.table,
+        ),
+    )
+}
+
+/// Returns the text that asks for the greatest time of writing.
+pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range<'_>, newest: &str) -> Sql {
+    let (filter, _) = filter(mapping, range);
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::newest\nSELECT {newest} FROM {table} AS m WHERE {filter}",
+            table = mapping.table,
+        ),
+    )
+}
+
+fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
+    let mut bound = range.query.map_or(0, |(_, bound)| bound);
+    let mut next = || {
+        bound += 1;
+        format!("${bound}")
+    };
+    let mut parts: Vec<String> = range.query.iter().map(|(text, _)| (*text).to_owned()).collect();
+    parts.extend(range.demanded.iter().map(|column| equals(column, "m", &next())));
+    let key = ordered(&mapping.id);
+    if range.after {
+        parts.push(format!("{key} > {}", typed(&mapping.id, &next())));
+    }
+    if range.through {
+        parts.push(format!("{key} <= {}", typed(&mapping.id, &next())));
+    }
+    (parts.join(" AND "), bound)
+}
