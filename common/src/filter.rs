@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
 pub use evaluate::Row;
-pub use value::{Type, instant, moment_text};
+pub use value::{Type, bytes_text, instant, moment_text};
 
 use crate::config::FieldPath;
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::value::{TWO_TO_63, instant};
+use super::value::{TWO_TO_63, bytes_text, instant};
 use super::{Bounds, Comparison, Filter, Has, Path, Scalar, Type};
 
 /// A row: its id as text, and its columns as JSON.
@@ -150,6 +150,7 @@ fn order(value: &Value, with: &Scalar, of: Type) -> Option<Ordering> {
         (Type::Uuid, Value::String(value), Scalar::Text(with)) => {
             Some(Uuid::try_parse(value).ok()?.to_string().as_str().cmp(with))
         }
+        (Type::Bytes, Value::String(value), Scalar::Text(with)) => Some(bytes_text(value)?.as_str().cmp(with)),
         (Type::Time, Value::String(value), Scalar::Integer(with)) => Some(instant(value)?.cmp(with)),
         (Type::Time, ..) => None,
         (_, Value::String(value), Scalar::Text(with)) => Some(value.as_str().cmp(with)),

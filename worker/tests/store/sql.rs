@@ -2,6 +2,7 @@
 
 mod advice;
 mod agreeing;
+mod bytes;
 mod conditions;
 mod dependents;
 mod filter;
@@ -11,6 +12,7 @@ mod mysql;
 mod owners;
 mod paging;
 mod postgres;
+mod scan;
 mod sqlite;
 mod values;
 

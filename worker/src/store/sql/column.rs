@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
+use lethe_common::filter::bytes_text;
 use uuid::Uuid;
+
+use super::dialect::Dialect;
 
 /// A mapped column of the live schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub(super) enum Kind {
     },
     /// MariaDB: uuid.
     NativeUuid,
+    /// bytea, blob, or binary and varbinary; written as hexadecimal digits, and read as a UUID too.
+    Bytes(Dialect),
 }
 
 /// What queries may compare a column with.
@@ -117,6 +122,8 @@ pub(super) enum Declared {
     Bool,
     /// JSON, as text.
     Json,
+    /// Bytes.
+    Bytes,
     /// Anything.
     Any,
 }
@@ -134,7 +141,12 @@ impl Holds {
     pub(super) fn is_ordered(&self) -> bool {
         !matches!(
             self,
-            Self::Bool | Self::Json | Self::Jsonb | Self::Array | Self::Declared(Declared::Bool | Declared::Json)
+            Self::Key(Kind::Bytes(_))
+                | Self::Bool
+                | Self::Json
+                | Self::Jsonb
+                | Self::Array
+                | Self::Declared(Declared::Bool | Declared::Json | Declared::Bytes)
         )
     }
 
@@ -152,11 +164,11 @@ impl Holds {
 }
 
 impl Kind {
-    /// Returns whether values are UUIDs by type, so that every spelling of one is the same value.
+    /// Returns whether what is written as a UUID is one by type, so that every spelling of it is the same value.
     pub(super) fn is_uuid(&self) -> bool {
         matches!(
             self,
-            Self::Uuid | Self::NativeUuid | Self::Hex | Self::Collated { hex: true, .. }
+            Self::Uuid | Self::NativeUuid | Self::Hex | Self::Collated { hex: true, .. } | Self::Bytes(_)
         )
     }
 
@@ -184,6 +196,7 @@ impl Kind {
             Self::Hex | Self::Collated { hex: true, .. } => {
                 Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.simple().to_string()))
             }
+            Self::Bytes(_) => bytes_text(text).map(Cow::Owned),
             Self::Integer(bits) => {
                 let number: i64 = text.parse().ok()?;
                 let fits = match bits {

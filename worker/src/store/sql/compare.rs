@@ -25,6 +25,8 @@ pub(super) fn typed_value(kind: &Kind, value: &str) -> String {
         Kind::Whole { signed: true, .. } => format!("CAST({value} AS SIGNED)"),
         Kind::Whole { signed: false, .. } => format!("CAST({value} AS UNSIGNED)"),
         Kind::NativeUuid => format!("CAST({value} AS UUID)"),
+        Kind::Bytes(Dialect::Postgres) => format!("pg_catalog.decode({value}, 'hex')"),
+        Kind::Bytes(Dialect::Sqlite | Dialect::Mysql) => format!("unhex({value})"),
     }
 }
 
@@ -59,7 +61,7 @@ pub(super) fn equals_value(kind: &Kind, left: &str, value: &str) -> String {
         Kind::Text { type_name, equals, .. } => format!(
             "{left} {equals} {value}::{type_name} AND {left}::pg_catalog.text COLLATE pg_catalog.\"C\" = {value}"
         ),
-        Kind::Uuid | Kind::Integer(_) | Kind::Whole { .. } | Kind::NativeUuid => {
+        Kind::Uuid | Kind::Integer(_) | Kind::Whole { .. } | Kind::NativeUuid | Kind::Bytes(_) => {
             format!("{left} = {}", typed_value(kind, value))
         }
         // The first for the index. Collations equal what differs in case, in accents, and in blanks at
@@ -91,16 +93,25 @@ pub(super) fn ordered(column: &Column) -> String {
         | Kind::Integer(_)
         | Kind::Collated { .. }
         | Kind::Whole { .. }
-        | Kind::NativeUuid => key,
+        | Kind::NativeUuid
+        | Kind::Bytes(_) => key,
     }
 }
 
 pub(super) fn as_text(dialect: Dialect, column: &Column, table: &str) -> String {
     let (kind, column) = (&column.kind, reach(column, table));
     match dialect {
+        _ if matches!(kind, Kind::Bytes(_)) => bytes_as_text(dialect, &column),
         Dialect::Postgres => format!("{column}::pg_catalog.text"),
         Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
         Dialect::Mysql => mysql_text(kind, &column),
+    }
+}
+
+fn bytes_as_text(dialect: Dialect, column: &str) -> String {
+    match dialect {
+        Dialect::Postgres => format!("pg_catalog.encode({column}, 'hex')"),
+        Dialect::Sqlite | Dialect::Mysql => format!("lower(hex({column}))"),
     }
 }
 

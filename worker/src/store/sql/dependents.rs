@@ -1,7 +1,7 @@
 //! What belongs to a memory, at any depth below it, and the texts that delete it.
 
 use super::column::{Column, Kind};
-use super::compare::{equals, reach, refers};
+use super::compare::{equals, reach, refers, typed};
 use super::dialect::{Dialect, quote};
 use super::mapping::Mapping;
 use super::text::{join, member, tuples};
@@ -143,6 +143,10 @@ fn holds(dialect: Dialect, mapping: &Mapping, holder: &Column, table: &str) -> S
         }
         (Dialect::Postgres, ..) => equals(holder, table, value),
         (Dialect::Mysql, id, _) => refers(&holder.kind, id, &column, value),
+        (Dialect::Sqlite, Kind::Bytes(_), _) => {
+            let value = typed(&mapping.id, value);
+            format!("{column} IN (SELECT {value} FROM json_each($1) AS e)")
+        }
         (Dialect::Sqlite, _, Some(collation)) => {
             format!("{column} COLLATE {} IN {ids}", quote(collation))
         }

@@ -8,6 +8,7 @@ mod json;
 mod leaf;
 mod mysql;
 mod number;
+mod scan;
 
 use lethe_common::filter::{Filter, Path, Scalar};
 
@@ -16,6 +17,8 @@ use super::dialect::{Dialect, quote};
 use super::mapping::Mapping;
 use super::statement::Bind;
 use crate::store::{Query, StoreError, Written};
+
+pub(super) use scan::is_full_scan;
 
 /// A condition on the row `m`.
 pub(super) struct Compiled {
@@ -160,12 +163,9 @@ impl Compiler<'_> {
 
     /// Returns a mapped column, quoted, and what it holds. Only what is mapped can be asked for.
     fn column(&self, path: &Path) -> Result<(String, &Holds), StoreError> {
-        let same = |name: &str| self.dialect.is_column(name, &path.column);
         let (name, holds) = self
             .mapping
-            .asked
-            .iter()
-            .find(|(name, _)| same(name))
+            .asked(self.dialect, path)
             .ok_or(StoreError::Misuse("a filter names a column that is not mapped"))?;
         if !path.steps.is_empty() && !holds.has_paths() {
             return Err(StoreError::Misuse("a filter leads into a column that holds no JSON"));

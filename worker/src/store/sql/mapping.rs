@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
 use lethe_common::config::{Columns, Dependent, FieldPath, Owners, Table, Uuids};
+use lethe_common::filter::Path;
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
@@ -44,6 +45,13 @@ impl Mapping {
             .iter()
             .find(|(name, _)| *name == field)
             .map(|(_, column)| column)
+    }
+
+    /// Returns the live column in which a path begins, if queries may ask for it.
+    pub(super) fn asked(&self, dialect: Dialect, path: &Path) -> Option<(&str, &Holds)> {
+        let mut asked = self.asked.iter();
+        let (name, holds) = asked.find(|(name, _)| dialect.is_column(name, &path.column))?;
+        Some((name, holds))
     }
 
     /// Reads the live schema and checks `table` against it.

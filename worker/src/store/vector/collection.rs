@@ -104,6 +104,12 @@ impl VectorCollection {
         self.uuid_ids.then(canonical).flatten().unwrap_or_else(|| id.to_owned())
     }
 
+    /// Returns the other way in which an id that is a UUID by type is written.
+    pub(super) fn digits(&self, id: &str) -> Option<String> {
+        let uuid = Uuid::try_parse(id).ok().filter(|_| self.uuid_ids)?;
+        Some(uuid.simple().to_string())
+    }
+
     async fn inspect(&self) -> Result<(Option<CollectionInfo>, Vec<MappingFault>), StoreError> {
         let name = &self.mapping.name;
         self.store

@@ -1,7 +1,7 @@
 //! Which points belong to a memory, and what they say of it.
 
 use lethe_common::job::Field;
-use lethe_worker::store::vector::{Demands, MAX_POINTS_FOUND};
+use lethe_worker::store::vector::{Demands, MAX_POINTS_FOUND, PointId, VectorCollection};
 use lethe_worker::store::{Conditions, StoreError};
 use serde_json::json;
 
@@ -65,6 +65,33 @@ async fn without_a_row_another_spelling_reaches_no_point() {
     // Where ids are UUIDs by type, both spell the same memory.
     let found = collection.with_uuid_ids().find(&batch, &[false, false]).await.unwrap();
     assert_eq!((found[0].len(), found[1].len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_uuid_by_type_is_found_as_its_payload_spells_it() {
+    let vectors = Vectors::start().await;
+    let digits = A.replace('-', "");
+    vectors
+        .add([
+            (num(1), json!({"m": A})),
+            (num(2), json!({"m": digits})),
+            (num(3), json!({"m": B})),
+        ])
+        .await;
+    let open = async || vectors.open("payload", json!({"id": "m"})).await;
+    let points = async |collection: VectorCollection| {
+        let found = collection
+            .find(&items(&[&digits], &Conditions::default()), &[true])
+            .await
+            .unwrap();
+        let mut points: Vec<PointId> = found[0].iter().map(|point| point.id).collect();
+        points.sort();
+        points
+    };
+
+    assert_eq!(points(open().await).await, [PointId::Num(2)]);
+    let both = [PointId::Num(1), PointId::Num(2)];
+    assert_eq!(points(open().await.with_uuid_ids()).await, both);
 }
 
 #[tokio::test]

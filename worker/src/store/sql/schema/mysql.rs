@@ -172,6 +172,8 @@ fn kind(base: &str, declared: &str, text: Option<(String, String)>) -> Option<Ki
         "int" => whole(32),
         "bigint" => whole(64),
         "uuid" => Some(Kind::NativeUuid),
+        // What is longer has no index as a whole.
+        "binary" | "varbinary" => Some(Kind::Bytes(Dialect::Mysql)),
         _ => None,
     }
 }
@@ -205,7 +207,8 @@ mod tests {
             ("int", "int(11)", whole(32, true)),
             ("int", "int", whole(32, true)),
             ("bigint", "bigint(20) unsigned zerofill", whole(64, false)),
-            ("binary", "binary(16)", None),
+            ("binary", "binary(16)", Some(Kind::Bytes(Dialect::Mysql))),
+            ("blob", "blob", None),
             ("double", "double", None),
             ("bit", "bit(1)", None),
         ] {

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::super::column::{Holds, Kind};
-use super::super::dialect::{quote, quote_table};
+use super::super::dialect::{Dialect, quote, quote_table};
 use super::{LiveColumn, LiveTable, Obstacle};
 
 // A domain is what it is a domain over; the innermost type decides how to compare.
@@ -164,6 +164,7 @@ fn kind(base: &str, namespace: &str, deterministic: bool) -> Option<Kind> {
             binary: deterministic && base != "citext",
         },
         "uuid" => Kind::Uuid,
+        "bytea" => Kind::Bytes(Dialect::Postgres),
         "int2" => Kind::Integer(16),
         "int4" => Kind::Integer(32),
         "int8" => Kind::Integer(64),

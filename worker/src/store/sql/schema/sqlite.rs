@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::super::column::{Declared, Holds, Kind};
+use super::super::dialect::Dialect;
 use super::{LiveColumn, LiveTable, Obstacle};
 
 const TABLE: &str = "
@@ -96,7 +97,7 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
     let sole_key = row.try_get::<i64, _>("sole_key")? != 0;
     Ok(LiveColumn {
         name: row.try_get("name")?,
-        kind: comparable(&declared).then_some(Kind::Dynamic),
+        kind: kind(&declared),
         holds: Some(Holds::Declared(holds(&declared))),
         declared,
         unique: sole_key || collation.is_some(),
@@ -107,15 +108,21 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
 
 // https://www.sqlite.org/datatype3.html: affinity INTEGER or TEXT converts both the stored value
 // and what it is compared with, so that text finds what was meant. `UUID` and `STRING` are widely
-// declared, have affinity NUMERIC, and do the same. Without a type, or with BLOB or REAL, a row may
-// hold a value that no text equals.
-fn comparable(declared: &str) -> bool {
+// declared, have affinity NUMERIC, and do the same. Without a type, or with REAL, a row may hold a value
+// that no text equals. What is declared for bytes may hold others too: those are met by no id, and a
+// deletion of them fails when it is read back.
+fn kind(declared: &str) -> Option<Kind> {
     let declared = declared.to_ascii_uppercase();
-    ["INT", "CHAR", "CLOB", "TEXT"]
-        .iter()
-        .any(|part| declared.contains(part))
-        || matches!(declared.as_str(), "UUID" | "STRING")
+    let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
+    if has(&["INT", "CHAR", "CLOB", "TEXT"]) || matches!(declared.as_str(), "UUID" | "STRING") {
+        Some(Kind::Dynamic)
+    } else {
+        has(&BYTES).then_some(Kind::Bytes(Dialect::Sqlite))
+    }
 }
+
+/// What columns of bytes are declared as.
+const BYTES: [&str; 2] = ["BLOB", "BINARY"];
 
 // In the order of https://www.sqlite.org/datatype3.html, and what else is widely declared.
 fn holds(declared: &str) -> Declared {
@@ -127,6 +134,8 @@ fn holds(declared: &str) -> Declared {
         Declared::Text
     } else if matches!(declared.as_str(), "UUID" | "STRING") {
         Declared::Converted
+    } else if has(&BYTES) {
+        Declared::Bytes
     } else if has(&["JSON"]) {
         Declared::Json
     } else if has(&["BOOL"]) {
@@ -145,10 +154,13 @@ mod tests {
     #[test]
     fn only_types_that_text_can_find_are_comparable() {
         for declared in ["TEXT", "varchar(36)", "INTEGER", "bigint", "UUID", "String", "NVARCHAR"] {
-            assert!(comparable(declared), "{declared}");
+            assert_eq!(kind(declared), Some(Kind::Dynamic), "{declared}");
         }
-        for declared in ["", "BLOB", "REAL", "DATETIME", "JSON", "NUMERIC"] {
-            assert!(!comparable(declared), "{declared}");
+        for declared in ["BLOB", "binary(16)", "VARBINARY"] {
+            assert_eq!(kind(declared), Some(Kind::Bytes(Dialect::Sqlite)), "{declared}");
+        }
+        for declared in ["", "REAL", "DATETIME", "JSON", "NUMERIC"] {
+            assert_eq!(kind(declared), None, "{declared}");
         }
     }
 }

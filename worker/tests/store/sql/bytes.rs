@@ -1,0 +1,152 @@
+//! Ids and owners that are bytes: written as digits, and read as UUIDs too.
+
+use lethe_common::config::Table;
+use lethe_common::filter::{Bounds, Filter, Scalar};
+use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use serde_json::json;
+
+use super::filter::{path, query};
+use super::harness::{Database, table};
+use crate::{items, of_user};
+
+super::on_each! {
+    bytes_are_found_in_every_spelling_and_go,
+    bytes_are_walked_in_their_order,
+    bytes_can_be_asked_for,
+    what_belongs_to_bytes_goes_first,
+}
+
+const ALICE: &str = "0190a0a0-0000-7000-8000-0000000000aa";
+const ONE: &str = "0190a0a0000070008000000000000001";
+const TWO: &str = "0190a0a0000070008000000000000002";
+const THREE: &str = "ff90a0a0000070008000000000000003";
+
+async fn memories(database: &Database) -> Table {
+    let kind = if database.is_postgres() {
+        "BYTEA"
+    } else if database.is_mysql() {
+        "BINARY(16)"
+    } else {
+        "BLOB"
+    };
+    database
+        .run(&format!(
+            "CREATE TABLE memories (id {kind} PRIMARY KEY, user_id {kind});
+             CREATE TABLE chunks (n INTEGER PRIMARY KEY, memory {kind} NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id))"
+        ))
+        .await;
+    let bob = "0190a0a00000700080000000000000bb";
+    for (id, user) in [
+        (ONE, &*ALICE.replace('-', "")),
+        (TWO, bob),
+        (THREE, &ALICE.replace('-', "")),
+    ] {
+        database
+            .run(&format!(
+                "INSERT INTO memories VALUES ({}, {})",
+                literal(database, id),
+                literal(database, user)
+            ))
+            .await;
+    }
+    table(json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
+        "dependents": [{"table": "chunks", "references": "memory"}]}))
+}
+
+fn literal(database: &Database, digits: &str) -> String {
+    if database.is_postgres() {
+        format!("'\\x{digits}'::bytea")
+    } else {
+        format!("x'{digits}'")
+    }
+}
+
+async fn left(database: &Database) -> Vec<String> {
+    let id = if database.is_postgres() {
+        "encode(id, 'hex')"
+    } else {
+        "lower(hex(id))"
+    };
+    database.left("memories", id).await
+}
+
+async fn bytes_are_found_in_every_spelling_and_go(database: Database) {
+    let table = database.open(&memories(&database).await).await;
+    let hyphens = "0190A0A0-0000-7000-8000-000000000001";
+    let batch = items(
+        &[hyphens, ONE, TWO, "0190a0", "x'; DROP TABLE memories --", ""],
+        &of_user(ALICE),
+    );
+
+    let found = table.find(&batch).await.unwrap();
+    assert_eq!(found, [Matching, Matching, Other, Absent, Absent, Absent]);
+    assert_eq!(table.canonical(hyphens).as_deref(), Some(ONE));
+    assert_eq!(table.exists(&[ONE, "00"]).await.unwrap(), [true, false]);
+    let deleted = table.delete(&batch[1..]).await.unwrap().deleted;
+    assert_eq!(deleted, [true, false, false, false, false]);
+    assert_eq!(left(&database).await, [TWO, THREE]);
+}
+
+async fn bytes_are_walked_in_their_order(database: Database) {
+    let table = database.open(&memories(&database).await).await;
+    let alice = of_user(ALICE);
+
+    assert_eq!(table.page(&alice, None, None, 10).await.unwrap(), [ONE, THREE]);
+    assert_eq!(table.page(&alice, Some(ONE), Some(THREE), 10).await.unwrap(), [THREE]);
+    assert_eq!(table.page(&alice, None, Some(TWO), 10).await.unwrap(), [ONE]);
+    assert_eq!(table.nth(&alice, None, 2).await.unwrap().as_deref(), Some(THREE));
+    assert_eq!(table.last(&alice).await.unwrap().as_deref(), Some(THREE));
+    assert_eq!(table.count(&alice).await.unwrap(), 2);
+}
+
+async fn bytes_can_be_asked_for(database: Database) {
+    let table = database.open(&memories(&database).await).await;
+    let of = |column: &str, values: &[&str]| Filter::OneOf {
+        path: path(&[column]),
+        values: values.iter().map(|value| Scalar::from(*value)).collect(),
+    };
+    let from = |bound: &str| Filter::Range {
+        path: path(&["id"]),
+        bounds: Bounds {
+            gte: Some(Scalar::from(bound)),
+            ..Bounds::default()
+        },
+    };
+    let hyphens = "0190A0A0-0000-7000-8000-000000000002";
+    for (filter, expected) in [
+        (
+            Filter::Ids(vec![ONE.to_owned(), hyphens.to_owned(), "nonsense".to_owned()]),
+            &[ONE, TWO][..],
+        ),
+        (of("id", &[TWO]), &[TWO]),
+        (of("user_id", &[ALICE]), &[ONE, THREE]),
+        (
+            of("user_id", &[ALICE, "0190a0a00000700080000000000000bb"]),
+            &[ONE, TWO, THREE],
+        ),
+        (from(TWO), &[TWO, THREE]),
+        (from("ff"), &[THREE]),
+        (of("id", &["nonsense"]), &[]),
+    ] {
+        let text = serde_json::to_string(&filter).unwrap();
+        let conditions = query(filter);
+        assert_eq!(
+            table.page(&conditions, None, None, 10).await.unwrap(),
+            expected,
+            "{text}"
+        );
+        assert!(!table.is_full_scan(&conditions) || text.contains("user_id"), "{text}");
+    }
+}
+
+async fn what_belongs_to_bytes_goes_first(database: Database) {
+    let table = database.open(&memories(&database).await).await;
+    for (n, id) in [(1, ONE), (2, ONE), (3, TWO)] {
+        database
+            .run(&format!("INSERT INTO chunks VALUES ({n}, {})", literal(&database, id)))
+            .await;
+    }
+    let deleted = table.delete(&items(&[ONE], &of_user(ALICE))).await.unwrap();
+    assert_eq!(deleted.deleted, [true]);
+    assert_eq!(database.left("chunks", "n").await, ["3"]);
+}
