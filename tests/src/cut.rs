@@ -1,6 +1,7 @@
-//! A TCP proxy in front of a server, that can cut and stall what goes through it.
+//! A TCP proxy in front of a server, that can cut, stall and delay what goes through it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +25,7 @@ pub struct Cut {
     port: u16,
     upstream: Arc<Mutex<String>>,
     mode: watch::Sender<Mode>,
+    delay: Arc<Mutex<Duration>>,
     _stop: DropGuard,
 }
 
@@ -34,19 +36,25 @@ impl Cut {
         let port = listener.local_addr().unwrap().port();
         let upstream = Arc::new(Mutex::new(upstream.to_owned()));
         let (mode, watched) = watch::channel(Mode::Open);
+        let delay = Arc::new(Mutex::new(Duration::ZERO));
+        let delayed = Arc::clone(&delay);
         let stop = CancellationToken::new();
         let (address, stopped) = (Arc::clone(&upstream), stop.clone());
         tokio::spawn(async move {
             while let Some(Ok((client, _))) = stopped.run_until_cancelled(listener.accept()).await {
                 let address = address.lock().unwrap().clone();
-                let (mode, stopped) = (watched.clone(), stopped.clone());
-                tokio::spawn(async move { stopped.run_until_cancelled(connection(client, address, mode)).await });
+                let (mode, delay, stopped) = (watched.clone(), *delayed.lock().unwrap(), stopped.clone());
+                tokio::spawn(async move {
+                    let connection = connection(client, address, mode, delay);
+                    stopped.run_until_cancelled(connection).await
+                });
             }
         });
         Self {
             port,
             upstream,
             mode,
+            delay,
             _stop: stop.drop_guard(),
         }
     }
@@ -68,6 +76,11 @@ impl Cut {
         upstream.clone_into(&mut self.upstream.lock().unwrap());
     }
 
+    /// Lets whatever goes through new connections arrive later, as over a distance.
+    pub fn delay(&self, by: Duration) {
+        *self.delay.lock().unwrap() = by;
+    }
+
     /// Closes all connections, and each new one.
     pub fn cut(&self) {
         self.mode.send_replace(Mode::Cut);
@@ -84,7 +97,7 @@ impl Cut {
     }
 }
 
-async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<Mode>) {
+async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<Mode>, delay: Duration) {
     let mut cut = mode.clone();
     let pipe = async {
         passes(&mut mode.clone()).await;
@@ -95,8 +108,8 @@ async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<M
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            () = copy(from_client, to_server, mode.clone()) => {}
-            () = copy(from_server, to_client, mode) => {}
+            () = copy(from_client, to_server, mode.clone(), delay) => {}
+            () = copy(from_server, to_client, mode, delay) => {}
         }
     };
     tokio::select! {
@@ -116,11 +129,15 @@ async fn copy(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
+    delay: Duration,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(n) = from.read(&mut buffer).await else { return };
         passes(&mut mode).await;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         if n == 0 || to.write_all(&buffer[..n]).await.is_err() {
             return;
         }

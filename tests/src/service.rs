@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -9,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::config::{Config, KEY};
+use crate::cut::Cut;
 use crate::layout::{Doorbell, Layout, Sql};
 use crate::memories::{Memories, Memory};
 use crate::process::Process;
@@ -92,6 +94,23 @@ impl Site {
     pub fn without_tap(&mut self) {
         let target = target(self.memories.url(), &self.vectors.url, &self.vectors);
         self.configure(|config| config.without_targets().targets(&target));
+    }
+
+    /// Sends workers to both stores over a distance: whatever is said arrives so much later. It lasts as
+    /// long as what is returned.
+    pub async fn at_a_distance(&mut self, delay: Duration) -> [Cut; 2] {
+        let mut urls = [self.memories.url().to_owned(), self.vectors.url.clone()];
+        let mut between = Vec::new();
+        for url in &mut urls {
+            let parsed = reqwest::Url::parse(url).unwrap();
+            let cut = Cut::before(&format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap())).await;
+            cut.delay(delay);
+            *url = cut.instead_of(url);
+            between.push(cut);
+        }
+        let target = target(&urls[0], &urls[1], &self.vectors);
+        self.configure(|config| config.without_targets().targets(&target));
+        between.try_into().unwrap()
     }
 
     /// Writes memories into both stores.

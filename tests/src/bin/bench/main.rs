@@ -1,9 +1,10 @@
 //! The benchmark: what accepting costs, how soon idle workers begin, what a large job costs beside a bare loop of the same
-//! deletes, what memory a worker needs, what a ledger costs that remembers much, and what a purge by query costs.
+//! deletes, what memory a worker needs, what a ledger costs that remembers much, and what a purge by query costs: beside a
+//! bare loop, by its size, and with two workers where the stores are a distance away.
 //!
 //! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
 //! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
-//! `erase`, `memory`, `past`, `query`.
+//! `erase`, `memory`, `past`, `query`, `linear`, `scale`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
@@ -55,6 +56,12 @@ async fn main() {
     }
     if runs("query") {
         Box::pin(query::query()).await;
+    }
+    if runs("linear") {
+        Box::pin(query::linear()).await;
+    }
+    if runs("scale") {
+        Box::pin(query::scale()).await;
     }
 }
 

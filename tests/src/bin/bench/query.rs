@@ -15,12 +15,9 @@ const ROWS: usize = 1_000_000;
 
 /// Deletes as many rows in a bare loop, by one worker and by two, and prints how the times compare.
 pub(crate) async fn query() {
-    #[expect(clippy::disallowed_methods, reason = "the benchmark is told how long it may take")]
-    let rows = std::env::var("LETHE_BENCH_ROWS").map_or(ROWS, |rows| rows.parse().unwrap());
+    let rows = rows();
     let site = site().await;
-    site.memories
-        .run("ALTER TABLE agno_memories SET (autovacuum_enabled = false)")
-        .await;
+    unattended(&site).await;
     fill(&site, "ben", rows).await;
     let (before, start) = (Cpu::now(), Instant::now());
     let connection = bare_loop(&site, "ben").await;
@@ -34,7 +31,7 @@ pub(crate) async fn query() {
         fill(&site, "ana", rows).await;
         service.workers.push(site.worker().await);
         let (before, start) = (Cpu::now(), Instant::now());
-        let planned = purge(&service, "ana", rows).await;
+        let planned = purge(&service, "ana", rows).await.planned;
         let took = start.elapsed();
         report("query", rows, &format!("{workers} worker(s)"), took, &before);
         println!(
@@ -51,6 +48,83 @@ pub(crate) async fn query() {
     site.holds(&[]).await;
 }
 
+/// Purges of growing size by one worker: what a row costs, beside what it costs in the smallest.
+pub(crate) async fn linear() {
+    let site = site().await;
+    unattended(&site).await;
+    let mut service = site.api().await;
+    service.workers.push(site.worker().await);
+    fill(&site, "zoe", 1_000).await;
+    purge(&service, "zoe", 1_000).await;
+    let mut first = None;
+    let sizes = std::iter::successors(Some(10_000), |rows| Some(rows * 10));
+    for size in sizes.take_while(|size| *size <= rows()) {
+        // The small ones several times, since little disturbs them much.
+        let mut took = Vec::new();
+        for _ in 0..(100_000 / size).clamp(1, 9) {
+            fill(&site, "ana", size).await;
+            took.push(purge(&service, "ana", size).await.took);
+        }
+        took.sort_unstable();
+        let took = took[took.len() / 2];
+        let each = took.as_secs_f64() / f64::from(u32::try_from(size).unwrap());
+        let first = *first.get_or_insert(each);
+        println!(
+            "linear: {size} rows: {took:.2?}, {:.1} µs a row, {:.2} of what it is for 10000",
+            each * 1e6,
+            each / first
+        );
+    }
+}
+
+/// How long a message takes to a store that is a distance away, and an answer back.
+const DISTANCE: Duration = Duration::from_millis(2);
+
+/// How many rows are purged at a distance.
+const FAR: usize = 200_000;
+
+/// One worker and two, each with two slots, where the stores are a distance away: most of the time is
+/// spent waiting for them, and none of them is busy.
+pub(crate) async fn scale() {
+    let mut site = site().await;
+    unattended(&site).await;
+    site.configure(|config| config.set("worker.slots", 2));
+    let _between = site.at_a_distance(DISTANCE).await;
+    let mut service = site.api().await;
+    let mut times = Vec::new();
+    for workers in [1, 2] {
+        fill(&site, "ana", FAR).await;
+        service.workers.push(site.worker().await);
+        let before = Cpu::now();
+        let took = purge(&service, "ana", FAR).await.took;
+        report(
+            "scale",
+            FAR,
+            &format!("{workers} worker(s), {DISTANCE:?} away"),
+            took,
+            &before,
+        );
+        times.push(took);
+    }
+    println!(
+        "scale: two workers take {:.2} of the time of one",
+        times[1].as_secs_f64() / times[0].as_secs_f64()
+    );
+}
+
+/// Returns how many rows the largest purge is about.
+#[expect(clippy::disallowed_methods, reason = "the benchmark is told how long it may take")]
+fn rows() -> usize {
+    std::env::var("LETHE_BENCH_ROWS").map_or(ROWS, |rows| rows.parse().unwrap())
+}
+
+/// Nothing else works on the table meanwhile.
+async fn unattended(site: &Site) {
+    site.memories
+        .run("ALTER TABLE agno_memories SET (autovacuum_enabled = false)")
+        .await;
+}
+
 /// Adds memories in parts, so that they are not all held at once.
 async fn fill(site: &Site, user: &str, rows: usize) {
     for part in 0..rows.div_ceil(50_000) {
@@ -59,8 +133,16 @@ async fn fill(site: &Site, user: &str, rows: usize) {
     site.memories.run("ANALYZE agno_memories").await;
 }
 
-/// Purges everything of `user`, and returns how long it was being planned, as far as can be seen.
-async fn purge(service: &Service, user: &str, rows: usize) -> Duration {
+/// How long a purge took, by the ledger's clock.
+struct Purge {
+    /// From its beginning to its end, read back.
+    took: Duration,
+    /// How long it was being planned, as far as can be seen.
+    planned: Duration,
+}
+
+/// Purges everything of `user`.
+async fn purge(service: &Service, user: &str, rows: usize) -> Purge {
     let start = Instant::now();
     let job = json!({"select": {"query": {"eq": {"user_id": user}}}});
     let id = service.client.submit(&job).await;
@@ -71,12 +153,15 @@ async fn purge(service: &Service, user: &str, rows: usize) -> Duration {
             "queued" | "planning" => planned = start.elapsed(),
             "succeeded" => {
                 assert_eq!(job["selected"], json!(rows), "{job}");
-                return planned;
+                let time = |key: &str| job[key].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+                let took = time("started_at").duration_until(time("ended_at"));
+                let took = took.try_into().unwrap();
+                return Purge { took, planned };
             }
             "failed" | "cancelled" => panic!("{job}"),
             _ => {}
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }
 
