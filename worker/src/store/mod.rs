@@ -59,6 +59,20 @@ impl Conditions {
         }
     }
 
+    /// Returns whether both demand the same; of one job they mostly are one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_same_query(other.query.as_ref())
+            && (Arc::ptr_eq(&self.fields, &other.fields) || self.fields == other.fields)
+    }
+
+    /// Returns whether this is what their query asks for.
+    pub(crate) fn is_same_query(&self, query: Option<&Arc<Query>>) -> bool {
+        match (&self.query, query) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
     /// Returns these conditions and a query's.
     #[must_use]
     pub fn with_query(self, query: Query) -> Self {

@@ -1,29 +1,26 @@
 //! One mapped table: finding and deleting memories in it, and reading it in the order of its keys.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use lethe_common::config::Table;
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, Row};
+use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::column::Column;
 use super::connect::{CallError, SqlStore};
-use super::dialect::Dialect;
 use super::filter;
 use super::mapping::Mapping;
-use super::statement::{Bind, Sql};
+use super::statement::Bind;
 use super::text::{self, Range, Texts};
-use super::tuples::{Tuple, demands, encode};
+use super::tuples::{Tuple, demands};
 use super::{MAX_ITEMS, MAX_PAGE};
 use crate::store::{Conditions, Item, Place, Seen, StoreError};
 
 mod advice;
+mod asking;
 mod delete;
 mod paging;
 mod workspaces;
 
+use asking::Statement;
 pub use delete::Deletion;
 
 /// What a look for one memory found.
@@ -95,7 +92,10 @@ impl SqlTable {
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
     pub async fn find_rows(&self, items: &[Item]) -> Result<Vec<(Found, Seen)>, StoreError> {
         let tuples = self.tuples(items)?;
-        let statement = self.statement(items, &self.texts.find, text::find)?;
+        let statement = match self.find_alike(items)? {
+            Some(statement) => statement,
+            None => self.statement(items, &self.texts.find, text::find)?,
+        };
         self.look(&statement, items.len(), &tuples).await
     }
 
@@ -109,41 +109,8 @@ impl SqlTable {
             .enumerate()
             .filter_map(|(n, id)| Tuple::of_id(&self.mapping, n, id))
             .collect();
-        let found = self
-            .look(&Statement::plain(&self.texts.find), ids.len(), &tuples)
-            .await?;
+        let found = self.look(&self.find_ids(), ids.len(), &tuples).await?;
         Ok(found.into_iter().map(|(found, _)| found != Found::Absent).collect())
-    }
-
-    /// Returns a statement about memories, with what their query asks for in its text.
-    fn statement(
-        &self,
-        items: &[Item],
-        plain: &Sql,
-        with_query: fn(Dialect, &Mapping, Option<&str>) -> Sql,
-    ) -> Result<Statement, StoreError> {
-        let query = items.first().and_then(|item| item.conditions.query.as_ref());
-        let same = |item: &Item| match (&item.conditions.query, query) {
-            (None, None) => true,
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        if !items.iter().all(same) {
-            return Err(StoreError::Misuse("memories of different queries do not share a call"));
-        }
-        let Some(query) = query else {
-            return Ok(Statement::plain(plain));
-        };
-        // The tuples are bound first.
-        let compiled = filter::compile(self.store.dialect, &self.mapping, query, 2)?;
-        let (text, values) = compiled.map_or_else(
-            || ("1 = 0".to_owned(), Vec::new()),
-            |compiled| (compiled.text, compiled.values),
-        );
-        Ok(Statement {
-            text: with_query(self.store.dialect, &self.mapping, Some(&text)),
-            values,
-        })
     }
 
     fn tuples<'a>(&self, items: &'a [Item]) -> Result<Vec<Tuple<'a>>, StoreError> {
@@ -163,9 +130,11 @@ impl SqlTable {
         let mut found = vec![(Found::Absent, Seen::default()); count];
         self.store
             .bounded(async {
+                let tuples: Vec<&Tuple<'_>> = tuples.iter().collect();
                 for chunk in tuples.chunks(MAX_ITEMS) {
-                    let row = statement.about(encode(chunk)).fetch_one(&self.store.readers).await?;
+                    let row = statement.about(chunk).fetch_one(&self.store.readers).await?;
                     for (n, row) in numbered(&row)? {
+                        let n = statement.position(chunk, n)?;
                         *found.get_mut(n).ok_or(StoreError::Unreadable)? = match row {
                             Some(row) => (Found::Matching, seen(row)?),
                             None => (Found::Other, Seen::default()),
@@ -183,6 +152,10 @@ impl SqlTable {
         if conditions.is_empty() {
             return Err(StoreError::Misuse("without conditions this would be about every row"));
         }
+        self.demanded_by(conditions)
+    }
+
+    fn demanded_by<'s>(&'s self, conditions: &Conditions) -> Result<Option<Demanded<'s>>, StoreError> {
         let mut demanded = Demanded {
             query: None,
             columns: Vec::new(),
@@ -226,28 +199,6 @@ impl Demanded<'_> {
             after: false,
             through: false,
         }
-    }
-}
-
-/// A statement about tuples, which are bound first, and the values of a query.
-struct Statement {
-    text: Sql,
-    values: Vec<Bind>,
-}
-
-impl Statement {
-    fn plain(text: &Sql) -> Self {
-        Self {
-            text: text.clone(),
-            values: Vec::new(),
-        }
-    }
-
-    fn about(&self, tuples: String) -> Query<'static, Any, AnyArguments> {
-        let mut values = Vec::with_capacity(1 + self.values.len());
-        values.push(Bind::Text(tuples));
-        values.extend(self.values.iter().cloned());
-        self.text.about(values)
     }
 }
 

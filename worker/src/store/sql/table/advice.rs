@@ -3,8 +3,9 @@
 use lethe_common::config::{Dependent, Table};
 use lethe_common::job::Field;
 
-use super::{Dialect, SqlTable};
+use super::SqlTable;
 use crate::store::sql::convention::{self, CREATED_AT};
+use crate::store::sql::dialect::Dialect;
 use crate::store::sql::schema::{self, Foreign, OnDelete};
 use crate::store::{MappingFault, StoreError, word};
 

@@ -2,7 +2,8 @@
 
 use sqlx::Row;
 
-use super::{Bind, MAX_ITEMS, SqlTable, StoreError, Tuple, encode, text};
+use super::super::tuples::encode;
+use super::{Bind, MAX_ITEMS, SqlTable, StoreError, Tuple, text};
 
 impl SqlTable {
     /// Counts the rows of these ids by their workspace (`None`: in none); nothing if no such column is

@@ -123,7 +123,8 @@ pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range
     )
 }
 
-fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
+/// Returns what is demanded, and how many values were bound for it.
+pub(super) fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
     let mut bound = range.query.map_or(0, |(_, bound)| bound);
     let mut next = || {
         bound += 1;

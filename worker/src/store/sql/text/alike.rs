@@ -1,0 +1,76 @@
+//! The texts about memories of which the same is demanded, as of those of one job: their ids are a plain
+//! list, and what is demanded is bound once.
+//!
+//! PostgreSQL reads a list of a thousand texts, and rows by it, in two thirds of the time that it takes
+//! for a list of objects; deletes by it in half. The other two do not care.
+
+use super::super::compare::equals;
+use super::super::dialect::Dialect;
+use super::super::mapping::Mapping;
+use super::super::statement::Sql;
+use super::range::{Range, filter};
+use super::{joined, place, version};
+
+// In a query of its own, for the same reason as that of `tuples`.
+fn list(bind: usize) -> String {
+    format!("pg_catalog.jsonb_array_elements_text((SELECT ${bind}::jsonb))")
+}
+
+/// Returns the text that looks for ids, whose list is bound last → one text of the places in the list of
+/// those that have a row; what follows is as in [`Texts::find`](super::Texts::find). `None` where it would
+/// save nothing.
+pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Range<'_>) -> Option<Sql> {
+    if dialect != Dialect::Postgres {
+        return None;
+    }
+    let (filter, bound) = filter(mapping, demanded);
+    let at = place(dialect, mapping).map_or_else(String::new, |place| format!(" || '@' || {place}"));
+    let seen = format!(
+        "':' || COALESCE(CAST({version} AS TEXT), ''){at}",
+        version = version(dialect, mapping)
+    );
+    let seen = if filter.is_empty() {
+        seen
+    } else {
+        format!("CASE WHEN {filter} THEN {seen} ELSE '' END")
+    };
+    let text = format!(
+        "-- store::sql::find\n\
+         SELECT {found} FROM {list} WITH ORDINALITY AS e(i, n) JOIN {table} AS m ON {same}",
+        found = joined(dialect, &format!("e.n - 1 || {seen}")),
+        list = list(bound + 1),
+        table = mapping.table,
+        same = equals(&mapping.id, "m", "e.i"),
+    );
+    Some(Sql::vouched(dialect, text))
+}
+
+/// Returns the text that deletes rows where they were seen: the lists of ids and of places are bound last →
+/// one text of the places in the lists. `None` where it would save nothing, or rows are not deleted so.
+pub(in super::super) fn delete_at(dialect: Dialect, mapping: &Mapping, demanded: Range<'_>) -> Option<Sql> {
+    if dialect != Dialect::Postgres {
+        return None;
+    }
+    place(dialect, mapping)?;
+    let (filter, bound) = filter(mapping, demanded);
+    let filter = if filter.is_empty() {
+        filter
+    } else {
+        format!(" AND {filter}")
+    };
+    let text = format!(
+        "-- store::sql::delete\n\
+         WITH gone AS (\n\
+         DELETE FROM {table} AS m\n\
+         USING ROWS FROM ({ids}, {places}) WITH ORDINALITY AS e(i, at, n)\n\
+         WHERE m.ctid = e.at::pg_catalog.tid AND {same}{filter}\n\
+         RETURNING e.n - 1 AS n)\n\
+         SELECT {gone} FROM gone",
+        table = mapping.table,
+        ids = list(bound + 1),
+        places = list(bound + 2),
+        same = equals(&mapping.id, "m", "e.i"),
+        gone = joined(dialect, "n::text"),
+    );
+    Some(Sql::vouched(dialect, text))
+}
