@@ -1,0 +1,99 @@
+//! Deletions by query as tasks: paced and cancelled.
+
+use std::time::{Duration, Instant};
+
+use lethe_tests::layout::Layout;
+use lethe_tests::{on_both_databases, wait};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use super::{Notes, delete};
+
+on_both_databases!(a_purge_follows_its_pace_within_a_second, a_purge_is_cancelled_as_a_task,);
+
+async fn a_purge_follows_its_pace_within_a_second(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    notes.add(300).await;
+    // About a month a memory.
+    let task = notes.begin("requests_per_second=0.0000004").await;
+    let first = || async { notes.task(&task, "").await["task"]["status"]["deleted"] == 1 };
+    wait::until_true("the first is gone", first).await;
+    let seen = notes.task(&task, "").await;
+    let status = &seen["task"]["status"];
+    assert_eq!(
+        (&seen["completed"], &status["deleted"]),
+        (&json!(false), &json!(1)),
+        "{seen}"
+    );
+    assert!(
+        status["throttled_until_millis"].as_u64().unwrap() > 1_000_000_000,
+        "{seen}"
+    );
+    assert!(status["throttled_millis"].as_u64().unwrap() < 60_000, "{seen}");
+
+    let start = Instant::now();
+    notes.rethrottle(&task, "20").await;
+    wait::until_true("it goes on", || async { notes.count().await < 299 }).await;
+    let faster = start.elapsed();
+    assert!(faster < Duration::from_millis(1_500), "{faster:?}");
+
+    notes.rethrottle(&task, "0.0000004").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = notes.count().await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    // At most the one memory that a batch is worth by now.
+    assert!(before - notes.count().await <= 1, "slower after the batch");
+
+    let start = Instant::now();
+    notes.rethrottle(&task, "-1").await;
+    let ended = notes.task(&task, "?wait_for_completion=true&timeout=30s").await;
+    let unthrottled = start.elapsed();
+    assert_eq!(
+        (
+            &ended["completed"],
+            &ended["response"]["deleted"],
+            &ended["response"]["failures"]
+        ),
+        (&json!(true), &json!(300), &json!([])),
+        "{ended}"
+    );
+    assert!(unthrottled < Duration::from_secs(4), "{unthrottled:?}");
+    assert_eq!(notes.count().await, 0);
+}
+
+async fn a_purge_is_cancelled_as_a_task(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    notes.add(50).await;
+    let task = notes.begin("requests_per_second=10").await;
+    wait::until_true("it has begun", || async { notes.count().await < 50 }).await;
+    let listed = notes.ana.get("/_tasks?detailed=true&group_by=parents").await;
+    assert_eq!(
+        listed.body["tasks"][&task]["description"], "delete-by-query [notes]",
+        "{}",
+        listed.text
+    );
+    let answer = notes
+        .ana
+        .post(&format!("/_tasks/{task}/_cancel?wait_for_completion=true"))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let ended = notes.task(&task, "").await;
+    assert_eq!(
+        (&ended["completed"], &ended["response"]["canceled"]),
+        (&json!(true), &json!("by user request")),
+        "{ended}"
+    );
+    let left = notes.count().await;
+    assert_eq!(ended["response"]["deleted"], 50 - left, "{ended}");
+    let answer = notes
+        .ana
+        .send(notes.ana.request(Method::DELETE, &format!("/_tasks/{task}")))
+        .await;
+    assert_eq!(answer.body, json!({"acknowledged": true}));
+    let gone = notes.ana.get(&format!("/_tasks/{task}")).await;
+    assert_eq!(
+        gone.body["error"]["type"], "resource_not_found_exception",
+        "{}",
+        gone.text
+    );
+}
