@@ -4,7 +4,6 @@ mod shapes;
 mod systems;
 
 use axum::body::Body;
-use serde_json::json;
 
 use crate::app::{Answer, App, MAIN, request};
 

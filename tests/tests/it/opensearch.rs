@@ -7,7 +7,6 @@ mod tasks;
 use lethe_common::config::KeyHash;
 use lethe_tests::client::{Answer, Client};
 use lethe_tests::layout::{Layout, Sql};
-use lethe_tests::memories;
 use lethe_tests::service::{Service, Site};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

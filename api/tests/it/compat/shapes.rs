@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use serde_json::json;
+use tower::ServiceExt;
 
 use super::{bulk, delete, one_target, send, shaped};
 use crate::app::{Answer, App, MAIN, request};

@@ -4,7 +4,7 @@ use axum::body::Body;
 use serde_json::{Value, json};
 
 use super::{bulk, delete, one_target, send, shaped, two_targets};
-use crate::app::{App, MAIN, request};
+use crate::app::{App, MAIN};
 
 #[tokio::test]
 async fn agno_names_databases_and_tables() {

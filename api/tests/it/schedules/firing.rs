@@ -1,12 +1,12 @@
 //! What schedules make at their times, and in whose name.
 
 use axum::body::Body;
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use lethe_common::clock::Clock;
 use lethe_common::ledger::Lease;
 use serde_json::{Value, json};
 
-use super::{PATH, app, body, claimed, closed, delete, fired, miss, put, stored, with};
+use super::{PATH, app, body, claimed, closed, fired, miss, put, stored, with};
 use crate::accepting::claim;
 use crate::app::{App, MAIN, request};
 use crate::callers::job_of;

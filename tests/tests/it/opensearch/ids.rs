@@ -1,11 +1,11 @@
 //! Deletions by type and id.
 
 use lethe_tests::layout::Layout;
-use lethe_tests::{memories, on_both_databases};
+use lethe_tests::on_both_databases;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{Notes, all, delete, refused};
+use super::{Notes, delete, refused};
 
 on_both_databases!(
     a_memory_is_deleted_by_type_and_id_and_its_version_is_said,

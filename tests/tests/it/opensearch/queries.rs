@@ -9,7 +9,7 @@ use lethe_tests::{memories, on_both_databases};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Notes, ROOT, all, by_query, delete, refused};
+use super::{Notes, ROOT, all, by_query, refused};
 
 on_both_databases!(
     a_query_deletes_what_it_matches_and_nothing_of_other_kinds,

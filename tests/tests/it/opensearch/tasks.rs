@@ -7,7 +7,7 @@ use lethe_tests::{on_both_databases, wait};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{Notes, delete};
+use super::Notes;
 
 on_both_databases!(a_purge_follows_its_pace_within_a_second, a_purge_is_cancelled_as_a_task,);
 
