@@ -19,7 +19,7 @@ pub(crate) struct Cursor {
     /// Of a query that takes only so many: the last key of what it takes; those beyond are left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) through: Option<String>,
-    /// How many memories a plan of such a query has listed.
+    /// How many memories a plan has listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) taken: u64,
     /// The last key of a range that is done.

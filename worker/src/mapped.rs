@@ -151,8 +151,13 @@ impl Mapped {
         let Some(mut opened) = self.collection().await? else {
             return Ok(None);
         };
-        if self.sql().await?.is_some_and(|table| table.has_uuid_ids()) {
-            opened = opened.with_uuid_ids();
+        if let Some(table) = self.sql().await? {
+            if table.has_uuid_ids() {
+                opened = opened.with_uuid_ids();
+            }
+            if table.has_byte_ids() {
+                opened = opened.with_byte_ids();
+            }
         }
         let opened = Arc::new(opened);
         *self.opened_vector.write().await = Some(Arc::clone(&opened));

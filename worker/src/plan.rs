@@ -1,8 +1,8 @@
 //! Planning: cutting a subject's or a query's rows in one table into key ranges, streaming.
 //!
-//! One pass over the keys, a page at a time; each range is committed with the cursor that follows
-//! it, so a worker that dies here repeats at most one range. Nothing it cuts can be claimed before
-//! all plans of the job are complete.
+//! One pass over the keys (`plan/cut.rs`); what is cut is committed with the cursor that follows it, so a
+//! worker that dies here repeats at most that. Nothing it cuts can be claimed before all plans of the job
+//! are complete.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, Snapshot};

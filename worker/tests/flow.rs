@@ -44,6 +44,11 @@ impl World {
 
     /// Starts with rows made by statements, and their mapping.
     async fn over(rows: &'static str, table: Value) -> Self {
+        Self::over_all(rows, json!([table])).await
+    }
+
+    /// Starts with the rows of several tables.
+    async fn over_all(rows: &'static str, tables: Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let vectors = format!("http://{}", listener.local_addr().unwrap());
@@ -72,7 +77,7 @@ impl World {
             "name": "main",
             "sql": {"url": file("memories.sqlite")},
             "vector": {"url": vectors, "api_key": KEY},
-            "table": [table],
+            "table": tables,
         }))
         .unwrap();
         let config = Arc::new(Config {
@@ -264,4 +269,38 @@ async fn a_job_with_one_id_says_which_version_it_erased() {
     let job = world.erase_ids(&["3", "4"], Some("working")).await;
     assert_eq!((job.state, job.version_erased), (State::Succeeded, None));
     assert_eq!(counts(&job, "sql"), [("erased", 2)]);
+}
+
+#[tokio::test]
+async fn a_point_that_spells_a_uuid_as_the_row_of_another_table_does_is_that_rows() {
+    const DIGITS: &str = "0190a0a000007000800000000000000a";
+    let collection = json!({"name": "memories", "point": "payload", "payload": {"id": "of"}});
+    let world = World::over_all(
+        "CREATE TABLE memories (id CHAR(32) PRIMARY KEY);
+         CREATE TABLE old (id TEXT PRIMARY KEY);
+         INSERT INTO old VALUES ('0190a0a000007000800000000000000a')",
+        json!([
+            {"name": "memories", "columns": {"id": "id", "uuids": "hex"}, "collection": collection},
+            {"name": "old", "columns": {"id": "id"}, "collection": collection},
+        ]),
+    )
+    .await;
+    let point = |n: u128| Uuid::from_u128(n);
+    world.add_points([(point(1), json!({"of": DIGITS}))]).await;
+    let hyphens = Uuid::parse_str(DIGITS).unwrap().to_string();
+
+    let job = world.erase_ids(&[&hyphens], None).await;
+
+    assert_eq!((job.state, world.points().await), (State::Succeeded, 1));
+    assert_eq!(counts(&job, "vector"), [("absent", 1)]);
+    // Of no row, either spelling goes.
+    let none = Uuid::from_u128(7);
+    world
+        .add_points([
+            (point(2), json!({"of": none.to_string()})),
+            (point(3), json!({"of": none.simple().to_string()})),
+        ])
+        .await;
+    let job = world.erase_ids(&[&none.to_string()], None).await;
+    assert_eq!((job.state, world.points().await), (State::Succeeded, 1));
 }

@@ -109,7 +109,8 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
       "table": "memories",
       "target": "main",
       "version": 1,
-      "waits_for": null
+      "waits_for": null,
+      "warnings": []
     }
     "#);
     let read = app.get("eraser", &format!("/v1/jobs/{id}")).await.body;

@@ -132,15 +132,20 @@ pub struct Owners {
 pub enum Uuids {
     /// As 32 hexadecimal digits, without hyphens: what `SQLAlchemy` does.
     Hex,
-    /// As texts that are compared as they are.
+    /// As texts that are compared as they are; in a column of bytes, as the digits of these.
     Text,
+    /// As their 16 bytes, in the order of their digits.
+    Bytes,
 }
 
 impl TryFrom<String> for Uuids {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &[("hex", Self::Hex), ("text", Self::Text)])
+        text::word(
+            &text,
+            &[("hex", Self::Hex), ("text", Self::Text), ("bytes", Self::Bytes)],
+        )
     }
 }
 

@@ -150,7 +150,9 @@ fn order(value: &Value, with: &Scalar, of: Type) -> Option<Ordering> {
         (Type::Uuid, Value::String(value), Scalar::Text(with)) => {
             Some(Uuid::try_parse(value).ok()?.to_string().as_str().cmp(with))
         }
-        (Type::Bytes, Value::String(value), Scalar::Text(with)) => Some(bytes_text(value)?.as_str().cmp(with)),
+        (Type::Bytes { uuids }, Value::String(value), Scalar::Text(with)) => {
+            Some(bytes_text(value, uuids)?.as_str().cmp(with))
+        }
         (Type::Time, Value::String(value), Scalar::Integer(with)) => Some(instant(value)?.cmp(with)),
         (Type::Time, ..) => None,
         (_, Value::String(value), Scalar::Text(with)) => Some(value.as_str().cmp(with)),

@@ -15,7 +15,10 @@ pub enum Type {
     /// UUIDs.
     Uuid,
     /// Bytes, as hexadecimal digits.
-    Bytes,
+    Bytes {
+        /// Whether a UUID is read as its bytes.
+        uuids: bool,
+    },
     /// Whole numbers of this many bits.
     Integer(u32),
     /// Floating-point numbers of 64 bits.
@@ -54,7 +57,7 @@ impl Scalar {
             (Type::Text, Self::Integer(number)) => Some(Self::Text(number.to_string())),
             (Type::Text, Self::Bool(value)) => Some(Self::Text(value.to_string())),
             (Type::Uuid, Self::Text(text)) => Uuid::try_parse(text).ok().map(|id| Self::Text(id.to_string())),
-            (Type::Bytes, Self::Text(text)) => bytes_text(text).map(Self::Text),
+            (Type::Bytes { uuids }, Self::Text(text)) => bytes_text(text, uuids).map(Self::Text),
             (Type::Integer(bits), value) => {
                 let number = value.whole()?;
                 let fits = bits >= 64 || (-(1_i64 << (bits - 1))..1_i64 << (bits - 1)).contains(&number);
@@ -65,7 +68,7 @@ impl Scalar {
             (Type::Bool, Self::Text(text)) => text.parse().ok().map(Self::Bool),
             (Type::Time, value) => value.moment().map(Self::Integer),
             (Type::Text, Self::Float(_))
-            | (Type::Uuid | Type::Bytes | Type::Bool, _)
+            | (Type::Uuid | Type::Bytes { .. } | Type::Bool, _)
             | (Type::Number, Self::Bool(_)) => None,
         }
     }
@@ -141,10 +144,10 @@ pub fn moment_text(microseconds: i64) -> Option<String> {
     Some(moment.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string())
 }
 
-/// Returns bytes that are written as hexadecimal digits, or as a UUID, as digits in lower case; `None` for
-/// what is neither, and for no bytes at all.
-pub fn bytes_text(text: &str) -> Option<String> {
-    if text.contains('-') {
+/// Returns bytes that are written as hexadecimal digits (or, with `uuids`, as a UUID) as digits in lower case;
+/// `None` for what is not, and for no bytes at all.
+pub fn bytes_text(text: &str, uuids: bool) -> Option<String> {
+    if uuids && text.contains('-') {
         return Uuid::try_parse(text).ok().map(|id| id.simple().to_string());
     }
     let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -201,13 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_read_as_digits_or_as_a_uuid() {
+    fn bytes_are_read_as_digits_and_as_a_uuid_where_it_is_one() {
         let digits = Some("0190a0a000007000800000000000000a".to_owned());
-        assert_eq!(bytes_text("0190A0A0-0000-7000-8000-00000000000A"), digits);
-        assert_eq!(bytes_text("0190a0a000007000800000000000000A"), digits);
-        assert_eq!(bytes_text("FF00").as_deref(), Some("ff00"));
+        assert_eq!(bytes_text("0190A0A0-0000-7000-8000-00000000000A", true), digits);
+        assert_eq!(bytes_text("0190A0A0-0000-7000-8000-00000000000A", false), None);
+        assert_eq!(bytes_text("0190a0a000007000800000000000000A", false), digits);
+        assert_eq!(bytes_text("FF00", true).as_deref(), Some("ff00"));
         for text in ["", "f", "0x00", "zz", "0190-a0a0", "é0"] {
-            assert_eq!(bytes_text(text), None, "{text}");
+            assert_eq!(bytes_text(text, true), None, "{text}");
         }
     }
 

@@ -21,6 +21,12 @@ const BATCHES: usize = 10;
 /// How many ranges have to be left to cut for a sample to be drawn.
 const MANY: u64 = 10;
 
+/// The most ranges that a sample is cut into: they are kept in one transaction.
+const MOST: u64 = 5_000;
+
+/// The fewest rows that are cut by a sample, about: fewer are those of a few blocks, all or none of them drawn.
+const LEAST: u64 = 5_000;
+
 /// What a plan cuts at a time.
 pub(super) struct Cut {
     pub(super) partitions: Vec<NewPartition>,
@@ -107,7 +113,7 @@ pub(super) async fn cut(
     }
     let then = Cursor {
         through: last.clone().filter(|_| full),
-        taken: lease.job.most.map_or(0, |_| cursor.taken + n as u64),
+        taken: cursor.taken + n as u64,
         after: last,
         ends,
         ..Cursor::default()
@@ -133,11 +139,14 @@ async fn sampled(
         Err(error) => return Ok(Err(error)),
     };
     let conditions = batch::conditions(&leases[0]);
-    let range = (BATCHES * env.config.worker.batch as usize) as u64;
+    let taken = Cursor::of(&leases[0]).taken;
     let left = match asked(env, mapped, leases, StoreCall::Count, table.count(&conditions)).await? {
-        Ok(all) => all.saturating_sub(range),
+        Ok(all) => all.saturating_sub(taken),
         Err(error) => return Ok(or_none(error)),
     };
+    let range = (BATCHES as u64 * u64::from(env.config.worker.batch))
+        .max(LEAST)
+        .max(left / MOST);
     if left < MANY * range {
         return Ok(Ok(None));
     }
@@ -150,7 +159,7 @@ async fn sampled(
             Err(error) => return Ok(or_none(error)),
         };
     }
-    let cuts = table.cuts(&conditions, after, end.as_deref(), range);
+    let cuts = table.cuts(&conditions, after, end.as_deref(), range, left);
     let cuts = match asked(env, mapped, leases, StoreCall::Page, cuts).await? {
         // Where so few are drawn that match, they lie close together.
         Ok(cuts) => cuts.filter(|cuts| cuts.len() as u64 >= left / range / 4),

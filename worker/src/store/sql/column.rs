@@ -76,8 +76,13 @@ pub(super) enum Kind {
     },
     /// MariaDB: uuid.
     NativeUuid,
-    /// bytea, blob, or binary and varbinary; written as hexadecimal digits, and read as a UUID too.
-    Bytes(Dialect),
+    /// bytea, blob, or binary and varbinary; written as hexadecimal digits.
+    Bytes {
+        /// Whose bytes.
+        dialect: Dialect,
+        /// A UUID is one, whatever its spelling.
+        uuids: bool,
+    },
 }
 
 /// What queries may compare a column with.
@@ -122,8 +127,11 @@ pub(super) enum Declared {
     Bool,
     /// JSON, as text.
     Json,
-    /// Bytes.
-    Bytes,
+    /// Bytes: only in what is mapped as an id or a field, whose rows were looked at.
+    Bytes {
+        /// A UUID is one, whatever its spelling.
+        uuids: bool,
+    },
     /// Anything.
     Any,
 }
@@ -141,12 +149,12 @@ impl Holds {
     pub(super) fn is_ordered(&self) -> bool {
         !matches!(
             self,
-            Self::Key(Kind::Bytes(_))
+            Self::Key(Kind::Bytes { .. })
                 | Self::Bool
                 | Self::Json
                 | Self::Jsonb
                 | Self::Array
-                | Self::Declared(Declared::Bool | Declared::Json | Declared::Bytes)
+                | Self::Declared(Declared::Bool | Declared::Json | Declared::Bytes { .. })
         )
     }
 
@@ -164,11 +172,15 @@ impl Holds {
 }
 
 impl Kind {
-    /// Returns whether what is written as a UUID is one by type, so that every spelling of it is the same value.
+    /// Returns whether values are UUIDs by type, so that every spelling of one is the same value.
     pub(super) fn is_uuid(&self) -> bool {
         matches!(
             self,
-            Self::Uuid | Self::NativeUuid | Self::Hex | Self::Collated { hex: true, .. } | Self::Bytes(_)
+            Self::Uuid
+                | Self::NativeUuid
+                | Self::Hex
+                | Self::Collated { hex: true, .. }
+                | Self::Bytes { uuids: true, .. }
         )
     }
 
@@ -196,7 +208,7 @@ impl Kind {
             Self::Hex | Self::Collated { hex: true, .. } => {
                 Uuid::try_parse(text).ok().map(|id| Cow::Owned(id.simple().to_string()))
             }
-            Self::Bytes(_) => bytes_text(text).map(Cow::Owned),
+            Self::Bytes { uuids, .. } => bytes_text(text, *uuids).map(Cow::Owned),
             Self::Integer(bits) => {
                 let number: i64 = text.parse().ok()?;
                 let fits = match bits {

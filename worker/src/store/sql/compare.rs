@@ -25,8 +25,11 @@ pub(super) fn typed_value(kind: &Kind, value: &str) -> String {
         Kind::Whole { signed: true, .. } => format!("CAST({value} AS SIGNED)"),
         Kind::Whole { signed: false, .. } => format!("CAST({value} AS UNSIGNED)"),
         Kind::NativeUuid => format!("CAST({value} AS UUID)"),
-        Kind::Bytes(Dialect::Postgres) => format!("pg_catalog.decode({value}, 'hex')"),
-        Kind::Bytes(Dialect::Sqlite | Dialect::Mysql) => format!("unhex({value})"),
+        Kind::Bytes {
+            dialect: Dialect::Postgres,
+            ..
+        } => format!("pg_catalog.decode({value}, 'hex')"),
+        Kind::Bytes { .. } => format!("unhex({value})"),
     }
 }
 
@@ -61,7 +64,7 @@ pub(super) fn equals_value(kind: &Kind, left: &str, value: &str) -> String {
         Kind::Text { type_name, equals, .. } => format!(
             "{left} {equals} {value}::{type_name} AND {left}::pg_catalog.text COLLATE pg_catalog.\"C\" = {value}"
         ),
-        Kind::Uuid | Kind::Integer(_) | Kind::Whole { .. } | Kind::NativeUuid | Kind::Bytes(_) => {
+        Kind::Uuid | Kind::Integer(_) | Kind::Whole { .. } | Kind::NativeUuid | Kind::Bytes { .. } => {
             format!("{left} = {}", typed_value(kind, value))
         }
         // The first for the index. Collations equal what differs in case, in accents, and in blanks at
@@ -94,14 +97,14 @@ pub(super) fn ordered(column: &Column) -> String {
         | Kind::Collated { .. }
         | Kind::Whole { .. }
         | Kind::NativeUuid
-        | Kind::Bytes(_) => key,
+        | Kind::Bytes { .. } => key,
     }
 }
 
 pub(super) fn as_text(dialect: Dialect, column: &Column, table: &str) -> String {
     let (kind, column) = (&column.kind, reach(column, table));
     match dialect {
-        _ if matches!(kind, Kind::Bytes(_)) => bytes_as_text(dialect, &column),
+        _ if matches!(kind, Kind::Bytes { .. }) => bytes_as_text(dialect, &column),
         Dialect::Postgres => format!("{column}::pg_catalog.text"),
         Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
         Dialect::Mysql => mysql_text(kind, &column),

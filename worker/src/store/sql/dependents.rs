@@ -143,7 +143,7 @@ fn holds(dialect: Dialect, mapping: &Mapping, holder: &Column, table: &str) -> S
         }
         (Dialect::Postgres, ..) => equals(holder, table, value),
         (Dialect::Mysql, id, _) => refers(&holder.kind, id, &column, value),
-        (Dialect::Sqlite, Kind::Bytes(_), _) => {
+        (Dialect::Sqlite, Kind::Bytes { .. }, _) => {
             let value = typed(&mapping.id, value);
             format!("{column} IN (SELECT {value} FROM json_each($1) AS e)")
         }

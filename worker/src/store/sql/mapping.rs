@@ -8,11 +8,12 @@ use lethe_common::filter::Path;
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
-use super::column::{Column, Holds, Kind, Names};
+use super::column::{Column, Declared, Holds, Kind, Names};
 use super::connect::CallError;
 use super::dependents::{Above, Reference};
-use super::dialect::{Dialect, quote_table};
+use super::dialect::{Dialect, quote, quote_table};
 use super::schema::{self, LiveColumn, LiveTable};
+use super::statement::Sql;
 use crate::store::fault::nearest;
 use crate::store::{MappingFault, StoreError, word};
 
@@ -86,11 +87,23 @@ impl Mapping {
         let version = check.asked(live.as_ref(), "version", name, columns.version.as_deref());
         let created_at = check.asked(live.as_ref(), "created_at", name, columns.created_at.as_deref());
         let updated_at = check.asked(live.as_ref(), "updated_at", name, columns.updated_at.as_deref());
-        let mut asked: BTreeMap<String, Holds> = fields
+        let id = id.map(|id| (check.plain(id), id.unique_under.clone()));
+        let identifying: Vec<&Column> = fields
             .iter()
-            .map(|(_, column): &(Field, Column)| &column.name)
-            .chain(&id.map(|id| id.name.clone()))
-            .filter_map(|name| Some((name.clone(), live.as_ref()?.column(dialect, name)?.holds.clone()?)))
+            .map(|(_, column)| column)
+            .chain(id.iter().map(|(id, _)| id))
+            .collect();
+        check.only_bytes(name, &identifying).await?;
+        let holds = |column: &&Column| match (&column.kind, live.as_ref()?.column(dialect, &column.name)?) {
+            (Kind::Bytes { dialect, uuids }, _) if *dialect == Dialect::Sqlite => {
+                Some(Holds::Declared(Declared::Bytes { uuids: *uuids }))
+            }
+            (kind @ Kind::Bytes { .. }, _) => Some(Holds::Key(kind.clone())),
+            (_, live) => live.holds.clone(),
+        };
+        let mut asked: BTreeMap<String, Holds> = identifying
+            .iter()
+            .filter_map(|column| Some((column.name.clone(), holds(column)?)))
             .collect();
         for (column, holds) in [&version, &created_at, &updated_at].into_iter().flatten() {
             asked.insert(column.name.clone(), holds.clone());
@@ -101,10 +114,10 @@ impl Mapping {
         let mut dependents = Vec::new();
         check.dependents(&table.dependents, &[], &mut dependents).await?;
         match (live.as_ref(), id) {
-            (Some(live), Some(id)) if check.faults.is_empty() => Ok(Self {
+            (Some(live), Some((id, unique_under))) if check.faults.is_empty() => Ok(Self {
                 table: quote_table(name),
-                folded_by: id.unique_under.clone().filter(|collation| collation != "BINARY"),
-                id: check.plain(id),
+                folded_by: unique_under.filter(|collation| collation != "BINARY"),
+                id,
                 fields,
                 version: version.map(|(column, _)| column),
                 created_at,
@@ -152,6 +165,10 @@ impl Check<'_> {
                 hex: true,
             },
             Kind::Dynamic if digits => Kind::Hex,
+            Kind::Bytes { dialect, .. } => Kind::Bytes {
+                dialect,
+                uuids: self.uuids == Some(Uuids::Bytes),
+            },
             kind => kind,
         };
         Column {
@@ -214,6 +231,8 @@ impl Check<'_> {
                     None => None,
                 };
                 let Some(column) = column else { continue };
+                let bytes: Vec<&Column> = std::iter::once(&column).chain(&id).collect();
+                self.only_bytes(name, &bytes).await?;
                 if let Some(id) = id {
                     let this = Above {
                         table: quote_table(name),
@@ -233,6 +252,31 @@ impl Check<'_> {
             }
             Ok(())
         })
+    }
+
+    /// Looks whether SQLite's columns of bytes hold anything else: no id that is read as bytes would ever meet
+    /// that, and what is left for it would count as absent.
+    async fn only_bytes(&mut self, table: &str, columns: &[&Column]) -> Result<(), CallError> {
+        for column in columns {
+            let Kind::Bytes {
+                dialect: dialect @ Dialect::Sqlite,
+                ..
+            } = column.kind
+            else {
+                continue;
+            };
+            let (quoted, name) = (quote_table(table), quote(&column.name));
+            let text = format!(
+                "-- store::sql::only bytes\nSELECT 1 FROM {quoted} WHERE typeof({name}) NOT IN ('blob', 'null') LIMIT 1"
+            );
+            let asked = Sql::vouched(dialect, text).about(Vec::new());
+            if asked.fetch_optional(&mut *self.connection).await?.is_some() {
+                let missing = format!("column `{}` of `{table}` holds values that are no bytes", column.name);
+                let instead = "declare it TEXT, or make bytes of them";
+                self.fault("columns", missing, Some(instead.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Lets the owners' column be compared by the names in their table.
@@ -281,19 +325,31 @@ impl Check<'_> {
             let missing =
                 format!("column `{name}` of `{table}` has type `{declared}`, by which nothing can be found safely");
             let instead = match self.dialect {
-                Dialect::Postgres => "use a text, uuid or integer column",
-                Dialect::Sqlite => "declare it TEXT or INTEGER",
-                Dialect::Mysql => "use a char, varchar, text, uuid or integer column",
+                Dialect::Postgres => "use a text, uuid, integer or bytea column",
+                Dialect::Sqlite => "declare it TEXT, INTEGER or BLOB",
+                Dialect::Mysql => "use a char, varchar, text, uuid, integer, binary or varbinary column",
             };
             self.fault(key, missing, Some(instead.to_owned()));
             return None;
         }
-        if self.uuids.is_none() && self.holds_uuids(column) {
-            // Compared as a text, an id with hyphens would count as absent where digits are written.
+        let bytes = column.is_bytes();
+        let says = match self.uuids {
+            None => false,
+            Some(Uuids::Text) => true,
+            Some(Uuids::Hex) => !bytes,
+            Some(Uuids::Bytes) => bytes,
+        };
+        if !says && self.holds_uuids(column) {
+            // Compared as a text, an id with hyphens would count as absent where digits are written; so would
+            // one whose bytes are kept in another order.
             let declared = &column.declared;
             let missing =
                 format!("column `{name}` of `{table}` has type `{declared}`, which does not say how UUIDs are written");
-            let instead = "write `hex` for 32 digits, as SQLAlchemy writes them, or `text` for texts of one form";
+            let instead = if bytes {
+                "write `bytes` for UUIDs in the order of their digits, or `text` if callers write the digits of the bytes"
+            } else {
+                "write `hex` for 32 digits, as SQLAlchemy writes them, or `text` for texts of one form"
+            };
             self.fault("columns.uuids", missing, Some(instead.to_owned()));
             return None;
         }

@@ -100,8 +100,11 @@ impl SqlStore {
         });
         let Some(name) = unsure else { return Ok(None) };
         let (column, table) = (quote(name), quote_table(&known.name));
-        let text =
-            format!("-- store::sql::propose\nSELECT length({column}) FROM {table} WHERE {column} IS NOT NULL LIMIT 1");
+        let length = match self.dialect {
+            Dialect::Postgres => format!("length({column})::pg_catalog.int8"),
+            Dialect::Sqlite | Dialect::Mysql => format!("length({column})"),
+        };
+        let text = format!("-- store::sql::propose\nSELECT {length} FROM {table} WHERE {column} IS NOT NULL LIMIT 1");
         let length: Option<i64> = self
             .bounded(async {
                 let asked = Sql::vouched(self.dialect, text).about(Vec::new());
@@ -109,6 +112,14 @@ impl SqlStore {
                 Ok(row.map(|row| row.try_get(0)).transpose()?)
             })
             .await?;
+        let bytes = known
+            .live
+            .column(self.dialect, name)
+            .is_some_and(schema::LiveColumn::is_bytes);
+        if bytes {
+            let uuids = length.is_none_or(|length| length == 16);
+            return Ok(Some(if uuids { Uuids::Bytes } else { Uuids::Text }));
+        }
         // What SQLAlchemy writes, which most of these tables are made by.
         Ok(Some(if length.is_none_or(|length| length == 32) {
             Uuids::Hex

@@ -144,10 +144,17 @@ impl LiveTable {
 }
 
 impl LiveColumn {
+    pub(super) fn is_bytes(&self) -> bool {
+        matches!(self.kind, Some(Kind::Bytes { .. }))
+    }
+
     /// Returns whether it may hold UUIDs that are written in several ways: PostgreSQL and MariaDB have a
-    /// type for them.
+    /// type for them, and bytes come in several orders.
     pub(super) fn may_hold_uuids(&self, dialect: Dialect) -> bool {
         let declared = self.declared.to_ascii_uppercase();
+        if self.is_bytes() {
+            return true;
+        }
         match dialect {
             Dialect::Postgres => false,
             Dialect::Sqlite => matches!(declared.as_str(), "UUID" | "CHAR(32)"),

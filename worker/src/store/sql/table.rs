@@ -4,7 +4,7 @@ use lethe_common::config::Table;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::column::Column;
+use super::column::{Column, Kind};
 use super::connect::{CallError, SqlStore};
 use super::filter;
 use super::mapping::Mapping;
@@ -70,6 +70,11 @@ impl SqlTable {
     /// Returns whether ids are UUIDs by type, so that every spelling of one is the same memory.
     pub fn has_uuid_ids(&self) -> bool {
         self.mapping.id.kind.is_uuid()
+    }
+
+    /// Returns whether ids are bytes, so that both cases of their digits are the same memory.
+    pub fn has_byte_ids(&self) -> bool {
+        matches!(self.mapping.id.kind, Kind::Bytes { .. })
     }
 
     /// Returns `id` as the database writes it, or `None` if no row can have it.

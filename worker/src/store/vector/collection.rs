@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use lethe_common::config::{Collection, PointId as Rule};
+use lethe_common::filter::bytes_text;
 use lethe_common::job::Field;
 use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaType};
 use uuid::Uuid;
@@ -25,6 +26,7 @@ pub struct VectorCollection {
     pub(super) mapping: Collection,
     pub(super) limits: Limits,
     pub(super) uuid_ids: bool,
+    byte_ids: bool,
 }
 
 /// What the live collection allows.
@@ -56,6 +58,7 @@ impl VectorCollection {
             mapping: collection.clone(),
             limits: Limits::default(),
             uuid_ids: false,
+            byte_ids: false,
         };
         let (info, faults) = opened.inspect().await?;
         match info {
@@ -73,6 +76,13 @@ impl VectorCollection {
     #[must_use]
     pub fn with_uuid_ids(mut self) -> Self {
         self.uuid_ids = true;
+        self
+    }
+
+    /// Says that memories' ids are bytes, so that both cases of their digits are the same memory, here too.
+    #[must_use]
+    pub fn with_byte_ids(mut self) -> Self {
+        self.byte_ids = true;
         self
     }
 
@@ -100,8 +110,18 @@ impl VectorCollection {
 
     /// Returns the id by which points are looked for.
     pub(super) fn spelled(&self, id: &str) -> String {
-        let canonical = || Uuid::try_parse(id).ok().map(|uuid| uuid.to_string());
-        self.uuid_ids.then(canonical).flatten().unwrap_or_else(|| id.to_owned())
+        let uuid = || Uuid::try_parse(id).ok().map(|uuid| uuid.to_string());
+        let uuid = self.uuid_ids.then(uuid).flatten();
+        let bytes = || self.byte_ids.then(|| bytes_text(id, false)).flatten();
+        uuid.or_else(bytes).unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Returns the points that follow from a memory's id: from a UUID's name two may, since it is written in two
+    /// ways.
+    pub(super) fn points(&self, id: &str, row_found: bool) -> impl Iterator<Item = PointId> {
+        let digits = self.digits(id).filter(|_| self.mapping.point == Rule::Uuid5);
+        let other = digits.and_then(|digits| self.point(&digits, row_found));
+        self.point(id, row_found).into_iter().chain(other)
     }
 
     /// Returns the other way in which an id that is a UUID by type is written.
@@ -239,6 +259,7 @@ mod tests {
             },
             limits: Limits::default(),
             uuid_ids: false,
+            byte_ids: false,
         }
     }
 

@@ -137,7 +137,7 @@ impl VectorCollection {
     ) -> Result<(), StoreError> {
         let mut wanted: HashMap<PointId, Vec<usize>> = HashMap::new();
         for (n, (id, row_found)) in ids.iter().zip(row_found).enumerate() {
-            if let Some(point) = self.point(id, *row_found) {
+            for point in self.points(id, *row_found) {
                 wanted.entry(point).or_default().push(n);
             }
         }

@@ -1,7 +1,8 @@
 //! Ids and owners that are bytes: written as digits, and read as UUIDs too.
 
-use lethe_common::config::Table;
+use lethe_common::config::{Table, Uuids};
 use lethe_common::filter::{Bounds, Filter, Scalar};
+use lethe_worker::store::Conditions;
 use lethe_worker::store::sql::Found::{Absent, Matching, Other};
 use serde_json::json;
 
@@ -14,6 +15,9 @@ super::on_each! {
     bytes_are_walked_in_their_order,
     bytes_can_be_asked_for,
     what_belongs_to_bytes_goes_first,
+    how_uuids_are_kept_in_bytes_has_to_be_said,
+    bytes_that_are_no_uuids_are_met_by_their_digits_alone,
+    a_column_of_bytes_that_holds_others_is_refused,
 }
 
 const ALICE: &str = "0190a0a0-0000-7000-8000-0000000000aa";
@@ -49,8 +53,10 @@ async fn memories(database: &Database) -> Table {
             ))
             .await;
     }
-    table(json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
-        "dependents": [{"table": "chunks", "references": "memory"}]}))
+    table(
+        json!({"name": "memories", "columns": {"id": "id", "user": "user_id", "uuids": "bytes"},
+        "dependents": [{"table": "chunks", "references": "memory"}]}),
+    )
 }
 
 fn literal(database: &Database, digits: &str) -> String {
@@ -149,4 +155,42 @@ async fn what_belongs_to_bytes_goes_first(database: Database) {
     let deleted = table.delete(&items(&[ONE], &of_user(ALICE))).await.unwrap();
     assert_eq!(deleted.deleted, [true]);
     assert_eq!(database.left("chunks", "n").await, ["3"]);
+}
+
+async fn how_uuids_are_kept_in_bytes_has_to_be_said(database: Database) {
+    let mut mapping = memories(&database).await;
+    for said in [None, Some(Uuids::Hex)] {
+        mapping.columns.as_mut().unwrap().uuids = said;
+        let faults = database.faults(&mapping).await;
+        assert!(faults.iter().all(|fault| fault.key == "columns.uuids"), "{faults:?}");
+        assert!(faults[0].to_string().contains("write `bytes`"), "{}", faults[0]);
+    }
+}
+
+async fn bytes_that_are_no_uuids_are_met_by_their_digits_alone(database: Database) {
+    let mut mapping = memories(&database).await;
+    mapping.columns.as_mut().unwrap().uuids = Some(Uuids::Text);
+    let table = database.open(&mapping).await;
+    let hyphens = "0190a0a0-0000-7000-8000-000000000001";
+    let batch = items(&[ONE, &ONE.to_uppercase(), hyphens], &Conditions::default());
+    assert_eq!(table.find(&batch).await.unwrap(), [Matching, Matching, Absent]);
+    assert!(table.has_byte_ids() && !table.has_uuid_ids());
+}
+
+async fn a_column_of_bytes_that_holds_others_is_refused(database: Database) {
+    let mapping = memories(&database).await;
+    if !database.is_sqlite() {
+        return;
+    }
+    database.run("INSERT INTO memories VALUES (x'00', 'cafe')").await;
+    let faults = database.faults(&mapping).await;
+    let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert!(
+        said[0].contains("column `user_id` of `memories` holds values that are no bytes"),
+        "{said:?}"
+    );
+    database
+        .run("DELETE FROM memories WHERE id = x'00'; INSERT INTO memories VALUES (x'00', NULL)")
+        .await;
+    database.open(&mapping).await;
 }

@@ -95,6 +95,45 @@ async fn a_uuid_by_type_is_found_as_its_payload_spells_it() {
 }
 
 #[tokio::test]
+async fn both_names_of_a_uuid_by_type_lead_to_a_point() {
+    let vectors = Vectors::start().await;
+    let digits = A.replace('-', "");
+    let named = |name: &str| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string();
+    vectors
+        .add([
+            (uuid(&named(A)), json!({})),
+            (uuid(&named(&digits)), json!({})),
+            (uuid(&named(B)), json!({})),
+        ])
+        .await;
+    let collection = vectors.open("uuid5", json!({})).await.with_uuid_ids();
+
+    let found = collection
+        .find(&items(&[&digits], &Conditions::default()), &[true])
+        .await
+        .unwrap();
+    assert_eq!(found[0].len(), 2);
+}
+
+#[tokio::test]
+async fn bytes_are_found_in_both_cases_of_their_digits() {
+    let vectors = Vectors::start().await;
+    vectors
+        .add([(num(1), json!({"m": "ff00"})), (num(2), json!({"m": "ff01"}))])
+        .await;
+    let collection = vectors.open("payload", json!({"id": "m"})).await.with_byte_ids();
+
+    let found = collection
+        .find(&items(&["FF00"], &Conditions::default()), &[true])
+        .await
+        .unwrap();
+    assert_eq!(
+        found[0].iter().map(|point| point.id).collect::<Vec<_>>(),
+        [PointId::Num(1)]
+    );
+}
+
+#[tokio::test]
 async fn a_point_that_carries_the_id_of_another_memory_is_left_out() {
     let vectors = Vectors::start().await;
     vectors

@@ -15,7 +15,9 @@ const TEXTS: &str = "ARRAY(SELECT pg_catalog.jsonb_array_elements_text({list}::p
 fn type_of(holds: &Holds) -> Type {
     match holds {
         Holds::Key(Kind::Uuid | Kind::NativeUuid) => Type::Uuid,
-        Holds::Key(Kind::Bytes(_)) | Holds::Declared(Declared::Bytes) => Type::Bytes,
+        Holds::Key(Kind::Bytes { uuids, .. }) | Holds::Declared(Declared::Bytes { uuids }) => {
+            Type::Bytes { uuids: *uuids }
+        }
         Holds::Key(Kind::Integer(bits) | Kind::Whole { bits, signed: true }) => Type::Integer(*bits),
         // What no number of a filter is can be asked for in vain only.
         Holds::Key(Kind::Whole { bits, signed: false }) => Type::Integer(bits + 1),
@@ -222,7 +224,7 @@ impl Compiler<'_> {
             };
             return format!("({name} IN ({numbers}))");
         }
-        if declared == Declared::Bytes {
+        if matches!(declared, Declared::Bytes { .. }) {
             let list = self.bind(Bind::Text(serde_json::json!(values).to_string()));
             return format!("({name} IN (SELECT unhex(value) FROM json_each({list})))");
         }
@@ -264,11 +266,13 @@ impl Compiler<'_> {
         // A column whose affinity is numeric turns a bound that looks like a number into it, and every
         // text is more than every number. The plus takes the affinity away, and the index with it.
         let name = match (&bound, declared) {
-            (Scalar::Text(_), declared) if !matches!(declared, Declared::Text | Declared::Bytes) => format!("+{name}"),
+            (Scalar::Text(_), declared) if !matches!(declared, Declared::Text | Declared::Bytes { .. }) => {
+                format!("+{name}")
+            }
             _ => name.to_owned(),
         };
         let operator = comparison.operator();
-        if let (Scalar::Text(digits), Declared::Bytes) = (&bound, declared) {
+        if let (Scalar::Text(digits), Declared::Bytes { .. }) = (&bound, declared) {
             let value = self.bind(Bind::Text(digits.clone()));
             return format!("({name} {operator} unhex({value}) AND typeof({name}) = 'blob')");
         }
@@ -327,7 +331,13 @@ pub(super) fn typed_text(holds: &Holds, value: &Scalar) -> String {
                 text
             }
         }
-        (Holds::Key(Kind::Bytes(Dialect::Postgres)), Scalar::Text(digits)) => format!("\\x{digits}"),
+        (
+            Holds::Key(Kind::Bytes {
+                dialect: Dialect::Postgres,
+                ..
+            }),
+            Scalar::Text(digits),
+        ) => format!("\\x{digits}"),
         (_, Scalar::Text(text)) => text.clone(),
         (_, Scalar::Integer(number)) => number.to_string(),
         (_, Scalar::Float(number)) => serde_json::json!(number).to_string(),
@@ -338,7 +348,10 @@ pub(super) fn typed_text(holds: &Holds, value: &Scalar) -> String {
 fn type_name(holds: &Holds) -> &str {
     match holds {
         Holds::Key(Kind::Uuid) => "pg_catalog.uuid",
-        Holds::Key(Kind::Bytes(Dialect::Postgres)) => "pg_catalog.bytea",
+        Holds::Key(Kind::Bytes {
+            dialect: Dialect::Postgres,
+            ..
+        }) => "pg_catalog.bytea",
         Holds::Key(Kind::Integer(_)) => "pg_catalog.int8",
         Holds::Float => "pg_catalog.float8",
         Holds::Numeric => "pg_catalog.numeric",
@@ -351,7 +364,7 @@ fn type_name(holds: &Holds) -> &str {
             | Kind::Collated { .. }
             | Kind::Whole { .. }
             | Kind::NativeUuid
-            | Kind::Bytes(_),
+            | Kind::Bytes { .. },
         )
         | Holds::Json
         | Holds::Jsonb

@@ -89,7 +89,7 @@ impl Scan<'_> {
         let by_text = bounds.given().any(|(_, bound)| matches!(bound, Scalar::Text(_)));
         match holds {
             Holds::Key(Kind::Text { .. } | Kind::Collated { .. } | Kind::NativeUuid) => false,
-            Holds::Declared(declared) => matches!(declared, Declared::Text | Declared::Bytes) || !by_text,
+            Holds::Declared(declared) => matches!(declared, Declared::Text | Declared::Bytes { .. }) || !by_text,
             holds => self.finds_equals(holds),
         }
     }

@@ -30,7 +30,7 @@ SELECT CAST(t.table_type AS CHAR) AS table_type,
             AS SIGNED) AS is_unique,
        CAST(EXISTS (SELECT 1 FROM information_schema.statistics AS i
                     WHERE i.table_schema = c.table_schema AND i.table_name = c.table_name
-                      AND i.seq_in_index = 1 AND i.column_name = c.column_name)
+                      AND i.seq_in_index = 1 AND i.column_name = c.column_name AND i.index_type IN ('BTREE', 'HASH'))
             AS SIGNED) AS indexed,
        CAST(0 /*M!100201 + EXISTS (SELECT 1 FROM information_schema.check_constraints AS k
                     WHERE k.constraint_schema = c.table_schema AND k.table_name = c.table_name
@@ -173,7 +173,10 @@ fn kind(base: &str, declared: &str, text: Option<(String, String)>) -> Option<Ki
         "bigint" => whole(64),
         "uuid" => Some(Kind::NativeUuid),
         // What is longer has no index as a whole.
-        "binary" | "varbinary" => Some(Kind::Bytes(Dialect::Mysql)),
+        "binary" | "varbinary" => Some(Kind::Bytes {
+            dialect: Dialect::Mysql,
+            uuids: false,
+        }),
         _ => None,
     }
 }
@@ -203,11 +206,15 @@ mod tests {
     #[test]
     fn types_are_known_by_both_servers_spellings() {
         let whole = |bits, signed| Some(Kind::Whole { bits, signed });
+        let bytes = Some(Kind::Bytes {
+            dialect: Dialect::Mysql,
+            uuids: false,
+        });
         for (base, declared, expected) in [
             ("int", "int(11)", whole(32, true)),
             ("int", "int", whole(32, true)),
             ("bigint", "bigint(20) unsigned zerofill", whole(64, false)),
-            ("binary", "binary(16)", Some(Kind::Bytes(Dialect::Mysql))),
+            ("binary", "binary(16)", bytes),
             ("blob", "blob", None),
             ("double", "double", None),
             ("bit", "bit(1)", None),

@@ -18,6 +18,8 @@ SELECT a.attname::text AS name,
                WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                  AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) AS is_unique,
        EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i
+               JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+               JOIN pg_catalog.pg_am AS am ON am.oid = x.relam AND am.amname IN ('btree', 'hash')
                WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum) AS indexed,
        c.relkind::text AS relkind,
        has_table_privilege(c.oid, 'SELECT') AS may_select,
@@ -164,7 +166,10 @@ fn kind(base: &str, namespace: &str, deterministic: bool) -> Option<Kind> {
             binary: deterministic && base != "citext",
         },
         "uuid" => Kind::Uuid,
-        "bytea" => Kind::Bytes(Dialect::Postgres),
+        "bytea" => Kind::Bytes {
+            dialect: Dialect::Postgres,
+            uuids: false,
+        },
         "int2" => Kind::Integer(16),
         "int4" => Kind::Integer(32),
         "int8" => Kind::Integer(64),

@@ -109,20 +109,19 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
 // https://www.sqlite.org/datatype3.html: affinity INTEGER or TEXT converts both the stored value
 // and what it is compared with, so that text finds what was meant. `UUID` and `STRING` are widely
 // declared, have affinity NUMERIC, and do the same. Without a type, or with REAL, a row may hold a value
-// that no text equals. What is declared for bytes may hold others too: those are met by no id, and a
-// deletion of them fails when it is read back.
+// that no text equals. What is declared for bytes may hold others too, for which whoever maps it looks.
 fn kind(declared: &str) -> Option<Kind> {
     let declared = declared.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
     if has(&["INT", "CHAR", "CLOB", "TEXT"]) || matches!(declared.as_str(), "UUID" | "STRING") {
         Some(Kind::Dynamic)
     } else {
-        has(&BYTES).then_some(Kind::Bytes(Dialect::Sqlite))
+        has(&["BLOB", "BINARY"]).then_some(Kind::Bytes {
+            dialect: Dialect::Sqlite,
+            uuids: false,
+        })
     }
 }
-
-/// What columns of bytes are declared as.
-const BYTES: [&str; 2] = ["BLOB", "BINARY"];
 
 // In the order of https://www.sqlite.org/datatype3.html, and what else is widely declared.
 fn holds(declared: &str) -> Declared {
@@ -134,8 +133,6 @@ fn holds(declared: &str) -> Declared {
         Declared::Text
     } else if matches!(declared.as_str(), "UUID" | "STRING") {
         Declared::Converted
-    } else if has(&BYTES) {
-        Declared::Bytes
     } else if has(&["JSON"]) {
         Declared::Json
     } else if has(&["BOOL"]) {
@@ -156,8 +153,12 @@ mod tests {
         for declared in ["TEXT", "varchar(36)", "INTEGER", "bigint", "UUID", "String", "NVARCHAR"] {
             assert_eq!(kind(declared), Some(Kind::Dynamic), "{declared}");
         }
+        let bytes = Some(Kind::Bytes {
+            dialect: Dialect::Sqlite,
+            uuids: false,
+        });
         for declared in ["BLOB", "binary(16)", "VARBINARY"] {
-            assert_eq!(kind(declared), Some(Kind::Bytes(Dialect::Sqlite)), "{declared}");
+            assert_eq!(kind(declared), bytes, "{declared}");
         }
         for declared in ["", "REAL", "DATETIME", "JSON", "NUMERIC"] {
             assert_eq!(kind(declared), None, "{declared}");

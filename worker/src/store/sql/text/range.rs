@@ -99,6 +99,16 @@ pub(in super::super) fn sample(dialect: Dialect, mapping: &Mapping, range: Range
     Some(Sql::vouched(dialect, text))
 }
 
+/// Returns the text that says how many rows the database believes a table to have, whose name is bound; 0: it
+/// does not know. `None` where nobody wants to know.
+pub(in super::super) fn estimate(dialect: Dialect) -> Option<Sql> {
+    let text = "-- store::sql::estimate\n\
+        SELECT COALESCE(sum(GREATEST(c.reltuples, 0)), 0)::pg_catalog.int8\n\
+        FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) AS p\n\
+        JOIN pg_catalog.pg_class AS c ON c.oid = p.relid WHERE p.isleaf";
+    (dialect == Dialect::Postgres).then(|| Sql::vouched(dialect, text.to_owned()))
+}
+
 /// Returns the text of a count.
 pub(in super::super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
     let (filter, _) = filter(mapping, range);
