@@ -116,6 +116,11 @@ impl VectorCollection {
         uuid.or_else(bytes).unwrap_or_else(|| id.to_owned())
     }
 
+    /// Returns all the ways in which a memory's id may be written in a payload.
+    pub(super) fn spellings(&self, id: &str) -> impl Iterator<Item = String> {
+        std::iter::once(self.spelled(id)).chain(self.digits(id))
+    }
+
     /// Returns the points that follow from a memory's id: from a UUID's name two may, since it is written in two
     /// ways.
     pub(super) fn points(&self, id: &str, row_found: bool) -> impl Iterator<Item = PointId> {

@@ -45,7 +45,8 @@ impl VectorCollection {
             group.points.push(*point);
             group.memories.extend(memory.as_deref());
         }
-        let size = MAX_POINTS_PER_REQUEST.min(self.limits.values);
+        // Each memory may be written in two ways.
+        let size = MAX_POINTS_PER_REQUEST.min(self.limits.values / 2).max(1);
         let mut requests = Vec::new();
         for ((conditions, _), group) in groups {
             let guard = self.guard(&Conditions::of(conditions))?;
@@ -78,7 +79,9 @@ impl VectorCollection {
     fn guarded(&self, mut guard: Vec<Condition>, ids: &[PointId], memories: &[&str]) -> Filter {
         guard.push(Condition::has_id(ids.iter().copied()));
         if let (Some(path), false) = (&self.mapping.payload.id, memories.is_empty()) {
-            guard.push(any_of(path, self.limits.written(path), memories));
+            let spelled: Vec<String> = memories.iter().flat_map(|id| self.spellings(id)).collect();
+            let spelled: Vec<&str> = spelled.iter().map(String::as_str).collect();
+            guard.push(any_of(path, self.limits.written(path), &spelled));
             guard.push(at_most_one(path));
         }
         Filter::must(guard)
