@@ -172,13 +172,8 @@ impl VectorCollection {
             wanted.entry(id).or_default().push(n);
         }
         let payload = self.payload_for(items, row_found);
-        // A UUID is written with hyphens, and by some without.
-        let digits: Vec<String> = wanted.keys().filter_map(|id| self.digits(id)).collect();
-        let values: Vec<&str> = wanted
-            .keys()
-            .copied()
-            .chain(digits.iter().map(String::as_str))
-            .collect();
+        let values: Vec<String> = wanted.keys().flat_map(|id| self.spellings(id)).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let mut seen = 0;
         for chunk in values.chunks(self.limits.values) {
             let filter = Filter::must([any_of(path, self.limits.written(path), chunk)]);

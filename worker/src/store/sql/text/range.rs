@@ -104,8 +104,8 @@ pub(in super::super) fn sample(dialect: Dialect, mapping: &Mapping, range: Range
 pub(in super::super) fn estimate(dialect: Dialect) -> Option<Sql> {
     let text = "-- store::sql::estimate\n\
         SELECT COALESCE(sum(GREATEST(c.reltuples, 0)), 0)::pg_catalog.int8\n\
-        FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) AS p\n\
-        JOIN pg_catalog.pg_class AS c ON c.oid = p.relid WHERE p.isleaf";
+        FROM pg_catalog.pg_class AS c WHERE c.relkind <> 'p' AND (c.oid = pg_catalog.to_regclass($1)\n\
+        OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) AS p))";
     (dialect == Dialect::Postgres).then(|| Sql::vouched(dialect, text.to_owned()))
 }
 
