@@ -8,6 +8,7 @@
 
 mod check;
 mod evaluate;
+mod points;
 mod value;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
 pub use evaluate::Row;
+pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
 pub use value::{Type, bytes_text, instant, moment_text};
 
 use crate::config::FieldPath;

@@ -12,7 +12,9 @@ use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
+use crate::matching;
 use crate::resolve::have_rows;
+use crate::store::vector::PointId;
 use crate::store::{Conditions, Item, Query, StoreError, Written};
 
 /// What comes next in a partition.
@@ -21,7 +23,7 @@ pub(crate) struct Batch {
     pub(crate) items: Vec<Item>,
     /// Whether they were just read from the table under the job's conditions.
     pub(crate) listed: bool,
-    /// Points without a row, found by what they carry; instead of `items`.
+    /// Points without a row, found by what they carry, or listed by a plan; instead of `items`.
     pub(crate) orphans: Vec<Entry>,
     /// How far the partition is once this is done; nothing if that is all.
     pub(crate) then: Option<Cursor>,
@@ -103,15 +105,15 @@ pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
     size.min(second).max(1)
 }
 
-/// Returns the ids of a list partition.
+/// Returns the ids of a list partition, or of points.
 pub(crate) fn listed(lease: &Lease) -> &[String] {
     match &lease.work {
-        Work::Ids(ids) => ids,
+        Work::Ids(ids) | Work::Listed(ids) => ids,
         Work::Range { .. } | Work::Points | Work::Subject | Work::Query => &[],
     }
 }
 
-/// Returns the ids of a list partition that are left to do.
+/// Returns the ids of a list partition, or of points, that are left to do.
 pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
     let all = cursor.only.as_deref().unwrap_or_else(|| listed(lease));
     all.get(cursor.at..).unwrap_or_default()
@@ -137,19 +139,25 @@ pub(crate) async fn next(
     let size = size(&env.config, &lease.job);
     let conditions = conditions(lease);
     match &lease.work {
+        Work::Listed(_) => {
+            let left = ids_left(lease, &cursor);
+            let n = left.len().min(size as usize);
+            let points: Vec<PointId> = left[..n].iter().filter_map(|id| PointId::from_text(id)).collect();
+            let orphans = matching::listed(env, mapped, &conditions, &points, StoreCall::Find).await?;
+            Ok(Batch {
+                orphans,
+                then: further(&cursor, n, left.len()),
+                ..Batch::nothing()
+            })
+        }
         Work::Ids(_) => {
             let left = ids_left(lease, &cursor);
             let n = left.len().min(size as usize);
             let items = left[..n].iter().map(|id| Item::new(id, &conditions)).collect();
-            let then = (n < left.len()).then(|| Cursor {
-                at: cursor.at + n,
-                ..cursor.clone()
-            });
             Ok(Batch {
                 items,
-                listed: false,
-                orphans: Vec::new(),
-                then,
+                then: further(&cursor, n, left.len()),
+                ..Batch::nothing()
             })
         }
         Work::Range { after, through } => {
@@ -162,6 +170,14 @@ pub(crate) async fn next(
                 batch.then = None;
             }
             Ok(batch)
+        }
+        Work::Query if mapped.has_only_points() => {
+            let (points, next) = matching::page(env, mapped, &conditions, cursor.offset, size).await?;
+            Ok(Batch {
+                orphans: points,
+                then: next.map(at_points),
+                ..Batch::nothing()
+            })
         }
         Work::Query => {
             let after = cursor.after.as_deref();
@@ -262,17 +278,27 @@ async fn points(
         let present = env.call(mapped, StoreKind::Vector, StoreCall::Find, present).await?;
         orphans.retain(|entry| entry.points.iter().any(|point| present.contains(point)));
     }
-    let then = next.map(|offset| Cursor {
+    Ok(Batch {
+        orphans,
+        then: next.map(at_points),
+        ..Batch::nothing()
+    })
+}
+
+/// Returns how far a list is once `n` more of what is left are done.
+fn further(cursor: &Cursor, n: usize, left: usize) -> Option<Cursor> {
+    (n < left).then(|| Cursor {
+        at: cursor.at + n,
+        ..cursor.clone()
+    })
+}
+
+fn at_points(offset: PointId) -> Cursor {
+    Cursor {
         points: true,
         offset: Some(offset),
         ..Cursor::default()
-    });
-    Ok(Batch {
-        items: Vec::new(),
-        listed: false,
-        orphans,
-        then,
-    })
+    }
 }
 
 /// Returns the points that have no row in any mapped table; those of which that cannot be said
@@ -280,7 +306,7 @@ async fn points(
 pub(crate) async fn without_rows(
     env: &Environment,
     mapped: &Mapped,
-    found: Vec<(crate::store::vector::PointId, Option<String>)>,
+    found: Vec<(PointId, Option<String>)>,
 ) -> Result<Vec<Entry>, StoreError> {
     let ids: Vec<&str> = found.iter().filter_map(|(_, id)| id.as_deref()).collect();
     let mut owned = have_rows(env, mapped, &ids).await?.into_iter();

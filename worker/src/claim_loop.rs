@@ -266,7 +266,7 @@ fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
     let mut groups: Vec<(usize, Vec<Lease>)> = Vec::new();
     for lease in leases {
         let size = match &lease.work {
-            Work::Ids(ids) => ids.len(),
+            Work::Ids(ids) | Work::Listed(ids) => ids.len(),
             Work::Range { .. } | Work::Points | Work::Subject | Work::Query => batch,
         };
         let shares = shares_calls(&lease);

@@ -23,6 +23,7 @@ use crate::task::Stop;
 use crate::window;
 
 mod effects;
+mod points;
 
 pub(crate) use effects::Met;
 use effects::carry_out;

@@ -59,14 +59,17 @@ pub(crate) enum Vectors {
     Orphans,
     /// They have no row, and whose they are cannot be established.
     Unverifiable,
+    /// A plan listed them, and they are not what its job asks for any more: they stay.
+    Changed,
 }
 
 /// How a memory that was found so is written: without and with a row.
-const FOUND: [(Vectors, [char; 2]); 4] = [
+const FOUND: [(Vectors, [char; 2]); 5] = [
     (Vectors::None, ['-', 'r']),
     (Vectors::OfRow, ['v', 'R']),
     (Vectors::Orphans, ['o', 'O']),
     (Vectors::Unverifiable, ['u', 'U']),
+    (Vectors::Changed, ['c', 'C']),
 ];
 
 /// An intent as it is written.
@@ -177,7 +180,7 @@ fn named(id: Option<&str>, vectors: Vectors) -> Vec<PointId> {
             .map(PointId::Uuid)
             .into_iter()
             .collect(),
-        Vectors::None | Vectors::Unverifiable => Vec::new(),
+        Vectors::None | Vectors::Unverifiable | Vectors::Changed => Vec::new(),
     }
 }
 
@@ -253,6 +256,7 @@ mod tests {
             entry(&ids[2], true, Vec::new(), Vectors::None),
             entry(&ids[3], false, Vec::new(), Vectors::Unverifiable),
             entry(&ids[4], true, Vec::new(), Vectors::OfRow),
+            entry(&ids[5], false, vec![PointId::Num(5)], Vectors::Changed),
         ]
     }
 
@@ -262,14 +266,14 @@ mod tests {
 
     #[test]
     fn what_is_written_of_a_list_is_read_again_without_its_ids() {
-        let all = ids(8);
+        let all = ids(9);
         let progress = Cursor {
             at: 3,
             ..Cursor::default()
         };
         let mut lease = lease(Work::Ids(all.clone()), Some(progress));
         let then = Some(Cursor {
-            at: 8,
+            at: 9,
             ..Cursor::default()
         });
         let intent = Intent {
@@ -293,7 +297,7 @@ mod tests {
             None,
         );
         let mut intent = Intent {
-            entries: entries(&ids(5)),
+            entries: entries(&ids(6)),
             ..Intent::default()
         };
         intent.entries.push(Entry {

@@ -24,6 +24,7 @@ mod intent;
 mod keep;
 mod look;
 mod mapped;
+mod matching;
 mod plan;
 mod preview;
 mod read_back;

@@ -130,6 +130,11 @@ impl Stores {
 }
 
 impl Mapped {
+    /// Returns whether the table has vectors alone.
+    pub(crate) fn has_only_points(&self) -> bool {
+        self.table.columns.is_none()
+    }
+
     /// Returns the SQL table, if the mapping has one.
     pub(crate) async fn sql(&self) -> Result<Option<Arc<SqlTable>>, StoreError> {
         let (Some(store), Some(_)) = (&self.stores.sql, &self.table.columns) else {

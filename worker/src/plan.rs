@@ -1,4 +1,5 @@
-//! Planning: cutting a subject's or a query's rows in one table into key ranges, streaming.
+//! Planning: cutting a subject's or a query's rows in one table into key ranges, streaming. Where a table
+//! has only points, those that a query matches are listed.
 //!
 //! One pass over the keys (`plan/cut.rs`); what is cut is committed with the cursor that follows it, so a
 //! worker that dies here repeats at most that. Nothing it cuts can be claimed before all plans of the job
@@ -18,8 +19,9 @@ use crate::store::StoreError;
 use crate::task::Stop;
 
 mod cut;
+mod points;
 
-use cut::{Cut, cut};
+use cut::Cut;
 
 pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
     // Plans never share a task.
@@ -49,7 +51,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             partitions,
             progress,
             done,
-        } = match cut(env, mapped, &mut leases).await? {
+        } = match next(env, mapped, &mut leases).await? {
             Ok(cut) => cut,
             Err(error) => return Err(Stop::store(leases, error)),
         };
@@ -126,7 +128,7 @@ async fn snapshot(env: &Environment, mapped: &Mapped, lease: &mut Lease) -> Resu
         return Ok(None);
     }
     let Some(table) = mapped.sql().await? else {
-        return Err(StoreError::Misuse("only rows can be asked for by a query"));
+        return Ok(Some(Snapshot::Plan));
     };
     let conditions = batch::conditions(lease);
     let written = table.written(&conditions);
@@ -139,4 +141,12 @@ async fn snapshot(env: &Environment, mapped: &Mapped, lease: &mut Lease) -> Resu
             Snapshot::CreatedAt(text)
         }
     }))
+}
+
+/// Returns the next partitions.
+async fn next(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<Cut, StoreError>, Stop> {
+    if leases[0].job.query.is_some() && mapped.has_only_points() {
+        return points::cut(env, mapped, leases).await;
+    }
+    cut::cut(env, mapped, leases).await
 }

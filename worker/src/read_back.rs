@@ -19,13 +19,15 @@ use crate::store::vector::PointId;
 use crate::store::{Conditions, Item, StoreError};
 use crate::task::Stop;
 
+mod listed;
+
 /// What reading one partition back found.
 #[derive(Default)]
 struct Found {
     delta: Delta,
     /// Memories that are still there, in any store.
     residue: u64,
-    /// Their ids, where the partition is a list of ids.
+    /// Their ids, where the partition is a list of ids, or of points.
     ids: Vec<String>,
 }
 
@@ -64,6 +66,11 @@ async fn look(
         && matches!(lease.work, Work::Query)
     {
         return Ok(query(env, mapped, leases).await?.map(|found| vec![found]));
+    }
+    if let [lease] = leases.as_slice()
+        && matches!(lease.work, Work::Listed(_))
+    {
+        return Ok(listed::read_back(env, mapped, leases).await?.map(|found| vec![found]));
     }
     let items: Vec<(usize, Item)> = leases
         .iter()
@@ -139,7 +146,7 @@ async fn subject(
 
 /// Asks for all that a query still matches of what was there at its start, less what changed since
 /// it was listed. Where that cannot be told, every batch was verified by itself, and nothing is
-/// counted: what matches now may have been written since.
+/// counted: what matches now may have been written since. What a plan listed is read back list by list.
 async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<Found, StoreError>, Stop> {
     let mut found = Found::default();
     if leases[0].snapshot.is_none() {
@@ -341,7 +348,7 @@ fn record_of(lease: &Lease, found: Found) -> Record<'_> {
         RecordEnd::Cancelled
     } else if found.residue > 0 {
         let progress = match lease.work {
-            Work::Ids(_) => Some(Cursor::only(found.ids).text()),
+            Work::Ids(_) | Work::Listed(_) => Some(Cursor::only(found.ids).text()),
             _ => Cursor::of(lease).kept(),
         };
         RecordEnd::Residue {

@@ -166,10 +166,9 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         "the target has no SQL database: add sql = { url = … } to it, or remove the columns",
     );
     errors.require(
-        table.columns.is_some()
-            || (table.sql_table.is_none() && table.dependents.is_empty() && table.fields.is_empty()),
+        table.columns.is_some() || (table.sql_table.is_none() && table.dependents.is_empty()),
         format_args!("{path}.columns"),
-        "is missing: sql_table, fields and dependents need columns = { id = … }",
+        "is missing: sql_table and dependents need columns = { id = … }",
     );
     errors.require(
         table

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::preset::Preset;
 use super::text;
+use crate::job::Field;
 
 /// A SQL database and/or a vector store whose memories Lethe erases (Agno's `db_id`).
 #[derive(Debug, Clone, Deserialize)]
@@ -62,7 +63,7 @@ pub struct Table {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
     /// What else queries may ask for: a name, and the column that holds it, or the path inside a
-    /// column that holds JSON (`metadata.topics`).
+    /// column that holds JSON (`metadata.topics`). Of a table that has vectors only, fields of their payload.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, FieldPath>,
     /// Tables whose rows belong to a memory and go with it, before it.
@@ -149,7 +150,8 @@ impl TryFrom<String> for Uuids {
     }
 }
 
-/// A column of the SQL table, or a place inside one that holds JSON.
+/// A column of the SQL table, or a place inside one that holds JSON; of a table that has vectors only, a field
+/// of their payload.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FieldPath {
@@ -244,6 +246,25 @@ impl TryFrom<String> for PointId {
             ("payload", Self::Payload),
         ];
         text::word(&text, &words)
+    }
+}
+
+impl Payload {
+    /// Returns what is mapped for a field.
+    pub fn get(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::User => self.user.as_deref(),
+            Field::Agent => self.agent.as_deref(),
+            Field::App => self.app.as_deref(),
+            Field::Run => self.run.as_deref(),
+            Field::Workspace => self.workspace.as_deref(),
+            Field::Kind => self.kind.as_deref(),
+        }
+    }
+
+    /// Returns where filters find what is mapped for a field.
+    pub fn path(&self, field: Field) -> Option<FieldPath> {
+        FieldPath::try_from(self.get(field)?.to_owned()).ok()
     }
 }
 

@@ -489,12 +489,16 @@ fn a_field_is_a_column_or_a_path_into_one() {
     assert_ne!(digest(&with_fields), digest(&with_table("columns = { id = \"id\" }")));
     let said = refused(&with_table("columns = { id = \"id\" }\nfields = { a = \"b..c\" }"));
     assert!(said[0].contains("write a column, or a path"), "{said:?}");
-    let said = refused(&with_table(
-        "collection = { name = \"c\", point = \"uuid\" }\nfields = { a = \"b\" }",
-    ));
+    let points = "collection = { name = \"c\", point = \"uuid\" }\nfields = { a = \"b.c\" }";
+    let config = Config::from_toml(&with_table(points)).unwrap();
+    assert_eq!(
+        config.targets[0].tables[0].field("a.d").map(String::from).as_deref(),
+        Some("b.c.d")
+    );
+    let said = refused(&with_table(&format!("{points}\nsql_table = \"t\"")));
     assert!(
         said.iter()
-            .any(|said| said.contains("sql_table, fields and dependents need columns")),
+            .any(|said| said.contains("sql_table and dependents need columns")),
         "{said:?}"
     );
 }

@@ -73,6 +73,15 @@ impl Scalar {
         }
     }
 
+    /// Returns the value as an id is written; `None` for what cannot be one.
+    pub fn into_id(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Integer(number) => Some(number.to_string()),
+            Self::Float(_) | Self::Bool(_) => None,
+        }
+    }
+
     /// Returns the value as a bound of a range over a column of this type, or `None` if it cannot be
     /// compared: then nothing is within.
     pub fn read_bound(&self, of: Type) -> Option<Self> {

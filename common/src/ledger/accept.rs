@@ -336,13 +336,13 @@ fn weight(ordinal: i64) -> u32 {
     (2 + before.ilog(8)).min(HEAVIEST)
 }
 
-/// Returns whether a partition is what its job selects, and not what a plan made of it: it is read
-/// back, and is what a retry begins with.
+/// Returns whether a partition is what its job selects, and not only a part of it: it is read back.
 fn reads_back(work: &Work) -> bool {
     match work {
         // Nothing at all is what a plan makes of a query that matches nothing.
         Work::Ids(ids) => !ids.is_empty(),
-        Work::Subject | Work::Query => true,
+        // What a plan listed is all that the query was about.
+        Work::Subject | Work::Query | Work::Listed(_) => true,
         Work::Range { .. } | Work::Points => false,
     }
 }

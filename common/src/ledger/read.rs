@@ -93,8 +93,8 @@ pub struct JobView {
     /// Of a job with exactly one id, once its row is erased: the version that the row had, where one
     /// is mapped.
     pub version_erased: Option<i64>,
-    /// Of a job by query, once it is planned: how it tells what was there at its start: `created_at`
-    /// or `batch`.
+    /// Of a job by query, once it is planned: how it tells what was there at its start: `created_at`,
+    /// `batch` or `plan`.
     pub snapshot: Option<String>,
     /// What somebody should know although nothing has failed.
     pub warnings: BTreeSet<Warning>,
@@ -261,18 +261,25 @@ impl Ledger {
             .collect()
     }
 
-    /// Returns which of these memories a job has recorded as conflicted in a table's SQL store.
+    /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
+    /// table's memories: its rows, where it has any.
     pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
         let list: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        let decides = if lease.stores.contains(&StoreKind::Sql) {
+            StoreKind::Sql
+        } else {
+            StoreKind::Vector
+        };
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::conflicted
             SELECT memory_id FROM items
-            WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = 'sql'
+            WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
               AND memory_id IN (SELECT e.value->>'id' FROM {each})",
         ))
         .bind(json!(list).to_string())
         .bind(lease.job.id.to_string())
         .bind(&lease.route.table)
+        .bind(decides.as_str())
         .fetch_all(&self.inner.read)
         .await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)

@@ -67,8 +67,9 @@ impl Ledger {
         for sql in [
             "-- ledger::retry counts\nDELETE FROM counts WHERE job_id = $1",
             "-- ledger::retry items\nDELETE FROM items WHERE job_id = $1",
-            // Ranges and point sweeps are planned anew.
-            "-- ledger::retry planned\nDELETE FROM partitions WHERE job_id = $1 AND reads_back = 0",
+            // Ranges, point sweeps and lists of a plan's are planned anew.
+            "-- ledger::retry planned
+            DELETE FROM partitions WHERE job_id = $1 AND (reads_back = 0 OR work LIKE '{\"listed\":%')",
             "-- ledger::retry partitions
             UPDATE partitions SET state = 'due', due_at = {now}, remaining = size, progress = NULL, intent = NULL,
                 snapshot = NULL, found = NULL,

@@ -80,8 +80,10 @@ pub enum Work {
     Points,
     /// All of the job's subject.
     Subject,
-    /// All that the job's query matches; only rows can say so.
+    /// All that the job's query matches: rows, or points where a table has only these.
     Query,
+    /// These points, which the plan of the job's query found, by their own ids.
+    Listed(Vec<String>),
 }
 
 impl fmt::Debug for Work {
@@ -92,6 +94,7 @@ impl fmt::Debug for Work {
             Self::Points => "Points",
             Self::Subject => "Subject",
             Self::Query => "Query",
+            Self::Listed(_) => "Listed(..)",
         })
     }
 }
@@ -186,6 +189,8 @@ pub enum Snapshot {
     CreatedAt(String),
     /// It cannot: each batch takes what matches at its time.
     Batch,
+    /// Its plan lists them.
+    Plan,
 }
 
 impl Snapshot {
@@ -194,6 +199,7 @@ impl Snapshot {
         match self {
             Self::CreatedAt(_) => "created_at",
             Self::Batch => "batch",
+            Self::Plan => "plan",
         }
     }
 }

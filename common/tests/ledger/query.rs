@@ -22,6 +22,8 @@ crate::on_both! {
     a_filter_is_forgotten_with_the_rest,
     memories_that_changed_are_remembered,
     what_is_worth_knowing_is_said_once_and_until_it_is_tried_again,
+    points_that_changed_are_remembered,
+    what_a_plan_listed_is_read_back_and_listed_anew_by_a_retry,
 }
 
 fn filter() -> Filter {
@@ -281,4 +283,64 @@ async fn what_is_worth_knowing_is_said_once_and_until_it_is_tried_again(TestLedg
     }
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
     assert!(warnings().await.is_empty());
+}
+
+fn listed(n: usize) -> NewPartition {
+    NewPartition {
+        work: Work::Listed((0..n).map(|n| n.to_string()).collect()),
+        stores: vec![StoreKind::Vector],
+        ..ids(n)
+    }
+}
+
+fn listing(lists: &[usize]) -> Delta {
+    Delta {
+        planned: lists.iter().map(|n| listed(*n)).collect(),
+        ..planned(&[], Some(Snapshot::Plan))
+    }
+}
+
+async fn points_that_changed_are_remembered(TestLedger { ledger, _dir, .. }: TestLedger) {
+    accept(&ledger, job(1)).await;
+    let lease = claim_one(&ledger).await;
+    finish_plan(&ledger, &lease, listing(&[1])).await;
+    let lease = claim_one(&ledger).await;
+    let mut delta = Delta::default();
+    delta.count(StoreKind::Vector, Outcome::Conflicted, 1);
+    delta.items.push(ItemOutcome {
+        id: "0".to_owned(),
+        store: StoreKind::Vector,
+        outcome: Some(Outcome::Conflicted),
+        code: None,
+    });
+    record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
+    let changed = ledger.conflicted(&lease, &["0", "1"].map(str::to_owned)).await.unwrap();
+    assert_eq!(changed.into_iter().collect::<Vec<_>>(), ["0"]);
+}
+
+async fn what_a_plan_listed_is_read_back_and_listed_anew_by_a_retry(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, job(1)).await;
+    let lease = claim_one(&ledger).await;
+    finish_plan(&ledger, &lease, listing(&[2, 1])).await;
+    assert_eq!(snapshot(&ledger, id).await.as_deref(), Some("plan"));
+    let leases = claim(&ledger).await;
+    assert_eq!(leases.len(), 2);
+    assert!(leases.iter().all(|lease| lease.snapshot.is_none()));
+    record(&ledger, end(&leases[0], Delta::default(), RecordEnd::Done)).await;
+    let After::ReadBack(last) = record(&ledger, end(&leases[1], Delta::default(), RecordEnd::Done)).await else {
+        panic!("its worker reads it back")
+    };
+    let mut back = claim(&ledger).await;
+    back.push(*last);
+    assert!(back.iter().all(|lease| lease.kind == Kind::ReadBack));
+    let lists = back.iter().filter(|lease| matches!(lease.work, Work::Listed(_)));
+    assert_eq!((lists.count(), back.len()), (2, 3));
+    for lease in &back {
+        record(&ledger, end(lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    }
+    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    let lease = claim_one(&ledger).await;
+    assert!(lease.kind == Kind::Plan && lease.work == Work::Query);
+    finish_plan(&ledger, &lease, listing(&[1])).await;
+    assert_eq!(claim(&ledger).await.len(), 1, "the lists of the first attempt are gone");
 }

@@ -6,6 +6,7 @@ use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::Lease;
 
 use super::Share;
+use super::points;
 use lethe_common::metrics::StoreCall;
 
 use crate::batch;
@@ -56,10 +57,17 @@ const KEPT: &str = "kept";
 const SPLIT: &str = "split";
 
 /// One entry of the batch, with what its job demands.
-struct Target<'a> {
-    entry: &'a Entry,
-    conditions: &'a Conditions,
+pub(super) struct Target<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) conditions: &'a Conditions,
     fresh: bool,
+}
+
+impl Target<'_> {
+    /// Returns whether it is a point that a query listed, with no row to go by.
+    pub(super) fn is_listed_point(&self) -> bool {
+        self.conditions.query.is_some() && !self.entry.row && self.entry.vectors == Vectors::Orphans
+    }
 }
 
 /// Deletes the vectors, then the rows, then reads the vectors back.
@@ -137,9 +145,10 @@ async fn delete_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_
         )
         .await?;
     }
+    points::delete(env, mapped, &collection, targets).await?;
     let orphans: Vec<(PointId, Conditions, Option<String>)> = targets
         .iter()
-        .filter(|target| target.entry.vectors == Vectors::Orphans)
+        .filter(|target| target.entry.vectors == Vectors::Orphans && !target.is_listed_point())
         .flat_map(|target| {
             let memory = target.entry.id.clone();
             target
@@ -229,7 +238,7 @@ async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>])
 
 /// What reading a memory's vectors back found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum ReadBack {
+pub(super) enum ReadBack {
     Gone,
     Kept(Vec<PointId>),
     /// It is there, but is not what was selected any more.
@@ -246,7 +255,8 @@ async fn read_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]
     let mut nameless: Vec<(usize, PointId)> = Vec::new();
     for (n, target) in targets.iter().enumerate() {
         match (&target.entry.id, target.entry.vectors) {
-            (_, Vectors::None | Vectors::Unverifiable) if !target.entry.row => {}
+            (_, Vectors::None | Vectors::Unverifiable | Vectors::Changed) if !target.entry.row => {}
+            _ if target.is_listed_point() => {}
             (Some(id), _) => {
                 places.push(n);
                 items.push(Item::new(id, target.conditions));
@@ -287,6 +297,7 @@ async fn read_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]
             found[n] = ReadBack::Kept(vec![point]);
         }
     }
+    points::read_back(env, mapped, &collection, targets, &mut found).await?;
     Ok(found)
 }
 
@@ -312,7 +323,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
             kept = points;
             (Outcome::Failed, Some(KEPT))
         }
-        (Vectors::OfRow | Vectors::Orphans, ReadBack::Changed) => (Outcome::Conflicted, None),
+        (Vectors::Changed, _) | (Vectors::OfRow | Vectors::Orphans, ReadBack::Changed) => (Outcome::Conflicted, None),
         (Vectors::OfRow | Vectors::Orphans, ReadBack::Gone) => (Outcome::Erased, None),
         (Vectors::None, ReadBack::Changed | ReadBack::Gone) => (Outcome::Absent, None),
     };

@@ -16,7 +16,7 @@ use crate::task::Stop;
 
 /// How many batches make a range.
 // Long enough that claiming costs little, short enough that many workers share a large subject.
-const BATCHES: usize = 10;
+pub(super) const BATCHES: usize = 10;
 
 /// How many ranges have to be left to cut for a sample to be drawn.
 const MANY: u64 = 10;
@@ -233,7 +233,7 @@ fn sweep(mapped: &Mapped, lease: &Lease) -> Option<NewPartition> {
     mapped.table.collection.as_ref().map(|_| part(lease, Work::Points, 0))
 }
 
-fn part(lease: &Lease, work: Work, remaining: u64) -> NewPartition {
+pub(super) fn part(lease: &Lease, work: Work, remaining: u64) -> NewPartition {
     NewPartition {
         kind: Kind::Erase,
         route: lease.route.clone(),

@@ -90,6 +90,12 @@ pub enum StoreError {
         /// The demanded field.
         field: Field,
     },
+    /// The collection is in strict mode, where a query may only ask for what has an index.
+    #[error("the collection is in strict mode, and payload field `{field}`, which the query asks for, has no index")]
+    Unindexed {
+        /// The field, as the configuration has it.
+        field: String,
+    },
     /// The call itself is wrong; the text says why.
     #[error("wrong use of a store: {0}")]
     Misuse(&'static str),
@@ -142,6 +148,7 @@ impl StoreError {
             | Self::Kept
             | Self::Unreadable
             | Self::Unmapped { .. }
+            | Self::Unindexed { .. }
             | Self::Misuse(_) => Class::Permanent,
         }
     }
@@ -162,13 +169,14 @@ impl StoreError {
             Self::Kept => "kept",
             Self::Unreadable => "unreadable",
             Self::Unmapped { .. } => "unmapped",
+            Self::Unindexed { .. } => "unindexed",
             Self::Misuse(_) => "misuse",
         }
     }
 
     /// All words that [`code`](Self::code) may return, so that every metric series exists from
     /// the start.
-    pub const CODES: [&'static str; 14] = [
+    pub const CODES: [&'static str; 15] = [
         "unavailable",
         "timeout",
         "busy",
@@ -182,6 +190,7 @@ impl StoreError {
         "kept",
         "unreadable",
         "unmapped",
+        "unindexed",
         "misuse",
     ];
 

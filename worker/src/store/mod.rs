@@ -25,11 +25,11 @@ pub use fault::MappingFault;
 pub struct Conditions {
     /// The values of fields.
     pub fields: Arc<[(Field, String)]>,
-    /// What a query asks for besides; only rows can answer it.
+    /// What a query asks for besides: of rows, or of points where a table has only these.
     pub query: Option<Arc<Query>>,
 }
 
-/// What a job by query asks of a row.
+/// What a job by query asks of a row, or of a point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     /// The filter.

@@ -4,12 +4,17 @@
 //! process dies inside a call some of the points may be gone, which the next call does not mind.
 //! A deletion returns no count: whoever needs one looks before and after.
 
+mod asked;
 mod collection;
+mod compile;
 mod connect;
 mod delete;
 mod filter;
+mod indexes;
+mod key;
 mod payload;
 mod point;
+mod query;
 mod read;
 mod sample;
 
@@ -17,6 +22,7 @@ pub use collection::VectorCollection;
 pub use connect::VectorStore;
 pub use payload::Demands;
 pub use point::{Point, PointId, point_of_orphan, point_of_row};
+pub use query::Sighted;
 pub(crate) use sample::Sample;
 
 /// The most points one request names or returns: deletions were measured at 176,000 a second in

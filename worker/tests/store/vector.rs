@@ -1,7 +1,9 @@
 //! Vector stores, over the real protocol.
 
+mod agreeing;
 mod deleting;
 mod finding;
 pub(crate) mod harness;
 mod outage;
 mod paging;
+mod querying;

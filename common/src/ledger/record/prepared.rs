@@ -189,7 +189,7 @@ fn change(record: &Record<'_>) -> JobChange {
 fn bound<'a>(record: &'a Record<'_>) -> Option<&'a str> {
     match &record.delta.snapshot {
         Some(Snapshot::CreatedAt(bound)) => Some(bound),
-        Some(Snapshot::Batch) | None => None,
+        Some(Snapshot::Batch | Snapshot::Plan) | None => None,
     }
 }
 

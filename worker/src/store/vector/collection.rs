@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use lethe_common::config::{Collection, PointId as Rule};
 use lethe_common::filter::bytes_text;
 use lethe_common::job::Field;
-use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaType};
+use qdrant_client::qdrant::CollectionInfo;
 use uuid::Uuid;
 
 use super::connect::VectorStore;
@@ -214,7 +214,7 @@ impl VectorCollection {
     }
 }
 
-fn strict(info: &CollectionInfo) -> bool {
+pub(super) fn strict(info: &CollectionInfo) -> bool {
     let config = info
         .config
         .as_ref()
@@ -226,11 +226,7 @@ fn strict(info: &CollectionInfo) -> bool {
 }
 
 fn index_of(info: &CollectionInfo, path: &str) -> Option<Written> {
-    match info.payload_schema.get(path)?.data_type() {
-        PayloadSchemaType::Keyword | PayloadSchemaType::Uuid => Some(Written::Texts),
-        PayloadSchemaType::Integer => Some(Written::Numbers),
-        _ => None,
-    }
+    Written::by(info.payload_schema.get(path)?.data_type())
 }
 
 #[cfg(test)]
@@ -238,7 +234,7 @@ mod tests {
     use std::time::Duration;
 
     use lethe_common::config::{Payload, VectorEndpoint};
-    use qdrant_client::qdrant::{CollectionConfig, PayloadSchemaInfo, StrictModeConfig};
+    use qdrant_client::qdrant::{CollectionConfig, PayloadSchemaInfo, PayloadSchemaType, StrictModeConfig};
 
     use super::*;
 

@@ -7,7 +7,6 @@ use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{Condition, DeletePoints, Filter, PointsIdsList, PointsSelector, UpdateStatus};
 
 use super::filter::{any_of, at_most_one, demanded};
-use super::payload::mapped;
 use super::{MAX_POINTS_PER_REQUEST, PointId, VectorCollection};
 use crate::store::error::Status;
 use crate::store::{Conditions, StoreError};
@@ -68,10 +67,7 @@ impl VectorCollection {
     fn guard(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let payload = &self.mapping.payload;
         let mut guard = demanded(payload, |path| self.limits.written(path), conditions)?;
-        let paths = conditions
-            .fields
-            .iter()
-            .filter_map(|(field, _)| mapped(payload, *field));
+        let paths = conditions.fields.iter().filter_map(|(field, _)| payload.get(*field));
         guard.extend(paths.map(at_most_one));
         Ok(guard)
     }
@@ -87,7 +83,7 @@ impl VectorCollection {
         Filter::must(guard)
     }
 
-    async fn remove(&self, selector: PointsSelectorOneOf) -> Result<(), StoreError> {
+    pub(super) async fn remove(&self, selector: PointsSelectorOneOf) -> Result<(), StoreError> {
         let request = DeletePoints {
             collection_name: self.mapping.name.clone(),
             // Without it a deletion is only written down, and a look may still find the points.

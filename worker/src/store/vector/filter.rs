@@ -2,9 +2,8 @@
 
 use lethe_common::config::Payload;
 use qdrant_client::qdrant::r#match::MatchValue;
-use qdrant_client::qdrant::{Condition, Filter, RepeatedIntegers, RepeatedStrings, ValuesCount};
+use qdrant_client::qdrant::{Condition, Filter, PayloadSchemaType, RepeatedIntegers, RepeatedStrings, ValuesCount};
 
-use super::payload::mapped;
 use crate::store::{Conditions, StoreError};
 
 /// How values of a payload field are looked for.
@@ -17,6 +16,17 @@ pub(super) enum Written {
     Texts,
     /// As numbers: in strict mode the field's index has only these.
     Numbers,
+}
+
+impl Written {
+    /// Returns how an index has the values of its field, if identities can be looked up there.
+    pub(super) fn by(index: PayloadSchemaType) -> Option<Self> {
+        match index {
+            PayloadSchemaType::Keyword | PayloadSchemaType::Uuid => Some(Self::Texts),
+            PayloadSchemaType::Integer => Some(Self::Numbers),
+            _ => None,
+        }
+    }
 }
 
 /// Returns a condition on one field: any of `values`, or nothing at all if the field cannot hold
@@ -52,7 +62,7 @@ pub(super) fn demanded(
         .fields
         .iter()
         .map(|(field, value)| {
-            let path = mapped(payload, *field).ok_or(StoreError::Unmapped { field: *field })?;
+            let path = payload.get(*field).ok_or(StoreError::Unmapped { field: *field })?;
             Ok(any_of(path, written(path), &[value]))
         })
         .collect()

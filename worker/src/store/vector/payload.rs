@@ -22,23 +22,11 @@ pub enum Demands {
     Unmapped,
 }
 
-/// Returns the payload field that a mapping names for `field`.
-pub(super) fn mapped(payload: &Payload, field: Field) -> Option<&str> {
-    match field {
-        Field::User => payload.user.as_deref(),
-        Field::Agent => payload.agent.as_deref(),
-        Field::App => payload.app.as_deref(),
-        Field::Run => payload.run.as_deref(),
-        Field::Workspace => payload.workspace.as_deref(),
-        Field::Kind => payload.kind.as_deref(),
-    }
-}
-
 /// Returns the payload fields that say whose memory a point is, and what it has for `demanded`.
 pub(super) fn fields(payload: &Payload, demanded: impl IntoIterator<Item = Field>) -> Vec<String> {
     let fields: BTreeSet<&str> = demanded
         .into_iter()
-        .filter_map(|field| mapped(payload, field))
+        .filter_map(|field| payload.get(field))
         .chain(payload.id.as_deref())
         .collect();
     fields.into_iter().map(str::to_owned).collect()
@@ -48,7 +36,7 @@ pub(super) fn fields(payload: &Payload, demanded: impl IntoIterator<Item = Field
 pub(super) fn demands(mapping: &Payload, conditions: &Conditions, payload: &HashMap<String, Value>) -> Demands {
     let mut answer = Demands::Met;
     for (field, wanted) in conditions.fields.iter() {
-        match mapped(mapping, *field) {
+        match mapping.get(*field) {
             None => answer = Demands::Unmapped,
             Some(path) => {
                 if text(payload, path).as_deref() != Some(wanted) {

@@ -54,6 +54,12 @@ impl PointId {
         }
     }
 
+    /// Reads an id that was written by [`text`](Self::text).
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let uuid = || Uuid::try_parse(text).ok().map(Self::Uuid);
+        number(text).map(Self::Num).or_else(uuid)
+    }
+
     /// Reads the id of a point that the store returned.
     pub(super) fn read(id: Option<&qdrant::PointId>) -> Option<Self> {
         match id?.point_id_options.as_ref()? {

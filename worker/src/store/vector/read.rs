@@ -215,7 +215,11 @@ impl VectorCollection {
         demands(&self.mapping.payload, &item.conditions, &point.payload)
     }
 
-    async fn get(&self, ids: &[PointId], payload: WithPayloadSelector) -> Result<Vec<RetrievedPoint>, StoreError> {
+    pub(super) async fn get(
+        &self,
+        ids: &[PointId],
+        payload: WithPayloadSelector,
+    ) -> Result<Vec<RetrievedPoint>, StoreError> {
         let request = GetPoints {
             collection_name: self.mapping.name.clone(),
             ids: ids.iter().map(|id| (*id).into()).collect(),
@@ -227,7 +231,7 @@ impl VectorCollection {
         Ok(Box::pin(self.store.client.get_points(request)).await?.result)
     }
 
-    async fn scroll(
+    pub(super) async fn scroll(
         &self,
         filter: Filter,
         offset: Option<PointId>,
@@ -260,19 +264,19 @@ impl VectorCollection {
     }
 }
 
-fn without_payload() -> WithPayloadSelector {
+pub(super) fn without_payload() -> WithPayloadSelector {
     SelectorOptions::Enable(false).into()
 }
 
-fn only(fields: Vec<String>) -> WithPayloadSelector {
+pub(super) fn only(fields: Vec<String>) -> WithPayloadSelector {
     SelectorOptions::Include(PayloadIncludeSelector { fields }).into()
 }
 
-fn id_of(point: &RetrievedPoint) -> Result<PointId, StoreError> {
+pub(super) fn id_of(point: &RetrievedPoint) -> Result<PointId, StoreError> {
     PointId::read(point.id.as_ref()).ok_or(StoreError::Unreadable)
 }
 
-fn next_of(answer: &ScrollResponse) -> Result<Option<PointId>, StoreError> {
+pub(super) fn next_of(answer: &ScrollResponse) -> Result<Option<PointId>, StoreError> {
     match &answer.next_page_offset {
         None => Ok(None),
         next => PointId::read(next.as_ref()).map(Some).ok_or(StoreError::Unreadable),

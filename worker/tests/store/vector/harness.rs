@@ -7,7 +7,8 @@ use lethe_common::config::{Collection, VectorEndpoint};
 use lethe_edge::{EdgeOptions, serve};
 use lethe_worker::store::vector::{Point, PointId, VectorCollection, VectorStore};
 use qdrant_client::qdrant::{
-    CreateCollectionBuilder, Distance, PointStruct, SetPayloadPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder,
+    CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, PointStruct,
+    SetPayloadPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder,
 };
 use qdrant_client::{Payload, Qdrant};
 use serde_json::{Value, json};
@@ -90,6 +91,12 @@ impl Vectors {
             .upsert_points(UpsertPointsBuilder::new(&self.name, points).wait(true))
             .await
             .unwrap();
+    }
+
+    /// Makes a payload index.
+    pub(crate) async fn index(&self, key: &str, kind: FieldType) {
+        let request = CreateFieldIndexCollectionBuilder::new(&self.name, key, kind).wait(true);
+        self.client.create_field_index(request).await.unwrap();
     }
 
     pub(crate) async fn change(&self, id: PointId, payload: Value) {

@@ -1,0 +1,88 @@
+//! The points that a job by query is about, where a table has only points.
+//!
+//! Each point stands for itself, though several may be one memory's. Which points there were is said
+//! by the plan, which lists them; from then on a point is looked at by its id, and what does not match
+//! any more stays. The rows of other tables count here as everywhere: a point whose row is somewhere is
+//! that row's.
+
+use std::collections::HashMap;
+
+use lethe_common::job::StoreKind;
+use lethe_common::metrics::StoreCall;
+
+use crate::batch::without_rows;
+use crate::environment::Environment;
+use crate::intent::{Entry, Vectors};
+use crate::mapped::Mapped;
+use crate::store::vector::{PointId, Sighted};
+use crate::store::{Conditions, StoreError};
+
+/// Returns the next points that match, and where the page after them begins.
+pub(crate) async fn page(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    offset: Option<PointId>,
+    size: u32,
+) -> Result<(Vec<Entry>, Option<PointId>), StoreError> {
+    let Some(collection) = mapped.vector().await? else {
+        return Ok((Vec::new(), None));
+    };
+    let page = collection.page_matching(conditions, offset, size);
+    let (points, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;
+    Ok((of_nobody(env, mapped, points).await?, next))
+}
+
+/// Returns what listed points are now, in their order.
+pub(crate) async fn listed(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    points: &[PointId],
+    call: StoreCall,
+) -> Result<Vec<Entry>, StoreError> {
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(Vec::new());
+    };
+    let found = collection.sight(points, conditions);
+    let found = env.call(mapped, StoreKind::Vector, call, found).await?;
+    let met = points
+        .iter()
+        .filter_map(|point| found.get(point))
+        .filter(|point| point.is_met);
+    let met = of_nobody(env, mapped, met.cloned().collect()).await?;
+    let mut met: HashMap<PointId, Entry> = met.into_iter().map(|entry| (entry.points[0], entry)).collect();
+    let entry = |point: &PointId| {
+        met.remove(point).unwrap_or_else(|| {
+            let there = found.get(point);
+            let vectors = if there.is_some() {
+                Vectors::Changed
+            } else {
+                Vectors::None
+            };
+            entry(*point, there.and_then(|point| point.memory.clone()), vectors)
+        })
+    };
+    Ok(points.iter().map(entry).collect())
+}
+
+/// Returns those of the points that have no row in any mapped table, and those of which that cannot be
+/// said.
+async fn of_nobody(env: &Environment, mapped: &Mapped, points: Vec<Sighted>) -> Result<Vec<Entry>, StoreError> {
+    let points = points.into_iter().map(|point| (point.id, point.memory)).collect();
+    let entries = without_rows(env, mapped, points).await?;
+    let named = |found: Entry| entry(found.points[0], found.id, found.vectors);
+    Ok(entries.into_iter().map(named).collect())
+}
+
+/// A point is called by its memory, or by its own id where that is all that is known.
+fn entry(point: PointId, memory: Option<String>, vectors: Vectors) -> Entry {
+    Entry {
+        id: Some(memory.unwrap_or_else(|| point.text())),
+        row: false,
+        points: vec![point],
+        vectors,
+        version: None,
+        place: None,
+    }
+}

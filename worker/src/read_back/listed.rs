@@ -1,0 +1,59 @@
+//! Reading back what a plan listed: none of the points is there any more and still matches, but for
+//! those that changed in between.
+
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::{ItemOutcome, Lease};
+use lethe_common::metrics::StoreCall;
+
+use super::Found;
+use crate::batch;
+use crate::environment::Environment;
+use crate::intent::Vectors;
+use crate::mapped::Mapped;
+use crate::matching;
+use crate::store::StoreError;
+use crate::store::vector::PointId;
+use crate::task::Stop;
+
+pub(super) async fn read_back(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Found, StoreError>, Stop> {
+    let conditions = batch::conditions(&leases[0]);
+    let points: Vec<PointId> = batch::listed(&leases[0])
+        .iter()
+        .filter_map(|id| PointId::from_text(id))
+        .collect();
+    let mut found = Found::default();
+    for chunk in points.chunks(env.config.worker.batch as usize) {
+        env.keep(leases).await?;
+        let entries = match matching::listed(env, mapped, &conditions, chunk, StoreCall::ReadBack).await {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Err(error)),
+        };
+        let there: Vec<_> = entries
+            .into_iter()
+            .filter(|entry| entry.vectors == Vectors::Orphans)
+            .filter_map(|entry| Some((entry.id?, entry.points[0])))
+            .collect();
+        // One that changed, and changed again, is another memory than the one that was listed.
+        let ids: Vec<String> = there.iter().map(|(id, _)| id.clone()).collect();
+        let conflicted = match env.conflicted(&leases[0], &ids).await {
+            Ok(conflicted) => conflicted,
+            Err(error) => return Ok(Err(error)),
+        };
+        for (id, point) in there.into_iter().filter(|(id, _)| !conflicted.contains(id)) {
+            found.still(StoreKind::Vector, 1);
+            found.residue += 1;
+            found.ids.push(point.text());
+            found.delta.items.push(ItemOutcome {
+                id,
+                store: StoreKind::Vector,
+                outcome: None,
+                code: None,
+            });
+        }
+    }
+    Ok(Ok(found))
+}

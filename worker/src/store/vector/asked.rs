@@ -1,0 +1,99 @@
+//! What a job by query asks of a point, decided by what the point's payload says.
+//!
+//! The store's filters only narrow what is looked at. Whether a point is meant is said here, by the
+//! same evaluator that every database is measured by.
+
+use std::collections::{BTreeSet, HashMap};
+
+use lethe_common::config::Collection;
+use lethe_common::filter::{Filter, Path, Row, Type};
+use qdrant_client::qdrant::Value;
+use serde_json::Map;
+
+use super::payload::{Demands, demands, fields, text};
+use super::{PointId, key, point_of_orphan};
+use crate::store::{Conditions, StoreError};
+
+/// What is the id of a point that has none of its own: no filter names it.
+const NOBODY: &str = "\0";
+
+/// What a job asks of points.
+pub(super) struct Asked<'a> {
+    mapping: &'a Collection,
+    conditions: &'a Conditions,
+    /// The filter; ids are those of points, where payload has none of memories.
+    filter: Filter,
+}
+
+impl<'a> Asked<'a> {
+    /// # Errors
+    /// Refuses conditions without a query.
+    pub(super) fn new(mapping: &'a Collection, conditions: &'a Conditions) -> Result<Self, StoreError> {
+        let query = conditions.query.as_ref();
+        let query = query.ok_or(StoreError::Misuse("without a query this would be about every point"))?;
+        Ok(Self {
+            mapping,
+            conditions,
+            filter: by_points(&query.filter, mapping),
+        })
+    }
+
+    /// Returns the payload fields that have to be read.
+    pub(super) fn fields(&self) -> Vec<String> {
+        let demanded = self.conditions.fields.iter().map(|(field, _)| *field);
+        let mut read: BTreeSet<String> = fields(&self.mapping.payload, demanded).into_iter().collect();
+        paths(&self.filter, &mut |path| {
+            read.insert(key::first(path));
+        });
+        read.into_iter().collect()
+    }
+
+    /// Returns whether a point is what the job asks for.
+    pub(super) fn is_met(&self, point: PointId, payload: &HashMap<String, Value>) -> bool {
+        if demands(&self.mapping.payload, self.conditions, payload) != Demands::Met {
+            return false;
+        }
+        let id = match &self.mapping.payload.id {
+            Some(path) => text(payload, path).unwrap_or_else(|| NOBODY.to_owned()),
+            None => point.text(),
+        };
+        let columns: Map<String, serde_json::Value> = payload
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_json()))
+            .collect();
+        let row = Row {
+            id: &id,
+            id_type: Type::Text,
+            columns: &columns,
+        };
+        self.filter.matches(row, &|_| Type::Json)
+    }
+}
+
+fn by_points(filter: &Filter, mapping: &Collection) -> Filter {
+    let part = |part: &Filter| by_points(part, mapping);
+    match filter {
+        Filter::Ids(ids) if mapping.payload.id.is_none() => {
+            let point = |id: &String| point_of_orphan(mapping, id).map(PointId::text);
+            Filter::Ids(ids.iter().filter_map(point).collect())
+        }
+        Filter::And(parts) => Filter::And(parts.iter().map(part).collect()),
+        Filter::Or { any, at_least } => Filter::Or {
+            any: any.iter().map(part).collect(),
+            at_least: *at_least,
+        },
+        Filter::Not(inner) => Filter::Not(Box::new(part(inner))),
+        other => other.clone(),
+    }
+}
+
+fn paths(filter: &Filter, each: &mut impl FnMut(&Path)) {
+    match filter {
+        Filter::And(parts) | Filter::Or { any: parts, .. } => parts.iter().for_each(|part| paths(part, each)),
+        Filter::Not(part) => paths(part, each),
+        Filter::OneOf { path, .. } | Filter::Range { path, .. } | Filter::Text { path, .. } | Filter::Exists(path) => {
+            each(path);
+        }
+        Filter::All | Filter::Nothing | Filter::Ids(_) => {}
+    }
+}

@@ -1,0 +1,383 @@
+//! A job's filter as a filter of the store, which narrows and never decides.
+//!
+//! Every point that the store returns is looked at again ([`Asked`](super::asked::Asked)), so what it
+//! returns too much costs time only. What it returns too little would be left behind: what an index may
+//! answer in another way than the payload is left out, under a negation as well as without.
+
+use lethe_common::config::Collection;
+use lethe_common::filter::{Bounds, Comparison, Filter as Asks, Path, Scalar};
+use qdrant_client::qdrant::r#match::MatchValue;
+use qdrant_client::qdrant::{Condition, Filter, MinShould, Range, RepeatedStrings};
+
+use super::filter::any_of;
+use super::indexes::{Answer, Compares, Indexes};
+use super::{key, point_of_orphan};
+use crate::store::{Conditions, StoreError};
+
+/// What a part of a filter became: what holds of every point alike needs no condition.
+enum Part {
+    Always,
+    Never,
+    When(Box<Condition>),
+}
+
+pub(super) struct Compiler<'a> {
+    pub(super) mapping: &'a Collection,
+    pub(super) indexes: &'a Indexes,
+    /// The most values one condition may name.
+    pub(super) values: usize,
+}
+
+impl Compiler<'_> {
+    /// Returns a filter that every point meets which a job is about; `None` if there is none.
+    ///
+    /// # Errors
+    /// Refuses what the store cannot say exactly, what it has to have an index for and has not, and a
+    /// filter that means everything without its saying so.
+    pub(super) fn compile(&self, conditions: &Conditions) -> Result<Option<Filter>, StoreError> {
+        let query = conditions.query.as_deref();
+        let query = query.ok_or(StoreError::Misuse("without a query this would be about every point"))?;
+        let filter = &query.filter;
+        if filter.check_points().is_err() {
+            return Err(StoreError::Misuse(
+                "a filter asks of points what their store cannot say",
+            ));
+        }
+        if filter.constant() == Some(true) && !filter.says_all() {
+            return Err(StoreError::Misuse("the filter means every point without saying so"));
+        }
+        if query.written.is_some() {
+            return Err(StoreError::Misuse("points have no time of writing"));
+        }
+        let mut must = self.demanded(conditions)?;
+        match self.part(filter, true)? {
+            Part::Never => return Ok(None),
+            Part::Always => {}
+            Part::When(condition) => must.push(*condition),
+        }
+        Ok(Some(Filter::must(must)))
+    }
+
+    /// Returns conditions for what the job demands besides.
+    fn demanded(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
+        let mut must = Vec::with_capacity(conditions.fields.len());
+        for (field, value) in conditions.fields.iter() {
+            let key = self.mapping.payload.get(*field);
+            let key = key.ok_or(StoreError::Unmapped { field: *field })?;
+            if self.may_ask(key, Compares::Identity)? {
+                must.push(any_of(key, self.indexes.written(key), &[value]));
+            }
+        }
+        Ok(must)
+    }
+
+    /// Returns whether the store answers a condition on a mapped field as the payload would.
+    fn may_ask(&self, key: &str, compares: Compares) -> Result<bool, StoreError> {
+        match self.indexes.answer(key, compares) {
+            Answer::Exact => Ok(true),
+            Answer::Doubtful => Ok(false),
+            Answer::Refused => Err(StoreError::Unindexed { field: key.to_owned() }),
+        }
+    }
+
+    /// Compiles a part; `more` says whether a point is to match if the store cannot be asked: it is not
+    /// where the part is negated.
+    fn part(&self, filter: &Asks, more: bool) -> Result<Part, StoreError> {
+        match filter {
+            Asks::All => Ok(Part::Always),
+            Asks::Nothing => Ok(Part::Never),
+            Asks::And(parts) => Ok(at_least(self.parts(parts, more)?, parts.len())),
+            Asks::Or { any, at_least: n } => {
+                let needed = usize::try_from(*n).unwrap_or(usize::MAX);
+                Ok(at_least(self.parts(any, more)?, needed))
+            }
+            Asks::Not(part) => Ok(match self.part(part, !more)? {
+                Part::Always => Part::Never,
+                Part::Never => Part::Always,
+                Part::When(condition) => when(Filter::must_not([*condition])),
+            }),
+            Asks::Ids(ids) => self.ids(ids, more),
+            Asks::OneOf { path, values } => self.any(path, &one_of(values, self.values), more),
+            Asks::Range { path, bounds } => self.any(path, &[Ask::Within(range(bounds))], more),
+            Asks::Exists(path) => self.any(path, &[Ask::Anything], more),
+            Asks::Text { .. } => Err(StoreError::Misuse(
+                "a filter asks of points what their store cannot say",
+            )),
+        }
+    }
+
+    fn parts(&self, parts: &[Asks], more: bool) -> Result<Vec<Part>, StoreError> {
+        parts.iter().map(|part| self.part(part, more)).collect()
+    }
+
+    fn ids(&self, ids: &[String], more: bool) -> Result<Part, StoreError> {
+        if ids.is_empty() {
+            return Ok(Part::Never);
+        }
+        let Some(key) = &self.mapping.payload.id else {
+            let points: Vec<_> = ids.iter().filter_map(|id| point_of_orphan(self.mapping, id)).collect();
+            return Ok(if points.is_empty() {
+                Part::Never
+            } else {
+                when(Condition::has_id(points))
+            });
+        };
+        // Of several ids in one payload none is the point's own, which the store does not see.
+        if !more || !self.may_ask(key, Compares::Identity)? {
+            return Ok(doubtful(more));
+        }
+        let written = self.indexes.written(key);
+        let parts = ids.chunks(self.values).map(|ids| {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            when(any_of(key, written, &ids))
+        });
+        Ok(at_least(parts.collect(), 1))
+    }
+
+    /// Compiles that a value at a path is one of what is asked for.
+    fn any(&self, path: &Path, asks: &[Ask], more: bool) -> Result<Part, StoreError> {
+        let keys = key::all(path);
+        if !self.indexes.may_ask(&keys) {
+            return Err(StoreError::Unindexed {
+                field: path.column.clone(),
+            });
+        }
+        let part = |key: &String, ask: &Ask| match self.indexes.answer(key, ask.compares()) {
+            Answer::Exact => when(ask.of(key)),
+            Answer::Doubtful | Answer::Refused => doubtful(more),
+        };
+        let parts = keys.iter().flat_map(|key| asks.iter().map(move |ask| part(key, ask)));
+        Ok(at_least(parts.collect(), 1))
+    }
+}
+
+fn when(condition: impl Into<Condition>) -> Part {
+    Part::When(Box::new(condition.into()))
+}
+
+fn doubtful(more: bool) -> Part {
+    if more { Part::Always } else { Part::Never }
+}
+
+fn at_least(parts: Vec<Part>, mut needed: usize) -> Part {
+    let mut conditions = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::Always => needed = needed.saturating_sub(1),
+            Part::Never => {}
+            Part::When(condition) => conditions.push(*condition),
+        }
+    }
+    if needed == 0 {
+        return Part::Always;
+    }
+    if conditions.len() < needed {
+        return Part::Never;
+    }
+    if conditions.len() == 1 {
+        return conditions.pop().map_or(Part::Never, when);
+    }
+    let filter = if needed == conditions.len() {
+        Filter::must(conditions)
+    } else if needed == 1 {
+        Filter::should(conditions)
+    } else {
+        Filter {
+            min_should: Some(MinShould {
+                conditions,
+                min_count: needed as u64,
+            }),
+            ..Filter::default()
+        }
+    };
+    when(filter)
+}
+
+/// What a value is asked for.
+enum Ask {
+    Texts(Vec<String>),
+    Within(Range),
+    Is(bool),
+    Anything,
+}
+
+impl Ask {
+    fn compares(&self) -> Compares {
+        match self {
+            Self::Texts(_) => Compares::Texts,
+            Self::Within(_) => Compares::Numbers,
+            Self::Is(_) => Compares::Bools,
+            Self::Anything => Compares::Anything,
+        }
+    }
+
+    fn of(&self, key: &str) -> Condition {
+        match self {
+            Self::Texts(strings) => {
+                let strings = strings.clone();
+                Condition::matches(key, MatchValue::Keywords(RepeatedStrings { strings }))
+            }
+            Self::Within(range) => Condition::range(key, *range),
+            Self::Is(value) => Condition::matches(key, MatchValue::Boolean(*value)),
+            // Whatever there is, is not one of none. A list of nulls is not empty, and has no value.
+            Self::Anything => Condition::matches(key, MatchValue::ExceptKeywords(RepeatedStrings::default())),
+        }
+    }
+}
+
+/// Returns what is asked for by values, at most `most` texts at a time.
+fn one_of(values: &[Scalar], most: usize) -> Vec<Ask> {
+    let mut texts = Vec::new();
+    let mut asks = Vec::new();
+    for value in values {
+        match value {
+            Scalar::Text(text) => texts.push(text.clone()),
+            Scalar::Bool(value) => asks.push(Ask::Is(*value)),
+            // The store's own equality takes 7 and 7.0 for two.
+            Scalar::Integer(_) | Scalar::Float(_) => asks.push(Ask::Within(Range {
+                gte: float(value),
+                lte: float(value),
+                ..Range::default()
+            })),
+        }
+    }
+    asks.extend(texts.chunks(most).map(|texts| Ask::Texts(texts.to_vec())));
+    asks
+}
+
+fn range(bounds: &Bounds) -> Range {
+    let mut range = Range::default();
+    for (comparison, bound) in bounds.given() {
+        let bound = float(bound);
+        match comparison {
+            Comparison::Gt => range.gt = bound,
+            Comparison::Gte => range.gte = bound,
+            Comparison::Lt => range.lt = bound,
+            Comparison::Lte => range.lte = bound,
+        }
+    }
+    range
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "larger ones are refused before (`Filter::check_points`)"
+)]
+fn float(value: &Scalar) -> Option<f64> {
+    match value {
+        Scalar::Integer(number) => Some(*number as f64),
+        Scalar::Float(number) => Some(*number),
+        Scalar::Text(_) | Scalar::Bool(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lethe_common::config::PointId as Rule;
+    use lethe_common::job::Field;
+    use qdrant_client::qdrant::PayloadSchemaType;
+    use serde_json::{Value, json};
+
+    use super::super::indexes::tests::indexes;
+    use super::*;
+    use crate::store::Query;
+
+    fn compiled(indexes: &Indexes, filter: Value) -> Result<Option<Filter>, StoreError> {
+        let mapping = Collection {
+            name: "c".to_owned(),
+            point: Rule::Uuid,
+            namespace: None,
+            payload: serde_json::from_value(json!({"id": "id", "user": "user"})).unwrap(),
+        };
+        let compiler = Compiler {
+            mapping: &mapping,
+            indexes,
+            values: 2,
+        };
+        let filter: Asks = serde_json::from_value(filter).unwrap();
+        let conditions = Conditions::of([(Field::User, "ana".to_owned())]).with_query(Query {
+            filter: filter.into(),
+            written: None,
+        });
+        compiler.compile(&conditions)
+    }
+
+    fn one_of(path: &[&str], values: &Value) -> Value {
+        json!({"one_of": {"path": path, "values": values}})
+    }
+
+    fn owned(more: impl IntoIterator<Item = Condition>) -> Filter {
+        let owner = any_of("user", super::super::filter::Written::Either, &["ana"]);
+        Filter::must(std::iter::once(owner).chain(more))
+    }
+
+    #[test]
+    fn what_an_index_may_hide_is_left_out_under_a_negation_too() {
+        let doubtful = indexes(
+            false,
+            &[("n", PayloadSchemaType::Integer), ("id", PayloadSchemaType::Text)],
+        );
+        let number = one_of(&["n"], &json!([7]));
+        for maybe in [
+            number.clone(),
+            json!({"not": number}),
+            json!({"not": {"not": number}}),
+            json!({"ids": ["x"]}),
+            json!({"not": {"ids": ["x"]}}),
+            json!({"exists": ["n"]}),
+            json!({"or": {"at_least": 1, "any": [number, one_of(&["a"], &json!(["x"]))]}}),
+        ] {
+            assert!(
+                compiled(&doubtful, maybe.clone()).unwrap() == Some(owned([])),
+                "{maybe}"
+            );
+        }
+        // What is certain still narrows.
+        let both = json!({"and": [{"not": number}, one_of(&["a"], &json!([true]))]});
+        let certain = Condition::matches("a", MatchValue::Boolean(true));
+        assert!(compiled(&doubtful, both).unwrap() == Some(owned([certain])));
+        let hidden = indexes(false, &[("user", PayloadSchemaType::Text)]);
+        assert!(compiled(&hidden, json!("all")).unwrap() == Some(Filter::default()));
+    }
+
+    #[test]
+    fn in_strict_mode_every_field_needs_an_index() {
+        let keyword = PayloadSchemaType::Keyword;
+        let strict = indexes(
+            true,
+            &[("user", keyword), ("a.b", keyword), ("n", PayloadSchemaType::Integer)],
+        );
+        let refused = |filter: Value| match compiled(&strict, filter) {
+            Err(StoreError::Unindexed { field }) => field,
+            other => panic!("{}", other.is_ok()),
+        };
+        assert_eq!(refused(one_of(&["m", "x"], &json!(["x"]))), "m");
+        assert_eq!(refused(json!({"not": {"exists": ["m"]}})), "m");
+        assert_eq!(refused(json!({"ids": ["x"]})), "id");
+        // Walked through: the store answers nothing about a list at `a`, and no float at `n`.
+        for walked in [one_of(&["a", "b"], &json!(["x"])), one_of(&["n"], &json!([0.5]))] {
+            let mut owner = owned([]);
+            owner.must = vec![any_of("user", super::super::filter::Written::Texts, &["ana"])];
+            assert!(compiled(&strict, walked.clone()).unwrap() == Some(owner), "{walked}");
+        }
+        let unowned = indexes(true, &[]);
+        assert!(matches!(
+            compiled(&unowned, json!("all")),
+            Err(StoreError::Unindexed { .. })
+        ));
+    }
+
+    #[test]
+    fn what_holds_of_every_point_alike_needs_no_condition() {
+        let none = indexes(false, &[]);
+        assert!(compiled(&none, json!("nothing")).unwrap().is_none());
+        assert!(compiled(&none, one_of(&["a"], &json!([]))).unwrap().is_none());
+        let some = json!({"or": {"at_least": 2, "any": ["all", one_of(&["a"], &json!(["x", "y", "z"]))]}});
+        let texts = |texts: &[&str]| {
+            let strings = texts.iter().map(|text| (*text).to_owned()).collect();
+            Condition::matches("a", MatchValue::Keywords(RepeatedStrings { strings }))
+        };
+        let three: Condition = Filter::should([texts(&["x", "y"]), texts(&["z"])]).into();
+        assert!(compiled(&none, some).unwrap() == Some(owned([three])));
+    }
+}

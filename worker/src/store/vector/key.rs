@@ -1,0 +1,67 @@
+//! Where payload has a value, in the store's own words.
+//!
+//! A path of a filter goes through lists; the store's goes through one only where it says `[]`. So one
+//! path is as many of the store's as there are places where a list may stand.
+
+use lethe_common::filter::Path;
+
+/// Returns the name of a field on the first level, to be read with all that is below.
+pub(super) fn first(path: &Path) -> String {
+    quoted(&path.column)
+}
+
+/// Returns all that a path may be.
+pub(super) fn all(path: &Path) -> Vec<String> {
+    let mut keys = vec![first(path)];
+    for step in &path.steps {
+        let step = quoted(step);
+        keys = keys
+            .iter()
+            .flat_map(|key| [format!("{key}.{step}"), format!("{key}[].{step}")])
+            .collect();
+    }
+    keys
+}
+
+/// Returns a name as the store writes it, quoted only where it must be: the store names its indexes so.
+// Names with quotation marks are refused before (`Filter::check_points`).
+fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("\"{name}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(names: &[&str]) -> Path {
+        Path::try_from(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn a_list_may_stand_at_each_place_but_the_last() {
+        assert_eq!(all(&path(&["user"])), ["user"]);
+        assert_eq!(all(&path(&["a", "b"])), ["a.b", "a[].b"]);
+        assert_eq!(
+            all(&path(&["a", "b", "c"])),
+            ["a.b.c", "a.b[].c", "a[].b.c", "a[].b[].c"]
+        );
+    }
+
+    #[test]
+    fn names_are_quoted_where_the_store_quotes_them() {
+        assert_eq!(
+            all(&path(&["x.y", "é-_1", "it's"])),
+            [
+                "\"x.y\".é-_1.\"it's\"",
+                "\"x.y\".é-_1[].\"it's\"",
+                "\"x.y\"[].é-_1.\"it's\"",
+                "\"x.y\"[].é-_1[].\"it's\"",
+            ]
+        );
+    }
+}
