@@ -164,12 +164,16 @@ pub(crate) fn by_query(
     let (job, (target, table)) = without_ids(config, principal, options)?;
     // A query compares what is in the columns, which here is not what callers name.
     let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids != Some(Uuids::Hex);
-    if !table.columns.as_ref().is_some_and(comparable) {
+    if !table.columns.as_ref().is_none_or(comparable) {
         let what = "this table cannot be queried: name ids, or a subject";
         return Err(Problem::invalid(QUERY, what));
     }
+    let filter = read(table)?;
+    if table.columns.is_none() {
+        filter.check_points().map_err(|error| Problem::invalid(QUERY, error))?;
+    }
     Ok(NewJob {
-        query: Some(read(table)?),
+        query: Some(filter),
         partitions: vec![NewPartition::query(target, table, options.dry_run)],
         ..job
     })

@@ -89,8 +89,8 @@ pub(crate) struct Job {
     eta: Option<u64>,
     /// 1, and one more for each retry.
     attempt: u64,
-    /// Of a query: by what it is known what was there at its start. `created_at`, or `batch`: each batch took
-    /// what matched at its time.
+    /// Of a query: by what it is known what was there at its start. `created_at`; `batch`: each batch took
+    /// what matched at its time; or `plan`: what its plan listed, of a table that has only vectors.
     snapshot: Option<String>,
     /// What is worth knowing although nothing has failed.
     warnings: Vec<WarningAnswer>,

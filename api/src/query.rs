@@ -4,14 +4,14 @@
 //! is refused by its place: nothing is erased by a query that was half understood.
 
 mod bound;
+mod fields;
 mod one;
 mod term;
 
 use std::fmt;
 
-use lethe_common::config::{Columns, Table};
-use lethe_common::filter::{Bounds, Filter, Has, Path};
-use lethe_common::job::Field;
+use lethe_common::config::Table;
+use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize as Derive, Serialize};
 use utoipa::ToSchema;
@@ -19,8 +19,8 @@ use utoipa::ToSchema;
 use crate::json::{self, given};
 use crate::object::Object;
 use crate::problem::Problem;
-use crate::select;
 use bound::Bound;
+use fields::Known;
 use jiff::Timestamp;
 use one::One;
 use term::Term;
@@ -36,9 +36,10 @@ const OPERATORS: &[&str] = &[
 
 /// A filter: an object of one operator. Fields are called `id`, `user_id`, `agent_id`, `app_id`,
 /// `run_id`, `workspace`, `kind`, `version`, `created_at`, `updated_at`, as far as the table maps
-/// columns for them, or what the table's `fields` call them; a field that holds JSON is led into with
-/// dots. A value that is missing matches nothing. Of a list one element that matches is enough. Texts
-/// compare byte for byte.
+/// columns for them (payload, where it has only vectors), or what the table's `fields` call them; a field
+/// that holds JSON is led into with dots. A value that is missing matches nothing. Of a list one element
+/// that matches is enough. Texts compare byte for byte. Of a table that has only vectors no `prefix` or
+/// `contains`, no bounds that are texts, and no number of 2^53 or more can be asked.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Query {
@@ -151,14 +152,8 @@ impl<'de> Deserialize<'de> for Operator {
 
 /// Reads a query about the memories of `table`, as it is meant at `now`.
 pub(crate) fn read(query: Query, table: &Table, now: Timestamp) -> Result<Filter, Problem> {
-    checked(PLACE, Reader { table, now }.filter(query, PLACE)?)
-}
-
-/// Refuses a filter that must not become a job. Parts are checked by themselves as well: what is wrong
-/// has a place then.
-fn checked(at: &str, filter: Filter) -> Result<Filter, Problem> {
-    filter.check().map_err(|error| Problem::invalid(at, error))?;
-    Ok(filter)
+    let reader = Reader { table, now };
+    reader.checked(PLACE, reader.filter(query, PLACE)?)
 }
 
 struct Reader<'a> {
@@ -179,17 +174,13 @@ impl Reader<'_> {
                 let part = self.filter(*part, &format!("{at}.not"))?;
                 Ok(Filter::Not(Box::new(part)))
             }
-            Query::Eq(One { field, asked }) => self.leaf(&format!("{at}.eq"), &field, |path| Filter::OneOf {
-                path,
-                values: vec![asked.0],
-            }),
+            Query::Eq(One { field, asked }) => self.one_of(&format!("{at}.eq"), &field, vec![asked.0]),
             Query::In(One { field, asked }) => {
                 let at = format!("{at}.in");
                 if asked.is_empty() {
                     return Err(Problem::invalid(&of(&at, &field), "give at least one value"));
                 }
-                let values = asked.into_iter().map(|Term(value)| value).collect();
-                self.leaf(&at, &field, |path| Filter::OneOf { path, values })
+                self.one_of(&at, &field, asked.into_iter().map(|Term(value)| value).collect())
             }
             Query::Range(One { field, asked }) => {
                 let Object(Limits { gt, gte, lt, lte }) = asked;
@@ -206,20 +197,7 @@ impl Reader<'_> {
                 };
                 self.leaf(&at, &field, |path| Filter::Range { path, bounds })
             }
-            Query::Exists(field) => {
-                let at = format!("{at}.exists");
-                let path = self.path(&at, &field)?;
-                if self
-                    .table
-                    .columns
-                    .as_ref()
-                    .is_some_and(|columns| path == Path::column(&columns.id))
-                {
-                    let what = "every memory has an id: write `{\"all\": true}` if every memory is meant";
-                    return Err(Problem::invalid(&at, what));
-                }
-                checked(&at, Filter::Exists(path))
-            }
+            Query::Exists(field) => self.exists(&format!("{at}.exists"), &field),
             Query::Prefix(One { field, asked }) => self.text(&format!("{at}.prefix"), &field, Has::Prefix, asked),
             Query::Contains(One { field, asked }) => self.text(&format!("{at}.contains"), &field, Has::Part, asked),
         }
@@ -235,6 +213,29 @@ impl Reader<'_> {
             .collect()
     }
 
+    fn one_of(&self, at: &str, field: &str, values: Vec<Scalar>) -> Result<Filter, Problem> {
+        let at = of(at, field);
+        let filter = match self.field(&at, field)? {
+            Known::At(path) => Filter::OneOf { path, values },
+            // What cannot be an id is nobody's.
+            Known::Id => Filter::Ids(values.into_iter().filter_map(Scalar::into_id).collect()),
+        };
+        self.checked(&at, filter)
+    }
+
+    fn exists(&self, at: &str, field: &str) -> Result<Filter, Problem> {
+        let columns = self.table.columns.as_ref();
+        match self.field(at, field)? {
+            Known::At(path) if columns.is_none_or(|columns| path != Path::column(&columns.id)) => {
+                self.checked(at, Filter::Exists(path))
+            }
+            Known::At(_) | Known::Id => {
+                let what = "every memory has an id: write `{\"all\": true}` if every memory is meant";
+                Err(Problem::invalid(at, what))
+            }
+        }
+    }
+
     fn text(&self, at: &str, field: &str, has: Has, text: String) -> Result<Filter, Problem> {
         self.leaf(at, field, |path| Filter::Text { path, has, text })
     }
@@ -242,41 +243,35 @@ impl Reader<'_> {
     /// Returns what is asked of a field.
     fn leaf(&self, at: &str, field: &str, filter: impl FnOnce(Path) -> Filter) -> Result<Filter, Problem> {
         let at = of(at, field);
-        checked(&at, filter(self.path(&at, field)?))
+        match self.field(&at, field)? {
+            Known::At(path) => self.checked(&at, filter(path)),
+            Known::Id => {
+                let what = "of a table that has only vectors, ids are asked for by `eq` and `in` alone";
+                Err(Problem::invalid(&at, what))
+            }
+        }
     }
 
-    /// Returns where a field is; what is mapped under `fields` goes first.
-    fn path(&self, at: &str, field: &str) -> Result<Path, Problem> {
-        if let Some(field) = self.table.field(field) {
-            return Ok(field.into());
-        }
-        let columns: Vec<_> = self.table.columns.iter().flat_map(columns).collect();
-        if let Some((_, column)) = columns.iter().find(|(name, _)| *name == field) {
-            return Ok(Path::column(*column));
-        }
-        let fields = self.table.fields.keys().map(String::as_str);
-        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).chain(fields).collect();
-        let what = format_args!(
-            "table `{}` maps no field of this name: name one of {}",
-            self.table.name,
-            listed(&names)
-        );
-        Err(Problem::invalid(at, what))
+    fn field(&self, at: &str, field: &str) -> Result<Known, Problem> {
+        fields::find(self.table, field).ok_or_else(|| {
+            let what = format_args!(
+                "table `{}` maps no field of this name: name one of {}",
+                self.table.name,
+                listed(&fields::names(self.table))
+            );
+            Problem::invalid(at, what)
+        })
     }
-}
 
-/// Returns what queries call the columns that are mapped, and the columns.
-fn columns(columns: &Columns) -> impl Iterator<Item = (&'static str, &String)> {
-    let fields = Field::ALL.map(|field| (select::word(field), select::column(columns, field)));
-    let others = [
-        ("version", columns.version.as_ref()),
-        ("created_at", columns.created_at.as_ref()),
-        ("updated_at", columns.updated_at.as_ref()),
-    ];
-    std::iter::once(("id", Some(&columns.id)))
-        .chain(fields)
-        .chain(others)
-        .filter_map(|(name, column)| Some((name, column?)))
+    /// Refuses a filter that must not become a job. Parts are checked by themselves as well: what is wrong
+    /// has a place then.
+    fn checked(&self, at: &str, filter: Filter) -> Result<Filter, Problem> {
+        filter.check().map_err(|error| Problem::invalid(at, error))?;
+        if self.table.columns.is_none() {
+            filter.check_points().map_err(|error| Problem::invalid(at, error))?;
+        }
+        Ok(filter)
+    }
 }
 
 fn of(at: &str, field: &str) -> String {

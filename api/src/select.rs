@@ -3,7 +3,7 @@
 //! Said from the configuration alone: nothing here knows whether a store answers. `targets` are
 //! those that the caller reaches; the others do not exist for it.
 
-use lethe_common::config::{Columns, Payload, Table, Target};
+use lethe_common::config::{Columns, Table, Target};
 use lethe_common::job::{Field, Subject};
 
 use crate::problem::Problem;
@@ -73,10 +73,13 @@ pub(crate) fn check_ids((target, table): Place<'_>, [owner, workspace, kind]: [b
     ];
     for (_, name, field) in demanded.into_iter().filter(|(demanded, ..)| *demanded) {
         match (&table.columns, &table.collection) {
-            (Some(columns), _) => needs(column(columns, field), name, (target, table), "columns", field)?,
+            (Some(columns), _) => {
+                let mapped = column(columns, field).is_some();
+                needs(mapped, name, (target, table), "columns", field)?;
+            }
             (None, Some(collection)) => {
-                let mapped = payload(&collection.payload, field);
-                needs(mapped, name, (target, table), "collection.payload", field)?;
+                let mapped = collection.payload.get(field);
+                needs(mapped.is_some(), name, (target, table), "collection.payload", field)?;
             }
             (None, None) => {}
         }
@@ -90,25 +93,20 @@ pub(crate) fn check_subject(places: &[Place<'_>], subject: &Subject) -> Result<(
         let name = subject_field(field);
         for &(target, table) in places {
             if let Some(columns) = &table.columns {
-                needs(column(columns, field), &name, (target, table), "columns", field)?;
+                let mapped = column(columns, field).is_some();
+                needs(mapped, &name, (target, table), "columns", field)?;
             }
             if let Some(collection) = &table.collection {
-                let mapped = payload(&collection.payload, field);
-                needs(mapped, &name, (target, table), "collection.payload", field)?;
+                let mapped = collection.payload.get(field);
+                needs(mapped.is_some(), &name, (target, table), "collection.payload", field)?;
             }
         }
     }
     Ok(())
 }
 
-fn needs(
-    mapped: Option<&String>,
-    name: &str,
-    (target, table): Place<'_>,
-    section: &str,
-    field: Field,
-) -> Result<(), Problem> {
-    if mapped.is_some() {
+fn needs(mapped: bool, name: &str, (target, table): Place<'_>, section: &str, field: Field) -> Result<(), Problem> {
+    if mapped {
         return Ok(());
     }
     let what = format_args!(
@@ -165,17 +163,6 @@ pub(crate) fn column(columns: &Columns, field: Field) -> Option<&String> {
         Field::Run => columns.run.as_ref(),
         Field::Workspace => columns.workspace.as_ref(),
         Field::Kind => columns.kind.as_ref(),
-    }
-}
-
-fn payload(payload: &Payload, field: Field) -> Option<&String> {
-    match field {
-        Field::User => payload.user.as_ref(),
-        Field::Agent => payload.agent.as_ref(),
-        Field::App => payload.app.as_ref(),
-        Field::Run => payload.run.as_ref(),
-        Field::Workspace => payload.workspace.as_ref(),
-        Field::Kind => payload.kind.as_ref(),
     }
 }
 

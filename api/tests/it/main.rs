@@ -14,6 +14,7 @@ mod matrix;
 mod matrix_compat;
 mod operating;
 mod queries;
+mod queries_points;
 mod reading;
 mod refusals;
 mod rights;

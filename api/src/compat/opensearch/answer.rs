@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use lethe_common::job::StoreKind;
 use lethe_common::ledger::JobView;
 use lethe_common::state::State;
 use serde::Serialize;
@@ -237,12 +238,15 @@ pub(super) fn is_aborted(job: &JobView) -> bool {
 
 /// Returns the memories that changed in between, unless they were forgotten.
 async fn conflicts(state: &AppState, job: &JobView) -> Result<Vec<String>, Problem> {
+    // Rows decide, where a table has any.
+    let rows = job.stores.iter().any(|counts| counts.store == StoreKind::Sql);
+    let decides = if rows { StoreKind::Sql } else { StoreKind::Vector };
     let mut ids = Vec::new();
     for (outcome, code) in [("conflicted", None), ("failed", Some("split"))] {
         let items = state.ledger().items(job.id, outcome, ("", "", ""), MOST).await?;
         let rows = items
             .into_iter()
-            .filter(|item| item.store == "sql" && item.code.as_deref() == code);
+            .filter(|item| item.store == decides.as_str() && item.code.as_deref() == code);
         ids.extend(rows.map(|item| item.id));
     }
     Ok(ids)

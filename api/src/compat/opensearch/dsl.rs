@@ -51,6 +51,15 @@ impl Reader<'_> {
             return Err(refused("the query nests too deep"));
         }
         let (name, body) = only(query, "query")?;
+        let filter = self.named(name, body, depth)?;
+        if self.table.columns.is_none() {
+            let asked = filter.check_points();
+            asked.map_err(|error| refused(&format!("[{name}] cannot be asked: {error}")))?;
+        }
+        Ok(filter)
+    }
+
+    fn named(&self, name: &str, body: &Value, depth: usize) -> Result<Filter, Problem> {
         match name {
             "match_all" => empty(name, body).map(|()| Filter::All),
             "match_none" => empty(name, body).map(|()| Filter::Nothing),
@@ -107,7 +116,7 @@ impl Reader<'_> {
         }
         Ok(match self.field(field)? {
             Known::Id => {
-                let ids: Option<Vec<String>> = values.into_iter().map(fields::text).collect();
+                let ids: Option<Vec<String>> = values.into_iter().map(Scalar::into_id).collect();
                 Filter::Ids(ids.ok_or_else(|| refused("[_id] takes texts and whole numbers"))?)
             }
             Known::Container => {
@@ -119,7 +128,7 @@ impl Reader<'_> {
                 }
             }
             // JSON has types where OpenSearch's keywords have none.
-            Known::At(path) if !path.steps.is_empty() => Filter::OneOf {
+            Known::At(path) if !path.steps.is_empty() || self.table.columns.is_none() => Filter::OneOf {
                 path,
                 values: values.into_iter().flat_map(as_keyword).collect(),
             },

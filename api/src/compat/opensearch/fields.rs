@@ -1,7 +1,8 @@
 //! What OpenSearch calls the fields of a memory, and where a mapping has them.
 
-use lethe_common::config::Table;
-use lethe_common::filter::{Path, Scalar};
+use lethe_common::config::{Collection, Columns, Table};
+use lethe_common::filter::Path;
+use lethe_common::job::Field;
 
 /// Where a field is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub(super) enum Known {
     Id,
     /// It is the container, which the request names already.
     Container,
-    /// In a column, or in the JSON inside one.
+    /// In a column or in payload, or in the JSON inside.
     At(Path),
 }
 
@@ -19,10 +20,17 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
     if let Some(field) = table.field(name) {
         return Some(Known::At(field.into()));
     }
-    let columns = table.columns.as_ref()?;
+    match (name, &table.columns, &table.collection) {
+        ("_id", ..) => Some(Known::Id),
+        ("memory_container_id", ..) => Some(Known::Container),
+        (_, Some(columns), _) => in_columns(columns, name),
+        (_, None, Some(collection)) => in_payload(collection, name),
+        (_, None, None) => None,
+    }
+}
+
+fn in_columns(columns: &Columns, name: &str) -> Option<Known> {
     let column = match name {
-        "_id" => return Some(Known::Id),
-        "memory_container_id" => return Some(Known::Container),
         // Where owners are references, their names are in another table.
         "owner_id" => columns.user.as_ref().filter(|_| columns.owners.is_none()),
         "agent_id" => columns.agent.as_ref(),
@@ -35,11 +43,13 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
     column.map(|column| Known::At(Path::column(column)))
 }
 
-/// Returns an id as it is written; `None` for what cannot be one.
-pub(super) fn text(value: Scalar) -> Option<String> {
-    match value {
-        Scalar::Text(text) => Some(text),
-        Scalar::Integer(number) => Some(number.to_string()),
-        Scalar::Float(_) | Scalar::Bool(_) => None,
-    }
+fn in_payload(collection: &Collection, name: &str) -> Option<Known> {
+    let field = match name {
+        "owner_id" => Field::User,
+        "agent_id" => Field::Agent,
+        "session_id" => Field::Run,
+        "memory_type" => Field::Kind,
+        _ => return None,
+    };
+    Some(Known::At(collection.payload.path(field)?.into()))
 }

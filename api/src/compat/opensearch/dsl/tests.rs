@@ -15,8 +15,23 @@ const CONFIG: &str = r#"
     fields = { namespace = "namespace", tags = "meta.tags", size = "size" }
 "#;
 
+/// A table that has only vectors.
+const POINTS: &str = r#"
+    [[target]]
+    name = "main"
+    vector = { url = "http://localhost:6334" }
+    [[target.table]]
+    name = "memories"
+    fields = { tags = "meta.tags", size = "size" }
+    collection = { name = "memories", point = "uuid", payload = { user = "user_id", run = "run", kind = "meta.kind" } }
+"#;
+
 fn parsed(query: &Value) -> Result<Value, String> {
-    let config = Config::from_toml(CONFIG).unwrap();
+    parsed_of(CONFIG, query)
+}
+
+fn parsed_of(config: &str, query: &Value) -> Result<Value, String> {
+    let config = Config::from_toml(config).unwrap();
     let filter = read(query, &config.targets[0].tables[0], "main");
     filter.map(|filter| json!(filter)).map_err(|problem| {
         assert_eq!(problem.kind, Kind::BadQuery);
@@ -157,5 +172,49 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
     ] {
         let said = parsed(&query).unwrap_err();
         assert!(said.contains(says), "{query}: {said}");
+    }
+}
+
+#[test]
+fn of_points_fields_are_those_of_payload_and_have_no_types() {
+    let one_of = |path: &[&str], values: Value| json!({"one_of": {"path": path, "values": values}});
+    for (query, filter) in [
+        (
+            json!({"term": {"owner_id": "5"}}),
+            one_of(&["user_id"], json!(["5", 5])),
+        ),
+        (json!({"term": {"session_id": "r"}}), one_of(&["run"], json!(["r"]))),
+        (
+            json!({"term": {"memory_type": "working"}}),
+            one_of(&["meta", "kind"], json!(["working"])),
+        ),
+        (
+            json!({"exists": {"field": "tags.color"}}),
+            json!({"exists": ["meta", "tags", "color"]}),
+        ),
+        (json!({"terms": {"_id": ["a", 7]}}), json!({"ids": ["a", "7"]})),
+        (json!({"term": {"memory_container_id": "other"}}), json!("nothing")),
+    ] {
+        assert_eq!(parsed_of(POINTS, &query), Ok(filter), "{query}");
+    }
+}
+
+#[test]
+fn of_points_what_their_store_cannot_say_is_refused_and_named() {
+    for (query, says) in [
+        (json!({"prefix": {"owner_id": "a"}}), "[prefix] cannot be asked"),
+        (json!({"range": {"size": {"gt": "a"}}}), "[range] cannot be asked"),
+        (json!({"term": {"size": 1e17}}), "[term] cannot be asked"),
+        (
+            json!({"terms": {"size": [1, -9_007_199_254_740_992_i64]}}),
+            "[terms] cannot be asked",
+        ),
+        (json!({"term": {"created_time": 1}}), "unknown field [created_time]"),
+    ] {
+        let bool = json!({"bool": {"must": [{"match_all": {}}], "must_not": [query]}});
+        for query in [query, bool] {
+            let said = parsed_of(POINTS, &query).unwrap_err();
+            assert!(said.contains(says), "{query}: {said}");
+        }
     }
 }

@@ -1,0 +1,64 @@
+//! What queries call the fields of a table: columns, or payload where it has vectors only.
+
+use lethe_common::config::{Collection, Columns, Table};
+use lethe_common::filter::Path;
+use lethe_common::job::Field;
+
+use crate::select;
+
+/// Where a field is.
+pub(super) enum Known {
+    /// It is the memory's id, which no column holds.
+    Id,
+    /// In a column or in payload, or in the JSON inside.
+    At(Path),
+}
+
+/// What queries call the id.
+const ID: &str = "id";
+
+/// Returns where a field is; what is mapped under `fields` goes first.
+pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
+    if let Some(field) = table.field(name) {
+        return Some(Known::At(field.into()));
+    }
+    mapped(table)
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, at)| at)
+}
+
+/// Returns what queries may call the fields of a table.
+pub(super) fn names(table: &Table) -> Vec<&str> {
+    let mapped = mapped(table).into_iter().map(|(name, _)| name);
+    mapped.chain(table.fields.keys().map(String::as_str)).collect()
+}
+
+fn mapped(table: &Table) -> Vec<(&'static str, Known)> {
+    match (&table.columns, &table.collection) {
+        (Some(columns), _) => of_columns(columns),
+        (None, Some(collection)) => of_payload(collection),
+        (None, None) => Vec::new(),
+    }
+}
+
+fn of_columns(columns: &Columns) -> Vec<(&'static str, Known)> {
+    let fields = Field::ALL.map(|field| (select::word(field), select::column(columns, field)));
+    let others = [
+        ("version", columns.version.as_ref()),
+        ("created_at", columns.created_at.as_ref()),
+        ("updated_at", columns.updated_at.as_ref()),
+    ];
+    std::iter::once((ID, Some(&columns.id)))
+        .chain(fields)
+        .chain(others)
+        .filter_map(|(name, column)| Some((name, Known::At(Path::column(column?)))))
+        .collect()
+}
+
+fn of_payload(collection: &Collection) -> Vec<(&'static str, Known)> {
+    let field = |field| Some((select::word(field), Known::At(collection.payload.path(field)?.into())));
+    std::iter::once((ID, Known::Id))
+        .chain(Field::ALL.into_iter().filter_map(field))
+        .collect()
+}
