@@ -1,12 +1,15 @@
-//! A gRPC proxy in front of a vector store: counts calls, holds one at a chosen moment, and can
-//! acknowledge deletions without doing them.
+//! A gRPC proxy in front of a vector store: counts calls, holds one at a chosen moment, can
+//! acknowledge deletions without doing them, and can say of a collection what it is not.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use qdrant_client::qdrant::{DeletePoints, PointsOperationResponse, UpdateResult, UpdateStatus};
+use qdrant_client::qdrant::{
+    DeletePoints, GetCollectionInfoRequest, GetCollectionInfoResponse, PointsOperationResponse, UpdateResult,
+    UpdateStatus,
+};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -16,6 +19,12 @@ use tower::ServiceExt;
 
 /// The path of deletions.
 pub const DELETE: &str = "/qdrant.Points/Delete";
+
+/// The path of pages.
+pub const SCROLL: &str = "/qdrant.Points/Scroll";
+
+/// The path of what a collection is.
+const INFO: &str = "/qdrant.Collections/Get";
 
 /// The path of reads by id.
 pub const GET: &str = "/qdrant.Points/Get";
@@ -47,7 +56,17 @@ struct Shared {
 struct Control {
     calls: BTreeMap<String, usize>,
     swallowing: bool,
+    info: Option<GetCollectionInfoResponse>,
+    refused: Option<&'static str>,
     traps: Vec<Trap>,
+}
+
+/// What is answered in place of the server.
+enum Instead {
+    Nothing,
+    Done,
+    Info(Box<GetCollectionInfoResponse>),
+    Refusal,
 }
 
 #[derive(Debug)]
@@ -124,6 +143,16 @@ impl Tap {
         self.shared.state.lock().unwrap().swallowing = swallowing;
     }
 
+    /// Says from now on that collections are this, whatever they are.
+    pub fn pretend(&self, info: GetCollectionInfoResponse) {
+        self.shared.state.lock().unwrap().info = Some(info);
+    }
+
+    /// Refuses calls of a method from now on, as a server does that finds them wrong.
+    pub fn refuse(&self, path: &'static str) {
+        self.shared.state.lock().unwrap().refused = Some(path);
+    }
+
     /// Holds one call of a method, after `skip` others.
     pub fn hold(&self, path: &'static str, skip: usize, side: Side) -> Held {
         let (caught, on_caught) = oneshot::channel();
@@ -143,6 +172,15 @@ impl Tap {
 }
 
 impl Control {
+    fn instead(&self, path: &str) -> Instead {
+        match &self.info {
+            _ if self.refused == Some(path) => Instead::Refusal,
+            _ if self.swallowing && path == DELETE => Instead::Done,
+            Some(info) if path == INFO => Instead::Info(Box::new(info.clone())),
+            _ => Instead::Nothing,
+        }
+    }
+
     fn trap(&mut self, path: &str) -> Option<Trap> {
         let mut sprung = None;
         for (n, trap) in self.traps.iter_mut().enumerate().filter(|(_, trap)| trap.path == path) {
@@ -158,10 +196,10 @@ impl Control {
 
 async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    let (trap, swallow) = {
+    let (trap, instead) = {
         let mut state = shared.state.lock().unwrap();
         *state.calls.entry(path.clone()).or_default() += 1;
-        (state.trap(&path), state.swallowing && path == DELETE)
+        (state.trap(&path), state.instead(&path))
     };
     let side = trap.as_ref().map(|trap| trap.side);
     let hold = async {
@@ -173,19 +211,35 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     };
     if side == Some(Side::Before) {
         hold.await;
-        return answer(&shared, request, swallow).await;
+        return answer(&shared, request, instead).await;
     }
-    let answer = answer(&shared, request, swallow).await;
+    let answer = answer(&shared, request, instead).await;
     hold.await;
     answer
 }
 
-async fn answer(shared: &Shared, request: Request, swallow: bool) -> Response {
-    if swallow {
-        let codec = tonic_prost::ProstCodec::<PointsOperationResponse, DeletePoints>::default();
-        let lie = tower::service_fn(|_: tonic::Request<DeletePoints>| async { Ok(tonic::Response::new(done())) });
-        let answer = tonic::server::Grpc::new(codec).unary(lie, request).await;
-        return answer.map(axum::body::Body::new);
+async fn answer(shared: &Shared, request: Request, instead: Instead) -> Response {
+    match instead {
+        Instead::Nothing => {}
+        Instead::Done => {
+            let codec = tonic_prost::ProstCodec::<PointsOperationResponse, DeletePoints>::default();
+            let lie = tower::service_fn(|_: tonic::Request<DeletePoints>| async { Ok(tonic::Response::new(done())) });
+            let answer = tonic::server::Grpc::new(codec).unary(lie, request).await;
+            return answer.map(axum::body::Body::new);
+        }
+        Instead::Info(info) => {
+            let codec = tonic_prost::ProstCodec::<GetCollectionInfoResponse, GetCollectionInfoRequest>::default();
+            let lie = tower::service_fn(move |_: tonic::Request<GetCollectionInfoRequest>| {
+                let info = tonic::Response::new((*info).clone());
+                async { Ok(info) }
+            });
+            let answer = tonic::server::Grpc::new(codec).unary(lie, request).await;
+            return answer.map(axum::body::Body::new);
+        }
+        Instead::Refusal => {
+            let status = tonic::Status::invalid_argument("Bad request: Index required but not found");
+            return status.into_http::<tonic::body::Body>().map(axum::body::Body::new);
+        }
     }
     let upstream = shared.upstream.lock().unwrap().clone();
     let sent = async {

@@ -17,6 +17,7 @@ mod numbers;
 mod opensearch;
 mod outage;
 mod planning;
+mod points;
 mod preview;
 mod query;
 mod refusals;
