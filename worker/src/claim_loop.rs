@@ -266,8 +266,9 @@ fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
     let mut groups: Vec<(usize, Vec<Lease>)> = Vec::new();
     for lease in leases {
         let size = match &lease.work {
-            Work::Ids(ids) | Work::Listed(ids) => ids.len(),
-            Work::Range { .. } | Work::Points | Work::Subject | Work::Query => batch,
+            Work::Ids(ids) => ids.len(),
+            // Points are read back, and looked at again, list by list.
+            Work::Listed(_) | Work::Range { .. } | Work::Points | Work::Subject | Work::Query => batch,
         };
         let shares = shares_calls(&lease);
         let fitting = groups.iter_mut().find(|(used, group)| {

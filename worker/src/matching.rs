@@ -60,7 +60,8 @@ pub(crate) async fn listed(
             } else {
                 Vectors::None
             };
-            entry(*point, there.and_then(|point| point.memory.clone()), vectors)
+            // Not by what its payload says now: that may be somebody else's.
+            entry(*point, None, vectors)
         })
     };
     Ok(points.iter().map(entry).collect())

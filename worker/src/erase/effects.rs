@@ -111,7 +111,9 @@ pub(super) async fn carry_out(
         };
     }
     keep!();
-    attempt!(delete_vectors(env, mapped, &targets));
+    let still = attempt!(points::still_meant(env, mapped, &targets));
+    keep!();
+    attempt!(delete_vectors(env, mapped, &targets, &still));
     keep!();
     let rows = attempt!(delete_rows(env, mapped, &targets));
     keep!();
@@ -127,7 +129,12 @@ pub(super) async fn carry_out(
         .collect()))
 }
 
-async fn delete_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]) -> Result<(), StoreError> {
+async fn delete_vectors(
+    env: &Environment,
+    mapped: &Mapped,
+    targets: &[Target<'_>],
+    still: &HashSet<PointId>,
+) -> Result<(), StoreError> {
     let Some(collection) = mapped.vector().await? else {
         return Ok(());
     };
@@ -145,7 +152,7 @@ async fn delete_vectors(env: &Environment, mapped: &Mapped, targets: &[Target<'_
         )
         .await?;
     }
-    points::delete(env, mapped, &collection, targets).await?;
+    points::delete(env, mapped, &collection, targets, still).await?;
     let orphans: Vec<(PointId, Conditions, Option<String>)> = targets
         .iter()
         .filter(|target| target.entry.vectors == Vectors::Orphans && !target.is_listed_point())

@@ -1,24 +1,47 @@
 //! The effects on points that a query listed: there is no row to go by, so each is deleted, and read
 //! back, by its own id and by what the query asks for.
 
+use std::collections::HashSet;
+
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
 use super::effects::{ReadBack, Target};
 use crate::environment::Environment;
+use crate::intent::Vectors;
 use crate::mapped::Mapped;
+use crate::matching;
 use crate::store::vector::{PointId, VectorCollection};
 use crate::store::{Conditions, StoreError};
 
-/// Deletes the listed points among the targets, each only if it still matches.
+/// Returns which of the listed points are still what their job asks for, and nobody's: the batch may have
+/// begun long ago, and what the store cannot be asked exactly is not in the deleting request.
+pub(super) async fn still_meant(
+    env: &Environment,
+    mapped: &Mapped,
+    targets: &[Target<'_>],
+) -> Result<HashSet<PointId>, StoreError> {
+    let mut still = HashSet::new();
+    for (conditions, places) in groups(targets) {
+        let points = points(targets, &places);
+        let entries = matching::listed(env, mapped, conditions, &points, StoreCall::Find).await?;
+        let meant = entries.into_iter().filter(|entry| entry.vectors == Vectors::Orphans);
+        still.extend(meant.flat_map(|entry| entry.points));
+    }
+    Ok(still)
+}
+
+/// Deletes those of the listed points among the targets that are `still` meant, each only if it matches.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
     collection: &VectorCollection,
     targets: &[Target<'_>],
+    still: &HashSet<PointId>,
 ) -> Result<(), StoreError> {
     for (conditions, places) in groups(targets) {
-        let points = points(targets, &places);
+        let mut points = points(targets, &places);
+        points.retain(|point| still.contains(point));
         let deleted = collection.delete_matching(&points, conditions);
         env.call(mapped, StoreKind::Vector, StoreCall::Delete, deleted).await?;
     }

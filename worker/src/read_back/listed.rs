@@ -38,12 +38,15 @@ pub(super) async fn read_back(
             .filter_map(|entry| Some((entry.id?, entry.points[0])))
             .collect();
         // One that changed, and changed again, is another memory than the one that was listed.
-        let ids: Vec<String> = there.iter().map(|(id, _)| id.clone()).collect();
+        let ids: Vec<String> = there.iter().map(|(_, point)| point.text()).collect();
         let conflicted = match env.conflicted(&leases[0], &ids).await {
             Ok(conflicted) => conflicted,
             Err(error) => return Ok(Err(error)),
         };
-        for (id, point) in there.into_iter().filter(|(id, _)| !conflicted.contains(id)) {
+        for (id, point) in there
+            .into_iter()
+            .filter(|(_, point)| !conflicted.contains(&point.text()))
+        {
             found.still(StoreKind::Vector, 1);
             found.residue += 1;
             found.ids.push(point.text());

@@ -116,11 +116,9 @@ impl Compiler<'_> {
         }
         let Some(key) = &self.mapping.payload.id else {
             let points: Vec<_> = ids.iter().filter_map(|id| point_of_orphan(self.mapping, id)).collect();
-            return Ok(if points.is_empty() {
-                Part::Never
-            } else {
-                when(Condition::has_id(points))
-            });
+            let parts = points.chunks(self.values);
+            let parts = parts.map(|points| when(Condition::has_id(points.iter().copied())));
+            return Ok(at_least(parts.collect(), 1));
         };
         // Of several ids in one payload none is the point's own, which the store does not see.
         if !more || !self.may_ask(key, Compares::Identity)? {

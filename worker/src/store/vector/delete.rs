@@ -64,7 +64,8 @@ impl VectorCollection {
             .await
     }
 
-    fn guard(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
+    /// Returns conditions on whose a point is: all that is demanded, by one owner.
+    pub(super) fn guard(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let payload = &self.mapping.payload;
         let mut guard = demanded(payload, |path| self.limits.written(path), conditions)?;
         let paths = conditions.fields.iter().filter_map(|(field, _)| payload.get(*field));

@@ -9,8 +9,7 @@ use qdrant_client::qdrant::{Condition, Filter, RetrievedPoint, WithPayloadSelect
 use super::asked::Asked;
 use super::collection::strict;
 use super::compile::Compiler;
-use super::filter::at_most_one;
-use super::indexes::{Answer, Compares, Indexes};
+use super::indexes::Indexes;
 use super::payload::text;
 use super::point::memory_of;
 use super::read::{id_of, next_of, only, without_payload};
@@ -93,8 +92,8 @@ impl VectorCollection {
         Ok(found)
     }
 
-    /// Deletes points that were just seen to match, and waits until it is done. The job's conditions
-    /// are in the deleting request, as far as the store answers them as the payload would: a point that
+    /// Deletes points that were just seen to match, and waits until it is done. The job's conditions are in
+    /// the deleting request, the filter as far as the store answers it as the payload would: a point that
     /// changed in between survives. So does one that names several owners.
     ///
     /// # Errors
@@ -107,11 +106,9 @@ impl VectorCollection {
                 let Some(filter) = self.narrowed(&indexes, conditions)? else {
                     return Ok(());
                 };
-                let demanded = conditions.fields.iter();
-                let demanded = demanded.filter_map(|(field, _)| self.mapping.payload.get(*field));
-                // An index counts the values that it has.
-                let demanded = demanded.filter(|key| indexes.answer(key, Compares::Identity) == Answer::Exact);
-                let guard: Vec<Condition> = filter.must.into_iter().chain(demanded.map(at_most_one)).collect();
+                // Whose they are is always said, whatever an index may make of it: what it hides stays, and is
+                // reported.
+                let guard: Vec<Condition> = filter.must.into_iter().chain(self.guard(conditions)?).collect();
                 for chunk in points.chunks(size) {
                     let mut must = guard.clone();
                     must.push(Condition::has_id(chunk.iter().copied()));
