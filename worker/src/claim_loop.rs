@@ -292,3 +292,23 @@ fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
 fn shares_calls(lease: &Lease) -> bool {
     !lease.alone && lease.intent.is_none() && matches!(lease.kind, Kind::Erase | Kind::ReadBack)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keep::tests::lease;
+
+    #[test]
+    fn lists_of_ids_share_calls_and_lists_of_points_do_not() {
+        let of = |work: fn(Vec<String>) -> Work| {
+            let small = |token| Lease {
+                work: work(vec!["1".to_owned()]),
+                kind: Kind::ReadBack,
+                alone: false,
+                ..lease(token)
+            };
+            grouped(vec![small(1), small(2)], 1_000).len()
+        };
+        assert_eq!((of(Work::Ids), of(Work::Listed)), (1, 2));
+    }
+}

@@ -169,14 +169,14 @@ pub(crate) fn apply(leases: &mut Vec<Lease>, answers: &[Go]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use lethe_common::ledger::{JobFacts, Kind, Route, Work};
 
     use super::*;
 
-    fn lease(token: i64) -> Lease {
+    pub(crate) fn lease(token: i64) -> Lease {
         let job = JobFacts {
             id: JobId(uuid::Uuid::nil()),
             owner: None,

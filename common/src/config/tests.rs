@@ -1,6 +1,7 @@
 //! What is refused, in which words, and that the sample is the documentation.
 
 mod auth;
+mod mappings;
 
 use std::collections::BTreeMap;
 
@@ -340,60 +341,6 @@ fn contradictions_are_refused() {
 }
 
 #[test]
-fn mappings_that_make_no_sense_are_refused() {
-    assert!(refused(&with_table("columns = { id = \"id\" }")).is_empty());
-    let cases = [
-        ("", "target[0].table[0]"),
-        (
-            "sql_table = \"x\"\ncollection = { name = \"c\", point = \"uuid\" }",
-            "target[0].table[0].columns",
-        ),
-        (
-            "columns = { id = \"id\", owners = { table = \"u\", id = \"id\", name = \"n\" } }",
-            "target[0].table[0].columns.user",
-        ),
-        (
-            "columns = { id = \"id\", user = \"u\", owners = { table = \"\", id = \"id\", name = \"n\" } }",
-            "target[0].table[0]",
-        ),
-        (
-            "columns = { id = \"id\", uuids = \"base64\" }",
-            "target[0].table[0].columns.uuids",
-        ),
-        (
-            "collection = { name = \"c\", point = \"payload\" }",
-            "target[0].table[0].collection.payload.id",
-        ),
-        (
-            "collection = { name = \"c\", point = \"uuid\", namespace = \"6ba7b812-9dad-11d1-80b4-00c04fd430c8\" }",
-            "target[0].table[0].collection.namespace",
-        ),
-    ];
-    for (table, key) in cases {
-        let errors = refused(&with_table(table));
-        assert!(
-            errors.iter().any(|e| e.starts_with(&format!("{key}: "))),
-            "{table}\n{errors:?}"
-        );
-    }
-    let only = |store: &str, table: &str| {
-        refused(&format!(
-            "[[target]]\nname = \"m\"\n{store}\n[[target.table]]\nname = \"t\"\n{table}"
-        ))
-    };
-    let columns = only("vector = { url = \"http://h\" }", "columns = { id = \"id\" }");
-    assert!(columns[0].starts_with("target[0].table[0].columns: "), "{columns:?}");
-    let collection = only(
-        "sql = { url = \"sqlite://x\" }",
-        "collection = { name = \"c\", point = \"uuid\" }",
-    );
-    assert!(
-        collection[0].starts_with("target[0].table[0].collection: "),
-        "{collection:?}"
-    );
-}
-
-#[test]
 fn the_key_of_a_vector_store_comes_from_the_environment_of_workers() {
     let text = "[[target]]\nname = \"m\"\nvector = { url = \"http://h\", api_key_env = \"QDRANT\" }";
     let with = env(&[("QDRANT", SECRET)]);
@@ -410,95 +357,4 @@ fn the_key_of_a_vector_store_comes_from_the_environment_of_workers() {
     );
     let both = text.replace("api_key_env", "api_key = \"x\", api_key_env");
     assert!(refused(&both)[0].starts_with("target[0].vector.api_key: remove it"));
-}
-
-#[test]
-fn a_digest_says_what_a_mapping_means_and_nothing_else() {
-    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
-    let columns = "columns = { id = \"id\", user = \"u\" }";
-    let plain = digest(&with_table(columns));
-    // Fixed: ledgers hold it, and processes of different versions must agree on it.
-    assert_eq!(plain, "45221e1e56bf4586");
-    assert_eq!(
-        digest(&with_table(&format!("sql_table = \"memories\"\n{columns}"))),
-        plain
-    );
-    assert_eq!(
-        digest(&with_table(columns).replace("postgres://db/x", "sqlite://y")),
-        plain
-    );
-    assert_ne!(digest(&with_table("columns = { id = \"id\", user = \"v\" }")), plain);
-    assert_ne!(digest(&with_table(&format!("sql_table = \"other\"\n{columns}"))), plain);
-    assert_ne!(digest(&with_table(columns).replace("\"main\"", "\"other\"")), plain);
-}
-
-#[test]
-fn dependents_nest_and_make_no_circle() {
-    let nested = |dependents: &str| with_table(&format!("columns = {{ id = \"id\" }}\ndependents = [{dependents}]"));
-    let chunks = |more: &str| format!("{{ table = \"chunks\", references = \"memory_id\"{more} }}");
-    let terms = ", dependents = [{ table = \"terms\", references = \"chunk_id\" }]";
-    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
-    let flat = digest(&nested(&chunks("")));
-    // Fixed: ledgers hold it, and what is not nested means what it meant.
-    assert_eq!(flat, "c4716a2abf9c48e9");
-    assert_ne!(digest(&nested(&chunks(&format!(", id = \"id\"{terms}")))), flat);
-
-    let path = "target[0].table[0].dependents[0]";
-    let deep = (0..9).fold(String::new(), |below, n| {
-        format!(", id = \"id\", dependents = [{{ table = \"t{n}\", references = \"r\"{below} }}]")
-    });
-    for (dependents, said) in [
-        (chunks(terms), format!("{path}.id: is missing")),
-        (chunks(", id = \"\""), format!("{path}: write a name")),
-        (chunks(&deep), format!("{path}.dependents[0]")),
-        (
-            chunks(", id = \"id\", dependents = [{ table = \"chunks\", references = \"parent\" }]"),
-            format!("{path}.dependents[0].table: write another table"),
-        ),
-        (
-            "{ table = \"memories\", references = \"parent\" }".to_owned(),
-            format!("{path}.table: write another table"),
-        ),
-        (
-            format!("{}, {}", chunks(""), chunks("")),
-            "target[0].table[0].dependents[1]: remove it".to_owned(),
-        ),
-    ] {
-        let errors = refused(&nested(&dependents));
-        assert!(errors.len() == 1 && errors[0].starts_with(&said), "{said}: {errors:?}");
-    }
-}
-
-#[test]
-fn a_field_is_a_column_or_a_path_into_one() {
-    let fields = "fields = { owner = \"user_id\", tags = \"tags\", \"Topics.all\" = \"metadata.topics\" }";
-    let with_fields = with_table(&format!("columns = {{ id = \"id\" }}\n{fields}"));
-    let config = Config::from_toml(&with_fields).unwrap();
-    let table = &config.targets[0].tables[0];
-    let at = |name: &str| table.field(name).map(String::from);
-    assert_eq!(at("owner").as_deref(), Some("user_id"));
-    assert_eq!(at("Topics.all").as_deref(), Some("metadata.topics"));
-    assert_eq!(at("tags.color.name").as_deref(), Some("tags.color.name"));
-    assert_eq!(at("Topics.all.x").as_deref(), Some("metadata.topics.x"));
-    for unknown in [
-        "", ".", "topics", "Topics", "Topics.", "tags.", "tags..x", "user_id", ".tags",
-    ] {
-        assert_eq!(at(unknown), None, "{unknown}");
-    }
-    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
-    assert_ne!(digest(&with_fields), digest(&with_table("columns = { id = \"id\" }")));
-    let said = refused(&with_table("columns = { id = \"id\" }\nfields = { a = \"b..c\" }"));
-    assert!(said[0].contains("write a column, or a path"), "{said:?}");
-    let points = "collection = { name = \"c\", point = \"uuid\" }\nfields = { a = \"b.c\" }";
-    let config = Config::from_toml(&with_table(points)).unwrap();
-    assert_eq!(
-        config.targets[0].tables[0].field("a.d").map(String::from).as_deref(),
-        Some("b.c.d")
-    );
-    let said = refused(&with_table(&format!("{points}\nsql_table = \"t\"")));
-    assert!(
-        said.iter()
-            .any(|said| said.contains("sql_table and dependents need columns")),
-        "{said:?}"
-    );
 }

@@ -1,33 +1,21 @@
 //! What callers read of jobs. Nothing here writes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::counts::StoreCounts;
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::preview::Preview;
 use super::rows;
-use super::types::Lease;
 use super::warning::{self, Warning};
-use crate::job::{JobId, Outcome, StoreKind};
+use crate::job::JobId;
 use crate::schedule::Windows;
 use crate::selection::Digest;
 use crate::state::State;
-
-/// What became of a job's memories in one store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoreCounts {
-    /// The target.
-    pub target: String,
-    /// The store.
-    pub store: StoreKind,
-    /// Memories by outcome; `residue` beside the outcomes.
-    pub counts: BTreeMap<String, u64>,
-}
 
 /// A job as callers see it.
 #[derive(Debug, Clone)]
@@ -150,21 +138,6 @@ pub struct JobFilter {
     pub limit: u32,
 }
 
-/// A memory that was not simply erased.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ItemRow {
-    /// The memory's id.
-    pub id: String,
-    /// The mapped table's name.
-    pub table: String,
-    /// The store.
-    pub store: String,
-    /// The outcome.
-    pub outcome: String,
-    /// Why, a word of a closed list.
-    pub code: Option<String>,
-}
-
 const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, table_name, dry_run, max_selected, expect, preview, per_second,
     throttled_till, throttled_ms, batch_size, opaque_id, schedule, windows, task_forgotten,
@@ -223,125 +196,6 @@ impl Ledger {
         .fetch_all(&self.inner.read)
         .await?;
         self.views(&rows).await
-    }
-
-    /// Returns memories of a job by outcome (or `residue`), in a stable order after `after`
-    /// (the last id, table and store seen).
-    pub async fn items(
-        &self,
-        id: JobId,
-        outcome: &str,
-        after: (&str, &str, &str),
-        limit: u32,
-    ) -> Result<Vec<ItemRow>, LedgerError> {
-        let rows = sqlx::query(self.inner.sql(
-            "-- ledger::items
-            SELECT memory_id, table_name, store, outcome, code FROM items
-            WHERE job_id = $1 AND outcome = $2 AND (memory_id, table_name, store) > ($3, $4, $5)
-            ORDER BY memory_id, table_name, store LIMIT $6",
-        ))
-        .bind(id.to_string())
-        .bind(outcome)
-        .bind(after.0)
-        .bind(after.1)
-        .bind(after.2)
-        .bind(i64::from(limit))
-        .fetch_all(&self.inner.read)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ItemRow {
-                    id: row.try_get("memory_id")?,
-                    table: row.try_get("table_name")?,
-                    store: row.try_get("store")?,
-                    outcome: row.try_get("outcome")?,
-                    code: row.try_get("code")?,
-                })
-            })
-            .collect()
-    }
-
-    /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
-    /// table's memories: its rows, where it has any.
-    pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
-        let list: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
-        let decides = if lease.stores.contains(&StoreKind::Sql) {
-            StoreKind::Sql
-        } else {
-            StoreKind::Vector
-        };
-        let rows = sqlx::query(self.inner.sql(
-            "-- ledger::conflicted
-            SELECT memory_id FROM items
-            WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
-              AND memory_id IN (SELECT e.value->>'id' FROM {each})",
-        ))
-        .bind(json!(list).to_string())
-        .bind(lease.job.id.to_string())
-        .bind(&lease.route.table)
-        .bind(decides.as_str())
-        .fetch_all(&self.inner.read)
-        .await?;
-        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
-    }
-
-    /// Returns the counts of jobs: what was recorded, and what failed or was left without running.
-    pub(super) async fn counts_of(&self, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
-        let mut found: BTreeMap<(String, String, StoreKind), BTreeMap<String, u64>> = BTreeMap::new();
-        let partitions = sqlx::query(self.inner.sql(
-            "-- ledger::counts partitions
-            SELECT job_id, target, stores, state, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, target, stores, state",
-        ))
-        .bind(ids)
-        .fetch_all(&self.inner.read)
-        .await?;
-        for row in &partitions {
-            let outcome = match row.try_get::<String, _>("state")?.as_str() {
-                "failed" => Some(Outcome::Failed),
-                "cancelled" => Some(Outcome::Left),
-                _ => None,
-            };
-            let n = rows::number(row, "n")?;
-            for store in rows::stores(row)? {
-                let counts = found
-                    .entry((row.try_get("job_id")?, row.try_get("target")?, store))
-                    .or_default();
-                if let Some(outcome) = outcome.filter(|_| n > 0) {
-                    *counts.entry(outcome.as_str().to_owned()).or_insert(0) += n;
-                }
-            }
-        }
-        let counts = sqlx::query(self.inner.sql(
-            "-- ledger::counts
-            SELECT c.job_id AS job_id, p.target AS target, c.store AS store, c.outcome AS outcome,
-                CAST(SUM(c.n) AS BIGINT) AS n
-            FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
-            WHERE c.job_id IN (SELECT e.value->>'id' FROM {each})
-            GROUP BY c.job_id, p.target, c.store, c.outcome",
-        ))
-        .bind(ids)
-        .fetch_all(&self.inner.read)
-        .await?;
-        for row in &counts {
-            let store = if row.try_get::<String, _>("store")? == "sql" {
-                StoreKind::Sql
-            } else {
-                StoreKind::Vector
-            };
-            let counts = found
-                .entry((row.try_get("job_id")?, row.try_get("target")?, store))
-                .or_default();
-            *counts.entry(row.try_get("outcome")?).or_insert(0) += rows::number(row, "n")?;
-        }
-        let mut by_job: HashMap<String, Vec<StoreCounts>> = HashMap::new();
-        for ((job, target, store), counts) in found {
-            by_job
-                .entry(job)
-                .or_default()
-                .push(StoreCounts { target, store, counts });
-        }
-        Ok(by_job)
     }
 
     async fn views(&self, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerError> {

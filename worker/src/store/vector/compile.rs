@@ -378,4 +378,24 @@ mod tests {
         let three: Condition = Filter::should([texts(&["x", "y"]), texts(&["z"])]).into();
         assert!(compiled(&none, some).unwrap() == Some(owned([three])));
     }
+
+    #[test]
+    fn a_condition_names_no_more_points_than_the_store_takes() {
+        let mapping = Collection {
+            name: "c".to_owned(),
+            point: Rule::Number,
+            namespace: None,
+            payload: lethe_common::config::Payload::default(),
+        };
+        let compiler = Compiler {
+            mapping: &mapping,
+            indexes: &indexes(false, &[]),
+            values: 2,
+        };
+        let Ok(Part::When(condition)) = compiler.ids(&["1", "2", "3"].map(str::to_owned), true) else {
+            panic!("three points can be asked for");
+        };
+        let of = |points: &[u64]| Condition::has_id(points.iter().copied());
+        assert!(*condition == Filter::should([of(&[1, 2]), of(&[3])]).into());
+    }
 }

@@ -1,0 +1,83 @@
+//! What became of the memories of jobs, by store: as numbers, from what was recorded and what never ran.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::rows;
+use crate::job::{Outcome, StoreKind};
+
+/// What became of a job's memories in one store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCounts {
+    /// The target.
+    pub target: String,
+    /// The store.
+    pub store: StoreKind,
+    /// Memories by outcome; `residue` beside the outcomes.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl Ledger {
+    /// Returns the counts of jobs: what was recorded, and what failed or was left without running.
+    pub(super) async fn counts_of(&self, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
+        let mut found: BTreeMap<(String, String, StoreKind), BTreeMap<String, u64>> = BTreeMap::new();
+        let partitions = sqlx::query(self.inner.sql(
+            "-- ledger::counts partitions
+            SELECT job_id, target, stores, state, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
+            WHERE job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, target, stores, state",
+        ))
+        .bind(ids)
+        .fetch_all(&self.inner.read)
+        .await?;
+        for row in &partitions {
+            let outcome = match row.try_get::<String, _>("state")?.as_str() {
+                "failed" => Some(Outcome::Failed),
+                "cancelled" => Some(Outcome::Left),
+                _ => None,
+            };
+            let n = rows::number(row, "n")?;
+            for store in rows::stores(row)? {
+                let counts = found
+                    .entry((row.try_get("job_id")?, row.try_get("target")?, store))
+                    .or_default();
+                if let Some(outcome) = outcome.filter(|_| n > 0) {
+                    *counts.entry(outcome.as_str().to_owned()).or_insert(0) += n;
+                }
+            }
+        }
+        let counts = sqlx::query(self.inner.sql(
+            "-- ledger::counts
+            SELECT c.job_id AS job_id, p.target AS target, c.store AS store, c.outcome AS outcome,
+                CAST(SUM(c.n) AS BIGINT) AS n
+            FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
+            WHERE c.job_id IN (SELECT e.value->>'id' FROM {each})
+            GROUP BY c.job_id, p.target, c.store, c.outcome",
+        ))
+        .bind(ids)
+        .fetch_all(&self.inner.read)
+        .await?;
+        for row in &counts {
+            let store = if row.try_get::<String, _>("store")? == "sql" {
+                StoreKind::Sql
+            } else {
+                StoreKind::Vector
+            };
+            let counts = found
+                .entry((row.try_get("job_id")?, row.try_get("target")?, store))
+                .or_default();
+            *counts.entry(row.try_get("outcome")?).or_insert(0) += rows::number(row, "n")?;
+        }
+        let mut by_job: HashMap<String, Vec<StoreCounts>> = HashMap::new();
+        for ((job, target, store), counts) in found {
+            by_job
+                .entry(job)
+                .or_default()
+                .push(StoreCounts { target, store, counts });
+        }
+        Ok(by_job)
+    }
+}

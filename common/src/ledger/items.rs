@@ -1,0 +1,89 @@
+//! The memories of jobs that were not simply erased, one by one.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use super::error::LedgerError;
+use super::open::Ledger;
+use super::types::Lease;
+use crate::job::{JobId, StoreKind};
+
+/// A memory that was not simply erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemRow {
+    /// The memory's id.
+    pub id: String,
+    /// The mapped table's name.
+    pub table: String,
+    /// The store.
+    pub store: String,
+    /// The outcome.
+    pub outcome: String,
+    /// Why, a word of a closed list.
+    pub code: Option<String>,
+}
+
+impl Ledger {
+    /// Returns memories of a job by outcome (or `residue`), in a stable order after `after`
+    /// (the last id, table and store seen).
+    pub async fn items(
+        &self,
+        id: JobId,
+        outcome: &str,
+        after: (&str, &str, &str),
+        limit: u32,
+    ) -> Result<Vec<ItemRow>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::items
+            SELECT memory_id, table_name, store, outcome, code FROM items
+            WHERE job_id = $1 AND outcome = $2 AND (memory_id, table_name, store) > ($3, $4, $5)
+            ORDER BY memory_id, table_name, store LIMIT $6",
+        ))
+        .bind(id.to_string())
+        .bind(outcome)
+        .bind(after.0)
+        .bind(after.1)
+        .bind(after.2)
+        .bind(i64::from(limit))
+        .fetch_all(&self.inner.read)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ItemRow {
+                    id: row.try_get("memory_id")?,
+                    table: row.try_get("table_name")?,
+                    store: row.try_get("store")?,
+                    outcome: row.try_get("outcome")?,
+                    code: row.try_get("code")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
+    /// table's memories: its rows, where it has any.
+    pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
+        let list: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        let decides = if lease.stores.contains(&StoreKind::Sql) {
+            StoreKind::Sql
+        } else {
+            StoreKind::Vector
+        };
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::conflicted
+            SELECT memory_id FROM items
+            WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
+              AND memory_id IN (SELECT e.value->>'id' FROM {each})",
+        ))
+        .bind(json!(list).to_string())
+        .bind(lease.job.id.to_string())
+        .bind(&lease.route.table)
+        .bind(decides.as_str())
+        .fetch_all(&self.inner.read)
+        .await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+}

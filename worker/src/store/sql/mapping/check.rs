@@ -1,0 +1,340 @@
+//! What a mapping names, held against the live schema: what does not fit, and what to write instead.
+
+use futures::future::BoxFuture;
+use lethe_common::config::{Columns, Dependent, FieldPath, Owners, Uuids};
+use lethe_common::job::Field;
+use sqlx::AnyConnection;
+
+use super::super::column::{Column, Holds, Kind, Names};
+use super::super::connect::CallError;
+use super::super::dependents::{Above, Reference};
+use super::super::dialect::{Dialect, quote, quote_table};
+use super::super::schema::{self, LiveColumn, LiveTable};
+use super::super::statement::Sql;
+use crate::store::MappingFault;
+use crate::store::fault::nearest;
+
+pub(super) fn given(columns: &Columns) -> impl Iterator<Item = (Field, &str)> {
+    [
+        (Field::User, &columns.user),
+        (Field::Agent, &columns.agent),
+        (Field::App, &columns.app),
+        (Field::Run, &columns.run),
+        (Field::Workspace, &columns.workspace),
+        (Field::Kind, &columns.kind),
+    ]
+    .into_iter()
+    .filter_map(|(field, column)| column.as_deref().map(|column| (field, column)))
+}
+
+/// What is read of the live schema for a mapping, and what does not fit.
+pub(super) struct Check<'c> {
+    pub(super) connection: &'c mut AnyConnection,
+    pub(super) dialect: Dialect,
+    pub(super) uuids: Option<Uuids>,
+    pub(super) faults: Vec<MappingFault>,
+}
+
+impl Check<'_> {
+    fn holds_uuids(&self, column: &LiveColumn) -> bool {
+        column.may_hold_uuids(self.dialect)
+    }
+
+    pub(super) fn plain(&self, column: &LiveColumn) -> Column {
+        let digits = self.uuids == Some(Uuids::Hex) && self.holds_uuids(column);
+        let kind = match column.kind.clone().unwrap_or(Kind::Dynamic) {
+            Kind::Collated { charset, collation, .. } if digits => Kind::Collated {
+                charset,
+                collation,
+                hex: true,
+            },
+            Kind::Dynamic if digits => Kind::Hex,
+            Kind::Bytes { dialect, .. } => Kind::Bytes {
+                dialect,
+                uuids: self.uuids == Some(Uuids::Bytes),
+            },
+            kind => kind,
+        };
+        Column {
+            name: column.name.clone(),
+            kind,
+            names: None,
+        }
+    }
+
+    fn fault(&mut self, key: &str, missing: String, instead: Option<String>) {
+        self.faults.push(MappingFault::new(key, missing, instead));
+    }
+
+    pub(super) async fn table(&mut self, key: &str, name: &str, locks: bool) -> Result<Option<LiveTable>, CallError> {
+        let live = schema::read(self.connection, self.dialect, name, locks).await?;
+        match live {
+            None => {
+                let tables = schema::tables(self.connection, self.dialect).await?;
+                let instead = nearest(name, tables.iter().map(String::as_str));
+                self.fault(key, format!("there is no table `{name}`"), instead);
+                Ok(None)
+            }
+            Some(LiveTable {
+                obstacle: Some(obstacle),
+                ..
+            }) => {
+                let (missing, instead) = obstacle.explain(self.dialect, name);
+                self.fault(key, missing, Some(instead));
+                Ok(None)
+            }
+            Some(live) => Ok(Some(live)),
+        }
+    }
+
+    /// Reads dependents and theirs, in the order in which their rows may go.
+    pub(super) fn dependents<'a>(
+        &'a mut self,
+        list: &'a [Dependent],
+        above: &'a [Above],
+        order: &'a mut Vec<Reference>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(async move {
+            for dependent in list {
+                let name = &dependent.table;
+                let Some(live) = self.table("dependents.table", name, false).await? else {
+                    continue;
+                };
+                let column = self.column(&live, "dependents.references", name, &dependent.references);
+                let column = column.map(|column| self.plain(column));
+                if let (Some(column), Some(parent)) = (&column, above.first())
+                    && !column.kind.is_comparable(&parent.id.kind)
+                {
+                    let (ours, theirs) = (&column.name, &parent.id.name);
+                    let missing =
+                        format!("columns `{ours}` of `{name}` and `{theirs}` of the table above have different types");
+                    self.fault("dependents.references", missing, None);
+                }
+                let id = match &dependent.id {
+                    Some(id) => self.unique(&live, "dependents.id", name, id).map(|id| self.plain(id)),
+                    None => None,
+                };
+                let Some(column) = column else { continue };
+                let bytes: Vec<&Column> = std::iter::once(&column).chain(&id).collect();
+                self.only_bytes(name, &bytes).await?;
+                if let Some(id) = id {
+                    let this = Above {
+                        table: quote_table(name),
+                        id,
+                        column: column.clone(),
+                    };
+                    let below: Vec<Above> = std::iter::once(this).chain(above.iter().cloned()).collect();
+                    self.dependents(&dependent.dependents, &below, order).await?;
+                }
+                order.push(Reference {
+                    name: name.clone(),
+                    table: quote_table(name),
+                    indexed: live.indexed().any(|indexed| indexed == column.name),
+                    column,
+                    above: above.to_vec(),
+                });
+            }
+            Ok(())
+        })
+    }
+
+    /// Looks whether SQLite's columns of bytes hold anything else: no id that is read as bytes would ever meet
+    /// that, and what is left for it would count as absent.
+    pub(super) async fn only_bytes(&mut self, table: &str, columns: &[&Column]) -> Result<(), CallError> {
+        for column in columns {
+            let Kind::Bytes {
+                dialect: dialect @ Dialect::Sqlite,
+                ..
+            } = column.kind
+            else {
+                continue;
+            };
+            let (quoted, name) = (quote_table(table), quote(&column.name));
+            let text = format!(
+                "-- store::sql::only bytes\nSELECT 1 FROM {quoted} WHERE typeof({name}) NOT IN ('blob', 'null') LIMIT 1"
+            );
+            let asked = Sql::vouched(dialect, text).about(Vec::new());
+            if asked.fetch_optional(&mut *self.connection).await?.is_some() {
+                let missing = format!("column `{}` of `{table}` holds values that are no bytes", column.name);
+                let instead = "declare it TEXT, or make bytes of them";
+                self.fault("columns", missing, Some(instead.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the owners' column be compared by the names in their table.
+    pub(super) async fn owners(&mut self, owners: &Owners, fields: &mut [(Field, Column)]) -> Result<(), CallError> {
+        let Some(mut live) = schema::read(self.connection, self.dialect, &owners.table, false).await? else {
+            // As for any other table.
+            self.table("columns.owners.table", &owners.table, false).await?;
+            return Ok(());
+        };
+        // It is only read.
+        live.obstacle = live.obstacle.filter(|obstacle| obstacle.keeps_from_reading());
+        if let Some(obstacle) = live.obstacle {
+            let (missing, instead) = obstacle.explain(self.dialect, &owners.table);
+            self.fault("columns.owners.table", missing, Some(instead));
+            return Ok(());
+        }
+        let id = self.column(&live, "columns.owners.id", &owners.table, &owners.id);
+        let name = self.column(&live, "columns.owners.name", &owners.table, &owners.name);
+        let user = fields.iter_mut().find(|(field, _)| *field == Field::User);
+        let (Some(id), Some(name), Some((_, user))) = (id, name, user) else {
+            return Ok(());
+        };
+        if user.kind != self.plain(id).kind {
+            let missing = format!(
+                "columns `{}` and `{}` of `{}` have different types",
+                user.name, owners.id, owners.table
+            );
+            self.fault("columns.owners.id", missing, None);
+        }
+        user.names = Some(Box::new(Names {
+            table: quote_table(&owners.table),
+            id: id.name.clone(),
+            name: self.plain(name),
+        }));
+        Ok(())
+    }
+
+    pub(super) fn column<'t>(
+        &mut self,
+        live: &'t LiveTable,
+        key: &str,
+        table: &str,
+        name: &str,
+    ) -> Option<&'t LiveColumn> {
+        let column = self.exists(live, key, table, name)?;
+        if column.kind.is_none() {
+            let declared = if column.declared.is_empty() {
+                "no type"
+            } else {
+                &column.declared
+            };
+            let missing =
+                format!("column `{name}` of `{table}` has type `{declared}`, by which nothing can be found safely");
+            let instead = match self.dialect {
+                Dialect::Postgres => "use a text, uuid, integer or bytea column",
+                Dialect::Sqlite => "declare it TEXT, INTEGER or BLOB",
+                Dialect::Mysql => "use a char, varchar, text, uuid, integer, binary or varbinary column",
+            };
+            self.fault(key, missing, Some(instead.to_owned()));
+            return None;
+        }
+        let bytes = column.is_bytes();
+        let says = match self.uuids {
+            None => false,
+            Some(Uuids::Text) => true,
+            Some(Uuids::Hex) => !bytes,
+            Some(Uuids::Bytes) => bytes,
+        };
+        if !says && self.holds_uuids(column) {
+            // Compared as a text, an id with hyphens would count as absent where digits are written; so would
+            // one whose bytes are kept in another order.
+            let declared = &column.declared;
+            let missing =
+                format!("column `{name}` of `{table}` has type `{declared}`, which does not say how UUIDs are written");
+            let instead = if bytes {
+                "write `bytes` for UUIDs in the order of their digits, or `text` if callers write the digits of the bytes"
+            } else {
+                "write `hex` for 32 digits, as SQLAlchemy writes them, or `text` for texts of one form"
+            };
+            self.fault("columns.uuids", missing, Some(instead.to_owned()));
+            return None;
+        }
+        Some(column)
+    }
+
+    /// A column of which more is needed than that two values are the same.
+    pub(super) fn asked(
+        &mut self,
+        live: Option<&LiveTable>,
+        word: &str,
+        table: &str,
+        name: Option<&str>,
+    ) -> Option<(Column, Holds)> {
+        let (key, (live, name)) = (format!("columns.{word}"), live.zip(name)?);
+        let column = self.exists(live, &key, table, name)?;
+        let fits = |holds: &&Holds| {
+            if word == "version" {
+                holds.is_integer()
+            } else {
+                holds.is_ordered()
+            }
+        };
+        let Some(holds) = column.holds.as_ref().filter(fits) else {
+            let what = if word == "version" {
+                "is no whole number"
+            } else {
+                "has no order"
+            };
+            let missing = format!(
+                "column `{name}` of `{table}` has type `{}`, which {what}",
+                column.declared
+            );
+            self.fault(&key, missing, None);
+            return None;
+        };
+        Some((self.plain(column), holds.clone()))
+    }
+
+    /// A column that queries may ask for.
+    pub(super) fn field(
+        &mut self,
+        live: &LiveTable,
+        table: &str,
+        word: &str,
+        field: &FieldPath,
+    ) -> Option<(String, Holds)> {
+        let key = format!("fields.{word}");
+        let column = self.exists(live, &key, table, &field.column)?;
+        let fits = |holds: &&Holds| field.path.is_empty() || holds.has_paths();
+        let Some(holds) = column.holds.as_ref().filter(fits) else {
+            let what = if field.path.is_empty() {
+                "which queries cannot ask for"
+            } else {
+                "into which no path leads"
+            };
+            let (name, declared) = (&column.name, &column.declared);
+            let missing = format!("column `{name}` of `{table}` has type `{declared}`, {what}");
+            self.fault(&key, missing, None);
+            return None;
+        };
+        Some((column.name.clone(), holds.clone()))
+    }
+
+    fn exists<'t>(&mut self, live: &'t LiveTable, key: &str, table: &str, name: &str) -> Option<&'t LiveColumn> {
+        let column = live.column(self.dialect, name);
+        if column.is_none() {
+            let instead = nearest(name, live.columns.iter().map(|column| column.name.as_str()));
+            self.fault(key, format!("table `{table}` has no column `{name}`"), instead);
+        }
+        column
+    }
+
+    pub(super) fn unique<'t>(
+        &mut self,
+        live: &'t LiveTable,
+        key: &str,
+        table: &str,
+        name: &str,
+    ) -> Option<&'t LiveColumn> {
+        let column = self.column(live, key, table, name)?;
+        if !column.unique {
+            let unique = live
+                .columns
+                .iter()
+                .filter(|column| column.unique && column.kind.is_some());
+            let instead = nearest(name, unique.map(|column| column.name.as_str()))
+                .unwrap_or_else(|| format!("add a unique index on `{name}` alone"));
+            self.fault(
+                key,
+                format!("column `{name}` of `{table}` is not unique"),
+                Some(instead),
+            );
+            return None;
+        }
+        Some(column)
+    }
+}
