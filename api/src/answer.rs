@@ -1,5 +1,7 @@
 //! A job as callers see it.
 
+mod preview;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
@@ -8,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{ItemRow, JobView, NewJob, Preview, StoreCounts, TablePreview, Warning};
+use lethe_common::ledger::{ItemRow, JobView, NewJob, StoreCounts, Warning};
 use lethe_common::selection::Digest;
 use lethe_common::state::State;
 use serde::Serialize;
@@ -17,6 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::prefer::Prefer;
+use preview::PreviewAnswer;
 
 /// Which job an answer is about.
 const JOB: HeaderName = HeaderName::from_static("lethe-job");
@@ -141,62 +144,6 @@ pub(crate) struct StoreAnswer {
     /// Memories by outcome, and `residue`: what reading back found. A dry run has `found` in place
     /// of `left`.
     counts: BTreeMap<String, u64>,
-}
-
-/// What a job selects, as a look found it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Preview)]
-pub(crate) struct PreviewAnswer {
-    /// What to give as `expect`, so that nothing is touched if the selection has changed.
-    digest: String,
-    /// Table by table.
-    tables: Vec<TableAnswer>,
-}
-
-/// What was found in a table and its collection.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TablePreview)]
-pub(crate) struct TableAnswer {
-    /// The target.
-    target: String,
-    /// The table.
-    table: String,
-    /// How many memories would be erased.
-    found: u64,
-    /// In which workspaces their rows are, where that is mapped; the first hundred that were met.
-    workspaces: Vec<WorkspaceAnswer>,
-    /// How many rows are in other workspaces.
-    elsewhere: u64,
-}
-
-/// How many rows are in a workspace.
-#[derive(Serialize, ToSchema)]
-#[schema(as = WorkspaceCount)]
-pub(crate) struct WorkspaceAnswer {
-    /// The workspace; `null`: in none.
-    workspace: Option<String>,
-    /// How many rows.
-    found: u64,
-}
-
-impl From<Preview> for PreviewAnswer {
-    fn from(preview: Preview) -> Self {
-        let workspace = |(name, found): (String, u64)| WorkspaceAnswer {
-            workspace: (!name.is_empty()).then_some(name),
-            found,
-        };
-        let table = |table: TablePreview| TableAnswer {
-            target: table.target,
-            table: table.table,
-            found: table.found.memories,
-            workspaces: table.found.workspaces.into_iter().map(workspace).collect(),
-            elsewhere: table.found.elsewhere,
-        };
-        Self {
-            digest: preview.digest.to_string(),
-            tables: preview.tables.into_iter().map(table).collect(),
-        }
-    }
 }
 
 impl From<Warning> for WarningAnswer {

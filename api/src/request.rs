@@ -1,9 +1,8 @@
 //! What a caller asks for: the fields of `POST /v1/jobs`, as a JSON body or beside an upload.
 
-use std::collections::HashSet;
+mod subject;
 
 use jiff::{Timestamp, ToSpan};
-use lethe_common::job::Subject;
 use lethe_common::ledger::Kind;
 use lethe_common::selection::{Digest, NoDigest};
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,8 @@ use crate::json::{POSITIVE, given, positive};
 use crate::object;
 use crate::problem::Problem;
 use crate::query::Query;
+
+pub(crate) use subject::SubjectFields;
 
 /// How far in the past `not_before` may lie: clocks differ a little.
 const PAST: i64 = 60;
@@ -86,37 +87,6 @@ pub(crate) struct Select {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) query: Option<Query>,
-}
-
-/// A person, or what acts for one: all fields that are given must match, at least one.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Subject, min_properties = 1)]
-pub(crate) struct SubjectFields {
-    /// The owner.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_length = 1)]
-    user_id: Option<String>,
-    /// What else the owner is called: other accounts, an e-mail address, numbers elsewhere.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_items = 1, max_items = 100)]
-    aliases: Option<Vec<String>>,
-    /// The agent.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_length = 1)]
-    agent_id: Option<String>,
-    /// The application.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_length = 1)]
-    app_id: Option<String>,
-    /// The run or session.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_length = 1)]
-    run_id: Option<String>,
-    /// The workspace.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_length = 1)]
-    workspace: Option<String>,
 }
 
 /// What is said beside an upload of ids.
@@ -262,71 +232,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-impl SubjectFields {
-    /// Returns the subject, checked.
-    pub(crate) fn checked(self, max_length: usize) -> Result<Subject, Problem> {
-        let aliases = self
-            .aliases
-            .map(|aliases| self::aliases(aliases, self.user_id.as_ref(), max_length));
-        let subject = Subject {
-            user_id: self.user_id,
-            aliases: aliases.transpose()?.unwrap_or_default(),
-            agent_id: self.agent_id,
-            app_id: self.app_id,
-            run_id: self.run_id,
-            workspace: self.workspace,
-        };
-        if subject.is_empty() {
-            return Err(Problem::invalid(
-                "select.subject",
-                "give at least one of `user_id`, `agent_id`, `app_id`, `run_id` and `workspace`",
-            ));
-        }
-        let fields = [
-            ("select.subject.user_id", &subject.user_id),
-            ("select.subject.agent_id", &subject.agent_id),
-            ("select.subject.app_id", &subject.app_id),
-            ("select.subject.run_id", &subject.run_id),
-            ("select.subject.workspace", &subject.workspace),
-        ];
-        for (field, value) in fields {
-            if let Some(value) = value {
-                text(field, value, max_length)?;
-            }
-        }
-        Ok(subject)
-    }
-}
-
-/// The most names that an owner has beside the first.
-// Each is a plan of its own in each table.
-const MAX_ALIASES: usize = 100;
-
-fn aliases(aliases: Vec<String>, user: Option<&String>, max_length: usize) -> Result<Vec<String>, Problem> {
-    const FIELD: &str = "select.subject.aliases";
-    if user.is_none() {
-        return Err(Problem::invalid(
-            FIELD,
-            "give one of the names as `user_id`, and here the others",
-        ));
-    }
-    if !(1..=MAX_ALIASES).contains(&aliases.len()) {
-        return Err(Problem::invalid(
-            FIELD,
-            format_args!("give 1 to {MAX_ALIASES} names, or leave it out"),
-        ));
-    }
-    let mut seen: HashSet<&String> = user.into_iter().collect();
-    for (n, alias) in aliases.iter().enumerate() {
-        let field = format!("{FIELD}[{n}]");
-        text(&field, alias, max_length)?;
-        if !seen.insert(alias) {
-            return Err(Problem::invalid(&field, "give each name once"));
-        }
-    }
-    Ok(aliases)
 }
 
 /// Refuses a text that no store could hold as an id or an owner.

@@ -6,7 +6,7 @@ use lethe_worker::store::Conditions;
 use lethe_worker::store::sql::Found::{Absent, Matching, Other};
 use serde_json::json;
 
-use super::filter::{path, query};
+use super::filter::{not, path, query};
 use super::harness::{Database, table};
 use crate::{items, of_user};
 
@@ -18,6 +18,7 @@ super::on_each! {
     how_uuids_are_kept_in_bytes_has_to_be_said,
     bytes_that_are_no_uuids_are_met_by_their_digits_alone,
     a_column_of_bytes_that_holds_others_is_refused,
+    a_blob_that_is_no_id_holds_values_of_any_type,
 }
 
 const ALICE: &str = "0190a0a0-0000-7000-8000-0000000000aa";
@@ -193,4 +194,27 @@ async fn a_column_of_bytes_that_holds_others_is_refused(database: Database) {
         .run("DELETE FROM memories WHERE id = x'00'; INSERT INTO memories VALUES (x'00', NULL)")
         .await;
     database.open(&mapping).await;
+}
+
+async fn a_blob_that_is_no_id_holds_values_of_any_type(database: Database) {
+    if !database.is_sqlite() {
+        return;
+    }
+    database
+        .run("CREATE TABLE notes (id TEXT PRIMARY KEY, tag BLOB); INSERT INTO notes VALUES ('1', 'keep'), ('2', 'aa'), ('3', 7)")
+        .await;
+    let mapping = json!({"name": "notes", "columns": {"id": "id"}, "fields": {"tag": "tag"}});
+    let table = database.open(&table(mapping)).await;
+    let is = |value: Scalar| Filter::OneOf {
+        path: path(&["tag"]),
+        values: vec![value],
+    };
+    for (value, without) in [
+        (Scalar::from("keep"), ["2", "3"]),
+        (Scalar::from("aa"), ["1", "3"]),
+        (Scalar::Integer(7), ["1", "2"]),
+    ] {
+        let others = query(not(is(value)));
+        assert_eq!(table.page(&others, None, None, 10).await.unwrap(), without);
+    }
 }
