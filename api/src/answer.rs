@@ -124,7 +124,7 @@ pub(crate) struct Job {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Warning)]
 pub(crate) struct WarningAnswer {
-    /// `full_scan`: no index begins with a column that is asked for, so the database reads every row.
+    /// `full_scan`: no index helps to find what is asked for, so the database reads every row.
     #[schema(example = "full_scan")]
     code: &'static str,
     /// The target.

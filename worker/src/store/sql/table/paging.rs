@@ -179,8 +179,8 @@ impl SqlTable {
         key.map(Bind::Text).ok_or(StoreError::Misuse("a cursor is not an id"))
     }
 
-    /// Returns whether the database reads every row to find those under `conditions`: no index begins
-    /// with a column that they ask for.
+    /// Returns whether the database reads every row to find those under `conditions`: no index helps with
+    /// what they ask for.
     pub fn is_full_scan(&self, conditions: &Conditions) -> bool {
         filter::is_full_scan(self.store.dialect, &self.mapping, conditions)
     }
