@@ -4,7 +4,7 @@
 //! Two-valued, as search engines have it: a value that is missing matches nothing, and `Not` of
 //! that matches. Where there are several values (a list in JSON), one that matches is enough. Texts
 //! compare byte by byte, numbers as numbers. Nothing here knows a database: workers compile it, and
-//! [`Filter::matches`] is what their statements are measured by.
+//! [`Filter::matcher`] is what their statements are measured by.
 
 mod check;
 mod evaluate;
@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
-pub use evaluate::Row;
+pub use evaluate::Matcher;
 pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
 pub use value::{Type, bytes_text, instant, moment_text};
 

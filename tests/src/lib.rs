@@ -2,8 +2,8 @@
 //! restart and cut each of them.
 //!
 //! Tests read stores over connections of their own and never ask Lethe what is left. Nothing here
-//! stands in for a part of Lethe; the one fake is a vector store that acknowledges deletions and
-//! does not do them ([`tap::Tap::swallow`]).
+//! stands in for a part of Lethe; the fakes are a vector store that acknowledges deletions and does
+//! not do them ([`tap::Tap::swallow`]), and one that searches without end ([`tap::Tap::search`]).
 //!
 //! `LETHE_TEST_POSTGRES_URL` and `LETHE_TEST_REDIS_URL` name servers that tests share, each with a
 //! database or a prefix of its own; `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) a
@@ -14,6 +14,7 @@
 // A test may panic, and this crate is nothing but tests.
 #![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
 
+pub mod by_query;
 pub mod client;
 pub mod config;
 pub mod cut;

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use qdrant_client::qdrant::{
-    CountPointsBuilder, CreateCollectionBuilder, Distance, PointStruct, ScrollPointsBuilder, UpsertPointsBuilder,
-    VectorParamsBuilder, point_id::PointIdOptions,
+    CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, PointStruct,
+    ScrollPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder, point_id::PointIdOptions,
 };
 use qdrant_client::{Payload, Qdrant};
 use serde_json::json;
@@ -115,6 +115,12 @@ impl Vectors {
                 .await
                 .unwrap();
         }
+    }
+
+    /// Makes an index of a payload field.
+    pub async fn index(&self, field: &str, kind: FieldType) {
+        let request = CreateFieldIndexCollectionBuilder::new(&self.collection, field, kind).wait(true);
+        self.client().create_field_index(request).await.unwrap();
     }
 
     /// Returns all points, as memories, sorted.

@@ -172,10 +172,10 @@ pub(crate) async fn next(
             Ok(batch)
         }
         Work::Query if mapped.has_only_points() => {
-            let (points, next) = matching::page(env, mapped, &conditions, cursor.offset, size).await?;
+            let (orphans, then) = matching::page(env, mapped, &conditions, &cursor, size).await?;
             Ok(Batch {
-                orphans: points,
-                then: next.map(at_points),
+                orphans,
+                then,
                 ..Batch::nothing()
             })
         }

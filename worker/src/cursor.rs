@@ -1,6 +1,7 @@
 //! How far a partition is, as it is written into the ledger between batches.
 
 use lethe_common::ledger::Lease;
+use lethe_common::selection::Selection;
 use serde::{Deserialize, Serialize};
 
 use crate::store::vector::PointId;
@@ -22,10 +23,13 @@ pub(crate) struct Cursor {
     /// How many memories a plan has listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) taken: u64,
+    /// What a plan has listed, if the job says what that has to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) found: Option<Selection>,
     /// The last key of a range that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<String>,
-    /// How a plan finds where its ranges end.
+    /// How a plan finds what it cuts.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) ends: Ends,
     /// Whether the rows are done and the points are under way.
@@ -39,8 +43,8 @@ pub(crate) struct Cursor {
     pub(crate) refused: Refused,
 }
 
-/// How a plan finds where its ranges end; what comes later is for where what comes before is not to be
-/// had.
+/// How a plan finds where its ranges end, or which points it lists; what comes later is for where what comes
+/// before is not to be had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ends {
@@ -49,7 +53,7 @@ pub(crate) enum Ends {
     Sampled,
     /// The database counts the rows of each range.
     Counted,
-    /// The keys are read page by page.
+    /// The keys, or all points, are read page by page.
     Read,
 }
 

@@ -186,53 +186,13 @@ fn named(id: Option<&str>, vectors: Vectors) -> Vec<PointId> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::time::Instant;
-
-    use lethe_common::job::{JobId, StoreKind};
-    use lethe_common::ledger::{JobFacts, Kind, Route};
-
     use super::*;
+    use crate::fixture;
 
     fn lease(work: Work, progress: Option<Cursor>) -> Lease {
-        let job = JobFacts {
-            id: JobId::new(),
-            owner: None,
-            workspace: None,
-            memory_kind: None,
-            subject: None,
-            query: None,
-            per_second: None,
-            batch: None,
-            most: None,
-            expects: false,
-            scheduled: false,
-            trace: None,
-            cancelling: false,
-            waited_ms: 0,
-            first: false,
-        };
         Lease {
-            job: Arc::new(job),
-            ordinal: 0,
-            token: 1,
-            until: Instant::now(),
-            kind: Kind::Erase,
-            alias: 0,
-            route: Route {
-                target: "main".to_owned(),
-                table: "memories".to_owned(),
-                digest: "0".to_owned(),
-            },
-            work,
             progress: progress.map(|cursor| cursor.text()),
-            intent: None,
-            snapshot: None,
-            remaining: 3,
-            rescues: 0,
-            failures: 0,
-            alone: false,
-            stores: vec![StoreKind::Sql, StoreKind::Vector],
+            ..fixture::lease(work)
         }
     }
 

@@ -170,53 +170,14 @@ pub(crate) fn apply(leases: &mut Vec<Lease>, answers: &[Go]) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::Arc;
-
-    use lethe_common::ledger::{JobFacts, Kind, Route, Work};
+    use lethe_common::ledger::Work;
 
     use super::*;
+    use crate::fixture;
 
     pub(crate) fn lease(token: i64) -> Lease {
-        let job = JobFacts {
-            id: JobId(uuid::Uuid::nil()),
-            owner: None,
-            workspace: None,
-            memory_kind: None,
-            subject: None,
-            query: None,
-            per_second: None,
-            batch: None,
-            most: None,
-            expects: false,
-            scheduled: false,
-            trace: None,
-            cancelling: false,
-            waited_ms: 0,
-            first: false,
-        };
-        let route = Route {
-            target: "main".to_owned(),
-            table: "memories".to_owned(),
-            digest: "0".to_owned(),
-        };
-        Lease {
-            job: Arc::new(job),
-            ordinal: 0,
-            token,
-            until: Instant::now(),
-            kind: Kind::Erase,
-            alias: 0,
-            route,
-            work: Work::Subject,
-            progress: None,
-            intent: None,
-            snapshot: None,
-            remaining: 0,
-            rescues: 0,
-            failures: 0,
-            alone: true,
-            stores: Vec::new(),
-        }
+        let lease = fixture::lease(Work::Subject);
+        Lease { token, ..lease }
     }
 
     fn tokens(leases: &Leases, claimed: i64) -> Vec<i64> {

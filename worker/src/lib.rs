@@ -17,6 +17,8 @@ mod claim_loop;
 mod cursor;
 mod environment;
 mod erase;
+#[cfg(test)]
+mod fixture;
 mod health;
 mod housekeeping;
 mod infer;

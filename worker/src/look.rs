@@ -92,16 +92,9 @@ impl Look {
         for key in &outcomes {
             *self.counts.entry(*key).or_insert(0) += 1;
         }
-        let found = |store| outcomes.contains(&(store, Outcome::Left));
-        let (row, vectors) = (found(StoreKind::Sql), found(StoreKind::Vector));
-        let point = entry.points.first().map(|point| point.text());
-        if (row || vectors)
-            && let Some(id) = entry.id.as_deref().or(point.as_deref())
-        {
-            self.found.add(route, Sighting { id, row, vectors });
-        }
+        let is_found = count(&mut self.found, lease, route, entry);
         let Some(id) = &entry.id else { return };
-        let samples = (row || vectors) && self.named < SAMPLE && (lease.ordinal == 0 || lease.job.is_unlisted());
+        let samples = is_found && self.named < SAMPLE && (lease.ordinal == 0 || lease.job.is_unlisted());
         self.named += usize::from(samples);
         let listed = matches!(lease.work, Work::Ids(_));
         for (store, outcome) in outcomes {
@@ -116,6 +109,19 @@ impl Look {
             }
         }
     }
+}
+
+/// Adds a memory to a selection if it would be erased, and returns whether it would.
+pub(crate) fn count(selection: &mut Selection, lease: &Lease, route: &Route, entry: &Entry) -> bool {
+    let found = |store| lease.stores.contains(&store) && outcome(entry, store) == Outcome::Left;
+    let (row, vectors) = (found(StoreKind::Sql), found(StoreKind::Vector));
+    let point = entry.points.first().map(|point| point.text());
+    if (row || vectors)
+        && let Some(id) = entry.id.as_deref().or(point.as_deref())
+    {
+        selection.add(route, Sighting { id, row, vectors });
+    }
+    row || vectors
 }
 
 fn outcome(entry: &Entry, store: StoreKind) -> Outcome {

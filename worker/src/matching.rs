@@ -11,6 +11,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
 use crate::batch::without_rows;
+use crate::cursor::{Cursor, Ends};
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
@@ -22,15 +23,35 @@ pub(crate) async fn page(
     env: &Environment,
     mapped: &Mapped,
     conditions: &Conditions,
-    offset: Option<PointId>,
+    cursor: &Cursor,
     size: u32,
-) -> Result<(Vec<Entry>, Option<PointId>), StoreError> {
+) -> Result<(Vec<Entry>, Option<Cursor>), StoreError> {
     let Some(collection) = mapped.vector().await? else {
         return Ok((Vec::new(), None));
     };
-    let page = collection.page_matching(conditions, offset, size);
-    let (points, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;
-    Ok((of_nobody(env, mapped, points).await?, next))
+    let all = cursor.ends == Ends::Read;
+    let found = if all {
+        let page = collection.page_of_all(conditions, cursor.offset, size);
+        env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await
+    } else {
+        let page = collection.page_matching(conditions, cursor.offset, size);
+        env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await
+    };
+    let then = |offset, ends| Cursor {
+        points: true,
+        offset,
+        ends,
+        ..Cursor::default()
+    };
+    let (points, next) = match found {
+        // Few points match, and no index tells which: from here on all are gone through.
+        Err(StoreError::Timeout { .. }) if !all => {
+            return Ok((Vec::new(), Some(then(cursor.offset, Ends::Read))));
+        }
+        found => found?,
+    };
+    let then = next.map(|offset| then(Some(offset), cursor.ends));
+    Ok((of_nobody(env, mapped, points).await?, then))
 }
 
 /// Returns what listed points are now, in their order.

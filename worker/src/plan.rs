@@ -51,6 +51,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             partitions,
             progress,
             done,
+            found: listed,
         } = match next(env, mapped, &mut leases).await? {
             Ok(cut) => cut,
             Err(error) => return Err(Stop::store(leases, error)),
@@ -66,7 +67,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             delta: Delta {
                 selected: i64::try_from(selected).unwrap_or(i64::MAX),
                 planned: partitions,
-                found,
+                found: found.or(listed),
                 snapshot,
                 warning,
                 ..Delta::default()
@@ -106,14 +107,15 @@ async fn finish(env: &Environment, leases: &[Lease], record: &Record<'_>) -> Res
     Ok(())
 }
 
-/// Looks at what is selected, if the job says what that has to be, before the first of it is cut.
+/// Looks at what is selected, if the job says what that has to be, before the first of it is cut. Points are
+/// looked at as they are listed.
 async fn expected(
     env: &Environment,
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
 ) -> Result<Result<Option<Selection>, StoreError>, Stop> {
     let lease = &leases[0];
-    if !lease.job.expects || lease.progress.is_some() {
+    if !lease.job.expects || lease.progress.is_some() || lists(mapped, lease) {
         return Ok(Ok(None));
     }
     let look = look(env, mapped, leases).await?;
@@ -143,9 +145,14 @@ async fn snapshot(env: &Environment, mapped: &Mapped, lease: &mut Lease) -> Resu
     }))
 }
 
+/// Returns whether a plan lists what it is about.
+fn lists(mapped: &Mapped, lease: &Lease) -> bool {
+    lease.job.query.is_some() && mapped.has_only_points()
+}
+
 /// Returns the next partitions.
 async fn next(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<Cut, StoreError>, Stop> {
-    if leases[0].job.query.is_some() && mapped.has_only_points() {
+    if lists(mapped, &leases[0]) {
         return points::cut(env, mapped, leases).await;
     }
     cut::cut(env, mapped, leases).await

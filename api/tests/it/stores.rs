@@ -2,7 +2,7 @@
 //! nothing else: so that a request which waits for its job sees it end.
 
 use lethe_common::doorbell::{Listener, Ring};
-use lethe_common::filter::{Row, Type};
+use lethe_common::filter::Type;
 use lethe_common::job::{Field, Outcome, Subject};
 use lethe_common::ledger::{After, Delta, Kind, Lease, NewPartition, Record, RecordEnd, Snapshot, Work};
 use serde_json::{Map, json};
@@ -63,12 +63,7 @@ impl Memory {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-        let row = Row {
-            id: self.id,
-            id_type: Type::Text,
-            columns: &columns,
-        };
-        query.matches(row, &|_| Type::Text)
+        query.matcher(Type::Text, &|_| Type::Text).matches(self.id, &columns)
     }
 }
 

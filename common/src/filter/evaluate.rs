@@ -1,6 +1,6 @@
-//! A filter asked of one row in memory: slow and plain, so that compiled statements can be measured
-//! by it.
+//! A filter asked of rows in memory, plainly, so that compiled statements can be measured by it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -10,21 +10,118 @@ use uuid::Uuid;
 use super::value::{TWO_TO_63, bytes_text, instant};
 use super::{Bounds, Comparison, Filter, Has, Path, Scalar, Type};
 
-/// A row: its id as text, and its columns as JSON.
-#[derive(Clone, Copy)]
-pub struct Row<'a> {
-    /// The id.
-    pub id: &'a str,
-    /// What the id column holds.
-    pub id_type: Type,
-    /// The values of the columns; one that is missing is NULL.
-    pub columns: &'a Map<String, Value>,
-}
+/// A filter whose values are read as the columns hold them, ready to be asked of any number of rows.
+pub struct Matcher(Part);
 
 impl Filter {
-    /// Returns whether a row matches; `types` says what each column holds.
-    pub fn matches(&self, row: Row<'_>, types: &dyn Fn(&str) -> Type) -> bool {
-        let part = |part: &Self| part.matches(row, types);
+    /// Returns what decides about rows; `ids` says what the id column holds, and `types` what each other
+    /// column does.
+    pub fn matcher(&self, ids: Type, types: &dyn Fn(&str) -> Type) -> Matcher {
+        Matcher(Part::of(self, ids, types))
+    }
+}
+
+impl Matcher {
+    /// Returns whether a row matches: its id as text, and its columns as JSON; one that is missing is NULL.
+    pub fn matches(&self, id: &str, columns: &Map<String, Value>) -> bool {
+        self.0.matches(id, columns)
+    }
+}
+
+enum Part {
+    All,
+    Nothing,
+    And(Vec<Part>),
+    Or {
+        any: Vec<Part>,
+        at_least: u32,
+    },
+    Not(Box<Part>),
+    Ids(HashSet<String>),
+    OneOf {
+        place: Place,
+        texts: HashSet<String>,
+        others: Vec<Scalar>,
+    },
+    Range {
+        place: Place,
+        bounds: Vec<(Comparison, Scalar)>,
+    },
+    Text {
+        place: Place,
+        has: Has,
+        text: String,
+    },
+    Exists(Place),
+}
+
+impl Part {
+    fn of(filter: &Filter, ids: Type, types: &dyn Fn(&str) -> Type) -> Self {
+        let parts = |parts: &[Filter]| parts.iter().map(|part| Self::of(part, ids, types)).collect();
+        let place = |path: &Path| Place {
+            path: path.clone(),
+            of: types(&path.column),
+        };
+        match filter {
+            Filter::All => Self::All,
+            Filter::Nothing => Self::Nothing,
+            Filter::And(all) => Self::And(parts(all)),
+            Filter::Or { any, at_least } => Self::Or {
+                any: parts(any),
+                at_least: *at_least,
+            },
+            Filter::Not(part) => Self::Not(Box::new(Self::of(part, ids, types))),
+            Filter::Ids(names) => {
+                let read = names.iter().filter_map(|id| Scalar::from(id.as_str()).read(ids));
+                Self::Ids(read.filter_map(Scalar::into_id).collect())
+            }
+            Filter::OneOf { path, values } => Self::one_of(place(path), values),
+            Filter::Range { path, bounds } => Self::range(place(path), bounds),
+            Filter::Text { path, has, text } => {
+                let place = place(path);
+                let texts = matches!(place.compared(), Type::Text | Type::Json | Type::Any);
+                // No text of PostgreSQL holds NUL.
+                if !texts || text.contains('\0') {
+                    return Self::Nothing;
+                }
+                Self::Text {
+                    place,
+                    has: *has,
+                    text: text.clone(),
+                }
+            }
+            Filter::Exists(path) => Self::Exists(place(path)),
+        }
+    }
+
+    fn one_of(place: Place, values: &[Scalar]) -> Self {
+        let of = place.compared();
+        // Other types have several spellings of a value.
+        let as_written = !matches!(of, Type::Uuid | Type::Bytes { .. } | Type::Time);
+        let (mut texts, mut others) = (HashSet::new(), Vec::new());
+        for value in values.iter().filter_map(|value| value.read(of)) {
+            match value {
+                Scalar::Text(text) if as_written => {
+                    texts.insert(text);
+                }
+                other => others.push(other),
+            }
+        }
+        Self::OneOf { place, texts, others }
+    }
+
+    /// Of a bound that cannot be compared nothing is within.
+    fn range(place: Place, bounds: &Bounds) -> Self {
+        let of = place.compared();
+        let read = |(comparison, bound): (_, &Scalar)| Some((comparison, bound.read_bound(of)?));
+        match bounds.given().map(read).collect() {
+            Some(bounds) => Self::Range { place, bounds },
+            None => Self::Nothing,
+        }
+    }
+
+    fn matches(&self, id: &str, columns: &Map<String, Value>) -> bool {
+        let part = |part: &Self| part.matches(id, columns);
         match self {
             Self::All => true,
             Self::Nothing => false,
@@ -34,45 +131,29 @@ impl Filter {
                 u32::try_from(matching).unwrap_or(u32::MAX) >= *at_least
             }
             Self::Not(inner) => !part(inner),
-            Self::Ids(ids) => {
-                let ids: HashSet<String> = ids
-                    .iter()
-                    .filter_map(|id| Scalar::from(id.as_str()).read(row.id_type))
-                    .map(|id| match id {
-                        Scalar::Text(text) => text,
-                        Scalar::Integer(number) => number.to_string(),
-                        Scalar::Bool(_) | Scalar::Float(_) => String::new(),
-                    })
-                    .collect();
-                ids.contains(row.id)
-            }
-            Self::OneOf { path, values } => {
-                let of = types(&path.column);
-                let values: Vec<Scalar> = values
-                    .iter()
-                    .filter_map(|value| value.read(path.compared(of)))
-                    .collect();
-                path.any(row, of, |value| {
-                    values
-                        .iter()
-                        .any(|wanted| order(value, wanted, path.compared(of)) == Some(Ordering::Equal))
+            Self::Ids(ids) => ids.contains(id),
+            Self::OneOf { place, texts, others } => {
+                let of = place.compared();
+                place.any(columns, |value| {
+                    value.as_str().is_some_and(|text| texts.contains(text))
+                        || others
+                            .iter()
+                            .any(|wanted| order(value, wanted, of) == Some(Ordering::Equal))
                 })
             }
-            Self::Range { path, bounds } => {
-                let of = types(&path.column);
-                path.any(row, of, |value| bounds.hold(value, path.compared(of)))
+            Self::Range { place, bounds } => {
+                let of = place.compared();
+                place.any(columns, |value| {
+                    let holds = |(comparison, bound): &(Comparison, Scalar)| {
+                        order(value, bound, of).is_some_and(|order| comparison.holds(order))
+                    };
+                    bounds.iter().all(holds)
+                })
             }
-            Self::Text { path, has, text } => {
-                let of = types(&path.column);
-                let texts = matches!(path.compared(of), Type::Text | Type::Json | Type::Any);
-                // No text of PostgreSQL holds NUL.
-                let asked = texts && !text.contains('\0');
-                asked
-                    && path.any(row, of, |value| {
-                        value.as_str().is_some_and(|value| has.holds(value, text))
-                    })
-            }
-            Self::Exists(path) => path.any(row, types(&path.column), |_| true),
+            Self::Text { place, has, text } => place.any(columns, |value| {
+                value.as_str().is_some_and(|value| has.holds(value, text))
+            }),
+            Self::Exists(place) => place.any(columns, |_| true),
         }
     }
 }
@@ -86,27 +167,50 @@ impl Has {
     }
 }
 
-impl Path {
+impl Comparison {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Gt => order.is_gt(),
+            Self::Gte => order.is_ge(),
+            Self::Lt => order.is_lt(),
+            Self::Lte => order.is_le(),
+        }
+    }
+}
+
+/// Where a value is, in a column of which the type is known.
+struct Place {
+    path: Path,
+    of: Type,
+}
+
+impl Place {
     /// Inside JSON every value has its own type.
-    fn compared(&self, of: Type) -> Type {
-        if self.steps.is_empty() { of } else { Type::Json }
+    fn compared(&self) -> Type {
+        if self.path.steps.is_empty() {
+            self.of
+        } else {
+            Type::Json
+        }
     }
 
-    /// Returns whether any value at this path is right.
-    fn any(&self, row: Row<'_>, of: Type, right: impl Fn(&Value) -> bool) -> bool {
-        let Some(value) = row.columns.get(&self.column) else {
+    /// Returns whether any value here is right.
+    fn any(&self, columns: &Map<String, Value>, right: impl Fn(&Value) -> bool) -> bool {
+        let Some(value) = columns.get(&self.path.column) else {
             return false;
         };
-        if self.steps.is_empty() && of != Type::Json {
+        if self.path.steps.is_empty() && self.of != Type::Json {
             return !value.is_null() && right(value);
         }
         // JSON that is kept as text.
         let parsed = match value {
-            Value::String(text) if of != Type::Json => serde_json::from_str(text).unwrap_or(Value::Null),
-            other => other.clone(),
+            Value::String(text) if self.of != Type::Json => {
+                Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null))
+            }
+            other => Cow::Borrowed(other),
         };
-        let mut values = vec![&parsed];
-        for step in &self.steps {
+        let mut values = vec![&*parsed];
+        for step in &self.path.steps {
             values = values
                 .into_iter()
                 .flat_map(elements)
@@ -125,22 +229,6 @@ fn elements(value: &Value) -> &[Value] {
     match value {
         Value::Array(list) => list,
         other => std::slice::from_ref(other),
-    }
-}
-
-impl Bounds {
-    fn hold(&self, value: &Value, of: Type) -> bool {
-        self.given().all(|(comparison, bound)| {
-            let Some(bound) = bound.read_bound(of) else {
-                return false;
-            };
-            order(value, &bound, of).is_some_and(|order| match comparison {
-                Comparison::Gt => order.is_gt(),
-                Comparison::Gte => order.is_ge(),
-                Comparison::Lt => order.is_lt(),
-                Comparison::Lte => order.is_le(),
-            })
-        })
     }
 }
 
@@ -211,17 +299,14 @@ mod tests {
     }
 
     fn matches(filter: Value, columns: &Value) -> bool {
-        let row = Row {
-            id: "1",
-            id_type: Type::Text,
-            columns: columns.as_object().unwrap(),
-        };
         let types = |column: &str| match column {
             "meta" => Type::Json,
             "n" => Type::Integer(32),
             _ => Type::Text,
         };
-        self::filter(filter).matches(row, &types)
+        self::filter(filter)
+            .matcher(Type::Text, &types)
+            .matches("1", columns.as_object().unwrap())
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What a filter may ask where there are only points: what a vector store's own filters say exactly as
-//! [`Filter::matches`] does. The rest is refused before it becomes a job.
+//! [`Filter::matcher`] does. The rest is refused before it becomes a job.
 //!
 //! Payload is JSON, whatever a field is called: every value has its own type.
 

@@ -8,6 +8,7 @@ use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
 use crate::job::JobId;
+use crate::schedule::Windows;
 
 /// A running job, for the gauges of the largest.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,8 @@ pub struct Running {
 pub struct ServiceState {
     /// Jobs by state.
     pub jobs: BTreeMap<String, u64>,
-    /// Milliseconds since the oldest unfinished job could have started.
+    /// Milliseconds since the oldest unfinished job could have started. Of one with windows, since one
+    /// opened: it counts only while one is open.
     pub oldest_ms: u64,
     /// Memories not accounted for, by target.
     pub remaining: BTreeMap<String, u64>,
@@ -54,7 +56,8 @@ impl Ledger {
         // Ended jobs are counted by the totals; counting them here would grow with the ledger.
         let jobs = sqlx::query(self.inner.sql(
             "-- ledger::service_state jobs
-            SELECT state, COUNT(*) AS n, CAST(COALESCE(MAX({now} - not_before), 0) AS BIGINT) AS oldest
+            SELECT state, COUNT(*) AS n,
+                CAST(COALESCE(MAX({now} - CASE WHEN windows IS NULL THEN not_before END), 0) AS BIGINT) AS oldest
             FROM jobs WHERE ended_at IS NULL GROUP BY state",
         ))
         .fetch_all(read)
@@ -62,6 +65,21 @@ impl Ledger {
         for row in &jobs {
             state.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
             state.oldest_ms = state.oldest_ms.max(rows::number(row, "oldest")?);
+        }
+        // One for each schedule, at most.
+        let windowed = sqlx::query(self.inner.sql(
+            "-- ledger::service_state windows
+            SELECT id, windows, not_before, {now} AS now_ms FROM jobs WHERE ended_at IS NULL AND windows IS NOT NULL",
+        ))
+        .fetch_all(read)
+        .await?;
+        for row in &windowed {
+            let windows: Windows = rows::json(row, "jobs", "windows")?;
+            let (now, not_before): (i64, i64) = (row.try_get("now_ms")?, row.try_get("not_before")?);
+            let Some(open) = windows.open_for(now) else { continue };
+            let waited = u64::try_from(now - not_before).unwrap_or(0);
+            let open = u64::try_from(open.as_millis()).unwrap_or(u64::MAX);
+            state.oldest_ms = state.oldest_ms.max(waited.min(open));
         }
         let remaining = sqlx::query(self.inner.sql(
             "-- ledger::service_state remaining

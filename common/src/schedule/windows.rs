@@ -167,27 +167,36 @@ impl Windows {
     ///
     /// Whatever is stored and cannot be read is closed.
     pub fn opens_in(&self, at: Timestamp) -> Duration {
+        let around = self.around(at);
+        if around.iter().any(|(from, to)| *from <= at && at < *to) {
+            return Duration::ZERO;
+        }
+        let coming = around.into_iter().filter(|(from, to)| *from > at && to > from);
+        let soonest = coming.map(|(from, _)| from).min();
+        soonest.map_or(UNKNOWN, |soonest| soonest.duration_since(at).unsigned_abs())
+    }
+
+    /// Returns for how long one has been open, at so many milliseconds since 1970; `None` if none is.
+    pub fn open_for(&self, at: i64) -> Option<Duration> {
+        let at = from_millis(at)?;
+        let mut around = self.around(at).into_iter();
+        let (from, _) = around.find(|(from, to)| *from <= at && at < *to)?;
+        Some(at.duration_since(from).unsigned_abs())
+    }
+
+    /// Returns when the windows open and close that may be open at a time, and those that open next.
+    fn around(&self, at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let Some(zone) = zone(&self.time_zone) else {
-            return UNKNOWN;
+            return Vec::new();
         };
         let today = at.to_zoned(zone.clone()).date();
-        let mut soonest: Option<Timestamp> = None;
         // From yesterday, which may reach into today, to a day more than a week on: one that falls into
         // the hour that clocks leave out is not open in that week.
-        for ahead in -1..=15 {
-            let Ok(date) = today.checked_add(ahead.days()) else {
-                return UNKNOWN;
-            };
-            for (from, to) in self.windows.iter().filter_map(|window| window.on(date, &zone)) {
-                if from <= at && at < to {
-                    return Duration::ZERO;
-                }
-                if from > at && to > from && soonest.is_none_or(|soonest| from < soonest) {
-                    soonest = Some(from);
-                }
-            }
-        }
-        soonest.map_or(UNKNOWN, |soonest| soonest.duration_since(at).unsigned_abs())
+        let dates = (-1..=15).map_while(|ahead| today.checked_add(ahead.days()).ok());
+        dates
+            .flat_map(|date| self.windows.iter().map(move |window| (window, date)))
+            .filter_map(|(window, date)| window.on(date, &zone))
+            .collect()
     }
 }
 
@@ -253,6 +262,16 @@ mod tests {
     /// Returns in how many minutes one opens.
     fn wait(windows: &Windows, at: &str) -> u64 {
         windows.opens_in(at.parse().unwrap()).as_secs() / 60
+    }
+
+    #[test]
+    fn how_long_a_window_has_been_open_is_told() {
+        let nights = berlin(vec![window(&[], "22:00", "06:00")]).unwrap();
+        let open_for = |at: &str| nights.open_for(at.parse::<Timestamp>().unwrap().as_millisecond());
+        assert_eq!(open_for("2026-01-10T20:59:59Z"), None);
+        assert_eq!(open_for("2026-01-10T21:00:00Z"), Some(Duration::ZERO));
+        assert_eq!(open_for("2026-01-11T04:59:00Z"), Some(Duration::from_mins(7 * 60 + 59)));
+        assert_eq!(open_for("2026-01-11T05:00:00Z"), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ crate::on_both! {
     a_schedule_that_is_replaced_keeps_the_time_that_it_missed,
     what_waits_for_a_window_is_not_given_up,
     new_windows_let_a_job_go,
+    a_job_grows_old_only_while_a_window_is_open,
 }
 
 /// When the schedules of these tests are due: long ago.
@@ -81,6 +82,22 @@ fn job(windows: Option<Windows>) -> NewJob {
 
 async fn again(ledger: &Ledger) -> ScheduleRow {
     ledger.schedule("nightly").await.unwrap().unwrap()
+}
+
+async fn a_job_grows_old_only_while_a_window_is_open(test: TestLedger) {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    let oldest = async || test.ledger.service_state(1).await.unwrap().oldest_ms;
+    let waiting = |windows| NewJob {
+        not_before: Some(MISSED),
+        ..job(windows)
+    };
+    accept(&test.ledger, waiting(Some(closed()))).await;
+    assert_eq!(oldest().await, 0);
+    accept(&test.ledger, waiting(Some(open()))).await;
+    let since_midnight = oldest().await;
+    assert!(0 < since_midnight && since_midnight <= DAY, "{since_midnight}");
+    accept(&test.ledger, waiting(None)).await;
+    assert!(oldest().await > DAY);
 }
 
 async fn a_time_is_taken_once_however_many_try(test: TestLedger) {

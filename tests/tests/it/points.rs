@@ -1,11 +1,12 @@
 //! Jobs by query about a table that has only vectors: what matched when it was planned goes, and
 //! nothing else.
 
+use lethe_tests::by_query::{job, of_user, run, with};
 use lethe_tests::client::{Answer, counts};
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::service::{Service, Site};
-use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::tap::{DELETE, SCROLL, Side};
 use lethe_tests::{ledger, on_both_databases, wait};
 use qdrant_client::Payload;
 use qdrant_client::qdrant::{PointId, PointStruct, SetPayloadPointsBuilder, UpsertPointsBuilder};
@@ -25,6 +26,7 @@ on_both_databases!(
     a_query_can_be_cancelled_and_tried_again,
     open_search_deletes_by_query,
     the_totals_add_up,
+    few_points_among_many_are_found_without_the_filter,
 );
 
 /// A site whose one table has no rows.
@@ -74,25 +76,6 @@ async fn holds(site: &Site, memories: &[Memory]) {
     let mut expected = memories.to_vec();
     expected.sort();
     assert_eq!(site.vectors.left().await, expected);
-}
-
-fn job(query: Value) -> Value {
-    let select = Value::from_iter([("query", query)]);
-    Value::from_iter([("select", select)])
-}
-
-fn with(mut job: Value, name: &str, value: impl Into<Value>) -> Value {
-    job[name] = value.into();
-    job
-}
-
-async fn run(service: &Service, job: Value) -> Value {
-    let id = service.client.submit(&job).await;
-    service.client.ended(&id).await
-}
-
-fn of_user(user: &str) -> Value {
-    json!({"eq": {"user_id": user}})
 }
 
 async fn what_matches_goes(layout: Layout) {
@@ -197,7 +180,10 @@ async fn a_preview_counts_and_an_expectation_is_kept(layout: Layout) {
     assert_eq!(refused["error_code"], "selection_changed", "{refused:#}");
     assert_eq!(site.vectors.count().await, 26);
     change(&site, &more[0].id, json!({"user_id": "bob"})).await;
+    site.tap.reset();
     let done = run(&service, with(asked, "expect", digest)).await;
+    // What is compared is what is listed, not another look at it.
+    assert_eq!(site.tap.calls()[SCROLL], 23_usize.div_ceil(5));
     assert_eq!(done["state"], "succeeded", "{done:#}");
     assert_eq!(counts(&done), json!({"vector": {"erased": 23}}));
     assert_eq!(site.vectors.count().await, 3);
@@ -332,6 +318,22 @@ async fn open_search_deletes_by_query(layout: Layout) {
     assert_eq!(answer.body["version_conflicts"], 1, "{}", answer.text);
     assert_eq!(answer.body["deleted"], 6, "{}", answer.text);
     holds(&site, &ana[..1]).await;
+}
+
+async fn few_points_among_many_are_found_without_the_filter(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 5).set("worker.store_timeout", "500ms"));
+    let (ana, bob) = (memories::of("ana", 3), memories::of("bob", 60));
+    add(&site, &[ana, bob.clone()].concat(), &json!({})).await;
+    site.tap.search();
+    let service = site.start().await;
+
+    let asked = job(of_user("ana"));
+    let seen = run(&service, with(asked.clone(), "dry_run", true)).await;
+    assert_eq!(counts(&seen), json!({"vector": {"found": 3}}), "{seen:#}");
+    let done = run(&service, with(asked, "expect", seen["preview"]["digest"].clone())).await;
+    assert_eq!(counts(&done), json!({"vector": {"erased": 3}}), "{done:#}");
+    holds(&site, &bob).await;
 }
 
 async fn the_totals_add_up(layout: Layout) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lethe_common::ledger::Kept;
 use lethe_common::state::State;
+use lethe_tests::by_query::{job, of_user, run, with};
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::memories::{self, Memory, ids};
@@ -39,27 +40,6 @@ async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.replace(COLUMNS, SNAPSHOT));
     site
-}
-
-fn job(query: Value) -> Value {
-    let select = Value::from_iter([("query", query)]);
-    Value::from_iter([("select", select)])
-}
-
-/// Returns a job with more fields.
-fn with(mut job: Value, name: &str, value: impl Into<Value>) -> Value {
-    job[name] = value.into();
-    job
-}
-
-/// Submits a job, and returns it as it is at its end.
-async fn run(service: &Service, job: Value) -> Value {
-    let id = service.client.submit(&job).await;
-    service.client.ended(&id).await
-}
-
-fn of_user(user: &str) -> Value {
-    json!({"eq": {"user_id": user}})
 }
 
 /// Adds memories with topics, and a time.

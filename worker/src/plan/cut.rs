@@ -6,6 +6,7 @@
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Kind, Lease, NewPartition, Work};
 use lethe_common::metrics::StoreCall;
+use lethe_common::selection::Selection;
 
 use crate::batch;
 use crate::cursor::{Cursor, Ends};
@@ -33,6 +34,8 @@ pub(super) struct Cut {
     /// How far the plan is; once it is done, what reading back has to know.
     pub(super) progress: Option<String>,
     pub(super) done: bool,
+    /// What was listed so far, if the job says what that has to be.
+    pub(super) found: Option<Selection>,
 }
 
 impl Cut {
@@ -41,6 +44,7 @@ impl Cut {
             partitions,
             progress: None,
             done: true,
+            found: None,
         }
     }
 }
@@ -122,6 +126,7 @@ pub(super) async fn cut(
         partitions,
         progress: if more { Some(then.text()) } else { then.kept() },
         done: !more,
+        found: None,
     }))
 }
 

@@ -10,6 +10,7 @@ use super::cut::{BATCHES, Cut, part};
 use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
+use crate::look;
 use crate::mapped::Mapped;
 use crate::matching;
 use crate::store::StoreError;
@@ -29,26 +30,32 @@ pub(super) async fn cut(
     let most = leases[0].job.most.unwrap_or(u64::MAX);
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let size = env.config.worker.batch;
-    let (mut points, mut offset, mut done) = (Vec::new(), cursor.offset, false);
+    let mut entries = Vec::new();
+    let mut then = Some(cursor.clone());
     for _ in 0..PAGES {
+        // That is all that the job takes, whether or not there is more.
+        let Some(from) = then.take_if(|_| entries.len() < room) else {
+            break;
+        };
         env.keep(leases).await?;
         let conditions = batch::conditions(&leases[0]);
-        match matching::page(env, mapped, &conditions, offset, size).await {
+        match matching::page(env, mapped, &conditions, &from, size).await {
             Ok((found, next)) => {
-                points.extend(found.iter().map(|entry| entry.points[0].text()));
-                offset = next;
+                entries.extend(found);
+                then = next;
             }
             Err(error) => return Ok(Err(error)),
         }
-        // That is all that the job takes, whether or not there is more.
-        done = offset.is_none() || points.len() >= room;
-        if done {
-            break;
-        }
     }
-    points.truncate(room);
+    entries.truncate(room);
     let lease = &leases[0];
-    let taken = cursor.taken + points.len() as u64;
+    let mut found = cursor.found.unwrap_or_default();
+    for entry in &entries {
+        look::count(&mut found, lease, &mapped.route, entry);
+    }
+    let taken = cursor.taken + entries.len() as u64;
+    let done = then.is_none() || entries.len() == room;
+    let points: Vec<String> = entries.iter().map(|entry| entry.points[0].text()).collect();
     let mut partitions: Vec<NewPartition> = points
         .chunks(size as usize)
         .map(|some| part(lease, Work::Listed(some.to_vec()), some.len() as u64))
@@ -57,14 +64,17 @@ pub(super) async fn cut(
         // A job goes on from a plan with something to do, if only with nothing.
         partitions.push(part(lease, Work::Ids(Vec::new()), 0));
     }
-    let then = Cursor {
+    // What is listed is what is held against an expectation.
+    let found = lease.job.expects.then_some(found);
+    let then = then.filter(|_| !done).map(|then| Cursor {
         taken,
-        offset,
-        ..Cursor::default()
-    };
+        found: found.clone(),
+        ..then
+    });
     Ok(Ok(Cut {
         partitions,
-        progress: (!done).then(|| then.text()),
+        progress: then.as_ref().map(Cursor::text),
         done,
+        found,
     }))
 }

@@ -7,6 +7,7 @@ mod conditions;
 mod dependents;
 mod filter;
 pub(crate) mod harness;
+mod locks;
 mod mapping;
 mod mysql;
 mod owners;

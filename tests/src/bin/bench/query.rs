@@ -48,7 +48,8 @@ pub(crate) async fn query() {
     site.holds(&[]).await;
 }
 
-/// Purges of growing size by one worker: what a row costs, beside what it costs in the smallest.
+/// Purges of growing size in a bare loop and by one worker: what a row costs, beside what it costs in the
+/// smallest.
 pub(crate) async fn linear() {
     let site = site().await;
     unattended(&site).await;
@@ -60,19 +61,32 @@ pub(crate) async fn linear() {
     let sizes = std::iter::successors(Some(10_000), |rows| Some(rows * 10));
     for size in sizes.take_while(|size| *size <= rows()) {
         // The small ones several times, since little disturbs them much.
-        let mut took = Vec::new();
-        for _ in 0..(100_000 / size).clamp(1, 9) {
+        let times = (100_000 / size).clamp(1, 9);
+        let (mut alone, mut took) = (Vec::new(), Vec::new());
+        for _ in 0..times {
+            fill(&site, "ben", size).await;
+            let start = Instant::now();
+            let connection = bare_loop(&site, "ben").await;
+            alone.push(start.elapsed());
+            connection.close().await;
             fill(&site, "ana", size).await;
             took.push(purge(&service, "ana", size).await.took);
         }
-        took.sort_unstable();
-        let took = took[took.len() / 2];
-        let each = took.as_secs_f64() / f64::from(u32::try_from(size).unwrap());
-        let first = *first.get_or_insert(each);
+        let [alone, took] = [alone, took].map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        });
+        let each = |time: Duration| time.as_secs_f64() / f64::from(u32::try_from(size).unwrap());
+        let costs = [alone, took].map(each);
+        let first = *first.get_or_insert(costs);
         println!(
-            "linear: {size} rows: {took:.2?}, {:.1} µs a row, {:.2} of what it is for 10000",
-            each * 1e6,
-            each / first
+            "linear: {size} rows: bare loop {alone:.2?}, {:.1} µs a row, {:.2} of what it is for 10000; \
+             one worker {took:.2?}, {:.1} µs a row, {:.2} of it; ratio {:.2}",
+            costs[0] * 1e6,
+            costs[0] / first[0],
+            costs[1] * 1e6,
+            costs[1] / first[1],
+            costs[1] / costs[0]
         );
     }
 }
@@ -130,7 +144,8 @@ async fn fill(site: &Site, user: &str, rows: usize) {
     for part in 0..rows.div_ceil(50_000) {
         site.add(&memories::of(user, (rows - part * 50_000).min(50_000))).await;
     }
-    site.memories.run("ANALYZE agno_memories").await;
+    // Nor is anything left of what was there before.
+    site.memories.run("VACUUM ANALYZE agno_memories").await;
 }
 
 /// How long a purge took, by the ledger's clock.

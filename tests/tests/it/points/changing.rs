@@ -6,7 +6,7 @@ use lethe_tests::memories;
 use lethe_tests::on_both_databases;
 use lethe_tests::service::{Service, Site};
 use lethe_tests::tap::{DELETE, SCROLL, Side};
-use qdrant_client::qdrant::{DeletePointsBuilder, PointId, PointsIdsList};
+use qdrant_client::qdrant::{DeletePointsBuilder, FieldType, PointId, PointsIdsList};
 use serde_json::json;
 
 use super::{add, change, holds, job, of_user, run, site};
@@ -16,6 +16,7 @@ on_both_databases!(
     a_point_that_changes_in_between_stays_and_is_shown,
     a_point_that_is_gone_is_absent,
     a_point_that_comes_back_is_found_by_reading_back,
+    a_point_that_became_another_persons_is_called_by_its_own_id,
 );
 
 /// Starts a service with one worker, so that batches follow each other.
@@ -75,6 +76,39 @@ async fn a_point_that_changes_in_between_stays_and_is_shown(layout: Layout) {
     let conflicted = service.client.items(&id, "conflicted").await;
     let shown: Vec<&str> = conflicted.iter().map(|(id, ..)| id.as_str()).collect();
     assert_eq!(shown, [seen.id.as_str(), unseen.id.as_str()]);
+}
+
+async fn a_point_that_became_another_persons_is_called_by_its_own_id(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| {
+        config.set("worker.batch", 5).set("worker.slots", 1).replace(
+            r#"point = "uuid", payload = { user"#,
+            r#"point = "payload", payload = { id = "memory", user"#,
+        )
+    });
+    let mut all = memories::of("ana", 10);
+    all.sort();
+    add(&site, &all, &json!({"memory": "one of hers"})).await;
+    let service = one_worker(&site, layout).await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
+    let id = service.client.submit(&job(of_user("ana"))).await;
+    deletion.caught().await;
+    // One that the batch has seen already, and one that the next will see.
+    for memory in [&all[0], &all[9]] {
+        change(&site, &memory.id, json!({"user_id": "bob", "memory": "one of bob's"})).await;
+    }
+    deletion.release();
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(
+        counts(&job),
+        json!({"vector": {"erased": 8, "conflicted": 2}}),
+        "{job:#}"
+    );
+    let conflicted = service.client.items(&id, "conflicted").await;
+    let mut shown: Vec<&str> = conflicted.iter().map(|(id, ..)| id.as_str()).collect();
+    shown.sort_unstable();
+    assert_eq!(shown, [all[9].id.as_str(), "one of hers"]);
 }
 
 async fn a_point_that_is_gone_is_absent(layout: Layout) {
@@ -162,6 +196,35 @@ async fn a_worker_killed_in_the_middle_of_a_query_is_replaced() {
     assert_eq!(counts(&job), json!({"vector": {"erased": 3_000}}));
     assert_eq!((&job["selected"], &job["remaining"]), (&json!(3_000), &json!(0)));
     holds(&site, &bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_point_that_changes_between_a_worker_and_the_next_stays() {
+    let mut site = site(Layout::POSTGRES_REDIS).await;
+    site.configure(lethe_tests::config::Config::short_leases);
+    let ana = memories::of("ana", 5);
+    add(&site, &ana, &json!({"n": 0.5})).await;
+    // It knows no halves, so that the deleting request says nothing of them.
+    site.vectors.index("n", FieldType::Integer).await;
+    let service = site.api().await;
+    let mut first = site.worker().await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
+    let id = service.client.submit(&job(json!({"eq": {"n": 0.5}}))).await;
+    deletion.caught().await;
+    first.process.kill();
+    change(&site, &ana[0].id, json!({"n": 1.5})).await;
+
+    let _second = site.worker().await;
+    let job = service.client.ended(&id).await;
+    // The dead worker's request goes nowhere.
+    drop(deletion);
+
+    assert_eq!(
+        counts(&job),
+        json!({"vector": {"erased": 4, "conflicted": 1}}),
+        "{job:#}"
+    );
+    holds(&site, &ana[..1]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use lethe_common::config::Collection;
-use lethe_common::filter::{Filter, Path, Row, Type};
+use lethe_common::config::{Collection, PointId as Rule};
+use lethe_common::filter::{Filter, Matcher, Path, Type};
 use qdrant_client::qdrant::Value;
 use serde_json::Map;
 
@@ -21,8 +21,8 @@ const NOBODY: &str = "\0";
 pub(super) struct Asked<'a> {
     mapping: &'a Collection,
     conditions: &'a Conditions,
-    /// The filter; ids are those of points, where payload has none of memories.
-    filter: Filter,
+    filter: &'a Filter,
+    matcher: Matcher,
 }
 
 impl<'a> Asked<'a> {
@@ -34,7 +34,8 @@ impl<'a> Asked<'a> {
         Ok(Self {
             mapping,
             conditions,
-            filter: by_points(&query.filter, mapping),
+            filter: &query.filter,
+            matcher: by_points(&query.filter, mapping).matcher(Type::Text, &|_| Type::Json),
         })
     }
 
@@ -42,7 +43,7 @@ impl<'a> Asked<'a> {
     pub(super) fn fields(&self) -> Vec<String> {
         let demanded = self.conditions.fields.iter().map(|(field, _)| *field);
         let mut read: BTreeSet<String> = fields(&self.mapping.payload, demanded).into_iter().collect();
-        paths(&self.filter, &mut |path| {
+        paths(self.filter, &mut |path| {
             read.insert(key::first(path));
         });
         read.into_iter().collect()
@@ -54,22 +55,24 @@ impl<'a> Asked<'a> {
             return false;
         }
         let id = match &self.mapping.payload.id {
-            Some(path) => text(payload, path).unwrap_or_else(|| NOBODY.to_owned()),
-            None => point.text(),
+            Some(path) => text(payload, path).filter(|id| self.may_be(point, id)),
+            None => Some(point.text()),
         };
         let columns: Map<String, serde_json::Value> = payload
             .iter()
             .map(|(name, value)| (name.clone(), value.clone().into_json()))
             .collect();
-        let row = Row {
-            id: &id,
-            id_type: Type::Text,
-            columns: &columns,
-        };
-        self.filter.matches(row, &|_| Type::Json)
+        self.matcher.matches(id.as_deref().unwrap_or(NOBODY), &columns)
+    }
+
+    /// Returns whether a point may be that of a memory with this id: where the id of one follows from that
+    /// of the other, both have to hold.
+    fn may_be(&self, point: PointId, id: &str) -> bool {
+        self.mapping.point == Rule::Payload || point_of_orphan(self.mapping, id) == Some(point)
     }
 }
 
+/// Returns the filter by the ids of points, where payload has none of memories.
 fn by_points(filter: &Filter, mapping: &Collection) -> Filter {
     let part = |part: &Filter| by_points(part, mapping);
     match filter {

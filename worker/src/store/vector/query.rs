@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
-use qdrant_client::qdrant::{Condition, Filter, RetrievedPoint, WithPayloadSelector};
+use qdrant_client::qdrant::{Condition, Filter, RetrievedPoint, ScrollResponse, WithPayloadSelector};
 
 use super::asked::Asked;
 use super::collection::strict;
@@ -35,6 +35,9 @@ impl VectorCollection {
     /// The collection's indexes are read before the page and after it: were they changed meanwhile, it
     /// is read again. So no point is left out because an index answered in the payload's place.
     ///
+    /// Where few of many points match, and no index tells which, the store may look at all of them for one
+    /// page: [`page_of_all`](Self::page_of_all) is for then.
+    ///
     /// # Errors
     /// Refuses conditions without a query, and what the store cannot say exactly.
     /// [`StoreError::Unindexed`] if the store would refuse to look.
@@ -56,13 +59,33 @@ impl VectorCollection {
                     let answer = self.scroll(filter, offset, limit, payload_of(&asked)).await?;
                     let now = self.indexes().await?;
                     if now == indexes {
-                        let next = next_of(&answer)?;
-                        let mut points = self.sighted(&asked, &answer.result)?;
-                        points.retain(|point| point.is_met);
-                        return Ok((points, next));
+                        return self.met(&asked, &answer);
                     }
                     indexes = now;
                 }
+            })
+            .await
+    }
+
+    /// Returns those of the next `limit` points, whether or not they match, that a job by query is about, and
+    /// the offset of the next page: what the store does for it does not depend on the filter.
+    ///
+    /// # Errors
+    /// Refuses conditions without a query.
+    pub async fn page_of_all(
+        &self,
+        conditions: &Conditions,
+        offset: Option<PointId>,
+        limit: u32,
+    ) -> Result<(Vec<Sighted>, Option<PointId>), StoreError> {
+        let asked = Asked::new(&self.mapping, conditions)?;
+        let limit = limit.clamp(1, self.limits.page);
+        self.store
+            .bounded(async {
+                let answer = self
+                    .scroll(Filter::default(), offset, limit, payload_of(&asked))
+                    .await?;
+                self.met(&asked, &answer)
             })
             .await
     }
@@ -148,6 +171,13 @@ impl VectorCollection {
         let answer = Box::pin(self.store.client.collection_info(self.mapping.name.as_str())).await?;
         let info = answer.result.ok_or(StoreError::Unreadable)?;
         Ok(Indexes::of(&info, strict(&info)))
+    }
+
+    /// Returns those points of a page that are asked for, and where the next one begins.
+    fn met(&self, asked: &Asked<'_>, answer: &ScrollResponse) -> Result<(Vec<Sighted>, Option<PointId>), StoreError> {
+        let mut points = self.sighted(asked, &answer.result)?;
+        points.retain(|point| point.is_met);
+        Ok((points, next_of(answer)?))
     }
 
     fn sighted(&self, asked: &Asked<'_>, points: &[RetrievedPoint]) -> Result<Vec<Sighted>, StoreError> {

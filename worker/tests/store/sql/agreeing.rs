@@ -1,14 +1,15 @@
 //! Every database agrees with the plain evaluator: random rows, random filters.
 
-use lethe_common::filter::{Bounds, Filter, Has, Path, Row, Scalar, Type};
+use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar, Type};
 use lethe_worker::store::StoreError;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-use super::filter::{not, notes, path, query};
+use super::filter::{notes, path, query};
 use super::harness::Database;
+use crate::random::{self, combined, nested};
 
 super::on_each! {
     every_database_agrees_with_the_evaluator,
@@ -30,13 +31,8 @@ const WHOLE: [i64; 8] = [-1, 0, 1, 7, 70_000, 9_007_199_254_740_993, i64::MAX, i
 const FLOATS: [f64; 6] = [-1.5, 0.0, 0.5, 7.0, 9_007_199_254_740_992.0, 1e300];
 const NAMES: [&str; 4] = ["a", "b", "x.y", "it's \"it\""];
 
-fn scalar() -> impl Strategy<Value = Scalar> {
-    prop_oneof![
-        4 => prop::sample::select(&TEXTS[..]).prop_map(Scalar::from),
-        3 => prop::sample::select(&WHOLE[..]).prop_map(Scalar::Integer),
-        2 => prop::sample::select(&FLOATS[..]).prop_map(Scalar::Float),
-        1 => any::<bool>().prop_map(Scalar::Bool),
-    ]
+fn scalar() -> impl Strategy<Value = Scalar> + Clone {
+    random::scalar(&TEXTS, &WHOLE, &FLOATS)
 }
 
 fn inside() -> impl Strategy<Value = Value> {
@@ -44,13 +40,7 @@ fn inside() -> impl Strategy<Value = Value> {
         1 => Just(Value::Null),
         6 => scalar().prop_map(|scalar| serde_json::to_value(scalar).unwrap()),
     ];
-    leaf.prop_recursive(4, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            prop::collection::btree_map(prop::sample::select(&NAMES[..]), inner, 0..4)
-                .prop_map(|map| map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
-        ]
-    })
+    nested(leaf, &NAMES)
 }
 
 fn asked() -> impl Strategy<Value = Path> {
@@ -101,14 +91,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         3 => asked().prop_map(Filter::Exists),
         1 => prop::collection::vec((0..20_u8).prop_map(|n| n.to_string()), 0..5).prop_map(Filter::Ids),
     ];
-    leaf.prop_recursive(4, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 1..4).prop_map(Filter::And),
-            (prop::collection::vec(inner.clone(), 1..4), 1..4_u32)
-                .prop_map(|(any, at_least)| Filter::Or { any, at_least }),
-            inner.prop_map(not),
-        ]
-    })
+    combined(leaf)
 }
 
 /// The columns of a row, as JSON. `raw` is a text that may be no JSON that a database takes.
@@ -223,18 +206,12 @@ async fn every_database_agrees_with_the_evaluator(database: Database) {
             if filter.check().is_err() {
                 continue;
             }
+            let matcher = filter.matcher(Type::Text, &types(sqlite));
             let mut expected: Vec<String> = rows
                 .iter()
                 .enumerate()
                 .map(|(id, row)| (id.to_string(), row))
-                .filter(|(id, columns)| {
-                    let row = Row {
-                        id,
-                        id_type: Type::Text,
-                        columns,
-                    };
-                    filter.matches(row, &types(sqlite))
-                })
+                .filter(|(id, columns)| matcher.matches(id, columns))
                 .map(|(id, _)| id)
                 .collect();
             expected.sort();

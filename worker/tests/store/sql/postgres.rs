@@ -1,14 +1,13 @@
 //! What is particular to PostgreSQL.
 
-use std::time::Duration;
-
 use lethe_worker::store::sql::Found::{Absent, Matching, Other};
-use lethe_worker::store::sql::{Deletion, SqlTable};
+use lethe_worker::store::sql::SqlTable;
 use lethe_worker::store::{Class, Item};
 use serde_json::json;
 
 use super::harness::{Database, mapping, table};
-use crate::{item, items, of_user};
+use super::locks::somebody_waits_for_a_lock;
+use crate::{items, of_user};
 
 #[tokio::test]
 async fn a_type_without_case_does_not_widen_a_match() {
@@ -132,115 +131,6 @@ async fn pages_follow_the_columns_own_order() {
         }
         assert_eq!(seen, expected, "{kind}");
     }
-}
-
-/// Returns when one statement of the database waits for a lock.
-async fn somebody_waits_for_a_lock(database: &Database) {
-    loop {
-        let waiting: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-        )
-        .fetch_one(&database.pool)
-        .await
-        .unwrap();
-        if waiting > 0 {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test]
-async fn conditions_are_checked_again_after_waiting_for_a_lock() {
-    for dependents in [json!([]), json!([{"table": "chunks", "references": "memory_id"}])] {
-        let database = Database::postgres().await;
-        database.memories("TEXT").await;
-        database
-            .run("CREATE TABLE chunks (memory_id TEXT); INSERT INTO chunks VALUES ('1'), ('2')")
-            .await;
-        database.add(&[("1", "alice", "w"), ("2", "alice", "w")]).await;
-        let table = database
-            .open(&table(json!({
-                "name": "memories",
-                "columns": {"id": "id", "user": "user_id"},
-                "dependents": dependents,
-            })))
-            .await;
-        let mut other = database.pool.begin_with("BEGIN").await.unwrap();
-        sqlx::query("UPDATE memories SET user_id = 'bob' WHERE id = '1'")
-            .execute(&mut *other)
-            .await
-            .unwrap();
-
-        let batch = items(&["1", "2"], &of_user("alice"));
-        let (deleted, ()) = tokio::join!(table.delete(&batch), async {
-            somebody_waits_for_a_lock(&database).await;
-            sqlx::raw_sql("COMMIT").execute(&mut *other).await.unwrap();
-        });
-
-        assert_eq!(deleted.unwrap().deleted, [false, true]);
-        assert_eq!(database.left("memories", "id").await, ["1"]);
-        let chunks = database.left("chunks", "memory_id").await;
-        assert_eq!(
-            chunks,
-            if dependents == json!([]) {
-                vec!["1", "2"]
-            } else {
-                vec!["1"]
-            }
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_lock_that_is_not_released_in_time_is_busy() {
-    let database = Database::postgres().await;
-    let mapping = database.memories("TEXT").await;
-    database.add(&[("1", "alice", "w")]).await;
-    let store = database.store_within(Duration::from_secs(1));
-    let table = SqlTable::open(&store, &mapping).await.unwrap();
-    let mut other = database.pool.begin_with("BEGIN").await.unwrap();
-    sqlx::query("UPDATE memories SET body = ''")
-        .execute(&mut *other)
-        .await
-        .unwrap();
-
-    let error = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap_err();
-
-    assert_eq!((error.code(), error.class()), ("busy", Class::Transient));
-    assert!(!error.is_outage());
-    other.rollback().await.unwrap();
-    assert_eq!(
-        table.delete(&items(&["1"], &of_user("alice"))).await.unwrap().deleted,
-        [true]
-    );
-}
-
-#[tokio::test]
-async fn workers_that_meet_on_the_same_rows_do_not_deadlock() {
-    let database = Database::postgres().await;
-    database.memories("TEXT").await;
-    database
-        .run(
-            "INSERT INTO memories SELECT i::text, 'alice', 'w' FROM generate_series(1, 2000) AS i;
-             CREATE TABLE chunks AS SELECT id AS memory_id FROM memories",
-        )
-        .await;
-    let table = database
-        .open(&table(json!({
-            "name": "memories",
-            "columns": {"id": "id", "user": "user_id"},
-            "dependents": [{"table": "chunks", "references": "memory_id"}],
-        })))
-        .await;
-    let up: Vec<_> = (1..=2_000).map(|id| item(&id.to_string(), &of_user("alice"))).collect();
-    let down: Vec<_> = up.iter().rev().cloned().collect();
-
-    let (first, second) = tokio::join!(table.delete(&up), table.delete(&down));
-
-    let count = |deletion: Deletion| deletion.deleted.into_iter().filter(|deleted| *deleted).count();
-    assert_eq!(count(first.unwrap()) + count(second.unwrap()), 2_000);
-    assert!(database.left("chunks", "memory_id").await.is_empty());
 }
 
 #[tokio::test]

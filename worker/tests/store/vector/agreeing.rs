@@ -1,7 +1,7 @@
 //! What filters become agrees with the plain evaluator: random payloads, random filters, random
 //! indexes.
 
-use lethe_common::filter::{Bounds, Filter, Path, Row, Scalar, Type};
+use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
 use lethe_worker::store::vector::VectorCollection;
 use lethe_worker::store::{Conditions, Query, StoreError};
 use proptest::prelude::*;
@@ -11,6 +11,7 @@ use qdrant_client::qdrant::FieldType;
 use serde_json::{Value, json};
 
 use super::harness::{Vectors, num};
+use crate::random::{self, combined, nested};
 
 const TEXTS: [&str; 10] = [
     "",
@@ -52,13 +53,8 @@ const KINDS: [FieldType; 7] = [
     FieldType::Uuid,
 ];
 
-fn scalar() -> impl Strategy<Value = Scalar> {
-    prop_oneof![
-        4 => prop::sample::select(&TEXTS[..]).prop_map(Scalar::from),
-        3 => prop::sample::select(&WHOLE[..]).prop_map(Scalar::Integer),
-        2 => prop::sample::select(&FLOATS[..]).prop_map(Scalar::Float),
-        1 => any::<bool>().prop_map(Scalar::Bool),
-    ]
+fn scalar() -> impl Strategy<Value = Scalar> + Clone {
+    random::scalar(&TEXTS, &WHOLE, &FLOATS)
 }
 
 fn inside() -> impl Strategy<Value = Value> {
@@ -67,13 +63,7 @@ fn inside() -> impl Strategy<Value = Value> {
         1 => prop::sample::select(&HUGE[..]).prop_map(Value::from),
         12 => scalar().prop_map(|scalar| serde_json::to_value(scalar).unwrap()),
     ];
-    leaf.prop_recursive(4, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            prop::collection::btree_map(prop::sample::select(&NAMES[..]), inner, 0..4)
-                .prop_map(|map| map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
-        ]
-    })
+    nested(leaf, &NAMES)
 }
 
 fn payload() -> impl Strategy<Value = Value> {
@@ -109,14 +99,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         4 => asked().prop_map(Filter::Exists),
         2 => prop::collection::vec((0..20_u8).prop_map(|n| n.to_string()), 0..5).prop_map(Filter::Ids),
     ];
-    leaf.prop_recursive(4, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 1..4).prop_map(Filter::And),
-            (prop::collection::vec(inner.clone(), 1..4), 1..4_u32)
-                .prop_map(|(any, at_least)| Filter::Or { any, at_least }),
-            inner.prop_map(|inner| Filter::Not(Box::new(inner))),
-        ]
-    })
+    combined(leaf)
 }
 
 fn query(filter: &Filter) -> Conditions {
@@ -127,13 +110,10 @@ fn query(filter: &Filter) -> Conditions {
 }
 
 fn expected(filter: &Filter, payloads: &[Value]) -> Vec<u64> {
+    let matcher = filter.matcher(Type::Text, &|_| Type::Json);
     let met = |(id, columns): (usize, &Value)| {
-        let row = Row {
-            id: &id.to_string(),
-            id_type: Type::Text,
-            columns: columns.as_object().unwrap(),
-        };
-        filter.matches(row, &|_| Type::Json).then_some(id as u64)
+        let is_met = matcher.matches(&id.to_string(), columns.as_object().unwrap());
+        is_met.then_some(id as u64)
     };
     payloads.iter().enumerate().filter_map(met).collect()
 }

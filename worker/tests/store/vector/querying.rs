@@ -106,6 +106,24 @@ async fn a_point_goes_only_while_it_matches_and_is_its_owners_alone() {
 }
 
 #[tokio::test]
+async fn whose_a_point_is_is_in_the_deleting_request_whatever_the_indexes() {
+    let vectors = Vectors::start().await;
+    vectors
+        .add((0..).map(num).zip(["alice", "bob"].map(|user| json!({"user": user}))))
+        .await;
+    let collection = vectors.open("number", json!({"user": "user"})).await;
+    // One that says nothing of whole values.
+    vectors.index("user", FieldType::Text).await;
+    let of_alice = asking(of_user("alice"), Filter::All);
+    let both = [0, 1].map(num);
+
+    // As if both had been hers when they were looked at.
+    collection.delete_matching(&both, &of_alice).await.unwrap();
+    let left = collection.present(&both).await.unwrap();
+    assert!(left.contains(&num(1)));
+}
+
+#[tokio::test]
 async fn an_engine_that_answers_by_an_index_erases_neither_too_much_nor_too_little() {
     let vectors = Vectors::start().await;
     let users = [ID.to_owned(), ID.to_uppercase()];
@@ -148,7 +166,9 @@ async fn ids_are_those_of_memories_by_every_rule() {
         ("number", json!({}), "07", vec![]),
         ("uuid5", json!({}), "7", vec![of_seven]),
         ("payload", json!({"id": "id"}), "7", vec![uuid(ID), of_seven]),
-        ("uuid", json!({"id": "id"}), "7", vec![uuid(ID), of_seven]),
+        // Where a point's id follows from its memory's, what it carries has to agree.
+        ("uuid", json!({"id": "id"}), "7", vec![]),
+        ("uuid5", json!({"id": "id"}), "7", vec![of_seven]),
     ] {
         let collection = vectors.open(rule, payload).await;
         let ids = Filter::Ids(vec![id.to_owned(), "x".to_owned(), String::new(), "\0".to_owned()]);
