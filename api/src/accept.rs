@@ -21,7 +21,10 @@ use crate::select::{self, Place};
 pub(crate) const ROUTE: &str = "POST /v1/jobs";
 
 /// What a query as a whole is called, whatever language it is in.
-const QUERY: &str = "query";
+pub(crate) const QUERY: &str = "query";
+
+/// What is called otherwise in the body of `POST /v1/jobs`.
+pub(crate) const WORDS: &[(&str, &str)] = &[(QUERY, query::PLACE)];
 
 /// Returns the job that a JSON body asks for, as it is meant at `now`.
 pub(crate) fn job(
@@ -40,7 +43,7 @@ pub(crate) fn job(
             by_subject(config, principal, &options, subject)?
         }
         (None, None, Some(query)) => by_query(config, principal, &options, |table| query::read(query, table, now))
-            .map_err(|problem| problem.in_words(&[(QUERY, query::PLACE)]))?,
+            .map_err(|problem| problem.in_words(WORDS))?,
         (None, None, None) => {
             return Err(Problem::invalid("select", "give `ids`, `subject` or `query`"));
         }

@@ -26,6 +26,7 @@ mod routes;
 mod schedule;
 mod select;
 mod serve;
+mod types;
 mod watch;
 
 pub use app::{AppState, router};

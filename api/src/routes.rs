@@ -65,7 +65,7 @@ pub(crate) const TEMPLATES: [&str; 41] = [
 
 /// How recently a worker must have reported to count.
 // Workers report every 5 s: two reports may be lost.
-const HEARD_WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
 
 /// What later versions will have. Named, so that nobody takes it for a mistyped path.
 const LATER: [&str; 3] = ["/v1/holds", "/v1/suppressions", "/v1/replays"];

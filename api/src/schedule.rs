@@ -3,7 +3,7 @@
 mod body;
 mod fire;
 
-pub(crate) use body::{PutSchedule, WindowFields};
+pub(crate) use body::{PutSchedule, WindowFields, inside};
 pub use fire::fire_due;
 pub(crate) use fire::run;
 

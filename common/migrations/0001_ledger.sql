@@ -51,6 +51,7 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
+CREATE INDEX jobs_unfinished_by_principal ON jobs (principal) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
 -- What forgetting looks for: it must not read the millions that have ended.
 CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
@@ -66,7 +67,7 @@ CREATE TABLE partitions (
     table_name  TEXT NOT NULL,
     route       TEXT NOT NULL,             -- target, table and mapping digest: who may claim it
     stores      TEXT NOT NULL,             -- 'sql', 'vector' or 'sql,vector': where its memories are accounted for
-    weight      BIGINT NOT NULL,           -- 0: small, may share calls with others; 1: runs alone; from 2: one of many, the more the more of its job come before it
+    weight      BIGINT NOT NULL,           -- 0: small, may share calls with others; -1: small, and its caller has few; 1: runs alone; from 2: one of many, the more the more of its job come before it
     state       TEXT NOT NULL,             -- 'blocked', 'due', 'running', 'done', 'failed' or 'cancelled'
     alias       BIGINT NOT NULL DEFAULT 0, -- of a subject: by which of the owner's names; 0 is the first
     work        TEXT NOT NULL,             -- JSON: ids, a key range, or all of a subject or a query

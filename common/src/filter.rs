@@ -9,6 +9,7 @@
 mod check;
 mod evaluate;
 mod points;
+mod typed;
 mod value;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
 pub use evaluate::Matcher;
 pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
+pub use typed::Mistyped;
 pub use value::{Type, bytes_text, instant, moment_text};
 
 use crate::config::FieldPath;

@@ -15,7 +15,7 @@ use crate::mapped::Mapped;
 use crate::matching;
 use crate::resolve::have_rows;
 use crate::store::vector::PointId;
-use crate::store::{Conditions, Item, Query, StoreError, Written};
+use crate::store::{Conditions, Item, Query, Start, StoreError, Written};
 
 /// What comes next in a partition.
 pub(crate) struct Batch {
@@ -66,18 +66,21 @@ pub(crate) fn conditions(lease: &Lease) -> Conditions {
         None => conditions,
         Some(filter) => conditions.with_query(Query {
             filter: Arc::clone(filter),
-            written: written(lease),
+            start: start(lease),
         }),
     }
 }
 
 /// Returns which rows were there when the job began, as its plan found.
 // What cannot be read must not widen the job: then no row that has a time is meant.
-fn written(lease: &Lease) -> Option<Written> {
+fn start(lease: &Lease) -> Option<Start> {
     let text = lease.snapshot.as_deref()?;
     Some(serde_json::from_str(text).unwrap_or_else(|_| {
         tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "a snapshot cannot be read");
-        Written::Unknown
+        Start {
+            written: Written::Unknown,
+            changed: None,
+        }
     }))
 }
 
@@ -187,6 +190,7 @@ pub(crate) async fn next(
                 then.through.clone_from(&cursor.through);
             }
             // What changed since it was listed is not listed again: it is another memory now.
+            batch.items.retain(|item| !item.changed);
             let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
             let conflicted = env.conflicted(lease, &ids).await?;
             batch.items.retain(|item| !conflicted.contains(&item.id));
@@ -243,6 +247,7 @@ async fn rows(
             conditions: conditions.clone(),
             version: seen.version.filter(|_| versions),
             place: seen.place,
+            changed: seen.changed,
         })
         .collect();
     Ok(Batch {

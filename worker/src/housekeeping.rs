@@ -110,7 +110,13 @@ async fn targets(env: &Environment) -> Value {
         let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
         let (health, faults) = tokio::join!(health(env, stores), join_all(mapped.map(|mapped| faults_of(mapped))));
         let faults: Vec<Value> = faults.into_iter().flatten().collect();
-        (stores.name.clone(), json!({"stores": health, "faults": faults}))
+        let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
+        let types = join_all(mapped.map(|mapped| types(mapped))).await;
+        let types: Map<String, Value> = types.into_iter().flatten().collect();
+        (
+            stores.name.clone(),
+            json!({"stores": health, "faults": faults, "types": types}),
+        )
     });
     Value::Object(join_all(targets).await.into_iter().collect())
 }
@@ -129,6 +135,12 @@ async fn health(env: &Environment, stores: &Stores) -> Map<String, Value> {
         health.insert(store.as_str().to_owned(), json!({"up": up, "code": code}));
     }
     health
+}
+
+/// Returns what the columns of a table hold, as far as it can be opened.
+async fn types(mapped: &Mapped) -> Option<(String, Value)> {
+    let table = mapped.sql().await.ok().flatten()?;
+    Some((mapped.route.table.clone(), json!(table.types())))
 }
 
 /// Returns what does not fit a mapping, as far as its stores can be asked.

@@ -106,7 +106,7 @@ async fn rule(
     }
     let all = Conditions::default().with_query(Query {
         filter: Arc::new(Filter::All),
-        written: None,
+        start: None,
     });
     let ids = table.page(&all, None, None, SAMPLE).await?;
     let named = collection(name, Rule::Uuid5, None, sample);

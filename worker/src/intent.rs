@@ -59,7 +59,7 @@ pub(crate) enum Vectors {
     Orphans,
     /// They have no row, and whose they are cannot be established.
     Unverifiable,
-    /// A plan listed them, and they are not what its job asks for any more: they stay.
+    /// The memory has changed since its job began: they stay, and so does its row.
     Changed,
 }
 

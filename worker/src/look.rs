@@ -129,7 +129,7 @@ fn outcome(entry: &Entry, store: StoreKind) -> Outcome {
         (StoreKind::Sql, _) if entry.row => Outcome::Left,
         (StoreKind::Vector, Vectors::OfRow | Vectors::Orphans) => Outcome::Left,
         (StoreKind::Vector, Vectors::Unverifiable) => Outcome::Unverifiable,
-        (StoreKind::Vector, Vectors::Changed) => Outcome::Conflicted,
+        (_, Vectors::Changed) => Outcome::Conflicted,
         (StoreKind::Sql, _) | (StoreKind::Vector, Vectors::None) => Outcome::Absent,
     }
 }

@@ -5,10 +5,8 @@
 //! worker that dies here repeats at most that. Nothing it cuts can be claimed before all plans of the job
 //! are complete.
 
-use lethe_common::job::StoreKind;
-use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, Snapshot};
+use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd};
 
-use lethe_common::metrics::StoreCall;
 use lethe_common::selection::Selection;
 
 use crate::batch;
@@ -20,8 +18,10 @@ use crate::task::Stop;
 
 mod cut;
 mod points;
+mod snapshot;
 
 use cut::Cut;
+use snapshot::snapshot;
 
 pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
     // Plans never share a task.
@@ -42,7 +42,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             Err(error) => return Err(Stop::store(leases, error)),
         };
         env.keep(&mut leases).await?;
-        let snapshot = match snapshot(env, mapped, &mut leases[0]).await {
+        let snapshot = match snapshot(env, mapped, &mut leases).await? {
             Ok(snapshot) => snapshot,
             Err(error) => return Err(Stop::store(leases, error)),
         };
@@ -120,29 +120,6 @@ async fn expected(
     }
     let look = look(env, mapped, leases).await?;
     Ok(look.map(|look| Some(look.found)))
-}
-
-/// Returns how a query tells what is there at its start, and takes it over into the lease, before
-/// anything is cut. It is kept with the first of what is cut: until then nothing has happened, and
-/// whoever begins anew may take a later one.
-async fn snapshot(env: &Environment, mapped: &Mapped, lease: &mut Lease) -> Result<Option<Snapshot>, StoreError> {
-    if lease.job.query.is_none() || lease.snapshot.is_some() {
-        return Ok(None);
-    }
-    let Some(table) = mapped.sql().await? else {
-        return Ok(Some(Snapshot::Plan));
-    };
-    let conditions = batch::conditions(lease);
-    let written = table.written(&conditions);
-    let written = env.call(mapped, StoreKind::Sql, StoreCall::Count, written).await?;
-    Ok(Some(match written {
-        None => Snapshot::Batch,
-        Some(written) => {
-            let text = serde_json::to_string(&written).expect("a text is always JSON");
-            lease.snapshot = Some(text.clone());
-            Snapshot::CreatedAt(text)
-        }
-    }))
 }
 
 /// Returns whether a plan lists what it is about.

@@ -25,7 +25,7 @@ pub(crate) async fn resolve(
     listed: bool,
 ) -> Result<Vec<Entry>, StoreError> {
     let rows = match mapped.sql().await? {
-        Some(_) if listed => items.iter().map(|item| (Found::Matching, item.seen())).collect(),
+        Some(_) if listed => items.iter().map(as_listed).collect(),
         Some(table) => {
             env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find_rows(items))
                 .await?
@@ -39,7 +39,7 @@ pub(crate) async fn resolve(
             id: Some(item.id.clone()),
             row: *row == Found::Matching,
             points: Vec::new(),
-            vectors: Vectors::None,
+            vectors: if seen.changed { Vectors::Changed } else { Vectors::None },
             version: seen.version,
             place: seen.place.clone(),
         })
@@ -74,6 +74,12 @@ pub(crate) async fn resolve(
         adopt(&mut entries[n], &points[n]);
     }
     Ok(entries)
+}
+
+/// Returns what was seen of a row when it was listed.
+fn as_listed(item: &Item) -> (Found, Seen) {
+    let found = if item.changed { Found::Other } else { Found::Matching };
+    (found, item.seen())
 }
 
 /// Decides about the points of a memory that has no row anywhere.

@@ -19,6 +19,7 @@ use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options};
 use crate::select;
+use crate::types;
 use crate::watch;
 
 /// How long a caller is waited for that wants to see the end: longer than any connection lasts.
@@ -174,6 +175,7 @@ impl Asked<'_> {
         let state = self.state;
         let view = just_accepted(&job, state.clock().now());
         let accepted = timeout(state.config().api.request_timeout, async {
+            types::check(state, &job, self.words).await?;
             state.backlog().admit(state.ledger()).await?;
             Ok::<_, Problem>(state.ledger().accept(job).await?)
         });

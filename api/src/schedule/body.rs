@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lethe_common::clock::to_millis;
 use lethe_common::config::Config;
-use lethe_common::ledger::ScheduleRecord;
+use lethe_common::ledger::{NewJob, ScheduleRecord};
 use lethe_common::schedule::{Times, TimesError, Window, Windows};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,14 +75,14 @@ impl From<&Window> for WindowFields {
 }
 
 impl PutSchedule {
-    /// Returns what is to be stored under a name.
+    /// Returns what is to be stored under a name, and the job that it would make now.
     pub(crate) fn checked(
         self,
         config: &Config,
         principal: &Principal,
         name: String,
         now: Timestamp,
-    ) -> Result<ScheduleRecord, Problem> {
+    ) -> Result<(ScheduleRecord, NewJob), Problem> {
         let times = Times::read(&self.cron, &self.time_zone).map_err(wrong)?;
         let next = times.next_after(now).ok_or_else(|| wrong(TimesError::Never))?;
         let windows = self.windows.map(|windows| {
@@ -105,18 +105,19 @@ impl PutSchedule {
         }
         // Whatever would be refused at a run is refused now.
         let (accepted, _) = accept::job(config, principal, self.job, None, now).map_err(inside)?;
-        Ok(ScheduleRecord {
+        let record = ScheduleRecord {
             name,
             principal: principal.name.clone(),
             rights: written(principal),
-            target: accepted.target,
+            target: accepted.target.clone(),
             cron: self.cron,
             time_zone: times.zone_name().to_owned(),
             job,
             windows: windows.transpose()?,
             paused: self.paused,
             next_run_at: to_millis(next),
-        })
+        };
+        Ok((record, accepted))
     }
 }
 
@@ -130,7 +131,7 @@ fn wrong(error: TimesError) -> Problem {
 }
 
 /// Returns the problem of a job as one of the schedule that it is in.
-fn inside(problem: Problem) -> Problem {
+pub(crate) fn inside(problem: Problem) -> Problem {
     let Some(field) = &problem.field else { return problem };
     let what = problem.detail.split_once(": ").map_or("", |(_, what)| what);
     Problem::invalid(&format!("job.{field}"), what)

@@ -185,13 +185,8 @@ struct Place {
 }
 
 impl Place {
-    /// Inside JSON every value has its own type.
     fn compared(&self) -> Type {
-        if self.path.steps.is_empty() {
-            self.of
-        } else {
-            Type::Json
-        }
+        self.path.compared(self.of)
     }
 
     /// Returns whether any value here is right.

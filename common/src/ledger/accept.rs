@@ -326,14 +326,22 @@ pub(super) fn rows_of(
         .collect()
 }
 
+/// What a small partition weighs whose caller has few unfinished jobs.
+pub(super) const LIGHTEST: i64 = -1;
+
 /// The most that a partition weighs.
-pub(super) const HEAVIEST: u32 = 6;
+pub(super) const HEAVIEST: i64 = 6;
+
+/// How many unfinished jobs a caller may have for its small ones to go before those of callers who have
+/// more: so nobody waits for another's flood.
+// About as many as share one call, and found in a look at as many entries of an index.
+const FEW: usize = 100;
 
 /// Returns what one of many partitions weighs: the more, the more of its job come before it. So the
 /// beginning of a job goes before what is left of a larger one, however long that has been waiting.
-fn weight(ordinal: i64) -> u32 {
+fn weight(ordinal: i64) -> i64 {
     let before = ordinal.unsigned_abs().saturating_add(1);
-    (2 + before.ilog(8)).min(HEAVIEST)
+    i64::from(2 + before.ilog(8)).min(HEAVIEST)
 }
 
 /// Returns whether a partition is what its job selects, and not only a part of it: it is read back.
@@ -364,16 +372,21 @@ pub(super) async fn insert_partitions(
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(inner.sql(
+    sqlx::query(inner.sql(&format!(
         "-- ledger::accept partitions
         INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work,
             size, remaining, due_at, reads_back, snapshot)
         SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
-            e.value->>'table', e.value->>'route', e.value->>'stores', CAST(e.value->>'weight' AS BIGINT),
+            e.value->>'table', e.value->>'route', e.value->>'stores',
+            CASE WHEN CAST(e.value->>'weight' AS BIGINT) = 0 AND NOT EXISTS (
+                SELECT 1 FROM jobs WHERE ended_at IS NULL
+                  AND principal = (SELECT own.principal FROM jobs AS own WHERE own.id = e.value->>'job')
+                LIMIT 1 OFFSET {FEW}
+            ) THEN {LIGHTEST} ELSE CAST(e.value->>'weight' AS BIGINT) END,
             e.value->>'state', CAST(e.value->>'alias' AS BIGINT), e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
-            CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {now}), CAST(e.value->>'reads_back' AS BIGINT), e.value->>'snapshot'
-        FROM {each}",
-    ))
+            CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {{now}}), CAST(e.value->>'reads_back' AS BIGINT), e.value->>'snapshot'
+        FROM {{each}}"
+    )))
     .bind(json!(rows).to_string())
     .execute(tx)
     .await?;

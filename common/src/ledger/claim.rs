@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::accept::HEAVIEST;
+use super::accept::{HEAVIEST, LIGHTEST};
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::rows;
@@ -41,7 +41,7 @@ impl Ledger {
                 inner,
                 &mut tx,
                 claim,
-                "weight = 0 AND state = 'due'",
+                "weight <= 0 AND state = 'due'",
                 "weight, due_at",
                 claim.small,
             )
@@ -106,7 +106,7 @@ impl Ledger {
                   WHERE weight = {weight} AND state IN ('due', 'running') AND due_at > (SELECT {{now}}))"
             )
         };
-        let each: Vec<String> = (0..=HEAVIEST)
+        let each: Vec<String> = (LIGHTEST..=HEAVIEST)
             .map(|weight| format!("SELECT {} AS due_at", soonest(weight)))
             .collect();
         let row = sqlx::query(self.inner.sql(&format!(

@@ -44,7 +44,7 @@ impl Ledger {
                 failing_since = CASE WHEN e.value->>'error' IS NULL THEN failing_since
                     ELSE COALESCE(failing_since, {now}) END,
                 error_code = COALESCE(e.value->>'error', error_code),
-                weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight = 0 THEN 1 ELSE weight END
+                weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight <= 0 THEN 1 ELSE weight END
             FROM {each}
             WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
               AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'",

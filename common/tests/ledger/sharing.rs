@@ -1,11 +1,15 @@
 //! Large jobs share the workers: none waits for the end of another.
 
-use lethe_common::ledger::Claim;
+use lethe_common::job::JobId;
+use lethe_common::ledger::{Claim, NewJob, Scope};
 
 use crate::support::{ids, new_job, route};
 use crate::{TestLedger, accept};
 
-crate::on_both!(the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one);
+crate::on_both!(
+    the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one,
+    a_caller_with_few_jobs_does_not_wait_for_one_with_many,
+);
 
 async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestLedger) {
     let ledger = &test.ledger;
@@ -35,4 +39,40 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
     assert!(next.iter().all(|lease| lease.job.id == large));
     // Whatever it weighs, it is known when it is due.
     assert_eq!(ledger.next_due().await.unwrap().map(|wait| wait > 0), Some(true));
+}
+
+async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger) {
+    let ledger = &test.ledger;
+    let of = |principal: &str| NewJob {
+        scope: Scope {
+            principal: principal.to_owned(),
+            route: "/v1/jobs",
+        },
+        ..new_job(vec![ids(1)])
+    };
+    let mut many = Vec::new();
+    for _ in 0..150 {
+        many.push(accept(ledger, of("many")).await);
+    }
+    let few = accept(ledger, of("few")).await;
+    let routes = [route()];
+    let order = |small| Claim {
+        worker: "worker",
+        routes: &routes,
+        small,
+        alone: 0,
+        count_rescues: true,
+        oldest_first: false,
+    };
+
+    let mut claimed = Vec::new();
+    for small in [101, 100] {
+        let leases = ledger.claim(&order(small)).await.unwrap();
+        claimed.push(leases.into_iter().map(|lease| lease.job.id).collect::<Vec<JobId>>());
+    }
+
+    // The first of the many came before anybody knew that there would be many.
+    assert!(claimed[0].contains(&few), "the one waits for a hundred at most");
+    let late = many[100..].iter().all(|job| claimed[1].contains(job));
+    assert!(late, "and the others come after it");
 }

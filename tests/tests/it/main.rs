@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
 
 mod bounded;
+mod changed;
 mod coalescing;
 mod commands;
 mod compat;
@@ -13,6 +14,7 @@ mod doorbell;
 mod embedded;
 mod erasing;
 mod lying;
+mod mistyped;
 mod numbers;
 mod opensearch;
 mod outage;

@@ -211,6 +211,7 @@ async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>])
                     // What was asked for by its id goes whatever it has become.
                     version: target.entry.version.filter(|_| target.conditions.query.is_some()),
                     place: target.entry.place.clone(),
+                    changed: false,
                 },
             ))
         })
@@ -318,6 +319,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
         Row::DroppedOut if vector_went => (Outcome::Failed, Some(SPLIT)),
         Row::DroppedOut => (Outcome::Conflicted, None),
         Row::Refused(code) => (Outcome::Failed, Some(code)),
+        Row::None if target.entry.vectors == Vectors::Changed => (Outcome::Conflicted, None),
         Row::None => (Outcome::Absent, None),
     };
     let mut kept = Vec::new();

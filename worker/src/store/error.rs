@@ -10,6 +10,7 @@ mod sql;
 
 use std::fmt;
 
+use lethe_common::filter::Mistyped;
 use lethe_common::job::Field;
 
 use super::{MappingFault, word};
@@ -96,6 +97,9 @@ pub enum StoreError {
         /// The field, as the configuration has it.
         field: String,
     },
+    /// A query compares a column with what it cannot hold.
+    #[error("a query compares columns with what they cannot hold: {0}")]
+    Mistyped(Mistyped),
     /// The call itself is wrong; the text says why.
     #[error("wrong use of a store: {0}")]
     Misuse(&'static str),
@@ -149,6 +153,7 @@ impl StoreError {
             | Self::Unreadable
             | Self::Unmapped { .. }
             | Self::Unindexed { .. }
+            | Self::Mistyped(_)
             | Self::Misuse(_) => Class::Permanent,
         }
     }
@@ -170,13 +175,14 @@ impl StoreError {
             Self::Unreadable => "unreadable",
             Self::Unmapped { .. } => "unmapped",
             Self::Unindexed { .. } => "unindexed",
+            Self::Mistyped(_) => "mistyped",
             Self::Misuse(_) => "misuse",
         }
     }
 
     /// All words that [`code`](Self::code) may return, so that every metric series exists from
     /// the start.
-    pub const CODES: [&'static str; 15] = [
+    pub const CODES: [&'static str; 16] = [
         "unavailable",
         "timeout",
         "busy",
@@ -191,6 +197,7 @@ impl StoreError {
         "unreadable",
         "unmapped",
         "unindexed",
+        "mistyped",
         "misuse",
     ];
 

@@ -34,17 +34,26 @@ pub struct Conditions {
 pub struct Query {
     /// The filter.
     pub filter: Arc<Filter>,
-    /// Which rows were there when the job began, by the time of their writing; nothing: all are
-    /// meant that are there now.
-    pub written: Option<Written>,
+    /// Which rows were there when the job began; nothing: all are meant that are there now.
+    pub start: Option<Start>,
 }
 
-/// The rows that were there when a job began.
+/// The rows that were there when a job began, and as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// By the time of their writing.
+    pub written: Written,
+    /// By the time of their last change, if it is mapped: one that was changed since stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Written>,
+}
+
+/// Which rows, by a time of theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Written {
-    /// Those that were written no later than this, in the database's own words, and those of which
-    /// no time is known.
+    /// Those whose time is no later than this, in the database's own words, and those of which no time is
+    /// known.
     UpTo(String),
     /// Those of which no time is known: no other one matched.
     Unknown,
@@ -116,6 +125,8 @@ pub struct Item {
     pub version: Option<i64>,
     /// Where its row was seen, if it was.
     pub place: Option<Place>,
+    /// Whether its row was changed after its job began: then it stays.
+    pub changed: bool,
 }
 
 /// Where a database keeps a row, in its own words (PostgreSQL's `ctid`).
@@ -132,6 +143,8 @@ pub struct Seen {
     pub version: Option<i64>,
     /// Where it is kept, where that is of use.
     pub place: Option<Place>,
+    /// Whether it was changed after its job began.
+    pub changed: bool,
 }
 
 impl Item {
@@ -142,6 +155,7 @@ impl Item {
             conditions: conditions.clone(),
             version: None,
             place: None,
+            changed: false,
         }
     }
 
@@ -150,6 +164,7 @@ impl Item {
         Seen {
             version: self.version,
             place: self.place.clone(),
+            changed: self.changed,
         }
     }
 }

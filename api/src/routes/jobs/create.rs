@@ -10,7 +10,7 @@ use lethe_common::ledger::{Accepted, JobView, NewJob};
 use tokio::time::timeout;
 
 use super::upload;
-use crate::accept::{self, ROUTE};
+use crate::accept::{self, ROUTE, WORDS};
 use crate::answer::{self, Job, just_accepted};
 use crate::app::AppState;
 use crate::auth::Principal;
@@ -21,6 +21,7 @@ use crate::object::Object;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::request::{CreateJob, Options, UploadParams};
+use crate::types;
 use crate::watch;
 
 /// Accept a deletion.
@@ -163,6 +164,7 @@ async fn accept(
     if let Some(id) = check_start(state, &job, &options).await? {
         return replayed(state, id).await;
     }
+    types::check(state, &job, WORDS).await?;
     state.backlog().admit(state.ledger()).await?;
     let view = just_accepted(&job, state.clock().now());
     let accepted = state.ledger().accept(job).await?;

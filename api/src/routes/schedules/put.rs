@@ -8,6 +8,7 @@ use lethe_common::config::{NAME, is_name};
 use lethe_common::doorbell::Ring;
 
 use super::answer::Schedule;
+use crate::accept::WORDS;
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{self, Incoming};
@@ -16,7 +17,8 @@ use crate::json;
 use crate::object::Object;
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
-use crate::schedule::PutSchedule;
+use crate::schedule::{self, PutSchedule};
+use crate::types;
 
 /// Write a schedule, in place of the one that has its name, if there is one.
 ///
@@ -49,7 +51,8 @@ pub(crate) async fn put(
     if !is_name(&name) {
         return Err(Problem::invalid("name", NAME));
     }
-    let record = asked.checked(state.config(), &principal, name, state.clock().now())?;
+    let (record, job) = asked.checked(state.config(), &principal, name, state.clock().now())?;
+    types::check(&state, &job, WORDS).await.map_err(schedule::inside)?;
     let status = loop {
         match state.ledger().schedule(&record.name).await? {
             None if state.ledger().add_schedule(&record).await? => break StatusCode::CREATED,

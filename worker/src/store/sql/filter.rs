@@ -10,9 +10,11 @@ mod mysql;
 mod number;
 mod scan;
 
-use lethe_common::filter::{Filter, Path, Scalar};
+use std::collections::BTreeMap;
 
-use super::column::Holds;
+use lethe_common::filter::{Filter, Path, Scalar, Type};
+
+use super::column::{Column, Holds};
 use super::dialect::{Dialect, quote};
 use super::mapping::Mapping;
 use super::statement::Bind;
@@ -26,6 +28,17 @@ pub(super) struct Compiled {
     pub(super) text: String,
     /// What it binds, in order.
     pub(super) values: Vec<Bind>,
+    /// That a row was not changed since the job began, if that is apart.
+    pub(super) unchanged: Option<String>,
+}
+
+/// Which rows are meant of a job that knows when its rows were changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Those that are as they were when it began.
+    Unchanged,
+    /// All, and each is asked whether it is.
+    All,
 }
 
 /// What a part of a filter became: what holds of every row alike needs no text.
@@ -39,14 +52,17 @@ enum Part {
 /// meet it.
 ///
 /// # Errors
-/// Refuses a filter that names a column which is not mapped, and one that this table's types turn
-/// into everything without its saying so.
+/// Refuses a filter that names a column which is not mapped, that compares one with what it cannot hold,
+/// or that this table's types turn into everything without its saying so.
 pub(super) fn compile(
     dialect: Dialect,
     mapping: &Mapping,
     query: &Query,
     first: usize,
+    rows: Rows,
 ) -> Result<Option<Compiled>, StoreError> {
+    let types = |column: &str| type_in(dialect, mapping, column);
+    query.filter.check_types(&types).map_err(StoreError::Mistyped)?;
     let mut compiler = Compiler {
         dialect,
         mapping,
@@ -61,22 +77,49 @@ pub(super) fn compile(
             return Err(StoreError::Misuse("the filter means every row without saying so"));
         }
     };
-    parts.extend(compiler.written(query.written.as_ref())?);
+    let mut unchanged = None;
+    if let Some(start) = &query.start {
+        parts.push(compiler.until(mapping.created_at.as_ref(), &start.written)?);
+        let changed = start.changed.as_ref();
+        unchanged = changed
+            .map(|changed| compiler.until(mapping.updated_at.as_ref(), changed))
+            .transpose()?;
+    }
+    if rows == Rows::Unchanged {
+        parts.extend(unchanged.take());
+    }
     if parts.is_empty() {
         parts.push("1 = 1".to_owned());
     }
     Ok(Some(Compiled {
         text: joined(&parts, "AND"),
         values: compiler.values,
+        unchanged,
     }))
 }
 
-/// Returns an expression of the greatest time of writing, as a text that [`compile`] takes for a
-/// bound; `None` if no such column is mapped.
-pub(super) fn newest(dialect: Dialect, mapping: &Mapping) -> Option<String> {
-    let (column, holds) = mapping.created_at.as_ref()?;
-    let name = format!("m.{}", quote(&column.name));
-    Some(leaf::newest(dialect, &name, holds))
+/// Returns an expression of the greatest time of writing, and one of the greatest time of a change, as
+/// texts that [`compile`] takes for bounds; `None` if no such column is mapped.
+pub(super) fn newest(dialect: Dialect, mapping: &Mapping) -> [Option<String>; 2] {
+    [&mapping.created_at, &mapping.updated_at].map(|time| {
+        let (column, holds) = time.as_ref()?;
+        let name = format!("m.{}", quote(&column.name));
+        Some(leaf::newest(dialect, &name, holds))
+    })
+}
+
+/// Returns what the columns that queries may ask for hold, by their names.
+pub(super) fn types(mapping: &Mapping) -> BTreeMap<String, Type> {
+    let types = mapping.asked.iter();
+    types
+        .map(|(name, holds)| (name.clone(), leaf::type_of(holds)))
+        .collect()
+}
+
+// One that is not mapped is refused by its name, later.
+fn type_in(dialect: Dialect, mapping: &Mapping, column: &str) -> Type {
+    let asked = mapping.asked(dialect, &Path::column(column));
+    asked.map_or(Type::Any, |(_, holds)| leaf::type_of(holds))
 }
 
 struct Compiler<'a> {
@@ -144,21 +187,19 @@ impl Compiler<'_> {
         Ok(Part::When(text))
     }
 
-    /// Rows without a time of writing may have been there at the start: they stay in.
-    fn written(&mut self, written: Option<&Written>) -> Result<Option<String>, StoreError> {
-        let Some(written) = written else { return Ok(None) };
-        let mapping = self.mapping;
-        let Some((column, holds)) = &mapping.created_at else {
+    /// Rows without a time may have been there at the start, as they are: they stay in.
+    fn until(&mut self, time: Option<&(Column, Holds)>, until: &Written) -> Result<String, StoreError> {
+        let Some((column, holds)) = time else {
             return Err(StoreError::Misuse("a snapshot by a column that is not mapped"));
         };
         let name = format!("m.{}", quote(&column.name));
-        Ok(Some(match written {
+        Ok(match until {
             Written::Unknown => format!("{name} IS NULL"),
             Written::UpTo(bound) => {
                 let within = self.up_to(&name, holds, bound)?;
                 format!("({within} OR {name} IS NULL)")
             }
-        }))
+        })
     }
 
     /// Returns a mapped column, quoted, and what it holds. Only what is mapped can be asked for.

@@ -27,6 +27,8 @@ pub(super) struct Mapping {
     pub(super) version: Option<Column>,
     /// When the row was written.
     pub(super) created_at: Option<(Column, Holds)>,
+    /// When the row was changed last.
+    pub(super) updated_at: Option<(Column, Holds)>,
     /// What queries may ask for, by the live column's name; no others reach a statement.
     pub(super) asked: BTreeMap<String, Holds>,
     pub(super) dependents: Vec<Reference>,
@@ -120,6 +122,7 @@ impl Mapping {
                 fields,
                 version: version.map(|(column, _)| column),
                 created_at,
+                updated_at,
                 asked,
                 dependents,
                 row_handle: live.row_handle,

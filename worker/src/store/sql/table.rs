@@ -1,12 +1,15 @@
 //! One mapped table: finding and deleting memories in it, and reading it in the order of its keys.
 
+use std::collections::BTreeMap;
+
 use lethe_common::config::Table;
+use lethe_common::filter::Type;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::column::{Column, Kind};
 use super::connect::{CallError, SqlStore};
-use super::filter;
+use super::filter::{self, Rows};
 use super::mapping::Mapping;
 use super::statement::Bind;
 use super::text::{self, Range, Texts};
@@ -75,6 +78,11 @@ impl SqlTable {
     /// Returns whether ids are bytes, so that both cases of their digits are the same memory.
     pub fn has_byte_ids(&self) -> bool {
         matches!(self.mapping.id.kind, Kind::Bytes { .. })
+    }
+
+    /// Returns what the columns that queries may ask for hold, by their names.
+    pub fn types(&self) -> BTreeMap<String, Type> {
+        filter::types(&self.mapping)
     }
 
     /// Returns `id` as the database writes it, or `None` if no row can have it.
@@ -157,22 +165,24 @@ impl SqlTable {
         if conditions.is_empty() {
             return Err(StoreError::Misuse("without conditions this would be about every row"));
         }
-        self.demanded_by(conditions)
+        self.demanded_by(conditions, Rows::Unchanged)
     }
 
-    fn demanded_by<'s>(&'s self, conditions: &Conditions) -> Result<Option<Demanded<'s>>, StoreError> {
+    fn demanded_by<'s>(&'s self, conditions: &Conditions, rows: Rows) -> Result<Option<Demanded<'s>>, StoreError> {
         let mut demanded = Demanded {
             query: None,
+            unchanged: None,
             columns: Vec::new(),
             values: Vec::new(),
         };
         let fields = demands(&self.mapping, conditions)?;
         if let Some(query) = &conditions.query {
-            let Some(compiled) = filter::compile(self.store.dialect, &self.mapping, query, 1)? else {
+            let Some(compiled) = filter::compile(self.store.dialect, &self.mapping, query, 1, rows)? else {
                 return Ok(None);
             };
             demanded.query = Some((compiled.text, compiled.values.len()));
             demanded.values = compiled.values;
+            demanded.unchanged = compiled.unchanged;
         }
         for (field, value) in fields {
             let Some(value) = value else {
@@ -187,6 +197,7 @@ impl SqlTable {
 
 struct Demanded<'a> {
     query: Option<(String, usize)>,
+    unchanged: Option<String>,
     columns: Vec<&'a Column>,
     values: Vec<Bind>,
 }
@@ -229,5 +240,9 @@ fn seen(text: &str) -> Result<Seen, StoreError> {
         version => Some(version.parse().map_err(|_| StoreError::Unreadable)?),
     };
     let place = place.map(|place| Place(place.to_owned()));
-    Ok(Seen { version, place })
+    Ok(Seen {
+        version,
+        place,
+        changed: false,
+    })
 }

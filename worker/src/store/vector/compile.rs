@@ -46,7 +46,7 @@ impl Compiler<'_> {
         if filter.constant() == Some(true) && !filter.says_all() {
             return Err(StoreError::Misuse("the filter means every point without saying so"));
         }
-        if query.written.is_some() {
+        if query.start.is_some() {
             return Err(StoreError::Misuse("points have no time of writing"));
         }
         let mut must = self.demanded(conditions)?;
@@ -295,7 +295,7 @@ mod tests {
         let filter: Asks = serde_json::from_value(filter).unwrap();
         let conditions = Conditions::of([(Field::User, "ana".to_owned())]).with_query(Query {
             filter: filter.into(),
-            written: None,
+            start: None,
         });
         compiler.compile(&conditions)
     }

@@ -3,7 +3,7 @@
 use lethe_common::config::Table;
 use lethe_common::filter::{Filter, Has, Path, Scalar};
 use lethe_worker::store::sql::SqlTable;
-use lethe_worker::store::{Conditions, Item, Query, StoreError, Written};
+use lethe_worker::store::{Conditions, Item, Query, Start, StoreError, Written};
 use serde_json::json;
 
 use super::harness::{Database, table};
@@ -13,6 +13,7 @@ super::on_each! {
     a_filter_is_in_the_deleting_statement,
     a_version_that_changed_keeps_the_row,
     a_snapshot_leaves_what_was_written_later,
+    rows_that_were_changed_since_the_start_are_listed_as_such_and_stay,
     a_large_filter_is_one_statement,
     a_column_that_is_not_mapped_is_refused,
     what_the_types_turn_into_everything_is_refused,
@@ -21,7 +22,7 @@ super::on_each! {
 pub(super) fn query(filter: Filter) -> Conditions {
     Conditions::default().with_query(Query {
         filter: filter.into(),
-        written: None,
+        start: None,
     })
 }
 
@@ -54,6 +55,7 @@ fn item(id: &str, conditions: &Conditions, version: Option<i64>) -> Item {
         conditions: conditions.clone(),
         version,
         place: None,
+        changed: false,
     }
 }
 
@@ -126,7 +128,7 @@ async fn a_filter_is_in_the_deleting_statement(database: Database) {
         let table = database.open(&mapping).await;
         let conditions = crate::of_user("ana").with_query(Query {
             filter: is(&["n"], Scalar::Integer(1)).into(),
-            written: None,
+            start: None,
         });
         let items = ["1", "2", "3"].map(|id| item(id, &conditions, None));
 
@@ -153,6 +155,10 @@ async fn a_version_that_changed_keeps_the_row(database: Database) {
 
     assert_eq!(table.delete(&items).await.unwrap().deleted, [true, false, true]);
     assert_eq!(database.left("notes", "id").await, ["2"]);
+}
+
+fn written(start: Option<&Start>) -> Option<&Written> {
+    start.map(|start| &start.written)
 }
 
 async fn a_snapshot_leaves_what_was_written_later(database: Database) {
@@ -211,10 +217,10 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
         let mapping = table(json!({"name": "notes", "columns": {"id": "id", "user": "owner", "created_at": "made"}}));
         let table = database.open(&mapping).await;
         let filter = is(&["owner"], "ana");
-        let until = |written| {
+        let until = |start| {
             Conditions::default().with_query(Query {
                 filter: filter.clone().into(),
-                written,
+                start,
             })
         };
         // A greater one that the filter does not match is not looked at.
@@ -223,14 +229,14 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
                 "INSERT INTO notes VALUES ('1', 'ana', {first}), ('2', 'ana', NULL), ('3', 'bob', {later})"
             ))
             .await;
-        let written = table.written(&query(filter.clone())).await.unwrap();
-        assert!(matches!(written, Some(Written::UpTo(_))), "{kind}");
+        let start = table.start(&query(filter.clone())).await.unwrap();
+        assert!(matches!(written(start.as_ref()), Some(Written::UpTo(_))), "{kind}");
         database
             .run(&format!("INSERT INTO notes VALUES ('4', 'ana', {later})"))
             .await;
 
-        assert_eq!(table.count(&until(written.clone())).await.unwrap(), 2, "{kind}");
-        let items = ["1", "2", "4"].map(|id| item(id, &until(written.clone()), None));
+        assert_eq!(table.count(&until(start.clone())).await.unwrap(), 2, "{kind}");
+        let items = ["1", "2", "4"].map(|id| item(id, &until(start.clone()), None));
         assert_eq!(
             table.delete(&items).await.unwrap().deleted,
             [true, true, false],
@@ -239,13 +245,43 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
         assert_eq!(database.left("notes", "id").await, ["3", "4"], "{kind}");
         // Where nothing that matches has a time, only that is meant.
         database.run("DELETE FROM notes WHERE id = '4'").await;
-        let written = table.written(&query(filter.clone())).await.unwrap();
-        assert!(matches!(written, Some(Written::Unknown)), "{kind}");
+        let start = table.start(&query(filter.clone())).await.unwrap();
+        assert!(matches!(written(start.as_ref()), Some(Written::Unknown)), "{kind}");
         database
             .run(&format!("INSERT INTO notes VALUES ('5', 'ana', {first})"))
             .await;
-        assert_eq!(table.count(&until(written)).await.unwrap(), 0, "{kind}");
+        assert_eq!(table.count(&until(start)).await.unwrap(), 0, "{kind}");
     }
+}
+
+async fn rows_that_were_changed_since_the_start_are_listed_as_such_and_stay(database: Database) {
+    database
+        .run(
+            "CREATE TABLE notes (id VARCHAR(20) PRIMARY KEY, owner VARCHAR(20), made BIGINT, changed BIGINT);
+             INSERT INTO notes VALUES ('1', 'ana', 1, 5), ('2', 'ana', 1, NULL), ('3', 'ana', 1, 5)",
+        )
+        .await;
+    let columns = json!({"id": "id", "user": "owner", "created_at": "made", "updated_at": "changed"});
+    let table = database
+        .open(&table(json!({"name": "notes", "columns": columns})))
+        .await;
+    let filter = is(&["owner"], "ana");
+    let start = table.start(&query(filter.clone())).await.unwrap();
+    let since = Conditions::default().with_query(Query {
+        filter: filter.into(),
+        start,
+    });
+    database
+        .run("UPDATE notes SET changed = 6 WHERE id = '3'; INSERT INTO notes VALUES ('4', 'ana', 2, 6)")
+        .await;
+
+    let page = table.page_rows(&since, None, None, 10).await.unwrap();
+    let listed: Vec<(&str, bool)> = page.iter().map(|(id, seen)| (id.as_str(), seen.changed)).collect();
+    assert_eq!(listed, [("1", false), ("2", false), ("3", true)]);
+    assert_eq!(table.count(&since).await.unwrap(), 2);
+    let items = ["1", "2", "3", "4"].map(|id| item(id, &since, None));
+    let deleted = table.delete(&items).await.unwrap().deleted;
+    assert_eq!(deleted, [true, true, false, false]);
 }
 
 async fn a_large_filter_is_one_statement(database: Database) {

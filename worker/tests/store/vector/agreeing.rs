@@ -105,7 +105,7 @@ fn filter() -> impl Strategy<Value = Filter> {
 fn query(filter: &Filter) -> Conditions {
     Conditions::default().with_query(Query {
         filter: filter.clone().into(),
-        written: None,
+        start: None,
     })
 }
 

@@ -3,7 +3,7 @@
 use lethe_common::filter::{Bounds, Filter, Has, NESTING, Path, Scalar};
 use lethe_common::job::Field;
 use lethe_worker::store::vector::{PointId, VectorCollection};
-use lethe_worker::store::{Conditions, Query, StoreError, Written};
+use lethe_worker::store::{Conditions, Query, Start, StoreError, Written};
 use qdrant_client::qdrant::FieldType;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn not(filter: Filter) -> Filter {
 fn asking(conditions: Conditions, filter: Filter) -> Conditions {
     conditions.with_query(Query {
         filter: filter.into(),
-        written: None,
+        start: None,
     })
 }
 
@@ -195,7 +195,10 @@ async fn what_cannot_be_asked_exactly_is_refused() {
     let path = Path::column("a");
     let written = Conditions::default().with_query(Query {
         filter: Filter::All.into(),
-        written: Some(Written::Unknown),
+        start: Some(Start {
+            written: Written::Unknown,
+            changed: None,
+        }),
     });
     for asked in [
         query(Filter::Text {

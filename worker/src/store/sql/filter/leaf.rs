@@ -12,7 +12,7 @@ use crate::store::StoreError;
 const TEXTS: &str = "ARRAY(SELECT pg_catalog.jsonb_array_elements_text({list}::pg_catalog.jsonb))";
 
 /// Returns the type by which values for a column are read.
-fn type_of(holds: &Holds) -> Type {
+pub(super) fn type_of(holds: &Holds) -> Type {
     match holds {
         Holds::Key(Kind::Uuid | Kind::NativeUuid) => Type::Uuid,
         Holds::Key(Kind::Bytes { uuids, .. }) | Holds::Declared(Declared::Bytes { uuids }) => {

@@ -5,7 +5,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 
 use super::super::dialect::Dialect;
-use super::super::filter;
+use super::super::filter::{self, Rows};
 use super::super::mapping::Mapping;
 use super::super::statement::{Bind, Sql};
 use super::super::text::{Alike, Range};
@@ -82,7 +82,7 @@ impl SqlTable {
             return Ok(Statement::plain(plain));
         };
         // The tuples are bound first.
-        let compiled = filter::compile(self.store.dialect, &self.mapping, query, 2)?;
+        let compiled = filter::compile(self.store.dialect, &self.mapping, query, 2, Rows::Unchanged)?;
         let (text, values) = compiled.map_or_else(
             || ("1 = 0".to_owned(), Vec::new()),
             |compiled| (compiled.text, compiled.values),
@@ -112,7 +112,7 @@ impl SqlTable {
         if !items.iter().all(same) {
             return Ok(None);
         }
-        let Some(demanded) = self.demanded_by(&first.conditions)? else {
+        let Some(demanded) = self.demanded_by(&first.conditions, Rows::Unchanged)? else {
             return Ok(None);
         };
         let text = text(self.store.dialect, &self.mapping, demanded.range());

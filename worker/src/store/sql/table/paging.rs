@@ -3,11 +3,11 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::super::filter;
+use super::super::filter::{self, Rows};
 use super::super::statement::Bind;
 use super::super::text::{self, Range};
 use super::{MAX_PAGE, SqlTable};
-use crate::store::{Conditions, Place, Seen, StoreError, Written};
+use crate::store::{Conditions, Place, Seen, Start, StoreError, Written};
 
 /// How much of a table is drawn for its cuts: of each block of PostgreSQL's either all or nothing.
 // Where rows come in the order of their keys, a range of 10,000 rows is 100 blocks, of which 10 are drawn: so
@@ -49,7 +49,10 @@ impl SqlTable {
         if limit == 0 || limit > MAX_PAGE {
             return Err(StoreError::Misuse("a page holds between 1 and 10000 ids"));
         }
-        let Some(demanded) = self.demanded(conditions)? else {
+        if conditions.is_empty() {
+            return Err(StoreError::Misuse("without conditions this would be about every row"));
+        }
+        let Some(demanded) = self.demanded_by(conditions, Rows::All)? else {
             return Ok(Vec::new());
         };
         let query = demanded.query();
@@ -63,16 +66,18 @@ impl SqlTable {
             after: after.is_some(),
             through: through.is_some(),
         };
-        let text = text::page(self.store.dialect, &self.mapping, range);
+        let text = text::page(self.store.dialect, &self.mapping, range, demanded.unchanged.as_deref());
         self.store
             .bounded(async {
                 values.push(Bind::Integer(i64::from(limit)));
                 let rows = text.about(values).fetch_all(&self.store.readers).await?;
                 let read = |row: &AnyRow| {
                     let place: Option<String> = row.try_get(2)?;
+                    let changed: i64 = row.try_get(3)?;
                     let seen = Seen {
                         version: row.try_get(1)?,
                         place: place.map(Place),
+                        changed: changed != 0,
                     };
                     Ok((row.try_get(0)?, seen))
                 };
@@ -203,24 +208,37 @@ impl SqlTable {
             .await
     }
 
-    /// Returns which of the rows under `conditions` are there now, by the greatest time of their
-    /// writing; `None` if no such column is mapped.
+    /// Returns which of the rows under `conditions` are there now, by the greatest time of their writing,
+    /// and of their last change where that is mapped too; `None` if no time of writing is.
     ///
     /// # Errors
     /// Refuses empty conditions.
-    pub async fn written(&self, conditions: &Conditions) -> Result<Option<Written>, StoreError> {
-        let Some(newest) = filter::newest(self.store.dialect, &self.mapping) else {
+    pub async fn start(&self, conditions: &Conditions) -> Result<Option<Start>, StoreError> {
+        let [Some(written), changed] = filter::newest(self.store.dialect, &self.mapping) else {
             return Ok(None);
         };
         let Some(demanded) = self.demanded(conditions)? else {
-            return Ok(Some(Written::Unknown));
+            return Ok(Some(Start {
+                written: Written::Unknown,
+                changed: changed.map(|_| Written::Unknown),
+            }));
+        };
+        let newest = match &changed {
+            Some(changed) => format!("{written}, {changed}"),
+            None => written,
         };
         let text = text::newest(self.store.dialect, &self.mapping, demanded.range(), &newest);
         self.store
             .bounded(async {
                 let row = text.about(demanded.values).fetch_one(&self.store.readers).await?;
-                let newest: Option<String> = row.try_get(0)?;
-                Ok(Some(newest.map_or(Written::Unknown, Written::UpTo)))
+                let read = |column| {
+                    let newest: Option<String> = row.try_get(column)?;
+                    Ok::<_, sqlx::Error>(newest.map_or(Written::Unknown, Written::UpTo))
+                };
+                Ok(Some(Start {
+                    written: read(0)?,
+                    changed: changed.map(|_| read(1)).transpose()?,
+                }))
             })
             .await
     }

@@ -100,6 +100,7 @@ mod tests {
             fields: Vec::new(),
             version: None,
             created_at: None,
+            updated_at: None,
             asked: BTreeMap::new(),
             dependents: Vec::new(),
             folded_by: None,

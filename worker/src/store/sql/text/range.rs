@@ -20,9 +20,9 @@ pub(in super::super) struct Range<'a> {
     pub(in super::super) through: bool,
 }
 
-/// Returns the text of a page of ids in key order, each with its version and place; the limit is
-/// bound last.
-pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+/// Returns the text of a page of ids in key order, each with its version and place, and with 1 if it is
+/// not `unchanged`; the limit is bound last.
+pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>, unchanged: Option<&str>) -> Sql {
     let key = ordered(&mapping.id);
     let id = as_text(dialect, &mapping.id, "m");
     let (filter, bound) = filter(mapping, range);
@@ -30,10 +30,14 @@ pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'
         dialect,
         format!(
             "-- store::sql::page\n\
-         SELECT {id}, {version}, {place} FROM {table} AS m\n\
+         SELECT {id}, {version}, {place}, {changed} FROM {table} AS m\n\
          WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} LIMIT ${limit}",
             version = version(dialect, mapping),
+            changed = unchanged.map_or_else(
+                || "0".to_owned(),
+                |unchanged| format!("CASE WHEN {unchanged} THEN 0 ELSE 1 END")
+            ),
             place = place(dialect, mapping).unwrap_or(match dialect {
                 Dialect::Postgres | Dialect::Sqlite => "NULL",
                 Dialect::Mysql => "CAST(NULL AS CHAR)",

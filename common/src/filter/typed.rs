@@ -1,0 +1,259 @@
+//! Whether what a filter asks for can be compared with what columns hold at all.
+//!
+//! A value of another type is equal to nothing, and a negation of that is everything: `not` of a range of
+//! dates over a column of numbers would protect nothing. So it is refused: by the API as far as workers
+//! have said what columns hold, and by every statement. A number that is only too large for a column is
+//! none of these.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::value::bytes_text;
+use super::{Filter, Path, Scalar, Type};
+
+/// A comparison that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistyped {
+    /// The column, as the configuration has it.
+    pub column: String,
+    of: Type,
+    asked: Asked,
+}
+
+/// What is asked of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Value,
+    Order,
+    Part,
+}
+
+impl std::error::Error for Mistyped {}
+
+impl fmt::Display for Mistyped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (holds, write) = match self.of {
+            Type::Text => ("texts", "write one in quotation marks"),
+            Type::Uuid => ("UUIDs", "write one"),
+            Type::Bytes { .. } => ("bytes", "write them as hexadecimal digits"),
+            Type::Integer(_) | Type::Float | Type::Number => {
+                ("numbers", "write one, and beside `ago` what it is counted in (`as`)")
+            }
+            Type::Bool => ("true and false", "write one of them"),
+            Type::Time => (
+                "moments",
+                "write one as RFC 3339 has it, a date, or milliseconds since 1970",
+            ),
+            Type::Json | Type::Any => ("values of any type", "write one"),
+        };
+        write!(f, "column `{}` holds {holds}: ", self.column)?;
+        match (self.asked, self.of) {
+            (Asked::Part, _) => f.write_str("`prefix` and `contains` are for texts"),
+            (Asked::Order, Type::Bool) => f.write_str("they have no order"),
+            (Asked::Order | Asked::Value, _) => f.write_str(write),
+        }
+    }
+}
+
+impl Filter {
+    /// Refuses to compare a column with what is of another type; `types` says what each holds.
+    ///
+    /// Ids are not looked at: what cannot be one is nobody's.
+    ///
+    /// # Errors
+    /// What to change; nothing that the filter asks for is in the text.
+    pub fn check_types(&self, types: &dyn Fn(&str) -> Type) -> Result<(), Mistyped> {
+        let (path, asked) = match self {
+            Self::And(parts) | Self::Or { any: parts, .. } => {
+                return parts.iter().try_for_each(|part| part.check_types(types));
+            }
+            Self::Not(part) => return part.check_types(types),
+            Self::All | Self::Nothing | Self::Ids(_) | Self::Exists(_) => return Ok(()),
+            Self::OneOf { path, .. } => (path, Asked::Value),
+            Self::Range { path, .. } => (path, Asked::Order),
+            Self::Text { path, .. } => (path, Asked::Part),
+        };
+        let of = path.compared(types(&path.column));
+        let is_fine = match self {
+            Self::OneOf { values, .. } => values.iter().all(|value| value.is_of(of)),
+            Self::Range { bounds, .. } => bounds.given().all(|(_, bound)| bound.is_bound_of(of)),
+            _ => matches!(of, Type::Text | Type::Json | Type::Any),
+        };
+        if is_fine {
+            return Ok(());
+        }
+        let column = path.column.clone();
+        Err(Mistyped { column, of, asked })
+    }
+}
+
+impl Path {
+    /// Returns what is compared here, if the column holds `of`: inside JSON every value has its own type.
+    pub(super) fn compared(&self, of: Type) -> Type {
+        if self.steps.is_empty() { of } else { Type::Json }
+    }
+}
+
+impl Scalar {
+    /// Returns whether it is a value of the type, if maybe not one that fits into a column.
+    fn is_of(&self, of: Type) -> bool {
+        match (of, self) {
+            (Type::Json | Type::Any, _)
+            | (Type::Text, Self::Text(_) | Self::Integer(_) | Self::Bool(_))
+            | (Type::Integer(_) | Type::Float | Type::Number, Self::Integer(_) | Self::Float(_))
+            | (Type::Bool, Self::Bool(_)) => true,
+            (Type::Uuid, Self::Text(text)) => Uuid::try_parse(text).is_ok(),
+            (Type::Bytes { uuids }, Self::Text(text)) => bytes_text(text, uuids).is_some(),
+            // Numbers as texts, as ids and owners are written.
+            (Type::Integer(_), Self::Text(_)) => self.read(Type::Integer(64)).is_some(),
+            (Type::Float | Type::Number | Type::Bool, Self::Text(_)) | (Type::Time, _) => self.read(of).is_some(),
+            (Type::Text, Self::Float(_))
+            | (Type::Integer(_) | Type::Float | Type::Number, Self::Bool(_))
+            | (Type::Uuid | Type::Bytes { .. } | Type::Bool, _) => false,
+        }
+    }
+
+    /// Returns whether values of the type are more or less than it.
+    fn is_bound_of(&self, of: Type) -> bool {
+        match of {
+            // Ten is not less than nine.
+            Type::Text => matches!(self, Self::Text(_)),
+            Type::Bool => false,
+            _ => self.is_of(of),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(filter: &Value) -> Result<(), String> {
+        let filter: Filter = serde_json::from_value(filter.clone()).unwrap();
+        let types = |column: &str| match column {
+            "text" => Type::Text,
+            "uuid" => Type::Uuid,
+            "bytes" => Type::Bytes { uuids: false },
+            "whole" => Type::Integer(16),
+            "float" => Type::Float,
+            "flag" => Type::Bool,
+            "at" => Type::Time,
+            "meta" => Type::Json,
+            _ => Type::Any,
+        };
+        filter.check_types(&types).map_err(|error| error.to_string())
+    }
+
+    fn one_of(column: &str, value: &Value) -> Value {
+        json!({"one_of": {"path": [column], "values": [value]}})
+    }
+
+    fn more_than(column: &str, bound: &Value) -> Value {
+        json!({"range": {"path": [column], "bounds": {"gt": bound}}})
+    }
+
+    #[test]
+    fn what_a_column_could_hold_may_be_asked_for() {
+        for (column, values) in [
+            ("text", json!(["ana", "", 7, true])),
+            ("uuid", json!(["0190a0a0-0000-7000-8000-00000000000a"])),
+            ("bytes", json!(["00ff", "00FF"])),
+            // The last does not fit into sixteen bits, and is a number all the same.
+            ("whole", json!([1, "7", 1.5, 70_000])),
+            ("float", json!([1, 1.5, "7"])),
+            ("flag", json!([true, "false"])),
+            ("at", json!(["2025-01-01", 1_700_000_000_000_i64])),
+            ("meta", json!(["a", 1, true, 1.5])),
+            ("unknown", json!(["a", 1, true, 1.5])),
+        ] {
+            for value in values.as_array().unwrap() {
+                assert_eq!(check(&one_of(column, value)), Ok(()), "{column} {value}");
+            }
+        }
+        for (column, bound) in [
+            ("text", json!("b")),
+            ("whole", json!(70_000.5)),
+            ("at", json!("2025-01-01T00:00:00Z")),
+            ("meta", json!("b")),
+        ] {
+            assert_eq!(check(&more_than(column, &bound)), Ok(()), "{column}");
+        }
+    }
+
+    #[test]
+    fn what_no_column_of_the_type_could_hold_is_refused_wherever_it_is() {
+        for (column, value, said) in [
+            (
+                "text",
+                json!(1.5),
+                "column `text` holds texts: write one in quotation marks",
+            ),
+            ("uuid", json!("ana"), "column `uuid` holds UUIDs: write one"),
+            (
+                "bytes",
+                json!("xyz"),
+                "column `bytes` holds bytes: write them as hexadecimal digits",
+            ),
+            (
+                "whole",
+                json!("hello"),
+                "column `whole` holds numbers: write one, and beside `ago` what it is counted in (`as`)",
+            ),
+            (
+                "float",
+                json!(true),
+                "column `float` holds numbers: write one, and beside `ago` what it is counted in (`as`)",
+            ),
+            (
+                "flag",
+                json!(1),
+                "column `flag` holds true and false: write one of them",
+            ),
+            (
+                "at",
+                json!("yesterday"),
+                "column `at` holds moments: write one as RFC 3339 has it, a date, or milliseconds since 1970",
+            ),
+        ] {
+            let asked = one_of(column, &value);
+            for filter in [
+                asked.clone(),
+                json!({"not": asked}),
+                json!({"and": ["all", asked]}),
+                json!({"or": {"at_least": 1, "any": ["nothing", {"not": asked}]}}),
+            ] {
+                assert_eq!(check(&filter), Err(said.to_owned()), "{filter}");
+            }
+        }
+        for (filter, said) in [
+            (
+                more_than("whole", &json!("2025-01-01")),
+                "column `whole` holds numbers: write one, and beside `ago` what it is counted in (`as`)",
+            ),
+            (
+                more_than("text", &json!(7)),
+                "column `text` holds texts: write one in quotation marks",
+            ),
+            (
+                more_than("flag", &json!("true")),
+                "column `flag` holds true and false: they have no order",
+            ),
+            (
+                json!({"text": {"path": ["at"], "has": "prefix", "text": "2025"}}),
+                "column `at` holds moments: `prefix` and `contains` are for texts",
+            ),
+        ] {
+            assert_eq!(check(&filter), Err(said.to_owned()), "{filter}");
+        }
+    }
+
+    #[test]
+    fn inside_json_every_value_has_its_own_type() {
+        let filter = json!({"one_of": {"path": ["meta", "n"], "values": ["a", 1, true]}});
+        assert_eq!(check(&filter), Ok(()));
+        assert_eq!(check(&json!({"ids": ["no UUID"]})), Ok(()));
+    }
+}

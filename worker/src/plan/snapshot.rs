@@ -1,0 +1,135 @@
+//! What a query finds at its start, so that what is written or changed later stays.
+//!
+//! By the greatest time of writing among what it matches then. Clocks tick: a row that is written in the same
+//! second as that one has the same time. So a start waits until its last tick is over, and what was written in
+//! it was there. What is written later with an earlier time (a clock that is behind, a row that was dated back)
+//! cannot be told from what was there.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use lethe_common::clock::Clock;
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::{Lease, Snapshot};
+use lethe_common::metrics::StoreCall;
+
+use crate::batch;
+use crate::environment::Environment;
+use crate::mapped::Mapped;
+use crate::store::{Start, StoreError, Written};
+use crate::task::Stop;
+
+/// How far the clocks of those who write rows may be ahead of this one, and the longest tick.
+const AHEAD: Duration = Duration::from_secs(2);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Returns how a query tells what is there at its start, and takes it over into the lease, before
+/// anything is cut. It is kept with the first of what is cut: until then nothing has happened, and
+/// whoever begins anew may take a later one.
+pub(super) async fn snapshot(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Option<Snapshot>, StoreError>, Stop> {
+    if leases[0].job.query.is_none() || leases[0].snapshot.is_some() {
+        return Ok(Ok(None));
+    }
+    let start = match start(env, mapped, &leases[0]).await {
+        Ok(Ok(start)) => start,
+        Ok(Err(snapshot)) => return Ok(Ok(Some(snapshot))),
+        Err(error) => return Ok(Err(error)),
+    };
+    let times = [Some(&start.written), start.changed.as_ref()];
+    let rest = times
+        .into_iter()
+        .flatten()
+        .map(|time| tick_left(time, Clock::system().now()))
+        .max();
+    tokio::time::sleep(rest.unwrap_or_default()).await;
+    env.keep(leases).await?;
+    let text = serde_json::to_string(&start).expect("texts are always JSON");
+    leases[0].snapshot = Some(text.clone());
+    Ok(Ok(Some(Snapshot::CreatedAt(text))))
+}
+
+/// Returns what is there by its times, or how else it is told.
+async fn start(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<Result<Start, Snapshot>, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(Err(Snapshot::Plan));
+    };
+    let conditions = batch::conditions(lease);
+    let start = table.start(&conditions);
+    let start = env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await?;
+    Ok(start.ok_or(Snapshot::Batch))
+}
+
+/// Returns how long the tick lasts that a time is in, if it is in one of about now.
+fn tick_left(time: &Written, now: Timestamp) -> Duration {
+    let Written::UpTo(time) = time else {
+        return Duration::ZERO;
+    };
+    let Some((begin, tick)) = moment(time) else {
+        return Duration::ZERO;
+    };
+    let left = now.duration_until(begin) + jiff::SignedDuration::try_from(tick).unwrap_or_default();
+    if left.is_negative() || left.unsigned_abs() > AHEAD {
+        return Duration::ZERO;
+    }
+    left.unsigned_abs()
+}
+
+/// Returns when a tick began, in a database's own words for it, and how long it is.
+///
+/// Numbers count seconds or milliseconds, whichever makes them a time of this century; times of day without a
+/// zone are taken for UTC: in another the wait is left out.
+fn moment(time: &str) -> Option<(Timestamp, Duration)> {
+    // SQLite's are marked with their type.
+    let time = time.strip_prefix(['i', 'r', 't']).unwrap_or(time);
+    if let Ok(number) = time.parse::<i64>() {
+        return match number {
+            0..100_000_000_000 => Some((Timestamp::from_second(number).ok()?, SECOND)),
+            _ => Some((Timestamp::from_millisecond(number).ok()?, Duration::from_millis(1))),
+        };
+    }
+    if time.contains('.') {
+        // Finer than anybody writes twice.
+        return None;
+    }
+    let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
+    let at = time.parse::<Timestamp>().ok();
+    let at = at.or_else(|| time.parse::<DateTime>().ok().and_then(utc))?;
+    Some((at, SECOND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_waits_for_the_end_of_its_last_tick_and_for_nothing_else() {
+        let now = Timestamp::from_millisecond(1_767_225_600_250).unwrap();
+        let left = |time: &str| tick_left(&Written::UpTo(time.to_owned()), now).as_millis();
+        for (time, expected) in [
+            // The second that is running, and the one after it.
+            ("1767225600", 750),
+            ("i1767225600", 750),
+            ("i1767225601", 1_750),
+            ("2026-01-01 00:00:00", 750),
+            ("t2026-01-01T00:00:00Z", 750),
+            ("2026-01-01 00:00:00+00", 750),
+            ("1767225600250", 1),
+            // Over, far ahead, finer than a tick, or no time at all.
+            ("1767225599", 0),
+            ("1767225700", 0),
+            ("r1767225600.25", 0),
+            ("2026-01-01 00:00:00.25", 0),
+            ("7", 0),
+            ("tyesterday", 0),
+        ] {
+            assert_eq!(left(time), expected, "{time}");
+        }
+        assert_eq!(tick_left(&Written::Unknown, now), Duration::ZERO);
+    }
+}
