@@ -103,7 +103,8 @@ pub struct Columns {
     /// When the row was written first; a job by query leaves rows that were written after its start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    /// When the row was written last.
+    /// When the row was written last; beside `created_at`, a job by query leaves rows that were changed after
+    /// its start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
     /// Where the owners' names are, if `user` holds a reference to an owner.

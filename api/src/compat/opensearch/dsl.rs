@@ -4,8 +4,10 @@
 //! that was only half understood. Fields are keywords here: `match` and `match_phrase` compare whole
 //! values, byte for byte, as OpenSearch does on keyword fields.
 
+mod nested;
 #[cfg(test)]
 mod tests;
+mod wildcard;
 
 use lethe_common::config::Table;
 use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
@@ -17,7 +19,8 @@ use crate::problem::{Kind, Problem};
 use crate::query;
 
 /// What queries may be, in OpenSearch's words; the rest is refused.
-const QUERIES: &str = "match_all, match_none, term, terms, match, match_phrase, prefix, range, exists, ids, bool";
+const QUERIES: &str =
+    "match_all, match_none, term, terms, match, match_phrase, prefix, wildcard, range, exists, ids, bool, nested";
 
 /// Reads a query about the memories of `table` in `container`.
 pub(super) fn read(query: &Value, table: &Table, container: &str) -> Result<Filter, Problem> {
@@ -67,10 +70,12 @@ impl Reader<'_> {
             "match" | "match_phrase" => self.compared(name, body, "query"),
             "terms" => self.terms(body),
             "prefix" => self.prefix(body),
+            "wildcard" => self.wildcard(body),
             "range" => self.range(body),
             "exists" => self.exists(body),
             "ids" => ids(body),
             "bool" => self.bool(body, depth),
+            "nested" => self.nested(body, depth),
             other => {
                 let other = short(other);
                 Err(refused(&format!("unknown query [{other}]: write one of {QUERIES}")))

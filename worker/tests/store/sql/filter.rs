@@ -3,7 +3,7 @@
 use lethe_common::config::Table;
 use lethe_common::filter::{Filter, Has, Path, Scalar};
 use lethe_worker::store::sql::SqlTable;
-use lethe_worker::store::{Conditions, Item, Query, Start, StoreError, Written};
+use lethe_worker::store::{Class, Conditions, Item, Query, Start, StoreError, Written};
 use serde_json::json;
 
 use super::harness::{Database, table};
@@ -16,6 +16,7 @@ super::on_each! {
     rows_that_were_changed_since_the_start_are_listed_as_such_and_stay,
     a_large_filter_is_one_statement,
     a_column_that_is_not_mapped_is_refused,
+    what_is_of_another_type_is_refused,
     what_the_types_turn_into_everything_is_refused,
 }
 
@@ -322,12 +323,33 @@ async fn a_column_that_is_not_mapped_is_refused(database: Database) {
     }
 }
 
+async fn what_is_of_another_type_is_refused(database: Database) {
+    let mapping = notes(&database).await;
+    database
+        .run("INSERT INTO notes (id, owner, n) VALUES ('1', 'ana', 1)")
+        .await;
+    let table = database.open(&mapping).await;
+    let one = is(&["n"], "one");
+    for filter in [one.clone(), not(one.clone()), is(&["owner"], "ana").and(not(one))] {
+        let asked = query(filter);
+        let page = table.page(&asked, None, None, 10).await.unwrap_err();
+        let count = table.count(&asked).await.unwrap_err();
+        let start = table.start(&asked).await.err().map(|error| error.code());
+        let deleted = table.delete(&[item("1", &asked, None)]).await.unwrap_err();
+        for error in [page, count, deleted] {
+            assert_eq!((error.code(), error.class()), ("mistyped", Class::Permanent), "{error}");
+        }
+        assert!(start.is_none_or(|code| code == "mistyped"));
+    }
+    assert_eq!(database.left("notes", "id").await, ["1"]);
+}
+
 async fn what_the_types_turn_into_everything_is_refused(database: Database) {
     let mapping = notes(&database).await;
     database.run("INSERT INTO notes (id, n) VALUES ('1', 1)").await;
     let table = database.open(&mapping).await;
-    // No number is called that: taken by its word, all rows match.
-    let filter = not(is(&["n"], "one"));
+    // No whole number is that: taken by its word, all rows match.
+    let filter = not(is(&["n"], Scalar::Float(1.5)));
     filter.check().unwrap();
     let error = table.count(&query(filter.clone())).await.unwrap_err();
     assert!(matches!(error, StoreError::Misuse(_)), "{error}");
@@ -337,6 +359,6 @@ async fn what_the_types_turn_into_everything_is_refused(database: Database) {
         .unwrap_err();
     assert!(matches!(error, StoreError::Misuse(_)), "{error}");
     assert_eq!(found(&table, filter.and(Filter::All)).await, ["1"]);
-    assert_eq!(found(&table, is(&["n"], "one")).await, [""; 0]);
+    assert_eq!(found(&table, is(&["n"], Scalar::Float(1.5))).await, [""; 0]);
     assert_eq!(found(&table, is(&["owner"], "a\0")).await, [""; 0]);
 }

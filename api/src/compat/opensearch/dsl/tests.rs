@@ -89,6 +89,23 @@ fn queries_become_filters() {
             json!({"prefix": {"owner_id": {"value": "an"}}}),
             json!({"text": {"path": ["user_id"], "has": "prefix", "text": "an"}}),
         ),
+        (
+            json!({"wildcard": {"owner_id": {"value": "an*"}}}),
+            json!({"text": {"path": ["user_id"], "has": "prefix", "text": "an"}}),
+        ),
+        (json!({"wildcard": {"owner_id": "ana"}}), ana.clone()),
+        (
+            json!({"nested": {"path": "tags", "query": {"term": {"tags.color": "red"}}}}),
+            one_of(&["meta", "tags", "color"], json!(["red"])),
+        ),
+        (
+            json!({"nested": {"path": "tags", "score_mode": "none", "query": {"bool": {"should": [
+                {"exists": {"field": "tags.a"}}, {"wildcard": {"tags.b": "*x*"}}]}}}}),
+            json!({"or": {"at_least": 1, "any": [
+                {"exists": ["meta", "tags", "a"]},
+                {"text": {"path": ["meta", "tags", "b"], "has": "part", "text": "x"}},
+            ]}}),
+        ),
         (json!({"bool": {"must": {"term": {"owner_id": "ana"}}}}), ana.clone()),
         (
             json!({"bool": {"should": [{"term": {"owner_id": "ana"}}, {"match_none": {}}]}}),
@@ -167,7 +184,28 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
         (json!({"term": {"_id": 1.0}}), "[_id]"),
         (json!({"term": {"size": 18_446_744_073_709_551_615_u64}}), "64 bits"),
         (json!({"bool": {"musst": []}}), "[musst]"),
-        (json!({"nested": {"path": "tags"}}), "[nested]"),
+        (json!({"nested": {"path": "tags"}}), "'query'"),
+        (json!({"nested": {"query": {"match_all": {}}}}), "'path'"),
+        (
+            json!({"nested": {"path": "tags", "query": {"match_all": {}}}}),
+            "one condition",
+        ),
+        (
+            json!({"nested": {"path": "tags", "query": {"term": {"owner_id": "a"}}}}),
+            "below its path",
+        ),
+        (
+            json!({"nested": {"path": "tags", "query": {"bool": {"must": [
+                {"term": {"tags.a": 1}}, {"term": {"tags.b": 1}}]}}}}),
+            "one condition",
+        ),
+        (
+            json!({"nested": {"path": "tags", "query": {"bool": {"must_not": [{"term": {"tags.a": 1}}]}}}}),
+            "one condition",
+        ),
+        (json!({"wildcard": {"owner_id": "*na"}}), "other patterns"),
+        (json!({"wildcard": {"owner_id": 5}}), "[wildcard] takes a text"),
+        (json!({"wildcard": {"_id": "a*"}}), "not supported on [_id]"),
         (deep, "deep"),
     ] {
         let said = parsed(&query).unwrap_err();

@@ -1,0 +1,86 @@
+//! `wildcard`: the patterns that the filter language inside can say.
+
+use lethe_common::filter::{Filter, Has, Scalar};
+use serde_json::Value;
+
+use super::{Reader, refused, value};
+use crate::problem::Problem;
+
+/// What a pattern asks of a text.
+#[derive(Debug, PartialEq, Eq)]
+enum Pattern {
+    Anything,
+    Is(String),
+    BeginsWith(String),
+    Has(String),
+}
+
+impl Reader<'_> {
+    pub(super) fn wildcard(&self, body: &Value) -> Result<Filter, Problem> {
+        let (field, value) = value("wildcard", body, "value")?;
+        let Value::String(pattern) = value else {
+            return Err(refused("[wildcard] takes a text"));
+        };
+        let pattern = read(pattern).ok_or_else(|| {
+            refused("[wildcard] takes a text, `text*`, `*text*` or `*`: other patterns cannot be asked for")
+        })?;
+        let (has, text) = match pattern {
+            Pattern::Is(text) => return self.one_of(field, vec![Scalar::Text(text)]),
+            Pattern::Anything => return Ok(Filter::Exists(self.path(field, "wildcard")?)),
+            Pattern::BeginsWith(text) => (Has::Prefix, text),
+            Pattern::Has(text) => (Has::Part, text),
+        };
+        let path = self.path(field, "wildcard")?;
+        Ok(Filter::Text { path, has, text })
+    }
+}
+
+/// Reads a pattern: `*` is any text, `?` any character, and a backslash takes their meaning away.
+fn read(pattern: &str) -> Option<Pattern> {
+    let (mut text, mut open, mut closed) = (String::new(), false, false);
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '?' => return None,
+            '*' if text.is_empty() => open = true,
+            '*' => closed = true,
+            // Something follows on a text that has ended.
+            _ if closed => return None,
+            '\\' => text.push(characters.next()?),
+            other => text.push(other),
+        }
+    }
+    match (open, text.is_empty(), closed) {
+        (false, _, false) => Some(Pattern::Is(text)),
+        (true, true, _) => Some(Pattern::Anything),
+        (false, _, true) => Some(Pattern::BeginsWith(text)),
+        (true, false, true) => Some(Pattern::Has(text)),
+        (true, false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_text_a_beginning_a_part_or_anything() {
+        for (pattern, expected) in [
+            ("", Some(Pattern::Is(String::new()))),
+            ("ana", Some(Pattern::Is("ana".to_owned()))),
+            ("an*", Some(Pattern::BeginsWith("an".to_owned()))),
+            ("an**", Some(Pattern::BeginsWith("an".to_owned()))),
+            ("*na*", Some(Pattern::Has("na".to_owned()))),
+            ("*", Some(Pattern::Anything)),
+            ("**", Some(Pattern::Anything)),
+            (r"5\*", Some(Pattern::Is("5*".to_owned()))),
+            (r"\?\\*", Some(Pattern::BeginsWith(r"?\".to_owned()))),
+            ("*na", None),
+            ("a*a", None),
+            ("a?a", None),
+            (r"a\", None),
+        ] {
+            assert_eq!(read(pattern), expected, "{pattern}");
+        }
+    }
+}
