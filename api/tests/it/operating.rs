@@ -89,7 +89,8 @@ async fn targets_and_workers_are_as_workers_report_them() {
     );
     let ready = app.get("", "/readyz").await;
     assert_eq!(ready.status, 200, "an API is ready without workers");
-    assert_eq!(ready.body["targets"], json!([{"name": "main", "served": false}]));
+    let unknown = json!({"name": "main", "served": false, "stores": {"sql": null, "vector": null}, "fits": null});
+    assert_eq!(ready.body["targets"], json!([unknown]));
     assert_eq!(ready.body["dependencies"][0]["state"], "up");
 
     let mapping = app.config.mappings().next().expect("one mapping");
@@ -154,7 +155,35 @@ async fn targets_and_workers_are_as_workers_report_them() {
         (&json!("w-1"), &json!(4))
     );
     assert!(workers["workers"][0]["last_claim_at"].is_string(), "{workers}");
-    assert_eq!(app.get("", "/readyz").await.body["targets"][0]["served"], true);
+    let ready = app.get("", "/readyz").await;
+    let one_reaches_it =
+        json!({"name": "main", "served": true, "stores": {"sql": "up", "vector": null}, "fits": false});
+    assert_eq!(ready.body["targets"], json!([one_reaches_it]));
+    assert!(!ready.text.contains("unavailable") && !ready.text.contains("user_id"));
+}
+
+#[tokio::test]
+async fn a_target_whose_store_is_down_is_said_without_a_key_and_makes_no_api_unready() {
+    let app = App::new().await;
+    for (sql, vector, stores, fits) in [
+        (true, true, json!({"sql": "up", "vector": "up"}), json!(true)),
+        (false, true, json!({"sql": "down", "vector": "up"}), json!(null)),
+        (false, false, json!({"sql": "down", "vector": "down"}), json!(null)),
+    ] {
+        let report = WorkerReport {
+            name: "w".to_owned(),
+            version: "1.2.3",
+            slots: 4,
+            routes: Vec::new(),
+            targets: json!({"main": {"stores": {"sql": {"up": sql}, "vector": {"up": vector}}, "faults": []}}),
+            claimed: false,
+        };
+        app.ledger.report_worker(&report).await.expect("the ledger answers");
+        let ready = app.get("", "/readyz").await;
+        let target = &ready.body["targets"][0];
+        assert_eq!((ready.status.as_u16(), &ready.body["ready"]), (200, &json!(true)));
+        assert_eq!((&target["stores"], &target["fits"]), (&stores, &fits), "{}", ready.text);
+    }
 }
 
 #[tokio::test]
