@@ -30,8 +30,7 @@ async fn advice(database: &Database, table: &Table) -> Vec<String> {
 async fn references(database: &Database) {
     database
         .run(
-            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, part BIGINT, parent BIGINT REFERENCES memories (id),
-                                    created_at BIGINT);
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, part BIGINT, created_at BIGINT);
              CREATE INDEX memories_user ON memories (user_id); CREATE UNIQUE INDEX memories_part ON memories (id, part);
              CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
              CREATE INDEX chunks_memory ON chunks (memory);
@@ -53,8 +52,6 @@ async fn what_would_be_left_is_said(database: Database) {
         [
             "`dependents`: rows of `links` reference `memories` by `memory` and stay without the reference; \
              write dependents = [{ table = \"links\", references = \"memory\" }] for `memories`",
-            "`dependents`: rows of `memories` reference `memories` by `parent` and keep what they reference; \
-             let the database delete them: ON DELETE CASCADE",
             "`dependents`: rows of `pairs` reference `memories` by `memory`, `part` and keep what they reference; \
              let the database delete them: ON DELETE CASCADE",
             "`dependents`: rows of `terms` reference `chunks` by `chunk` and keep what they reference; \
