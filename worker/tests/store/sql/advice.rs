@@ -11,6 +11,7 @@ super::on_each! {
     what_is_found_by_looking_at_every_row_is_said,
     a_schema_is_read_from_its_names_and_keys,
     tables_in_a_circle_are_proposed_once,
+    what_chunks_belong_to_is_proposed_whatever_it_is_called,
     how_uuids_are_written_is_read_from_one,
 }
 
@@ -179,6 +180,26 @@ async fn tables_in_a_circle_are_proposed_once(database: Database) {
     assert_eq!(names, ["memories"]);
     let dependents = serde_json::to_value(&proposed.tables[0].dependents).unwrap();
     assert_eq!(dependents, json!([{"table": "notes", "references": "memory"}]));
+}
+
+async fn what_chunks_belong_to_is_proposed_whatever_it_is_called(database: Database) {
+    database
+        .run(
+            "CREATE TABLE users (id BIGINT PRIMARY KEY, email TEXT UNIQUE);
+             CREATE TABLE files (id BIGINT PRIMARY KEY);
+             CREATE TABLE mem (id BIGINT PRIMARY KEY, uid TEXT, body TEXT);
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, mem BIGINT, user_id BIGINT,
+                 FOREIGN KEY (mem) REFERENCES mem (id), FOREIGN KEY (user_id) REFERENCES users (id));
+             CREATE TABLE file_embeddings (id BIGINT PRIMARY KEY, file BIGINT, mem BIGINT,
+                 FOREIGN KEY (file) REFERENCES files (id), FOREIGN KEY (mem) REFERENCES mem (id) ON DELETE CASCADE)",
+        )
+        .await;
+    let proposed = database.store().propose().await.unwrap();
+
+    let tables = serde_json::to_value(&proposed.tables).unwrap();
+    let mem = json!({"name": "mem", "columns": {"id": "id", "user": "uid"},
+        "dependents": [{"table": "chunks", "references": "mem"}]});
+    assert_eq!(tables, json!([mem]));
 }
 
 async fn how_uuids_are_written_is_read_from_one(database: Database) {
