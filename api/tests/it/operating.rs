@@ -221,7 +221,7 @@ async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
     let id = app.accepted("eraser").await;
     let path = format!("/v1/jobs/{id}");
     let mut rings = app.doorbell.subscribe();
-    for pace in [json!(20), json!(null), json!(u32::MAX)] {
+    for pace in [json!(20), json!(0.5), json!(null), json!(u32::MAX)] {
         let answer = app
             .send_json("operator", "PATCH", &path, &json!({"per_second": pace}))
             .await;
@@ -247,6 +247,15 @@ async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
         app.send_json("operator", "PATCH", &path, &body)
             .await
             .refused(status, code, "");
+    }
+    for wrong in [json!("fast"), json!(0), json!(-0.5), json!(true), json!(1_u64 << 32)] {
+        app.send_json("operator", "PATCH", &path, &json!({"per_second": wrong}))
+            .await
+            .refused(
+                422,
+                "invalid",
+                "`per_second`: write a number above 0, of at most 4294967295",
+            );
     }
     assert_eq!(app.get("operator", &path).await.body["per_second"], u32::MAX);
     app.post("operator", &format!("{path}/cancel")).await;
