@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::prefer::Prefer;
+use crate::rate;
 use preview::PreviewAnswer;
 
 /// Which job an answer is about.
@@ -194,7 +195,7 @@ impl From<JobView> for Job {
             limit: job.limit,
             expect: job.expect,
             preview: job.preview.map(PreviewAnswer::from),
-            per_second: job.per_second.and_then(pace),
+            per_second: job.per_second.and_then(rate::number),
             selected: job.selected,
             remaining: job.remaining,
             stores: job.stores.into_iter().map(|store| counts(store, job.dry_run)).collect(),
@@ -214,17 +215,6 @@ impl From<JobView> for Job {
             ended_at: job.ended_at.and_then(from_millis),
         }
     }
-}
-
-/// Returns a pace as it was written: whole, if it is.
-fn pace(per_second: f64) -> Option<Number> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole and below 2^53, and never negative"
-    )]
-    let whole = (per_second.fract() == 0.0 && per_second < 9e15).then(|| Number::from(per_second as u64));
-    whole.or_else(|| Number::from_f64(per_second))
 }
 
 /// Returns the counts with every outcome, so that callers need not tell absent from zero.

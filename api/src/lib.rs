@@ -21,6 +21,7 @@ mod pace;
 mod prefer;
 mod problem;
 mod query;
+mod rate;
 mod request;
 mod routes;
 mod schedule;

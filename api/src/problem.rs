@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lethe_common::filter::FilterError;
 use lethe_common::job::JobId;
 use lethe_common::ledger::LedgerError;
 use serde::Serialize;
@@ -100,6 +101,16 @@ impl Problem {
             field: Some(field.to_owned()),
             ..Self::new(Kind::Invalid, format!("`{field}`: {what}"))
         }
+    }
+
+    /// Returns the problem of a filter: what is too deep is not read, and what is too long is too large.
+    pub(crate) fn of_filter(field: &str, error: FilterError) -> Self {
+        let kind = match error {
+            FilterError::Deep => Kind::BadQuery,
+            FilterError::ManyTerms => Kind::TooLarge,
+            _ => Kind::Invalid,
+        };
+        Self::invalid(field, error).into_kind(kind)
     }
 
     /// Says what is missing, for a system whose own API tells that apart.

@@ -266,7 +266,7 @@ impl Reader<'_> {
     /// Refuses a filter that must not become a job. Parts are checked by themselves as well: what is wrong
     /// has a place then.
     fn checked(&self, at: &str, filter: Filter) -> Result<Filter, Problem> {
-        filter.check().map_err(|error| Problem::invalid(at, error))?;
+        filter.check().map_err(|error| Problem::of_filter(at, error))?;
         if self.table.columns.is_none() {
             filter.check_points().map_err(|error| Problem::invalid(at, error))?;
         }

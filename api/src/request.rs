@@ -12,6 +12,7 @@ use crate::json::{POSITIVE, given, positive};
 use crate::object;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::rate::Rate;
 
 pub(crate) use subject::SubjectFields;
 
@@ -64,10 +65,10 @@ pub(crate) struct CreateJob {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = "date-time")]
     pub(crate) not_before: Option<String>,
-    /// The most memories to erase in a second.
-    #[serde(default, deserialize_with = "positive", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1, maximum = 4_294_967_295_u64)]
-    pub(crate) per_second: Option<u64>,
+    /// The most memories to erase in a second; a fraction will do.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>, nullable = false, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
+    pub(crate) per_second: Option<Rate>,
 }
 
 /// What to erase: one of these.
@@ -116,8 +117,8 @@ pub(crate) struct UploadParams {
     /// When to start at the earliest.
     #[param(value_type = Option<String>, format = "date-time")]
     not_before: Option<String>,
-    /// The most memories to erase in a second.
-    #[param(value_type = Option<u64>, minimum = 1)]
+    /// The most memories to erase in a second; a fraction will do.
+    #[param(value_type = Option<f64>, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
     per_second: Option<String>,
 }
 
@@ -134,7 +135,7 @@ pub(crate) struct Options {
     pub(crate) limit: Option<u64>,
     /// What must be selected, or nothing is touched.
     pub(crate) expect: Option<Digest>,
-    pub(crate) per_second: Option<u32>,
+    pub(crate) per_second: Option<Rate>,
     pub(crate) not_before: Option<Timestamp>,
 }
 
@@ -150,7 +151,7 @@ impl CreateJob {
             dry_run: self.dry_run,
             limit: self.limit,
             expect: self.expect.as_deref().map(digest).transpose()?,
-            per_second: self.per_second.map(rate).transpose()?,
+            per_second: self.per_second,
             not_before: self.not_before.as_deref().map(time).transpose()?,
         };
         options.check(max_length)?;
@@ -175,9 +176,7 @@ impl UploadParams {
             dry_run,
             limit: number("limit", self.limit.as_deref())?,
             expect: self.expect.as_deref().map(digest).transpose()?,
-            per_second: number("per_second", self.per_second.as_deref())?
-                .map(rate)
-                .transpose()?,
+            per_second: self.per_second.as_deref().map(Rate::of_text).transpose()?,
             not_before: self.not_before.as_deref().map(time).transpose()?,
         };
         options.check(max_length)?;
@@ -283,11 +282,6 @@ fn number(field: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
 fn digest(text: &str) -> Result<Digest, Problem> {
     text.parse()
         .map_err(|error: NoDigest| Problem::invalid("expect", error))
-}
-
-fn rate(per_second: u64) -> Result<u32, Problem> {
-    let most = u32::MAX;
-    u32::try_from(per_second).map_err(|_| Problem::invalid("per_second", format_args!("write at most {most}")))
 }
 
 fn time(text: &str) -> Result<Timestamp, Problem> {

@@ -1,5 +1,6 @@
 //! The routes, one file a resource.
 
+mod found;
 mod health;
 mod jobs;
 mod keys;

@@ -83,6 +83,11 @@ impl Api {
         self.client.put(format!("{}/v1/{path}", self.url))
     }
 
+    /// Begins a PATCH of one.
+    pub(crate) fn patch(&self, path: &str) -> RequestBuilder {
+        self.client.patch(format!("{}/v1/{path}", self.url))
+    }
+
     /// Begins a DELETE of one.
     pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
         self.client.delete(format!("{}/v1/{path}", self.url))
@@ -147,9 +152,11 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
             common.insert(name.to_owned(), json!(value));
         }
     }
-    for (name, value) in [("limit", options.limit), ("per_second", options.per_second)] {
+    let limit = options.limit.map(Value::from);
+    let per_second = options.per_second.map(Value::from);
+    for (name, value) in [("limit", limit), ("per_second", per_second)] {
         if let Some(value) = value {
-            common.insert(name.to_owned(), json!(value));
+            common.insert(name.to_owned(), value);
         }
     }
     if options.dry_run {
@@ -258,6 +265,16 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Gives a job another pace.
+pub(crate) async fn pace(options: &options::Pace) -> anyhow::Result<()> {
+    let api = Api::of(&options.server)?;
+    let change = json!({"per_second": options.rate.0});
+    show(
+        &api.send(api.patch(&format!("jobs/{}", options.job)).json(&change))
+            .await?,
+    )
 }
 
 /// Cancels or retries a job.

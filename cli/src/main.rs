@@ -45,6 +45,7 @@ async fn main() -> ExitCode {
         Command::Submit(submit) => client::submit(&submit).await,
         Command::Watch(job) => client::watch(&job).await,
         Command::Jobs(jobs) => client::jobs(&jobs).await,
+        Command::Pace(pace) => client::pace(&pace).await,
         Command::Cancel(job) => client::act(&job, "cancel").await,
         Command::Retry(job) => client::act(&job, "retry").await,
         Command::Items(items) => client::items(&items).await,

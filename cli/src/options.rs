@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Watch(Job),
     /// List jobs.
     Jobs(Jobs),
+    /// Change how many memories a job erases in a second.
+    Pace(Pace),
     /// Cancel a job.
     Cancel(Job),
     /// Try a failed or cancelled job again.
@@ -210,7 +212,7 @@ pub(crate) struct Submit {
     pub(crate) expect: Option<String>,
     /// The most memories to erase in a second.
     #[arg(long)]
-    pub(crate) per_second: Option<u64>,
+    pub(crate) per_second: Option<f64>,
     /// When to start at the earliest, such as 2030-01-31T12:00:00Z.
     #[arg(long)]
     pub(crate) not_before: Option<String>,
@@ -232,6 +234,33 @@ pub(crate) struct Job {
     pub(crate) server: Server,
     /// The job's id.
     pub(crate) job: String,
+}
+
+/// Another pace of a job.
+#[derive(Debug, Args)]
+pub(crate) struct Pace {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The job's id.
+    pub(crate) job: String,
+    /// The most memories to erase in a second from now on, such as 50 or 0.5; `none`: as many as it can.
+    #[arg(value_parser = rate, allow_negative_numbers = true)]
+    pub(crate) rate: Rate,
+}
+
+/// Memories in a second; none: as many as it can.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rate(pub(crate) Option<f64>);
+
+// What numbers are no rate is for the API to say.
+fn rate(text: &str) -> Result<Rate, &'static str> {
+    if text == "none" {
+        return Ok(Rate(None));
+    }
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    number
+        .map(|number| Rate(Some(number)))
+        .ok_or("write a number such as 50 or 0.5, or none")
 }
 
 /// A list of jobs.

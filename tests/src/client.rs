@@ -189,3 +189,14 @@ pub fn counts(job: &Value) -> Value {
     }
     Value::Object(by_store)
 }
+
+/// Returns the sum of a process' samples of a metric that have a label.
+pub async fn total(client: &Client, name: &str, label: &str) -> f64 {
+    let samples = client.metrics().await;
+    let mut found = samples
+        .iter()
+        .filter(|(series, _)| series.starts_with(name) && series.contains(label))
+        .peekable();
+    assert!(found.peek().is_some(), "{name} {label}");
+    found.map(|(_, value)| value).sum()
+}

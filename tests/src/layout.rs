@@ -77,6 +77,15 @@ macro_rules! on_both_databases {
     };
 }
 
+/// Makes a test of each function on each database that memories may be in.
+#[macro_export]
+macro_rules! on_each_database {
+    ($($name:ident),* $(,)?) => {
+        $crate::on_both_databases!($($name),*);
+        $crate::on_layouts!(mysql = MYSQL: $($name),*);
+    };
+}
+
 /// Makes a module of tests for one layout.
 #[macro_export]
 macro_rules! on_layouts {

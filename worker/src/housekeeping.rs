@@ -3,6 +3,7 @@
 //!
 //! Every worker does all of it; doing it twice changes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
+use crate::fitting::{Fitting, Looked};
 use crate::mapped::{Mapped, Stores};
 use crate::store::StoreError;
 
@@ -34,11 +36,14 @@ pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
 
 /// Looks at the stores.
 async fn look(env: &Environment, stop: &CancellationToken) {
-    let mut ticks = ticks();
+    let (mut ticks, mut fitting) = (ticks(), Fitting::default());
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let Some(targets) = stop.run_until_cancelled(targets(env)).await else {
+        let Some((targets, looked)) = stop.run_until_cancelled(targets(env)).await else {
             return;
         };
+        for looked in &looked {
+            fitting.note(looked);
+        }
         env.health.saw(targets);
     }
 }
@@ -104,21 +109,26 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Returns how each target is: its stores, and what does not fit its mappings. All are asked at once.
-async fn targets(env: &Environment) -> Value {
+/// Returns how each target is, its stores and what does not fit its mappings, and how each mapping is.
+/// All are asked at once.
+async fn targets(env: &Environment) -> (Value, Vec<Looked>) {
     let targets = env.mappings.targets.iter().map(|stores| async {
         let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
-        let (health, faults) = tokio::join!(health(env, stores), join_all(mapped.map(|mapped| faults_of(mapped))));
-        let faults: Vec<Value> = faults.into_iter().flatten().collect();
+        let (health, looked) = tokio::join!(health(env, stores), join_all(mapped.map(|mapped| look_at(mapped))));
+        let faults: Vec<Value> = looked.iter().flat_map(told).collect();
         let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
         let types = join_all(mapped.map(|mapped| types(mapped))).await;
         let types: Map<String, Value> = types.into_iter().flatten().collect();
         (
-            stores.name.clone(),
-            json!({"stores": health, "faults": faults, "types": types}),
+            (
+                stores.name.clone(),
+                json!({"stores": health, "faults": faults, "types": types}),
+            ),
+            looked,
         )
     });
-    Value::Object(join_all(targets).await.into_iter().collect())
+    let (targets, looked): (Map<_, _>, Vec<_>) = join_all(targets).await.into_iter().unzip();
+    (Value::Object(targets), looked.into_iter().flatten().collect())
 }
 
 /// Returns how a target's stores are.
@@ -144,16 +154,29 @@ async fn types(mapped: &Mapped) -> Option<(String, Value)> {
 }
 
 /// Returns what does not fit a mapping, as far as its stores can be asked.
-async fn faults_of(mapped: &Mapped) -> Vec<Value> {
-    let errors = [mapped.sql().await.err(), mapped.vector().await.err()];
-    errors
-        .into_iter()
-        .flatten()
-        .filter_map(|error| match error {
-            StoreError::Mapping { faults } => Some(faults),
-            _ => None,
-        })
-        .flatten()
-        .map(|fault| json!({"table": mapped.route.table, "fault": fault.to_string()}))
-        .collect()
+async fn look_at(mapped: &Mapped) -> Looked {
+    let mut looked = Looked {
+        route: mapped.route.clone(),
+        faults: BTreeSet::new(),
+        whole: true,
+    };
+    for error in [mapped.sql().await.err(), mapped.vector().await.err()] {
+        match error {
+            Some(StoreError::Mapping { faults }) => {
+                looked.faults.extend(faults.iter().map(ToString::to_string));
+            }
+            Some(_) => looked.whole = false,
+            None => {}
+        }
+    }
+    looked
+}
+
+/// Returns the faults of a mapping as the ledger is told.
+fn told(looked: &Looked) -> impl Iterator<Item = Value> {
+    let table = &looked.route.table;
+    looked
+        .faults
+        .iter()
+        .map(move |fault| json!({"table": table, "fault": fault}))
 }

@@ -1,18 +1,21 @@
 //! `/livez` and `/readyz`. Without a key, so without names of anything outside Lethe.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use lethe_common::ledger::{Ledger, Route};
+use lethe_common::config::Target;
+use lethe_common::ledger::{Ledger, Route, WorkerRow};
 use lethe_common::metrics::{self, Dependency};
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
+use super::found::{self, Found};
 use crate::app::AppState;
 use crate::problem::Problem;
 
@@ -26,8 +29,8 @@ pub(crate) struct Readiness {
     ready: bool,
     /// What this process depends on.
     dependencies: Vec<Depends>,
-    /// Whether jobs can be worked on; an API is ready without.
-    targets: Vec<Served>,
+    /// Whether jobs can be worked on, as far as workers say; an API is ready without.
+    targets: Vec<Reached>,
 }
 
 /// A dependency.
@@ -46,11 +49,18 @@ struct Depends {
 
 /// A target.
 #[derive(Serialize, ToSchema)]
-struct Served {
+#[schema(as = Served)]
+struct Reached {
     /// The name.
     name: String,
     /// Whether some worker serves each of its tables; `null` if the ledger does not answer.
     served: Option<bool>,
+    /// Those of `sql` and `vector` that it has: `up` if a worker reaches it, `down` if none does, `null` if
+    /// none has said.
+    #[schema(value_type = BTreeMap<String, Option<String>>)]
+    stores: BTreeMap<&'static str, Option<&'static str>>,
+    /// Whether its mappings fit what is in the stores; `null` while that cannot be seen.
+    fits: Option<bool>,
 }
 
 /// Whether the process lives.
@@ -74,14 +84,9 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, Pr
     let ready = ledger.is_some();
     let mut dependencies = vec![depends(Dependency::Ledger, ready, ledger, true)];
     dependencies.extend(doorbell(&state));
-    let served = if ready { served(&state).await } else { None };
-    let targets = state.config().targets.iter().map(|target| Served {
-        name: target.name.clone(),
-        served: served.as_ref().map(|routes| {
-            let mut tables = target.tables.iter();
-            tables.all(|table| routes.contains(&Route::to(target, table).to_string()))
-        }),
-    });
+    let workers = if ready { workers(state.ledger()).await } else { None };
+    let targets = state.config().targets.iter();
+    let targets = targets.map(|target| reached(target, workers.as_deref()));
     let answer = Readiness {
         ready,
         dependencies,
@@ -118,15 +123,35 @@ fn doorbell(state: &AppState) -> Option<Depends> {
     Some(depends(Dependency::Doorbell, doorbell.is_up(), doorbell.latency, false))
 }
 
-async fn served(state: &AppState) -> Option<std::collections::BTreeSet<String>> {
-    let routes = state.ledger().routes_seen_within(HEARD_WITHIN);
-    timeout(PATIENCE, routes).await.ok()?.ok()
+/// Returns the workers that were heard of lately, if the ledger says so in time.
+async fn workers(ledger: &Ledger) -> Option<Vec<WorkerRow>> {
+    timeout(PATIENCE, ledger.workers(HEARD_WITHIN)).await.ok()?.ok()
+}
+
+/// Returns how a target is. No codes and no faults: they name what is outside.
+fn reached(target: &Target, workers: Option<&[WorkerRow]>) -> Reached {
+    let found = Found::by(workers.unwrap_or_default(), &target.name);
+    let stores = found::stores(target).map(|store| (store.as_str(), found.is_up(store).map(word)));
+    Reached {
+        name: target.name.clone(),
+        served: workers.map(|workers| {
+            let serves = |route: &String| workers.iter().any(|worker| worker.routes.contains(route));
+            let mut tables = target.tables.iter();
+            tables.all(|table| serves(&Route::to(target, table).to_string()))
+        }),
+        stores: stores.collect(),
+        fits: found.fits(target),
+    }
+}
+
+fn word(up: bool) -> &'static str {
+    if up { "up" } else { "down" }
 }
 
 fn depends(dependency: Dependency<'_>, up: bool, took: Option<Duration>, required: bool) -> Depends {
     Depends {
         name: dependency.label().into_owned(),
-        state: if up { "up" } else { "down" },
+        state: word(up),
         ms: took.and_then(|took| u64::try_from(took.as_millis()).ok()),
         required,
     }

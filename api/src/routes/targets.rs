@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use lethe_common::config::{Scope, Target};
 use lethe_common::ledger::{Pauses, Route, WorkerRow};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
+use super::found::{Fault, Found, StoreHealth};
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::openapi::Usual;
@@ -50,41 +51,6 @@ struct TableAnswer {
     served_by: usize,
 }
 
-/// How many workers reach a store.
-#[derive(Default, Serialize, ToSchema)]
-struct StoreHealth {
-    /// Workers that do.
-    up: usize,
-    /// Workers that do not.
-    down: usize,
-    /// Why, words of a closed list.
-    codes: BTreeSet<String>,
-}
-
-/// What does not fit a mapping.
-#[derive(Serialize, Deserialize, ToSchema, PartialEq, Eq, PartialOrd, Ord)]
-struct Fault {
-    /// The table.
-    table: String,
-    /// What it is.
-    fault: String,
-}
-
-/// What a worker says about a target.
-#[derive(Deserialize)]
-struct Report {
-    #[serde(default)]
-    stores: BTreeMap<String, Reached>,
-    #[serde(default)]
-    faults: Vec<Fault>,
-}
-
-#[derive(Deserialize)]
-struct Reached {
-    up: bool,
-    code: Option<String>,
-}
-
 /// List the targets with what is paused, and how workers find them.
 #[utoipa::path(get, path = "/v1/targets", operation_id = "listTargets", tag = "operation",
     responses((status = 200, description = "The targets", body = TargetList), Usual))]
@@ -114,25 +80,7 @@ fn answer(target: &Target, pauses: &Pauses, workers: &[WorkerRow]) -> TargetAnsw
             served_by: workers.iter().filter(|worker| worker.routes.contains(&route)).count(),
         }
     });
-    let mut stores: BTreeMap<String, StoreHealth> = BTreeMap::new();
-    let mut faults = BTreeSet::new();
-    for worker in workers {
-        // A worker of another version may say it differently: then it says nothing here.
-        let said = worker.targets.get(&target.name).cloned().unwrap_or_default();
-        let Ok(report) = serde_json::from_value::<Report>(said) else {
-            continue;
-        };
-        faults.extend(report.faults);
-        for (store, reached) in report.stores {
-            let health = stores.entry(store).or_default();
-            if reached.up {
-                health.up += 1;
-            } else {
-                health.down += 1;
-            }
-            health.codes.extend(reached.code);
-        }
-    }
+    let Found { stores, faults } = Found::by(workers, &target.name);
     TargetAnswer {
         name: target.name.clone(),
         paused: pauses.all || pauses.targets.contains(&target.name),

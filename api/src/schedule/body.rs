@@ -24,7 +24,10 @@ const MAX_JOB: usize = 65_536;
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutSchedule {
     /// When: minute, hour, day of the month, month and day of the week, with seconds before them if there are
-    /// six fields.
+    /// six fields. In the day of the month `L` is the last and `15W` the weekday nearest to the 15th, in the day
+    /// of the week `5#2` is the second Friday and `5L` the last; `?` is `*`. Where both days are given one is
+    /// enough, with `+` before the day of the week both have to match. Or `@hourly`, `@daily`, `@weekly`,
+    /// `@monthly`, `@yearly`.
     #[schema(example = "0 3 * * *", max_length = 255)]
     cron: String,
     /// In which time zone, as IANA calls it.

@@ -89,7 +89,8 @@ async fn targets_and_workers_are_as_workers_report_them() {
     );
     let ready = app.get("", "/readyz").await;
     assert_eq!(ready.status, 200, "an API is ready without workers");
-    assert_eq!(ready.body["targets"], json!([{"name": "main", "served": false}]));
+    let unknown = json!({"name": "main", "served": false, "stores": {"sql": null, "vector": null}, "fits": null});
+    assert_eq!(ready.body["targets"], json!([unknown]));
     assert_eq!(ready.body["dependencies"][0]["state"], "up");
 
     let mapping = app.config.mappings().next().expect("one mapping");
@@ -154,7 +155,35 @@ async fn targets_and_workers_are_as_workers_report_them() {
         (&json!("w-1"), &json!(4))
     );
     assert!(workers["workers"][0]["last_claim_at"].is_string(), "{workers}");
-    assert_eq!(app.get("", "/readyz").await.body["targets"][0]["served"], true);
+    let ready = app.get("", "/readyz").await;
+    let one_reaches_it =
+        json!({"name": "main", "served": true, "stores": {"sql": "up", "vector": null}, "fits": false});
+    assert_eq!(ready.body["targets"], json!([one_reaches_it]));
+    assert!(!ready.text.contains("unavailable") && !ready.text.contains("user_id"));
+}
+
+#[tokio::test]
+async fn a_target_whose_store_is_down_is_said_without_a_key_and_makes_no_api_unready() {
+    let app = App::new().await;
+    for (sql, vector, stores, fits) in [
+        (true, true, json!({"sql": "up", "vector": "up"}), json!(true)),
+        (false, true, json!({"sql": "down", "vector": "up"}), json!(null)),
+        (false, false, json!({"sql": "down", "vector": "down"}), json!(null)),
+    ] {
+        let report = WorkerReport {
+            name: "w".to_owned(),
+            version: "1.2.3",
+            slots: 4,
+            routes: Vec::new(),
+            targets: json!({"main": {"stores": {"sql": {"up": sql}, "vector": {"up": vector}}, "faults": []}}),
+            claimed: false,
+        };
+        app.ledger.report_worker(&report).await.expect("the ledger answers");
+        let ready = app.get("", "/readyz").await;
+        let target = &ready.body["targets"][0];
+        assert_eq!((ready.status.as_u16(), &ready.body["ready"]), (200, &json!(true)));
+        assert_eq!((&target["stores"], &target["fits"]), (&stores, &fits), "{}", ready.text);
+    }
 }
 
 #[tokio::test]
@@ -192,7 +221,7 @@ async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
     let id = app.accepted("eraser").await;
     let path = format!("/v1/jobs/{id}");
     let mut rings = app.doorbell.subscribe();
-    for pace in [json!(20), json!(null), json!(u32::MAX)] {
+    for pace in [json!(20), json!(0.5), json!(null), json!(u32::MAX)] {
         let answer = app
             .send_json("operator", "PATCH", &path, &json!({"per_second": pace}))
             .await;
@@ -218,6 +247,15 @@ async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
         app.send_json("operator", "PATCH", &path, &body)
             .await
             .refused(status, code, "");
+    }
+    for wrong in [json!("fast"), json!(0), json!(-0.5), json!(true), json!(1_u64 << 32)] {
+        app.send_json("operator", "PATCH", &path, &json!({"per_second": wrong}))
+            .await
+            .refused(
+                422,
+                "invalid",
+                "`per_second`: write a number above 0, of at most 4294967295",
+            );
     }
     assert_eq!(app.get("operator", &path).await.body["per_second"], u32::MAX);
     app.post("operator", &format!("{path}/cancel")).await;

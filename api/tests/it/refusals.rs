@@ -119,11 +119,11 @@ async fn bad_fields_are_named() {
         ),
         (
             with("per_second", json!(0)),
-            "`per_second`: write a whole number of at least 1",
+            "`per_second`: write a number above 0, of at most 4294967295",
         ),
         (
             with("per_second", json!(1_u64 << 32)),
-            "`per_second`: write at most 4294967295",
+            "`per_second`: write a number above 0, of at most 4294967295",
         ),
         (with("not_before", json!(SECRET)), "`not_before`: write a time"),
         (with("not_before", json!("2001-01-01T00:00:00Z")), "`not_before`"),

@@ -15,7 +15,7 @@ use crate::app::{App, MAIN};
 async fn lines_become_partitions_with_the_fields_of_the_query() {
     let app = App::with(&format!("worker.batch = 2\n{MAIN}")).await;
     let lines = "\"a\"\n{\"id\": \"b\"}\r\n\n\"b\"\n\"c\"";
-    let query = "?target=main&table=memories&owner=M%C3%BCller&workspace=w&limit=9&per_second=4&dry_run=false";
+    let query = "?target=main&table=memories&owner=M%C3%BCller&workspace=w&limit=9&per_second=0.25&dry_run=false";
     let answer = app.upload(query, &[], lines).await;
     answer.job();
     assert_eq!(
@@ -33,7 +33,7 @@ async fn lines_become_partitions_with_the_fields_of_the_query() {
         .collect();
     assert_eq!(parts, [["a", "b"], ["b", "c"]]);
     assert_eq!(leases[0].job.owner.as_deref(), Some("Müller"));
-    assert_eq!(leases[0].job.per_second, Some(4.0));
+    assert_eq!(leases[0].job.per_second, Some(0.25));
 }
 
 #[tokio::test]
@@ -71,7 +71,11 @@ async fn what_is_beside_the_lines_is_checked_like_json() {
         ("?limit=0", "`limit`: write a whole number of at least 1"),
         ("?limit=-1", "`limit`"),
         ("?per_second=x", "`per_second`"),
-        ("?per_second=4294967296", "`per_second`: write at most 4294967295"),
+        (
+            "?per_second=4294967296",
+            "`per_second`: write a number above 0, of at most 4294967295",
+        ),
+        ("?per_second=NaN", "`per_second`: write a number above 0"),
         ("?dry_run=yes", "`dry_run`: write true or false"),
         ("?not_before=soon", "`not_before`"),
         ("?not_before=2001-01-01T00:00:00Z", "`not_before`"),

@@ -143,8 +143,16 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
 
 fn tables(paths: &[String], target: &Target, errors: &mut ConfigErrors) {
     let mut names = BTreeSet::new();
-    for (path, table) in paths.iter().zip(&target.tables) {
+    for (n, (path, table)) in paths.iter().zip(&target.tables).enumerate() {
         errors.require(is_name(&table.name), format_args!("{path}.name"), NAME);
+        // Each memory would be planned, counted and asked for twice.
+        if let Some(same) = target.tables[..n].iter().find(|other| other.is_same_place(table)) {
+            let change = format!(
+                "remove it: table `{}` has the same memories, and nothing tells the two apart",
+                same.name
+            );
+            errors.require(false, path, &change);
+        }
         errors.require(
             names.insert(&table.name),
             format_args!("{path}.name"),

@@ -93,6 +93,18 @@ impl Table {
         self.sql_table.as_deref().unwrap_or(&self.name)
     }
 
+    /// Returns whether both are about the same rows, whatever their vectors are.
+    pub fn has_same_rows(&self, other: &Self) -> bool {
+        self.columns.is_some() && other.columns.is_some() && self.sql_table() == other.sql_table()
+    }
+
+    /// Returns whether nothing tells the memories of both apart. A table that is known by another column, or
+    /// has its vectors in another collection, is another one.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        let same_rows = self.has_same_rows(other) || (self.columns.is_none() && other.columns.is_none());
+        same_rows && self.columns == other.columns && self.collection == other.collection
+    }
+
     /// Returns where a name that queries use is: one of `fields`, or a path that goes on from one of
     /// them (`namespace.user` where `namespace` is a field); `None` if it is not mapped.
     pub fn field(&self, name: &str) -> Option<FieldPath> {

@@ -11,7 +11,7 @@ use super::text;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Retention {
-    /// How long after its end a job's ids, selector, reason and metadata are kept.
+    /// How long after its end a job's ids and what it selects by are kept.
     #[serde(deserialize_with = "text::duration")]
     pub items: Duration,
     /// How long after its end the job itself is kept.

@@ -113,6 +113,38 @@ mod tests {
     }
 
     #[test]
+    fn last_days_nearest_weekdays_and_nicknames_are_taken() {
+        // The 1st of May 2026 is a Friday, the 16th a Saturday.
+        for (cron, first) in [
+            ("0 3 L * *", "2026-05-31T03:00:00Z"),
+            ("0 3 16W * *", "2026-05-15T03:00:00Z"),
+            ("0 3 * * 5#2", "2026-05-08T03:00:00Z"),
+            ("0 3 * * fri#2", "2026-05-08T03:00:00Z"),
+            ("0 3 * * 5L", "2026-05-29T03:00:00Z"),
+            ("0 3 ? * 5", "2026-05-01T03:00:00Z"),
+            ("0 3 13 * 5", "2026-05-01T03:00:00Z"),
+            ("0 3 13 * +5", "2026-11-13T03:00:00Z"),
+            ("@hourly", "2026-05-01T01:00:00Z"),
+            ("@daily", "2026-05-02T00:00:00Z"),
+            ("@weekly", "2026-05-03T00:00:00Z"),
+            ("@Monthly", "2026-06-01T00:00:00Z"),
+            ("@yearly", "2027-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(runs(cron, "UTC", "2026-05-01T00:00:00Z", 1), [first], "{cron}");
+        }
+        for cron in [
+            "@never",
+            "@reboot",
+            "L 3 * * *",
+            "0 3 5#2 * *",
+            "0 3 * * 5W",
+            "0 3 * ? *",
+        ] {
+            assert_eq!(Times::read(cron, "UTC").err(), Some(TimesError::Cron), "{cron}");
+        }
+    }
+
+    #[test]
     fn what_happens_once_a_day_happens_once_on_the_day_of_a_gap() {
         // 02:30 does not exist on the 29th: 03:00 is the first moment after the gap.
         assert_eq!(

@@ -94,8 +94,18 @@ async fn every_option_of_a_deletion_reaches_the_job() {
         (&json!("subject"), &json!("00000000000000000000000000000000"))
     );
 
-    run(&service, &["resume", TARGET]).await;
     let id = job["id"].as_str().unwrap();
+    for (rate, per_second) in [("0.5", json!(0.5)), ("none", Value::Null)] {
+        let paced: Value = serde_json::from_str(&stdout(run(&service, &["pace", id, rate]).await)).unwrap();
+        assert_eq!((&paced["id"], &paced["per_second"]), (&json!(id), &per_second));
+    }
+    for (rate, code, says) in [("0", 1, "a number above 0"), ("fast", 2, "50 or 0.5, or none")] {
+        let refused = run(&service, &["pace", id, rate]).await;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(code) && said.contains(says), "{said}");
+    }
+
+    run(&service, &["resume", TARGET]).await;
     assert!(run(&service, &["watch", id]).await.status.success());
     let items = stdout(run(&service, &["items", id, "--outcome", "absent"]).await);
     let stores: Vec<Value> = items.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

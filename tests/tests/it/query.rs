@@ -11,10 +11,10 @@ use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::{Service, Site, TARGET};
 use lethe_tests::tap::{DELETE, Side};
-use lethe_tests::{ledger, on_both_databases, wait};
+use lethe_tests::{ledger, on_each_database, wait};
 use serde_json::{Value, json};
 
-on_both_databases!(
+on_each_database!(
     what_matches_goes_from_both_stores,
     rows_written_after_the_start_stay,
     rows_written_after_the_plan_stay_without_a_time_too,

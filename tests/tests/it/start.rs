@@ -8,7 +8,7 @@ use lethe_tests::memories::{self, ids};
 use lethe_tests::postgres::Postgres;
 use lethe_tests::process::Process;
 use lethe_tests::redis::Redis;
-use lethe_tests::service::{Site, lethe, up};
+use lethe_tests::service::{Site, lethe, logged, up};
 use lethe_tests::{config, wait};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -31,9 +31,7 @@ async fn processes_may_start_before_what_they_depend_on() {
     let mut api = site.role("api");
     let (mut one, mut two) = (site.worker().await, site.worker().await);
     let address = api
-        .says("it listens", |process| {
-            lethe_tests::service::logged(process, "the API listens", "address")
-        })
+        .says("it listens", |process| logged(process, "the API listens", "address"))
         .await;
     let client = Client::new(&format!("http://{address}"), config::KEY);
     for client in [&client, &one.client] {
@@ -153,4 +151,42 @@ async fn a_mapping_that_does_not_fit_is_shown_and_works_once_it_does() {
         !service.client.get("/v1/targets").await.text.contains("owner_id")
     })
     .await;
+    let said = |message: &str| logged(&service.workers[0].process, message, "table");
+    assert_eq!(said("the mapping does not fit").as_deref(), Some("memories"));
+    wait::until_true("the log says that it is over", || async {
+        said("the mapping fits again").is_some()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_which_store_is_down_and_which_mapping_does_not_fit() {
+    let mut site = Site::new(Layout::POSTGRES).await;
+    let gap = format!(
+        "[[target]]\nname = \"gap\"\nsql = {{ url = \"{}\" }}\n[[target.table]]\nname = \"nope\"\ncolumns = {{ id = \"id\" }}",
+        site.memories.url()
+    );
+    let away = "[[target]]\nname = \"away\"\nsql = { url = \"postgres://nobody@127.0.0.1:9/none\" }
+        [[target.table]]\nname = \"memories\"\ncolumns = { id = \"id\" }";
+    site.configure(|config| config.targets(&gap).targets(away));
+    let service = site.up().await;
+
+    let expected = json!([
+        {"name": "main", "served": true, "stores": {"sql": "up", "vector": "up"}, "fits": true},
+        {"name": "gap", "served": true, "stores": {"sql": "up"}, "fits": false},
+        {"name": "away", "served": true, "stores": {"sql": "down"}, "fits": null},
+    ]);
+    let ready = wait::until("a worker has looked at all of them", || async {
+        let ready = service.client.get("/readyz").await;
+        (ready.body["targets"] == expected).then_some(ready)
+    })
+    .await;
+    assert_eq!((ready.status, &ready.body["ready"]), (StatusCode::OK, &json!(true)));
+    assert!(
+        !ready.text.contains("nope") && !ready.text.contains("unavailable"),
+        "{}",
+        ready.text
+    );
+    let fault = logged(&service.process, "the mapping does not fit", "fault").unwrap();
+    assert!(fault.contains("there is no table `nope`"), "{fault}");
 }

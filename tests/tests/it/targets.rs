@@ -56,6 +56,36 @@ async fn a_mapping_is_compared_with_the_live_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_mappings_of_the_same_rows_are_said_or_refused() {
+    let mut site = Site::new(Layout::SQLITE).await;
+    let table = |collection: &str| {
+        format!(
+            "[[target.table]]\nname = \"again\"\nsql_table = \"agno_memories\"
+             columns = {{ id = \"memory_id\", user = \"user_id\", agent = \"agent_id\" }}\n{collection}"
+        )
+    };
+    let alone = site.config.clone();
+    let images = "collection = { name = \"images\", point = \"uuid\" }";
+    site.configure(|config| config.targets(&table(images)));
+    let (_, said) = check(&site, &[]).await;
+    let advice = "    `sql_table`: table `again` has the same rows, and their vectors in another collection; ";
+    assert!(
+        said.contains(advice) && said.contains("there is no collection `images`"),
+        "{said}"
+    );
+
+    let (name, fields) = (
+        &site.vectors.collection,
+        "id = \"memory_id\", user = \"user_id\", agent = \"agent_id\"",
+    );
+    let same = format!("collection = {{ name = \"{name}\", point = \"uuid\", payload = {{ {fields} }} }}");
+    site.configure(|_| alone.targets(&table(&same)));
+    let (refused, said) = check(&site, &[]).await;
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("table `memories` has the same memories"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_target_there_is_nothing_to_compare() {
     let directory = tempfile::tempdir().unwrap();
     let file = Config::default().write(directory.path());

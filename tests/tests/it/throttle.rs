@@ -1,6 +1,7 @@
 //! A rate is kept to by the job as a whole, however many workers share it.
 
 use lethe_tests::client::counts;
+use lethe_tests::client::total;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
 use lethe_tests::on_both_databases;
@@ -26,4 +27,32 @@ async fn a_throttled_job_takes_its_time_and_loses_nothing(layout: Layout) {
     // The first batch comes at once, the other 50 memories take two and a half seconds.
     let rate = job["rate"].as_f64().unwrap();
     assert!(rate <= 60.0 / 2.5, "{rate}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_holds_for_two_workers_together() {
+    let mut site = Site::new(Layout::POSTGRES_REDIS).await;
+    site.configure(|config| config.set("worker.batch", 2).set("worker.slots", 1));
+    let all = memories::of("alice", 80);
+    site.add(&all).await;
+    let service = site.start().await;
+
+    let job = service
+        .client
+        .succeeds(&json!({"select": {"ids": ids(&all)}, "per_second": 20}))
+        .await;
+
+    site.holds(&[]).await;
+    for worker in &service.workers {
+        let deletions = total(
+            &worker.client,
+            "lethe_store_call_duration_seconds_count",
+            "call=\"delete\"",
+        )
+        .await;
+        assert!(deletions > 0.0, "both have erased");
+    }
+    // Each by itself would be done in two seconds with its half.
+    let rate = job["rate"].as_f64().unwrap();
+    assert!(rate <= 80.0 / 3.9, "{rate}");
 }

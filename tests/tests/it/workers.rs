@@ -1,6 +1,6 @@
 //! Workers that die, sleep or work side by side: nothing is lost, and nothing is counted twice.
 
-use lethe_tests::client::{Client, counts};
+use lethe_tests::client::{counts, total};
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
 use lethe_tests::postgres::until_locked_out;
@@ -29,16 +29,6 @@ async fn only_bob_is_left(site: &Site) {
     let left = site.memories.left().await;
     assert_eq!(memories::by_owner(&left).into_iter().collect::<Vec<_>>(), [("bob", 50)]);
     assert_eq!(site.vectors.left().await, left);
-}
-
-async fn total(client: &Client, name: &str, label: &str) -> f64 {
-    let samples = client.metrics().await;
-    let mut found = samples
-        .iter()
-        .filter(|(series, _)| series.starts_with(name) && series.contains(label))
-        .peekable();
-    assert!(found.peek().is_some(), "{name} {label}");
-    found.map(|(_, value)| value).sum()
 }
 
 async fn a_worker_is_killed(n: usize, batch: u32, side: Side) {
@@ -195,6 +185,42 @@ async fn two_workers_share_a_job_and_count_nothing_twice() {
     for worker in &workers {
         let attempts = total(&worker.client, "lethe_partition_attempts_total", "kind=\"erase\"").await;
         assert!(attempts > 0.0, "both have worked");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_joins_a_running_job_takes_its_parts() {
+    let mut lethe = Site::new(Layout::POSTGRES_REDIS).await;
+    lethe.configure(|config| config.set("worker.batch", 50).set("worker.slots", 1));
+    let alice = memories::of("alice", 1_000);
+    lethe.add(&[alice.clone(), memories::of("bob", 50)].concat()).await;
+    let service = lethe.api().await;
+    let first = lethe.worker().await;
+    let mut deletion = lethe.tap.hold(DELETE, 2, Side::Before);
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    deletion.caught().await;
+    let before = lethe.memories.count().await;
+    assert!(before > 800, "the job has only begun: {before}");
+
+    // The first one is held: whatever goes now, the second one has erased.
+    let second = lethe.worker().await;
+    wait::until_true("the second worker erases", || async {
+        lethe.memories.count().await <= before - 500
+    })
+    .await;
+    deletion.release();
+    let job = service.client.ended(&id).await;
+
+    everything_once(&job, 1_000);
+    only_bob_is_left(&lethe).await;
+    for worker in [&first, &second] {
+        let deletions = total(
+            &worker.client,
+            "lethe_store_call_duration_seconds_count",
+            "call=\"delete\"",
+        )
+        .await;
+        assert!(deletions > 0.0, "both have erased");
     }
 }
 

@@ -6,8 +6,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-// A name further off than this is more likely another thing than a slip of the pen.
+// A name further off than this is more likely another thing than a slip of the pen; in a short name fewer
+// letters make another thing: two fifths of it.
 const FARTHEST: usize = 3;
+const FIFTHS: usize = 2;
 
 /// One thing that a mapping asks for and the live store does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,11 +47,15 @@ impl fmt::Display for MappingFault {
 pub(crate) fn nearest<'a>(wanted: &str, existing: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut names: Vec<&str> = existing.into_iter().collect();
     let folded = wanted.to_lowercase();
+    let is_near = |distance: usize, name: &str| {
+        let length = folded.chars().count().max(name.chars().count());
+        distance <= FARTHEST && 5 * distance <= FIFTHS * length
+    };
     let near = names
         .iter()
         .map(|name| (distance(&folded, &name.to_lowercase()), *name))
         .min()
-        .filter(|(distance, name)| *distance <= FARTHEST && *distance < name.len())
+        .filter(|(distance, name)| is_near(*distance, name))
         .map(|(_, name)| format!("write `{name}`"));
     if near.is_some() || names.is_empty() {
         return near;
@@ -90,6 +96,23 @@ mod tests {
             nearest("Memory_ID", ["memory_id"]).as_deref(),
             Some("write `memory_id`")
         );
+    }
+
+    #[test]
+    fn a_short_name_of_another_thing_is_not_near() {
+        assert_eq!(
+            nearest("nope", ["noid", "mem"]).as_deref(),
+            Some("there are `mem`, `noid`")
+        );
+        assert_eq!(nearest("id", ["kind", "at"]).as_deref(), Some("there are `at`, `kind`"));
+        for (wanted, near) in [
+            ("memory", "memories"),
+            ("idd", "id"),
+            ("mad", "made"),
+            ("chunk", "chunk_id"),
+        ] {
+            assert_eq!(nearest(wanted, [near, "x"]), Some(format!("write `{near}`")));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod advice;
 mod agreeing;
 mod bytes;
+mod circles;
 mod conditions;
 mod dependents;
 mod filter;

@@ -18,19 +18,20 @@ use crate::json;
 use crate::object::Object;
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::rate::Rate;
 
 /// What to change of a job.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeJob {
-    /// The most memories to erase in a second from now on; `null`: as many as it can.
+    /// The most memories to erase in a second from now on, a fraction will do; `null`: as many as it can.
     #[serde(deserialize_with = "given")]
-    #[schema(required, minimum = 1, maximum = 4_294_967_295_u64)]
-    per_second: Option<u32>,
+    #[schema(value_type = Option<f64>, required, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
+    per_second: Option<Rate>,
 }
 
 // By itself serde would take a field that is not there for null, and lift the limit.
-fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rate>, D::Error> {
     Option::deserialize(from)
 }
 
@@ -63,9 +64,6 @@ pub(crate) async fn change(
     let mut incoming = Incoming::new(body, state.config().api.max_body);
     let change = read(&state, &headers, &mut incoming).await;
     let change = incoming.settle(&headers, change).await?;
-    if change.per_second == Some(0) {
-        return Err(Problem::invalid("per_second", "write a whole number from 1, or null"));
-    }
     principal.require_control(&visible(&state, &principal, id).await?)?;
     match state.ledger().throttle(id, change.per_second.map(f64::from)).await? {
         ThrottleOutcome::Accepted => {

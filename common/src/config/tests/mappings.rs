@@ -78,6 +78,37 @@ fn a_digest_says_what_a_mapping_means_and_nothing_else() {
 }
 
 #[test]
+fn two_tables_that_nothing_tells_apart_are_refused() {
+    let both = |one: &str, other: &str| {
+        let table = |name: &str, rest: &str| format!("[[target.table]]\nname = \"{name}\"\n{rest}\n");
+        let target = "[[target]]\nname = \"m\"\nsql = { url = \"sqlite://x\" }\nvector = { url = \"http://h\" }\n";
+        refused(&format!("{target}{}{}", table("memories", one), table("again", other)))
+    };
+    let rows = "sql_table = \"memories\"\ncolumns = { id = \"id\", user = \"u\" }";
+    let vectors = |name: &str| format!("collection = {{ name = \"{name}\", point = \"uuid\" }}");
+    let (with_c, with_d) = (format!("{rows}\n{}", vectors("c")), format!("{rows}\n{}", vectors("d")));
+    for (one, other) in [
+        (rows, rows),
+        ("columns = { id = \"id\", user = \"u\" }", rows),
+        (&with_c, &with_c),
+        (&vectors("c"), &vectors("c")),
+    ] {
+        let errors = both(one, other);
+        let says = "target[0].table[1]: remove it: table `memories` has the same memories";
+        assert!(errors.len() == 1 && errors[0].starts_with(says), "{errors:?}");
+    }
+    for (one, other) in [
+        (with_c.as_str(), with_d.as_str()),
+        (rows, &with_c),
+        (rows, &rows.replace("\"id\"", "\"key\"")),
+        (rows, &rows.replace("\"memories\"", "\"notes\"")),
+        (&vectors("c"), &vectors("d")),
+    ] {
+        assert!(both(one, other).is_empty(), "{one} {other}");
+    }
+}
+
+#[test]
 fn dependents_nest_and_make_no_circle() {
     let nested = |dependents: &str| with_table(&format!("columns = {{ id = \"id\" }}\ndependents = [{dependents}]"));
     let chunks = |more: &str| format!("{{ table = \"chunks\", references = \"memory_id\"{more} }}");

@@ -107,6 +107,9 @@ pub(crate) const MEMORIES: [&str; 15] = [
     "note",
 ];
 
+/// Those of them that are parts of something else, where they reference it.
+pub(super) const PARTS: [&str; 2] = ["chunk", "embedding"];
+
 /// Returns the column of a table that has the likeliest of `names`.
 pub(super) fn pick<'t>(table: &'t LiveTable, names: &[&str]) -> Option<&'t LiveColumn> {
     names.iter().find_map(|name| {

@@ -1,6 +1,7 @@
 //! Whether a mapping fits the live schema, and what it means there.
 
 mod check;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,6 +115,9 @@ impl Mapping {
         }
         let mut dependents = Vec::new();
         check.dependents(&table.dependents, &[], &mut dependents).await?;
+        if live.is_some() {
+            check.order(name, &dependents).await?;
+        }
         match (live.as_ref(), id) {
             (Some(live), Some((id, unique_under))) if check.faults.is_empty() => Ok(Self {
                 table: quote_table(name),

@@ -10,7 +10,8 @@ use super::SqlStore;
 use super::column::Holds;
 use super::connect::CallError;
 use super::convention::{
-    AGENT, APP, CREATED_AT, KIND, MEMORIES, OWNER_NAME, RUN, UPDATED_AT, USER, VERSION, WORKSPACE, callable, pick,
+    AGENT, APP, CREATED_AT, KIND, MEMORIES, OWNER_NAME, PARTS, RUN, UPDATED_AT, USER, VERSION, WORKSPACE, callable,
+    is_about_an_owner, pick,
 };
 use super::dialect::{Dialect, quote, quote_table};
 use super::schema::{self, Foreign, LiveColumn, LiveTable, OnDelete};
@@ -129,6 +130,11 @@ impl SqlStore {
     }
 }
 
+fn is_called(name: &str, parts: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    parts.iter().any(|part| name.contains(part))
+}
+
 struct Schema {
     dialect: Dialect,
     tables: Vec<Known>,
@@ -136,8 +142,24 @@ struct Schema {
 
 impl Schema {
     fn is_memories(&self, known: &Known) -> bool {
-        let name = known.name.to_ascii_lowercase();
-        MEMORIES.iter().any(|part| name.contains(part)) && self.id(known).is_some()
+        (is_called(&known.name, &MEMORIES) || self.has_parts(known)) && self.id(known).is_some()
+    }
+
+    /// Returns whether a table that is called like parts of memories has its rows belong to those of `known`,
+    /// and to no others.
+    fn has_parts(&self, known: &Known) -> bool {
+        let belongs = |part: &str, whole: &Known| {
+            let of_part = |foreign: &&Foreign| foreign.table == part && whole.name != part;
+            whole.referenced_by.iter().filter(of_part).any(|foreign| {
+                // Whose they are, an owner or a session, is no memory.
+                matches!(foreign.columns.as_slice(), [(column, _)] if !is_about_an_owner(column))
+            })
+        };
+        let parts = known.referenced_by.iter().map(|foreign| foreign.table.as_str());
+        parts.filter(|part| is_called(part, &PARTS)).any(|part| {
+            let wholes = self.tables.iter().filter(|whole| belongs(part, whole));
+            belongs(part, known) && wholes.count() == 1
+        })
     }
 
     /// Returns the tables whose rows belong to memories in another one.

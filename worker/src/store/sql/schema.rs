@@ -17,6 +17,8 @@ pub(super) struct LiveTable {
     /// What keeps it from being used as a table of memories although it exists.
     pub(super) obstacle: Option<Obstacle>,
     pub(super) columns: Vec<LiveColumn>,
+    /// The columns of the primary key.
+    pub(super) key: Vec<String>,
     /// What identifies a row beside its columns, where there is such a thing (SQLite's rowid).
     pub(super) row_handle: Option<&'static str>,
 }
@@ -47,6 +49,26 @@ pub(super) struct Foreign {
     /// Its columns, and what each references.
     pub(super) columns: Vec<(String, String)>,
     pub(super) on_delete: OnDelete,
+}
+
+/// A foreign key by which rows keep those that they reference from being deleted, or go with them.
+#[derive(Debug)]
+pub(super) struct Holding {
+    pub(super) columns: Vec<String>,
+    pub(super) until: Until,
+}
+
+/// How long a row keeps what it references.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Not at all: it goes with it.
+    Taken,
+    /// Until it has gone itself, though the same statement deletes both.
+    Gone,
+    /// Until the end of the statement, which may delete both.
+    Statement,
+    /// Until the end of the transaction, which may.
+    Commit,
 }
 
 /// What becomes of a row that references one that is deleted.
@@ -200,6 +222,36 @@ pub(super) async fn references(
             on_delete: OnDelete::of(&rule),
         });
         foreign.columns.push(column);
+    }
+    Ok(keys.into_values().collect())
+}
+
+/// Returns the foreign keys by which rows of `from` keep rows of `to`, which may be the same table, or go
+/// with them.
+pub(super) async fn holdings(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    from: &str,
+    to: &str,
+) -> Result<Vec<Holding>, sqlx::Error> {
+    let rows = match dialect {
+        Dialect::Postgres => postgres::holdings(connection, from, to).await?,
+        Dialect::Sqlite => sqlite::holdings(connection, from, to).await?,
+        Dialect::Mysql => mysql::holdings(connection, from, to).await?,
+    };
+    let mut keys: BTreeMap<String, Holding> = BTreeMap::new();
+    for row in &rows {
+        let (key, until): (String, String) = (row.try_get(0)?, row.try_get(2)?);
+        let holding = keys.entry(key).or_insert_with(|| Holding {
+            columns: Vec::new(),
+            until: match until.as_str() {
+                "taken" => Until::Taken,
+                "statement" => Until::Statement,
+                "commit" => Until::Commit,
+                _ => Until::Gone,
+            },
+        });
+        holding.columns.push(row.try_get(1)?);
     }
     Ok(keys.into_values().collect())
 }

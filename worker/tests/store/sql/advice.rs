@@ -11,6 +11,7 @@ super::on_each! {
     what_is_found_by_looking_at_every_row_is_said,
     a_schema_is_read_from_its_names_and_keys,
     tables_in_a_circle_are_proposed_once,
+    what_chunks_belong_to_is_proposed_whatever_it_is_called,
     how_uuids_are_written_is_read_from_one,
 }
 
@@ -30,8 +31,7 @@ async fn advice(database: &Database, table: &Table) -> Vec<String> {
 async fn references(database: &Database) {
     database
         .run(
-            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, part BIGINT, parent BIGINT REFERENCES memories (id),
-                                    created_at BIGINT);
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, part BIGINT, created_at BIGINT);
              CREATE INDEX memories_user ON memories (user_id); CREATE UNIQUE INDEX memories_part ON memories (id, part);
              CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
              CREATE INDEX chunks_memory ON chunks (memory);
@@ -53,8 +53,6 @@ async fn what_would_be_left_is_said(database: Database) {
         [
             "`dependents`: rows of `links` reference `memories` by `memory` and stay without the reference; \
              write dependents = [{ table = \"links\", references = \"memory\" }] for `memories`",
-            "`dependents`: rows of `memories` reference `memories` by `parent` and keep what they reference; \
-             let the database delete them: ON DELETE CASCADE",
             "`dependents`: rows of `pairs` reference `memories` by `memory`, `part` and keep what they reference; \
              let the database delete them: ON DELETE CASCADE",
             "`dependents`: rows of `terms` reference `chunks` by `chunk` and keep what they reference; \
@@ -182,6 +180,26 @@ async fn tables_in_a_circle_are_proposed_once(database: Database) {
     assert_eq!(names, ["memories"]);
     let dependents = serde_json::to_value(&proposed.tables[0].dependents).unwrap();
     assert_eq!(dependents, json!([{"table": "notes", "references": "memory"}]));
+}
+
+async fn what_chunks_belong_to_is_proposed_whatever_it_is_called(database: Database) {
+    database
+        .run(
+            "CREATE TABLE users (id BIGINT PRIMARY KEY, email TEXT UNIQUE);
+             CREATE TABLE files (id BIGINT PRIMARY KEY);
+             CREATE TABLE mem (id BIGINT PRIMARY KEY, uid TEXT, body TEXT);
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, mem BIGINT, user_id BIGINT,
+                 FOREIGN KEY (mem) REFERENCES mem (id), FOREIGN KEY (user_id) REFERENCES users (id));
+             CREATE TABLE file_embeddings (id BIGINT PRIMARY KEY, file BIGINT, mem BIGINT,
+                 FOREIGN KEY (file) REFERENCES files (id), FOREIGN KEY (mem) REFERENCES mem (id) ON DELETE CASCADE)",
+        )
+        .await;
+    let proposed = database.store().propose().await.unwrap();
+
+    let tables = serde_json::to_value(&proposed.tables).unwrap();
+    let mem = json!({"name": "mem", "columns": {"id": "id", "user": "uid"},
+        "dependents": [{"table": "chunks", "references": "mem"}]});
+    assert_eq!(tables, json!([mem]));
 }
 
 async fn how_uuids_are_written_is_read_from_one(database: Database) {

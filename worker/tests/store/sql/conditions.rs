@@ -3,8 +3,9 @@
 use lethe_common::job::Field;
 use lethe_worker::store::sql::Found::{Absent, Matching, Other};
 use lethe_worker::store::{Conditions, StoreError};
+use serde_json::json;
 
-use super::harness::Database;
+use super::harness::{Database, table};
 use crate::{conditions, item, items, of_user};
 
 super::on_each! {
@@ -18,6 +19,7 @@ super::on_each! {
     a_call_of_more_than_one_batch_is_answered_in_order,
     a_demand_without_a_column_is_refused,
     existence_is_asked_without_conditions,
+    a_row_that_is_marked_as_deleted_goes_like_any_other,
 }
 
 async fn a_row_is_matching_under_all_conditions_only(database: Database) {
@@ -171,4 +173,27 @@ async fn existence_is_asked_without_conditions(database: Database) {
     let exists = table.exists(&["3", "2", "\0", "1", "1"]).await.unwrap();
 
     assert_eq!(exists, [false, true, false, true, true]);
+}
+
+async fn a_row_that_is_marked_as_deleted_goes_like_any_other(database: Database) {
+    database
+        .run(
+            "CREATE TABLE memories (id TEXT PRIMARY KEY, user_id TEXT, body TEXT, deleted_at TIMESTAMP NULL, state TEXT);
+             INSERT INTO memories VALUES ('1', 'alice', 'x', NULL, 'active'), ('2', 'alice', 'x', '2026-01-01', 'deleted'),
+                 ('3', 'alice', 'x', '2026-01-01', 'deleted'), ('4', 'bob', 'x', '2026-01-01', 'deleted')",
+        )
+        .await;
+    let mapping = table(json!({"name": "memories", "columns": {"id": "id", "user": "user_id"}}));
+    let table = database.open(&mapping).await;
+    let of_alice = of_user("alice");
+
+    assert_eq!(table.page(&of_alice, None, None, 9).await.unwrap(), ["1", "2", "3"]);
+    assert_eq!(table.count(&of_alice).await.unwrap(), 3);
+    assert_eq!(
+        table.find(&items(&["2", "4"], &of_alice)).await.unwrap(),
+        [Matching, Other]
+    );
+    let deletion = table.delete(&items(&["2", "1", "4"], &of_alice)).await.unwrap();
+    assert_eq!(deletion.deleted, [true, true, false]);
+    assert_eq!(database.left("memories", "id").await, ["3", "4"]);
 }

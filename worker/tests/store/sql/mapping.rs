@@ -74,7 +74,8 @@ async fn an_id_that_is_not_unique_is_refused(database: Database) {
 
     assert_eq!(
         faults[0].to_string(),
-        "`columns.id`: column `id` of `memories` is not unique; there are `ref`"
+        "`columns.id`: column `id` of `memories` is not unique: it is a part of the composite key `id`, `a`, \
+         and an id is one column; there are `ref`"
     );
     database
         .open(&table(json!({"name": "memories", "columns": {"id": "ref"}})))

@@ -26,6 +26,36 @@ async fn a_deleted_point_is_gone_when_the_call_returns_and_absent_is_success() {
 }
 
 #[tokio::test]
+async fn a_point_goes_with_all_its_vectors() {
+    let vectors = Vectors::start().await.with_two_vectors().await;
+    let (text, image) = (("text", vec![0.5, 0.5]), ("image", vec![0.1, 0.2, 0.3]));
+    let user = json!({"user": "alice"});
+    vectors
+        .add_named([
+            (num(1), user.clone(), vec![text.clone(), image.clone()]),
+            (num(2), user.clone(), vec![text.clone()]),
+            (num(3), user.clone(), vec![image.clone()]),
+            (num(4), user, vec![text, image]),
+        ])
+        .await;
+    let collection = vectors.open("number", json!({"user": "user"})).await;
+    let all = [1, 2, 3, 4].map(num);
+    assert_eq!(collection.present(&all).await.unwrap(), all.into());
+
+    collection.delete(&all[..2]).await.unwrap();
+    collection
+        .delete_guarded(&[(num(3), of_user("alice"), None), (num(4), of_user("bob"), None)])
+        .await
+        .unwrap();
+
+    assert_eq!(collection.present(&all).await.unwrap(), [num(4)].into());
+    // By either of its vectors nothing else is found.
+    for (name, vector) in [("text", vec![0.5, 0.5]), ("image", vec![0.1, 0.2, 0.3])] {
+        assert_eq!(vectors.nearest(name, vector).await, [num(4)], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_orphan_goes_only_while_its_payload_carries_what_is_demanded() {
     let vectors = Vectors::start().await;
     let owners = [

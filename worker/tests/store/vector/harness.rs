@@ -1,14 +1,14 @@
 //! A collection of a test's own: in the embedded server, or in a Qdrant server that the
 //! environment names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use lethe_common::config::{Collection, VectorEndpoint};
 use lethe_edge::{EdgeOptions, serve};
 use lethe_worker::store::vector::{Point, PointId, VectorCollection, VectorStore};
 use qdrant_client::qdrant::{
-    CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, PointStruct,
-    SetPayloadPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder,
+    CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, PointStruct, SearchPointsBuilder,
+    SetPayloadPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder, VectorsConfigBuilder, point_id::PointIdOptions,
 };
 use qdrant_client::{Payload, Qdrant};
 use serde_json::{Value, json};
@@ -65,6 +65,42 @@ impl Vectors {
             name,
             _server: server,
         }
+    }
+
+    /// Makes the collection anew, with two vectors to a point.
+    pub(crate) async fn with_two_vectors(self) -> Self {
+        self.client.delete_collection(&self.name).await.unwrap();
+        let mut vectors = VectorsConfigBuilder::default();
+        vectors.add_named_vector_params("text", VectorParamsBuilder::new(2, Distance::Dot));
+        vectors.add_named_vector_params("image", VectorParamsBuilder::new(3, Distance::Dot));
+        let request = CreateCollectionBuilder::new(&self.name).vectors_config(vectors);
+        self.client.create_collection(request).await.unwrap();
+        self
+    }
+
+    /// Adds points with some of the vectors that there are.
+    pub(crate) async fn add_named(&self, points: impl IntoIterator<Item = (PointId, Value, Vec<(&str, Vec<f32>)>)>) {
+        let named = |(id, payload, vectors): (PointId, Value, Vec<(&str, Vec<f32>)>)| {
+            let vectors: HashMap<String, Vec<f32>> = vectors
+                .into_iter()
+                .map(|(name, vector)| (name.to_owned(), vector))
+                .collect();
+            PointStruct::new(id, vectors, Payload::try_from(payload).unwrap())
+        };
+        let points: Vec<PointStruct> = points.into_iter().map(named).collect();
+        let request = UpsertPointsBuilder::new(&self.name, points).wait(true);
+        self.client.upsert_points(request).await.unwrap();
+    }
+
+    /// Returns the points that a search by one of their vectors finds.
+    pub(crate) async fn nearest(&self, name: &str, vector: Vec<f32>) -> Vec<PointId> {
+        let request = SearchPointsBuilder::new(&self.name, vector, 100).vector_name(name);
+        let found = self.client.search_points(request).await.unwrap().result;
+        let number = |id: qdrant_client::qdrant::PointId| match id.point_id_options {
+            Some(PointIdOptions::Num(number)) => num(number),
+            other => panic!("not a number: {other:?}"),
+        };
+        found.into_iter().map(|point| number(point.id.unwrap())).collect()
     }
 
     pub(crate) fn store(&self) -> VectorStore {

@@ -62,7 +62,7 @@ impl Check<'_> {
         }
     }
 
-    fn fault(&mut self, key: &str, missing: String, instead: Option<String>) {
+    pub(super) fn fault(&mut self, key: &str, missing: String, instead: Option<String>) {
         self.faults.push(MappingFault::new(key, missing, instead));
     }
 
@@ -326,13 +326,15 @@ impl Check<'_> {
                 .columns
                 .iter()
                 .filter(|column| column.unique && column.kind.is_some());
-            let instead = nearest(name, unique.map(|column| column.name.as_str()))
-                .unwrap_or_else(|| format!("add a unique index on `{name}` alone"));
-            self.fault(
-                key,
-                format!("column `{name}` of `{table}` is not unique"),
-                Some(instead),
-            );
+            let instead = nearest(name, unique.map(|column| column.name.as_str()));
+            let (mut why, mut add) = (String::new(), format!("add a unique index on `{name}` alone"));
+            if live.key.len() > 1 && live.key.contains(&column.name) {
+                let parts = live.key.join("`, `");
+                why = format!(": it is a part of the composite key `{parts}`, and an id is one column");
+                add += " if no two rows share a value, or a column that has a value of its own in each row";
+            }
+            let missing = format!("column `{name}` of `{table}` is not unique{why}");
+            self.fault(key, missing, Some(instead.unwrap_or(add)));
             return None;
         }
         Some(column)

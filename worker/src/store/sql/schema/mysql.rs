@@ -32,6 +32,10 @@ SELECT CAST(t.table_type AS CHAR) AS table_type,
                     WHERE i.table_schema = c.table_schema AND i.table_name = c.table_name
                       AND i.seq_in_index = 1 AND i.column_name = c.column_name AND i.index_type IN ('BTREE', 'HASH'))
             AS SIGNED) AS indexed,
+       CAST(EXISTS (SELECT 1 FROM information_schema.statistics AS i
+                    WHERE i.table_schema = c.table_schema AND i.table_name = c.table_name
+                      AND i.index_name = 'PRIMARY' AND i.column_name = c.column_name)
+            AS SIGNED) AS in_key,
        CAST(0 /*M!100201 + EXISTS (SELECT 1 FROM information_schema.check_constraints AS k
                     WHERE k.constraint_schema = c.table_schema AND k.table_name = c.table_name
                       AND k.check_clause IN (concat('json_valid(`', c.column_name, '`)'),
@@ -54,6 +58,19 @@ FROM information_schema.key_column_usage AS k
 JOIN information_schema.referential_constraints AS r
   ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
 WHERE k.referenced_table_schema = COALESCE(NULLIF($1, ''), DATABASE()) AND k.referenced_table_name = $2
+ORDER BY 1, k.ordinal_position";
+
+// InnoDB looks row by row, and its `NO ACTION` is `RESTRICT`.
+const HOLDINGS: &str = "
+-- store::sql::holdings
+SELECT CAST(k.constraint_name AS CHAR), CAST(k.column_name AS CHAR),
+       CAST(CASE WHEN r.delete_rule = 'CASCADE' THEN 'taken' ELSE 'gone' END AS CHAR)
+FROM information_schema.key_column_usage AS k
+JOIN information_schema.referential_constraints AS r
+  ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.table_schema = COALESCE(NULLIF($1, ''), DATABASE()) AND k.table_name = $2
+  AND k.referenced_table_schema = COALESCE(NULLIF($3, ''), DATABASE()) AND k.referenced_table_name = $4
+  AND r.delete_rule IN ('RESTRICT', 'NO ACTION', 'CASCADE')
 ORDER BY 1, k.ordinal_position";
 
 // Enough for a suggestion, and bounded. Other databases of the server are others' affair.
@@ -80,6 +97,7 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
     Ok(Some(LiveTable {
         obstacle,
         columns: rows.iter().map(column).collect::<Result<_, _>>()?,
+        key: key(&rows)?,
         row_handle: None,
     }))
 }
@@ -95,6 +113,25 @@ pub(super) async fn references(connection: &mut AnyConnection, name: &str) -> Re
         .about(values.to_vec())
         .fetch_all(connection)
         .await
+}
+
+pub(super) async fn holdings(connection: &mut AnyConnection, from: &str, to: &str) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let names = [from, to].map(|name| name.split_once('.').unwrap_or(("", name)));
+    let values = names.into_iter().flat_map(|(schema, table)| [schema, table]);
+    Sql::vouched(Dialect::Mysql, HOLDINGS.to_owned())
+        .about(values.map(|name| Bind::Text(name.to_owned())).collect())
+        .fetch_all(connection)
+        .await
+}
+
+fn key(rows: &[AnyRow]) -> Result<Vec<String>, sqlx::Error> {
+    let mut key = Vec::new();
+    for row in rows {
+        if row.try_get::<i64, _>("in_key")? != 0 {
+            key.push(row.try_get("name")?);
+        }
+    }
+    Ok(key)
 }
 
 fn obstacle(row: &AnyRow) -> Result<Option<Obstacle>, sqlx::Error> {

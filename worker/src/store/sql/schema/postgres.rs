@@ -21,6 +21,8 @@ SELECT a.attname::text AS name,
                JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
                JOIN pg_catalog.pg_am AS am ON am.oid = x.relam AND am.amname IN ('btree', 'hash')
                WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum) AS indexed,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i
+               WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS in_key,
        c.relkind::text AS relkind,
        has_table_privilege(c.oid, 'SELECT') AS may_select,
        has_table_privilege(c.oid, 'DELETE') AS may_delete,
@@ -62,6 +64,19 @@ JOIN pg_catalog.pg_attribute AS b ON b.attrelid = k.confrelid AND b.attnum = u.o
 WHERE k.contype = 'f' AND k.confrelid = to_regclass($1)
 ORDER BY k.oid, u.place";
 
+// `RESTRICT` is never put off.
+const HOLDINGS: &str = "
+-- store::sql::holdings
+SELECT k.oid::bigint::text, a.attname::text,
+       CASE WHEN k.confdeltype = 'c' THEN 'taken' WHEN k.confdeltype = 'r' THEN 'gone'
+            WHEN k.condeferred THEN 'commit' ELSE 'statement' END
+FROM pg_catalog.pg_constraint AS k
+CROSS JOIN LATERAL unnest(k.conkey) WITH ORDINALITY AS u (own, place)
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.own
+WHERE k.contype = 'f' AND k.confdeltype IN ('a', 'r', 'c')
+  AND k.conrelid = to_regclass($1) AND k.confrelid = to_regclass($2)
+ORDER BY k.oid, u.place";
+
 // Enough for a suggestion, and bounded.
 const TABLES: &str = "
 -- store::sql::tables
@@ -86,6 +101,7 @@ pub(super) async fn read(
     Ok(Some(LiveTable {
         obstacle: obstacle(first, locks)?,
         columns: rows.iter().map(column).collect::<Result<_, _>>()?,
+        key: key(&rows)?,
         row_handle: None,
     }))
 }
@@ -99,6 +115,24 @@ pub(super) async fn references(connection: &mut AnyConnection, name: &str) -> Re
         .bind(quote_table(name))
         .fetch_all(connection)
         .await
+}
+
+pub(super) async fn holdings(connection: &mut AnyConnection, from: &str, to: &str) -> Result<Vec<AnyRow>, sqlx::Error> {
+    sqlx::query(HOLDINGS)
+        .bind(quote_table(from))
+        .bind(quote_table(to))
+        .fetch_all(connection)
+        .await
+}
+
+fn key(rows: &[AnyRow]) -> Result<Vec<String>, sqlx::Error> {
+    let mut key = Vec::new();
+    for row in rows {
+        if row.try_get("in_key")? {
+            key.push(row.try_get("name")?);
+        }
+    }
+    Ok(key)
 }
 
 fn obstacle(row: &AnyRow, locks: bool) -> Result<Option<Obstacle>, sqlx::Error> {

@@ -16,7 +16,7 @@ FROM pragma_table_list AS t WHERE t.schema = $1 COLLATE NOCASE AND t.name = $2 C
 // has no index: it is the row's own number.
 const COLUMNS: &str = "
 -- store::sql::schema
-SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared,
+SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared, CAST(c.pk AS INTEGER) AS pk,
        CASE WHEN c.pk = 1 AND (SELECT max(o.pk) FROM pragma_table_xinfo($2, $1) AS o) = 1
             THEN 1 ELSE 0 END AS sole_key,
        (SELECT min(upper(x.coll))
@@ -39,6 +39,18 @@ SELECT t.name || ' ' || CAST(f.id AS TEXT), CAST(t.name AS TEXT), CAST(f.\"from\
 FROM pragma_table_list AS t, pragma_foreign_key_list(t.name, t.schema) AS f
 WHERE t.schema = $1 COLLATE NOCASE AND t.type = 'table' AND f.\"table\" = $2 COLLATE NOCASE
 ORDER BY t.name, f.id, f.seq";
+
+// What is put off to the end of the transaction is written in the text of the table alone.
+const HOLDINGS: &str = "
+-- store::sql::holdings
+SELECT CAST(f.id AS TEXT), CAST(f.\"from\" AS TEXT),
+       CASE WHEN f.on_delete = 'CASCADE' THEN 'taken' WHEN f.on_delete = 'RESTRICT' THEN 'gone'
+            WHEN EXISTS (SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = $2 COLLATE NOCASE
+                         AND upper(m.sql) LIKE '%INITIALLY DEFERRED%') THEN 'commit'
+            ELSE 'statement' END
+FROM pragma_foreign_key_list($2, $1) AS f
+WHERE f.on_delete IN ('NO ACTION', 'RESTRICT', 'CASCADE') AND f.\"table\" = $3 COLLATE NOCASE
+ORDER BY f.id, f.seq";
 
 const TABLES: &str = "
 -- store::sql::tables
@@ -67,6 +79,7 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
     Ok(Some(LiveTable {
         obstacle: (kind != "table").then_some(Obstacle::NotATable),
         row_handle: if without_rowid { None } else { row_handle(&columns) },
+        key: key(&rows)?,
         columns,
     }))
 }
@@ -82,6 +95,31 @@ pub(super) async fn references(connection: &mut AnyConnection, name: &str) -> Re
         .bind(table)
         .fetch_all(connection)
         .await
+}
+
+// A key never leads out of its database.
+pub(super) async fn holdings(connection: &mut AnyConnection, from: &str, to: &str) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let (schema, table) = from.split_once('.').unwrap_or(("main", from));
+    let (other, referenced) = to.split_once('.').unwrap_or(("main", to));
+    if !schema.eq_ignore_ascii_case(other) {
+        return Ok(Vec::new());
+    }
+    sqlx::query(HOLDINGS)
+        .bind(schema)
+        .bind(table)
+        .bind(referenced)
+        .fetch_all(connection)
+        .await
+}
+
+fn key(rows: &[AnyRow]) -> Result<Vec<String>, sqlx::Error> {
+    let mut key = Vec::new();
+    for row in rows {
+        if row.try_get::<i64, _>("pk")? != 0 {
+            key.push(row.try_get("name")?);
+        }
+    }
+    Ok(key)
 }
 
 // A column may take one of these names for itself.

@@ -36,16 +36,23 @@ impl SqlTable {
     async fn unmapped(&self, table: &Table) -> Result<Vec<MappingFault>, StoreError> {
         let mut advice = Vec::new();
         let id = Some(self.mapping.id.name.as_str());
-        let mut tables = vec![(table.sql_table(), id, table.dependents.as_slice())];
-        while let Some((name, id, dependents)) = tables.pop() {
+        let mut tables = vec![(vec![table.sql_table()], id, table.dependents.as_slice())];
+        while let Some((way, id, dependents)) = tables.pop() {
+            let name = way[way.len() - 1];
             for foreign in self.references(name).await? {
-                if foreign.on_delete != OnDelete::Goes && !self.is_mapped(&foreign, dependents) {
+                let of_these = |name: &&str| self.store.dialect.is_column(&foreign.table, name);
+                if way.iter().any(of_these) {
+                    // What keeps rows from going in a circle is a fault; what is left has no reference then.
+                    if way.len() == 1 && foreign.on_delete == OnDelete::Goes {
+                        advice.push(with_others(&foreign, table));
+                    }
+                } else if foreign.on_delete != OnDelete::Goes && !self.is_mapped(&foreign, dependents) {
                     advice.push(about(&foreign, name, id));
                 }
             }
             tables.extend(dependents.iter().map(|below| {
-                let id = below.id.as_deref();
-                (below.table.as_str(), id, below.dependents.as_slice())
+                let way = [way.as_slice(), &[below.table.as_str()]].concat();
+                (way, below.id.as_deref(), below.dependents.as_slice())
             }));
         }
         Ok(advice)
@@ -117,6 +124,23 @@ fn no_index(dialect: Dialect, key: &str, table: &str, column: &str, what: &str) 
     )
 }
 
+/// Returns the advice about a key by which memories go with others.
+fn with_others(foreign: &Foreign, table: &Table) -> MappingFault {
+    let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
+    let (name, columns) = (&foreign.table, columns.join("`, `"));
+    let vectors = match table.collection {
+        Some(_) => ", and leave their vectors behind",
+        None => "",
+    };
+    MappingFault::new(
+        "sql_table",
+        format!(
+            "rows of `{name}` that reference another by `{columns}` go with it, asked for or not, uncounted{vectors}"
+        ),
+        Some("let the database set the reference null: ON DELETE SET NULL".to_owned()),
+    )
+}
+
 /// Returns the advice about a key by which rows reference `name`, in which dependents hold `id`.
 fn about(foreign: &Foreign, name: &str, id: Option<&str>) -> MappingFault {
     let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
@@ -126,7 +150,7 @@ fn about(foreign: &Foreign, name: &str, id: Option<&str>) -> MappingFault {
         OnDelete::Goes | OnDelete::Stays => "stay without the reference",
     };
     let instead = match foreign.columns.as_slice() {
-        [(column, referenced)] if id.is_none_or(|id| id == referenced) && table != name => {
+        [(column, referenced)] if id.is_none_or(|id| id == referenced) => {
             let key = id.map_or_else(|| format!("id = \"{referenced}\" and "), |_| String::new());
             format!("write {key}dependents = [{{ table = \"{table}\", references = \"{column}\" }}] for `{name}`")
         }

@@ -1,0 +1,99 @@
+//! What workers say about a target: how its stores are, and what does not fit its mappings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lethe_common::config::Target;
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::WorkerRow;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How many workers reach a store.
+#[derive(Default, Serialize, ToSchema)]
+pub(super) struct StoreHealth {
+    /// Workers that do.
+    up: usize,
+    /// Workers that do not.
+    down: usize,
+    /// Why, words of a closed list.
+    codes: BTreeSet<String>,
+}
+
+/// What does not fit a mapping.
+#[derive(Serialize, Deserialize, ToSchema, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Fault {
+    /// The table.
+    table: String,
+    /// What it is.
+    fault: String,
+}
+
+/// What all workers say about a target together.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) stores: BTreeMap<String, StoreHealth>,
+    pub(super) faults: BTreeSet<Fault>,
+}
+
+/// What one worker says about it.
+#[derive(Deserialize)]
+struct Report {
+    #[serde(default)]
+    stores: BTreeMap<String, Reached>,
+    #[serde(default)]
+    faults: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Reached {
+    up: bool,
+    code: Option<String>,
+}
+
+impl Found {
+    /// Returns what `workers` say about the target called `name`.
+    pub(super) fn by(workers: &[WorkerRow], name: &str) -> Self {
+        let mut found = Self::default();
+        for worker in workers {
+            // A worker of another version may say it differently: then it says nothing here.
+            let said = worker.targets.get(name).cloned().unwrap_or_default();
+            let Ok(report) = serde_json::from_value::<Report>(said) else {
+                continue;
+            };
+            found.faults.extend(report.faults);
+            for (store, reached) in report.stores {
+                let health = found.stores.entry(store).or_default();
+                if reached.up {
+                    health.up += 1;
+                } else {
+                    health.down += 1;
+                }
+                health.codes.extend(reached.code);
+            }
+        }
+        found
+    }
+
+    /// Returns whether a worker reaches a store; `None` if none has tried.
+    pub(super) fn is_up(&self, store: StoreKind) -> Option<bool> {
+        self.stores.get(store.as_str()).map(|health| health.up > 0)
+    }
+
+    /// Returns whether the mappings of `target` fit; `None` where a store that is down keeps that
+    /// from being seen.
+    pub(super) fn fits(&self, target: &Target) -> Option<bool> {
+        if !self.faults.is_empty() {
+            return Some(false);
+        }
+        stores(target)
+            .all(|store| self.is_up(store) == Some(true))
+            .then_some(true)
+    }
+}
+
+/// Returns the stores that a target has.
+pub(super) fn stores(target: &Target) -> impl Iterator<Item = StoreKind> {
+    let sql = target.sql.as_ref().map(|_| StoreKind::Sql);
+    let vector = target.vector.as_ref().map(|_| StoreKind::Vector);
+    [sql, vector].into_iter().flatten()
+}

@@ -1,0 +1,107 @@
+//! Whether rows can go in the order in which the mapping has them go: what keeps a row has to go before it.
+//!
+//! Only keys between tables of one mapping are looked at here; a table that nobody mapped keeps some rows,
+//! and the others go.
+
+use super::super::connect::CallError;
+use super::super::dependents::Reference;
+use super::super::dialect::{Dialect, quote_table};
+use super::super::schema::{self, Holding, Until};
+use super::check::Check;
+
+const SET_NULL: &str = "let the database set the reference null: ON DELETE SET NULL";
+
+impl Check<'_> {
+    /// Looks for keys by which rows keep what goes before them, or themselves. `order` is that of the
+    /// dependents; the rows of `root` go last.
+    pub(super) async fn order(&mut self, root: &str, order: &[Reference]) -> Result<(), CallError> {
+        for Holding { columns, until } in self.holdings(root, root).await? {
+            if until != Until::Taken {
+                let columns = columns.join("`, `");
+                let missing = format!(
+                    "rows of `{root}` reference others of `{root}` by `{columns}` and keep them: \
+                     a memory could not go before those that reference it"
+                );
+                self.fault("sql_table", missing, Some(SET_NULL.to_owned()));
+            }
+        }
+        for (n, reference) in order.iter().enumerate() {
+            let (name, gone) = (&reference.name, &order[..n]);
+            if gone.iter().any(|before| before.table == reference.table) {
+                continue;
+            }
+            for Holding { columns, until } in self.holdings(name, name).await? {
+                if until == Until::Gone {
+                    let columns = columns.join("`, `");
+                    let missing = format!(
+                        "rows of `{name}` reference others of `{name}` by `{columns}` and keep them from going together"
+                    );
+                    let instead = "let the database delete them together: ON DELETE CASCADE";
+                    self.fault("dependents.table", missing, Some(instead.to_owned()));
+                }
+            }
+            let mut after: Vec<&str> = order[n + 1..].iter().map(|after| after.name.as_str()).collect();
+            after.push(root);
+            after.retain(|after| quote_table(after) != reference.table);
+            after.dedup();
+            for after in after {
+                self.kept(reference, after, root, gone).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether rows of `after`, which go later, keep those of `reference`; those that reference them as
+    /// dependents are `gone` before.
+    async fn kept(
+        &mut self,
+        reference: &Reference,
+        after: &str,
+        root: &str,
+        gone: &[Reference],
+    ) -> Result<(), CallError> {
+        let name = &reference.name;
+        for Holding { columns, until } in self.holdings(after, name).await? {
+            let is_gone = gone.iter().any(|before| {
+                let above = before.above.first().map(|above| &above.table);
+                before.table == quote_table(after)
+                    && above == Some(&reference.table)
+                    && columns == [before.column.name.as_str()]
+            });
+            let passes = match until {
+                Until::Commit => true,
+                // A memory must not go unseen, before its turn.
+                Until::Taken => after != root,
+                Until::Gone | Until::Statement => is_gone,
+            };
+            if passes {
+                continue;
+            }
+            let columns = columns.join("`, `");
+            let circle = after == root || !self.holdings(name, after).await?.is_empty();
+            let (missing, instead) = if circle {
+                let missing =
+                    format!("rows of `{after}` reference `{name}` by `{columns}` in a circle: neither can go first");
+                (missing, self.circle().to_owned())
+            } else {
+                let missing = format!("rows of `{after}` reference `{name}` by `{columns}`, and go after them");
+                (missing, format!("write `{after}` before `{name}`"))
+            };
+            self.fault("dependents.table", missing, Some(instead));
+        }
+        Ok(())
+    }
+
+    fn circle(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Postgres | Dialect::Sqlite => {
+                "let the database set the reference null, ON DELETE SET NULL, or look at the end, DEFERRABLE INITIALLY DEFERRED"
+            }
+            Dialect::Mysql => SET_NULL,
+        }
+    }
+
+    async fn holdings(&mut self, from: &str, to: &str) -> Result<Vec<Holding>, CallError> {
+        Ok(schema::holdings(self.connection, self.dialect, from, to).await?)
+    }
+}
