@@ -1,6 +1,6 @@
 //! The routes, one file a resource.
 
-mod found;
+pub(crate) mod found;
 mod health;
 mod jobs;
 mod keys;

@@ -4,24 +4,13 @@
 //! nothing (`mistyped`). Tried instead: answering 503 until one has, which refuses what is mostly right for the
 //! first seconds of every start.
 
-use std::collections::BTreeMap;
-
 use lethe_common::filter::Type;
-use lethe_common::ledger::{NewJob, Route, WorkerRow};
-use serde::Deserialize;
+use lethe_common::ledger::NewJob;
 
 use crate::accept::QUERY;
 use crate::app::AppState;
 use crate::problem::Problem;
-use crate::routes::HEARD_WITHIN;
-
-/// What a worker says about a target.
-#[derive(Deserialize)]
-struct Report {
-    /// By table and column.
-    #[serde(default)]
-    types: BTreeMap<String, BTreeMap<String, Type>>,
-}
+use crate::routes::{HEARD_WITHIN, found};
 
 /// Refuses a job whose query compares a column with what it cannot hold; `words` are what its fields are called.
 pub(crate) async fn check(state: &AppState, job: &NewJob, words: &[(&str, &str)]) -> Result<(), Problem> {
@@ -29,7 +18,7 @@ pub(crate) async fn check(state: &AppState, job: &NewJob, words: &[(&str, &str)]
         return Ok(());
     };
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
-    let Some(types) = workers.iter().find_map(|worker| said(worker, &partition.route)) else {
+    let Some(types) = found::types(&workers, &partition.route) else {
         return Ok(());
     };
     // Databases take names in either case, but for PostgreSQL, where mappings have the name as it is.
@@ -40,14 +29,4 @@ pub(crate) async fn check(state: &AppState, job: &NewJob, words: &[(&str, &str)]
     };
     let checked = filter.check_types(&of);
     checked.map_err(|error| Problem::invalid(QUERY, error).in_words(words))
-}
-
-/// Returns what the columns of a table hold, if this worker serves it and has opened it.
-fn said(worker: &WorkerRow, route: &Route) -> Option<BTreeMap<String, Type>> {
-    if !worker.routes.contains(&route.to_string()) {
-        return None;
-    }
-    // A worker of another version may say it differently: then it says nothing here.
-    let report: Report = serde_json::from_value(worker.targets.get(&route.target)?.clone()).ok()?;
-    report.types.get(&route.table).cloned()
 }

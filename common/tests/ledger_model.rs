@@ -157,6 +157,7 @@ impl World {
             small: n,
             alone: n,
             count_rescues: true,
+            many_first: false,
             oldest_first: false,
         };
         let claimed = self.ledger.claim(&claim).await.unwrap();

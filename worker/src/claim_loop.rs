@@ -203,6 +203,7 @@ impl Claimer<'_> {
             small,
             alone,
             count_rescues: self.trouble.is_none(),
+            many_first: self.turn.is_multiple_of(4),
             oldest_first: self.large.is_multiple_of(4),
         }
     }

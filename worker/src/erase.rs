@@ -358,11 +358,14 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
             if (store, outcome) == (StoreKind::Sql, Outcome::Erased) && is_one(&share.lease) {
                 delta.version_erased = entry.version;
             }
+            // A listed point is its own: others may carry the same id, or it may by now.
+            let point = matches!(share.lease.work, Work::Listed(_)).then(|| entry.points.first());
+            let id = point.flatten().map(|point| point.text()).or_else(|| entry.id.clone());
             if outcome != Outcome::Erased
-                && let Some(id) = &entry.id
+                && let Some(id) = id
             {
                 delta.items.push(ItemOutcome {
-                    id: id.clone(),
+                    id,
                     store,
                     outcome: Some(outcome),
                     code,

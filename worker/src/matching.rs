@@ -44,13 +44,19 @@ pub(crate) async fn page(
         ..Cursor::default()
     };
     let (points, next) = match found {
-        // Few points match, and no index tells which: from here on all are gone through.
+        // Once may be chance. Twice: few points match, and no index tells which; from here on all are gone
+        // through.
         Err(StoreError::Timeout { .. }) if !all => {
-            return Ok((Vec::new(), Some(then(cursor.offset, Ends::Read))));
+            let ends = match cursor.ends {
+                Ends::Sampled => Ends::Counted,
+                Ends::Counted | Ends::Read => Ends::Read,
+            };
+            return Ok((Vec::new(), Some(then(cursor.offset, ends))));
         }
         found => found?,
     };
-    let then = next.map(|offset| then(Some(offset), cursor.ends));
+    let ends = if all { Ends::Read } else { Ends::default() };
+    let then = next.map(|offset| then(Some(offset), ends));
     Ok((of_nobody(env, mapped, points).await?, then))
 }
 

@@ -37,13 +37,13 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             };
             return finish(env, &leases, &record).await;
         }
-        let found = match expected(env, mapped, &mut leases).await? {
-            Ok(found) => found,
+        let snapshot = match snapshot(env, mapped, &mut leases).await? {
+            Ok(snapshot) => snapshot,
             Err(error) => return Err(Stop::store(leases, error)),
         };
         env.keep(&mut leases).await?;
-        let snapshot = match snapshot(env, mapped, &mut leases).await? {
-            Ok(snapshot) => snapshot,
+        let found = match expected(env, mapped, &mut leases).await? {
+            Ok(found) => found,
             Err(error) => return Err(Stop::store(leases, error)),
         };
         env.keep(&mut leases).await?;
@@ -107,8 +107,8 @@ async fn finish(env: &Environment, leases: &[Lease], record: &Record<'_>) -> Res
     Ok(())
 }
 
-/// Looks at what is selected, if the job says what that has to be, before the first of it is cut. Points are
-/// looked at as they are listed.
+/// Looks at what is selected, if the job says what that has to be, before the first of it is cut, and of what was
+/// there at its start. Points are looked at as they are listed.
 async fn expected(
     env: &Environment,
     mapped: &Mapped,

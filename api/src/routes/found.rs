@@ -1,10 +1,11 @@
-//! What workers say about a target: how its stores are, and what does not fit its mappings.
+//! What workers say about a target: how its stores are, what does not fit its mappings, and what columns hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_common::config::Target;
+use lethe_common::filter::Type;
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::WorkerRow;
+use lethe_common::ledger::{Route, WorkerRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -42,6 +43,9 @@ struct Report {
     stores: BTreeMap<String, Reached>,
     #[serde(default)]
     faults: Vec<Fault>,
+    /// By table and column.
+    #[serde(default)]
+    types: BTreeMap<String, BTreeMap<String, Type>>,
 }
 
 #[derive(Deserialize)]
@@ -55,9 +59,7 @@ impl Found {
     pub(super) fn by(workers: &[WorkerRow], name: &str) -> Self {
         let mut found = Self::default();
         for worker in workers {
-            // A worker of another version may say it differently: then it says nothing here.
-            let said = worker.targets.get(name).cloned().unwrap_or_default();
-            let Ok(report) = serde_json::from_value::<Report>(said) else {
+            let Some(report) = said(worker, name) else {
                 continue;
             };
             found.faults.extend(report.faults);
@@ -89,6 +91,19 @@ impl Found {
             .all(|store| self.is_up(store) == Some(true))
             .then_some(true)
     }
+}
+
+/// Returns what one worker says about a target; a worker of another version may say it differently: then it
+/// says nothing here.
+fn said(worker: &WorkerRow, target: &str) -> Option<Report> {
+    serde_json::from_value(worker.targets.get(target)?.clone()).ok()
+}
+
+/// Returns what the columns of a table hold, as far as a worker that serves it has looked.
+pub(crate) fn types(workers: &[WorkerRow], route: &Route) -> Option<BTreeMap<String, Type>> {
+    let serves = |worker: &&WorkerRow| worker.routes.contains(&route.to_string());
+    let mut serving = workers.iter().filter(serves);
+    serving.find_map(|worker| said(worker, &route.target)?.types.remove(&route.table))
 }
 
 /// Returns the stores that a target has.

@@ -20,6 +20,7 @@ pub(crate) async fn claim(app: &App) -> Vec<Lease> {
         small: 100,
         alone: 100,
         count_rescues: true,
+        many_first: false,
         oldest_first: false,
     };
     let mut leases = app.ledger.claim(&claim).await.expect("the ledger answers");

@@ -36,7 +36,11 @@ impl Ledger {
         let until = Instant::now() + inner.options.lease;
         let mut tx = inner.begin().await?;
         let mut rows = Vec::new();
-        if claim.small > 0 {
+        if claim.small > 0 && claim.many_first {
+            let which = "weight = 0 AND state = 'due'";
+            rows = take(inner, &mut tx, claim, which, "due_at", claim.small).await?;
+        }
+        if claim.small > 0 && rows.is_empty() {
             rows = take(
                 inner,
                 &mut tx,

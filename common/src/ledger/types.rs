@@ -299,6 +299,9 @@ pub struct Claim<'a> {
     /// Whether a lease that ran out counts against its partition; false while the ledger could not
     /// be reached, since then nobody was able to renew.
     pub count_rescues: bool,
+    /// Whether the small partitions of callers who have many come first, if there are any. Workers
+    /// alternate, so that those of others cannot keep them waiting for good.
+    pub many_first: bool,
     /// Whether the partitions that run alone are taken by age instead of small ones first. Workers
     /// alternate, so that neither kind can keep the other waiting for good.
     pub oldest_first: bool,

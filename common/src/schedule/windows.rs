@@ -176,12 +176,16 @@ impl Windows {
         soonest.map_or(UNKNOWN, |soonest| soonest.duration_since(at).unsigned_abs())
     }
 
-    /// Returns for how long one has been open, at so many milliseconds since 1970; `None` if none is.
+    /// Returns for how long one has been open, at so many milliseconds since 1970, or one after another;
+    /// `None` if none is.
     pub fn open_for(&self, at: i64) -> Option<Duration> {
         let at = from_millis(at)?;
-        let mut around = self.around(at).into_iter();
-        let (from, _) = around.find(|(from, to)| *from <= at && at < *to)?;
-        Some(at.duration_since(from).unsigned_abs())
+        let around = self.around(at);
+        let (mut since, _) = *around.iter().find(|(from, to)| *from <= at && at < *to)?;
+        while let Some((from, _)) = around.iter().find(|(from, to)| *to == since && from < to) {
+            since = *from;
+        }
+        Some(at.duration_since(since).unsigned_abs())
     }
 
     /// Returns when the windows open and close that may be open at a time, and those that open next.
@@ -272,6 +276,10 @@ mod tests {
         assert_eq!(open_for("2026-01-10T21:00:00Z"), Some(Duration::ZERO));
         assert_eq!(open_for("2026-01-11T04:59:00Z"), Some(Duration::from_mins(7 * 60 + 59)));
         assert_eq!(open_for("2026-01-11T05:00:00Z"), None);
+
+        let two = berlin(vec![window(&[], "22:00", "24:00"), window(&[], "00:00", "06:00")]).unwrap();
+        let at = "2026-01-11T04:59:00Z".parse::<Timestamp>().unwrap().as_millisecond();
+        assert_eq!(two.open_for(at), Some(Duration::from_mins(7 * 60 + 59)));
     }
 
     #[test]

@@ -30,6 +30,7 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
         small: 0,
         alone: 1,
         count_rescues: true,
+        many_first: false,
         oldest_first: false,
     };
     let lease = ledger.claim(&order).await.unwrap().remove(0);
@@ -168,6 +169,7 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
             small: 0,
             alone: 1,
             count_rescues: true,
+            many_first: false,
             oldest_first: false,
         };
         let mut lease = ledger.claim(&order).await.unwrap().remove(0);

@@ -151,6 +151,7 @@ async fn claim(ledger: &Ledger) -> Vec<Lease> {
         small: 100,
         alone: 100,
         count_rescues: true,
+        many_first: false,
         oldest_first: false,
     };
     ledger.claim(&order).await.unwrap()

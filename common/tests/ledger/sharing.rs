@@ -22,6 +22,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
         small: 0,
         alone: 20,
         count_rescues: true,
+        many_first: false,
         oldest_first: false,
     };
 
@@ -31,6 +32,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
     assert_eq!((of(later), of(large)), (5, 15));
     // And what is oldest comes all the same, now and then.
     let oldest = Claim {
+        many_first: false,
         oldest_first: true,
         ..order
     };
@@ -62,6 +64,7 @@ async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger
         small,
         alone: 0,
         count_rescues: true,
+        many_first: false,
         oldest_first: false,
     };
 

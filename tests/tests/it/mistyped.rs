@@ -72,7 +72,8 @@ async fn they_are_refused_as_soon_as_a_worker_has_said_what_columns_hold() {
     let asked = job(all_but_the_young());
     let answer = refused(Method::POST, "/v1/jobs", &asked).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
-    assert_eq!(answer.body["field"], "select.query");
+    let names = |place: &str, text: &str| text.contains(&format!("`{place}`"));
+    assert!(names("select.query", &answer.text), "{}", answer.text);
     assert!(
         answer.body["detail"].as_str().unwrap().contains(said),
         "{}",
@@ -82,7 +83,7 @@ async fn they_are_refused_as_soon_as_a_worker_has_said_what_columns_hold() {
     let schedule = json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": asked});
     let answer = refused(Method::PUT, "/v1/schedules/nightly", &schedule).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
-    assert_eq!(answer.body["field"], "job.select.query");
+    assert!(names("job.select.query", &answer.text), "{}", answer.text);
 
     let young = json!({"range": {"created_time": {"gte": "2025-01-01"}}});
     let query = json!({"query": {"bool": {"filter": [{"term": {"owner_id": "ana"}}], "must_not": [young]}}});

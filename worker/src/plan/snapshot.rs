@@ -93,6 +93,14 @@ fn moment(time: &str) -> Option<(Timestamp, Duration)> {
             _ => Some((Timestamp::from_millisecond(number).ok()?, Duration::from_millis(1))),
         };
     }
+    if let Ok(number) = time.parse::<f64>()
+        && number.fract() == 0.0
+        && (0.0..1e11).contains(&number)
+    {
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and small")]
+        let seconds = number as i64;
+        return Some((Timestamp::from_second(seconds).ok()?, SECOND));
+    }
     if time.contains('.') {
         // Finer than anybody writes twice.
         return None;
@@ -116,6 +124,7 @@ mod tests {
             ("1767225600", 750),
             ("i1767225600", 750),
             ("i1767225601", 1_750),
+            ("r1767225600.0", 750),
             ("2026-01-01 00:00:00", 750),
             ("t2026-01-01T00:00:00Z", 750),
             ("2026-01-01 00:00:00+00", 750),

@@ -32,24 +32,20 @@ pub(super) async fn read_back(
             Ok(entries) => entries,
             Err(error) => return Ok(Err(error)),
         };
-        let there: Vec<_> = entries
+        let there: Vec<String> = entries
             .into_iter()
             .filter(|entry| entry.vectors == Vectors::Orphans)
-            .filter_map(|entry| Some((entry.id?, entry.points[0])))
+            .map(|entry| entry.points[0].text())
             .collect();
         // One that changed, and changed again, is another memory than the one that was listed.
-        let ids: Vec<String> = there.iter().map(|(_, point)| point.text()).collect();
-        let conflicted = match env.conflicted(&leases[0], &ids).await {
+        let conflicted = match env.conflicted(&leases[0], &there).await {
             Ok(conflicted) => conflicted,
             Err(error) => return Ok(Err(error)),
         };
-        for (id, point) in there
-            .into_iter()
-            .filter(|(_, point)| !conflicted.contains(&point.text()))
-        {
+        for id in there.into_iter().filter(|id| !conflicted.contains(id)) {
             found.still(StoreKind::Vector, 1);
             found.residue += 1;
-            found.ids.push(point.text());
+            found.ids.push(id.clone());
             found.delta.items.push(ItemOutcome {
                 id,
                 store: StoreKind::Vector,

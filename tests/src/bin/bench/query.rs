@@ -8,7 +8,7 @@ use qdrant_client::qdrant::{DeletePointsBuilder, PointId, PointsIdsList};
 use serde_json::json;
 use sqlx::postgres::PgPool;
 
-use crate::{BATCH, Cpu, report, site};
+use crate::{BATCH, Cpu, peak, report, site};
 
 /// How many rows a purge is about, unless `LETHE_BENCH_ROWS` says otherwise.
 const ROWS: usize = 1_000_000;
@@ -81,11 +81,12 @@ pub(crate) async fn linear() {
         let first = *first.get_or_insert(costs);
         println!(
             "linear: {size} rows: bare loop {alone:.2?}, {:.1} µs a row, {:.2} of what it is for 10000; \
-             one worker {took:.2?}, {:.1} µs a row, {:.2} of it; ratio {:.2}",
+             one worker {took:.2?}, {:.1} µs a row, {:.2} of it, {} MiB at most so far; ratio {:.2}",
             costs[0] * 1e6,
             costs[0] / first[0],
             costs[1] * 1e6,
             costs[1] / first[1],
+            peak(service.workers[0].process.id()),
             costs[1] / costs[0]
         );
     }

@@ -110,16 +110,19 @@ pub(super) fn newest(dialect: Dialect, mapping: &Mapping) -> [Option<String>; 2]
 
 /// Returns what the columns that queries may ask for hold, by their names.
 pub(super) fn types(mapping: &Mapping) -> BTreeMap<String, Type> {
-    let types = mapping.asked.iter();
-    types
-        .map(|(name, holds)| (name.clone(), leaf::type_of(holds)))
-        .collect()
+    let of = |(name, holds)| (String::clone(name), type_seen(mapping, name, holds));
+    mapping.asked.iter().map(of).collect()
+}
+
+fn type_seen(mapping: &Mapping, name: &str, holds: &Holds) -> Type {
+    let seen = mapping.seen.get(name).copied();
+    seen.unwrap_or_else(|| leaf::type_of(holds))
 }
 
 // One that is not mapped is refused by its name, later.
 fn type_in(dialect: Dialect, mapping: &Mapping, column: &str) -> Type {
     let asked = mapping.asked(dialect, &Path::column(column));
-    asked.map_or(Type::Any, |(_, holds)| leaf::type_of(holds))
+    asked.map_or(Type::Any, |(name, holds)| type_seen(mapping, name, holds))
 }
 
 struct Compiler<'a> {

@@ -6,7 +6,7 @@ mod order;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_common::config::Table;
-use lethe_common::filter::Path;
+use lethe_common::filter::{Path, Type};
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
@@ -32,6 +32,8 @@ pub(super) struct Mapping {
     pub(super) updated_at: Option<(Column, Holds)>,
     /// What queries may ask for, by the live column's name; no others reach a statement.
     pub(super) asked: BTreeMap<String, Holds>,
+    /// What is in those whose type does not say it, as far as was seen.
+    pub(super) seen: BTreeMap<String, Type>,
     pub(super) dependents: Vec<Reference>,
     /// The collation under which ids are unique, if it is not that of bytes (SQLite; MySQL's is in the
     /// column's kind).
@@ -113,6 +115,10 @@ impl Mapping {
         for (word, field) in &table.fields {
             asked.extend(live.as_ref().and_then(|live| check.field(live, name, word, field)));
         }
+        let seen = match &live {
+            Some(_) => check.seen(name, &asked).await?,
+            None => BTreeMap::new(),
+        };
         let mut dependents = Vec::new();
         check.dependents(&table.dependents, &[], &mut dependents).await?;
         if live.is_some() {
@@ -128,6 +134,7 @@ impl Mapping {
                 created_at,
                 updated_at,
                 asked,
+                seen,
                 dependents,
                 row_handle: live.row_handle,
                 indexed: live.indexed().map(str::to_owned).collect(),

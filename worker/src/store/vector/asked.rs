@@ -55,20 +55,26 @@ impl<'a> Asked<'a> {
             return false;
         }
         let id = match &self.mapping.payload.id {
-            Some(path) => text(payload, path).filter(|id| self.may_be(point, id)),
+            Some(path) => text(payload, path),
             None => Some(point.text()),
         };
         let columns: Map<String, serde_json::Value> = payload
             .iter()
             .map(|(name, value)| (name.clone(), value.clone().into_json()))
             .collect();
-        self.matcher.matches(id.as_deref().unwrap_or(NOBODY), &columns)
+        let is_met = |id| self.matcher.matches(id, &columns);
+        match id.as_deref() {
+            // Whose it is, is in doubt: it has to be meant either way.
+            Some(id) if !self.may_be(point, id) => is_met(id) && is_met(NOBODY),
+            id => is_met(id.unwrap_or(NOBODY)),
+        }
     }
 
-    /// Returns whether a point may be that of a memory with this id: where the id of one follows from that
-    /// of the other, both have to hold.
+    /// Returns whether a point may be that of a memory with this id, which its payload carries: where the id
+    /// of one follows from that of the other, both have to hold.
     fn may_be(&self, point: PointId, id: &str) -> bool {
-        self.mapping.point == Rule::Payload || point_of_orphan(self.mapping, id) == Some(point)
+        let follows = self.mapping.payload.id.is_some() && self.mapping.point != Rule::Payload;
+        !follows || point_of_orphan(self.mapping, id) == Some(point)
     }
 }
 

@@ -20,7 +20,7 @@ const SAMPLED_FROM: u64 = 20;
 impl SqlTable {
     /// Returns a page of the ids under `conditions`, in the order of keys: those beyond `after`,
     /// up to and including `through`, at most `limit` (which is at most
-    /// [`MAX_PAGE`]).
+    /// [`MAX_PAGE`]). Of a query that began, those are not among them that were changed since.
     ///
     /// # Errors
     /// Refuses empty conditions: a page is never of everything.
@@ -31,16 +31,28 @@ impl SqlTable {
         through: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let page = self.page_rows(conditions, after, through, limit).await?;
+        let page = self.page_of(Rows::Unchanged, conditions, after, through, limit).await?;
         Ok(page.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// Returns a page like [`page`](Self::page), each id with what was seen of its row.
+    /// Returns a page like [`page`](Self::page), each id with what was seen of its row, those that were
+    /// changed among them.
     ///
     /// # Errors
     /// Refuses empty conditions: a page is never of everything.
     pub async fn page_rows(
         &self,
+        conditions: &Conditions,
+        after: Option<&str>,
+        through: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Seen)>, StoreError> {
+        self.page_of(Rows::All, conditions, after, through, limit).await
+    }
+
+    async fn page_of(
+        &self,
+        rows: Rows,
         conditions: &Conditions,
         after: Option<&str>,
         through: Option<&str>,
@@ -52,7 +64,7 @@ impl SqlTable {
         if conditions.is_empty() {
             return Err(StoreError::Misuse("without conditions this would be about every row"));
         }
-        let Some(demanded) = self.demanded_by(conditions, Rows::All)? else {
+        let Some(demanded) = self.demanded_by(conditions, rows)? else {
             return Ok(Vec::new());
         };
         let query = demanded.query();

@@ -102,6 +102,7 @@ mod tests {
             created_at: None,
             updated_at: None,
             asked: BTreeMap::new(),
+            seen: BTreeMap::new(),
             dependents: Vec::new(),
             folded_by: None,
             row_handle: None,
