@@ -136,5 +136,5 @@ fn wrong(error: TimesError) -> Problem {
 fn inside(problem: Problem) -> Problem {
     let Some(field) = &problem.field else { return problem };
     let what = problem.detail.split_once(": ").map_or("", |(_, what)| what);
-    Problem::invalid(&format!("job.{field}"), what)
+    Problem::invalid(&format!("job.{field}"), what).into_kind(problem.kind)
 }
