@@ -34,7 +34,7 @@ use crate::types;
         (status = 400, description = "The body cannot be read, or its query nests too deep", body = ProblemBody, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Somebody else has a schedule of this name", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large, or its query names too many values", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "The body is no JSON", body = ProblemBody, content_type = "application/problem+json"),
         Usual,
     ))]
