@@ -50,6 +50,17 @@ pub(super) fn add_headers(document: &mut OpenApi, waits: impl Fn(&str) -> bool) 
     }
 }
 
+/// Takes away what cannot be answered to who only reads: there is no body, and whose something is does
+/// not show.
+pub(super) fn trim_reads(document: &mut OpenApi) {
+    let reads = document.paths.paths.values_mut().filter_map(|item| item.get.as_mut());
+    for read in reads {
+        for status in ["202", "403", "408", "409", "413", "415"] {
+            read.responses.responses.remove(status);
+        }
+    }
+}
+
 fn prefer() -> Parameter {
     ParameterBuilder::new()
         .name("Prefer")

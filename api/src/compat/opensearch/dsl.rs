@@ -4,11 +4,14 @@
 //! that was only half understood. Fields are keywords here: `match` and `match_phrase` compare whole
 //! values, byte for byte, as OpenSearch does on keyword fields.
 
+mod moment;
+mod range;
 #[cfg(test)]
 mod tests;
 
+use jiff::Timestamp;
 use lethe_common::config::Table;
-use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
+use lethe_common::filter::{Filter, Has, Path, Scalar};
 use serde_json::{Map, Value};
 
 use super::fields::{self, Known};
@@ -19,9 +22,15 @@ use crate::query;
 /// What queries may be, in OpenSearch's words; the rest is refused.
 const QUERIES: &str = "match_all, match_none, term, terms, match, match_phrase, prefix, range, exists, ids, bool";
 
-/// Reads a query about the memories of `table` in `container`.
-pub(super) fn read(query: &Value, table: &Table, container: &str) -> Result<Filter, Problem> {
-    let filter = Reader { table, container }.query(query, 0)?;
+/// Reads a query about the memories of `table` in `container`, as it is meant at `now`.
+pub(super) fn read(query: &Value, table: &Table, container: &str, now: Timestamp) -> Result<Filter, Problem> {
+    let reader = Reader {
+        table,
+        container,
+        now,
+        negated: false,
+    };
+    let filter = reader.query(query, 0)?;
     filter.check().map_err(|error| refused(&error.to_string()))?;
     if filter.constant() == Some(true) && !says_all(query) {
         return Err(refused("this matches everything: write match_all if it is meant to"));
@@ -40,9 +49,13 @@ fn says_all(query: &Value) -> bool {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Reader<'a> {
     table: &'a Table,
     container: &'a str,
+    now: Timestamp,
+    /// Whether what is read is under a negation.
+    negated: bool,
 }
 
 impl Reader<'_> {
@@ -136,28 +149,6 @@ impl Reader<'_> {
         })
     }
 
-    fn range(&self, body: &Value) -> Result<Filter, Problem> {
-        let (field, bounds) = only(body, "range")?;
-        let Value::Object(bounds) = bounds else {
-            return Err(refused("[range] needs an object of bounds"));
-        };
-        allowed("range", bounds, &["gt", "gte", "lt", "lte", "boost"])?;
-        let bound = |name: &str| bounds.get(name).map(|value| scalar("range", value)).transpose();
-        let read = Bounds {
-            gt: bound("gt")?,
-            gte: bound("gte")?,
-            lt: bound("lt")?,
-            lte: bound("lte")?,
-        };
-        for bound in [&read.gt, &read.gte, &read.lt, &read.lte].into_iter().flatten() {
-            if matches!(bound, Scalar::Text(text) if text.starts_with("now") || text.contains("||")) {
-                return Err(refused("[range] takes no date math: write a time, or a number"));
-            }
-        }
-        let path = self.path(field, "range")?;
-        Ok(Filter::Range { path, bounds: read })
-    }
-
     fn exists(&self, body: &Value) -> Result<Filter, Problem> {
         let Value::Object(object) = body else {
             return Err(refused("[exists] needs an object"));
@@ -182,10 +173,14 @@ impl Reader<'_> {
             &["must", "filter", "should", "must_not", "minimum_should_match", "boost"],
         )?;
         let clauses = |name: &str| -> Result<Vec<Filter>, Problem> {
+            let reader = Self {
+                negated: self.negated || name == "must_not",
+                ..*self
+            };
             match object.get(name) {
                 None => Ok(Vec::new()),
-                Some(Value::Array(list)) => list.iter().map(|query| self.query(query, depth + 1)).collect(),
-                Some(query) => Ok(vec![self.query(query, depth + 1)?]),
+                Some(Value::Array(list)) => list.iter().map(|query| reader.query(query, depth + 1)).collect(),
+                Some(query) => Ok(vec![reader.query(query, depth + 1)?]),
             }
         };
         let mut all = [clauses("must")?, clauses("filter")?].concat();
