@@ -119,7 +119,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     document::add_headers(routes.get_openapi_mut(), |path| !mem0::AT_ONCE.contains(&path));
     // These make no job, and prefer nothing.
     let mut routes = routes.merge(opensearch::task_routes());
-    document::trim_reads(routes.get_openapi_mut());
+    document::trim(routes.get_openapi_mut());
     routes
 }
 

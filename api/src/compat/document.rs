@@ -50,14 +50,25 @@ pub(super) fn add_headers(document: &mut OpenApi, waits: impl Fn(&str) -> bool) 
     }
 }
 
-/// Takes away what cannot be answered to who only reads: there is no body, and whose something is does
-/// not show.
-pub(super) fn trim_reads(document: &mut OpenApi) {
-    let reads = document.paths.paths.values_mut().filter_map(|item| item.get.as_mut());
-    for read in reads {
-        for status in ["202", "403", "408", "409", "413", "415"] {
-            read.responses.responses.remove(status);
+/// Takes away what cannot be answered: who sends no body is told nothing about it, and who only reads is
+/// not told what is closed, or stopped.
+pub(super) fn trim(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        if let Some(read) = &mut item.get {
+            remove(read, &["202", "403", "409"]);
         }
+        let operations = [&mut item.get, &mut item.delete, &mut item.post];
+        for operation in operations.into_iter().flatten() {
+            if operation.request_body.is_none() {
+                remove(operation, &["408", "413", "415"]);
+            }
+        }
+    }
+}
+
+fn remove(operation: &mut Operation, statuses: &[&str]) {
+    for status in statuses {
+        operation.responses.responses.remove(*status);
     }
 }
 

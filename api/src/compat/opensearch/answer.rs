@@ -285,18 +285,29 @@ impl IntoResponses for StoppedOr {
     }
 }
 
-/// What is answered beside success where no job is made.
+/// What is answered beside success about a task.
 pub(super) struct Refused;
 
 impl IntoResponses for Refused {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let mut responses = Errors::responses();
-        // None of them reads a body, nor stops anything that could be met.
-        for status in ["202", "408", "409", "413", "415"] {
-            responses.remove(status);
-        }
-        responses
+        // No job is made, and none is met that was stopped.
+        without(&["202", "409"])
     }
+}
+
+/// What is answered beside success about whatever tasks there are.
+pub(super) struct RefusedAtAll;
+
+impl IntoResponses for RefusedAtAll {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        without(&["202", "403", "404", "409"])
+    }
+}
+
+fn without(statuses: &[&str]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    let mut responses = Errors::responses();
+    responses.retain(|status, _| !statuses.contains(&status.as_str()));
+    responses
 }
 
 /// Says a problem as OpenSearch does.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use lethe_common::ledger::{JobFilter, JobView};
 use tokio::time::Instant;
 
-use super::answer::Refused;
+use super::answer::RefusedAtAll;
 use super::matching::Matching;
 use super::status::Details;
 use super::task::Tasks;
@@ -36,7 +36,7 @@ const MOST: u32 = 1_000;
         ("timeout" = Option<String>, Query, description = "For how long; 30s if absent"),
         WrittenParams,
     ),
-    responses((status = 200, description = "The tasks", body = Tasks), Refused),
+    responses((status = 200, description = "The tasks", body = Tasks), RefusedAtAll),
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -81,7 +81,7 @@ pub(crate) async fn list(
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
         WrittenParams,
     ),
-    responses((status = 200, description = "Those that are being cancelled", body = Tasks), Refused),
+    responses((status = 200, description = "Those that are being cancelled", body = Tasks), RefusedAtAll),
 )]
 pub(crate) async fn cancel(
     State(state): State<AppState>,

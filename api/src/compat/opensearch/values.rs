@@ -49,7 +49,7 @@ impl PartialSchema for Flag {
 
 impl ToSchema for Flag {}
 
-/// Refuses parameters beside these.
+/// Refuses parameters beside these and those that say how an answer is written.
 pub(super) fn only(query: &Query, known: &[&str]) -> Result<(), Problem> {
     for name in query.names() {
         if known.contains(&name) || WRITTEN.contains(&name) {
@@ -58,7 +58,9 @@ pub(super) fn only(query: &Query, known: &[&str]) -> Result<(), Problem> {
         let name = short(name);
         return Err(illegal(&format!("request contains unrecognized parameter: [{name}]")));
     }
-    Ok(())
+    WRITTEN
+        .into_iter()
+        .try_for_each(|name| flag(query, name, false).map(|_| ()))
 }
 
 /// Returns a parameter that is on or off; without a value it is on.

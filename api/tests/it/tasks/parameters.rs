@@ -46,6 +46,7 @@ async fn wrong_parameters_are_refused_as_opensearch_does() {
         ),
         ("wait_for_completion=maybe", flag("maybe")),
         ("refresh=wait_for", flag("wait_for")),
+        ("pretty=maybe", flag("maybe")),
         ("size=x", int("size", "x")),
         ("from=x", int("from", "x")),
         (
