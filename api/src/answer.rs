@@ -265,6 +265,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         throttled_ms: 0,
         throttled_for_ms: 0,
         batch: job.manner.batch.map(u64::from),
+        slices: job.manner.slices.map(u64::from),
         opaque_id: job.manner.opaque_id.clone(),
         schedule: job.manner.schedule.clone(),
         waits_for_window: job

@@ -118,7 +118,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     // mem0 accepts what may take long without waiting for it.
     document::add_headers(routes.get_openapi_mut(), |path| !mem0::AT_ONCE.contains(&path));
     // These make no job, and prefer nothing.
-    routes.merge(opensearch::task_routes())
+    let mut routes = routes.merge(opensearch::task_routes());
+    document::trim(routes.get_openapi_mut());
+    routes
 }
 
 #[cfg(test)]

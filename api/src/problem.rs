@@ -43,7 +43,8 @@ pub(crate) struct Problem {
 pub(crate) enum Missing {
     Index,
     Task,
-    Query,
+    /// The request makes no sense as a whole.
+    Validity,
 }
 
 /// What went wrong, as RFC 9457 has it.

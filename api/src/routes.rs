@@ -20,7 +20,7 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 41] = [
+pub(crate) const TEMPLATES: [&str; 44] = [
     "/v1/jobs",
     "/v1/jobs/{id}",
     "/v1/jobs/{id}/items",
@@ -59,9 +59,12 @@ pub(crate) const TEMPLATES: [&str; 41] = [
     "/{index}/_delete_by_query",
     "/memories/_delete_by_query",
     "/_tasks",
+    "/_tasks/_cancel",
     "/_tasks/{task_id}",
     "/_tasks/{task_id}/_cancel",
     "/_delete_by_query/{task_id}/_rethrottle",
+    "/_reindex/{task_id}/_rethrottle",
+    "/_update_by_query/{task_id}/_rethrottle",
 ];
 
 /// How recently a worker must have reported to count.

@@ -24,6 +24,7 @@ CREATE TABLE jobs (
     batch_size     BIGINT,                    -- the most memories of a batch, where somebody said so
     most           BIGINT,                    -- of a query: the most memories that it takes of what matches
     aborts         BIGINT NOT NULL DEFAULT 0, -- 1: a memory that changed in between stops it; 2: one has
+    slices         BIGINT,                    -- of a query: by how many slices it is counted for whoever asks; NULL: none
     opaque_id      TEXT,                      -- what the caller calls the request; leaves with the retention
     task_forgotten BIGINT NOT NULL DEFAULT 0, -- whether its result as a task was deleted
     schedule       TEXT,                      -- the name of the schedule that made it

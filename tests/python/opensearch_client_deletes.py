@@ -94,7 +94,19 @@ def purge(client, stores):
         assert "must be a float greater than 0" in error.info["error"]["reason"], error.info
     else:
         raise AssertionError("it went on for ever")
-    client.delete_by_query(index="memories", body=query)
+
+    task = client.delete_by_query(index="memories", body=query, params=slow)["task"]
+    cancelled = client.tasks.cancel(params={"actions": "*/delete/byquery", "wait_for_completion": "true", "group_by": "none"})
+    assert [f"{one['node']}:{one['id']}" for one in cancelled["tasks"] if one["cancelled"]] == [task], cancelled
+    # All of them say that they were made in 1970.
+    young = {"query": {"range": {"created_time": {"gte": "now-9000d", "format": "epoch_second"}}}, "conflicts": "proceed"}
+    assert client.delete_by_query(index="memories", body=young)["total"] == 0
+    sliced = dict(slow, slices="2")
+    task = client.delete_by_query(index="memories", body=query, params=sliced)["task"]
+    client.reindex_rethrottle(task_id=task, params={"requests_per_second": -1})
+    ended = client.tasks.get(task_id=task, params={"wait_for_completion": "true"})["response"]
+    assert [one["slice_id"] for one in ended["slices"]] == [0, 1], ended
+    assert sum(one["deleted"] for one in ended["slices"]) == ended["deleted"], ended
     stores.holds(ana, [])
 
 

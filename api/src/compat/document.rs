@@ -50,6 +50,28 @@ pub(super) fn add_headers(document: &mut OpenApi, waits: impl Fn(&str) -> bool) 
     }
 }
 
+/// Takes away what cannot be answered: who sends no body is told nothing about it, and who only reads is
+/// not told what is closed, or stopped.
+pub(super) fn trim(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        if let Some(read) = &mut item.get {
+            remove(read, &["202", "403", "409"]);
+        }
+        let operations = [&mut item.get, &mut item.delete, &mut item.post];
+        for operation in operations.into_iter().flatten() {
+            if operation.request_body.is_none() {
+                remove(operation, &["408", "413", "415"]);
+            }
+        }
+    }
+}
+
+fn remove(operation: &mut Operation, statuses: &[&str]) {
+    for status in statuses {
+        operation.responses.responses.remove(*status);
+    }
+}
+
 fn prefer() -> Parameter {
     ParameterBuilder::new()
         .name("Prefer")

@@ -1,15 +1,20 @@
 #![doc = include_str!("../../docs/opensearch.md")]
 
 mod answer;
+mod body;
 mod by_id;
 mod by_query;
 mod dsl;
 mod fields;
+mod many;
+mod matching;
 mod parameters;
 mod place;
+mod status;
 mod task;
 mod tasks;
 mod unique;
+mod values;
 
 use axum::routing::post;
 use utoipa_axum::router::OpenApiRouter;
@@ -45,8 +50,11 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// Returns the routes about tasks.
 pub(super) fn task_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(tasks::list))
+        .routes(routes!(many::list))
+        .routes(routes!(many::cancel))
         .routes(routes!(tasks::get, tasks::forget))
         .routes(routes!(tasks::cancel))
         .routes(routes!(tasks::rethrottle))
+        .routes(routes!(tasks::rethrottle_reindex))
+        .routes(routes!(tasks::rethrottle_update))
 }

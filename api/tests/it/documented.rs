@@ -39,10 +39,13 @@ async fn the_document_lists_these_operations() {
     post /_delete_by_query/{task_id}/_rethrottle
     post /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query
     delete /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}
+    post /_reindex/{task_id}/_rethrottle
     get /_tasks
+    post /_tasks/_cancel
     delete /_tasks/{task_id}
     get /_tasks/{task_id}
     post /_tasks/{task_id}/_cancel
+    post /_update_by_query/{task_id}/_rethrottle
     delete /api/memories/{memoryId}
     delete /api/v1/memories/{memory_id}
     get /livez
@@ -93,6 +96,14 @@ fn is_compatible(path: &str) -> bool {
             .any(|root| path.starts_with(root))
 }
 
+/// Returns a path with something in place of what is variable.
+fn concrete(path: &str) -> String {
+    let parts = path
+        .split('/')
+        .map(|part| if part.starts_with('{') { "x" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 #[tokio::test]
 async fn every_documented_operation_exists_and_no_other_does() {
     let app = App::with(&format!("[compat]\nwait = \"0s\"\n{MAIN}")).await;
@@ -100,11 +111,7 @@ async fn every_documented_operation_exists_and_no_other_does() {
     let paths: BTreeSet<_> = operations.iter().map(|(path, _)| path.clone()).collect();
     for path in paths {
         for method in METHODS {
-            let there: String = path
-                .split('/')
-                .map(|part| if part.starts_with('{') { "x" } else { part })
-                .collect::<Vec<_>>()
-                .join("/");
+            let there = concrete(&path);
             // There the credentials come before the method.
             let who = if is_compatible(&path) { "root" } else { "" };
             let request = request(who, &method.to_uppercase(), &there).body(Body::empty());
@@ -152,6 +159,68 @@ async fn every_operation_says_what_it_answers_and_what_it_needs() {
         let name = reference.split('"').next().unwrap_or_default();
         assert!(schemas.contains_key(name), "{name} is not described");
     }
+}
+
+/// Returns the names of the parameters that an operation has after the question mark.
+fn in_query(operation: &Value) -> BTreeSet<String> {
+    let parameters = operation["parameters"].as_array().expect("parameters");
+    let named = parameters.iter().filter(|parameter| parameter["in"] == "query");
+    named
+        .map(|parameter| parameter["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn opensearch_s_routes_take_what_is_described_and_nothing_else() {
+    let app = App::new().await;
+    let document = document(&app).await;
+    let mut routes = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let there = concrete(path);
+        for (method, operation) in item.as_object().expect("an item") {
+            // By id nothing is taken, nor refused.
+            if operation["tags"][0] != "opensearch" || operation["operationId"] == "openSearchDeleteMemory" {
+                continue;
+            }
+            let described = in_query(operation);
+            let refusal = async |name: &str| {
+                let path = format!("{there}?{name}=");
+                let answer = app
+                    .send_json("eraser", &method.to_uppercase(), &path, &Value::Null)
+                    .await;
+                answer.body["error"]["reason"].as_str().unwrap_or_default().to_owned()
+            };
+            let unknown = |name: &str| format!("request contains unrecognized parameter: [{name}]");
+            for name in &described {
+                assert_ne!(refusal(name).await, unknown(name), "{method} {path}");
+            }
+            for name in ["actions", "human", "scroll", "size", "slices", "timeout", "q"] {
+                let refused = refusal(name).await == unknown(name);
+                assert_eq!(refused, !described.contains(name), "{method} {path}: {name}");
+            }
+            routes += 1;
+        }
+    }
+    assert_eq!(routes, 10);
+}
+
+#[tokio::test]
+async fn who_sends_no_body_is_told_nothing_about_it() {
+    let document = document(&App::new().await).await;
+    let mut without = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("an item") {
+            if operation.get("requestBody").is_some() || !is_compatible(path) && method != "get" {
+                continue;
+            }
+            for status in ["408", "413", "415"] {
+                let responses = operation["responses"].as_object().expect("responses");
+                assert!(!responses.contains_key(status), "{method} {path}: {status}");
+            }
+            without += 1;
+        }
+    }
+    assert!(without > 20, "{without}");
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ pub struct JobView {
     pub throttled_for_ms: u64,
     /// The most memories of a batch, where somebody said so.
     pub batch: Option<u64>,
+    /// By how many slices it is counted, where somebody said so.
+    pub slices: Option<u64>,
     /// What the caller calls the request.
     pub opaque_id: Option<String>,
     /// The schedule that made it.
@@ -140,7 +142,7 @@ pub struct JobFilter {
 
 const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, table_name, dry_run, max_selected, expect, preview, per_second,
-    throttled_till, throttled_ms, batch_size, opaque_id, schedule, windows, task_forgotten,
+    throttled_till, throttled_ms, batch_size, slices, opaque_id, schedule, windows, task_forgotten,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
     version_erased, snapshot, '[' || warnings || ']' AS warnings,
     {now} AS now_ms,
@@ -253,6 +255,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         throttled_ms: rows::number(row, "throttled_ms")?.saturating_sub(ahead),
         throttled_for_ms: if ended_at.is_some() { 0 } else { ahead },
         batch: optional("batch_size")?,
+        slices: optional("slices")?,
         opaque_id: row.try_get("opaque_id")?,
         schedule: row.try_get("schedule")?,
         waits_for_window: waits && windows.is_some_and(|windows| windows.are_closed(now)),

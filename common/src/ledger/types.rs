@@ -174,6 +174,9 @@ pub struct Manner {
     pub most: Option<u64>,
     /// Whether a memory that changed in between stops the job: what has begun is finished, and it fails.
     pub aborts: bool,
+    /// By how many slices it is counted for whoever asks; absent: not at all. How it is divided among
+    /// workers does not follow from it.
+    pub slices: Option<u32>,
     /// What the caller calls its request.
     pub opaque_id: Option<String>,
     /// The schedule that made it.

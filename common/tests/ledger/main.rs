@@ -113,6 +113,7 @@ mod phases;
 mod query;
 mod schedules;
 mod sharing;
+mod slices;
 mod totals;
 
 const LEASE: Duration = Duration::from_secs(30);

@@ -1,11 +1,14 @@
 //! OpenSearch's agentic memory: containers, types, ids and queries over one table of several kinds.
 
+mod dates;
 mod ids;
 mod queries;
+mod slices;
 mod tasks;
 
 use lethe_common::config::KeyHash;
 use lethe_tests::client::{Answer, Client};
+use lethe_tests::config::Config;
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::service::{Service, Site};
 use reqwest::{Method, StatusCode};
@@ -30,8 +33,16 @@ struct Notes {
 
 impl Notes {
     async fn start(layout: Layout) -> Self {
+        Self::with(layout, "", |config| config).await
+    }
+
+    /// Starts with a statement more, and other settings.
+    async fn with(layout: Layout, sql: &str, change: impl FnOnce(Config) -> Config) -> Self {
         let mut site = Site::new(layout).await;
         site.memories.run(TABLE).await;
+        if !sql.is_empty() {
+            site.memories.run(sql).await;
+        }
         let url = site.memories.url().to_owned();
         site.configure(|config| {
             let hash = KeyHash::of("ana's key");
@@ -57,6 +68,7 @@ long-term = "notes"
 "#
             ))
         });
+        site.configure(change);
         let service = site.start().await;
         let ana = Client::new(service.client.url(), "ana's key");
         Self { site, service, ana }

@@ -12,9 +12,9 @@ use serde::Serialize;
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::status::{Details, Status};
 use crate::app::AppState;
 use crate::compat::document::ErrorShape;
-use crate::compat::erase::most;
 use crate::problem::{Kind, Missing, Problem};
 
 /// What went wrong, as OpenSearch says it.
@@ -92,37 +92,6 @@ pub(crate) struct DeletedByQuery {
     failures: Vec<Failure>,
 }
 
-/// How far a deletion by query is.
-#[derive(Serialize, ToSchema)]
-#[schema(as = OpenSearchStatus)]
-pub(super) struct Status {
-    /// Memories that matched, as far as is known.
-    total: u64,
-    updated: u64,
-    created: u64,
-    /// Memories that were erased.
-    deleted: u64,
-    batches: u64,
-    /// Memories that changed in between, and stay.
-    version_conflicts: u64,
-    noops: u64,
-    retries: Retries,
-    /// For how many milliseconds it waited to keep its pace.
-    throttled_millis: u64,
-    /// Its pace; -1: as fast as it can.
-    requests_per_second: f64,
-    /// In how many milliseconds its next batch may begin.
-    throttled_until_millis: u64,
-}
-
-/// Always 0: what is tried again is not counted one by one.
-#[derive(Default, Serialize, ToSchema)]
-#[schema(as = OpenSearchRetries)]
-struct Retries {
-    bulk: u64,
-    search: u64,
-}
-
 /// Why not everything could be erased.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchFailure)]
@@ -133,8 +102,27 @@ struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     id: Option<String>,
-    cause: Cause,
+    cause: FailureCause,
     status: u16,
+}
+
+/// Why a memory, or the rest, could not be erased.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchFailureCause)]
+struct FailureCause {
+    /// What kind of error it is.
+    #[schema(example = "version_conflict_engine_exception")]
+    r#type: &'static str,
+    /// What went wrong.
+    reason: String,
+    /// Always 0, of a memory: a table has no shards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    shard: Option<&'static str>,
+    /// The table, of a memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    index: Option<String>,
 }
 
 /// What is answered beside success.
@@ -164,26 +152,6 @@ impl Deleted {
     }
 }
 
-impl Status {
-    /// Says how far a job is; `batch` is how many memories workers usually take at once.
-    pub(super) fn new(job: &JobView, batch: u32) -> Self {
-        let batch = u64::from(batch).min(job.batch.unwrap_or(u64::MAX)).max(1);
-        Self {
-            total: job.selected,
-            updated: 0,
-            created: 0,
-            deleted: most(job, "erased"),
-            batches: job.selected.saturating_sub(job.remaining).div_ceil(batch),
-            version_conflicts: most(job, "conflicted"),
-            noops: 0,
-            retries: Retries::default(),
-            throttled_millis: job.throttled_ms,
-            requests_per_second: job.per_second.unwrap_or(-1.0),
-            throttled_until_millis: job.throttled_for_ms,
-        }
-    }
-}
-
 impl DeletedByQuery {
     /// Says what a job that has ended came to.
     ///
@@ -191,39 +159,63 @@ impl DeletedByQuery {
     /// If the ledger cannot say which memories stopped it.
     pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Self, Problem> {
         let index = job.table.clone().unwrap_or_default();
-        let failure = |id, r#type, reason, status| Failure {
-            index: index.clone(),
-            id,
-            cause: Cause { r#type, reason },
-            status,
-        };
         let failures = if is_aborted(job) {
             let ids = conflicts(state, job).await?;
-            let conflict = |id: Option<String>| {
-                let name = id.as_deref().unwrap_or("…");
-                let reason = format!("[{name}]: version conflict, it changed since it was selected");
-                failure(id, "version_conflict_engine_exception", reason, 409)
-            };
             if ids.is_empty() {
-                vec![conflict(None)]
+                vec![Failure::conflict(job, &index, None)]
             } else {
-                ids.into_iter().map(|id| conflict(Some(id))).collect()
+                ids.into_iter()
+                    .map(|id| Failure::conflict(job, &index, Some(id)))
+                    .collect()
             }
         } else {
             let code = job.error_code.iter();
-            code.map(|code| failure(None, "status_exception", code.clone(), 500))
-                .collect()
+            code.map(|code| Failure::of_the_rest(&index, code)).collect()
         };
-        Ok(Self::new(job, state.config().worker.batch, failures))
-    }
-
-    fn new(job: &JobView, batch: u32, failures: Vec<Failure>) -> Self {
-        Self {
+        let details = Details::of(state, std::slice::from_ref(job)).await?;
+        Ok(Self {
             took: job.ended_at.map_or(0, |ended| ended - job.accepted_at).max(0),
             timed_out: false,
-            status: Status::new(job, batch),
+            status: Status::new(job, &details),
             canceled: (job.state == State::Cancelled).then_some("by user request"),
             failures,
+        })
+    }
+}
+
+impl Failure {
+    /// Says that a memory has changed since the deletion was accepted, whose sequence number that is.
+    fn conflict(job: &JobView, index: &str, id: Option<String>) -> Self {
+        let name = id.as_deref().unwrap_or("…");
+        let reason = format!(
+            "[{name}]: version conflict, required seqNo [{}], primary term [1]. it has changed since",
+            job.accepted_at
+        );
+        Self {
+            index: index.to_owned(),
+            id,
+            cause: FailureCause {
+                r#type: "version_conflict_engine_exception",
+                reason,
+                shard: Some("0"),
+                index: Some(index.to_owned()),
+            },
+            status: 409,
+        }
+    }
+
+    /// Says why the rest could not be erased.
+    fn of_the_rest(index: &str, code: &str) -> Self {
+        Self {
+            index: index.to_owned(),
+            id: None,
+            cause: FailureCause {
+                r#type: "status_exception",
+                reason: code.to_owned(),
+                shard: None,
+                index: None,
+            },
+            status: 500,
         }
     }
 }
@@ -293,15 +285,29 @@ impl IntoResponses for StoppedOr {
     }
 }
 
-/// What is answered beside success where no job is made.
+/// What is answered beside success about a task.
 pub(super) struct Refused;
 
 impl IntoResponses for Refused {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let mut responses = Errors::responses();
-        responses.remove("202");
-        responses
+        // No job is made, and none is met that was stopped.
+        without(&["202", "409"])
     }
+}
+
+/// What is answered beside success about whatever tasks there are.
+pub(super) struct RefusedAtAll;
+
+impl IntoResponses for RefusedAtAll {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        without(&["202", "403", "404", "409"])
+    }
+}
+
+fn without(statuses: &[&str]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    let mut responses = Errors::responses();
+    responses.retain(|status, _| !statuses.contains(&status.as_str()));
+    responses
 }
 
 /// Says a problem as OpenSearch does.
@@ -314,7 +320,7 @@ pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id
     let r#type = match (problem.kind, status) {
         _ if problem.missing == Some(Missing::Index) => "index_not_found_exception",
         _ if problem.missing == Some(Missing::Task) => "resource_not_found_exception",
-        _ if problem.missing == Some(Missing::Query) => "action_request_validation_exception",
+        _ if problem.missing == Some(Missing::Validity) => "action_request_validation_exception",
         (Kind::BadQuery, _) => "parsing_exception",
         (_, StatusCode::UNAUTHORIZED) => "security_exception",
         (_, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => "illegal_argument_exception",

@@ -2,36 +2,35 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Json};
 use lethe_common::filter::Filter;
-use serde_json::Value;
 
 use super::answer::{ByQuery, DeletedByQuery, StoppedOr, is_aborted};
+use super::body::{self, Validation};
 use super::by_id::{at, owner};
-use super::dsl::{self, refused};
+use super::dsl;
 use super::parameters::{ByQueryParams, Parameters};
 use super::place::{self, Found};
-use super::short;
 use super::task::Started;
-use super::unique::Unique;
+use super::values::WrittenParams;
 use crate::app::AppState;
 use crate::auth::Principal;
-use crate::body::{self, Incoming};
-use crate::compat::erase::{Asked, Erasure, Place, What};
+use crate::body::{Incoming, json_only};
+use crate::compat::erase::{Asked, Erasure, How, Place, What};
 use crate::compat::read::{Caller, InPath, Query};
-use crate::json;
-use crate::problem::{Kind, Missing, Problem, Whole};
-
-const MISSING: &str = "Query parameter is required for delete by query operation. To delete all documents, explicitly \
-    provide a match_all query: {\"query\": {\"match_all\": {}}}";
+use crate::problem::{Problem, Whole};
 
 /// What a caller calls its request; its tasks say it again.
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 
 /// The longest of those that are kept.
 const MAX_OPAQUE_ID: usize = 256;
+
+/// What is said of `size`, as OpenSearch says it: 299 is a warning that stays true.
+const DATED: HeaderValue =
+    HeaderValue::from_static("299 lethe \"Deprecated field [size] used, expected [max_docs] instead\"");
 
 /// Delete memories by query, waiting until it is done or the client leaves; then it goes on.
 #[utoipa::path(
@@ -45,9 +44,18 @@ const MAX_OPAQUE_ID: usize = 256;
         ("type" = String, Path, description = "`sessions`, `working`, `long-term` or `history`"),
         ("X-Opaque-Id" = Option<String>, Header, description = "What the task's `headers` say"),
         ByQueryParams,
+        WrittenParams,
     ),
-    request_body(content = Value, description = "`{\"query\": {…}, \"max_docs\": …}`", content_type = "application/json"),
-    responses((status = 200, description = "What it came to", body = ByQuery), StoppedOr),
+    request_body(content = Value, description = "`{\"query\": {…}, \"max_docs\": …, \"conflicts\": …}`", content_type = "application/json"),
+    responses(
+        (
+            status = 200,
+            description = "What it came to",
+            body = ByQuery,
+            headers(("Warning" = String, description = "That `size` is called `max_docs`, if it was used")),
+        ),
+        StoppedOr,
+    ),
 )]
 pub(crate) async fn delete_by_query(
     State(state): State<AppState>,
@@ -65,8 +73,7 @@ pub(crate) async fn delete_by_query(
         route: "POST /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
         words: &[("workspace", "memory_container_id")],
     };
-    let missing = Problem::new(Kind::Malformed, MISSING);
-    delete(asked, &query, body, there, &container, missing).await
+    delete(asked, &query, body, there, &container, Validation::OfMemories).await
 }
 
 /// Delete memories of a table by query, of whatever type; the rest is as in a container.
@@ -80,9 +87,18 @@ pub(crate) async fn delete_by_query(
         ("index" = String, Path, description = "A target with one table, a table, or `target.table`"),
         ("X-Opaque-Id" = Option<String>, Header, description = "What the task's `headers` say"),
         ByQueryParams,
+        WrittenParams,
     ),
-    request_body(content = Value, description = "`{\"query\": {…}, \"max_docs\": …}`", content_type = "application/json"),
-    responses((status = 200, description = "What it came to", body = ByQuery), StoppedOr),
+    request_body(content = Value, description = "`{\"query\": {…}, \"max_docs\": …, \"conflicts\": …}`", content_type = "application/json"),
+    responses(
+        (
+            status = 200,
+            description = "What it came to",
+            body = ByQuery,
+            headers(("Warning" = String, description = "That `size` is called `max_docs`, if it was used")),
+        ),
+        StoppedOr,
+    ),
 )]
 pub(crate) async fn delete_in_index(
     State(state): State<AppState>,
@@ -122,39 +138,41 @@ async fn in_index(
         route: "POST /{index}/_delete_by_query",
         words: &[],
     };
-    let missing = "Validation Failed: 1: query is missing;";
-    let missing = Problem::new(Kind::Malformed, missing).lacking(Missing::Query);
-    delete(asked, query, body, there, index, missing).await
+    delete(asked, query, body, there, index, Validation::OfIndices).await
 }
 
-/// Deletes by query; `container` is what `memory_container_id` is there, and `missing` refuses a body
-/// without a query.
+/// Deletes by query; `container` is what `memory_container_id` is there.
 async fn delete(
     asked: Asked<'_>,
     query: &Query,
     body: Body,
     there: Result<Found<'_>, Problem>,
     container: &str,
-    missing: Problem,
+    validation: Validation,
 ) -> Result<Response, Problem> {
     let (state, headers) = (asked.state, asked.headers);
     let parameters = Parameters::read(query)?;
-    let there = there?;
-    let place = Place {
-        owner: owner(asked.principal)?,
-        ..at(&there)
-    };
+    let owner = owner(asked.principal)?;
     let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let read = read(state, headers, &mut incoming, &there, container, missing).await;
-    let (filter, max_docs) = incoming.settle(headers, read).await?;
-    let (how, any) = parameters.how(max_docs.as_ref(), opaque_id(headers))?;
-    let what = What::Query(if any { filter } else { Filter::Nothing }, how);
-    if !parameters.wait_for_completion {
-        return asked.accept(place, what, |job| Json(Started::new(job))).await;
+    let read = read(asked, &mut incoming, &parameters, there, container, validation).await;
+    let (there, filter, how) = incoming.settle(headers, read).await?;
+    let place = Place { owner, ..at(&there) };
+    let what = What::Query(filter, how);
+    let mut response = if parameters.wait_for_completion {
+        to_the_end(asked, place, what).await?
+    } else {
+        asked.accept(place, what, |job| Json(Started::new(job))).await?
+    };
+    if parameters.is_dated() {
+        response.headers_mut().insert(header::WARNING, DATED);
     }
+    Ok(response)
+}
+
+async fn to_the_end(asked: Asked<'_>, place: Place, what: What) -> Result<Response, Problem> {
     match asked.erase_to_the_end(place, what).await? {
         Erasure::Done(done) => {
-            let body = Json(DeletedByQuery::of(state, &done.job).await?);
+            let body = Json(DeletedByQuery::of(asked.state, &done.job).await?);
             if is_aborted(&done.job) {
                 return Ok(done.answer((StatusCode::CONFLICT, Extension(Whole), body)));
             }
@@ -170,32 +188,24 @@ fn opaque_id(headers: &HeaderMap) -> Option<String> {
     (!id.is_empty() && id.len() <= MAX_OPAQUE_ID).then(|| id.to_owned())
 }
 
-/// Reads the query, and how many memories it takes at most.
-async fn read(
-    state: &AppState,
-    headers: &HeaderMap,
+/// Reads what is to be erased, and how; what makes no sense is refused before the place is looked at,
+/// as OpenSearch does.
+async fn read<'a>(
+    asked: Asked<'_>,
     incoming: &mut Incoming,
-    there: &Found<'_>,
+    parameters: &Parameters,
+    there: Result<Found<'a>, Problem>,
     container: &str,
-    missing: Problem,
-) -> Result<(Filter, Option<Value>), Problem> {
-    body::json_only(headers)?;
+    validation: Validation,
+) -> Result<(Found<'a>, Filter, How), Problem> {
+    let (state, headers) = (asked.state, asked.headers);
+    json_only(headers)?;
     let bytes = incoming
         .whole(headers, state, state.config().api.request_timeout)
         .await?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(missing);
-    }
-    let Unique(body) = json::read(&bytes).map_err(|problem| problem.into_kind(Kind::BadQuery))?;
-    let Value::Object(body) = &body else {
-        return Err(refused("the body needs an object"));
-    };
-    if let Some(name) = body.keys().find(|name| !["query", "max_docs"].contains(&name.as_str())) {
-        let name = short(name);
-        return Err(refused(&format!("[{name}] is not supported: leave it out")));
-    }
-    match body.get("query") {
-        None | Some(Value::Null) => Err(missing),
-        Some(query) => Ok((dsl::read(query, there.table, container)?, body.get("max_docs").cloned())),
-    }
+    let body = body::Body::read(&bytes, &parameters.unsupported, validation)?;
+    let how = parameters.how(&body, opaque_id(headers))?;
+    let there = there?;
+    let filter = dsl::read(&body.query, there.table, container, state.clock().now())?;
+    Ok((there, filter, how))
 }

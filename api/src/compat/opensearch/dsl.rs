@@ -4,13 +4,16 @@
 //! that was only half understood. Fields are keywords here: `match` and `match_phrase` compare whole
 //! values, byte for byte, as OpenSearch does on keyword fields.
 
+mod moment;
 mod nested;
+mod range;
 #[cfg(test)]
 mod tests;
 mod wildcard;
 
+use jiff::Timestamp;
 use lethe_common::config::Table;
-use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
+use lethe_common::filter::{Filter, Has, Path, Scalar};
 use serde_json::{Map, Value};
 
 use super::fields::{self, Known};
@@ -22,9 +25,25 @@ use crate::query;
 const QUERIES: &str =
     "match_all, match_none, term, terms, match, match_phrase, prefix, wildcard, range, exists, ids, bool, nested";
 
-/// Reads a query about the memories of `table` in `container`.
-pub(super) fn read(query: &Value, table: &Table, container: &str) -> Result<Filter, Problem> {
-    let filter = Reader { table, container }.query(query, 0)?;
+/// The fields that are keywords in OpenSearch's own indexes of memories.
+const KEYWORDS: [&str; 6] = [
+    "_id",
+    "owner_id",
+    "agent_id",
+    "session_id",
+    "memory_type",
+    "memory_container_id",
+];
+
+/// Reads a query about the memories of `table` in `container`, as it is meant at `now`.
+pub(super) fn read(query: &Value, table: &Table, container: &str, now: Timestamp) -> Result<Filter, Problem> {
+    let reader = Reader {
+        table,
+        container,
+        now,
+        negated: false,
+    };
+    let filter = reader.query(query, 0)?;
     filter.check().map_err(|error| refused(&error.to_string()))?;
     if filter.constant() == Some(true) && !says_all(query) {
         return Err(refused("this matches everything: write match_all if it is meant to"));
@@ -43,9 +62,13 @@ fn says_all(query: &Value) -> bool {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Reader<'a> {
     table: &'a Table,
     container: &'a str,
+    now: Timestamp,
+    /// Whether what is read is under a negation.
+    negated: bool,
 }
 
 impl Reader<'_> {
@@ -67,7 +90,7 @@ impl Reader<'_> {
             "match_all" => empty(name, body).map(|()| Filter::All),
             "match_none" => empty(name, body).map(|()| Filter::Nothing),
             "term" => self.compared(name, body, "value"),
-            "match" | "match_phrase" => self.compared(name, body, "query"),
+            "match" | "match_phrase" => self.matched(name, body),
             "terms" => self.terms(body),
             "prefix" => self.prefix(body),
             "wildcard" => self.wildcard(body),
@@ -86,6 +109,18 @@ impl Reader<'_> {
     fn compared(&self, query: &str, body: &Value, word: &str) -> Result<Filter, Problem> {
         let (field, value) = value(query, body, word)?;
         self.one_of(field, vec![scalar(query, value)?])
+    }
+
+    /// Under a negation a field that OpenSearch may have analysed would protect less here than there.
+    fn matched(&self, query: &str, body: &Value) -> Result<Filter, Problem> {
+        let (field, value) = value(query, body, "query")?;
+        if self.negated && value.is_string() && !KEYWORDS.contains(&field) {
+            return Err(refused(&format!(
+                "[{query}] compares whole values here, which under must_not may protect too little: write [term] for \
+                 whole values, or [wildcard] with *text* for parts of them"
+            )));
+        }
+        self.compared(query, body, "query")
     }
 
     fn prefix(&self, body: &Value) -> Result<Filter, Problem> {
@@ -141,28 +176,6 @@ impl Reader<'_> {
         })
     }
 
-    fn range(&self, body: &Value) -> Result<Filter, Problem> {
-        let (field, bounds) = only(body, "range")?;
-        let Value::Object(bounds) = bounds else {
-            return Err(refused("[range] needs an object of bounds"));
-        };
-        allowed("range", bounds, &["gt", "gte", "lt", "lte", "boost"])?;
-        let bound = |name: &str| bounds.get(name).map(|value| scalar("range", value)).transpose();
-        let read = Bounds {
-            gt: bound("gt")?,
-            gte: bound("gte")?,
-            lt: bound("lt")?,
-            lte: bound("lte")?,
-        };
-        for bound in [&read.gt, &read.gte, &read.lt, &read.lte].into_iter().flatten() {
-            if matches!(bound, Scalar::Text(text) if text.starts_with("now") || text.contains("||")) {
-                return Err(refused("[range] takes no date math: write a time, or a number"));
-            }
-        }
-        let path = self.path(field, "range")?;
-        Ok(Filter::Range { path, bounds: read })
-    }
-
     fn exists(&self, body: &Value) -> Result<Filter, Problem> {
         let Value::Object(object) = body else {
             return Err(refused("[exists] needs an object"));
@@ -187,10 +200,14 @@ impl Reader<'_> {
             &["must", "filter", "should", "must_not", "minimum_should_match", "boost"],
         )?;
         let clauses = |name: &str| -> Result<Vec<Filter>, Problem> {
+            let reader = Self {
+                negated: self.negated || name == "must_not",
+                ..*self
+            };
             match object.get(name) {
                 None => Ok(Vec::new()),
-                Some(Value::Array(list)) => list.iter().map(|query| self.query(query, depth + 1)).collect(),
-                Some(query) => Ok(vec![self.query(query, depth + 1)?]),
+                Some(Value::Array(list)) => list.iter().map(|query| reader.query(query, depth + 1)).collect(),
+                Some(query) => Ok(vec![reader.query(query, depth + 1)?]),
             }
         };
         let mut all = [clauses("must")?, clauses("filter")?].concat();

@@ -1,52 +1,56 @@
 //! The parameters of OpenSearch's routes by query, and their refusals in its own words.
 
-use lethe_common::ledger::{Manner, SLOWEST};
-use serde_json::Value;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use lethe_common::ledger::Manner;
+use utoipa::IntoParams;
 
+use super::body::Body;
 use super::short;
+use super::values::{Flag, flag, illegal, int, only, requests_per_second, time};
 use crate::compat::erase::How;
 use crate::compat::read::Query;
-use crate::problem::{Kind, Problem};
-
-/// What means nothing here, and is taken by every route: how an answer is written.
-const WRITTEN: [&str; 3] = ["pretty", "human", "error_trace"];
+use crate::problem::Problem;
 
 /// What a deletion by query takes.
-const BY_QUERY: [&str; 10] = [
+const BY_QUERY: [&str; 17] = [
+    "allow_no_indices",
     "conflicts",
+    "expand_wildcards",
+    "from",
+    "ignore_unavailable",
     "max_docs",
     "refresh",
     "requests_per_second",
     "scroll",
     "scroll_size",
     "search_timeout",
+    "size",
     "slices",
+    "stored_fields",
     "timeout",
+    "wait_for_active_shards",
     "wait_for_completion",
 ];
 
 /// The most slices, as OpenSearch has it unless an index says otherwise.
-const MAX_SLICES: i32 = 1024;
+const MAX_SLICES: u32 = 1024;
 
 /// The most memories of a batch, as OpenSearch has it unless an index says otherwise.
 const MAX_BATCH: i32 = 10_000;
-
-/// How long a caller is waited for that says no time, as OpenSearch has it.
-pub(super) const WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// How a deletion by query is done.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) struct ByQueryParams {
-    /// What a memory does that changed in between: `abort`, the default, or `proceed`.
+    /// What a memory does that changed in between: `abort`, the default, or `proceed`; in the body as well.
     conflicts: Option<String>,
     /// The most memories to take of what matches; in the body as well.
-    #[param(minimum = 0, maximum = 2_147_483_647)]
+    #[param(minimum = 1, maximum = 2_147_483_647)]
     max_docs: Option<u32>,
+    /// What `max_docs` was called before.
+    #[param(minimum = 1, maximum = 2_147_483_647)]
+    #[deprecated]
+    size: Option<u32>,
     /// The most memories of a batch.
     #[param(minimum = 1, maximum = 10_000)]
     scroll_size: Option<u32>,
@@ -55,38 +59,40 @@ pub(crate) struct ByQueryParams {
     /// `false`: answer at once, with the id of a task.
     #[param(inline)]
     wait_for_completion: Option<Flag>,
-    /// 1 to 1024, or `auto`: checked, and of no effect.
+    /// 1 to 1024, or `auto`, which is 1: how many slices the answer counts.
     slices: Option<String>,
     /// Checked, and of no effect.
     #[param(inline)]
     refresh: Option<Flag>,
     /// Checked, and of no effect.
     timeout: Option<String>,
+    /// Checked, and of no effect.
+    scroll: Option<String>,
+    /// Checked, and of no effect.
+    search_timeout: Option<String>,
+    /// A whole number or `all`: checked, and of no effect.
+    wait_for_active_shards: Option<String>,
+    /// Checked, and of no effect: an index that is not there is refused.
+    #[param(inline)]
+    ignore_unavailable: Option<Flag>,
+    /// Checked, and of no effect.
+    #[param(inline)]
+    allow_no_indices: Option<Flag>,
+    /// `open`, `closed`, `hidden`, `none` or `all`, with commas between them: checked, and of no effect.
+    expand_wildcards: Option<String>,
 }
-
-/// A parameter that is true, false, or there without a value, which is true.
-pub(crate) struct Flag;
-
-impl PartialSchema for Flag {
-    fn schema() -> RefOr<Schema> {
-        let bare = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some([""]))
-            .build();
-        let flag = OneOfBuilder::new().item(Object::with_type(Type::Boolean)).item(bare);
-        RefOr::T(Schema::OneOf(flag.build()))
-    }
-}
-
-impl ToSchema for Flag {}
 
 /// What a deletion by query was asked for beside its query.
 pub(super) struct Parameters {
     per_second: Option<f64>,
     batch: Option<u32>,
+    size: Option<i32>,
     max_docs: Option<i32>,
-    slices: Option<i32>,
-    aborts: bool,
+    slices: u32,
+    /// Whether a conflict stops it, where that is said.
+    aborts: Option<bool>,
+    /// What OpenSearch has for searches and not for deletions, in its words.
+    pub(super) unsupported: Vec<&'static str>,
     /// Whether to answer when it has ended.
     pub(super) wait_for_completion: bool,
 }
@@ -100,147 +106,76 @@ impl Parameters {
         for name in ["scroll", "search_timeout", "timeout"] {
             time(query, name)?;
         }
+        active_shards(query)?;
+        indices(query)?;
+        let mut unsupported = Vec::new();
+        if int(query, "from")?.is_some() {
+            unsupported.push(FROM);
+        }
+        if query.one("stored_fields")?.is_some() {
+            unsupported.push(STORED_FIELDS);
+        }
         Ok(Self {
             per_second: requests_per_second(query)?.flatten(),
             batch: scroll_size(query)?,
-            max_docs: int(query, "max_docs")?.map(max_docs).transpose()?,
+            size: int(query, "size")?,
+            max_docs: int(query, "max_docs")?,
             slices: slices(query)?,
-            aborts: aborts(query)?,
+            aborts: query.one("conflicts")?.map(aborts).transpose()?,
+            unsupported,
             wait_for_completion: flag(query, "wait_for_completion", true)?,
         })
     }
 
-    /// Returns how it is to be done, and whether anything is at all: the body may say `max_docs` as well.
-    pub(super) fn how(&self, body: Option<&Value>, opaque_id: Option<String>) -> Result<(How, bool), Problem> {
-        let in_body = body.map(|value| {
-            let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-            let wrong = || {
-                illegal(&format!(
-                    "Failed to parse int parameter [max_docs] with value [{}]",
-                    shown(value)
-                ))
-            };
-            max_docs(number.ok_or_else(wrong)?)
-        });
-        let most = match (in_body.transpose()?, self.max_docs) {
-            (Some(body), Some(query)) if body != query => {
-                let text = format!("[max_docs] set to two different values [{body}] and [{query}]");
+    /// Returns whether something is called as it was called before.
+    pub(super) fn is_dated(&self) -> bool {
+        self.size.is_some()
+    }
+
+    /// Returns how it is to be done: the body may say some of it as well.
+    pub(super) fn how(&self, body: &Body, opaque_id: Option<String>) -> Result<How, Problem> {
+        let in_body = body.conflicts.as_deref().map(aborts).transpose()?;
+        let mut most: Option<i32> = None;
+        for given in [body.max_docs, self.size, self.max_docs].into_iter().flatten() {
+            if let Some(before) = most.filter(|before| *before != given) {
+                let text = format!("[max_docs] set to two different values [{before}] and [{given}]");
                 return Err(illegal(&text));
             }
-            (body, query) => body.or(query),
-        };
-        if most.is_some_and(|most| self.slices.is_some_and(|slices| most < slices)) {
+            if given < 0 {
+                let text = format!("[max_docs] parameter cannot be negative, found [{given}]");
+                return Err(illegal(&text));
+            }
+            most = Some(given);
+        }
+        let most = most.and_then(|most| u32::try_from(most).ok());
+        if most.is_some_and(|most| most < self.slices) {
             return Err(illegal("[max_docs] should be >= [slices]"));
         }
-        let how = How {
+        Ok(How {
             per_second: self.per_second,
             manner: Manner {
                 batch: self.batch,
-                most: most.and_then(|most| u64::try_from(most).ok()).filter(|most| *most > 0),
-                aborts: self.aborts,
+                most: most.map(u64::from),
+                aborts: self.aborts.or(in_body).unwrap_or(true),
+                slices: Some(self.slices).filter(|slices| *slices > 1),
                 opaque_id,
                 ..Manner::default()
             },
-        };
-        Ok((how, most != Some(0)))
+        })
     }
 }
 
-/// Refuses parameters beside these.
-pub(super) fn only(query: &Query, known: &[&str]) -> Result<(), Problem> {
-    for name in query.names() {
-        if known.contains(&name) || WRITTEN.contains(&name) {
-            continue;
-        }
-        let name = short(name);
-        return Err(illegal(&format!("request contains unrecognized parameter: [{name}]")));
-    }
-    Ok(())
-}
+/// What is said of where a search would begin.
+pub(super) const FROM: &str = "from is not supported in this context";
 
-/// Returns a parameter that is on or off; without a value it is on.
-pub(super) fn flag(query: &Query, name: &str, usual: bool) -> Result<bool, Problem> {
-    match query.one(name)? {
-        None => Ok(usual),
-        Some("" | "true") => Ok(true),
-        Some("false") => Ok(false),
-        Some(other) => {
-            let other = short(other);
-            let text = format!("Failed to parse value [{other}] as only [true] or [false] are allowed.");
-            Err(illegal(&text))
-        }
-    }
-}
+/// What is said of the fields that a search would return.
+pub(super) const STORED_FIELDS: &str = "stored_fields is not supported in this context";
 
-/// Returns a parameter that is a time, such as `30s`.
-pub(super) fn time(query: &Query, name: &str) -> Result<Option<std::time::Duration>, Problem> {
-    let Some(text) = query.one(name)? else { return Ok(None) };
-    let wrong = || {
-        let text = short(text);
-        let text = format!(
-            "failed to parse setting [{name}] with value [{text}] as a time value: unit is missing or unrecognized"
-        );
-        illegal(&text)
-    };
-    if text == "0" || text == "-1" {
-        return Ok(None);
-    }
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
-    let nanos: u64 = match unit {
-        "nanos" => 1,
-        "micros" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "d" => 86_400_000_000_000,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    Ok(Some(std::time::Duration::from_nanos(number.saturating_mul(nanos))))
-}
-
-/// Returns the pace, if one is given: `-1` is none.
-#[expect(clippy::option_option, reason = "not given is not the same as none")]
-pub(super) fn requests_per_second(query: &Query) -> Result<Option<Option<f64>>, Problem> {
-    let Some(text) = query.one("requests_per_second")? else {
-        return Ok(None);
-    };
-    let wrong = || illegal("[requests_per_second] must be a float greater than 0. Use -1 to disable throttling.");
-    let pace: f64 = text.parse().map_err(|_| wrong())?;
-    if pace.total_cmp(&-1.0).is_eq() {
-        return Ok(Some(None));
-    }
-    if pace > 0.0 && pace.is_finite() {
-        Ok(Some(Some(pace.max(SLOWEST))))
-    } else {
-        Err(wrong())
-    }
-}
-
-fn int(query: &Query, name: &str) -> Result<Option<i32>, Problem> {
-    let Some(text) = query.one(name)? else { return Ok(None) };
-    let wrong = |_| {
-        let text = short(text);
-        illegal(&format!("Failed to parse int parameter [{name}] with value [{text}]"))
-    };
-    text.parse().map(Some).map_err(wrong)
-}
-
-fn max_docs(number: i32) -> Result<i32, Problem> {
-    if number < 0 {
-        let text = format!("[max_docs] parameter cannot be negative, found [{number}]");
-        return Err(illegal(&text));
-    }
-    Ok(number)
-}
-
-fn aborts(query: &Query) -> Result<bool, Problem> {
-    match query.one("conflicts")? {
-        None | Some("abort") => Ok(true),
-        Some("proceed") => Ok(false),
-        Some(other) => {
+fn aborts(text: &str) -> Result<bool, Problem> {
+    match text {
+        "abort" => Ok(true),
+        "proceed" => Ok(false),
+        other => {
             let other = short(other);
             let text = format!("conflicts may only be \"proceed\" or \"abort\" but was [{other}]");
             Err(illegal(&text))
@@ -264,15 +199,13 @@ fn scroll_size(query: &Query) -> Result<Option<u32>, Problem> {
     Ok(u32::try_from(size).ok())
 }
 
-fn slices(query: &Query) -> Result<Option<i32>, Problem> {
-    let Some(text) = query.one("slices")? else {
-        return Ok(None);
+/// Returns the number of slices. `auto` is a slice for each shard, and a table is one.
+fn slices(query: &Query) -> Result<u32, Problem> {
+    let Some(text) = query.one("slices")?.filter(|text| *text != "auto") else {
+        return Ok(1);
     };
-    if text == "auto" {
-        return Ok(None);
-    }
     let number: Option<i32> = text.parse().ok().filter(|number| *number > 0);
-    let Some(number) = number else {
+    let Some(number) = number.and_then(|number| u32::try_from(number).ok()) else {
         let text = short(text);
         let text = format!("[slices] must be a positive integer or the string \"auto\", but was [{text}]");
         return Err(illegal(&text));
@@ -281,18 +214,35 @@ fn slices(query: &Query) -> Result<Option<i32>, Problem> {
         let text = format!("The number of slices [{number}] is too large. It must be less than [{MAX_SLICES}].");
         return Err(illegal(&text));
     }
-    Ok(Some(number))
+    Ok(number)
 }
 
-/// Returns a value as it may be said again.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => short(text),
-        Value::Number(number) => number.to_string(),
-        _ => "…".to_owned(),
+/// Checks for how many copies of the index a caller would wait: here there is always what there can be.
+fn active_shards(query: &Query) -> Result<(), Problem> {
+    let Some(text) = query.one("wait_for_active_shards")?.filter(|text| *text != "all") else {
+        return Ok(());
+    };
+    match text.parse::<i32>() {
+        Ok(0..) => Ok(()),
+        Ok(_) => Err(illegal("shard count cannot be a negative value")),
+        Err(_) => Err(illegal(&format!("cannot parse ActiveShardCount[{}]", short(text)))),
     }
 }
 
-pub(super) fn illegal(text: &str) -> Problem {
-    Problem::new(Kind::Malformed, text)
+/// Checks what is said about indices that are missing, and about patterns: an index is named here, and
+/// one that is not there is refused whatever is said, since its name may be mistyped.
+fn indices(query: &Query) -> Result<(), Problem> {
+    for name in ["ignore_unavailable", "allow_no_indices"] {
+        if !matches!(query.one(name)?, None | Some("" | "true" | "false")) {
+            return Err(illegal(&format!("Could not convert [{name}] to boolean")));
+        }
+    }
+    let states = query.one("expand_wildcards")?.unwrap_or("open");
+    match states
+        .split(',')
+        .find(|state| !["open", "closed", "hidden", "none", "all"].contains(state))
+    {
+        None => Ok(()),
+        Some(state) => Err(illegal(&format!("No valid expand wildcard value [{}]", short(state)))),
+    }
 }

@@ -9,12 +9,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answer::{DeletedByQuery, Status};
+use super::answer::DeletedByQuery;
 use super::short;
+use super::status::{Details, Status};
 use crate::problem::{Kind, Missing, Problem};
 
 /// What OpenSearch calls a deletion by query.
 pub(super) const ACTION: &str = "indices:data/write/delete/byquery";
+
+/// What every node is called.
+pub(super) const NODE: &str = "lethe";
 
 /// How many bits of a job's id are the number of its task: what every client reads as a number
 /// without losing any. The others are the name of its node.
@@ -25,7 +29,7 @@ const BITS: u32 = 53;
 pub(super) struct TaskId(pub(super) JobId);
 
 impl TaskId {
-    fn node(self) -> String {
+    pub(super) fn node(self) -> String {
         format!("{:019x}", self.0.0.as_u128() >> BITS)
     }
 
@@ -100,7 +104,8 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(job: &JobView, batch: u32, detailed: bool) -> Self {
+    /// Says what a job is as a task; with details, how far it is.
+    pub(super) fn new(job: &JobView, details: Option<&Details>) -> Self {
         let id = TaskId(job.id);
         let description = || format!("delete-by-query [{}]", job.table.as_deref().unwrap_or_default());
         let ran_ms = job.ended_at.unwrap_or(job.now).saturating_sub(job.accepted_at).max(0);
@@ -109,8 +114,8 @@ impl Task {
             id: id.number(),
             r#type: "transport",
             action: ACTION,
-            status: detailed.then(|| Status::new(job, batch)),
-            description: detailed.then(description),
+            status: details.map(|details| Status::new(job, details)),
+            description: details.map(|_| description()),
             start_time_in_millis: job.accepted_at,
             running_time_in_nanos: ran_ms.saturating_mul(1_000_000),
             cancellable: job.ended_at.is_none(),
@@ -133,10 +138,10 @@ pub(crate) struct TaskResult {
 }
 
 impl TaskResult {
-    pub(super) fn new(job: &JobView, batch: u32, response: Option<DeletedByQuery>) -> Self {
+    pub(super) fn new(job: &JobView, details: &Details, response: Option<DeletedByQuery>) -> Self {
         Self {
             completed: response.is_some(),
-            task: Task::new(job, batch, true),
+            task: Task::new(job, Some(details)),
             response,
         }
     }
@@ -175,8 +180,8 @@ pub(super) enum GroupBy {
 }
 
 impl Tasks {
-    pub(super) fn new(jobs: &[JobView], batch: u32, detailed: bool, group_by: GroupBy) -> Self {
-        let tasks = jobs.iter().map(|job| (TaskId(job.id), Task::new(job, batch, detailed)));
+    pub(super) fn new(jobs: &[JobView], details: Option<&Details>, group_by: GroupBy) -> Self {
+        let tasks = jobs.iter().map(|job| (TaskId(job.id), Task::new(job, details)));
         match group_by {
             GroupBy::None => Self::None(tasks.map(|(_, task)| task).collect()),
             GroupBy::Parents => Self::Parents(tasks.map(|(id, task)| (id.text(), task)).collect()),
@@ -184,7 +189,7 @@ impl Tasks {
                 let mut nodes = BTreeMap::new();
                 for (id, task) in tasks {
                     let node = nodes.entry(id.node()).or_insert_with(|| Node {
-                        name: "lethe",
+                        name: NODE,
                         tasks: BTreeMap::new(),
                     });
                     node.tasks.insert(id.text(), task);

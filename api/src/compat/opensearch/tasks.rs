@@ -1,19 +1,23 @@
-//! Watching deletions by query, cancelling them and changing their pace, as OpenSearch has it.
+//! Watching a deletion by query, cancelling it and changing its pace, as OpenSearch has it.
 //!
 //! A caller sees the jobs here that it sees natively, and changes those that it may change there;
 //! of the others nothing is said but that there is no such task.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use lethe_common::doorbell::Ring;
-use lethe_common::ledger::{CancelOutcome, JobFilter, JobView, ThrottleOutcome};
+use lethe_common::ledger::{CancelOutcome, JobView, ThrottleOutcome};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::{DeletedByQuery, Refused};
-use super::parameters::{self, Flag, WAIT, illegal};
+use super::answer::{DeletedByQuery, ErrorBody, Refused};
+use super::matching::Matching;
 use super::short;
-use super::task::{ACTION, GroupBy, TaskId, TaskResult, Tasks, absent};
+use super::status::Details;
+use super::task::{GroupBy, TaskId, TaskResult, Tasks, absent};
+use super::values::{self, Flag, WAIT, WrittenParams, illegal};
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::compat::read::{Caller, InPath, Query};
@@ -22,8 +26,8 @@ use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
 use crate::watch;
 
-/// The most tasks of a list: an answer of about a megabyte.
-const MOST: u32 = 1_000;
+/// What cancelling takes, beside which tasks are meant.
+pub(super) const CANCEL: [&str; 3] = ["group_by", "timeout", "wait_for_completion"];
 
 /// That something was done.
 #[derive(Serialize, ToSchema)]
@@ -31,49 +35,6 @@ const MOST: u32 = 1_000;
 pub(crate) struct Acknowledged {
     /// Always true.
     acknowledged: bool,
-}
-
-/// List the deletions by query that have not ended, the newest 1,000 at most.
-#[utoipa::path(
-    get,
-    path = "/_tasks",
-    operation_id = "openSearchListTasks",
-    tag = "opensearch",
-    security(("basic" = []), ("bearer" = [])),
-    params(
-        ("actions" = Option<String>, Query, description = "Only these, such as `*/delete/byquery`"),
-        ("detailed" = inline(Option<Flag>), Query, description = "Whether to say how far they are"),
-        ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
-    ),
-    responses((status = 200, description = "The tasks", body = Tasks), Refused),
-)]
-pub(crate) async fn list(
-    State(state): State<AppState>,
-    Caller(principal): Caller,
-    query: Query,
-) -> Result<Json<Tasks>, Problem> {
-    parameters::only(&query, &["actions", "detailed", "group_by", "timeout"])?;
-    parameters::time(&query, "timeout")?;
-    let detailed = parameters::flag(&query, "detailed", false)?;
-    let group_by = group_by(&query)?;
-    let filter = JobFilter {
-        whose: principal.seen(),
-        state: None,
-        target: None,
-        schedule: None,
-        tasks: true,
-        after: None,
-        limit: MOST,
-    };
-    let asked = query.one("actions")?.filter(|patterns| !patterns.is_empty());
-    let mut jobs = if asked.is_none_or(|patterns| patterns.split(',').any(is_ours)) {
-        state.ledger().jobs(&filter).await?
-    } else {
-        Vec::new()
-    };
-    jobs.retain(is_task);
-    let batch = state.config().worker.batch;
-    Ok(Json(Tasks::new(&jobs, batch, detailed, group_by)))
 }
 
 /// Say how far a deletion by query is, or what it came to.
@@ -87,6 +48,7 @@ pub(crate) async fn list(
         ("task_id" = String, Path, description = "The task's id"),
         ("wait_for_completion" = inline(Option<Flag>), Query, description = "Whether to wait for its end"),
         ("timeout" = Option<String>, Query, description = "For how long; 30s if absent"),
+        WrittenParams,
     ),
     responses((status = 200, description = "The task", body = TaskResult), Refused),
 )]
@@ -96,9 +58,9 @@ pub(crate) async fn get(
     InPath(id): InPath<String>,
     query: Query,
 ) -> Result<Json<TaskResult>, Problem> {
-    parameters::only(&query, &["timeout", "wait_for_completion"])?;
-    let wait = parameters::time(&query, "timeout")?.unwrap_or(WAIT);
-    let waits = parameters::flag(&query, "wait_for_completion", false)?;
+    values::only(&query, &["timeout", "wait_for_completion"])?;
+    let wait = values::time(&query, "timeout")?.unwrap_or(WAIT);
+    let waits = values::flag(&query, "wait_for_completion", false)?;
     let mut job = task(&state, &principal, &id).await?;
     if waits {
         job = ended(&state, job, wait).await;
@@ -108,7 +70,8 @@ pub(crate) async fn get(
     } else {
         None
     };
-    Ok(Json(TaskResult::new(&job, state.config().worker.batch, response)))
+    let details = Details::of(&state, std::slice::from_ref(&job)).await?;
+    Ok(Json(TaskResult::new(&job, &details, response)))
 }
 
 /// Cancel a deletion by query: what was erased stays erased.
@@ -120,8 +83,12 @@ pub(crate) async fn get(
     security(("basic" = []), ("bearer" = [])),
     params(
         ("task_id" = String, Path, description = "The task's id"),
+        ("actions" = Option<String>, Query, description = "Only if it is one of these, such as `*/delete/byquery`"),
+        ("parent_task_id" = Option<String>, Query, description = "Only if this is its parent: no task has one"),
         ("wait_for_completion" = inline(Option<Flag>), Query, description = "Whether to wait until it has stopped, at most 30 s"),
+        ("timeout" = Option<String>, Query, description = "Checked, and of no effect"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
+        WrittenParams,
     ),
     responses((status = 200, description = "It is being cancelled", body = Tasks), Refused),
 )]
@@ -131,24 +98,32 @@ pub(crate) async fn cancel(
     InPath(id): InPath<String>,
     query: Query,
 ) -> Result<Json<Tasks>, Problem> {
-    parameters::only(&query, &["group_by", "timeout", "wait_for_completion"])?;
-    parameters::time(&query, "timeout")?;
-    let waits = parameters::flag(&query, "wait_for_completion", false)?;
+    values::only(&query, &[&Matching::NAMES[..], &CANCEL].concat())?;
+    values::time(&query, "timeout")?;
+    let matching = Matching::read(&query)?;
+    let waits = values::flag(&query, "wait_for_completion", false)?;
     let group_by = group_by(&query)?;
     let job = task(&state, &principal, &id).await?;
+    matching.check(&job)?;
     principal.require_control(&job)?;
-    match state.ledger().cancel(job.id).await? {
-        CancelOutcome::Accepted => {
-            state.doorbell().ring(Ring::Changed(job.id));
-            state.doorbell().ring(Ring::Work);
-        }
-        CancelOutcome::Ended(_) | CancelOutcome::Unknown => return Err(absent(&TaskId(job.id).text())),
+    if !stop(&state, &job).await? {
+        return Err(absent(&TaskId(job.id).text()));
     }
     let mut job = task(&state, &principal, &id).await?;
     if waits {
         job = ended(&state, job, WAIT).await;
     }
-    Ok(Json(one(&state, job, group_by)))
+    one(&state, job, group_by).await
+}
+
+/// Asks for the end of a job; returns whether it was still to come.
+pub(super) async fn stop(state: &AppState, job: &JobView) -> Result<bool, Problem> {
+    let accepted = state.ledger().cancel(job.id).await? == CancelOutcome::Accepted;
+    if accepted {
+        state.doorbell().ring(Ring::Changed(job.id));
+        state.doorbell().ring(Ring::Work);
+    }
+    Ok(accepted)
 }
 
 /// Change the pace of a deletion by query.
@@ -162,6 +137,7 @@ pub(crate) async fn cancel(
         ("task_id" = String, Path, description = "The task's id"),
         ("requests_per_second" = f64, Query, description = "The most memories a second; -1: as fast as it can"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
+        WrittenParams,
     ),
     responses((status = 200, description = "It has this pace within a second", body = Tasks), Refused),
 )]
@@ -171,8 +147,8 @@ pub(crate) async fn rethrottle(
     InPath(id): InPath<String>,
     query: Query,
 ) -> Result<Json<Tasks>, Problem> {
-    parameters::only(&query, &["group_by", "requests_per_second"])?;
-    let per_second = parameters::requests_per_second(&query)?;
+    values::only(&query, &["group_by", "requests_per_second"])?;
+    let per_second = values::requests_per_second(&query)?;
     let per_second = per_second.ok_or_else(|| illegal("requests_per_second is a required parameter"))?;
     let group_by = group_by(&query)?;
     let job = task(&state, &principal, &id).await?;
@@ -185,7 +161,56 @@ pub(crate) async fn rethrottle(
         ThrottleOutcome::Ended(_) | ThrottleOutcome::Unknown => return Err(absent(&TaskId(job.id).text())),
     }
     let job = task(&state, &principal, &id).await?;
-    Ok(Json(one(&state, job, group_by)))
+    one(&state, job, group_by).await
+}
+
+/// Change the pace of a deletion by query, whatever its clients take it for: OpenSearch has one
+/// handler for three paths.
+#[utoipa::path(
+    post,
+    path = "/_reindex/{task_id}/_rethrottle",
+    operation_id = "openSearchRethrottleReindex",
+    tag = "opensearch",
+    security(("basic" = []), ("bearer" = [])),
+    params(
+        ("task_id" = String, Path, description = "The task's id"),
+        ("requests_per_second" = f64, Query, description = "The most memories a second; -1: as fast as it can"),
+        ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
+        WrittenParams,
+    ),
+    responses((status = 200, description = "It has this pace within a second", body = Tasks), Refused),
+)]
+pub(crate) async fn rethrottle_reindex(
+    state: State<AppState>,
+    caller: Caller,
+    id: InPath<String>,
+    query: Query,
+) -> Result<Json<Tasks>, Problem> {
+    rethrottle(state, caller, id, query).await
+}
+
+/// Change the pace of a deletion by query, by the third of these paths.
+#[utoipa::path(
+    post,
+    path = "/_update_by_query/{task_id}/_rethrottle",
+    operation_id = "openSearchRethrottleUpdate",
+    tag = "opensearch",
+    security(("basic" = []), ("bearer" = [])),
+    params(
+        ("task_id" = String, Path, description = "The task's id"),
+        ("requests_per_second" = f64, Query, description = "The most memories a second; -1: as fast as it can"),
+        ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
+        WrittenParams,
+    ),
+    responses((status = 200, description = "It has this pace within a second", body = Tasks), Refused),
+)]
+pub(crate) async fn rethrottle_update(
+    state: State<AppState>,
+    caller: Caller,
+    id: InPath<String>,
+    query: Query,
+) -> Result<Json<Tasks>, Problem> {
+    rethrottle(state, caller, id, query).await
 }
 
 /// Delete the result of a deletion by query that has ended; its job stays.
@@ -195,8 +220,12 @@ pub(crate) async fn rethrottle(
     operation_id = "openSearchDeleteTask",
     tag = "opensearch",
     security(("basic" = []), ("bearer" = [])),
-    params(("task_id" = String, Path, description = "The task's id")),
-    responses((status = 200, description = "Nobody can ask for it as a task any more", body = Acknowledged), Refused),
+    params(("task_id" = String, Path, description = "The task's id"), WrittenParams),
+    responses(
+        (status = 200, description = "Nobody can ask for it as a task any more", body = Acknowledged),
+        (status = 409, description = "It has not ended", body = ErrorBody),
+        Refused,
+    ),
 )]
 pub(crate) async fn forget(
     State(state): State<AppState>,
@@ -204,7 +233,7 @@ pub(crate) async fn forget(
     InPath(id): InPath<String>,
     query: Query,
 ) -> Result<Json<Acknowledged>, Problem> {
-    parameters::only(&query, &[])?;
+    values::only(&query, &[])?;
     let job = task(&state, &principal, &id).await?;
     principal.require_control(&job)?;
     if !state.ledger().forget_task(job.id).await? {
@@ -227,12 +256,12 @@ async fn task(state: &AppState, principal: &Principal, text: &str) -> Result<Job
     }
 }
 
-fn is_task(job: &JobView) -> bool {
+pub(super) fn is_task(job: &JobView) -> bool {
     job.kind == "query" && !job.dry_run && !job.task_forgotten
 }
 
 /// Returns a job when it has ended, or as it is then.
-async fn ended(state: &AppState, job: JobView, wait: std::time::Duration) -> JobView {
+pub(super) async fn ended(state: &AppState, job: JobView, wait: Duration) -> JobView {
     let wait = Prefer {
         wait: Some(wait),
         ..Prefer::default()
@@ -240,11 +269,13 @@ async fn ended(state: &AppState, job: JobView, wait: std::time::Duration) -> Job
     watch::as_preferred(state, job, wait).await.0
 }
 
-fn one(state: &AppState, job: JobView, group_by: GroupBy) -> Tasks {
-    Tasks::new(&[job], state.config().worker.batch, true, group_by)
+async fn one(state: &AppState, job: JobView, group_by: GroupBy) -> Result<Json<Tasks>, Problem> {
+    let jobs = [job];
+    let details = Details::of(state, &jobs).await?;
+    Ok(Json(Tasks::new(&jobs, Some(&details), group_by)))
 }
 
-fn group_by(query: &Query) -> Result<GroupBy, Problem> {
+pub(super) fn group_by(query: &Query) -> Result<GroupBy, Problem> {
     match query.one("group_by")? {
         None | Some("nodes") => Ok(GroupBy::Nodes),
         Some("parents") => Ok(GroupBy::Parents),
@@ -253,57 +284,6 @@ fn group_by(query: &Query) -> Result<GroupBy, Problem> {
             let other = short(other);
             let text = format!("[group_by] must be one of [nodes], [parents] or [none] but was [{other}]");
             Err(illegal(&text))
-        }
-    }
-}
-
-/// Returns whether a pattern, in which `*` is anything, means what is done here.
-fn is_ours(pattern: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = ACTION.strip_prefix(first) else {
-        return false;
-    };
-    let mut last = None;
-    for part in parts {
-        if let Some(between) = last.replace(part) {
-            match rest.split_once(between) {
-                Some((_, after)) => rest = after,
-                None => return false,
-            }
-        }
-    }
-    last.map_or(rest.is_empty(), |last| rest.ends_with(last))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_ours;
-
-    #[test]
-    fn actions_are_patterns() {
-        for ours in [
-            "*",
-            "*/delete/byquery",
-            "indices:*",
-            "*byquery",
-            "*delete*",
-            "*write*byquery",
-            super::ACTION,
-            "**",
-        ] {
-            assert!(is_ours(ours), "{ours}");
-        }
-        for others in [
-            "",
-            "x",
-            "*reindex",
-            "indices:",
-            "*/update/byquery",
-            "cluster:*",
-            "*byquery*delete*",
-        ] {
-            assert!(!is_ours(others), "{others}");
         }
     }
 }

@@ -118,15 +118,21 @@ async fn a_query_takes_no_more_than_it_says(layout: Layout) {
     let path = format!("{ROOT}/working/_delete_by_query");
     let three = notes.ana.send(notes.ana.request(Method::POST, &path).json(&body)).await;
     assert_eq!(three.body["deleted"], 3, "{}", three.text);
-    let body = json!({"query": {"match_all": {}}, "max_docs": 0});
-    let none = notes.ana.send(notes.ana.request(Method::POST, &path).json(&body)).await;
-    assert_eq!(
-        (&none.body["total"], &none.body["failures"]),
-        (&json!(0), &json!([])),
-        "{}",
-        none.text
-    );
     assert_eq!(notes.count().await, 15);
+    // As it was called before.
+    let path = format!("{path}?size=1&wait_for_active_shards=1");
+    let one = notes
+        .ana
+        .send(notes.ana.request(Method::POST, &path).json(&all()))
+        .await;
+    assert_eq!(
+        (&one.body["total"], &one.body["deleted"], &one.body["batches"]),
+        (&json!(1), &json!(1), &json!(1)),
+        "{}",
+        one.text
+    );
+    assert!(one.headers.contains_key("warning"));
+    assert_eq!(notes.count().await, 14);
 }
 
 async fn a_table_is_an_index(layout: Layout) {
@@ -225,6 +231,16 @@ async fn a_row_that_changes_in_between_aborts_a_purge(layout: Layout) {
             &json!("version_conflict_engine_exception")
         )
     );
+    let cause = &failure["cause"];
+    assert_eq!((&cause["shard"], &cause["index"]), (&json!("0"), &json!("memories")));
+    // Its sequence number is when the deletion was accepted, as that of a deletion by id.
+    let reason = cause["reason"].as_str().unwrap();
+    let number = reason.strip_prefix(&format!("[{first}]: version conflict, required seqNo ["));
+    let number = number
+        .and_then(|rest| rest.split_once("], primary term [1]"))
+        .unwrap()
+        .0;
+    assert!(number.parse::<u64>().unwrap() > 1_700_000_000_000, "{reason}");
     // Deletions already made stick; nothing else has begun.
     assert_eq!(site.memories.count().await, 16);
     assert_eq!(site.vectors.count().await, 15);

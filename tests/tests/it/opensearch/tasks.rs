@@ -7,9 +7,14 @@ use lethe_tests::{on_both_databases, wait};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::Notes;
+use super::{Notes, ROOT, all};
 
-on_both_databases!(a_purge_follows_its_pace_within_a_second, a_purge_is_cancelled_as_a_task,);
+on_both_databases!(
+    a_purge_follows_its_pace_within_a_second,
+    a_purge_waits_between_its_batches_and_says_so,
+    a_purge_is_cancelled_as_a_task,
+    purges_are_cancelled_together,
+);
 
 async fn a_purge_follows_its_pace_within_a_second(layout: Layout) {
     let notes = Notes::start(layout).await;
@@ -96,4 +101,44 @@ async fn a_purge_is_cancelled_as_a_task(layout: Layout) {
         "{}",
         gone.text
     );
+}
+
+async fn a_purge_waits_between_its_batches_and_says_so(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    let send = async |pace: &str| {
+        notes.add(3).await;
+        let path = format!("{ROOT}/working/_delete_by_query?scroll_size=1&requests_per_second={pace}");
+        let answer = notes
+            .ana
+            .send(notes.ana.request(Method::POST, &path).json(&all()))
+            .await;
+        let numbers = ["batches", "deleted"].map(|name| answer.body[name].clone());
+        assert_eq!(numbers, [json!(3), json!(3)], "{}", answer.text);
+        answer.body["throttled_millis"].as_u64().unwrap()
+    };
+    let throttled = send("1").await;
+    assert!((1_001..4_000).contains(&throttled), "{throttled}");
+    assert_eq!(send("-1").await, 0);
+}
+
+async fn purges_are_cancelled_together(layout: Layout) {
+    let notes = Notes::start(layout).await;
+    notes.add(50).await;
+    let tasks = [
+        notes.begin("requests_per_second=0.01").await,
+        notes.begin("requests_per_second=0.01").await,
+    ];
+    let path = "/_tasks/_cancel?actions=*/delete/byquery&wait_for_completion=true&group_by=parents";
+    let answer = notes.ana.post(path).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    for task in &tasks {
+        assert_eq!(answer.body["tasks"][task]["cancelled"], true, "{}", answer.text);
+        let ended = notes.task(task, "").await;
+        assert_eq!(
+            (&ended["completed"], &ended["response"]["canceled"]),
+            (&json!(true), &json!("by user request")),
+            "{ended}"
+        );
+    }
+    assert!(notes.count().await > 40);
 }

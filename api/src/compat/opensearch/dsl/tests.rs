@@ -32,7 +32,8 @@ fn parsed(query: &Value) -> Result<Value, String> {
 
 fn parsed_of(config: &str, query: &Value) -> Result<Value, String> {
     let config = Config::from_toml(config).unwrap();
-    let filter = read(query, &config.targets[0].tables[0], "main");
+    let now = "2024-03-31T10:20:30.456Z".parse().unwrap();
+    let filter = read(query, &config.targets[0].tables[0], "main", now);
     filter.map(|filter| json!(filter)).map_err(|problem| {
         assert_eq!(problem.kind, Kind::BadQuery);
         problem.detail
@@ -106,6 +107,10 @@ fn queries_become_filters() {
                 {"text": {"path": ["meta", "tags", "b"], "has": "part", "text": "x"}},
             ]}}),
         ),
+        (
+            json!({"bool": {"must_not": [{"match": {"owner_id": "ana"}}]}}),
+            json!({"not": ana}),
+        ),
         (json!({"bool": {"must": {"term": {"owner_id": "ana"}}}}), ana.clone()),
         (
             json!({"bool": {"should": [{"term": {"owner_id": "ana"}}, {"match_none": {}}]}}),
@@ -164,8 +169,32 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
             "list",
         ),
         (json!({"range": {"size": {}}}), "bound"),
-        (json!({"range": {"size": {"gt": 1, "format": "x"}}}), "[format]"),
-        (json!({"range": {"created_time": {"gte": "now-1d"}}}), "date math"),
+        (json!({"range": {"size": {"gt": 1, "format": "x"}}}), "the [format] [x]"),
+        (json!({"range": {"size": {"gt": 1, "format": 1}}}), "[format]"),
+        (
+            json!({"range": {"size": {"gt": 1, "time_zone": "+01:00"}}}),
+            "[time_zone]",
+        ),
+        (json!({"range": {"created_time": {"gte": "nowhere"}}}), "no dates"),
+        (json!({"range": {"created_time": {"gte": "now-1x"}}}), "no dates"),
+        (json!({"range": {"created_time": {"gte": "soon||/d"}}}), "no dates"),
+        (
+            json!({"range": {"created_time": {"gte": "now", "lt": true}}}),
+            "no dates",
+        ),
+        (
+            json!({"range": {"created_time": {"gte": "2024-01-01", "format": "epoch_millis"}}}),
+            "no dates",
+        ),
+        (
+            json!({"range": {"created_time": {"gte": 20_240_101, "format": "strict_date_optional_time"}}}),
+            "no dates",
+        ),
+        (json!({"range": {"created_time": {"format": "epoch_millis"}}}), "bound"),
+        (
+            json!({"bool": {"must_not": [{"bool": {"must": [{"range": {"created_time": {"gte": "now-1d"}}}]}}]}}),
+            "in [must_not]",
+        ),
         (json!({"range": {"_id": {"gt": "a"}}}), "not supported on [_id]"),
         (json!({"exists": {}}), "[field]"),
         (json!({"ids": {"values": "a"}}), "values"),
@@ -203,6 +232,10 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
             json!({"nested": {"path": "tags", "query": {"bool": {"must_not": [{"term": {"tags.a": 1}}]}}}}),
             "one condition",
         ),
+        (
+            json!({"bool": {"must": [{"term": {"owner_id": "a"}}], "must_not": [{"match": {"tags.note": "keep"}}]}}),
+            "may protect too little",
+        ),
         (json!({"wildcard": {"owner_id": "*na"}}), "other patterns"),
         (json!({"wildcard": {"owner_id": 5}}), "[wildcard] takes a text"),
         (json!({"wildcard": {"_id": "a*"}}), "not supported on [_id]"),
@@ -211,6 +244,75 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
         let said = parsed(&query).unwrap_err();
         assert!(said.contains(says), "{query}: {said}");
     }
+}
+
+#[test]
+fn bounds_that_are_dates_become_what_the_column_counts() {
+    let range = |bounds: Value| json!({"range": {"path": ["created_at"], "bounds": bounds}});
+    for (asked, bounds) in [
+        (json!({"lt": "now-90d"}), json!({"lt": "2024-01-01T10:20:30Z"})),
+        (
+            json!({"gte": "now-1M/M", "lt": "now/M"}),
+            json!({"gte": "2024-02-01T00:00:00Z", "lt": "2024-03-01T00:00:00Z"}),
+        ),
+        // More than a day is what comes after it, and at most a day is all of it.
+        (
+            json!({"gt": "2024-01-31||/d", "lte": "now/d"}),
+            json!({"gte": "2024-02-01T00:00:00Z", "lt": "2024-04-01T00:00:00Z"}),
+        ),
+        (
+            json!({"gt": "2023-12-31||-1M", "lt": "2024-02"}),
+            json!({"gt": "2023-11-30T00:00:00Z", "lt": "2024-02-01T00:00:00Z"}),
+        ),
+        (
+            json!({"gte": 1_700_000_000_000_i64, "lt": "now"}),
+            json!({"gte": "2023-11-14T22:13:20Z", "lt": "2024-03-31T10:20:30Z"}),
+        ),
+        (
+            json!({"gt": "2023||/y", "gte": "2023-06-01"}),
+            json!({"gte": "2024-01-01T00:00:00Z"}),
+        ),
+        (
+            json!({"lte": "2024-01-31", "format": "strict_date_optional_time"}),
+            json!({"lt": "2024-02-01T00:00:00Z"}),
+        ),
+        // Nothing is a date where nobody says so.
+        (json!({"lte": "2024-01-31"}), json!({"lte": "2024-01-31"})),
+    ] {
+        let query = json!({"range": {"created_time": asked}});
+        assert_eq!(parsed(&query), Ok(range(bounds)), "{query}");
+    }
+    let asked = |bounds: Value| parsed(&json!({"range": {"created_time": bounds}}));
+    let either = |texts: Value, numbers: Value| json!({"or": {"any": [texts, numbers], "at_least": 1}});
+    let texts = range(json!({"gte": "2023-11-14T22:13:20Z", "lt": "2024-01-01T10:20:30Z"}));
+    let numbers = range(json!({"gte": 1_700_000_000_000_i64, "lt": 1_704_104_430_000_i64}));
+    assert_eq!(
+        asked(json!({"lt": "now-90d", "gte": "1700000000000", "format": "epoch_millis"})),
+        Ok(either(texts.clone(), numbers))
+    );
+    // In a column of moments seconds would be milliseconds.
+    let numbers = range(json!({"gte": 1_700_000_000, "lt": 1_704_104_430}));
+    let holds_moments = range(json!({"gte": "0001-01-01T00:00:00Z"}));
+    assert_eq!(
+        asked(json!({"lt": "now-90d", "gte": 1_700_000_000, "format": "epoch_second"})),
+        Ok(either(texts, json!({"and": [{"not": holds_moments}, numbers]})))
+    );
+    // Between two seconds a bound of seconds is the one that means the same of whole ones.
+    for (bound, second) in [
+        ("gt", 1_704_067_205),
+        ("gte", 1_704_067_206),
+        ("lt", 1_704_067_206),
+        ("lte", 1_704_067_205),
+    ] {
+        let query = json!({bound: "2024-01-01T00:00:05.5Z", "format": "date_optional_time||epoch_second"});
+        let filter = asked(query).unwrap();
+        let numbers = &filter["or"]["any"][1]["and"][1];
+        assert_eq!(*numbers, range(json!({bound: second})), "{bound}");
+    }
+    // Points have numbers only.
+    let points = json!({"range": {"size": {"lt": "now-90d", "format": "epoch_second"}}});
+    let filter = json!({"range": {"path": ["size"], "bounds": {"lt": 1_704_104_430}}});
+    assert_eq!(parsed_of(POINTS, &points), Ok(filter));
 }
 
 #[test]
@@ -242,6 +344,10 @@ fn of_points_what_their_store_cannot_say_is_refused_and_named() {
     for (query, says) in [
         (json!({"prefix": {"owner_id": "a"}}), "[prefix] cannot be asked"),
         (json!({"range": {"size": {"gt": "a"}}}), "[range] cannot be asked"),
+        (
+            json!({"range": {"size": {"gt": "now", "format": "strict_date_optional_time"}}}),
+            "[range] cannot be asked",
+        ),
         (json!({"term": {"size": 1e17}}), "[term] cannot be asked"),
         (
             json!({"terms": {"size": [1, -9_007_199_254_740_992_i64]}}),

@@ -1,0 +1,142 @@
+//! Which tasks a request is about.
+
+use lethe_common::ledger::JobView;
+
+use super::short;
+use super::task::{ACTION, NODE, TaskId};
+use super::values::illegal;
+use crate::compat::read::Query;
+use crate::problem::{Kind, Missing, Problem};
+
+/// Which tasks a request is about.
+pub(super) struct Matching {
+    /// Whether what is done here is among the actions, and no parent is demanded: no task has one.
+    may_match: bool,
+    /// Patterns of nodes; none: all of them.
+    nodes: Vec<String>,
+}
+
+impl Matching {
+    /// The parameters that it reads.
+    pub(super) const NAMES: [&str; 3] = ["actions", "nodes", "parent_task_id"];
+
+    pub(super) fn read(query: &Query) -> Result<Self, Problem> {
+        let list = |name: &str| -> Result<Vec<String>, Problem> {
+            let names = query.one(name)?.unwrap_or_default().split(',');
+            Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        };
+        let actions = list("actions")?;
+        let nodes = list("nodes")?;
+        if let Some(node) = nodes.iter().find(|node| !is_node(node)) {
+            let node = short(node);
+            return Err(illegal(&format!("[nodes] takes ids and names here, and not [{node}]")));
+        }
+        let is_ours = actions.is_empty() || actions.iter().any(|pattern| matches(pattern, ACTION));
+        Ok(Self {
+            may_match: is_ours && !demands_parent(query)?,
+            nodes,
+        })
+    }
+
+    /// Returns whether no task at all is meant.
+    pub(super) fn is_nothing(&self) -> bool {
+        !self.may_match
+    }
+
+    pub(super) fn is_met_by(&self, job: &JobView) -> bool {
+        let node = TaskId(job.id).node();
+        let is_there = |pattern: &String| pattern == "_all" || matches(pattern, &node) || matches(pattern, NODE);
+        self.may_match && (self.nodes.is_empty() || self.nodes.iter().any(is_there))
+    }
+
+    /// Refuses what makes no sense of one task that is named.
+    pub(super) fn check(&self, job: &JobView) -> Result<(), Problem> {
+        if !self.nodes.is_empty() {
+            let text = "Validation Failed: 1: task id cannot be used together with node ids;";
+            return Err(Problem::new(Kind::Malformed, text).lacking(Missing::Validity));
+        }
+        if self.is_met_by(job) {
+            return Ok(());
+        }
+        let id = TaskId(job.id).text();
+        Err(illegal(&format!("task [{id}] doesn't support this operation")))
+    }
+}
+
+/// Returns whether a name can be a node's. What else OpenSearch takes is about what nodes do, and about
+/// which of them is asked: of nodes that are only a part of ids neither can be said.
+fn is_node(name: &str) -> bool {
+    name == "_all" || !name.starts_with('_') && !name.contains(':')
+}
+
+/// Returns whether the tasks of a parent are meant.
+fn demands_parent(query: &Query) -> Result<bool, Problem> {
+    match query.one("parent_task_id")? {
+        None | Some("" | "unset") => Ok(false),
+        Some(id) => match TaskId::read(id) {
+            Err(problem) if problem.kind != Kind::NotFound => Err(problem),
+            _ => Ok(true),
+        },
+    }
+}
+
+/// Returns whether a text is as a pattern has it, in which `*` is anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        if let Some(between) = last.replace(part) {
+            match rest.split_once(between) {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+    }
+    last.map_or(rest.is_empty(), |last| rest.ends_with(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ACTION, is_node, matches};
+
+    #[test]
+    fn actions_are_patterns() {
+        for ours in [
+            "*",
+            "*/delete/byquery",
+            "indices:*",
+            "*byquery",
+            "*delete*",
+            "*write*byquery",
+            ACTION,
+            "**",
+        ] {
+            assert!(matches(ours, ACTION), "{ours}");
+        }
+        for others in [
+            "",
+            "x",
+            "*reindex",
+            "indices:",
+            "*/update/byquery",
+            "cluster:*",
+            "*byquery*delete*",
+        ] {
+            assert!(!matches(others, ACTION), "{others}");
+        }
+    }
+
+    #[test]
+    fn nodes_are_called_by_ids_and_names() {
+        for node in ["_all", "*", "lethe", "0abc*"] {
+            assert!(is_node(node), "{node}");
+        }
+        for other in ["_local", "_master", "_cluster_manager", "data:true", "rack:*"] {
+            assert!(!is_node(other), "{other}");
+        }
+    }
+}

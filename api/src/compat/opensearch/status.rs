@@ -1,0 +1,153 @@
+//! How far a deletion by query is, as OpenSearch says it, slices included.
+
+use std::collections::HashMap;
+
+use lethe_common::job::JobId;
+use lethe_common::ledger::{JobView, SliceCounts};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::AppState;
+use crate::compat::erase::most;
+use crate::problem::Problem;
+
+/// How far a deletion by query is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchStatus)]
+pub(super) struct Status {
+    /// Of a slice: which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    slice_id: Option<usize>,
+    /// Memories that matched, as far as is known.
+    total: u64,
+    updated: u64,
+    created: u64,
+    /// Memories that were erased.
+    deleted: u64,
+    batches: u64,
+    /// Memories that changed in between, and stay.
+    version_conflicts: u64,
+    noops: u64,
+    retries: Retries,
+    /// For how many milliseconds it waited to keep its pace; of a slice, its share of that.
+    throttled_millis: u64,
+    /// Its pace; -1: as fast as it can. Of a slice, its share of that.
+    requests_per_second: f64,
+    /// In how many milliseconds its next batch may begin.
+    throttled_until_millis: u64,
+    /// Its slices, if there are several: each counts some of the parts that the work was divided into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, no_recursion)]
+    slices: Option<Vec<Status>>,
+}
+
+/// Always 0: what is tried again is not counted one by one.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = OpenSearchRetries)]
+struct Retries {
+    bulk: u64,
+    search: u64,
+}
+
+/// What statuses say of jobs beside what the jobs say themselves.
+pub(super) struct Details {
+    /// How many memories workers usually take at once.
+    batch: u32,
+    slices: HashMap<JobId, Vec<SliceCounts>>,
+}
+
+impl Details {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// If the ledger cannot say what became of their slices.
+    pub(super) async fn of(state: &AppState, jobs: &[JobView]) -> Result<Self, Problem> {
+        let sliced: Vec<JobId> = jobs
+            .iter()
+            .filter(|job| job.slices.is_some())
+            .map(|job| job.id)
+            .collect();
+        Ok(Self {
+            batch: state.config().worker.batch,
+            slices: if sliced.is_empty() {
+                HashMap::new()
+            } else {
+                state.ledger().slices(&sliced).await?
+            },
+        })
+    }
+}
+
+impl Status {
+    /// Says how far a job is.
+    pub(super) fn new(job: &JobView, details: &Details) -> Self {
+        let batch = u64::from(details.batch).min(job.batch.unwrap_or(u64::MAX)).max(1);
+        let whole = Self {
+            slice_id: None,
+            total: job.selected,
+            updated: 0,
+            created: 0,
+            deleted: most(job, "erased"),
+            batches: job.selected.saturating_sub(job.remaining).div_ceil(batch),
+            version_conflicts: most(job, "conflicted"),
+            noops: 0,
+            retries: Retries::default(),
+            throttled_millis: job.throttled_ms,
+            requests_per_second: job.per_second.unwrap_or(-1.0),
+            throttled_until_millis: job.throttled_for_ms,
+            slices: None,
+        };
+        match details.slices.get(&job.id) {
+            Some(slices) => whole.sliced(slices, batch),
+            None => whole,
+        }
+    }
+
+    /// Says the same by slices. They are read after the job, which may have come further meanwhile: what
+    /// they add up to is the whole.
+    fn sliced(self, counts: &[SliceCounts], batch: u64) -> Self {
+        let slices: Vec<Self> = counts
+            .iter()
+            .enumerate()
+            .map(|(id, slice)| self.slice(id, counts.len(), slice, batch))
+            .collect();
+        let sum = |number: fn(&Self) -> u64| slices.iter().map(number).sum();
+        Self {
+            total: sum(|slice| slice.total),
+            deleted: sum(|slice| slice.deleted),
+            batches: sum(|slice| slice.batches),
+            version_conflicts: sum(|slice| slice.version_conflicts),
+            slices: Some(slices),
+            ..self
+        }
+    }
+
+    /// Says how far one of `n` slices is. The pace and the waiting are the job's: each slice has as much
+    /// of them as any other.
+    fn slice(&self, id: usize, n: usize, counts: &SliceCounts, batch: u64) -> Self {
+        let (n, nth) = (n as u64, id as u64);
+        let accounted = counts.accounted();
+        Self {
+            slice_id: Some(id),
+            total: accounted + counts.remaining,
+            deleted: counts.most("erased"),
+            batches: accounted.div_ceil(batch),
+            version_conflicts: counts.most("conflicted"),
+            retries: Retries::default(),
+            throttled_millis: self.throttled_millis / n + u64::from(nth < self.throttled_millis % n),
+            requests_per_second: if self.requests_per_second < 0.0 {
+                self.requests_per_second
+            } else {
+                share(self.requests_per_second, n)
+            },
+            slices: None,
+            ..*self
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are no more than 1,024 slices")]
+fn share(pace: f64, n: u64) -> f64 {
+    pace / n as f64
+}

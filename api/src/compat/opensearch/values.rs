@@ -1,0 +1,139 @@
+//! What parameters hold, and what is said of those that hold something else, in OpenSearch's own words.
+
+use std::time::Duration;
+
+use lethe_common::ledger::SLOWEST;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use super::short;
+use crate::compat::read::Query;
+use crate::problem::{Kind, Problem};
+
+/// How long a caller is waited for that says no time, as OpenSearch has it.
+pub(super) const WAIT: Duration = Duration::from_secs(30);
+
+/// What means nothing here, and is taken by every route: how an answer is written.
+const WRITTEN: [&str; 3] = ["pretty", "human", "error_trace"];
+
+/// How an answer is written: taken by every route, and of no effect.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) struct WrittenParams {
+    /// Of no effect.
+    #[param(inline)]
+    pretty: Option<Flag>,
+    /// Of no effect.
+    #[param(inline)]
+    human: Option<Flag>,
+    /// Of no effect.
+    #[param(inline)]
+    error_trace: Option<Flag>,
+}
+
+/// A parameter that is true, false, or there without a value, which is true.
+pub(crate) struct Flag;
+
+impl PartialSchema for Flag {
+    fn schema() -> RefOr<Schema> {
+        let bare = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some([""]))
+            .build();
+        let flag = OneOfBuilder::new().item(Object::with_type(Type::Boolean)).item(bare);
+        RefOr::T(Schema::OneOf(flag.build()))
+    }
+}
+
+impl ToSchema for Flag {}
+
+/// Refuses parameters beside these and those that say how an answer is written.
+pub(super) fn only(query: &Query, known: &[&str]) -> Result<(), Problem> {
+    for name in query.names() {
+        if known.contains(&name) || WRITTEN.contains(&name) {
+            continue;
+        }
+        let name = short(name);
+        return Err(illegal(&format!("request contains unrecognized parameter: [{name}]")));
+    }
+    WRITTEN
+        .into_iter()
+        .try_for_each(|name| flag(query, name, false).map(|_| ()))
+}
+
+/// Returns a parameter that is on or off; without a value it is on.
+pub(super) fn flag(query: &Query, name: &str, usual: bool) -> Result<bool, Problem> {
+    match query.one(name)? {
+        None => Ok(usual),
+        Some("" | "true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(other) => {
+            let other = short(other);
+            let text = format!("Failed to parse value [{other}] as only [true] or [false] are allowed.");
+            Err(illegal(&text))
+        }
+    }
+}
+
+/// Returns a parameter that is a time, such as `30s`.
+pub(super) fn time(query: &Query, name: &str) -> Result<Option<Duration>, Problem> {
+    let Some(text) = query.one(name)? else { return Ok(None) };
+    let wrong = || {
+        let text = short(text);
+        let text = format!(
+            "failed to parse setting [{name}] with value [{text}] as a time value: unit is missing or unrecognized"
+        );
+        illegal(&text)
+    };
+    if text == "0" || text == "-1" {
+        return Ok(None);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let nanos: u64 = match unit {
+        "nanos" => 1,
+        "micros" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    Ok(Some(Duration::from_nanos(number.saturating_mul(nanos))))
+}
+
+/// Returns the pace, if one is given: `-1` is none.
+#[expect(clippy::option_option, reason = "not given is not the same as none")]
+pub(super) fn requests_per_second(query: &Query) -> Result<Option<Option<f64>>, Problem> {
+    let Some(text) = query.one("requests_per_second")? else {
+        return Ok(None);
+    };
+    let wrong = || illegal("[requests_per_second] must be a float greater than 0. Use -1 to disable throttling.");
+    let pace: f64 = text.parse().map_err(|_| wrong())?;
+    if pace.total_cmp(&-1.0).is_eq() {
+        return Ok(Some(None));
+    }
+    if pace > 0.0 && pace.is_finite() {
+        Ok(Some(Some(pace.max(SLOWEST))))
+    } else {
+        Err(wrong())
+    }
+}
+
+/// Returns a parameter that is a whole number of 32 bits.
+pub(super) fn int(query: &Query, name: &str) -> Result<Option<i32>, Problem> {
+    let Some(text) = query.one(name)? else { return Ok(None) };
+    let wrong = |_| {
+        let text = short(text);
+        illegal(&format!("Failed to parse int parameter [{name}] with value [{text}]"))
+    };
+    text.parse().map(Some).map_err(wrong)
+}
+
+pub(super) fn illegal(text: &str) -> Problem {
+    Problem::new(Kind::Malformed, text)
+}

@@ -1,0 +1,103 @@
+//! Tasks that are listed and cancelled together.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{PATH, TYPED, begun, refused};
+use crate::app::App;
+
+#[tokio::test]
+async fn tasks_are_listed_by_action_node_and_parent() {
+    let app = App::with(TYPED).await;
+    let (first, second) = (begun(&app, "").await, begun(&app, "").await);
+    let node = first.split(':').next().expect("a node");
+    let both = [first.as_str(), second.as_str()];
+    for (asked, found) in [
+        ("", &both[..]),
+        ("actions=cluster:*,*/delete/byquery&nodes=&parent_task_id=", &both),
+        ("nodes=lethe&parent_task_id=unset", &both),
+        ("nodes=_all", &both),
+        ("nodes=other,le*", &both),
+        (&format!("nodes={node}"), &both[..1]),
+        ("nodes=other", &[]),
+        // None has a parent.
+        (&format!("parent_task_id={first}"), &[]),
+        ("parent_task_id=oTUltX4IQMOUUVeiohTt8A:124", &[]),
+    ] {
+        let answer = app.get("eraser", &format!("/_tasks?group_by=parents&{asked}")).await;
+        let tasks = answer.body["tasks"].as_object().expect("tasks");
+        let mut listed: Vec<&str> = tasks.keys().map(String::as_str).collect();
+        listed.sort_by_key(|task| both.iter().position(|known| known == task));
+        assert_eq!(listed, found, "{asked}");
+    }
+    for (asked, reason) in [
+        ("nodes=_local", "[nodes] takes ids and names here, and not [_local]"),
+        (
+            "nodes=data:true",
+            "[nodes] takes ids and names here, and not [data:true]",
+        ),
+        ("parent_task_id=foo", "malformed task id foo"),
+        ("task_id=1", "request contains unrecognized parameter: [task_id]"),
+    ] {
+        let answer = app.get("eraser", &format!("/_tasks?{asked}")).await;
+        refused(&answer, 400, "illegal_argument_exception", reason);
+        let answer = app.post("eraser", &format!("/_tasks/_cancel?{asked}")).await;
+        refused(&answer, 400, "illegal_argument_exception", reason);
+    }
+    let start = Instant::now();
+    let waited = app
+        .get("eraser", "/_tasks?wait_for_completion&timeout=300ms&group_by=none")
+        .await;
+    assert_eq!(
+        waited.body["tasks"].as_array().map(Vec::len),
+        Some(2),
+        "{}",
+        waited.text
+    );
+    assert!(start.elapsed() > Duration::from_millis(250));
+}
+
+#[tokio::test]
+async fn those_tasks_are_cancelled_that_are_meant_and_may_be() {
+    let app = App::with(TYPED).await;
+    let (first, second) = (begun(&app, "").await, begun(&app, "slices=2").await);
+    let others = {
+        let path = format!("{PATH}?wait_for_completion=false");
+        let body = json!({"query": {"match_all": {}}});
+        let answer = app.send_json("other", "POST", &path, &body).await;
+        answer.body["task"].as_str().expect("a task").to_owned()
+    };
+    let cancelled = async |asked: &str| {
+        let answer = app
+            .post("eraser", &format!("/_tasks/_cancel?group_by=parents&{asked}"))
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let tasks = answer.body["tasks"].as_object().expect("tasks").clone();
+        assert!(tasks.values().all(|task| task["cancelled"] == true), "{}", answer.text);
+        tasks.keys().cloned().collect::<Vec<String>>()
+    };
+    assert!(cancelled("actions=*reindex").await.is_empty());
+    assert!(cancelled(&format!("parent_task_id={first}")).await.is_empty());
+    let node = first.split(':').next().expect("a node");
+    assert_eq!(cancelled(&format!("nodes={node}")).await, [first.as_str()]);
+    assert_eq!(
+        cancelled("actions=*byquery&wait_for_completion=true").await,
+        [second.as_str()]
+    );
+    // Who reads somebody's task may not end it.
+    let listed = app.get("eraser", "/_tasks?group_by=parents").await;
+    assert_eq!(listed.body["tasks"][&others]["cancelled"], false, "{}", listed.text);
+
+    let path = format!("/_tasks/{others}/_cancel");
+    let answer = app.post("other", &format!("{path}?nodes=lethe")).await;
+    let reason = "Validation Failed: 1: task id cannot be used together with node ids;";
+    refused(&answer, 400, "action_request_validation_exception", reason);
+    for asked in ["actions=*reindex".to_owned(), format!("parent_task_id={first}")] {
+        let answer = app.post("other", &format!("{path}?{asked}")).await;
+        let reason = format!("task [{others}] doesn't support this operation");
+        refused(&answer, 400, "illegal_argument_exception", &reason);
+    }
+    let answer = app.post("other", &format!("{path}?actions=*byquery&timeout=1s")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
