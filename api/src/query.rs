@@ -194,6 +194,7 @@ impl Reader<'_> {
                     gte: bound("gte", gte)?,
                     lt: bound("lt", lt)?,
                     lte: bound("lte", lte)?,
+                    loose: false,
                 };
                 self.leaf(&at, &field, |path| Filter::Range { path, bounds })
             }

@@ -214,6 +214,10 @@ pub struct Bounds {
     /// This or less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lte: Option<Scalar>,
+    /// Whether they are one of several spellings, of which the column's type takes one: where it cannot be
+    /// compared with this one, that is no mistake, and nothing is within.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loose: bool,
 }
 
 impl fmt::Debug for Bounds {

@@ -77,7 +77,7 @@ impl Filter {
         let of = path.compared(types(&path.column));
         let is_fine = match self {
             Self::OneOf { values, .. } => values.iter().all(|value| value.is_of(of)),
-            Self::Range { bounds, .. } => bounds.given().all(|(_, bound)| bound.is_bound_of(of)),
+            Self::Range { bounds, .. } => bounds.loose || bounds.given().all(|(_, bound)| bound.is_bound_of(of)),
             _ => matches!(of, Type::Text | Type::Json | Type::Any),
         };
         if is_fine {
@@ -255,5 +255,8 @@ mod tests {
         let filter = json!({"one_of": {"path": ["meta", "n"], "values": ["a", 1, true]}});
         assert_eq!(check(&filter), Ok(()));
         assert_eq!(check(&json!({"ids": ["no UUID"]})), Ok(()));
+        // One of several spellings.
+        let loose = json!({"range": {"path": ["whole"], "bounds": {"gt": "2025-01-01", "loose": true}}});
+        assert_eq!(check(&loose), Ok(()));
     }
 }

@@ -89,7 +89,13 @@ fn one_of() -> impl Strategy<Value = Filter> {
 fn range() -> impl Strategy<Value = Filter> {
     let of = |bounds: BoxedStrategy<Scalar>| {
         let bound = || prop::option::of(bounds.clone());
-        (bound(), bound(), bound(), bound()).prop_map(|(gt, gte, lt, lte)| Bounds { gt, gte, lt, lte })
+        (bound(), bound(), bound(), bound()).prop_map(|(gt, gte, lt, lte)| Bounds {
+            gt,
+            gte,
+            lt,
+            lte,
+            loose: false,
+        })
     };
     let texts = || prop::sample::select(&TEXTS[..]).prop_map(Scalar::from);
     asked().prop_flat_map(move |path| {

@@ -87,7 +87,13 @@ fn bounds() -> impl Strategy<Value = Bounds> {
         prop::sample::select(&FLOATS[..]).prop_map(Scalar::Float),
     ];
     let bound = || prop::option::of(number.clone().boxed());
-    (bound(), bound(), bound(), bound()).prop_map(|(gt, gte, lt, lte)| Bounds { gt, gte, lt, lte })
+    (bound(), bound(), bound(), bound()).prop_map(|(gt, gte, lt, lte)| Bounds {
+        gt,
+        gte,
+        lt,
+        lte,
+        loose: false,
+    })
 }
 
 fn filter() -> impl Strategy<Value = Filter> {

@@ -39,6 +39,7 @@ impl Reader<'_> {
             gte: bound("gte")?,
             lt: bound("lt")?,
             lte: bound("lte")?,
+            loose: false,
         };
         let path = self.path(field, "range")?;
         let formats = match bounds.get("format") {
@@ -71,8 +72,10 @@ impl Reader<'_> {
             path: path.clone(),
             bounds,
         };
+        // The column's type takes one of the two.
+        let loose = |bounds| range(Bounds { loose: true, ..bounds });
         let either = |numbers| Filter::Or {
-            any: vec![range(as_texts()), numbers],
+            any: vec![loose(as_texts()), numbers],
             at_least: 1,
         };
         match column {
@@ -80,14 +83,14 @@ impl Reader<'_> {
             // Points have no moments.
             Some(count) if self.table.columns.is_none() => range(as_numbers(count)),
             // In a column of moments a number counts milliseconds: both mean the same.
-            Some(count @ Count::Milliseconds) => either(range(as_numbers(count))),
+            Some(count @ Count::Milliseconds) => either(loose(as_numbers(count))),
             // There it would be a thousandth of what is meant: what holds moments is asked for texts alone.
             Some(count @ Count::Seconds) => {
-                let holds_moments = range(Bounds {
+                let holds_moments = loose(Bounds {
                     gte: Some(Scalar::from(FIRST)),
                     ..Bounds::default()
                 });
-                either(Filter::Not(Box::new(holds_moments)).and(range(as_numbers(count))))
+                either(Filter::Not(Box::new(holds_moments)).and(loose(as_numbers(count))))
             }
         }
     }
@@ -171,6 +174,7 @@ fn bounds(moments: &[(Comparison, Timestamp)], written: impl Fn(Comparison, Time
         gte: tightest(Comparison::Gte),
         lt: tightest(Comparison::Lt),
         lte: tightest(Comparison::Lte),
+        loose: false,
     }
 }
 

@@ -213,32 +213,6 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
         (json!({"term": {"_id": 1.0}}), "[_id]"),
         (json!({"term": {"size": 18_446_744_073_709_551_615_u64}}), "64 bits"),
         (json!({"bool": {"musst": []}}), "[musst]"),
-        (json!({"nested": {"path": "tags"}}), "'query'"),
-        (json!({"nested": {"query": {"match_all": {}}}}), "'path'"),
-        (
-            json!({"nested": {"path": "tags", "query": {"match_all": {}}}}),
-            "one condition",
-        ),
-        (
-            json!({"nested": {"path": "tags", "query": {"term": {"owner_id": "a"}}}}),
-            "below its path",
-        ),
-        (
-            json!({"nested": {"path": "tags", "query": {"bool": {"must": [
-                {"term": {"tags.a": 1}}, {"term": {"tags.b": 1}}]}}}}),
-            "one condition",
-        ),
-        (
-            json!({"nested": {"path": "tags", "query": {"bool": {"must_not": [{"term": {"tags.a": 1}}]}}}}),
-            "one condition",
-        ),
-        (
-            json!({"bool": {"must": [{"term": {"owner_id": "a"}}], "must_not": [{"match": {"tags.note": "keep"}}]}}),
-            "may protect too little",
-        ),
-        (json!({"wildcard": {"owner_id": "*na"}}), "other patterns"),
-        (json!({"wildcard": {"owner_id": 5}}), "[wildcard] takes a text"),
-        (json!({"wildcard": {"_id": "a*"}}), "not supported on [_id]"),
         (deep, "deep"),
     ] {
         let said = parsed(&query).unwrap_err();
@@ -284,15 +258,20 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
     }
     let asked = |bounds: Value| parsed(&json!({"range": {"created_time": bounds}}));
     let either = |texts: Value, numbers: Value| json!({"or": {"any": [texts, numbers], "at_least": 1}});
-    let texts = range(json!({"gte": "2023-11-14T22:13:20Z", "lt": "2024-01-01T10:20:30Z"}));
-    let numbers = range(json!({"gte": 1_700_000_000_000_i64, "lt": 1_704_104_430_000_i64}));
+    // The column's type takes one of the two.
+    let loose = |mut bounds: Value| {
+        bounds["loose"] = true.into();
+        range(bounds)
+    };
+    let texts = loose(json!({"gte": "2023-11-14T22:13:20Z", "lt": "2024-01-01T10:20:30Z"}));
+    let numbers = loose(json!({"gte": 1_700_000_000_000_i64, "lt": 1_704_104_430_000_i64}));
     assert_eq!(
         asked(json!({"lt": "now-90d", "gte": "1700000000000", "format": "epoch_millis"})),
         Ok(either(texts.clone(), numbers))
     );
     // In a column of moments seconds would be milliseconds.
-    let numbers = range(json!({"gte": 1_700_000_000, "lt": 1_704_104_430}));
-    let holds_moments = range(json!({"gte": "0001-01-01T00:00:00Z"}));
+    let numbers = loose(json!({"gte": 1_700_000_000, "lt": 1_704_104_430}));
+    let holds_moments = loose(json!({"gte": "0001-01-01T00:00:00Z"}));
     assert_eq!(
         asked(json!({"lt": "now-90d", "gte": 1_700_000_000, "format": "epoch_second"})),
         Ok(either(texts, json!({"and": [{"not": holds_moments}, numbers]})))
@@ -307,12 +286,47 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
         let query = json!({bound: "2024-01-01T00:00:05.5Z", "format": "date_optional_time||epoch_second"});
         let filter = asked(query).unwrap();
         let numbers = &filter["or"]["any"][1]["and"][1];
-        assert_eq!(*numbers, range(json!({bound: second})), "{bound}");
+        assert_eq!(*numbers, loose(json!({bound: second})), "{bound}");
     }
     // Points have numbers only.
     let points = json!({"range": {"size": {"lt": "now-90d", "format": "epoch_second"}}});
     let filter = json!({"range": {"path": ["size"], "bounds": {"lt": 1_704_104_430}}});
     assert_eq!(parsed_of(POINTS, &points), Ok(filter));
+}
+
+#[test]
+fn what_would_mean_more_or_less_than_in_open_search_is_refused_and_named() {
+    for (query, says) in [
+        (json!({"nested": {"path": "tags"}}), "'query'"),
+        (json!({"nested": {"query": {"match_all": {}}}}), "'path'"),
+        (
+            json!({"nested": {"path": "tags", "query": {"match_all": {}}}}),
+            "one condition",
+        ),
+        (
+            json!({"nested": {"path": "tags", "query": {"term": {"owner_id": "a"}}}}),
+            "below its path",
+        ),
+        (
+            json!({"nested": {"path": "tags", "query": {"bool": {"must": [
+                {"term": {"tags.a": 1}}, {"term": {"tags.b": 1}}]}}}}),
+            "one condition",
+        ),
+        (
+            json!({"nested": {"path": "tags", "query": {"bool": {"must_not": [{"term": {"tags.a": 1}}]}}}}),
+            "one condition",
+        ),
+        (
+            json!({"bool": {"must": [{"term": {"owner_id": "a"}}], "must_not": [{"match": {"tags.note": "keep"}}]}}),
+            "may protect too little",
+        ),
+        (json!({"wildcard": {"owner_id": "*na"}}), "other patterns"),
+        (json!({"wildcard": {"owner_id": 5}}), "[wildcard] takes a text"),
+        (json!({"wildcard": {"_id": "a*"}}), "not supported on [_id]"),
+    ] {
+        let said = parsed(&query).unwrap_err();
+        assert!(said.contains(says), "{query}: {said}");
+    }
 }
 
 #[test]
