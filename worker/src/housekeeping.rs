@@ -24,6 +24,10 @@ use crate::store::StoreError;
 // Often enough that `/v1/workers` and a vanished target show within seconds.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often schemas are read anew. Nothing else would tell that a column has another type now, by which the
+/// API refuses queries.
+const REREAD: Duration = Duration::from_mins(5);
+
 /// Looks, reports and sweeps until `stop`.
 pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
     // Apart, since a look waits for the slowest store: a target that is down must not make the
@@ -37,7 +41,14 @@ pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
 /// Looks at the stores.
 async fn look(env: &Environment, stop: &CancellationToken) {
     let (mut ticks, mut fitting) = (ticks(), Fitting::default());
+    let mut read = Instant::now();
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if read.elapsed() >= REREAD {
+            read = Instant::now();
+            for mapped in env.mappings.all() {
+                mapped.reread().await;
+            }
+        }
         let Some((targets, looked)) = stop.run_until_cancelled(targets(env)).await else {
             return;
         };

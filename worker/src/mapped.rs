@@ -177,6 +177,15 @@ impl Mapped {
         }
     }
 
+    /// Drops what was read of the database's schema, if reading it again costs little: of ids that are bytes
+    /// SQLite has to look at every row.
+    pub(crate) async fn reread(&self) {
+        let mut opened = self.opened_sql.write().await;
+        if opened.as_ref().is_some_and(|table| !table.has_byte_ids()) {
+            *opened = None;
+        }
+    }
+
     /// Drops what was read of the stores' schemas.
     pub(crate) async fn reopen(&self) {
         *self.opened_sql.write().await = None;

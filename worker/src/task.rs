@@ -79,8 +79,10 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
             put_back(&env, &fences, None).await;
         }
         Ok(Err(Stop::Store(leases, error))) => {
-            if matches!(error, StoreError::Missing { .. } | StoreError::Mapping { .. })
-                && let Some(mapped) = leases.first().and_then(|lease| env.mappings.get(&lease.route))
+            if matches!(
+                error,
+                StoreError::Missing { .. } | StoreError::Mapping { .. } | StoreError::Mistyped(_)
+            ) && let Some(mapped) = leases.first().and_then(|lease| env.mappings.get(&lease.route))
             {
                 mapped.reopen().await;
             }

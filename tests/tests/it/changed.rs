@@ -3,15 +3,21 @@
 use lethe_tests::by_query::{job, of_user};
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
-use lethe_tests::memories::{self, ids};
+use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_both_databases;
 use lethe_tests::service::Site;
 use lethe_tests::tap::{DELETE, Side};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-on_both_databases!(a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown);
+on_both_databases!(
+    a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown,
+    a_row_that_is_changed_is_one_of_those_that_a_query_may_take,
+);
 
-async fn a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown(layout: Layout) {
+/// A site whose mapping says when rows were changed, with memories of ana's in the order in which the database
+/// lists them.
+async fn site(layout: Layout) -> (Site, Vec<Memory>) {
     let mut site = Site::new(layout).await;
     site.configure(|config| {
         let (agent, times) = (
@@ -24,10 +30,14 @@ async fn a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown(layout
             .set("worker.slots", 1)
     });
     let mut all = memories::of("ana", 20);
-    // As the database lists them.
     all.sort();
     site.add(&all).await;
     site.memories.run("UPDATE agno_memories SET updated_at = 1").await;
+    (site, all)
+}
+
+async fn a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown(layout: Layout) {
+    let (site, all) = site(layout).await;
     let service = site.start().await;
     let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
     let id = service.client.submit(&job(of_user("ana"))).await;
@@ -57,4 +67,30 @@ async fn a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown(layout
     let left = site.memories.left().await;
     assert_eq!(ids(&left), [changed.id.as_str(), others.id.as_str()]);
     assert_eq!(site.vectors.count().await, 2);
+}
+
+async fn a_row_that_is_changed_is_one_of_those_that_a_query_may_take(layout: Layout) {
+    let (site, all) = site(layout).await;
+    let service = site.start().await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
+    let request = service
+        .client
+        .request(Method::POST, "/main/_delete_by_query?max_docs=7&conflicts=proceed")
+        .json(&json!({"query": {"term": {"owner_id": "ana"}}}));
+    let (answer, ()) = tokio::join!(service.client.send(request), async {
+        deletion.caught().await;
+        let id = &all[6].id;
+        let change = format!("UPDATE agno_memories SET topics = '[]', updated_at = 2 WHERE memory_id = '{id}'");
+        site.memories.run(&change).await;
+        deletion.release();
+    });
+
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert_eq!(
+        (&answer.body["deleted"], &answer.body["version_conflicts"]),
+        (&json!(6), &json!(1)),
+        "{}",
+        answer.text
+    );
+    assert_eq!(ids(&site.memories.left().await), ids(&all[6..]));
 }
