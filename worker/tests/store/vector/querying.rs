@@ -159,16 +159,17 @@ async fn ids_are_those_of_memories_by_every_rule() {
             (of_seven, json!({"id": "7"})),
         ])
         .await;
-    for (rule, payload, id, expected) in [
-        ("uuid", json!({}), ID, vec![uuid(ID)]),
-        ("uuid", json!({}), &ID.to_uppercase(), vec![]),
-        ("number", json!({}), "7", vec![num(7)]),
-        ("number", json!({}), "07", vec![]),
-        ("uuid5", json!({}), "7", vec![of_seven]),
-        ("payload", json!({"id": "id"}), "7", vec![uuid(ID), of_seven]),
-        // Where a point's id follows from its memory's, what it carries has to agree.
-        ("uuid", json!({"id": "id"}), "7", vec![]),
-        ("uuid5", json!({"id": "id"}), "7", vec![of_seven]),
+    for (rule, payload, id, expected, in_doubt) in [
+        ("uuid", json!({}), ID, vec![uuid(ID)], 0),
+        ("uuid", json!({}), &ID.to_uppercase(), vec![], 0),
+        ("number", json!({}), "7", vec![num(7)], 0),
+        ("number", json!({}), "07", vec![], 0),
+        ("uuid5", json!({}), "7", vec![of_seven], 0),
+        ("payload", json!({"id": "id"}), "7", vec![uuid(ID), of_seven], 0),
+        // Where a point's id follows from its memory's, what it carries has to agree: else it is neither meant
+        // by the id nor by its negation.
+        ("uuid", json!({"id": "id"}), "7", vec![], 2),
+        ("uuid5", json!({"id": "id"}), "7", vec![of_seven], 1),
     ] {
         let collection = vectors.open(rule, payload).await;
         let ids = Filter::Ids(vec![id.to_owned(), "x".to_owned(), String::new(), "\0".to_owned()]);
@@ -179,7 +180,7 @@ async fn ids_are_those_of_memories_by_every_rule() {
         expected.sort();
         assert_eq!(points, expected, "{rule} {id}");
         others.extend(points);
-        assert_eq!(others.len(), 3, "{rule} {id}");
+        assert_eq!(others.len(), 3 - in_doubt, "{rule} {id}");
     }
 }
 
