@@ -93,4 +93,11 @@ async fn a_row_that_is_changed_is_one_of_those_that_a_query_may_take(layout: Lay
         answer.text
     );
     assert_eq!(ids(&site.memories.left().await), ids(&all[6..]));
+    let jobs = service.client.get("/v1/jobs").await.body;
+    let job = &jobs["jobs"][0];
+    assert_eq!(
+        (&job["state"], &job["round"]),
+        (&json!("succeeded"), &json!(0)),
+        "{job:#}"
+    );
 }
