@@ -26,7 +26,7 @@ const RATE: u32 = 500;
 const SECONDS: u32 = 20;
 
 /// How many jobs a ledger remembers that is old.
-const PAST: u32 = 2_000_000;
+const PAST: u32 = 10_000_000;
 
 /// How many memories the large job is about.
 const LARGE: usize = 100_000;
