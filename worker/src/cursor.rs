@@ -51,7 +51,7 @@ pub(crate) enum Ends {
     /// The database draws a sample of the keys.
     #[default]
     Sampled,
-    /// The database counts the rows of each range.
+    /// The database counts the rows of each range. Of points: a page of those that match took too long, once.
     Counted,
     /// The keys, or all points, are read page by page.
     Read,

@@ -9,6 +9,7 @@ use crate::{TestLedger, accept};
 crate::on_both!(
     the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one,
     a_caller_with_few_jobs_does_not_wait_for_one_with_many,
+    callers_with_many_jobs_are_not_kept_waiting_for_good,
 );
 
 async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestLedger) {
@@ -78,4 +79,29 @@ async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger
     assert!(claimed[0].contains(&few), "the one waits for a hundred at most");
     let late = many[100..].iter().all(|job| claimed[1].contains(job));
     assert!(late, "and the others come after it");
+}
+
+async fn callers_with_many_jobs_are_not_kept_waiting_for_good(test: TestLedger) {
+    let ledger = &test.ledger;
+    let mut many = Vec::new();
+    for _ in 0..103 {
+        many.push(accept(ledger, new_job(vec![ids(1)])).await);
+    }
+    let routes = [route()];
+    let order = Claim {
+        worker: "worker",
+        routes: &routes,
+        small: 10,
+        alone: 0,
+        count_rescues: true,
+        many_first: true,
+        oldest_first: false,
+    };
+
+    let claimed = ledger.claim(&order).await.unwrap();
+    let mut claimed: Vec<JobId> = claimed.iter().map(|lease| lease.job.id).collect();
+    claimed.sort();
+    assert_eq!(claimed, many[100..], "the first hundred weigh less");
+    // Where there are no such, the others are not kept waiting either.
+    assert_eq!(ledger.claim(&order).await.unwrap().len(), 10);
 }

@@ -6,9 +6,8 @@ use lethe_common::ledger::Kept;
 use lethe_common::state::State;
 use lethe_tests::by_query::{job, of_user, run, with};
 use lethe_tests::client::counts;
-use lethe_tests::layout::{Layout, Sql};
-use lethe_tests::memories::{self, Memory, ids};
-use lethe_tests::postgres::until_locked_out;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, Memory};
 use lethe_tests::service::{Service, Site, TARGET};
 use lethe_tests::tap::{DELETE, Side};
 use lethe_tests::{ledger, on_each_database, wait};
@@ -18,8 +17,6 @@ on_each_database!(
     what_matches_goes_from_both_stores,
     rows_written_after_the_start_stay,
     rows_written_after_the_plan_stay_without_a_time_too,
-    a_row_that_changes_in_between_stays_and_is_shown,
-    a_row_that_gets_another_version_in_between_stays_and_is_shown,
     an_owner_is_demanded_besides,
     a_query_above_the_limit_touches_nothing,
     a_preview_counts_and_touches_nothing,
@@ -127,86 +124,6 @@ async fn rows_written_after_the_plan_stay_without_a_time_too(layout: Layout) {
     let left = 140 - counts(&job)["sql"]["erased"].as_u64().unwrap();
     assert_eq!((site.memories.count().await, site.vectors.count().await), (left, left));
     assert_eq!(job["snapshot"], "batch");
-}
-
-/// Runs a job by query while a row is changed after it was listed.
-async fn change_in_between(site: &Site, layout: Layout, change: &str, which: &[&Memory]) -> (Value, String) {
-    site.memories.run("UPDATE agno_memories SET updated_at = 1").await;
-    let service = site.start().await;
-    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
-    let id = service.client.submit(&job(of_user("ana"))).await;
-    deletion.caught().await;
-    let lock = site.memories.lock().await;
-    deletion.release();
-    if layout.sql == Sql::Postgres {
-        until_locked_out(&site.memories).await;
-    }
-    let which: Vec<String> = which.iter().map(|memory| format!("'{}'", memory.id)).collect();
-    let which = which.join(", ");
-    let change = format!("UPDATE agno_memories SET {change} WHERE memory_id IN ({which})");
-    lock.commit(&change).await;
-    let job = service.client.ended(&id).await;
-    let conflicted = service.client.items(&id, "conflicted").await;
-    let [(conflicted, _, _)] = conflicted
-        .iter()
-        .filter(|(_, store, _)| store == "sql")
-        .collect::<Vec<_>>()[..]
-    else {
-        panic!("{conflicted:?}")
-    };
-    let failed = service.client.items(&id, "failed").await;
-    let split =
-        |(_, store, code): &&(String, String, Option<String>)| store == "sql" && code.as_deref() == Some("split");
-    assert_eq!(
-        failed.iter().filter(split).count(),
-        which.matches(',').count(),
-        "{failed:?}"
-    );
-    (job, conflicted.clone())
-}
-
-/// Adds memories with vectors, and one without: nothing of that has gone when its row drops out.
-async fn with_a_bare_one(site: &Site) -> (Vec<Memory>, Memory) {
-    let all = memories::of("ana", 10);
-    site.add(&all).await;
-    let bare = memories::of("ana", 1);
-    site.memories.add(&bare).await;
-    (all, bare[0].clone())
-}
-
-async fn a_row_that_changes_in_between_stays_and_is_shown(layout: Layout) {
-    let site = site(layout).await;
-    let (all, bare) = with_a_bare_one(&site).await;
-    let (job, conflicted) = change_in_between(&site, layout, "user_id = 'bob'", &[&all[0], &bare]).await;
-
-    assert_eq!(conflicted, bare.id);
-    let left = site.memories.left().await;
-    let mut expected = [all[0].id.as_str(), bare.id.as_str()];
-    expected.sort_unstable();
-    assert_eq!(ids(&left), expected);
-    assert_eq!(
-        counts(&job)["sql"],
-        json!({"erased": 9, "failed": 1, "conflicted": 1}),
-        "{job:#}"
-    );
-}
-
-async fn a_row_that_gets_another_version_in_between_stays_and_is_shown(layout: Layout) {
-    let mut site = site(layout).await;
-    let versioned = "created_at = \"created_at\", version = \"updated_at\" }";
-    site.configure(|config| config.replace("created_at = \"created_at\" }", versioned));
-    let (_, bare) = with_a_bare_one(&site).await;
-    let (job, conflicted) = change_in_between(&site, layout, "updated_at = 2", &[&bare]).await;
-
-    // It matches still, and is another one than was selected: reading back does not mind it.
-    assert_eq!(conflicted, bare.id);
-    assert_eq!(
-        (&job["state"], &job["round"]),
-        (&json!("succeeded"), &json!(0)),
-        "{job:#}"
-    );
-    assert_eq!(counts(&job)["sql"], json!({"erased": 10, "conflicted": 1}));
-    assert_eq!(ids(&site.memories.left().await), [bare.id.as_str()]);
 }
 
 async fn an_owner_is_demanded_besides(layout: Layout) {

@@ -21,8 +21,10 @@ use crate::mapped::Mapped;
 use crate::store::{Start, StoreError, Written};
 use crate::task::Stop;
 
-/// How far the clocks of those who write rows may be ahead of this one, and the longest tick.
+/// How long a start waits at most: the clocks of those who write rows may be a second ahead of this one.
 const AHEAD: Duration = Duration::from_secs(2);
+
+/// The longest tick.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Returns how a query tells what is there at its start, and takes it over into the lease, before

@@ -18,15 +18,9 @@ mod scan;
 mod sqlite;
 mod values;
 
-/// Declares each function as one test on SQLite, one on PostgreSQL and one on MySQL.
-macro_rules! on_each {
+/// Declares each function as one test on PostgreSQL and one on MySQL.
+macro_rules! on_servers {
     ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(crate::sql::harness::Database::sqlite().await).await;
-            })+
-        }
         mod on_postgres {
             $(#[tokio::test]
             async fn $name() {
@@ -39,6 +33,20 @@ macro_rules! on_each {
                 super::$name(crate::sql::harness::Database::mysql().await).await;
             })+
         }
+    };
+}
+use on_servers;
+
+/// Declares each function as one test on SQLite, one on PostgreSQL and one on MySQL.
+macro_rules! on_each {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::sql::harness::Database::sqlite().await).await;
+            })+
+        }
+        crate::sql::on_servers! { $($name),+ }
     };
 }
 use on_each;

@@ -9,24 +9,7 @@ use serde_json::json;
 use super::harness::{Database, table};
 use crate::{item, items, of_user};
 
-macro_rules! on_servers {
-    ($($name:ident),+ $(,)?) => {
-        mod on_postgres {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(crate::sql::harness::Database::postgres().await).await;
-            })+
-        }
-        mod on_mysql {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(crate::sql::harness::Database::mysql().await).await;
-            })+
-        }
-    };
-}
-
-on_servers! {
+super::on_servers! {
     conditions_are_checked_again_after_waiting_for_a_lock,
     a_lock_that_is_not_released_in_time_is_busy,
     workers_that_meet_on_the_same_rows_do_not_deadlock,

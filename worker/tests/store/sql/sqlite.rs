@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use lethe_common::filter::{Bounds, Filter, Scalar};
 use lethe_worker::store::Class;
 use lethe_worker::store::sql::Found::{Absent, Matching, Other};
 use lethe_worker::store::sql::SqlTable;
 use serde_json::json;
 use sqlx::Connection;
 
+use super::filter::{path, query};
 use super::harness::{Database, mapping, table};
 use crate::{item, items, of_user};
 
@@ -142,4 +144,38 @@ async fn a_file_that_another_program_is_writing_is_waited_for_and_then_reported_
         table.delete(&items(&["1"], &of_user("alice"))).await.unwrap().deleted,
         [true]
     );
+}
+
+#[tokio::test]
+async fn a_column_whose_type_says_nothing_is_like_its_first_value() {
+    let database = Database::sqlite().await;
+    database
+        .run(
+            "CREATE TABLE memories (id TEXT PRIMARY KEY, made DATETIME, seen DATETIME);
+             INSERT INTO memories VALUES ('1', NULL, NULL), ('2', '2025-01-01 00:00:00', 1735689600)",
+        )
+        .await;
+    let columns = json!({"id": "id", "created_at": "made", "updated_at": "seen"});
+    let opened = database
+        .open(&table(json!({"name": "memories", "columns": columns})))
+        .await;
+    let since = |column: &str, bound: Scalar| {
+        query(Filter::Range {
+            path: path(&[column]),
+            bounds: Bounds {
+                gte: Some(bound),
+                ..Bounds::default()
+            },
+        })
+    };
+    for (column, fits, bound) in [
+        ("made", true, Scalar::from("2025-01-01")),
+        ("made", false, Scalar::Integer(1_735_689_600)),
+        ("seen", true, Scalar::Integer(1_735_689_600)),
+        ("seen", false, Scalar::from("2025-01-01")),
+    ] {
+        let counted = opened.count(&since(column, bound)).await;
+        let expected = if fits { Ok(1) } else { Err("mistyped") };
+        assert_eq!(counted.map_err(|error| error.code()), expected, "{column}");
+    }
 }
