@@ -4,18 +4,23 @@ use lethe_tests::by_query::{job, of_user};
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::memories::{self, Memory, ids};
-use lethe_tests::on_each_database;
 use lethe_tests::postgres::until_locked_out;
 use lethe_tests::service::Site;
 use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::{on_both_databases, on_layouts};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-on_each_database!(
+on_both_databases!(
     a_row_that_changes_in_between_stays_and_is_shown,
     a_row_that_gets_another_version_in_between_stays_and_is_shown,
     a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown,
     a_row_that_is_changed_is_one_of_those_that_a_query_may_take,
+);
+
+on_layouts!(mysql = MYSQL:
+    a_row_that_changes_in_between_stays_and_is_shown,
+    a_row_that_gets_another_version_in_between_stays_and_is_shown
 );
 
 // With the end of its line: the payload's fields are called the same.
