@@ -14,10 +14,13 @@ mod lease;
 mod ledger;
 mod log;
 mod mapping;
+mod place;
 mod preset;
 mod read;
 mod retention;
 mod retry;
+mod scope;
+mod sharing;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -39,6 +42,7 @@ pub use mapping::Mapping;
 pub use preset::Preset;
 pub use retention::Retention;
 pub use retry::Retry;
+pub use scope::{Constant, MappingScope};
 pub use target::{
     Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids,
     VectorEndpoint,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lethe_common::config::{Collection, Columns, Payload, PointId as Rule, Table};
+use lethe_common::config::{Collection, Columns, MappingScope, Payload, PointId as Rule, Table};
 use lethe_common::filter::Filter;
 
 use crate::store::sql::{SqlStore, SqlTable, convention};
@@ -159,6 +159,7 @@ fn collection(name: &str, point: Rule, id: Option<String>, sample: &Sample) -> C
             workspace: field(&convention::WORKSPACE),
             kind: field(&convention::KIND),
         },
+        scope: MappingScope::default(),
     }
 }
 
@@ -168,6 +169,7 @@ fn alone(collection: Collection) -> Table {
         name: convention::callable(&collection.name),
         sql_table: None,
         columns: None::<Columns>,
+        scope: MappingScope::default(),
         fields: BTreeMap::new(),
         dependents: Vec::new(),
         collection: Some(collection),

@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use super::error::ConfigErrors;
 use super::read::Placed;
+use super::sharing::{self, Written};
 use super::target::{Collection, Dependent, PointId, Table, Target, VectorEndpoint};
 use super::text::{NAME, is_name};
 use super::{Config, Role};
@@ -71,6 +72,7 @@ pub(super) fn targets(
 ) -> Vec<Target> {
     let mut names = BTreeSet::new();
     let mut targets = Vec::with_capacity(placed.len());
+    self::sharing(&placed, errors);
     for Placed {
         path,
         mut target,
@@ -91,6 +93,17 @@ pub(super) fn targets(
         targets.push(target);
     }
     targets
+}
+
+fn sharing(placed: &[Placed], errors: &mut ConfigErrors) {
+    let mappings: Vec<Written<'_>> = placed
+        .iter()
+        .flat_map(|Placed { target, tables, .. }| {
+            let tables = tables.iter().zip(&target.tables);
+            tables.map(move |(path, table)| Written { path, target, table })
+        })
+        .collect();
+    sharing::check(&mappings, errors);
 }
 
 /// Checks that keys are bound to targets that there are, and reads what tokens are verified with.
@@ -143,16 +156,8 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
 
 fn tables(paths: &[String], target: &Target, errors: &mut ConfigErrors) {
     let mut names = BTreeSet::new();
-    for (n, (path, table)) in paths.iter().zip(&target.tables).enumerate() {
+    for (path, table) in paths.iter().zip(&target.tables) {
         errors.require(is_name(&table.name), format_args!("{path}.name"), NAME);
-        // Each memory would be planned, counted and asked for twice.
-        if let Some(same) = target.tables[..n].iter().find(|other| other.is_same_place(table)) {
-            let change = format!(
-                "remove it: table `{}` has the same memories, and nothing tells the two apart",
-                same.name
-            );
-            errors.require(false, path, &change);
-        }
         errors.require(
             names.insert(&table.name),
             format_args!("{path}.name"),
@@ -174,9 +179,10 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         "the target has no SQL database: add sql = { url = … } to it, or remove the columns",
     );
     errors.require(
-        table.columns.is_some() || (table.sql_table.is_none() && table.dependents.is_empty()),
+        table.columns.is_some()
+            || (table.sql_table.is_none() && table.dependents.is_empty() && table.scope.is_empty()),
         format_args!("{path}.columns"),
-        "is missing: sql_table and dependents need columns = { id = … }",
+        "is missing: sql_table, scope and dependents need columns = { id = … }",
     );
     errors.require(
         table
@@ -202,7 +208,8 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
     });
     let owners = table.columns.iter().flat_map(|columns| &columns.owners);
     let identifiers = identifiers.chain(owners.flat_map(|owners| [&owners.table, &owners.id, &owners.name]));
-    let identifiers = identifiers.chain(&table.sql_table);
+    let scope = table.scope.iter().map(|(column, _)| column);
+    let identifiers = identifiers.chain(&table.sql_table).map(String::as_str).chain(scope);
     for identifier in identifiers {
         errors.require(
             !identifier.is_empty() && !identifier.contains('\0'),
@@ -273,6 +280,11 @@ fn collection(path: &str, collection: &Collection, errors: &mut ConfigErrors) {
         !collection.name.is_empty(),
         format_args!("{path}.name"),
         "write the collection's name",
+    );
+    errors.require(
+        collection.scope.iter().all(|(path, _)| path.split('.').all(|name| !name.is_empty())),
+        format_args!("{path}.scope"),
+        "write a payload field, or a dotted path to one, before each value",
     );
     errors.require(
         collection.point != PointId::Payload || collection.payload.id.is_some(),

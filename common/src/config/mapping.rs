@@ -9,6 +9,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::scope::MappingScope;
 use super::target::{Collection, Columns, Dependent, FieldPath, Table, Target};
 
 /// A table of a target, with the digest of what the configuration says about it.
@@ -32,6 +33,8 @@ struct Canonical<'a> {
     sql_table: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<&'a Columns>,
+    #[serde(skip_serializing_if = "MappingScope::is_empty")]
+    scope: &'a MappingScope,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     fields: &'a BTreeMap<String, FieldPath>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -73,6 +76,7 @@ fn canonical(target: &Target, table: &Table) -> Vec<u8> {
         // Naming the default does not change what it means.
         sql_table: table.columns.as_ref().map(|_| table.sql_table()),
         columns: table.columns.as_ref(),
+        scope: &table.scope,
         fields: &table.fields,
         dependents: &table.dependents,
         collection: table.collection.as_ref(),
@@ -91,18 +95,6 @@ impl Table {
     /// Returns the table's name in the database.
     pub fn sql_table(&self) -> &str {
         self.sql_table.as_deref().unwrap_or(&self.name)
-    }
-
-    /// Returns whether both are about the same rows, whatever their vectors are.
-    pub fn has_same_rows(&self, other: &Self) -> bool {
-        self.columns.is_some() && other.columns.is_some() && self.sql_table() == other.sql_table()
-    }
-
-    /// Returns whether nothing tells the memories of both apart. A table that is known by another column, or
-    /// has its vectors in another collection, is another one.
-    pub(super) fn is_same_place(&self, other: &Self) -> bool {
-        let same_rows = self.has_same_rows(other) || (self.columns.is_none() && other.columns.is_none());
-        same_rows && self.columns == other.columns && self.collection == other.collection
     }
 
     /// Returns where a name that queries use is: one of `fields`, or a path that goes on from one of

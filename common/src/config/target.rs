@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::preset::Preset;
+use super::scope::MappingScope;
 use super::text;
 use crate::job::Field;
 
@@ -62,6 +63,10 @@ pub struct Table {
     /// The columns of the SQL table. Absent for a table that has vectors only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
+    /// The columns that hold the same value in every memory of this mapping, where the SQL table holds those of
+    /// others too; part of every statement.
+    #[serde(default, skip_serializing_if = "MappingScope::is_empty")]
+    pub scope: MappingScope,
     /// What else queries may ask for: a name, and the column that holds it, or the path inside a
     /// column that holds JSON (`metadata.topics`). Of a table that has vectors only, fields of their payload.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -219,6 +224,10 @@ pub struct Collection {
     /// Which payload fields mean what.
     #[serde(default)]
     pub payload: Payload,
+    /// The payload fields that hold the same value in every point of this mapping, where the collection holds
+    /// those of others too. Dotted paths reach into nested objects. A point without them is no point of this mapping.
+    #[serde(default, skip_serializing_if = "MappingScope::is_empty")]
+    pub scope: MappingScope,
 }
 
 /// How a memory's id becomes a point's id.

@@ -79,6 +79,7 @@ pub(super) async fn update_jobs(
     rows.iter()
         .map(|row| {
             let limit: Option<i64> = row.try_get("max_selected")?;
+            let kind: String = row.try_get("kind")?;
             Ok(JobRow {
                 id: rows::parsed(row, "jobs", "id")?,
                 state: rows::parsed(row, "jobs", "state")?,
@@ -91,7 +92,8 @@ pub(super) async fn update_jobs(
                     _ => Aborts::Now,
                 },
                 dry_run: row.try_get::<i64, _>("dry_run")? != 0,
-                unlisted: row.try_get::<String, _>("kind")? != "ids",
+                unlisted: kind != "ids",
+                is_query: kind == "query",
                 failures: row.try_get("failures")?,
                 round: rows::small_number(row, "round")?,
                 selected: rows::number(row, "selected")?,
@@ -167,7 +169,7 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
           AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, outcome
         UNION ALL
         SELECT job_id, code AS what, COUNT(*) AS n FROM items
-        WHERE outcome = 'failed' AND code IS NOT NULL
+        WHERE (outcome = 'failed' OR code = 'point_conflict') AND code IS NOT NULL
           AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, code",
     ))
     .bind(ids)
@@ -182,6 +184,12 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
                 (_, Ok(outcome)) => job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome))),
                 // What is still there matters more than what nobody can undo.
                 ("kept", _) => job.bad_code = Some("kept"),
+                // A query says which memories it left; who named them, or a person, is told that they are there.
+                ("point_conflict", _) if job.is_query => {}
+                ("point_conflict", _) => {
+                    job.bad = Some(Outcome::Failed);
+                    job.bad_code = job.bad_code.filter(|code| *code == "kept").or(Some("point_conflict"));
+                }
                 ("split", _) => job.bad_code = job.bad_code.or(Some("split")),
                 ("constraint", _) => job.bad_code = job.bad_code.or(Some("constraint")),
                 ("rejected", _) => job.bad_code = job.bad_code.or(Some("rejected")),

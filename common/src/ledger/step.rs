@@ -17,6 +17,7 @@ pub(super) struct JobRow {
     pub(super) dry_run: bool,
     /// Whether it is by subject or query.
     pub(super) unlisted: bool,
+    pub(super) is_query: bool,
     pub(super) failures: i64,
     pub(super) round: u32,
     pub(super) selected: u64,

@@ -77,34 +77,70 @@ fn a_digest_says_what_a_mapping_means_and_nothing_else() {
     assert_ne!(digest(&with_table(columns).replace("\"main\"", "\"other\"")), plain);
 }
 
-#[test]
-fn two_tables_that_nothing_tells_apart_are_refused() {
-    let both = |one: &str, other: &str| {
-        let table = |name: &str, rest: &str| format!("[[target.table]]\nname = \"{name}\"\n{rest}\n");
-        let target = "[[target]]\nname = \"m\"\nsql = { url = \"sqlite://x\" }\nvector = { url = \"http://h\" }\n";
-        refused(&format!("{target}{}{}", table("memories", one), table("again", other)))
+/// Two targets, each with a table; returns what is refused.
+fn two(one: (&str, &str), other: (&str, &str)) -> Vec<String> {
+    let target = |name: &str, (stores, table): (&str, &str)| {
+        format!("[[target]]\nname = \"{name}\"\n{stores}\n[[target.table]]\nname = \"t\"\n{table}\n")
     };
-    let rows = "sql_table = \"memories\"\ncolumns = { id = \"id\", user = \"u\" }";
-    let vectors = |name: &str| format!("collection = {{ name = \"{name}\", point = \"uuid\" }}");
-    let (with_c, with_d) = (format!("{rows}\n{}", vectors("c")), format!("{rows}\n{}", vectors("d")));
-    for (one, other) in [
-        (rows, rows),
-        ("columns = { id = \"id\", user = \"u\" }", rows),
-        (&with_c, &with_c),
-        (&vectors("c"), &vectors("c")),
+    refused(&(target("a", one) + &target("b", other)))
+}
+
+#[test]
+fn mappings_that_share_a_table_need_a_scope_each() {
+    let columns = "sql_table = \"memories\"\ncolumns = { id = \"id\", user = \"u\" }";
+    let scoped = |tenant: &str| format!("{columns}\nscope = {{ tenant = \"{tenant}\" }}");
+    let (pg, other) = ("sql = { url = \"postgres://db/x\" }", "sql = { url = \"postgres://other/x\" }");
+    let says = "target[1].table[0]: write scope = { column = \"value\" } in it and in table `t` of target `a`";
+    for (one, two_) in [
+        (columns, columns),
+        (&*scoped("a"), columns),
+        (&scoped("a"), &scoped("a")),
+        // Another column as the id does not make it another table.
+        (columns, &columns.replace("\"id\", user", "\"key\", user")),
     ] {
-        let errors = both(one, other);
-        let says = "target[0].table[1]: remove it: table `memories` has the same memories";
-        assert!(errors.len() == 1 && errors[0].starts_with(says), "{errors:?}");
+        let errors = two((pg, one), (pg, two_));
+        assert!(errors.len() == 1 && errors[0].starts_with(says), "{one} {two_}: {errors:?}");
     }
+    assert_eq!(two((pg, &scoped("a")), (pg, &scoped("b"))), [""; 0]);
+    assert_eq!(two((pg, columns), (other, columns)), [""; 0]);
+    assert_eq!(two((pg, columns), (pg, &columns.replace("\"memories\"", "\"notes\""))), [""; 0]);
+}
+
+#[test]
+fn mappings_that_share_a_collection_need_a_scope_each() {
+    let stores = "vector = { url = \"http://q:6334\" }";
+    let collection = |more: &str| format!("collection = {{ name = \"c\", point = \"uuid\"{more} }}");
+    let scoped = |value: &str| collection(&format!(", scope = {{ tenant = {value} }}"));
+    let says = "target[1].table[0].collection: write collection = { …, scope = { field = \"value\" } }";
     for (one, other) in [
-        (with_c.as_str(), with_d.as_str()),
-        (rows, &with_c),
-        (rows, &rows.replace("\"id\"", "\"key\"")),
-        (rows, &rows.replace("\"memories\"", "\"notes\"")),
-        (&vectors("c"), &vectors("d")),
+        (collection(""), collection("")),
+        (scoped("1"), collection("")),
+        (scoped("1"), scoped("\"1\"")),
+        (scoped("1"), collection(", scope = { team = 2 }")),
     ] {
-        assert!(both(one, other).is_empty(), "{one} {other}");
+        let errors = two((stores, &one), (stores, &other));
+        assert!(errors.len() == 1 && errors[0].starts_with(says), "{one} {other}: {errors:?}");
+    }
+    assert_eq!(two((stores, &scoped("1")), (stores, &scoped("2"))), [""; 0]);
+    assert_eq!(two((stores, &collection("")), ("vector = { url = \"http://q:7334\" }", &collection(""))), [""; 0]);
+}
+
+#[test]
+fn a_scope_is_part_of_a_digest_and_names_columns_or_payload_fields() {
+    let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
+    let plain = with_table("columns = { id = \"id\" }");
+    let scoped = with_table("columns = { id = \"id\" }\nscope = { tenant = \"a\" }");
+    assert_ne!(digest(&scoped), digest(&plain));
+    assert_ne!(digest(&scoped), digest(&scoped.replace("\"a\"", "\"b\"")));
+    let points = "collection = { name = \"c\", point = \"uuid\" }";
+    for (table, says) in [
+        ("columns = { id = \"id\" }\nscope = { tenant = 1.5 }".to_owned(), "target[0].table[0]"),
+        ("columns = { id = \"id\" }\nscope = { \"\" = 1 }".to_owned(), "target[0].table[0]: write a name"),
+        (format!("{points}\nscope = {{ tenant = 1 }}"), "target[0].table[0].columns: is missing"),
+        (points.replace(" }", ", scope = { \"a..b\" = 1 } }"), "target[0].table[0].collection.scope: "),
+    ] {
+        let errors = refused(&with_table(&table));
+        assert!(errors.len() == 1 && errors[0].starts_with(says), "{table}: {errors:?}");
     }
 }
 
@@ -174,7 +210,7 @@ fn a_field_is_a_column_or_a_path_into_one() {
     let said = refused(&with_table(&format!("{points}\nsql_table = \"t\"")));
     assert!(
         said.iter()
-            .any(|said| said.contains("sql_table and dependents need columns")),
+            .any(|said| said.contains("sql_table, scope and dependents need columns")),
         "{said:?}"
     );
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lethe_common::config::{Columns, Dependent, Owners, Table, Uuids};
+use lethe_common::config::{Columns, Dependent, MappingScope, Owners, Table, Uuids};
 use sqlx::Row;
 
 use super::SqlStore;
@@ -233,6 +233,7 @@ impl Schema {
             name,
             dependents: self.dependents(known, &id.name, &mut vec![&known.name]),
             columns: Some(columns),
+            scope: MappingScope::default(),
             fields: BTreeMap::new(),
             collection: None,
         })

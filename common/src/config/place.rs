@@ -1,0 +1,94 @@
+//! Where the memories of a mapping are: which table of which database, which collection of which store.
+//!
+//! A place is a text without credentials that is the same for every process. Two names of one server
+//! (an alias in DNS, a tunnel) are two places: that they are one cannot be known here.
+
+use std::str::FromStr;
+
+use secrecy::ExposeSecret;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::target::{Table, Target};
+
+impl Target {
+    /// Returns where the rows of a table are, if it has any.
+    pub fn table_place(&self, table: &Table) -> Option<String> {
+        table.columns.as_ref()?;
+        let url = self.sql.as_ref()?.url.expose_secret();
+        let name = table.sql_table();
+        if url.starts_with("postgres") {
+            let options = PgConnectOptions::from_str(url).ok()?;
+            let (host, port) = (same_host(options.get_host()), options.get_port());
+            let database = options.get_database().unwrap_or_else(|| options.get_username());
+            // The schema that a name without one is looked up in.
+            let name = name.strip_prefix("public.").unwrap_or(name);
+            return Some(format!("postgres {host}:{port} {database} {name}"));
+        }
+        // Both take a table's name without its case, SQLite always and MySQL on some systems.
+        let name = name.to_lowercase();
+        if let Some(rest) = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://")) {
+            let options = MySqlConnectOptions::from_str(&format!("mysql://{rest}")).ok()?;
+            let (host, port) = (same_host(options.get_host()), options.get_port());
+            let database = options.get_database().unwrap_or_default();
+            let name = name.strip_prefix(&format!("{}.", database.to_lowercase())).unwrap_or(&name);
+            return Some(format!("mysql {host}:{port} {database} {name}"));
+        }
+        let options = SqliteConnectOptions::from_str(url).ok()?;
+        let file = options.get_filename();
+        // One file by two paths.
+        let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        let name = name.strip_prefix("main.").unwrap_or(&name);
+        Some(format!("sqlite {} {name}", file.display()))
+    }
+
+    /// Returns where the points of a table are, if it has any.
+    pub fn collection_place(&self, table: &Table) -> Option<String> {
+        let collection = table.collection.as_ref()?;
+        let url = self.vector.as_ref()?.url.to_lowercase();
+        let (scheme, authority) = url.trim_end_matches('/').split_once("://")?;
+        let port = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+        let default = if scheme == "https" { "443" } else { "80" };
+        let (host, port) = port.unwrap_or((authority, default));
+        Some(format!("qdrant {}:{port} {}", same_host(host), collection.name))
+    }
+}
+
+// All names of the machine itself.
+fn same_host(host: &str) -> String {
+    match host.to_lowercase().as_str() {
+        "127.0.0.1" | "[::1]" | "::1" => "localhost".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+
+    fn places(sql: &str, table: &str, vector: &str) -> (String, String) {
+        let text = format!(
+            "[[target]]\nname = \"a\"\nsql = {{ url = \"{sql}\" }}\nvector = {{ url = \"{vector}\" }}\n\
+             [[target.table]]\nname = \"t\"\nsql_table = \"{table}\"\ncolumns = {{ id = \"id\" }}\n\
+             collection = {{ name = \"c\", point = \"uuid\" }}\n"
+        );
+        let config = Config::from_toml(&text).unwrap();
+        let (target, table) = (&config.targets[0], &config.targets[0].tables[0]);
+        (target.table_place(table).unwrap(), target.collection_place(table).unwrap())
+    }
+
+    #[test]
+    fn a_place_does_not_depend_on_how_it_is_written_and_holds_no_credentials() {
+        let (pg, qdrant) = places("postgres://u:secret@DB:5432/x", "public.t", "http://Q:6334/");
+        assert_eq!((pg.as_str(), qdrant.as_str()), ("postgres db:5432 x t", "qdrant q:6334 c"));
+        assert_eq!(places("postgresql://v@db/x", "t", "http://q:6334").0, pg);
+        assert_ne!(places("postgres://v@db/x", "other.t", "http://q:6334").0, pg);
+        let my = places("mysql://u:secret@db/x", "T", "http://localhost:6334");
+        assert_eq!(my, places("mariadb://db:3306/x", "x.t", "http://127.0.0.1:6334"));
+        assert_eq!(my.0, "mysql db:3306 x t");
+        let lite = places("sqlite://no/such.db", "Main.T", "https://q");
+        assert_eq!(lite.0, "sqlite no/such.db t");
+        assert_eq!(lite.1, "qdrant q:443 c");
+    }
+}

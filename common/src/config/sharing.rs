@@ -1,0 +1,61 @@
+//! Mappings that share a table or a collection: each needs a scope that tells its memories apart.
+//!
+//! Without one a deletion through one mapping erases what belongs to the other.
+
+use super::Config;
+use super::error::ConfigErrors;
+use super::target::{Table, Target};
+
+/// A mapping, and where the file has it.
+pub(super) struct Written<'a> {
+    pub(super) path: &'a str,
+    pub(super) target: &'a Target,
+    pub(super) table: &'a Table,
+}
+
+/// Refuses mappings that share a place and that no scope tells apart.
+pub(super) fn check(mappings: &[Written<'_>], errors: &mut ConfigErrors) {
+    for (n, one) in mappings.iter().enumerate() {
+        for other in &mappings[..n] {
+            let named = format!("table `{}` of target `{}`", other.table.name, other.target.name);
+            errors.require(
+                !shares_rows((one.target, one.table), (other.target, other.table)),
+                one.path,
+                &format!(
+                    "write scope = {{ column = \"value\" }} in it and in {named}, with another value in each: \
+                     both have the same SQL table, and nothing tells their memories apart"
+                ),
+            );
+            errors.require(
+                !shares_points((one.target, one.table), (other.target, other.table)),
+                format_args!("{}.collection", one.path),
+                &format!(
+                    "write collection = {{ …, scope = {{ field = \"value\" }} }} in it and in {named}, with another \
+                     value in each: both have the same collection, and nothing tells their points apart"
+                ),
+            );
+        }
+    }
+}
+
+fn shares_rows(one: (&Target, &Table), other: (&Target, &Table)) -> bool {
+    let place = one.0.table_place(one.1);
+    place.is_some() && place == other.0.table_place(other.1) && !one.1.scope.is_disjoint(&other.1.scope)
+}
+
+fn shares_points(one: (&Target, &Table), other: (&Target, &Table)) -> bool {
+    let place = one.0.collection_place(one.1);
+    let told_apart = match (&one.1.collection, &other.1.collection) {
+        (Some(one), Some(other)) => one.scope.is_disjoint(&other.scope),
+        _ => true,
+    };
+    place.is_some() && place == other.0.collection_place(other.1) && !told_apart
+}
+
+impl Config {
+    /// Returns whether two mappings, each a target and a table in it, may both have a claim to one point: they share
+    /// a collection, and no scope tells them apart.
+    pub fn may_share_points(one: (&Target, &Table), other: (&Target, &Table)) -> bool {
+        shares_points(one, other)
+    }
+}
