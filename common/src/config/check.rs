@@ -179,8 +179,7 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         "the target has no SQL database: add sql = { url = … } to it, or remove the columns",
     );
     errors.require(
-        table.columns.is_some()
-            || (table.sql_table.is_none() && table.dependents.is_empty() && table.scope.is_empty()),
+        table.columns.is_some() || (table.sql_table.is_none() && table.dependents.is_empty() && table.scope.is_empty()),
         format_args!("{path}.columns"),
         "is missing: sql_table, scope and dependents need columns = { id = … }",
     );
@@ -282,7 +281,10 @@ fn collection(path: &str, collection: &Collection, errors: &mut ConfigErrors) {
         "write the collection's name",
     );
     errors.require(
-        collection.scope.iter().all(|(path, _)| path.split('.').all(|name| !name.is_empty())),
+        collection
+            .scope
+            .iter()
+            .all(|(path, _)| path.split('.').all(|name| !name.is_empty())),
         format_args!("{path}.scope"),
         "write a payload field, or a dotted path to one, before each value",
     );

@@ -32,7 +32,9 @@ impl Target {
             let options = MySqlConnectOptions::from_str(&format!("mysql://{rest}")).ok()?;
             let (host, port) = (same_host(options.get_host()), options.get_port());
             let database = options.get_database().unwrap_or_default();
-            let name = name.strip_prefix(&format!("{}.", database.to_lowercase())).unwrap_or(&name);
+            let name = name
+                .strip_prefix(&format!("{}.", database.to_lowercase()))
+                .unwrap_or(&name);
             return Some(format!("mysql {host}:{port} {database} {name}"));
         }
         let options = SqliteConnectOptions::from_str(url).ok()?;
@@ -75,13 +77,19 @@ mod tests {
         );
         let config = Config::from_toml(&text).unwrap();
         let (target, table) = (&config.targets[0], &config.targets[0].tables[0]);
-        (target.table_place(table).unwrap(), target.collection_place(table).unwrap())
+        (
+            target.table_place(table).unwrap(),
+            target.collection_place(table).unwrap(),
+        )
     }
 
     #[test]
     fn a_place_does_not_depend_on_how_it_is_written_and_holds_no_credentials() {
         let (pg, qdrant) = places("postgres://u:secret@DB:5432/x", "public.t", "http://Q:6334/");
-        assert_eq!((pg.as_str(), qdrant.as_str()), ("postgres db:5432 x t", "qdrant q:6334 c"));
+        assert_eq!(
+            (pg.as_str(), qdrant.as_str()),
+            ("postgres db:5432 x t", "qdrant q:6334 c")
+        );
         assert_eq!(places("postgresql://v@db/x", "t", "http://q:6334").0, pg);
         assert_ne!(places("postgres://v@db/x", "other.t", "http://q:6334").0, pg);
         let my = places("mysql://u:secret@db/x", "T", "http://localhost:6334");

@@ -123,7 +123,13 @@ mod tests {
 
     #[test]
     fn a_constant_is_a_text_or_a_whole_number() {
-        for wrong in [r#"{"t":1.5}"#, r#"{"t":true}"#, r#"{"t":[]}"#, r#"{"t":""}"#, r#"{"t":null}"#] {
+        for wrong in [
+            r#"{"t":1.5}"#,
+            r#"{"t":true}"#,
+            r#"{"t":[]}"#,
+            r#"{"t":""}"#,
+            r#"{"t":null}"#,
+        ] {
             assert!(serde_json::from_str::<MappingScope>(wrong).is_err(), "{wrong}");
         }
     }

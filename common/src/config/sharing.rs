@@ -1,6 +1,7 @@
 //! Mappings that share a table or a collection: each needs a scope that tells its memories apart.
 //!
-//! Without one a deletion through one mapping erases what belongs to the other.
+//! Without one a deletion through one mapping erases what belongs to the other. One exception: beside a mapping that
+//! has rows, one that has only vectors is about the points without a row.
 
 use super::Config;
 use super::error::ConfigErrors;
@@ -27,7 +28,8 @@ pub(super) fn check(mappings: &[Written<'_>], errors: &mut ConfigErrors) {
                 ),
             );
             errors.require(
-                !shares_points((one.target, one.table), (other.target, other.table)),
+                one.table.columns.is_some() != other.table.columns.is_some()
+                    || !shares_points((one.target, one.table), (other.target, other.table)),
                 format_args!("{}.collection", one.path),
                 &format!(
                     "write collection = {{ …, scope = {{ field = \"value\" }} }} in it and in {named}, with another \

@@ -127,6 +127,8 @@ pub struct Item {
     pub place: Option<Place>,
     /// Whether its row was changed after its job began: then it stays.
     pub changed: bool,
+    /// What its row was seen to say of whose it is.
+    pub whose: RowOwner,
 }
 
 /// Where a database keeps a row, in its own words (PostgreSQL's `ctid`).
@@ -145,6 +147,31 @@ pub struct Seen {
     pub place: Option<Place>,
     /// Whether it was changed after its job began.
     pub changed: bool,
+    /// What its points are compared with.
+    pub whose: RowOwner,
+}
+
+/// What a row says of the fields in which points are compared with it; `None` is NULL. Personal data.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RowOwner(Arc<[(Field, Option<String>)]>);
+
+impl RowOwner {
+    /// Returns the fields and what the row says of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, Option<&str>)> {
+        self.0.iter().map(|(field, owner)| (*field, owner.as_deref()))
+    }
+}
+
+impl FromIterator<(Field, Option<String>)> for RowOwner {
+    fn from_iter<I: IntoIterator<Item = (Field, Option<String>)>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for RowOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowOwner(..)")
+    }
 }
 
 impl Item {
@@ -156,6 +183,7 @@ impl Item {
             version: None,
             place: None,
             changed: false,
+            whose: RowOwner::default(),
         }
     }
 
@@ -165,6 +193,7 @@ impl Item {
             version: self.version,
             place: self.place.clone(),
             changed: self.changed,
+            whose: self.whose.clone(),
         }
     }
 }

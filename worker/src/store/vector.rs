@@ -8,6 +8,7 @@ mod asked;
 mod collection;
 mod compile;
 mod connect;
+mod crowd;
 mod delete;
 mod filter;
 mod indexes;
@@ -17,10 +18,11 @@ mod point;
 mod query;
 mod read;
 mod sample;
+mod survey;
 
 pub use collection::VectorCollection;
 pub use connect::VectorStore;
-pub use payload::Demands;
+pub use payload::{COMPARED, Said, Whose};
 pub use point::{Point, PointId, point_of_orphan, point_of_row};
 pub use query::Sighted;
 pub(crate) use sample::Sample;
@@ -30,5 +32,5 @@ pub(crate) use sample::Sample;
 pub const MAX_POINTS_PER_REQUEST: usize = 1_000;
 
 /// The most points one [`VectorCollection::find`] returns where a memory may have many: their ids
-/// go into one intent. An answer of this many may not be all: delete them and look again.
+/// go into one intent. Where there are more it returns none, and fewer memories have to be asked about.
 pub const MAX_POINTS_FOUND: usize = 10_000;

@@ -89,7 +89,10 @@ fn two(one: (&str, &str), other: (&str, &str)) -> Vec<String> {
 fn mappings_that_share_a_table_need_a_scope_each() {
     let columns = "sql_table = \"memories\"\ncolumns = { id = \"id\", user = \"u\" }";
     let scoped = |tenant: &str| format!("{columns}\nscope = {{ tenant = \"{tenant}\" }}");
-    let (pg, other) = ("sql = { url = \"postgres://db/x\" }", "sql = { url = \"postgres://other/x\" }");
+    let (pg, other) = (
+        "sql = { url = \"postgres://db/x\" }",
+        "sql = { url = \"postgres://other/x\" }",
+    );
     let says = "target[1].table[0]: write scope = { column = \"value\" } in it and in table `t` of target `a`";
     for (one, two_) in [
         (columns, columns),
@@ -99,11 +102,17 @@ fn mappings_that_share_a_table_need_a_scope_each() {
         (columns, &columns.replace("\"id\", user", "\"key\", user")),
     ] {
         let errors = two((pg, one), (pg, two_));
-        assert!(errors.len() == 1 && errors[0].starts_with(says), "{one} {two_}: {errors:?}");
+        assert!(
+            errors.len() == 1 && errors[0].starts_with(says),
+            "{one} {two_}: {errors:?}"
+        );
     }
     assert_eq!(two((pg, &scoped("a")), (pg, &scoped("b"))), [""; 0]);
     assert_eq!(two((pg, columns), (other, columns)), [""; 0]);
-    assert_eq!(two((pg, columns), (pg, &columns.replace("\"memories\"", "\"notes\""))), [""; 0]);
+    assert_eq!(
+        two((pg, columns), (pg, &columns.replace("\"memories\"", "\"notes\""))),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -119,10 +128,19 @@ fn mappings_that_share_a_collection_need_a_scope_each() {
         (scoped("1"), collection(", scope = { team = 2 }")),
     ] {
         let errors = two((stores, &one), (stores, &other));
-        assert!(errors.len() == 1 && errors[0].starts_with(says), "{one} {other}: {errors:?}");
+        assert!(
+            errors.len() == 1 && errors[0].starts_with(says),
+            "{one} {other}: {errors:?}"
+        );
     }
     assert_eq!(two((stores, &scoped("1")), (stores, &scoped("2"))), [""; 0]);
-    assert_eq!(two((stores, &collection("")), ("vector = { url = \"http://q:7334\" }", &collection(""))), [""; 0]);
+    assert_eq!(
+        two(
+            (stores, &collection("")),
+            ("vector = { url = \"http://q:7334\" }", &collection(""))
+        ),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -134,10 +152,22 @@ fn a_scope_is_part_of_a_digest_and_names_columns_or_payload_fields() {
     assert_ne!(digest(&scoped), digest(&scoped.replace("\"a\"", "\"b\"")));
     let points = "collection = { name = \"c\", point = \"uuid\" }";
     for (table, says) in [
-        ("columns = { id = \"id\" }\nscope = { tenant = 1.5 }".to_owned(), "target[0].table[0]"),
-        ("columns = { id = \"id\" }\nscope = { \"\" = 1 }".to_owned(), "target[0].table[0]: write a name"),
-        (format!("{points}\nscope = {{ tenant = 1 }}"), "target[0].table[0].columns: is missing"),
-        (points.replace(" }", ", scope = { \"a..b\" = 1 } }"), "target[0].table[0].collection.scope: "),
+        (
+            "columns = { id = \"id\" }\nscope = { tenant = 1.5 }".to_owned(),
+            "target[0].table[0]",
+        ),
+        (
+            "columns = { id = \"id\" }\nscope = { \"\" = 1 }".to_owned(),
+            "target[0].table[0]: write a name",
+        ),
+        (
+            format!("{points}\nscope = {{ tenant = 1 }}"),
+            "target[0].table[0].columns: is missing",
+        ),
+        (
+            points.replace(" }", ", scope = { \"a..b\" = 1 } }"),
+            "target[0].table[0].collection.scope: ",
+        ),
     ] {
         let errors = refused(&with_table(&table));
         assert!(errors.len() == 1 && errors[0].starts_with(says), "{table}: {errors:?}");

@@ -1,7 +1,10 @@
 //! How a column is named, read as text, ordered and compared with a value, by what it holds.
 
+use std::fmt::Write;
+
 use super::column::{Column, Kind};
 use super::dialect::{Dialect, quote};
+use crate::store::StoreError;
 
 pub(super) fn reach(column: &Column, table: &str) -> String {
     format!("{table}.{}", quote(&column.name))
@@ -36,6 +39,50 @@ pub(super) fn typed_value(kind: &Kind, value: &str) -> String {
 /// MySQL: returns the bytes of a text, whatever its character set.
 pub(super) fn bytes(text: &str) -> String {
     format!("CAST(CONVERT({text} USING utf8mb4) AS BINARY)")
+}
+
+/// Returns a text of the configuration as a constant of a statement: as the digits of its bytes, so that there is nothing
+/// to quote.
+pub(super) fn literal(dialect: Dialect, text: &str) -> String {
+    let digits = digits(text.as_bytes());
+    match dialect {
+        Dialect::Postgres => format!("pg_catalog.convert_from(pg_catalog.decode('{digits}', 'hex'), 'UTF8')"),
+        Dialect::Sqlite => format!("CAST(x'{digits}' AS TEXT)"),
+        Dialect::Mysql => format!("CONVERT(x'{digits}' USING utf8mb4)"),
+    }
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        write!(digits, "{byte:02x}").expect("a String takes any text");
+        digits
+    })
+}
+
+/// Returns the digits of a text's bytes, `-` where there is none.
+pub(super) fn as_digits(dialect: Dialect, text: &str) -> String {
+    match dialect {
+        Dialect::Postgres => {
+            format!("COALESCE(pg_catalog.encode(pg_catalog.convert_to({text}, 'UTF8'), 'hex'), '-')")
+        }
+        // Its digits of NULL are an empty text.
+        Dialect::Sqlite => format!("CASE WHEN {text} IS NULL THEN '-' ELSE hex({text}) END"),
+        Dialect::Mysql => format!("COALESCE(HEX(CONVERT({text} USING utf8mb4)), '-')"),
+    }
+}
+
+/// Returns the text that digits of [`as_digits`] stand for; an error for what is none.
+pub(super) fn from_digits(digits: &str) -> Result<Option<String>, StoreError> {
+    if digits == "-" {
+        return Ok(None);
+    }
+    let byte = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+        u8::from_str_radix(pair, 16).ok()
+    };
+    let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Some).ok_or(StoreError::Unreadable)
 }
 
 // By the column's type, so that its index serves, and by bytes as well where the column's own
@@ -109,6 +156,20 @@ pub(super) fn as_text(dialect: Dialect, column: &Column, table: &str) -> String 
         Dialect::Sqlite => format!("CAST({column} AS TEXT)"),
         Dialect::Mysql => mysql_text(kind, &column),
     }
+}
+
+/// Returns what identifies as callers name it: of a reference, the name of what it references.
+pub(super) fn as_named(dialect: Dialect, column: &Column, table: &str) -> String {
+    let Some(names) = &column.names else {
+        return as_text(dialect, column, table);
+    };
+    format!(
+        "(SELECT {name} FROM {of} AS o WHERE o.{id} = {reference} LIMIT 1)",
+        name = as_text(dialect, &names.name, "o"),
+        of = names.table,
+        id = quote(&names.id),
+        reference = reach(column, table),
+    )
 }
 
 fn bytes_as_text(dialect: Dialect, column: &str) -> String {

@@ -35,8 +35,8 @@ SELECT set_config('row_security', 'off', false),
        set_config('idle_in_transaction_session_timeout', $1, false)";
 
 // Identifiers are quoted as everywhere else, and nothing escapes a quote but another. What a value
-// cannot be is an error, not another value. Joined answers are far below the limit that is set for
-// them (1,000 rows of less than 32 bytes), which would cut them silently; a session that somebody set
+// cannot be is an error, not another value. Joined answers (1,000 rows, each with its owner) are below the limit that
+// is set for them; a longer one is cut silently, which their number of rows tells. A session that somebody set
 // back (a pooler) has lost `ANSI_QUOTES` too, and with it every statement is an error. The others are
 // what a server may be set to that would leave references dangling or deletions uncommitted. `{wait}`
 // is in seconds, the least InnoDB knows; MariaDB's limits end every statement and idle transactions,
@@ -45,7 +45,7 @@ const MYSQL_SESSION: &str = "
 -- store::sql::connect
 SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
     autocommit = 1, foreign_key_checks = 1, sql_safe_updates = 0, sql_select_limit = DEFAULT,
-    group_concat_max_len = 1048576, time_zone = '+00:00',
+    group_concat_max_len = 16777216, time_zone = '+00:00',
     innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}
     /*M!100301 , max_statement_time = {statement_s}, idle_transaction_timeout = {idle} */
     /*!50708 , max_execution_time = {statement_ms} */";

@@ -14,6 +14,7 @@ use super::column::{Column, Declared, Holds, Kind};
 use super::connect::CallError;
 use super::dependents::Reference;
 use super::dialect::{Dialect, quote_table};
+use crate::store::vector::COMPARED;
 use crate::store::{StoreError, word};
 use check::{Check, given};
 
@@ -24,6 +25,10 @@ pub(super) struct Mapping {
     pub(super) table: String,
     pub(super) id: Column,
     pub(super) fields: Vec<(Field, Column)>,
+    /// Those of them in which points are compared with their rows: a payload field is mapped too.
+    pub(super) compared: Vec<Field>,
+    /// The condition that a row `m` is in the mapping's scope, if there is one.
+    pub(super) scope: Option<String>,
     /// A whole number that changes with the row.
     pub(super) version: Option<Column>,
     /// When the row was written.
@@ -88,6 +93,10 @@ impl Mapping {
         if let Some(owners) = &columns.owners {
             check.owners(owners, &mut fields).await?;
         }
+        let scope = match &live {
+            Some(live) => check.scope(live, name, &table.scope),
+            None => None,
+        };
         let version = check.asked(live.as_ref(), "version", name, columns.version.as_deref());
         let created_at = check.asked(live.as_ref(), "created_at", name, columns.created_at.as_deref());
         let updated_at = check.asked(live.as_ref(), "updated_at", name, columns.updated_at.as_deref());
@@ -129,7 +138,9 @@ impl Mapping {
                 table: quote_table(name),
                 folded_by: unique_under.filter(|collation| collation != "BINARY"),
                 id,
+                compared: compared(table, &fields),
                 fields,
+                scope,
                 version: version.map(|(column, _)| column),
                 created_at,
                 updated_at,
@@ -142,4 +153,13 @@ impl Mapping {
             _ => Err(StoreError::Mapping { faults: check.faults }.into()),
         }
     }
+}
+
+/// Returns the fields in which points are compared with their rows.
+fn compared(table: &Table, fields: &[(Field, Column)]) -> Vec<Field> {
+    let payload = table.collection.as_ref().map(|collection| &collection.payload);
+    let is_mapped = |field: &Field| {
+        payload.is_some_and(|payload| payload.get(*field).is_some()) && fields.iter().any(|(name, _)| name == field)
+    };
+    COMPARED.into_iter().filter(is_mapped).collect()
 }

@@ -18,6 +18,7 @@ use super::{MAX_ITEMS, MAX_PAGE};
 use crate::store::{Conditions, Item, Place, Seen, StoreError};
 
 mod advice;
+mod agreement;
 mod asking;
 mod delete;
 mod paging;
@@ -146,10 +147,10 @@ impl SqlTable {
                 let tuples: Vec<&Tuple<'_>> = tuples.iter().collect();
                 for chunk in tuples.chunks(MAX_ITEMS) {
                     let row = statement.about(chunk).fetch_one(&self.store.readers).await?;
-                    for (n, row) in numbered(&row)? {
+                    for (n, row) in whole(&row)? {
                         let n = statement.position(chunk, n)?;
                         *found.get_mut(n).ok_or(StoreError::Unreadable)? = match row {
-                            Some(row) => (Found::Matching, seen(row)?),
+                            Some(row) => (Found::Matching, self.seen(row)?),
                             None => (Found::Other, Seen::default()),
                         };
                     }
@@ -232,17 +233,12 @@ fn numbered(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
         .collect()
 }
 
-/// Reads what a look says of a matching row.
-fn seen(text: &str) -> Result<Seen, StoreError> {
-    let (version, place) = text.split_once('@').map_or((text, None), |(v, place)| (v, Some(place)));
-    let version = match version {
-        "" => None,
-        version => Some(version.parse().map_err(|_| StoreError::Unreadable)?),
-    };
-    let place = place.map(|place| Place(place.to_owned()));
-    Ok(Seen {
-        version,
-        place,
-        changed: false,
-    })
+/// Reads the answer of a look, which says how many rows it is about: a server may cut a long text short, and a row
+/// that is not read would count as absent.
+fn whole(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
+    let rows = numbered(row)?;
+    if row.len() > 1 && u64::try_from(rows.len()).ok() != Some(row.try_get::<i64, _>(1)?.unsigned_abs()) {
+        return Err(StoreError::Unreadable.into());
+    }
+    Ok(rows)
 }

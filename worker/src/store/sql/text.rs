@@ -5,7 +5,7 @@
 
 use lethe_common::job::Field;
 
-use super::compare::{as_text, equals, ordered, reach};
+use super::compare::{as_digits, as_named, as_text, equals, ordered, reach};
 use super::dependents;
 use super::dialect::Dialect;
 use super::mapping::Mapping;
@@ -24,8 +24,8 @@ pub(super) type Alike = fn(Dialect, &Mapping, Range<'_>) -> Option<Sql>;
 /// The statements that are the same for every call.
 #[derive(Debug)]
 pub(super) struct Texts {
-    /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between; after those that
-    /// meet the tuple's conditions a colon, their version, and `@` and their place.
+    /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between, and their number; after those
+    /// that meet the tuple's conditions what [`seen`] says.
     pub(super) find: Sql,
     /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
     pub(super) lock: Sql,
@@ -66,7 +66,7 @@ pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
         tuples = tuples(dialect, mapping),
         join = join(dialect),
         table = mapping.table,
-        id = equals(&mapping.id, "m", &member(dialect, "i")),
+        id = is_row(mapping, &member(dialect, "i")),
         group = match dialect {
             Dialect::Postgres | Dialect::Sqlite => "1".to_owned(),
             // Its collation may take several workspaces for one.
@@ -78,26 +78,54 @@ pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
 
 /// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.
 pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
-    let at = place(dialect, mapping).map_or_else(String::new, |place| format!(" || '@' || {place}"));
     let found = format!(
-        "{n} || CASE WHEN {conditions} THEN ':' || COALESCE(CAST({version} AS {text}), ''){at} ELSE '' END",
+        "{n} || CASE WHEN {conditions} THEN {seen} ELSE '' END",
         n = member(dialect, "n"),
         conditions = conditions(dialect, mapping, query),
-        version = version(dialect, mapping),
-        text = text_type(dialect),
+        seen = seen(dialect, mapping),
     );
     Sql::vouched(
         dialect,
         format!(
             "-- store::sql::find\n\
-         SELECT {found} FROM {tuples} {join} {table} AS m ON {id}",
+         SELECT {found}, count(*) FROM {tuples} {join} {table} AS m ON {id}",
             found = joined(dialect, &found),
             tuples = tuples(dialect, mapping),
             join = join(dialect),
             table = mapping.table,
-            id = equals(&mapping.id, "m", &member(dialect, "i")),
+            id = is_row(mapping, &member(dialect, "i")),
         ),
     )
+}
+
+/// Returns what is said of a matching row: a colon, its version, `@` and its place, `~` and what points are
+/// compared with.
+fn seen(dialect: Dialect, mapping: &Mapping) -> String {
+    let at = place(dialect, mapping).map_or_else(String::new, |place| format!(" || '@' || {place}"));
+    let whose = whose(dialect, mapping).map_or_else(String::new, |whose| format!(" || '~' || {whose}"));
+    format!(
+        "':' || COALESCE(CAST({version} AS {text}), ''){at}{whose}",
+        version = version(dialect, mapping),
+        text = text_type(dialect),
+    )
+}
+
+/// Returns what points are compared with, commas between, in the order of [`Mapping::compared`].
+fn whose(dialect: Dialect, mapping: &Mapping) -> Option<String> {
+    let columns = mapping.compared.iter().filter_map(|field| mapping.field(*field));
+    let values: Vec<String> = columns
+        .map(|column| as_digits(dialect, &as_named(dialect, column, "m")))
+        .collect();
+    (!values.is_empty()).then(|| values.join(" || ',' || "))
+}
+
+/// Returns the condition that the row `m` is a memory's: it has its id, and is in the mapping's scope.
+fn is_row(mapping: &Mapping, id: &str) -> String {
+    let same = equals(&mapping.id, "m", id);
+    match &mapping.scope {
+        Some(scope) => format!("{same} AND {scope}"),
+        None => same,
+    }
 }
 
 /// Returns where the row is kept, where a statement is found to delete it by that: not where
@@ -148,7 +176,7 @@ pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
             tuples = tuples(dialect, mapping),
             join = join(dialect),
             table = mapping.table,
-            same = equals(&mapping.id, "m", &member(dialect, "i")),
+            same = is_row(mapping, &member(dialect, "i")),
             conditions = conditions(dialect, mapping, query),
         ),
     )
@@ -171,7 +199,7 @@ pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>
 
 fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &str) -> Sql {
     let table = &mapping.table;
-    let same = equals(&mapping.id, "m", &member(dialect, "i"));
+    let same = is_row(mapping, &member(dialect, "i"));
     let conditions = conditions(dialect, mapping, query);
     Sql::vouched(
         dialect,

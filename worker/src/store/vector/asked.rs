@@ -10,7 +10,7 @@ use lethe_common::filter::{Filter, Matcher, Path, Type};
 use qdrant_client::qdrant::Value;
 use serde_json::Map;
 
-use super::payload::{Demands, demands, fields, text};
+use super::payload::{fields, is_in, text};
 use super::{PointId, key, point_of_orphan};
 use crate::store::{Conditions, StoreError};
 
@@ -42,7 +42,9 @@ impl<'a> Asked<'a> {
     /// Returns the payload fields that have to be read.
     pub(super) fn fields(&self) -> Vec<String> {
         let demanded = self.conditions.fields.iter().map(|(field, _)| *field);
-        let mut read: BTreeSet<String> = fields(&self.mapping.payload, demanded).into_iter().collect();
+        let mut read: BTreeSet<String> = fields(&self.mapping.payload, &self.mapping.scope, demanded)
+            .into_iter()
+            .collect();
         paths(self.filter, &mut |path| {
             read.insert(key::first(path));
         });
@@ -51,7 +53,7 @@ impl<'a> Asked<'a> {
 
     /// Returns whether a point is what the job asks for.
     pub(super) fn is_met(&self, point: PointId, payload: &HashMap<String, Value>) -> bool {
-        if demands(&self.mapping.payload, self.conditions, payload) != Demands::Met {
+        if !is_in(&self.mapping.scope, payload) || !self.carries_demands(payload) {
             return false;
         }
         let id = match &self.mapping.payload.id {
@@ -68,6 +70,13 @@ impl<'a> Asked<'a> {
             Some(id) if !self.may_be(point, id) => is_met(id) && is_met(NOBODY),
             id => is_met(id.unwrap_or(NOBODY)),
         }
+    }
+
+    fn carries_demands(&self, payload: &HashMap<String, Value>) -> bool {
+        self.conditions.fields.iter().all(|(field, wanted)| {
+            let path = self.mapping.payload.get(*field);
+            path.and_then(|path| text(payload, path)).as_deref() == Some(wanted)
+        })
     }
 
     /// Returns whether a point may be that of a memory with this id, which its payload carries: where the id

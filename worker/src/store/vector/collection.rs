@@ -17,9 +17,8 @@ use crate::store::{MappingFault, StoreError};
 
 /// One mapped collection of a vector store.
 ///
-/// A point belongs to a memory if its id follows from the memory's id by the mapping's rule, or if
-/// it carries the id in its payload; where both are mapped, both must hold. Payload values match
-/// byte for byte.
+/// A point belongs to a memory if it is in the mapping's scope and its id follows from the memory's id by the
+/// mapping's rule; where points are found by their payload, if it carries the memory's id there.
 #[derive(Debug)]
 pub struct VectorCollection {
     pub(super) store: VectorStore,
@@ -38,6 +37,8 @@ pub(super) struct Limits {
     pub(super) values: usize,
     /// What a request gives the server, in seconds.
     pub(super) timeout: u64,
+    /// Whether the server limits what a request may ask.
+    pub(super) is_strict: bool,
     written: HashMap<String, Written>,
 }
 
@@ -166,7 +167,7 @@ impl VectorCollection {
         }
         if strict(info) {
             // The id is filtered by where points are found by it; else only compared.
-            let filtered = fields(payload, Field::ALL)
+            let filtered = fields(payload, &self.mapping.scope, Field::ALL)
                 .into_iter()
                 .filter(|path| by_payload || payload.id.as_deref() != Some(path));
             for path in filtered {
@@ -189,7 +190,7 @@ impl VectorCollection {
             .and_then(|config| config.strict_mode_config.as_ref());
         let enabled = config.filter(|config| config.enabled == Some(true));
         let written = if strict(info) {
-            fields(&self.mapping.payload, Field::ALL)
+            fields(&self.mapping.payload, &self.mapping.scope, Field::ALL)
                 .into_iter()
                 .filter_map(|path| index_of(info, &path).map(|written| (path, written)))
                 .collect()
@@ -209,6 +210,7 @@ impl VectorCollection {
             timeout: enabled
                 .and_then(|config| config.max_timeout)
                 .map_or(seconds, |most| seconds.min(u64::from(most.max(1)))),
+            is_strict: enabled.is_some(),
             written,
         }
     }
@@ -233,7 +235,7 @@ fn index_of(info: &CollectionInfo, path: &str) -> Option<Written> {
 mod tests {
     use std::time::Duration;
 
-    use lethe_common::config::{Payload, VectorEndpoint};
+    use lethe_common::config::{MappingScope, Payload, VectorEndpoint};
     use qdrant_client::qdrant::{CollectionConfig, PayloadSchemaInfo, PayloadSchemaType, StrictModeConfig};
 
     use super::*;
@@ -257,6 +259,7 @@ mod tests {
                 point,
                 namespace: None,
                 payload,
+                scope: MappingScope::default(),
             },
             limits: Limits::default(),
             uuid_ids: false,

@@ -12,7 +12,7 @@ use lethe_common::filter::{Bounds, Comparison, Filter as Asks, Path, Scalar};
 use qdrant_client::qdrant::r#match::MatchValue;
 use qdrant_client::qdrant::{Condition, Filter, MinShould, Range, RepeatedStrings};
 
-use super::filter::any_of;
+use super::filter::{any_of, scoped};
 use super::indexes::{Answer, Compares, Indexes};
 use super::{key, point_of_orphan};
 use crate::store::{Conditions, StoreError};
@@ -63,7 +63,7 @@ impl Compiler<'_> {
 
     /// Returns conditions for what the job demands besides.
     fn demanded(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
-        let mut must = Vec::with_capacity(conditions.fields.len());
+        let mut must = self.scoped()?;
         for (field, value) in conditions.fields.iter() {
             let key = self.mapping.payload.get(*field);
             let key = key.ok_or(StoreError::Unmapped { field: *field })?;
@@ -72,6 +72,16 @@ impl Compiler<'_> {
             }
         }
         Ok(must)
+    }
+
+    /// Returns conditions for the mapping's scope, as far as the store can be asked.
+    fn scoped(&self) -> Result<Vec<Condition>, StoreError> {
+        for (path, _) in self.mapping.scope.iter() {
+            if !self.may_ask(path, Compares::Identity)? {
+                return Ok(Vec::new());
+            }
+        }
+        Ok(scoped(&self.mapping.scope))
     }
 
     /// Returns whether the store answers a condition on a mapped field as the payload would.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use lethe_common::job::Field;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{Condition, DeletePoints, Filter, PointsIdsList, PointsSelector, UpdateStatus};
 
-use super::filter::{any_of, at_most_one, demanded};
-use super::{MAX_POINTS_PER_REQUEST, PointId, VectorCollection};
+use super::filter::{any_of, at_most_one, demanded, scoped, unchanged};
+use super::payload::Whose;
+use super::{MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::error::Status;
 use crate::store::{Conditions, StoreError};
 
@@ -28,35 +28,31 @@ impl VectorCollection {
             .await
     }
 
-    /// Deletes points whose rows are gone, each only if its payload still carries what is demanded
-    /// and, where given, the memory's id: the conditions are in the deleting request, so that a
-    /// payload that changed in between survives. So does a point that names several owners.
+    /// Deletes points that were just seen, each only if its payload still says what it said then: the conditions
+    /// are in the deleting request, so that a point that changed in between survives.
     ///
     /// # Errors
-    /// Fails as a whole; some of the points may be gone. [`StoreError::Unmapped`], before anything
-    /// is deleted, if something is demanded for which no payload field is mapped.
-    pub async fn delete_guarded(&self, points: &[(PointId, Conditions, Option<String>)]) -> Result<(), StoreError> {
-        // One request for all points under the same conditions. Their ids need not be paired with
-        // the points: a point that took another id of its group is that memory's, which goes too.
-        let mut groups: HashMap<Key<'_>, Group<'_>> = HashMap::new();
-        for (point, conditions, memory) in points {
-            let group = groups.entry((&conditions.fields, memory.is_some())).or_default();
-            group.points.push(*point);
-            group.memories.extend(memory.as_deref());
+    /// Fails as a whole; some of the points may be gone.
+    pub async fn delete_seen(&self, points: &[Point]) -> Result<(), StoreError> {
+        // One clause for all points that say the same. Their ids need not be paired with the points: a point that took
+        // another id of its group is that memory's, which goes too.
+        let mut groups: HashMap<(&Whose, bool), Vec<&Point>> = HashMap::new();
+        for point in points {
+            groups
+                .entry((&point.whose, point.memory.is_some()))
+                .or_default()
+                .push(point);
         }
         // Each memory may be written in two ways.
         let size = MAX_POINTS_PER_REQUEST.min(self.limits.values / 2).max(1);
-        let mut requests = Vec::new();
-        for ((conditions, _), group) in groups {
-            let guard = self.guard(&Conditions::of(conditions))?;
-            for (n, ids) in group.points.chunks(size).enumerate() {
-                let memories = group.memories.chunks(size).nth(n).unwrap_or_default();
-                requests.push(self.guarded(guard.clone(), ids, memories));
-            }
-        }
+        let clauses: Vec<(Filter, usize)> = groups
+            .values()
+            .flat_map(|group| group.chunks(size))
+            .map(|group| (self.clause(group), group.len()))
+            .collect();
         self.store
             .bounded(async {
-                for filter in requests {
+                for filter in self.requests(clauses, size) {
                     self.remove(PointsSelectorOneOf::Filter(filter)).await?;
                 }
                 Ok(())
@@ -64,24 +60,49 @@ impl VectorCollection {
             .await
     }
 
-    /// Returns conditions on whose a point is: all that is demanded, by one owner.
+    /// Joins clauses to requests, each about at most `size` points: points of many owners would take a request each.
+    fn requests(&self, clauses: Vec<(Filter, usize)>, size: usize) -> Vec<Filter> {
+        let mut requests: Vec<(Vec<Filter>, usize)> = Vec::new();
+        for (clause, points) in clauses {
+            match requests.last_mut() {
+                Some((joined, sum)) if !self.limits.is_strict && *sum + points <= size => {
+                    joined.push(clause);
+                    *sum += points;
+                }
+                _ => requests.push((vec![clause], points)),
+            }
+        }
+        let any = |mut clauses: Vec<Filter>| match clauses.len() {
+            1 => clauses.remove(0),
+            _ => Filter::should(clauses.into_iter().map(Condition::from)),
+        };
+        requests.into_iter().map(|(clauses, _)| any(clauses)).collect()
+    }
+
+    /// Returns the condition on points that say the same.
+    fn clause(&self, points: &[&Point]) -> Filter {
+        let payload = &self.mapping.payload;
+        let mut must = scoped(&self.mapping.scope);
+        if let Some(first) = points.first() {
+            must.extend(unchanged(payload, |path| self.limits.written(path), &first.whose));
+        }
+        must.push(Condition::has_id(points.iter().map(|point| point.id)));
+        let memories: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
+        if let (Some(path), false) = (&payload.id, memories.is_empty()) {
+            must.push(any_of(path, self.limits.written(path), &memories));
+            must.push(at_most_one(path));
+        }
+        Filter::must(must)
+    }
+
+    /// Returns conditions on whose a point is: in scope, and all that is demanded, by one owner.
     pub(super) fn guard(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let payload = &self.mapping.payload;
         let mut guard = demanded(payload, |path| self.limits.written(path), conditions)?;
+        guard.extend(scoped(&self.mapping.scope));
         let paths = conditions.fields.iter().filter_map(|(field, _)| payload.get(*field));
         guard.extend(paths.map(at_most_one));
         Ok(guard)
-    }
-
-    fn guarded(&self, mut guard: Vec<Condition>, ids: &[PointId], memories: &[&str]) -> Filter {
-        guard.push(Condition::has_id(ids.iter().copied()));
-        if let (Some(path), false) = (&self.mapping.payload.id, memories.is_empty()) {
-            let spelled: Vec<String> = memories.iter().flat_map(|id| self.spellings(id)).collect();
-            let spelled: Vec<&str> = spelled.iter().map(String::as_str).collect();
-            guard.push(any_of(path, self.limits.written(path), &spelled));
-            guard.push(at_most_one(path));
-        }
-        Filter::must(guard)
     }
 
     pub(super) async fn remove(&self, selector: PointsSelectorOneOf) -> Result<(), StoreError> {
@@ -103,13 +124,4 @@ impl VectorCollection {
             Some(UpdateStatus::UnknownUpdateStatus) | None => Err(StoreError::Unreadable),
         }
     }
-}
-
-// What is demanded, and whether the memories' ids are known.
-type Key<'a> = (&'a [(Field, String)], bool);
-
-#[derive(Default)]
-struct Group<'a> {
-    points: Vec<PointId>,
-    memories: Vec<&'a str>,
 }

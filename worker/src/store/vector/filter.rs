@@ -1,9 +1,12 @@
 //! Filters on payloads.
 
-use lethe_common::config::Payload;
+use lethe_common::config::{Constant, MappingScope, Payload};
 use qdrant_client::qdrant::r#match::MatchValue;
-use qdrant_client::qdrant::{Condition, Filter, PayloadSchemaType, RepeatedIntegers, RepeatedStrings, ValuesCount};
+use qdrant_client::qdrant::{
+    Condition, FieldCondition, Filter, PayloadSchemaType, RepeatedIntegers, RepeatedStrings, ValuesCount,
+};
 
+use super::payload::{Said, Whose};
 use crate::store::{Conditions, StoreError};
 
 /// How values of a payload field are looked for.
@@ -78,6 +81,49 @@ pub(super) fn at_most_one(path: &str) -> Condition {
             ..ValuesCount::default()
         },
     )
+}
+
+/// Returns conditions that a point is in a scope.
+pub(super) fn scoped(scope: &MappingScope) -> Vec<Condition> {
+    scope
+        .iter()
+        .flat_map(|(path, constant)| {
+            let value = match constant {
+                Constant::Text(text) => MatchValue::Keyword(text.clone()),
+                Constant::Whole(number) => MatchValue::Integer(*number),
+            };
+            [Condition::matches(path, value), at_most_one(path)]
+        })
+        .collect()
+}
+
+/// Returns conditions that a payload still says what it said, as far as the store can be asked.
+pub(super) fn unchanged(payload: &Payload, written: impl Fn(&str) -> Written, whose: &Whose) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    for (field, said) in whose.iter() {
+        let Some(path) = payload.get(field) else { continue };
+        match (said, said.one()) {
+            (_, Some(value)) => {
+                conditions.extend([any_of(path, written(path), &[&value]), at_most_one(path)]);
+            }
+            (Said::Nothing, _) => conditions.push(says_nothing(path)),
+            // Of several values, or of none that identifies anybody, there is nothing to compare.
+            _ => {}
+        }
+    }
+    conditions
+}
+
+/// Returns a condition that a field is not there, is null, or is an empty list.
+fn says_nothing(path: &str) -> Condition {
+    // A list of one null is not empty for the store. This condition takes any list with a null in it.
+    let null = FieldCondition {
+        key: path.to_owned(),
+        is_null: Some(true),
+        ..FieldCondition::default()
+    };
+    let null = Filter::must([Condition::from(null), at_most_one(path)]);
+    Filter::should([Condition::is_empty(path), null.into()]).into()
 }
 
 fn integer(text: &str) -> Option<i64> {

@@ -1,62 +1,106 @@
 //! What a point's payload says about the memory it belongs to.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
 
-use lethe_common::config::Payload;
+use lethe_common::config::{Constant, MappingScope, Payload};
 use lethe_common::job::Field;
 use qdrant_client::qdrant::Value;
 use qdrant_client::qdrant::value::Kind;
-use uuid::Uuid;
 
-use crate::store::Conditions;
+/// The fields in which a point and its memory's row are compared: not those that may change while the memory
+/// stays the same, nor those that say what it is about.
+pub const COMPARED: [Field; 3] = [Field::User, Field::Workspace, Field::Kind];
 
-/// Whether a point's payload carries what is demanded of its memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Demands {
-    /// It does, or its row vouches for it; or nothing is demanded.
-    Met,
-    /// It says something else, or nothing.
-    NotMet,
-    /// For something that is demanded no payload field is mapped, so it cannot be told. What can
-    /// be told is met.
-    Unmapped,
+/// What a payload says at one path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Said {
+    /// Nothing: there is no such field, or it is null, or an empty list.
+    Nothing,
+    /// One text, or a list of it alone.
+    Text(String),
+    /// One whole number, or a list of it alone.
+    Number(i64),
+    /// A list of several values; these of them are texts or whole numbers.
+    Several(Vec<String>),
+    /// What identifies nobody: an object, a fraction, `true`.
+    Other,
 }
 
-/// Returns the payload fields that say whose memory a point is, and what it has for `demanded`.
-pub(super) fn fields(payload: &Payload, demanded: impl IntoIterator<Item = Field>) -> Vec<String> {
-    let fields: BTreeSet<&str> = demanded
+// Owners are personal data.
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Said(..)")
+    }
+}
+
+impl Said {
+    /// Returns the one value as a text, if there is one.
+    pub(crate) fn one(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Nothing | Self::Several(_) | Self::Other => None,
+        }
+    }
+
+    /// Returns every value that identifies somebody, as texts.
+    pub(super) fn all(&self) -> Vec<String> {
+        match self {
+            Self::Several(all) => all.clone(),
+            other => other.one().into_iter().collect(),
+        }
+    }
+}
+
+/// What a payload says about whose memory its point is, as it was when it was read: only the fields that decide
+/// about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Whose(Arc<[(Field, Said)]>);
+
+impl Whose {
+    /// Reads the given fields, as far as they are mapped.
+    pub(super) fn read(
+        mapping: &Payload,
+        fields: impl IntoIterator<Item = Field>,
+        payload: &HashMap<String, Value>,
+    ) -> Self {
+        let said = |field| Some((field, said(payload, mapping.get(field)?)));
+        Self(fields.into_iter().filter_map(said).collect())
+    }
+
+    /// Returns what is said of a field; `None` if it is not mapped, or does not matter.
+    pub(crate) fn get(&self, field: Field) -> Option<&Said> {
+        self.iter().find(|(name, _)| *name == field).map(|(_, said)| said)
+    }
+
+    /// Returns all that is said.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, &Said)> {
+        self.0.iter().map(|(field, said)| (*field, said))
+    }
+}
+
+/// Returns the payload fields that tell whose memory a point is: its id, its scope, and the given fields.
+pub(super) fn fields(payload: &Payload, scope: &MappingScope, more: impl IntoIterator<Item = Field>) -> Vec<String> {
+    let fields: BTreeSet<&str> = more
         .into_iter()
         .filter_map(|field| payload.get(field))
         .chain(payload.id.as_deref())
+        .chain(scope.iter().map(|(path, _)| path))
         .collect();
     fields.into_iter().map(str::to_owned).collect()
 }
 
-/// Compares a point's payload with what is demanded.
-pub(super) fn demands(mapping: &Payload, conditions: &Conditions, payload: &HashMap<String, Value>) -> Demands {
-    let mut answer = Demands::Met;
-    for (field, wanted) in conditions.fields.iter() {
-        match mapping.get(*field) {
-            None => answer = Demands::Unmapped,
-            Some(path) => {
-                if text(payload, path).as_deref() != Some(wanted) {
-                    return Demands::NotMet;
-                }
-            }
-        }
-    }
-    answer
-}
-
-/// Returns whether the payload's id, where one is mapped, is this memory's: byte for byte, or by
-/// value where ids are UUIDs by type.
-pub(super) fn is_of(mapping: &Payload, id: &str, by_value: bool, payload: &HashMap<String, Value>) -> bool {
-    let Some(path) = &mapping.id else {
-        return true;
-    };
-    text(payload, path).is_some_and(|found| {
-        found == id || by_value && matches!((Uuid::try_parse(&found), Uuid::try_parse(id)), (Ok(a), Ok(b)) if a == b)
-    })
+/// Returns whether a payload has every value of a scope.
+pub(super) fn is_in(scope: &MappingScope, payload: &HashMap<String, Value>) -> bool {
+    scope
+        .iter()
+        .all(|(path, constant)| match (constant, said(payload, path)) {
+            (Constant::Text(wanted), Said::Text(found)) => *wanted == found,
+            (Constant::Whole(wanted), Said::Number(found)) => *wanted == found,
+            _ => false,
+        })
 }
 
 /// Returns the one value at a dotted path as text, or `None` if there is none, or more than one.
@@ -64,28 +108,42 @@ pub(super) fn is_of(mapping: &Payload, id: &str, by_value: bool, payload: &HashM
 /// A list counts only if it has exactly one element: a point that is also somebody else's is not
 /// this one's to erase, though the store's own filters would match it.
 pub(super) fn text(payload: &HashMap<String, Value>, path: &str) -> Option<String> {
+    said(payload, path).one()
+}
+
+/// Returns what a payload says at a dotted path.
+pub(super) fn said(payload: &HashMap<String, Value>, path: &str) -> Said {
     let mut parts = path.split('.');
-    let mut value = payload.get(parts.next()?)?;
+    let Some(mut value) = parts.next().and_then(|first| payload.get(first)) else {
+        return Said::Nothing;
+    };
     for part in parts {
-        let Some(Kind::StructValue(inner)) = &value.kind else {
-            return None;
+        value = match &value.kind {
+            Some(Kind::StructValue(inner)) => match inner.fields.get(part) {
+                Some(value) => value,
+                None => return Said::Nothing,
+            },
+            // The store's own paths do not lead through a list either; but something may be in it.
+            Some(Kind::ListValue(_)) => return Said::Other,
+            _ => return Said::Nothing,
         };
-        value = inner.fields.get(part)?;
     }
-    match value.kind.as_ref()? {
-        Kind::ListValue(list) => match list.values.as_slice() {
+    match &value.kind {
+        Some(Kind::ListValue(list)) => match list.values.as_slice() {
+            [] => Said::Nothing,
             [only] => scalar(only),
-            _ => None,
+            several => Said::Several(several.iter().filter_map(|value| scalar(value).one()).collect()),
         },
         _ => scalar(value),
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
-    match value.kind.as_ref()? {
-        Kind::StringValue(text) => Some(text.clone()),
-        Kind::IntegerValue(number) => Some(number.to_string()),
-        _ => None,
+fn scalar(value: &Value) -> Said {
+    match &value.kind {
+        None | Some(Kind::NullValue(_)) => Said::Nothing,
+        Some(Kind::StringValue(text)) => Said::Text(text.clone()),
+        Some(Kind::IntegerValue(number)) => Said::Number(*number),
+        Some(_) => Said::Other,
     }
 }
 
@@ -98,63 +156,58 @@ mod tests {
         qdrant_client::Payload::try_from(value).unwrap().into()
     }
 
-    fn mapping() -> Payload {
-        Payload {
-            id: Some("id".to_owned()),
-            user: Some("meta.user".to_owned()),
-            ..Payload::default()
-        }
-    }
-
-    fn owned_by(user: &str) -> Conditions {
-        Conditions::of([(Field::User, user.to_owned())])
+    fn at(value: serde_json::Value) -> Said {
+        said(&payload(json!({"meta": {"user": value}})), "meta.user")
     }
 
     #[test]
-    fn a_payload_meets_a_demand_only_with_exactly_that_value() {
-        for (value, met) in [
-            (json!("alice"), true),
-            (json!(["alice"]), true),
-            (json!("Alice"), false),
-            (json!("alice "), false),
-            (json!(["alice", "bob"]), false),
-            (json!([["alice"]]), false),
-            (json!([]), false),
-            (json!(null), false),
-            (json!({"name": "alice"}), false),
+    fn a_payload_says_one_value_or_nothing_or_what_identifies_nobody() {
+        let text = |text: &str| Said::Text(text.to_owned());
+        for (value, expected) in [
+            (json!("alice"), text("alice")),
+            (json!(["alice"]), text("alice")),
+            (json!("Alice "), text("Alice ")),
+            (json!(7), Said::Number(7)),
+            (json!([7]), Said::Number(7)),
+            (json!(null), Said::Nothing),
+            (json!([]), Said::Nothing),
+            (json!([null]), Said::Nothing),
+            (
+                json!(["alice", 7]),
+                Said::Several(vec!["alice".to_owned(), "7".to_owned()]),
+            ),
+            (json!([null, null]), Said::Several(Vec::new())),
+            (json!([["alice"]]), Said::Other),
+            (json!({"name": "alice"}), Said::Other),
+            (json!(7.0), Said::Other),
+            (json!(true), Said::Other),
         ] {
-            let payload = payload(json!({"meta": {"user": value.clone()}}));
-            let answer = demands(&mapping(), &owned_by("alice"), &payload);
-            assert_eq!(answer == Demands::Met, met, "{value}");
+            assert!(at(value.clone()) == expected, "{value}");
+        }
+        for (value, path, expected) in [
+            (json!({}), "meta.user", Said::Nothing),
+            (json!({"meta": null}), "meta.user", Said::Nothing),
+            (json!({"meta": {}}), "meta.user", Said::Nothing),
+            (json!({"meta": "alice"}), "meta.user", Said::Nothing),
+            (json!({"meta": [{"user": "alice"}]}), "meta.user", Said::Other),
+        ] {
+            assert!(said(&payload(value.clone()), path) == expected, "{value}");
         }
     }
 
     #[test]
-    fn an_integer_is_compared_as_it_is_written() {
-        let payload = payload(json!({"meta": {"user": 7}}));
-        assert_eq!(demands(&mapping(), &owned_by("7"), &payload), Demands::Met);
-        assert_eq!(demands(&mapping(), &owned_by("07"), &payload), Demands::NotMet);
-    }
-
-    #[test]
-    fn a_known_mismatch_outweighs_what_cannot_be_told() {
-        let both = Conditions::of([(Field::Workspace, "w".to_owned()), (Field::User, "alice".to_owned())]);
-        let of = |user| payload(json!({"meta": {"user": user}}));
-        assert_eq!(demands(&mapping(), &both, &of("bob")), Demands::NotMet);
-        assert_eq!(demands(&mapping(), &both, &of("alice")), Demands::Unmapped);
-    }
-
-    #[test]
-    fn without_conditions_everything_is_met() {
-        let payload = payload(json!({}));
-        assert_eq!(demands(&mapping(), &Conditions::default(), &payload), Demands::Met);
-    }
-
-    #[test]
-    fn ids_are_compared_by_value_only_where_they_are_uuids_by_type() {
-        let id = "0190a0a0-0000-7000-8000-00000000000a";
-        let payload = payload(json!({"id": id.to_uppercase()}));
-        assert!(!is_of(&mapping(), id, false, &payload));
-        assert!(is_of(&mapping(), id, true, &payload));
+    fn a_scope_is_present_and_equal_or_the_point_is_outside() {
+        let scope: MappingScope = serde_json::from_value(json!({"tenant": "a", "n.o": 7})).unwrap();
+        for (value, inside) in [
+            (json!({"tenant": "a", "n": {"o": 7}}), true),
+            (json!({"tenant": ["a"], "n": {"o": 7}}), true),
+            (json!({"tenant": "a", "n": {"o": "7"}}), false),
+            (json!({"tenant": "b", "n": {"o": 7}}), false),
+            (json!({"tenant": ["a", "b"], "n": {"o": 7}}), false),
+            (json!({"tenant": "a"}), false),
+            (json!({"tenant": null, "n": {"o": 7}}), false),
+        ] {
+            assert_eq!(is_in(&scope, &payload(value.clone())), inside, "{value}");
+        }
     }
 }

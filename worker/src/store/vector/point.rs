@@ -8,7 +8,7 @@ use qdrant_client::qdrant::point_id::PointIdOptions;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::payload::Demands;
+use super::payload::Whose;
 
 /// The id of a point: a number or a hyphenated string in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,13 +27,17 @@ impl fmt::Debug for PointId {
     }
 }
 
-/// A point that belongs to a memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A point that may belong to a memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// Its id.
     pub id: PointId,
-    /// Whether its payload carries what is demanded of the memory.
-    pub demands: Demands,
+    /// What its payload says about whose memory it is.
+    pub whose: Whose,
+    /// The memory's id in its payload, if there is one.
+    pub memory: Option<String>,
+    /// Whether its payload names another memory, or several.
+    pub is_anothers: bool,
 }
 
 impl From<PointId> for qdrant::PointId {
@@ -110,7 +114,7 @@ fn number(id: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lethe_common::config::Payload;
+    use lethe_common::config::{MappingScope, Payload};
 
     const ID: &str = "0190a0a0-0000-7000-8000-00000000000a";
 
@@ -120,6 +124,7 @@ mod tests {
             point,
             namespace: None,
             payload: Payload::default(),
+            scope: MappingScope::default(),
         }
     }
 

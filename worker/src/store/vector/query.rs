@@ -10,8 +10,6 @@ use super::asked::Asked;
 use super::collection::strict;
 use super::compile::Compiler;
 use super::indexes::Indexes;
-use super::payload::text;
-use super::point::memory_of;
 use super::read::{id_of, next_of, only, without_payload};
 use super::{MAX_POINTS_PER_REQUEST, PointId, VectorCollection};
 use crate::store::{Conditions, StoreError};
@@ -183,10 +181,7 @@ impl VectorCollection {
     fn sighted(&self, asked: &Asked<'_>, points: &[RetrievedPoint]) -> Result<Vec<Sighted>, StoreError> {
         let sighted = |point: &RetrievedPoint| {
             let id = id_of(point)?;
-            let memory = match &self.mapping.payload.id {
-                Some(path) => text(&point.payload, path),
-                None => memory_of(self.mapping.point, id),
-            };
+            let memory = self.memory_of(id, &self.said_memory(point));
             Ok(Sighted {
                 id,
                 memory,

@@ -3,44 +3,47 @@
 use std::collections::{HashMap, HashSet};
 
 use lethe_common::config::PointId as Rule;
+use lethe_common::job::Field;
 use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
 use qdrant_client::qdrant::{
     CountPoints, Filter, GetPoints, PayloadIncludeSelector, RetrievedPoint, ScrollPoints, ScrollResponse,
     WithPayloadSelector,
 };
 
-use super::filter::{any_of, demanded};
-use super::payload::{Demands, demands, fields, is_of, text};
+use super::filter::{any_of, demanded, scoped};
+use super::payload::{COMPARED, Said, Whose, fields, is_in, said};
 use super::point::memory_of;
 use super::{MAX_POINTS_FOUND, MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::{Conditions, Item, StoreError};
 
 impl VectorCollection {
-    /// Looks for the points of memories; the answer has the order of `items`.
+    /// Looks for the points of memories; the answer has the order of `items`. A point outside the mapping's scope is
+    /// no point of these memories.
     ///
-    /// `row_found` says for each item whether its row is there: then the row is the handle on the
-    /// memory and vouches for what is demanded, else the id must be spelled exactly as the store
-    /// would. A point that carries another memory's id is left out. Where points are found by payload a memory may have many, and at
-    /// most [`MAX_POINTS_FOUND`] are returned in all.
+    /// `row_found` says for each item whether its row is there: then the payload is read for a comparison with
+    /// the row, else for what is demanded, and the id must be spelled exactly as the store would. Where points are
+    /// found by payload a memory may have many: if there are more than [`MAX_POINTS_FOUND`] in all, the answer is
+    /// `None`, and fewer memories have to be asked about.
     ///
     /// # Errors
     /// Fails as a whole.
-    pub async fn find(&self, items: &[Item], row_found: &[bool]) -> Result<Vec<Vec<Point>>, StoreError> {
+    pub async fn find(&self, items: &[Item], row_found: &[bool]) -> Result<Option<Vec<Vec<Point>>>, StoreError> {
         if items.len() != row_found.len() {
             return Err(StoreError::Misuse("one answer about the row is needed for each item"));
         }
         let ids: Vec<String> = items.iter().map(|item| self.spelled(&item.id)).collect();
         let mut found = vec![Vec::new(); items.len()];
-        self.store
+        let all = self
+            .store
             .bounded(async {
                 if self.mapping.point == Rule::Payload {
                     self.find_by_payload(items, &ids, row_found, &mut found).await
                 } else {
-                    self.find_by_id(items, &ids, row_found, &mut found).await
+                    self.find_by_id(items, &ids, row_found, &mut found).await.map(|()| true)
                 }
             })
             .await?;
-        Ok(found)
+        Ok(all.then_some(found))
     }
 
     /// Returns which of `points` are there.
@@ -63,7 +66,30 @@ impl VectorCollection {
         Ok(present)
     }
 
-    /// Returns a page of the points under `conditions`, from `offset` on, with the memory that each
+    /// Returns those of `points` that are there and in scope, each with what it says of what is demanded.
+    ///
+    /// # Errors
+    /// Fails as a whole.
+    pub async fn see(&self, points: &[PointId], conditions: &Conditions) -> Result<Vec<Point>, StoreError> {
+        let demanded = || conditions.fields.iter().map(|(field, _)| *field);
+        let payload = self.payload_of(demanded());
+        let mut seen = Vec::with_capacity(points.len());
+        self.store
+            .bounded(async {
+                for chunk in points.chunks(MAX_POINTS_PER_REQUEST) {
+                    for point in &self.get(chunk, payload.clone()).await? {
+                        if is_in(&self.mapping.scope, &point.payload) {
+                            seen.push(self.point_of(point, demanded())?);
+                        }
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(seen)
+    }
+
+    /// Returns a page of the points under `conditions`, from `offset` on, each with the memory that it
     /// belongs to where that can be told, and the offset of the next page.
     ///
     /// The page may be shorter than `limit` though more follow. A point whose payload names several
@@ -77,24 +103,20 @@ impl VectorCollection {
         conditions: &Conditions,
         offset: Option<PointId>,
         limit: u32,
-    ) -> Result<(Vec<(PointId, Option<String>)>, Option<PointId>), StoreError> {
+    ) -> Result<(Vec<(Point, Option<String>)>, Option<PointId>), StoreError> {
         let filter = self.filter(conditions)?;
         let limit = limit.clamp(1, self.limits.page);
-        let id_field = self.mapping.payload.id.as_deref();
-        let payload = id_field.map_or_else(without_payload, |path| only(vec![path.to_owned()]));
+        let demanded = || conditions.fields.iter().map(|(field, _)| *field);
+        let payload = self.payload_of(demanded());
         self.store
             .bounded(async {
                 let answer = self.scroll(filter, offset, limit, payload).await?;
                 let next = next_of(&answer)?;
-                let memory = |point: &RetrievedPoint, id| match id_field {
-                    Some(path) => text(&point.payload, path),
-                    None => memory_of(self.mapping.point, id),
+                let read = |point: &RetrievedPoint| {
+                    let memory = self.memory_of(id_of(point)?, &self.said_memory(point));
+                    Ok::<_, StoreError>((self.point_of(point, demanded())?, memory))
                 };
-                let points = answer
-                    .result
-                    .iter()
-                    .map(|point| id_of(point).map(|id| (id, memory(point, id))))
-                    .collect::<Result<_, _>>()?;
+                let points = answer.result.iter().map(read).collect::<Result<_, _>>()?;
                 Ok((points, next))
             })
             .await
@@ -125,7 +147,9 @@ impl VectorCollection {
             return Err(StoreError::Misuse("without conditions this would be about every point"));
         }
         let written = |path: &str| self.limits.written(path);
-        Ok(Filter::must(demanded(&self.mapping.payload, written, conditions)?))
+        let mut must = demanded(&self.mapping.payload, written, conditions)?;
+        must.extend(scoped(&self.mapping.scope));
+        Ok(Filter::must(must))
     }
 
     async fn find_by_id(
@@ -145,11 +169,19 @@ impl VectorCollection {
         let points: Vec<PointId> = wanted.keys().copied().collect();
         for chunk in points.chunks(MAX_POINTS_PER_REQUEST) {
             for point in &self.get(chunk, payload.clone()).await? {
-                let id = id_of(point)?;
-                for &n in wanted.get(&id).into_iter().flatten() {
-                    if self.belongs(point, &ids[n]) {
-                        let demands = self.demands(point, &items[n], row_found[n]);
-                        found[n].push(Point { id, demands });
+                if !is_in(&self.mapping.scope, &point.payload) {
+                    continue;
+                }
+                let said = self.said_memory(point);
+                for &n in wanted.get(&id_of(point)?).into_iter().flatten() {
+                    let named = self.names(&said, &ids[n]);
+                    // What says of itself that it is another memory's is a candidate only beside the row.
+                    if named || row_found[n] || said.all().is_empty() {
+                        let is_anothers = match said {
+                            Said::Nothing => false,
+                            _ => !named || said.one().is_none(),
+                        };
+                        found[n].push(self.seen(point, &said, is_anothers, &items[n], row_found[n])?);
                     }
                 }
             }
@@ -157,15 +189,16 @@ impl VectorCollection {
         Ok(())
     }
 
+    /// Returns whether these are all.
     async fn find_by_payload(
         &self,
         items: &[Item],
         ids: &[String],
         row_found: &[bool],
         found: &mut [Vec<Point>],
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let Some(path) = self.mapping.payload.id.as_deref() else {
-            return Ok(());
+            return Ok(true);
         };
         let mut wanted: HashMap<&str, Vec<usize>> = HashMap::new();
         for (n, id) in ids.iter().enumerate() {
@@ -176,43 +209,99 @@ impl VectorCollection {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let mut seen = 0;
         for chunk in values.chunks(self.limits.values) {
-            let filter = Filter::must([any_of(path, self.limits.written(path), chunk)]);
+            let mut must = vec![any_of(path, self.limits.written(path), chunk)];
+            must.extend(scoped(&self.mapping.scope));
+            let filter = Filter::must(must);
             let mut offset = None;
             loop {
-                let page = (filter.clone(), offset, self.limits.page, payload.clone());
-                let answer = self.scroll(page.0, page.1, page.2, page.3).await?;
+                let answer = self
+                    .scroll(filter.clone(), offset, self.limits.page, payload.clone())
+                    .await?;
                 for point in &answer.result {
-                    let id = id_of(point)?;
-                    let memory = text(&point.payload, path).map(|memory| self.spelled(&memory));
-                    for &n in memory.and_then(|memory| wanted.get(&*memory)).into_iter().flatten() {
-                        if self.belongs(point, &ids[n]) {
-                            let demands = self.demands(point, &items[n], row_found[n]);
-                            found[n].push(Point { id, demands });
-                        }
+                    if !is_in(&self.mapping.scope, &point.payload) {
+                        continue;
+                    }
+                    let said = self.said_memory(point);
+                    let memories: HashSet<String> = said.all().iter().map(|memory| self.spelled(memory)).collect();
+                    for &n in memories.iter().filter_map(|memory| wanted.get(&**memory)).flatten() {
+                        let is_anothers = said.one().is_none();
+                        found[n].push(self.seen(point, &said, is_anothers, &items[n], row_found[n])?);
                     }
                 }
                 seen += answer.result.len();
                 offset = next_of(&answer)?;
-                if seen >= MAX_POINTS_FOUND {
-                    return Ok(());
+                if seen > MAX_POINTS_FOUND {
+                    return Ok(false);
                 }
                 if offset.is_none() {
                     break;
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn belongs(&self, point: &RetrievedPoint, memory: &str) -> bool {
-        is_of(&self.mapping.payload, memory, self.uuid_ids, &point.payload)
+    /// Returns what a payload says about which memory its point belongs to.
+    pub(super) fn said_memory(&self, point: &RetrievedPoint) -> Said {
+        let path = self.mapping.payload.id.as_deref();
+        path.map_or(Said::Nothing, |path| said(&point.payload, path))
     }
 
-    fn demands(&self, point: &RetrievedPoint, item: &Item, row_found: bool) -> Demands {
-        if row_found {
-            return Demands::Met;
+    /// Returns a point whose memory is not known beforehand, with what it says of these fields.
+    fn point_of(&self, point: &RetrievedPoint, fields: impl Iterator<Item = Field>) -> Result<Point, StoreError> {
+        let (id, said) = (id_of(point)?, self.said_memory(point));
+        let memory = said.one();
+        // Where a point's id follows from its memory's, a payload that names another memory contradicts it.
+        let follows = |memory: &String| {
+            self.mapping.point == Rule::Payload || self.points(&self.spelled(memory), true).any(|point| point == id)
+        };
+        Ok(Point {
+            id,
+            whose: Whose::read(&self.mapping.payload, fields, &point.payload),
+            is_anothers: match said {
+                Said::Nothing => false,
+                _ => !memory.as_ref().is_some_and(follows),
+            },
+            memory,
+        })
+    }
+
+    /// Returns the memory that a point belongs to, by its payload, else by its id; `None` where it cannot be told.
+    pub(super) fn memory_of(&self, point: PointId, said: &Said) -> Option<String> {
+        match said {
+            Said::Nothing => memory_of(self.mapping.point, point),
+            said => said.one(),
         }
-        demands(&self.mapping.payload, &item.conditions, &point.payload)
+    }
+
+    /// Returns whether one of the ids that a payload names is this memory's, spelled as points are looked for: byte
+    /// for byte, or by value where ids are UUIDs or bytes by type.
+    fn names(&self, said: &Said, memory: &str) -> bool {
+        said.all().iter().any(|named| self.spelled(named) == memory)
+    }
+
+    /// Returns a point as it was seen, with what decides about it.
+    pub(super) fn seen(
+        &self,
+        point: &RetrievedPoint,
+        memory: &Said,
+        is_anothers: bool,
+        item: &Item,
+        row_found: bool,
+    ) -> Result<Point, StoreError> {
+        let payload = &self.mapping.payload;
+        let whose = if row_found {
+            Whose::read(payload, COMPARED, &point.payload)
+        } else {
+            let demanded = item.conditions.fields.iter().map(|(field, _)| *field);
+            Whose::read(payload, demanded, &point.payload)
+        };
+        Ok(Point {
+            id: id_of(point)?,
+            whose,
+            memory: memory.one(),
+            is_anothers,
+        })
     }
 
     pub(super) async fn get(
@@ -251,11 +340,16 @@ impl VectorCollection {
         Ok(Box::pin(self.store.client.scroll(request)).await?)
     }
 
-    // What a memory says is the customer's: only what identifies it is read, and what is asked of it.
-    fn payload_for(&self, items: &[Item], row_found: &[bool]) -> WithPayloadSelector {
+    // What a memory says is the customer's: only what identifies it is read, and what decides about it.
+    pub(super) fn payload_for(&self, items: &[Item], row_found: &[bool]) -> WithPayloadSelector {
+        let compared = COMPARED.into_iter().filter(|_| row_found.contains(&true));
         let asked = items.iter().zip(row_found).filter(|(_, row_found)| !**row_found);
         let demanded = asked.flat_map(|(item, _)| item.conditions.fields.iter());
-        let fields = fields(&self.mapping.payload, demanded.map(|(field, _)| *field));
+        self.payload_of(demanded.map(|(field, _)| *field).chain(compared))
+    }
+
+    fn payload_of(&self, more: impl IntoIterator<Item = Field>) -> WithPayloadSelector {
+        let fields = fields(&self.mapping.payload, &self.mapping.scope, more);
         if fields.is_empty() {
             without_payload()
         } else {

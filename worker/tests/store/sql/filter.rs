@@ -52,11 +52,8 @@ pub(super) fn not(filter: Filter) -> Filter {
 
 fn item(id: &str, conditions: &Conditions, version: Option<i64>) -> Item {
     Item {
-        id: id.to_owned(),
-        conditions: conditions.clone(),
         version,
-        place: None,
-        changed: false,
+        ..Item::new(id, conditions)
     }
 }
 

@@ -1,12 +1,10 @@
-//! Deleting points by id, and orphans under conditions.
+//! Deleting points by id, and as they were seen.
 
-use lethe_common::job::Field;
 use lethe_worker::store::vector::PointId;
-use lethe_worker::store::{Conditions, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Vectors, num};
-use crate::{conditions, of_user};
+use crate::of_user;
 
 #[tokio::test]
 async fn a_deleted_point_is_gone_when_the_call_returns_and_absent_is_success() {
@@ -43,10 +41,8 @@ async fn a_point_goes_with_all_its_vectors() {
     assert_eq!(collection.present(&all).await.unwrap(), all.into());
 
     collection.delete(&all[..2]).await.unwrap();
-    collection
-        .delete_guarded(&[(num(3), of_user("alice"), None), (num(4), of_user("bob"), None)])
-        .await
-        .unwrap();
+    let seen = collection.see(&all[2..3], &of_user("alice")).await.unwrap();
+    collection.delete_seen(&seen).await.unwrap();
 
     assert_eq!(collection.present(&all).await.unwrap(), [num(4)].into());
     // By either of its vectors nothing else is found.
@@ -56,90 +52,78 @@ async fn a_point_goes_with_all_its_vectors() {
 }
 
 #[tokio::test]
-async fn an_orphan_goes_only_while_its_payload_carries_what_is_demanded() {
-    let vectors = Vectors::start().await;
-    let owners = [
-        (1, json!("alice smith")),
-        (2, json!("alice")),
-        (3, json!("dear alice smith")),
-        (4, json!("Alice Smith")),
-        (5, json!(["alice smith", "bob"])),
-        (6, json!(["alice smith"])),
-        (7, json!("alice smith")),
-        (8, json!(null)),
+async fn a_point_goes_only_while_its_payload_says_what_it_said() {
+    let values = [
+        json!("alice smith"),
+        json!(["alice smith"]),
+        json!(7),
+        json!("7"),
+        json!(null),
+        json!([]),
+        json!([null]),
+        json!(""),
     ];
-    let ids: Vec<PointId> = owners.iter().map(|(id, _)| num(*id)).collect();
-    vectors
-        .add(
-            owners
-                .into_iter()
-                .map(|(id, user)| (num(id), json!({"m": {"user": user}}))),
-        )
-        .await;
-    let collection = vectors.open("number", json!({"user": "m.user"})).await;
-    vectors.change(num(7), json!({"m": {"user": "bob"}})).await;
+    let nothing = [json!(null), json!([]), json!([null])];
+    let one_only = |value: &Value| match value {
+        Value::Array(list) if list.len() == 1 => list[0].clone(),
+        value => value.clone(),
+    };
+    for (n, before) in values.iter().enumerate() {
+        let vectors = Vectors::start().await;
+        let payload = |user: &Value| json!({"m": {"user": user}});
+        let ids: Vec<PointId> = (0..8).map(num).collect();
+        vectors.add(ids.iter().map(|id| (*id, payload(before)))).await;
+        let collection = vectors.open("number", json!({"user": "m.user"})).await;
+        let seen = collection.see(&ids, &of_user("alice smith")).await.unwrap();
+        assert_eq!(seen.len(), 8);
+        vectors
+            .add(ids.iter().zip(&values).map(|(id, now)| (*id, payload(now))))
+            .await;
 
-    let orphans: Vec<_> = ids.iter().map(|id| (*id, of_user("alice smith"), None)).collect();
-    collection.delete_guarded(&orphans).await.unwrap();
+        collection.delete_seen(&seen).await.unwrap();
 
-    let left = collection.present(&ids).await.unwrap();
-    assert_eq!(left, [2, 3, 4, 5, 7, 8].map(num).into());
+        // A text and a whole number of the same digits are looked for together.
+        let same = |now: &Value| {
+            let digits = |value: &Value| one_only(value).as_i64().map(|n| json!(n.to_string()));
+            let (one, other) = (one_only(before), one_only(now));
+            let nothing = nothing.contains(before) && nothing.contains(now);
+            nothing || one == other || digits(before).unwrap_or(one) == digits(now).unwrap_or(other)
+        };
+        let stay: std::collections::HashSet<PointId> = ids
+            .iter()
+            .zip(&values)
+            .filter(|(_, now)| !same(now))
+            .map(|(id, _)| *id)
+            .collect();
+        assert_eq!(collection.present(&ids).await.unwrap(), stay, "{n} {before}");
+    }
 }
 
 #[tokio::test]
-async fn each_orphan_is_under_its_own_conditions() {
+async fn points_of_many_owners_each_go_under_their_own() {
     let vectors = Vectors::start().await;
-    let payload = |user: &str, id: &str| json!({"user": user, "id": id});
+    let payload = |user: &str, id: u64, tenant: &str| json!({"user": user, "id": id.to_string(), "t": tenant});
+    let all: Vec<PointId> = (0..600).map(num).collect();
+    let owner = |n: u64| format!("user {}", n % 200);
     vectors
-        .add([
-            (num(1), payload("alice", "1")),
-            (num(2), payload("alice", "2")),
-            (num(3), payload("bob", "3")),
-            (num(4), payload("bob", "4")),
-            (num(5), payload("bob", "another")),
-            (num(6), payload("carol", "6")),
-        ])
+        .add((0..600).map(|n| (num(n), payload(&owner(n), n, "a"))))
         .await;
-    let collection = vectors.open("number", json!({"user": "user", "id": "id"})).await;
-    let orphan = |id: u64, conditions: &Conditions| (num(id), conditions.clone(), Some(id.to_string()));
-
-    collection
-        .delete_guarded(&[
-            orphan(1, &of_user("alice")),
-            orphan(2, &of_user("bob")),
-            orphan(3, &of_user("bob")),
-            orphan(4, &of_user("alice")),
-            orphan(5, &of_user("bob")),
-            orphan(6, &Conditions::default()),
-        ])
-        .await
-        .unwrap();
-
-    let left = collection.present(&(1..=6).map(num).collect::<Vec<_>>()).await.unwrap();
-    assert_eq!(left, [2, 4, 5].map(num).into());
-}
-
-#[tokio::test]
-async fn a_demand_without_a_payload_field_deletes_nothing() {
-    let vectors = Vectors::start().await;
+    let collection = vectors
+        .open_in("number", json!({"user": "user", "id": "id"}), &json!({"t": "a"}))
+        .await;
+    let seen = collection.see(&all, &of_user("anybody")).await.unwrap();
+    // Another owner, another memory, another tenant, two owners.
+    vectors.change(num(5), payload("user 6", 5, "a")).await;
+    vectors.change(num(206), payload("user 6", 999, "a")).await;
+    vectors.change(num(307), payload("user 107", 307, "b")).await;
     vectors
-        .add([(num(1), json!({"user": "alice"})), (num(2), json!({"user": "alice"}))])
+        .change(num(408), json!({"user": ["user 8", "user 9"], "id": "408", "t": "a"}))
         .await;
-    let collection = vectors.open("number", json!({"user": "user"})).await;
-    let demanded = conditions(&[(Field::User, "alice"), (Field::Workspace, "w")]);
 
-    let error = collection
-        .delete_guarded(&[(num(1), of_user("alice"), None), (num(2), demanded, None)])
-        .await
-        .unwrap_err();
+    collection.delete_seen(&seen).await.unwrap();
 
-    assert!(matches!(
-        error,
-        StoreError::Unmapped {
-            field: Field::Workspace
-        }
-    ));
-    assert_eq!(collection.present(&[num(1), num(2)]).await.unwrap().len(), 2);
+    let left = collection.present(&all).await.unwrap();
+    assert_eq!(left, [5, 206, 307, 408].map(num).into());
 }
 
 #[tokio::test]
@@ -152,8 +136,8 @@ async fn more_points_than_one_request_takes_are_deleted() {
     let (by_id, guarded) = all.split_at(1_200);
     collection.delete(by_id).await.unwrap();
     assert_eq!(collection.present(&all).await.unwrap().len(), 1_300);
-    let orphans: Vec<_> = guarded.iter().map(|id| (*id, of_user("alice"), None)).collect();
-    collection.delete_guarded(&orphans).await.unwrap();
+    let seen = collection.see(guarded, &of_user("alice")).await.unwrap();
+    collection.delete_seen(&seen).await.unwrap();
 
     assert!(collection.present(&all).await.unwrap().is_empty());
 }

@@ -1,12 +1,25 @@
 //! Which points belong to a memory, and what they say of it.
 
 use lethe_common::job::Field;
-use lethe_worker::store::vector::{Demands, MAX_POINTS_FOUND, PointId, VectorCollection};
-use lethe_worker::store::{Conditions, StoreError};
+use lethe_worker::store::Conditions;
+use lethe_worker::store::vector::{MAX_POINTS_FOUND, Point, PointId, VectorCollection};
+use lethe_worker::store::{Item, StoreError};
 use serde_json::json;
 
 use super::harness::{Vectors, ids, num, uuid};
 use crate::{conditions, item, items, of_user};
+
+async fn find(collection: &VectorCollection, items: &[Item], rows: &[bool]) -> Vec<Vec<Point>> {
+    collection
+        .find(items, rows)
+        .await
+        .unwrap()
+        .expect("they are not too many")
+}
+
+fn lengths(found: &[Vec<Point>]) -> Vec<usize> {
+    found.iter().map(Vec::len).collect()
+}
 
 const A: &str = "0190a0a0-0000-7000-8000-00000000000a";
 const B: &str = "0190a0a0-0000-7000-8000-00000000000b";
@@ -23,31 +36,45 @@ async fn a_point_is_found_by_the_id_of_its_memory_with_what_it_says() {
     let collection = vectors.open("uuid", json!({"user": "user"})).await;
     let none = "0190a0a0-0000-7000-8000-00000000000c";
 
-    let found = collection
-        .find(&items(&[B, none, A, "x"], &of_user("alice")), &[false; 4])
-        .await
-        .unwrap();
+    let found = find(&collection, &items(&[B, none, A, "x"], &of_user("alice")), &[false; 4]).await;
 
-    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0, 1, 0]);
-    assert_eq!((found[0][0].id, found[0][0].demands), (uuid(B), Demands::NotMet));
-    assert_eq!((found[2][0].id, found[2][0].demands), (uuid(A), Demands::Met));
+    assert_eq!(lengths(&found), [1, 0, 1, 0]);
+    assert_eq!((found[0][0].id, found[2][0].id), (uuid(B), uuid(A)));
     let demanded = conditions(&[(Field::User, "alice"), (Field::Workspace, "w")]);
-    let demands = async |row_found| {
-        let batch = items(&[A, B], &demanded);
-        let found = collection.find(&batch, &[row_found; 2]).await.unwrap();
-        (found[0][0].demands, found[1][0].demands)
-    };
-    assert_eq!(demands(false).await, (Demands::Unmapped, Demands::NotMet));
-    assert_eq!(
-        demands(true).await,
-        (Demands::Met, Demands::Met),
-        "their rows vouch for them"
-    );
-    let found = collection
-        .find(&items(&[B], &Conditions::default()), &[false])
-        .await
-        .unwrap();
-    assert_eq!(found[0][0].demands, Demands::Met);
+    // What is said of what is demanded, or of what is compared with a row.
+    for row_found in [false, true] {
+        let found = find(&collection, &items(&[A, B], &demanded), &[row_found; 2]).await;
+        assert_ne!(found[0][0].whose, found[1][0].whose);
+    }
+    let found = find(&collection, &items(&[A, B], &Conditions::default()), &[false; 2]).await;
+    assert_eq!(found[0][0].whose, found[1][0].whose);
+}
+
+#[tokio::test]
+async fn a_point_outside_the_scope_is_no_point() {
+    let vectors = Vectors::start().await;
+    let tenants = [
+        json!("a"),
+        json!(["a"]),
+        json!("b"),
+        json!(null),
+        json!(["a", "b"]),
+        json!(1),
+    ];
+    let payload = |(n, tenant): (u64, &serde_json::Value)| (num(n), json!({"m": "7", "t": {"id": tenant}}));
+    vectors.add((1..).zip(&tenants).map(payload)).await;
+    vectors.add([(num(7), json!({"m": "7"}))]).await;
+    let scope = json!({"t.id": "a"});
+    let by_payload = vectors.open_in("payload", json!({"id": "m"}), &scope).await;
+    let by_number = vectors.open_in("number", json!({}), &scope).await;
+
+    let batch = items(&["7"], &Conditions::default());
+    let found = find(&by_payload, &batch, &[true]).await;
+    assert_eq!(ids(&found[0]), [num(1), num(2)].into());
+    let all: Vec<_> = (1..=7).map(|n| item(&n.to_string(), &Conditions::default())).collect();
+    let found = find(&by_number, &all, &[true; 7]).await;
+    assert_eq!(lengths(&found), [1, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(by_payload.crowd(&batch).await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -58,12 +85,12 @@ async fn without_a_row_another_spelling_reaches_no_point() {
     let upper = A.to_uppercase();
     let batch = items(&[A, &upper], &Conditions::default());
 
-    let found = collection.find(&batch, &[false, false]).await.unwrap();
+    let found = find(&collection, &batch, &[false, false]).await;
     assert_eq!((found[0].len(), found[1].len()), (1, 0));
-    let found = collection.find(&batch, &[true, true]).await.unwrap();
+    let found = find(&collection, &batch, &[true, true]).await;
     assert_eq!((found[0].len(), found[1].len()), (1, 1));
     // Where ids are UUIDs by type, both spell the same memory.
-    let found = collection.with_uuid_ids().find(&batch, &[false, false]).await.unwrap();
+    let found = find(&collection.with_uuid_ids(), &batch, &[false, false]).await;
     assert_eq!((found[0].len(), found[1].len()), (1, 1));
 }
 
@@ -80,10 +107,7 @@ async fn a_uuid_by_type_is_found_as_its_payload_spells_it() {
         .await;
     let open = async || vectors.open("payload", json!({"id": "m"})).await;
     let points = async |collection: VectorCollection| {
-        let found = collection
-            .find(&items(&[&digits], &Conditions::default()), &[true])
-            .await
-            .unwrap();
+        let found = find(&collection, &items(&[&digits], &Conditions::default()), &[true]).await;
         let mut points: Vec<PointId> = found[0].iter().map(|point| point.id).collect();
         points.sort();
         points
@@ -108,10 +132,7 @@ async fn both_names_of_a_uuid_by_type_lead_to_a_point() {
         .await;
     let collection = vectors.open("uuid5", json!({})).await.with_uuid_ids();
 
-    let found = collection
-        .find(&items(&[&digits], &Conditions::default()), &[true])
-        .await
-        .unwrap();
+    let found = find(&collection, &items(&[&digits], &Conditions::default()), &[true]).await;
     assert_eq!(found[0].len(), 2);
 }
 
@@ -123,10 +144,7 @@ async fn bytes_are_found_in_both_cases_of_their_digits() {
         .await;
     let collection = vectors.open("payload", json!({"id": "m"})).await.with_byte_ids();
 
-    let found = collection
-        .find(&items(&["FF00"], &Conditions::default()), &[true])
-        .await
-        .unwrap();
+    let found = find(&collection, &items(&["FF00"], &Conditions::default()), &[true]).await;
     assert_eq!(
         found[0].iter().map(|point| point.id).collect::<Vec<_>>(),
         [PointId::Num(1)]
@@ -134,7 +152,7 @@ async fn bytes_are_found_in_both_cases_of_their_digits() {
 }
 
 #[tokio::test]
-async fn a_point_that_carries_the_id_of_another_memory_is_left_out() {
+async fn a_point_that_carries_the_id_of_another_memory_is_a_candidate_only_beside_the_row() {
     let vectors = Vectors::start().await;
     vectors
         .add([
@@ -146,9 +164,13 @@ async fn a_point_that_carries_the_id_of_another_memory_is_left_out() {
     let collection = vectors.open("number", json!({"id": "m.id"})).await;
 
     let batch = items(&["1", "2", "3", "02"], &Conditions::default());
-    let found = collection.find(&batch, &[true; 4]).await.unwrap();
+    let found = find(&collection, &batch, &[true; 4]).await;
+    assert_eq!(lengths(&found), [1, 1, 1, 0]);
+    let anothers: Vec<bool> = found.iter().flatten().map(|point| point.is_anothers).collect();
+    assert_eq!(anothers, [true, false, false]);
 
-    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 0, 0]);
+    let found = find(&collection, &batch, &[false; 4]).await;
+    assert_eq!(lengths(&found), [0, 1, 1, 0]);
 }
 
 #[tokio::test]
@@ -159,7 +181,7 @@ async fn a_named_uuid_is_found_by_any_text() {
     let collection = vectors.open("uuid5", json!({})).await;
 
     let batch = items(&["a memory", "A memory"], &Conditions::default());
-    let found = collection.find(&batch, &[false; 2]).await.unwrap();
+    let found = find(&collection, &batch, &[false; 2]).await;
 
     assert_eq!((found[0].len(), found[1].len()), (1, 0));
 }
@@ -188,41 +210,47 @@ async fn a_memory_has_all_points_that_carry_its_id_and_no_others() {
         item("7", &Conditions::default()),
         item("x", &of_user("alice")),
     ];
-    let found = collection.find(&batch, &[false; 3]).await.unwrap();
+    let found = find(&collection, &batch, &[false; 3]).await;
 
-    assert_eq!(ids(&found[0]), [num(1), num(2), num(3)].into());
+    assert_eq!(ids(&found[0]), [num(1), num(2), num(3), num(6)].into());
     for point in &found[0] {
-        assert_eq!(point.demands == Demands::Met, point.id == num(1));
+        // It names two memories.
+        assert_eq!(point.is_anothers, point.id == num(6));
     }
     assert_eq!(ids(&found[1]), [num(7), num(8)].into());
     assert!(found[2].is_empty());
 }
 
 #[tokio::test]
-async fn a_memory_with_more_points_than_one_look_returns_is_emptied_by_looking_again() {
+async fn more_points_than_one_look_returns_are_gone_through_page_by_page() {
     let vectors = Vectors::start().await;
-    let points = u64::try_from(MAX_POINTS_FOUND).unwrap() + 1_500;
-    let all: Vec<u64> = (0..points).collect();
+    let most = u64::try_from(MAX_POINTS_FOUND).unwrap();
+    let all: Vec<u64> = (0..=most).collect();
     for chunk in all.chunks(5_000) {
         vectors
-            .add(chunk.iter().map(|id| (num(*id), json!({"doc": "a"}))))
+            .add(chunk.iter().map(|id| (num(*id), json!({"doc": "a", "user": "alice"}))))
             .await;
     }
-    let collection = vectors.open("payload", json!({"id": "doc"})).await;
-    let batch = items(&["a"], &Conditions::default());
+    let collection = vectors.open("payload", json!({"id": "doc", "user": "user"})).await;
+    let batch = items(&["a", "b"], &Conditions::default());
+    assert!(collection.find(&batch, &[true; 2]).await.unwrap().is_none());
+    assert_eq!(collection.crowd(&batch).await.unwrap(), most + 1);
 
-    let mut looks = Vec::new();
+    let (mut pages, mut offset) = (Vec::new(), None);
     loop {
-        let found = collection.find(&batch, &[true]).await.unwrap().remove(0);
-        if found.is_empty() {
+        let (page, next) = collection.page_of_memory(&batch[0], true, offset).await.unwrap();
+        pages.push(page.len());
+        collection.delete_seen(&page).await.unwrap();
+        offset = next;
+        if offset.is_none() {
             break;
         }
-        looks.push(found.len());
-        let found: Vec<_> = found.iter().map(|point| point.id).collect();
-        collection.delete(&found).await.unwrap();
     }
 
-    assert_eq!(looks, [MAX_POINTS_FOUND, 1_500]);
+    assert_eq!(pages.iter().sum::<usize>(), MAX_POINTS_FOUND + 1);
+    assert!(pages.iter().all(|page| *page <= 1_000), "{pages:?}");
+    let found = find(&collection, &batch, &[true; 2]).await;
+    assert_eq!(lengths(&found), [0, 0]);
 }
 
 #[tokio::test]
@@ -234,7 +262,7 @@ async fn more_than_one_request_is_answered_in_order() {
         .map(|id| item(&id.to_string(), &Conditions::default()))
         .collect();
 
-    let found = collection.find(&batch, &vec![true; batch.len()]).await.unwrap();
+    let found = find(&collection, &batch, &vec![true; batch.len()]).await;
 
     for (id, found) in found.iter().enumerate() {
         assert_eq!(found.len(), 1 - id % 2, "{id}");

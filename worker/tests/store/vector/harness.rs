@@ -114,6 +114,13 @@ impl Vectors {
             .unwrap()
     }
 
+    /// Opens the collection with a scope beside.
+    pub(crate) async fn open_in(&self, point: &str, payload: Value, scope: &Value) -> VectorCollection {
+        let mut mapping = self.mapping(point, &payload);
+        mapping.scope = serde_json::from_value(scope.clone()).unwrap();
+        VectorCollection::open(&self.store(), &mapping).await.unwrap()
+    }
+
     pub(crate) fn mapping(&self, point: &str, payload: &Value) -> Collection {
         serde_json::from_value(json!({"name": self.name, "point": point, "payload": payload})).unwrap()
     }

@@ -33,7 +33,7 @@ async fn pages_name_every_point_under_the_conditions_once() {
         loop {
             let (points, next) = collection.page(&demanded, offset, limit).await.unwrap();
             for (point, memory) in points {
-                assert!(seen.insert(point, memory).is_none(), "{limit}");
+                assert!(seen.insert(point.id, memory).is_none(), "{limit}");
             }
             offset = next;
             if offset.is_none() {
@@ -67,7 +67,7 @@ async fn the_memory_of_a_point_is_told_where_it_can_be() {
     ] {
         let collection = vectors.open(rule, payload).await;
         let (points, next) = collection.page(&of_user("alice"), None, 9).await.unwrap();
-        let points: HashMap<_, _> = points.into_iter().collect();
+        let points: HashMap<_, _> = points.into_iter().map(|(point, memory)| (point.id, memory)).collect();
         assert_eq!(points[&uuid(ID)].as_deref(), of_uuid, "{rule}");
         assert_eq!(points[&num(7)].as_deref(), of_num, "{rule}");
         assert_eq!(next, None);

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
-use lethe_common::config::{Columns, Dependent, FieldPath, Owners, Uuids};
+use lethe_common::config::{Columns, Dependent, FieldPath, MappingScope, Owners, Uuids};
 use lethe_common::filter::Type;
 use lethe_common::job::Field;
 use sqlx::{AnyConnection, Row};
 
 use super::super::column::{Column, Declared, Holds, Kind, Names};
+use super::super::compare::{equals, literal};
 use super::super::connect::CallError;
 use super::super::dependents::{Above, Reference};
 use super::super::dialect::{Dialect, quote, quote_table};
@@ -190,6 +191,27 @@ impl Check<'_> {
             };
         }
         Ok(seen)
+    }
+
+    /// Returns the condition that a row is in a scope, if there is one.
+    pub(super) fn scope(&mut self, live: &LiveTable, table: &str, scope: &MappingScope) -> Option<String> {
+        let mut parts = Vec::new();
+        for (name, constant) in scope.iter() {
+            let Some(column) = self.column(live, "scope", table, name) else {
+                continue;
+            };
+            let column = self.plain(column);
+            let Some(value) = column
+                .parse(&constant.text())
+                .map(|value| literal(self.dialect, &value))
+            else {
+                let missing = format!("column `{name}` of `{table}` cannot hold the value that the scope gives it");
+                self.fault("scope", missing, None);
+                continue;
+            };
+            parts.push(equals(&column, "m", &value));
+        }
+        (!parts.is_empty()).then(|| parts.join(" AND "))
     }
 
     /// Lets the owners' column be compared by the names in their table.

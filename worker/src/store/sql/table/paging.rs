@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::super::connect::CallError;
 use super::super::filter::{self, Rows};
 use super::super::statement::Bind;
 use super::super::text::{self, Range};
@@ -86,14 +87,16 @@ impl SqlTable {
                 let read = |row: &AnyRow| {
                     let place: Option<String> = row.try_get(2)?;
                     let changed: i64 = row.try_get(3)?;
+                    let whose: Option<&str> = row.try_get(4)?;
                     let seen = Seen {
                         version: row.try_get(1)?,
                         place: place.map(Place),
                         changed: changed != 0,
+                        whose: self.whose(whose)?,
                     };
                     Ok((row.try_get(0)?, seen))
                 };
-                Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
+                rows.iter().map(read).collect::<Result<_, CallError>>()
             })
             .await
     }

@@ -4,12 +4,11 @@
 //! PostgreSQL reads a list of a thousand texts, and rows by it, in two thirds of the time that it takes
 //! for a list of objects; deletes by it in half. The other two do not care.
 
-use super::super::compare::equals;
 use super::super::dialect::Dialect;
 use super::super::mapping::Mapping;
 use super::super::statement::Sql;
 use super::range::{Range, filter};
-use super::{joined, place, version};
+use super::{is_row, joined, place, seen};
 
 // In a query of its own, for the same reason as that of `tuples`.
 fn list(bind: usize) -> String {
@@ -24,11 +23,7 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
         return None;
     }
     let (filter, bound) = filter(mapping, demanded);
-    let at = place(dialect, mapping).map_or_else(String::new, |place| format!(" || '@' || {place}"));
-    let seen = format!(
-        "':' || COALESCE(CAST({version} AS TEXT), ''){at}",
-        version = version(dialect, mapping)
-    );
+    let seen = seen(dialect, mapping);
     let seen = if filter.is_empty() {
         seen
     } else {
@@ -40,7 +35,7 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
         found = joined(dialect, &format!("e.n - 1 || {seen}")),
         list = list(bound + 1),
         table = mapping.table,
-        same = equals(&mapping.id, "m", "e.i"),
+        same = is_row(mapping, "e.i"),
     );
     Some(Sql::vouched(dialect, text))
 }
@@ -71,7 +66,7 @@ pub(in super::super) fn delete_at(dialect: Dialect, mapping: &Mapping, demanded:
         table = mapping.table,
         ids = list(bound + 1),
         places = list(bound + 2),
-        same = equals(&mapping.id, "m", "e.i"),
+        same = is_row(mapping, "e.i"),
         gone = joined(dialect, "n::text"),
     );
     Some(Sql::vouched(dialect, text))
@@ -98,6 +93,8 @@ mod tests {
             table: "t".to_owned(),
             id: column("id"),
             fields: Vec::new(),
+            compared: Vec::new(),
+            scope: None,
             version: None,
             created_at: None,
             updated_at: None,

@@ -5,7 +5,7 @@ use super::super::compare::{as_text, equals, ordered, reach, typed};
 use super::super::dialect::Dialect;
 use super::super::mapping::Mapping;
 use super::super::statement::Sql;
-use super::{place, version};
+use super::{place, version, whose};
 
 /// Which rows a page or a count is about.
 #[derive(Debug, Clone, Copy)]
@@ -20,17 +20,17 @@ pub(in super::super) struct Range<'a> {
     pub(in super::super) through: bool,
 }
 
-/// Returns the text of a page of ids in key order, each with its version and place, and with 1 if it is
-/// not `unchanged`; the limit is bound last.
+/// Returns the text of a page of ids in key order, each with its version and place, with 1 if it is not
+/// `unchanged`, and with what points are compared with; the limit is bound last.
 pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>, unchanged: Option<&str>) -> Sql {
     let key = ordered(&mapping.id);
     let id = as_text(dialect, &mapping.id, "m");
-    let (filter, bound) = filter(mapping, range);
+    let (filter, bound) = scoped(mapping, range);
     Sql::vouched(
         dialect,
         format!(
             "-- store::sql::page\n\
-         SELECT {id}, {version}, {place}, {changed} FROM {table} AS m\n\
+         SELECT {id}, {version}, {place}, {changed}, {whose} FROM {table} AS m\n\
          WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} LIMIT ${limit}",
             version = version(dialect, mapping),
@@ -38,10 +38,8 @@ pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'
                 || "0".to_owned(),
                 |unchanged| format!("CASE WHEN {unchanged} THEN 0 ELSE 1 END")
             ),
-            place = place(dialect, mapping).unwrap_or(match dialect {
-                Dialect::Postgres | Dialect::Sqlite => "NULL",
-                Dialect::Mysql => "CAST(NULL AS CHAR)",
-            }),
+            place = place(dialect, mapping).unwrap_or_else(|| no_text(dialect)),
+            whose = whose(dialect, mapping).unwrap_or_else(|| no_text(dialect).to_owned()),
             table = mapping.table,
             column = reach(&mapping.id, "m"),
             limit = bound + 1,
@@ -49,9 +47,17 @@ pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'
     )
 }
 
+fn no_text(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "NULL::pg_catalog.text",
+        Dialect::Sqlite => "NULL",
+        Dialect::Mysql => "CAST(NULL AS CHAR)",
+    }
+}
+
 /// Returns the text of the id that comes after as many in key order as are bound last.
 pub(in super::super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
-    let (filter, bound) = filter(mapping, range);
+    let (filter, bound) = scoped(mapping, range);
     let text = format!(
         "-- store::sql::nth\n\
          SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
@@ -67,7 +73,7 @@ pub(in super::super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_
 
 /// Returns the text of the id that comes last in key order.
 pub(in super::super) fn last(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
-    let (filter, _) = filter(mapping, range);
+    let (filter, _) = scoped(mapping, range);
     let text = format!(
         "-- store::sql::last\n\
          SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
@@ -86,7 +92,7 @@ pub(in super::super) fn sample(dialect: Dialect, mapping: &Mapping, range: Range
     if dialect != Dialect::Postgres {
         return None;
     }
-    let (filter, bound) = filter(mapping, range);
+    let (filter, bound) = scoped(mapping, range);
     let text = format!(
         "-- store::sql::sample\n\
          SELECT id FROM (\n\
@@ -115,7 +121,7 @@ pub(in super::super) fn estimate(dialect: Dialect) -> Option<Sql> {
 
 /// Returns the text of a count.
 pub(in super::super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
-    let (filter, _) = filter(mapping, range);
+    let (filter, _) = scoped(mapping, range);
     Sql::vouched(
         dialect,
         format!(
@@ -127,7 +133,7 @@ pub(in super::super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<
 
 /// Returns the text that asks for the greatest time of writing.
 pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range<'_>, newest: &str) -> Sql {
-    let (filter, _) = filter(mapping, range);
+    let (filter, _) = scoped(mapping, range);
     Sql::vouched(
         dialect,
         format!(
@@ -135,6 +141,16 @@ pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range
             table = mapping.table,
         ),
     )
+}
+
+/// Returns what is demanded of rows of the mapping's scope, and how many values were bound for it.
+fn scoped(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
+    let (filter, bound) = filter(mapping, range);
+    match &mapping.scope {
+        Some(scope) if filter.is_empty() => (scope.clone(), bound),
+        Some(scope) => (format!("{filter} AND {scope}"), bound),
+        None => (filter, bound),
+    }
 }
 
 /// Returns what is demanded, and how many values were bound for it.

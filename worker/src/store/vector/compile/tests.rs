@@ -5,6 +5,8 @@ use lethe_common::job::Field;
 use qdrant_client::qdrant::PayloadSchemaType;
 use serde_json::{Value, json};
 
+use lethe_common::config::MappingScope;
+
 use super::super::indexes::tests::indexes;
 use super::*;
 use crate::store::Query;
@@ -15,6 +17,7 @@ fn compiled(indexes: &Indexes, filter: Value) -> Result<Option<Filter>, StoreErr
         point: Rule::Uuid,
         namespace: None,
         payload: serde_json::from_value(json!({"id": "id", "user": "user"})).unwrap(),
+        scope: MappingScope::default(),
     };
     let compiler = Compiler {
         mapping: &mapping,
@@ -115,6 +118,7 @@ fn a_condition_names_no_more_points_than_the_store_takes() {
         point: Rule::Number,
         namespace: None,
         payload: lethe_common::config::Payload::default(),
+        scope: MappingScope::default(),
     };
     let compiler = Compiler {
         mapping: &mapping,

@@ -1,0 +1,84 @@
+//! What a sample of a collection's points lacks of what its mapping names, and what has no index.
+
+use std::collections::BTreeMap;
+
+use lethe_common::job::Field;
+use qdrant_client::qdrant::Filter;
+
+use super::VectorCollection;
+use super::filter::scoped;
+use super::payload::{Said, fields, said};
+use crate::store::{MappingFault, StoreError, word};
+
+/// How many points are looked at.
+const SAMPLE: u32 = 100;
+
+impl VectorCollection {
+    /// Returns advice about the collection as it is: what some of its points lack, and which fields have no index.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be asked.
+    pub async fn advice(&self) -> Result<Vec<MappingFault>, StoreError> {
+        let scope = &self.mapping.scope;
+        let named = fields(&self.mapping.payload, scope, Field::ALL);
+        if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        let payload = super::read::only(named.clone());
+        let (points, info) = self
+            .store
+            .bounded(async {
+                let info = Box::pin(self.store.client.collection_info(self.mapping.name.as_str())).await?;
+                let answer = self
+                    .scroll(Filter::must(scoped(scope)), None, SAMPLE.min(self.limits.page), payload)
+                    .await?;
+                Ok((answer.result, info.result.ok_or(StoreError::Unreadable)?))
+            })
+            .await?;
+        let mut advice = Vec::new();
+        let mut lacking: BTreeMap<&str, usize> = BTreeMap::new();
+        for path in &named {
+            let lacks = points
+                .iter()
+                .filter(|point| said(&point.payload, path) == Said::Nothing);
+            lacking.insert(path, lacks.count());
+        }
+        for (path, lacks) in lacking.into_iter().filter(|(_, lacks)| *lacks > 0) {
+            let missing = format!(
+                "{lacks} of {} points that were looked at have no `{path}`",
+                points.len()
+            );
+            advice.push(MappingFault::new(self.key_of(path), missing, Some(self.without(path))));
+        }
+        for path in named.iter().filter(|path| !info.payload_schema.contains_key(*path)) {
+            advice.push(MappingFault::new(
+                self.key_of(path),
+                format!(
+                    "`{path}` has no payload index: every lookup reads all points, and strict mode would refuse it"
+                ),
+                Some(format!("create a payload index of type keyword on `{path}`")),
+            ));
+        }
+        Ok(advice)
+    }
+
+    fn key_of(&self, path: &str) -> String {
+        let payload = &self.mapping.payload;
+        let field = Field::ALL.into_iter().find(|field| payload.get(*field) == Some(path));
+        match field {
+            _ if payload.id.as_deref() == Some(path) => "collection.payload.id".to_owned(),
+            Some(field) => format!("collection.payload.{}", word(field)),
+            None => "collection.scope".to_owned(),
+        }
+    }
+
+    /// Returns what becomes of points that lack a field.
+    fn without(&self, path: &str) -> String {
+        if self.mapping.payload.id.as_deref() == Some(path) {
+            return "a point belongs to the memory whose id its own id follows from; write the field to make sure"
+                .to_owned();
+        }
+        "write the field: without its row such a point is reported unverifiable and stays, where a job names an owner"
+            .to_owned()
+    }
+}
