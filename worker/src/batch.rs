@@ -13,8 +13,8 @@ use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::matching;
-use crate::resolve::have_rows;
-use crate::store::vector::PointId;
+use crate::resolve::{Claim, Judge, have_rows};
+use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, Query, Start, StoreError, Written};
 
 /// What comes next in a partition.
@@ -30,6 +30,24 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Returns how far the partition is once only the first `n` of its memories are done.
+    pub(crate) fn then_after(&self, lease: &Lease, from: &Cursor, n: usize) -> Option<Cursor> {
+        if n >= self.items.len() {
+            return self.then.clone();
+        }
+        match &lease.work {
+            Work::Ids(_) => Some(Cursor {
+                at: from.at + n,
+                ..from.clone()
+            }),
+            _ => Some(Cursor {
+                after: n.checked_sub(1).and_then(|last| Some(self.items.get(last)?.id.clone())),
+                through: from.through.clone(),
+                ..Cursor::default()
+            }),
+        }
+    }
+
     fn nothing() -> Self {
         Self {
             items: Vec::new(),
@@ -132,6 +150,12 @@ fn room(lease: &Lease, size: u32) -> Option<u32> {
     Some(size.min(left)).filter(|size| *size > 0)
 }
 
+/// Returns how many memories to read at a time: no more than fit into a batch by their points.
+fn fitting(mapped: &Mapped, size: u32) -> u32 {
+    let fits = mapped.fits.at_most(usize::try_from(size).unwrap_or(usize::MAX));
+    u32::try_from(fits).unwrap_or(size).min(size).max(1)
+}
+
 /// Returns the next batch of a partition that erases.
 pub(crate) async fn next(
     env: &Environment,
@@ -139,7 +163,7 @@ pub(crate) async fn next(
     lease: &Lease,
     cursor: Cursor,
 ) -> Result<Batch, StoreError> {
-    let size = size(&env.config, &lease.job);
+    let size = fitting(mapped, size(&env.config, &lease.job));
     let conditions = conditions(lease);
     match &lease.work {
         Work::Listed(_) => {
@@ -248,6 +272,7 @@ async fn rows(
             version: seen.version.filter(|_| versions),
             place: seen.place,
             changed: seen.changed,
+            whose: seen.whose,
         })
         .collect();
     Ok(Batch {
@@ -271,7 +296,7 @@ async fn points(
     };
     let page = collection.page(conditions, cursor.offset, size);
     let (found, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;
-    let mut orphans = without_rows(env, mapped, found).await?;
+    let mut orphans = orphans(env, mapped, conditions, found).await?;
     // Of a point whose memory cannot be told, the row may be about to take it with it: reading
     // back counts what is left.
     orphans.retain(|entry| entry.vectors == Vectors::Orphans);
@@ -306,33 +331,44 @@ fn at_points(offset: PointId) -> Cursor {
     }
 }
 
-/// Returns the points that have no row in any mapped table; those of which that cannot be said
-/// are unverifiable, unless no table could have it.
-pub(crate) async fn without_rows(
+/// Returns the points of a page that have no row in any mapped table and carry what is demanded; those of which either
+/// cannot be told are unverifiable.
+pub(crate) async fn orphans(
     env: &Environment,
     mapped: &Mapped,
-    found: Vec<(PointId, Option<String>)>,
+    conditions: &Conditions,
+    found: Vec<(Point, Option<String>)>,
 ) -> Result<Vec<Entry>, StoreError> {
-    let ids: Vec<&str> = found.iter().filter_map(|(_, id)| id.as_deref()).collect();
+    let table = mapped.sql().await?;
+    let judge = Judge::new(table.as_deref());
+    let mut claimed = Vec::with_capacity(found.len());
+    for (point, memory) in found {
+        match judge.claim(conditions, &point) {
+            // The store's own filter takes one of several owners for the owner, and one spelling for another.
+            Claim::Anothers => {}
+            claim => claimed.push((claim, point, memory)),
+        }
+    }
+    let ids: Vec<&str> = claimed.iter().filter_map(|(_, _, id)| id.as_deref()).collect();
     let mut owned = have_rows(env, mapped, &ids).await?.into_iter();
     let rows_exist = env.mappings.sharing(mapped).next().is_some();
-    Ok(found
+    Ok(claimed
         .into_iter()
-        .filter_map(|(point, id)| {
+        .filter_map(|(claim, point, id)| {
             let vectors = match &id {
                 // Its row is erased by id, if it is the subject's; else the row decides whose it is.
                 Some(_) if owned.next().unwrap_or(true) => return None,
                 None if rows_exist => Vectors::Unverifiable,
+                _ if claim == Claim::Unknown => Vectors::Unverifiable,
                 Some(_) | None => Vectors::Orphans,
             };
-            Some(Entry {
+            let mut entry = Entry {
                 id,
-                row: false,
-                points: vec![point],
                 vectors,
-                version: None,
-                place: None,
-            })
+                ..Entry::default()
+            };
+            entry.takes(vec![point]);
+            Some(entry)
         })
         .collect())
 }

@@ -1,6 +1,6 @@
 //! How the mappings of a configuration stand against the stores as they are.
 
-use lethe_common::config::{Config, Table};
+use lethe_common::config::Config;
 use lethe_common::job::StoreKind;
 
 use crate::mapped::{Mapped, Mappings};
@@ -39,52 +39,25 @@ pub async fn check(config: &Config) -> Result<Vec<Checked>, StoreError> {
         checked.push(Checked {
             target: mapped.route.target.clone(),
             table: mapped.route.table.clone(),
-            stores: stores(mapped, &beside(config, mapped)).await,
+            stores: stores(mapped).await,
         });
     }
     Ok(checked)
 }
 
-/// Returns advice about other mappings of the same rows: with several collections that is what it takes, and
-/// each of them erases the vectors of its own alone.
-fn beside(config: &Config, mapped: &Mapped) -> Vec<MappingFault> {
-    let tables = config
-        .target(&mapped.route.target)
-        .map(|target| target.tables.as_slice());
-    let others = tables.into_iter().flatten().filter(|other| {
-        other.name != mapped.table.name
-            && other.has_same_rows(&mapped.table)
-            && other.collection.is_some()
-            && other.collection != mapped.table.collection
-    });
-    let about = |other: &Table| {
-        MappingFault::new(
-            "sql_table",
-            format!(
-                "table `{}` has the same rows, and their vectors in another collection",
-                other.name
-            ),
-            Some("erase in both: a row that goes here leaves its vectors there".to_owned()),
-        )
-    };
-    others.map(about).collect()
-}
-
-async fn stores(mapped: &Mapped, beside: &[MappingFault]) -> Vec<(StoreKind, Verdict)> {
+async fn stores(mapped: &Mapped) -> Vec<(StoreKind, Verdict)> {
     let mut stores = Vec::new();
     match mapped.sql().await {
         Ok(None) => {}
         Ok(Some(table)) => {
-            let advice = table.advice(&mapped.table).await;
-            let advice = advice.map(|advice| [beside, &advice].concat());
-            stores.push((StoreKind::Sql, verdict(advice)));
+            stores.push((StoreKind::Sql, verdict(table.advice(&mapped.table).await)));
         }
         Err(error) => stores.push((StoreKind::Sql, verdict(Err(error)))),
     }
     // Of how ids are written in rows nothing is asked here, so it can be told without them.
     match mapped.collection().await {
         Ok(None) => {}
-        Ok(Some(_)) => stores.push((StoreKind::Vector, Verdict::Fits(Vec::new()))),
+        Ok(Some(collection)) => stores.push((StoreKind::Vector, verdict(collection.advice().await))),
         Err(error) => stores.push((StoreKind::Vector, verdict(Err(error)))),
     }
     stores

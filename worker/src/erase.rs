@@ -10,10 +10,10 @@ use std::time::Duration;
 use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{Delta, Go, Lease, Record, RecordEnd, Release, Work};
 
-use crate::batch;
+use crate::batch::{self, Batch};
 use crate::cursor::Cursor;
 use crate::environment::Environment;
-use crate::intent::{Intent, Vectors};
+use crate::intent::{Entry, Intent, Vectors};
 use crate::mapped::Mapped;
 use crate::resolve::resolve;
 use crate::retry;
@@ -21,12 +21,17 @@ use crate::store::{Item, StoreError};
 use crate::task::Stop;
 use crate::window;
 
+mod again;
+mod crowds;
 mod effects;
+mod met;
 mod points;
+mod read_back;
 mod recording;
 
-pub(crate) use effects::Met;
+use again::look_again;
 use effects::carry_out;
+pub(crate) use met::Met;
 use recording::record;
 
 /// For how many milliseconds a partition that waits to keep its job's pace is given back at most: the pace may have changed
@@ -57,15 +62,18 @@ pub(crate) async fn erase(
         env.keep(&mut open).await?;
         open = begin(env, open).await?;
         asked |= !open.is_empty();
-        let shares = match prepare(env, mapped, &mut open).await {
+        let shares = match prepare(env, mapped, &mut open).await? {
             Ok(shares) => shares,
             Err(error) => return Err(Stop::store(open, error)),
         };
-        let shares = intend(env, shares).await?;
+        let mut shares = intend(env, shares).await?;
         if shares.is_empty() {
             continue;
         }
         let mut leases: Vec<Lease> = shares.iter().map(|share| share.lease.clone()).collect();
+        if let Err(error) = look_again(env, mapped, &mut shares, &mut leases).await? {
+            return Err(Stop::store(leases, error));
+        }
         let met = match carry_out(env, mapped, &shares, &mut leases).await? {
             Ok(met) => met,
             Err(error) => return Err(Stop::store(leases, error)),
@@ -104,11 +112,23 @@ async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> 
     Ok(going)
 }
 
-/// Reads what comes next for each lease, and resolves all of it together.
-async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> Result<Vec<Share>, StoreError> {
+/// What one lease brings to a batch.
+struct Begun {
+    lease: Lease,
+    from: Cursor,
+    batch: Batch,
+}
+
+/// Reads what comes next for each lease, and resolves all of it together. Leases whose memories did not fit stay in
+/// `open`.
+async fn prepare(
+    env: &Environment,
+    mapped: &Mapped,
+    open: &mut Vec<Lease>,
+) -> Result<Result<Vec<Share>, StoreError>, Stop> {
     let mut shares = Vec::with_capacity(open.len());
+    let mut begun = Vec::new();
     let mut items: Vec<Item> = Vec::new();
-    let mut ranges = Vec::new();
     let mut listed = false;
     for lease in open.iter() {
         if let Some(intent) = Intent::of(lease) {
@@ -119,36 +139,56 @@ async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> R
             });
             continue;
         }
-        let batch = batch::next(env, mapped, lease, Cursor::of(lease)).await?;
-        let intent = Intent {
-            entries: batch.orphans,
-            then: batch.then,
-            kept: 0,
+        let from = Cursor::of(lease);
+        let batch = match batch::next(env, mapped, lease, from.clone()).await {
+            Ok(batch) => batch,
+            Err(error) => return Ok(Err(error)),
         };
-        ranges.push((shares.len(), items.len()..items.len() + batch.items.len()));
         listed |= batch.listed;
-        items.extend(batch.items);
-        shares.push(Share {
-            lease: lease.clone(),
-            intent,
-            fresh: true,
-        });
+        items.extend(batch.items.iter().cloned());
+        let lease = lease.clone();
+        begun.push(Begun { lease, from, batch });
     }
+    let mut entries = Vec::new();
     if !items.is_empty() {
-        let mut entries = resolve(env, mapped, &items, listed).await?;
-        // From the back, so that each range is the tail of what is left.
-        for (share, range) in ranges.into_iter().rev() {
-            let tail = entries.split_off(range.start);
-            let share = &mut shares[share];
-            share.intent.entries.extend(tail);
-            if !is_one(&share.lease) && share.lease.job.query.is_none() {
-                // Not kept for a thousand memories when nobody will ask.
-                share.intent.entries.iter_mut().for_each(|entry| entry.version = None);
-            }
-        }
+        entries = match resolve(env, mapped, &items, listed, open).await? {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Err(error)),
+        };
     }
     open.clear();
-    Ok(shares)
+    let mut entries = entries.into_iter();
+    for begun in begun {
+        let found: Vec<Entry> = entries.by_ref().take(begun.batch.items.len()).collect();
+        if found.is_empty() && !begun.batch.items.is_empty() {
+            open.push(begun.lease);
+        } else {
+            shares.push(share(begun, found));
+        }
+    }
+    Ok(Ok(shares))
+}
+
+/// Returns what a lease does next about the first memories of its batch.
+fn share(begun: Begun, mut found: Vec<Entry>) -> Share {
+    let Begun { lease, from, batch } = begun;
+    if !is_one(&lease) && lease.job.query.is_none() {
+        // Not kept for a thousand memories when nobody will ask.
+        for entry in &mut found {
+            entry.version = None;
+        }
+    }
+    let then = batch.then_after(&lease, &from, found.len());
+    let intent = Intent {
+        entries: batch.orphans.into_iter().chain(found).collect(),
+        then,
+        kept: 0,
+    };
+    Share {
+        lease,
+        intent,
+        fresh: true,
+    }
 }
 
 /// Returns whether a partition is about one memory, of which the job says which version it had.

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::batch::ids_left;
 use crate::cursor::Cursor;
-use crate::store::Place;
-use crate::store::vector::PointId;
+use crate::store::vector::{Point, PointId};
+use crate::store::{Place, RowOwner};
 
 /// What a batch is about to do.
 // Ids inside: no `Debug`.
@@ -32,7 +32,7 @@ pub(crate) struct Intent {
 }
 
 /// One memory of a batch, and what was found of it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The memory's id; a point without a row may have none that is known.
     pub(crate) id: Option<String>,
@@ -44,14 +44,41 @@ pub(crate) struct Entry {
     pub(crate) vectors: Vectors,
     /// The version of its row, where somebody wants to know.
     pub(crate) version: Option<i64>,
-    /// Where its row was seen by this attempt; it is not written.
+    /// What this attempt saw of it.
+    pub(crate) seen: Seen,
+}
+
+/// What an attempt saw of a memory. It is not written: an attempt that finds an intent looks again.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Where its row was.
     pub(crate) place: Option<Place>,
+    /// What its row said of whose it is; nothing: no row was there under the job's conditions.
+    pub(crate) row: Option<RowOwner>,
+    /// Whether a row with its id was there that is not the job's.
+    pub(crate) is_anothers: bool,
+    /// Its points, as they were.
+    pub(crate) points: Vec<Point>,
+    /// What an attempt that found the intent found changed.
+    pub(crate) dropped: Option<Dropped>,
+}
+
+/// Why a memory of an intent that was found is not the job's any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// Its row, or its points, belong to somebody else by now.
+    Changed,
+    /// So does its row, and its vector went before.
+    Split,
+    /// A point speaks against its being the row's.
+    Disagrees,
 }
 
 /// What is to become of the points of a memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Vectors {
     /// There are none that the job may touch.
+    #[default]
     None,
     /// They go, since the row is the job's.
     OfRow,
@@ -61,15 +88,28 @@ pub(crate) enum Vectors {
     Unverifiable,
     /// The memory has changed since its job began: they stay, and so does its row.
     Changed,
+    /// One of them speaks against its being the row's: they stay, and so does the row.
+    Disagree,
+    /// They go, and are too many to be listed.
+    Crowd,
+}
+
+impl Vectors {
+    /// Returns whether points are to be deleted.
+    pub(crate) fn go(self) -> bool {
+        matches!(self, Self::OfRow | Self::Orphans | Self::Crowd)
+    }
 }
 
 /// How a memory that was found so is written: without and with a row.
-const FOUND: [(Vectors, [char; 2]); 5] = [
+const FOUND: [(Vectors, [char; 2]); 7] = [
     (Vectors::None, ['-', 'r']),
     (Vectors::OfRow, ['v', 'R']),
     (Vectors::Orphans, ['o', 'O']),
     (Vectors::Unverifiable, ['u', 'U']),
     (Vectors::Changed, ['c', 'C']),
+    (Vectors::Disagree, ['d', 'D']),
+    (Vectors::Crowd, ['m', 'M']),
 ];
 
 /// An intent as it is written.
@@ -127,7 +167,7 @@ impl Intent {
                 points,
                 vectors,
                 version: written.versions.get(n).copied().flatten(),
-                place: None,
+                seen: Seen::default(),
             });
         }
         Some(Self {
@@ -166,9 +206,7 @@ impl Intent {
 
     /// Returns whether there is anything to do outside the ledger.
     pub(crate) fn has_effect(&self) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.row || matches!(entry.vectors, Vectors::OfRow | Vectors::Orphans))
+        self.entries.iter().any(|entry| entry.row || entry.vectors.go())
     }
 }
 
@@ -180,7 +218,7 @@ fn named(id: Option<&str>, vectors: Vectors) -> Vec<PointId> {
             .map(PointId::Uuid)
             .into_iter()
             .collect(),
-        Vectors::None | Vectors::Unverifiable | Vectors::Changed => Vec::new(),
+        Vectors::None | Vectors::Unverifiable | Vectors::Changed | Vectors::Disagree | Vectors::Crowd => Vec::new(),
     }
 }
 
@@ -203,7 +241,7 @@ mod tests {
             points,
             vectors,
             version: row.then_some(7),
-            place: None,
+            seen: Seen::default(),
         }
     }
 
@@ -217,6 +255,8 @@ mod tests {
             entry(&ids[3], false, Vec::new(), Vectors::Unverifiable),
             entry(&ids[4], true, Vec::new(), Vectors::OfRow),
             entry(&ids[5], false, vec![PointId::Num(5)], Vectors::Changed),
+            entry(&ids[6], false, Vec::new(), Vectors::Disagree),
+            entry(&ids[7], true, Vec::new(), Vectors::Crowd),
         ]
     }
 
@@ -226,14 +266,14 @@ mod tests {
 
     #[test]
     fn what_is_written_of_a_list_is_read_again_without_its_ids() {
-        let all = ids(9);
+        let all = ids(11);
         let progress = Cursor {
             at: 3,
             ..Cursor::default()
         };
         let mut lease = lease(Work::Ids(all.clone()), Some(progress));
         let then = Some(Cursor {
-            at: 9,
+            at: 11,
             ..Cursor::default()
         });
         let intent = Intent {
@@ -257,7 +297,7 @@ mod tests {
             None,
         );
         let mut intent = Intent {
-            entries: entries(&ids(6)),
+            entries: entries(&ids(8)),
             ..Intent::default()
         };
         intent.entries.push(Entry {
@@ -266,7 +306,7 @@ mod tests {
             points: vec![PointId::Num(1)],
             vectors: Vectors::Orphans,
             version: None,
-            place: None,
+            seen: Seen::default(),
         });
         lease.intent = Some(intent.text(&lease));
         assert!(Intent::of(&lease) == Some(intent));

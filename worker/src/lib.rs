@@ -17,6 +17,7 @@ mod claim_loop;
 mod cursor;
 mod environment;
 mod erase;
+mod fits;
 mod fitting;
 #[cfg(test)]
 mod fixture;

@@ -45,7 +45,7 @@ pub(crate) async fn look(
     while let Some(from) = cursor {
         // There may be any number of pages.
         env.keep(leases).await?;
-        let (entries, workspaces, then) = match page(env, mapped, &leases[0], from).await {
+        let (entries, workspaces, then) = match page(env, mapped, leases, from).await? {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),
         };
@@ -62,23 +62,47 @@ pub(crate) async fn look(
 
 type Page = (Vec<Entry>, Vec<(Option<String>, u64)>, Option<Cursor>);
 
-async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, from: Cursor) -> Result<Page, StoreError> {
-    let batch = batch::next(env, mapped, lease, from).await?;
-    let mut entries = resolve(env, mapped, &batch.items, batch.listed).await?;
+async fn page(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+    from: Cursor,
+) -> Result<Result<Page, StoreError>, Stop> {
+    let batch = match batch::next(env, mapped, &leases[0], from.clone()).await {
+        Ok(batch) => batch,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut entries = Vec::new();
+    if !batch.items.is_empty() {
+        entries = match resolve(env, mapped, &batch.items, batch.listed, leases).await? {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Err(error)),
+        };
+    }
+    let then = batch.then_after(&leases[0], &from, entries.len());
     entries.extend(batch.orphans);
+    let workspaces = workspaces(env, mapped, &entries).await;
+    Ok(workspaces.map(|workspaces| (entries, workspaces, then)))
+}
+
+/// Counts the rows of a page by their workspace.
+async fn workspaces(
+    env: &Environment,
+    mapped: &Mapped,
+    entries: &[Entry],
+) -> Result<Vec<(Option<String>, u64)>, StoreError> {
     let rows: Vec<&str> = entries
         .iter()
         .filter(|entry| entry.row)
         .filter_map(|entry| entry.id.as_deref())
         .collect();
-    let workspaces = match mapped.sql().await? {
+    match mapped.sql().await? {
         Some(table) if !rows.is_empty() => {
             let asked = table.workspaces(&rows);
-            env.call(mapped, StoreKind::Sql, StoreCall::Count, asked).await?
+            env.call(mapped, StoreKind::Sql, StoreCall::Count, asked).await
         }
-        _ => Vec::new(),
-    };
-    Ok((entries, workspaces, batch.then))
+        _ => Ok(Vec::new()),
+    }
 }
 
 impl Look {
@@ -127,9 +151,9 @@ pub(crate) fn count(selection: &mut Selection, lease: &Lease, route: &Route, ent
 fn outcome(entry: &Entry, store: StoreKind) -> Outcome {
     match (store, entry.vectors) {
         (StoreKind::Sql, _) if entry.row => Outcome::Left,
-        (StoreKind::Vector, Vectors::OfRow | Vectors::Orphans) => Outcome::Left,
+        (StoreKind::Vector, vectors) if vectors.go() => Outcome::Left,
         (StoreKind::Vector, Vectors::Unverifiable) => Outcome::Unverifiable,
-        (_, Vectors::Changed) => Outcome::Conflicted,
-        (StoreKind::Sql, _) | (StoreKind::Vector, Vectors::None) => Outcome::Absent,
+        (_, Vectors::Changed | Vectors::Disagree) => Outcome::Conflicted,
+        _ => Outcome::Absent,
     }
 }

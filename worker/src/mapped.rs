@@ -12,6 +12,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::Route;
 use tokio::sync::RwLock;
 
+use crate::fits::Fits;
 use crate::store::StoreError;
 use crate::store::sql::{SqlStore, SqlTable};
 use crate::store::vector::{VectorCollection, VectorStore};
@@ -28,9 +29,10 @@ pub(crate) struct Stores {
 pub(crate) struct Mapped {
     pub(crate) route: Route,
     pub(crate) table: Table,
+    target: Target,
     stores: Stores,
-    /// Where its vectors are, to tell which other mappings share them.
-    place: Option<(String, String)>,
+    /// How many memories fit into a batch by their points.
+    pub(crate) fits: Fits,
     opened_sql: RwLock<Option<Arc<SqlTable>>>,
     opened_vector: RwLock<Option<Arc<VectorCollection>>>,
 }
@@ -53,13 +55,8 @@ impl Mappings {
                     route: Route::to(target, table),
                     table: table.clone(),
                     stores: stores.clone(),
-                    place: target
-                        .vector
-                        .as_ref()
-                        .zip(table.collection.as_ref())
-                        .map(|(endpoint, collection)| {
-                            (endpoint.url.trim_end_matches('/').to_owned(), collection.name.clone())
-                        }),
+                    target: target.clone(),
+                    fits: Fits::default(),
                     opened_sql: RwLock::default(),
                     opened_vector: RwLock::default(),
                 };
@@ -82,12 +79,13 @@ impl Mappings {
         self.by_route.values()
     }
 
-    /// Returns the mappings whose vectors are in the same collection and that have rows, the one
-    /// asked about included.
+    /// Returns the mappings that have rows and to whose memories a point of this one may belong, this one included:
+    /// their vectors are in the same collection, and no scope tells them apart.
     pub(crate) fn sharing(&self, mapped: &Mapped) -> impl Iterator<Item = &Arc<Mapped>> {
-        self.by_route
-            .values()
-            .filter(move |other| other.place.is_some() && other.place == mapped.place && other.table.columns.is_some())
+        let points = (&mapped.target, &mapped.table);
+        self.by_route.values().filter(move |other| {
+            other.table.columns.is_some() && Config::may_share_points(points, (&other.target, &other.table))
+        })
     }
 }
 

@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
-use crate::batch::without_rows;
 use crate::cursor::{Cursor, Ends};
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
+use crate::resolve::have_rows;
 use crate::store::vector::{PointId, Sighted};
 use crate::store::{Conditions, StoreError};
 
@@ -97,20 +97,26 @@ pub(crate) async fn listed(
 /// Returns those of the points that have no row in any mapped table, and those of which that cannot be
 /// said.
 async fn of_nobody(env: &Environment, mapped: &Mapped, points: Vec<Sighted>) -> Result<Vec<Entry>, StoreError> {
-    let points = points.into_iter().map(|point| (point.id, point.memory)).collect();
-    let entries = without_rows(env, mapped, points).await?;
-    let named = |found: Entry| entry(found.points[0], found.id, found.vectors);
-    Ok(entries.into_iter().map(named).collect())
+    let ids: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
+    let mut owned = have_rows(env, mapped, &ids).await?.into_iter();
+    let rows_exist = env.mappings.sharing(mapped).next().is_some();
+    let of_nobody = |point: Sighted| {
+        let vectors = match &point.memory {
+            Some(_) if owned.next().unwrap_or(true) => return None,
+            None if rows_exist => Vectors::Unverifiable,
+            Some(_) | None => Vectors::Orphans,
+        };
+        Some(entry(point.id, point.memory, vectors))
+    };
+    Ok(points.into_iter().filter_map(of_nobody).collect())
 }
 
 /// A point is called by its memory, or by its own id where that is all that is known.
 fn entry(point: PointId, memory: Option<String>, vectors: Vectors) -> Entry {
     Entry {
         id: Some(memory.unwrap_or_else(|| point.text())),
-        row: false,
         points: vec![point],
         vectors,
-        version: None,
-        place: None,
+        ..Entry::default()
     }
 }

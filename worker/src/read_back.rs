@@ -8,14 +8,14 @@ use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, Record, RecordEnd
 
 use lethe_common::metrics::StoreCall;
 
-use crate::batch::{self, without_rows};
+use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::resolve::resolve;
 use crate::store::sql::Found as Row;
-use crate::store::vector::PointId;
+use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::task::Stop;
 
@@ -90,13 +90,17 @@ async fn look(
             return Err(Stop::Lost);
         }
         let batch: Vec<Item> = chunk.iter().map(|(_, item)| item.clone()).collect();
-        match resolve(env, mapped, &batch, false).await {
-            Ok(entries) => {
-                for ((n, _), entry) in chunk.iter().zip(entries) {
-                    found[*n].add(&entry);
+        let mut done = 0;
+        while done < batch.len() {
+            match resolve(env, mapped, &batch[done..], false, leases).await? {
+                Ok(entries) => {
+                    for ((n, _), entry) in chunk[done..].iter().zip(&entries) {
+                        found[*n].add(entry);
+                    }
+                    done += entries.len();
                 }
+                Err(error) => return Ok(Err(error)),
             }
-            Err(error) => return Ok(Err(error)),
         }
     }
     Ok(Ok(found))
@@ -273,7 +277,7 @@ async fn points(
         unverifiable,
         next,
     };
-    for entry in without_rows(env, mapped, others).await? {
+    for entry in batch::orphans(env, mapped, conditions, others).await? {
         if entry.vectors == Vectors::Orphans {
             points.orphans += 1;
         } else {
@@ -290,8 +294,8 @@ async fn without_own_rows(
     env: &Environment,
     mapped: &Mapped,
     conditions: &Conditions,
-    page: Vec<(PointId, Option<String>)>,
-) -> Result<(Vec<(PointId, Option<String>)>, u64), StoreError> {
+    page: Vec<(Point, Option<String>)>,
+) -> Result<(Vec<(Point, Option<String>)>, u64), StoreError> {
     let Some(table) = mapped.sql().await? else {
         return Ok((page, 0));
     };
@@ -318,7 +322,7 @@ async fn without_own_rows(
 
 impl Found {
     fn add(&mut self, entry: &Entry) {
-        let vectors = matches!(entry.vectors, Vectors::OfRow | Vectors::Orphans);
+        let vectors = entry.vectors.go();
         for (store, there) in [(StoreKind::Sql, entry.row), (StoreKind::Vector, vectors)] {
             if let Some(id) = entry.id.as_ref().filter(|_| there) {
                 self.still(store, 1);

@@ -3,136 +3,174 @@
 //! The one selector of the program: erasing acts on what it returns, a preview counts it, and
 //! reading back expects it to be nothing.
 
-use lethe_common::job::StoreKind;
+mod crowd;
+mod find;
+mod judge;
+mod owned;
 
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
-use uuid::Uuid;
 
 use crate::environment::Environment;
-use crate::intent::{Entry, Vectors};
+use crate::intent::{Entry, Seen, Vectors};
 use crate::mapped::Mapped;
 use crate::store::sql::Found;
-use crate::store::vector::{Demands, Point};
-use crate::store::{Item, Seen, StoreError};
+use crate::store::vector::{Point, VectorCollection};
+use crate::store::{self, Item, StoreError};
+use crate::task::Stop;
+
+pub(crate) use crowd::{Crowd, page as page_of_crowd};
+pub(crate) use find::points_of;
+pub(crate) use judge::{Claim, Judge};
+pub(crate) use owned::have_rows;
 
 /// Finds the memories of a batch in all stores of their mapping, under their conditions.
 ///
-/// `listed` says that the ids have just been read from the table under the same conditions.
+/// `listed` says that the ids have just been read from the table under the same conditions. The answer may be about
+/// the first of the memories only, at least one: as many as have no more points than an intent lists.
 pub(crate) async fn resolve(
     env: &Environment,
     mapped: &Mapped,
     items: &[Item],
     listed: bool,
-) -> Result<Vec<Entry>, StoreError> {
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Vec<Entry>, StoreError>, Stop> {
+    let (mut entries, points) = match find(env, mapped, items, listed).await {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(error)),
+    };
+    let points = match points {
+        Points::None => return Ok(Ok(entries.into_iter().map(|(_, entry)| entry).collect())),
+        Points::Found(points) => points,
+        Points::Crowd => {
+            entries.truncate(1);
+            return Ok(crowd::look(env, mapped, &items[0], entries.remove(0), leases)
+                .await?
+                .map(|entry| vec![entry]));
+        }
+    };
+    entries.truncate(points.len());
+    Ok(decide(env, mapped, items, entries, points).await)
+}
+
+/// The points of a batch.
+enum Points {
+    /// The mapping has none.
+    None,
+    /// Those of each of the first memories.
+    Found(Vec<Vec<Point>>),
+    /// The first memory has too many to be listed.
+    Crowd,
+}
+
+async fn find(
+    env: &Environment,
+    mapped: &Mapped,
+    items: &[Item],
+    listed: bool,
+) -> Result<(Vec<(Found, Entry)>, Points), StoreError> {
     let rows = match mapped.sql().await? {
         Some(_) if listed => items.iter().map(as_listed).collect(),
         Some(table) => {
             env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find_rows(items))
                 .await?
         }
-        None => vec![(Found::Absent, Seen::default()); items.len()],
-    };
-    let mut entries: Vec<Entry> = items
-        .iter()
-        .zip(&rows)
-        .map(|(item, (row, seen))| Entry {
-            id: Some(item.id.clone()),
-            row: *row == Found::Matching,
-            points: Vec::new(),
-            vectors: if seen.changed { Vectors::Changed } else { Vectors::None },
-            version: seen.version,
-            place: seen.place.clone(),
-        })
-        .collect();
-    let Some(collection) = mapped.vector().await? else {
-        return Ok(entries);
+        None => vec![(Found::Absent, store::Seen::default()); items.len()],
     };
     let matching: Vec<bool> = rows.iter().map(|(row, _)| *row == Found::Matching).collect();
-    let points = env
-        .call(
-            mapped,
-            StoreKind::Vector,
-            StoreCall::Find,
-            collection.find(items, &matching),
-        )
-        .await?;
+    let entries = items
+        .iter()
+        .zip(rows)
+        .map(|(item, (row, seen))| (row, entry(item, row, seen)))
+        .collect();
+    let Some(collection) = mapped.vector().await? else {
+        return Ok((entries, Points::None));
+    };
+    Ok((entries, points(env, mapped, &collection, items, &matching).await?))
+}
+
+fn entry(item: &Item, row: Found, seen: store::Seen) -> Entry {
+    Entry {
+        id: Some(item.id.clone()),
+        row: row == Found::Matching,
+        vectors: if seen.changed { Vectors::Changed } else { Vectors::None },
+        version: seen.version,
+        seen: Seen {
+            place: seen.place,
+            row: (row == Found::Matching).then_some(seen.whose),
+            is_anothers: row == Found::Other,
+            ..Seen::default()
+        },
+        ..Entry::default()
+    }
+}
+
+/// Looks for points, of fewer memories where there are too many points.
+async fn points(
+    env: &Environment,
+    mapped: &Mapped,
+    collection: &VectorCollection,
+    items: &[Item],
+    matching: &[bool],
+) -> Result<Points, StoreError> {
+    let mut n = mapped.fits.at_most(items.len());
+    loop {
+        let found = collection.find(&items[..n], &matching[..n]);
+        let found = env.call(mapped, StoreKind::Vector, StoreCall::Find, found).await?;
+        if let Some(points) = found {
+            mapped.fits.fitted(n, points.iter().map(Vec::len).sum());
+            return Ok(Points::Found(points));
+        }
+        if n == 1 {
+            return Ok(Points::Crowd);
+        }
+        let crowd = collection.crowd(&items[..n]);
+        let crowd = env.call(mapped, StoreKind::Vector, StoreCall::Count, crowd).await?;
+        n = mapped.fits.crowded(n, crowd);
+    }
+}
+
+/// Decides about the points of each memory.
+async fn decide(
+    env: &Environment,
+    mapped: &Mapped,
+    items: &[Item],
+    found: Vec<(Found, Entry)>,
+    mut points: Vec<Vec<Point>>,
+) -> Result<Vec<Entry>, StoreError> {
+    let table = mapped.sql().await?;
+    let judge = Judge::new(table.as_deref());
     let mut orphans = Vec::new();
-    for (n, points) in points.iter().enumerate().filter(|(_, points)| !points.is_empty()) {
-        match rows[n].0 {
+    let mut entries = Vec::with_capacity(found.len());
+    for (n, (row, mut entry)) in found.into_iter().enumerate() {
+        let points = &mut points[n];
+        match row {
+            _ if points.is_empty() => {}
+            Found::Matching if points.iter().all(|point| judge.agrees(entry.seen.row.as_ref(), point)) => {
+                entry.vectors = Vectors::OfRow;
+                entry.takes(std::mem::take(points));
+            }
             Found::Matching => {
-                entries[n].points = points.iter().map(|point| point.id).collect();
-                entries[n].vectors = Vectors::OfRow;
+                entry.row = false;
+                entry.vectors = Vectors::Disagree;
             }
             // The row is another's, and so is the vector.
             Found::Other => {}
             Found::Absent => orphans.push(n),
         }
+        entries.push(entry);
     }
     let ids: Vec<&str> = orphans.iter().map(|&n| items[n].id.as_str()).collect();
     let owned = have_rows(env, mapped, &ids).await?;
     for (n, _) in orphans.into_iter().zip(owned).filter(|(_, owned)| !owned) {
-        adopt(&mut entries[n], &points[n]);
+        judge.adopt(&mut entries[n], &items[n].conditions, std::mem::take(&mut points[n]));
     }
     Ok(entries)
 }
 
 /// Returns what was seen of a row when it was listed.
-fn as_listed(item: &Item) -> (Found, Seen) {
+fn as_listed(item: &Item) -> (Found, store::Seen) {
     let found = if item.changed { Found::Other } else { Found::Matching };
     (found, item.seen())
-}
-
-/// Decides about the points of a memory that has no row anywhere.
-fn adopt(entry: &mut Entry, points: &[Point]) {
-    let met: Vec<_> = points
-        .iter()
-        .filter(|point| point.demands == Demands::Met)
-        .map(|point| point.id)
-        .collect();
-    if !met.is_empty() {
-        entry.points = met;
-        entry.vectors = Vectors::Orphans;
-    } else if points.iter().any(|point| point.demands == Demands::Unmapped) {
-        entry.vectors = Vectors::Unverifiable;
-    }
-}
-
-/// Returns for each id whether any mapped table that shares the collection has its row, whoever
-/// owns it.
-pub(crate) async fn have_rows(env: &Environment, mapped: &Mapped, ids: &[&str]) -> Result<Vec<bool>, StoreError> {
-    let mut owned = vec![false; ids.len()];
-    if ids.is_empty() {
-        return Ok(owned);
-    }
-    let by_value = match mapped.sql().await? {
-        Some(table) => table.has_uuid_ids(),
-        None => false,
-    };
-    for other in env.mappings.sharing(mapped) {
-        if let Some(table) = other.sql().await? {
-            let mut spellings = vec![ids.to_vec()];
-            let others: Vec<String>;
-            if by_value && !table.has_uuid_ids() {
-                // A point may be found by either, and there they are two ids.
-                others = ids.iter().map(|id| other_spelling(id)).collect();
-                spellings.push(others.iter().map(String::as_str).collect());
-            }
-            for ids in spellings {
-                let found = env
-                    .call(other, StoreKind::Sql, StoreCall::Find, table.exists(&ids))
-                    .await?;
-                owned.iter_mut().zip(found).for_each(|(owned, found)| *owned |= found);
-            }
-        }
-    }
-    Ok(owned)
-}
-
-/// Returns a UUID with hyphens as one without, and the other way round; what is none as it is.
-fn other_spelling(id: &str) -> String {
-    match Uuid::try_parse(id) {
-        Ok(uuid) if id.contains('-') => uuid.simple().to_string(),
-        Ok(uuid) => uuid.to_string(),
-        Err(_) => id.to_owned(),
-    }
 }

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
-use super::effects::{ReadBack, Target};
+use super::effects::Target;
+use super::read_back::ReadBack;
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;

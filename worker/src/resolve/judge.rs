@@ -1,0 +1,84 @@
+//! Whose a point is: its row's, its job's, or nobody's that can be told.
+
+use crate::intent::{Entry, Vectors};
+use crate::store::sql::SqlTable;
+use crate::store::vector::{Point, PointId, Said};
+use crate::store::{Conditions, RowOwner};
+
+/// What the payload of a point without a row says of what its job demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It carries all of it; or nothing is demanded.
+    Met,
+    /// It is somebody else's.
+    Anothers,
+    /// Of something that is demanded it says nothing, or several values, or no payload field is mapped for it.
+    Unknown,
+}
+
+/// Decides about points, by the types of their table's columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Judge<'a> {
+    table: Option<&'a SqlTable>,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(table: Option<&'a SqlTable>) -> Self {
+        Self { table }
+    }
+
+    /// Returns whether a point is that of a memory with this row: nothing that it says speaks against that.
+    pub(crate) fn agrees(self, row: Option<&RowOwner>, point: &Point) -> bool {
+        let Some((row, table)) = row.zip(self.table) else {
+            return false;
+        };
+        !point.is_anothers && table.agrees(row, &point.whose)
+    }
+
+    /// Returns whose a point without a row is.
+    pub(crate) fn claim(self, conditions: &Conditions, point: &Point) -> Claim {
+        let mut claim = if point.is_anothers { Claim::Unknown } else { Claim::Met };
+        for (field, demanded) in conditions.fields.iter() {
+            let is_demanded = |said: &Said| match self.table {
+                Some(table) => table.is_demanded(*field, said, demanded),
+                None => said.one().as_deref() == Some(demanded),
+            };
+            match point.whose.get(*field) {
+                None | Some(Said::Nothing | Said::Other) => claim = Claim::Unknown,
+                Some(Said::Several(all)) => {
+                    if !all.iter().any(|one| is_demanded(&Said::Text(one.clone()))) {
+                        return Claim::Anothers;
+                    }
+                    claim = Claim::Unknown;
+                }
+                Some(said) if is_demanded(said) => {}
+                Some(_) => return Claim::Anothers,
+            }
+        }
+        claim
+    }
+
+    /// Decides about the points of a memory that has no row anywhere.
+    pub(super) fn adopt(self, entry: &mut Entry, conditions: &Conditions, points: Vec<Point>) {
+        let claims: Vec<Claim> = points.iter().map(|point| self.claim(conditions, point)).collect();
+        if claims.contains(&Claim::Met) {
+            entry.vectors = Vectors::Orphans;
+            let met = points
+                .into_iter()
+                .zip(&claims)
+                .filter(|(_, claim)| **claim == Claim::Met);
+            entry.takes(met.map(|(point, _)| point).collect());
+        } else if claims.contains(&Claim::Unknown) {
+            entry.vectors = Vectors::Unverifiable;
+        }
+    }
+}
+
+impl Entry {
+    /// Takes points that are to be deleted.
+    pub(crate) fn takes(&mut self, points: Vec<Point>) {
+        let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
+        self.points = ids;
+        self.seen.points = points;
+    }
+}
