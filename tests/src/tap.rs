@@ -77,14 +77,23 @@ struct Trap {
     skip: usize,
     side: Side,
     caught: oneshot::Sender<()>,
-    released: oneshot::Receiver<()>,
+    released: oneshot::Receiver<Fate>,
+}
+
+/// What becomes of a call that was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It goes on.
+    Goes,
+    /// The caller is told that the server is not to be reached.
+    Lost,
 }
 
 /// A call that is held, or will be.
 #[derive(Debug)]
 pub struct Held {
     caught: Option<oneshot::Receiver<()>>,
-    _release: oneshot::Sender<()>,
+    release: oneshot::Sender<Fate>,
 }
 
 impl Held {
@@ -97,6 +106,12 @@ impl Held {
     /// Lets the call go on.
     pub fn release(self) {
         drop(self);
+    }
+
+    /// Tells the caller that the server is not to be reached, whether or not it has done the call.
+    pub fn lose(self) {
+        // Nobody may be waiting for it any more.
+        self.release.send(Fate::Lost).ok();
     }
 }
 
@@ -173,7 +188,7 @@ impl Tap {
         });
         Held {
             caught: Some(on_caught),
-            _release: release,
+            release,
         }
     }
 }
@@ -212,19 +227,27 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let request = if searching { unfiltered(request).await } else { request };
     let side = trap.as_ref().map(|trap| trap.side);
     let hold = async {
-        if let Some(trap) = trap {
-            // Nobody may be waiting for it any more.
-            trap.caught.send(()).ok();
-            trap.released.await.ok();
-        }
+        let Some(trap) = trap else { return Fate::Goes };
+        // Nobody may be waiting for it any more.
+        trap.caught.send(()).ok();
+        trap.released.await.unwrap_or(Fate::Goes)
     };
     if side == Some(Side::Before) {
-        hold.await;
-        return answer(&shared, request, instead).await;
+        return match hold.await {
+            Fate::Goes => answer(&shared, request, instead).await,
+            Fate::Lost => unreachable("it was lost"),
+        };
     }
     let answer = answer(&shared, request, instead).await;
-    hold.await;
-    answer
+    match hold.await {
+        Fate::Goes => answer,
+        Fate::Lost => unreachable("it was lost"),
+    }
+}
+
+fn unreachable(why: &str) -> Response {
+    let status = tonic::Status::unavailable(why);
+    status.into_http::<tonic::body::Body>().map(axum::body::Body::new)
 }
 
 async fn answer(shared: &Shared, request: Request, instead: Instead) -> Response {
@@ -257,10 +280,7 @@ async fn answer(shared: &Shared, request: Request, instead: Instead) -> Response
     };
     match sent.await {
         Ok(answer) => answer.map(axum::body::Body::new),
-        Err(error) => {
-            let status = tonic::Status::unavailable(error.to_string());
-            status.into_http::<tonic::body::Body>().map(axum::body::Body::new)
-        }
+        Err(error) => unreachable(&error.to_string()),
     }
 }
 

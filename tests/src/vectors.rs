@@ -6,11 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use qdrant_client::qdrant::{
-    CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, PointStruct,
-    ScrollPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder, point_id::PointIdOptions,
+    CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, PointId,
+    PointStruct, ScrollPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder, point_id::PointIdOptions,
 };
 use qdrant_client::{Payload, Qdrant};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::memories::Memory;
@@ -114,6 +114,46 @@ impl Vectors {
                 .upsert_points(UpsertPointsBuilder::new(&self.collection, points).wait(true))
                 .await
                 .unwrap();
+        }
+    }
+
+    /// Writes points, each with a payload of its own.
+    pub async fn put(&self, points: impl IntoIterator<Item = (PointId, Value)>) {
+        let vector = vec![0.5_f32; usize::try_from(self.dimensions).unwrap()];
+        let point =
+            |(id, payload): (PointId, Value)| PointStruct::new(id, vector.clone(), Payload::try_from(payload).unwrap());
+        let points: Vec<PointStruct> = points.into_iter().map(point).collect();
+        for some in points.chunks(2_000) {
+            let request = UpsertPointsBuilder::new(&self.collection, some.to_vec()).wait(true);
+            self.client().upsert_points(request).await.unwrap();
+        }
+    }
+
+    /// Returns the ids of all points, as texts, sorted.
+    pub async fn ids(&self) -> Vec<String> {
+        let client = self.client();
+        let mut ids = Vec::new();
+        let mut offset = None;
+        loop {
+            let mut request = ScrollPointsBuilder::new(&self.collection).limit(5_000);
+            if let Some(offset) = offset {
+                request = request.offset(offset);
+            }
+            let page = client.scroll(request).await.unwrap();
+            ids.extend(
+                page.result
+                    .into_iter()
+                    .map(|point| match point.id.unwrap().point_id_options {
+                        Some(PointIdOptions::Num(number)) => number.to_string(),
+                        Some(PointIdOptions::Uuid(id)) => id,
+                        None => panic!("a point without an id"),
+                    }),
+            );
+            offset = page.next_page_offset;
+            if offset.is_none() {
+                ids.sort();
+                return ids;
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 // Functions that a macro turns into tests are not marked as such.
 #![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
 
+mod again;
+mod agreement;
 mod bounded;
 mod changed;
 mod coalescing;
@@ -10,6 +12,7 @@ mod commands;
 mod compat;
 mod conditions;
 mod control;
+mod crowds;
 mod doorbell;
 mod embedded;
 mod erasing;
@@ -25,6 +28,7 @@ mod query;
 mod refusals;
 mod refused;
 mod schedules;
+mod sharing;
 mod start;
 mod stop;
 mod targets;

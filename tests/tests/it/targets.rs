@@ -4,8 +4,9 @@ use std::process::Output;
 
 use lethe_tests::config::Config;
 use lethe_tests::layout::Layout;
-use lethe_tests::memories::{self, ids};
+use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::service::{Site, lethe};
+use qdrant_client::qdrant::{FieldType, PointId};
 use serde_json::{Value, json};
 
 /// Runs `lethe targets`.
@@ -56,33 +57,56 @@ async fn a_mapping_is_compared_with_the_live_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_mappings_of_the_same_rows_are_said_or_refused() {
+async fn two_mappings_of_the_same_rows_are_refused_unless_a_scope_tells_them_apart() {
     let mut site = Site::new(Layout::SQLITE).await;
-    let table = |collection: &str| {
-        format!(
-            "[[target.table]]\nname = \"again\"\nsql_table = \"agno_memories\"
-             columns = {{ id = \"memory_id\", user = \"user_id\", agent = \"agent_id\" }}\n{collection}"
-        )
-    };
     let alone = site.config.clone();
-    let images = "collection = { name = \"images\", point = \"uuid\" }";
-    site.configure(|config| config.targets(&table(images)));
+    let columns = "columns = { id = \"memory_id\", user = \"user_id\", agent = \"agent_id\" }";
+    let again =
+        |more: &str| format!("[[target.table]]\nname = \"again\"\nsql_table = \"agno_memories\"\n{columns}\n{more}");
+    // Another collection does not help: a row that goes leaves its vectors there.
+    for more in [
+        "",
+        "collection = { name = \"images\", point = \"uuid\" }",
+        "scope = { agent_id = \"a\" }",
+    ] {
+        site.configure(|_| alone.clone().targets(&again(more)));
+        let (refused, said) = check(&site, &[]).await;
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        let says = "target[0].table[1]: write scope = { column = \"value\" } in it and in table `memories`";
+        assert!(said.contains(says), "{said}");
+    }
+
+    let apart = alone.replace(columns, &format!("{columns}\n  scope = {{ agent_id = \"b\" }}"));
+    site.configure(|_| apart.targets(&again("scope = { agent_id = \"a\" }")));
+    let (fits, said) = check(&site, &[]).await;
+    assert!(fits.status.success(), "{said}");
+
+    site.configure(|config| config.replace("scope = { agent_id = \"a\" }", "scope = { agent_ident = \"a\" }"));
     let (_, said) = check(&site, &[]).await;
-    let advice = "    `sql_table`: table `again` has the same rows, and their vectors in another collection; ";
+    assert!(said.contains("scope"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_points_lack_and_what_has_no_index_is_said() {
+    let site = Site::new(Layout::SQLITE).await;
+    let all = memories::of("alice", 3);
+    site.add(&all).await;
+    let point = |memory: &Memory, payload| (PointId::from(memory.id.as_str()), payload);
+    site.vectors
+        .put([point(&all[0], json!({"memory_id": all[0].id}))])
+        .await;
+    site.vectors.index("memory_id", FieldType::Keyword).await;
+    let (_, said) = check(&site, &[]).await;
+    let lacks = "`collection.payload.user`: 1 of 3 points that were looked at have no `user_id`; ";
+    assert!(said.contains(lacks), "{said}");
     assert!(
-        said.contains(advice) && said.contains("there is no collection `images`"),
+        said.contains("`collection.payload.user`: `user_id` has no payload index"),
         "{said}"
     );
-
-    let (name, fields) = (
-        &site.vectors.collection,
-        "id = \"memory_id\", user = \"user_id\", agent = \"agent_id\"",
+    assert!(
+        !said.contains("`memory_id` has no payload index") && !said.contains("alice"),
+        "{said}"
     );
-    let same = format!("collection = {{ name = \"{name}\", point = \"uuid\", payload = {{ {fields} }} }}");
-    site.configure(|_| alone.targets(&table(&same)));
-    let (refused, said) = check(&site, &[]).await;
-    assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(said.contains("table `memories` has the same memories"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

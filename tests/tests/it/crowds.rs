@@ -1,0 +1,91 @@
+//! Memories with many points: all of them go, however many there are.
+
+use lethe_tests::client::counts;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, Memory, ids};
+use lethe_tests::on_both_databases;
+use lethe_tests::service::Site;
+use qdrant_client::qdrant::PointId;
+use serde_json::{Value, json};
+
+on_both_databases!(
+    chunks_of_many_memories_go_all_of_them,
+    a_memory_with_more_points_than_a_batch_lists_goes,
+    one_point_among_very_many_keeps_its_memory,
+);
+
+async fn site(layout: Layout) -> Site {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.replace("point = \"uuid\"", "point = \"payload\""));
+    site
+}
+
+/// Points of a memory, from `first` on.
+fn chunks(first: u64, n: u64, memory: &Memory) -> impl Iterator<Item = (PointId, Value)> {
+    let payload = json!({"memory_id": memory.id, "user_id": memory.user});
+    (first..first + n).map(move |id| (PointId::from(id), payload.clone()))
+}
+
+async fn chunks_of_many_memories_go_all_of_them(layout: Layout) {
+    let site = site(layout).await;
+    let (alice, bob) = (memories::of("alice", 400), memories::of("bob", 2));
+    site.memories.add(&[alice.clone(), bob.clone()].concat()).await;
+    let all = alice.iter().chain(&bob).zip(0_u64..);
+    site.vectors
+        .put(all.flat_map(|(memory, n)| chunks(n * 70, 70, memory)))
+        .await;
+    let service = site.start().await;
+
+    let job = service
+        .client
+        .succeeds(&json!({"select": {"ids": ids(&alice[..200])}}))
+        .await;
+    assert_eq!(counts(&job), json!({"sql": {"erased": 200}, "vector": {"erased": 200}}));
+    let body = json!({"select": {"subject": {"user_id": "alice"}}});
+    let job = service.client.succeeds(&body).await;
+    assert_eq!(counts(&job), json!({"sql": {"erased": 200}, "vector": {"erased": 200}}));
+
+    assert_eq!(site.memories.count().await, 2);
+    assert_eq!(site.vectors.count().await, 140);
+}
+
+async fn a_memory_with_more_points_than_a_batch_lists_goes(layout: Layout) {
+    let site = site(layout).await;
+    let all = memories::of("alice", 3);
+    // The last has no row.
+    site.memories.add(&all[..2]).await;
+    site.vectors.put(chunks(0, 12_000, &all[0])).await;
+    site.vectors.put(chunks(20_000, 5, &all[1])).await;
+    site.vectors.put(chunks(30_000, 12_000, &all[2])).await;
+    let service = site.start().await;
+
+    let preview = json!({"select": {"ids": ids(&all)}, "owner": "alice", "dry_run": true});
+    let job = service.client.succeeds(&preview).await;
+    assert_eq!(counts(&job)["vector"], json!({"found": 3}));
+    let body = json!({"select": {"ids": ids(&all)}, "owner": "alice"});
+    let job = service.client.succeeds(&body).await;
+
+    assert_eq!(
+        counts(&job),
+        json!({"sql": {"erased": 2, "absent": 1}, "vector": {"erased": 3}})
+    );
+    assert_eq!(site.vectors.count().await, 0);
+    assert_eq!(site.memories.count().await, 0);
+}
+
+async fn one_point_among_very_many_keeps_its_memory(layout: Layout) {
+    let site = site(layout).await;
+    let all = memories::of("alice", 1);
+    site.memories.add(&all).await;
+    site.vectors.put(chunks(0, 12_000, &all[0])).await;
+    let strange = json!({"memory_id": all[0].id, "user_id": "bob"});
+    site.vectors.put([(PointId::from(11_999_u64), strange)]).await;
+    let service = site.start().await;
+
+    let id = service.client.submit_ids(&ids(&all)).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["error_code"], "point_conflict", "{job:#}");
+    assert_eq!(site.vectors.count().await, 12_000);
+    assert_eq!(site.memories.count().await, 1);
+}

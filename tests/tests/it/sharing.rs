@@ -1,0 +1,157 @@
+//! Mappings that share a collection, or a table: each has its own memories, told apart by a scope.
+
+use lethe_tests::client::counts;
+use lethe_tests::layout::{Layout, Sql};
+use lethe_tests::memories::Memories;
+use lethe_tests::on_each_database;
+use lethe_tests::service::{Site, lethe};
+use qdrant_client::qdrant::PointId;
+use serde_json::{Value, json};
+
+on_each_database!(
+    a_tenant_never_reaches_anothers_points,
+    a_tenant_never_reaches_anothers_rows,
+    what_nothing_tells_apart_is_refused,
+);
+
+/// A target over a table `memories` with integer ids, and the site's collection.
+fn target(site: &Site, name: &str, sql: &str, table_scope: &str, scope: &str) -> String {
+    let (url, key, collection) = (site.tap.url(), &site.vectors.key, &site.vectors.collection);
+    format!(
+        r#"
+[[target]]
+name = "{name}"
+sql = {{ url = "{sql}" }}
+vector = {{ url = "{url}", api_key = "{key}" }}
+  [[target.table]]
+  name = "memories"
+  columns = {{ id = "id", user = "owner" }}
+  {table_scope}
+  collection = {{ name = "{collection}", point = "payload", payload = {{ id = "id", user = "owner" }}{scope} }}
+"#
+    )
+}
+
+/// Four points of a tenant: two memories, each with two chunks.
+fn points(first: u64, tenant: &Value, owner: &str) -> impl Iterator<Item = (PointId, Value)> {
+    let point = move |n: u64| {
+        let payload = json!({"id": 1 + n / 2, "owner": owner, "tenant": tenant});
+        (PointId::from(first + n), payload)
+    };
+    (0..4).map(point)
+}
+
+async fn a_tenant_never_reaches_anothers_points(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    let other = other_database(&site).await;
+    for (database, owner) in [(&site.memories, "user-a"), (&other, "user-b")] {
+        database
+            .run(&format!(
+                "CREATE TABLE memories (id BIGINT PRIMARY KEY, owner VARCHAR);
+                 INSERT INTO memories VALUES (1, '{owner}'), (2, '{owner}')"
+            ))
+            .await;
+    }
+    let a = target(&site, "a", site.memories.url(), "", ", scope = { tenant = \"a\" }");
+    let b = target(&site, "b", other.url(), "", ", scope = { tenant = \"b\" }");
+    site.configure(|config| config.without_targets().targets(&(a + &b)));
+    site.vectors.put(points(10, &json!("a"), "user-a")).await;
+    site.vectors.put(points(20, &json!("b"), "user-b")).await;
+    // Nobody's: without a tenant, or of two.
+    site.vectors.put(points(30, &json!(null), "user-a")).await;
+    site.vectors.put(points(40, &json!(["a", "b"]), "user-a")).await;
+    let service = site.start().await;
+
+    let body = json!({"target": "a", "select": {"ids": ["1"]}, "owner": "user-a"});
+    let job = service.client.succeeds(&body).await;
+    assert_eq!(counts(&job), json!({"sql": {"erased": 1}, "vector": {"erased": 1}}));
+    let body = json!({"target": "a", "select": {"subject": {"user_id": "user-a"}}});
+    service.client.succeeds(&body).await;
+    // Its rows are gone: what is left under their ids is another's.
+    let job = service
+        .client
+        .succeeds(&json!({"target": "a", "select": {"ids": ["1", "2"]}}))
+        .await;
+    assert_eq!(counts(&job), json!({"sql": {"absent": 2}, "vector": {"absent": 2}}));
+
+    let expected: Vec<String> = (20..24)
+        .chain(30..34)
+        .chain(40..44)
+        .map(|id: u64| id.to_string())
+        .collect();
+    assert_eq!(site.vectors.ids().await, expected);
+    assert_eq!(site.memories.number("SELECT count(*) FROM memories").await, 0);
+    assert_eq!(other.number("SELECT count(*) FROM memories").await, 2);
+}
+
+async fn a_tenant_never_reaches_anothers_rows(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.memories
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, owner VARCHAR, tenant VARCHAR, org BIGINT);
+             INSERT INTO memories VALUES (1, 'u', 'a', 7), (2, 'u', 'b', 7), (3, 'u', 'A', 7), (4, 'u', NULL, 7),
+                 (5, 'u', 'a', 8), (6, 'v', 'a', 7)",
+        )
+        .await;
+    let table = |tenant: &str| format!("scope = {{ tenant = \"{tenant}\", org = 7 }}");
+    let points = |tenant: &str| format!(", scope = {{ tenant = \"{tenant}\" }}");
+    let url = site.memories.url().to_owned();
+    let a = target(&site, "a", &url, &table("a"), &points("a"));
+    let b = target(&site, "b", &url, &table("b"), &points("b"));
+    site.configure(|config| config.without_targets().targets(&(a + &b)));
+    let service = site.start().await;
+
+    let all = ["1", "2", "3", "4", "5"];
+    let preview = json!({"target": "a", "select": {"ids": all}, "owner": "u", "dry_run": true});
+    let job = service.client.succeeds(&preview).await;
+    assert_eq!(counts(&job)["sql"], json!({"found": 1, "absent": 4}), "{job:#}");
+    let body = json!({"target": "a", "select": {"ids": all}, "owner": "u"});
+    let job = service.client.succeeds(&body).await;
+    assert_eq!(counts(&job)["sql"], json!({"erased": 1, "absent": 4}));
+    let body = json!({"target": "b", "select": {"subject": {"user_id": "u"}}});
+    let job = service.client.succeeds(&body).await;
+    assert_eq!(counts(&job)["sql"], json!({"erased": 1}));
+    // Everything: of this mapping.
+    let body = json!({"target": "a", "select": {"query": {"all": true}}});
+    service.client.succeeds(&body).await;
+
+    let count = |rows: &str| format!("SELECT count(*) FROM memories{rows}");
+    assert_eq!(site.memories.number(&count("")).await, 3);
+    assert_eq!(site.memories.number(&count(" WHERE id IN (3, 4, 5)")).await, 3);
+}
+
+async fn what_nothing_tells_apart_is_refused(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    let other = other_database(&site).await;
+    let a = target(&site, "a", site.memories.url(), "", "");
+    let b = target(&site, "b", other.url(), "", ", scope = { tenant = \"b\" }");
+    site.configure(|config| config.without_targets().targets(&(a + &b)));
+    let file = site.config.write(site.directory.path());
+    for arguments in [&["up"][..], &["worker"], &["targets", "check"]] {
+        let mut command = lethe();
+        command.args(arguments).arg("--config").arg(&file);
+        if arguments == ["up"] {
+            command.arg("--data").arg(site.directory.path().join("data"));
+        }
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{said}");
+        let says = "target[1].table[0].collection: write collection = { …, scope = { field = \"value\" } } in it and in \
+                    table `memories` of target `a`";
+        assert!(said.contains(says), "{said}");
+    }
+}
+
+async fn other_database(site: &Site) -> Memories {
+    match site.layout.sql {
+        Sql::Sqlite => {
+            let directory = site.directory.path().join("other");
+            std::fs::create_dir(&directory).unwrap();
+            Memories::sqlite(&directory).await
+        }
+        Sql::Postgres => Memories::postgres(&lethe_tests::postgres::shared()).await,
+        Sql::Mysql => Memories::mysql(&lethe_tests::mysql::shared()).await,
+    }
+}
