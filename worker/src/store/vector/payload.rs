@@ -156,7 +156,7 @@ mod tests {
         qdrant_client::Payload::try_from(value).unwrap().into()
     }
 
-    fn at(value: serde_json::Value) -> Said {
+    fn at(value: &serde_json::Value) -> Said {
         said(&payload(json!({"meta": {"user": value}})), "meta.user")
     }
 
@@ -182,7 +182,7 @@ mod tests {
             (json!(7.0), Said::Other),
             (json!(true), Said::Other),
         ] {
-            assert!(at(value.clone()) == expected, "{value}");
+            assert!(at(&value) == expected, "{value}");
         }
         for (value, path, expected) in [
             (json!({}), "meta.user", Said::Nothing),
