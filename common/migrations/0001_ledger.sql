@@ -29,6 +29,7 @@ CREATE TABLE jobs (
     task_forgotten BIGINT NOT NULL DEFAULT 0, -- whether its result as a task was deleted
     schedule       TEXT,                      -- the name of the schedule that made it
     windows        TEXT,                      -- JSON: when its batches may begin; NULL: at any time
+    lenient        BIGINT NOT NULL DEFAULT 0, -- whether a value that no column can hold is nobody's, and no mistake
     trace          TEXT,                      -- W3C traceparent of the request
     not_before     BIGINT NOT NULL,
     accepted_at    BIGINT NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE jobs (
     unfinished     BIGINT NOT NULL DEFAULT 0, -- partitions of the present phase that have not ended
     next_ordinal   BIGINT NOT NULL DEFAULT 0,
     failures       BIGINT NOT NULL DEFAULT 0, -- partitions that failed for good in this attempt
+    skipped        BIGINT NOT NULL DEFAULT 0, -- partitions of this attempt whose table cannot hold what the job demands
     error_code     TEXT,                      -- the last error, a word of a closed list
     snapshot       TEXT,                      -- of a query: 'created_at' or 'batch': how it tells what was there at the start
     version_erased BIGINT,                    -- of a job with one id: the version that its row had
@@ -102,6 +104,15 @@ CREATE TABLE counts (
     outcome TEXT NOT NULL, -- common/src/job.rs; 'residue' beside them
     n       BIGINT NOT NULL,
     PRIMARY KEY (job_id, ordinal, store, outcome)
+);
+
+-- How many rows of dependent tables went with a job's memories, in all of its attempts.
+CREATE TABLE dependents (
+    job_id     TEXT NOT NULL,
+    target     TEXT NOT NULL,
+    table_name TEXT NOT NULL, -- the dependent table, as the mapping writes it
+    n          BIGINT NOT NULL,
+    PRIMARY KEY (job_id, target, table_name)
 );
 
 -- The memories that were not simply erased; personal data, leaves with the retention.

@@ -95,6 +95,22 @@ impl Path {
     }
 }
 
+impl Type {
+    /// Returns whether an id or the name of an owner is of the type, as texts write it, if maybe not one that
+    /// fits into a column: a number may be too large.
+    pub fn may_be(self, text: &str) -> bool {
+        match self {
+            Self::Uuid => Uuid::try_parse(text).is_ok(),
+            Self::Bytes { uuids } => bytes_text(text, uuids).is_some(),
+            Self::Integer(_) => {
+                let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            }
+            Self::Text | Self::Float | Self::Number | Self::Bool | Self::Time | Self::Json | Self::Any => true,
+        }
+    }
+}
+
 impl Scalar {
     /// Returns whether it is a value of the type, if maybe not one that fits into a column.
     fn is_of(&self, of: Type) -> bool {
@@ -248,6 +264,24 @@ mod tests {
         ] {
             assert_eq!(check(&filter), Err(said.to_owned()), "{filter}");
         }
+    }
+
+    #[test]
+    fn what_is_of_a_type_may_still_be_no_value_of_a_column() {
+        for (text, is_of) in [
+            ("7", true),
+            ("007", true),
+            ("-99999999999999999999", true),
+            ("", false),
+            ("-", false),
+            ("ana@example.com", false),
+            ("7a", false),
+            ("1.5", false),
+        ] {
+            assert_eq!(Type::Integer(16).may_be(text), is_of, "{text}");
+        }
+        assert!(!Type::Uuid.may_be("ana@example.com") && Type::Uuid.may_be("0190a0a000007000800000000000000a"));
+        assert!(!Type::Bytes { uuids: false }.may_be("ana") && Type::Text.may_be("ana"));
     }
 
     #[test]

@@ -264,7 +264,7 @@ pub(super) async fn insert_jobs(
                 "limit": job.limit, "expect": job.expect, "per_second": job.per_second, "batch": job.manner.batch, "most": job.manner.most,
                 "aborts": i64::from(job.manner.aborts), "slices": job.manner.slices, "opaque_id": job.manner.opaque_id,
                 "schedule": job.manner.schedule, "windows": job.manner.windows.as_ref().map(|windows| json!(windows).to_string()),
-                "trace": job.trace, "not_before": job.not_before,
+                "lenient": i64::from(job.manner.lenient), "trace": job.trace, "not_before": job.not_before,
                 "selected": selected, "unfinished": job.partitions.len(),
             })
         })
@@ -272,14 +272,14 @@ pub(super) async fn insert_jobs(
     sqlx::query(inner.sql(
         "-- ledger::accept jobs
         INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
-            max_selected, expect, per_second, batch_size, most, aborts, slices, opaque_id, schedule, windows, trace, not_before,
+            max_selected, expect, per_second, batch_size, most, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before,
             accepted_at, touched_at, selected, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT), e.value->>'expect',
             CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
-            CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), CAST(e.value->>'slices' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', e.value->>'trace',
+            CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), CAST(e.value->>'slices' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', CAST(e.value->>'lenient' AS BIGINT), e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),
             {now}, {now},
             CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),

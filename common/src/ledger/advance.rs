@@ -18,6 +18,7 @@ use super::rows::{self, Key};
 use super::step::{Aborts, JobRow, step};
 use super::totals::{Increment, TotalsMetric};
 use super::types::Fence;
+use super::warning::{self, WarningCode};
 use crate::job::{JobId, Outcome};
 use crate::state::{Event, State};
 
@@ -52,7 +53,7 @@ pub(super) async fn update_jobs(
         .map(|change| {
             json!({
                 "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
-                "failures": change.failures, "code": change.code, "version_erased": change.version_erased,
+                "failures": change.failures, "skipped": change.skipped, "code": change.code, "version_erased": change.version_erased,
                 "snapshot": change.snapshot, "warnings": change.warnings,
             })
         })
@@ -64,13 +65,14 @@ pub(super) async fn update_jobs(
             selected = selected + CAST(e.value->>'selected' AS BIGINT),
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
+            skipped = skipped + CAST(e.value->>'skipped' AS BIGINT),
             error_code = COALESCE(e.value->>'code', error_code),
             snapshot = CASE WHEN snapshot = 'batch' THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
             version_erased = CASE WHEN kind = 'ids' AND next_ordinal = 1
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
-        RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, round, selected,
+        RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, skipped, round, selected,
             max_selected, expect, per_second, aborts",
     ))
     .bind(json!(list).to_string())
@@ -95,6 +97,7 @@ pub(super) async fn update_jobs(
                 unlisted: kind != "ids",
                 is_query: kind == "query",
                 failures: row.try_get("failures")?,
+                skipped: row.try_get("skipped")?,
                 round: rows::small_number(row, "round")?,
                 selected: rows::number(row, "selected")?,
                 limit: limit.map(|limit| u64::try_from(limit).unwrap_or(0)),
@@ -154,7 +157,11 @@ pub(super) async fn advance(
 
 /// Reads what the end of a phase depends on.
 async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -> Result<(), LedgerError> {
-    let ends = |job: &&JobRow| matches!(job.state, State::Running | State::Verifying) && !job.dry_run;
+    let ends = |job: &&JobRow| match job.state {
+        State::Running | State::Verifying => !job.dry_run,
+        State::Planning => job.skipped > 0,
+        _ => false,
+    };
     let ids = ids_of(jobs.iter().filter(ends));
     if ids == "[]" {
         return Ok(());
@@ -319,7 +326,10 @@ async fn end(
         .iter()
         .map(|(job, code)| {
             let found = job.found.as_ref().map(|found| json!(found).to_string());
-            json!({"id": job.id, "code": code, "preview": found})
+            // Of ids, what is absent is said of each.
+            let nothing = job.unlisted && job.selected == 0 && matches!(event, Event::Verified | Event::Previewed);
+            let warning = nothing.then(|| warning::of_job(WarningCode::NothingSelected));
+            json!({"id": job.id, "code": code, "preview": found, "warning": warning})
         })
         .collect();
     // A success forgets the errors that it got over.
@@ -331,7 +341,8 @@ async fn end(
     let ended = sqlx::query(inner.sql(&format!(
         "-- ledger::advance end
         UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code},
-            preview = e.value->>'preview'
+            preview = e.value->>'preview',
+            warnings = COALESCE(warnings || ',' || (e.value->>'warning'), e.value->>'warning', warnings)
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
         RETURNING jobs.id AS id, state, {{now}} - not_before AS duration",
         moves.to.replace("CASE state", "CASE jobs.state"),

@@ -9,6 +9,7 @@ pub(super) struct JobChange {
     pub(super) selected: i64,
     pub(super) planned: i64,
     pub(super) failures: i64,
+    pub(super) skipped: i64,
     pub(super) code: Option<&'static str>,
     pub(super) version_erased: Option<i64>,
     /// The word of a [`Snapshot`](super::types::Snapshot).
@@ -25,6 +26,7 @@ impl JobChange {
             selected: 0,
             planned: 0,
             failures: 0,
+            skipped: 0,
             code: None,
             version_erased: None,
             snapshot: None,
@@ -40,6 +42,7 @@ impl JobChange {
         self.selected += other.selected;
         self.planned += other.planned;
         self.failures += other.failures;
+        self.skipped += other.skipped;
         self.code = other.code.or(self.code);
         self.version_erased = self.version_erased.or(other.version_erased);
         self.snapshot = match (self.snapshot, other.snapshot) {

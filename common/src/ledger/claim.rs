@@ -200,7 +200,7 @@ async fn start_jobs(
     let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most, expect, schedule, trace, state, {now} - not_before AS waited
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most, expect, schedule, lenient, trace, state, {now} - not_before AS waited
         FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
     ))
     .bind(&list)
@@ -242,6 +242,7 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         most: most.map(|n| u64::try_from(n).unwrap_or(0)),
         expects: row.try_get::<Option<String>, _>("expect")?.is_some(),
         scheduled: row.try_get::<Option<String>, _>("schedule")?.is_some(),
+        lenient: row.try_get::<i64, _>("lenient")? != 0,
         trace: row.try_get("trace")?,
         cancelling: row.try_get::<String, _>("state")? == "cancelling",
         waited_ms: row.try_get("waited")?,

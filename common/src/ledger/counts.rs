@@ -19,6 +19,9 @@ pub struct StoreCounts {
     pub store: StoreKind,
     /// Memories by outcome; `residue` beside the outcomes.
     pub counts: BTreeMap<String, u64>,
+    /// Rows of dependent tables that went with them, by table; of the SQL database.
+    #[serde(default)]
+    pub dependents: BTreeMap<String, u64>,
 }
 
 impl Ledger {
@@ -71,13 +74,42 @@ impl Ledger {
                 .or_default();
             *counts.entry(row.try_get("outcome")?).or_insert(0) += rows::number(row, "n")?;
         }
+        let mut dependents = self.dependents_of(ids).await?;
         let mut by_job: HashMap<String, Vec<StoreCounts>> = HashMap::new();
         for ((job, target, store), counts) in found {
-            by_job
-                .entry(job)
-                .or_default()
-                .push(StoreCounts { target, store, counts });
+            let key = (job, target);
+            let dependents = match store {
+                StoreKind::Sql => dependents.remove(&key).unwrap_or_default(),
+                StoreKind::Vector => BTreeMap::new(),
+            };
+            let (job, target) = key;
+            by_job.entry(job).or_default().push(StoreCounts {
+                target,
+                store,
+                counts,
+                dependents,
+            });
         }
         Ok(by_job)
+    }
+
+    /// Returns what went of dependent tables, by job and target.
+    async fn dependents_of(&self, ids: &str) -> Result<BTreeMap<(String, String), BTreeMap<String, u64>>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::counts dependents
+            SELECT job_id, target, table_name, n FROM dependents
+            WHERE job_id IN (SELECT e.value->>'id' FROM {each})",
+        ))
+        .bind(ids)
+        .fetch_all(&self.inner.read)
+        .await?;
+        let mut dependents: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
+        for row in &rows {
+            let of_target = dependents.entry((row.try_get("job_id")?, row.try_get("target")?));
+            of_target
+                .or_default()
+                .insert(row.try_get("table_name")?, rows::number(row, "n")?);
+        }
+        Ok(dependents)
     }
 }

@@ -113,6 +113,7 @@ impl Ledger {
         for (table, key, most) in [
             ("items", "job_id, outcome, memory_id, table_name, store", ITEMS),
             ("counts", "job_id, ordinal, store, outcome", ITEMS),
+            ("dependents", "job_id, target, table_name", ITEMS),
             ("partitions", "job_id, ordinal", PARTITIONS),
         ] {
             let sql = format!(

@@ -54,8 +54,11 @@ pub struct Delta {
     pub found: Option<Selection>,
     /// What was there when the job began; planning says so once, and what it plans takes it over.
     pub snapshot: Option<Snapshot>,
-    /// What somebody should know about the partition's table.
+    /// What somebody should know about the partition's table. One that is [`WarningCode::Mistyped`] was skipped:
+    /// if all of its job's tables were, the job fails, and nothing was touched.
     pub warning: Option<WarningCode>,
+    /// How many rows of which dependent table went with the memories.
+    pub dependents: BTreeMap<String, u64>,
 }
 
 impl Delta {

@@ -19,6 +19,8 @@ pub(super) struct JobRow {
     pub(super) unlisted: bool,
     pub(super) is_query: bool,
     pub(super) failures: i64,
+    /// Partitions whose table cannot hold what the job demands.
+    pub(super) skipped: i64,
     pub(super) round: u32,
     pub(super) selected: u64,
     pub(super) limit: Option<u64>,
@@ -54,6 +56,16 @@ impl JobRow {
         }
     }
 
+    /// Returns whether no table that it is about can hold what it demands. A plan of one that can makes at least
+    /// one partition, which waits; a preview makes none.
+    fn is_mistyped(&self) -> bool {
+        self.skipped > 0
+            && match self.state {
+                State::Planning => self.blocked == 0,
+                _ => self.dry_run && self.skipped >= self.next_ordinal,
+            }
+    }
+
     fn is_another_selection(&self) -> bool {
         let found = self.found.as_ref().map(|found| found.digest).unwrap_or_default();
         self.expect.is_some_and(|expect| expect != found)
@@ -69,6 +81,7 @@ pub(super) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'sta
         State::Cancelling => Some((Event::Stopped, None)),
         // A queued one: given up before any worker claimed a part of it.
         State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
+        State::Planning | State::Running if job.is_mistyped() => Some((Event::Failed, Some("mistyped"))),
         State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
             Some((Event::Failed, Some("limit_exceeded")))
         }

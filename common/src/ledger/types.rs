@@ -145,6 +145,8 @@ pub struct JobFacts {
     pub expects: bool,
     /// Whether a schedule made it, which can say at any time when its batches may begin.
     pub scheduled: bool,
+    /// Whether a value that no column can hold is nobody's ([`Manner::lenient`]).
+    pub lenient: bool,
     /// The traceparent of the request.
     pub trace: Option<String>,
     /// Whether a cancellation was accepted: finish what has begun, begin nothing.
@@ -183,6 +185,9 @@ pub struct Manner {
     pub schedule: Option<String>,
     /// When its batches may begin; absent: at any time.
     pub windows: Option<Windows>,
+    /// Whether a value that no column can hold is nobody's, as the clients of other systems have it; else it
+    /// is a mistake, and the tables that cannot hold it are skipped.
+    pub lenient: bool,
 }
 
 /// How a job by query tells what was there when it began.

@@ -10,15 +10,15 @@ use super::error::LedgerError;
 use super::rows;
 use super::types::Route;
 
-/// What a job meets in a table.
+/// What a job meets, in a table or as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Warning {
     /// What it is.
     pub code: WarningCode,
-    /// The target.
-    pub target: String,
+    /// The target; absent: the job as a whole.
+    pub target: Option<String>,
     /// The table.
-    pub table: String,
+    pub table: Option<String>,
 }
 
 /// What a warning says.
@@ -27,6 +27,13 @@ pub struct Warning {
 pub enum WarningCode {
     /// No index helps to find what the job is about.
     FullScan,
+    /// The table's columns cannot hold a value that the job demands: it was skipped.
+    Mistyped,
+    /// The job selected nothing.
+    NothingSelected,
+    /// A worker died, or lost its lease, after it deleted rows of dependents and before it recorded how many:
+    /// more went than are counted.
+    DependentsUncounted,
 }
 
 impl WarningCode {
@@ -34,13 +41,22 @@ impl WarningCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FullScan => "full_scan",
+            Self::Mistyped => "mistyped",
+            Self::NothingSelected => "nothing_selected",
+            Self::DependentsUncounted => "dependents_uncounted",
         }
     }
 }
 
 /// Returns the warning about a table as the ledger adds it to those that a job has.
 pub(super) fn text(code: WarningCode, route: &Route) -> String {
-    let (target, table) = (route.target.clone(), route.table.clone());
+    let (target, table) = (Some(route.target.clone()), Some(route.table.clone()));
+    serde_json::json!(Warning { code, target, table }).to_string()
+}
+
+/// Returns the warning about a whole job in the same way.
+pub(super) fn of_job(code: WarningCode) -> String {
+    let (target, table) = (None, None);
     serde_json::json!(Warning { code, target, table }).to_string()
 }
 

@@ -113,6 +113,7 @@ mod phases;
 mod query;
 mod schedules;
 mod sharing;
+mod skipping;
 mod slices;
 mod totals;
 

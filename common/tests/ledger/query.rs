@@ -273,8 +273,8 @@ async fn what_is_worth_knowing_is_said_once_and_until_it_is_tried_again(TestLedg
     let route = &leases[0].route;
     let warning = Warning {
         code: WarningCode::FullScan,
-        target: route.target.clone(),
-        table: route.table.clone(),
+        target: Some(route.target.clone()),
+        table: Some(route.table.clone()),
     };
     assert_eq!(warnings().await.into_iter().collect::<Vec<_>>(), [warning]);
 

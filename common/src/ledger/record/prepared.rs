@@ -10,7 +10,7 @@ use crate::ledger::change::JobChange;
 use crate::ledger::rows;
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot};
-use crate::ledger::warning;
+use crate::ledger::warning::{self, WarningCode};
 use crate::state::State;
 
 /// Records that belong together: all of one call.
@@ -24,6 +24,7 @@ pub(super) struct Prepared {
     pub(super) partition: Value,
     pub(super) counts: Vec<Value>,
     pub(super) items: Vec<Value>,
+    pub(super) dependents: Vec<Value>,
     pub(super) change: JobChange,
     pub(super) planned: Vec<NewPartition>,
     /// What was there when the job began, for what was planned.
@@ -45,7 +46,9 @@ pub(in crate::ledger) enum Recorded {
 impl Recording {
     /// Returns how many rows it writes, roughly.
     pub(super) fn size(&self) -> usize {
-        let size = |record: &Prepared| 1 + record.counts.len() + record.items.len() + record.planned.len();
+        let size = |record: &Prepared| {
+            1 + record.counts.len() + record.items.len() + record.dependents.len() + record.planned.len()
+        };
         self.0.iter().map(size).sum()
     }
 }
@@ -86,6 +89,7 @@ impl Prepared {
             partition: partition(record),
             counts: counts(record),
             items: items(record),
+            dependents: dependents(record),
             change: change(record),
             planned: record.delta.planned.clone(),
             snapshot: bound(record).or(record.lease.snapshot.as_deref()).map(str::to_owned),
@@ -163,6 +167,14 @@ fn items(record: &Record<'_>) -> Vec<Value> {
     record.delta.items.iter().map(row).collect()
 }
 
+fn dependents(record: &Record<'_>) -> Vec<Value> {
+    let lease = record.lease;
+    let taken = record.delta.dependents.iter().filter(|(_, n)| **n > 0);
+    taken
+        .map(|(table, n)| json!({"job": lease.job.id, "target": lease.route.target, "table": table, "n": n}))
+        .collect()
+}
+
 fn change(record: &Record<'_>) -> JobChange {
     let mut change = JobChange::new(record.lease.job.id);
     change.ended = i64::from(record.end.is_some());
@@ -173,6 +185,7 @@ fn change(record: &Record<'_>) -> JobChange {
         .delta
         .warning
         .map(|code| warning::text(code, &record.lease.route));
+    change.skipped = i64::from(record.delta.warning == Some(WarningCode::Mistyped));
     change.planned = i64::try_from(record.delta.planned.len()).unwrap_or(0);
     match &record.end {
         Some(RecordEnd::Failed(code)) => {

@@ -52,6 +52,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
         .collect();
     insert_counts(inner, &mut tx, &kept).await?;
     insert_items(inner, &mut tx, &kept).await?;
+    add_dependents(inner, &mut tx, &kept).await?;
     let mut jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
     let stopped = abort(inner, &mut tx, &kept, &mut jobs).await?;
     let partitions = planned(&kept, &jobs);
@@ -186,6 +187,27 @@ async fn insert_items(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepare
             e.value->>'code'
         FROM {each} WHERE TRUE
         ON CONFLICT (job_id, outcome, memory_id, table_name, store) DO NOTHING",
+    ))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Adds what went of dependent tables: one row of each, since an upsert touches none twice.
+async fn add_dependents(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
+    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.dependents).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(
+        "-- ledger::record dependents
+        INSERT INTO dependents (job_id, target, table_name, n)
+        SELECT e.value->>'job', e.value->>'target', e.value->>'table', SUM(CAST(e.value->>'n' AS BIGINT))
+        FROM {each} WHERE TRUE
+        GROUP BY e.value->>'job', e.value->>'target', e.value->>'table'
+        ORDER BY e.value->>'job', e.value->>'target', e.value->>'table'
+        ON CONFLICT (job_id, target, table_name) DO UPDATE SET n = dependents.n + excluded.n",
     ))
     .bind(json!(rows).to_string())
     .execute(tx)
