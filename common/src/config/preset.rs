@@ -116,7 +116,7 @@ mod tests {
              dependents = [{ table = \"memory_categories\", references = \"memory_id\" }, \
              { table = \"memory_access_logs\", references = \"memory_id\" }, \
              { table = \"memory_status_history\", references = \"memory_id\" }, \
-             { table = \"access_controls\", references = \"object_id\" }]\n";
+             { table = \"access_controls\", references = \"object_id\", nullable = true }]\n";
         let points = "collection = { name = \"openmemory\", point = \"uuid\", payload = { user = \"user_id\" } }\n";
         let cases: [(&str, &[&str], &str, &[&str]); 7] = [
             ("agno", &[SQLITE], "agno_memories", &[agno]),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::preset::Preset;
@@ -39,6 +39,13 @@ pub struct SqlEndpoint {
     /// The most connections one worker process opens.
     #[serde(default = "default_connections")]
     pub max_connections: u32,
+}
+
+impl SqlEndpoint {
+    /// Returns whether it is a file of SQLite's.
+    pub fn is_sqlite(&self) -> bool {
+        self.url.expose_secret().starts_with("sqlite:")
+    }
 }
 
 /// Where a Qdrant server is (gRPC).
@@ -200,6 +207,10 @@ pub struct Dependent {
     /// Its own key, which its dependents hold; unique.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// That `references` may be NULL: such a row belongs to no memory, and stays. Without it such a column is
+    /// refused, since rows that nobody finds would stay unsaid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nullable: bool,
     /// Tables whose rows belong to a row of this one and go with it, before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<Self>,
