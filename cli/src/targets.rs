@@ -145,6 +145,11 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     }
     for (what, names) in [
         ("Left out, though they have an owner", &inferred.others),
+        (
+            "Left out, since erasing a row would take memories along, or be kept by them",
+            &inferred.above,
+        ),
+        ("Left out, since a row may belong to no memory", &inferred.loose),
         ("Collections without points", &inferred.empty),
         (
             "Collections whose points may belong to several tables",

@@ -1,6 +1,6 @@
 //! How the mappings of a configuration stand against the stores as they are.
 
-use lethe_common::config::Config;
+use lethe_common::config::{Config, Table, Target};
 use lethe_common::job::StoreKind;
 
 use crate::mapped::{Mapped, Mappings};
@@ -39,18 +39,25 @@ pub async fn check(config: &Config) -> Result<Vec<Checked>, StoreError> {
         checked.push(Checked {
             target: mapped.route.target.clone(),
             table: mapped.route.table.clone(),
-            stores: stores(mapped).await,
+            stores: stores(mapped, tables(&config.targets, mapped)).await,
         });
     }
     Ok(checked)
 }
 
-async fn stores(mapped: &Mapped) -> Vec<(StoreKind, Verdict)> {
+/// Returns all tables of a mapping's target.
+fn tables<'c>(targets: &'c [Target], mapped: &Mapped) -> &'c [Table] {
+    let target = targets.iter().find(|target| target.name == mapped.route.target);
+    target.map_or(&[], |target| target.tables.as_slice())
+}
+
+async fn stores(mapped: &Mapped, tables: &[Table]) -> Vec<(StoreKind, Verdict)> {
     let mut stores = Vec::new();
     match mapped.sql().await {
         Ok(None) => {}
         Ok(Some(table)) => {
-            stores.push((StoreKind::Sql, verdict(table.advice(&mapped.table).await)));
+            let advice = table.advice_beside(&mapped.table, tables).await;
+            stores.push((StoreKind::Sql, verdict(advice)));
         }
         Err(error) => stores.push((StoreKind::Sql, verdict(Err(error)))),
     }

@@ -23,6 +23,10 @@ pub struct Inferred {
     pub tables: Vec<Table>,
     /// Tables that have an owner and do not look like memories.
     pub others: Vec<String>,
+    /// Tables whose rows memories reference in a way that takes these along, or keeps both.
+    pub above: Vec<String>,
+    /// Tables that look like parts of memories, and whose rows may belong to none.
+    pub loose: Vec<String>,
     /// Collections without points, of which nothing can be told.
     pub empty: Vec<String>,
     /// Collections whose points may belong to several tables: small numbers are ids everywhere.
@@ -39,6 +43,8 @@ pub async fn infer(sql: Option<&SqlStore>, vector: Option<&VectorStore>) -> Resu
         let proposed = sql.propose().await?;
         inferred.tables = proposed.tables;
         inferred.others = proposed.others;
+        inferred.above = proposed.above;
+        inferred.loose = proposed.loose;
     }
     let Some(vector) = vector else { return Ok(inferred) };
     for name in vector.collections().await? {

@@ -11,6 +11,7 @@ pub(crate) mod harness;
 mod locks;
 mod mapping;
 mod mysql;
+mod outliving;
 mod owners;
 mod paging;
 mod postgres;

@@ -110,6 +110,67 @@ pub(crate) const MEMORIES: [&str; 15] = [
 /// Those of them that are parts of something else, where they reference it.
 pub(super) const PARTS: [&str; 2] = ["chunk", "embedding"];
 
+/// What people call a memory itself, the surest first: of two tables that reference each other, rows of the one
+/// whose name ends in one of these are memories of their own.
+const SURELY: [(&[&str], u8); 3] = [
+    (&["memory", "memories"], 3),
+    (&["fact", "facts", "preference", "preferences", "note", "notes"], 2),
+    (
+        &[
+            "message",
+            "messages",
+            "chat",
+            "chats",
+            "conversation",
+            "conversations",
+            "session",
+            "sessions",
+            "summary",
+            "summaries",
+            "history",
+            "histories",
+            "thread",
+            "threads",
+        ],
+        1,
+    ),
+];
+
+/// Words at the end of a name that say nothing of its rows.
+const NOTHING: [&str; 12] = [
+    "item", "items", "record", "records", "row", "rows", "entry", "entries", "store", "data", "table", "tbl",
+];
+
+/// Returns how surely people would call the rows of a table memories; 0: not at all, as the parts of some.
+pub(super) fn surely(name: &str) -> u8 {
+    let name = name.rsplit('.').next().unwrap_or_default();
+    let mut words: Vec<String> = Vec::new();
+    let mut lower = false;
+    for c in name.chars() {
+        if !c.is_alphabetic() {
+            // Numbers at the end are versions.
+            lower = false;
+            words.push(String::new());
+            continue;
+        }
+        if words.is_empty() || (lower && c.is_uppercase()) {
+            words.push(String::new());
+        }
+        lower = c.is_lowercase();
+        if let Some(word) = words.last_mut() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    let says = |word: &&String| !(word.is_empty() || *word == "v" || NOTHING.contains(&word.as_str()));
+    let last = words.iter().rev().find(says).map_or("", String::as_str);
+    if let Some((_, surely)) = SURELY.iter().find(|(names, _)| names.contains(&last)) {
+        return *surely;
+    }
+    let name = name.to_ascii_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    u8::from(has(&MEMORIES) && !has(&PARTS))
+}
+
 /// Returns the column of a table that has the likeliest of `names`.
 pub(super) fn pick<'t>(table: &'t LiveTable, names: &[&str]) -> Option<&'t LiveColumn> {
     names.iter().find_map(|name| {
@@ -132,4 +193,32 @@ pub(crate) fn callable(name: &str) -> String {
         _ => '_',
     };
     name.chars().map(kept).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::surely;
+
+    #[test]
+    fn the_last_word_says_what_rows_are() {
+        for (name, expected) in [
+            ("memories", 3),
+            ("app.agno_memories", 3),
+            ("UserMemory", 3),
+            ("memory_items", 3),
+            ("memories_v2", 3),
+            ("user_facts", 2),
+            ("chat_messages", 1),
+            ("conversations", 1),
+            ("memory_history", 1),
+            ("memory_chunks", 0),
+            ("memoryEmbeddings", 0),
+            ("memory_categories", 1),
+            ("chat_log", 1),
+            ("orders", 0),
+            ("", 0),
+        ] {
+            assert_eq!(surely(name), expected, "{name}");
+        }
+    }
 }

@@ -31,6 +31,16 @@ impl Dialect {
         }
     }
 
+    /// Returns whether a table of the live schema is the one that a mapping calls `name`: either may leave the
+    /// schema out.
+    pub(super) fn is_table(self, live: &str, name: &str) -> bool {
+        match (live.split_once('.'), name.split_once('.')) {
+            (Some(_), Some(_)) | (None, None) => self.is_column(live, name),
+            (Some((_, live)), None) => self.is_column(live, name),
+            (None, Some((_, name))) => self.is_column(live, name),
+        }
+    }
+
     /// Quotes `table` or `schema.table` as a person would write it, for advice.
     pub(super) fn written(self, table: &str) -> String {
         match self {

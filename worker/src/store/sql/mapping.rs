@@ -2,6 +2,7 @@
 
 mod check;
 mod order;
+mod outliving;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -129,7 +130,7 @@ impl Mapping {
             None => BTreeMap::new(),
         };
         let mut dependents = Vec::new();
-        check.dependents(&table.dependents, &[], &mut dependents).await?;
+        check.dependents(&table.dependents, name, &[], &mut dependents).await?;
         if live.is_some() {
             check.order(name, &dependents).await?;
         }

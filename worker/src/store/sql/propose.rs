@@ -11,7 +11,7 @@ use super::column::Holds;
 use super::connect::CallError;
 use super::convention::{
     AGENT, APP, CREATED_AT, KIND, MEMORIES, OWNER_NAME, PARTS, RUN, UPDATED_AT, USER, VERSION, WORKSPACE, callable,
-    is_about_an_owner, pick,
+    is_about_an_owner, pick, surely,
 };
 use super::dialect::{Dialect, quote, quote_table};
 use super::schema::{self, Foreign, LiveColumn, LiveTable, OnDelete};
@@ -25,6 +25,10 @@ pub struct Proposed {
     pub tables: Vec<Table>,
     /// Those that have an owner, and do not look like memories.
     pub others: Vec<String>,
+    /// Those whose rows memories reference in a way that takes these along, or keeps both.
+    pub above: Vec<String>,
+    /// Those that look like parts of memories, and may belong to none.
+    pub loose: Vec<String>,
 }
 
 /// A table, and the keys that reference it.
@@ -47,12 +51,17 @@ impl SqlStore {
         };
         let below = schema.below();
         let mut proposed = Proposed::default();
-        let above = schema
+        let roots: Vec<&Known> = schema
             .tables
             .iter()
-            .filter(|known| !below.contains(known.name.as_str()));
-        for known in above {
-            if schema.is_memories(known)
+            .filter(|known| !below.contains(known.name.as_str()))
+            .collect();
+        for known in &roots {
+            if schema.is_memories(known) && schema.takes(known, &roots) {
+                proposed.above.push(known.name.clone());
+            } else if schema.is_loose(known) {
+                proposed.loose.push(known.name.clone());
+            } else if schema.is_memories(known)
                 && let Some(mut table) = schema.table(known)
             {
                 if let Some(columns) = &mut table.columns {
@@ -167,7 +176,7 @@ impl Schema {
         let mut below = BTreeSet::new();
         for known in self.tables.iter().filter(|known| self.is_memories(known)) {
             let single = known.referenced_by.iter().filter(|foreign| foreign.columns.len() == 1);
-            for foreign in single.filter(|foreign| foreign.table != known.name) {
+            for foreign in single.filter(|foreign| foreign.table != known.name && self.belongs(known, foreign)) {
                 // Of two that reference each other the first is above.
                 if !below.contains(known.name.as_str()) || !self.references(known, &foreign.table) {
                     below.insert(foreign.table.as_str());
@@ -177,6 +186,49 @@ impl Schema {
         below
     }
 
+    /// Returns whether the rows that have a key belong to those of `known`, each to one, and go with it. Rows that
+    /// people would rather call memories than those are memories of their own.
+    fn belongs(&self, known: &Known, foreign: &Foreign) -> bool {
+        let Some(child) = self.named(&foreign.table) else {
+            return false;
+        };
+        let nullable = |name: &String| {
+            child
+                .live
+                .column(self.dialect, name)
+                .is_none_or(|column| column.nullable)
+        };
+        foreign.on_delete != OnDelete::Stays
+            && !foreign.columns.iter().any(|(column, _)| nullable(column))
+            && surely(&child.name) <= surely(&known.name)
+    }
+
+    /// Returns whether a row of `known` could not go alone: memories that are rather called so go with it, or keep
+    /// it.
+    fn takes(&self, known: &Known, roots: &[&Known]) -> bool {
+        let keys = known.referenced_by.iter();
+        keys.filter(|key| key.on_delete != OnDelete::Stays).any(|key| {
+            let child = roots.iter().find(|root| root.name == key.table);
+            child.is_some_and(|child| self.is_memories(child) && surely(&child.name) > surely(&known.name))
+        })
+    }
+
+    /// Returns whether rows of `known` are parts of other tables' rows that may be of none, with nothing that says
+    /// whose they are: a mapping of it could not be searched by owner.
+    fn is_loose(&self, known: &Known) -> bool {
+        let is_ownerless = self.is_memories(known) && pick(&known.live, &USER).is_none();
+        let (sure, others) = (surely(&known.name), self.tables.iter());
+        let mut wholes = others.filter(|whole| sure == 0 || surely(&whole.name) > sure);
+        is_ownerless
+            && wholes
+                .any(|whole| whole.name != known.name && self.is_memories(whole) && self.references(known, &whole.name))
+    }
+
+    fn named(&self, name: &str) -> Option<&Known> {
+        self.tables.iter().find(|known| known.name == name)
+    }
+
+    /// Returns whether rows of `known` reference those of `name`.
     fn references(&self, known: &Known, name: &str) -> bool {
         let other = self.tables.iter().find(|other| other.name == name);
         other.is_some_and(|other| other.referenced_by.iter().any(|foreign| foreign.table == known.name))
@@ -266,7 +318,11 @@ impl Schema {
             let [(column, referenced)] = foreign.columns.as_slice() else {
                 continue;
             };
-            if referenced != id || above.contains(&foreign.table.as_str()) || above.len() > Dependent::LEVELS {
+            if referenced != id
+                || !self.belongs(known, foreign)
+                || above.contains(&foreign.table.as_str())
+                || above.len() > Dependent::LEVELS
+            {
                 continue;
             }
             let Some(child) = self.tables.iter().find(|child| child.name == foreign.table) else {
@@ -286,6 +342,7 @@ impl Schema {
             dependents.push(Dependent {
                 table: child.name.clone(),
                 references: column.clone(),
+                nullable: false,
                 id: child_id.filter(|_| !below.is_empty()),
                 dependents: below,
             });

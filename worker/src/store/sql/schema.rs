@@ -39,6 +39,8 @@ pub(super) struct LiveColumn {
     pub(super) unique_under: Option<String>,
     /// Whether an index over all rows begins with it.
     pub(super) indexed: bool,
+    /// Whether it may be NULL.
+    pub(super) nullable: bool,
 }
 
 /// A foreign key that references a table.

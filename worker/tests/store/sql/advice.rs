@@ -33,10 +33,11 @@ async fn references(database: &Database) {
         .run(
             "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, part BIGINT, created_at BIGINT);
              CREATE INDEX memories_user ON memories (user_id); CREATE UNIQUE INDEX memories_part ON memories (id, part);
-             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id));
              CREATE INDEX chunks_memory ON chunks (memory);
-             CREATE TABLE terms (chunk BIGINT, FOREIGN KEY (chunk) REFERENCES chunks (id));
+             CREATE TABLE terms (chunk BIGINT NOT NULL, FOREIGN KEY (chunk) REFERENCES chunks (id));
              CREATE TABLE links (memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id) ON DELETE SET NULL);
+             CREATE TABLE maybe (memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
              CREATE TABLE gone (memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id) ON DELETE CASCADE);
              CREATE TABLE pairs (memory BIGINT, part BIGINT, FOREIGN KEY (memory, part) REFERENCES memories (id, part))",
         )
@@ -52,7 +53,10 @@ async fn what_would_be_left_is_said(database: Database) {
         advice(&database, &table(mapping)).await,
         [
             "`dependents`: rows of `links` reference `memories` by `memory` and stay without the reference; \
-             write dependents = [{ table = \"links\", references = \"memory\" }] for `memories`",
+             give `links` a table of its own in this target, or let the database delete them: ON DELETE CASCADE",
+            "`dependents`: rows of `maybe` reference `memories` by `memory` and keep what they reference; \
+             make `memory` NOT NULL and write dependents = [{ table = \"maybe\", references = \"memory\" }] for `memories`; \
+             nullable = true beside it if rows without it are nobody's",
             "`dependents`: rows of `pairs` reference `memories` by `memory`, `part` and keep what they reference; \
              let the database delete them: ON DELETE CASCADE",
             "`dependents`: rows of `terms` reference `chunks` by `chunk` and keep what they reference; \
@@ -66,9 +70,9 @@ async fn a_mapping_that_leaves_nothing_is_not_talked_about(database: Database) {
         .run(
             "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT);
              CREATE INDEX memories_user ON memories (user_id);
-             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id));
              CREATE INDEX chunks_memory ON chunks (memory);
-             CREATE TABLE terms (chunk BIGINT, FOREIGN KEY (chunk) REFERENCES chunks (id));
+             CREATE TABLE terms (chunk BIGINT NOT NULL, FOREIGN KEY (chunk) REFERENCES chunks (id));
              CREATE INDEX terms_chunk ON terms (chunk)",
         )
         .await;
@@ -84,7 +88,7 @@ async fn what_is_found_by_looking_at_every_row_is_said(database: Database) {
         .run(
             "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, tenant TEXT, inserted_at BIGINT);
              CREATE INDEX memories_tenant ON memories (tenant, user_id);
-             CREATE TABLE chunks (n BIGINT, memory BIGINT)",
+             CREATE TABLE chunks (n BIGINT, memory BIGINT NOT NULL)",
         )
         .await;
     let mapping = json!({"name": "memories", "columns": {"id": "id", "user": "user_id", "workspace": "tenant"},
@@ -122,8 +126,8 @@ async fn a_schema_is_read_from_its_names_and_keys(database: Database) {
              CREATE TABLE memories (id BIGINT PRIMARY KEY, owner_id BIGINT NOT NULL, tenant_id TEXT, memory_type TEXT,
                                     version BIGINT, created_at BIGINT, body TEXT,
                                     FOREIGN KEY (owner_id) REFERENCES users (id));
-             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
-             CREATE TABLE terms (chunk BIGINT, FOREIGN KEY (chunk) REFERENCES chunks (id));
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE TABLE terms (chunk BIGINT NOT NULL, FOREIGN KEY (chunk) REFERENCES chunks (id));
              CREATE TABLE gone (memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id) ON DELETE CASCADE);
              CREATE TABLE chat_messages (message_id TEXT PRIMARY KEY, user_id TEXT, session_id TEXT);
              CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id BIGINT);
@@ -161,7 +165,7 @@ async fn tables_in_a_circle_are_proposed_once(database: Database) {
     database
         .run(
             "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, last_note BIGINT);
-             CREATE TABLE notes (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id))",
+             CREATE TABLE notes (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id))",
         )
         .await;
     if database.is_sqlite() {
@@ -188,7 +192,7 @@ async fn what_chunks_belong_to_is_proposed_whatever_it_is_called(database: Datab
             "CREATE TABLE users (id BIGINT PRIMARY KEY, email TEXT UNIQUE);
              CREATE TABLE files (id BIGINT PRIMARY KEY);
              CREATE TABLE mem (id BIGINT PRIMARY KEY, uid TEXT, body TEXT);
-             CREATE TABLE chunks (id BIGINT PRIMARY KEY, mem BIGINT, user_id BIGINT,
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, mem BIGINT NOT NULL, user_id BIGINT,
                  FOREIGN KEY (mem) REFERENCES mem (id), FOREIGN KEY (user_id) REFERENCES users (id));
              CREATE TABLE file_embeddings (id BIGINT PRIMARY KEY, file BIGINT, mem BIGINT,
                  FOREIGN KEY (file) REFERENCES files (id), FOREIGN KEY (mem) REFERENCES mem (id) ON DELETE CASCADE)",

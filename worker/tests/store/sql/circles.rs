@@ -143,7 +143,7 @@ async fn a_circle_through_a_dependent_does_not_fit_unless_the_database_breaks_it
         database
             .run(
                 "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT, last_note BIGINT);
-                 CREATE TABLE notes (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id))",
+                 CREATE TABLE notes (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id))",
             )
             .await;
         add_key(&database, "memories", "last_note", &format!("notes (id) {on_delete}")).await;
@@ -183,8 +183,8 @@ async fn dependents_are_written_before_what_they_reference(database: Database) {
     database
         .run(
             "CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT);
-             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, FOREIGN KEY (memory) REFERENCES memories (id));
-             CREATE TABLE links (memory BIGINT, chunk BIGINT, FOREIGN KEY (memory) REFERENCES memories (id),
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE TABLE links (memory BIGINT NOT NULL, chunk BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id),
                                  FOREIGN KEY (chunk) REFERENCES chunks (id))",
         )
         .await;
@@ -217,7 +217,7 @@ async fn dependents_that_keep_each_other_go_together_where_the_database_lets_the
     for on_delete in ["ON DELETE RESTRICT", "", "ON DELETE CASCADE"] {
         database
             .run(&format!(
-                "CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT, parent BIGINT,
+                "CREATE TABLE chunks (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, parent BIGINT,
                      FOREIGN KEY (memory) REFERENCES memories (id), FOREIGN KEY (parent) REFERENCES chunks (id) {on_delete})"
             ))
             .await;

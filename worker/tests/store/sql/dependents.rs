@@ -34,7 +34,7 @@ async fn prepare(database: &Database) {
     database
         .run(
             "CREATE TABLE chunks (n INTEGER PRIMARY KEY, memory_id TEXT NOT NULL REFERENCES memories (id));
-             CREATE TABLE history (\"of\" TEXT, body TEXT)",
+             CREATE TABLE history (\"of\" TEXT NOT NULL, body TEXT)",
         )
         .await;
     database
@@ -142,8 +142,8 @@ async fn more_than_one_batch_with_dependents(database: Database) {
     // References of another type than the id.
     database
         .run(
-            "CREATE TABLE chunks (memory_id TEXT);
-             CREATE TABLE history (\"of\" INTEGER);
+            "CREATE TABLE chunks (memory_id TEXT NOT NULL);
+             CREATE TABLE history (\"of\" INTEGER NOT NULL);
              INSERT INTO memories (id, user_id)
              WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) SELECT i, i % 2 FROM n;
              INSERT INTO chunks SELECT CAST(id AS TEXT) FROM memories;
@@ -175,9 +175,9 @@ fn nested() -> Table {
         "dependents": [
             {"table": "chunks", "references": "memory_id", "id": "id", "dependents": [
                 {"table": "terms", "references": "chunk_id", "id": "term", "dependents": [
-                    {"table": "weights", "references": "term"},
+                    {"table": "weights", "references": "term", "nullable": true},
                 ]},
-                {"table": "notes", "references": "chunk_id"},
+                {"table": "notes", "references": "chunk_id", "nullable": true},
             ]},
             {"table": "history", "references": "memory_id"},
         ],
@@ -192,7 +192,7 @@ async fn prepare_nested(database: &Database) {
              CREATE TABLE terms (term TEXT PRIMARY KEY, chunk_id BIGINT NOT NULL REFERENCES chunks (id));
              CREATE TABLE weights (n INTEGER PRIMARY KEY, term TEXT REFERENCES terms (term));
              CREATE TABLE notes (n INTEGER PRIMARY KEY, chunk_id BIGINT REFERENCES chunks (id));
-             CREATE TABLE history (memory_id TEXT)",
+             CREATE TABLE history (memory_id TEXT NOT NULL)",
         )
         .await;
     database

@@ -115,7 +115,7 @@ async fn nothing_that_a_caller_writes_becomes_a_part_of_a_statement(database: Da
 async fn a_filter_is_in_the_deleting_statement(database: Database) {
     let mapping = notes(&database).await;
     database
-        .run("CREATE TABLE parts (note TEXT); INSERT INTO parts VALUES ('1'), ('2'), ('3')")
+        .run("CREATE TABLE parts (note TEXT NOT NULL); INSERT INTO parts VALUES ('1'), ('2'), ('3')")
         .await;
     let mut with_dependents = mapping.clone();
     with_dependents.dependents = serde_json::from_value(json!([{"table": "parts", "references": "note"}])).unwrap();

@@ -47,7 +47,7 @@ pub(super) async fn somebody_waits_for_a_lock(database: &Database) {
 
 async fn conditions_are_checked_again_after_waiting_for_a_lock(database: Database) {
     database.memories("TEXT").await;
-    database.run("CREATE TABLE chunks (memory_id TEXT)").await;
+    database.run("CREATE TABLE chunks (memory_id TEXT NOT NULL)").await;
     for (dependents, chunks) in [
         (json!([]), vec!["1", "2"]),
         (json!([{"table": "chunks", "references": "memory_id"}]), vec!["1"]),
@@ -106,7 +106,7 @@ async fn a_lock_that_is_not_released_in_time_is_busy(database: Database) {
 async fn workers_that_meet_on_the_same_rows_do_not_deadlock(database: Database) {
     database.memories("TEXT").await;
     database
-        .run("CREATE TABLE chunks (memory_id VARCHAR(20)); CREATE INDEX of_memory ON chunks (memory_id)")
+        .run("CREATE TABLE chunks (memory_id VARCHAR(20) NOT NULL); CREATE INDEX of_memory ON chunks (memory_id)")
         .await;
     let ids: Vec<String> = (1..=2_000).map(|id| id.to_string()).collect();
     let rows: Vec<String> = ids.iter().map(|id| format!("('{id}', 'alice', 'w', '')")).collect();

@@ -105,8 +105,8 @@ async fn references_are_what_the_ids_collation_takes_for_the_id() {
     database
         .run(
             "CREATE TABLE memories (id VARCHAR(64) COLLATE utf8mb4_general_ci PRIMARY KEY, user_id TEXT);
-             CREATE TABLE chunks (memory_id VARCHAR(64) COLLATE utf8mb4_general_ci REFERENCES memories (id));
-             CREATE TABLE history (memory_id VARCHAR(64) CHARACTER SET latin1 COLLATE latin1_bin);
+             CREATE TABLE chunks (memory_id VARCHAR(64) COLLATE utf8mb4_general_ci NOT NULL REFERENCES memories (id));
+             CREATE TABLE history (memory_id VARCHAR(64) CHARACTER SET latin1 COLLATE latin1_bin NOT NULL);
              INSERT INTO memories VALUES ('abc', 'alice'), ('b', 'alice');
              INSERT INTO chunks VALUES ('ABC'), ('abc'), ('abc '), ('b');
              INSERT INTO history VALUES ('ABC'), ('abc'), ('b')",

@@ -17,8 +17,8 @@ async fn a_type_without_case_does_not_widen_a_match() {
         .run(
             "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;
              CREATE TABLE memories (id ext.citext PRIMARY KEY, user_id ext.citext, workspace_id ext.citext);
-             CREATE TABLE chunks (memory_id ext.citext REFERENCES memories);
-             CREATE TABLE history (memory_id text);
+             CREATE TABLE chunks (memory_id ext.citext NOT NULL REFERENCES memories);
+             CREATE TABLE history (memory_id text NOT NULL);
              INSERT INTO memories VALUES ('abc', 'alice', 'w'), ('b', 'ALICE', 'w'), ('C', 'alice', 'w');
              INSERT INTO chunks VALUES ('ABC'), ('abc'), ('b'); INSERT INTO history VALUES ('ABC'), ('b')",
         )

@@ -20,7 +20,7 @@ async fn a_collation_without_case_does_not_widen_a_match() {
         .run(
             "CREATE TABLE memories (id TEXT COLLATE NOCASE PRIMARY KEY, user_id TEXT COLLATE NOCASE,
                                     workspace_id TEXT COLLATE RTRIM);
-             CREATE TABLE chunks (memory_id TEXT COLLATE NOCASE);
+             CREATE TABLE chunks (memory_id TEXT COLLATE NOCASE NOT NULL);
              INSERT INTO memories VALUES ('abc', 'alice', 'w'), ('b', 'ALICE', 'w '), ('C', 'alice', 'w');
              INSERT INTO chunks VALUES ('ABC'), ('abc'), ('b')",
         )
@@ -55,7 +55,7 @@ async fn a_column_without_case_and_an_index_with_it_keep_ids_apart() {
         database
             .run(&format!(
                 "CREATE TABLE memories (id TEXT COLLATE NOCASE, user_id TEXT, PRIMARY KEY (id COLLATE BINARY)){options};
-                 CREATE TABLE chunks (memory_id TEXT);
+                 CREATE TABLE chunks (memory_id TEXT NOT NULL);
                  INSERT INTO memories VALUES ('abc', 'alice'), ('ABC', 'bob');
                  INSERT INTO chunks VALUES ('ABC'), ('abc')"
             ))

@@ -95,6 +95,7 @@ impl Check<'_> {
     pub(super) fn dependents<'a>(
         &'a mut self,
         list: &'a [Dependent],
+        parent: &'a str,
         above: &'a [Above],
         order: &'a mut Vec<Reference>,
     ) -> BoxFuture<'a, Result<(), CallError>> {
@@ -119,6 +120,10 @@ impl Check<'_> {
                     None => None,
                 };
                 let Some(column) = column else { continue };
+                let nullable = live
+                    .column(self.dialect, &column.name)
+                    .is_some_and(|live| live.nullable);
+                self.outlives(dependent, parent, nullable).await?;
                 let bytes: Vec<&Column> = std::iter::once(&column).chain(&id).collect();
                 self.only_bytes(name, &bytes).await?;
                 if let Some(id) = id {
@@ -128,7 +133,7 @@ impl Check<'_> {
                         column: column.clone(),
                     };
                     let below: Vec<Above> = std::iter::once(this).chain(above.iter().cloned()).collect();
-                    self.dependents(&dependent.dependents, &below, order).await?;
+                    self.dependents(&dependent.dependents, name, &below, order).await?;
                 }
                 order.push(Reference {
                     name: name.clone(),

@@ -22,7 +22,7 @@ SELECT CAST(t.table_type AS CHAR) AS table_type,
             AS CHAR) AS transactions,
        CAST(c.column_name AS CHAR) AS name, CAST(c.column_type AS CHAR) AS declared,
        CAST(c.data_type AS CHAR) AS base, CAST(c.character_set_name AS CHAR) AS charset,
-       CAST(c.collation_name AS CHAR) AS collation,
+       CAST(c.collation_name AS CHAR) AS collation, CAST(c.is_nullable = 'YES' AS SIGNED) AS nullable,
        CAST(EXISTS (SELECT 1 FROM information_schema.statistics AS i
                     WHERE i.table_schema = c.table_schema AND i.table_name = c.table_name AND i.non_unique = 0
                     GROUP BY i.index_name
@@ -182,6 +182,7 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
         unique: row.try_get::<i64, _>("is_unique")? != 0,
         unique_under: None,
         indexed: row.try_get::<i64, _>("indexed")? != 0,
+        nullable: row.try_get::<i64, _>("nullable")? != 0,
     })
 }
 

@@ -12,7 +12,7 @@ const COLUMNS: &str = "
 -- store::sql::schema
 SELECT a.attname::text AS name,
        format_type(a.atttypid, a.atttypmod)::text AS declared,
-       base.name AS base, base.namespace AS namespace,
+       base.name AS base, base.namespace AS namespace, NOT (a.attnotnull OR base.not_null) AS nullable,
        coalesce(l.collisdeterministic, true) AS deterministic,
        EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i
                WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
@@ -32,13 +32,14 @@ FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
 JOIN LATERAL (
-    WITH RECURSIVE up (oid, base, kind) AS (
-        SELECT t.oid, t.typbasetype, t.typtype FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
+    WITH RECURSIVE up (oid, base, kind, not_null) AS (
+        SELECT t.oid, t.typbasetype, t.typtype, t.typnotnull FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
         UNION ALL
-        SELECT t.oid, t.typbasetype, t.typtype FROM up JOIN pg_catalog.pg_type AS t ON t.oid = up.base
+        SELECT t.oid, t.typbasetype, t.typtype, t.typnotnull FROM up JOIN pg_catalog.pg_type AS t ON t.oid = up.base
         WHERE up.kind = 'd'
     )
-    SELECT t.typname::text AS name, n.nspname::text AS namespace
+    SELECT t.typname::text AS name, n.nspname::text AS namespace,
+           EXISTS (SELECT 1 FROM up AS d WHERE d.not_null) AS not_null
     FROM up
     JOIN pg_catalog.pg_type AS t ON t.oid = up.oid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -163,6 +164,7 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
         unique: row.try_get("is_unique")?,
         unique_under: None,
         indexed: row.try_get("indexed")?,
+        nullable: row.try_get("nullable")?,
     })
 }
 

@@ -17,6 +17,7 @@ FROM pragma_table_list AS t WHERE t.schema = $1 COLLATE NOCASE AND t.name = $2 C
 const COLUMNS: &str = "
 -- store::sql::schema
 SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared, CAST(c.pk AS INTEGER) AS pk,
+       CAST(c.\"notnull\" AS INTEGER) AS not_null,
        CASE WHEN c.pk = 1 AND (SELECT max(o.pk) FROM pragma_table_xinfo($2, $1) AS o) = 1
             THEN 1 ELSE 0 END AS sole_key,
        (SELECT min(upper(x.coll))
@@ -75,7 +76,10 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
         .bind(table)
         .fetch_all(connection)
         .await?;
-    let columns: Vec<LiveColumn> = rows.iter().map(column).collect::<Result<_, _>>()?;
+    let columns: Vec<LiveColumn> = rows
+        .iter()
+        .map(|row| column(row, without_rowid))
+        .collect::<Result<_, _>>()?;
     Ok(Some(LiveTable {
         obstacle: (kind != "table").then_some(Obstacle::NotATable),
         row_handle: if without_rowid { None } else { row_handle(&columns) },
@@ -129,7 +133,7 @@ fn row_handle(columns: &[LiveColumn]) -> Option<&'static str> {
         .find(|name| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
 }
 
-fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
+fn column(row: &AnyRow, without_rowid: bool) -> Result<LiveColumn, sqlx::Error> {
     let declared: String = row.try_get("declared")?;
     let collation: Option<String> = row.try_get("coll")?;
     let sole_key = row.try_get::<i64, _>("sole_key")? != 0;
@@ -137,6 +141,10 @@ fn column(row: &AnyRow) -> Result<LiveColumn, sqlx::Error> {
         name: row.try_get("name")?,
         kind: kind(&declared),
         holds: Some(Holds::Declared(holds(&declared))),
+        // A key may hold NULL, unless it is the row's own number or the table has none.
+        nullable: row.try_get::<i64, _>("not_null")? == 0
+            && !(sole_key && declared.eq_ignore_ascii_case("INTEGER"))
+            && !(without_rowid && row.try_get::<i64, _>("pk")? != 0),
         declared,
         unique: sole_key || collation.is_some(),
         unique_under: collation,

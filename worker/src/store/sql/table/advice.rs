@@ -16,7 +16,16 @@ impl SqlTable {
     /// # Errors
     /// Fails if the database cannot be asked.
     pub async fn advice(&self, table: &Table) -> Result<Vec<MappingFault>, StoreError> {
-        let mut advice = self.unmapped(table).await?;
+        self.advice_beside(table, &[]).await
+    }
+
+    /// Returns what [`advice`](Self::advice) does, knowing the other tables of the target: rows of these have
+    /// their own way to go.
+    ///
+    /// # Errors
+    /// Fails if the database cannot be asked.
+    pub async fn advice_beside(&self, table: &Table, others: &[Table]) -> Result<Vec<MappingFault>, StoreError> {
+        let mut advice = self.unmapped(table, others).await?;
         advice.extend(self.without_index(table));
         if let Some(columns) = &table.columns
             && columns.created_at.is_none()
@@ -33,7 +42,7 @@ impl SqlTable {
     }
 
     /// Returns advice about the rows that reference others, are not mapped, and would be left.
-    async fn unmapped(&self, table: &Table) -> Result<Vec<MappingFault>, StoreError> {
+    async fn unmapped(&self, table: &Table, others: &[Table]) -> Result<Vec<MappingFault>, StoreError> {
         let mut advice = Vec::new();
         let id = Some(self.mapping.id.name.as_str());
         let mut tables = vec![(vec![table.sql_table()], id, table.dependents.as_slice())];
@@ -46,8 +55,8 @@ impl SqlTable {
                     if way.len() == 1 && foreign.on_delete == OnDelete::Goes {
                         advice.push(with_others(&foreign, table));
                     }
-                } else if foreign.on_delete != OnDelete::Goes && !self.is_mapped(&foreign, dependents) {
-                    advice.push(about(&foreign, name, id));
+                } else if !self.is_mapped(&foreign, dependents) {
+                    advice.extend(self.left(&foreign, name, id, others).await?);
                 }
             }
             tables.extend(dependents.iter().map(|below| {
@@ -58,6 +67,24 @@ impl SqlTable {
         Ok(advice)
     }
 
+    /// Returns advice about rows that reference those of `name` and are no dependents of theirs.
+    async fn left(
+        &self,
+        foreign: &Foreign,
+        name: &str,
+        id: Option<&str>,
+        others: &[Table],
+    ) -> Result<Option<MappingFault>, StoreError> {
+        if let Some(other) = others.iter().find(|other| self.has_rows_of(other, foreign)) {
+            return Ok(apart(foreign, name, other));
+        }
+        if foreign.on_delete == OnDelete::Goes {
+            return Ok(None);
+        }
+        let nullable = self.may_be_null(foreign).await?;
+        Ok(Some(about(foreign, name, id, nullable)))
+    }
+
     fn is_mapped(&self, foreign: &Foreign, dependents: &[Dependent]) -> bool {
         let [(column, _)] = foreign.columns.as_slice() else {
             return false;
@@ -66,6 +93,19 @@ impl SqlTable {
         dependents
             .iter()
             .any(|dependent| same(&foreign.table, &dependent.table) && same(column, &dependent.references))
+    }
+
+    fn has_rows_of(&self, other: &Table, foreign: &Foreign) -> bool {
+        other.columns.is_some() && self.store.dialect.is_table(&foreign.table, other.sql_table())
+    }
+
+    async fn may_be_null(&self, foreign: &Foreign) -> Result<bool, StoreError> {
+        let live = self.live(&foreign.table).await?;
+        let may_be = |(column, _): &(String, String)| {
+            let column = live.as_ref()?.column(self.store.dialect, column)?;
+            Some(column.nullable)
+        };
+        Ok(foreign.columns.iter().filter_map(may_be).any(|nullable| nullable))
     }
 
     fn without_index(&self, table: &Table) -> Vec<MappingFault> {
@@ -141,8 +181,26 @@ fn with_others(foreign: &Foreign, table: &Table) -> MappingFault {
     )
 }
 
+/// Returns the advice about a key by which rows that have a mapping of their own reference `name`, unless each can
+/// go alone.
+fn apart(foreign: &Foreign, name: &str, other: &Table) -> Option<MappingFault> {
+    let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
+    let (table, columns) = (&foreign.table, columns.join("`, `"));
+    let consequence = match (foreign.on_delete, &other.collection) {
+        (OnDelete::Stays, _) => return None,
+        (OnDelete::Goes, None) => "go with them, asked for or not, uncounted",
+        (OnDelete::Goes, Some(_)) => "go with them, asked for or not, uncounted, and leave their vectors behind",
+        (OnDelete::Keeps, _) => "keep them until they are gone themselves",
+    };
+    Some(MappingFault::new(
+        "sql_table",
+        format!("rows of `{table}`, which has its own table here, reference `{name}` by `{columns}` and {consequence}"),
+        Some("let the database set the reference null: ON DELETE SET NULL".to_owned()),
+    ))
+}
+
 /// Returns the advice about a key by which rows reference `name`, in which dependents hold `id`.
-fn about(foreign: &Foreign, name: &str, id: Option<&str>) -> MappingFault {
+fn about(foreign: &Foreign, name: &str, id: Option<&str>, nullable: bool) -> MappingFault {
     let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
     let (table, columns) = (&foreign.table, columns.join("`, `"));
     let consequence = match foreign.on_delete {
@@ -150,9 +208,21 @@ fn about(foreign: &Foreign, name: &str, id: Option<&str>) -> MappingFault {
         OnDelete::Goes | OnDelete::Stays => "stay without the reference",
     };
     let instead = match foreign.columns.as_slice() {
+        _ if foreign.on_delete == OnDelete::Stays => {
+            format!(
+                "give `{table}` a table of its own in this target, or let the database delete them: ON DELETE CASCADE"
+            )
+        }
         [(column, referenced)] if id.is_none_or(|id| id == referenced) => {
             let key = id.map_or_else(|| format!("id = \"{referenced}\" and "), |_| String::new());
-            format!("write {key}dependents = [{{ table = \"{table}\", references = \"{column}\" }}] for `{name}`")
+            let write = format!("dependents = [{{ table = \"{table}\", references = \"{column}\" }}] for `{name}`");
+            if nullable {
+                format!(
+                    "make `{column}` NOT NULL and write {key}{write}; nullable = true beside it if rows without it are nobody's"
+                )
+            } else {
+                format!("write {key}{write}")
+            }
         }
         _ => "let the database delete them: ON DELETE CASCADE".to_owned(),
     };
