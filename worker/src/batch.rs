@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lethe_common::config::Config;
-use lethe_common::job::{Field, StoreKind};
+use lethe_common::job::{Field, StoreKind, Subject};
 use lethe_common::ledger::{JobFacts, Lease, WarningCode, Work};
 
 use lethe_common::metrics::StoreCall;
@@ -60,14 +60,15 @@ impl Batch {
 
 /// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
 pub(crate) fn conditions(lease: &Lease) -> Conditions {
+    conditions_as(lease, lease.alias)
+}
+
+/// Returns the same under another of a person's names.
+fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
     let job = &lease.job;
     let mut fields: Vec<(Field, String)> = Vec::new();
     if let Some(subject) = &job.subject {
-        fields.extend(
-            subject
-                .fields_as(lease.alias)
-                .map(|(field, value)| (field, value.to_owned())),
-        );
+        fields.extend(subject.fields_as(alias).map(|(field, value)| (field, value.to_owned())));
     }
     let mut demand = |field, value: &Option<String>| {
         if let Some(value) = value
@@ -108,6 +109,24 @@ pub(crate) async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<War
         return Ok(None);
     };
     Ok(table.is_full_scan(&conditions(lease)).then_some(WarningCode::FullScan))
+}
+
+/// Returns whether the table of a lease cannot hold what its job demands, under none of a person's names: then
+/// it is skipped, unless that means nobody to the one who asked.
+pub(crate) async fn is_mistyped(mapped: &Mapped, lease: &Lease) -> Result<bool, StoreError> {
+    if lease.job.lenient || !lease.job.is_unlisted() {
+        return Ok(false);
+    }
+    let Some(table) = mapped.sql().await? else {
+        return Ok(false);
+    };
+    let names = lease.job.subject.as_ref().map_or(1, Subject::names);
+    for alias in 0..names {
+        if !table.is_mistyped(&conditions_as(lease, alias)).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Returns how many memories a batch of this job may hold.

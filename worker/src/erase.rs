@@ -23,6 +23,7 @@ use crate::window;
 
 mod again;
 mod crowds;
+mod dependents;
 mod effects;
 mod met;
 mod points;
@@ -74,9 +75,17 @@ pub(crate) async fn erase(
         if let Err(error) = look_again(env, mapped, &mut shares, &mut leases).await? {
             return Err(Stop::store(leases, error));
         }
-        let met = match carry_out(env, mapped, &shares, &mut leases).await? {
+        let mut taken = vec![None; shares.len()];
+        let met = carry_out(env, mapped, &shares, &mut leases, &mut taken).await?;
+        for (share, taken) in shares.iter_mut().zip(&mut taken) {
+            taken.take().into_iter().for_each(|taken| share.intent.took(taken));
+        }
+        let met = match met {
             Ok(met) => met,
-            Err(error) => return Err(Stop::store(leases, error)),
+            Err(error) => {
+                dependents::remember(env, &shares).await?;
+                return Err(Stop::store(leases, error));
+            }
         };
         let (kept, done): (Vec<_>, Vec<_>) = shares
             .into_iter()
@@ -182,7 +191,7 @@ fn share(begun: Begun, mut found: Vec<Entry>) -> Share {
     let intent = Intent {
         entries: batch.orphans.into_iter().chain(found).collect(),
         then,
-        kept: 0,
+        ..Intent::default()
     };
     Share {
         lease,

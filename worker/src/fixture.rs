@@ -20,6 +20,7 @@ pub(crate) fn lease(work: Work) -> Lease {
         most: None,
         expects: false,
         scheduled: false,
+        lenient: false,
         trace: None,
         cancelling: false,
         waited_ms: 0,

@@ -29,6 +29,19 @@ pub(crate) struct Intent {
     pub(crate) then: Option<Cursor>,
     /// How often the vectors were still there after they were deleted.
     pub(crate) kept: u32,
+    /// What earlier attempts deleted of dependents; nothing: no attempt came that far, as far as is known.
+    pub(crate) taken: Option<Taken>,
+}
+
+/// What a batch deleted of dependents.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Taken {
+    /// Rows, by table.
+    pub(crate) tables: BTreeMap<String, u64>,
+    /// Whether more went than was counted: rows were gone that no attempt is known to have deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) more: bool,
 }
 
 /// One memory of a batch, and what was found of it.
@@ -130,6 +143,8 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     then: Option<Cursor>,
     kept: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken: Option<Taken>,
 }
 
 impl Intent {
@@ -174,6 +189,7 @@ impl Intent {
             entries,
             then: written.then,
             kept: written.kept,
+            taken: written.taken,
         })
     }
 
@@ -183,6 +199,7 @@ impl Intent {
             found: String::with_capacity(self.entries.len()),
             then: self.then.clone(),
             kept: self.kept,
+            taken: self.taken.clone(),
             ..Written::default()
         };
         for (n, entry) in self.entries.iter().enumerate() {
@@ -202,6 +219,15 @@ impl Intent {
             written.versions = self.entries.iter().map(|entry| entry.version).collect();
         }
         serde_json::to_string(&written).expect("an intent has only string keys")
+    }
+
+    /// Adds what an attempt deleted of dependents.
+    pub(crate) fn took(&mut self, taken: Taken) {
+        let known = self.taken.get_or_insert_default();
+        known.more |= taken.more;
+        for (table, n) in taken.tables {
+            *known.tables.entry(table).or_insert(0) += n;
+        }
     }
 
     /// Returns whether there is anything to do outside the ledger.
@@ -280,6 +306,7 @@ mod tests {
             entries: entries(&all[3..]),
             then,
             kept: 2,
+            taken: None,
         };
         let text = intent.text(&lease);
         assert!(!text.contains(&all[5]), "{text}");
@@ -308,8 +335,15 @@ mod tests {
             version: None,
             seen: Seen::default(),
         });
+        for n in [3, 4] {
+            let tables = BTreeMap::from([("chunks".to_owned(), n)]);
+            intent.took(Taken { tables, more: n == 3 });
+        }
         lease.intent = Some(intent.text(&lease));
-        assert!(Intent::of(&lease) == Some(intent));
+        let read = Intent::of(&lease).unwrap();
+        assert!(read == intent);
+        let taken = read.taken.unwrap();
+        assert!(taken.more && taken.tables["chunks"] == 7);
     }
 
     #[test]

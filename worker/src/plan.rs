@@ -5,7 +5,7 @@
 //! worker that dies here repeats at most that. Nothing it cuts can be claimed before all plans of the job
 //! are complete.
 
-use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd};
+use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, WarningCode};
 
 use lethe_common::selection::Selection;
 
@@ -36,6 +36,11 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
                 end,
             };
             return finish(env, &leases, &record).await;
+        }
+        match batch::is_mistyped(mapped, lease).await {
+            Ok(true) if lease.progress.is_none() => return skip(env, &leases, lease).await,
+            Ok(_) => {}
+            Err(error) => return Err(Stop::store(leases, error)),
         }
         let snapshot = match snapshot(env, mapped, &mut leases).await? {
             Ok(snapshot) => snapshot,
@@ -96,6 +101,22 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
         env.leases.moved_on(lease);
     }
     Ok(())
+}
+
+/// Ends a plan of a table that cannot hold what its job demands.
+async fn skip(env: &Environment, leases: &[Lease], lease: &Lease) -> Result<(), Stop> {
+    let record = Record {
+        lease,
+        delta: Delta {
+            warning: Some(WarningCode::Mistyped),
+            found: lease.job.expects.then(Selection::default),
+            ..Delta::default()
+        },
+        progress: None,
+        remaining: 0,
+        end: Some(RecordEnd::Done),
+    };
+    finish(env, leases, &record).await
 }
 
 async fn finish(env: &Environment, leases: &[Lease], record: &Record<'_>) -> Result<(), Stop> {

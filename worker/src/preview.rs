@@ -2,12 +2,14 @@
 //!
 //! Nothing is written but what was found; a worker that dies here is replaced by one that looks again.
 
-use lethe_common::ledger::{Delta, Kind, Lease, Record, RecordEnd};
+use lethe_common::ledger::{Delta, Kind, Lease, Record, RecordEnd, WarningCode};
+use lethe_common::selection::Selection;
 
 use crate::batch;
 use crate::environment::Environment;
 use crate::look::{Look, look};
 use crate::mapped::Mapped;
+use crate::store::StoreError;
 use crate::task::Stop;
 
 pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
@@ -16,10 +18,13 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
     let (delta, end) = if leases[0].job.cancelling {
         (Delta::default(), RecordEnd::Cancelled)
     } else {
-        let warning = match batch::warning(mapped, &leases[0]).await {
+        let warning = match warning(mapped, &leases[0]).await {
             Ok(warning) => warning,
             Err(error) => return Err(Stop::store(leases, error)),
         };
+        if warning == Some(WarningCode::Mistyped) {
+            return skip(env, &leases).await;
+        }
         match look(env, mapped, &mut leases).await? {
             Ok(look) if leases[0].kind == Kind::Check => (checked(look), RecordEnd::Checked),
             Ok(look) => {
@@ -29,6 +34,28 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
             Err(error) => return Err(Stop::store(leases, error)),
         }
     };
+    finish(env, &leases, delta, end).await
+}
+
+/// Returns what somebody should know about the table, before it is looked at.
+async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<WarningCode>, StoreError> {
+    if batch::is_mistyped(mapped, lease).await? {
+        return Ok(Some(WarningCode::Mistyped));
+    }
+    batch::warning(mapped, lease).await
+}
+
+/// Ends a look at a table that cannot hold what its job demands.
+async fn skip(env: &Environment, leases: &[Lease]) -> Result<(), Stop> {
+    let delta = Delta {
+        warning: Some(WarningCode::Mistyped),
+        found: Some(Selection::default()),
+        ..Delta::default()
+    };
+    finish(env, leases, delta, RecordEnd::Done).await
+}
+
+async fn finish(env: &Environment, leases: &[Lease], delta: Delta, end: RecordEnd) -> Result<(), Stop> {
     let lease = &leases[0];
     let record = Record {
         lease,
@@ -38,7 +65,7 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
         end: Some(end),
     };
     let after = env
-        .insist(&leases, || env.ledger.record(std::slice::from_ref(&record)))
+        .insist(leases, || env.ledger.record(std::slice::from_ref(&record)))
         .await
         .ok_or(Stop::Lost)?;
     env.observe(lease, &after);

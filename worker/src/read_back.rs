@@ -112,6 +112,12 @@ async fn subject(
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
 ) -> Result<Result<Found, StoreError>, Stop> {
+    match batch::is_mistyped(mapped, &leases[0]).await {
+        // It was skipped, and that was said.
+        Ok(true) => return Ok(Ok(Found::default())),
+        Ok(false) => {}
+        Err(error) => return Ok(Err(error)),
+    }
     let conditions = batch::conditions(&leases[0]);
     let mut found = Found::default();
     let (mut page, mut unverifiable) = (Some(None), 0);

@@ -7,15 +7,15 @@ use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
 use super::Share;
-use super::crowds;
+use super::{crowds, dependents};
 use super::met::{Met, Row, meet};
 use super::points;
 use super::read_back::read_vectors;
 use crate::batch;
 use crate::environment::Environment;
-use crate::intent::{Entry, Vectors};
+use crate::intent::{Entry, Taken, Vectors};
 use crate::mapped::Mapped;
-use crate::store::sql::Deletion;
+use crate::store::sql::{self, Deletion};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, RowOwner, StoreError};
 use crate::task::Stop;
@@ -25,6 +25,8 @@ pub(super) struct Target<'a> {
     pub(super) entry: &'a Entry,
     pub(super) conditions: &'a Conditions,
     pub(super) fresh: bool,
+    /// Whose it is, by its position.
+    share: usize,
 }
 
 impl Target<'_> {
@@ -42,22 +44,25 @@ impl Target<'_> {
 /// Deletes the vectors, then the rows, then reads the vectors back.
 ///
 /// Returns what each entry of each share met, in their order; an error of a store leaves all to
-/// the next attempt, which finds the intents.
+/// the next attempt, which finds the intents. What went of dependents is in `taken`, whatever fails afterwards.
 pub(super) async fn carry_out(
     env: &Environment,
     mapped: &Mapped,
     shares: &[Share],
     leases: &mut Vec<Lease>,
+    taken: &mut Vec<Option<Taken>>,
 ) -> Result<Result<Vec<Vec<Met>>, StoreError>, Stop> {
     let demanded: Vec<Conditions> = shares.iter().map(|share| batch::conditions(&share.lease)).collect();
     let targets: Vec<Target<'_>> = shares
         .iter()
         .zip(&demanded)
-        .flat_map(|(share, conditions)| {
+        .enumerate()
+        .flat_map(|(n, (share, conditions))| {
             share.intent.entries.iter().map(move |entry| Target {
                 entry,
                 conditions,
                 fresh: share.fresh,
+                share: n,
             })
         })
         .collect();
@@ -87,7 +92,10 @@ pub(super) async fn carry_out(
         return Ok(Err(error));
     }
     keep!();
-    let rows = attempt!(delete_rows(env, mapped, &targets));
+    let (rows, dependents) = attempt!(delete_rows(env, mapped, &targets));
+    if !mapped.table.dependents.is_empty() {
+        *taken = dependents::of_shares(shares, &rows, dependents);
+    }
     keep!();
     let kept = attempt!(read_vectors(env, mapped, &targets));
     let mut met = targets
@@ -123,10 +131,14 @@ async fn delete_vectors(
     env.call(mapped, StoreKind::Vector, StoreCall::Delete, deleted).await
 }
 
-async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>]) -> Result<Vec<Row>, StoreError> {
+async fn delete_rows(
+    env: &Environment,
+    mapped: &Mapped,
+    targets: &[Target<'_>],
+) -> Result<(Vec<Row>, sql::Taken), StoreError> {
     let mut rows = vec![Row::None; targets.len()];
     let Some(table) = mapped.sql().await? else {
-        return Ok(rows);
+        return Ok((rows, sql::Taken::new()));
     };
     let intended: Vec<(usize, Item)> = targets
         .iter()
@@ -148,12 +160,16 @@ async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>])
         })
         .collect();
     if intended.is_empty() {
-        return Ok(rows);
+        return Ok((rows, sql::Taken::new()));
     }
     let items: Vec<Item> = intended.iter().map(|(_, item)| item.clone()).collect();
-    let Deletion { deleted, refused } = env
-        .call(mapped, StoreKind::Sql, StoreCall::Delete, table.delete(&items))
-        .await?;
+    let shares: Vec<usize> = intended.iter().map(|(n, _)| targets[*n].share).collect();
+    let delete = table.delete_shares(&items, &shares);
+    let Deletion {
+        deleted,
+        refused,
+        dependents,
+    } = env.call(mapped, StoreKind::Sql, StoreCall::Delete, delete).await?;
     for (n, (target, _)) in intended.iter().enumerate() {
         rows[*target] = match refused.get(&n) {
             Some(error) => Row::Refused(error.code()),
@@ -172,5 +188,5 @@ async fn delete_rows(env: &Environment, mapped: &Mapped, targets: &[Target<'_>])
             rows[intended[n].0] = Row::DroppedOut;
         }
     }
-    Ok(rows)
+    Ok((rows, dependents))
 }

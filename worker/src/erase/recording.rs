@@ -1,7 +1,7 @@
 //! What became of a batch, as the ledger is told.
 
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{After, Delta, ItemOutcome, Lease, Record, RecordEnd, Work};
+use lethe_common::ledger::{After, Delta, ItemOutcome, Lease, Record, RecordEnd, WarningCode, Work};
 
 use super::{Met, Share, is_one};
 use crate::cursor::{Cursor, Refused};
@@ -93,6 +93,10 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
                 });
             }
         }
+    }
+    if let Some(taken) = &share.intent.taken {
+        delta.dependents.clone_from(&taken.tables);
+        delta.warning = taken.more.then_some(WarningCode::DependentsUncounted);
     }
     let n = u64::try_from(met.len()).expect("a length fits 64 bits");
     let known = n.min(share.lease.remaining);

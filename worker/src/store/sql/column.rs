@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lethe_common::filter::bytes_text;
+use lethe_common::filter::{Type, bytes_text};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
@@ -28,6 +28,14 @@ pub(super) struct Names {
 }
 
 impl Column {
+    /// Returns whether `text` is of the column's type.
+    pub(super) fn is_of(&self, text: &str) -> bool {
+        self.names
+            .as_ref()
+            .map_or(&self.kind, |names| &names.name.kind)
+            .is_of(text)
+    }
+
     /// Returns the value that `text` demands of this column, or `None` if no row can meet it.
     pub(super) fn parse<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
         self.names
@@ -172,6 +180,18 @@ impl Holds {
 }
 
 impl Kind {
+    /// Returns whether `text` is of the type, if maybe not one of its values: a number may be too large, or
+    /// written otherwise than the database does.
+    pub(super) fn is_of(&self, text: &str) -> bool {
+        let of = match self {
+            Self::Text { .. } | Self::Dynamic | Self::Collated { hex: false, .. } => Type::Text,
+            Self::Uuid | Self::NativeUuid | Self::Hex | Self::Collated { hex: true, .. } => Type::Uuid,
+            Self::Bytes { uuids, .. } => Type::Bytes { uuids: *uuids },
+            Self::Integer(bits) | Self::Whole { bits, .. } => Type::Integer(*bits),
+        };
+        of.may_be(text)
+    }
+
     /// Returns whether values are UUIDs by type, so that every spelling of one is the same value.
     pub(super) fn is_uuid(&self) -> bool {
         matches!(

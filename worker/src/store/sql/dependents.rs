@@ -4,7 +4,7 @@ use super::column::{Column, Kind};
 use super::compare::{equals, reach, refers, typed};
 use super::dialect::{Dialect, quote};
 use super::mapping::Mapping;
-use super::text::{join, member, tuples};
+use super::text::{join, member, tuples, whole};
 
 /// A dependent table and its column that holds a memory's id, or the key of a dependent above it.
 #[derive(Debug, Clone)]
@@ -74,6 +74,28 @@ pub(super) fn delete(dialect: Dialect, mapping: &Mapping, reference: &Reference)
         Dialect::Sqlite => format!("FROM {table} AS d WHERE {}", within(reference, 0, &held)),
     };
     format!("-- store::sql::dependents\nDELETE {delete}")
+}
+
+/// Returns the text that says how many rows of one dependent table belong to which memory: `$1` tuples with ids
+/// only → `n`, count. PostgreSQL deletes them with it, MySQL only counts; SQLite has no such text.
+pub(super) fn counted(dialect: Dialect, mapping: &Mapping, reference: &Reference) -> Option<String> {
+    let n = whole(dialect, "n");
+    match dialect {
+        Dialect::Postgres => {
+            let delete = delete(dialect, mapping, reference);
+            Some(format!(
+                "WITH gone AS ({delete} RETURNING {n} AS n) SELECT n, count(*) FROM gone GROUP BY n"
+            ))
+        }
+        Dialect::Mysql => {
+            let delete = delete(dialect, mapping, reference);
+            let rows = delete.split_once("DELETE d ")?.1;
+            Some(format!(
+                "-- store::sql::dependents count\nSELECT {n}, COUNT(*) {rows} GROUP BY {n}"
+            ))
+        }
+        Dialect::Sqlite => None,
+    }
 }
 
 /// Returns the name of the table so many levels above the one whose rows go.

@@ -21,11 +21,13 @@ mod advice;
 mod agreement;
 mod asking;
 mod delete;
+mod dependents;
+mod mistyped;
 mod paging;
 mod workspaces;
 
 use asking::Statement;
-pub use delete::Deletion;
+pub use delete::{Deletion, Taken};
 
 /// What a look for one memory found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -35,8 +35,18 @@ pub(super) struct Texts {
     /// `$1` tuples with places; like `delete`, of the rows that are still there. Only where places
     /// are known.
     pub(super) delete_at: Option<Sql>,
-    /// `$1` tuples with ids only; each deletes the rows of one dependent table.
-    pub(super) dependents: Vec<Sql>,
+    /// Each deletes the rows of one dependent table.
+    pub(super) dependents: Vec<DependentTexts>,
+}
+
+/// The statements about one dependent table: `$1` tuples with ids only.
+#[derive(Debug)]
+pub(super) struct DependentTexts {
+    /// Deletes its rows.
+    pub(super) delete: Sql,
+    /// → `n`, count: how many belong to which memory, where one statement can say it; see
+    /// [`dependents::counted`].
+    pub(super) counted: Option<Sql>,
 }
 
 impl Texts {
@@ -45,7 +55,10 @@ impl Texts {
         let dependents = mapping
             .dependents
             .iter()
-            .map(|reference| Sql::vouched(dialect, dependents::delete(dialect, mapping, reference)))
+            .map(|reference| DependentTexts {
+                delete: Sql::vouched(dialect, dependents::delete(dialect, mapping, reference)),
+                counted: dependents::counted(dialect, mapping, reference).map(|text| Sql::vouched(dialect, text)),
+            })
             .collect();
         Self {
             find: find(dialect, mapping, None),
@@ -305,7 +318,8 @@ fn number(dialect: Dialect) -> String {
     whole(dialect, "n")
 }
 
-fn whole(dialect: Dialect, key: &str) -> String {
+/// What a tuple carries, as a number.
+pub(super) fn whole(dialect: Dialect, key: &str) -> String {
     let value = member(dialect, key);
     match dialect {
         Dialect::Postgres => format!("{value}::bigint"),

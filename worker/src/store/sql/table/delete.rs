@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use sqlx::{Any, Row, Transaction};
 
 use super::super::dialect::Dialect;
-use super::super::tuples::encode;
-use super::{Bind, CallError, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, numbered, text};
+use super::{CallError, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, numbered, text};
 
 // SQLite locks the whole file against other writers: 500 rows take about 25 ms at the 19,000 rows
 // a second that were measured, half of what a customer's file may be held up for, which leaves
@@ -32,7 +31,12 @@ pub struct Deletion {
     pub deleted: Vec<bool>,
     /// Those that the database refuses to delete, and why.
     pub refused: BTreeMap<usize, StoreError>,
+    /// How many rows of dependents this call deleted, by share and table, as the statements said.
+    pub dependents: Taken,
 }
+
+/// Rows of dependent tables, by share and table.
+pub type Taken = BTreeMap<(usize, String), u64>;
 
 impl SqlTable {
     /// Deletes memories, with their dependents first; the answer has the order of `items`.
@@ -48,6 +52,18 @@ impl SqlTable {
     /// # Cancel safety
     /// A call that is dropped is rolled back, or has been committed; like one that timed out.
     pub async fn delete(&self, items: &[Item]) -> Result<Deletion, StoreError> {
+        self.delete_shares(items, &vec![0; items.len()]).await
+    }
+
+    /// Deletes memories of several shares like [`delete`](Self::delete), and counts dependents for each:
+    /// `shares` says to which share each of `items` belongs.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub async fn delete_shares(&self, items: &[Item], shares: &[usize]) -> Result<Deletion, StoreError> {
         let mut tuples = self.tuples(items)?;
         tuples.retain(Tuple::can_match);
         // Workers that meet on the same rows lock them in the same order.
@@ -65,6 +81,7 @@ impl SqlTable {
         let mut deletion = Deletion {
             deleted: vec![false; items.len()],
             refused: BTreeMap::new(),
+            dependents: Taken::new(),
         };
         let rows = match self.store.dialect {
             Dialect::Postgres | Dialect::Mysql => MAX_ITEMS,
@@ -74,7 +91,7 @@ impl SqlTable {
             .bounded(async {
                 let mut open: Vec<&[Tuple<'_>]> = tuples.chunks(rows).collect();
                 while let Some(chunk) = open.pop() {
-                    match self.delete_chunk(&statements, chunk, &mut deletion.deleted).await {
+                    match self.delete_chunk(&statements, chunk, shares, &mut deletion).await {
                         Ok(()) => {}
                         Err(error) => match (StoreError::from(error), chunk) {
                             (error, _) if !error.may_be_one_rows() => return Err(error.into()),
@@ -99,11 +116,15 @@ impl SqlTable {
         &self,
         statements: &Statements,
         chunk: &[Tuple<'_>],
-        deleted: &mut [bool],
+        shares: &[usize],
+        deletion: &mut Deletion,
     ) -> Result<(), CallError> {
         match &statements.delete_at {
-            Some(delete_at) => self.delete_rows(delete_at, &statements.delete, chunk, deleted).await,
-            None => self.delete_with_dependents(statements, chunk, deleted).await,
+            Some(delete_at) => {
+                let deleted = &mut deletion.deleted;
+                self.delete_rows(delete_at, &statements.delete, chunk, deleted).await
+            }
+            None => self.delete_with_dependents(statements, chunk, shares, deletion).await,
         }
     }
 
@@ -144,7 +165,8 @@ impl SqlTable {
         &self,
         statements: &Statements,
         chunk: &[Tuple<'_>],
-        deleted: &mut [bool],
+        shares: &[usize],
+        deletion: &mut Deletion,
     ) -> Result<(), CallError> {
         let begin = match self.store.dialect {
             Dialect::Postgres => BEGIN_POSTGRES,
@@ -159,7 +181,7 @@ impl SqlTable {
         let numbers: HashSet<usize> = locked.iter().map(|row| row.n).collect();
         // Only what is locked: another row may have come under the conditions since.
         let chosen: Vec<&Tuple<'_>> = chunk.iter().filter(|tuple| numbers.contains(&tuple.n)).collect();
-        self.delete_dependents(&mut transaction, &locked).await?;
+        let taken = self.delete_dependents(&mut transaction, &locked, shares).await?;
         let gone = self.delete_locked(&mut transaction, statements, &chosen).await?;
         // Dependents of a row that stays must stay too.
         if gone != locked.len() {
@@ -168,7 +190,10 @@ impl SqlTable {
         }
         transaction.commit().await?;
         for row in &locked {
-            deleted[row.n] = true;
+            deletion.deleted[row.n] = true;
+        }
+        for (key, n) in taken {
+            *deletion.dependents.entry(key).or_insert(0) += n;
         }
         Ok(())
     }
@@ -197,23 +222,6 @@ impl SqlTable {
         Ok(locked)
     }
 
-    async fn delete_dependents(
-        &self,
-        transaction: &mut Transaction<'_, Any>,
-        locked: &[Locked],
-    ) -> Result<(), CallError> {
-        for (text, reference) in self.texts.dependents.iter().zip(&self.mapping.dependents) {
-            let tuples: Vec<Tuple<'_>> = locked
-                .iter()
-                .filter_map(|row| Tuple::of_reference(reference.holder(), row.n, &row.id))
-                .collect();
-            text.about(vec![Bind::Text(encode(&tuples))])
-                .execute(&mut **transaction)
-                .await?;
-        }
-        Ok(())
-    }
-
     async fn delete_locked(
         &self,
         transaction: &mut Transaction<'_, Any>,
@@ -238,7 +246,10 @@ struct Statements {
     delete_at: Option<Statement>,
 }
 
-struct Locked {
-    n: usize,
-    id: String,
+/// A row that is locked.
+pub(super) struct Locked {
+    /// Its position in the caller's list.
+    pub(super) n: usize,
+    /// Its id, as the database writes it.
+    pub(super) id: String,
 }

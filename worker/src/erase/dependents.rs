@@ -1,0 +1,51 @@
+//! How many rows of dependents went with the memories of each share.
+//!
+//! The deleting statements say it, and the record counts it. Between the two a vector store may fail: the intent
+//! keeps the numbers then. If the process dies there, they are lost, and the attempt that finds rows gone says
+//! that there are more.
+
+use lethe_common::ledger::Lease;
+
+use super::Share;
+use super::met::Row;
+use crate::environment::Environment;
+use crate::intent::Taken;
+use crate::store::sql;
+use crate::task::Stop;
+
+/// Returns what an attempt deleted of dependents, for each share.
+pub(super) fn of_shares(shares: &[Share], rows: &[Row], taken: sql::Taken) -> Vec<Option<Taken>> {
+    let mut of_shares: Vec<Taken> = Vec::with_capacity(shares.len());
+    let mut rows = rows.iter();
+    for share in shares {
+        let own = rows.by_ref().take(share.intent.entries.len());
+        let gone = own.filter(|row| **row == Row::Gone).count();
+        of_shares.push(Taken {
+            more: gone > 0 && !share.fresh && share.intent.taken.is_none(),
+            ..Taken::default()
+        });
+    }
+    for ((share, table), n) in taken {
+        if let Some(taken) = of_shares.get_mut(share) {
+            *taken.tables.entry(table).or_insert(0) += n;
+        }
+    }
+    of_shares.into_iter().map(Some).collect()
+}
+
+/// Keeps in the intents what was deleted, for the attempt that goes on with them.
+pub(super) async fn remember(env: &Environment, shares: &[Share]) -> Result<(), Stop> {
+    let counted: Vec<&Share> = shares.iter().filter(|share| share.intent.taken.is_some()).collect();
+    if counted.is_empty() {
+        return Ok(());
+    }
+    let leases: Vec<Lease> = counted.iter().map(|share| share.lease.clone()).collect();
+    let intents: Vec<(&Lease, String)> = counted
+        .iter()
+        .map(|share| (&share.lease, share.intent.text(&share.lease)))
+        .collect();
+    env.insist(&leases, || env.ledger.intend(&intents))
+        .await
+        .ok_or(Stop::Lost)?;
+    Ok(())
+}
