@@ -13,7 +13,6 @@ mod compat;
 mod extract;
 mod idempotency;
 mod json;
-mod ndjson;
 mod object;
 mod observe;
 mod openapi;

@@ -7,6 +7,7 @@ pub mod filter;
 pub mod job;
 pub mod ledger;
 pub mod metrics;
+pub mod ndjson;
 pub mod schedule;
 pub mod selection;
 pub mod state;

@@ -26,8 +26,8 @@ use crate::watch;
 
 /// Accept a deletion.
 ///
-/// The job is on the disk when this answers. A stream of ids (`application/x-ndjson`: one JSON
-/// string, or `{"id": "…"}`, a line) takes its other fields from the query; an id that comes again
+/// The job is on the disk when this answers. A stream of ids (`application/x-ndjson`: in each line a JSON
+/// string or `{"id": "…"}`, or in each line a bare id) takes its other fields from the query; an id that comes again
 /// more than a batch later is then erased once and counted as absent once. With an idempotency key
 /// the same request can be sent again: it is answered with the job that it made.
 #[utoipa::path(

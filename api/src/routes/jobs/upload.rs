@@ -3,7 +3,7 @@
 //! Nothing of it can be claimed before the last line was read. A sender that leaves takes
 //! everything with it; if this process dies, workers sweep what is left of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, Uri};
@@ -11,6 +11,7 @@ use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{
     Accepted, Idempotency, JobView, Ledger, LedgerError, NewJob, NewPartition, StoreCounts, Upload,
 };
+use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 use tokio_util::task::TaskTracker;
 
 use super::create::settle;
@@ -21,7 +22,6 @@ use crate::auth::Principal;
 use crate::body::Incoming;
 use crate::idempotency::{self, Fingerprint};
 use crate::json;
-use crate::ndjson::{Line, Lines};
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options, UploadParams};
 use crate::select::Place;
@@ -93,7 +93,8 @@ pub(super) async fn receive(
     let counts = |store| StoreCounts {
         target: place.0.name.clone(),
         store,
-        counts: std::collections::BTreeMap::new(),
+        counts: BTreeMap::new(),
+        dependents: BTreeMap::new(),
     };
     Ok(JobView {
         selected,
@@ -131,12 +132,12 @@ impl Receiver<'_> {
             self.fingerprint.add(&bytes);
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                if let Some(line) = self.lines.next(&mut rest)? {
+                if let Some(line) = self.lines.next(&mut rest).map_err(refused)? {
                     self.take(line, staged).await?;
                 }
             }
         }
-        if let Some(line) = self.lines.last()? {
+        if let Some(line) = self.lines.last().map_err(refused)? {
             self.take(line, staged).await?;
         }
         self.close_batch();
@@ -150,7 +151,7 @@ impl Receiver<'_> {
     async fn take(&mut self, line: Line, staged: &mut Staged) -> Result<(), Problem> {
         let Line::Id(id) = line else { return Ok(()) };
         let config = self.state.config();
-        accept::id(&id, config).map_err(|what| self.lines.refused(what))?;
+        accept::id(&id, config).map_err(|what| nothing_accepted(self.lines.number(), &what))?;
         if !self.batch.seen.insert(id.clone()) {
             return Ok(());
         }
@@ -243,6 +244,19 @@ impl Drop for Staged {
             }
         });
     }
+}
+
+/// Returns the problem of a line that was refused.
+fn refused(error: LineError) -> Problem {
+    match error.fault {
+        LineFault::TooLong(_) => Problem::new(Kind::TooLarge, error.to_string()),
+        LineFault::NoId(what) => nothing_accepted(error.line, what),
+    }
+}
+
+fn nothing_accepted(line: u64, what: &str) -> Problem {
+    let detail = format!("line {line}: {what}; no line of this upload was accepted");
+    Problem::new(Kind::Invalid, detail)
 }
 
 /// An upload that is gone at its end was swept: its sender was silent for too long.
