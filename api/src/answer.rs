@@ -121,17 +121,20 @@ pub(crate) struct Job {
     ended_at: Option<Timestamp>,
 }
 
-/// What is worth knowing of a job in one table.
+/// What is worth knowing of a job, in one table or as a whole.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Warning)]
 pub(crate) struct WarningAnswer {
-    /// `full_scan`: no index helps to find what is asked for, so the database reads every row.
+    /// `full_scan`: no index helps to find what is asked for, so the database reads every row. `mistyped`: the
+    /// table's columns cannot hold a value that is asked for (an e-mail in a column of numbers), so the table was
+    /// skipped. `nothing_selected`: nothing matched, in no table. `dependents_uncounted`: a worker died between a
+    /// deletion and its record, so `dependents` of this table is too small.
     #[schema(example = "full_scan")]
     code: &'static str,
-    /// The target.
-    target: String,
-    /// The table.
-    table: String,
+    /// The target; `null` for what is said of the job as a whole.
+    target: Option<String>,
+    /// The table; `null` for what is said of the job as a whole.
+    table: Option<String>,
 }
 
 /// What became of a job's memories in one store.
@@ -145,6 +148,11 @@ pub(crate) struct StoreAnswer {
     /// Memories by outcome, and `residue`: what reading back found. A dry run has `found` in place
     /// of `left`.
     counts: BTreeMap<String, u64>,
+    /// Rows of dependent tables that the job deleted with its memories, by table, in all attempts. Tables are those
+    /// that the mapping names in `dependents`: what the database deletes by itself (`ON DELETE CASCADE`) is not
+    /// counted. Empty for `vector`.
+    #[schema(example = json!({"memory_chunks": 12}))]
+    dependents: BTreeMap<String, u64>,
 }
 
 impl From<Warning> for WarningAnswer {
@@ -230,6 +238,7 @@ fn counts(store: StoreCounts, dry_run: bool) -> StoreAnswer {
         target: store.target,
         store: store.store.as_str(),
         counts,
+        dependents: store.dependents,
     }
 }
 
@@ -294,6 +303,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
                 target,
                 store,
                 counts: BTreeMap::new(),
+                dependents: BTreeMap::new(),
             })
             .collect(),
         now,

@@ -224,6 +224,8 @@ impl Asked<'_> {
             },
         };
         job.scope.route = self.route;
+        // Other systems know of nobody by such a name, and of no mistake.
+        job.manner.lenient = true;
         job.trace = accept::trace(self.headers);
         Ok(job)
     }

@@ -88,6 +88,7 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
             "unsupported": 0,
             "unverifiable": 0
           },
+          "dependents": {},
           "store": "sql",
           "target": "main"
         },
@@ -103,6 +104,7 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
             "unsupported": 0,
             "unverifiable": 0
           },
+          "dependents": {},
           "store": "vector",
           "target": "main"
         }
