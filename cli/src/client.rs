@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::{Body, RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response};
 use serde_json::{Map, Value, json};
 
+use crate::ending::conclude;
+use crate::ids_file;
 use crate::options::{self, Server};
 use crate::output;
 
@@ -162,8 +164,11 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
     if options.dry_run {
         common.insert("dry_run".to_owned(), json!(true));
     }
+    let mut refused = None;
     let request = if let Some(path) = &options.ids_file {
-        upload(&api, path, &common).await?
+        let (request, told) = ids_file::upload(&api, path, &common).await?;
+        refused = Some(told);
+        request
     } else {
         let select = match (&options.user, &options.query) {
             (Some(user), _) if options.aliases.is_empty() => json!({"subject": {"user_id": user}}).to_string(),
@@ -176,18 +181,21 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         let body = format!("{{{}\"select\":{select}}}", fields.collect::<String>());
         api.post("jobs").header("content-type", "application/json").body(body)
     };
-    let job = api
-        .send(match &options.idempotency_key {
-            Some(key) => request.header("idempotency-key", key),
-            None => request,
-        })
-        .await?;
+    let sent = api.send(match &options.idempotency_key {
+        Some(key) => request.header("idempotency-key", key),
+        None => request,
+    });
+    let job = match (sent.await, refused) {
+        // What is wrong with the file says more than that the request broke off.
+        (Err(broken), Some(refused)) => return Err(refused.reason().unwrap_or(broken)),
+        (sent, _) => sent?,
+    };
     let id = job["id"]
         .as_str()
         .context("the API did not answer with a job")?
         .to_owned();
     if options.watch {
-        conclude(&api.follow(&id).await?)
+        conclude(&api.follow(&id).await?, options.require_found)
     } else {
         show(&job)
     }
@@ -207,45 +215,10 @@ pub(crate) fn json_of(given: &str) -> anyhow::Result<String> {
     Ok(text.to_owned())
 }
 
-/// Returns the request that streams a file of ids.
-async fn upload(api: &Api, path: &std::path::Path, common: &Map<String, Value>) -> anyhow::Result<RequestBuilder> {
-    use futures::StreamExt;
-    use tokio::io::{AsyncBufReadExt, BufReader};
-    let file = tokio::fs::File::open(path)
-        .await
-        .with_context(|| format!("open {}", path.display()))?;
-    let lines = tokio_stream::wrappers::LinesStream::new(BufReader::new(file).lines());
-    let body = lines.enumerate().map(|(n, line)| line.map(|line| as_ndjson(n, &line)));
-    let query: Vec<(&String, String)> = common
-        .iter()
-        .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect();
-    Ok(api
-        .post("jobs")
-        .query(&query)
-        .header("content-type", "application/x-ndjson")
-        .body(Body::wrap_stream(body)))
-}
-
-/// Returns a line of a file as a line of the upload; one that is blank stays so, for the numbers to agree.
-fn as_ndjson(n: usize, line: &str) -> String {
-    // Some editors begin a file with a byte order mark: it is no part of the first id.
-    let id = if n == 0 {
-        line.trim_start_matches('\u{feff}')
-    } else {
-        line
-    };
-    if id.is_empty() {
-        "\n".to_owned()
-    } else {
-        format!("{}\n", json!(id))
-    }
-}
-
 /// Watches a job until it ends.
-pub(crate) async fn watch(options: &options::Job) -> anyhow::Result<()> {
+pub(crate) async fn watch(options: &options::Watch) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    conclude(&api.follow(&options.job).await?)
+    conclude(&api.follow(&options.job).await?, options.require_found)
 }
 
 /// Lists jobs.
@@ -320,27 +293,4 @@ pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Resu
 pub(crate) fn show(answer: &Value) -> anyhow::Result<()> {
     output::line(&serde_json::to_string_pretty(answer).context("print the answer")?);
     Ok(())
-}
-
-/// Shows an ended job; anything but success is an error for the shell too.
-fn conclude(job: &Value) -> anyhow::Result<()> {
-    show(job)?;
-    match job["state"].as_str() {
-        Some("succeeded") => Ok(()),
-        state => bail!("the job ended as {}", state.unwrap_or("nothing known")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::as_ndjson;
-
-    #[test]
-    fn a_line_of_a_file_is_an_id_unless_it_is_blank() {
-        assert_eq!(as_ndjson(0, "\u{feff}a"), "\"a\"\n");
-        assert_eq!(as_ndjson(1, "\u{feff}a"), "\"\u{feff}a\"\n");
-        assert_eq!(as_ndjson(1, "a \"b\""), "\"a \\\"b\\\"\"\n");
-        assert_eq!(as_ndjson(0, "\u{feff}"), "\n");
-        assert_eq!(as_ndjson(1, ""), "\n");
-    }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// Submit a deletion.
     Submit(Box<Submit>),
     /// Watch a job until it ends.
-    Watch(Job),
+    Watch(Watch),
     /// List jobs.
     Jobs(Jobs),
     /// Change how many memories a job erases in a second.
@@ -177,7 +177,7 @@ pub(crate) struct Submit {
     /// Memories' ids.
     #[arg(conflicts_with_all = ["ids_file", "user", "query"])]
     pub(crate) ids: Vec<String>,
-    /// A file of ids, one a line; streamed, so it may be as long as it likes.
+    /// A file of ids, one a line, of any length: JSON strings, objects `{"id": "…"}`, or bare ids.
     #[arg(long, conflicts_with_all = ["user", "query"])]
     pub(crate) ids_file: Option<PathBuf>,
     /// Everything of one person.
@@ -225,6 +225,21 @@ pub(crate) struct Submit {
     /// Watch the job until it ends.
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Fail unless a memory was found, in any store.
+    #[arg(long, requires = "watch")]
+    pub(crate) require_found: bool,
+}
+
+/// A job to be watched.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The job's id.
+    pub(crate) job: String,
+    /// Fail unless a memory was found, in any store.
+    #[arg(long)]
+    pub(crate) require_found: bool,
 }
 
 /// A job.

@@ -8,6 +8,11 @@ pub(crate) fn line(text: &str) {
     drop(writeln!(stdout(), "{text}"));
 }
 
+/// Prints what is worth knowing beside the answer.
+pub(crate) fn note(text: &str) {
+    drop(writeln!(stderr(), "note: {text}"));
+}
+
 /// Prints why a command failed.
 pub(crate) fn error(text: &str) {
     drop(writeln!(stderr(), "error: {text}"));

@@ -1,0 +1,110 @@
+//! What a shell is told about a job that has ended.
+
+use anyhow::bail;
+use serde_json::Value;
+
+use crate::client::show;
+use crate::output;
+
+/// Shows an ended job, and in words what is worth knowing; anything but success is an error for the shell too,
+/// and so is a success that found nothing, if something has to be found.
+pub(crate) fn conclude(job: &Value, require_found: bool) -> anyhow::Result<()> {
+    show(job)?;
+    for note in notes(job) {
+        output::note(&note);
+    }
+    match job["state"].as_str() {
+        Some("succeeded") if require_found && !has_found(job) => bail!("nothing was found"),
+        Some("succeeded") => Ok(()),
+        state => bail!("the job ended as {}", state.unwrap_or("nothing known")),
+    }
+}
+
+/// Returns the job's warnings in words, and what dependents lost.
+fn notes(job: &Value) -> Vec<String> {
+    let mut notes = Vec::new();
+    for warning in items(&job["warnings"]) {
+        let place = format!(
+            "{}/{}",
+            warning["target"].as_str().unwrap_or_default(),
+            warning["table"].as_str().unwrap_or_default()
+        );
+        notes.push(match warning["code"].as_str() {
+            Some("nothing_selected") => "nothing was selected: no memory matches what was asked for".to_owned(),
+            Some("mistyped") => {
+                format!("{place} was skipped: its columns cannot hold a value that was asked for")
+            }
+            Some("full_scan") => format!("{place} was searched row by row: no index helps"),
+            Some("dependents_uncounted") => {
+                format!("{place} lost more rows of dependents than were counted: a worker died in between")
+            }
+            code => format!("{place}: {}", code.unwrap_or("a warning without a code")),
+        });
+    }
+    for store in items(&job["stores"]) {
+        for (table, n) in store["dependents"].as_object().into_iter().flatten() {
+            let target = store["target"].as_str().unwrap_or_default();
+            notes.push(format!("{n} rows of {target}'s table {table} went with their memories"));
+        }
+    }
+    if job["state"] == "succeeded" && !has_found(job) && notes.is_empty() {
+        notes.push("nothing was found: every memory was absent already".to_owned());
+    }
+    notes
+}
+
+/// Returns whether any memory was there: an id that no store knows is not, nor is what nothing matched.
+fn has_found(job: &Value) -> bool {
+    let counts = items(&job["stores"]).filter_map(|store| store["counts"].as_object());
+    counts
+        .flatten()
+        .any(|(outcome, n)| outcome != "absent" && n.as_u64().unwrap_or(0) > 0)
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn job(absent: u64, found: u64) -> Value {
+        json!({"state": "succeeded", "warnings": [], "stores": [
+            {"target": "main", "store": "sql", "counts": {"absent": absent, "erased": 0}, "dependents": {}},
+            {"target": "main", "store": "vector", "counts": {"absent": absent, "erased": found}, "dependents": {}},
+        ]})
+    }
+
+    #[test]
+    fn absent_is_not_found() {
+        assert!(has_found(&job(7, 1)) && !has_found(&job(7, 0)) && !has_found(&json!({"stores": []})));
+        assert!(conclude(&job(7, 0), false).is_ok() && conclude(&job(7, 0), true).is_err());
+        assert!(conclude(&job(7, 1), true).is_ok());
+        assert_eq!(
+            notes(&job(7, 0)),
+            ["nothing was found: every memory was absent already"]
+        );
+        assert!(notes(&job(7, 1)).is_empty());
+    }
+
+    #[test]
+    fn warnings_are_said_in_words() {
+        let mut job = job(0, 0);
+        job["warnings"] = json!([
+            {"code": "mistyped", "target": "main", "table": "notes"},
+            {"code": "nothing_selected", "target": null, "table": null},
+        ]);
+        job["stores"][0]["dependents"] = json!({"chunks": 12});
+        assert_eq!(
+            notes(&job),
+            [
+                "main/notes was skipped: its columns cannot hold a value that was asked for",
+                "nothing was selected: no memory matches what was asked for",
+                "12 rows of main's table chunks went with their memories",
+            ]
+        );
+    }
+}
