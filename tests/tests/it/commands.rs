@@ -59,6 +59,103 @@ async fn memories_are_submitted_and_watched_from_a_shell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_ids_is_read_in_each_of_its_forms_and_never_guessed() {
+    let site = Site::new(Layout::SQLITE).await;
+    let mut all = memories::of("alice", 12);
+    site.add(&all).await;
+    let service = site.up().await;
+    let file = site.directory.path().join("ids");
+    let submit = async |text: String| {
+        std::fs::write(&file, text).unwrap();
+        let arguments = [
+            "submit",
+            "--ids-file",
+            file.to_str().unwrap(),
+            "--watch",
+            "--require-found",
+        ];
+        let done = run(&service, &arguments).await;
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    for form in [
+        |id: &str| json!(id).to_string(),
+        |id: &str| json!({"id": id}).to_string(),
+        str::to_owned,
+        |id: &str| format!("\u{feff}{id}\r"),
+        |id: &str| format!("  {} \r", json!(id)),
+    ] {
+        let two: Vec<_> = all.drain(..2).collect();
+        let (first, second) = (form(&two[0].id), form(&two[1].id).replace('\u{feff}', ""));
+        let (code, said) = submit(format!("{first}\n\n{second}")).await;
+        assert_eq!(code, Some(0), "{said}");
+        site.holds(&all).await;
+    }
+    let (one, two) = (&all[0].id, &all[1].id);
+    for (text, line) in [
+        (format!("{one} \n"), 1),
+        (format!("{one}\n\t{two}\n"), 2),
+        (format!("{one}\n\"{two}\"\n"), 2),
+        (format!("\"{one}\"\n\n{two}\n"), 3),
+        (format!("\"{one}\n"), 1),
+        (format!("[\"{one}\"]"), 1),
+        (format!("{one},\n{two},\n"), 1),
+        ("null\n".to_owned(), 1),
+    ] {
+        let (code, said) = submit(text).await;
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.contains(&format!("line {line}: ")) && said.contains("nothing was submitted"),
+            "{said}"
+        );
+        assert!(!said.contains(one.as_str()), "{said}");
+    }
+    site.holds(&all).await;
+    // Nothing that was refused became a job.
+    let jobs = service.client.get("/v1/jobs").await.body;
+    assert_eq!(jobs["jobs"].as_array().unwrap().len(), 5, "{jobs:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_finds_nothing_says_so_and_is_an_error_if_something_has_to_be_found() {
+    let site = Site::new(Layout::SQLITE).await;
+    let alice = memories::of("alice", 3);
+    site.add(&alice).await;
+    let service = site.up().await;
+    let absent = memories::of("alice", 1);
+    let person = ["submit", "--user", "nobody", "--watch"];
+    let id = ["submit", &absent[0].id, "--watch"];
+    for (arguments, says) in [
+        (&person[..], "note: nothing was selected"),
+        (&id[..], "note: nothing was found"),
+    ] {
+        let done = run(&service, arguments).await;
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success() && said.contains(says), "{said}");
+        let done = run(&service, &[arguments, &["--require-found"]].concat()).await;
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(says) && said.contains("error: nothing was found"),
+            "{said}"
+        );
+    }
+    // An option that could not be kept is refused.
+    let done = run(&service, &["submit", "--user", "nobody", "--require-found"]).await;
+    assert_eq!(done.status.code(), Some(2));
+    let look = ["submit", "--user", "alice", "--dry-run", "--watch", "--require-found"];
+    let erase = ["submit", "--user", "alice", "--watch", "--require-found"];
+    for arguments in [&look[..], &erase[..]] {
+        let done = run(&service, arguments).await;
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success() && said.is_empty(), "{said}");
+    }
+    let done: Value = service.client.get("/v1/jobs?limit=1").await.body;
+    let watch = ["watch", done["jobs"][0]["id"].as_str().unwrap(), "--require-found"];
+    assert!(run(&service, &watch).await.status.success());
+    site.holds(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_option_of_a_deletion_reaches_the_job() {
     let site = Site::new(Layout::SQLITE).await;
     let all = memories::of("alice", 3);

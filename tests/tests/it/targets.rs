@@ -110,6 +110,81 @@ async fn what_points_lack_and_what_has_no_index_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn memories_that_outlive_their_conversations_are_not_lost_on_the_way() {
+    let mut site = Site::new(Layout::POSTGRES).await;
+    site.memories
+        .run(
+            "DROP TABLE agno_memories;
+             CREATE TABLE users (id BIGINT PRIMARY KEY, email TEXT UNIQUE NOT NULL);
+             CREATE TABLE conversations (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id));
+             CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id),
+                 conversation_id BIGINT REFERENCES conversations (id) ON DELETE SET NULL);
+             CREATE TABLE memory_chunks (id BIGINT PRIMARY KEY, memory_id BIGINT NOT NULL REFERENCES memories (id));
+             INSERT INTO users VALUES (1, 'ana@example.com'), (2, 'ben@example.com');
+             INSERT INTO conversations VALUES (10, 1), (20, 2);
+             INSERT INTO memories VALUES (100, 1, 10), (101, 1, NULL), (200, 2, 20);
+             INSERT INTO memory_chunks VALUES (1, 100), (2, 100), (3, 101), (4, 200)",
+        )
+        .await;
+    // What was proposed once does not fit, and no worker erases by it.
+    let below = "dependents = [{ table = \"memories\", references = \"conversation_id\", id = \"id\", \
+                 dependents = [{ table = \"memory_chunks\", references = \"memory_id\" }] }]";
+    let sql = site.memories.url().to_owned();
+    let target = format!("[[target]]\nname = \"main\"\nsql = {{ url = \"{sql}\" }}\n");
+    let conversations = format!(
+        "{target}[[target.table]]\nname = \"conversations\"\ncolumns = {{ id = \"id\", user = \"user_id\" }}\n{below}\n"
+    );
+    site.configure(|config| config.without_targets().targets(&conversations));
+    let (wrong, said) = check(&site, &[]).await;
+    assert_eq!(wrong.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("rows of `memories` outlive what they reference by `conversation_id`"),
+        "{said}"
+    );
+    let service = site.up().await;
+    let id = service
+        .client
+        .submit(&json!({"select": {"subject": {"user_id": "1"}}}))
+        .await;
+    let refused = |job: &Value| job["error_code"] == "mapping";
+    service
+        .client
+        .when(&id, "the worker refuses the mapping", refused)
+        .await;
+    assert_eq!(site.memories.number("SELECT count(*) FROM conversations").await, 2);
+    drop(service);
+
+    let (proposed, said) = targets(&["infer", &sql], "").await;
+    assert!(proposed.status.success(), "{said}");
+    for line in [
+        "# main/conversations\n#   sql     fits\n",
+        "# main/memories\n#   sql     fits\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    let text = String::from_utf8(proposed.stdout).unwrap();
+    site.configure(|config| config.without_targets().targets(&text));
+    let (fits, said) = check(&site, &[]).await;
+    assert!(fits.status.success() && !said.contains("conversation_id"), "{said}");
+    let directory = site.directory.path().join("another");
+    let service = lethe_tests::service::up(&directory, Some(&site.config), site.directory.path()).await;
+    let job = service
+        .client
+        .succeeds(&json!({"select": {"subject": {"user_id": "ana@example.com"}}}))
+        .await;
+    assert_eq!(job["stores"][0]["dependents"], json!({"memory_chunks": 3}), "{job:#}");
+    for (table, left) in [
+        ("conversations", 1),
+        ("memories", 1),
+        ("memory_chunks", 1),
+        ("users", 2),
+    ] {
+        let query = format!("SELECT count(*) FROM {table}");
+        assert_eq!(site.memories.number(&query).await, left, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_target_there_is_nothing_to_compare() {
     let directory = tempfile::tempdir().unwrap();
     let file = Config::default().write(directory.path());

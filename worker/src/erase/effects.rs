@@ -7,10 +7,10 @@ use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
 use super::Share;
-use super::{crowds, dependents};
 use super::met::{Met, Row, meet};
 use super::points;
 use super::read_back::read_vectors;
+use super::{crowds, dependents};
 use crate::batch;
 use crate::environment::Environment;
 use crate::intent::{Entry, Taken, Vectors};
