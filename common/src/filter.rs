@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
 pub use evaluate::Matcher;
 pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
-pub use typed::Mistyped;
+pub use typed::{Asked, Mistyped};
 pub use value::{Type, bytes_text, instant, moment_text};
 
 use crate::config::FieldPath;
@@ -69,8 +69,10 @@ pub enum Filter {
         /// The other.
         text: String,
     },
-    /// Those that have a value.
+    /// Those that have a value: one that is not null, at any depth of a list or an object.
     Exists(Path),
+    /// Those that have an object, or a list in a list: nothing else that is asked there sees the values inside.
+    Opaque(Path),
 }
 
 impl fmt::Debug for Filter {
@@ -103,7 +105,8 @@ impl Filter {
             | Self::OneOf { .. }
             | Self::Range { .. }
             | Self::Text { .. }
-            | Self::Exists(_) => false,
+            | Self::Exists(_)
+            | Self::Opaque(_) => false,
         }
     }
 }
@@ -218,6 +221,10 @@ pub struct Bounds {
     /// compared with this one, that is no mistake, and nothing is within.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loose: bool,
+    /// The bounds in a column of moments, if they are others there: a day has a first and a last moment. Without
+    /// bounds beside these only a column of moments can be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moments: Option<Box<Bounds>>,
 }
 
 impl fmt::Debug for Bounds {
@@ -252,6 +259,14 @@ impl Comparison {
 }
 
 impl Bounds {
+    /// Returns the bounds that count in a column of this type.
+    pub fn within(&self, of: Type) -> &Self {
+        match &self.moments {
+            Some(moments) if of == Type::Time => moments,
+            _ => self,
+        }
+    }
+
     /// Returns the bounds that are given.
     pub fn given(&self) -> impl Iterator<Item = (Comparison, &Scalar)> {
         [
@@ -285,6 +300,10 @@ mod tests {
         ];
         let bounds = Bounds {
             gte: Some(Scalar::Float(0.5)),
+            moments: Some(Box::new(Bounds {
+                lt: Some(Scalar::Integer(7)),
+                ..Bounds::default()
+            })),
             ..Bounds::default()
         };
         let filter = Filter::Not(Box::new(Filter::Or {
@@ -305,7 +324,8 @@ mod tests {
                     has: Has::Prefix,
                     text: "secret".to_owned(),
                 })
-                .and(Filter::Exists(path)),
+                .and(Filter::Exists(path.clone()))
+                .and(Filter::Opaque(path)),
             ],
             at_least: 2,
         }));

@@ -112,7 +112,7 @@ impl Filter {
                 }
                 size.terms += 1;
             }
-            Self::Exists(path) => path.check()?,
+            Self::Exists(path) | Self::Opaque(path) => path.check()?,
         }
         if size.terms > TERMS {
             return Err(FilterError::ManyTerms);
@@ -130,7 +130,7 @@ impl Filter {
             Self::Nothing => Some(false),
             Self::Ids(ids) => ids.is_empty().then_some(false),
             Self::OneOf { values, .. } => values.is_empty().then_some(false),
-            Self::Range { .. } | Self::Text { .. } | Self::Exists(_) => None,
+            Self::Range { .. } | Self::Text { .. } | Self::Exists(_) | Self::Opaque(_) => None,
             Self::Not(part) => part.constant().map(|constant| !constant),
             Self::And(parts) => Self::at_least(parts, parts.len()),
             Self::Or { any, at_least } => Self::at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX)),
@@ -173,6 +173,15 @@ impl Scalar {
 impl Bounds {
     /// Returns how many there are.
     fn check(&self) -> Result<usize, FilterError> {
+        match &self.moments {
+            Some(moments) if self.given().next().is_none() => moments.check_given(),
+            // Without any, nothing that they say can be a moment.
+            Some(moments) if moments.given().next().is_some() => Ok(moments.check_given()? + self.check_given()?),
+            _ => self.check_given(),
+        }
+    }
+
+    fn check_given(&self) -> Result<usize, FilterError> {
         let (mut texts, mut numbers) = (0, 0);
         for (_, bound) in self.given() {
             bound.check()?;

@@ -53,6 +53,7 @@ enum Part {
         text: String,
     },
     Exists(Place),
+    Opaque(Place),
 }
 
 impl Part {
@@ -91,6 +92,7 @@ impl Part {
                 }
             }
             Filter::Exists(path) => Self::Exists(place(path)),
+            Filter::Opaque(path) => Self::Opaque(place(path)),
         }
     }
 
@@ -114,9 +116,9 @@ impl Part {
     fn range(place: Place, bounds: &Bounds) -> Self {
         let of = place.compared();
         let read = |(comparison, bound): (_, &Scalar)| Some((comparison, bound.read_bound(of)?));
-        match bounds.given().map(read).collect() {
-            Some(bounds) => Self::Range { place, bounds },
-            None => Self::Nothing,
+        match bounds.within(of).given().map(read).collect::<Option<Vec<_>>>() {
+            Some(bounds) if !bounds.is_empty() => Self::Range { place, bounds },
+            _ => Self::Nothing,
         }
     }
 
@@ -153,7 +155,8 @@ impl Part {
             Self::Text { place, has, text } => place.any(columns, |value| {
                 value.as_str().is_some_and(|value| has.holds(value, text))
             }),
-            Self::Exists(place) => place.any(columns, |_| true),
+            Self::Exists(place) => place.any(columns, has_value),
+            Self::Opaque(place) => place.any(columns, |value| value.is_object() || value.is_array()),
         }
     }
 }
@@ -216,6 +219,16 @@ impl Place {
             .into_iter()
             .flat_map(elements)
             .any(|value| !value.is_null() && right(value))
+    }
+}
+
+/// Returns whether there is a value at any depth: neither a list nor an object is one by itself.
+fn has_value(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(list) => list.iter().any(has_value),
+        Value::Object(object) => object.values().any(has_value),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }
 
@@ -322,6 +335,46 @@ mod tests {
                 assert!(matches(json!({"not": missing}), &row), "{missing}");
             }
         }
+    }
+
+    #[test]
+    fn lists_and_objects_are_no_values_but_hold_some() {
+        let exists = |meta: &Value| matches(json!({"exists": ["meta", "a"]}), &json!({"meta": {"a": meta}}));
+        for empty in [
+            json!({}),
+            json!([{}]),
+            json!([[]]),
+            json!({"b": null}),
+            json!({"b": [null, {"c": {}}]}),
+        ] {
+            assert!(!exists(&empty), "{empty}");
+        }
+        for filled in [
+            json!({"b": 0}),
+            json!({"b": null, "c": ""}),
+            json!([{}, {"b": [[false]]}]),
+            json!("{}"),
+        ] {
+            assert!(exists(&filled), "{filled}");
+        }
+        // A text is kept as it is, whatever is in it.
+        assert!(matches(json!({"exists": ["user"]}), &json!({"user": "{}"})));
+        let opaque = |meta: Value| matches(json!({"opaque": ["meta", "a"]}), &json!({"meta": {"a": meta}}));
+        assert!(opaque(json!({})) && opaque(json!([7, {"b": 1}])) && opaque(json!([[7]])));
+        assert!(!opaque(json!([7, null])) && !opaque(json!("{}")) && !opaque(json!(null)));
+    }
+
+    #[test]
+    fn a_column_of_moments_has_bounds_of_its_own() {
+        let bounds = json!({"lte": "2024-01-31", "moments": {"lt": "2024-02-01T00:00:00Z"}});
+        let filter = filter(json!({"range": {"path": ["at"], "bounds": bounds}}));
+        let row = json!({"at": "2024-01-31T15:00:00Z"});
+        let is_met = |of: Type| {
+            let matcher = filter.matcher(Type::Text, &|_| of);
+            matcher.matches("1", row.as_object().unwrap())
+        };
+        assert!(is_met(Type::Time));
+        assert!(!is_met(Type::Text));
     }
 
     #[test]

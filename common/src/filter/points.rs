@@ -71,6 +71,9 @@ impl Filter {
                 Ok((1 + single) * path.point_paths()?)
             }
             Self::Range { path, bounds } => {
+                if bounds.given().next().is_none() {
+                    return Err(PointsError::Order);
+                }
                 for (_, bound) in bounds.given() {
                     if matches!(bound, Scalar::Text(_)) {
                         return Err(PointsError::Order);
@@ -80,7 +83,7 @@ impl Filter {
                 path.point_paths()
             }
             Self::Text { .. } => Err(PointsError::Part),
-            Self::Exists(path) => path.point_paths(),
+            Self::Exists(path) | Self::Opaque(path) => path.point_paths(),
         }
     }
 }
@@ -138,6 +141,7 @@ mod tests {
                 -9_007_199_254_740_991_i64
             ])),
             json!({"exists": ["a", "b", "c", "d", "e"]}),
+            json!({"opaque": ["a", "b"]}),
             json!({"not": {"range": {"path": ["n"], "bounds": {"gt": 1, "lte": 2.5}}}}),
         ] {
             assert_eq!(check(asked.clone()), Ok(()), "{asked}");
@@ -157,6 +161,10 @@ mod tests {
             ),
             (
                 json!({"range": {"path": ["a"], "bounds": {"lt": "x"}}}),
+                PointsError::Order,
+            ),
+            (
+                json!({"range": {"path": ["a"], "bounds": {"moments": {"lt": 1}}}}),
                 PointsError::Order,
             ),
             (one_of(&json!([9_007_199_254_740_992_i64])), PointsError::Number),

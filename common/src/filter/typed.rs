@@ -10,22 +10,29 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::value::bytes_text;
-use super::{Filter, Path, Scalar, Type};
+use super::{Bounds, Filter, Path, Scalar, Type};
 
 /// A comparison that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistyped {
     /// The column, as the configuration has it.
     pub column: String,
-    of: Type,
-    asked: Asked,
+    /// What it holds.
+    pub of: Type,
+    /// What was asked of it.
+    pub asked: Asked,
 }
 
 /// What is asked of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub enum Asked {
+    /// Whether it is a value.
     Value,
+    /// Whether it is more or less than a value.
     Order,
+    /// Whether it is within times that only moments can be compared with.
+    Moment,
+    /// Whether a text is a part of it.
     Part,
 }
 
@@ -50,6 +57,7 @@ impl fmt::Display for Mistyped {
         write!(f, "column `{}` holds {holds}: ", self.column)?;
         match (self.asked, self.of) {
             (Asked::Part, _) => f.write_str("`prefix` and `contains` are for texts"),
+            (Asked::Moment, _) => f.write_str("a day, a month or a year is for moments"),
             (Asked::Order, Type::Bool) => f.write_str("they have no order"),
             (Asked::Order | Asked::Value, _) => f.write_str(write),
         }
@@ -69,15 +77,16 @@ impl Filter {
                 return parts.iter().try_for_each(|part| part.check_types(types));
             }
             Self::Not(part) => return part.check_types(types),
-            Self::All | Self::Nothing | Self::Ids(_) | Self::Exists(_) => return Ok(()),
+            Self::All | Self::Nothing | Self::Ids(_) | Self::Exists(_) | Self::Opaque(_) => return Ok(()),
             Self::OneOf { path, .. } => (path, Asked::Value),
+            Self::Range { path, bounds } if bounds.given().next().is_none() => (path, Asked::Moment),
             Self::Range { path, .. } => (path, Asked::Order),
             Self::Text { path, .. } => (path, Asked::Part),
         };
         let of = path.compared(types(&path.column));
         let is_fine = match self {
             Self::OneOf { values, .. } => values.iter().all(|value| value.is_of(of)),
-            Self::Range { bounds, .. } => bounds.loose || bounds.given().all(|(_, bound)| bound.is_bound_of(of)),
+            Self::Range { bounds, .. } => bounds.loose || bounds.within(of).is_of(of),
             _ => matches!(of, Type::Text | Type::Json | Type::Any),
         };
         if is_fine {
@@ -108,6 +117,13 @@ impl Type {
             }
             Self::Text | Self::Float | Self::Number | Self::Bool | Self::Time | Self::Json | Self::Any => true,
         }
+    }
+}
+
+impl Bounds {
+    /// Returns whether values of the type are within these bounds or not. Of none at all nothing can be said.
+    fn is_of(&self, of: Type) -> bool {
+        self.given().next().is_some() && self.given().all(|(_, bound)| bound.is_bound_of(of))
     }
 }
 
@@ -289,6 +305,18 @@ mod tests {
         let filter = json!({"one_of": {"path": ["meta", "n"], "values": ["a", 1, true]}});
         assert_eq!(check(&filter), Ok(()));
         assert_eq!(check(&json!({"ids": ["no UUID"]})), Ok(()));
+        // A day is none of a text's values, and has a first and a last moment.
+        let day = |column: &str| json!({"range": {"path": [column], "bounds": {"moments": {"lt": "2025-01-02"}}}});
+        assert_eq!(check(&day("at")), Ok(()));
+        for (column, holds) in [
+            ("text", "texts"),
+            ("whole", "numbers"),
+            ("meta", "values of any type"),
+            ("unknown", "values of any type"),
+        ] {
+            let said = format!("column `{column}` holds {holds}: a day, a month or a year is for moments");
+            assert_eq!(check(&day(column)), Err(said));
+        }
         // One of several spellings.
         let loose = json!({"range": {"path": ["whole"], "bounds": {"gt": "2025-01-01", "loose": true}}});
         assert_eq!(check(&loose), Ok(()));

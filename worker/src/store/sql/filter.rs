@@ -159,6 +159,7 @@ impl Compiler<'_> {
             Filter::Range { path, bounds } => self.range(path, bounds),
             Filter::Text { path, has, text } => self.text(path, *has, text),
             Filter::Exists(path) => self.exists(path),
+            Filter::Opaque(path) => self.opaque(path),
         }
     }
 

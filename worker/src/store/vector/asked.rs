@@ -109,9 +109,11 @@ fn paths(filter: &Filter, each: &mut impl FnMut(&Path)) {
     match filter {
         Filter::And(parts) | Filter::Or { any: parts, .. } => parts.iter().for_each(|part| paths(part, each)),
         Filter::Not(part) => paths(part, each),
-        Filter::OneOf { path, .. } | Filter::Range { path, .. } | Filter::Text { path, .. } | Filter::Exists(path) => {
-            each(path);
-        }
+        Filter::OneOf { path, .. }
+        | Filter::Range { path, .. }
+        | Filter::Text { path, .. }
+        | Filter::Exists(path)
+        | Filter::Opaque(path) => each(path),
         Filter::All | Filter::Nothing | Filter::Ids(_) => {}
     }
 }

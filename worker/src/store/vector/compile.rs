@@ -112,7 +112,11 @@ impl Compiler<'_> {
             Asks::Ids(ids) => self.ids(ids, more),
             Asks::OneOf { path, values } => self.any(path, &one_of(values, self.values), more),
             Asks::Range { path, bounds } => self.any(path, &[Ask::Within(range(bounds))], more),
+            // The store takes an object for a value, with nothing in it too.
+            Asks::Exists(path) if !more => self.any(path, &[], more),
             Asks::Exists(path) => self.any(path, &[Ask::Anything], more),
+            // What it cannot be asked for.
+            Asks::Opaque(_) => Ok(doubtful(more)),
             Asks::Text { .. } => Err(StoreError::Misuse(
                 "a filter asks of points what their store cannot say",
             )),

@@ -94,7 +94,7 @@ fn range() -> impl Strategy<Value = Filter> {
             gte,
             lt,
             lte,
-            loose: false,
+            ..Bounds::default()
         })
     };
     let texts = || prop::sample::select(&TEXTS[..]).prop_map(Scalar::from);
@@ -130,6 +130,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         6 => range(),
         4 => text(),
         3 => asked().prop_map(Filter::Exists),
+        2 => asked().prop_map(Filter::Opaque),
         1 => prop::collection::vec((0..20_u8).prop_map(|n| n.to_string()), 0..5).prop_map(Filter::Ids),
     ];
     combined(leaf)

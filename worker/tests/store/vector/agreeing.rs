@@ -92,7 +92,7 @@ fn bounds() -> impl Strategy<Value = Bounds> {
         gte,
         lt,
         lte,
-        loose: false,
+        ..Bounds::default()
     })
 }
 
@@ -103,6 +103,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         8 => (asked(), prop::collection::vec(scalar(), 0..4)).prop_map(|(path, values)| Filter::OneOf { path, values }),
         6 => (asked(), bounds()).prop_map(|(path, bounds)| Filter::Range { path, bounds }),
         4 => asked().prop_map(Filter::Exists),
+        2 => asked().prop_map(Filter::Opaque),
         2 => prop::collection::vec((0..20_u8).prop_map(|n| n.to_string()), 0..5).prop_map(Filter::Ids),
     ];
     combined(leaf)

@@ -10,6 +10,7 @@ use lethe_common::filter::{Comparison, Has, Path, Scalar};
 use super::super::column::Holds;
 use super::super::dialect::Dialect;
 use super::leaf::has_text;
+use super::mysql::has_value as mysql_has_value;
 use super::{Bind, Compiler, joined};
 
 /// The values at a path: where they come from, up to what has to be right about one of them.
@@ -29,6 +30,9 @@ const VALUE: &str = "CASE k.type WHEN 'array' THEN f.value ELSE k.value END";
 // json allows escapes that jsonb does not: NUL, and halves of surrogate pairs.
 const NOT_JSONB: &str = r"(^|[^\\])(\\\\)*\\u(0000|[dD][89a-fA-F])";
 const PAIRS: &str = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}";
+
+// What is neither null nor a list nor an object, at any depth.
+const VALUES: &str = r#"strict $.** ? (@.type() != "null" && @.type() != "array" && @.type() != "object")"#;
 
 impl Compiler<'_> {
     pub(super) fn json_source(&mut self, name: &str, holds: &Holds, path: &Path) -> Source {
@@ -80,11 +84,24 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn json_exists(&self) -> &'static str {
+    /// Lists and objects are no values: there has to be one in them, at any depth.
+    pub(super) fn json_exists(&self) -> String {
         match self.dialect {
-            Dialect::Postgres => "pg_catalog.jsonb_typeof(f.v) <> 'null'",
-            Dialect::Mysql => "JSON_TYPE(k.v) <> 'NULL'",
-            Dialect::Sqlite => "CASE k.type WHEN 'array' THEN f.type ELSE k.type END <> 'null'",
+            Dialect::Postgres => format!("pg_catalog.jsonb_path_exists(f.v, '{VALUES}'::pg_catalog.jsonpath)"),
+            Dialect::Mysql => mysql_has_value(),
+            Dialect::Sqlite => format!(
+                "CASE WHEN {KIND} IN ('array', 'object') \
+                 THEN EXISTS (SELECT 1 FROM json_tree({VALUE}) AS t WHERE t.atom IS NOT NULL) \
+                 ELSE {KIND} <> 'null' END"
+            ),
+        }
+    }
+
+    pub(super) fn json_opaque(&self) -> String {
+        match self.dialect {
+            Dialect::Postgres => "pg_catalog.jsonb_typeof(f.v) IN ('array', 'object')".to_owned(),
+            Dialect::Mysql => "JSON_TYPE(k.v) IN ('ARRAY', 'OBJECT')".to_owned(),
+            Dialect::Sqlite => format!("{KIND} IN ('array', 'object')"),
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) fn type_of(holds: &Holds) -> Type {
 }
 
 /// Returns whether a path is looked up in JSON.
-fn in_json(path: &Path, holds: &Holds) -> bool {
+pub(super) fn in_json(path: &Path, holds: &Holds) -> bool {
     !path.steps.is_empty() || type_of(holds) == Type::Json
 }
 
@@ -102,9 +102,21 @@ impl Compiler<'_> {
         if in_json(path, &holds) {
             let source = self.json_source(&name, &holds, path);
             let right = self.json_exists();
-            return Ok(Part::When(source.with(right)));
+            return Ok(Part::When(source.with(&right)));
         }
         Ok(Part::When(format!("({name} IS NOT NULL)")))
+    }
+
+    pub(super) fn opaque(&mut self, path: &Path) -> Result<Part, StoreError> {
+        let (name, holds) = self.column(path)?;
+        let holds = holds.clone();
+        // Outside JSON there is none.
+        if !in_json(path, &holds) {
+            return Ok(Part::Never);
+        }
+        let source = self.json_source(&name, &holds, path);
+        let right = self.json_opaque();
+        Ok(Part::When(source.with(&right)))
     }
 
     pub(super) fn text(&mut self, path: &Path, has: Has, text: &str) -> Result<Part, StoreError> {
@@ -141,6 +153,7 @@ impl Compiler<'_> {
         let json = in_json(path, &holds);
         let of = if json { Type::Json } else { type_of(&holds) };
         let bounds: Option<Vec<(Comparison, Scalar)>> = bounds
+            .within(of)
             .given()
             .map(|(comparison, bound)| Some((comparison, bound.read_bound(of)?)))
             .collect();

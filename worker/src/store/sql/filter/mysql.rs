@@ -289,6 +289,15 @@ fn elements(document: &str) -> String {
     )
 }
 
+/// Returns the condition that there is a value in `k.v`, at any depth.
+pub(super) fn has_value() -> String {
+    let inside = "JSON_TABLE(JSON_EXTRACT(k.v, '$**.*', '$**[*]'), '$[*]' COLUMNS (v JSON PATH '$')) AS x";
+    format!(
+        "CASE JSON_TYPE(k.v) WHEN 'NULL' THEN FALSE WHEN 'ARRAY' THEN {0} WHEN 'OBJECT' THEN {0} ELSE TRUE END",
+        format_args!("EXISTS (SELECT 1 FROM {inside} WHERE JSON_TYPE(x.v) NOT IN ('NULL', 'ARRAY', 'OBJECT'))")
+    )
+}
+
 /// Returns the condition that `k.v` is a number of which one of these holds. Casting what is none
 /// would be an error: AND does not say what comes first.
 fn number_is(whole: &str, float: &str) -> String {

@@ -3,7 +3,7 @@
 //! Told from the mapping, not from the database's plans: those change with what it knows of a table,
 //! and a warning should not. An index on an expression, on JSON or on some rows only is not known here.
 
-use lethe_common::filter::{Bounds, Filter, Path, Scalar};
+use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
 
 use super::super::column::{Declared, Holds, Kind};
 use super::super::dialect::Dialect;
@@ -57,6 +57,11 @@ impl Scan<'_> {
             // Where one of several holds: each of them wants an index.
             Filter::Or { any, at_least: 0 | 1 } => any.iter().map(|part| self.of(part)).max().unwrap_or(Found::Nowhere),
             Filter::Or { .. } | Filter::Text { .. } | Filter::Exists(_) => Found::Scanned,
+            // In a column that holds no JSON there is none.
+            Filter::Opaque(path) => match self.mapping.asked(self.dialect, path) {
+                Some((_, holds)) if !super::leaf::in_json(path, holds) => Found::Nowhere,
+                _ => Found::Scanned,
+            },
             Filter::Not(part) => match self.of(part) {
                 Found::Nowhere => Found::Everywhere,
                 Found::Everywhere => Found::Nowhere,
@@ -65,6 +70,14 @@ impl Scan<'_> {
             Filter::Ids(_) => Found::Indexed,
             Filter::OneOf { path, .. } => by_index(self.holds(path).is_some_and(|holds| self.finds_equals(holds))),
             Filter::Range { path, bounds } => {
+                let of = self
+                    .mapping
+                    .asked(self.dialect, path)
+                    .map(|(_, holds)| super::leaf::type_of(holds));
+                let bounds = bounds.within(of.unwrap_or(Type::Any));
+                if bounds.given().next().is_none() {
+                    return Found::Nowhere;
+                }
                 by_index(self.holds(path).is_some_and(|holds| self.finds_range(holds, bounds)))
             }
         }
