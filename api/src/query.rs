@@ -194,7 +194,7 @@ impl Reader<'_> {
                     gte: bound("gte", gte)?,
                     lt: bound("lt", lt)?,
                     lte: bound("lte", lte)?,
-                    loose: false,
+                    ..Bounds::default()
                 };
                 self.leaf(&at, &field, |path| Filter::Range { path, bounds })
             }

@@ -4,8 +4,10 @@
 //! that was only half understood. Fields are keywords here: `match` and `match_phrase` compare whole
 //! values, byte for byte, as OpenSearch does on keyword fields.
 
+mod keyword;
 mod moment;
 mod nested;
+mod protect;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,10 @@ const KEYWORDS: [&str; 6] = [
     "memory_container_id",
 ];
 
+/// How often values of one query may mean something else in other columns. More of them are compared as they are:
+/// nobody names moments by the hundred.
+const OTHERS: usize = 200;
+
 /// Reads a query about the memories of `table` in `container`, as it is meant at `now`.
 pub(super) fn read(query: &Value, table: &Table, container: &str, now: Timestamp) -> Result<Filter, Problem> {
     let reader = Reader {
@@ -42,6 +48,7 @@ pub(super) fn read(query: &Value, table: &Table, container: &str, now: Timestamp
         container,
         now,
         negated: false,
+        excludes: false,
     };
     let filter = reader.query(query, 0)?;
     filter.check().map_err(|error| refused(&error.to_string()))?;
@@ -69,6 +76,8 @@ struct Reader<'a> {
     now: Timestamp,
     /// Whether what is read is under a negation.
     negated: bool,
+    /// Whether what matches is kept: not if it is under two negations.
+    excludes: bool,
 }
 
 impl Reader<'_> {
@@ -108,7 +117,7 @@ impl Reader<'_> {
 
     fn compared(&self, query: &str, body: &Value, word: &str) -> Result<Filter, Problem> {
         let (field, value) = value(query, body, word)?;
-        self.one_of(field, vec![scalar(query, value)?])
+        self.one_of(query, field, vec![scalar(query, value)?])
     }
 
     /// Under a negation a field that OpenSearch may have analysed would protect less here than there.
@@ -128,11 +137,13 @@ impl Reader<'_> {
         let Value::String(text) = value else {
             return Err(refused("[prefix] takes a text"));
         };
-        Ok(Filter::Text {
-            path: self.path(field, "prefix")?,
-            has: Has::Prefix,
-            text: text.clone(),
-        })
+        self.text("prefix", field, Has::Prefix, text)
+    }
+
+    pub(super) fn text(&self, query: &str, field: &str, has: Has, text: &str) -> Result<Filter, Problem> {
+        let path = self.path(field, query)?;
+        let filter = self.with_keywords(query, &path, has, text)?;
+        self.protecting(query, field, &path, filter)
     }
 
     fn terms(&self, body: &Value) -> Result<Filter, Problem> {
@@ -147,10 +158,10 @@ impl Reader<'_> {
             return Err(refused("[terms] needs a list of values"));
         };
         let values = values.iter().map(|value| scalar("terms", value));
-        self.one_of(field, values.collect::<Result<_, _>>()?)
+        self.one_of("terms", field, values.collect::<Result<_, _>>()?)
     }
 
-    fn one_of(&self, field: &str, values: Vec<Scalar>) -> Result<Filter, Problem> {
+    fn one_of(&self, query: &str, field: &str, values: Vec<Scalar>) -> Result<Filter, Problem> {
         if values.is_empty() {
             return Ok(Filter::Nothing);
         }
@@ -167,13 +178,37 @@ impl Reader<'_> {
                     Filter::Nothing
                 }
             }
-            // JSON has types where OpenSearch's keywords have none.
-            Known::At(path) if !path.steps.is_empty() || self.table.columns.is_none() => Filter::OneOf {
-                path,
-                values: values.into_iter().flat_map(as_keyword).collect(),
-            },
-            Known::At(path) => Filter::OneOf { path, values },
+            Known::At(path) => {
+                let filter = self.values(field, &path, values);
+                return self.protecting(query, field, &path, filter);
+            }
         })
+    }
+
+    fn values(&self, field: &str, path: &Path, values: Vec<Scalar>) -> Filter {
+        let one_of = |values| Filter::OneOf {
+            path: path.clone(),
+            values,
+        };
+        // JSON has types where OpenSearch's keywords have none.
+        if !path.steps.is_empty() || self.table.columns.is_none() {
+            let keywords = values.into_iter().flat_map(|value| keyword::same(value, self.excludes));
+            return one_of(keywords.collect());
+        }
+        if KEYWORDS.contains(&field) {
+            return one_of(values);
+        }
+        let moments = values.iter().filter_map(|value| self.of_moment(path, value));
+        let twins = values
+            .iter()
+            .filter(|_| self.excludes)
+            .flat_map(|value| keyword::twins(path, value));
+        let mut any: Vec<Filter> = moments.chain(twins).take(OTHERS).collect();
+        if any.is_empty() {
+            return one_of(values);
+        }
+        any.insert(0, one_of(values));
+        Filter::Or { any, at_least: 1 }
     }
 
     fn exists(&self, body: &Value) -> Result<Filter, Problem> {
@@ -200,8 +235,10 @@ impl Reader<'_> {
             &["must", "filter", "should", "must_not", "minimum_should_match", "boost"],
         )?;
         let clauses = |name: &str| -> Result<Vec<Filter>, Problem> {
+            let is_negation = name == "must_not";
             let reader = Self {
-                negated: self.negated || name == "must_not",
+                negated: self.negated || is_negation,
+                excludes: self.excludes != is_negation,
                 ..*self
             };
             match object.get(name) {
@@ -218,7 +255,7 @@ impl Reader<'_> {
             return Err(refused("[bool] has no clauses: write match_all if everything is meant"));
         }
         let needed = match object.get("minimum_should_match") {
-            None => u64::from(all.is_empty() && !should.is_empty()),
+            None => 0,
             Some(value) => {
                 let whole = value
                     .as_u64()
@@ -226,7 +263,10 @@ impl Reader<'_> {
                 whole.ok_or_else(|| refused("[minimum_should_match] is a whole number here"))?
             }
         };
-        let at_least = u32::try_from(needed).unwrap_or(u32::MAX);
+        // With nothing else that has to match, one of them has to, whatever is said: `0` sets nothing in
+        // OpenSearch's `Queries.applyMinimumShouldMatch`, and Lucene's `BooleanQuery` decides.
+        let least = u64::from(all.is_empty() && !should.is_empty());
+        let at_least = u32::try_from(needed.max(least)).unwrap_or(u32::MAX);
         if at_least > 0 {
             all.push(if at_least as usize > should.len() {
                 Filter::Nothing
@@ -235,15 +275,10 @@ impl Reader<'_> {
             });
         }
         all.extend(not.into_iter().map(|filter| Filter::Not(Box::new(filter))));
-        Ok(match all.len() {
-            // Only optional clauses, and none of them needed.
-            0 => {
-                return Err(refused(
-                    "[bool] demands nothing: write match_all if everything is meant",
-                ));
-            }
-            1 => all.remove(0),
-            _ => Filter::And(all),
+        Ok(if all.len() == 1 {
+            all.remove(0)
+        } else {
+            Filter::And(all)
         })
     }
 
@@ -343,22 +378,6 @@ fn scalar(query: &str, value: &Value) -> Result<Scalar, Problem> {
         };
         refused(&format!("[{query}] takes {what}"))
     })
-}
-
-/// Returns a value with what else is the same keyword: `5` is `"5"`.
-fn as_keyword(value: Scalar) -> Vec<Scalar> {
-    let other = match &value {
-        Scalar::Text(text) => {
-            let read: Option<Value> = serde_json::from_str(text).ok();
-            // `5.0` and `05` are other keywords than `5`.
-            let same = read.filter(|read| !read.is_string() && format!("{read}") == *text);
-            same.as_ref().and_then(query::scalar)
-        }
-        Scalar::Bool(value) => Some(Scalar::Text(value.to_string())),
-        Scalar::Integer(number) => Some(Scalar::Text(number.to_string())),
-        Scalar::Float(number) => Some(Scalar::Text(number.to_string())),
-    };
-    std::iter::once(value).chain(other).collect()
 }
 
 /// Returns the problem of a query.

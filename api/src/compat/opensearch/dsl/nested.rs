@@ -36,7 +36,11 @@ impl Reader<'_> {
 fn is_of_one_element(filter: &Filter, below: &Path) -> bool {
     match filter {
         Filter::Or { any, at_least: 1 } => any.iter().all(|part| is_of_one_element(part, below)),
-        Filter::OneOf { path, .. } | Filter::Range { path, .. } | Filter::Text { path, .. } | Filter::Exists(path) => {
+        Filter::OneOf { path, .. }
+        | Filter::Range { path, .. }
+        | Filter::Text { path, .. }
+        | Filter::Exists(path)
+        | Filter::Opaque(path) => {
             path.column == below.column && path.steps.len() > below.steps.len() && path.steps.starts_with(&below.steps)
         }
         _ => false,

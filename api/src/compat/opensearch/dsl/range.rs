@@ -1,30 +1,21 @@
 //! Ranges, and what their bounds mean where they are dates.
 //!
-//! A bound is passed on as it is, unless the range says `format` or one of its bounds is date math:
-//! then all of them are moments. What a column holds is not known here, so that moments go on as texts,
-//! which columns of moments read, and with a format of numbers as texts or numbers, whichever it holds.
+//! Bounds are dates if the range says `format` or `time_zone`, or if one of them is date math. Otherwise what a
+//! column holds decides, which is not known here: of moments they are dates, and of anything else they are what they
+//! are. So the filter says both ([`Bounds::moments`]), and each column takes its own.
+
+mod written;
 
 use jiff::Timestamp;
-use lethe_common::filter::{Bounds, Comparison, Filter, Path, Scalar};
-use serde_json::Value;
+use lethe_common::filter::{Bounds, Comparison, Filter, Path, Scalar, Type};
+use serde_json::{Map, Value};
 
-use super::moment::{Count, Moment};
+use super::moment::{self, Count, Edge, Reading};
 use super::{Reader, allowed, only, refused, scalar};
-use crate::compat::opensearch::short;
 use crate::problem::Problem;
 
 /// The first moment that a column can hold.
 const FIRST: &str = "0001-01-01T00:00:00Z";
-
-/// How bounds are written.
-#[derive(Clone, Copy)]
-struct Formats {
-    dates: bool,
-    /// What numbers count.
-    numbers: Option<Count>,
-    /// What the column counts, where that is said.
-    column: Option<Count>,
-}
 
 impl Reader<'_> {
     pub(super) fn range(&self, body: &Value) -> Result<Filter, Problem> {
@@ -32,42 +23,92 @@ impl Reader<'_> {
         let Value::Object(bounds) = bounds else {
             return Err(refused("[range] needs an object of bounds"));
         };
-        allowed("range", bounds, &["gt", "gte", "lt", "lte", "format", "boost"])?;
-        let bound = |name: &str| bounds.get(name).map(|value| scalar("range", value)).transpose();
-        let read = Bounds {
-            gt: bound("gt")?,
-            gte: bound("gte")?,
-            lt: bound("lt")?,
-            lte: bound("lte")?,
-            loose: false,
-        };
+        allowed(
+            "range",
+            bounds,
+            &["gt", "gte", "lt", "lte", "format", "time_zone", "boost"],
+        )?;
         let path = self.path(field, "range")?;
-        let formats = match bounds.get("format") {
-            Some(format) => Formats::read(format)?,
-            // In a column of numbers nothing is within moments: under a negation, everything.
-            None if read.given().any(|(_, bound)| is_math(bound)) && self.negated => {
-                return Err(refused(
-                    "[range] needs a [format] for date math in [must_not]: strict_date_optional_time in a column of \
-                     moments, else epoch_millis or epoch_second",
-                ));
-            }
-            None if read.given().any(|(_, bound)| is_math(bound)) => Formats::USUAL,
-            None => return Ok(Filter::Range { path, bounds: read }),
+        let read = given(bounds)?;
+        let filter = self.bounded(&path, bounds, read)?;
+        self.protecting("range", field, &path, filter)
+    }
+
+    fn bounded(&self, path: &Path, says: &Map<String, Value>, read: Bounds) -> Result<Filter, Problem> {
+        let is_math = read.given().any(|(_, bound)| is_math(bound));
+        let format = says.get("format").map(written::formats).transpose()?;
+        let zone = says.get("time_zone").map(written::zone).transpose()?;
+        if format.is_none() && zone.is_none() && !is_math {
+            return self.by_column(path, read);
+        }
+        // In a column of numbers nothing is within moments: under a negation, everything.
+        if format.is_none() && self.negated {
+            return Err(refused(
+                "[range] needs a [format] for dates in [must_not]: strict_date_optional_time in a column of moments, \
+                 else epoch_millis or epoch_second",
+            ));
+        }
+        let mut reading = Reading::usual(self.now);
+        let counts = format.as_ref().and_then(|format| written::counts(format));
+        reading.written = format.unwrap_or(reading.written);
+        reading.zone = zone.unwrap_or(reading.zone);
+        let edges = edges(&reading, &read).ok_or_else(|| {
+            refused(
+                "[range] bounds are no dates: write them in the [format], or as date math such as now-90d/d; beside a \
+                 [time_zone] numbers are none",
+            )
+        })?;
+        Ok(self.within(path, &edges, counts))
+    }
+
+    /// Returns the filter of bounds that are dates only if the column holds moments.
+    fn by_column(&self, path: &Path, read: Bounds) -> Result<Filter, Problem> {
+        let range = |bounds| Filter::Range {
+            path: path.clone(),
+            bounds,
         };
-        let moments: Vec<_> = read
-            .given()
-            .map(|(comparison, bound)| formats.moment(bound, self.now)?.compared(comparison))
-            .collect::<Option<_>>()
-            .ok_or_else(|| {
-                refused("[range] bounds are no dates: write them in the [format], or as date math such as now-90d/d")
-            })?;
-        Ok(self.within(&path, &moments, formats.column))
+        if self.table.columns.is_none() {
+            return Ok(range(read));
+        }
+        let is_vague = read.given().any(|(comparison, bound)| {
+            let rounds = matches!(comparison, Comparison::Gt | Comparison::Lte);
+            rounds && matches!(bound, Scalar::Text(text) if moment::is_vague(text))
+        });
+        if !path.steps.is_empty() {
+            // Nobody knows whether OpenSearch would have it for a date.
+            return if is_vague {
+                Err(refused(
+                    "[range] with a day, a month or a year in [gt] or [lte] means all of it in a field of dates, and its \
+                     text in any other: write a time as well, or the [format] strict_date_optional_time",
+                ))
+            } else {
+                Ok(range(read))
+            };
+        }
+        let moments = self.as_moments(&read);
+        if moments.as_ref().is_some_and(|moments| is_same(&read, moments)) {
+            return Ok(range(read));
+        }
+        let plain = if is_vague && moments.is_some() {
+            Bounds::default()
+        } else {
+            read
+        };
+        // What is no date in a column of moments is a mistake there.
+        let moments = Some(Box::new(moments.unwrap_or_default()));
+        Ok(range(Bounds { moments, ..plain }))
+    }
+
+    /// Returns the bounds as they are in a column of moments, if all of them are dates.
+    fn as_moments(&self, read: &Bounds) -> Option<Bounds> {
+        let edges = edges(&Reading::usual(self.now), read)?;
+        Some(bounds(&edges, text))
     }
 
     /// Returns the filter of what is within moments.
-    fn within(&self, path: &Path, moments: &[(Comparison, Timestamp)], column: Option<Count>) -> Filter {
-        let as_texts = || bounds(moments, |_, at| Scalar::Text(at.to_string()));
-        let as_numbers = |count| bounds(moments, |comparison, at| Scalar::Integer(whole(at, comparison, count)));
+    fn within(&self, path: &Path, edges: &[Edge], column: Option<Count>) -> Filter {
+        let as_texts = || as_texts(edges);
+        let as_numbers = |count| bounds(edges, |at| whole(at, count));
         let range = |bounds| Filter::Range {
             path: path.clone(),
             bounds,
@@ -94,100 +135,128 @@ impl Reader<'_> {
             }
         }
     }
-}
 
-impl Formats {
-    /// What OpenSearch takes where nothing is said.
-    const USUAL: Self = Self {
-        dates: true,
-        numbers: Some(Count::Milliseconds),
-        column: None,
-    };
-
-    fn read(format: &Value) -> Result<Self, Problem> {
-        let Value::String(names) = format else {
-            return Err(refused("[range] takes a text as [format]"));
-        };
-        let mut formats = Self {
-            dates: false,
-            numbers: None,
-            column: None,
-        };
-        for name in names.split("||") {
-            let count = match name {
-                "strict_date_optional_time" | "date_optional_time" => {
-                    formats.dates = true;
-                    continue;
-                }
-                "epoch_millis" => Count::Milliseconds,
-                "epoch_second" => Count::Seconds,
-                other => {
-                    let other = short(other);
-                    return Err(refused(&format!(
-                        "[range] does not know the [format] [{other}]: write strict_date_optional_time, epoch_millis \
-                         or epoch_second"
-                    )));
-                }
-            };
-            // The first that fits is meant.
-            formats.numbers = formats.numbers.or(Some(count));
-        }
-        formats.column = formats.numbers;
-        Ok(formats)
-    }
-
-    fn moment(self, bound: &Scalar, now: Timestamp) -> Option<Moment> {
-        let text = match bound {
+    /// Returns the filter of a value that a column of moments would hold: all moments that OpenSearch has for the
+    /// same. Any other column holds nothing of it.
+    pub(super) fn of_moment(&self, path: &Path, value: &Scalar) -> Option<Filter> {
+        let text = match value {
             Scalar::Text(text) => text.clone(),
             Scalar::Integer(number) => number.to_string(),
             Scalar::Float(_) | Scalar::Bool(_) => return None,
         };
-        if let Some(steps) = text.strip_prefix("now") {
-            return Moment::now(now).moved(steps);
+        // Years, and milliseconds: what is less is a number of something else.
+        let is_moment = |number: i64| (1_000..10_000).contains(&number) || number.unsigned_abs() >= LEAST;
+        if text.parse().is_ok_and(|number| !is_moment(number)) {
+            return None;
         }
-        let (anchor, steps) = text.split_once("||").unwrap_or((&text, ""));
-        let dated = || Moment::dated(anchor).filter(|_| self.dates);
-        let counted = || Moment::counted(anchor.parse().ok()?, self.numbers?);
-        dated().or_else(counted)?.moved(steps)
+        let reading = Reading::usual(self.now);
+        let edge = |comparison| reading.bound(comparison, &text);
+        let moments = bounds(&[edge(Comparison::Gte)?, edge(Comparison::Lte)?], self::text);
+        Some(Filter::Range {
+            path: path.clone(),
+            bounds: Bounds {
+                loose: true,
+                moments: Some(Box::new(moments)),
+                ..Bounds::default()
+            },
+        })
     }
+}
+
+/// The least number that is taken for milliseconds where nobody says what it is: a moment of 1973.
+const LEAST: u64 = 100_000_000_000;
+
+fn given(bounds: &Map<String, Value>) -> Result<Bounds, Problem> {
+    let bound = |name: &str| bounds.get(name).map(|value| scalar("range", value)).transpose();
+    Ok(Bounds {
+        gt: bound("gt")?,
+        gte: bound("gte")?,
+        lt: bound("lt")?,
+        lte: bound("lte")?,
+        ..Bounds::default()
+    })
 }
 
 fn is_math(bound: &Scalar) -> bool {
     matches!(bound, Scalar::Text(text) if text.starts_with("now") || text.contains("||"))
 }
 
-/// Returns the tightest of the bounds, each written by `written`.
-fn bounds(moments: &[(Comparison, Timestamp)], written: impl Fn(Comparison, Timestamp) -> Scalar) -> Bounds {
-    let tightest = |of: Comparison| {
-        let these = moments
-            .iter()
-            .filter(|(comparison, _)| *comparison == of)
-            .map(|(_, at)| *at);
-        let at = match of {
-            Comparison::Gt | Comparison::Gte => these.max(),
-            Comparison::Lt | Comparison::Lte => these.min(),
-        };
-        at.map(|at| written(of, at))
+fn edges(reading: &Reading, read: &Bounds) -> Option<Vec<Edge>> {
+    let edge = |(comparison, bound): (Comparison, &Scalar)| match bound {
+        Scalar::Text(text) => reading.bound(comparison, text),
+        Scalar::Integer(number) => reading.bound(comparison, &number.to_string()),
+        Scalar::Float(_) | Scalar::Bool(_) => None,
     };
-    Bounds {
-        gt: tightest(Comparison::Gt),
-        gte: tightest(Comparison::Gte),
-        lt: tightest(Comparison::Lt),
-        lte: tightest(Comparison::Lte),
-        loose: false,
+    read.given().map(edge).collect()
+}
+
+/// Returns whether bounds mean in a column of moments what they mean as moments.
+fn is_same(read: &Bounds, moments: &Bounds) -> bool {
+    let at = |bound: &Scalar| bound.read(Type::Time);
+    let given: Vec<_> = read
+        .given()
+        .map(|(comparison, bound)| (comparison, at(bound)))
+        .collect();
+    let meant: Vec<_> = moments
+        .given()
+        .map(|(comparison, bound)| (comparison, at(bound)))
+        .collect();
+    given == meant
+}
+
+/// Returns the edge that leaves the least on this side.
+fn tightest(edges: &[Edge], is_lower: bool) -> Option<Edge> {
+    let these = edges.iter().filter(|edge| edge.is_lower == is_lower).copied();
+    if is_lower {
+        these.max_by_key(|edge| edge.at)
+    } else {
+        these.min_by_key(|edge| edge.at)
     }
 }
 
-/// Returns the whole number that compares with whole numbers as a moment does.
-fn whole(at: Timestamp, comparison: Comparison, count: Count) -> i64 {
-    let unit = match count {
-        Count::Seconds => 1_000,
-        Count::Milliseconds => 1,
-    };
-    let below = at.as_millisecond().div_euclid(unit);
-    let is_between = at.as_millisecond().rem_euclid(unit) > 0;
-    match comparison {
-        Comparison::Gte | Comparison::Lt => below + i64::from(is_between),
-        Comparison::Gt | Comparison::Lte => below,
+fn bounds(edges: &[Edge], written: impl Fn(Timestamp) -> Scalar) -> Bounds {
+    let at = |is_lower| tightest(edges, is_lower).map(|edge| written(edge.at));
+    Bounds {
+        gte: at(true),
+        lt: at(false),
+        ..Bounds::default()
     }
+}
+
+/// Returns bounds that texts are compared with. Between two seconds these are the last moment that was meant: a
+/// text without a fraction comes after any with one.
+fn as_texts(edges: &[Edge]) -> Bounds {
+    let mut texts = Bounds::default();
+    for edge in [true, false]
+        .into_iter()
+        .filter_map(|is_lower| tightest(edges, is_lower))
+    {
+        let is_between = edge.is_after && edge.at.subsec_nanosecond() != 0;
+        let at = if is_between { edge.before() } else { edge.at };
+        let bound = match (edge.is_lower, is_between) {
+            (true, true) => &mut texts.gt,
+            (true, false) => &mut texts.gte,
+            (false, true) => &mut texts.lte,
+            (false, false) => &mut texts.lt,
+        };
+        *bound = Some(text(at));
+    }
+    let moments = bounds(edges, text);
+    if texts != moments {
+        texts.moments = Some(Box::new(moments));
+    }
+    texts
+}
+
+fn text(at: Timestamp) -> Scalar {
+    Scalar::Text(at.to_string())
+}
+
+/// Returns the first whole number that is not before a moment.
+fn whole(at: Timestamp, count: Count) -> Scalar {
+    let at = at.as_millisecond();
+    Scalar::Integer(match count {
+        Count::Seconds => at.div_euclid(1_000) + i64::from(at.rem_euclid(1_000) > 0),
+        Count::Milliseconds => at,
+    })
 }

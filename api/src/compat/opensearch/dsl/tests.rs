@@ -1,5 +1,8 @@
 //! What queries become, and what is refused.
 
+mod dates;
+mod negated;
+
 use lethe_common::config::Config;
 use serde_json::json;
 
@@ -116,6 +119,21 @@ fn queries_become_filters() {
             json!({"bool": {"should": [{"term": {"owner_id": "ana"}}, {"match_none": {}}]}}),
             json!({"or": {"any": [ana, "nothing"], "at_least": 1}}),
         ),
+        // With nothing else that has to match one of them has to, whatever is said.
+        (
+            json!({"bool": {"should": [{"term": {"owner_id": "ana"}}], "minimum_should_match": 0}}),
+            json!({"or": {"any": [ana], "at_least": 1}}),
+        ),
+        (
+            json!({"bool": {"should": {"match_none": {}}, "must_not": {"term": {"owner_id": "ana"}},
+                "minimum_should_match": "0"}}),
+            json!({"and": [{"or": {"any": ["nothing"], "at_least": 1}}, {"not": ana}]}),
+        ),
+        (
+            json!({"bool": {"must": {"term": {"owner_id": "ana"}}, "should": [{"match_none": {}}],
+                "minimum_should_match": 0}}),
+            ana.clone(),
+        ),
         (
             json!({"bool": {"filter": [{"term": {"owner_id": "ana"}}], "should": [{"match_all": {}}]}}),
             ana.clone(),
@@ -201,10 +219,6 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
         (json!({"bool": {}}), "match_all"),
         (json!({"bool": {"should": []}}), "match_all"),
         (
-            json!({"bool": {"should": [{"term": {"owner_id": "a"}}], "minimum_should_match": 0}}),
-            "match_all",
-        ),
-        (
             json!({"bool": {"must": [{"match_all": {}}], "minimum_should_match": "75%"}}),
             "whole number",
         ),
@@ -218,80 +232,6 @@ fn what_is_not_understood_to_its_last_word_is_refused_and_named() {
         let said = parsed(&query).unwrap_err();
         assert!(said.contains(says), "{query}: {said}");
     }
-}
-
-#[test]
-fn bounds_that_are_dates_become_what_the_column_counts() {
-    let range = |bounds: Value| json!({"range": {"path": ["created_at"], "bounds": bounds}});
-    for (asked, bounds) in [
-        (json!({"lt": "now-90d"}), json!({"lt": "2024-01-01T10:20:30Z"})),
-        (
-            json!({"gte": "now-1M/M", "lt": "now/M"}),
-            json!({"gte": "2024-02-01T00:00:00Z", "lt": "2024-03-01T00:00:00Z"}),
-        ),
-        // More than a day is what comes after it, and at most a day is all of it.
-        (
-            json!({"gt": "2024-01-31||/d", "lte": "now/d"}),
-            json!({"gte": "2024-02-01T00:00:00Z", "lt": "2024-04-01T00:00:00Z"}),
-        ),
-        (
-            json!({"gt": "2023-12-31||-1M", "lt": "2024-02"}),
-            json!({"gt": "2023-11-30T00:00:00Z", "lt": "2024-02-01T00:00:00Z"}),
-        ),
-        (
-            json!({"gte": 1_700_000_000_000_i64, "lt": "now"}),
-            json!({"gte": "2023-11-14T22:13:20Z", "lt": "2024-03-31T10:20:30Z"}),
-        ),
-        (
-            json!({"gt": "2023||/y", "gte": "2023-06-01"}),
-            json!({"gte": "2024-01-01T00:00:00Z"}),
-        ),
-        (
-            json!({"lte": "2024-01-31", "format": "strict_date_optional_time"}),
-            json!({"lt": "2024-02-01T00:00:00Z"}),
-        ),
-        // Nothing is a date where nobody says so.
-        (json!({"lte": "2024-01-31"}), json!({"lte": "2024-01-31"})),
-    ] {
-        let query = json!({"range": {"created_time": asked}});
-        assert_eq!(parsed(&query), Ok(range(bounds)), "{query}");
-    }
-    let asked = |bounds: Value| parsed(&json!({"range": {"created_time": bounds}}));
-    let either = |texts: Value, numbers: Value| json!({"or": {"any": [texts, numbers], "at_least": 1}});
-    // The column's type takes one of the two.
-    let loose = |mut bounds: Value| {
-        bounds["loose"] = true.into();
-        range(bounds)
-    };
-    let texts = loose(json!({"gte": "2023-11-14T22:13:20Z", "lt": "2024-01-01T10:20:30Z"}));
-    let numbers = loose(json!({"gte": 1_700_000_000_000_i64, "lt": 1_704_104_430_000_i64}));
-    assert_eq!(
-        asked(json!({"lt": "now-90d", "gte": "1700000000000", "format": "epoch_millis"})),
-        Ok(either(texts.clone(), numbers))
-    );
-    // In a column of moments seconds would be milliseconds.
-    let numbers = loose(json!({"gte": 1_700_000_000, "lt": 1_704_104_430}));
-    let holds_moments = loose(json!({"gte": "0001-01-01T00:00:00Z"}));
-    assert_eq!(
-        asked(json!({"lt": "now-90d", "gte": 1_700_000_000, "format": "epoch_second"})),
-        Ok(either(texts, json!({"and": [{"not": holds_moments}, numbers]})))
-    );
-    // Between two seconds a bound of seconds is the one that means the same of whole ones.
-    for (bound, second) in [
-        ("gt", 1_704_067_205),
-        ("gte", 1_704_067_206),
-        ("lt", 1_704_067_206),
-        ("lte", 1_704_067_205),
-    ] {
-        let query = json!({bound: "2024-01-01T00:00:05.5Z", "format": "date_optional_time||epoch_second"});
-        let filter = asked(query).unwrap();
-        let numbers = &filter["or"]["any"][1]["and"][1];
-        assert_eq!(*numbers, loose(json!({bound: second})), "{bound}");
-    }
-    // Points have numbers only.
-    let points = json!({"range": {"size": {"lt": "now-90d", "format": "epoch_second"}}});
-    let filter = json!({"range": {"path": ["size"], "bounds": {"lt": 1_704_104_430}}});
-    assert_eq!(parsed_of(POINTS, &points), Ok(filter));
 }
 
 #[test]

@@ -25,13 +25,12 @@ impl Reader<'_> {
             refused("[wildcard] takes a text, `text*`, `*text*` or `*`: other patterns cannot be asked for")
         })?;
         let (has, text) = match pattern {
-            Pattern::Is(text) => return self.one_of(field, vec![Scalar::Text(text)]),
+            Pattern::Is(text) => return self.one_of("wildcard", field, vec![Scalar::Text(text)]),
             Pattern::Anything => return Ok(Filter::Exists(self.path(field, "wildcard")?)),
             Pattern::BeginsWith(text) => (Has::Prefix, text),
             Pattern::Has(text) => (Has::Part, text),
         };
-        let path = self.path(field, "wildcard")?;
-        Ok(Filter::Text { path, has, text })
+        self.text("wildcard", field, has, &text)
     }
 }
 

@@ -1,0 +1,51 @@
+//! How a range says that its bounds are written: `format` and `time_zone`.
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::super::moment::{self, Count, Written};
+use super::super::refused;
+use crate::compat::opensearch::short;
+use crate::problem::Problem;
+
+/// Reads a `format`: names with `||` between them.
+pub(super) fn formats(format: &Value) -> Result<Vec<Written>, Problem> {
+    let Value::String(names) = format else {
+        return Err(refused("[range] takes a text as [format]"));
+    };
+    let format = |name| match name {
+        "strict_date_optional_time" | "date_optional_time" => Ok(Written::Date),
+        "strict_date_time" => Ok(Written::DateTime),
+        "epoch_millis" => Ok(Written::Counted(Count::Milliseconds)),
+        "epoch_second" => Ok(Written::Counted(Count::Seconds)),
+        other => {
+            let other = short(other);
+            Err(refused(&format!(
+                "[range] does not know the [format] [{other}]: write strict_date_optional_time, strict_date_time, \
+                 epoch_millis or epoch_second"
+            )))
+        }
+    };
+    names.split("||").map(format).collect()
+}
+
+/// Returns what a column of numbers counts, as far as the formats say it.
+pub(super) fn counts(formats: &[Written]) -> Option<Count> {
+    formats.iter().find_map(|written| match written {
+        Written::Counted(count) => Some(*count),
+        Written::Date | Written::DateTime => None,
+    })
+}
+
+/// Reads a `time_zone`.
+pub(super) fn zone(zone: &Value) -> Result<TimeZone, Problem> {
+    let Value::String(name) = zone else {
+        return Err(refused("[range] takes a text as [time_zone]"));
+    };
+    moment::zone(name).ok_or_else(|| {
+        let name = short(name);
+        refused(&format!(
+            "[range] does not know the [time_zone] [{name}]: write +01:00, or a name such as Europe/Paris"
+        ))
+    })
+}

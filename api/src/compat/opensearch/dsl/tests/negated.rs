@@ -1,0 +1,90 @@
+//! What a negation keeps, and what is refused under one.
+
+use serde_json::{Value, json};
+
+use super::{POINTS, parsed, parsed_of};
+
+fn none(query: &Value) -> Value {
+    json!({"bool": {"must": [{"term": {"owner_id": "a"}}], "must_not": [query]}})
+}
+
+#[test]
+fn an_object_is_kept_whatever_is_asked_of_it() {
+    let path = json!(["meta", "tags", "color"]);
+    let kept = |part: Value| json!({"not": {"or": {"any": [part, {"opaque": path}], "at_least": 1}}});
+    let red = json!({"one_of": {"path": path, "values": ["red"]}});
+    let above = json!({"range": {"path": path, "bounds": {"gt": 7}}});
+    let begins = json!({"text": {"path": path, "has": "prefix", "text": "re"}});
+    for (query, part) in [
+        (json!({"term": {"tags.color": "red"}}), red.clone()),
+        (json!({"range": {"tags.color": {"gt": 7}}}), above),
+        (json!({"prefix": {"tags.color": "re"}}), begins),
+    ] {
+        assert_eq!(parsed(&none(&query)).unwrap()["and"][1], kept(part.clone()), "{query}");
+        assert_eq!(parsed(&query), Ok(part));
+        // What matches is not kept under two of them.
+        let twice = json!({"bool": {"must_not": [{"bool": {"must_not": [query]}}]}});
+        assert!(!parsed(&twice).unwrap().to_string().contains("opaque"), "{query}");
+    }
+    let size = json!({"term": {"size": 7}});
+    let filter = parsed(&none(&size)).unwrap();
+    let kept = &filter["and"][1]["not"]["or"]["any"];
+    assert_eq!(kept[1], json!({"opaque": ["size"]}));
+    // Should the column hold JSON, a text is kept that is written so.
+    let twin = json!({"range": {"path": ["size"], "bounds": {"gte": "7", "lte": "7", "loose": true}}});
+    let number = json!({"one_of": {"path": ["size"], "values": [7]}});
+    assert_eq!(kept[0], json!({"or": {"any": [number, twin], "at_least": 1}}));
+    let kept = |part: Value| json!({"not": {"or": {"any": [part, {"opaque": path}], "at_least": 1}}});
+    let nested = json!({"nested": {"path": "tags", "query": {"term": {"tags.color": "red"}}}});
+    assert_eq!(parsed(&none(&nested)).unwrap()["and"][1], kept(red));
+}
+
+#[test]
+fn the_root_of_an_object_keeps_nothing_and_is_refused() {
+    for config in [super::CONFIG, POINTS] {
+        for query in [
+            json!({"term": {"tags": "red"}}),
+            json!({"terms": {"tags": ["red", "blue"]}}),
+            json!({"term": {"tags": 5}}),
+        ] {
+            let said = parsed_of(config, &none(&query)).unwrap_err();
+            assert!(said.contains("keeps nothing under must_not"), "{said}");
+            assert!(parsed_of(config, &query).is_ok(), "{query}");
+        }
+        let filled = json!({"exists": {"field": "tags"}});
+        assert!(parsed_of(config, &none(&filled)).is_ok());
+    }
+    for query in [
+        json!({"prefix": {"namespace": "r"}}),
+        json!({"range": {"namespace": {"gt": "r"}}}),
+        json!({"wildcard": {"namespace": "*r*"}}),
+        json!({"bool": {"must_not": [{"term": {"namespace": "r"}}]}}),
+    ] {
+        let said = parsed(&none(&query)).unwrap_err();
+        assert!(said.contains("[namespace.name]"), "{said}");
+    }
+}
+
+#[test]
+fn keywords_of_numbers_are_kept_as_well() {
+    let path = json!(["meta", "tags", "n"]);
+    let kept = |query: Value| parsed(&none(&query)).unwrap()["and"][1]["not"]["or"]["any"][0].clone();
+    let one_of = |values: Value| json!({"one_of": {"path": path, "values": values}});
+    assert_eq!(kept(json!({"term": {"tags.n": "5.0"}})), one_of(json!(["5.0", 5.0])));
+    assert_eq!(parsed(&json!({"term": {"tags.n": "5.0"}})), Ok(one_of(json!(["5.0"]))));
+    assert_eq!(
+        parsed(&json!({"term": {"tags.n": 5.0}})),
+        Ok(one_of(json!([5.0, "5.0"])))
+    );
+    let begins = json!({"text": {"path": path, "has": "prefix", "text": "tr"}});
+    let either = json!({"or": {"any": [begins, one_of(json!([true]))], "at_least": 1}});
+    assert_eq!(kept(json!({"prefix": {"tags.n": "tr"}})), either);
+    for query in [
+        json!({"prefix": {"tags.n": "5"}}),
+        json!({"wildcard": {"tags.n": "*5*"}}),
+    ] {
+        let said = parsed(&none(&query)).unwrap_err();
+        assert!(said.contains("would not keep numbers"), "{said}");
+        assert!(parsed(&query).is_ok());
+    }
+}
