@@ -14,8 +14,8 @@ pub(crate) mod mielto;
 pub(crate) mod opensearch;
 mod read;
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::delete;
@@ -42,22 +42,30 @@ pub(crate) enum System {
 }
 
 impl System {
-    /// Returns the system to which a path belongs; the native API's belong to none.
-    pub(crate) fn of_path(path: &str) -> Option<Self> {
+    /// Returns the system to which a request belongs; the native API's belong to none.
+    pub(crate) fn of(request: &Request) -> Option<Self> {
+        let path = request.uri().path();
+        let is_answered = request.extensions().get::<MatchedPath>().is_some();
         let within = |root: &str| {
             let rest = path.strip_prefix(root);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if opensearch::has_path(path) {
-            Some(Self::OpenSearch)
-        } else if within("/memories") {
-            Some(Self::Agno)
-        } else if within("/api/v1/memories") {
+        if opensearch::has(request) {
+            return Some(Self::OpenSearch);
+        }
+        if within("/memories") {
+            // The name of an index as well. Memories are deleted there and nothing else is done.
+            let is_agnos = is_answered && request.method() == Method::DELETE || !opensearch::would_have(path);
+            return Some(if is_agnos { Self::Agno } else { Self::OpenSearch });
+        }
+        if within("/api/v1/memories") {
             Some(Self::Mielto)
         } else if within("/api/memories") {
             Some(Self::MemoryPlugin)
         } else if mem0::ROOTS.into_iter().any(within) {
             Some(Self::Mem0)
+        } else if !is_answered && opensearch::would_have(path) {
+            Some(Self::OpenSearch)
         } else {
             None
         }
@@ -87,7 +95,7 @@ impl System {
 /// Establishes who asks before anything else of a compatible request is looked at, its method and
 /// its path included; handlers find the [`Principal`] among the request's extensions.
 pub(crate) async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Some(system) = System::of_path(request.uri().path()) else {
+    let Some(system) = System::of(&request) else {
         return next.run(request).await;
     };
     let (mut parts, body) = request.into_parts();
@@ -125,7 +133,16 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+
     use super::System;
+
+    /// Returns whose a request is that no route answers.
+    fn of(method: &str, path: &str, accept: &str) -> Option<System> {
+        let request = Request::builder().method(method).uri(path).header("accept", accept);
+        System::of(&request.body(Body::empty()).unwrap())
+    }
 
     #[test]
     fn a_path_belongs_to_the_system_whose_it_is() {
@@ -144,12 +161,18 @@ mod tests {
             ("/_tasks/a:1", Some(System::OpenSearch)),
             ("/memories/_delete_by_query", Some(System::OpenSearch)),
             ("/v1/_delete_by_query", Some(System::OpenSearch)),
-            ("/memories/a/_delete_by_query", Some(System::Agno)),
-            ("//_delete_by_query", None),
+            ("/memories/a/_delete_by_query", Some(System::OpenSearch)),
+            ("//_delete_by_query", Some(System::OpenSearch)),
+            ("/notes/_search", Some(System::OpenSearch)),
+            ("/notes/_doc/1", Some(System::OpenSearch)),
+            ("/memories/_doc/1", Some(System::OpenSearch)),
+            ("/memories/a_b", Some(System::Agno)),
+            ("/api/memories/_a", Some(System::MemoryPlugin)),
             ("/v1/jobs", None),
-            ("/", None),
+            ("/", Some(System::OpenSearch)),
         ] {
-            assert_eq!(System::of_path(path), system, "{path}");
+            assert_eq!(of("POST", path, "*/*"), system, "{path}");
         }
+        assert_eq!(of("GET", "/", "text/html,*/*;q=0.8"), None);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         http.method = method,
         request.id = id
     );
-    let system = System::of_path(request.uri().path());
+    let system = System::of(&request);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = Problem::of_response(&response) {
         response = with_body(&response, problem, system, &id);

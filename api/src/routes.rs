@@ -20,7 +20,8 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 44] = [
+pub(crate) const TEMPLATES: [&str; 45] = [
+    "/",
     "/v1/jobs",
     "/v1/jobs/{id}",
     "/v1/jobs/{id}/items",

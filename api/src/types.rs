@@ -7,14 +7,19 @@
 mod person;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use lethe_common::filter::Type;
-use lethe_common::ledger::{NewJob, WorkerRow};
+use lethe_common::filter::{Filter, Mistyped, Type};
+use lethe_common::ledger::{NewJob, Route, WorkerRow};
+use tokio::time::{Instant, sleep};
 
 use crate::accept::QUERY;
 use crate::app::AppState;
 use crate::problem::Problem;
 use crate::routes::{HEARD_WITHIN, found};
+
+/// How often it is looked whether a worker has said what columns hold.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Refuses a job whose query compares a column with what it cannot hold, and one that demands a person or a place
 /// that none of its tables can hold; `words` are what its fields are called.
@@ -34,8 +39,52 @@ fn query(workers: &[WorkerRow], job: &NewJob) -> Result<(), Problem> {
     let Some(types) = found::types(workers, &partition.route) else {
         return Ok(());
     };
-    let checked = filter.check_types(&|column| of(&types, column));
-    checked.map_err(|error| Problem::invalid(QUERY, error))
+    compared(filter, &types).map_or(Ok(()), |error| Err(Problem::invalid(QUERY, error)))
+}
+
+/// Returns what a job's query compares with what it cannot be. Where a worker serves the table and has not said yet
+/// what its columns hold, that is waited for.
+pub(crate) async fn mistyped(state: &AppState, job: &NewJob, wait: Duration) -> Result<Option<Mistyped>, Problem> {
+    let (Some(filter), Some(partition)) = (&job.query, job.partitions.first()) else {
+        return Ok(None);
+    };
+    let route = &partition.route;
+    let types = known(state, route, wait, |workers| found::is_served(workers, route)).await?;
+    Ok(types.and_then(|types| compared(filter, &types)))
+}
+
+/// Returns what a query compared with what it cannot be, after a worker has refused it: one that says, within `wait`,
+/// what columns hold.
+pub(crate) async fn refused(
+    state: &AppState,
+    filter: &Filter,
+    route: &Route,
+    wait: Duration,
+) -> Result<Option<Mistyped>, Problem> {
+    let types = known(state, route, wait, |_| true).await?;
+    Ok(types.and_then(|types| compared(filter, &types)))
+}
+
+/// Returns what columns hold, as soon as a worker has said so, for as long as there is one to wait for.
+async fn known(
+    state: &AppState,
+    route: &Route,
+    wait: Duration,
+    may_come: impl Fn(&[WorkerRow]) -> bool,
+) -> Result<Option<BTreeMap<String, Type>>, Problem> {
+    let until = Instant::now() + wait;
+    loop {
+        let workers = state.ledger().workers(HEARD_WITHIN).await?;
+        let types = found::types(&workers, route);
+        if types.is_some() || !may_come(&workers) || Instant::now() >= until {
+            return Ok(types);
+        }
+        sleep(LOOK).await;
+    }
+}
+
+fn compared(filter: &Filter, types: &BTreeMap<String, Type>) -> Option<Mistyped> {
+    filter.check_types(&|column| of(types, column)).err()
 }
 
 /// Returns what a column holds.

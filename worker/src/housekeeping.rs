@@ -12,6 +12,7 @@ use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{Kept, LedgerError, WorkerReport};
 use lethe_common::metrics::{self, Dependency};
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -32,16 +33,18 @@ const REREAD: Duration = Duration::from_mins(5);
 pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
     // Apart, since a look waits for the slowest store: a target that is down must not make the
     // worker look dead.
-    tokio::join!(look(&env, &stop), report(&env, &stop));
+    let looked = Notify::new();
+    tokio::join!(look(&env, &looked, &stop), report(&env, &looked, &stop));
     if env.ledger.forget_worker(&env.name).await.is_err() {
         tracing::debug!("the worker could not take its leave");
     }
 }
 
 /// Looks at the stores.
-async fn look(env: &Environment, stop: &CancellationToken) {
+async fn look(env: &Environment, looked_first: &Notify, stop: &CancellationToken) {
     let (mut ticks, mut fitting) = (ticks(), Fitting::default());
     let mut read = Instant::now();
+    let mut is_first = true;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if read.elapsed() >= REREAD {
             read = Instant::now();
@@ -56,13 +59,23 @@ async fn look(env: &Environment, stop: &CancellationToken) {
             fitting.note(looked);
         }
         env.health.saw(targets);
+        if std::mem::take(&mut is_first) {
+            looked_first.notify_one();
+        }
     }
 }
 
-/// Says how the worker and its stores are, and sweeps.
-async fn report(env: &Environment, stop: &CancellationToken) {
+/// Says how the worker and its stores are, and sweeps. What the first look saw is said at once: the API waits for
+/// what columns hold.
+async fn report(env: &Environment, looked_first: &Notify, stop: &CancellationToken) {
     let mut ticks = ticks();
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+    let mut next = async || {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = looked_first.notified() => {}
+        }
+    };
+    while stop.run_until_cancelled(next()).await.is_some() {
         if let Err(error) = tell(env).await {
             tracing::debug!(error = %error, "the worker could not report");
             metrics::dependency(Dependency::Ledger, false, None);

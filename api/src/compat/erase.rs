@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use lethe_common::config::Table;
 use lethe_common::doorbell::Ring;
-use lethe_common::filter::Filter;
+use lethe_common::filter::{Filter, Mistyped};
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{Accepted, JobView, Manner, NewJob};
 use lethe_common::state::State;
@@ -36,11 +37,13 @@ pub(crate) enum What {
 }
 
 /// How a deletion by query is to be done.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct How {
     /// The most memories a second.
     pub(crate) per_second: Option<f64>,
     pub(crate) manner: Manner,
+    /// What is said where the query compares a column of a table with what it cannot hold.
+    pub(crate) mistyped: fn(&Table, &Mistyped) -> Problem,
 }
 
 /// Whose memories, and where; what is absent is not demanded, or follows from who asks.
@@ -141,13 +144,17 @@ impl Asked<'_> {
     }
 
     /// Accepts a deletion, and waits until it ends or the caller leaves: then it goes on. One that
-    /// failed is done as well: the answer says why.
+    /// failed or was cancelled is done as well: the answer says why.
     ///
     /// # Errors
     /// Besides refusals: [`Kind::JobStopped`].
     pub(crate) async fn erase_to_the_end(self, place: Place, what: What) -> Result<Erasure, Problem> {
         let job = self.submit(place, what, false).await?;
         let (job, heeded) = self.wait_for(job, FOR_GOOD).await;
+        if job.state == State::Cancelled {
+            let job = Box::new(job);
+            return Ok(Erasure::Done(Done { job, heeded }));
+        }
         ended(job, heeded)
     }
 
@@ -170,12 +177,18 @@ impl Asked<'_> {
     }
 
     async fn submit(self, place: Place, what: What, dry_run: bool) -> Result<JobView, Problem> {
+        let says = match &what {
+            What::Query(_, how) => Some(how.mistyped),
+            What::Ids(_) | What::Subject(_) => None,
+        };
         let job = self.job(place, what, dry_run);
         let job = job.map_err(|problem| problem.in_words(self.words))?;
         let state = self.state;
         let view = just_accepted(&job, state.clock().now());
         let accepted = timeout(state.config().api.request_timeout, async {
-            types::check(state, &job, self.words).await?;
+            if let Some(says) = says {
+                self.check(&job, says).await?;
+            }
             state.backlog().admit(state.ledger()).await?;
             Ok::<_, Problem>(state.ledger().accept(job).await?)
         });
@@ -187,6 +200,17 @@ impl Asked<'_> {
             // Without an idempotency key every job is new.
             _ => Err(Problem::usual(Kind::Internal)),
         }
+    }
+
+    /// Refuses a query that compares a column with what it cannot hold.
+    async fn check(self, job: &NewJob, says: fn(&Table, &Mistyped) -> Problem) -> Result<(), Problem> {
+        let config = self.state.config();
+        let Some(error) = types::mistyped(self.state, job, config.compat.wait).await? else {
+            return Ok(());
+        };
+        let route = job.partitions.first().map(|partition| &partition.route);
+        let table = route.and_then(|route| config.target(&route.target)?.table(&route.table));
+        Err(table.map_or_else(|| Problem::usual(Kind::Internal), |table| says(table, &error)))
     }
 
     /// Returns the job that is asked for.

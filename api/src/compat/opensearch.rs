@@ -5,9 +5,12 @@ mod body;
 mod by_id;
 mod by_query;
 mod dsl;
+mod failures;
 mod fields;
+mod info;
 mod many;
 mod matching;
+mod mistyped;
 mod parameters;
 mod place;
 mod status;
@@ -16,6 +19,7 @@ mod tasks;
 mod unique;
 mod values;
 
+use axum::extract::Request;
 use axum::routing::post;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,16 +30,29 @@ use crate::json::short;
 pub(super) use answer::error;
 pub(crate) use answer::{ErrorBody, Stopped};
 
-/// How the paths of its routes begin, those included that are not answered here: its clients read their refusal.
-const ROOT: &str = "/_";
+/// How the names begin that OpenSearch has for what is no index: those of its paths that are not answered here are
+/// its own as well, since its clients read their refusal.
+const OWN: char = '_';
 
 /// How the paths of its routes end that begin with the name of an index.
 const BY_QUERY: &str = "/_delete_by_query";
 
-/// Returns whether a path is one of its routes, or would be.
-pub(super) fn has_path(path: &str) -> bool {
+/// Returns whether a request is about one of its routes.
+pub(super) fn has(request: &Request) -> bool {
+    let path = request.uri().path();
     let index = path.strip_prefix('/').and_then(|path| path.strip_suffix(BY_QUERY));
-    path.starts_with(ROOT) || index.is_some_and(|index| !index.is_empty() && !index.contains('/'))
+    let is_info = path == "/" && !info::is_for_people(request.headers());
+    is_info || has_name(path.get(1..).unwrap_or_default()) || index.is_some_and(|index| !index.contains('/'))
+}
+
+/// Returns whether a request that no route answers is about one of OpenSearch's. Of a path that is another system's,
+/// only what follows the name of an index can be.
+pub(super) fn would_have(path: &str) -> bool {
+    path.split('/').skip(1).any(has_name)
+}
+
+fn has_name(segment: &str) -> bool {
+    segment.starts_with(OWN)
 }
 
 /// Returns OpenSearch's routes.
@@ -57,4 +74,5 @@ pub(super) fn task_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::rethrottle))
         .routes(routes!(tasks::rethrottle_reindex))
         .routes(routes!(tasks::rethrottle_update))
+        .routes(routes!(info::info))
 }

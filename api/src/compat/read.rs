@@ -17,7 +17,10 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, Problem> {
         let known = parts.extensions.get::<Principal>().cloned();
-        known.map(Self).ok_or_else(|| Problem::usual(Kind::Internal))
+        known.map(Self).ok_or_else(|| {
+            tracing::error!("a route of another system has a path that belongs to none");
+            Problem::usual(Kind::Internal)
+        })
     }
 }
 

@@ -101,9 +101,17 @@ fn said(worker: &WorkerRow, target: &str) -> Option<Report> {
 
 /// Returns what the columns of a table hold, as far as a worker that serves it has looked.
 pub(crate) fn types(workers: &[WorkerRow], route: &Route) -> Option<BTreeMap<String, Type>> {
-    let serves = |worker: &&WorkerRow| worker.routes.contains(&route.to_string());
-    let mut serving = workers.iter().filter(serves);
+    let mut serving = workers.iter().filter(|worker| serves(worker, route));
     serving.find_map(|worker| said(worker, &route.target)?.types.remove(&route.table))
+}
+
+/// Returns whether a worker serves a table.
+pub(crate) fn is_served(workers: &[WorkerRow], route: &Route) -> bool {
+    workers.iter().any(|worker| serves(worker, route))
+}
+
+fn serves(worker: &WorkerRow, route: &Route) -> bool {
+    worker.routes.contains(&route.to_string())
 }
 
 /// Returns the stores that a target has.

@@ -1,5 +1,6 @@
 //! What other systems' clients are answered, in these systems' own shapes.
 
+mod opensearch;
 mod shapes;
 mod systems;
 

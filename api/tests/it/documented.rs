@@ -36,6 +36,7 @@ async fn the_document_lists_these_operations() {
         .map(|(path, method)| format!("{method} {path}"))
         .collect();
     insta::assert_snapshot!(operations.join("\n"), @r#"
+    get /
     post /_delete_by_query/{task_id}/_rethrottle
     post /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query
     delete /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}

@@ -1,5 +1,6 @@
 //! Deletions by query as OpenSearch has them, and its tasks.
 
+mod ended;
 mod indices;
 mod many;
 mod one;

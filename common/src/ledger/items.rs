@@ -8,7 +8,9 @@ use sqlx::Row;
 
 use super::error::LedgerError;
 use super::open::Ledger;
+use super::rows;
 use super::types::Lease;
+use crate::filter::Filter;
 use crate::job::{JobId, StoreKind};
 
 /// A memory that was not simply erased.
@@ -27,6 +29,18 @@ pub struct ItemRow {
 }
 
 impl Ledger {
+    /// Returns the filter of a job by query, unless it was forgotten.
+    pub async fn filter(&self, id: JobId) -> Result<Option<Filter>, LedgerError> {
+        let row = sqlx::query(
+            self.inner
+                .sql("-- ledger::filter\nSELECT query FROM jobs WHERE id = $1 AND query IS NOT NULL"),
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.inner.read)
+        .await?;
+        row.map(|row| rows::json(&row, "jobs", "query")).transpose()
+    }
+
     /// Returns memories of a job by outcome (or `residue`), in a stable order after `after`
     /// (the last id, table and store seen).
     pub async fn items(

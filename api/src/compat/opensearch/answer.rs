@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use lethe_common::job::StoreKind;
 use lethe_common::ledger::JobView;
 use lethe_common::state::State;
 use serde::Serialize;
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::failures::{self, Failure};
 use super::status::{Details, Status};
 use crate::app::AppState;
 use crate::compat::document::ErrorShape;
@@ -92,39 +92,6 @@ pub(crate) struct DeletedByQuery {
     failures: Vec<Failure>,
 }
 
-/// Why not everything could be erased.
-#[derive(Serialize, ToSchema)]
-#[schema(as = OpenSearchFailure)]
-struct Failure {
-    /// The table.
-    index: String,
-    /// The memory's id, where it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    id: Option<String>,
-    cause: FailureCause,
-    status: u16,
-}
-
-/// Why a memory, or the rest, could not be erased.
-#[derive(Serialize, ToSchema)]
-#[schema(as = OpenSearchFailureCause)]
-struct FailureCause {
-    /// What kind of error it is.
-    #[schema(example = "version_conflict_engine_exception")]
-    r#type: &'static str,
-    /// What went wrong.
-    reason: String,
-    /// Always 0, of a memory: a table has no shards.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    shard: Option<&'static str>,
-    /// The table, of a memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    index: Option<String>,
-}
-
 /// What is answered beside success.
 pub(super) type Errors = crate::compat::document::Errors<ErrorBody>;
 
@@ -153,95 +120,27 @@ impl Deleted {
 }
 
 impl DeletedByQuery {
+    /// Returns the status of the answer: the highest of its failures, as OpenSearch's
+    /// `BulkIndexByScrollResponseContentListener` has it.
+    pub(super) fn status(&self) -> StatusCode {
+        let highest = self.failures.iter().map(Failure::status).max();
+        highest.unwrap_or(StatusCode::OK)
+    }
+
     /// Says what a job that has ended came to.
     ///
     /// # Errors
     /// If the ledger cannot say which memories stopped it.
     pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Self, Problem> {
-        let index = job.table.clone().unwrap_or_default();
-        let failures = if is_aborted(job) {
-            let ids = conflicts(state, job).await?;
-            if ids.is_empty() {
-                vec![Failure::conflict(job, &index, None)]
-            } else {
-                ids.into_iter()
-                    .map(|id| Failure::conflict(job, &index, Some(id)))
-                    .collect()
-            }
-        } else {
-            let code = job.error_code.iter();
-            code.map(|code| Failure::of_the_rest(&index, code)).collect()
-        };
         let details = Details::of(state, std::slice::from_ref(job)).await?;
         Ok(Self {
             took: job.ended_at.map_or(0, |ended| ended - job.accepted_at).max(0),
             timed_out: false,
             status: Status::new(job, &details),
             canceled: (job.state == State::Cancelled).then_some("by user request"),
-            failures,
+            failures: failures::of(state, job).await?,
         })
     }
-}
-
-impl Failure {
-    /// Says that a memory has changed since the deletion was accepted, whose sequence number that is.
-    fn conflict(job: &JobView, index: &str, id: Option<String>) -> Self {
-        let name = id.as_deref().unwrap_or("…");
-        let reason = format!(
-            "[{name}]: version conflict, required seqNo [{}], primary term [1]. it has changed since",
-            job.accepted_at
-        );
-        Self {
-            index: index.to_owned(),
-            id,
-            cause: FailureCause {
-                r#type: "version_conflict_engine_exception",
-                reason,
-                shard: Some("0"),
-                index: Some(index.to_owned()),
-            },
-            status: 409,
-        }
-    }
-
-    /// Says why the rest could not be erased.
-    fn of_the_rest(index: &str, code: &str) -> Self {
-        Self {
-            index: index.to_owned(),
-            id: None,
-            cause: FailureCause {
-                r#type: "status_exception",
-                reason: code.to_owned(),
-                shard: None,
-                index: None,
-            },
-            status: 500,
-        }
-    }
-}
-
-/// The most memories that are named as failures.
-const MOST: u32 = 1_000;
-
-/// Returns whether a memory that changed in between has stopped a job.
-pub(super) fn is_aborted(job: &JobView) -> bool {
-    job.state == State::Failed && job.error_code.as_deref() == Some("conflict")
-}
-
-/// Returns the memories that changed in between, unless they were forgotten.
-async fn conflicts(state: &AppState, job: &JobView) -> Result<Vec<String>, Problem> {
-    // Rows decide, where a table has any.
-    let rows = job.stores.iter().any(|counts| counts.store == StoreKind::Sql);
-    let decides = if rows { StoreKind::Sql } else { StoreKind::Vector };
-    let mut ids = Vec::new();
-    for (outcome, code) in [("conflicted", None), ("failed", Some("split"))] {
-        let items = state.ledger().items(job.id, outcome, ("", "", ""), MOST).await?;
-        let rows = items
-            .into_iter()
-            .filter(|item| item.store == decides.as_str() && item.code.as_deref() == code);
-        ids.extend(rows.map(|item| item.id));
-    }
-    Ok(ids)
 }
 
 /// A deletion by query that has ended, or goes on as a task.
@@ -256,26 +155,29 @@ pub(crate) enum ByQuery {
     Started(super::task::Started),
 }
 
-/// A deletion by query that was stopped: by a memory that changed in between, or by somebody.
+/// A deletion by query with failures: the highest of their statuses is the answer's. Or a problem without any.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchStopped)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) enum Stopped {
-    /// By a memory that changed in between.
-    Aborted(DeletedByQuery),
-    /// By somebody.
-    Cancelled(ErrorBody),
+    /// What it came to.
+    Failed(DeletedByQuery),
+    /// A problem.
+    Refused(ErrorBody),
 }
 
-/// What a deletion by query is answered with beside success.
+/// What a deletion by query in an index is answered with beside success.
 pub(super) struct StoppedOr;
 
 impl IntoResponses for StoppedOr {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         let mut responses = Errors::responses();
-        if let Some(RefOr::T(conflict)) = responses.get_mut("409") {
-            for content in conflict.content.values_mut() {
+        for status in ["409", "500"] {
+            let Some(RefOr::T(response)) = responses.get_mut(status) else {
+                continue;
+            };
+            for content in response.content.values_mut() {
                 if let RefOr::T(content) = content {
                     content.schema = Some(Ref::from_schema_name("OpenSearchStopped").into());
                 }
@@ -308,6 +210,16 @@ fn without(statuses: &[&str]) -> BTreeMap<String, RefOr<utoipa::openapi::Respons
     let mut responses = Errors::responses();
     responses.retain(|status, _| !statuses.contains(&status.as_str()));
     responses
+}
+
+impl Cause {
+    /// Says why a task was refused after it had begun.
+    pub(super) fn of(problem: &Problem) -> Self {
+        Self {
+            r#type: "illegal_argument_exception",
+            reason: problem.detail.clone(),
+        }
+    }
 }
 
 /// Says a problem as OpenSearch does.

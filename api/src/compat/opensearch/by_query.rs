@@ -7,14 +7,14 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use lethe_common::filter::Filter;
 
-use super::answer::{ByQuery, DeletedByQuery, StoppedOr, is_aborted};
+use super::answer::{ByQuery, DeletedByQuery, Errors, StoppedOr};
 use super::body::{self, Validation};
 use super::by_id::{at, owner};
-use super::dsl;
 use super::parameters::{ByQueryParams, Parameters};
 use super::place::{self, Found};
 use super::task::Started;
 use super::values::WrittenParams;
+use super::{dsl, mistyped};
 use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{Incoming, json_only};
@@ -54,7 +54,7 @@ const DATED: HeaderValue =
             body = ByQuery,
             headers(("Warning" = String, description = "That `size` is called `max_docs`, if it was used")),
         ),
-        StoppedOr,
+        Errors,
     ),
 )]
 pub(crate) async fn delete_by_query(
@@ -159,7 +159,7 @@ async fn delete(
     let place = Place { owner, ..at(&there) };
     let what = What::Query(filter, how);
     let mut response = if parameters.wait_for_completion {
-        to_the_end(asked, place, what).await?
+        to_the_end(asked, place, what, validation).await?
     } else {
         asked.accept(place, what, |job| Json(Started::new(job))).await?
     };
@@ -169,14 +169,19 @@ async fn delete(
     Ok(response)
 }
 
-async fn to_the_end(asked: Asked<'_>, place: Place, what: What) -> Result<Response, Problem> {
+async fn to_the_end(asked: Asked<'_>, place: Place, what: What, validation: Validation) -> Result<Response, Problem> {
     match asked.erase_to_the_end(place, what).await? {
         Erasure::Done(done) => {
-            let body = Json(DeletedByQuery::of(asked.state, &done.job).await?);
-            if is_aborted(&done.job) {
-                return Ok(done.answer((StatusCode::CONFLICT, Extension(Whole), body)));
+            if let Some(problem) = mistyped::of(asked.state, &done.job).await? {
+                return Err(problem.about(done.job.id));
             }
-            Ok(done.answer(body))
+            let body = DeletedByQuery::of(asked.state, &done.job).await?;
+            // The agentic memory answers 200 whatever has failed.
+            let status = match validation {
+                Validation::OfMemories => StatusCode::OK,
+                Validation::OfIndices => body.status(),
+            };
+            Ok(done.answer((status, Extension(Whole), Json(body))))
         }
         Erasure::Later(response) => Ok(response),
     }

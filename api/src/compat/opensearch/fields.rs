@@ -53,3 +53,24 @@ fn in_payload(collection: &Collection, name: &str) -> Option<Known> {
     };
     Some(Known::At(collection.payload.path(field)?.into()))
 }
+
+/// Returns what a column is called, for who asked for it by one of these names.
+pub(super) fn called(table: &Table, column: &str) -> String {
+    let is_at = |name: &str| match find(table, name) {
+        Some(Known::At(path)) => path.steps.is_empty() && path.column.eq_ignore_ascii_case(column),
+        _ => false,
+    };
+    let named = table.fields.keys().map(String::as_str);
+    let found = OWN.into_iter().chain(named).find(|name| is_at(name));
+    found.unwrap_or(column).to_owned()
+}
+
+/// What OpenSearch calls the columns that every mapping may have.
+const OWN: [&str; 6] = [
+    "owner_id",
+    "agent_id",
+    "session_id",
+    "memory_type",
+    "created_time",
+    "last_updated_time",
+];

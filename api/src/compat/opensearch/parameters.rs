@@ -4,6 +4,7 @@ use lethe_common::ledger::Manner;
 use utoipa::IntoParams;
 
 use super::body::Body;
+use super::mistyped;
 use super::short;
 use super::values::{Flag, flag, illegal, int, only, requests_per_second, time};
 use crate::compat::erase::How;
@@ -152,6 +153,7 @@ impl Parameters {
             return Err(illegal("[max_docs] should be >= [slices]"));
         }
         Ok(How {
+            mistyped: mistyped::says,
             per_second: self.per_second,
             manner: Manner {
                 batch: self.batch,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lethe_common::job::JobId;
+use lethe_common::job::{JobId, StoreKind};
 use lethe_common::ledger::{JobView, SliceCounts};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ pub(super) struct Status {
     /// Memories that were erased.
     deleted: u64,
     batches: u64,
-    /// Memories that changed in between, and stay.
+    /// Memories that changed in between, and stay, or that another job took.
     version_conflicts: u64,
     noops: u64,
     retries: Retries,
@@ -90,7 +90,7 @@ impl Status {
             created: 0,
             deleted: most(job, "erased"),
             batches: job.selected.saturating_sub(job.remaining).div_ceil(batch),
-            version_conflicts: most(job, "conflicted"),
+            version_conflicts: most(job, "conflicted") + taken(job),
             noops: 0,
             retries: Retries::default(),
             throttled_millis: job.throttled_ms,
@@ -133,7 +133,7 @@ impl Status {
             total: accounted + counts.remaining,
             deleted: counts.most("erased"),
             batches: accounted.div_ceil(batch),
-            version_conflicts: counts.most("conflicted"),
+            version_conflicts: counts.most("conflicted") + taken_of(counts),
             retries: Retries::default(),
             throttled_millis: self.throttled_millis / n + u64::from(nth < self.throttled_millis % n),
             requests_per_second: if self.requests_per_second < 0.0 {
@@ -145,6 +145,28 @@ impl Status {
             ..*self
         }
     }
+}
+
+/// Returns how many memories were gone when their turn came, for OpenSearch a version conflict: another job took them.
+fn taken(job: &JobView) -> u64 {
+    let of = |store: StoreKind| job.stores.iter().find(|counts| counts.store == store);
+    // Rows decide, where a table has any.
+    let decides = of(StoreKind::Sql).or_else(|| of(StoreKind::Vector));
+    let absent = decides.and_then(|counts| counts.counts.get("absent")).copied();
+    // One that was left in the other store counts as erased.
+    let known = most(job, "erased") + most(job, "conflicted");
+    absent.unwrap_or(0).min(job.selected.saturating_sub(known))
+}
+
+/// Returns the same of a slice.
+fn taken_of(slice: &SliceCounts) -> u64 {
+    let decides = slice
+        .stores
+        .get(&StoreKind::Sql)
+        .or_else(|| slice.stores.get(&StoreKind::Vector));
+    let absent = decides.and_then(|counts| counts.get("absent")).copied();
+    let known = slice.most("erased") + slice.most("conflicted");
+    absent.unwrap_or(0).min(slice.accounted().saturating_sub(known))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are no more than 1,024 slices")]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answer::DeletedByQuery;
+use super::answer::{Cause, DeletedByQuery};
 use super::short;
 use super::status::{Details, Status};
 use crate::problem::{Kind, Missing, Problem};
@@ -135,14 +135,26 @@ pub(crate) struct TaskResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     response: Option<DeletedByQuery>,
+    /// Why it was refused after it had begun: nothing was touched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<Cause>,
 }
 
 impl TaskResult {
-    pub(super) fn new(job: &JobView, details: &Details, response: Option<DeletedByQuery>) -> Self {
+    /// Says what a task is, and what it came to if it has ended.
+    pub(super) fn new(job: &JobView, details: &Details, result: Option<Result<DeletedByQuery, Cause>>) -> Self {
+        let completed = result.is_some();
+        let (response, error) = match result {
+            None => (None, None),
+            Some(Ok(response)) => (Some(response), None),
+            Some(Err(cause)) => (None, Some(cause)),
+        };
         Self {
-            completed: response.is_some(),
+            completed,
             task: Task::new(job, Some(details)),
             response,
+            error,
         }
     }
 }

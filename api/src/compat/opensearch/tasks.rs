@@ -12,8 +12,9 @@ use lethe_common::ledger::{CancelOutcome, JobView, ThrottleOutcome};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::{DeletedByQuery, ErrorBody, Refused};
+use super::answer::{Cause, DeletedByQuery, ErrorBody, Refused};
 use super::matching::Matching;
+use super::mistyped;
 use super::short;
 use super::status::Details;
 use super::task::{GroupBy, TaskId, TaskResult, Tasks, absent};
@@ -65,13 +66,13 @@ pub(crate) async fn get(
     if waits {
         job = ended(&state, job, wait).await;
     }
-    let response = if job.state.is_ended() {
-        Some(DeletedByQuery::of(&state, &job).await?)
-    } else {
-        None
+    let result = match mistyped::of(&state, &job).await? {
+        Some(problem) => Some(Err(Cause::of(&problem))),
+        None if job.state.is_ended() => Some(Ok(DeletedByQuery::of(&state, &job).await?)),
+        None => None,
     };
     let details = Details::of(&state, std::slice::from_ref(&job)).await?;
-    Ok(Json(TaskResult::new(&job, &details, response)))
+    Ok(Json(TaskResult::new(&job, &details, result)))
 }
 
 /// Cancel a deletion by query: what was erased stays erased.

@@ -58,10 +58,14 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
-        while let Some((name, Unique(value))) = map.next_entry::<String, Unique>()? {
-            if values.insert(name, value).is_some() {
-                return Err(A::Error::custom("duplicate field"));
+        while let Some(name) = map.next_key::<String>()? {
+            if values.contains_key(&name) {
+                // As serde says it; quotation marks would end the name.
+                let name = name.replace('`', "'");
+                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
             }
+            let Unique(value) = map.next_value()?;
+            values.insert(name, value);
         }
         Ok(Value::Object(values))
     }
@@ -80,7 +84,8 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(fine).unwrap()
         );
         for twice in [r#"{"a": 1, "a": 1}"#, r#"{"b": [{"a": {}, "a": {}}]}"#] {
-            assert!(read(twice).is_err(), "{twice}");
+            let error = read(twice).unwrap_err().to_string();
+            assert!(error.starts_with("duplicate field `a`"), "{error}");
         }
     }
 }

@@ -1,0 +1,112 @@
+//! What this is: what OpenSearch's clients ask first, as `info` and as `ping`.
+
+use axum::Json;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Uri};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::RefusedAtAll;
+use crate::problem::Problem;
+use crate::routes;
+
+/// The version of OpenSearch whose API this is: the first one with agentic memory.
+const NUMBER: &str = "3.3.0";
+
+/// What nobody knows here: OpenSearch's own word.
+const UNKNOWN: &str = "unknown";
+
+/// What this is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchInfo)]
+pub(crate) struct Info {
+    /// Always `lethe`.
+    name: &'static str,
+    /// Always `lethe`.
+    cluster_name: &'static str,
+    /// Always `_na_`: there is no cluster.
+    cluster_uuid: &'static str,
+    version: Version,
+    tagline: &'static str,
+}
+
+/// Whose API it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchVersion)]
+struct Version {
+    /// Always `opensearch`.
+    distribution: &'static str,
+    /// The version of OpenSearch whose API this is.
+    number: &'static str,
+    /// Always `lethe`.
+    build_type: &'static str,
+    build_hash: &'static str,
+    build_date: &'static str,
+    build_snapshot: bool,
+    lucene_version: &'static str,
+    minimum_wire_compatibility_version: &'static str,
+    minimum_index_compatibility_version: &'static str,
+}
+
+/// Returns whether a caller is a browser: `/` is another page for it, and no credentials are asked for.
+pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|range| {
+        let media = range.split(';').next().unwrap_or_default();
+        media.trim().eq_ignore_ascii_case("text/html")
+    })
+}
+
+/// Say what this is, as OpenSearch does.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "openSearchInfo",
+    tag = "opensearch",
+    security(("basic" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "What this is", body = Info),
+        RefusedAtAll,
+    ),
+)]
+pub(crate) async fn info(headers: HeaderMap, uri: Uri) -> Result<Json<Info>, Problem> {
+    if is_for_people(&headers) {
+        return Err(routes::unknown(&uri));
+    }
+    Ok(Json(Info {
+        name: "lethe",
+        cluster_name: "lethe",
+        cluster_uuid: "_na_",
+        version: Version {
+            distribution: "opensearch",
+            number: NUMBER,
+            build_type: "lethe",
+            build_hash: UNKNOWN,
+            build_date: UNKNOWN,
+            build_snapshot: false,
+            lucene_version: UNKNOWN,
+            minimum_wire_compatibility_version: NUMBER,
+            minimum_index_compatibility_version: NUMBER,
+        },
+        tagline: "The OpenSearch Project: https://opensearch.org/",
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn who_accepts_html_is_a_browser() {
+        let accepts = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(value));
+            is_for_people(&headers)
+        };
+        assert!(accepts("text/html") && accepts("application/json, Text/HTML;q=0.9"));
+        assert!(!accepts("*/*") && !accepts("application/json") && !accepts("text/htmlx"));
+        assert!(!is_for_people(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,72 @@
+//! Queries that compare a field with what its column cannot hold, in OpenSearch's words.
+//!
+//! What columns hold is known as soon as a worker has looked. A query that came before is refused by the worker that
+//! plans it, which touches nothing, and is answered as if it had been refused at once.
+
+use lethe_common::config::Table;
+use lethe_common::filter::{Asked, Mistyped, Type};
+use lethe_common::ledger::{JobView, Route};
+use lethe_common::state::State;
+
+use super::fields;
+use crate::app::AppState;
+use crate::problem::{Kind, Problem};
+use crate::types;
+
+/// The code of jobs that a worker has refused for it.
+const CODE: &str = "mistyped";
+
+/// Returns what is said of a mistake.
+pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
+    let field = fields::called(table, &error.column);
+    let holds = match error.of {
+        Type::Text => "texts",
+        Type::Uuid => "UUIDs",
+        Type::Bytes { .. } => "bytes",
+        Type::Integer(_) | Type::Float | Type::Number => "numbers",
+        Type::Bool => "true and false",
+        Type::Time => "dates",
+        Type::Json => "JSON",
+        Type::Any => "values of any type",
+    };
+    let what = match (error.asked, error.of) {
+        (Asked::Part, _) => "[prefix] and [wildcard] are for texts",
+        (Asked::Order, Type::Integer(_) | Type::Float | Type::Number) => {
+            "[range] takes numbers, and dates beside the [format] that says what the field counts: epoch_millis or \
+             epoch_second"
+        }
+        (Asked::Order, Type::Bool) => "[range] needs an order, and they have none",
+        (Asked::Moment, _) => {
+            "[range] with a day, a month or a year is for dates: write a time as well, or the [format] of dates"
+        }
+        (Asked::Value, Type::Bool) => "write true or false",
+        (Asked::Value, Type::Integer(_) | Type::Float | Type::Number) => "write a number",
+        (Asked::Order | Asked::Value, Type::Text) => "write a text",
+        (Asked::Order | Asked::Value, Type::Time) => "write a date, or milliseconds since 1970",
+        (Asked::Order | Asked::Value, Type::Bytes { .. }) => "write them as hexadecimal digits",
+        (Asked::Order | Asked::Value, Type::Uuid | Type::Json | Type::Any) => "write one of them",
+    };
+    Problem::new(Kind::Invalid, format!("field [{field}] holds {holds}: {what}"))
+}
+
+/// Returns why a job failed, if its query was such a mistake.
+///
+/// # Errors
+/// If the ledger cannot be asked.
+pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Option<Problem>, Problem> {
+    if job.state != State::Failed || job.error_code.as_deref() != Some(CODE) {
+        return Ok(None);
+    }
+    let config = state.config();
+    let target = job.target.as_deref().and_then(|target| config.target(target));
+    let place = target.and_then(|target| Some((target, target.table(job.table.as_deref()?)?)));
+    let filter = state.ledger().filter(job.id).await?;
+    if let (Some((target, table)), Some(filter)) = (place, filter) {
+        let route = Route::to(target, table);
+        if let Some(error) = types::refused(state, &filter, &route, config.compat.wait).await? {
+            return Ok(Some(says(table, &error)));
+        }
+    }
+    let text = "a field was compared with what it cannot hold: nothing was touched";
+    Ok(Some(Problem::new(Kind::Invalid, text)))
+}

@@ -1,0 +1,129 @@
+//! OpenSearch: what its clients ask first, and what they are told on paths that nobody answers.
+
+use axum::body::Body;
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App, MAIN, request};
+
+#[track_caller]
+fn is_envelope(answer: &Answer, status: u16, kind: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+    let error = &answer.body["error"];
+    assert_eq!(
+        (&error["type"], &answer.body["status"]),
+        (&json!(kind), &json!(status)),
+        "{}",
+        answer.text
+    );
+    assert_eq!(error["root_cause"][0]["reason"], error["reason"]);
+}
+
+#[tokio::test]
+async fn clients_are_told_what_this_is() {
+    let app = App::with(MAIN).await;
+    let info = app.get("eraser", "/").await;
+    assert_eq!(info.status, 200, "{}", info.text);
+    let version = &info.body["version"];
+    assert_eq!(version["distribution"], "opensearch", "{}", info.text);
+    let parts = version["number"].as_str().map(|number| number.split('.').count());
+    assert_eq!(parts, Some(3), "{}", info.text);
+    assert!(
+        info.body["tagline"]
+            .as_str()
+            .is_some_and(|tagline| tagline.contains("OpenSearch"))
+    );
+    let ping = app
+        .send(request("eraser", "HEAD", "/").body(Body::empty()).expect("a request"))
+        .await;
+    assert_eq!((ping.status.as_u16(), ping.text.as_str()), (200, ""));
+    let stranger = app.get("", "/").await;
+    is_envelope(&stranger, 401, "security_exception");
+    assert!(
+        stranger.headers["www-authenticate"]
+            .to_str()
+            .is_ok_and(|value| value.contains("Basic"))
+    );
+    is_envelope(&app.post("eraser", "/").await, 405, "illegal_argument_exception");
+}
+
+#[tokio::test]
+async fn a_browser_is_asked_for_nothing() {
+    let app = App::with(MAIN).await;
+    for who in ["", "eraser"] {
+        let asked = request(who, "GET", "/").header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        let answer = app.send(asked.body(Body::empty()).expect("a request")).await;
+        assert_eq!(answer.status, 404, "{}", answer.text);
+        assert!(!answer.headers.contains_key("www-authenticate"));
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+}
+
+#[tokio::test]
+async fn paths_of_open_search_that_nobody_answers_have_its_envelope() {
+    let app = App::with(MAIN).await;
+    for path in [
+        "/_search",
+        "/notes/_search",
+        "/notes/_doc/1",
+        "/memories/_doc/1",
+        "/_cat/indices",
+        "/a/b/_c",
+    ] {
+        is_envelope(&app.post("eraser", path).await, 404, "status_exception");
+        is_envelope(&app.post("", path).await, 401, "security_exception");
+    }
+    // A memory of Agno's may be called so, and nothing but a deletion is about one.
+    is_envelope(
+        &app.post("eraser", "/memories/_search").await,
+        405,
+        "illegal_argument_exception",
+    );
+    let agnos = app.send_json("", "DELETE", "/memories/_search", &Value::Null).await;
+    assert_eq!(
+        (agnos.status.as_u16(), agnos.body.get("detail").is_some()),
+        (401, true),
+        "{}",
+        agnos.text
+    );
+    let native = app.get("", "/v1/jobs/_x").await;
+    assert_eq!(native.headers["content-type"], "application/problem+json");
+}
+
+#[tokio::test]
+async fn an_index_without_a_name_is_not_there() {
+    let app = App::with(MAIN).await;
+    let body = json!({"query": {"match_all": {}}});
+    let answer = app.send_json("eraser", "POST", "//_delete_by_query", &body).await;
+    is_envelope(&answer, 404, "index_not_found_exception");
+    is_envelope(
+        &app.send_json("", "POST", "//_delete_by_query", &body).await,
+        401,
+        "security_exception",
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_is_given_twice_is_named() {
+    let app = App::with(MAIN).await;
+    for (body, named) in [
+        (
+            r#"{"query": {"match_all": {}}, "query": {"match_none": {}}}"#,
+            "`query`",
+        ),
+        (
+            r#"{"query": {"bool": {"must": [], "filter": [], "must": []}}}"#,
+            "`query.bool.must`",
+        ),
+        (
+            r#"{"query": {"terms": {"owner_id": ["a"], "owner_id": ["b"]}}}"#,
+            "`query.terms.owner_id`",
+        ),
+    ] {
+        let asked = request("eraser", "POST", "/main/_delete_by_query").header("content-type", "application/json");
+        let answer = app.send(asked.body(Body::from(body)).expect("a request")).await;
+        is_envelope(&answer, 400, "parsing_exception");
+        let reason = answer.body["error"]["reason"].as_str().expect("a reason");
+        assert_eq!(reason, format!("{named}: give this once"));
+    }
+    assert_eq!(app.count().await, 0);
+}
