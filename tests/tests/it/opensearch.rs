@@ -1,6 +1,7 @@
 //! OpenSearch's agentic memory: containers, types, ids and queries over one table of several kinds.
 
 mod dates;
+mod fuzz;
 mod ids;
 mod queries;
 mod slices;
