@@ -22,6 +22,9 @@ def main():
     # The name of the key that `lethe up` makes.
     client = OpenSearch(os.environ["LETHE_URL"], http_auth=("first", os.environ["LETHE_KEY"]), max_retries=0)
 
+    assert client.ping()
+    assert client.info()["version"]["distribution"] == "opensearch", client.info()
+
     def delete(memory):
         return client.transport.perform_request("DELETE", f"{ROOT}/long-term/{memory}")
 

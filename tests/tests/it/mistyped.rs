@@ -90,7 +90,7 @@ async fn they_are_refused_as_soon_as_a_worker_has_said_what_columns_hold() {
     let answer = refused(Method::POST, "/main/_delete_by_query", &query).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
     let reason = answer.body["error"]["reason"].as_str().unwrap();
-    assert!(reason.contains(said), "{reason}");
+    assert!(reason.starts_with("field [created_time] holds numbers"), "{reason}");
     site.holds(&all).await;
 
     // What is counted in something says so.

@@ -3,6 +3,7 @@
 mod dates;
 mod fuzz;
 mod ids;
+mod meaning;
 mod queries;
 mod slices;
 mod tasks;
