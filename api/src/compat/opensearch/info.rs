@@ -7,6 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::RefusedAtAll;
+use super::values::{self, WrittenParams};
+use crate::compat::read::Query;
 use crate::problem::Problem;
 use crate::routes;
 
@@ -64,15 +66,17 @@ pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
     operation_id = "openSearchInfo",
     tag = "opensearch",
     security(("basic" = []), ("bearer" = [])),
+    params(WrittenParams),
     responses(
         (status = 200, description = "What this is", body = Info),
         RefusedAtAll,
     ),
 )]
-pub(crate) async fn info(headers: HeaderMap, uri: Uri) -> Result<Json<Info>, Problem> {
+pub(crate) async fn info(headers: HeaderMap, uri: Uri, query: Query) -> Result<Json<Info>, Problem> {
     if is_for_people(&headers) {
         return Err(routes::unknown(&uri));
     }
+    values::only(&query, &[])?;
     Ok(Json(Info {
         name: "lethe",
         cluster_name: "lethe",

@@ -50,6 +50,10 @@ struct Seen {
     spared: usize,
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "who runs more bodies wants to know what they came to"
+)]
 async fn nothing_goes_that_open_search_would_keep(layout: Layout) {
     let number = |name: &str| variable(name).map(|text| text.parse().expect("a number"));
     let bodies = number("LETHE_TEST_BODIES").map_or(BODIES, |n: u64| usize::try_from(n).unwrap());

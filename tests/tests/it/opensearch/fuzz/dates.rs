@@ -57,14 +57,14 @@ fn plain(text: &str, zone: i64, up: bool) -> Option<i64> {
     if text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }
-    let (text, zone) = match text.find(['Z', '+']) {
-        Some(end) if text[end..] == *"Z" => (&text[..end], 0),
-        Some(end) => {
-            let (hours, minutes) = text[end + 1..].split_once(':')?;
+    let (text, zone) = match (text.strip_suffix('Z'), text.split_once('+')) {
+        (Some(text), _) => (text, 0),
+        (None, Some((text, offset))) => {
+            let (hours, minutes) = offset.split_once(':')?;
             let minutes: i64 = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
-            (&text[..end], minutes * 60_000)
+            (text, minutes * 60_000)
         }
-        None => (text, zone),
+        (None, None) => (text, zone),
     };
     let numbers: Vec<i64> = text
         .split(['-', 'T', ':', '.'])
