@@ -102,14 +102,9 @@ async fn start(layout: Layout) -> (Site, Service) {
         Sql::Postgres => ("TIMESTAMPTZ", "JSONB"),
         Sql::Mysql => ("DATETIME(6)", "JSON"),
     };
-    let text = if layout.sql == Sql::Mysql {
-        "VARCHAR(100)"
-    } else {
-        "TEXT"
-    };
     site.memories
         .run(&format!(
-            "CREATE TABLE notes (id VARCHAR(40) NOT NULL PRIMARY KEY, batch BIGINT NOT NULL, owner {text}, title {text}, \
+            "CREATE TABLE notes (id VARCHAR NOT NULL PRIMARY KEY, batch BIGINT NOT NULL, owner VARCHAR, title VARCHAR, \
              n BIGINT, f DOUBLE PRECISION, flag BOOLEAN, at {at}, meta {json})"
         ))
         .await;
