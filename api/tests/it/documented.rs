@@ -202,7 +202,7 @@ async fn opensearch_s_routes_take_what_is_described_and_nothing_else() {
             routes += 1;
         }
     }
-    assert_eq!(routes, 10);
+    assert_eq!(routes, 11);
 }
 
 #[tokio::test]
