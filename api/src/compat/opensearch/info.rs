@@ -28,14 +28,14 @@ pub(crate) struct Info {
     cluster_name: &'static str,
     /// Always `_na_`: there is no cluster.
     cluster_uuid: &'static str,
-    version: Version,
+    version: Software,
     tagline: &'static str,
 }
 
 /// Whose API it is.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchVersion)]
-struct Version {
+struct Software {
     /// Always `opensearch`.
     distribution: &'static str,
     /// The version of OpenSearch whose API this is.
@@ -81,7 +81,7 @@ pub(crate) async fn info(headers: HeaderMap, uri: Uri, query: Query) -> Result<J
         name: "lethe",
         cluster_name: "lethe",
         cluster_uuid: "_na_",
-        version: Version {
+        version: Software {
             distribution: "opensearch",
             number: NUMBER,
             build_type: "lethe",

@@ -60,7 +60,7 @@ async fn nothing_goes_that_open_search_would_keep(layout: Layout) {
     let seed = number("LETHE_TEST_SEED").unwrap_or(20_240_131);
     let (site, service) = start(layout).await;
     let mut random = Random::new(seed);
-    let (mut seen, mut wrong) = (Seen::default(), Vec::new());
+    let (mut tally, mut wrong) = (Seen::default(), Vec::new());
     for round in 0..bodies.div_ceil(ROUND) {
         let many = ROUND.min(bodies - round * ROUND);
         let dated = layout.sql != Sql::Sqlite;
@@ -79,10 +79,10 @@ async fn nothing_goes_that_open_search_would_keep(layout: Layout) {
         let statuses = send(&service, &cases).await;
         let left = left(&site).await;
         for ((query, rows), (status, text)) in cases.iter().zip(statuses) {
-            judge(&mut seen, &mut wrong, query, rows, status, &text, &left);
+            judge(&mut tally, &mut wrong, query, rows, status, &text, &left);
         }
     }
-    println!("{layout:?} {seen:?} with the seed {seed}");
+    println!("{layout:?} {tally:?} with the seed {seed}");
     assert!(
         wrong.is_empty(),
         "{} of {bodies}, seed {seed}:\n{}",
@@ -90,8 +90,11 @@ async fn nothing_goes_that_open_search_would_keep(layout: Layout) {
         wrong.join("\n")
     );
     // Most of them say something, and neither everything nor nothing.
-    assert!(seen.accepted * 2 > bodies, "{seen:?}");
-    assert!(seen.deleted * 8 > seen.kept && seen.kept * 8 > seen.deleted, "{seen:?}");
+    assert!(tally.accepted * 2 > bodies, "{tally:?}");
+    assert!(
+        tally.deleted * 8 > tally.kept && tally.kept * 8 > tally.deleted,
+        "{tally:?}"
+    );
 }
 
 /// Starts a service over a table with a column of each type.

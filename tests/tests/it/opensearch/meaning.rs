@@ -45,7 +45,7 @@ async fn one_of_several_clauses_has_to_match_whatever_is_said(layout: Layout) {
 
 async fn an_object_without_values_does_not_exist(layout: Layout) {
     let tags = [
-        r#"{}"#,
+        "{}",
         r#"{"a": null}"#,
         r#"{"a": [{"b": []}]}"#,
         r#"{"a": {"b": 0}}"#,

@@ -44,7 +44,7 @@ const DATES: [&str; 16] = [
     "2024-01-31||/y+1d",
 ];
 
-/// SplitMix64: the same numbers on every machine.
+/// `SplitMix64`: the same numbers on every machine.
 pub(super) struct Random(u64);
 
 impl Random {
