@@ -5,7 +5,9 @@
 //! ([`read`]). Success is never a guess: a system's own success is answered when the job has
 //! succeeded, read back, and 202 with the job until then.
 
+mod advice;
 pub(crate) mod agno;
+mod bodiless;
 mod document;
 pub(crate) mod erase;
 pub(crate) mod mem0;
@@ -13,6 +15,8 @@ pub(crate) mod memoryplugin;
 pub(crate) mod mielto;
 pub(crate) mod opensearch;
 mod read;
+mod repeat;
+mod sample;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -50,16 +54,26 @@ impl System {
         };
         if opensearch::has_path(path) {
             Some(Self::OpenSearch)
-        } else if within("/memories") {
+        } else if agno::ROOTS.into_iter().any(within) {
             Some(Self::Agno)
-        } else if within("/api/v1/memories") {
-            Some(Self::Mielto)
-        } else if within("/api/memories") {
-            Some(Self::MemoryPlugin)
         } else if mem0::ROOTS.into_iter().any(within) {
             Some(Self::Mem0)
+        } else if within("/api/v1") {
+            Some(Self::Mielto)
+        } else if within("/api") {
+            Some(Self::MemoryPlugin)
         } else {
             None
+        }
+    }
+
+    /// Returns the section of the configuration that says where its memories are, where its API names no place.
+    fn section(self) -> Option<&'static str> {
+        match self {
+            Self::Mielto => Some("mielto"),
+            Self::MemoryPlugin => Some("memoryplugin"),
+            Self::Mem0 => Some("mem0"),
+            Self::Agno | Self::OpenSearch => None,
         }
     }
 
@@ -134,8 +148,13 @@ mod tests {
             ("/memories/", Some(System::Agno)),
             ("/memories/a/b", Some(System::Agno)),
             ("/memoriesx", None),
+            ("/memory_topics", Some(System::Agno)),
             ("/api/v1/memories/a", Some(System::Mielto)),
+            ("/api/v1", Some(System::Mielto)),
+            ("/api/v1/orgs/organizations/o/", Some(System::Mem0)),
             ("/api/memories/a", Some(System::MemoryPlugin)),
+            ("/api/v2/memories", Some(System::MemoryPlugin)),
+            ("/apis", None),
             ("/v1/memories/a/", Some(System::Mem0)),
             ("/v1/batch/", Some(System::Mem0)),
             ("/v2/entities/user/a/", Some(System::Mem0)),
