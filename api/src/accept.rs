@@ -190,6 +190,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
             route: ROUTE,
         },
         idempotency: None,
+        request: None,
         target: None,
         table: None,
         owner: None,

@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::{Failures, Issuers, KnownKeys};
 use crate::backlog::Backlog;
+use crate::cors;
 use crate::idempotency::Fingerprints;
 use crate::observe;
 use crate::pace::{self, Pace};
@@ -152,6 +153,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), compat::authenticate))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(pace::announce))
+        .layer(from_fn_with_state(state.clone(), cors::cors))
         .layer(from_fn(observe::observe))
         .with_state(state)
 }

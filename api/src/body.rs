@@ -36,11 +36,17 @@ impl MediaType {
             .unwrap_or_default()
             .trim();
         match essence.to_ascii_lowercase().as_str() {
-            "application/json" => Ok(Self::Json),
             "application/x-ndjson" => Ok(Self::Ndjson),
+            essence if is_json(essence) => Ok(Self::Json),
             _ => refused("send `content-type: application/json`, or `application/x-ndjson` for a stream of ids"),
         }
     }
+}
+
+/// Returns whether a type in small letters is JSON's, or of a kind that is written as JSON: RFC 6839.
+fn is_json(essence: &str) -> bool {
+    let of_application = essence.strip_prefix("application/");
+    of_application.is_some_and(|name| name == "json" || name.strip_suffix("+json").is_some_and(|kind| !kind.is_empty()))
 }
 
 /// Refuses a body that says it is something else than JSON; one that says nothing is taken for it.
@@ -152,7 +158,7 @@ impl Incoming {
     }
 
     fn too_large(&self) -> Problem {
-        let detail = format!("send at most {} bytes: split it into several jobs", self.most);
+        let detail = format!("send at most {} bytes: split it into several requests", self.most);
         Problem::new(Kind::TooLarge, detail)
     }
 }

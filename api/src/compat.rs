@@ -5,7 +5,9 @@
 //! ([`read`]). Success is never a guess: a system's own success is answered when the job has
 //! succeeded, read back, and 202 with the job until then.
 
+mod advice;
 pub(crate) mod agno;
+mod bodiless;
 mod document;
 pub(crate) mod erase;
 pub(crate) mod mem0;
@@ -13,6 +15,8 @@ pub(crate) mod memoryplugin;
 pub(crate) mod mielto;
 pub(crate) mod opensearch;
 mod read;
+mod repeat;
+mod sample;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
@@ -46,28 +50,46 @@ impl System {
     pub(crate) fn of(request: &Request) -> Option<Self> {
         let path = request.uri().path();
         let is_answered = request.extensions().get::<MatchedPath>().is_some();
+        if opensearch::has(request) {
+            return Some(Self::OpenSearch);
+        }
+        match Self::of_path(path) {
+            // The name of an index as well. Memories are deleted there and nothing else is done.
+            Some(Self::Agno) if opensearch::would_have(path) => {
+                let is_agnos = is_answered && request.method() == Method::DELETE;
+                Some(if is_agnos { Self::Agno } else { Self::OpenSearch })
+            }
+            None if !is_answered && opensearch::would_have(path) => Some(Self::OpenSearch),
+            system => system,
+        }
+    }
+
+    /// Returns the system whose path this is, OpenSearch's apart.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
         let within = |root: &str| {
             let rest = path.strip_prefix(root);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if opensearch::has(request) {
-            return Some(Self::OpenSearch);
-        }
-        if within("/memories") {
-            // The name of an index as well. Memories are deleted there and nothing else is done.
-            let is_agnos = is_answered && request.method() == Method::DELETE || !opensearch::would_have(path);
-            return Some(if is_agnos { Self::Agno } else { Self::OpenSearch });
-        }
-        if within("/api/v1/memories") {
-            Some(Self::Mielto)
-        } else if within("/api/memories") {
-            Some(Self::MemoryPlugin)
+        if agno::ROOTS.into_iter().any(within) {
+            Some(Self::Agno)
         } else if mem0::ROOTS.into_iter().any(within) {
             Some(Self::Mem0)
-        } else if !is_answered && opensearch::would_have(path) {
-            Some(Self::OpenSearch)
+        } else if within("/api/v1") {
+            Some(Self::Mielto)
+        } else if within("/api") {
+            Some(Self::MemoryPlugin)
         } else {
             None
+        }
+    }
+
+    /// Returns the section of the configuration that says where its memories are, where its API names no place.
+    fn section(self) -> Option<&'static str> {
+        match self {
+            Self::Mielto => Some("mielto"),
+            Self::MemoryPlugin => Some("memoryplugin"),
+            Self::Mem0 => Some("mem0"),
+            Self::Agno | Self::OpenSearch => None,
         }
     }
 
@@ -151,8 +173,13 @@ mod tests {
             ("/memories/", Some(System::Agno)),
             ("/memories/a/b", Some(System::Agno)),
             ("/memoriesx", None),
+            ("/memory_topics", Some(System::Agno)),
             ("/api/v1/memories/a", Some(System::Mielto)),
+            ("/api/v1", Some(System::Mielto)),
+            ("/api/v1/orgs/organizations/o/", Some(System::Mem0)),
             ("/api/memories/a", Some(System::MemoryPlugin)),
+            ("/api/v2/memories", Some(System::MemoryPlugin)),
+            ("/apis", None),
             ("/v1/memories/a/", Some(System::Mem0)),
             ("/v1/batch/", Some(System::Mem0)),
             ("/v2/entities/user/a/", Some(System::Mem0)),

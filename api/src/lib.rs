@@ -10,6 +10,7 @@ mod auth;
 mod backlog;
 mod body;
 mod compat;
+mod cors;
 mod extract;
 mod idempotency;
 mod json;

@@ -148,22 +148,37 @@ impl Problem {
         }
     }
 
-    /// Says something else, if the problem is of this kind.
-    pub(crate) fn saying(self, kind: Kind, detail: &str) -> Self {
+    /// Says this in place of the detail.
+    pub(crate) fn says(self, detail: String) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// Says `what` before the detail, if the problem is of this kind.
+    pub(crate) fn beginning(self, kind: Kind, what: &str) -> Self {
         if self.kind == kind {
-            return Self {
-                detail: detail.to_owned(),
-                ..self
-            };
+            let detail = format!("{what}: {}", self.detail);
+            return self.says(detail);
         }
         self
+    }
+
+    /// Says which field would have to say more, or something else.
+    pub(crate) fn of_field(self, field: &str) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..self
+        }
     }
 
     /// Returns what to say in a body that has one text only.
     pub(crate) fn text(&self, request_id: &str) -> String {
         match self.kind {
             Kind::Internal => format!("Internal server error; its log calls this request {request_id}"),
-            _ => self.detail.clone(),
+            // Only the native API has such keys.
+            _ => match self.detail.split_once(", with the same idempotency key") {
+                Some((detail, _)) => detail.to_owned(),
+                None => self.detail.clone(),
+            },
         }
     }
 
@@ -335,6 +350,9 @@ mod tests {
           Something is wrong on this side: this is a fault of the service: its log has more under this request id
         500 urn:lethe:problem:erasure-failed
           Not everything could be erased: the job says what was erased and what was not
+        503 urn:lethe:problem:unfinished
+          The job has not ended yet: send the same request again: it waits for the same job
+          retry-after: 1
         503 urn:lethe:problem:queue-full
           Too many jobs are unfinished: change the request: see /openapi.json
           retry-after: 10

@@ -1,4 +1,6 @@
 //! The embedded stores: memories in a SQLite file, vectors in Qdrant's engine, served on loopback.
+//!
+//! What applications write into them is said in `cli/docs/embedded.md`, whose snippet a test runs.
 
 use std::net::SocketAddr;
 

@@ -25,6 +25,8 @@ CREATE TABLE jobs (
     most           BIGINT,                    -- of a query: the most memories that it takes of what matches
     aborts         BIGINT NOT NULL DEFAULT 0, -- 1: a memory that changed in between stops it; 2: one has
     slices         BIGINT,                    -- of a query: by how many slices it is counted for whoever asks; NULL: none
+    request        TEXT,                      -- keyed hash of the request, where the same one joins the job while it has not ended; leaves with the retention
+    owed           BIGINT NOT NULL DEFAULT 0, -- whether a caller was told to ask again, and has not heard the end
     opaque_id      TEXT,                      -- what the caller calls the request; leaves with the retention
     task_forgotten BIGINT NOT NULL DEFAULT 0, -- whether its result as a task was deleted
     schedule       TEXT,                      -- the name of the schedule that made it
@@ -56,6 +58,9 @@ CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
 CREATE INDEX jobs_unfinished_by_principal ON jobs (principal) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
+-- One unfinished job for each request that may be repeated; the ended ones make room by themselves.
+CREATE UNIQUE INDEX jobs_by_request ON jobs (principal, request) WHERE request IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX jobs_owed ON jobs (principal, request) WHERE owed = 1;
 -- What forgetting looks for: it must not read the millions that have ended.
 CREATE INDEX jobs_to_forget ON jobs (ended_at) WHERE ended_at IS NOT NULL AND forgotten_at IS NULL;
 CREATE INDEX jobs_to_clear ON jobs (forgotten_at) WHERE forgotten_at IS NOT NULL AND cleared = 0;

@@ -8,6 +8,7 @@ mod api;
 mod auth;
 mod check;
 mod compat;
+mod cors;
 mod doorbell;
 mod error;
 mod lease;
@@ -32,7 +33,8 @@ use std::path::Path;
 
 pub use api::Api;
 pub use auth::{Auth, Bounds, Jwt, JwtAlgorithm, JwtKey, Key, KeyHash, Scope};
-pub use compat::{Compat, Containers, OpenSearch, Place};
+pub use compat::{Compat, Containers, OnTimeout, OpenSearch, Place};
+pub use cors::Cors;
 pub use doorbell::Doorbell;
 pub use error::{ConfigError, ConfigErrors};
 pub use lease::Lease;

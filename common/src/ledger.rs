@@ -18,6 +18,7 @@ mod fire;
 mod forget;
 mod intend;
 mod items;
+mod join;
 mod keys;
 mod open;
 mod plan;

@@ -43,6 +43,11 @@ class Document:
             types = {"string"}
         return types
 
+    def words(self, schema):
+        """Returns the closed list of words that a schema takes, if it is one."""
+        words = self.of(schema).get("enum")
+        return None if words is None else set(words)
+
     def operation(self, method, path):
         """Returns the operation of a path, whatever its parameters are called."""
         for known, item in self.document["paths"].items():
@@ -98,6 +103,8 @@ def check_answers(where, theirs, ours, seed, lethe, beyond):
             if name in their["properties"]:
                 types = lethe.types(schema)
                 assert types <= seed.types(their["properties"][name]), f"{where}: {status}: {name} is {types}"
+                words, known = lethe.words(schema), seed.words(their["properties"][name])
+                assert known is None or words and words <= known, f"{where}: {status}: {name} is one of {words}"
 
 
 def main():

@@ -155,6 +155,7 @@ impl World {
                 route: "/v1/jobs",
             },
             idempotency: None,
+            request: None,
             target: None,
             table: None,
             owner: None,

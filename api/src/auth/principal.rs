@@ -199,9 +199,10 @@ impl From<Denied> for Problem {
             Denied::OwnerNeeded => Self::new(
                 Kind::Forbidden,
                 "name the owner, or use an API key with the scope `memories:delete:any`",
-            ),
+            )
+            .of_field("owner"),
             Denied::OwnerForeign => Self::new(Kind::Forbidden, "name yourself as the owner, or nobody"),
-            Denied::WorkspaceNeeded => Self::new(Kind::Forbidden, "name one of your workspaces"),
+            Denied::WorkspaceNeeded => Self::new(Kind::Forbidden, "name one of your workspaces").of_field("workspace"),
             Denied::Bound => Self::new(
                 Kind::Forbidden,
                 "this concerns more than your credentials cover: use others, or name one of your targets",

@@ -80,7 +80,10 @@ mod tests {
 
     #[test]
     fn a_token_opens_what_its_issuer_may_say() {
-        let (scopes, bounds) = said(&json!({"scope": "jobs:read admin memories:delete:any x"}), &jwt(""));
+        let claims = json!({"scope": "jobs:read admin memories:delete:any x"});
+        assert_eq!(said(&claims, &jwt("")).0, ["jobs:read"]);
+        assert!(said(&json!({}), &jwt("")).0.is_empty());
+        let (scopes, bounds) = said(&claims, &jwt("scopes = [\"memories:delete\"]"));
         assert_eq!(scopes, ["memories:delete", "jobs:read"]);
         assert_eq!(bounds.user.as_deref(), Some("ana"));
         let wide = jwt("allow_scopes = [\"admin\"]\nscopes = []\nscopes_claim = \"roles\"");

@@ -6,9 +6,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::document::ErrorShape;
+use super::bodiless::NoBody;
+use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
 use crate::app::AppState;
@@ -65,11 +67,44 @@ const DELETED: (StatusCode, [(HeaderName, HeaderValue); 1]) = (
     [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
 );
 
+/// Below which paths its routes about memories are, those included that are not answered here: its clients read their
+/// refusal.
+pub(super) const ROOTS: [&str; 4] = [
+    "/memories",
+    "/memory_topics",
+    "/user_memory_stats",
+    "/optimize-memories",
+];
+
+/// What its API calls a target, and a table.
+const PLACE: [(&str, &str); 2] = [("target", "db_id"), ("table", "table")];
+
 /// What is answered beside success.
 type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
     const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503];
+
+    fn example(status: u16) -> Option<Value> {
+        example_of::<Self>(status)
+    }
+}
+
+impl Says for ErrorBody {
+    fn of(problem: &Problem, status: StatusCode, request_id: &str) -> Self {
+        let detail = problem.text(request_id);
+        let error_code = code(status);
+        Self { detail, error_code }
+    }
+
+    fn special(status: u16) -> Option<Problem> {
+        let several = "The db_id query parameter is required when using multiple databases";
+        match status {
+            400 => Some(Problem::new(Kind::Malformed, several)),
+            404 => Some(Problem::new(Kind::NotFound, "Memory not found")),
+            _ => None,
+        }
+    }
 }
 
 /// Delete a memory.
@@ -87,6 +122,7 @@ pub(crate) async fn delete_memory(
     InPath(id): InPath<String>,
     query: Query,
     headers: HeaderMap,
+    NoBody: NoBody,
 ) -> Result<Response, Problem> {
     let mut place = place(&state, &principal, &query)?;
     place.owner = owner(&principal, query.owner("user_id")?)?;
@@ -95,15 +131,15 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /memories/{memory_id}",
-        words: &[("select.ids[0]", "memory_id"), ("owner", "user_id")],
+        words: &[("select.ids[0]", "memory_id"), ("owner", "user_id"), PLACE[0], PLACE[1]],
     };
-    match asked.erase(place, What::Ids(vec![id])).await {
+    match asked.erase_repeatably(place, What::Ids(vec![id])).await {
         Ok(Erasure::Done(done)) if erased(&done.job) == 0 => {
             Err(Problem::new(Kind::NotFound, "Memory not found").about(done.job.id))
         }
         Ok(Erasure::Done(done)) => Ok(done.answer(DELETED)),
         Ok(Erasure::Later(response)) => Ok(response),
-        Err(problem) => Err(problem.saying(Kind::ErasureFailed, "Failed to delete memory")),
+        Err(problem) => Err(problem.beginning(Kind::ErasureFailed, "Failed to delete memory")),
     }
 }
 
@@ -146,12 +182,12 @@ pub(crate) async fn delete_memories(
         principal: &principal,
         headers: &headers,
         route: "DELETE /memories",
-        words: &[("select.ids", "memory_ids"), ("owner", "user_id")],
+        words: &[("select.ids", "memory_ids"), ("owner", "user_id"), PLACE[0], PLACE[1]],
     };
-    match asked.erase(place, What::Ids(body.memory_ids)).await {
+    match asked.erase_repeatably(place, What::Ids(body.memory_ids)).await {
         Ok(Erasure::Done(done)) => Ok(done.answer(DELETED)),
         Ok(Erasure::Later(response)) => Ok(response),
-        Err(problem) => Err(problem.saying(Kind::ErasureFailed, "Failed to delete memories")),
+        Err(problem) => Err(problem.beginning(Kind::ErasureFailed, "Failed to delete memories")),
     }
 }
 
@@ -206,14 +242,21 @@ fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Place
 fn owner(principal: &Principal, asked: Option<String>) -> Result<Option<String>, Problem> {
     let asked = if principal.user().is_some() { None } else { asked };
     match principal.owner(asked.as_deref()) {
-        Err(Denied::OwnerNeeded) => Err(Problem::from(Denied::OwnerNeeded).into_kind(Kind::Malformed)),
+        Err(Denied::OwnerNeeded) => {
+            let detail = "name the owner (`user_id`), or use an API key that is bound to a person, or one with the scope `memories:delete:any`";
+            Err(Problem::new(Kind::Malformed, detail))
+        }
         owner => Ok(owner?),
     }
 }
 
 /// Says a problem as Agno does.
 pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
-    let error_code = match status {
+    (status, Json(ErrorBody::of(problem, status, request_id))).into_response()
+}
+
+fn code(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::UNPROCESSABLE_ENTITY => "VALIDATION_ERROR",
         StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",
         StatusCode::FORBIDDEN => "FORBIDDEN",
@@ -224,7 +267,5 @@ pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> 
         StatusCode::SERVICE_UNAVAILABLE => "SERVICE_UNAVAILABLE",
         status if status.is_server_error() => "INTERNAL_SERVER_ERROR",
         _ => "BAD_REQUEST",
-    };
-    let detail = problem.text(request_id);
-    (status, Json(ErrorBody { detail, error_code })).into_response()
+    }
 }

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -11,12 +14,35 @@ use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::sample;
 use crate::answer::Job;
+use crate::problem::Problem;
 
 /// The shape of a system's errors, and the statuses that they come with.
 pub(crate) trait ErrorShape: ToSchema {
     /// The statuses.
     const STATUSES: &'static [u16];
+
+    /// Returns what a status may come with.
+    fn example(_status: u16) -> Option<Value> {
+        None
+    }
+}
+
+/// The body of a system's errors, as it is made of problems: of those that happen, and of examples.
+pub(crate) trait Says: Serialize + Sized {
+    /// Returns the body.
+    fn of(problem: &Problem, status: StatusCode, request_id: &str) -> Self;
+
+    /// Returns a problem with this status that the system has words of its own for.
+    fn special(status: u16) -> Option<Problem>;
+}
+
+/// Returns what a status may come with, in the words of a system.
+pub(crate) fn example_of<B: Says>(status: u16) -> Option<Value> {
+    let problem = B::special(status).unwrap_or_else(|| sample::problem(status));
+    let body = B::of(&problem, StatusCode::from_u16(status).ok()?, sample::REQUEST_ID);
+    serde_json::to_value(body).ok()
 }
 
 /// What a system's routes answer with beside success: errors, and 202 with the job.
@@ -24,10 +50,11 @@ pub(crate) struct Errors<B>(PhantomData<B>);
 
 impl<B: ErrorShape> IntoResponses for Errors<B> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let later = (202, response("Accepted, and not ended yet", &Job::name()));
+        let job = Some(sample::job());
+        let later = (202, response("Accepted, and not ended yet", &Job::name(), job));
         let errors = B::STATUSES
             .iter()
-            .map(|&status| (status, response(says(status), &B::name())));
+            .map(|&status| (status, response(says(status), &B::name(), B::example(status))));
         std::iter::once(later)
             .chain(errors)
             .map(|(status, response)| (status.to_string(), RefOr::T(response)))
@@ -91,7 +118,7 @@ fn add_answered(operation: &mut Operation) {
             response.headers.insert(name.to_owned(), RefOr::T(header));
         };
         let done = status.starts_with('2');
-        if done || matches!(status.as_str(), "404" | "409" | "500") {
+        if done || matches!(status.as_str(), "404" | "409" | "500" | "503") {
             add("Lethe-Job", "The job's id, where there is one");
         }
         if done {
@@ -103,9 +130,10 @@ fn add_answered(operation: &mut Operation) {
     }
 }
 
-fn response(says: &str, schema: &str) -> Response {
+fn response(says: &str, schema: &str, example: Option<Value>) -> Response {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
+        .example(example)
         .build();
     ResponseBuilder::new()
         .description(says)
@@ -126,6 +154,6 @@ fn says(status: u16) -> &'static str {
         422 => "Something is wrong",
         429 => "Too many requests, or too many failed authentications",
         500 => "Not everything could be erased, or a fault of the service",
-        _ => "The ledger is away, or too many jobs are unfinished",
+        _ => "The ledger is away, too many jobs are unfinished, or (with `compat.on_timeout`) the job has not ended",
     }
 }

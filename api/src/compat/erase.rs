@@ -12,6 +12,8 @@ use lethe_common::ledger::{Accepted, JobView, Manner, NewJob};
 use lethe_common::state::State;
 use tokio::time::timeout;
 
+use super::advice;
+use super::repeat::Submitted;
 use crate::accept;
 use crate::answer::{self, just_accepted};
 use crate::app::AppState;
@@ -43,8 +45,11 @@ pub(crate) struct How {
     pub(crate) per_second: Option<f64>,
     pub(crate) manner: Manner,
     /// What is said where the query compares a column of a table with what it cannot hold.
-    pub(crate) mistyped: fn(&Table, &Mistyped) -> Problem,
+    pub(crate) mistyped: Says,
 }
+
+/// Says that a query compares a column of a table with what it cannot hold.
+type Says = fn(&Table, &Mistyped) -> Problem;
 
 /// Whose memories, and where; what is absent is not demanded, or follows from who asks.
 #[derive(Default)]
@@ -72,6 +77,14 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Returns the same answer about another job.
+    pub(super) fn of(self, job: JobView) -> Self {
+        Self {
+            job: Box::new(job),
+            ..self
+        }
+    }
+
     /// Returns the system's own answer with what every answer says: the job, and what was heeded.
     pub(crate) fn answer(&self, answer: impl IntoResponse) -> Response {
         about(answer, self.job.id, self.heeded)
@@ -136,9 +149,14 @@ impl Asked<'_> {
     /// otherwise than as a success. Part erased is never success.
     pub(crate) async fn erase(self, place: Place, what: What) -> Result<Erasure, Problem> {
         let job = self.submit(place, what, false).await?;
+        self.outcome(job).await
+    }
+
+    /// Waits for the end of an accepted job, as [`Asked::erase`] does.
+    pub(super) async fn outcome(self, job: JobView) -> Result<Erasure, Problem> {
         let (job, heeded) = self.wait_for(job, self.state.config().compat.wait).await;
         if job.state == State::Failed {
-            return Err(Problem::usual(Kind::ErasureFailed).about(job.id));
+            return Err(failed(&job));
         }
         ended(job, heeded)
     }
@@ -181,8 +199,16 @@ impl Asked<'_> {
             What::Query(_, how) => Some(how.mistyped),
             What::Ids(_) | What::Subject(_) => None,
         };
-        let job = self.job(place, what, dry_run);
-        let job = job.map_err(|problem| problem.in_words(self.words))?;
+        let job = self.job(place, what, dry_run)?;
+        Ok(self.put_checked(job, says).await?.job)
+    }
+
+    /// Accepts a job that asks for no columns, unless there is one that the same request joins.
+    pub(super) async fn put(self, job: NewJob) -> Result<Submitted, Problem> {
+        self.put_checked(job, None).await
+    }
+
+    async fn put_checked(self, job: NewJob, says: Option<Says>) -> Result<Submitted, Problem> {
         let state = self.state;
         let view = just_accepted(&job, state.clock().now());
         let accepted = timeout(state.config().api.request_timeout, async {
@@ -190,20 +216,24 @@ impl Asked<'_> {
                 self.check(&job, says).await?;
             }
             state.backlog().admit(state.ledger()).await?;
-            Ok::<_, Problem>(state.ledger().accept(job).await?)
+            let accepted = state.ledger().accept(job).await?;
+            Ok::<_, Problem>(match accepted {
+                Accepted::New(_) => Some(Submitted::new(view)),
+                Accepted::Replay(id) => state.ledger().job(id).await?.map(Submitted::joined),
+                Accepted::Conflict | Accepted::InFlight => None,
+            })
         });
-        match accepted.await.map_err(|_| Problem::usual(Kind::Slow))?? {
-            Accepted::New(_) => {
-                state.doorbell().ring(Ring::Work);
-                Ok(view)
-            }
-            // Without an idempotency key every job is new.
-            _ => Err(Problem::usual(Kind::Internal)),
+        let submitted = accepted.await.map_err(|_| Problem::usual(Kind::Slow))??;
+        // Only keys of callers are in conflict, and an unfinished job is never forgotten.
+        let submitted = submitted.ok_or_else(|| Problem::usual(Kind::Internal))?;
+        if !submitted.joined {
+            state.doorbell().ring(Ring::Work);
         }
+        Ok(submitted)
     }
 
     /// Refuses a query that compares a column with what it cannot hold.
-    async fn check(self, job: &NewJob, says: fn(&Table, &Mistyped) -> Problem) -> Result<(), Problem> {
+    async fn check(self, job: &NewJob, says: Says) -> Result<(), Problem> {
         let config = self.state.config();
         let Some(error) = types::mistyped(self.state, job, config.compat.wait).await? else {
             return Ok(());
@@ -213,13 +243,18 @@ impl Asked<'_> {
         Err(table.map_or_else(|| Problem::usual(Kind::Internal), |table| says(table, &error)))
     }
 
-    /// Returns the job that is asked for.
-    fn job(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
+    /// Returns the job that is asked for; a refusal names fields as the system does.
+    pub(super) fn job(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
+        let job = self.job_at(place, what, dry_run);
+        job.map_err(|problem| advice::followable(problem, self.route, self.words).in_words(self.words))
+    }
+
+    fn job_at(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
         let config = self.state.config();
         let reached = |target: &String| self.principal.reaches(target);
         if place.target.as_ref().is_some_and(|target| !reached(target)) {
             // The configuration chose it: the caller cannot choose another.
-            let detail = "your credentials do not cover the memories that this route is about";
+            let detail = "your credentials do not cover the memories that this route is about: use others";
             return Err(Problem::new(Kind::Forbidden, detail));
         }
         let options = Options {
@@ -254,7 +289,7 @@ impl Asked<'_> {
         Ok(job)
     }
 
-    fn preference(self) -> Prefer {
+    pub(super) fn preference(self) -> Prefer {
         Prefer::read(self.headers, self.state.config().api.max_wait)
     }
 
@@ -279,9 +314,20 @@ fn ended(job: JobView, heeded: Prefer) -> Result<Erasure, Problem> {
             let job = Box::new(job);
             Ok(Erasure::Done(Done { job, heeded }))
         }
-        State::Cancelled | State::Held => Err(Problem::usual(Kind::JobStopped).about(job.id)),
+        State::Cancelled | State::Held => {
+            let (id, state) = (job.id, job.state.as_str());
+            let detail = format!("job {id} is {state}: `GET /v1/jobs/{id}` says what was erased and what was not");
+            Err(Problem::new(Kind::JobStopped, detail).about(id))
+        }
         _ => Ok(Erasure::Later(answer::with_job(StatusCode::ACCEPTED, job, heeded))),
     }
+}
+
+/// Returns the problem of a job that failed: which one, and why.
+fn failed(job: &JobView) -> Problem {
+    let (id, code) = (job.id, job.error_code.as_deref().unwrap_or("internal"));
+    let detail = format!("job {id} failed (`{code}`): `GET /v1/jobs/{id}` says what was erased and what was not");
+    Problem::new(Kind::ErasureFailed, detail).about(id)
 }
 
 /// Returns how many memories a job has erased: of one that was in two stores, once.

@@ -8,16 +8,17 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::document::ErrorShape;
+use super::document::{ErrorShape, Says, example_of};
 use crate::app::AppState;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// Below which paths its routes are, those included that are not answered here: its clients read their refusal.
-pub(super) const ROOTS: [&str; 9] = [
+pub(super) const ROOTS: [&str; 14] = [
     "/v1/memories",
     "/v1/batch",
     "/v1/event",
@@ -27,6 +28,11 @@ pub(super) const ROOTS: [&str; 9] = [
     "/v2/entities",
     "/v2/memories",
     "/v3/memories",
+    "/v1/exports",
+    "/v1/feedback",
+    "/v1/summary",
+    "/v2/profiles",
+    "/api/v1/orgs",
 ];
 
 /// Deletions that are answered at once: the event says how far they are.
@@ -39,13 +45,42 @@ pub(crate) struct ErrorBody {
     /// What went wrong.
     #[schema(example = "Memory not found!")]
     error: String,
+    /// The same again: mem0's own client shows its users this field.
+    #[schema(example = "Memory not found!")]
+    detail: String,
 }
+
+/// What a request without credentials is answered with.
+const UNPROVEN: &str =
+    "send one header `Authorization: Token` and an API key, or `Authorization: Bearer` and an API key or a token";
 
 /// What is answered beside success.
 type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
     const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
+
+    fn example(status: u16) -> Option<Value> {
+        example_of::<Self>(status)
+    }
+}
+
+impl Says for ErrorBody {
+    fn of(problem: &Problem, _: StatusCode, request_id: &str) -> Self {
+        let error = problem.text(request_id);
+        let detail = error.clone();
+        Self { error, detail }
+    }
+
+    fn special(status: u16) -> Option<Problem> {
+        match status {
+            400 => Some(Problem::new(Kind::Malformed, "memory_id should be a valid UUID")),
+            401 => Some(Problem::new(Kind::Unauthorized, UNPROVEN)),
+            404 => Some(Problem::new(Kind::NotFound, "Memory not found!")),
+            503 => Some(Problem::usual(Kind::LedgerUnavailable)),
+            _ => None,
+        }
+    }
 }
 
 /// Returns mem0's routes. Its clients write a slash at the end.
@@ -71,6 +106,5 @@ pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> 
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
         status => status,
     };
-    let error = problem.text(request_id);
-    (status, Json(ErrorBody { error })).into_response()
+    (status, Json(ErrorBody::of(problem, status, request_id))).into_response()
 }

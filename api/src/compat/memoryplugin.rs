@@ -5,9 +5,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::document::ErrorShape;
+use super::bodiless::NoBody;
+use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What};
 use super::read::{Caller, InPath};
 use crate::app::AppState;
@@ -17,9 +19,15 @@ use crate::problem::{Kind, Problem};
 #[derive(Serialize, ToSchema)]
 #[schema(as = MemoryPluginDeleted)]
 pub(crate) struct Deleted {
-    /// Always the same.
-    #[schema(example = "Memory deleted")]
-    message: &'static str,
+    #[schema(inline)]
+    message: Message,
+}
+
+/// Always the same.
+#[derive(Serialize, ToSchema)]
+enum Message {
+    #[serde(rename = "Memory deleted")]
+    Deleted,
 }
 
 /// What went wrong, as MemoryPlugin says it.
@@ -36,6 +44,21 @@ type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
     const STATUSES: &'static [u16] = &[400, 401, 403, 409, 429, 500, 503];
+
+    fn example(status: u16) -> Option<Value> {
+        example_of::<Self>(status)
+    }
+}
+
+impl Says for ErrorBody {
+    fn of(problem: &Problem, _: StatusCode, request_id: &str) -> Self {
+        let error = problem.text(request_id);
+        Self { error }
+    }
+
+    fn special(status: u16) -> Option<Problem> {
+        (status == 400).then(without_memory)
+    }
 }
 
 /// Delete a memory; one that is not there is deleted.
@@ -45,18 +68,19 @@ impl ErrorShape for ErrorBody {
     operation_id = "memoryPluginDeleteMemory",
     tag = "memoryplugin",
     params(("memoryId" = String, Path, description = "The memory's id")),
-    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+    responses(
+        (status = 200, description = "Deleted, in both stores", body = Deleted, example = json!({"message": "Memory deleted"})),
+        Errors,
+    ),
 )]
 pub(crate) async fn delete_memory(
     State(state): State<AppState>,
     Caller(principal): Caller,
     InPath(id): InPath<String>,
     headers: HeaderMap,
+    NoBody: NoBody,
 ) -> Result<Response, Problem> {
-    let place = Place {
-        owner: principal.owner(None)?,
-        ..Place::from(&state.config().compat.memoryplugin)
-    };
+    let place = Place::from(&state.config().compat.memoryplugin);
     let asked = Asked {
         state: &state,
         principal: &principal,
@@ -64,9 +88,9 @@ pub(crate) async fn delete_memory(
         route: "DELETE /api/memories/{memoryId}",
         words: &[("select.ids[0]", "memoryId")],
     };
-    match asked.erase(place, What::Ids(vec![id])).await? {
+    match asked.erase_repeatably(place, What::Ids(vec![id])).await? {
         Erasure::Done(done) => Ok(done.answer(Json(Deleted {
-            message: "Memory deleted",
+            message: Message::Deleted,
         }))),
         Erasure::Later(response) => Ok(response),
     }
@@ -74,6 +98,10 @@ pub(crate) async fn delete_memory(
 
 /// A deletion of nothing in particular.
 pub(crate) async fn without_id() -> Problem {
+    without_memory()
+}
+
+fn without_memory() -> Problem {
     Problem::new(Kind::Malformed, "Memory ID is required")
 }
 
@@ -83,6 +111,5 @@ pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> 
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::NOT_FOUND => StatusCode::BAD_REQUEST,
         status => status,
     };
-    let error = problem.text(request_id);
-    (status, Json(ErrorBody { error })).into_response()
+    (status, Json(ErrorBody::of(problem, status, request_id))).into_response()
 }

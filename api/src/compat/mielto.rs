@@ -5,9 +5,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::document::ErrorShape;
+use super::bodiless::{self, NoBody};
+use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
 use crate::app::AppState;
@@ -39,7 +41,7 @@ struct InvalidField {
     /// Where it is.
     #[schema(example = json!(["query", "user_id"]))]
     #[schema(value_type = Vec<String>)]
-    loc: [&'static str; 2],
+    loc: &'static [&'static str],
     /// What to change.
     msg: String,
     /// What kind of fault it is.
@@ -59,6 +61,21 @@ type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
     const STATUSES: &'static [u16] = &[401, 403, 404, 409, 429, 500, 503];
+
+    fn example(status: u16) -> Option<Value> {
+        example_of::<Self>(status)
+    }
+}
+
+impl Says for ErrorBody {
+    fn of(problem: &Problem, _: StatusCode, request_id: &str) -> Self {
+        let detail = problem.text(request_id);
+        Self { detail }
+    }
+
+    fn special(status: u16) -> Option<Problem> {
+        (status == 404).then(absent)
+    }
 }
 
 /// Delete a memory: only its owner can.
@@ -73,8 +90,10 @@ impl ErrorShape for ErrorBody {
         ("X-Workspace-Id" = Option<String>, Header, nullable, description = "The workspace"),
     ),
     responses(
-        (status = 200, description = "Deleted, in both stores", body = Deleted),
-        (status = 422, description = "Something is wrong", body = InvalidBody),
+        (status = 200, description = "Deleted, in both stores", body = Deleted,
+            example = json!({"memory_id": "d23f0824-128b-4f33-8c5c-7fd0a6a3a450", "message": "Memory deleted successfully"})),
+        (status = 422, description = "Something is wrong", body = InvalidBody,
+            example = json!({"detail": [{"loc": ["query", "user_id"], "msg": "`user_id`: name the owner", "type": "value_error"}]})),
         Errors,
     ),
 )]
@@ -84,6 +103,7 @@ pub(crate) async fn delete_memory(
     InPath(id): InPath<String>,
     query: Query,
     headers: HeaderMap,
+    NoBody: NoBody,
 ) -> Result<Response, Problem> {
     let asked = query.owner("user_id")?;
     let owner = match principal.owner(asked.as_deref()) {
@@ -109,7 +129,7 @@ pub(crate) async fn delete_memory(
             ("workspace", "X-Workspace-Id"),
         ],
     };
-    match asked.erase(place, What::Ids(vec![id.clone()])).await? {
+    match asked.erase_repeatably(place, What::Ids(vec![id.clone()])).await? {
         Erasure::Done(done) if erased(&done.job) == 0 => Err(absent().about(done.job.id)),
         Erasure::Done(done) => Ok(done.answer(Json(Deleted {
             memory_id: id,
@@ -139,18 +159,19 @@ fn workspace(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// Says a problem as Mielto does, that is as `FastAPI` does.
 pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
-    let text = problem.text(request_id);
     if status != StatusCode::UNPROCESSABLE_ENTITY {
-        return (status, Json(ErrorBody { detail: text })).into_response();
+        return (status, Json(ErrorBody::of(problem, status, request_id))).into_response();
     }
-    let loc = match problem.field.as_deref() {
-        Some("user_id") => ["query", "user_id"],
-        Some("X-Workspace-Id") => ["header", "X-Workspace-Id"],
-        _ => ["path", "memory_id"],
+    let loc: &[&str] = match problem.field.as_deref() {
+        Some("user_id") => &["query", "user_id"],
+        Some("X-Workspace-Id") => &["header", "X-Workspace-Id"],
+        Some(bodiless::PLACE) => &["body"],
+        Some("target" | "table") => &["configuration", "compat.mielto"],
+        _ => &["path", "memory_id"],
     };
     let invalid = InvalidField {
         loc,
-        msg: text,
+        msg: problem.text(request_id),
         r#type: "value_error",
     };
     (status, Json(InvalidBody { detail: vec![invalid] })).into_response()

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     TooManyStreams,
     Internal,
     ErasureFailed,
+    Unfinished,
     QueueFull,
     LedgerUnavailable,
     IssuerUnavailable,
@@ -40,7 +41,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// All problems.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::Malformed,
         Self::BadQuery,
         Self::Unauthorized,
@@ -67,6 +68,7 @@ impl Kind {
         Self::TooManyStreams,
         Self::Internal,
         Self::ErasureFailed,
+        Self::Unfinished,
         Self::QueueFull,
         Self::LedgerUnavailable,
         Self::IssuerUnavailable,
@@ -135,6 +137,7 @@ impl Kind {
                 S::INTERNAL_SERVER_ERROR,
                 "Not everything could be erased",
             ),
+            Self::Unfinished => ("unfinished", S::SERVICE_UNAVAILABLE, "The job has not ended yet"),
             Self::QueueFull => ("queue-full", S::SERVICE_UNAVAILABLE, "Too many jobs are unfinished"),
             Self::LedgerUnavailable => (
                 "ledger-unavailable",
@@ -167,7 +170,9 @@ impl Kind {
     pub(super) fn retry_after(self) -> Option<u64> {
         match self {
             // As long as one statement of the ledger, or one answer, usually takes many times over.
-            Self::LedgerUnavailable | Self::Slow | Self::KeyInFlight | Self::TooManyRequests => Some(1),
+            Self::LedgerUnavailable | Self::Slow | Self::KeyInFlight | Self::TooManyRequests | Self::Unfinished => {
+                Some(1)
+            }
             // Uploads, streams and queues take longer to become fewer; an issuer is not asked more often.
             Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull | Self::IssuerUnavailable => Some(10),
             _ => None,
@@ -198,6 +203,7 @@ impl Kind {
             }
             Self::IssuerUnavailable => "nothing was touched: send the request again later, or with an API key",
             Self::Slow => "send the request again, with the same idempotency key if it makes a job",
+            Self::Unfinished => "send the same request again: it waits for the same job",
             Self::ErasureFailed => "the job says what was erased and what was not",
             Self::JobStopped => "the job was cancelled or is held: it says what was erased and what was not",
             Self::Internal => "this is a fault of the service: its log has more under this request id",

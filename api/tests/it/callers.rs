@@ -302,6 +302,7 @@ fn job_for(app: &App, principal: &str, target: &str) -> NewJob {
             route: "POST /v1/jobs",
         },
         idempotency: None,
+        request: None,
         target: Some(target.name.clone()),
         table: Some("memories".to_owned()),
         owner: None,

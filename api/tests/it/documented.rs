@@ -224,6 +224,95 @@ async fn who_sends_no_body_is_told_nothing_about_it() {
     assert!(without > 20, "{without}");
 }
 
+/// Returns the schema that one refers to.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let name = schema["$ref"]
+        .as_str()
+        .and_then(|name| name.strip_prefix("#/components/schemas/"));
+    name.map_or(schema, |name| &document["components"]["schemas"][name])
+}
+
+#[tokio::test]
+async fn every_answer_to_other_systems_clients_has_an_example_of_its_shape() {
+    let app = App::with(&format!("[compat]\nwait = \"0s\"\n{MAIN}")).await;
+    let document = document(&app).await;
+    let mut examples = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("an item") {
+            if !["agno", "mielto", "memoryplugin", "mem0"].contains(&operation["tags"][0].as_str().expect("a tag")) {
+                continue;
+            }
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                let at = format!("{method} {path} {status}");
+                let Some(content) = response["content"]["application/json"].as_object() else {
+                    assert_eq!(status, "204", "{at}");
+                    continue;
+                };
+                let schema = resolved(&document, &content["schema"]);
+                let example = content.get("example").unwrap_or_else(|| &schema["example"]).as_object();
+                let example = example.unwrap_or_else(|| panic!("{at}: no example"));
+                let properties = schema["properties"].as_object().expect("properties");
+                for name in example.keys() {
+                    assert!(properties.contains_key(name), "{at}: {name} is not described");
+                }
+                let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
+                for name in required {
+                    assert!(example.contains_key(name.as_str().expect("a name")), "{at}: no {name}");
+                }
+                examples += 1;
+            }
+        }
+    }
+    assert!(examples > 60, "{examples}");
+    let example = |path: &str, status: &str| {
+        document["paths"][path]["delete"]["responses"][status]["content"]["application/json"]["example"].clone()
+    };
+    // Examples show the bodies that are sent.
+    for path in [
+        "/memories/{memory_id}",
+        "/api/v1/memories/{memory_id}",
+        "/api/memories/{memoryId}",
+        "/v1/memories/{memory_id}/",
+    ] {
+        let sent = app.send(
+            request("", "DELETE", &concrete(path))
+                .body(Body::empty())
+                .expect("a request"),
+        );
+        assert_eq!(sent.await.body, example(path, "401"), "{path}");
+    }
+    let accepted = app
+        .send(
+            request("root", "DELETE", "/memories/x")
+                .body(Body::empty())
+                .expect("a request"),
+        )
+        .await;
+    let fields = |value: &Value| {
+        value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect::<BTreeSet<_>>()
+    };
+    let shown = example("/memories/{memory_id}", "202");
+    assert_eq!(fields(&accepted.body), fields(&shown));
+    assert_eq!(
+        fields(&accepted.body["stores"][0]["counts"]),
+        fields(&shown["stores"][0]["counts"])
+    );
+}
+
+#[tokio::test]
+async fn memoryplugin_s_answer_is_the_one_word_of_its_document() {
+    let document = document(&App::new().await).await;
+    let responses = &document["paths"]["/api/memories/{memoryId}"]["delete"]["responses"];
+    let schema = resolved(&document, &responses["200"]["content"]["application/json"]["schema"]);
+    let message = resolved(&document, &schema["properties"]["message"]);
+    assert_eq!(message["enum"], serde_json::json!(["Memory deleted"]), "{schema}");
+}
+
 #[tokio::test]
 async fn nothing_of_later_work_is_in_the_document() {
     let mut document = document(&App::new().await).await;

@@ -68,7 +68,7 @@ fn raw(header: &Value, claims: &Value, signature: &str) -> String {
 pub(crate) fn issuer(more: &str) -> String {
     format!(
         "[[auth.jwt]]\nname = \"web\"\nalgorithms = [\"HS256\"]\nsecret_env = \"JWT_SECRET\"\n\
-         issuer = \"https://issuer\"\naudience = \"lethe\"\n{more}\n"
+         issuer = \"https://issuer\"\naudience = \"lethe\"\nscopes = [\"memories:delete\"]\n{more}\n"
     )
 }
 
@@ -116,6 +116,24 @@ async fn a_person_erases_its_own_memories_and_sees_its_own_jobs() {
         .refused(404, "not-found", "");
     assert_eq!(app.get(&ben, "/v1/jobs").await.body["jobs"], json!([]));
     app.get(&ben, "/v1/keys").await.refused(403, "forbidden", "`admin`");
+}
+
+#[tokio::test]
+async fn a_token_that_says_nothing_opens_nothing_unless_its_issuer_does() {
+    let silent = issuer("").replace("scopes = [\"memories:delete\"]\n", "");
+    let app = app(&silent).await;
+    let asked = json!({"select": {"ids": ["a"]}});
+    let says_nothing = signed(&claims(&json!({})));
+    app.create(&says_nothing, &asked)
+        .await
+        .refused(403, "forbidden", "`memories:delete`");
+    app.get(&says_nothing, "/v1/targets")
+        .await
+        .refused(403, "forbidden", "`jobs:read`");
+    // What it says of itself it opens, as far as the issuer is allowed to let it.
+    let says_so = signed(&claims(&json!({"scope": "memories:delete admin"})));
+    app.create(&says_so, &asked).await.job();
+    app.get(&says_so, "/v1/keys").await.refused(403, "forbidden", "`admin`");
 }
 
 #[tokio::test]

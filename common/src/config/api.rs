@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::cors::Cors;
 use super::error::ConfigErrors;
 use super::text;
 
@@ -46,6 +47,8 @@ pub struct Api {
     pub auth_failures_per_minute: u32,
     /// How many proxies in front of the api append to `X-Forwarded-For`; 0: the header is not believed.
     pub trusted_proxies: usize,
+    /// Which pages of a browser may ask.
+    pub cors: Cors,
 }
 
 impl Default for Api {
@@ -73,6 +76,7 @@ impl Default for Api {
             auth_failures_per_minute: 30,
             // A header that anybody can write says nothing.
             trusted_proxies: 0,
+            cors: Cors::default(),
         }
     }
 }
@@ -99,5 +103,6 @@ impl Api {
         errors.require(self.max_streams > 0, "api.max_streams", zero);
         errors.require(self.requests_per_second > 0, "api.requests_per_second", zero);
         errors.require(self.auth_failures_per_minute > 0, "api.auth_failures_per_minute", zero);
+        self.cors.check(errors);
     }
 }

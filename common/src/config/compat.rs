@@ -19,6 +19,8 @@ pub struct Compat {
     /// How long a request waits for its job before it is answered 202; 0: it does not.
     #[serde(deserialize_with = "text::duration")]
     pub wait: Duration,
+    /// What Agno's, Mielto's and MemoryPlugin's clients are answered when their job has not ended by then.
+    pub on_timeout: OnTimeout,
     /// Where Mielto's memories are.
     pub mielto: Place,
     /// Where MemoryPlugin's memories are.
@@ -27,6 +29,25 @@ pub struct Compat {
     pub mem0: Place,
     /// What OpenSearch's containers and types of memories are.
     pub opensearch: OpenSearch,
+}
+
+/// What a client is answered whose job has not ended in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum OnTimeout {
+    /// 202 with the job.
+    #[default]
+    Accepted,
+    /// 503: the client asks again, and waits for the same job.
+    Unavailable,
+}
+
+impl TryFrom<String> for OnTimeout {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text::word(&text, &[("202", Self::Accepted), ("503", Self::Unavailable)])
+    }
 }
 
 /// What OpenSearch's containers and types of memories are.
@@ -75,6 +96,7 @@ impl Default for Compat {
         Self {
             // Several times what a deletion takes while its stores are well, below usual clients' 10 s.
             wait: Duration::from_secs(5),
+            on_timeout: OnTimeout::default(),
             mielto: Place::default(),
             memoryplugin: Place::default(),
             mem0: Place::default(),

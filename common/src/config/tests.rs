@@ -64,6 +64,7 @@ fn the_sample_as_it_is_holds_the_defaults() {
     assert_eq!(sample.ledger.max_connections, default.ledger.max_connections);
     assert_eq!(sample.doorbell.prefix, default.doorbell.prefix);
     assert_eq!(sample.api, default.api);
+    assert_eq!(sample.compat, default.compat);
     assert_eq!(sample.worker, default.worker);
     assert_eq!(sample.lease, default.lease);
     assert_eq!(sample.retry, default.retry);
@@ -83,6 +84,8 @@ fn the_sample_names_every_key_there_is() {
         ("[ledger]", fields::<Ledger>()),
         ("[doorbell]", fields::<Doorbell>()),
         ("[api]", fields::<Api>()),
+        ("[api.cors]", fields::<Cors>()),
+        ("[compat]", fields::<Compat>()),
         ("[worker]", fields::<Worker>()),
         ("[lease]", fields::<Lease>()),
         ("[retry]", fields::<Retry>()),
@@ -100,12 +103,12 @@ fn the_sample_names_every_key_there_is() {
         let lines = bodies.iter().flat_map(|rest| rest.split("\n[").next().unwrap().lines());
         let lines: Vec<_> = lines.collect();
         for key in keys {
-            // A target's tables are the section that follows it.
+            // A target's tables and the api's origins are the section that follows it.
             let written = lines.iter().any(|line| line.starts_with(&format!("{key} = ")));
             // Sources of keys exclude each other: some are in the comments only.
             let said = section == "[[auth.jwt]]" && SAMPLE.contains(&format!("{key} ="));
             assert!(
-                written || said || (section == "[[target]]" && *key == "table"),
+                written || said || [("[[target]]", "table"), ("[api]", "cors")].contains(&(section, key)),
                 "{section} {key}"
             );
         }

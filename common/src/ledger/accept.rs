@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::error::LedgerError;
+use super::join;
 use super::open::{Inner, Ledger};
 use super::totals::{Increment, TotalsMetric};
 use super::types::{Kind, Manner, NewPartition, Work};
@@ -42,6 +43,8 @@ pub struct NewJob {
     pub scope: Scope,
     /// The caller's key, if one was given.
     pub idempotency: Option<Idempotency>,
+    /// The keyed hash of the request, if the same one joins this job while it has not ended.
+    pub request: Option<String>,
     /// The target as asked.
     pub target: Option<String>,
     /// The table as asked.
@@ -90,7 +93,7 @@ impl NewJob {
 pub enum Accepted {
     /// A new job, on the disk.
     New(JobId),
-    /// The same request was accepted before.
+    /// The same request was accepted before: by its key, or because its job has not ended.
     Replay(JobId),
     /// The key was used for another request.
     Conflict,
@@ -129,23 +132,18 @@ impl Grouped for NewJob {
 /// Writes a group of jobs in one transaction.
 async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerError> {
     let mut tx = inner.begin().await?;
-    let replays = reserve_keys(inner, &mut tx, jobs).await?;
-    let mut accepted = Vec::with_capacity(jobs.len());
-    let mut new = Vec::new();
-    for job in jobs {
-        if let Some(answer) = replays.get(&job.id) {
-            accepted.push(answer.clone());
-        } else {
-            accepted.push(Accepted::New(job.id));
-            new.push(job);
-        }
-    }
+    let mut answers = reserve_keys(inner, &mut tx, jobs).await?;
+    let mut new: Vec<&NewJob> = jobs.iter().filter(|job| !answers.contains_key(&job.id)).collect();
     if !new.is_empty() {
-        let increments = insert(inner, &mut tx, &new).await?;
+        let joining = join::insert_jobs(inner, &mut tx, &new).await?;
+        new.retain(|job| !joining.contains_key(&job.id));
+        answers.extend(joining.into_iter().map(|(id, joined)| (id, Accepted::Replay(joined))));
+        let increments = insert_partitions_of(inner, &mut tx, &new).await?;
         inner.add_totals(&mut tx, increments).await?;
     }
     tx.commit().await?;
-    Ok(accepted)
+    let answer = |job: &NewJob| answers.remove(&job.id).unwrap_or(Accepted::New(job.id));
+    Ok(jobs.iter().map(answer).collect())
 }
 
 /// Inserts jobs with their partitions; returns what that adds to the totals.
@@ -155,6 +153,15 @@ pub(super) async fn insert(
     new: &[&NewJob],
 ) -> Result<Vec<Increment>, LedgerError> {
     insert_jobs(inner, tx, new, "queued").await?;
+    insert_partitions_of(inner, tx, new).await
+}
+
+/// Inserts the partitions of jobs that are there; returns what the jobs add to the totals.
+async fn insert_partitions_of(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    new: &[&NewJob],
+) -> Result<Vec<Increment>, LedgerError> {
     let rows: Vec<Value> = new
         .iter()
         .flat_map(|job| partition_rows(job.id, 0, "due", job))
@@ -250,6 +257,14 @@ pub(super) async fn insert_jobs(
     jobs: &[&NewJob],
     state: &str,
 ) -> Result<(), LedgerError> {
+    let sql = format!("-- ledger::accept jobs\n{INSERT_JOBS}");
+    let rows = job_rows(jobs, state);
+    sqlx::query(inner.sql(&sql)).bind(rows).execute(tx).await?;
+    Ok(())
+}
+
+/// Returns jobs as rows for [`INSERT_JOBS`].
+pub(super) fn job_rows(jobs: &[&NewJob], state: &str) -> String {
     let rows: Vec<Value> = jobs
         .iter()
         .map(|job| {
@@ -264,15 +279,18 @@ pub(super) async fn insert_jobs(
                 "limit": job.limit, "expect": job.expect, "per_second": job.per_second, "batch": job.manner.batch, "most": job.manner.most,
                 "aborts": i64::from(job.manner.aborts), "slices": job.manner.slices, "opaque_id": job.manner.opaque_id,
                 "schedule": job.manner.schedule, "windows": job.manner.windows.as_ref().map(|windows| json!(windows).to_string()),
-                "lenient": i64::from(job.manner.lenient), "trace": job.trace, "not_before": job.not_before,
+                "lenient": i64::from(job.manner.lenient), "trace": job.trace, "not_before": job.not_before, "request": job.request,
                 "selected": selected, "unfinished": job.partitions.len(),
             })
         })
         .collect();
-    sqlx::query(inner.sql(
-        "-- ledger::accept jobs
-        INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
-            max_selected, expect, per_second, batch_size, most, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before,
+    Value::Array(rows).to_string()
+}
+
+/// Inserts the rows in `$1`, as [`job_rows`] makes them.
+pub(super) const INSERT_JOBS: &str =
+        "INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
+            max_selected, expect, per_second, batch_size, most, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before, request,
             accepted_at, touched_at, selected, unfinished,
             next_ordinal)
         SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
@@ -280,17 +298,11 @@ pub(super) async fn insert_jobs(
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT), e.value->>'expect',
             CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
             CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), CAST(e.value->>'slices' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', CAST(e.value->>'lenient' AS BIGINT), e.value->>'trace',
-            COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}),
+            COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}), e.value->>'request',
             {now}, {now},
             CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),
             CAST(e.value->>'unfinished' AS BIGINT)
-        FROM {each}",
-    ))
-    .bind(Value::Array(rows).to_string())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
+        FROM {each} WHERE TRUE";
 
 /// Returns a job's partitions as rows for [`insert_partitions`].
 pub(super) fn partition_rows(id: JobId, first: i64, state: &str, job: &NewJob) -> Vec<Value> {

@@ -81,7 +81,8 @@ impl Ledger {
         sqlx::query(inner.sql(
             "-- ledger::forget
             UPDATE jobs SET forgotten_at = {now}, summary = e.value->>'summary', subject = NULL, query = NULL, owner = NULL,
-                workspace = NULL, memory_kind = NULL, slices = NULL, opaque_id = NULL, expect = NULL, preview = NULL
+                workspace = NULL, memory_kind = NULL, slices = NULL, opaque_id = NULL, expect = NULL, preview = NULL,
+                request = NULL, owed = 0
             FROM {each} WHERE jobs.id = e.value->>'id'",
         ))
         .bind(json!(summaries).to_string())

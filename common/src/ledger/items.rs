@@ -50,7 +50,7 @@ impl Ledger {
         after: (&str, &str, &str),
         limit: u32,
     ) -> Result<Vec<ItemRow>, LedgerError> {
-        let rows = sqlx::query(self.inner.sql(
+        let found = sqlx::query(self.inner.sql(
             "-- ledger::items
             SELECT memory_id, table_name, store, outcome, code FROM items
             WHERE job_id = $1 AND outcome = $2 AND (memory_id, table_name, store) > ($3, $4, $5)
@@ -64,7 +64,8 @@ impl Ledger {
         .bind(i64::from(limit))
         .fetch_all(&self.inner.read)
         .await?;
-        rows.iter()
+        found
+            .iter()
             .map(|row| {
                 Ok(ItemRow {
                     id: row.try_get("memory_id")?,
@@ -77,6 +78,27 @@ impl Ledger {
             .collect()
     }
 
+    /// Returns how many memories of a job by ids were erased as vectors only: their rows were not there, or stayed.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn erased_as_vectors_only(&self, id: JobId) -> Result<u64, LedgerError> {
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::items vectors only
+            SELECT COUNT(*) AS n FROM (
+                SELECT memory_id FROM items WHERE job_id = $1 GROUP BY memory_id, table_name
+                HAVING SUM(CASE WHEN store = 'sql' AND outcome <> 'residue' THEN 1 ELSE 0 END) > 0
+                   AND SUM(CASE WHEN store = 'sql' AND outcome = 'residue' THEN 1 ELSE 0 END) = 0
+                   AND SUM(CASE WHEN store = 'vector' AND outcome <> 'residue' THEN 1 ELSE 0 END) = 0
+            ) AS only_vectors",
+        ))
+        .bind(id.to_string())
+        .fetch_one(&self.inner.read)
+        .await?;
+        rows::number(&row, "n")
+    }
+
     /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
     /// table's memories: its rows, where it has any.
     pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
@@ -86,7 +108,7 @@ impl Ledger {
         } else {
             StoreKind::Vector
         };
-        let rows = sqlx::query(self.inner.sql(
+        let found = sqlx::query(self.inner.sql(
             "-- ledger::conflicted
             SELECT memory_id FROM items
             WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
@@ -98,6 +120,6 @@ impl Ledger {
         .bind(decides.as_str())
         .fetch_all(&self.inner.read)
         .await?;
-        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+        Ok(found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 }

@@ -38,7 +38,8 @@ impl Ledger {
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
                 error_code = NULL, version_erased = NULL, snapshot = NULL, warnings = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
-                task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}}
+                task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}},
+                request = NULL, owed = 0
             WHERE id = $1 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL RETURNING id",
             moves.to, moves.from
         )))

@@ -108,6 +108,7 @@ use on_both;
 
 mod accepting;
 mod cancelling;
+mod joining;
 mod leases;
 mod phases;
 mod query;

@@ -12,6 +12,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
             route: "/v1/jobs",
         },
         idempotency: None,
+        request: None,
         target: None,
         table: None,
         owner: None,

@@ -15,6 +15,8 @@ on_both_databases!(
     mielto_deletes_for_the_owner_only,
     memoryplugin_deletes_and_takes_absent_for_deleted,
     mem0_deletes_memories_batches_and_people,
+    mem0_counts_each_memory_of_a_batch_once_in_whichever_store_it_is,
+    a_client_that_cannot_see_202_is_told_to_ask_again_and_hears_of_the_success,
     an_id_is_taken_as_it_is,
 );
 
@@ -160,7 +162,7 @@ async fn mem0_deletes_memories_batches_and_people(layout: Layout) {
     let expected = json!({"message": "Memory deleted successfully!"});
     assert_eq!((one.status, &one.body), (StatusCode::OK, &expected));
     let again = delete(&service, &format!("/v1/memories/{}", ana[0].id)).await;
-    let expected = json!({"error": "Memory not found!"});
+    let expected = json!({"error": "Memory not found!", "detail": "Memory not found!"});
     assert_eq!((again.status, &again.body), (StatusCode::NOT_FOUND, &expected));
     let entry = |memory: &Memory| json!({"memory_id": memory.id});
     let batch = json!({"memories": [entry(&ana[0]), entry(&ana[1]), entry(&ben[0])]});
@@ -174,7 +176,8 @@ async fn mem0_deletes_memories_batches_and_people(layout: Layout) {
     site.holds(&[&ana[2..], &ben[1..]].concat()).await;
 
     let nobody = delete(&service, "/v1/memories/?org_id=o").await;
-    let expected = json!({"error": "At least one identifier is required."});
+    let text = "At least one identifier is required.";
+    let expected = json!({"error": text, "detail": text});
     assert_eq!((nobody.status, &nobody.body), (StatusCode::BAD_REQUEST, &expected));
     for path in ["/v1/memories/?user_id=ana&org_id=o", "/v2/entities/user/ben/"] {
         let person = delete(&service, path).await;
@@ -188,6 +191,86 @@ async fn mem0_deletes_memories_batches_and_people(layout: Layout) {
         );
     }
     site.holds(&[]).await;
+}
+
+async fn mem0_counts_each_memory_of_a_batch_once_in_whichever_store_it_is(layout: Layout) {
+    let site = Site::new(layout).await;
+    let of = memories::of("ana", 7);
+    let (both, rows, vectors, absent) = (&of[..3], &of[3..4], &of[4..6], &of[6..]);
+    site.add(both).await;
+    site.memories.add(rows).await;
+    site.vectors.add(vectors).await;
+    let service = site.start().await;
+    let batch = async |memories: &[&[Memory]]| {
+        let entry = |memory: &Memory| json!({"memory_id": memory.id});
+        let entries: Vec<Value> = memories.concat().iter().map(entry).collect();
+        let answer = delete_json(&service, "/v1/batch/", &json!({"memories": entries})).await;
+        answer.body["message"].as_str().unwrap_or(&answer.text).to_owned()
+    };
+
+    // A row and a vector of two memories are two, though neither store had more than one.
+    assert_eq!(
+        batch(&[rows, &vectors[..1], absent]).await,
+        "Successfully deleted 2 memories"
+    );
+    // An id that is twice in the batch, and a memory in both stores, count once.
+    let more = batch(&[&both[..2], &both[..1], &vectors[1..], rows, absent]).await;
+    assert_eq!(more, "Successfully deleted 3 memories");
+    assert_eq!(batch(&[&both[2..]]).await, "Successfully deleted 1 memories");
+    assert_eq!(batch(&[&of]).await, "Successfully deleted 0 memories");
+    site.holds(&[]).await;
+}
+
+async fn a_client_that_cannot_see_202_is_told_to_ask_again_and_hears_of_the_success(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    if !site.vectors.is_own() {
+        return;
+    }
+    site.configure(|config| {
+        config
+            .set("compat.wait", "100ms")
+            .set("compat.on_timeout", "503")
+            .set("retry.breaker_pause", "100ms")
+    });
+    let ana = memories::of("ana", 4);
+    site.add(&ana).await;
+    let service = site.start().await;
+    site.vectors.kill();
+    let paths = [
+        (format!("/memories/{}", ana[0].id), StatusCode::NO_CONTENT),
+        (format!("/api/v1/memories/{}?user_id=ana", ana[1].id), StatusCode::OK),
+        (format!("/api/memories/{}", ana[2].id), StatusCode::OK),
+    ];
+
+    let mut jobs = Vec::new();
+    for (path, _) in &paths {
+        let first = delete(&service, path).await;
+        assert_eq!(first.status, StatusCode::SERVICE_UNAVAILABLE, "{}", first.text);
+        assert!(first.headers.contains_key("retry-after"), "{path}");
+        let job = first.headers["lethe-job"].to_str().unwrap().to_owned();
+        let again = delete(&service, path).await;
+        assert_eq!(
+            (again.status, &again.headers["lethe-job"]),
+            (first.status, &first.headers["lethe-job"])
+        );
+        assert!(again.text.contains(&job), "{}", again.text);
+        jobs.push(job);
+    }
+    site.vectors.restart().await;
+    site.tap.set_upstream(&site.vectors.url);
+    // They end while nobody asks: the next request must not hear that there was nothing.
+    for job in &jobs {
+        assert_eq!(service.client.ended(job).await["state"], "succeeded");
+    }
+    for ((path, status), job) in paths.iter().zip(&jobs) {
+        let heard = service.client.request(Method::DELETE, path).header("prefer", "wait=30");
+        let heard = service.client.send(heard).await;
+        assert_eq!(heard.status, *status, "{path}: {}", heard.text);
+        if !path.starts_with("/api/memories") {
+            assert_eq!(heard.headers["lethe-job"], job.as_str(), "{path}");
+        }
+    }
+    site.holds(&ana[3..]).await;
 }
 
 async fn an_id_is_taken_as_it_is(layout: Layout) {

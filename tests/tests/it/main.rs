@@ -35,5 +35,6 @@ mod start;
 mod stop;
 mod targets;
 mod throttle;
+mod unparsed;
 mod watching;
 mod workers;

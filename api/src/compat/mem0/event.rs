@@ -18,7 +18,13 @@ use crate::problem::{Kind, Problem};
 
 /// A deletion, as mem0 shows one.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Mem0Event)]
+#[schema(as = Mem0Event, example = json!({
+    "id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47", "event_type": "DELETE", "status": "SUCCEEDED",
+    "payload": {}, "metadata": {}, "results": [],
+    "created_at": "2026-01-31T12:00:00Z", "updated_at": "2026-01-31T12:00:00.06Z",
+    "started_at": "2026-01-31T12:00:00.02Z", "completed_at": "2026-01-31T12:00:00.06Z",
+    "latency": 40, "error": null,
+}))]
 #[expect(clippy::struct_field_names, reason = "mem0 calls them so")]
 pub(crate) struct Event {
     /// The job's id.
@@ -98,7 +104,11 @@ pub(crate) async fn event(
     operation_id = "mem0Ping",
     tag = "mem0",
     security(("token" = []), ("bearer" = [])),
-    responses((status = 200, description = "The credentials are known", body = Ping), Errors),
+    responses(
+        (status = 200, description = "The credentials are known", body = Ping,
+            example = json!({"org_id": "lethe", "project_id": "lethe", "user_email": ""})),
+        Errors,
+    ),
 )]
 pub(crate) async fn ping(_caller: Caller) -> Json<Ping> {
     Json(Ping {

@@ -5,15 +5,15 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use lethe_common::job::{JobId, Subject};
+use lethe_common::job::{JobId, StoreKind, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Errors;
 use crate::app::AppState;
-use crate::auth::Principal;
 use crate::body::{self, Incoming};
+use crate::compat::bodiless::NoBody;
 use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::json;
@@ -47,7 +47,9 @@ pub(crate) struct Deleting {
 }
 
 /// Several memories.
+// A condition that is ignored would widen the deletion.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Mem0Batch)]
 pub(crate) struct Batch {
     /// The memories, at most 1,000.
@@ -57,6 +59,7 @@ pub(crate) struct Batch {
 
 /// One of them.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Mem0BatchEntry)]
 pub(crate) struct BatchEntry {
     /// The memory's id.
@@ -74,7 +77,11 @@ pub(crate) struct BatchEntry {
         ("memory_id" = Uuid, Path, description = "The memory's id"),
         ("delete_linked" = Option<bool>, Query, description = "Refused where it is true"),
     ),
-    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+    responses(
+        (status = 200, description = "Deleted, in both stores", body = Deleted,
+            example = json!({"message": "Memory deleted successfully!"})),
+        Errors,
+    ),
 )]
 pub(crate) async fn delete_memory(
     State(state): State<AppState>,
@@ -82,9 +89,10 @@ pub(crate) async fn delete_memory(
     InPath(id): InPath<String>,
     query: Query,
     headers: HeaderMap,
+    NoBody: NoBody,
 ) -> Result<Response, Problem> {
     query.only(&["delete_linked", "org_id", "project_id"])?;
-    if !matches!(query.one("delete_linked")?, None | Some("false" | "False" | "")) {
+    if linked(&query)? {
         // What it superseded is not known here: to say that it went too would be a lie.
         let detail = "delete_linked is not supported: delete what this memory superseded by its ids";
         return Err(Problem::new(Kind::Malformed, detail));
@@ -100,7 +108,7 @@ pub(crate) async fn delete_memory(
         words: &[("select.ids[0]", "memory_id")],
     };
     let what = What::Ids(vec![id.to_string()]);
-    match asked.erase(place(&state, &principal)?, what).await? {
+    match asked.erase(place(&state), what).await? {
         Erasure::Done(done) if erased(&done.job) == 0 => {
             Err(Problem::new(Kind::NotFound, "Memory not found!").about(done.job.id))
         }
@@ -117,7 +125,11 @@ pub(crate) async fn delete_memory(
     tag = "mem0",
     security(("token" = []), ("bearer" = [])),
     request_body = Batch,
-    responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
+    responses(
+        (status = 200, description = "Deleted, in both stores", body = Deleted,
+            example = json!({"message": "Successfully deleted 2 memories"})),
+        Errors,
+    ),
 )]
 pub(crate) async fn delete_batch(
     State(state): State<AppState>,
@@ -137,10 +149,13 @@ pub(crate) async fn delete_batch(
         route: "DELETE /v1/batch/",
         words: &[("select.ids", "memories")],
     };
-    let place = place(&state, &principal)?;
+    let place = place(&state);
     match asked.erase(place, What::Ids(ids)).await? {
         Erasure::Done(done) => {
-            let message = format!("Successfully deleted {} memories", erased(&done.job));
+            let message = format!(
+                "Successfully deleted {} memories",
+                erased_each_once(&state, &done).await?
+            );
             Ok(deleted(&done, message))
         }
         Erasure::Later(response) => Ok(response),
@@ -160,13 +175,20 @@ pub(crate) async fn delete_batch(
         ("app_id" = Option<String>, Query, min_length = 1, description = "The application"),
         ("run_id" = Option<String>, Query, min_length = 1, description = "The run"),
     ),
-    responses((status = 200, description = "Accepted; the event says how far it is", body = Deleting), Errors),
+    responses(
+        (status = 200, description = "Accepted; the event says how far it is", body = Deleting,
+            example = json!({
+                "message": "Delete in progress. This may take some time.", "event_id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47",
+            })),
+        Errors,
+    ),
 )]
 pub(crate) async fn delete_memories(
     State(state): State<AppState>,
     Caller(principal): Caller,
     query: Query,
     headers: HeaderMap,
+    NoBody: NoBody,
 ) -> Result<Response, Problem> {
     // A filter that is not understood must not widen the deletion to all of somebody.
     query.only(&["user_id", "agent_id", "app_id", "run_id", "org_id", "project_id"])?;
@@ -201,8 +223,15 @@ pub(crate) async fn delete_memories(
     params(
         ("entity_type" = String, Path, description = "`user`, `agent`, `app` or `run`"),
         ("entity_id" = String, Path, description = "Its id"),
+        ("delete_linked" = Option<bool>, Query, description = "Of no effect: all memories of the entity go"),
     ),
-    responses((status = 200, description = "Accepted; the event says how far it is", body = Deleting), Errors),
+    responses(
+        (status = 200, description = "Accepted; the event says how far it is", body = Deleting,
+            example = json!({
+                "message": "Delete in progress. This may take some time.", "event_id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47",
+            })),
+        Errors,
+    ),
 )]
 pub(crate) async fn delete_entity(
     State(state): State<AppState>,
@@ -210,8 +239,10 @@ pub(crate) async fn delete_entity(
     InPath((kind, id)): InPath<(String, String)>,
     query: Query,
     headers: HeaderMap,
+    NoBody: NoBody,
 ) -> Result<Response, Problem> {
-    query.only(&ACCOUNT)?;
+    query.only(&["delete_linked", "org_id", "project_id"])?;
+    linked(&query)?;
     let mut subject = Subject::default();
     let field = match kind.as_str() {
         "user" => &mut subject.user_id,
@@ -235,7 +266,7 @@ pub(crate) async fn delete_entity(
 }
 
 async fn forget(asked: Asked<'_>, subject: Subject) -> Result<Response, Problem> {
-    let place = Place::from(&asked.state.config().compat.mem0);
+    let place = place(asked.state);
     let accepted = |job: JobId| {
         Json(Deleting {
             message: "Delete in progress. This may take some time.",
@@ -245,11 +276,18 @@ async fn forget(asked: Asked<'_>, subject: Subject) -> Result<Response, Problem>
     asked.accept(place, What::Subject(subject), accepted).await
 }
 
-fn place(state: &AppState, principal: &Principal) -> Result<Place, Problem> {
-    Ok(Place {
-        owner: principal.owner(None)?,
-        ..Place::from(&state.config().compat.mem0)
-    })
+/// Reads whether what a memory superseded is to go too.
+fn linked(query: &Query) -> Result<bool, Problem> {
+    // As Python and JavaScript write it.
+    match query.one("delete_linked")? {
+        None | Some("" | "false" | "False" | "0") => Ok(false),
+        Some("true" | "True" | "1") => Ok(true),
+        Some(_) => Err(Problem::invalid("delete_linked", "write true or false")),
+    }
+}
+
+fn place(state: &AppState) -> Place {
+    Place::from(&state.config().compat.mem0)
 }
 
 /// Reads the ids of a batch.
@@ -269,6 +307,23 @@ async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) ->
             Kind::Malformed,
             "Maximum of 1000 memories can be deleted in a single request",
         )),
+    }
+}
+
+/// Returns how many memories a batch has erased: those in one store only count like those in both.
+async fn erased_each_once(state: &AppState, done: &Done) -> Result<u64, Problem> {
+    let job = &done.job;
+    let of = |kind: StoreKind| {
+        let store = job.stores.iter().find(|store| store.store == kind);
+        store.map(|store| store.counts.get("erased").copied().unwrap_or(0))
+    };
+    match (of(StoreKind::Sql), of(StoreKind::Vector)) {
+        (Some(rows), None | Some(0)) => Ok(rows),
+        (None, vectors) => Ok(vectors.unwrap_or(0)),
+        (Some(rows), Some(_)) => {
+            let others = state.ledger().erased_as_vectors_only(job.id).await;
+            Ok(rows + others.map_err(|error| Problem::from(error).about(job.id))?)
+        }
     }
 }
 

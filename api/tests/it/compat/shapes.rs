@@ -7,7 +7,7 @@ use tower::ServiceExt;
 use super::{bulk, delete, one_target, send, shaped};
 use crate::app::{Answer, App, MAIN, request};
 
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 25] = [
     "/memories",
     "/memories/a",
     "/memories/a/b/c",
@@ -19,19 +19,70 @@ const PATHS: [&str; 11] = [
     "/v1/event/a/",
     "/v1/ping/",
     "/v2/entities/user/a/",
+    // What the systems have besides, and what they do not have.
+    "/memories/",
+    "/memories//",
+    "/memories/%ff",
+    "/memory_topics",
+    "/user_memory_stats",
+    "/optimize-memories",
+    "/api",
+    "/api/memories",
+    "/api/buckets/x",
+    "/api/v1",
+    "/api/v1/workspaces",
+    "/api/v1/orgs/organizations/",
+    "/v1/exports/",
+    "/v3/memories/search/",
 ];
 
 #[tokio::test]
 async fn credentials_come_before_everything_else() {
     let app = App::with(&format!("[api]\nauth_failures_per_minute = 10000\n{MAIN}")).await;
     for path in PATHS {
-        for method in ["DELETE", "GET", "PATCH", "TRACE"] {
+        for method in ["DELETE", "GET", "PATCH", "TRACE", "OPTIONS", "HEAD", "BREW"] {
             for who in ["", "nobody"] {
                 let answer = send(&app, who, method, path, Some("text/plain"), "{").await;
                 assert_eq!(answer.status, 401, "{method} {path}");
-                shaped(path, &answer);
+                assert!(answer.headers.contains_key("www-authenticate"), "{method} {path}");
+                // The answer to HEAD has no body.
+                if method != "HEAD" {
+                    shaped(path, &answer);
+                }
             }
         }
+    }
+    assert_eq!(app.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_path_that_can_be_read_is_answered_in_its_systems_shape_however_long_it_is() {
+    let app = one_target().await;
+    // The longest that the HTTP library reads is 65,534 characters.
+    for length in [1_100, 20_000, 65_500] {
+        for (root, rest) in [
+            ("/memories/", ""),
+            ("/api/v1/memories/", "?user_id=ana"),
+            ("/api/memories/", ""),
+            ("/v1/memories/", "/"),
+            ("/v2/entities/user/", "/"),
+        ] {
+            let path = format!("{root}{}{rest}", "x".repeat(length - root.len() - rest.len()));
+            let answer = delete(&app, "root", &path).await;
+            assert!(
+                [400, 422].contains(&answer.status.as_u16()),
+                "{root} {length}: {}",
+                answer.status
+            );
+            shaped(root, &answer);
+            let unproven = delete(&app, "", &path).await;
+            assert_eq!(unproven.status, 401, "{root} {length}");
+            shaped(root, &unproven);
+        }
+        let query = format!("/memories/a?user_id={}", "x".repeat(length - 30));
+        let answer = delete(&app, "root", &query).await;
+        assert_eq!(answer.status, 422, "{length}");
+        shaped("/memories", &answer);
     }
     assert_eq!(app.count().await, 0);
 }
@@ -179,6 +230,7 @@ async fn a_ledger_that_is_away_is_said_in_each_systems_words() {
         let answer = delete(&app, "root", path).await;
         assert_eq!(answer.status, 503, "{path}");
         assert!(answer.headers.contains_key("retry-after"), "{path}");
+        assert!(!answer.text.contains("idempotency"), "{path}: {}", answer.text);
         shaped(path, &answer);
     }
 }

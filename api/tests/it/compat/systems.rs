@@ -161,12 +161,35 @@ async fn mem0_says_what_is_wrong() {
         let answer = send(&app, "root", method, path, Some("application/json"), body).await;
         assert_eq!(
             (answer.status.as_u16(), &answer.body),
-            (400, &json!({"error": error})),
+            (400, &json!({"error": error, "detail": error})),
             "{path}"
         );
     }
-    let linked = "/v1/memories/d23f0824-128b-4f33-8c5c-7fd0a6a3a450/?delete_linked=true";
-    assert_eq!(delete(&app, "root", linked).await.status, 400);
+    for value in ["true", "True", "1", "yes", "y", "true&delete_linked=false"] {
+        let linked = format!("/v1/memories/d23f0824-128b-4f33-8c5c-7fd0a6a3a450/?delete_linked={value}");
+        let refused = delete(&app, "root", &linked).await;
+        assert_eq!(refused.status, 400, "{value}: {}", refused.text);
+    }
+    for value in ["false", "False", "0", ""] {
+        let alone = format!("/v1/memories/d23f0824-128b-4f33-8c5c-7fd0a6a3a450/?delete_linked={value}");
+        delete(&app, "root", &alone).await.job();
+    }
+    for value in ["true", "false", "True", ""] {
+        let entity = delete(&app, "root", &format!("/v2/entities/user/ana/?delete_linked={value}")).await;
+        assert_eq!(entity.status, 200, "{value}: {}", entity.text);
+    }
+    assert_eq!(
+        delete(&app, "root", "/v2/entities/user/ana/?delete_linked=maybe")
+            .await
+            .status,
+        400
+    );
+    assert_eq!(
+        delete(&app, "root", "/v1/memories/?user_id=ana&delete_linked=true")
+            .await
+            .status,
+        400
+    );
     // What no column is mapped for is refused, not overlooked.
     assert_eq!(
         delete(&app, "root", "/v1/memories/?user_id=a&app_id=b").await.status,
@@ -176,7 +199,7 @@ async fn mem0_says_what_is_wrong() {
     let unknown = app.get("root", "/v1/event/d23f0824-128b-4f33-8c5c-7fd0a6a3a450/").await;
     assert_eq!(
         (unknown.status.as_u16(), &unknown.body),
-        (404, &json!({"error": "Event not found!"}))
+        (404, &json!({"error": "Event not found!", "detail": "Event not found!"}))
     );
     // Its client writes the key after another word.
     let token = axum::http::Request::builder()

@@ -18,7 +18,12 @@ async fn mem0_deletes_memories_and_batches_that_the_caller_reaches() {
             let ask = Ask::delete(System::Mem0, format!("/v1/memories/{id}/"));
             match matrix.case(&caller, &ask, &demanded, |memory| memory.id == id).await {
                 Ok((answer, gone)) if gone.is_empty() => {
-                    says(&caller, &answer, 404, &json!({"error": "Memory not found!"}));
+                    says(
+                        &caller,
+                        &answer,
+                        404,
+                        &json!({"error": "Memory not found!", "detail": "Memory not found!"}),
+                    );
                     alone.add(&answer);
                 }
                 Ok((answer, _)) => says(
@@ -146,7 +151,12 @@ async fn mem0_shows_the_events_that_the_caller_sees_and_pings_whoever_is_known()
             if caller.unknown {
                 assert_eq!(answer.status, 401, "{}", caller.name);
             } else {
-                says(&caller, &answer, 404, &json!({"error": "Event not found!"}));
+                says(
+                    &caller,
+                    &answer,
+                    404,
+                    &json!({"error": "Event not found!", "detail": "Event not found!"}),
+                );
             }
         }
         let ping = Ask::new(System::Mem0, "GET", "/v1/ping/");

@@ -61,9 +61,13 @@ impl System {
                 let text = &body["detail"];
                 (text, json!({"detail": text}))
             }
-            Self::MemoryPlugin | Self::Mem0 => {
+            Self::MemoryPlugin => {
                 let text = &body["error"];
                 (text, json!({"error": text}))
+            }
+            Self::Mem0 => {
+                let text = &body["error"];
+                (text, json!({"error": text, "detail": text}))
             }
             Self::OpenSearch => {
                 let kind = match status {

@@ -65,8 +65,8 @@ pub struct Jwt {
     /// The claim that says which workspaces the token reaches; absent: all.
     #[serde(default)]
     pub workspaces_claim: Option<String>,
-    /// What every token opens, whatever it says.
-    #[serde(default = "scopes")]
+    /// What every token opens, whatever it says; default: nothing.
+    #[serde(default)]
     pub scopes: BTreeSet<Scope>,
     /// What a token may open beside that by saying so; other words are ignored.
     #[serde(default = "allow_scopes")]
@@ -93,10 +93,6 @@ fn user_claim() -> String {
 
 fn scopes_claim() -> String {
     "scope".to_owned()
-}
-
-fn scopes() -> BTreeSet<Scope> {
-    BTreeSet::from([Scope::MemoriesDelete])
 }
 
 // Whoever issues tokens to people must not be able to make an administrator by mistake.

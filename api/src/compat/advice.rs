@@ -1,0 +1,44 @@
+//! What to do about a refusal, for people whose system's API cannot say what is missing.
+
+use super::System;
+use super::erase::Words;
+use crate::problem::{Kind, Problem};
+
+/// Returns the problem of a request to `route` with advice that its client can follow: `words` are the fields that
+/// the system's API has.
+pub(super) fn followable(problem: Problem, route: &str, words: Words) -> Problem {
+    let word = |field: &str| words.iter().find(|(here, _)| *here == field).map(|(_, there)| *there);
+    match (problem.field.as_deref(), problem.kind) {
+        (Some("owner"), Kind::Forbidden) => {
+            let owner = word("owner").map_or(String::new(), |word| format!("name the owner (`{word}`), or "));
+            problem.says(format!(
+                "{owner}use an API key that is bound to a person, or one with the scope `memories:delete:any`"
+            ))
+        }
+        (Some("workspace"), Kind::Forbidden) => problem.says(match word("workspace") {
+            Some(word) => format!("name one of your workspaces (`{word}`)"),
+            None => "use an API key that is bound to one workspace: nothing in this API names one".to_owned(),
+        }),
+        (Some(field @ ("target" | "table")), _) if word(field).is_none() => configured(problem, route),
+        // Nobody can choose another table there.
+        (Some(_), Kind::Invalid) if word("table").is_none() => {
+            let detail = problem.detail.replace(", or choose other tables", "");
+            problem.says(detail)
+        }
+        _ => problem,
+    }
+}
+
+/// Says which setting names the place that a request cannot name.
+fn configured(problem: Problem, route: &str) -> Problem {
+    let path = route.split_once(' ').map_or(route, |(_, path)| path);
+    let Some(section) = System::of_path(path).and_then(System::section) else {
+        return problem;
+    };
+    let field = problem.field.as_deref().unwrap_or_default();
+    let detail = match problem.detail.split_once(": name one of ") {
+        Some((_, names)) => format!("write `compat.{section}.{field}` into Lethe's configuration: one of {names}"),
+        None => problem.detail.clone(),
+    };
+    problem.says(detail)
+}

@@ -1,0 +1,48 @@
+//! Requests that say everything by their path and their query.
+
+use axum::extract::{FromRequest, Request};
+
+use crate::app::AppState;
+use crate::body::Incoming;
+use crate::problem::Problem;
+
+/// What a client may send that always writes some JSON, but has nothing to say.
+const NOTHING: [&str; 3] = ["", "{}", "null"];
+
+/// More than this is something.
+const LONGEST: usize = 64;
+
+/// A request without a body.
+// A condition in a body that is ignored would widen the deletion: all memories of a user in place of one agent's.
+pub(crate) struct NoBody;
+
+impl FromRequest<AppState> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let mut incoming = Incoming::new(body, state.config().api.max_body);
+        let nothing = is_nothing(&mut incoming, state).await;
+        let refused = || Problem::invalid(PLACE, "send none: what it says would be ignored");
+        let made = if nothing { Ok(Self) } else { Err(refused()) };
+        incoming.settle(&parts.headers, made).await
+    }
+}
+
+/// What is wrong then.
+pub(super) const PLACE: &str = "the body";
+
+/// Returns whether a body has nothing to say. One that is slow, breaks off or is too large has.
+async fn is_nothing(incoming: &mut Incoming, state: &AppState) -> bool {
+    let mut text = Vec::new();
+    loop {
+        match incoming.next(state.config().api.request_timeout).await {
+            Ok(Some(part)) => text.extend_from_slice(&part),
+            Ok(None) => return NOTHING.iter().any(|nothing| text.trim_ascii() == nothing.as_bytes()),
+            Err(_) => return false,
+        }
+        if text.len() > LONGEST {
+            return false;
+        }
+    }
+}
