@@ -97,7 +97,7 @@ struct Worker {
 }
 
 /// How long a worker lives at least, for others to get something done.
-const LIFE: Duration = Duration::from_secs(3);
+const LIFE: Duration = Duration::from_secs(8);
 
 impl Fleet {
     /// Makes the stores of these sites, and starts the processes.
@@ -215,9 +215,10 @@ async fn config(mode: Mode) -> Config {
         .set("ledger.url", ledger)
         .set("doorbell.url", redis::shared())
         .set("doorbell.prefix", format!("lethe-{}", uuid::Uuid::now_v7().simple()))
-        .set("worker.store_timeout", "1s")
-        .set("lease.duration", "2500ms")
-        .set("lease.renew_every", "800ms")
+        // A worker that has just started asks databases for their schemas, which takes them a while.
+        .set("worker.store_timeout", "3s")
+        .set("lease.duration", "6500ms")
+        .set("lease.renew_every", "1500ms")
         // Workers die more often here than anything could get done in between.
         .set("lease.rescues", 1_000)
 }

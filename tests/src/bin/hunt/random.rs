@@ -4,21 +4,27 @@
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
+/// What the sequence goes on by: 2^64 divided by the golden ratio, as its authors chose.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Spreads every bit over all others.
+fn mixed(value: u64) -> u64 {
+    let mut mixed = value;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 impl Random {
     /// Returns the source of one world of a run.
     pub(crate) fn of(seed: u64, world: u64) -> Self {
-        let mut random = Self(seed ^ world.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        // Neighbouring worlds begin far apart.
-        random.next();
-        random
+        // Both are mixed: sources that differ by a step of the sequence would be the same, but for their beginning.
+        Self(mixed(mixed(seed) ^ world))
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0 = self.0.wrapping_add(STEP);
+        mixed(self.0)
     }
 
     /// Returns a number below `end`, which is not zero.
@@ -69,6 +75,19 @@ mod tests {
         assert_eq!(draw(1, 2), draw(1, 2));
         assert_ne!(draw(1, 2), draw(1, 3));
         assert_ne!(draw(1, 2), draw(2, 2));
+    }
+
+    #[test]
+    fn neighbours_have_no_choice_in_common() {
+        let draw = |world| {
+            let mut random = Random::of(1, world);
+            std::iter::repeat_with(|| random.uuid())
+                .take(1_000)
+                .collect::<std::collections::HashSet<_>>()
+        };
+        let worlds: Vec<_> = (0..20).map(draw).collect();
+        let all: std::collections::HashSet<_> = worlds.iter().flatten().collect();
+        assert_eq!(all.len(), 20_000);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One round in a site: a few worlds are written, jobs are run about them, and each is held against the model.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use lethe_tests::tap::Side;
 
@@ -11,6 +13,9 @@ use crate::random::Random;
 use crate::report::{Found, Report};
 use crate::shrink::shrink;
 use crate::verdict::{Between, verdict};
+
+/// How long a call is waited for that somebody is to come before.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The most memories of a batch, which is one partition's worth of ids.
 const BATCH: usize = 4;
@@ -117,6 +122,8 @@ async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result
     tokio::select! {
         done = &mut asking => return (job.clone(), done, None),
         () = held.caught() => {}
+        // A job may wait for something else; whether it ends is seen where it is asked for.
+        () = tokio::time::sleep(PATIENCE) => return (job.clone(), asking.await, None),
     }
     let killed = if call == Call::Dies { fleet.kill().await } else { None };
     if killed.is_some() {
