@@ -84,6 +84,7 @@ pub(crate) struct Fleet {
     pub(crate) turns: Semaphore,
     worker: Mutex<Option<Worker>>,
     config: Config,
+    servers: [Database; 2],
     // After the processes that use them.
     _service: Service,
     _vectors: Vectors,
@@ -105,7 +106,11 @@ impl Fleet {
         let directory = tempfile::tempdir().unwrap();
         let vectors = Vectors::start().await;
         let places = mode.places();
-        let (config, lanes) = lanes(mode, &directory, &vectors, sites).await;
+        let servers = [
+            Database::make(Engine::Postgres, directory.path(), "").await,
+            Database::make(Engine::Mariadb, directory.path(), "").await,
+        ];
+        let (config, lanes) = lanes(mode, &directory, &vectors, &servers, sites).await;
         let known = |name: &String| lanes.iter().any(|lane| lane.site.mappings[0].target == *name);
         let named = [
             ("mielto", &places.mielto),
@@ -138,11 +143,21 @@ impl Fleet {
             turns: Semaphore::new(mode.lanes()),
             worker: Mutex::new(worker),
             config,
+            servers,
             _service: service,
             _vectors: vectors,
             directory,
         };
         (fleet, lanes)
+    }
+
+    /// Stops the processes, and leaves nothing on shared servers but the ledger.
+    pub(crate) async fn end(self) {
+        let servers = self.servers.clone();
+        drop(self);
+        for server in servers {
+            server.drop().await;
+        }
     }
 
     /// Kills the worker, unless there is none of its own or it has lived for too short a time; the next one is
@@ -168,10 +183,14 @@ impl Killed<'_> {
     }
 }
 
-async fn lanes(mode: Mode, directory: &TempDir, vectors: &Vectors, sites: Vec<(u64, Site)>) -> (Config, Vec<Lane>) {
+async fn lanes(
+    mode: Mode,
+    directory: &TempDir,
+    vectors: &Vectors,
+    [postgres, mariadb]: &[Database; 2],
+    sites: Vec<(u64, Site)>,
+) -> (Config, Vec<Lane>) {
     let mut config = config(mode).await;
-    let postgres = Database::make(Engine::Postgres, directory.path(), "").await;
-    let mariadb = Database::make(Engine::Mariadb, directory.path(), "").await;
     let mut lanes = Vec::new();
     for (number, site) in sites {
         let database = match site.engine {
@@ -203,7 +222,7 @@ async fn config(mode: Mode) -> Config {
         .set("worker.slots", 8)
         // Small enough that a few memories are several batches.
         .set("worker.batch", 4)
-        .set("api.auth_failures_per_minute", 1_000_000)
+        .set("api.max_uploads", 1_000)
         .set("compat.wait", "60s")
         .set("compat.opensearch.types.long-term", "memories")
         .set("compat.opensearch.types.working", "others");

@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
     };
     say(&format!("hunt: --seed {}", options.seed));
     let report = Arc::new(Report::new());
-    let mut hunting = JoinSet::new();
+    let (mut hunting, mut fleets) = (JoinSet::new(), Vec::new());
     for mode in Mode::ALL {
         let sites = sites(&options, mode);
         if sites.is_empty() {
@@ -54,6 +54,7 @@ async fn main() -> ExitCode {
         }
         let (fleet, lanes) = Box::pin(Fleet::start(mode, sites)).await;
         let fleet = Arc::new(fleet);
+        fleets.push(Arc::clone(&fleet));
         for lane in lanes {
             hunting.spawn(Box::pin(hunt(
                 Arc::clone(&fleet),
@@ -76,6 +77,10 @@ async fn main() -> ExitCode {
         broken |= ended.is_err();
     }
     saying.abort();
+    // All that hunted have ended.
+    for fleet in fleets.into_iter().filter_map(Arc::into_inner) {
+        fleet.end().await;
+    }
     say(&report.line());
     say(&report.summary());
     if broken {

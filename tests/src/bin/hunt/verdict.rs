@@ -61,6 +61,39 @@ pub(crate) struct Between {
     pub(crate) anew: bool,
 }
 
+impl Between {
+    /// Returns what is right in each state that the job may have met after the change.
+    fn met(
+        &self,
+        mappings: &[Mapping],
+        job: &Job,
+        first: &State,
+        (at_first, then): (&Verdict, &Verdict),
+    ) -> Vec<Verdict> {
+        let mut states = vec![self.after.clone()];
+        let went = |verdict: &Verdict, from: &State| {
+            let gone = from.elements().filter(|element| verdict.fate(element) != Fate::Stays);
+            gone.collect::<Vec<_>>()
+        };
+        if self.anew {
+            // What goes takes its memory's row with it.
+            states.push(self.after.without(&went(then, &self.after)));
+        } else {
+            // The job had looked before, and what it saw and nobody changed may be gone, in either store.
+            let mut gone = went(at_first, first);
+            gone.retain(|element| self.after.has_same(first, element));
+            let (points, rows): (Vec<_>, Vec<_>) = gone.iter().cloned().partition(|element| element.is_point());
+            states.extend([&gone, &points, &rows].map(|gone| self.after.without(gone)));
+            // Rows are looked at before points.
+            states.push(State {
+                rows: first.rows.clone(),
+                points: self.after.points.clone(),
+            });
+        }
+        states.iter().map(|state| judge(mappings, state, job)).collect()
+    }
+}
+
 /// Holds a job against the model. Without `between` nothing but the job touched the stores.
 pub(crate) fn verdict(
     mappings: &[Mapping],
@@ -75,7 +108,7 @@ pub(crate) fn verdict(
         None => undisturbed(&at_first, done, first, last),
         Some(between) => {
             let then = judge(mappings, &between.after, job);
-            disturbed(job, (&at_first, &then), done, first, between, last)
+            disturbed(mappings, job, (&at_first, &then), done, first, between, last)
         }
     };
     faults.extend(counted(done));
@@ -112,6 +145,7 @@ fn undisturbed(right: &Verdict, done: &Done, first: &State, last: &State) -> Vec
 }
 
 fn disturbed(
+    mappings: &[Mapping],
     job: &Job,
     (at_first, then): (&Verdict, &Verdict),
     done: &Done,
@@ -128,22 +162,23 @@ fn disturbed(
             ));
         }
     }
+    let met = between.met(mappings, job, first, (at_first, then));
     for element in between.after.elements() {
         let same = between.after.has_same(first, &element);
         let was = if same { at_first.fate(&element) } else { Fate::Stays };
+        // What the job had erased, and somebody else wrote again as it was.
+        let is_back = same && !between.before.has(&element);
+        let may_go = met.iter().any(|verdict| verdict.fate(&element) != Fate::Stays)
+            || (was != Fate::Stays && (!between.anew || is_back));
         let is = then.fate(&element);
-        let may_go = is != Fate::Stays || (was != Fate::Stays && !between.anew);
-        // What a query is about is what matched at its start.
-        let must_go = if between.anew && !job.is_query() {
-            is == Fate::Goes
-        } else {
-            was == Fate::Goes && is == Fate::Goes
+        let must_go = match between.anew && !job.is_query() {
+            true => is == Fate::Goes,
+            // What a query is about is what matched at its start. What is written late stays.
+            false => was == Fate::Goes && is == Fate::Goes && !is_back,
         };
         if !may_go && !last.has(&element) {
-            faults.push(fault(
-                Wrong::Erased,
-                format!("{element:?} is gone, and was somebody else's by then"),
-            ));
+            let text = format!("{element:?} is gone, and was somebody else's by then");
+            faults.push(fault(Wrong::Erased, text));
         }
         if must_go && last.has(&element) && done.has_succeeded() {
             faults.push(fault(Wrong::Left, format!("{element:?} is still there")));

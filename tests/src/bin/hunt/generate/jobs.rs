@@ -54,7 +54,7 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
     let workspace = random.one(&world.people.workspaces).clone();
     let has_subject = shape.points.as_ref().is_none_or(|points| points.user.is_some());
     let what = match via {
-        Via::OpenSearchQuery | Via::OpenSearchIndex => query(random, site, world),
+        Via::OpenSearchQuery | Via::OpenSearchIndex => query(random, site, world, true),
         Via::Mem0All | Via::Mem0Entity => What::Subject {
             users: vec![user.clone()],
             workspace: None,
@@ -69,7 +69,7 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
             let workspace = (shape.workspace && within && random.percent(25)).then(|| workspace.clone());
             What::Subject { users, workspace }
         }
-        Via::Native if queried && random.percent(35) => query(random, site, world),
+        Via::Native if queried && random.percent(35) => query(random, site, world, false),
         _ => What::Ids(ids(random, site, world, one, via)),
     };
     let subject = matches!(what, What::Subject { .. });
@@ -124,7 +124,7 @@ fn ids(random: &mut Random, site: &Site, world: &World, one: bool, via: Via) -> 
 }
 
 /// Makes a query that is about this world alone.
-fn query(random: &mut Random, site: &Site, world: &World) -> What {
+fn query(random: &mut Random, site: &Site, world: &World, open_search: bool) -> What {
     let number = site.shape.users == Users::Number;
     let value = |user: &String| match user.parse::<i64>() {
         Ok(user) if number => json!(user),
@@ -140,7 +140,8 @@ fn query(random: &mut Random, site: &Site, world: &World) -> What {
         1 | 2 => Filter::Range("n", Some(n), None),
         3 => Filter::Range("n", Some(n), Some(n + 4)),
         4 if site.shape.kind => Filter::Eq("kind", kind.clone()),
-        5 if site.shape.workspace => Filter::Exists("workspace"),
+        // OpenSearch has containers in place of workspaces.
+        5 if site.shape.workspace && !open_search => Filter::Exists("workspace"),
         6 if site.shape.rows && site.shape.ids != Ids::Number => Filter::In("id", vec![id.clone()]),
         _ => Filter::Range("n", None, Some(n)),
     };

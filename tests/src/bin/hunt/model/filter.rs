@@ -75,7 +75,6 @@ fn renamed(field: &str) -> &str {
         "id" => "_id",
         "user_id" => "owner_id",
         "kind" => "memory_type",
-        "workspace" => "memory_container_id",
         field => field,
     }
 }

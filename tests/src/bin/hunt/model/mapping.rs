@@ -117,7 +117,12 @@ impl Mapping {
                 .ok()
                 .filter(|uuid| uuid.to_string() == id)
                 .map(Pid::Uuid),
-            Rule::Number => id.parse().ok().map(Pid::Number),
+            // `007` is another id than `7`.
+            Rule::Number => id
+                .parse()
+                .ok()
+                .filter(|number: &u64| number.to_string() == id)
+                .map(Pid::Number),
             Rule::Uuid5 => Some(Pid::Uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()))),
             Rule::Payload => None,
         }

@@ -15,6 +15,8 @@ pub(super) enum Carries {
     All,
     /// Something that is demanded is not mapped, or missing.
     Unknown,
+    /// Several values, or what names nobody: it stays, and may be called unverifiable.
+    Unclear,
     /// Something else.
     Else,
 }
@@ -28,7 +30,8 @@ pub(super) fn carries(mapping: &Mapping, payload: &Map<String, Value>, demands: 
         match said_by(payload, path, mapping.is_number(*field)) {
             Said::Nothing => Carries::Unknown,
             Said::One(value) if value == *wanted => Carries::All,
-            Said::One(_) | Said::Other => Carries::Else,
+            Said::One(_) => Carries::Else,
+            Said::Other => Carries::Unclear,
         }
     };
     demands.iter().map(one).max().unwrap_or(Carries::All)
@@ -84,7 +87,7 @@ pub(super) fn memory(
             }
             // Of a memory one point of which is the job's, another may be counted with it.
             (Carries::Unknown, false) if !goes => verdict.must_fail(&["unverifiable"]),
-            (Carries::Unknown, _) => verdict.may_fail(&["unverifiable"]),
+            (Carries::Unknown | Carries::Unclear, _) => verdict.may_fail(&["unverifiable"]),
             (Carries::Else, _) => {}
         }
     }

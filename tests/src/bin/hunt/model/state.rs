@@ -32,6 +32,12 @@ pub(crate) enum Element {
     Point(Pid),
 }
 
+impl Element {
+    pub(crate) fn is_point(&self) -> bool {
+        matches!(self, Self::Point(_))
+    }
+}
+
 /// All rows and points of a world.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct State {
@@ -62,6 +68,13 @@ impl State {
             }
             Element::Point(id) => self.points.contains_key(id) && self.points.get(id) == other.points.get(id),
         }
+    }
+
+    /// Returns what is left without these.
+    pub(crate) fn without(&self, gone: &[Element]) -> Self {
+        let mut left = self.clone();
+        gone.iter().for_each(|element| left.remove(element));
+        left
     }
 
     /// Takes something away.

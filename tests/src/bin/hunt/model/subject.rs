@@ -36,7 +36,7 @@ pub(super) fn judge(
         }
         match carries(mapping, payload, demands) {
             Carries::Unknown => continue,
-            Carries::Else => {
+            Carries::Unclear | Carries::Else => {
                 let mentions = demands
                     .iter()
                     .any(|(field, wanted)| mentions(mapping, payload, *field, wanted));
@@ -50,7 +50,7 @@ pub(super) fn judge(
         let by_id = mapping.memory_of(*pid);
         let id = match memory_said(mapping, payload) {
             Said::Nothing => by_id,
-            Said::One(id) if by_id.as_ref().is_none_or(|by_id| *by_id == id) => Some(id),
+            Said::One(id) if mapping.point_of(&id).is_none_or(|named| named == *pid) => Some(id),
             // It says that it is several memories', or another one's than its id: it is left to the worker.
             Said::One(_) | Said::Other => {
                 verdict.may_fail(SHARED);
