@@ -137,7 +137,7 @@ async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result
     lane.stores.write(&before, &after).await;
     match (call, killed) {
         (_, Some(killed)) => killed.replace().await,
-        (Call::Lost, None) => held.lose(),
+        (Call::Lost, None) => held.lose_twice(),
         _ => held.release(),
     }
     let between = Between {
