@@ -33,6 +33,11 @@ impl Random {
         usize::try_from(self.next() % end).expect("it is below a length")
     }
 
+    /// Returns a number below `end`, to be written into a row.
+    pub(crate) fn number(&mut self, end: usize) -> i64 {
+        i64::try_from(self.below(end)).expect("it is below a length")
+    }
+
     /// Returns whether something happens that happens so often in a hundred times.
     pub(crate) fn percent(&mut self, often: usize) -> bool {
         self.below(100) < often

@@ -84,12 +84,6 @@ impl Report {
         here
     }
 
-    /// Shows what was made smaller.
-    #[expect(clippy::unused_self, reason = "what is shown is the report's")]
-    pub(crate) fn shrunk(&self, found: Found) {
-        show(&found);
-    }
-
     /// Returns how many faults there were.
     pub(crate) fn faults(&self) -> u64 {
         self.inner.lock().unwrap().faults.values().sum()
@@ -128,7 +122,8 @@ pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
-fn show(found: &Found) {
+/// Shows a fault with all that is needed to understand it.
+pub(crate) fn show(found: &Found) {
     let mut text = format!(
         "\nFAULT in world {} of seed {}, job {} ({:?}, {}): --seed {} --world {}\n  job: {:?}\n",
         found.world, found.seed, found.step, found.mode, found.site, found.seed, found.world, found.job

@@ -10,9 +10,9 @@ use crate::fleet::{Fleet, Lane, Mode};
 use crate::generate::{World, change, job, world};
 use crate::model::{Element, Job, State, What};
 use crate::random::Random;
-use crate::report::{Found, Report};
+use crate::report::{Found, Report, show};
 use crate::shrink::shrink;
-use crate::verdict::{Between, verdict};
+use crate::verdict::{Between, Wrong, fault, verdict};
 
 /// How long a call is waited for that somebody is to come before.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -55,7 +55,7 @@ pub(crate) async fn round(fleet: &Fleet, lane: &Lane, seed: u64, numbers: &[u64]
         for (mut subject, (job, done, between)) in subjects.into_iter().zip(done) {
             let last = part(&last, &subject, between.as_ref());
             let faults = match &done {
-                Err(text) => vec![crate::verdict::fault(crate::verdict::Wrong::Ended, text.clone())],
+                Err(text) => vec![fault(Wrong::Ended, text.clone())],
                 Ok(done) => verdict(&lane.site.mappings, &job, done, &subject.state, between.as_ref(), &last),
             };
             report.did(fleet.mode, &job);
@@ -86,7 +86,7 @@ pub(crate) async fn round(fleet: &Fleet, lane: &Lane, seed: u64, numbers: &[u64]
     let left = lane.stores.read().await;
     lane.stores.write(&left, &State::default()).await;
     for found in report.to_shrink(fleet.mode, &lane.site.name) {
-        report.shrunk(shrink(fleet, lane, found).await);
+        show(&Box::pin(shrink(fleet, lane, found)).await);
     }
 }
 

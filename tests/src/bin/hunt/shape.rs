@@ -34,6 +34,7 @@ pub(crate) enum Tenants {
 }
 
 /// A kind of mapping.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether something is mapped")]
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) name: &'static str,

@@ -171,10 +171,11 @@ fn disturbed(
         let may_go = met.iter().any(|verdict| verdict.fate(&element) != Fate::Stays)
             || (was != Fate::Stays && (!between.anew || is_back));
         let is = then.fate(&element);
-        let must_go = match between.anew && !job.is_query() {
-            true => is == Fate::Goes,
+        let must_go = if between.anew && !job.is_query() {
+            is == Fate::Goes
+        } else {
             // What a query is about is what matched at its start. What is written late stays.
-            false => was == Fate::Goes && is == Fate::Goes && !is_back,
+            was == Fate::Goes && is == Fate::Goes && !is_back
         };
         if !may_go && !last.has(&element) {
             let text = format!("{element:?} is gone, and was somebody else's by then");

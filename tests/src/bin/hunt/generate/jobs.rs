@@ -131,7 +131,7 @@ fn query(random: &mut Random, site: &Site, world: &World, open_search: bool) -> 
         _ => json!(user),
     };
     let ours = Filter::In("user_id", world.people.users.iter().map(value).collect());
-    let n = random.below(10) as i64;
+    let n = random.number(10);
     let user = value(random.one(&world.people.users));
     let kind = json!(random.one(&world.people.kinds));
     let id = json!(random.one(&world.ids));

@@ -112,7 +112,7 @@ fn memory(
     let row = Row {
         user: row.user.filter(|_| !random.percent(odd / 2)),
         workspace: row.workspace.filter(|_| !random.percent(odd / 2)),
-        n: random.below(10) as i64,
+        n: random.number(10),
         tenant: tenant.map(str::to_owned),
         // Without a mapping they would be left behind.
         parts: if site.shape.parts { random.below(3) } else { 0 },
