@@ -30,6 +30,9 @@ const INFO: &str = "/qdrant.Collections/Get";
 /// The path of reads by id.
 pub const GET: &str = "/qdrant.Points/Get";
 
+/// The paths of all that workers do with points.
+const POINTS: [&str; 4] = [DELETE, SCROLL, GET, "/qdrant.Points/Count"];
+
 /// Whether a held call waits before it reaches the server, or its answer on the way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -60,6 +63,8 @@ struct Control {
     info: Option<GetCollectionInfoResponse>,
     refused: Option<&'static str>,
     searching: bool,
+    /// How many calls about points do not reach the server.
+    lost: usize,
     traps: Vec<Trap>,
 }
 
@@ -73,7 +78,7 @@ enum Instead {
 
 #[derive(Debug)]
 struct Trap {
-    path: &'static str,
+    paths: &'static [&'static str],
     skip: usize,
     side: Side,
     caught: oneshot::Sender<()>,
@@ -87,6 +92,8 @@ enum Fate {
     Goes,
     /// The caller is told that the server is not to be reached.
     Lost,
+    /// And so is the next one.
+    LostTwice,
 }
 
 /// A call that is held, or will be.
@@ -112,6 +119,16 @@ impl Held {
     pub fn lose(self) {
         // Nobody may be waiting for it any more.
         self.release.send(Fate::Lost).ok();
+    }
+
+    /// As [`lose`](Self::lose), and the next call about points is lost too: clients repeat a call by themselves.
+    pub fn lose_twice(self) {
+        self.release.send(Fate::LostTwice).ok();
+    }
+
+    /// Waits until the caller is gone: then the call goes no further.
+    pub async fn abandoned(&mut self) {
+        crate::wait::ends("a caller that is gone", self.release.closed()).await;
     }
 }
 
@@ -177,10 +194,21 @@ impl Tap {
 
     /// Holds one call of a method, after `skip` others.
     pub fn hold(&self, path: &'static str, skip: usize, side: Side) -> Held {
+        let path = POINTS.iter().find(|known| **known == path);
+        let path = path.expect("it is a call about points");
+        self.trap(std::slice::from_ref(path), skip, side)
+    }
+
+    /// Holds one call about points, whatever it does, after `skip` others.
+    pub fn hold_any(&self, skip: usize, side: Side) -> Held {
+        self.trap(&POINTS, skip, side)
+    }
+
+    fn trap(&self, paths: &'static [&'static str], skip: usize, side: Side) -> Held {
         let (caught, on_caught) = oneshot::channel();
         let (release, released) = oneshot::channel();
         self.shared.state.lock().unwrap().traps.push(Trap {
-            path,
+            paths,
             skip,
             side,
             caught,
@@ -205,7 +233,12 @@ impl Control {
 
     fn trap(&mut self, path: &str) -> Option<Trap> {
         let mut sprung = None;
-        for (n, trap) in self.traps.iter_mut().enumerate().filter(|(_, trap)| trap.path == path) {
+        for (n, trap) in self
+            .traps
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, trap)| trap.paths.contains(&path))
+        {
             if trap.skip == 0 {
                 sprung = Some(n);
                 break;
@@ -220,6 +253,10 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let (trap, instead, searching) = {
         let mut state = shared.state.lock().unwrap();
+        if state.lost > 0 && POINTS.contains(&path.as_str()) {
+            state.lost -= 1;
+            return unreachable("it was lost");
+        }
         *state.calls.entry(path.clone()).or_default() += 1;
         let searching = state.searching && path == SCROLL;
         (state.trap(&path), state.instead(&path), searching)
@@ -230,18 +267,20 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         let Some(trap) = trap else { return Fate::Goes };
         // Nobody may be waiting for it any more.
         trap.caught.send(()).ok();
-        trap.released.await.unwrap_or(Fate::Goes)
+        let fate = trap.released.await.unwrap_or(Fate::Goes);
+        shared.state.lock().unwrap().lost += usize::from(fate == Fate::LostTwice);
+        fate
     };
     if side == Some(Side::Before) {
         return match hold.await {
             Fate::Goes => answer(&shared, request, instead).await,
-            Fate::Lost => unreachable("it was lost"),
+            Fate::Lost | Fate::LostTwice => unreachable("it was lost"),
         };
     }
     let answer = answer(&shared, request, instead).await;
     match hold.await {
         Fate::Goes => answer,
-        Fate::Lost => unreachable("it was lost"),
+        Fate::Lost | Fate::LostTwice => unreachable("it was lost"),
     }
 }
 

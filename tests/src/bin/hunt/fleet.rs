@@ -1,0 +1,290 @@
+//! Running processes of Lethe over all sites, in one of the ways in which they are hunted.
+
+use std::time::{Duration, Instant};
+
+use lethe_tests::client::Client;
+use lethe_tests::config::{Config, KEY};
+use lethe_tests::process::Process;
+use lethe_tests::service::{Service, lethe, logged, up};
+use lethe_tests::tap::Tap;
+use lethe_tests::vectors::Vectors;
+use lethe_tests::{postgres, redis, wait};
+use reqwest::StatusCode;
+use tempfile::TempDir;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::generate::Places;
+use crate::shape::Engine;
+use crate::site::Site;
+use crate::stores::{Database, Stores};
+
+/// How the processes are hunted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mode {
+    /// Many jobs at once, and nobody else touches the stores.
+    Calm,
+    /// Somebody else changes rows and points between two steps of a job, and calls get lost.
+    Changing,
+    /// The worker is killed besides; over PostgreSQL and Redis, with processes of their own.
+    Dying,
+}
+
+impl Mode {
+    pub(crate) const ALL: [Self; 3] = [Self::Calm, Self::Changing, Self::Dying];
+
+    /// How many sites are under way at a time.
+    fn lanes(self) -> usize {
+        match self {
+            // As many as keep two cores busy; more would only wait.
+            Self::Calm => 8,
+            Self::Changing => 8,
+            // Most of the time they wait for a lease to end.
+            Self::Dying => 16,
+        }
+    }
+
+    /// How many worlds are in a site at a time.
+    pub(crate) fn worlds(self) -> u64 {
+        match self {
+            Self::Calm => 12,
+            // A call that is held is this world's.
+            Self::Changing | Self::Dying => 1,
+        }
+    }
+
+    fn places(self) -> Places {
+        let [mielto, memoryplugin, mem0] = match self {
+            Self::Calm => ["agno-postgres", "chunks-sqlite", "bare-mariadb"],
+            Self::Changing => ["agno-mariadb", "chunks-postgres", "bare-sqlite"],
+            Self::Dying => ["agno-sqlite", "chunks-mariadb", "bare-postgres"],
+        }
+        .map(str::to_owned);
+        Places {
+            mielto,
+            memoryplugin,
+            mem0,
+        }
+    }
+}
+
+/// A site with its stores.
+pub(crate) struct Lane {
+    pub(crate) site: Site,
+    pub(crate) stores: Stores,
+    pub(crate) tap: Option<Tap>,
+    /// Its place among all lanes of a run.
+    pub(crate) number: u64,
+}
+
+/// The processes and the sites of a mode.
+pub(crate) struct Fleet {
+    pub(crate) mode: Mode,
+    pub(crate) client: Client,
+    pub(crate) places: Places,
+    pub(crate) turns: Semaphore,
+    worker: Mutex<Option<Worker>>,
+    config: Config,
+    servers: [Database; 2],
+    // After the processes that use them.
+    _service: Service,
+    _vectors: Vectors,
+    directory: TempDir,
+}
+
+/// A worker that can be killed.
+struct Worker {
+    process: Process,
+    since: Instant,
+}
+
+/// How long a worker lives at least, for others to get something done.
+const LIFE: Duration = Duration::from_secs(8);
+
+impl Fleet {
+    /// Makes the stores of these sites, and starts the processes.
+    pub(crate) async fn start(mode: Mode, sites: Vec<(u64, Site)>) -> (Self, Vec<Lane>) {
+        let directory = tempfile::tempdir().unwrap();
+        let vectors = Vectors::start().await;
+        let places = mode.places();
+        let servers = [
+            Database::make(Engine::Postgres, directory.path(), "").await,
+            Database::make(Engine::Mariadb, directory.path(), "").await,
+        ];
+        let (config, lanes) = lanes(mode, &directory, &vectors, &servers, sites).await;
+        let known = |name: &String| lanes.iter().any(|lane| lane.site.mappings[0].target == *name);
+        let named = [
+            ("mielto", &places.mielto),
+            ("memoryplugin", &places.memoryplugin),
+            ("mem0", &places.mem0),
+        ];
+        let config = named
+            .into_iter()
+            .filter(|(_, name)| known(name))
+            .fold(config, |config, (system, name)| {
+                config.set(&format!("compat.{system}.target"), name.as_str())
+            });
+        let (service, worker) = if mode == Mode::Dying {
+            (
+                api(&config, &directory).await,
+                Some(self::worker(&config, &directory).await),
+            )
+        } else {
+            (
+                up(&directory.path().join("data"), Some(&config), directory.path()).await,
+                None,
+            )
+        };
+        let client = service.client.clone();
+        wait::until_true("every mapping fits", || async { fits(&client).await }).await;
+        let fleet = Self {
+            mode,
+            client,
+            places,
+            turns: Semaphore::new(mode.lanes()),
+            worker: Mutex::new(worker),
+            config,
+            servers,
+            _service: service,
+            _vectors: vectors,
+            directory,
+        };
+        (fleet, lanes)
+    }
+
+    /// Stops the processes, and leaves nothing on shared servers but the ledger.
+    pub(crate) async fn end(self) {
+        let servers = self.servers.clone();
+        drop(self);
+        for server in servers {
+            server.drop().await;
+        }
+    }
+
+    /// Kills the worker, unless there is none of its own or it has lived for too short a time; the next one is
+    /// started by what is returned.
+    pub(crate) async fn kill(&self) -> Option<Killed<'_>> {
+        let mut worker = self.worker.try_lock().ok()?;
+        let living = worker.as_mut().filter(|worker| worker.since.elapsed() > LIFE)?;
+        living.process.kill();
+        Some(Killed { fleet: self, worker })
+    }
+}
+
+/// A worker that was killed.
+pub(crate) struct Killed<'a> {
+    fleet: &'a Fleet,
+    worker: tokio::sync::MutexGuard<'a, Option<Worker>>,
+}
+
+impl Killed<'_> {
+    /// Starts another one.
+    pub(crate) async fn replace(mut self) {
+        *self.worker = Some(worker(&self.fleet.config, &self.fleet.directory).await);
+    }
+}
+
+async fn lanes(
+    mode: Mode,
+    directory: &TempDir,
+    vectors: &Vectors,
+    [postgres, mariadb]: &[Database; 2],
+    sites: Vec<(u64, Site)>,
+) -> (Config, Vec<Lane>) {
+    let mut config = config(mode).await;
+    let mut lanes = Vec::new();
+    for (number, site) in sites {
+        let database = match site.engine {
+            Engine::Sqlite => Database::make(Engine::Sqlite, directory.path(), &site.name).await,
+            Engine::Postgres => postgres.clone(),
+            Engine::Mariadb => mariadb.clone(),
+        };
+        let tap = if mode == Mode::Calm || site.shape.points.is_none() {
+            None
+        } else {
+            Some(Tap::before(&vectors.url).await)
+        };
+        let url = tap.as_ref().map_or_else(|| vectors.url.clone(), Tap::url);
+        config = config.targets(&site.targets(&database.url, &url, &vectors.key, &site.name));
+        let stores = Stores::make(&site, database, vectors).await;
+        lanes.push(Lane {
+            site,
+            stores,
+            tap,
+            number,
+        });
+    }
+    (config, lanes)
+}
+
+async fn config(mode: Mode) -> Config {
+    let config = Config::default()
+        .set("log.level", "warn,lethe_cli=info,lethe=info")
+        .set("worker.slots", 8)
+        // Small enough that a few memories are several batches.
+        .set("worker.batch", 4)
+        .set("api.max_uploads", 1_000)
+        .set("compat.wait", "60s")
+        .set("compat.opensearch.types.long-term", "memories")
+        .set("compat.opensearch.types.working", "others");
+    if mode != Mode::Dying {
+        return config;
+    }
+    let ledger = postgres::database_on(&postgres::shared(), "ledger").await;
+    config
+        .set("ledger.url", ledger)
+        .set("doorbell.url", redis::shared())
+        .set("doorbell.prefix", format!("lethe-{}", uuid::Uuid::now_v7().simple()))
+        // A worker that has just started asks databases for their schemas, which takes them a while.
+        .set("worker.store_timeout", "3s")
+        .set("lease.duration", "6500ms")
+        .set("lease.renew_every", "1500ms")
+        // Workers die more often here than anything could get done in between.
+        .set("lease.rescues", 1_000)
+}
+
+async fn api(config: &Config, directory: &TempDir) -> Service {
+    let mut process = role("api", config, directory);
+    let address = process
+        .says("the API listens", |process| {
+            logged(process, "the API listens", "address")
+        })
+        .await;
+    let client = Client::new(&format!("http://{address}"), KEY);
+    wait::until_true("the ledger is there", || async {
+        client.get("/v1/jobs?limit=1").await.status == StatusCode::OK
+    })
+    .await;
+    Service {
+        client,
+        process,
+        workers: Vec::new(),
+        said: serde_json::Value::Null,
+    }
+}
+
+async fn worker(config: &Config, directory: &TempDir) -> Worker {
+    let mut process = role("worker", config, directory);
+    let what = "the worker's health and metrics listen";
+    process.says(what, |process| logged(process, what, "address")).await;
+    Worker {
+        process,
+        since: Instant::now(),
+    }
+}
+
+fn role(role: &str, config: &Config, directory: &TempDir) -> Process {
+    let path = config.write(directory.path());
+    let mut command = lethe();
+    command.arg(role).arg("--config").arg(path);
+    Process::start(role, &mut command, directory.path())
+}
+
+/// Returns whether a worker has looked at every mapping, and it fits.
+async fn fits(client: &Client) -> bool {
+    let targets = client.get("/readyz").await.body["targets"].clone();
+    let targets = targets.as_array().cloned().unwrap_or_default();
+    !targets.is_empty()
+        && targets
+            .iter()
+            .all(|target| target["served"] == true && target["fits"] == true)
+}

@@ -1,0 +1,10 @@
+//! Random worlds, jobs and changes.
+
+mod changes;
+mod jobs;
+mod payload;
+mod world;
+
+pub(crate) use changes::change;
+pub(crate) use jobs::{Places, job};
+pub(crate) use world::{World, world};

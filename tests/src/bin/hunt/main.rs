@@ -1,0 +1,127 @@
+//! The hunt: random jobs against a model of rows and points that shares no code with the worker. Nothing may go that was
+//! not meant, and nothing that was meant may be there after a success.
+//!
+//! `tests/run hunt --seed N --minutes M` starts the servers and runs it. A run is made of worlds: a few memories of a few
+//! people in a site, which is a kind of mapping over a database. Each world follows from the seed and its number alone, so
+//! that `--seed N --world K` runs one of them again. What a fault needs is found by leaving things out.
+#![expect(clippy::unwrap_used, reason = "a hunt that cannot go on ends")]
+
+mod ask;
+mod fleet;
+mod generate;
+mod model;
+mod options;
+mod random;
+mod report;
+mod round;
+mod shape;
+mod shrink;
+mod site;
+mod stores;
+mod verdict;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use fleet::{Fleet, Lane, Mode};
+use options::Options;
+use report::{Report, say};
+use site::Site;
+
+/// How often a run says how far it is.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// After how many faults a run ends.
+const ENOUGH: u64 = 200;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    rustls::crypto::ring::default_provider().install_default().unwrap();
+    let Some(options) = Options::read(std::env::args().skip(1)) else {
+        say(options::USAGE);
+        return ExitCode::from(2);
+    };
+    say(&format!("hunt: --seed {}", options.seed));
+    let report = Arc::new(Report::new());
+    let (mut hunting, mut fleets) = (JoinSet::new(), Vec::new());
+    for mode in Mode::ALL {
+        let sites = sites(&options, mode);
+        if sites.is_empty() {
+            continue;
+        }
+        let (fleet, lanes) = Box::pin(Fleet::start(mode, sites)).await;
+        let fleet = Arc::new(fleet);
+        fleets.push(Arc::clone(&fleet));
+        for lane in lanes {
+            hunting.spawn(Box::pin(hunt(
+                Arc::clone(&fleet),
+                lane,
+                options.clone(),
+                Arc::clone(&report),
+            )));
+        }
+    }
+    say(&report.line());
+    let said = Arc::clone(&report);
+    let saying = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            say(&said.line());
+        }
+    });
+    let mut broken = false;
+    while let Some(ended) = hunting.join_next().await {
+        broken |= ended.is_err();
+    }
+    saying.abort();
+    // All that hunted have ended.
+    for fleet in fleets.into_iter().filter_map(Arc::into_inner) {
+        fleet.end().await;
+    }
+    say(&report.line());
+    say(&report.summary());
+    if broken {
+        say("a site could not be hunted through to the end");
+    }
+    if broken || report.faults() > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Returns the sites of a mode that are hunted through, with their numbers among all of all modes.
+fn sites(options: &Options, mode: Mode) -> Vec<(u64, Site)> {
+    let sites = site::all();
+    let first = Mode::ALL.iter().position(|other| *other == mode).unwrap_or_default() * sites.len();
+    let lanes = sites.len() * Mode::ALL.len();
+    let numbered = sites
+        .into_iter()
+        .enumerate()
+        .map(|(n, site)| ((first + n) as u64, site));
+    numbered
+        .filter(|(number, site)| match options.world {
+            Some(world) => world % lanes as u64 == *number,
+            None => options.takes(mode, site),
+        })
+        .collect()
+}
+
+/// Runs round after round in one site.
+async fn hunt(fleet: Arc<Fleet>, lane: Lane, options: Options, report: Arc<Report>) {
+    if let Some(world) = options.world {
+        return round::round(&fleet, &lane, options.seed, &[world], &report).await;
+    }
+    let lanes = (site::all().len() * Mode::ALL.len()) as u64;
+    let start = Instant::now();
+    let mut next = lane.number;
+    while start.elapsed() < options.time && report.faults() < ENOUGH {
+        let _turn = fleet.turns.acquire().await.unwrap();
+        let numbers: Vec<u64> = (0..fleet.mode.worlds()).map(|n| next + n * lanes).collect();
+        next += fleet.mode.worlds() * lanes;
+        Box::pin(round::round(&fleet, &lane, options.seed, &numbers, &report)).await;
+    }
+}

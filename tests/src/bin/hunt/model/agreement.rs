@@ -1,0 +1,117 @@
+//! Whether a point's payload agrees with a row, and what it says at all.
+
+use serde_json::{Map, Value};
+
+/// What a payload says of one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Nothing: the field is missing, null or an empty list.
+    Nothing,
+    /// One value of the column's type.
+    One(String),
+    /// Several values, an object, or one that no such column can hold.
+    Other,
+}
+
+/// How far a point agrees with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Agreement {
+    Agrees,
+    /// The rules do not say.
+    Unclear,
+    Disagrees,
+}
+
+/// Returns what a payload says at a dotted path, in a column of numbers or of texts.
+pub(crate) fn said_by(payload: &Map<String, Value>, path: &str, number: bool) -> Said {
+    let mut steps = path.split('.');
+    let mut found = steps.next().and_then(|step| payload.get(step));
+    for step in steps {
+        found = found.and_then(|value| value.get(step));
+    }
+    said(found, number)
+}
+
+fn said(value: Option<&Value>, number: bool) -> Said {
+    match value {
+        None | Some(Value::Null) => Said::Nothing,
+        Some(Value::Array(list)) => match list.as_slice() {
+            [] => Said::Nothing,
+            [Value::Array(_)] => Said::Other,
+            [only] => said(Some(only), number),
+            _ => Said::Other,
+        },
+        Some(Value::String(text)) if !number || is_number(text) => Said::One(text.clone()),
+        Some(Value::Number(value)) if number && value.is_i64() => Said::One(value.to_string()),
+        Some(_) => Said::Other,
+    }
+}
+
+/// Returns whether a text is a number as a database writes it.
+fn is_number(text: &str) -> bool {
+    text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
+}
+
+/// Compares what a row says with what a point says.
+pub(crate) fn compare(row: Option<&str>, point: &Said) -> Agreement {
+    match (row, point) {
+        (_, Said::Nothing) | (None, Said::One(_)) => Agreement::Agrees,
+        (Some(row), Said::One(point)) if row == point => Agreement::Agrees,
+        (Some(_), Said::One(_) | Said::Other) => Agreement::Disagrees,
+        // Null does not disagree, and a list does.
+        (None, Said::Other) => Agreement::Unclear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(value: &Value, number: bool) -> Said {
+        let payload = json!({"meta": {"user": value}});
+        said_by(payload.as_object().unwrap(), "meta.user", number)
+    }
+
+    #[test]
+    fn what_is_missing_null_or_empty_says_nothing() {
+        assert_eq!(said_by(&Map::new(), "meta.user", false), Said::Nothing);
+        for value in [json!(null), json!([])] {
+            assert_eq!(of(&value, false), Said::Nothing, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_one_is_its_value_and_longer_ones_and_objects_are_none() {
+        assert_eq!(of(&json!(["ana"]), false), Said::One("ana".to_owned()));
+        for value in [
+            json!(["ana", "bob"]),
+            json!(["ana", "ana"]),
+            json!({"a": "ana"}),
+            json!(true),
+            json!([["a"]]),
+        ] {
+            assert_eq!(of(&value, false), Said::Other, "{value}");
+        }
+    }
+
+    #[test]
+    fn seven_is_seven_for_columns_of_numbers_only() {
+        for value in [json!(7), json!("7")] {
+            assert_eq!(of(&value, true), Said::One("7".to_owned()), "{value}");
+        }
+        assert_eq!(of(&json!(7), false), Said::Other);
+        assert_eq!(of(&json!("07"), true), Said::Other);
+    }
+
+    #[test]
+    fn only_another_value_disagrees() {
+        let one = |text: &str| Said::One(text.to_owned());
+        assert_eq!(compare(Some("ana"), &one("ana")), Agreement::Agrees);
+        assert_eq!(compare(Some("ana"), &one("Ana")), Agreement::Disagrees);
+        assert_eq!(compare(Some("ana"), &Said::Nothing), Agreement::Agrees);
+        assert_eq!(compare(None, &one("ana")), Agreement::Agrees);
+        assert_eq!(compare(Some("ana"), &Said::Other), Agreement::Disagrees);
+        assert_eq!(compare(None, &Said::Other), Agreement::Unclear);
+    }
+}

@@ -1,0 +1,67 @@
+//! A deletion that is asked for.
+
+use super::filter::Filter;
+use super::mapping::Field;
+
+/// The way in which a deletion is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Via {
+    Native,
+    /// As lines of an upload.
+    Lines,
+    AgnoOne,
+    AgnoMany,
+    Mielto,
+    MemoryPlugin,
+    Mem0One,
+    Mem0Batch,
+    Mem0All,
+    Mem0Entity,
+    OpenSearchOne,
+    OpenSearchQuery,
+    OpenSearchIndex,
+}
+
+/// What is selected.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Ids(Vec<String>),
+    /// Everything of somebody, under all names.
+    Subject {
+        users: Vec<String>,
+        workspace: Option<String>,
+    },
+    Query(Filter),
+}
+
+/// One deletion.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// Which of the world's mappings it is about.
+    pub(crate) mapping: usize,
+    pub(crate) via: Via,
+    pub(crate) what: What,
+    pub(crate) owner: Option<String>,
+    pub(crate) workspace: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) dry_run: bool,
+}
+
+impl Job {
+    /// Returns what is demanded of each memory besides what selects it.
+    pub(crate) fn demands(&self) -> Vec<(Field, String)> {
+        let demands = [
+            (Field::User, &self.owner),
+            (Field::Workspace, &self.workspace),
+            (Field::Kind, &self.kind),
+        ];
+        let demands = demands.into_iter();
+        demands
+            .filter_map(|(field, value)| Some((field, value.clone()?)))
+            .collect()
+    }
+
+    pub(crate) fn is_query(&self) -> bool {
+        matches!(self.what, What::Query(_))
+    }
+}

@@ -1,0 +1,277 @@
+//! The judgement of a job: what becomes of each row and point, and how it may end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::agreement::{Agreement, Said, compare, said_by};
+use super::job::{Job, What};
+use super::mapping::{Columns, Field, Mapping, Rule};
+use super::orphan;
+use super::state::{Element, Pid, Row, State};
+use super::subject;
+
+/// What becomes of a row or a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Goes,
+    Stays,
+    /// The rules allow both.
+    Either,
+}
+
+/// How a job may end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ends {
+    /// Codes with which it may fail.
+    pub(crate) codes: BTreeSet<&'static str>,
+    /// Whether it has to fail with one of them.
+    pub(crate) must_fail: bool,
+}
+
+/// What is right for a job.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Verdict {
+    /// What does not stay.
+    pub(crate) fates: BTreeMap<Element, Fate>,
+    pub(crate) ends: Ends,
+}
+
+impl Verdict {
+    pub(crate) fn fate(&self, element: &Element) -> Fate {
+        self.fates.get(element).copied().unwrap_or(Fate::Stays)
+    }
+
+    pub(super) fn set(&mut self, element: Element, fate: Fate) {
+        let known = self.fates.get(&element).copied();
+        // What goes for one reason goes.
+        if known != Some(Fate::Goes) {
+            self.fates.insert(element, fate);
+        }
+    }
+
+    pub(super) fn may_fail(&mut self, codes: &[&'static str]) {
+        self.ends.codes.extend(codes);
+    }
+
+    pub(super) fn must_fail(&mut self, codes: &[&'static str]) {
+        self.may_fail(codes);
+        self.ends.must_fail = true;
+    }
+}
+
+/// Whether a point is one of a mapping's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scoped {
+    Inside,
+    /// A list of one is not called equal, nor unequal.
+    Perhaps,
+    Outside,
+}
+
+pub(super) fn scoped(mapping: &Mapping, payload: &Map<String, Value>) -> Scoped {
+    let Some(scope) = mapping.points.as_ref().and_then(|points| points.scope) else {
+        return Scoped::Inside;
+    };
+    match payload.get("tenant") {
+        Some(Value::String(tenant)) if tenant == scope => Scoped::Inside,
+        Some(Value::Array(list)) if list.as_slice() == [json!(scope)] => Scoped::Perhaps,
+        _ => Scoped::Outside,
+    }
+}
+
+/// Returns the mapping's row of a memory.
+pub(super) fn row<'a>(columns: &Columns, state: &'a State, id: &str) -> Option<&'a Row> {
+    let row = state.rows.get(&(columns.table, id.to_owned()))?;
+    let inside = columns.scope.is_none_or(|scope| row.tenant.as_deref() == Some(scope));
+    inside.then_some(row)
+}
+
+pub(super) fn value(row: &Row, field: Field) -> Option<&str> {
+    match field {
+        Field::User => row.user.as_deref(),
+        Field::Workspace => row.workspace.as_deref(),
+        Field::Kind => row.kind.as_deref(),
+    }
+}
+
+pub(super) fn meets(row: &Row, demands: &[(Field, String)]) -> bool {
+    demands.iter().all(|(field, wanted)| value(row, *field) == Some(wanted))
+}
+
+/// Returns what a payload says of which memory a point belongs to.
+pub(super) fn memory_said(mapping: &Mapping, payload: &Map<String, Value>) -> Said {
+    let Some(path) = mapping.points.as_ref().and_then(|points| points.id) else {
+        return Said::Nothing;
+    };
+    match said_by(payload, path, mapping.has_numbers()) {
+        Said::One(id) => Said::One(mapping.spelled(&id)),
+        said => said,
+    }
+}
+
+/// A point that has a memory's id and is not of another scope.
+pub(super) struct Candidate<'a> {
+    pub(super) pid: Pid,
+    pub(super) payload: &'a Map<String, Value>,
+    /// Whether it may be another memory's by what else it says, or of no scope: the rules leave that open.
+    pub(super) is_doubtful: bool,
+}
+
+/// Returns the points that have a memory's id, as their own or in their payload, and are in scope.
+pub(super) fn candidates<'a>(
+    mapping: &'a Mapping,
+    state: &'a State,
+    id: &'a str,
+) -> impl Iterator<Item = Candidate<'a>> {
+    let named = mapping.point_of(id);
+    let points = state.points.iter().filter(|_| mapping.points.is_some());
+    points.filter_map(move |(pid, payload)| {
+        let scoped = scoped(mapping, payload);
+        let (is_named, said) = (named == Some(*pid), memory_said(mapping, payload));
+        let is_said = match &said {
+            Said::One(said) => said == id,
+            Said::Other => mentions(mapping, payload, id),
+            Said::Nothing => false,
+        };
+        let by_payload = mapping
+            .points
+            .as_ref()
+            .is_some_and(|points| points.rule == Rule::Payload);
+        // Its own id says one memory, and its payload another, or several.
+        let contradicts = said != Said::Nothing && (said == Said::Other || is_said != is_named && !by_payload);
+        let is_its = (is_named || is_said) && scoped != Scoped::Outside;
+        is_its.then_some(Candidate {
+            pid: *pid,
+            payload,
+            is_doubtful: contradicts || scoped == Scoped::Perhaps,
+        })
+    })
+}
+
+/// Returns whether an id is in a list of several.
+fn mentions(mapping: &Mapping, payload: &Map<String, Value>, id: &str) -> bool {
+    let path = mapping.points.as_ref().and_then(|points| points.id);
+    let list = path.and_then(|path| payload.get(path)).and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .any(|said| said.as_str() == Some(id) || said.to_string() == id)
+}
+
+/// Says what is right for a job that meets this state.
+pub(crate) fn judge(mappings: &[Mapping], state: &State, job: &Job) -> Verdict {
+    let mapping = &mappings[job.mapping];
+    let mut verdict = Verdict::default();
+    match &job.what {
+        What::Ids(ids) => {
+            for id in ids {
+                memory(mappings, job, state, &mapping.spelled(id), &job.demands(), &mut verdict);
+            }
+        }
+        What::Subject { users, workspace } => {
+            for user in users {
+                let mut demands = vec![(Field::User, user.clone())];
+                demands.extend(workspace.clone().map(|workspace| (Field::Workspace, workspace)));
+                subject::judge(mappings, job, state, &demands, &mut verdict);
+            }
+        }
+        What::Query(filter) => match &mapping.columns {
+            Some(columns) => {
+                for (table, id) in state.rows.keys() {
+                    let Some(row) = row(columns, state, id).filter(|_| *table == columns.table) else {
+                        continue;
+                    };
+                    let values = |field: &str| column(row, id, mapping, field).into_iter().collect();
+                    if filter.matches(&values) {
+                        memory(mappings, job, state, id, &job.demands(), &mut verdict);
+                    }
+                }
+            }
+            None => orphan::query(mapping, state, job, filter, &mut verdict),
+        },
+    }
+    if job.dry_run {
+        verdict.fates.clear();
+        verdict.ends.must_fail = false;
+    }
+    verdict
+}
+
+/// Says what is right for one memory.
+pub(super) fn memory(
+    mappings: &[Mapping],
+    job: &Job,
+    state: &State,
+    id: &str,
+    demands: &[(Field, String)],
+    verdict: &mut Verdict,
+) {
+    let mapping = &mappings[job.mapping];
+    let Some(columns) = &mapping.columns else {
+        return orphan::memory(mappings, job.mapping, state, id, demands, verdict);
+    };
+    let Some(row) = row(columns, state, id) else {
+        return orphan::memory(mappings, job.mapping, state, id, demands, verdict);
+    };
+    if !meets(row, demands) {
+        return;
+    }
+    let mut worst = Agreement::Agrees;
+    let mut points = Vec::new();
+    for candidate in candidates(mapping, state, id) {
+        let agreement = agreement(mapping, columns, row, candidate.payload);
+        worst = worst.max(if candidate.is_doubtful {
+            Agreement::Unclear
+        } else {
+            agreement
+        });
+        // Whatever else is in doubt, what disagrees stays.
+        let may_go = agreement != Agreement::Disagrees;
+        let fate = if candidate.is_doubtful {
+            Fate::Either
+        } else {
+            Fate::Goes
+        };
+        points.extend(may_go.then_some((candidate.pid, fate)));
+    }
+    let fate = match worst {
+        Agreement::Agrees => Fate::Goes,
+        Agreement::Unclear => Fate::Either,
+        Agreement::Disagrees if job.is_query() => return,
+        Agreement::Disagrees => return verdict.must_fail(&["point_conflict"]),
+    };
+    if fate == Fate::Either && !job.is_query() {
+        verdict.may_fail(&["point_conflict"]);
+    }
+    verdict.set(Element::Row(columns.table, id.to_owned()), fate);
+    for (pid, own) in points {
+        verdict.set(Element::Point(pid), if fate == Fate::Goes { own } else { fate });
+    }
+}
+
+/// Compares a point with its memory's row.
+fn agreement(mapping: &Mapping, columns: &Columns, row: &Row, payload: &Map<String, Value>) -> Agreement {
+    let compared = Field::ALL.into_iter().filter(|field| columns.has(*field));
+    let compared = compared.filter_map(|field| Some((field, mapping.points.as_ref()?.path(field)?)));
+    compared
+        .map(|(field, path)| compare(value(row, field), &said_by(payload, path, mapping.is_number(field))))
+        .max()
+        .unwrap_or(Agreement::Agrees)
+}
+
+/// Returns what a row has for a field of a query.
+fn column(row: &Row, id: &str, mapping: &Mapping, field: &str) -> Option<Value> {
+    let text = |value: Option<&str>| value.map(|value| json!(value));
+    match field {
+        "id" => Some(json!(id)),
+        "user_id" if mapping.is_number(Field::User) => row.user.as_ref()?.parse::<i64>().ok().map(|user| json!(user)),
+        "user_id" => text(row.user.as_deref()),
+        "workspace" => text(row.workspace.as_deref()),
+        "kind" => text(row.kind.as_deref()),
+        "n" => Some(json!(row.n)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! What a job may erase, must erase and must leave, said from rows and points alone.
+//!
+//! Nothing here is shared with the worker, and nothing here asks a store: the rules are written out a
+//! second time, from promises 3, 4 and 5 of the design.
+
+mod agreement;
+mod filter;
+mod job;
+mod judge;
+mod mapping;
+mod orphan;
+mod state;
+mod subject;
+
+pub(crate) use filter::Filter;
+pub(crate) use job::{Job, Via, What};
+pub(crate) use judge::{Fate, Verdict, judge};
+pub(crate) use mapping::{Columns, Field, Ids, Mapping, Points, Rule, Users};
+pub(crate) use state::{Element, Pid, Row, State};

@@ -1,0 +1,129 @@
+//! Points without a row.
+
+use serde_json::{Map, Value};
+
+use super::agreement::{Said, said_by};
+use super::filter::Filter;
+use super::job::Job;
+use super::judge::{Fate, Scoped, Verdict, candidates, memory_said, row, scoped};
+use super::mapping::{Field, Mapping};
+use super::state::{Element, State};
+
+/// Whether a point carries what a job demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Carries {
+    All,
+    /// Something that is demanded is not mapped, or missing.
+    Unknown,
+    /// Several values, or what names nobody: it stays, and may be called unverifiable.
+    Unclear,
+    /// Something else.
+    Else,
+}
+
+/// Compares a payload with what is demanded.
+pub(super) fn carries(mapping: &Mapping, payload: &Map<String, Value>, demands: &[(Field, String)]) -> Carries {
+    let one = |(field, wanted): &(Field, String)| {
+        let Some(path) = mapping.points.as_ref().and_then(|points| points.path(*field)) else {
+            return Carries::Unknown;
+        };
+        match said_by(payload, path, mapping.is_number(*field)) {
+            Said::Nothing => Carries::Unknown,
+            Said::One(value) if value == *wanted => Carries::All,
+            Said::One(_) => Carries::Else,
+            Said::Other => Carries::Unclear,
+        }
+    };
+    demands.iter().map(one).max().unwrap_or(Carries::All)
+}
+
+/// Returns whether a table that shares the collection has the row of a memory.
+pub(super) fn has_row(mappings: &[Mapping], at: usize, state: &State, id: &str) -> bool {
+    let points = mappings[at].points.as_ref();
+    mappings.iter().any(|other| {
+        // Two scopes have no point in common, so the other one's row is another memory's.
+        let shares = other.points.as_ref().zip(points).is_some_and(|(other, points)| {
+            other.scope.is_none() || points.scope.is_none() || other.scope == points.scope
+        });
+        let columns = other.columns.as_ref().filter(|_| shares);
+        columns.is_some_and(|columns| row(columns, state, id).is_some())
+    })
+}
+
+/// Says what is right for a memory that has no row in its own table.
+pub(super) fn memory(
+    mappings: &[Mapping],
+    at: usize,
+    state: &State,
+    id: &str,
+    demands: &[(Field, String)],
+    verdict: &mut Verdict,
+) {
+    if has_row(mappings, at, state, id) {
+        return;
+    }
+    let mapping = &mappings[at];
+    let found: Vec<_> = candidates(mapping, state, id)
+        // What names a memory that has a row is that one's, whatever its own id says.
+        .filter(|candidate| match memory_said(mapping, candidate.payload) {
+            Said::One(said) => said == id || !has_row(mappings, at, state, &said),
+            Said::Nothing | Said::Other => true,
+        })
+        .map(|candidate| {
+            (
+                candidate.pid,
+                carries(mapping, candidate.payload, demands),
+                candidate.is_doubtful,
+            )
+        })
+        .collect();
+    let goes = found.iter().any(|(_, carries, _)| *carries == Carries::All);
+    for (pid, carries, is_doubtful) in found {
+        match (carries, is_doubtful) {
+            (Carries::All, false) => verdict.set(Element::Point(pid), Fate::Goes),
+            (Carries::All, true) => {
+                verdict.set(Element::Point(pid), Fate::Either);
+                verdict.may_fail(&["unverifiable"]);
+            }
+            // Of a memory one point of which is the job's, another may be counted with it.
+            (Carries::Unknown, false) if !goes => verdict.must_fail(&["unverifiable"]),
+            (Carries::Unknown | Carries::Unclear, _) => verdict.may_fail(&["unverifiable"]),
+            (Carries::Else, _) => {}
+        }
+    }
+}
+
+/// Says what is right for a query about a table that has only points.
+pub(super) fn query(mapping: &Mapping, state: &State, job: &Job, filter: &Filter, verdict: &mut Verdict) {
+    for (pid, payload) in &state.points {
+        let values = |field: &str| of_payload(mapping, payload, field);
+        let carries = carries(mapping, payload, &job.demands());
+        if carries == Carries::All && filter.matches(&values) {
+            match scoped(mapping, payload) {
+                Scoped::Inside => verdict.set(Element::Point(*pid), Fate::Goes),
+                Scoped::Perhaps => verdict.set(Element::Point(*pid), Fate::Either),
+                Scoped::Outside => {}
+            }
+        }
+    }
+}
+
+/// Returns what a payload has for a field of a query; objects are no values.
+fn of_payload(mapping: &Mapping, payload: &Map<String, Value>, field: &str) -> Vec<Value> {
+    let path = match field {
+        "user_id" => mapping.points.as_ref().and_then(|points| points.user),
+        "workspace" => mapping.points.as_ref().and_then(|points| points.workspace),
+        "kind" => mapping.points.as_ref().and_then(|points| points.kind),
+        _ => Some("n"),
+    };
+    let mut found = path
+        .and_then(|path| payload.get(path))
+        .cloned()
+        .into_iter()
+        .collect::<Vec<_>>();
+    if let [Value::Array(list)] = found.as_slice() {
+        found = list.clone();
+    }
+    found.retain(|value| !value.is_null() && !value.is_object());
+    found
+}

@@ -1,0 +1,105 @@
+//! Everything of a person, under one name.
+
+use super::agreement::{Said, said_by};
+use super::job::Job;
+use super::judge::{Fate, Scoped, Verdict, meets, memory, memory_said, row, scoped};
+use super::mapping::{Field, Mapping};
+use super::orphan::{Carries, carries, has_row};
+use super::state::{Element, State};
+
+/// Ends of a job that met a point of several people, about which the rules do not say much.
+const SHARED: &[&str] = &["unverifiable", "point_conflict", "conflict", "residue", "kept"];
+
+pub(super) fn judge(
+    mappings: &[Mapping],
+    job: &Job,
+    state: &State,
+    demands: &[(Field, String)],
+    verdict: &mut Verdict,
+) {
+    let mapping = &mappings[job.mapping];
+    if let Some(columns) = &mapping.columns {
+        for (table, id) in state.rows.keys() {
+            let row = row(columns, state, id).filter(|row| *table == columns.table && meets(row, demands));
+            if row.is_some() {
+                memory(mappings, job, state, id, demands, verdict);
+            }
+        }
+    }
+    if mapping.points.is_none() {
+        return;
+    }
+    for (pid, payload) in &state.points {
+        let scoped = scoped(mapping, payload);
+        if scoped == Scoped::Outside {
+            continue;
+        }
+        match carries(mapping, payload, demands) {
+            Carries::Unknown => continue,
+            Carries::Unclear | Carries::Else => {
+                let mentions = demands
+                    .iter()
+                    .any(|(field, wanted)| mentions(mapping, payload, *field, wanted));
+                if mentions {
+                    verdict.may_fail(SHARED);
+                }
+                continue;
+            }
+            Carries::All => {}
+        }
+        let by_id = mapping.memory_of(*pid);
+        let id = match memory_said(mapping, payload) {
+            Said::Nothing => by_id,
+            Said::One(id) if mapping.point_of(&id).is_none_or(|named| named == *pid) => Some(id),
+            // It says that it is several memories', or another one's than its id: it is left to the worker.
+            Said::One(_) | Said::Other => {
+                verdict.may_fail(SHARED);
+                verdict.set(Element::Point(*pid), Fate::Either);
+                continue;
+            }
+        };
+        let Some(id) = id else {
+            if mappings.iter().any(|mapping| mapping.columns.is_some()) {
+                // Its row may be there, and nobody can say which it is.
+                verdict.must_fail(&["unverifiable"]);
+            } else {
+                verdict.set(Element::Point(*pid), inside(scoped));
+            }
+            continue;
+        };
+        let own = mapping.columns.as_ref().and_then(|columns| row(columns, state, &id));
+        match own {
+            // Erased with its row, or in conflict with it.
+            Some(row) if meets(row, demands) => {}
+            // It carries the person's name beside somebody else's row.
+            Some(_) if scoped == Scoped::Inside => verdict.must_fail(&["unverifiable", "point_conflict"]),
+            Some(_) => verdict.may_fail(&["unverifiable", "point_conflict"]),
+            None if has_row(mappings, job.mapping, state, &id) => {}
+            None => verdict.set(Element::Point(*pid), inside(scoped)),
+        }
+    }
+}
+
+fn inside(scoped: Scoped) -> Fate {
+    if scoped == Scoped::Inside {
+        Fate::Goes
+    } else {
+        Fate::Either
+    }
+}
+
+/// Returns whether a payload has a value somewhere in a list.
+fn mentions(
+    mapping: &Mapping,
+    payload: &serde_json::Map<String, serde_json::Value>,
+    field: Field,
+    wanted: &str,
+) -> bool {
+    let Some(path) = mapping.points.as_ref().and_then(|points| points.path(field)) else {
+        return false;
+    };
+    said_by(payload, path, mapping.is_number(field)) == Said::Other
+        && payload
+            .get(path)
+            .is_some_and(|value| value.to_string().contains(wanted))
+}

@@ -1,0 +1,186 @@
+//! One round in a site: a few worlds are written, jobs are run about them, and each is held against the model.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use lethe_tests::tap::Side;
+
+use crate::ask::{Done, ask};
+use crate::fleet::{Fleet, Lane, Mode};
+use crate::generate::{World, change, job, world};
+use crate::model::{Element, Job, State, What};
+use crate::random::Random;
+use crate::report::{Found, Report, show};
+use crate::shrink::shrink;
+use crate::verdict::{Between, Wrong, fault, verdict};
+
+/// How long a call is waited for that somebody is to come before.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The most memories of a batch, which is one partition's worth of ids.
+const BATCH: usize = 4;
+
+/// A world in a round.
+struct Subject {
+    world: World,
+    random: Random,
+    jobs: usize,
+    /// What is there of it.
+    state: State,
+}
+
+/// What becomes of the call at which somebody comes in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// It is answered, later.
+    Late,
+    /// It is not answered.
+    Lost,
+    /// Its worker dies.
+    Dies,
+}
+
+/// Runs a round of these worlds.
+pub(crate) async fn round(fleet: &Fleet, lane: &Lane, seed: u64, numbers: &[u64], report: &Report) {
+    let mut subjects: Vec<Subject> = numbers.iter().map(|number| subject(seed, *number, lane)).collect();
+    let there = union(subjects.iter().map(|subject| &subject.state));
+    lane.stores.write(&State::default(), &there).await;
+    let mut at = 0;
+    while !subjects.is_empty() {
+        at += 1;
+        let jobs = subjects.iter_mut().map(|subject| step(fleet, lane, subject));
+        let done = join_all(jobs).await;
+        let last = lane.stores.read().await;
+        let mut going = Vec::new();
+        for (mut subject, (job, done, between)) in subjects.into_iter().zip(done) {
+            let last = part(&last, &subject, between.as_ref());
+            let faults = match &done {
+                Err(text) => vec![fault(Wrong::Ended, text.clone())],
+                Ok(done) => verdict(&lane.site.mappings, &job, done, &subject.state, between.as_ref(), &last),
+            };
+            report.did(fleet.mode, &job);
+            if faults.is_empty() {
+                subject.state = last;
+                subject.jobs -= 1;
+                if subject.jobs > 0 {
+                    going.push(subject);
+                }
+                continue;
+            }
+            report.add(Found {
+                seed,
+                world: subject.world.number,
+                step: at,
+                mode: fleet.mode,
+                site: lane.site.name.clone(),
+                job,
+                done: done.ok(),
+                faults,
+                first: subject.state,
+                between,
+                last,
+            });
+        }
+        subjects = going;
+    }
+    let left = lane.stores.read().await;
+    lane.stores.write(&left, &State::default()).await;
+    for found in report.to_shrink(fleet.mode, &lane.site.name) {
+        show(&Box::pin(shrink(fleet, lane, found)).await);
+    }
+}
+
+fn subject(seed: u64, number: u64, lane: &Lane) -> Subject {
+    let mut random = Random::of(seed, number);
+    let world = world(&mut random, &lane.site, number);
+    let jobs = 1 + random.below(3);
+    Subject {
+        state: world.state.clone(),
+        world,
+        random,
+        jobs,
+    }
+}
+
+/// Runs the next job of a world; returns what somebody else did meanwhile.
+async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result<Done, String>, Option<Between>) {
+    let random = &mut subject.random;
+    let job = job(random, &lane.site, &fleet.places, &subject.world);
+    let mapping = &lane.site.mappings[job.mapping];
+    let asking = ask(&fleet.client, mapping, &job);
+    let Some(tap) = lane
+        .tap
+        .as_ref()
+        .filter(|_| fleet.mode != Mode::Calm && random.percent(85))
+    else {
+        return (job.clone(), asking.await, None);
+    };
+    let side = *random.one(&[Side::Before, Side::After]);
+    let mut held = tap.hold_any(random.below(6), side);
+    let mut call = random.weighted(&[(5, Call::Late), (3, Call::Lost), (4, Call::Dies)]);
+    let mut asking = std::pin::pin!(asking);
+    tokio::select! {
+        done = &mut asking => return (job.clone(), done, None),
+        () = held.caught() => {}
+        // A job may wait for something else; whether it ends is seen where it is asked for.
+        () = tokio::time::sleep(PATIENCE) => return (job.clone(), asking.await, None),
+    }
+    let killed = if call == Call::Dies { fleet.kill().await } else { None };
+    if killed.is_some() {
+        held.abandoned().await;
+    } else if call == Call::Dies {
+        call = Call::Late;
+    }
+    let before = lane.stores.read().await;
+    let mut after = before.clone();
+    change(random, &lane.site, &subject.world, &subject.state, &mut after);
+    lane.stores.write(&before, &after).await;
+    match (call, killed) {
+        (_, Some(killed)) => killed.replace().await,
+        (Call::Lost, None) => held.lose_twice(),
+        _ => held.release(),
+    }
+    let between = Between {
+        before,
+        after,
+        anew: call != Call::Late && is_one(&job),
+    };
+    (job.clone(), asking.await, Some(between))
+}
+
+/// Returns whether a job is one partition: then nothing of it goes on beside the call that was lost.
+fn is_one(job: &Job) -> bool {
+    match &job.what {
+        What::Ids(ids) => ids.len() <= BATCH,
+        What::Query(_) => true,
+        What::Subject { .. } => false,
+    }
+}
+
+/// Returns what is there of a world.
+fn part(all: &State, subject: &Subject, between: Option<&Between>) -> State {
+    let mut known: Vec<Element> = subject.state.elements().collect();
+    known.extend(between.iter().flat_map(|between| between.after.elements()));
+    let is_known = |element: &Element| known.contains(element);
+    let mut part = State::default();
+    for ((table, id), row) in &all.rows {
+        if is_known(&Element::Row(*table, id.clone())) {
+            part.rows.insert((*table, id.clone()), row.clone());
+        }
+    }
+    for (pid, payload) in &all.points {
+        if is_known(&Element::Point(*pid)) {
+            part.points.insert(*pid, payload.clone());
+        }
+    }
+    part
+}
+
+fn union<'a>(states: impl Iterator<Item = &'a State>) -> State {
+    let mut all = State::default();
+    for state in states {
+        all.rows.extend(state.rows.clone());
+        all.points.extend(state.points.clone());
+    }
+    all
+}

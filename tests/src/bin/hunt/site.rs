@@ -1,0 +1,168 @@
+//! A place that is hunted through: a kind of mapping over one database, with tables and a collection of its own.
+
+use std::fmt::Write;
+
+use crate::model::{Columns, Ids, Mapping, Points, Rule, Users};
+use crate::shape::{Engine, SHAPES, Shape};
+
+/// One place.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) name: String,
+    pub(crate) shape: &'static Shape,
+    pub(crate) engine: Engine,
+    pub(crate) mappings: Vec<Mapping>,
+}
+
+/// Returns all places, always in the same order.
+pub(crate) fn all() -> Vec<Site> {
+    let mut sites = Vec::new();
+    for engine in Engine::ALL {
+        for shape in SHAPES {
+            // Without rows the database does not matter.
+            if shape.rows || engine == Engine::Sqlite {
+                let name = format!("{}-{}", shape.name, engine.name());
+                let mut mappings = shape.mappings(&name);
+                if engine != Engine::Postgres {
+                    // Only PostgreSQL's column is of a type of UUIDs here; elsewhere they are texts.
+                    let columns = mappings.iter_mut().filter_map(|mapping| mapping.columns.as_mut());
+                    columns
+                        .filter(|columns| columns.ids == Ids::Uuid)
+                        .for_each(|columns| columns.ids = Ids::Text);
+                }
+                sites.push(Site {
+                    name,
+                    shape,
+                    engine,
+                    mappings,
+                });
+            }
+        }
+    }
+    sites
+}
+
+impl Site {
+    /// Returns the name of a table in the database.
+    pub(crate) fn table(&self, table: usize) -> String {
+        format!("{}_{table}", self.name.replace('-', "_"))
+    }
+
+    /// Returns how many tables there are.
+    pub(crate) fn tables(&self) -> usize {
+        let tables = self.mappings.iter().filter_map(|mapping| mapping.columns.as_ref());
+        tables.map(|columns| columns.table + 1).max().unwrap_or(0)
+    }
+
+    /// Returns whether memories' ids are UUIDs, whatever their column is.
+    pub(crate) fn has_uuids(&self) -> bool {
+        self.shape.ids == Ids::Uuid
+            || self
+                .shape
+                .points
+                .as_ref()
+                .is_some_and(|points| points.rule == Rule::Uuid)
+    }
+
+    /// Returns the statements that make its tables.
+    pub(crate) fn schema(&self) -> String {
+        let mut text = String::new();
+        let id = match (self.shape.ids, self.engine) {
+            (Ids::Number, _) => "BIGINT",
+            (Ids::Uuid, Engine::Postgres) => "UUID",
+            _ => "VARCHAR(191)",
+        };
+        let user = match self.shape.users {
+            Users::Text => "VARCHAR(191)",
+            Users::Number | Users::Reference => "BIGINT",
+        };
+        for table in 0..self.tables() {
+            let name = self.table(table);
+            let written = write!(
+                text,
+                "CREATE TABLE {name} (id {id} NOT NULL PRIMARY KEY, user_id {user}, workspace VARCHAR(191),
+                    kind VARCHAR(191), n BIGINT NOT NULL, tenant VARCHAR(191));
+                 CREATE INDEX {name}_user ON {name} (user_id);
+                 CREATE TABLE {name}_parts (memory_id {id} NOT NULL);
+                 CREATE INDEX {name}_of ON {name}_parts (memory_id);
+                 CREATE TABLE {name}_owners (id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(191) NOT NULL);"
+            );
+            written.expect("a String takes any text");
+        }
+        text
+    }
+
+    /// Returns its targets, as a configuration has them.
+    pub(crate) fn targets(&self, sql: &str, vector: &str, key: &str, collection: &str) -> String {
+        let mut text = String::new();
+        let mut last = None;
+        for mapping in &self.mappings {
+            if last.replace(&mapping.target) != Some(&mapping.target) {
+                text += &format!("[[target]]\nname = \"{}\"\n", mapping.target);
+                if self.shape.rows {
+                    text += &format!("sql = {{ url = \"{sql}\", max_connections = 3 }}\n");
+                }
+                if self.shape.points.is_some() {
+                    text += &format!("vector = {{ url = \"{vector}\", api_key = \"{key}\" }}\n");
+                }
+            }
+            text += &format!("[[target.table]]\nname = \"{}\"\n", mapping.table);
+            if let Some(columns) = &mapping.columns {
+                text += &self.columns(columns);
+            }
+            text += "fields = { n = \"n\" }\n";
+            if let Some(points) = &mapping.points {
+                text += &self::collection(points, collection);
+            }
+        }
+        text
+    }
+
+    fn columns(&self, columns: &Columns) -> String {
+        let table = self.table(columns.table);
+        let mut text = format!("sql_table = \"{table}\"\ncolumns = {{ id = \"id\", user = \"user_id\"");
+        if columns.workspace {
+            text += ", workspace = \"workspace\"";
+        }
+        if columns.kind {
+            text += ", kind = \"kind\"";
+        }
+        if columns.users == Users::Reference {
+            text += &format!(", owners = {{ table = \"{table}_owners\", id = \"id\", name = \"name\" }}");
+        }
+        text += " }\n";
+        if self.shape.parts {
+            text += &format!("dependents = [{{ table = \"{table}_parts\", references = \"memory_id\" }}]\n");
+        }
+        if let Some(scope) = columns.scope {
+            text += &format!("scope = {{ tenant = \"{scope}\" }}\n");
+        }
+        text
+    }
+}
+
+fn collection(points: &Points, name: &str) -> String {
+    let rule = match points.rule {
+        Rule::Uuid => "uuid",
+        Rule::Number => "number",
+        Rule::Uuid5 => "uuid5",
+        Rule::Payload => "payload",
+    };
+    let fields = [
+        ("id", points.id),
+        ("user", points.user),
+        ("workspace", points.workspace),
+        ("kind", points.kind),
+    ];
+    let fields = fields
+        .into_iter()
+        .filter_map(|(field, path)| Some(format!("{field} = \"{}\"", path?)));
+    let fields = fields.collect::<Vec<_>>().join(", ");
+    let scope = points
+        .scope
+        .map(|scope| format!(", scope = {{ tenant = \"{scope}\" }}"));
+    format!(
+        "collection = {{ name = \"{name}\", point = \"{rule}\", payload = {{ {fields} }}{} }}\n",
+        scope.unwrap_or_default()
+    )
+}

@@ -1,0 +1,139 @@
+//! A database of any kind.
+
+use std::path::Path;
+
+use lethe_tests::{mysql, postgres, wait};
+use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::shape::Engine;
+
+/// How many connections a run has to each server.
+const CONNECTIONS: u32 = 8;
+
+/// A database.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pool: Pool,
+}
+
+#[derive(Debug, Clone)]
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+    Mariadb(MySqlPool),
+}
+
+macro_rules! on_pool {
+    ($self:ident, $pool:ident => $done:expr) => {
+        match &$self.pool {
+            Pool::Sqlite($pool) => $done,
+            Pool::Postgres($pool) => $done,
+            Pool::Mariadb($pool) => $done,
+        }
+    };
+}
+
+impl Database {
+    /// Makes a database of a server, or a file in `directory`.
+    pub(crate) async fn make(engine: Engine, directory: &Path, name: &str) -> Self {
+        match engine {
+            Engine::Sqlite => {
+                let url = format!("sqlite://{}", directory.join(format!("{name}.sqlite")).display());
+                let options: SqliteConnectOptions = url.parse().unwrap();
+                let options = options
+                    .create_if_missing(true)
+                    .busy_timeout(wait::DEADLINE)
+                    .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+                    // What is hunted through need not outlive the machine.
+                    .synchronous(sqlx::sqlite::SqliteSynchronous::Off);
+                let pool = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
+                Self {
+                    url,
+                    pool: Pool::Sqlite(pool),
+                }
+            }
+            Engine::Postgres => {
+                let url = postgres::database_on(&postgres::shared(), "hunt").await;
+                let pool = PgPoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .connect_lazy(&url)
+                    .unwrap();
+                Self {
+                    url,
+                    pool: Pool::Postgres(pool),
+                }
+            }
+            Engine::Mariadb => {
+                let url = mysql::database_on(&mysql::shared(), "hunt").await;
+                let pool = MySqlPoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .connect_lazy(&url)
+                    .unwrap();
+                Self {
+                    url,
+                    pool: Pool::Mariadb(pool),
+                }
+            }
+        }
+    }
+
+    /// Takes the database away; a file goes with its directory.
+    pub(crate) async fn drop(&self) {
+        let name = self.url.rsplit_once('/').map_or("", |(_, name)| name);
+        let name = name.split('?').next().unwrap_or(name);
+        // A connection to it keeps a database of PostgreSQL, and nobody needs them any more.
+        match &self.pool {
+            Pool::Sqlite(_) => {}
+            Pool::Postgres(pool) => {
+                pool.close().await;
+                let server = postgres::connect(&postgres::shared());
+                let text = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                sqlx::raw_sql(AssertSqlSafe(text)).execute(&server).await.unwrap();
+            }
+            Pool::Mariadb(pool) => {
+                pool.close().await;
+                let server = mysql::connect(&mysql::shared());
+                let text = format!("DROP DATABASE IF EXISTS {name}");
+                sqlx::raw_sql(AssertSqlSafe(text)).execute(&server).await.unwrap();
+            }
+        }
+    }
+
+    /// Runs statements, all or none of them.
+    pub(crate) async fn run(&self, statements: &str) {
+        let statements = statements.trim_end_matches(';');
+        if !statements.is_empty() {
+            let text = format!("BEGIN; {statements}; COMMIT");
+            on_pool!(self, pool => drop(sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await.unwrap()));
+        }
+    }
+
+    /// Returns what a query finds, as texts.
+    pub(crate) async fn texts(&self, query: &str) -> Vec<Vec<Option<String>>> {
+        on_pool!(self, pool => {
+            let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(pool).await.unwrap();
+            rows.iter().map(|row| (0..row.len()).map(|n| row.get(n)).collect()).collect()
+        })
+    }
+
+    /// Returns the type that values are read as.
+    pub(crate) fn text(&self) -> &'static str {
+        match &self.pool {
+            Pool::Sqlite(_) | Pool::Postgres(_) => "TEXT",
+            Pool::Mariadb(_) => "CHAR",
+        }
+    }
+}
+
+/// Writes a text as a literal of all databases.
+pub(super) fn literal(text: Option<&str>) -> String {
+    match text {
+        // No text of a world has a backslash.
+        Some(text) => format!("'{}'", text.replace('\'', "''")),
+        None => "NULL".to_owned(),
+    }
+}

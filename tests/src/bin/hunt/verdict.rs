@@ -1,0 +1,266 @@
+//! Holding what happened against what is right.
+
+use std::collections::BTreeSet;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::ask::Done;
+use crate::model::{Fate, Job, Mapping, State, Verdict, Via, judge};
+
+/// What can be wrong, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wrong {
+    /// Something went that was not the job's.
+    Erased,
+    /// The job says that it succeeded, and something of it is there.
+    Left,
+    /// Something is there that was not there, or is otherwise than it was.
+    Written,
+    /// The job ended as it may not.
+    Ended,
+    /// The numbers do not add up.
+    Counted,
+    /// The system's own answer says something else than the job.
+    Answered,
+}
+
+/// A fault.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) wrong: Wrong,
+    pub(crate) text: String,
+}
+
+pub(crate) fn fault(wrong: Wrong, text: impl Into<String>) -> Fault {
+    Fault {
+        wrong,
+        text: text.into(),
+    }
+}
+
+/// Codes of jobs in whose way somebody came.
+const IN_BETWEEN: &[&str] = &[
+    "point_conflict",
+    "unverifiable",
+    "split",
+    "kept",
+    "residue",
+    "conflict",
+    "selection_changed",
+];
+
+/// What somebody else did while a job was under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Between {
+    /// What was there at that moment.
+    pub(crate) before: State,
+    /// What was there afterwards.
+    pub(crate) after: State,
+    /// Whether everything that the job did afterwards was looked at again.
+    pub(crate) anew: bool,
+}
+
+impl Between {
+    /// Returns what is right in each state that the job may have met after the change.
+    fn met(
+        &self,
+        mappings: &[Mapping],
+        job: &Job,
+        first: &State,
+        (at_first, then): (&Verdict, &Verdict),
+    ) -> Vec<Verdict> {
+        let mut states = vec![self.after.clone()];
+        let went = |verdict: &Verdict, from: &State| {
+            let gone = from.elements().filter(|element| verdict.fate(element) != Fate::Stays);
+            gone.collect::<Vec<_>>()
+        };
+        if self.anew {
+            // What goes takes its memory's row with it.
+            states.push(self.after.without(&went(then, &self.after)));
+        } else {
+            // The job had looked before, and what it saw and nobody changed may be gone, in either store.
+            let mut gone = went(at_first, first);
+            gone.retain(|element| self.after.has_same(first, element));
+            let (points, rows): (Vec<_>, Vec<_>) = gone.iter().cloned().partition(|element| element.is_point());
+            states.extend([&gone, &points, &rows].map(|gone| self.after.without(gone)));
+            // Rows are looked at before points.
+            states.push(State {
+                rows: first.rows.clone(),
+                points: self.after.points.clone(),
+            });
+        }
+        states.iter().map(|state| judge(mappings, state, job)).collect()
+    }
+}
+
+/// Holds a job against the model. Without `between` nothing but the job touched the stores.
+pub(crate) fn verdict(
+    mappings: &[Mapping],
+    job: &Job,
+    done: &Done,
+    first: &State,
+    between: Option<&Between>,
+    last: &State,
+) -> Vec<Fault> {
+    let at_first = judge(mappings, first, job);
+    let mut faults = match between {
+        None => undisturbed(&at_first, done, first, last),
+        Some(between) => {
+            let then = judge(mappings, &between.after, job);
+            disturbed(mappings, job, (&at_first, &then), done, first, between, last)
+        }
+    };
+    faults.extend(counted(done));
+    faults.extend(answered(job, done));
+    faults
+}
+
+fn undisturbed(right: &Verdict, done: &Done, first: &State, last: &State) -> Vec<Fault> {
+    let mut faults = kept_as_it_was(first, last);
+    for element in first.elements() {
+        match (right.fate(&element), last.has(&element)) {
+            (Fate::Stays, false) => faults.push(fault(Wrong::Erased, format!("{element:?} is gone"))),
+            (Fate::Goes, true) => faults.push(fault(Wrong::Left, format!("{element:?} is still there"))),
+            _ => {}
+        }
+    }
+    let ends = &right.ends;
+    let right_end = match done.state() {
+        "succeeded" => !ends.must_fail,
+        "failed" => ends.codes.contains(done.code()),
+        _ => false,
+    };
+    if !right_end {
+        let expected = if ends.must_fail { "a failure" } else { "success" };
+        let text = format!(
+            "it ended {} {}, not with {expected} {:?}",
+            done.state(),
+            done.code(),
+            ends.codes
+        );
+        faults.push(fault(Wrong::Ended, text));
+    }
+    faults
+}
+
+fn disturbed(
+    mappings: &[Mapping],
+    job: &Job,
+    (at_first, then): (&Verdict, &Verdict),
+    done: &Done,
+    first: &State,
+    between: &Between,
+    last: &State,
+) -> Vec<Fault> {
+    let mut faults = kept_as_it_was(&between.after, last);
+    for element in first.elements().filter(|element| !between.before.has(element)) {
+        if at_first.fate(&element) == Fate::Stays {
+            faults.push(fault(
+                Wrong::Erased,
+                format!("{element:?} was gone before anybody else came"),
+            ));
+        }
+    }
+    let met = between.met(mappings, job, first, (at_first, then));
+    for element in between.after.elements() {
+        let same = between.after.has_same(first, &element);
+        let was = if same { at_first.fate(&element) } else { Fate::Stays };
+        // What the job had erased, and somebody else wrote again as it was.
+        let is_back = same && !between.before.has(&element);
+        let may_go = met.iter().any(|verdict| verdict.fate(&element) != Fate::Stays)
+            || (was != Fate::Stays && (!between.anew || is_back));
+        let is = then.fate(&element);
+        let must_go = if between.anew && !job.is_query() {
+            is == Fate::Goes
+        } else {
+            // What a query is about is what matched at its start. What is written late stays.
+            was == Fate::Goes && is == Fate::Goes && !is_back
+        };
+        if !may_go && !last.has(&element) {
+            let text = format!("{element:?} is gone, and was somebody else's by then");
+            faults.push(fault(Wrong::Erased, text));
+        }
+        if must_go && last.has(&element) && done.has_succeeded() {
+            faults.push(fault(Wrong::Left, format!("{element:?} is still there")));
+        }
+    }
+    let known = IN_BETWEEN.contains(&done.code())
+        || at_first.ends.codes.contains(done.code())
+        || then.ends.codes.contains(done.code());
+    let ends = match done.state() {
+        "succeeded" => !(at_first.ends.must_fail && then.ends.must_fail),
+        "failed" => known,
+        _ => false,
+    };
+    if !ends {
+        faults.push(fault(
+            Wrong::Ended,
+            format!("it ended {} {}", done.state(), done.code()),
+        ));
+    }
+    faults
+}
+
+/// Finds what was written by somebody who should only erase.
+fn kept_as_it_was(from: &State, to: &State) -> Vec<Fault> {
+    let written = to.elements().filter(|element| !to.has_same(from, element));
+    written
+        .map(|element| fault(Wrong::Written, format!("{element:?} is not as it was")))
+        .collect()
+}
+
+/// Adds up what a job says of its stores.
+fn counted(done: &Done) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let selected = done.job["selected"].as_u64().unwrap_or(0);
+    for store in done.job["stores"].as_array().into_iter().flatten() {
+        let counts = store["counts"].as_object().into_iter().flatten();
+        let counts = counts.filter(|(word, _)| *word != "residue" && *word != "found");
+        let sum: u64 = counts.filter_map(|(_, n)| n.as_u64()).sum();
+        if sum != selected && done.job["dry_run"] != true {
+            faults.push(fault(Wrong::Counted, format!("{selected} selected, and {store}")));
+        }
+    }
+    faults
+}
+
+/// Compares a system's own answer with the job.
+fn answered(job: &Job, done: &Done) -> Option<Fault> {
+    let erased = done.job["stores"].as_array().into_iter().flatten();
+    let erased = erased
+        .filter_map(|store| store["counts"]["erased"].as_u64())
+        .max()
+        .unwrap_or(0);
+    let one = |missing: StatusCode, gone: StatusCode| if erased > 0 { gone } else { missing };
+    let expected: BTreeSet<StatusCode> = match (job.via, done.has_succeeded()) {
+        (Via::Mem0All | Via::Mem0Entity, _) => [StatusCode::OK].into(),
+        (Via::OpenSearchQuery | Via::OpenSearchIndex, succeeded) => {
+            let body: Value = serde_json::from_str(&done.text).unwrap_or_default();
+            let failed = body["failures"].as_array().is_some_and(|failures| !failures.is_empty());
+            return (succeeded && (failed || done.status != StatusCode::OK)).then(|| wrong_answer(done));
+        }
+        (Via::Native | Via::Lines, _) => [StatusCode::OK].into(),
+        (Via::AgnoOne, true) => [one(StatusCode::NOT_FOUND, StatusCode::NO_CONTENT)].into(),
+        (Via::AgnoMany, true) => [StatusCode::NO_CONTENT].into(),
+        (Via::MemoryPlugin | Via::Mem0Batch, true) => [StatusCode::OK].into(),
+        (Via::Mielto | Via::Mem0One | Via::OpenSearchOne, true) => [one(StatusCode::NOT_FOUND, StatusCode::OK)].into(),
+        (_, false) => {
+            return done
+                .status
+                .is_success()
+                .then(|| wrong_answer(done))
+                .filter(|_| done.status != StatusCode::ACCEPTED);
+        }
+    };
+    // A job that took longer than anybody waits.
+    let waited = done.status == StatusCode::ACCEPTED || expected.contains(&done.status);
+    (!waited).then(|| wrong_answer(done))
+}
+
+fn wrong_answer(done: &Done) -> Fault {
+    fault(
+        Wrong::Answered,
+        format!("{} {} of a job that {}", done.status, done.text, done.state()),
+    )
+}
