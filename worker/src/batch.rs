@@ -182,7 +182,8 @@ pub(crate) async fn next(
     lease: &Lease,
     cursor: Cursor,
 ) -> Result<Batch, StoreError> {
-    let size = fitting(mapped, size(&env.config, &lease.job));
+    let size = size(&env.config, &lease.job);
+    let fitting = fitting(mapped, size);
     let conditions = conditions(lease);
     match &lease.work {
         Work::Listed(_) => {
@@ -198,7 +199,7 @@ pub(crate) async fn next(
         }
         Work::Ids(_) => {
             let left = ids_left(lease, &cursor);
-            let n = left.len().min(size as usize);
+            let n = left.len().min(fitting as usize);
             let items = left[..n].iter().map(|id| Item::new(id, &conditions)).collect();
             Ok(Batch {
                 items,
@@ -208,7 +209,7 @@ pub(crate) async fn next(
         }
         Work::Range { after, through } => {
             let from = cursor.after.as_deref().or(after.as_deref());
-            let Some(size) = room(lease, size) else {
+            let Some(size) = room(lease, fitting) else {
                 return Ok(Batch::nothing());
             };
             let mut batch = rows(env, mapped, &conditions, from, through.as_deref(), size, None).await?;
@@ -228,7 +229,7 @@ pub(crate) async fn next(
         Work::Query => {
             let after = cursor.after.as_deref();
             let through = cursor.through.as_deref();
-            let mut batch = rows(env, mapped, &conditions, after, through, size, None).await?;
+            let mut batch = rows(env, mapped, &conditions, after, through, fitting, None).await?;
             if let Some(then) = &mut batch.then {
                 then.through.clone_from(&cursor.through);
             }
@@ -244,7 +245,7 @@ pub(crate) async fn next(
                 points: true,
                 ..Cursor::default()
             });
-            rows(env, mapped, &conditions, cursor.after.as_deref(), None, size, points).await
+            rows(env, mapped, &conditions, cursor.after.as_deref(), None, fitting, points).await
         }
         Work::Subject | Work::Points => points(env, mapped, &conditions, cursor, size).await,
     }
@@ -318,7 +319,7 @@ async fn points(
     let mut orphans = orphans(env, mapped, conditions, found).await?;
     // Of a point whose memory cannot be told, the row may be about to take it with it: reading
     // back counts what is left.
-    orphans.retain(|entry| entry.vectors == Vectors::Orphans);
+    orphans.retain(|entry| entry.vectors == Vectors::Alone);
     if !orphans.is_empty() {
         // A row that another partition erased in between took its vector with it, before it: what
         // is still there never had one, and what is not is that partition's to count.
@@ -379,7 +380,7 @@ pub(crate) async fn orphans(
                 Some(_) if owned.next().unwrap_or(true) => return None,
                 None if rows_exist => Vectors::Unverifiable,
                 _ if claim == Claim::Unknown => Vectors::Unverifiable,
-                Some(_) | None => Vectors::Orphans,
+                Some(_) | None => Vectors::Alone,
             };
             let mut entry = Entry {
                 id,

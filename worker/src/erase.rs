@@ -65,7 +65,7 @@ pub(crate) async fn erase(
         asked |= !open.is_empty();
         let shares = match prepare(env, mapped, &mut open).await? {
             Ok(shares) => shares,
-            Err(error) => return Err(Stop::store(open, error)),
+            Err(error) => return Err(Stop::store([open, read_back].concat(), error)),
         };
         let mut shares = intend(env, shares).await?;
         if shares.is_empty() {
@@ -73,7 +73,7 @@ pub(crate) async fn erase(
         }
         let mut leases: Vec<Lease> = shares.iter().map(|share| share.lease.clone()).collect();
         if let Err(error) = look_again(env, mapped, &mut shares, &mut leases).await? {
-            return Err(Stop::store(leases, error));
+            return Err(Stop::store([leases, open, read_back].concat(), error));
         }
         let mut taken = vec![None; shares.len()];
         let met = carry_out(env, mapped, &shares, &mut leases, &mut taken).await?;
@@ -84,7 +84,7 @@ pub(crate) async fn erase(
             Ok(met) => met,
             Err(error) => {
                 dependents::remember(env, &shares).await?;
-                return Err(Stop::store(leases, error));
+                return Err(Stop::store([leases, open, read_back].concat(), error));
             }
         };
         let (kept, done): (Vec<_>, Vec<_>) = shares

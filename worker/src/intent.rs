@@ -105,17 +105,24 @@ pub(crate) enum Vectors {
     Disagree,
     /// They go, and are too many to be listed.
     Crowd,
+    /// Some go, without a row; of others it cannot be told whose they are, and they stay.
+    Partly,
+    /// It goes, without a row, by its own id: others of the same memory are looked at by themselves.
+    Alone,
 }
 
 impl Vectors {
     /// Returns whether points are to be deleted.
     pub(crate) fn go(self) -> bool {
-        matches!(self, Self::OfRow | Self::Orphans | Self::Crowd)
+        matches!(
+            self,
+            Self::OfRow | Self::Orphans | Self::Crowd | Self::Partly | Self::Alone
+        )
     }
 }
 
 /// How a memory that was found so is written: without and with a row.
-const FOUND: [(Vectors, [char; 2]); 7] = [
+const FOUND: [(Vectors, [char; 2]); 9] = [
     (Vectors::None, ['-', 'r']),
     (Vectors::OfRow, ['v', 'R']),
     (Vectors::Orphans, ['o', 'O']),
@@ -123,6 +130,8 @@ const FOUND: [(Vectors, [char; 2]); 7] = [
     (Vectors::Changed, ['c', 'C']),
     (Vectors::Disagree, ['d', 'D']),
     (Vectors::Crowd, ['m', 'M']),
+    (Vectors::Partly, ['p', 'P']),
+    (Vectors::Alone, ['s', 'S']),
 ];
 
 /// An intent as it is written.
@@ -239,7 +248,7 @@ impl Intent {
 /// Returns the points that follow from an id, where there are any to be named.
 fn named(id: Option<&str>, vectors: Vectors) -> Vec<PointId> {
     match vectors {
-        Vectors::OfRow | Vectors::Orphans => id
+        Vectors::OfRow | Vectors::Orphans | Vectors::Partly | Vectors::Alone => id
             .and_then(|id| Uuid::try_parse(id).ok())
             .map(PointId::Uuid)
             .into_iter()

@@ -284,7 +284,7 @@ async fn points(
         next,
     };
     for entry in batch::orphans(env, mapped, conditions, others).await? {
-        if entry.vectors == Vectors::Orphans {
+        if entry.vectors == Vectors::Alone {
             points.orphans += 1;
         } else {
             points.unverifiable += 1;
@@ -329,7 +329,9 @@ async fn without_own_rows(
 impl Found {
     fn add(&mut self, entry: &Entry) {
         let vectors = entry.vectors.go();
-        for (store, there) in [(StoreKind::Sql, entry.row), (StoreKind::Vector, vectors)] {
+        // Such a row is the job's, and was not there when its memory was looked for.
+        let row = entry.row || entry.vectors == Vectors::Disagree;
+        for (store, there) in [(StoreKind::Sql, row), (StoreKind::Vector, vectors)] {
             if let Some(id) = entry.id.as_ref().filter(|_| there) {
                 self.still(store, 1);
                 self.delta.items.push(ItemOutcome {
@@ -340,7 +342,7 @@ impl Found {
                 });
             }
         }
-        if entry.row || vectors {
+        if row || vectors {
             self.residue += 1;
             self.ids.extend(entry.id.clone());
         }

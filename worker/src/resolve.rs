@@ -20,7 +20,7 @@ use crate::store::vector::{Point, VectorCollection};
 use crate::store::{self, Item, StoreError};
 use crate::task::Stop;
 
-pub(crate) use crowd::{Crowd, page as page_of_crowd};
+pub(crate) use crowd::{Crowd, Others, page as page_of_crowd};
 pub(crate) use find::points_of;
 pub(crate) use judge::{Claim, Judge};
 pub(crate) use owned::have_rows;

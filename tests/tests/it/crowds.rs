@@ -12,6 +12,8 @@ on_both_databases!(
     chunks_of_many_memories_go_all_of_them,
     a_memory_with_more_points_than_a_batch_lists_goes,
     one_point_among_very_many_keeps_its_memory,
+    many_points_without_a_row_go_with_their_person,
+    a_point_that_says_nothing_beside_ones_own_is_said,
 );
 
 async fn site(layout: Layout) -> Site {
@@ -88,4 +90,38 @@ async fn one_point_among_very_many_keeps_its_memory(layout: Layout) {
     assert_eq!(job["error_code"], "point_conflict", "{job:#}");
     assert_eq!(site.vectors.count().await, 12_000);
     assert_eq!(site.memories.count().await, 1);
+}
+
+async fn many_points_without_a_row_go_with_their_person(layout: Layout) {
+    let site = site(layout).await;
+    let (alice, bob) = (memories::of("alice", 2), memories::of("bob", 1));
+    site.vectors.put(chunks(0, 2_500, &alice[0])).await;
+    site.vectors.put(chunks(5_000, 500, &alice[1])).await;
+    site.vectors.put(chunks(10_000, 3, &bob[0])).await;
+    let service = site.start().await;
+
+    let body = json!({"select": {"subject": {"user_id": "alice"}}});
+    let job = service.client.succeeds(&body).await;
+
+    // Without a row each point is found by itself.
+    assert_eq!(counts(&job)["vector"], json!({"erased": 3_000}));
+    assert_eq!(site.vectors.count().await, 3);
+}
+
+async fn a_point_that_says_nothing_beside_ones_own_is_said(layout: Layout) {
+    let site = site(layout).await;
+    let all = memories::of("alice", 1);
+    site.vectors.put(chunks(0, 2, &all[0])).await;
+    site.vectors
+        .put([(PointId::from(7_u64), json!({"memory_id": all[0].id}))])
+        .await;
+    let service = site.start().await;
+
+    let body = json!({"select": {"ids": ids(&all)}, "owner": "alice"});
+    let id = service.client.submit(&body).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["error_code"], "unverifiable", "{job:#}");
+    assert_eq!(counts(&job)["vector"], json!({"unverifiable": 1}));
+    assert_eq!(site.vectors.ids().await, ["7"]);
 }

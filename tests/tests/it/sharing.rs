@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 on_each_database!(
     a_tenant_never_reaches_anothers_points,
     a_tenant_never_reaches_anothers_rows,
+    a_row_outside_the_scope_keeps_its_points,
     what_nothing_tells_apart_is_refused,
 );
 
@@ -118,6 +119,31 @@ async fn a_tenant_never_reaches_anothers_rows(layout: Layout) {
     let count = |rows: &str| format!("SELECT count(*) FROM memories{rows}");
     assert_eq!(site.memories.number(&count("")).await, 3);
     assert_eq!(site.memories.number(&count(" WHERE id IN (3, 4, 5)")).await, 3);
+}
+
+async fn a_row_outside_the_scope_keeps_its_points(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.memories
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, owner VARCHAR, tenant VARCHAR);
+             INSERT INTO memories VALUES (1, 'u', 'a'), (2, 'u', 'b')",
+        )
+        .await;
+    // The collection holds the points of all tenants, and its mapping does not say so.
+    let url = site.memories.url().to_owned();
+    let a = target(&site, "a", &url, "scope = { tenant = \"a\" }", "");
+    site.configure(|config| config.without_targets().targets(&a));
+    site.vectors.put(points(10, &json!(null), "u")).await;
+    let service = site.start().await;
+
+    let job = service.client.succeeds(&json!({"select": {"ids": ["2"]}})).await;
+    assert_eq!(counts(&job), json!({"sql": {"absent": 1}, "vector": {"absent": 1}}));
+    let body = json!({"select": {"subject": {"user_id": "u"}}});
+    let id = service.client.submit(&body).await;
+    service.client.ended(&id).await;
+
+    assert_eq!(site.vectors.ids().await, ["12", "13"]);
+    assert_eq!(site.memories.number("SELECT id FROM memories").await, 2);
 }
 
 async fn what_nothing_tells_apart_is_refused(layout: Layout) {

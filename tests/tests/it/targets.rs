@@ -95,7 +95,7 @@ async fn what_points_lack_and_what_has_no_index_is_said() {
     site.vectors
         .put([point(&all[0], json!({"memory_id": all[0].id}))])
         .await;
-    site.vectors.index("memory_id", FieldType::Keyword).await;
+    site.vectors.index("agent_id", FieldType::Keyword).await;
     let (_, said) = check(&site, &[]).await;
     let lacks = "`collection.payload.user`: 1 of 3 points that were looked at have no `user_id`; ";
     assert!(said.contains(lacks), "{said}");

@@ -3,7 +3,7 @@
 //! What is not the job's any more drops out before any effect. What an earlier attempt may have erased is not looked
 //! for in vain: it counts as erased.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Lease;
@@ -14,7 +14,7 @@ use crate::batch;
 use crate::environment::Environment;
 use crate::intent::{Dropped, Entry, Vectors};
 use crate::mapped::Mapped;
-use crate::resolve::{Claim, Judge, resolve};
+use crate::resolve::{Claim, Judge, have_rows, resolve};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::task::Stop;
@@ -55,7 +55,8 @@ pub(super) async fn look_again(
         };
         let mut now = now.into_iter();
         for entry in &mut entries {
-            let now = entry.id.is_some().then(|| now.next()).flatten();
+            let is_named = entry.id.is_some() && entry.vectors != Vectors::Alone;
+            let now = is_named.then(|| now.next()).flatten();
             compare(entry, now, &points);
         }
     }
@@ -63,6 +64,9 @@ pub(super) async fn look_again(
 }
 
 fn item(entry: &Entry, conditions: &Conditions) -> Option<Item> {
+    if entry.vectors == Vectors::Alone {
+        return None;
+    }
     let item = Item::new(entry.id.clone()?, conditions);
     Some(Item {
         version: entry.version.filter(|_| conditions.query.is_some()),
@@ -71,11 +75,21 @@ fn item(entry: &Entry, conditions: &Conditions) -> Option<Item> {
 }
 
 /// The intended points that are there.
+#[derive(Default)]
 struct Sight {
-    /// All of them.
-    there: HashSet<PointId>,
-    /// Those of which nothing says that they are somebody else's.
-    unclaimed: Vec<Point>,
+    there: HashMap<PointId, Sighted>,
+    /// Memories of points that stand alone and have a row by now.
+    owned: HashSet<String>,
+}
+
+/// A point that is there.
+struct Sighted {
+    point: Point,
+    /// The memory that its payload names, as points are looked for.
+    memory: Option<String>,
+    is_met: bool,
+    /// Nothing in it speaks against its being the job's.
+    is_silent: bool,
 }
 
 /// Looks at the points that the intent names.
@@ -85,10 +99,7 @@ async fn sight(
     conditions: &Conditions,
     entries: &[&mut Entry],
 ) -> Result<Sight, StoreError> {
-    let mut sight = Sight {
-        there: HashSet::new(),
-        unclaimed: Vec::new(),
-    };
+    let mut sight = Sight::default();
     let Some(collection) = mapped.vector().await? else {
         return Ok(sight);
     };
@@ -97,9 +108,28 @@ async fn sight(
     let points: Vec<PointId> = entries.iter().flat_map(|entry| entry.points.iter().copied()).collect();
     let seen = collection.see(&points, conditions);
     for point in env.call(mapped, StoreKind::Vector, StoreCall::Find, seen).await? {
-        sight.there.insert(point.id);
-        if judge.claim(conditions, &point) != Claim::Anothers {
-            sight.unclaimed.push(point);
+        let sighted = Sighted {
+            memory: point.memory.as_deref().map(|memory| collection.spelled(memory)),
+            is_met: judge.claim(conditions, &point) == Claim::Met,
+            is_silent: judge.is_silent(conditions, &point),
+            point,
+        };
+        sight.there.insert(sighted.point.id, sighted);
+    }
+    let alone = entries.iter().filter(|entry| entry.vectors == Vectors::Alone);
+    let ids: Vec<&str> = alone.filter_map(|entry| entry.id.as_deref()).collect();
+    let owned = have_rows(env, mapped, &ids).await?;
+    let owned = ids.iter().zip(owned).filter(|(_, owned)| *owned);
+    sight.owned = owned.map(|(id, _)| (*id).to_owned()).collect();
+    for entry in entries {
+        // What a payload names is compared with what is looked for.
+        if let Some(id) = &entry.id {
+            let spelled = collection.spelled(id);
+            for point in &entry.points {
+                if let Some(sighted) = sight.there.get_mut(point) {
+                    sighted.is_silent &= sighted.memory.as_ref().is_none_or(|memory| *memory == spelled);
+                }
+            }
         }
     }
     Ok(sight)
@@ -107,10 +137,15 @@ async fn sight(
 
 /// Holds what was intended against what is there now.
 fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
-    let is_there = entry.points.iter().any(|point| sight.there.contains(point));
+    let missing = entry.points.iter().any(|point| !sight.there.contains_key(point));
+    let is_there = entry.points.iter().any(|point| sight.there.contains_key(point));
     let Some(now) = now else {
-        // A point whose memory is not known.
-        entry.seen.points = own(entry, &sight.unclaimed);
+        let is_owned = entry.id.as_ref().is_some_and(|id| sight.owned.contains(id));
+        entry.seen.points = if is_owned {
+            Vec::new()
+        } else {
+            own(entry, sight, |point| point.is_met)
+        };
         entry.seen.dropped = (is_there && entry.seen.points.is_empty()).then_some(Dropped::Changed);
         return;
     };
@@ -121,20 +156,28 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
         return;
     }
     if entry.seen.is_anothers {
-        let went = entry.row && entry.vectors == Vectors::OfRow && !is_there;
-        entry.seen.dropped = Some(if went { Dropped::Split } else { Dropped::Changed });
+        // Of a crowd nobody knows how many went.
+        let went = missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd;
+        entry.seen.dropped = Some(if entry.row && went {
+            Dropped::Split
+        } else {
+            Dropped::Changed
+        });
         return;
     }
     if !entry.row {
         let is_gone = vectors == Vectors::None && !is_there;
-        if now.row || !(vectors.go() || is_gone) {
+        let is_partly = entry.vectors == Vectors::Partly && vectors == Vectors::Unverifiable;
+        if now.row || !(vectors.go() || is_gone || is_partly) {
             entry.seen.dropped = Some(Dropped::Changed);
+        } else if vectors == Vectors::Crowd || vectors == Vectors::Partly {
+            entry.vectors = vectors;
         }
         return;
     }
     if !now.row && vectors != Vectors::Crowd {
         // An earlier attempt erased the row, which vouched for the points that the intent names.
-        let own = own(entry, &sight.unclaimed);
+        let own = own(entry, sight, |point| point.is_silent);
         let more: Vec<Point> = own
             .into_iter()
             .filter(|point| !entry.seen.points.iter().any(|seen| seen.id == point.id))
@@ -153,8 +196,11 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
     entry.points.dedup();
 }
 
-/// Returns those of the points that the entry names.
-fn own(entry: &Entry, points: &[Point]) -> Vec<Point> {
-    let named = points.iter().filter(|point| entry.points.contains(&point.id));
-    named.cloned().collect()
+/// Returns those of the points that the entry names and that meet a condition.
+fn own(entry: &Entry, sight: &Sight, is_own: impl Fn(&Sighted) -> bool) -> Vec<Point> {
+    let there = entry.points.iter().filter_map(|point| sight.there.get(point));
+    there
+        .filter(|point| is_own(point))
+        .map(|point| point.point.clone())
+        .collect()
 }

@@ -3,6 +3,8 @@
 //! If the process dies in between, part of the points are gone, and the row is still there: the next attempt goes
 //! through what is left.
 
+use std::collections::HashSet;
+
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
@@ -11,22 +13,25 @@ use super::effects::Target;
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;
-use crate::resolve::{Crowd, page_of_crowd};
+use crate::resolve::{Crowd, Others, page_of_crowd};
 use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
 use crate::task::Stop;
 
+/// Returns the places of those whose points began to disagree meanwhile: their rows stay.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
     targets: &[Target<'_>],
     leases: &mut Vec<Lease>,
-) -> Result<Result<(), StoreError>, Stop> {
+) -> Result<Result<HashSet<usize>, StoreError>, Stop> {
     let held = leases.len();
+    let mut stopped = HashSet::new();
     let crowds = targets
         .iter()
-        .filter(|target| target.is_meant() && target.entry.vectors == Vectors::Crowd);
-    for target in crowds {
+        .enumerate()
+        .filter(|(_, target)| target.is_meant() && target.entry.vectors == Vectors::Crowd);
+    for (place, target) in crowds {
         let Some(id) = &target.entry.id else { continue };
         let item = Item::new(id, target.conditions);
         let crowd = Crowd {
@@ -41,26 +46,34 @@ pub(super) async fn delete(
                 return Err(Stop::Lost);
             }
             match delete_page(env, mapped, &crowd, offset).await {
-                Ok(None) => break,
-                Ok(next) => offset = next,
+                Ok((others, _)) if others.disagree => {
+                    stopped.insert(place);
+                    break;
+                }
+                Ok((_, None)) => break,
+                Ok((_, next)) => offset = next,
                 Err(error) => return Ok(Err(error)),
             }
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(stopped))
 }
 
-/// Deletes the points of a page, and returns where the next one begins.
+/// Deletes the points of a page if none of it disagrees, and returns where the next one begins.
 async fn delete_page(
     env: &Environment,
     mapped: &Mapped,
     crowd: &Crowd<'_>,
     offset: Option<PointId>,
-) -> Result<Option<PointId>, StoreError> {
-    let (points, _, next) = page_of_crowd(env, mapped, crowd, offset, StoreCall::Find).await?;
-    if let Some(collection) = mapped.vector().await?.filter(|_| !points.is_empty()) {
+) -> Result<(Others, Option<PointId>), StoreError> {
+    let (points, others, next) = page_of_crowd(env, mapped, crowd, offset, StoreCall::Find).await?;
+    if let Some(collection) = mapped
+        .vector()
+        .await?
+        .filter(|_| !points.is_empty() && !others.disagree)
+    {
         let deleted = collection.delete_seen(&points);
         env.call(mapped, StoreKind::Vector, StoreCall::Delete, deleted).await?;
     }
-    Ok(next)
+    Ok((others, next))
 }

@@ -88,11 +88,12 @@ pub(super) async fn carry_out(
     let still = attempt!(points::still_meant(env, mapped, &targets));
     keep!();
     attempt!(delete_vectors(env, mapped, &targets, &still));
-    if let Err(error) = crowds::delete(env, mapped, &targets, leases).await? {
-        return Ok(Err(error));
-    }
+    let stopped = match crowds::delete(env, mapped, &targets, leases).await? {
+        Ok(stopped) => stopped,
+        Err(error) => return Ok(Err(error)),
+    };
     keep!();
-    let (rows, dependents) = attempt!(delete_rows(env, mapped, &targets));
+    let (rows, dependents) = attempt!(delete_rows(env, mapped, &targets, &stopped));
     if !mapped.table.dependents.is_empty() {
         *taken = dependents::of_shares(shares, &rows, dependents);
     }
@@ -102,7 +103,14 @@ pub(super) async fn carry_out(
         .iter()
         .zip(rows)
         .zip(kept)
-        .map(|((target, row), kept)| meet(target, row, kept));
+        .enumerate()
+        .map(|(place, ((target, row), kept))| {
+            if stopped.contains(&place) {
+                Met::stopped()
+            } else {
+                meet(target, row, kept)
+            }
+        });
     Ok(Ok(shares
         .iter()
         .map(|share| met.by_ref().take(share.intent.entries.len()).collect())
@@ -135,6 +143,7 @@ async fn delete_rows(
     env: &Environment,
     mapped: &Mapped,
     targets: &[Target<'_>],
+    stopped: &HashSet<usize>,
 ) -> Result<(Vec<Row>, sql::Taken), StoreError> {
     let mut rows = vec![Row::None; targets.len()];
     let Some(table) = mapped.sql().await? else {
@@ -143,7 +152,7 @@ async fn delete_rows(
     let intended: Vec<(usize, Item)> = targets
         .iter()
         .enumerate()
-        .filter(|(_, target)| target.entry.row && target.is_meant())
+        .filter(|(place, target)| target.entry.row && target.is_meant() && !stopped.contains(place))
         .filter_map(|(n, target)| {
             Some((
                 n,

@@ -38,6 +38,14 @@ impl Met {
         !self.kept.is_empty()
     }
 
+    /// Returns what a memory met one of whose very many points began to disagree while the others went.
+    pub(super) fn stopped() -> Self {
+        Self::plain(
+            (Outcome::Failed, Some(SPLIT)),
+            (Outcome::Conflicted, Some(POINT_CONFLICT)),
+        )
+    }
+
     fn plain(sql: (Outcome, Option<&'static str>), vector: (Outcome, Option<&'static str>)) -> Self {
         Self {
             sql,
@@ -105,12 +113,12 @@ pub(super) fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
         }
         (Vectors::None, _) => (Outcome::Absent, None),
         // Its row is gone by now.
-        (Vectors::OfRow | Vectors::Orphans | Vectors::Crowd, ReadBack::Changed) if entry.row => {
-            (Outcome::Conflicted, Some(POINT_CONFLICT))
+        (Vectors::Partly, _) => (Outcome::Unverifiable, None),
+        (vectors, ReadBack::Changed) if vectors.go() && entry.row => (Outcome::Conflicted, Some(POINT_CONFLICT)),
+        (Vectors::Changed | Vectors::Disagree, _) | (_, ReadBack::Changed) => (Outcome::Conflicted, None),
+        (Vectors::OfRow | Vectors::Orphans | Vectors::Crowd | Vectors::Alone, ReadBack::Gone) => {
+            (Outcome::Erased, None)
         }
-        (Vectors::Changed | Vectors::Disagree, _)
-        | (Vectors::OfRow | Vectors::Orphans | Vectors::Crowd, ReadBack::Changed) => (Outcome::Conflicted, None),
-        (Vectors::OfRow | Vectors::Orphans | Vectors::Crowd, ReadBack::Gone) => (Outcome::Erased, None),
     };
     let refused = match row {
         Row::Refused(code) => Some(code),

@@ -1,5 +1,7 @@
 //! Reading the vectors of a batch back by id, so that one that a concurrent writer put back is found too.
 
+use std::collections::HashMap;
+
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
@@ -33,18 +35,18 @@ pub(super) async fn read_vectors(
     let table = mapped.sql().await?;
     let judge = Judge::new(table.as_deref());
     let (mut places, mut items, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let mut nameless: Vec<(usize, PointId)> = Vec::new();
+    let mut alone: Vec<usize> = Vec::new();
     for (n, target) in targets.iter().enumerate() {
         if !target.is_meant() || target.is_listed_point() || !(target.entry.row || target.entry.vectors.go()) {
             continue;
         }
         match &target.entry.id {
-            Some(id) => {
+            Some(id) if target.entry.vectors != Vectors::Alone => {
                 places.push(n);
                 items.push(Item::new(id, target.conditions));
                 rows.push(target.entry.seen.row.is_some());
             }
-            None => nameless.extend(target.entry.points.iter().map(|point| (n, *point))),
+            _ => alone.push(n),
         }
     }
     if !items.is_empty() {
@@ -54,14 +56,22 @@ pub(super) async fn read_vectors(
             found[place] = read_back(judge, target.entry, target.conditions, &points);
         }
     }
-    if !nameless.is_empty() {
-        let points: Vec<PointId> = nameless.iter().map(|(_, point)| *point).collect();
-        let present = collection.present(&points);
-        let present = env
-            .call(mapped, StoreKind::Vector, StoreCall::ReadBack, present)
-            .await?;
-        for (n, point) in nameless.into_iter().filter(|(_, point)| present.contains(point)) {
-            found[n] = ReadBack::Kept(vec![point]);
+    // All of a batch are of one job.
+    if let Some(conditions) = alone.first().map(|n| targets[*n].conditions) {
+        let points = alone.iter().flat_map(|n| targets[*n].entry.points.iter().copied());
+        let points: Vec<PointId> = points.collect();
+        let seen = collection.see(&points, conditions);
+        let seen = env.call(mapped, StoreKind::Vector, StoreCall::ReadBack, seen).await?;
+        let seen: HashMap<PointId, Point> = seen.into_iter().map(|point| (point.id, point)).collect();
+        for n in alone {
+            let there = targets[n].entry.points.iter().filter_map(|point| seen.get(point));
+            let (kept, others): (Vec<&Point>, Vec<&Point>) =
+                there.partition(|point| judge.claim(conditions, point) == Claim::Met);
+            if !kept.is_empty() {
+                found[n] = ReadBack::Kept(kept.into_iter().map(|point| point.id).collect());
+            } else if !others.is_empty() {
+                found[n] = ReadBack::Changed;
+            }
         }
     }
     points::read_back(env, mapped, &collection, targets, &mut found).await?;
@@ -70,13 +80,14 @@ pub(super) async fn read_vectors(
 
 /// Tells the points that are still a memory's from those that are somebody else's by now.
 fn read_back(judge: Judge<'_>, entry: &Entry, conditions: &Conditions, points: &[Point]) -> ReadBack {
-    let is_intended = |point: &Point| entry.vectors != Vectors::Crowd && entry.points.contains(&point.id);
+    // Those of a crowd were all looked at, and are not listed.
+    let is_intended = |point: &Point| entry.vectors == Vectors::Crowd || entry.points.contains(&point.id);
     let is_kept = |point: &&Point| match &entry.seen.row {
         Some(row) => judge.agrees(Some(row), point),
         None => match judge.claim(conditions, point) {
             Claim::Met => true,
             // Its row vouched for it.
-            Claim::Unknown => entry.row && is_intended(point),
+            Claim::Unknown => entry.row && is_intended(point) && judge.is_silent(conditions, point),
             Claim::Anothers => false,
         },
     };

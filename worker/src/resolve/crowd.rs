@@ -98,8 +98,9 @@ pub(super) async fn look(
         }
     }
     entry.vectors = match (belong, unknown) {
-        (true, _) => Vectors::Crowd,
-        (false, true) => Vectors::Unverifiable,
+        (true, false) => Vectors::Crowd,
+        // Of so many points, none goes unless all may.
+        (_, true) => Vectors::Unverifiable,
         (false, false) => Vectors::None,
     };
     Ok(Ok(entry))

@@ -58,17 +58,25 @@ impl<'a> Judge<'a> {
         claim
     }
 
+    /// Returns whether a point says nothing that speaks against its being the job's, and no several owners.
+    pub(crate) fn is_silent(self, conditions: &Conditions, point: &Point) -> bool {
+        let says_several = |(_, said): (_, &Said)| matches!(said, Said::Several(_) | Said::Other);
+        let is_anothers = point.is_anothers || point.whose.iter().any(says_several);
+        !is_anothers && self.claim(conditions, point) != Claim::Anothers
+    }
+
     /// Decides about the points of a memory that has no row anywhere.
     pub(super) fn adopt(self, entry: &mut Entry, conditions: &Conditions, points: Vec<Point>) {
         let claims: Vec<Claim> = points.iter().map(|point| self.claim(conditions, point)).collect();
+        let is_partly = claims.contains(&Claim::Unknown);
         if claims.contains(&Claim::Met) {
-            entry.vectors = Vectors::Orphans;
+            entry.vectors = if is_partly { Vectors::Partly } else { Vectors::Orphans };
             let met = points
                 .into_iter()
                 .zip(&claims)
                 .filter(|(_, claim)| **claim == Claim::Met);
             entry.takes(met.map(|(point, _)| point).collect());
-        } else if claims.contains(&Claim::Unknown) {
+        } else if is_partly {
             entry.vectors = Vectors::Unverifiable;
         }
     }

@@ -98,6 +98,10 @@ impl Mapping {
             Some(live) => check.scope(live, name, &table.scope),
             None => None,
         };
+        let compared = compared(table, &fields);
+        if scope.is_some() || !compared.is_empty() {
+            check.encoding().await?;
+        }
         let version = check.asked(live.as_ref(), "version", name, columns.version.as_deref());
         let created_at = check.asked(live.as_ref(), "created_at", name, columns.created_at.as_deref());
         let updated_at = check.asked(live.as_ref(), "updated_at", name, columns.updated_at.as_deref());
@@ -139,7 +143,7 @@ impl Mapping {
                 table: quote_table(name),
                 folded_by: unique_under.filter(|collation| collation != "BINARY"),
                 id,
-                compared: compared(table, &fields),
+                compared,
                 fields,
                 scope,
                 version: version.map(|(column, _)| column),

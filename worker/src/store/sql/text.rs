@@ -79,7 +79,7 @@ pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
         tuples = tuples(dialect, mapping),
         join = join(dialect),
         table = mapping.table,
-        id = is_row(mapping, &member(dialect, "i")),
+        id = equals(&mapping.id, "m", &member(dialect, "i")),
         group = match dialect {
             Dialect::Postgres | Dialect::Sqlite => "1".to_owned(),
             // Its collation may take several workspaces for one.
@@ -106,7 +106,7 @@ pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
             tuples = tuples(dialect, mapping),
             join = join(dialect),
             table = mapping.table,
-            id = is_row(mapping, &member(dialect, "i")),
+            id = equals(&mapping.id, "m", &member(dialect, "i")),
         ),
     )
 }
@@ -130,15 +130,6 @@ fn whose(dialect: Dialect, mapping: &Mapping) -> Option<String> {
         .map(|column| as_digits(dialect, &as_named(dialect, column, "m")))
         .collect();
     (!values.is_empty()).then(|| values.join(" || ',' || "))
-}
-
-/// Returns the condition that the row `m` is a memory's: it has its id, and is in the mapping's scope.
-fn is_row(mapping: &Mapping, id: &str) -> String {
-    let same = equals(&mapping.id, "m", id);
-    match &mapping.scope {
-        Some(scope) => format!("{same} AND {scope}"),
-        None => same,
-    }
 }
 
 /// Returns where the row is kept, where a statement is found to delete it by that: not where
@@ -189,7 +180,7 @@ pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
             tuples = tuples(dialect, mapping),
             join = join(dialect),
             table = mapping.table,
-            same = is_row(mapping, &member(dialect, "i")),
+            same = equals(&mapping.id, "m", &member(dialect, "i")),
             conditions = conditions(dialect, mapping, query),
         ),
     )
@@ -212,7 +203,7 @@ pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>
 
 fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &str) -> Sql {
     let table = &mapping.table;
-    let same = is_row(mapping, &member(dialect, "i"));
+    let same = equals(&mapping.id, "m", &member(dialect, "i"));
     let conditions = conditions(dialect, mapping, query);
     Sql::vouched(
         dialect,
@@ -350,6 +341,8 @@ fn conditions(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Strin
         let (carried, number) = (member(dialect, "v"), whole(dialect, "v"));
         parts.push(format!("({carried} IS NULL OR {column} = {number})"));
     }
+    // A row outside the scope is there, and is another mapping's.
+    parts.extend(mapping.scope.clone());
     parts.extend(query.map(str::to_owned));
     parts.join(" AND ")
 }

@@ -39,10 +39,17 @@ pub(super) struct Limits {
     pub(super) timeout: u64,
     /// Whether the server limits what a request may ask.
     pub(super) is_strict: bool,
+    /// Whether a filter may ask only for fields that have an index.
+    only_indexed: bool,
     written: HashMap<String, Written>,
 }
 
 impl Limits {
+    /// Returns whether a filter may ask for a field.
+    pub(super) fn may_ask(&self, path: &str) -> bool {
+        !self.only_indexed || self.written.contains_key(path)
+    }
+
     pub(super) fn written(&self, path: &str) -> Written {
         self.written.get(path).copied().unwrap_or_default()
     }
@@ -110,7 +117,7 @@ impl VectorCollection {
     }
 
     /// Returns the id by which points are looked for.
-    pub(super) fn spelled(&self, id: &str) -> String {
+    pub(crate) fn spelled(&self, id: &str) -> String {
         let uuid = || Uuid::try_parse(id).ok().map(|uuid| uuid.to_string());
         let uuid = self.uuid_ids.then(uuid).flatten();
         let bytes = || self.byte_ids.then(|| bytes_text(id, false)).flatten();
@@ -211,6 +218,7 @@ impl VectorCollection {
                 .and_then(|config| config.max_timeout)
                 .map_or(seconds, |most| seconds.min(u64::from(most.max(1)))),
             is_strict: enabled.is_some(),
+            only_indexed: strict(info),
             written,
         }
     }

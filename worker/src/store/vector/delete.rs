@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{Condition, DeletePoints, Filter, PointsIdsList, PointsSelector, UpdateStatus};
 
-use super::filter::{any_of, at_most_one, demanded, scoped, unchanged};
+use super::filter::{any_of, at_most_one, demanded, says_nothing, scoped, unchanged};
 use super::payload::Whose;
 use super::{MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::error::Status;
@@ -87,10 +87,15 @@ impl VectorCollection {
             must.extend(unchanged(payload, |path| self.limits.written(path), &first.whose));
         }
         must.push(Condition::has_id(points.iter().map(|point| point.id)));
-        let memories: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
-        if let (Some(path), false) = (&payload.id, memories.is_empty()) {
-            must.push(any_of(path, self.limits.written(path), &memories));
-            must.push(at_most_one(path));
+        // Where points are found by their own id, strict mode needs no index of the memory's.
+        if let Some(path) = payload.id.as_deref().filter(|path| self.limits.may_ask(path)) {
+            let memories: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
+            if memories.is_empty() {
+                must.push(says_nothing(path));
+            } else {
+                must.push(any_of(path, self.limits.written(path), &memories));
+                must.push(at_most_one(path));
+            }
         }
         Filter::must(must)
     }

@@ -115,7 +115,7 @@ pub(super) fn unchanged(payload: &Payload, written: impl Fn(&str) -> Written, wh
 }
 
 /// Returns a condition that a field is not there, is null, or is an empty list.
-fn says_nothing(path: &str) -> Condition {
+pub(super) fn says_nothing(path: &str) -> Condition {
     // A list of one null is not empty for the store. This condition takes any list with a null in it.
     let null = FieldCondition {
         key: path.to_owned(),

@@ -124,7 +124,7 @@ pub(super) fn said(payload: &HashMap<String, Value>, path: &str) -> Said {
                 None => return Said::Nothing,
             },
             // The store's own paths do not lead through a list either; but something may be in it.
-            Some(Kind::ListValue(_)) => return Said::Other,
+            Some(Kind::ListValue(list)) if !list.values.is_empty() => return Said::Other,
             _ => return Said::Nothing,
         };
     }
@@ -190,6 +190,7 @@ mod tests {
             (json!({"meta": {}}), "meta.user", Said::Nothing),
             (json!({"meta": "alice"}), "meta.user", Said::Nothing),
             (json!({"meta": [{"user": "alice"}]}), "meta.user", Said::Other),
+            (json!({"meta": []}), "meta.user", Said::Nothing),
         ] {
             assert!(said(&payload(value.clone()), path) == expected, "{value}");
         }

@@ -198,6 +198,25 @@ impl Check<'_> {
         Ok(seen)
     }
 
+    /// Refuses a SQLite file whose texts are not UTF-8: constants of a scope, and what points are compared with, are
+    /// written as bytes.
+    pub(super) async fn encoding(&mut self) -> Result<(), CallError> {
+        if self.dialect != Dialect::Sqlite {
+            return Ok(());
+        }
+        let asked = Sql::vouched(self.dialect, "PRAGMA encoding".to_owned()).about(Vec::new());
+        let encoding: String = asked.fetch_one(&mut *self.connection).await?.try_get(0)?;
+        if encoding != "UTF-8" {
+            let missing = "the file's texts are not UTF-8, so points cannot be compared with their rows".to_owned();
+            self.fault(
+                "sql.url",
+                missing,
+                Some("copy the database into a file with PRAGMA encoding = 'UTF-8'".to_owned()),
+            );
+        }
+        Ok(())
+    }
+
     /// Returns the condition that a row is in a scope, if there is one.
     pub(super) fn scope(&mut self, live: &LiveTable, table: &str, scope: &MappingScope) -> Option<String> {
         let mut parts = Vec::new();

@@ -32,7 +32,9 @@ impl SqlTable {
     /// Reads what points are compared with.
     pub(super) fn whose(&self, text: Option<&str>) -> Result<RowOwner, StoreError> {
         let Some(text) = text else {
-            return Ok(RowOwner::default());
+            // An answer that was cut short must not agree with every point.
+            let is_whole = self.mapping.compared.is_empty();
+            return is_whole.then(RowOwner::default).ok_or(StoreError::Unreadable);
         };
         let values: Vec<&str> = text.split(',').collect();
         if values.len() != self.mapping.compared.len() {

@@ -4,11 +4,12 @@
 //! PostgreSQL reads a list of a thousand texts, and rows by it, in two thirds of the time that it takes
 //! for a list of objects; deletes by it in half. The other two do not care.
 
+use super::super::compare::equals;
 use super::super::dialect::Dialect;
 use super::super::mapping::Mapping;
 use super::super::statement::Sql;
-use super::range::{Range, filter};
-use super::{is_row, joined, place, seen};
+use super::range::{Range, scoped};
+use super::{joined, place, seen};
 
 // In a query of its own, for the same reason as that of `tuples`.
 fn list(bind: usize) -> String {
@@ -22,7 +23,7 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
     if dialect != Dialect::Postgres {
         return None;
     }
-    let (filter, bound) = filter(mapping, demanded);
+    let (filter, bound) = scoped(mapping, demanded);
     let seen = seen(dialect, mapping);
     let seen = if filter.is_empty() {
         seen
@@ -35,7 +36,7 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
         found = joined(dialect, &format!("e.n - 1 || {seen}")),
         list = list(bound + 1),
         table = mapping.table,
-        same = is_row(mapping, "e.i"),
+        same = equals(&mapping.id, "m", "e.i"),
     );
     Some(Sql::vouched(dialect, text))
 }
@@ -47,7 +48,7 @@ pub(in super::super) fn delete_at(dialect: Dialect, mapping: &Mapping, demanded:
         return None;
     }
     place(dialect, mapping)?;
-    let (filter, bound) = filter(mapping, demanded);
+    let (filter, bound) = scoped(mapping, demanded);
     // Not as a condition of its own: the database would take the owner's index for the way to the rows,
     // and read all of them for each batch.
     let filter = if filter.is_empty() {
@@ -66,7 +67,7 @@ pub(in super::super) fn delete_at(dialect: Dialect, mapping: &Mapping, demanded:
         table = mapping.table,
         ids = list(bound + 1),
         places = list(bound + 2),
-        same = is_row(mapping, "e.i"),
+        same = equals(&mapping.id, "m", "e.i"),
         gone = joined(dialect, "n::text"),
     );
     Some(Sql::vouched(dialect, text))

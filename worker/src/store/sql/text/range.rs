@@ -144,7 +144,7 @@ pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range
 }
 
 /// Returns what is demanded of rows of the mapping's scope, and how many values were bound for it.
-fn scoped(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
+pub(super) fn scoped(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
     let (filter, bound) = filter(mapping, range);
     match &mapping.scope {
         Some(scope) if filter.is_empty() => (scope.clone(), bound),
@@ -154,7 +154,7 @@ fn scoped(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
 }
 
 /// Returns what is demanded, and how many values were bound for it.
-pub(super) fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
+fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
     let mut bound = range.query.map_or(0, |(_, bound)| bound);
     let mut next = || {
         bound += 1;
