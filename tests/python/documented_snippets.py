@@ -1,7 +1,8 @@
 """Runs every snippet of README.md and of the pages of the APIs, as they are written.
 
-Each page has an installation of its own: the default one, or what the page's own TOML configures. The memories that a
-page names are in both stores before, and are gone afterwards. Only the address, the keys and the places of files are put
+Each page has an installation of its own: the default one, or what the page's own TOML configures. TOML that names targets
+configures one by itself, which has to start: its stores are somewhere else. The memories that a page names are in both
+stores before, and are gone afterwards. Only the address, the keys and the places of files are put
 in. Needs the built program and `pip install agno[os] mem0ai opensearch-py qdrant-client`.
 """
 
@@ -107,7 +108,12 @@ def run_console(text, service):
 def run(page):
     """Runs the snippets of a page; returns how many there are."""
     name, blocks = str(page.relative_to(ROOT)), snippets(page)
-    configuration = "".join(text for language, text in blocks if language == "toml")
+    settings = [text for language, text in blocks if language == "toml"]
+    elsewhere = [text for text in settings if "[[target]]" in text]
+    for text in elsewhere:
+        with installation(text) as service:
+            assert service.ask("GET", "/v1/targets")["targets"], text
+    configuration = "".join(text for text in settings if text not in elsewhere)
     named = sorted({memory for _, text in blocks for memory in UUID.findall(text)})
     with installation(configuration) as service:
         os.environ.update(service.environment)

@@ -20,9 +20,12 @@ class Installation:
     """A running service: where it is, and where its stores are."""
 
     def __init__(self, directory, said):
-        qdrant = urllib.parse.urlparse(said["qdrant"]["url"])
         self.directory = directory
         self.url, self.key = said["url"], said["key"]
+        # Nothing is embedded where the configuration names targets.
+        if said["qdrant"] is None:
+            return
+        qdrant = urllib.parse.urlparse(said["qdrant"]["url"])
         self.qdrant_port, self.qdrant_key = qdrant.port, said["qdrant"]["key"]
         # As the tests beside this one are told.
         self.environment = {
