@@ -22,6 +22,7 @@ async fn numbered(layout: Layout) -> Site {
         .run(
             "DROP TABLE agno_memories;
              CREATE TABLE agno_memories (memory_id VARCHAR NOT NULL PRIMARY KEY, agent_id VARCHAR, user_id INTEGER);
+             CREATE INDEX of_users ON agno_memories (user_id);
              INSERT INTO agno_memories VALUES ('1', NULL, 7), ('2', NULL, 7), ('3', NULL, 7), ('4', NULL, 7),
                  ('5', NULL, 7), ('6', NULL, 7), ('7', NULL, 7)",
         )
@@ -34,6 +35,7 @@ async fn with_names(site: &mut Site) {
     site.memories
         .run(
             "CREATE TABLE notes (id VARCHAR NOT NULL PRIMARY KEY, owner VARCHAR);
+             CREATE INDEX of_owners ON notes (owner);
              INSERT INTO notes VALUES ('a', 'ana@example.com'), ('b', 'ana@example.com'), ('c', 'ana@example.com')",
         )
         .await;
@@ -137,7 +139,7 @@ async fn what_workers_have_said_refuses_a_person_at_once_and_is_absent_to_other_
     // mem0's clients know of no such person.
     let path = format!("/v2/entities/user/{EMAIL}");
     let answer = client.send(client.request(Method::DELETE, &path)).await;
-    let job = client.job(answer.headers["lethe-job"].to_str().unwrap()).await;
+    let job = client.ended(answer.headers["lethe-job"].to_str().unwrap()).await;
     assert_eq!(job["state"], "succeeded", "{} {job:#}", answer.text);
     assert_eq!(codes(&job), [("nothing_selected".to_owned(), None)]);
     assert_eq!(site.memories.count().await, 7);
@@ -173,7 +175,7 @@ async fn a_table_that_cannot_hold_a_person_is_skipped_and_the_others_are_not() {
 async fn what_sqlite_holds_in_a_column_of_numbers_is_found() {
     let site = numbered(Layout::SQLITE).await;
     site.memories
-        .run("INSERT INTO agno_memories VALUES ('8', NULL, 'ana@example.com')")
+        .run("INSERT INTO agno_memories (memory_id, user_id) VALUES ('8', 'ana@example.com')")
         .await;
     let service = site.up().await;
 
