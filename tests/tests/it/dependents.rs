@@ -1,5 +1,6 @@
 //! What goes with memories is counted in their job, whatever happens in between.
 
+use lethe_tests::config::Config;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_each_database;
@@ -89,7 +90,7 @@ async fn what_went_is_counted_once_though_vectors_were_kept(layout: Layout) {
 async fn what_went_is_counted_once_though_the_vector_store_was_silent(layout: Layout) {
     let all = memories::of("alice", 10);
     let mut site = site(layout, &all).await;
-    site.configure(|config| config.short_leases());
+    site.configure(Config::short_leases);
     let service = site.start().await;
 
     // The first look resolves; the second comes after the rows are gone.
@@ -109,7 +110,7 @@ async fn what_went_is_counted_once_though_the_vector_store_was_silent(layout: La
 async fn what_a_worker_did_not_live_to_count_is_said_to_be_missing(layout: Layout) {
     let all = memories::of("alice", 10);
     let mut site = site(layout, &all).await;
-    site.configure(|config| config.short_leases());
+    site.configure(Config::short_leases);
     let mut service = site.up().await;
 
     let mut reading_back = site.tap.hold(GET, 1, Side::Before);
