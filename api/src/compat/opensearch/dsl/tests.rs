@@ -119,7 +119,27 @@ fn queries_become_filters() {
             json!({"bool": {"should": [{"term": {"owner_id": "ana"}}, {"match_none": {}}]}}),
             json!({"or": {"any": [ana, "nothing"], "at_least": 1}}),
         ),
-        // With nothing else that has to match one of them has to, whatever is said.
+        (
+            json!({"bool": {"filter": [{"term": {"owner_id": "ana"}}], "should": [{"match_all": {}}]}}),
+            ana.clone(),
+        ),
+        (
+            json!({"bool": {"must_not": [{"term": {"owner_id": "ana"}}]}}),
+            json!({"not": ana}),
+        ),
+        (
+            json!({"bool": {"should": [{"term": {"owner_id": "ana"}}], "minimum_should_match": "2"}}),
+            json!("nothing"),
+        ),
+    ] {
+        assert_eq!(parsed(&query), Ok(filter), "{query}");
+    }
+}
+
+#[test]
+fn with_nothing_else_that_has_to_match_one_of_several_has_to() {
+    let ana = json!({"one_of": {"path": ["user_id"], "values": ["ana"]}});
+    for (query, filter) in [
         (
             json!({"bool": {"should": [{"term": {"owner_id": "ana"}}], "minimum_should_match": 0}}),
             json!({"or": {"any": [ana], "at_least": 1}}),
@@ -133,18 +153,6 @@ fn queries_become_filters() {
             json!({"bool": {"must": {"term": {"owner_id": "ana"}}, "should": [{"match_none": {}}],
                 "minimum_should_match": 0}}),
             ana.clone(),
-        ),
-        (
-            json!({"bool": {"filter": [{"term": {"owner_id": "ana"}}], "should": [{"match_all": {}}]}}),
-            ana.clone(),
-        ),
-        (
-            json!({"bool": {"must_not": [{"term": {"owner_id": "ana"}}]}}),
-            json!({"not": ana}),
-        ),
-        (
-            json!({"bool": {"should": [{"term": {"owner_id": "ana"}}], "minimum_should_match": "2"}}),
-            json!("nothing"),
         ),
     ] {
         assert_eq!(parsed(&query), Ok(filter), "{query}");

@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use super::{POINTS, parsed, parsed_of};
 
-fn range(bounds: Value) -> Value {
+fn range(bounds: &Value) -> Value {
     json!({"range": {"path": ["created_at"], "bounds": bounds}})
 }
 
-fn asked(bounds: Value) -> Result<Value, String> {
+fn asked(bounds: &Value) -> Result<Value, String> {
     parsed(&json!({"range": {"created_time": bounds}}))
 }
 
 /// The column's type takes one of several.
 fn loose(mut bounds: Value) -> Value {
     bounds["loose"] = true.into();
-    range(bounds)
+    range(&bounds)
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn bounds_that_are_dates_begin_and_end_with_a_millisecond() {
             json!({"gte": "2024-01-31T00:00:00Z"}),
         ),
     ] {
-        assert_eq!(asked(bounds.clone()), Ok(range(expected)), "{bounds}");
+        assert_eq!(asked(&bounds), Ok(range(&expected)), "{bounds}");
     }
 }
 
@@ -109,7 +109,7 @@ fn what_is_a_date_in_some_columns_is_one_there_alone() {
         // No date anywhere.
         (json!({"gt": "m"}), json!({"gt": "m", "moments": {}})),
     ] {
-        assert_eq!(asked(bounds.clone()), Ok(range(expected)), "{bounds}");
+        assert_eq!(asked(&bounds), Ok(range(&expected)), "{bounds}");
     }
     // Inside JSON nobody knows.
     let inside = |bounds: Value| parsed(&json!({"range": {"tags.at": bounds}}));
@@ -138,14 +138,14 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
     let texts = loose(json!({"gte": "2023-11-14T22:13:20Z", "lt": "2024-01-01T10:20:30.456Z"}));
     let numbers = loose(json!({"gte": 1_700_000_000_000_i64, "lt": 1_704_104_430_456_i64}));
     assert_eq!(
-        asked(json!({"lt": "now-90d", "gte": "1700000000000", "format": "epoch_millis"})),
+        asked(&json!({"lt": "now-90d", "gte": "1700000000000", "format": "epoch_millis"})),
         Ok(either(texts.clone(), numbers))
     );
     // In a column of moments seconds would be milliseconds.
     let numbers = loose(json!({"gte": 1_700_000_000, "lt": 1_704_104_431}));
     let holds_moments = loose(json!({"gte": "0001-01-01T00:00:00Z"}));
     assert_eq!(
-        asked(json!({"lt": "now-90d", "gte": 1_700_000_000, "format": "epoch_second"})),
+        asked(&json!({"lt": "now-90d", "gte": 1_700_000_000, "format": "epoch_second"})),
         Ok(either(texts, json!({"and": [{"not": holds_moments}, numbers]})))
     );
     // Between two seconds a bound of seconds is the one that means the same of whole ones.
@@ -156,12 +156,12 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
         ("lte", "lt", 1_704_067_206),
     ] {
         let query = json!({bound: "2024-01-01T00:00:05.5Z", "format": "date_optional_time||epoch_second"});
-        let filter = asked(query).unwrap();
+        let filter = asked(&query).unwrap();
         let numbers = &filter["or"]["any"][1]["and"][1];
         assert_eq!(*numbers, loose(json!({as_number: second})), "{bound}");
     }
     // A second is all of it.
-    let filter = asked(json!({"lte": 1_704_067_205, "format": "epoch_second"})).unwrap();
+    let filter = asked(&json!({"lte": 1_704_067_205, "format": "epoch_second"})).unwrap();
     assert_eq!(filter["or"]["any"][0], loose(json!({"lt": "2024-01-01T00:00:06Z"})));
     assert_eq!(filter["or"]["any"][1]["and"][1], loose(json!({"lt": 1_704_067_206})));
     // Points have numbers only.
