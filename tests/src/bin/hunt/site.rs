@@ -1,7 +1,5 @@
 //! A place that is hunted through: a kind of mapping over one database, with tables and a collection of its own.
 
-use std::fmt::Write;
-
 use crate::model::{Columns, Ids, Mapping, Points, Rule, Users};
 use crate::shape::{Engine, SHAPES, Shape};
 
@@ -78,16 +76,23 @@ impl Site {
         };
         for table in 0..self.tables() {
             let name = self.table(table);
-            let written = write!(
-                text,
+            text += &format!(
                 "CREATE TABLE {name} (id {id} NOT NULL PRIMARY KEY, user_id {user}, workspace VARCHAR(191),
                     kind VARCHAR(191), n BIGINT NOT NULL, tenant VARCHAR(191));
-                 CREATE INDEX {name}_user ON {name} (user_id);
-                 CREATE TABLE {name}_parts (memory_id {id} NOT NULL);
-                 CREATE INDEX {name}_of ON {name}_parts (memory_id);
-                 CREATE TABLE {name}_owners (id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(191) NOT NULL);"
+                 CREATE INDEX {name}_user ON {name} (user_id);"
             );
-            written.expect("a String takes any text");
+            // No more tables than are needed: databases look at all of them when they are asked for one's columns.
+            if self.shape.parts {
+                text += &format!(
+                    "CREATE TABLE {name}_parts (memory_id {id} NOT NULL);
+                     CREATE INDEX {name}_of ON {name}_parts (memory_id);"
+                );
+            }
+            if self.shape.users == Users::Reference {
+                text += &format!(
+                    "CREATE TABLE {name}_owners (id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(191) NOT NULL);"
+                );
+            }
         }
         text
     }

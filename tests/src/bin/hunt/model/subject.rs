@@ -59,6 +59,10 @@ pub(super) fn judge(
             }
         };
         let Some(id) = id else {
+            if verdict.fate(&Element::Point(*pid)) != Fate::Stays {
+                // It goes with its row, which leads to it by a hash.
+                continue;
+            }
             if mappings.iter().any(|mapping| mapping.columns.is_some()) {
                 // Its row may be there, and nobody can say which it is.
                 verdict.must_fail(&["unverifiable"]);

@@ -16,13 +16,20 @@ pub(super) async fn read(site: &Site, database: &Database) -> BTreeMap<(usize, S
             Users::Reference => format!("(SELECT o.name FROM {name}_owners o WHERE o.id = t.user_id)"),
             Users::Text | Users::Number => format!("CAST(t.user_id AS {text})"),
         };
-        let parts = format!("(SELECT count(*) FROM {name}_parts p WHERE p.memory_id = t.id)");
+        let (parts, strays) = if site.shape.parts {
+            let parts = format!("(SELECT count(*) FROM {name}_parts p WHERE p.memory_id = t.id)");
+            let strays = format!(
+                "UNION ALL
+                 SELECT DISTINCT CAST(p.memory_id AS {text}), NULL, NULL, NULL, NULL, 'nobody', '0'
+                    FROM {name}_parts p WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE t.id = p.memory_id)"
+            );
+            (parts, strays)
+        } else {
+            ("0".to_owned(), String::new())
+        };
         let query = format!(
             "SELECT CAST(t.id AS {text}), {user}, t.workspace, t.kind, CAST(t.n AS {text}), t.tenant,
-                CAST({parts} AS {text}) FROM {name} t
-             UNION ALL
-             SELECT DISTINCT CAST(p.memory_id AS {text}), NULL, NULL, NULL, NULL, 'nobody', '0'
-                FROM {name}_parts p WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE t.id = p.memory_id)"
+                CAST({parts} AS {text}) FROM {name} t {strays}"
         );
         for row in database.texts(&query).await {
             let [id, user, workspace, kind, n, tenant, parts] = <[_; 7]>::try_from(row).expect("seven are selected");
@@ -59,8 +66,10 @@ pub(super) async fn write(site: &Site, database: &Database, gone: &[Element], ch
         }
         let name = site.table(table);
         let ids = all.iter().map(|id| literal(Some(id))).collect::<Vec<_>>().join(", ");
-        text +=
-            &format!("DELETE FROM {name}_parts WHERE memory_id IN ({ids}); DELETE FROM {name} WHERE id IN ({ids});");
+        if site.shape.parts {
+            text += &format!("DELETE FROM {name}_parts WHERE memory_id IN ({ids});");
+        }
+        text += &format!("DELETE FROM {name} WHERE id IN ({ids});");
         text += &inserts(site, &name, table, &changed, to);
     }
     database.run(&text).await;
