@@ -28,6 +28,13 @@ class Stores:
     def add(self, user, n):
         """Writes `n` memories of `user` into both stores; returns their ids."""
         ids = [str(uuid.uuid4()) for _ in range(n)]
+        self.put(ids, user)
+        return ids
+
+    def put(self, ids, user):
+        """Writes memories of `user` into both stores."""
+        if not ids:
+            return
         with sqlite3.connect(self.path, timeout=30) as rows:
             rows.executemany(
                 "INSERT INTO agno_memories (memory_id, user_id, memory, created_at) VALUES (?, ?, '\"a memory\"', 0)",
@@ -39,7 +46,6 @@ class Stores:
             for memory in ids
         ]
         self.vectors.upsert(COLLECTION, points, wait=True)
-        return ids
 
     def left(self, ids):
         """Returns which of `ids` are in the table, and which in the collection."""
