@@ -7,6 +7,7 @@ mod keys;
 mod metrics;
 mod pause;
 mod schedules;
+mod siblings;
 mod targets;
 mod workers;
 
@@ -20,7 +21,7 @@ use crate::app::AppState;
 use crate::problem::{Kind, Problem};
 
 /// The templates of all routes: what spans and labels call them.
-pub(crate) const TEMPLATES: [&str; 45] = [
+pub(crate) const TEMPLATES: [&str; 47] = [
     "/",
     "/v1/jobs",
     "/v1/jobs/{id}",
@@ -34,6 +35,8 @@ pub(crate) const TEMPLATES: [&str; 45] = [
     "/v1/targets/{name}/pause",
     "/v1/targets/{name}/resume",
     "/v1/workers",
+    "/v1/siblings",
+    "/v1/siblings/{target}/{table}",
     "/v1/schedules",
     "/v1/schedules/{name}",
     "/v1/schedules/{name}/pause",
@@ -103,6 +106,8 @@ pub(crate) fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(pause::resume_target))
         .routes(routes!(targets::targets))
         .routes(routes!(workers::workers))
+        .routes(routes!(siblings::list))
+        .routes(routes!(siblings::retire))
         .routes(routes!(schedules::list::list))
         .routes(routes!(
             schedules::get::get,

@@ -83,6 +83,9 @@ pub(crate) async fn add_target(config: &mut Config, data: &DataDir, vectors: &Ve
         ),
     );
     config.targets = Config::from_toml(&text)?.targets;
+    for target in &mut config.targets {
+        target.embedded = true;
+    }
     memories::create(&sql).await?;
     create_collection(&client(&vectors.url, &vectors.key)?).await
 }

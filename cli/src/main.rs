@@ -14,6 +14,7 @@ mod options;
 mod output;
 mod roles;
 mod schedules;
+mod siblings;
 mod targets;
 mod up;
 

@@ -11,8 +11,9 @@ use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::options::{Format, Role as Options};
+use crate::options::{Format, Role as Options, Server};
 use crate::output;
+use crate::siblings::{self, Retire};
 
 /// Where the vector store's API key is looked for, as its own clients do.
 const API_KEY_ENV: &str = "QDRANT_API_KEY";
@@ -30,6 +31,10 @@ enum Command {
     Check(Check),
     /// Propose a configuration for stores that exist, from their schemas and a few points.
     Infer(Infer),
+    /// List the mappings that workers have published, by the collection or table where they are.
+    Siblings(Server),
+    /// Forget a mapping that is in no worker's file any more, so that others in its collection or table go on.
+    Retire(Retire),
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +67,8 @@ pub(crate) async fn run(options: &Targets) -> anyhow::Result<()> {
     match &options.command {
         Command::Check(check) => self::check(check).await,
         Command::Infer(infer) => self::infer(infer).await,
+        Command::Siblings(server) => siblings::list(server).await,
+        Command::Retire(retire) => siblings::retire(retire).await,
     }
 }
 

@@ -40,6 +40,9 @@ CREATE TABLE jobs (
     touched_at     BIGINT NOT NULL,           -- the last step of an upload
     forgotten_at   BIGINT,                    -- when ids and personal data left
     attempt        BIGINT NOT NULL DEFAULT 1, -- 1 + retries asked for by a person
+    settled        BIGINT NOT NULL DEFAULT 0, -- memories that earlier attempts erased or found absent
+    attempts       TEXT,                      -- JSON: what each of the earlier attempts did
+    carried        TEXT,                      -- JSON: counts per store that the present attempt began with
     round          BIGINT NOT NULL DEFAULT 0, -- read-back rounds that found something
     selected       BIGINT NOT NULL DEFAULT 0, -- memories this job is about
     unfinished     BIGINT NOT NULL DEFAULT 0, -- partitions of the present phase that have not ended
@@ -76,7 +79,7 @@ CREATE TABLE partitions (
     route       TEXT NOT NULL,             -- target, table and mapping digest: who may claim it
     stores      TEXT NOT NULL,             -- 'sql', 'vector' or 'sql,vector': where its memories are accounted for
     weight      BIGINT NOT NULL,           -- 0: small, may share calls with others; -1: small, and its caller has few; 1: runs alone; from 2: one of many, the more the more of its job come before it
-    state       TEXT NOT NULL,             -- 'blocked', 'due', 'running', 'done', 'failed' or 'cancelled'
+    state       TEXT NOT NULL,             -- 'blocked', 'due', 'running', 'done', 'failed', 'cancelled'; 'past': of an earlier attempt's plan, kept for its counts
     alias       BIGINT NOT NULL DEFAULT 0, -- of a subject: by which of the owner's names; 0 is the first
     work        TEXT NOT NULL,             -- JSON: ids, a key range, or all of a subject or a query
     reads_back  BIGINT NOT NULL,           -- whether it is asked again when everything is erased
@@ -120,7 +123,8 @@ CREATE TABLE dependents (
     PRIMARY KEY (job_id, target, table_name)
 );
 
--- The memories that were not simply erased; personal data, leaves with the retention.
+-- The memories that were not simply erased; personal data, leaves with the retention. With the outcome 'erased': what an
+-- earlier attempt erased of a memory that is asked for again.
 CREATE TABLE items (
     job_id     TEXT NOT NULL,
     outcome    TEXT NOT NULL,
@@ -128,7 +132,8 @@ CREATE TABLE items (
     table_name TEXT NOT NULL,
     memory_id  TEXT NOT NULL,
     code       TEXT,
-    PRIMARY KEY (job_id, outcome, memory_id, table_name, store)
+    ordinal    BIGINT NOT NULL, -- its partition
+    PRIMARY KEY (job_id, outcome, memory_id, table_name, store, ordinal)
 );
 
 -- Which request made which job.
@@ -189,12 +194,33 @@ CREATE TABLE workers (
     name          TEXT PRIMARY KEY,
     version       TEXT NOT NULL,
     slots         BIGINT NOT NULL,
-    routes        TEXT NOT NULL, -- JSON
+    routes        TEXT NOT NULL, -- JSON: what it claims
+    siblings      TEXT NOT NULL, -- JSON: the keys of its mappings in `siblings`
     targets       TEXT NOT NULL, -- JSON: health and mapping faults of each target
     started_at    BIGINT NOT NULL,
     last_seen_at  BIGINT NOT NULL,
     last_claim_at BIGINT
 );
+
+-- Which mappings share a collection or a table: each that a worker has had there, until somebody retires it, or a
+-- newer version of the same mapping takes its place.
+CREATE TABLE siblings (
+    place        TEXT NOT NULL,   -- a hash of where the collection or the table is; no URL, no secret
+    kind         TEXT NOT NULL,   -- 'collection' or 'table'
+    identity     TEXT NOT NULL,   -- a hash of the mapping's names and its scope
+    target       TEXT NOT NULL,
+    table_name   TEXT NOT NULL,
+    scope        TEXT NOT NULL,   -- JSON: hashes of the constants that tell its memories from those of others
+    published_at BIGINT NOT NULL,
+    PRIMARY KEY (place, identity)
+);
+
+-- Counts changes of what workers remember: a claim names the revision that its worker has read.
+CREATE TABLE revisions (
+    name TEXT PRIMARY KEY,
+    n    BIGINT NOT NULL
+);
+INSERT INTO revisions (name, n) VALUES ('siblings', 0);
 
 -- Keys that Lethe made itself; only hashes.
 CREATE TABLE api_keys (

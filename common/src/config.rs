@@ -22,6 +22,7 @@ mod retention;
 mod retry;
 mod scope;
 mod sharing;
+mod sibling;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use preset::Preset;
 pub use retention::Retention;
 pub use retry::Retry;
 pub use scope::{Constant, MappingScope};
+pub use sibling::{PlaceKind, Sibling};
 pub use target::{
     Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids,
     VectorEndpoint,

@@ -38,6 +38,7 @@ pub(crate) async fn run(
         small: SMALL,
         confined: false,
         trouble: None,
+        siblings: 0,
     };
     let mut rung = true;
     loop {
@@ -58,17 +59,19 @@ pub(crate) async fn run(
         // Jitter, so that idle workers do not ask together.
         let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
         let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
-        let wait = match env.ledger.next_due().await {
-            Ok(Some(due)) if Duration::from_millis(due) < poll => {
-                // Known to become due then: no ring is missing.
+        let ahead = env.ledger.ahead().await.ok();
+        if ahead.is_some_and(|ahead| env.mappings.siblings.revision() != Some(ahead.siblings)) {
+            // Nothing is given to a worker that has not read the last change.
+            if claimer.read_siblings().await {
                 rung = true;
-                Duration::from_millis(due)
+                continue;
             }
-            _ => {
-                rung = false;
-                poll
-            }
-        };
+        }
+        let due = ahead.and_then(|ahead| ahead.due_in_ms).map(Duration::from_millis);
+        let due = due.filter(|due| *due < poll);
+        // What is known to become due then needs no ring.
+        rung = due.is_some();
+        let wait = due.unwrap_or(poll);
         let sleep = tokio::time::sleep(wait);
         let another = another(&slots, claimer.confined);
         tokio::pin!(sleep, another);
@@ -113,11 +116,26 @@ struct Claimer<'a> {
     /// How long to wait while the ledger is out of reach; leases that ended meanwhile count
     /// against nobody.
     trouble: Option<Duration>,
+    /// The revision of the siblings by which mappings were chosen.
+    siblings: i64,
 }
 
 impl Claimer<'_> {
+    /// Publishes this worker's mappings and reads those of others; returns whether the ledger answered.
+    async fn read_siblings(&mut self) -> bool {
+        match self.env.mappings.siblings.publish(&self.env.ledger).await {
+            Ok(()) => true,
+            Err(error) => self.in_trouble(&error),
+        }
+    }
+
     /// Claims what is due; returns whether anything was.
     async fn claim(&mut self, permit: OwnedSemaphorePermit) -> bool {
+        if self.env.mappings.siblings.revision().is_none() && !self.read_siblings().await {
+            return false;
+        }
+        // Before the routes: should the siblings be read in between, the claim finds nothing and is repeated.
+        self.siblings = self.env.mappings.siblings.revision().unwrap_or(0);
         let now = Instant::now();
         let (mut usual, mut silent) = (Vec::new(), Vec::new());
         for route in self.env.mappings.routes() {
@@ -200,6 +218,7 @@ impl Claimer<'_> {
         Claim {
             worker: &self.env.name,
             routes,
+            siblings: self.siblings,
             small,
             alone,
             count_rescues: self.trouble.is_none(),

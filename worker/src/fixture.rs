@@ -25,6 +25,7 @@ pub(crate) fn lease(work: Work) -> Lease {
         cancelling: false,
         waited_ms: 0,
         first: false,
+        attempt: 1,
     };
     Lease {
         job: Arc::new(job),
@@ -47,5 +48,6 @@ pub(crate) fn lease(work: Work) -> Lease {
         failures: 0,
         alone: false,
         stores: vec![StoreKind::Sql, StoreKind::Vector],
+        siblings: 0,
     }
 }

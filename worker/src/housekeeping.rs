@@ -3,7 +3,6 @@
 //!
 //! Every worker does all of it; doing it twice changes nothing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,12 +94,14 @@ fn ticks() -> Interval {
 
 async fn tell(env: &Environment) -> Result<(), LedgerError> {
     let start = Instant::now();
+    env.mappings.siblings.publish(&env.ledger).await?;
     env.ledger
         .report_worker(&WorkerReport {
             name: env.name.clone(),
             version: env!("CARGO_PKG_VERSION"),
             slots: u32::try_from(env.config.worker.slots).unwrap_or(u32::MAX),
             routes: env.mappings.routes(),
+            siblings: env.mappings.siblings.keys(),
             targets: env.health.targets(),
             claimed: env.health.has_worked(),
         })
@@ -138,7 +139,7 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
 async fn targets(env: &Environment) -> (Value, Vec<Looked>) {
     let targets = env.mappings.targets.iter().map(|stores| async {
         let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
-        let (health, looked) = tokio::join!(health(env, stores), join_all(mapped.map(|mapped| look_at(mapped))));
+        let (health, looked) = tokio::join!(health(env, stores), join_all(mapped.map(|mapped| look_at(env, mapped))));
         let faults: Vec<Value> = looked.iter().flat_map(told).collect();
         let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
         let types = join_all(mapped.map(|mapped| types(mapped))).await;
@@ -178,10 +179,10 @@ async fn types(mapped: &Mapped) -> Option<(String, Value)> {
 }
 
 /// Returns what does not fit a mapping, as far as its stores can be asked.
-async fn look_at(mapped: &Mapped) -> Looked {
+async fn look_at(env: &Environment, mapped: &Mapped) -> Looked {
     let mut looked = Looked {
         route: mapped.route.clone(),
-        faults: BTreeSet::new(),
+        faults: env.mappings.siblings.faults(&mapped.route).into_iter().collect(),
         whole: true,
     };
     for error in [mapped.sql().await.err(), mapped.vector().await.err()] {

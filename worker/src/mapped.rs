@@ -13,6 +13,7 @@ use lethe_common::ledger::Route;
 use tokio::sync::RwLock;
 
 use crate::fits::Fits;
+use crate::siblings::Known;
 use crate::store::StoreError;
 use crate::store::sql::{SqlStore, SqlTable};
 use crate::store::vector::{VectorCollection, VectorStore};
@@ -41,6 +42,8 @@ pub(crate) struct Mapped {
 pub(crate) struct Mappings {
     pub(crate) targets: Vec<Stores>,
     by_route: BTreeMap<Route, Arc<Mapped>>,
+    /// What the ledger says about mappings that share a place with them.
+    pub(crate) siblings: Known,
 }
 
 impl Mappings {
@@ -64,11 +67,17 @@ impl Mappings {
             }
             targets.push(stores);
         }
-        Ok(Self { targets, by_route })
+        Ok(Self {
+            targets,
+            by_route,
+            siblings: Known::new(config),
+        })
     }
 
+    /// Returns the mappings that this worker claims for: no other is mixed with them.
     pub(crate) fn routes(&self) -> Vec<Route> {
-        self.by_route.keys().cloned().collect()
+        let routes = self.by_route.keys().filter(|route| self.siblings.allow(route));
+        routes.cloned().collect()
     }
 
     pub(crate) fn get(&self, route: &Route) -> Option<&Arc<Mapped>> {

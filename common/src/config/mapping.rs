@@ -1,7 +1,8 @@
 //! What identifies a mapping, so that a worker claims only work that it understands as the one
 //! who accepted it did.
 //!
-//! No URL and no secret goes into a digest: where a store is may differ between processes.
+//! No URL and no secret goes into a digest: where a store is may differ between processes. Nor do the mappings that
+//! share its collection or its table ([`Sibling`](super::Sibling)): a new one must not strand jobs that are queued.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -84,7 +85,7 @@ fn canonical(target: &Target, table: &Table) -> Vec<u8> {
     serde_json::to_vec(&canonical).expect("texts and lists are always JSON")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("a String takes any text");
         hex

@@ -56,11 +56,13 @@ impl Constant {
     /// spellings of a UUID, two cases of a text.
     // The type is known to workers only. Two constants that may be equal do not tell mappings apart.
     fn may_equal(&self, other: &Self) -> bool {
-        let folded = |constant: &Self| {
-            let text = constant.text();
-            Uuid::try_parse(&text).map_or_else(|_| text.to_lowercase(), |uuid| uuid.to_string())
-        };
-        folded(self) == folded(other)
+        self.folded() == other.folded()
+    }
+
+    /// Returns one text for all values that some type of a column takes for the same.
+    pub(super) fn folded(&self) -> String {
+        let text = self.text();
+        Uuid::try_parse(&text).map_or_else(|_| text.to_lowercase(), |uuid| uuid.to_string())
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Target {
     /// The mappings inside this target.
     #[serde(rename = "table", default)]
     pub tables: Vec<Table>,
+    /// Whether its vector store is the one that this process brings, whose port is another one after each start.
+    #[serde(skip)]
+    pub embedded: bool,
 }
 
 /// Where a SQL database is.

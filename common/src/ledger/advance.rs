@@ -69,7 +69,7 @@ pub(super) async fn update_jobs(
             error_code = COALESCE(e.value->>'code', error_code),
             snapshot = CASE WHEN snapshot = 'batch' THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
-            version_erased = CASE WHEN kind = 'ids' AND next_ordinal = 1
+            version_erased = CASE WHEN kind = 'ids' AND (next_ordinal = 1 OR selected = 1)
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, skipped, round, selected,

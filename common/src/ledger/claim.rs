@@ -16,7 +16,8 @@ use super::accept::{HEAVIEST, LIGHTEST};
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 use super::rows;
-use super::types::{Claim, JobFacts, Kind, Lease};
+use super::siblings::REVISION;
+use super::types::{Ahead, Claim, JobFacts, Kind, Lease};
 use crate::job::JobId;
 use crate::state::Event;
 
@@ -73,7 +74,7 @@ impl Ledger {
         tx.commit().await?;
         let mut leases = Vec::with_capacity(rows.len());
         for row in &rows {
-            match lease(row, &jobs, until) {
+            match lease(row, &jobs, until, claim.siblings) {
                 Ok(lease) => leases.push(lease),
                 Err(error @ LedgerError::Corrupt { .. }) => self.unreadable(row, &error).await?,
                 Err(error) => return Err(error),
@@ -100,8 +101,8 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// Returns in how many milliseconds the next partition becomes due that is not due yet.
-    pub async fn next_due(&self) -> Result<Option<u64>, LedgerError> {
+    /// Returns what a worker that has found nothing to do waits for.
+    pub async fn ahead(&self) -> Result<Ahead, LedgerError> {
         // One look into the index for each weight, however long the queue is. By a time that is
         // read once: one that moves while the statement runs is no use to an index.
         let soonest = |weight| {
@@ -114,14 +115,17 @@ impl Ledger {
             .map(|weight| format!("SELECT {} AS due_at", soonest(weight)))
             .collect();
         let row = sqlx::query(self.inner.sql(&format!(
-            "-- ledger::next_due
-            SELECT MIN(due_at) - {{now}} AS wait FROM ({}) AS soonest",
+            "-- ledger::ahead
+            SELECT MIN(due_at) - {{now}} AS wait, {REVISION} AS siblings FROM ({}) AS soonest",
             each.join(" UNION ALL ")
         )))
         .fetch_one(&self.inner.read)
         .await?;
         let wait: Option<i64> = row.try_get("wait")?;
-        Ok(wait.map(|wait| u64::try_from(wait).unwrap_or(0)))
+        Ok(Ahead {
+            due_in_ms: wait.map(|wait| u64::try_from(wait).unwrap_or(0)),
+            siblings: row.try_get("siblings")?,
+        })
     }
 }
 
@@ -149,6 +153,7 @@ async fn take(
               AND (route IN (SELECT e.value->>'route' FROM {{each}})) IS TRUE
               AND (target IN (SELECT scope FROM pauses)) IS FALSE
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*')
+              AND {REVISION} = $6
             ORDER BY {order} LIMIT $2 {{skip_locked}}
         )
         UPDATE partitions SET
@@ -163,6 +168,7 @@ async fn take(
     .bind(i64::from(claim.count_rescues))
     .bind(lease_ms)
     .bind(claim.worker)
+    .bind(claim.siblings)
     .fetch_all(tx)
     .await?)
 }
@@ -200,7 +206,7 @@ async fn start_jobs(
     let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most, expect, schedule, lenient, trace, state, {now} - not_before AS waited
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect, schedule, lenient, trace, state, attempt, {now} - not_before AS waited
         FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
     ))
     .bind(&list)
@@ -247,10 +253,16 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         cancelling: row.try_get::<String, _>("state")? == "cancelling",
         waited_ms: row.try_get("waited")?,
         first: first.contains(&id.to_string()),
+        attempt: rows::number(row, "attempt")?,
     })
 }
 
-fn lease(row: &AnyRow, jobs: &HashMap<JobId, Arc<JobFacts>>, until: Instant) -> Result<Lease, LedgerError> {
+fn lease(
+    row: &AnyRow,
+    jobs: &HashMap<JobId, Arc<JobFacts>>,
+    until: Instant,
+    siblings: i64,
+) -> Result<Lease, LedgerError> {
     let (id, ordinal) = rows::key(row)?;
     let corrupt = |column| LedgerError::Corrupt {
         table: "partitions",
@@ -280,5 +292,6 @@ fn lease(row: &AnyRow, jobs: &HashMap<JobId, Arc<JobFacts>>, until: Instant) -> 
         failures: rows::small_number(row, "failures")?,
         alone: row.try_get::<i64, _>("weight")? > 0 || rescues > 0,
         stores: rows::stores(row)?,
+        siblings,
     })
 }

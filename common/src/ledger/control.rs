@@ -30,8 +30,10 @@ pub struct WorkerReport {
     pub version: &'static str,
     /// How many tasks it runs at once.
     pub slots: u32,
-    /// The mappings it has.
+    /// The mappings it claims for.
     pub routes: Vec<Route>,
+    /// The keys of its mappings among the siblings.
+    pub siblings: Vec<String>,
     /// Health and mapping faults of each target, as JSON.
     pub targets: Value,
     /// Whether it has claimed something since its last report.
@@ -47,8 +49,10 @@ pub struct WorkerRow {
     pub version: String,
     /// How many tasks it runs at once.
     pub slots: u64,
-    /// The mappings it has.
+    /// The mappings it claims for.
     pub routes: Vec<String>,
+    /// The keys of its mappings among the siblings.
+    pub siblings: Vec<String>,
     /// Health and mapping faults of each target.
     pub targets: Value,
     /// Milliseconds since 1970.
@@ -103,8 +107,8 @@ impl Ledger {
         let routes: Vec<String> = report.routes.iter().map(Route::to_string).collect();
         sqlx::query(self.inner.sql(
             "-- ledger::report_worker
-            INSERT INTO workers (name, version, slots, routes, targets, started_at, last_seen_at)
-            VALUES ($1, $2, $3, $4, $5, {now}, {now})
+            INSERT INTO workers (name, version, slots, routes, targets, siblings, started_at, last_seen_at)
+            VALUES ($1, $2, $3, $4, $5, $6, {now}, {now})
             ON CONFLICT (name) DO UPDATE SET last_seen_at = {now}, targets = excluded.targets, routes = excluded.routes",
         ))
         .bind(&report.name)
@@ -112,6 +116,7 @@ impl Ledger {
         .bind(i64::from(report.slots))
         .bind(json!(routes).to_string())
         .bind(report.targets.to_string())
+        .bind(json!(report.siblings).to_string())
         .execute(&self.inner.write)
         .await?;
         if report.claimed {
@@ -142,7 +147,7 @@ impl Ledger {
     pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerRow>, LedgerError> {
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::workers
-            SELECT name, version, slots, routes, targets, started_at, last_seen_at, last_claim_at FROM workers
+            SELECT name, version, slots, routes, siblings, targets, started_at, last_seen_at, last_claim_at FROM workers
             WHERE last_seen_at >= {now} - $1 ORDER BY name",
         ))
         .bind(i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4))
@@ -155,6 +160,7 @@ impl Ledger {
                     version: row.try_get("version")?,
                     slots: rows::number(row, "slots")?,
                     routes: rows::json(row, "workers", "routes")?,
+                    siblings: rows::json(row, "workers", "siblings")?,
                     targets: rows::json(row, "workers", "targets")?,
                     started_at: row.try_get("started_at")?,
                     last_seen_at: row.try_get("last_seen_at")?,

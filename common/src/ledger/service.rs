@@ -17,7 +17,7 @@ pub struct Running {
     pub id: JobId,
     /// Memories accounted for, 0 to 1.
     pub progress: f64,
-    /// Memories accounted for per second since the start.
+    /// Memories accounted for per second since the present attempt's start.
     pub per_second: f64,
 }
 
@@ -94,7 +94,7 @@ impl Ledger {
         }
         let running = sqlx::query(self.inner.sql(
             "-- ledger::service_state largest
-            SELECT id, selected, {now} - started_at AS ms,
+            SELECT id, selected, settled, {now} - started_at AS ms,
                 (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id
                  AND state IN ('due', 'running', 'blocked')) AS remaining
             FROM jobs WHERE state IN ('planning', 'running', 'verifying', 'cancelling') AND ended_at IS NULL
@@ -110,7 +110,10 @@ impl Ledger {
             state.largest.push(Running {
                 id: rows::parsed(row, "jobs", "id")?,
                 progress: ratio(done, selected),
-                per_second: ratio(done.saturating_mul(1000), rows::number(row, "ms")?),
+                per_second: ratio(
+                    done.saturating_sub(rows::number(row, "settled")?).saturating_mul(1000),
+                    rows::number(row, "ms")?,
+                ),
             });
         }
         Ok(state)

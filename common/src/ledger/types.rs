@@ -139,7 +139,7 @@ pub struct JobFacts {
     pub per_second: Option<f64>,
     /// The most memories of a batch, where somebody said so.
     pub batch: Option<u32>,
-    /// Of a job by query: the most memories that it takes of what matches.
+    /// Of a job by query: the most memories that this attempt takes of what matches.
     pub most: Option<u64>,
     /// Whether the job says what its selection has to be: it is looked at before anything is touched.
     pub expects: bool,
@@ -155,6 +155,8 @@ pub struct JobFacts {
     pub waited_ms: i64,
     /// Whether this is the job's first claim.
     pub first: bool,
+    /// 1, and one more for each retry.
+    pub attempt: u64,
 }
 
 impl JobFacts {
@@ -247,6 +249,8 @@ pub struct Lease {
     pub alone: bool,
     /// Where its memories are accounted for.
     pub stores: Vec<StoreKind>,
+    /// The revision of the siblings that it was claimed at: no batch begins at another.
+    pub siblings: i64,
 }
 
 /// What a write about a partition carries: which, and under which lease.
@@ -293,6 +297,15 @@ impl Lease {
     }
 }
 
+/// What a worker that has found nothing to do waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ahead {
+    /// In how many milliseconds the next partition becomes due that is not due yet.
+    pub due_in_ms: Option<u64>,
+    /// The revision of the siblings: at one that it has not read a worker is given nothing.
+    pub siblings: i64,
+}
+
 /// What a worker asks for.
 #[derive(Debug, Clone)]
 pub struct Claim<'a> {
@@ -300,6 +313,8 @@ pub struct Claim<'a> {
     pub worker: &'a str,
     /// The mappings it has and whose stores answer.
     pub routes: &'a [Route],
+    /// The revision of the siblings that it has read; at another it is given nothing.
+    pub siblings: i64,
     /// The most small partitions, which share calls.
     pub small: u32,
     /// The most partitions that run alone.

@@ -1,0 +1,111 @@
+//! `/v1/siblings`: which mappings share a collection or a table, as workers have published it.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use lethe_common::config::{Scope, Sibling as Published};
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::{RetireOutcome, WorkerRow};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::HEARD_WITHIN;
+use crate::app::AppState;
+use crate::auth::Principal;
+use crate::extract::Nothing;
+use crate::openapi::Usual;
+use crate::problem::{Kind, Problem, ProblemBody};
+
+/// Mappings by the places that they share.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SiblingList {
+    /// The mappings, those of one place one after another.
+    siblings: Vec<Sibling>,
+}
+
+/// A mapping in a place that others may share.
+#[derive(Serialize, ToSchema)]
+struct Sibling {
+    /// A hash of where the place is: mappings with the same one share it.
+    place: String,
+    /// `collection` or `table`.
+    kind: &'static str,
+    /// The target.
+    target: String,
+    /// The table.
+    table: String,
+    /// How many workers have it in their file.
+    served_by: usize,
+}
+
+impl Sibling {
+    fn new(sibling: Published, workers: &[WorkerRow]) -> Self {
+        let key = sibling.key();
+        Self {
+            place: sibling.place,
+            kind: sibling.kind.as_str(),
+            target: sibling.target,
+            table: sibling.table,
+            served_by: workers.iter().filter(|worker| worker.siblings.contains(&key)).count(),
+        }
+    }
+}
+
+/// List the mappings that workers have published, by the collection or table where they are.
+///
+/// Where scopes do not tell the memories of two mappings apart, no worker claims for either. One that is in no worker's
+/// file any more keeps the others waiting until it is retired: its memories may still be there.
+#[utoipa::path(get, path = "/v1/siblings", operation_id = "listSiblings", tag = "operation",
+    responses((status = 200, description = "The mappings", body = SiblingList), Usual))]
+pub(crate) async fn list(State(state): State<AppState>, principal: Principal) -> Result<Json<SiblingList>, Problem> {
+    principal.require(Scope::JobsRead)?;
+    let workers = state.ledger().workers(HEARD_WITHIN).await?;
+    let published = state.ledger().siblings().await?.published;
+    let reached = published
+        .into_iter()
+        .filter(|sibling| principal.reaches(&sibling.target));
+    Ok(Json(SiblingList {
+        siblings: reached.map(|sibling| Sibling::new(sibling, &workers)).collect(),
+    }))
+}
+
+/// Retire a mapping that no worker has any more, so that others in its collection or table go on.
+///
+/// Its memories are protected no longer: vectors that it left in a shared collection can then be erased as vectors without a row.
+#[utoipa::path(delete, path = "/v1/siblings/{target}/{table}", operation_id = "retireSibling", tag = "operation",
+    params(
+        ("target" = String, Path, description = "The target's name"),
+        ("table" = String, Path, description = "The table's name"),
+    ),
+    responses(
+        (status = 204, description = "It is forgotten"),
+        (status = 404, description = "No worker has published it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "A worker has it", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn retire(
+    State(state): State<AppState>,
+    principal: Principal,
+    path: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
+    Nothing: Nothing,
+) -> Result<StatusCode, Problem> {
+    principal.require(Scope::Admin)?;
+    principal.require_all_of(None)?;
+    let unknown = || Problem::new(Kind::NotFound, "no worker has published this mapping: see /v1/siblings");
+    let Path((target, table)) = path.map_err(|_| unknown())?;
+    // Names of a configuration, and PostgreSQL takes no NUL.
+    if target.contains('\0') || table.contains('\0') {
+        return Err(unknown());
+    }
+    match state.ledger().retire_sibling(&target, &table).await? {
+        RetireOutcome::Retired => {
+            state.doorbell().ring(Ring::Work);
+            Ok(StatusCode::NO_CONTENT)
+        }
+        RetireOutcome::Served => Err(Problem::new(
+            Kind::StillServed,
+            "a worker has it: take it out of the files of all workers first, and wait 15 seconds after they have stopped",
+        )),
+        RetireOutcome::Unknown => Err(unknown()),
+    }
+}

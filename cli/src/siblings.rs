@@ -1,0 +1,52 @@
+//! Mappings that share a collection or a table: listed, and retired once no worker has them.
+
+use anyhow::{Context, bail};
+use clap::Args;
+use lethe_common::config::{NAME, is_name};
+
+use crate::client::Api;
+use crate::options::Server;
+use crate::output;
+
+/// A mapping to be retired.
+#[derive(Debug, Args)]
+pub(crate) struct Retire {
+    #[command(flatten)]
+    server: Server,
+    /// The target and its table, such as `main/memories`.
+    #[arg(value_name = "TARGET/TABLE")]
+    mapping: String,
+}
+
+/// Lists the mappings that workers have published, those of one place one after another.
+pub(crate) async fn list(server: &Server) -> anyhow::Result<()> {
+    let api = Api::of(server)?;
+    let list = api.send(api.get("siblings")).await?;
+    let siblings = list["siblings"]
+        .as_array()
+        .context("the API did not answer with a list")?;
+    for sibling in siblings {
+        let text = |name: &str| sibling[name].as_str().unwrap_or("-");
+        output::line(&format!(
+            "{}  {:<10} {:>3} workers  {}/{}",
+            text("place"),
+            text("kind"),
+            sibling["served_by"],
+            text("target"),
+            text("table")
+        ));
+    }
+    Ok(())
+}
+
+/// Retires a mapping.
+pub(crate) async fn retire(options: &Retire) -> anyhow::Result<()> {
+    let names = options.mapping.split_once('/');
+    let Some((target, table)) = names.filter(|(target, table)| is_name(target) && is_name(table)) else {
+        // It would be another path.
+        bail!("write TARGET/TABLE, both as the configuration has them: {NAME}");
+    };
+    let api = Api::of(&options.server)?;
+    api.send(api.delete(&format!("siblings/{target}/{table}"))).await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Which mappings share a collection or a table, said so that processes with other files can compare.
+//!
+//! One file is refused if nothing tells such mappings apart (`sharing.rs`). Of other processes' files a process knows
+//! what the ledger says: places and scopes as hashes, which follow from the configuration alone.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::mapping::hex;
+use super::target::{Table, Target};
+
+/// A mapping in a place that others may share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sibling {
+    /// A hash of where the collection or the table is.
+    pub place: String,
+    /// What the place is.
+    pub kind: PlaceKind,
+    /// The target's name.
+    pub target: String,
+    /// The table's name inside it.
+    pub table: String,
+    /// Hashes of the constants that tell its memories in this place from those of others, by column or field.
+    pub scope: BTreeMap<String, String>,
+}
+
+/// What mappings share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceKind {
+    /// A collection of a vector store.
+    Collection,
+    /// A table of a SQL database.
+    Table,
+}
+
+impl PlaceKind {
+    /// Returns the word used in the ledger and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Collection => "collection",
+            Self::Table => "table",
+        }
+    }
+}
+
+impl FromStr for PlaceKind {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let kinds = [Self::Collection, Self::Table];
+        kinds.into_iter().find(|kind| kind.as_str() == text).ok_or(())
+    }
+}
+
+impl Sibling {
+    /// Returns what tells it from all others in its place: its name and its scope.
+    pub fn identity(&self) -> String {
+        hashed(&json!([self.target, self.table, self.scope]))
+    }
+
+    /// Returns what tells it from all others.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.place, self.identity())
+    }
+
+    /// Returns what people call the mapping.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.target, self.table)
+    }
+
+    /// Returns whether both are the same mapping, perhaps in two versions of a file.
+    pub fn is_same_mapping(&self, other: &Self) -> bool {
+        (&self.target, &self.table) == (&other.target, &other.table)
+    }
+
+    /// Returns whether nothing tells the memories of two mappings apart: they share the place, and no column or field
+    /// has another constant in each.
+    pub fn is_mixed_with(&self, other: &Self) -> bool {
+        let differs = |(field, value): (&String, &String)| other.scope.get(field).is_some_and(|theirs| theirs != value);
+        self.place == other.place && !self.is_same_mapping(other) && !self.scope.iter().any(differs)
+    }
+}
+
+impl Target {
+    /// Returns a mapping as the sibling that it is in each place where its memories are.
+    pub fn siblings(&self, table: &Table) -> Vec<Sibling> {
+        let sibling = |kind, place: String, scope: &super::MappingScope| Sibling {
+            place: hashed(&json!([kind, place])),
+            kind,
+            target: self.name.clone(),
+            table: table.name.clone(),
+            scope: scope
+                .iter()
+                .map(|(name, constant)| (name.to_owned(), hashed(&json!(constant.folded()))))
+                .collect(),
+        };
+        let rows = self
+            .table_place(table)
+            .map(|place| sibling(PlaceKind::Table, place, &table.scope));
+        let points = table.collection.as_ref().and_then(|collection| {
+            let place = if self.embedded {
+                format!("embedded {}", collection.name)
+            } else {
+                self.collection_place(table)?
+            };
+            Some(sibling(PlaceKind::Collection, place, &collection.scope))
+        });
+        rows.into_iter().chain(points).collect()
+    }
+}
+
+/// Long enough that no two places have the same hash.
+const HASH_BYTES: usize = 16;
+
+fn hashed(value: &serde_json::Value) -> String {
+    hex(&Sha256::digest(value.to_string())[..HASH_BYTES])
+}

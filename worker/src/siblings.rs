@@ -1,0 +1,223 @@
+//! Whether this worker may claim for its mappings: not while the ledger knows another mapping of the same collection
+//! or table, in whatever worker's file, and nothing tells the memories of both apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use lethe_common::config::{Config, Sibling};
+use lethe_common::ledger::{Ledger, LedgerError, Route, Siblings};
+
+/// What this worker has, and what it has read of the ledger.
+pub(crate) struct Known {
+    own: Vec<(Route, Vec<Sibling>)>,
+    read: Mutex<Option<Read>>,
+}
+
+/// What was read of the ledger.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Read {
+    revision: i64,
+    /// The mappings that each of this worker's mappings is mixed with, as people call them.
+    mixed: BTreeMap<Route, BTreeSet<String>>,
+    /// Whether an older version of a mapping of this worker is published still.
+    outdated: bool,
+}
+
+impl Known {
+    /// Returns what a configuration has; nothing is known of the ledger yet.
+    pub(crate) fn new(config: &Config) -> Self {
+        let mappings = config.targets.iter().flat_map(|target| {
+            let tables = target.tables.iter();
+            tables.map(move |table| (Route::to(target, table), target.siblings(table)))
+        });
+        Self {
+            own: mappings.collect(),
+            read: Mutex::default(),
+        }
+    }
+
+    /// Publishes this worker's mappings, and reads the others, unless nothing has changed.
+    pub(crate) async fn publish(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        let own: Vec<Sibling> = self.own.iter().flat_map(|(_, siblings)| siblings.clone()).collect();
+        // An older version goes with the last worker that has it, which changes nothing by itself.
+        let known = self
+            .lock()
+            .as_ref()
+            .filter(|read| !read.outdated)
+            .map(|read| read.revision);
+        if let Some(siblings) = ledger.publish_siblings(&own, known).await? {
+            *self.lock() = Some(Read::of(&self.own, &siblings));
+        }
+        Ok(())
+    }
+
+    /// Returns the revision that was read; `None` before the first reading.
+    pub(crate) fn revision(&self) -> Option<i64> {
+        self.lock().as_ref().map(|read| read.revision)
+    }
+
+    /// Returns the keys of this worker's mappings.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let own = self.own.iter();
+        own.flat_map(|(_, siblings)| siblings.iter().map(Sibling::key))
+            .collect()
+    }
+
+    /// Returns whether this worker may claim for a mapping.
+    pub(crate) fn allow(&self, route: &Route) -> bool {
+        let read = self.lock();
+        let Some(read) = &*read else { return false };
+        read.mixed.get(route).is_none_or(BTreeSet::is_empty)
+    }
+
+    /// Returns why nothing is claimed for a mapping, a line for each mapping that it is mixed with.
+    pub(crate) fn faults(&self, route: &Route) -> Vec<String> {
+        let read = self.lock();
+        let mixed = read.as_ref().and_then(|read| read.mixed.get(route));
+        let names = mixed.into_iter().flatten();
+        names
+            .map(|name| {
+                format!(
+                    "`{name}` has the same collection or table, in this or another worker's file, and nothing tells \
+                     their memories apart: write a scope in both, or, once no worker has it, run \
+                     `lethe targets retire {name}`"
+                )
+            })
+            .collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Read>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read {
+    /// Returns what published siblings mean for `own` mappings.
+    ///
+    /// A mapping is in every place under which somebody has published it: the URL of one store may differ between
+    /// processes.
+    fn of(own: &[(Route, Vec<Sibling>)], siblings: &Siblings) -> Self {
+        let mut by_place: BTreeMap<&str, Vec<&Sibling>> = BTreeMap::new();
+        let mut by_name: BTreeMap<(&str, &str), Vec<&Sibling>> = BTreeMap::new();
+        for sibling in &siblings.published {
+            by_place.entry(&sibling.place).or_default().push(sibling);
+            let name = (sibling.target.as_str(), sibling.table.as_str());
+            by_name.entry(name).or_default().push(sibling);
+        }
+        let mut read = Self {
+            revision: siblings.revision,
+            ..Self::default()
+        };
+        // One file's mappings were told apart when it was read, and a worker that has both protects each from the other.
+        let is_own = |other: &Sibling| {
+            let mut names = own.iter().map(|(route, _)| (&route.target, &route.table));
+            names.any(|name| name == (&other.target, &other.table))
+        };
+        for (route, mine) in own {
+            let same = by_name.get(&(route.target.as_str(), route.table.as_str()));
+            let elsewhere = same.into_iter().flatten().copied();
+            let mut mixed = BTreeSet::new();
+            for mine in mine {
+                let known = elsewhere.clone().filter(|other| other.kind == mine.kind);
+                read.outdated |= known
+                    .clone()
+                    .any(|other| other.place == mine.place && other.scope != mine.scope);
+                for known in known {
+                    // By the scope of this worker's own file, wherever the place is called otherwise.
+                    let here = Sibling {
+                        place: known.place.clone(),
+                        ..mine.clone()
+                    };
+                    let others = by_place.get(known.place.as_str()).into_iter().flatten();
+                    mixed.extend(
+                        others
+                            .filter(|other| here.is_mixed_with(other) && !is_own(other))
+                            .map(|other| other.name()),
+                    );
+                }
+            }
+            read.mixed.insert(route.clone(), mixed);
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lethe_common::config::PlaceKind;
+
+    use super::*;
+
+    fn sibling(place: &str, target: &str, tenant: Option<&str>) -> Sibling {
+        let constant = tenant.map(|tenant| ("tenant".to_owned(), tenant.to_owned()));
+        Sibling {
+            place: place.to_owned(),
+            kind: PlaceKind::Collection,
+            target: target.to_owned(),
+            table: "memories".to_owned(),
+            scope: constant.into_iter().collect(),
+        }
+    }
+
+    /// Returns with what `mine` is mixed, and whether an older version of it is there.
+    fn mixed(mine: &Sibling, published: &[Sibling]) -> (Vec<String>, bool) {
+        let route = Route {
+            target: mine.target.clone(),
+            table: mine.table.clone(),
+            digest: "0".to_owned(),
+        };
+        let siblings = Siblings {
+            revision: 1,
+            published: [std::slice::from_ref(mine), published].concat(),
+        };
+        let read = Read::of(&[(route.clone(), vec![mine.clone()])], &siblings);
+        (read.mixed[&route].iter().cloned().collect(), read.outdated)
+    }
+
+    #[test]
+    fn what_no_scope_tells_apart_is_mixed() {
+        let b = || vec!["b/memories".to_owned()];
+        for (mine, other, expected) in [
+            (None, None, b()),
+            (Some("a"), None, b()),
+            (Some("a"), Some("a"), b()),
+            (Some("a"), Some("b"), Vec::new()),
+        ] {
+            let found = mixed(&sibling("p", "a", mine), &[sibling("p", "b", other)]);
+            assert_eq!(found, (expected, false), "{mine:?} {other:?}");
+        }
+        let elsewhere = [sibling("q", "b", None)];
+        assert_eq!(mixed(&sibling("p", "a", None), &elsewhere), (Vec::new(), false));
+    }
+
+    #[test]
+    fn a_mapping_is_in_every_place_that_any_worker_has_published_it_in() {
+        // Another process calls the store of both otherwise.
+        let published = [sibling("q", "a", None), sibling("q", "b", None)];
+        assert_eq!(mixed(&sibling("p", "a", None), &published).0, ["b/memories"]);
+        assert_eq!(mixed(&sibling("p", "a", Some("x")), &published).0, ["b/memories"]);
+    }
+
+    #[test]
+    fn mappings_of_one_file_are_not_mixed() {
+        let (rows, points) = (sibling("p", "rows", None), sibling("p", "points", None));
+        let route = |sibling: &Sibling| Route {
+            target: sibling.target.clone(),
+            table: sibling.table.clone(),
+            digest: "0".to_owned(),
+        };
+        let siblings = Siblings {
+            revision: 1,
+            published: vec![rows.clone(), points.clone()],
+        };
+        let own = [&rows, &points].map(|sibling| (route(sibling), vec![sibling.clone()]));
+        assert!(Read::of(&own, &siblings).mixed.values().all(BTreeSet::is_empty));
+        assert_eq!(Read::of(&own[..1], &siblings).mixed[&route(&rows)].len(), 1);
+    }
+
+    #[test]
+    fn an_older_version_of_a_mapping_is_not_mixed_with_it() {
+        let found = mixed(&sibling("p", "a", Some("x")), &[sibling("p", "a", None)]);
+        assert_eq!(found, (Vec::new(), true));
+    }
+}
