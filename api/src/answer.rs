@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{ItemRow, JobView, NewJob, StoreCounts, Warning};
+use lethe_common::ledger::{Attempt, ItemRow, JobView, NewJob, StoreCounts, Warning};
 use lethe_common::selection::Digest;
 use lethe_common::state::State;
 use serde::Serialize;
@@ -87,12 +87,15 @@ pub(crate) struct Job {
     /// The part of the memories that is accounted for, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     progress: f64,
-    /// Memories accounted for per second, since it started.
+    /// Memories accounted for per second, since the present attempt started.
     rate: Option<f64>,
     /// Seconds until the rest will probably be accounted for.
     eta: Option<u64>,
     /// 1, and one more for each retry.
     attempt: u64,
+    /// Of a job that was tried again: what each attempt did by itself, the present one last. The job's own counts are
+    /// those of all attempts, each memory once.
+    attempts: Vec<AttemptAnswer>,
     /// Of a query: by what it is known what was there at its start. `created_at`; `batch`: each batch took
     /// what matched at its time; or `plan`: what its plan listed, of a table that has only vectors.
     snapshot: Option<String>,
@@ -135,6 +138,39 @@ pub(crate) struct WarningAnswer {
     target: Option<String>,
     /// The table; `null` for what is said of the job as a whole.
     table: Option<String>,
+}
+
+/// One attempt of a job.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
+pub(crate) struct AttemptAnswer {
+    /// 1 for the first.
+    attempt: u64,
+    /// How it ended, or how it stands.
+    state: &'static str,
+    /// Its last error, a word of a closed list.
+    error_code: Option<String>,
+    /// When it started.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    /// What it counted, store by store, without what earlier attempts had settled.
+    stores: Vec<StoreAnswer>,
+}
+
+impl AttemptAnswer {
+    fn new(attempt: Attempt, dry_run: bool) -> Self {
+        Self {
+            attempt: attempt.attempt,
+            state: attempt.state.as_str(),
+            error_code: attempt.error_code,
+            started_at: attempt.started_at.and_then(from_millis),
+            ended_at: attempt.ended_at.and_then(from_millis),
+            stores: attempt.stores.into_iter().map(|store| counts(store, dry_run)).collect(),
+        }
+    }
 }
 
 /// What became of a job's memories in one store.
@@ -184,7 +220,8 @@ impl From<JobView> for Job {
         };
         let rate = job.started_at.map(|started| {
             let ms = job.ended_at.unwrap_or(job.now) - started;
-            ratio(done.saturating_mul(1000), u64::try_from(ms).unwrap_or(0))
+            let own = done.saturating_sub(job.settled);
+            ratio(own.saturating_mul(1000), u64::try_from(ms).unwrap_or(0))
         });
         let open = job.ended_at.is_none() && job.remaining > 0;
         let eta = rate
@@ -211,6 +248,11 @@ impl From<JobView> for Job {
             rate,
             eta,
             attempt: job.attempt,
+            attempts: job
+                .attempts
+                .into_iter()
+                .map(|attempt| AttemptAnswer::new(attempt, job.dry_run))
+                .collect(),
             snapshot: job.snapshot,
             warnings: job.warnings.into_iter().map(WarningAnswer::from).collect(),
             round: job.round,
@@ -289,6 +331,8 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         ended_at: None,
         forgotten_at: None,
         attempt: 1,
+        attempts: Vec::new(),
+        settled: 0,
         round: 0,
         selected,
         remaining: selected,

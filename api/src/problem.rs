@@ -323,6 +323,8 @@ mod tests {
           retry-after: 1
         409 urn:lethe:problem:name-taken
           The name is taken: change the request: see /openapi.json
+        409 urn:lethe:problem:still-served
+          A worker has this mapping: change the request: see /openapi.json
         410 urn:lethe:problem:forgotten
           What this needs was forgotten: change the request: see /openapi.json
         413 urn:lethe:problem:too-large

@@ -15,6 +15,7 @@ use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Intent, Vectors};
 use crate::mapped::Mapped;
+use crate::repeats;
 use crate::resolve::resolve;
 use crate::retry;
 use crate::store::{Item, StoreError};
@@ -166,13 +167,19 @@ async fn prepare(
         };
     }
     open.clear();
+    let by_value = match mapped.sql().await {
+        Ok(table) => table.is_some_and(|table| table.has_uuid_ids()),
+        Err(error) => return Ok(Err(error)),
+    };
     let mut entries = entries.into_iter();
     for begun in begun {
         let found: Vec<Entry> = entries.by_ref().take(begun.batch.items.len()).collect();
         if found.is_empty() && !begun.batch.items.is_empty() {
             open.push(begun.lease);
         } else {
-            shares.push(share(begun, found));
+            let mut share = share(begun, found);
+            repeats::drop_repeats(&mut share.intent.entries, by_value);
+            shares.push(share);
         }
     }
     Ok(Ok(shares))

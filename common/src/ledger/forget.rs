@@ -112,7 +112,7 @@ impl Ledger {
         let mut more = is_full(due.len());
         let mut emptied = true;
         for (table, key, most) in [
-            ("items", "job_id, outcome, memory_id, table_name, store", ITEMS),
+            ("items", "job_id, outcome, memory_id, table_name, store, ordinal", ITEMS),
             ("counts", "job_id, ordinal, store, outcome", ITEMS),
             ("dependents", "job_id, target, table_name", ITEMS),
             ("partitions", "job_id, ordinal", PARTITIONS),

@@ -9,6 +9,7 @@ use sqlx::Row;
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows::{self, Key};
+use super::siblings::REVISION;
 use super::types::Lease;
 
 /// How much of the time that a throttled job lost it makes up for.
@@ -22,7 +23,7 @@ pub enum Go {
     Proceed(Instant),
     /// Begin no new batch: the job is being cancelled.
     Cancel(Instant),
-    /// Begin no new batch: the target, or everything, is paused.
+    /// Begin no new batch: the target, or everything, is paused, or a mapping was published that may share the place.
     Pause(Instant),
     /// The lease was lost: touch nothing more.
     Lost,
@@ -39,6 +40,7 @@ impl Ledger {
             .map(|(lease, intent)| {
                 let mut row = rows::fence(lease.fence());
                 row["intent"] = Value::String(intent.clone());
+                row["siblings"] = json!(lease.siblings);
                 row
             })
             .collect();
@@ -46,14 +48,17 @@ impl Ledger {
         self.touch(
             &leases,
             &rows,
-            "-- ledger::intend
-            UPDATE partitions SET intent = e.value->>'intent', due_at = {now} + $2
-            FROM {each}
+            &format!(
+                "-- ledger::intend
+            UPDATE partitions SET intent = e.value->>'intent', due_at = {{now}} + $2
+            FROM {{each}}
             WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
               AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
               AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> 'cancelling')
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
-            RETURNING partitions.job_id, ordinal",
+              AND (partitions.intent IS NOT NULL OR {REVISION} = CAST(e.value->>'siblings' AS BIGINT))
+            RETURNING partitions.job_id, ordinal"
+            ),
         )
         .await
     }

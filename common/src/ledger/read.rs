@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::attempts::Attempt;
 use super::counts::StoreCounts;
 use super::error::LedgerError;
 use super::open::Ledger;
@@ -72,6 +73,10 @@ pub struct JobView {
     pub forgotten_at: Option<i64>,
     /// 1 and the retries asked for by a person.
     pub attempt: u64,
+    /// What each attempt did, the present one last; nothing for a job that was not tried again.
+    pub attempts: Vec<Attempt>,
+    /// Memories that earlier attempts erased or found absent.
+    pub settled: u64,
     /// Rounds in which reading back found something.
     pub round: u64,
     /// Memories it is about.
@@ -143,7 +148,7 @@ pub struct JobFilter {
 const JOB_COLUMNS: &str =
     "id, version, principal, state, kind, target, table_name, dry_run, max_selected, expect, preview, per_second,
     throttled_till, throttled_ms, batch_size, slices, opaque_id, schedule, windows, task_forgotten,
-    accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, round, selected, error_code, summary,
+    accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, settled, attempts, carried, round, selected, error_code, summary,
     version_erased, snapshot, '[' || warnings || ']' AS warnings,
     {now} AS now_ms,
     (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
@@ -236,7 +241,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
     };
     // A batch that has begun is finished, whatever the time.
     let waits = ended_at.is_none() && next_attempt_at.is_some();
-    Ok(JobView {
+    let mut view = JobView {
         id: rows::parsed(row, "jobs", "id")?,
         version: rows::number(row, "version")?,
         principal: row.try_get("principal")?,
@@ -266,6 +271,8 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         ended_at,
         forgotten_at: row.try_get("forgotten_at")?,
         attempt: rows::number(row, "attempt")?,
+        attempts: Vec::new(),
+        settled: rows::number(row, "settled")?,
         round: rows::number(row, "round")?,
         selected: rows::number(row, "selected")?,
         remaining: rows::number(row, "remaining")?,
@@ -276,5 +283,11 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         next_attempt_at,
         stores,
         now,
-    })
+    };
+    if row.try_get::<Option<String>, _>("attempts")?.is_some() {
+        let carried: Vec<StoreCounts> = rows::json(row, "jobs", "carried")?;
+        view.attempts = rows::json(row, "jobs", "attempts")?;
+        view.attempts.push(Attempt::present(&view, &carried));
+    }
+    Ok(view)
 }

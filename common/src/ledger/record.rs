@@ -4,6 +4,7 @@
 //! phase, moves the job on. Records that wait at the same time share it: those of one job would
 //! wait for its row one after another, each for the other's commit.
 
+mod credit;
 mod prepared;
 mod write;
 

@@ -1,10 +1,17 @@
 //! Another attempt at a job that failed or was cancelled, asked for by a person.
 //!
-//! An attempt asks for everything again: what an earlier one erased is then `absent`. Counting
-//! both attempts as one would need to know, for each memory, how far it got in each store.
+//! A job's story is all of its attempts: what one of them settled stays counted, and the next one begins with what is
+//! left. A memory is settled once it was erased or found absent in every store; one that failed in one of them is asked
+//! for again in all. `settled` corrects the counts, `renew` makes the partitions due.
 
+mod renew;
+mod settled;
+
+use serde_json::json;
 use sqlx::Row;
 
+use super::attempts::Attempt;
+use super::counts::counts_in;
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
@@ -30,64 +37,73 @@ pub enum RetryOutcome {
 impl Ledger {
     /// Queues an ended job for another attempt.
     pub async fn retry(&self, id: JobId) -> Result<RetryOutcome, LedgerError> {
+        let Some(view) = self.job(id).await? else {
+            return Ok(RetryOutcome::Unknown);
+        };
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let moves = Event::RetryRequested.moves();
         let id_text = id.to_string();
+        // The attempt that was read: another one may have been asked for in between.
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
-                error_code = NULL, version_erased = NULL, snapshot = NULL, warnings = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
+                error_code = NULL, snapshot = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
+                warnings = CASE WHEN warnings LIKE '%dependents_uncounted%' THEN warnings END,
                 task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}},
                 request = NULL, owed = 0
-            WHERE id = $1 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL RETURNING id",
+            WHERE id = $1 AND attempt = $2 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL
+            RETURNING kind",
             moves.to, moves.from
         )))
         .bind(&id_text)
+        .bind(i64::try_from(view.attempt).unwrap_or(i64::MAX))
         .fetch_optional(&mut *tx)
         .await?;
-        if found.is_none() {
-            let row = sqlx::query(
-                inner.sql("-- ledger::retry state\nSELECT id, state, forgotten_at FROM jobs WHERE id = $1"),
-            )
-            .bind(&id_text)
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some(row) = row else {
-                return Ok(RetryOutcome::Unknown);
-            };
-            let state: State = rows::parsed(&row, "jobs", "state")?;
-            let forgotten = row.try_get::<Option<i64>, _>("forgotten_at")?.is_some();
-            return Ok(match state {
-                State::Failed | State::Cancelled if forgotten => RetryOutcome::Forgotten,
-                State::Failed | State::Cancelled => RetryOutcome::Expects,
-                State::Receiving => RetryOutcome::Unknown,
-                _ => RetryOutcome::NotEnded(state),
-            });
+        let Some(row) = found else {
+            drop(tx);
+            return self.why_not_retried(id).await;
+        };
+        let unlisted = row.try_get::<String, _>("kind")? != "ids";
+        if view.dry_run {
+            renew::dry_run(inner, &mut tx, &id_text).await?;
+        } else {
+            settled::keep(inner, &mut tx, &id_text).await?;
+            if unlisted {
+                renew::unlisted(inner, &mut tx, &id_text).await?;
+            } else {
+                renew::listed(inner, &mut tx, &id_text).await?;
+            }
+            settled::forget_the_rest(inner, &mut tx, &id_text).await?;
         }
-        for sql in [
-            "-- ledger::retry counts\nDELETE FROM counts WHERE job_id = $1",
-            "-- ledger::retry items\nDELETE FROM items WHERE job_id = $1",
-            // Ranges, point sweeps and lists of a plan's are planned anew.
-            "-- ledger::retry planned
-            DELETE FROM partitions WHERE job_id = $1 AND (reads_back = 0 OR work LIKE '{\"listed\":%')",
-            "-- ledger::retry partitions
-            UPDATE partitions SET state = 'due', due_at = {now}, remaining = size, progress = NULL, intent = NULL,
-                snapshot = NULL, found = NULL,
-                rescues = 0, failures = 0, failing_since = NULL, error_code = NULL,
-                kind = CASE WHEN kind = 'preview' THEN 'preview' WHEN work IN ('\"subject\"', '\"query\"') THEN 'plan' ELSE 'erase' END
-            WHERE job_id = $1",
+        sqlx::query(inner.sql(
             "-- ledger::retry size
-            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id),
-                selected = (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id)
+            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id AND state = 'due'),
+                settled = $2, selected = $2 +
+                    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id AND state = 'due')
             WHERE id = $1",
-        ] {
-            sqlx::query(inner.sql(sql)).bind(&id_text).execute(&mut *tx).await?;
+        ))
+        .bind(&id_text)
+        .bind(settled::count(inner, &mut tx, &id_text).await?)
+        .execute(&mut *tx)
+        .await?;
+        let carried = counts_in(inner, &mut tx, &json!([{"id": id}]).to_string())
+            .await?
+            .remove(&id_text);
+        let mut attempts = view.attempts.clone();
+        if attempts.is_empty() {
+            attempts.push(Attempt::first(&view));
         }
+        sqlx::query(inner.sql("-- ledger::retry attempts\nUPDATE jobs SET attempts = $2, carried = $3 WHERE id = $1"))
+            .bind(&id_text)
+            .bind(json!(attempts).to_string())
+            .bind(json!(carried.unwrap_or_default()).to_string())
+            .execute(&mut *tx)
+            .await?;
         let sizes = sqlx::query(inner.sql(
             "-- ledger::retry totals
-            SELECT target, stores, CAST(SUM(size) AS BIGINT) AS n FROM partitions
-            WHERE job_id = $1 AND kind = 'erase' GROUP BY target, stores",
+            SELECT target, stores, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
+            WHERE job_id = $1 AND kind = 'erase' AND state = 'due' GROUP BY target, stores",
         ))
         .bind(&id_text)
         .fetch_all(&mut *tx)
@@ -103,5 +119,26 @@ impl Ledger {
         inner.add_totals(&mut tx, increments).await?;
         tx.commit().await?;
         Ok(RetryOutcome::Accepted)
+    }
+
+    async fn why_not_retried(&self, id: JobId) -> Result<RetryOutcome, LedgerError> {
+        let row = sqlx::query(
+            self.inner
+                .sql("-- ledger::retry state\nSELECT id, state, forgotten_at FROM jobs WHERE id = $1"),
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.inner.write)
+        .await?;
+        let Some(row) = row else {
+            return Ok(RetryOutcome::Unknown);
+        };
+        let state: State = rows::parsed(&row, "jobs", "state")?;
+        let forgotten = row.try_get::<Option<i64>, _>("forgotten_at")?.is_some();
+        Ok(match state {
+            State::Failed | State::Cancelled if forgotten => RetryOutcome::Forgotten,
+            State::Failed | State::Cancelled => RetryOutcome::Expects,
+            State::Receiving => RetryOutcome::Unknown,
+            _ => RetryOutcome::NotEnded(state),
+        })
     }
 }

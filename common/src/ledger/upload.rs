@@ -3,11 +3,11 @@
 //! Until the last id is stored the job is `receiving`: nothing of it can be claimed, and if its
 //! sender leaves, or this process dies, it is swept as if it had never been.
 
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
 use super::accept::{Accepted, Idempotency, NewJob, insert_jobs, insert_partitions, rows_of};
 use super::error::LedgerError;
-use super::open::Ledger;
+use super::open::{Inner, Ledger};
 use super::rows;
 use super::totals::{Increment, TotalsMetric};
 use super::types::{Kind, NewPartition};
@@ -21,7 +21,30 @@ pub struct Upload {
     stores: Vec<StoreKind>,
     kind: Kind,
     next_ordinal: i64,
+    /// How many partitions there are: one without an id of its own is dropped.
+    partitions: i64,
     selected: u64,
+}
+
+impl Upload {
+    /// Returns how many memories it is about so far.
+    pub fn selected(&self) -> u64 {
+        self.selected
+    }
+
+    pub(super) fn id(&self) -> JobId {
+        self.id
+    }
+
+    pub(super) fn has_one_part(&self) -> bool {
+        self.next_ordinal <= 1
+    }
+
+    /// Takes away memories that were there twice, and partitions that held nothing else.
+    pub(super) fn shrink(&mut self, memories: usize, partitions: usize) {
+        self.selected -= memories as u64;
+        self.partitions -= i64::try_from(partitions).unwrap_or(0);
+    }
 }
 
 impl Ledger {
@@ -57,6 +80,7 @@ impl Ledger {
             stores: first.stores.clone(),
             kind: first.kind,
             next_ordinal: 0,
+            partitions: 0,
             selected: 0,
         }))
     }
@@ -89,19 +113,12 @@ impl Ledger {
         let inner = &self.inner;
         let rows = rows_of(upload.id, upload.next_ordinal, "blocked", partitions, false, None, None);
         let mut tx = inner.begin().await?;
-        let touched = sqlx::query(inner.sql(
-            "-- ledger::upload touch
-            UPDATE jobs SET touched_at = {now} WHERE id = $1 AND state = 'receiving'",
-        ))
-        .bind(upload.id.to_string())
-        .execute(&mut *tx)
-        .await?;
-        if touched.rows_affected() != 1 {
-            return Err(swept(upload.id));
-        }
+        touch(inner, &mut tx, upload.id).await?;
         insert_partitions(inner, &mut tx, &rows).await?;
         tx.commit().await?;
-        upload.next_ordinal += i64::try_from(partitions.len()).unwrap_or(i64::MAX);
+        let stored = i64::try_from(partitions.len()).unwrap_or(i64::MAX);
+        upload.next_ordinal += stored;
+        upload.partitions += stored;
         upload.selected += partitions.iter().map(|partition| partition.remaining).sum::<u64>();
         Ok(())
     }
@@ -114,14 +131,15 @@ impl Ledger {
         let moves = Event::Uploaded.moves();
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::upload finish
-            UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $2, selected = $3, accepted_at = {{now}},
+            UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $4, selected = $3, accepted_at = {{now}},
                 not_before = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END
             WHERE id = $1 AND state IN ({})",
             moves.to, moves.from
         )))
         .bind(&id)
-        .bind(upload.next_ordinal)
+        .bind(upload.partitions)
         .bind(i64::try_from(upload.selected).unwrap_or(i64::MAX))
+        .bind(upload.next_ordinal)
         .execute(&mut *tx)
         .await?;
         if found.rows_affected() != 1 {
@@ -189,6 +207,22 @@ impl Ledger {
         }
         tx.commit().await?;
         Ok(())
+    }
+}
+
+/// Says that an upload is under way still; an error if it was swept.
+pub(super) async fn touch(inner: &Inner, tx: &mut AnyConnection, id: JobId) -> Result<(), LedgerError> {
+    let touched = sqlx::query(inner.sql(
+        "-- ledger::upload touch
+        UPDATE jobs SET touched_at = {now} WHERE id = $1 AND state = 'receiving'",
+    ))
+    .bind(id.to_string())
+    .execute(tx)
+    .await?;
+    if touched.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(swept(id))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::extract::{JobPath, Nothing, visible};
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
 
-/// Try a failed or cancelled job again: it asks for everything anew.
+/// Try a failed or cancelled job again: another attempt begins with what is left.
 #[utoipa::path(
     post,
     path = "/v1/jobs/{id}/retry",

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, Uri};
+use lethe_common::config::PointId;
 use lethe_common::doorbell::Ring;
+use lethe_common::filter::Type;
 use lethe_common::ledger::{
-    Accepted, Idempotency, JobView, Ledger, LedgerError, NewJob, NewPartition, StoreCounts, Upload,
+    Accepted, Idempotency, JobView, Ledger, LedgerError, NewJob, NewPartition, Route, Spelling, StoreCounts, Upload,
 };
 use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 use tokio_util::task::TaskTracker;
@@ -24,6 +26,7 @@ use crate::idempotency::{self, Fingerprint};
 use crate::json;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options, UploadParams};
+use crate::routes::{HEARD_WITHIN, found};
 use crate::select::Place;
 
 /// How many batches are stored at a time.
@@ -83,7 +86,13 @@ pub(super) async fn receive(
     let mut staged = Staged::new(state, upload);
     receiver.receive(incoming, &mut staged).await?;
     let stores = receiver.partition().stores;
-    let selected = receiver.count;
+    let spelling = spelling(state, place).await?;
+    let repeats = state.ledger().drop_repeats(staged.upload(), spelling).await;
+    repeats.map_err(swept)?;
+    let selected = staged.upload().selected();
+    if options.limit.is_some_and(|limit| selected > limit) {
+        return Err(accept::over_limit());
+    }
     let finished = state
         .ledger()
         .finish_upload(staged.take(), &receiver.fingerprint.end())
@@ -104,6 +113,24 @@ pub(super) async fn receive(
     })
 }
 
+/// Returns how the ids of a table are told apart, as far as a worker has looked.
+async fn spelling(state: &AppState, (target, table): Place<'_>) -> Result<Spelling, LedgerError> {
+    let Some(columns) = &table.columns else {
+        let uuids = table
+            .collection
+            .as_ref()
+            .is_some_and(|collection| collection.point == PointId::Uuid);
+        return Ok(if uuids { Spelling::Uuid } else { Spelling::Text });
+    };
+    let workers = state.ledger().workers(HEARD_WITHIN).await?;
+    let types = found::types(&workers, &Route::to(target, table));
+    let ids = types.and_then(|types| types.get(&columns.id).copied());
+    Ok(match ids {
+        Some(Type::Uuid) => Spelling::Uuid,
+        _ => Spelling::Text,
+    })
+}
+
 /// Turns a stream into partitions.
 struct Receiver<'a> {
     state: &'a AppState,
@@ -113,6 +140,7 @@ struct Receiver<'a> {
     batch: Batch,
     /// Whole batches that are not stored yet.
     ready: Vec<NewPartition>,
+    /// How many ids there were, one that came in an earlier batch counted again.
     count: u64,
     fingerprint: Fingerprint,
 }
@@ -157,9 +185,6 @@ impl Receiver<'_> {
         }
         self.batch.ids.push(id);
         self.count += 1;
-        if self.options.limit.is_some_and(|limit| self.count > limit) {
-            return Err(accept::over_limit());
-        }
         let most = config.api.max_ids_per_job;
         if self.count > most {
             let detail = format!("send at most {most} ids: split them into several jobs");

@@ -32,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) totals: Vec<Increment>,
     /// Whether a memory had changed in between.
     pub(super) conflicts: bool,
+    /// Whether an earlier attempt may have erased what this one found absent.
+    pub(super) repeats: bool,
 }
 
 /// What a record led to.
@@ -95,6 +97,7 @@ impl Prepared {
             snapshot: bound(record).or(record.lease.snapshot.as_deref()).map(str::to_owned),
             totals: increments(record),
             conflicts: conflicts(record),
+            repeats: record.lease.job.attempt > 1,
         }
     }
 
@@ -136,6 +139,9 @@ fn partition(record: &Record<'_>) -> Value {
     row["found"] = json!(record.delta.found.as_ref().map(|found| json!(found).to_string()));
     row["remaining"] = json!(remaining);
     row["kind"] = json!(kind.as_str());
+    // Of a batch that had begun nothing is recorded: the next attempt finishes it.
+    let begun = matches!(record.end, Some(RecordEnd::Failed(_))) && record.delta.counts.is_empty();
+    row["begun"] = json!(i64::from(begun));
     row
 }
 
@@ -162,6 +168,7 @@ fn items(record: &Record<'_>) -> Vec<Value> {
         json!({
             "job": lease.job.id, "outcome": item.outcome.map_or("residue", Outcome::as_str),
             "store": item.store.as_str(), "table": lease.route.table, "id": item.id, "code": item.code,
+            "ordinal": lease.ordinal, "target": lease.route.target,
         })
     };
     record.delta.items.iter().map(row).collect()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
+use super::credit;
 use super::prepared::{Prepared, Recorded, Recording};
 use crate::job::JobId;
 use crate::ledger::accept::{insert_partitions, rows_of};
@@ -53,6 +54,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
     insert_counts(inner, &mut tx, &kept).await?;
     insert_items(inner, &mut tx, &kept).await?;
     add_dependents(inner, &mut tx, &kept).await?;
+    credit::credit(inner, &mut tx, &kept).await?;
     let mut jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
     let stopped = abort(inner, &mut tx, &kept, &mut jobs).await?;
     let partitions = planned(&kept, &jobs);
@@ -133,7 +135,7 @@ async fn update_partitions(
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
     let held = sqlx::query(inner.sql(
         "-- ledger::record
-        UPDATE partitions SET intent = NULL, lease_token = lease_token + 1, rescues = 0, failures = 0,
+        UPDATE partitions SET intent = CASE WHEN CAST(e.value->>'begun' AS BIGINT) = 1 THEN intent END, lease_token = lease_token + 1, rescues = 0, failures = 0,
             failing_since = NULL, due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
             progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot),
             found = COALESCE(e.value->>'found', found), kind = e.value->>'kind',
@@ -161,6 +163,11 @@ async fn insert_counts(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepar
     if rows.is_empty() {
         return Ok(());
     }
+    add_counts(inner, tx, &json!(rows).to_string()).await
+}
+
+/// Adds to the counts of partitions.
+pub(super) async fn add_counts(inner: &Inner, tx: &mut AnyConnection, rows: &str) -> Result<(), LedgerError> {
     sqlx::query(inner.sql(
         "-- ledger::record counts
         INSERT INTO counts (job_id, ordinal, store, outcome, n)
@@ -169,7 +176,7 @@ async fn insert_counts(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepar
         FROM {each} WHERE TRUE
         ON CONFLICT (job_id, ordinal, store, outcome) DO UPDATE SET n = counts.n + excluded.n",
     ))
-    .bind(json!(rows).to_string())
+    .bind(rows)
     .execute(tx)
     .await?;
     Ok(())
@@ -182,11 +189,11 @@ async fn insert_items(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepare
     }
     sqlx::query(inner.sql(
         "-- ledger::record items
-        INSERT INTO items (job_id, outcome, store, table_name, memory_id, code)
+        INSERT INTO items (job_id, outcome, store, table_name, memory_id, code, ordinal)
         SELECT e.value->>'job', e.value->>'outcome', e.value->>'store', e.value->>'table', e.value->>'id',
-            e.value->>'code'
+            e.value->>'code', CAST(e.value->>'ordinal' AS BIGINT)
         FROM {each} WHERE TRUE
-        ON CONFLICT (job_id, outcome, memory_id, table_name, store) DO NOTHING",
+        ON CONFLICT (job_id, outcome, memory_id, table_name, store, ordinal) DO NOTHING",
     ))
     .bind(json!(rows).to_string())
     .execute(tx)

@@ -1,0 +1,88 @@
+//! What an earlier attempt erased and this one found absent counts as erased: the job did it.
+//!
+//! Only of memories that this attempt asks for again, since another store had them still
+//! (`retry/settled.rs`). The totals of the service keep what stores answered.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::prepared::Prepared;
+use crate::ledger::error::LedgerError;
+use crate::ledger::open::Inner;
+
+/// A memory in a store: job, store, table, id.
+type Place = (String, String, String, String);
+
+/// Turns absent into erased where an earlier attempt did it.
+pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
+    let repeated = records.iter().filter(|record| record.repeats);
+    let absent: Vec<&Value> = repeated
+        .flat_map(|record| &record.items)
+        .filter(|item| item["outcome"] == "absent")
+        .collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut by_place: HashMap<Place, &Value> = absent
+        .iter()
+        .map(|&item| {
+            let place = (
+                text(&item["job"]),
+                text(&item["store"]),
+                text(&item["table"]),
+                text(&item["id"]),
+            );
+            (place, item)
+        })
+        .collect();
+    let found = sqlx::query(inner.sql(
+        "-- ledger::record erased before
+        DELETE FROM items WHERE outcome = 'erased' AND (job_id, memory_id, table_name, store, ordinal) IN (
+            SELECT i.job_id, i.memory_id, i.table_name, i.store, i.ordinal FROM {each}
+            JOIN items i ON i.job_id = e.value->>'job' AND i.outcome = 'erased' AND i.memory_id = e.value->>'id'
+              AND i.table_name = e.value->>'table' AND i.store = e.value->>'store'
+            JOIN partitions p ON p.job_id = i.job_id AND p.ordinal = i.ordinal AND p.target = e.value->>'target')
+        RETURNING job_id, store, table_name, memory_id",
+    ))
+    .bind(json!(absent).to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut credited = Vec::with_capacity(found.len());
+    let mut counts: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
+    for row in &found {
+        let place: Place = (
+            row.try_get("job_id")?,
+            row.try_get("store")?,
+            row.try_get("table_name")?,
+            row.try_get("memory_id")?,
+        );
+        // Once, should several attempts have left a word about it.
+        let Some(item) = by_place.remove(&place) else { continue };
+        let ordinal = item["ordinal"].as_i64().unwrap_or(0);
+        *counts.entry((place.0, ordinal, place.1)).or_insert(0) += 1;
+        credited.push(item);
+    }
+    if credited.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(
+        "-- ledger::record not absent
+        DELETE FROM items WHERE (job_id, outcome, memory_id, table_name, store, ordinal) IN (
+            SELECT e.value->>'job', 'absent', e.value->>'id', e.value->>'table', e.value->>'store',
+                CAST(e.value->>'ordinal' AS BIGINT) FROM {each})",
+    ))
+    .bind(json!(credited).to_string())
+    .execute(&mut *tx)
+    .await?;
+    let rows: Vec<Value> = counts
+        .into_iter()
+        .flat_map(|((job, ordinal, store), n)| {
+            [("erased", n), ("absent", -n)]
+                .map(|(outcome, n)| json!({"job": job, "ordinal": ordinal, "store": store, "outcome": outcome, "n": n}))
+        })
+        .collect();
+    super::write::add_counts(inner, tx, &json!(rows).to_string()).await
+}
