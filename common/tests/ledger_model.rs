@@ -6,7 +6,8 @@
 //! * no two live leases are on the same partition.
 //!
 //! And at the end, when workers just do their work: every job ends, and its counts add up to what
-//! it selected, however often anything was repeated.
+//! it selected, however often anything was repeated. A job to which nothing was written back has erased each of its
+//! memories from each store exactly once, over all of its attempts, since nobody else deletes here.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -14,10 +15,12 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use lethe_common::job::{JobId, Outcome};
+use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, Claim, Delta, Kind, Lease, Ledger, LedgerOptions, NewJob, Record, RecordEnd, Release,
+    After, Claim, Delta, ItemOutcome, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd,
+    Release, Work,
 };
+use lethe_common::state::State;
 use proptest::prelude::*;
 use support::{erased, ids, new_job, route};
 
@@ -27,6 +30,8 @@ enum Op {
     Claim(u32),
     Batch(usize),
     Finish(usize),
+    /// One memory is deleted from one store alone, and fails in the other.
+    Split(usize, bool),
     Repeat(usize),
     Residue(usize),
     Fail(usize),
@@ -38,19 +43,20 @@ enum Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let any = 0..32_usize;
+    let some = 0..32_usize;
     prop_oneof![
         3 => prop::collection::vec(1..5_usize, 1..4).prop_map(Op::Accept),
         4 => (1..4_u32).prop_map(Op::Claim),
-        3 => any.clone().prop_map(Op::Batch),
-        6 => any.clone().prop_map(Op::Finish),
-        2 => any.clone().prop_map(Op::Repeat),
-        2 => any.clone().prop_map(Op::Residue),
-        1 => any.clone().prop_map(Op::Fail),
-        2 => any.clone().prop_map(Op::GiveBack),
+        3 => some.clone().prop_map(Op::Batch),
+        6 => some.clone().prop_map(Op::Finish),
+        2 => (some.clone(), any::<bool>()).prop_map(|(n, sql)| Op::Split(n, sql)),
+        2 => some.clone().prop_map(Op::Repeat),
+        2 => some.clone().prop_map(Op::Residue),
+        1 => some.clone().prop_map(Op::Fail),
+        2 => some.clone().prop_map(Op::GiveBack),
         1 => Just(Op::Die),
-        1 => any.clone().prop_map(Op::Cancel),
-        1 => any.prop_map(Op::Retry),
+        1 => some.clone().prop_map(Op::Cancel),
+        2 => some.prop_map(Op::Retry),
     ]
 }
 
@@ -60,9 +66,65 @@ struct World {
     jobs: Vec<JobId>,
     leases: Vec<Lease>,
     dead: Vec<Lease>,
+    /// What was deleted from which store.
+    gone: HashSet<(JobId, String, StoreKind)>,
+    /// Jobs to which something was written back: of these it is not known what.
+    written: HashSet<JobId>,
 }
 
+const BOTH: [StoreKind; 2] = [StoreKind::Sql, StoreKind::Vector];
+
 impl World {
+    /// Deletes the next `n` memories of a partition from stores; returns what these answer.
+    fn delete(&mut self, lease: &Lease, n: u64, fails: Option<StoreKind>) -> Delta {
+        let mut delta = Delta::default();
+        let Work::Ids(ids) = &lease.work else { panic!("a list") };
+        if self.written.contains(&lease.job.id) {
+            return erased(n);
+        }
+        // Each batch is the next ones of the list.
+        let next = ids.len() - usize::try_from(lease.remaining).unwrap();
+        for id in &ids[next..next + usize::try_from(n).unwrap()] {
+            for store in BOTH {
+                let outcome = if fails == Some(store) {
+                    Outcome::Failed
+                } else if self.gone.insert((lease.job.id, id.clone(), store)) {
+                    Outcome::Erased
+                } else {
+                    Outcome::Absent
+                };
+                delta.count(store, outcome, 1);
+                if outcome != Outcome::Erased {
+                    delta.items.push(ItemOutcome {
+                        id: id.clone(),
+                        store,
+                        outcome: Some(outcome),
+                        code: None,
+                    });
+                }
+            }
+        }
+        delta
+    }
+
+    /// Records a batch of one memory.
+    async fn batch(&mut self, at: usize, fails: Option<StoreKind>) {
+        let lease = self.leases[at].clone();
+        let remaining = lease.remaining - 1;
+        let record = Record {
+            lease: &lease,
+            delta: self.delete(&lease, 1, fails),
+            progress: None,
+            remaining,
+            end: None,
+        };
+        let after = self.ledger.record(&[record]).await.unwrap().remove(0);
+        assert!(matches!(after, After::Continue { .. }), "{after:?}");
+        let live = &mut self.leases[at];
+        (live.token, live.remaining) = (live.token + 1, remaining);
+        self.dead.push(lease);
+    }
+
     async fn run(&mut self, op: &Op) {
         match op {
             Op::Accept(sizes) => {
@@ -73,29 +135,24 @@ impl World {
             Op::Claim(n) => self.claim(*n).await,
             Op::Batch(n) => {
                 if let Some(at) = self.pick(*n).filter(|&at| self.leases[at].remaining > 1) {
-                    let lease = &self.leases[at];
-                    let remaining = lease.remaining - 1;
-                    let record = Record {
-                        lease,
-                        delta: erased(1),
-                        progress: None,
-                        remaining,
-                        end: None,
-                    };
-                    let after = self.ledger.record(&[record]).await.unwrap().remove(0);
-                    assert!(matches!(after, After::Continue { .. }), "{after:?}");
-                    let lease = &mut self.leases[at];
-                    self.dead.push(lease.clone());
-                    (lease.token, lease.remaining) = (lease.token + 1, remaining);
+                    self.batch(at, None).await;
                 }
             }
-            Op::Finish(n) => self.end(*n, |lease| (erased(lease.remaining), RecordEnd::Done)).await,
+            Op::Split(n, sql) => {
+                let fails = if *sql { StoreKind::Sql } else { StoreKind::Vector };
+                if let Some(at) = self.pick(*n).filter(|&at| self.leases[at].remaining > 1) {
+                    let written = self.written.contains(&self.leases[at].job.id);
+                    self.batch(at, Some(fails).filter(|_| !written)).await;
+                }
+            }
+            Op::Finish(n) => self.done(*n).await,
             Op::Fail(n) => {
                 self.end(*n, |_| (Delta::default(), RecordEnd::Failed("rejected")))
                     .await;
             }
             Op::Residue(n) => {
-                if self.pick(*n).is_some_and(|at| self.leases[at].kind == Kind::ReadBack) {
+                if let Some(at) = self.pick(*n).filter(|&at| self.leases[at].kind == Kind::ReadBack) {
+                    self.written.insert(self.leases[at].job.id);
                     self.end(*n, |_| (Delta::default(), RecordEnd::Residue { n: 1, progress: None }))
                         .await;
                 }
@@ -157,6 +214,7 @@ impl World {
             small: n,
             alone: n,
             count_rescues: true,
+            siblings: 0,
             many_first: false,
             oldest_first: false,
         };
@@ -164,6 +222,13 @@ impl World {
         self.leases.extend(claimed);
         let keys: HashSet<_> = self.leases.iter().map(|lease| (lease.job.id, lease.ordinal)).collect();
         assert_eq!(keys.len(), self.leases.len(), "two leases on one partition");
+    }
+
+    async fn done(&mut self, n: usize) {
+        let Some(at) = self.pick(n) else { return };
+        let lease = self.leases[at].clone();
+        let delta = self.delete(&lease, lease.remaining, None);
+        self.end(n, |_| (delta.clone(), RecordEnd::Done)).await;
     }
 
     async fn end(&mut self, n: usize, how: impl Fn(&Lease) -> (Delta, RecordEnd)) {
@@ -217,7 +282,7 @@ impl World {
             self.claim(1_000).await;
             assert!(!self.leases.is_empty(), "unfinished jobs, and nothing to do");
             while !self.leases.is_empty() {
-                self.end(0, |lease| (erased(lease.remaining), RecordEnd::Done)).await;
+                self.done(0).await;
             }
             steps += 1;
             assert!(steps < 50, "a job goes round in circles");
@@ -231,13 +296,27 @@ impl World {
                     .filter_map(|outcome| store.counts.get(outcome.as_str()))
                     .sum();
                 assert_eq!(counted, job.selected, "{job:?}");
+                let gone = self
+                    .gone
+                    .iter()
+                    .filter(|(of, _, from)| (*of, *from) == (*id, store.store));
+                if !self.written.contains(id) && job.state == State::Succeeded {
+                    let expected = (gone.count() as u64, None);
+                    let absent = store.counts.get("absent").filter(|n| **n > 0);
+                    assert_eq!((store.counts["erased"], absent), expected, "{job:?}");
+                    assert_eq!(job.selected, expected.0, "{job:?}");
+                }
             }
         }
     }
 }
 
 fn job(sizes: &[usize]) -> NewJob {
-    new_job(sizes.iter().map(|n| ids(*n)).collect())
+    let list = |(part, n): (usize, &usize)| NewPartition {
+        work: Work::Ids((0..*n).map(|n| format!("{part}-{n}")).collect()),
+        ..ids(*n)
+    };
+    new_job(sizes.iter().enumerate().map(list).collect())
 }
 
 proptest! {
@@ -257,7 +336,7 @@ proptest! {
             })
             .unwrap();
             ledger.migrate().await.unwrap();
-            let mut world = World { ledger, jobs: Vec::new(), leases: Vec::new(), dead: Vec::new() };
+            let mut world = World { ledger, jobs: Vec::new(), leases: Vec::new(), dead: Vec::new(), gone: HashSet::new(), written: HashSet::new() };
             for op in &ops {
                 world.run(op).await;
                 world.check().await;

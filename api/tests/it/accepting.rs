@@ -20,6 +20,7 @@ pub(crate) async fn claim(app: &App) -> Vec<Lease> {
         small: 100,
         alone: 100,
         count_rescues: true,
+        siblings: 0,
         many_first: false,
         oldest_first: false,
     };
@@ -53,6 +54,7 @@ async fn ids_are_accepted_without_their_repetitions_and_workers_are_rung() {
     {
       "accepted_at": "…",
       "attempt": 1,
+      "attempts": [],
       "dry_run": false,
       "ended_at": null,
       "error_code": null,

@@ -80,6 +80,8 @@ async fn the_document_lists_these_operations() {
     post /v1/schedules/{name}/pause
     post /v1/schedules/{name}/preview
     post /v1/schedules/{name}/resume
+    get /v1/siblings
+    delete /v1/siblings/{target}/{table}
     get /v1/targets
     post /v1/targets/{name}/pause
     post /v1/targets/{name}/resume

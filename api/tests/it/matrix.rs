@@ -195,7 +195,7 @@ async fn operating_is_for_those_whose_credentials_cover_it() {
     let mut matrix = Matrix::new().await;
     for caller in matrix.callers.clone() {
         let with = |scope: &str, status: u16| if caller.has(scope) { status } else { 403 };
-        for path in ["/v1/targets", "/v1/workers"] {
+        for path in ["/v1/targets", "/v1/workers", "/v1/siblings"] {
             matrix
                 .case(&caller, "GET", path, &json!(null), with("jobs:read", 200))
                 .await;
@@ -225,6 +225,8 @@ async fn operating_is_for_those_whose_credentials_cover_it() {
             }
         }
         let keys = |status: u16| with("admin", if whole { status } else { 403 });
+        let sibling = "/v1/siblings/main/memories";
+        matrix.case(&caller, "DELETE", sibling, &json!(null), keys(404)).await;
         let key = json!({"name": "made", "scopes": ["jobs:read"]});
         matrix.case(&caller, "POST", "/v1/keys", &key, keys(201)).await;
         matrix.case(&caller, "GET", "/v1/keys", &json!(null), keys(200)).await;

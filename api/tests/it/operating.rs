@@ -99,6 +99,7 @@ async fn targets_and_workers_are_as_workers_report_them() {
         version: "1.2.3",
         slots: 4,
         routes: vec![Route::to(mapping.target, mapping.table)],
+        siblings: Vec::new(),
         targets: json!({"main": {
             "stores": {"sql": {"up": up, "code": (!up).then_some("unavailable")}},
             "faults": [{"table": "memories", "fault": "the column `user_id` is missing"}],
@@ -175,6 +176,7 @@ async fn a_target_whose_store_is_down_is_said_without_a_key_and_makes_no_api_unr
             version: "1.2.3",
             slots: 4,
             routes: Vec::new(),
+            siblings: Vec::new(),
             targets: json!({"main": {"stores": {"sql": {"up": sql}, "vector": {"up": vector}}, "faults": []}}),
             claimed: false,
         };

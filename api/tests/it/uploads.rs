@@ -18,10 +18,7 @@ async fn lines_become_partitions_with_the_fields_of_the_query() {
     let query = "?target=main&table=memories&owner=M%C3%BCller&workspace=w&limit=9&per_second=0.25&dry_run=false";
     let answer = app.upload(query, &[], lines).await;
     answer.job();
-    assert_eq!(
-        answer.body["selected"], 4,
-        "an id that comes again in a later batch is another"
-    );
+    assert_eq!(answer.body["selected"], 3, "an id that comes again is the same");
     assert_eq!(answer.body["stores"].as_array().expect("a list").len(), 2);
     let leases = claim(&app).await;
     let parts: Vec<_> = leases
@@ -31,9 +28,23 @@ async fn lines_become_partitions_with_the_fields_of_the_query() {
             _ => panic!("no ids"),
         })
         .collect();
-    assert_eq!(parts, [["a", "b"], ["b", "c"]]);
+    assert_eq!(parts, [vec!["a", "b"], vec!["c"]]);
     assert_eq!(leases[0].job.owner.as_deref(), Some("Müller"));
     assert_eq!(leases[0].job.per_second, Some(0.25));
+}
+
+#[tokio::test]
+async fn a_limit_is_about_memories_and_not_about_lines() {
+    let app = App::with(&format!("worker.batch = 2\n{MAIN}")).await;
+    let lines = "\"a\"\n\"b\"\n".repeat(3);
+    app.upload("?limit=1", &[], lines.clone())
+        .await
+        .refused(422, "limit-exceeded", "");
+    assert!(claim(&app).await.is_empty() && app.count().await == 0);
+    let answer = app.upload("?limit=2", &[], lines).await;
+    answer.job();
+    assert_eq!(answer.body["selected"], 2);
+    assert_eq!(claim(&app).await.len(), 1);
 }
 
 #[tokio::test]

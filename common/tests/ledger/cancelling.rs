@@ -30,6 +30,7 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
         small: 0,
         alone: 1,
         count_rescues: true,
+        siblings: 0,
         many_first: false,
         oldest_first: false,
     };
@@ -169,6 +170,7 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
             small: 0,
             alone: 1,
             count_rescues: true,
+            siblings: 0,
             many_first: false,
             oldest_first: false,
         };

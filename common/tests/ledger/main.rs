@@ -107,13 +107,16 @@ macro_rules! on_both {
 use on_both;
 
 mod accepting;
+mod attempts;
 mod cancelling;
 mod joining;
 mod leases;
 mod phases;
 mod query;
+mod repeats;
 mod schedules;
 mod sharing;
+mod siblings;
 mod skipping;
 mod slices;
 mod totals;
@@ -154,6 +157,7 @@ async fn claim(ledger: &Ledger) -> Vec<Lease> {
         small: 100,
         alone: 100,
         count_rescues: true,
+        siblings: 0,
         many_first: false,
         oldest_first: false,
     };

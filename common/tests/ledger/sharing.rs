@@ -23,6 +23,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
         small: 0,
         alone: 20,
         count_rescues: true,
+        siblings: 0,
         many_first: false,
         oldest_first: false,
     };
@@ -33,7 +34,6 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
     assert_eq!((of(later), of(large)), (5, 15));
     // And what is oldest comes all the same, now and then.
     let oldest = Claim {
-        many_first: false,
         oldest_first: true,
         ..order
     };
@@ -41,7 +41,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
     let next = ledger.claim(&oldest).await.unwrap();
     assert!(next.iter().all(|lease| lease.job.id == large));
     // Whatever it weighs, it is known when it is due.
-    assert_eq!(ledger.next_due().await.unwrap().map(|wait| wait > 0), Some(true));
+    assert_eq!(ledger.ahead().await.unwrap().due_in_ms.map(|wait| wait > 0), Some(true));
 }
 
 async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger) {
@@ -65,6 +65,7 @@ async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger
         small,
         alone: 0,
         count_rescues: true,
+        siblings: 0,
         many_first: false,
         oldest_first: false,
     };
@@ -94,6 +95,7 @@ async fn callers_with_many_jobs_are_not_kept_waiting_for_good(test: TestLedger) 
         small: 10,
         alone: 0,
         count_rescues: true,
+        siblings: 0,
         many_first: true,
         oldest_first: false,
     };

@@ -12,6 +12,8 @@ use serde_json::json;
 on_both_databases!(
     a_running_job_that_is_cancelled_stops_and_says_what_is_left,
     a_cancelled_job_can_be_tried_again,
+    a_person_that_is_tried_again_was_erased_by_all_attempts,
+    a_vector_that_was_kept_is_erased_by_the_next_attempt_and_its_row_by_the_first,
     a_queued_job_that_is_cancelled_touches_nothing,
     paused_work_is_accepted_and_waits,
     a_job_for_later_waits,
@@ -75,9 +77,64 @@ async fn a_cancelled_job_can_be_tried_again(layout: Layout) {
         "{job:#}"
     );
     site.holds(&[]).await;
-    // An attempt asks for everything again: what the first one erased is gone already.
-    let expected = json!({"absent": 200 - left, "erased": left});
-    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}));
+    // A job's story is all of its attempts.
+    let expected = json!({"erased": 200});
+    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}), "{job:#}");
+    assert_eq!((&job["selected"], &job["progress"]), (&json!(200), &json!(1.0)));
+    let attempts = job["attempts"].as_array().unwrap();
+    let erased = |attempt: &serde_json::Value| counts(attempt)["sql"]["erased"].as_u64().unwrap();
+    assert_eq!(attempts.iter().map(erased).collect::<Vec<_>>(), [200 - left, left]);
+    assert_eq!(attempts[0]["state"], "cancelled");
+}
+
+async fn a_person_that_is_tried_again_was_erased_by_all_attempts(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("worker.batch", 10).set("worker.slots", 1));
+    let all = memories::of("alice", 200);
+    site.add(&all).await;
+    let service = site.start().await;
+    let mut deletion = site.tap.hold(DELETE, 2, Side::Before);
+    let subject = json!({"select": {"subject": {"user_id": "alice"}}});
+    let id = service.client.submit(&subject).await;
+    deletion.caught().await;
+    service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
+    deletion.release();
+    assert_eq!(service.client.ended(&id).await["state"], "cancelled");
+    let left = site.memories.count().await;
+    assert!(0 < left && left < 200, "{left}");
+
+    service.client.post(&format!("/v1/jobs/{id}/retry")).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let expected = json!({"erased": 200});
+    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}), "{job:#}");
+    assert_eq!(job["selected"], 200);
+    site.holds(&[]).await;
+}
+
+async fn a_vector_that_was_kept_is_erased_by_the_next_attempt_and_its_row_by_the_first(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("retry.rounds", 1));
+    let all = memories::of("alice", 20);
+    site.add(&all).await;
+    let service = site.start().await;
+    site.tap.swallow(true);
+    let id = service.client.submit_ids(&ids(&all)).await;
+    let job = service.client.ended(&id).await;
+    assert_eq!(
+        counts(&job),
+        json!({"sql": {"erased": 20}, "vector": {"failed": 20}}),
+        "{job:#}"
+    );
+    site.tap.swallow(false);
+    service.client.post(&format!("/v1/jobs/{id}/retry")).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let expected = json!({"erased": 20});
+    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}), "{job:#}");
+    site.holds(&[]).await;
 }
 
 async fn a_queued_job_that_is_cancelled_touches_nothing(layout: Layout) {

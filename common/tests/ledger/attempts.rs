@@ -1,0 +1,471 @@
+//! A job's story is all of its attempts: what one of them settled stays counted, once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lethe_common::filter::Filter;
+use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::ledger::{
+    After, Delta, Go, ItemOutcome, Kind, Lease, Ledger, Manner, NewJob, NewPartition, Record, RecordEnd, RetryOutcome,
+    StoreCounts, Work,
+};
+use lethe_common::state::State;
+
+use crate::support::new_job;
+use crate::{
+    TestLedger, accept, claim, claim_one, end, ended_as, erased, finish, forget, ids, record, state, subject_job, total,
+};
+
+crate::on_both! {
+    a_retry_goes_on_where_the_cancelled_attempt_stopped,
+    a_memory_that_one_store_kept_is_asked_for_again_and_counted_once,
+    a_memory_that_is_not_settled_leaves_the_counts_until_it_is,
+    lists_with_nothing_settled_begin_anew,
+    an_attempt_with_nothing_to_erase_reads_back,
+    a_plan_is_made_anew_and_its_counts_are_added,
+    points_without_a_name_are_counted_by_the_last_attempt,
+    earlier_attempts_count_against_what_a_query_may_take,
+    a_batch_that_had_begun_is_finished_by_the_next_attempt,
+    a_dry_run_is_done_again,
+}
+
+/// Returns the counts above zero, by store.
+fn counts(stores: &[StoreCounts]) -> BTreeMap<&'static str, BTreeMap<&str, u64>> {
+    let above_zero = |store: &'_ StoreCounts| {
+        let counts = store.counts.iter().filter(|(_, n)| **n > 0);
+        counts.map(|(word, n)| (word.clone(), *n)).collect::<BTreeMap<_, _>>()
+    };
+    stores
+        .iter()
+        .map(|store| {
+            let words = above_zero(store).into_iter();
+            let words = words.map(|(word, n)| (word.parse::<Outcome>().map_or("residue", Outcome::as_str), n));
+            (store.store.as_str(), words.collect())
+        })
+        .collect()
+}
+
+/// Asserts that both stores have these counts.
+fn both(stores: &[StoreCounts], expected: &[(&str, u64)]) {
+    let expected: BTreeMap<&str, u64> = expected.iter().copied().collect();
+    let expected: BTreeMap<&str, _> = [("sql", expected.clone()), ("vector", expected)].into();
+    assert_eq!(counts(stores), expected);
+}
+
+/// Asserts that the totals add up, with `remaining` still to come.
+async fn adds_up(ledger: &Ledger, remaining: u64) {
+    for store in ["sql", "vector"] {
+        let rows = ledger.totals().await.unwrap();
+        let sum = |metric: &str| -> u64 {
+            let rows = rows.iter().filter(|row| row.metric == metric && row.store == store);
+            rows.map(|row| row.n).sum()
+        };
+        assert_eq!(sum("selected"), sum("memories") + remaining, "{store}: {rows:?}");
+    }
+}
+
+/// Records a batch, after which the partition goes on.
+async fn step(ledger: &Ledger, lease: &mut Lease, delta: Delta, n: u64, progress: &str) {
+    let record_of = Record {
+        lease,
+        delta,
+        progress: Some(progress.to_owned()),
+        remaining: lease.remaining - n,
+        end: None,
+    };
+    let After::Continue {
+        until,
+        cancelling,
+        per_second,
+    } = record(ledger, record_of).await
+    else {
+        panic!("the partition goes on")
+    };
+    lease.goes_on(until, cancelling, per_second);
+    lease.progress = Some(progress.to_owned());
+    lease.remaining -= n;
+}
+
+async fn cancel(ledger: &Ledger, lease: &Lease) {
+    ledger.cancel(lease.job.id).await.unwrap();
+    let stopped = Record {
+        progress: lease.progress.clone(),
+        ..end(lease, Delta::default(), RecordEnd::Cancelled)
+    };
+    let after = record(ledger, stopped).await;
+    assert_eq!(ended_as(&after), Some(State::Cancelled));
+}
+
+/// Returns that memories met something in the stores, those that were not simply erased by their ids.
+fn met(list: &[(&str, Outcome, Outcome)]) -> Delta {
+    let mut delta = Delta::default();
+    for (id, sql, vector) in list {
+        for (store, outcome) in [(StoreKind::Sql, *sql), (StoreKind::Vector, *vector)] {
+            delta.count(store, outcome, 1);
+            if outcome != Outcome::Erased {
+                delta.items.push(ItemOutcome {
+                    id: (*id).to_owned(),
+                    store,
+                    outcome: Some(outcome),
+                    code: None,
+                });
+            }
+        }
+    }
+    delta
+}
+
+async fn retry(ledger: &Ledger, id: JobId) {
+    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+}
+
+/// Reads back everything that is due, and returns how the job ended.
+async fn read_back(ledger: &Ledger) -> Option<State> {
+    let mut ended = None;
+    for lease in claim(ledger).await {
+        assert_eq!(lease.kind, Kind::ReadBack);
+        ended = ended_as(&record(ledger, end(&lease, Delta::default(), RecordEnd::Done)).await);
+    }
+    ended
+}
+
+async fn a_retry_goes_on_where_the_cancelled_attempt_stopped(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(20)])).await;
+    let mut lease = claim_one(&ledger).await;
+    step(&ledger, &mut lease, erased(5), 5, "five").await;
+    cancel(&ledger, &lease).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    both(&job.stores, &[("erased", 5), ("left", 15)]);
+    assert_eq!(job.attempts, []);
+
+    retry(&ledger, id).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    both(&job.stores, &[("erased", 5)]);
+    assert_eq!((job.selected, job.remaining, job.settled), (20, 15, 5));
+    adds_up(&ledger, 15).await;
+    let lease = claim_one(&ledger).await;
+    assert_eq!(
+        (lease.remaining, lease.progress.as_deref(), lease.job.attempt),
+        (15, Some("five"), 2)
+    );
+    assert_eq!(ended_as(&finish(&ledger, &lease).await), Some(State::Succeeded));
+
+    let job = ledger.job(id).await.unwrap().unwrap();
+    both(&job.stores, &[("erased", 20)]);
+    assert_eq!((job.selected, job.remaining), (20, 0));
+    let [first, second] = job.attempts.as_slice() else {
+        panic!("two attempts: {job:?}")
+    };
+    assert_eq!((first.attempt, first.state), (1, State::Cancelled));
+    both(&first.stores, &[("erased", 5), ("left", 15)]);
+    assert_eq!((second.attempt, second.state), (2, State::Succeeded));
+    both(&second.stores, &[("erased", 15)]);
+    adds_up(&ledger, 0).await;
+    // The story outlives the ids.
+    forget(&ledger, Duration::ZERO, Duration::from_hours(24)).await;
+    let forgotten = ledger.job(id).await.unwrap().unwrap();
+    both(&forgotten.stores, &[("erased", 20)]);
+    assert_eq!(forgotten.attempts, job.attempts);
+}
+
+async fn a_memory_that_one_store_kept_is_asked_for_again_and_counted_once(TestLedger { ledger, _dir, .. }: TestLedger) {
+    use Outcome::{Absent, Erased, Failed};
+    let work = Work::Ids(["a", "b", "c"].map(str::to_owned).to_vec());
+    let id = accept(&ledger, new_job(vec![NewPartition { work, ..ids(3) }])).await;
+    let lease = claim_one(&ledger).await;
+    let delta = met(&[("a", Erased, Erased), ("b", Absent, Erased), ("c", Erased, Failed)]);
+    let after = record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
+    assert_eq!(ended_as(&after), Some(State::Failed));
+
+    retry(&ledger, id).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.selected, job.remaining, job.settled), (3, 1, 2));
+    let lease = claim_one(&ledger).await;
+    assert!(
+        lease.work == Work::Ids(vec!["c".to_owned()]),
+        "what is settled is not asked for again"
+    );
+    record(&ledger, end(&lease, met(&[("c", Absent, Erased)]), RecordEnd::Done)).await;
+    // Reading back is about all of the list.
+    let lease = claim_one(&ledger).await;
+    assert!(matches!(&lease.work, Work::Ids(ids) if ids.len() == 3) && lease.kind == Kind::ReadBack);
+    let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
+    assert_eq!(ended_as(&after), Some(State::Succeeded));
+
+    let job = ledger.job(id).await.unwrap().unwrap();
+    let expected: BTreeMap<_, _> = [
+        ("sql", BTreeMap::from([("erased", 2), ("absent", 1)])),
+        ("vector", BTreeMap::from([("erased", 3)])),
+    ]
+    .into();
+    assert_eq!(counts(&job.stores), expected, "the first attempt erased c's row");
+    assert_eq!(job.selected, 3);
+    let absent = ledger.items(id, "absent", ("", "", ""), 10).await.unwrap();
+    assert_eq!(absent.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(ledger.items(id, "failed", ("", "", ""), 10).await.unwrap(), []);
+    assert_eq!(
+        total(&ledger, "memories", "absent").await,
+        2,
+        "the totals are what stores answered"
+    );
+    adds_up(&ledger, 0).await;
+}
+
+async fn a_memory_that_is_not_settled_leaves_the_counts_until_it_is(TestLedger { ledger, _dir, .. }: TestLedger) {
+    use Outcome::{Absent, Conflicted, Erased, Failed};
+    let work = Work::Ids(["a", "b", "c", "d"].map(str::to_owned).to_vec());
+    let id = accept(&ledger, new_job(vec![NewPartition { work, ..ids(4) }])).await;
+    let mut lease = claim_one(&ledger).await;
+    let delta = met(&[("a", Erased, Erased), ("b", Failed, Erased), ("c", Conflicted, Absent)]);
+    step(&ledger, &mut lease, delta, 3, "three").await;
+    cancel(&ledger, &lease).await;
+    // Two more attempts of which one does not get there, and one fails again.
+    retry(&ledger, id).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    both(&job.stores, &[("erased", 1)]);
+    assert_eq!((job.selected, job.remaining), (4, 3));
+    ledger.cancel(id).await.unwrap();
+    both(
+        &ledger.job(id).await.unwrap().unwrap().stores,
+        &[("erased", 1), ("left", 3)],
+    );
+    adds_up(&ledger, 0).await;
+    retry(&ledger, id).await;
+    let mut open = claim(&ledger).await;
+    open.sort_by_key(|lease| lease.ordinal);
+    assert_eq!(open.iter().map(|lease| lease.remaining).collect::<Vec<_>>(), [1, 2]);
+    record(&ledger, end(&open[0], erased(1), RecordEnd::Done)).await;
+    let delta = met(&[("b", Failed, Absent), ("c", Erased, Absent)]);
+    let after = record(&ledger, end(&open[1], delta, RecordEnd::Done)).await;
+    assert_eq!(ended_as(&after), Some(State::Failed));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    let expected: BTreeMap<_, _> = [
+        ("sql", BTreeMap::from([("erased", 3), ("failed", 1)])),
+        ("vector", BTreeMap::from([("erased", 3), ("absent", 1)])),
+    ]
+    .into();
+    assert_eq!(counts(&job.stores), expected, "b's vector went in the first attempt");
+    retry(&ledger, id).await;
+    let lease = claim_one(&ledger).await;
+    assert!(lease.work == Work::Ids(vec!["b".to_owned()]));
+    record(&ledger, end(&lease, met(&[("b", Erased, Absent)]), RecordEnd::Done)).await;
+    assert_eq!(read_back(&ledger).await, Some(State::Succeeded));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    let expected: BTreeMap<_, _> = [
+        ("sql", BTreeMap::from([("erased", 4)])),
+        ("vector", BTreeMap::from([("erased", 3), ("absent", 1)])),
+    ]
+    .into();
+    assert_eq!(
+        (counts(&job.stores), job.selected, job.attempts.len()),
+        (expected, 4, 4)
+    );
+    adds_up(&ledger, 0).await;
+}
+
+async fn lists_with_nothing_settled_begin_anew(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(1)])).await;
+    let lease = claim_one(&ledger).await;
+    let delta = Delta {
+        version_erased: Some(7),
+        ..met(&[("memory-0", Outcome::Erased, Outcome::Failed)])
+    };
+    record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
+    retry(&ledger, id).await;
+    let lease = claim_one(&ledger).await;
+    assert!(
+        lease.ordinal == 0 && !lease.alone && lease.progress.is_none(),
+        "small ones share calls"
+    );
+    let delta = met(&[("memory-0", Outcome::Absent, Outcome::Erased)]);
+    let After::ReadBack(lease) = record(&ledger, end(&lease, delta, RecordEnd::Done)).await else {
+        panic!("its worker reads it back")
+    };
+    record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    both(&job.stores, &[("erased", 1)]);
+    assert_eq!((job.state, job.version_erased), (State::Succeeded, Some(7)));
+}
+
+async fn an_attempt_with_nothing_to_erase_reads_back(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(3)])).await;
+    let lease = claim_one(&ledger).await;
+    let After::ReadBack(lease) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
+        panic!("its worker reads it back")
+    };
+    let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    assert_eq!(ended_as(&after), Some(State::Failed));
+    retry(&ledger, id).await;
+    let lease = claim_one(&ledger).await;
+    assert!(lease.work == Work::Ids(Vec::new()) && lease.kind == Kind::Erase);
+    record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
+    assert_eq!(read_back(&ledger).await, Some(State::Succeeded));
+    both(&ledger.job(id).await.unwrap().unwrap().stores, &[("erased", 3)]);
+    adds_up(&ledger, 0).await;
+}
+
+/// Ends a plan that cuts ranges of these sizes.
+async fn plan(ledger: &Ledger, sizes: &[u64]) {
+    let lease = claim_one(ledger).await;
+    assert_eq!(lease.kind, Kind::Plan);
+    let range = |n: &u64| NewPartition {
+        work: Work::Range {
+            after: None,
+            through: None,
+        },
+        ..ids(usize::try_from(*n).unwrap())
+    };
+    let delta = Delta {
+        selected: sizes.iter().sum::<u64>().cast_signed(),
+        planned: sizes.iter().map(range).collect(),
+        ..Delta::default()
+    };
+    record(ledger, end(&lease, delta, RecordEnd::Done)).await;
+}
+
+async fn a_plan_is_made_anew_and_its_counts_are_added(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, subject_job(1)).await;
+    plan(&ledger, &[5, 6]).await;
+    let mut ranges = claim(&ledger).await;
+    ranges.sort_by_key(|lease| lease.remaining);
+    record(&ledger, end(&ranges[0], erased(5), RecordEnd::Done)).await;
+    let delta = met(&[("x", Outcome::Failed, Outcome::Erased)]);
+    step(&ledger, &mut ranges[1], delta, 1, "one").await;
+    cancel(&ledger, &ranges[1]).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.selected, job.remaining), (11, 0));
+
+    retry(&ledger, id).await;
+    let job = ledger.job(id).await.unwrap().unwrap();
+    both(&job.stores, &[("erased", 5)]);
+    assert_eq!((job.selected, job.remaining), (5, 0));
+    // x and the five that were left.
+    plan(&ledger, &[6]).await;
+    let lease = claim_one(&ledger).await;
+    let mut delta = erased(5);
+    for (outcome, n) in met(&[("x", Outcome::Erased, Outcome::Absent)]).counts {
+        *delta.counts.entry(outcome).or_insert(0) += n;
+    }
+    delta.items = met(&[("x", Outcome::Erased, Outcome::Absent)]).items;
+    record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
+    assert_eq!(read_back(&ledger).await, Some(State::Succeeded));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    both(&job.stores, &[("erased", 11)]);
+    assert_eq!((job.selected, job.remaining), (11, 0));
+    both(&job.attempts[1].stores, &[("erased", 6)]);
+    adds_up(&ledger, 0).await;
+}
+
+async fn points_without_a_name_are_counted_by_the_last_attempt(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, subject_job(1)).await;
+    for attempt in 1..=2 {
+        plan(&ledger, &[0]).await;
+        let lease = claim_one(&ledger).await;
+        record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
+        let lease = claim_one(&ledger).await;
+        let mut delta = Delta {
+            selected: 2,
+            ..Delta::default()
+        };
+        delta.count(StoreKind::Vector, Outcome::Unverifiable, 2);
+        delta.count(StoreKind::Sql, Outcome::Absent, 2);
+        let after = record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
+        assert_eq!(ended_as(&after), Some(State::Failed));
+        let job = ledger.job(id).await.unwrap().unwrap();
+        let expected: BTreeMap<_, _> = [
+            ("sql", BTreeMap::from([("absent", 2)])),
+            ("vector", BTreeMap::from([("unverifiable", 2)])),
+        ]
+        .into();
+        assert_eq!((counts(&job.stores), job.selected), (expected, 2));
+        if attempt == 1 {
+            retry(&ledger, id).await;
+        }
+    }
+    adds_up(&ledger, 0).await;
+}
+
+async fn earlier_attempts_count_against_what_a_query_may_take(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let manner = Manner {
+        most: Some(10),
+        ..Manner::default()
+    };
+    let query = NewJob {
+        subject: None,
+        query: Some(Filter::All),
+        manner,
+        ..subject_job(1)
+    };
+    let id = accept(
+        &ledger,
+        NewJob {
+            partitions: vec![NewPartition {
+                work: Work::Query,
+                ..query.partitions[0].clone()
+            }],
+            ..query
+        },
+    )
+    .await;
+    plan(&ledger, &[6, 4]).await;
+    let mut ranges = claim(&ledger).await;
+    ranges.sort_by_key(|lease| lease.remaining);
+    assert_eq!(ranges[0].job.most, Some(10));
+    record(&ledger, end(&ranges[1], erased(6), RecordEnd::Done)).await;
+    cancel(&ledger, &ranges[0]).await;
+    retry(&ledger, id).await;
+    let lease = claim_one(&ledger).await;
+    assert_eq!((lease.kind, lease.job.most), (Kind::Plan, Some(4)));
+}
+
+async fn a_batch_that_had_begun_is_finished_by_the_next_attempt(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(4)])).await;
+    let mut lease = claim_one(&ledger).await;
+    step(&ledger, &mut lease, erased(1), 1, "one").await;
+    let go = ledger.intend(&[(&lease, "begun".to_owned())]).await.unwrap();
+    assert!(matches!(go[0], Go::Proceed(_)));
+    let failed = Record {
+        progress: lease.progress.clone(),
+        ..end(&lease, Delta::default(), RecordEnd::Failed("rejected"))
+    };
+    record(&ledger, failed).await;
+    assert_eq!(state(&ledger, id).await, State::Failed);
+    retry(&ledger, id).await;
+    let lease = claim_one(&ledger).await;
+    assert_eq!(
+        (lease.intent.as_deref(), lease.progress.as_deref()),
+        (Some("begun"), Some("one"))
+    );
+    // What was recorded is not begun any more.
+    let refused = Record {
+        remaining: 2,
+        ..end(
+            &lease,
+            met(&[("memory-1", Outcome::Failed, Outcome::Erased)]),
+            RecordEnd::Failed("constraint"),
+        )
+    };
+    record(&ledger, refused).await;
+    retry(&ledger, id).await;
+    assert!(claim(&ledger).await.iter().all(|lease| lease.intent.is_none()));
+}
+
+async fn a_dry_run_is_done_again(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let look = NewPartition {
+        kind: Kind::Preview,
+        ..ids(3)
+    };
+    let id = accept(
+        &ledger,
+        NewJob {
+            dry_run: true,
+            ..new_job(vec![look])
+        },
+    )
+    .await;
+    ledger.cancel(id).await.unwrap();
+    retry(&ledger, id).await;
+    let lease = claim_one(&ledger).await;
+    assert_eq!((lease.kind, lease.remaining), (Kind::Preview, 3));
+    assert_eq!(ledger.job(id).await.unwrap().unwrap().selected, 3);
+}
