@@ -76,6 +76,13 @@ impl Between {
             gone.collect::<Vec<_>>()
         };
         if self.anew {
+            // A row that is gone counts as erased by the attempt before, and its points follow.
+            let mut rows = first.rows.clone();
+            rows.extend(self.after.rows.clone());
+            states.push(State {
+                rows,
+                points: self.after.points.clone(),
+            });
             // What goes takes its memory's row with it.
             states.push(self.after.without(&went(then, &self.after)));
         } else {
