@@ -87,6 +87,15 @@ pub(super) fn row<'a>(columns: &Columns, state: &'a State, id: &str) -> Option<&
     inside.then_some(row)
 }
 
+/// Returns whether another mapping of the same table has a row with this id: whether points of this one's scope are
+/// orphans then is left open.
+pub(super) fn is_taken(mapping: &Mapping, state: &State, id: &str) -> bool {
+    let columns = mapping.columns.as_ref();
+    columns.is_some_and(|columns| {
+        state.rows.contains_key(&(columns.table, id.to_owned())) && row(columns, state, id).is_none()
+    })
+}
+
 pub(super) fn value(row: &Row, field: Field) -> Option<&str> {
     match field {
         Field::User => row.user.as_deref(),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::agreement::{Said, said_by};
 use super::filter::Filter;
 use super::job::Job;
-use super::judge::{Fate, Scoped, Verdict, candidates, memory_said, row, scoped};
+use super::judge::{Fate, Scoped, Verdict, candidates, is_taken, memory_said, row, scoped};
 use super::mapping::{Field, Mapping};
 use super::state::{Element, State};
 
@@ -73,7 +73,7 @@ pub(super) fn memory(
             (
                 candidate.pid,
                 carries(mapping, candidate.payload, demands),
-                candidate.is_doubtful,
+                candidate.is_doubtful || is_taken(mapping, state, id),
             )
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use super::agreement::{Said, said_by};
 use super::job::Job;
-use super::judge::{Fate, Scoped, Verdict, meets, memory, memory_said, row, scoped};
+use super::judge::{Fate, Scoped, Verdict, is_taken, meets, memory, memory_said, row, scoped};
 use super::mapping::{Field, Mapping};
 use super::orphan::{Carries, carries, has_row};
 use super::state::{Element, State};
@@ -79,6 +79,10 @@ pub(super) fn judge(
             Some(_) if scoped == Scoped::Inside => verdict.must_fail(&["unverifiable", "point_conflict"]),
             Some(_) => verdict.may_fail(&["unverifiable", "point_conflict"]),
             None if has_row(mappings, job.mapping, state, &id) => {}
+            None if is_taken(mapping, state, &id) => {
+                verdict.may_fail(SHARED);
+                verdict.set(Element::Point(*pid), Fate::Either);
+            }
             None => verdict.set(Element::Point(*pid), inside(scoped)),
         }
     }
