@@ -153,6 +153,7 @@ fn report(app: &App, types: &Value) -> WorkerReport {
         slots: 4,
         routes: vec![Route::to(mapping.target, mapping.table)],
         targets: json!({"main": {"stores": {"sql": {"up": true}}, "faults": [], "types": types}}),
+        siblings: Vec::new(),
         claimed: false,
     }
 }

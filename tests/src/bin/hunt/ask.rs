@@ -1,5 +1,6 @@
 //! Asking for a deletion by any route, and what came of it.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use lethe_tests::client::{Answer, Client};
@@ -211,7 +212,7 @@ fn form(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || byte == b'-' {
             form.push(char::from(byte));
         } else {
-            form += &format!("%{byte:02X}");
+            write!(form, "%{byte:02X}").expect("a String takes any text");
         }
     }
     form

@@ -36,8 +36,7 @@ impl Mode {
     fn lanes(self) -> usize {
         match self {
             // As many as keep two cores busy; more would only wait.
-            Self::Calm => 8,
-            Self::Changing => 8,
+            Self::Calm | Self::Changing => 8,
             // Most of the time they wait for a lease to end.
             Self::Dying => 16,
         }
@@ -162,7 +161,7 @@ impl Fleet {
 
     /// Kills the worker, unless there is none of its own or it has lived for too short a time; the next one is
     /// started by what is returned.
-    pub(crate) async fn kill(&self) -> Option<Killed<'_>> {
+    pub(crate) fn kill(&self) -> Option<Killed<'_>> {
         let mut worker = self.worker.try_lock().ok()?;
         let living = worker.as_mut().filter(|worker| worker.since.elapsed() > LIFE)?;
         living.process.kill();

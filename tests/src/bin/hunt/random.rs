@@ -1,6 +1,6 @@
 //! Random choices that a seed repeats exactly, on every machine and with every version of every library.
 
-/// A source of random choices (SplitMix64).
+/// A source of random choices (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 

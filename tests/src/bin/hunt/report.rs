@@ -1,6 +1,7 @@
 //! What a run has found, and how it is shown.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -111,7 +112,7 @@ impl Report {
         let routes: Vec<String> = by_route.iter().map(|(via, n)| format!("{via:?} {n}")).collect();
         let mut text = format!("routes: {}", routes.join(", "));
         for ((wrong, mode, shape, via), n) in &inner.faults {
-            text += &format!("\n{n} × {wrong:?} ({mode:?}, {shape}, {via:?})");
+            write!(text, "\n{n} × {wrong:?} ({mode:?}, {shape}, {via:?})").expect("a String takes any text");
         }
         text
     }
@@ -129,32 +130,39 @@ pub(crate) fn show(found: &Found) {
         found.world, found.seed, found.step, found.mode, found.site, found.seed, found.world, found.job
     );
     for fault in &found.faults {
-        text += &format!("  {:?}: {}\n", fault.wrong, fault.text);
+        writeln!(text, "  {:?}: {}", fault.wrong, fault.text).expect("a String takes any text");
     }
     if let Some(done) = &found.done {
         let job = &done.job;
-        text += &format!(
-            "  ended {} {}, selected {}, answered {} {}\n",
+        writeln!(
+            text,
+            "  ended {} {}, selected {}, answered {} {}",
             job["state"],
             job["error_code"],
             job["selected"],
             done.status,
             done.text.chars().take(200).collect::<String>()
-        );
+        )
+        .expect("a String takes any text");
         for store in job["stores"].as_array().into_iter().flatten() {
             let counts = store["counts"].as_object().into_iter().flatten();
             let counts: Vec<_> = counts.filter(|(_, n)| n.as_u64() != Some(0)).collect();
-            text += &format!("    {} {} {counts:?}\n", store["table"], store["store"]);
+            writeln!(text, "    {} {} {counts:?}", store["table"], store["store"]).expect("a String takes any text");
         }
     }
-    text += &format!("  at first:\n{}", listed(&found.first, None));
+    write!(text, "  at first:\n{}", listed(&found.first, None)).expect("a String takes any text");
     if let Some(between) = &found.between {
-        text += &format!("  before the change (looked at anew: {}):\n", between.anew);
+        writeln!(text, "  before the change (looked at anew: {}):", between.anew).expect("a String takes any text");
         text += &listed(&between.before, Some(&found.first));
-        text += &format!("  after the change:\n{}", listed(&between.after, Some(&between.before)));
+        write!(
+            text,
+            "  after the change:\n{}",
+            listed(&between.after, Some(&between.before))
+        )
+        .expect("a String takes any text");
     }
     let before = found.between.as_ref().map_or(&found.first, |between| &between.after);
-    text += &format!("  at the end:\n{}", listed(&found.last, Some(before)));
+    write!(text, "  at the end:\n{}", listed(&found.last, Some(before))).expect("a String takes any text");
     say(&text);
 }
 
@@ -165,20 +173,18 @@ fn listed(state: &State, before: Option<&State>) -> String {
         if before.is_some_and(|before| state.has_same(before, &element)) {
             continue;
         }
-        text += &match &element {
-            Element::Row(table, id) => format!("    {element:?} {:?}\n", state.rows[&(*table, id.clone())]),
-            Element::Point(pid) => {
-                let payload = serde_json::Value::Object(state.points[pid].clone());
-                format!("    {element:?} {payload}\n")
-            }
+        let said = match &element {
+            Element::Row(table, id) => format!("{:?}", state.rows[&(*table, id.clone())]),
+            Element::Point(pid) => serde_json::Value::Object(state.points[pid].clone()).to_string(),
         };
+        writeln!(text, "    {element:?} {said}").expect("a String takes any text");
     }
     for gone in before
         .into_iter()
         .flat_map(State::elements)
         .filter(|element| !state.has(element))
     {
-        text += &format!("    {gone:?} is gone\n");
+        writeln!(text, "    {gone:?} is gone").expect("a String takes any text");
     }
     text
 }

@@ -125,7 +125,7 @@ async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result
         // A job may wait for something else; whether it ends is seen where it is asked for.
         () = tokio::time::sleep(PATIENCE) => return (job.clone(), asking.await, None),
     }
-    let killed = if call == Call::Dies { fleet.kill().await } else { None };
+    let killed = if call == Call::Dies { fleet.kill() } else { None };
     if killed.is_some() {
         held.abandoned().await;
     } else if call == Call::Dies {

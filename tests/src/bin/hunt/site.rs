@@ -2,6 +2,7 @@
 
 use crate::model::{Columns, Ids, Mapping, Points, Rule, Users};
 use crate::shape::{Engine, SHAPES, Shape};
+use std::fmt::Write as _;
 
 /// One place.
 #[derive(Debug, Clone)]
@@ -76,22 +77,28 @@ impl Site {
         };
         for table in 0..self.tables() {
             let name = self.table(table);
-            text += &format!(
+            write!(
+                text,
                 "CREATE TABLE {name} (id {id} NOT NULL PRIMARY KEY, user_id {user}, workspace VARCHAR(191),
                     kind VARCHAR(191), n BIGINT NOT NULL, tenant VARCHAR(191));
                  CREATE INDEX {name}_user ON {name} (user_id);"
-            );
+            )
+            .expect("a String takes any text");
             // No more tables than are needed: databases look at all of them when they are asked for one's columns.
             if self.shape.parts {
-                text += &format!(
+                write!(
+                    text,
                     "CREATE TABLE {name}_parts (memory_id {id} NOT NULL);
                      CREATE INDEX {name}_of ON {name}_parts (memory_id);"
-                );
+                )
+                .expect("a String takes any text");
             }
             if self.shape.users == Users::Reference {
-                text += &format!(
+                write!(
+                    text,
                     "CREATE TABLE {name}_owners (id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(191) NOT NULL);"
-                );
+                )
+                .expect("a String takes any text");
             }
         }
         text
@@ -103,15 +110,17 @@ impl Site {
         let mut last = None;
         for mapping in &self.mappings {
             if last.replace(&mapping.target) != Some(&mapping.target) {
-                text += &format!("[[target]]\nname = \"{}\"\n", mapping.target);
+                writeln!(text, "[[target]]\nname = \"{}\"", mapping.target).expect("a String takes any text");
                 if self.shape.rows {
-                    text += &format!("sql = {{ url = \"{sql}\", max_connections = 3 }}\n");
+                    writeln!(text, "sql = {{ url = \"{sql}\", max_connections = 3 }}")
+                        .expect("a String takes any text");
                 }
                 if self.shape.points.is_some() {
-                    text += &format!("vector = {{ url = \"{vector}\", api_key = \"{key}\" }}\n");
+                    writeln!(text, "vector = {{ url = \"{vector}\", api_key = \"{key}\" }}")
+                        .expect("a String takes any text");
                 }
             }
-            text += &format!("[[target.table]]\nname = \"{}\"\n", mapping.table);
+            writeln!(text, "[[target.table]]\nname = \"{}\"", mapping.table).expect("a String takes any text");
             if let Some(columns) = &mapping.columns {
                 text += &self.columns(columns);
             }
@@ -133,14 +142,22 @@ impl Site {
             text += ", kind = \"kind\"";
         }
         if columns.users == Users::Reference {
-            text += &format!(", owners = {{ table = \"{table}_owners\", id = \"id\", name = \"name\" }}");
+            write!(
+                text,
+                ", owners = {{ table = \"{table}_owners\", id = \"id\", name = \"name\" }}"
+            )
+            .expect("a String takes any text");
         }
         text += " }\n";
         if self.shape.parts {
-            text += &format!("dependents = [{{ table = \"{table}_parts\", references = \"memory_id\" }}]\n");
+            writeln!(
+                text,
+                "dependents = [{{ table = \"{table}_parts\", references = \"memory_id\" }}]"
+            )
+            .expect("a String takes any text");
         }
         if let Some(scope) = columns.scope {
-            text += &format!("scope = {{ tenant = \"{scope}\" }}\n");
+            writeln!(text, "scope = {{ tenant = \"{scope}\" }}").expect("a String takes any text");
         }
         text
     }

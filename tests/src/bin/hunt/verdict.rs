@@ -89,7 +89,7 @@ impl Between {
             // The job had looked before, and what it saw and nobody changed may be gone, in either store.
             let mut gone = went(at_first, first);
             gone.retain(|element| self.after.has_same(first, element));
-            let (points, rows): (Vec<_>, Vec<_>) = gone.iter().cloned().partition(|element| element.is_point());
+            let (points, rows): (Vec<_>, Vec<_>) = gone.iter().cloned().partition(crate::model::Element::is_point);
             states.extend([&gone, &points, &rows].map(|gone| self.after.without(gone)));
             // Rows are looked at before points.
             states.push(State {
@@ -241,16 +241,16 @@ fn answered(job: &Job, done: &Done) -> Option<Fault> {
         .unwrap_or(0);
     let one = |missing: StatusCode, gone: StatusCode| if erased > 0 { gone } else { missing };
     let expected: BTreeSet<StatusCode> = match (job.via, done.has_succeeded()) {
-        (Via::Mem0All | Via::Mem0Entity, _) => [StatusCode::OK].into(),
         (Via::OpenSearchQuery | Via::OpenSearchIndex, succeeded) => {
             let body: Value = serde_json::from_str(&done.text).unwrap_or_default();
             let failed = body["failures"].as_array().is_some_and(|failures| !failures.is_empty());
             return (succeeded && (failed || done.status != StatusCode::OK)).then(|| wrong_answer(done));
         }
-        (Via::Native | Via::Lines, _) => [StatusCode::OK].into(),
         (Via::AgnoOne, true) => [one(StatusCode::NOT_FOUND, StatusCode::NO_CONTENT)].into(),
         (Via::AgnoMany, true) => [StatusCode::NO_CONTENT].into(),
-        (Via::MemoryPlugin | Via::Mem0Batch, true) => [StatusCode::OK].into(),
+        (Via::Mem0All | Via::Mem0Entity | Via::Native | Via::Lines, _) | (Via::MemoryPlugin | Via::Mem0Batch, true) => {
+            [StatusCode::OK].into()
+        }
         (Via::Mielto | Via::Mem0One | Via::OpenSearchOne, true) => [one(StatusCode::NOT_FOUND, StatusCode::OK)].into(),
         (_, false) => {
             return done

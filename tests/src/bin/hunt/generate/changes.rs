@@ -17,27 +17,27 @@ pub(crate) fn change(random: &mut Random, site: &Site, world: &World, before: &S
         }
         let element = random.one(&elements).clone();
         match element {
-            Element::Row(table, id) => row(random, site, &world.people, (table, id), before, state),
+            Element::Row(table, id) => row(random, site, &world.people, &(table, id), before, state),
             Element::Point(pid) => point(random, site, &world.people, pid, before, state),
         }
     }
 }
 
-fn row(random: &mut Random, site: &Site, people: &People, key: (usize, String), before: &State, state: &mut State) {
+fn row(random: &mut Random, site: &Site, people: &People, key: &(usize, String), before: &State, state: &mut State) {
     let other = random.one(&people.users).clone();
     match random.below(6) {
-        0 => drop(state.rows.remove(&key)),
+        0 => drop(state.rows.remove(key)),
         // It is written back.
         1 => drop(
             before
                 .rows
-                .get(&key)
+                .get(key)
                 .map(|row| state.rows.insert(key.clone(), row.clone())),
         ),
-        2 => drop(state.rows.get_mut(&key).map(|row| row.n += 1)),
+        2 => drop(state.rows.get_mut(key).map(|row| row.n += 1)),
         // The memory becomes somebody else's, with all its points, or in its row alone.
         choice => {
-            if let Some(row) = state.rows.get_mut(&key) {
+            if let Some(row) = state.rows.get_mut(key) {
                 row.user = Some(other.clone());
             }
             for mapping in site.mappings.iter().filter(|_| choice < 5) {

@@ -164,7 +164,7 @@ fn mentions(mapping: &Mapping, payload: &Map<String, Value>, id: &str) -> bool {
     let list = path.and_then(|path| payload.get(path)).and_then(Value::as_array);
     list.into_iter()
         .flatten()
-        .any(|said| said.as_str() == Some(id) || said.to_string() == id)
+        .any(|said| said.as_str() == Some(id) || said.as_i64().is_some_and(|said| said.to_string() == id))
 }
 
 /// Says what is right for a job that meets this state.

@@ -73,7 +73,9 @@ impl State {
     /// Returns what is left without these.
     pub(crate) fn without(&self, gone: &[Element]) -> Self {
         let mut left = self.clone();
-        gone.iter().for_each(|element| left.remove(element));
+        for element in gone {
+            left.remove(element);
+        }
         left
     }
 

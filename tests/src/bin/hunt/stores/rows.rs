@@ -1,6 +1,7 @@
 //! Rows and their dependents.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::database::{Database, literal};
 use crate::model::{Element, Row, State, Users};
@@ -67,9 +68,9 @@ pub(super) async fn write(site: &Site, database: &Database, gone: &[Element], ch
         let name = site.table(table);
         let ids = all.iter().map(|id| literal(Some(id))).collect::<Vec<_>>().join(", ");
         if site.shape.parts {
-            text += &format!("DELETE FROM {name}_parts WHERE memory_id IN ({ids});");
+            write!(text, "DELETE FROM {name}_parts WHERE memory_id IN ({ids});").expect("a String takes any text");
         }
-        text += &format!("DELETE FROM {name} WHERE id IN ({ids});");
+        write!(text, "DELETE FROM {name} WHERE id IN ({ids});").expect("a String takes any text");
         text += &inserts(site, &name, table, &changed, to);
     }
     database.run(&text).await;
@@ -82,10 +83,12 @@ fn inserts(site: &Site, name: &str, table: usize, ids: &[String], to: &State) ->
         let user = match (&row.user, site.shape.users) {
             (Some(user), Users::Reference) => {
                 let (key, name_of) = (key(user), literal(Some(user)));
-                text += &format!(
+                write!(
+                    text,
                     "INSERT INTO {name}_owners (id, name) SELECT {key}, {name_of} FROM (SELECT 1 AS x) AS one
                         WHERE NOT EXISTS (SELECT 1 FROM {name}_owners WHERE id = {key});"
-                );
+                )
+                .expect("a String takes any text");
                 key.to_string()
             }
             (Some(user), Users::Number) => user.clone(),
@@ -99,10 +102,19 @@ fn inserts(site: &Site, name: &str, table: usize, ids: &[String], to: &State) ->
     }
     if !rows.is_empty() {
         let rows = rows.join(", ");
-        text += &format!("INSERT INTO {name} (id, user_id, workspace, kind, n, tenant) VALUES {rows};");
+        write!(
+            text,
+            "INSERT INTO {name} (id, user_id, workspace, kind, n, tenant) VALUES {rows};"
+        )
+        .expect("a String takes any text");
     }
     if !parts.is_empty() {
-        text += &format!("INSERT INTO {name}_parts (memory_id) VALUES {};", parts.join(", "));
+        write!(
+            text,
+            "INSERT INTO {name}_parts (memory_id) VALUES {};",
+            parts.join(", ")
+        )
+        .expect("a String takes any text");
     }
     text
 }

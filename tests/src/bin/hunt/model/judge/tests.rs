@@ -149,7 +149,7 @@ fn an_orphan_goes_if_it_carries_what_is_demanded() {
         (
             json!({"user_id": ["ana", "bob"]}),
             Some("ana"),
-            (vec![], false, perhaps.clone()),
+            (vec![], false, perhaps),
         ),
         (
             json!({"user_id": null}),
