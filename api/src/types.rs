@@ -72,6 +72,12 @@ async fn known(
     wait: Duration,
     may_come: impl Fn(&[WorkerRow]) -> bool,
 ) -> Result<Option<BTreeMap<String, Type>>, Problem> {
+    let target = state.config().target(&route.target);
+    let table = target.and_then(|target| target.table(&route.table));
+    // Points have no columns: every value has a type of its own, and no worker says one.
+    if table.is_some_and(|table| table.columns.is_none()) {
+        return Ok(None);
+    }
     let until = Instant::now() + wait;
     loop {
         let workers = state.ledger().workers(HEARD_WITHIN).await?;

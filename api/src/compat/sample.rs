@@ -24,7 +24,7 @@ pub(super) fn job() -> Value {
             {"target": "main", "store": "sql", "counts": counts},
             {"target": "main", "store": "vector", "counts": counts},
         ],
-        "progress": 0.0, "rate": null, "eta": null, "attempt": 1, "snapshot": null, "warnings": [], "round": 0,
+        "progress": 0.0, "rate": null, "eta": null, "attempt": 1, "attempts": [], "snapshot": null, "warnings": [], "round": 0,
         "waits_for": null, "next_attempt_at": "2026-01-31T12:00:00Z", "error_code": null,
         "accepted_at": "2026-01-31T12:00:00Z", "not_before": "2026-01-31T12:00:00Z", "started_at": null,
         "ended_at": null,

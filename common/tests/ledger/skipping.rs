@@ -154,14 +154,12 @@ async fn what_dependents_lost_is_added_up_and_outlives_a_retry_and_the_ids(
     assert_eq!(dependents().await, expected);
 
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
-    for lease in claim(&ledger).await {
-        record(
-            &ledger,
-            end(&lease, took(&[("links", 1)]), RecordEnd::Failed("rejected")),
-        )
-        .await;
-    }
-    let expected = BTreeMap::from([("chunks".to_owned(), 12), ("links".to_owned(), 3)]);
+    // What the first attempt settled is not begun again.
+    let leases = claim(&ledger).await;
+    assert_eq!(leases.len(), 1);
+    let again = end(&leases[0], took(&[("links", 1)]), RecordEnd::Failed("rejected"));
+    record(&ledger, again).await;
+    let expected = BTreeMap::from([("chunks".to_owned(), 12), ("links".to_owned(), 2)]);
     assert_eq!(dependents().await, expected);
     forget(&ledger, Duration::ZERO, Duration::from_hours(1)).await;
     assert!(ledger.job(id).await.unwrap().unwrap().forgotten_at.is_some());
