@@ -152,7 +152,7 @@ fn with_nothing_else_that_has_to_match_one_of_several_has_to() {
         (
             json!({"bool": {"must": {"term": {"owner_id": "ana"}}, "should": [{"match_none": {}}],
                 "minimum_should_match": 0}}),
-            ana.clone(),
+            ana,
         ),
     ] {
         assert_eq!(parsed(&query), Ok(filter), "{query}");
