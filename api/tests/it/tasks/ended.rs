@@ -152,6 +152,7 @@ fn report(app: &App, types: &Value) -> WorkerReport {
         version: "1.2.3",
         slots: 4,
         routes: vec![Route::to(mapping.target, mapping.table)],
+        siblings: Vec::new(),
         targets: json!({"main": {"stores": {"sql": {"up": true}}, "faults": [], "types": types}}),
         siblings: Vec::new(),
         claimed: false,
