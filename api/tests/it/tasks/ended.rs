@@ -154,7 +154,6 @@ fn report(app: &App, types: &Value) -> WorkerReport {
         routes: vec![Route::to(mapping.target, mapping.table)],
         siblings: Vec::new(),
         targets: json!({"main": {"stores": {"sql": {"up": true}}, "faults": [], "types": types}}),
-        siblings: Vec::new(),
         claimed: false,
     }
 }
