@@ -5,7 +5,7 @@ use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_each_database;
 use lethe_tests::service::Site;
-use lethe_tests::tap::{GET, Side};
+use lethe_tests::tap::{DELETE, GET, Side};
 use serde_json::{Value, json};
 
 on_each_database!(
@@ -93,9 +93,12 @@ async fn what_went_is_counted_once_though_the_vector_store_was_silent(layout: La
     site.configure(Config::short_leases);
     let service = site.start().await;
 
-    // The first look resolves; the second comes after the rows are gone.
-    let mut reading_back = site.tap.hold(GET, 1, Side::Before);
+    // The next look after the deletion of vectors comes after the rows are gone.
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
     let id = service.client.submit_ids(&ids(&all[..5])).await;
+    deletion.caught().await;
+    let mut reading_back = site.tap.hold(GET, 0, Side::Before);
+    deletion.release();
     reading_back.caught().await;
     assert_eq!(chunks(&site).await, 15);
     // It is held for longer than a call may take.
@@ -113,8 +116,11 @@ async fn what_a_worker_did_not_live_to_count_is_said_to_be_missing(layout: Layou
     site.configure(Config::short_leases);
     let mut service = site.up().await;
 
-    let mut reading_back = site.tap.hold(GET, 1, Side::Before);
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
     let id = service.client.submit_ids(&ids(&all[..5])).await;
+    deletion.caught().await;
+    let mut reading_back = site.tap.hold(GET, 0, Side::Before);
+    deletion.release();
     reading_back.caught().await;
     service.process.kill();
     drop(reading_back);
