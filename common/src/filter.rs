@@ -8,6 +8,7 @@
 
 mod check;
 mod evaluate;
+mod moment;
 mod points;
 mod typed;
 mod value;
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
 pub use evaluate::Matcher;
+pub use moment::{Counted, Stored, Unit, Zone, stored};
 pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
 pub use typed::Mistyped;
-pub use value::{Type, bytes_text, instant, moment_text};
+pub use value::{Type, bytes_text};
 
 use crate::config::FieldPath;
 

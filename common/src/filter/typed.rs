@@ -10,7 +10,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::value::bytes_text;
-use super::{Filter, Path, Scalar, Type};
+use super::{Filter, Path, Scalar, Type, Unit};
 
 /// A comparison that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +27,22 @@ enum Asked {
     Value,
     Order,
     Part,
+    /// Nothing: a row holds what cannot be read.
+    Unreadable,
 }
 
 impl std::error::Error for Mistyped {}
+
+impl Mistyped {
+    /// A column of moments that holds what is none.
+    pub fn unreadable(column: impl Into<String>) -> Self {
+        Self {
+            column: column.into(),
+            of: Type::Time,
+            asked: Asked::Unreadable,
+        }
+    }
+}
 
 impl fmt::Display for Mistyped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,13 +58,28 @@ impl fmt::Display for Mistyped {
                 "moments",
                 "write one as RFC 3339 has it, a date, or milliseconds since 1970",
             ),
+            Type::Counted(Unit::Seconds) => (
+                "seconds since 1970",
+                "write a number, or a moment as RFC 3339 has it, or a date",
+            ),
+            Type::Counted(Unit::Milliseconds) => (
+                "milliseconds since 1970",
+                "write a number, or a moment as RFC 3339 has it, or a date",
+            ),
             Type::Json | Type::Any => ("values of any type", "write one"),
         };
+        if self.asked == Asked::Unreadable {
+            let column = &self.column;
+            return write!(
+                f,
+                "column `{column}` is compared as moments, and some of its values are none"
+            );
+        }
         write!(f, "column `{}` holds {holds}: ", self.column)?;
         match (self.asked, self.of) {
             (Asked::Part, _) => f.write_str("`prefix` and `contains` are for texts"),
             (Asked::Order, Type::Bool) => f.write_str("they have no order"),
-            (Asked::Order | Asked::Value, _) => f.write_str(write),
+            (Asked::Order | Asked::Value | Asked::Unreadable, _) => f.write_str(write),
         }
     }
 }
@@ -123,7 +151,9 @@ impl Scalar {
             (Type::Bytes { uuids }, Self::Text(text)) => bytes_text(text, uuids).is_some(),
             // Numbers as texts, as ids and owners are written.
             (Type::Integer(_), Self::Text(_)) => self.read(Type::Integer(64)).is_some(),
-            (Type::Float | Type::Number | Type::Bool, Self::Text(_)) | (Type::Time, _) => self.read(of).is_some(),
+            (Type::Float | Type::Number | Type::Bool, Self::Text(_)) | (Type::Time | Type::Counted(_), _) => {
+                self.read(of).is_some()
+            }
             (Type::Text, Self::Float(_))
             | (Type::Integer(_) | Type::Float | Type::Number, Self::Bool(_))
             | (Type::Uuid | Type::Bytes { .. } | Type::Bool, _) => false,

@@ -2,6 +2,7 @@
 
 mod dates;
 mod ids;
+mod moments;
 mod queries;
 mod slices;
 mod tasks;

@@ -45,7 +45,7 @@ impl Reader<'_> {
         let formats = match bounds.get("format") {
             Some(format) => Formats::read(format)?,
             // In a column of numbers nothing is within moments: under a negation, everything.
-            None if read.given().any(|(_, bound)| is_math(bound)) && self.negated => {
+            None if read.given().any(|(_, bound)| is_math(bound)) && self.negated && !self.is_counted(&path) => {
                 return Err(refused(
                     "[range] needs a [format] for date math in [must_not]: strict_date_optional_time in a column of \
                      moments, else epoch_millis or epoch_second",
@@ -62,6 +62,12 @@ impl Reader<'_> {
                 refused("[range] bounds are no dates: write them in the [format], or as date math such as now-90d/d")
             })?;
         Ok(self.within(&path, &moments, formats.column))
+    }
+
+    /// Returns whether the mapping says what a column of numbers counts.
+    fn is_counted(&self, path: &Path) -> bool {
+        let mut counted = self.table.counted.keys();
+        path.steps.is_empty() && counted.any(|column| column.eq_ignore_ascii_case(&path.column))
     }
 
     /// Returns the filter of what is within moments.
@@ -82,10 +88,9 @@ impl Reader<'_> {
             None => range(as_texts()),
             // Points have no moments.
             Some(count) if self.table.columns.is_none() => range(as_numbers(count)),
-            // In a column of moments a number counts milliseconds: both mean the same.
-            Some(count @ Count::Milliseconds) => either(loose(as_numbers(count))),
-            // There it would be a thousandth of what is meant: what holds moments is asked for texts alone.
-            Some(count @ Count::Seconds) => {
+            // What holds moments, or counts what its mapping says, is asked for texts alone: a number may be
+            // a thousandth there of what is meant.
+            Some(count) => {
                 let holds_moments = loose(Bounds {
                     gte: Some(Scalar::from(FIRST)),
                     ..Bounds::default()

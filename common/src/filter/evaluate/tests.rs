@@ -1,0 +1,136 @@
+//! What rows in memory match.
+
+use serde_json::json;
+
+use super::*;
+
+fn filter(json: Value) -> Filter {
+    serde_json::from_value(json).unwrap()
+}
+
+fn matches(filter: Value, columns: &Value) -> bool {
+    let types = |column: &str| match column {
+        "meta" => Type::Json,
+        "n" => Type::Integer(32),
+        "at" => Type::Time,
+        "ms" => Type::Counted(crate::filter::Unit::Milliseconds),
+        _ => Type::Text,
+    };
+    self::filter(filter)
+        .matcher(Type::Text, &types)
+        .matches("1", columns.as_object().unwrap())
+}
+
+#[test]
+fn a_missing_value_matches_nothing_and_not_of_it_matches() {
+    let row = json!({"user": null, "meta": {"tags": [null], "empty": []}});
+    for path in [
+        json!(["user"]),
+        json!(["gone"]),
+        json!(["meta", "tags"]),
+        json!(["meta", "empty"]),
+    ] {
+        for missing in [
+            json!({"exists": path}),
+            json!({"one_of": {"path": path, "values": ["ana", 1, true]}}),
+            json!({"range": {"path": path, "bounds": {"lt": "z"}}}),
+        ] {
+            assert!(!matches(missing.clone(), &row), "{missing}");
+            assert!(matches(json!({"not": missing}), &row), "{missing}");
+        }
+    }
+}
+
+#[test]
+fn one_element_that_matches_is_enough() {
+    let row = json!({"meta": {"tags": [{"color": "red"}, {"color": ["blue", 7]}, "green"]}});
+    let asks = |values: Value| json!({"one_of": {"path": ["meta", "tags", "color"], "values": values}});
+    assert!(matches(asks(json!(["blue"])), &row));
+    assert!(matches(asks(json!([7.0])), &row), "numbers compare as numbers");
+    assert!(!matches(asks(json!(["7"])), &row), "and not as texts");
+    assert!(!matches(asks(json!(["green"])), &row));
+    assert!(matches(
+        json!({"range": {"path": ["meta", "tags", "color"], "bounds": {"gte": 7, "lt": 7.5}}}),
+        &row
+    ));
+}
+
+#[test]
+fn a_text_has_another_at_its_beginning_or_anywhere_and_only_texts_do() {
+    let row = json!({"user": "Ana Banana", "n": 7, "meta": {"tags": ["sea", 7]}});
+    let has = |path: Value, has: &str, text: &str| json!({"text": {"path": path, "has": has, "text": text}});
+    for (filter, expected) in [
+        (has(json!(["user"]), "prefix", "Ana"), true),
+        (has(json!(["user"]), "prefix", "ana"), false),
+        (has(json!(["user"]), "prefix", "Ban"), false),
+        (has(json!(["user"]), "part", "Ban"), true),
+        (has(json!(["user"]), "part", "a\0"), false),
+        (has(json!(["n"]), "prefix", "7"), false),
+        (has(json!(["gone"]), "part", "a"), false),
+        (has(json!(["meta", "tags"]), "prefix", "s"), true),
+        (has(json!(["meta", "tags"]), "part", "7"), false),
+    ] {
+        assert_eq!(matches(filter.clone(), &row), expected, "{filter}");
+    }
+}
+
+#[test]
+fn moments_compare_as_moments_whatever_they_are_written_as() {
+    let before = |path: Value, bound: &str| json!({"range": {"path": path, "bounds": {"lt": bound}}});
+    let row = json!({"at": "2024-01-31 15:00:00.000000", "text": "2024-01-31 15:00:00+01:00", "ms": 1_706_713_200_000_i64,
+        "meta": {"at": ["2024-01-31", "x", 7]}});
+    for (path, bound, expected) in [
+        (json!(["at"]), "2024-01-31", false),
+        (json!(["at"]), "2024-01-31T15:00:00Z", false),
+        (json!(["at"]), "2024-01-31T15:00:00.000001Z", true),
+        (json!(["text"]), "2024-01-31T14:00:00Z", false),
+        (json!(["text"]), "2024-01-31T14:00:01Z", true),
+        (json!(["ms"]), "2024-01-31T15:00:00Z", false),
+        (json!(["ms"]), "2024-01-31T15:00:00.001Z", true),
+        (json!(["meta", "at"]), "2024-01-31", false),
+        (json!(["meta", "at"]), "2024-01-31T00:00:01Z", true),
+    ] {
+        assert_eq!(matches(before(path.clone(), bound), &row), expected, "{path} {bound}");
+    }
+    // What is no moment is neither before one nor not before it.
+    let row = json!({"at": "soon", "text": "soon", "ms": "soon", "meta": {"at": "soon", "n": 7}});
+    for path in [json!(["at"]), json!(["text"]), json!(["ms"]), json!(["meta", "at"])] {
+        let filter = before(path.clone(), "2024-01-31");
+        assert!(!matches(filter.clone(), &row), "{path}");
+        assert!(!matches(json!({"not": filter.clone()}), &row), "{path}");
+        assert!(!matches(json!({"not": {"not": filter}}), &row), "{path}");
+    }
+    let number = before(json!(["meta", "n"]), "2024-01-31");
+    assert!(
+        matches(json!({"not": number}), &row),
+        "a number is no moment, nor unreadable"
+    );
+}
+
+#[test]
+fn whole_numbers_and_floats_compare_exactly() {
+    let number = |value: Value| value.as_number().unwrap().clone();
+    let order = |left, right| numbers(&number(left), &number(right)).unwrap();
+    assert_eq!(
+        order(json!(9_007_199_254_740_993_i64), json!(9_007_199_254_740_992.0)),
+        Ordering::Greater
+    );
+    assert_eq!(order(json!(1), json!(1.0)), Ordering::Equal);
+    assert_eq!(order(json!(-1), json!(-1.5)), Ordering::Greater);
+    assert_eq!(order(json!(1.5), json!(1)), Ordering::Greater);
+    assert_eq!(order(json!(1e300), json!(i64::MAX)), Ordering::Greater);
+    assert_eq!(order(json!(u64::MAX), json!(i64::MAX)), Ordering::Greater);
+}
+
+#[test]
+fn as_many_alternatives_as_are_needed_have_to_match() {
+    let row = json!({"user": "ana", "n": 3});
+    let any = |at_least: u32| {
+        json!({"or": {"at_least": at_least, "any": [
+            {"one_of": {"path": ["user"], "values": ["ana"]}},
+            {"one_of": {"path": ["n"], "values": ["3"]}},
+            {"ids": ["2"]},
+        ]}})
+    };
+    assert!(matches(any(1), &row) && matches(any(2), &row) && !matches(any(3), &row));
+}
