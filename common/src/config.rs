@@ -46,7 +46,7 @@ pub use retention::Retention;
 pub use retry::Retry;
 pub use scope::{Constant, MappingScope};
 pub use target::{
-    Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids,
+    Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, TimeZone, Uuids,
     VectorEndpoint,
 };
 pub use text::{NAME, is_name};

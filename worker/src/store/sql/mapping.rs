@@ -3,11 +3,12 @@
 mod check;
 mod order;
 mod outliving;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lethe_common::config::Table;
-use lethe_common::filter::{Path, Type};
+use lethe_common::config::{Table, TimeZone};
+use lethe_common::filter::{Path, Type, Zone};
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
@@ -47,6 +48,8 @@ pub(super) struct Mapping {
     pub(super) row_handle: Option<&'static str>,
     /// The columns with which an index begins.
     pub(super) indexed: BTreeSet<String>,
+    /// What moments without an offset are times of; nothing: UTC.
+    pub(super) zone: Option<Zone>,
 }
 
 impl Mapping {
@@ -123,16 +126,34 @@ impl Mapping {
             .iter()
             .filter_map(|column| Some((column.name.clone(), holds(column)?)))
             .collect();
-        for (column, holds) in [&version, &created_at, &updated_at].into_iter().flatten() {
+        let times = [&created_at, &updated_at];
+        for (column, holds) in times.into_iter().chain([&version]).flatten() {
             asked.insert(column.name.clone(), holds.clone());
         }
         for (word, field) in &table.fields {
             asked.extend(live.as_ref().and_then(|live| check.field(live, name, word, field)));
         }
+        let zone = table.time_zone.as_ref().map(TimeZone::zone);
+        if matches!(zone, Some(None)) {
+            // Its local times must not be read as others.
+            check.fault("time_zone", "this machine does not know the time zone".to_owned(), None);
+        }
+        check.counted(table, name, live.as_ref(), &mut asked);
+        let times: Vec<&str> = times
+            .into_iter()
+            .flatten()
+            .map(|(column, _)| column.name.as_str())
+            .collect();
         let seen = match &live {
-            Some(_) => check.seen(name, &asked).await?,
+            Some(_) => check.seen(name, &times, &mut asked).await?,
             None => BTreeMap::new(),
         };
+        let as_asked = |time: Option<(Column, Holds)>| {
+            let (column, holds) = time?;
+            let holds = asked.get(&column.name).cloned().unwrap_or(holds);
+            Some((column, holds))
+        };
+        let (created_at, updated_at) = (as_asked(created_at.clone()), as_asked(updated_at.clone()));
         let mut dependents = Vec::new();
         check.dependents(&table.dependents, name, &[], &mut dependents).await?;
         if live.is_some() {
@@ -154,6 +175,7 @@ impl Mapping {
                 dependents,
                 row_handle: live.row_handle,
                 indexed: live.indexed().map(str::to_owned).collect(),
+                zone: zone.flatten(),
             }),
             _ => Err(StoreError::Mapping { faults: check.faults }.into()),
         }
