@@ -143,7 +143,14 @@ impl Type {
                 let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
                 !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
             }
-            Self::Text | Self::Float | Self::Number | Self::Bool | Self::Time | Self::Counted(_) | Self::Json | Self::Any => true,
+            Self::Text
+            | Self::Float
+            | Self::Number
+            | Self::Bool
+            | Self::Time
+            | Self::Counted(_)
+            | Self::Json
+            | Self::Any => true,
         }
     }
 }

@@ -84,7 +84,10 @@ fn a_column_of_moments_has_bounds_of_its_own() {
     let counted = Type::Counted(crate::filter::Unit::Seconds);
     assert!(is_met(json!("2024-01-31"), json!(1_706_713_200), counted));
     assert!(!is_met(json!("2024-01-31"), json!(1_706_745_600), counted));
-    assert!(!is_met(json!(7), json!(1_706_713_200), counted), "a number is what it counts");
+    assert!(
+        !is_met(json!(7), json!(1_706_713_200), counted),
+        "a number is what it counts"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lethe_common::config::{Table, TimeZone};
+use lethe_common::config::Table;
 use lethe_common::filter::{Path, Type, Zone};
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
@@ -133,11 +133,7 @@ impl Mapping {
         for (word, field) in &table.fields {
             asked.extend(live.as_ref().and_then(|live| check.field(live, name, word, field)));
         }
-        let zone = table.time_zone.as_ref().map(TimeZone::zone);
-        if matches!(zone, Some(None)) {
-            // Its local times must not be read as others.
-            check.fault("time_zone", "this machine does not know the time zone".to_owned(), None);
-        }
+        let zone = check.zone(table);
         check.counted(table, name, live.as_ref(), &mut asked);
         let times: Vec<&str> = times
             .into_iter()
@@ -175,7 +171,7 @@ impl Mapping {
                 dependents,
                 row_handle: live.row_handle,
                 indexed: live.indexed().map(str::to_owned).collect(),
-                zone: zone.flatten(),
+                zone,
             }),
             _ => Err(StoreError::Mapping { faults: check.faults }.into()),
         }

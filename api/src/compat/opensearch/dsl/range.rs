@@ -154,7 +154,10 @@ impl Reader<'_> {
         };
         // Years, and milliseconds: what is less is a number of something else, as all are where the mapping says so.
         let is_moment = |number: i64| (1_000..10_000).contains(&number) || number.unsigned_abs() >= LEAST;
-        if text.parse().is_ok_and(|number| !is_moment(number) || self.is_counted(path)) {
+        if text
+            .parse()
+            .is_ok_and(|number| !is_moment(number) || self.is_counted(path))
+        {
             return None;
         }
         let reading = Reading::usual(self.now);

@@ -154,12 +154,12 @@ impl Compiler<'_> {
 
     /// A text that is read as a moment; values of other types are compared with none.
     pub(super) fn json_moment(&mut self, column: &str, test: &Test) -> String {
-        let (is_text, text) = match self.dialect {
+        let (is_text, value) = match self.dialect {
             Dialect::Postgres => ("pg_catalog.jsonb_typeof(f.v) = 'string'".to_owned(), "(f.v #>> '{}')"),
             Dialect::Mysql => ("JSON_TYPE(k.v) = 'STRING'".to_owned(), "JSON_UNQUOTE(k.v)"),
             Dialect::Sqlite => (format!("{KIND} = 'text'"), VALUE),
         };
-        let right = self.text_moment(text, test, self.takes_unreadable(column));
+        let right = self.text_moment(value, test, self.takes_unreadable(column));
         format!("({is_text} AND {right})")
     }
 

@@ -160,8 +160,8 @@ impl Compiler<'_> {
     }
 
     /// Returns the condition on a text.
-    pub(super) fn text_moment(&mut self, text: &str, test: &Test, takes_unreadable: bool) -> String {
-        let ReadText { from, value, is_local } = text::read(self.dialect, text);
+    pub(super) fn text_moment(&mut self, written: &str, test: &Test, takes_unreadable: bool) -> String {
+        let ReadText { from, value, is_local } = text::read(self.dialect, written);
         let form = form(self.dialect);
         let of = |zone| Value {
             text: &value,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lethe_common::config::Table;
-use lethe_common::filter::Type;
+use lethe_common::config::{Table, TimeZone};
+use lethe_common::filter::{Type, Zone};
 use sqlx::Row;
 
 use super::super::column::{Declared, Holds};
@@ -15,6 +15,16 @@ use super::check::Check;
 use crate::store::fault::nearest;
 
 impl Check<'_> {
+    /// Returns what moments without an offset are times of, if the mapping says it.
+    pub(super) fn zone(&mut self, table: &Table) -> Option<Zone> {
+        let zone = table.time_zone.as_ref().map(TimeZone::zone);
+        if matches!(zone, Some(None)) {
+            // Its local times must not be read as others.
+            self.fault("time_zone", "this machine does not know the time zone".to_owned(), None);
+        }
+        zone.flatten()
+    }
+
     /// Takes columns of numbers for moments, as the mapping says.
     pub(super) fn counted(
         &mut self,
@@ -30,7 +40,11 @@ impl Check<'_> {
             let Some((known, holds)) = asked.iter_mut().find(|(known, _)| dialect.is_column(known, column)) else {
                 let missing = format!("column `{column}` of `{name}` is not mapped: no query could ask for it");
                 let instead = nearest(column, asked.keys().map(String::as_str));
-                self.fault(&key, missing, instead.or(Some("map it, or remove it here".to_owned())));
+                self.fault(
+                    &key,
+                    missing,
+                    instead.or_else(|| Some("map it, or remove it here".to_owned())),
+                );
                 continue;
             };
             if let Some(number) = holds.as_number() {

@@ -197,5 +197,8 @@ fn where_the_mapping_says_what_is_counted_dates_are_dates_and_numbers_numbers() 
     assert!(negated(json!({"range": {"created_time": {"gte": "now-90d"}}})).is_ok());
     let term = |value: Value| parsed_of(COUNTED, &json!({"term": {"created_time": value}}));
     let values = |values: Value| json!({"one_of": {"path": ["created_at"], "values": values}});
-    assert_eq!(term(json!(1_704_067_205_000_i64)), Ok(values(json!([1_704_067_205_000_i64]))));
+    assert_eq!(
+        term(json!(1_704_067_205_000_i64)),
+        Ok(values(json!([1_704_067_205_000_i64])))
+    );
 }

@@ -14,17 +14,14 @@ impl Compiler<'_> {
     /// Returns an expression of the greatest moment in a column, as a text that [`newest_of`] reads.
     pub(in super::super) fn newest_moment(&mut self, name: &str, holds: &Holds) -> String {
         let zone = self.mapping.zone.as_ref();
-        let (from, value, is_local, form, readable) = match holds {
-            Holds::Time { type_name } => {
-                let (form, is_local) = native(self.dialect, type_name);
-                let is_local = if is_local { "1 = 1" } else { "1 = 0" };
-                let readable = is_moment(self.dialect, name, type_name);
-                (None, name.to_owned(), is_local.to_owned(), form, readable)
-            }
-            _ => {
-                let ReadText { from, value, is_local } = text::read(self.dialect, &as_text(self.dialect, name));
-                (from, value, is_local, form(self.dialect), "1 = 1".to_owned())
-            }
+        let (from, value, is_local, form, readable) = if let Holds::Time { type_name } = holds {
+            let (form, is_local) = native(self.dialect, type_name);
+            let is_local = if is_local { "1 = 1" } else { "1 = 0" };
+            let readable = is_moment(self.dialect, name, type_name);
+            (None, name.to_owned(), is_local.to_owned(), form, readable)
+        } else {
+            let ReadText { from, value, is_local } = text::read(self.dialect, &as_text(self.dialect, name));
+            (from, value, is_local, form(self.dialect), "1 = 1".to_owned())
         };
         let mut greatest = |local: bool| {
             let mut conditions = vec![readable.clone()];
@@ -61,33 +58,29 @@ impl Compiler<'_> {
     pub(in super::super) fn until_moment(&mut self, name: &str, holds: &Holds, at: Timestamp) -> String {
         let test = Test::Within(vec![(Comparison::Lte, at)]);
         // Doubtful ones lie before or beyond the bound as a whole: it is none of them.
-        match holds {
-            Holds::Time { type_name } => {
-                let (form, is_local) = native(self.dialect, type_name);
-                let value = Value {
-                    text: &comparable(name, type_name),
-                    form,
-                    zone: self.mapping.zone.as_ref().filter(|_| is_local),
-                };
-                let compared = self.compared(&value, &test);
-                format!("({compared} AND {})", is_moment(self.dialect, name, type_name))
-            }
-            _ => {
-                let ReadText { from, value, is_local } = text::read(self.dialect, &as_text(self.dialect, name));
-                let form = form(self.dialect);
-                let of = |zone| Value {
-                    text: &value,
-                    form,
-                    zone,
-                };
-                let local = self.compared(&of(self.mapping.zone.as_ref()), &test);
-                let utc = self.compared(&of(None), &test);
-                let condition = format!("CASE WHEN {is_local} THEN {local} ELSE {utc} END");
-                match from {
-                    Some(from) => format!("(SELECT {condition} FROM ({from}) AS n)"),
-                    None => format!("({condition})"),
-                }
-            }
+        if let Holds::Time { type_name } = holds {
+            let (form, is_local) = native(self.dialect, type_name);
+            let value = Value {
+                text: &comparable(name, type_name),
+                form,
+                zone: self.mapping.zone.as_ref().filter(|_| is_local),
+            };
+            let compared = self.compared(&value, &test);
+            return format!("({compared} AND {})", is_moment(self.dialect, name, type_name));
+        }
+        let ReadText { from, value, is_local } = text::read(self.dialect, &as_text(self.dialect, name));
+        let form = form(self.dialect);
+        let of = |zone| Value {
+            text: &value,
+            form,
+            zone,
+        };
+        let local = self.compared(&of(self.mapping.zone.as_ref()), &test);
+        let utc = self.compared(&of(None), &test);
+        let condition = format!("CASE WHEN {is_local} THEN {local} ELSE {utc} END");
+        match from {
+            Some(from) => format!("(SELECT {condition} FROM ({from}) AS n)"),
+            None => format!("({condition})"),
         }
     }
 }
