@@ -132,12 +132,12 @@ impl Receiver<'_> {
             self.fingerprint.add(&bytes);
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                if let Some(line) = self.lines.next(&mut rest).map_err(refused)? {
+                if let Some(line) = self.lines.next(&mut rest).map_err(|error| refused(&error))? {
                     self.take(line, staged).await?;
                 }
             }
         }
-        if let Some(line) = self.lines.last().map_err(refused)? {
+        if let Some(line) = self.lines.last().map_err(|error| refused(&error))? {
             self.take(line, staged).await?;
         }
         self.close_batch();
@@ -247,7 +247,7 @@ impl Drop for Staged {
 }
 
 /// Returns the problem of a line that was refused.
-fn refused(error: LineError) -> Problem {
+fn refused(error: &LineError) -> Problem {
     match error.fault {
         LineFault::TooLong(_) => Problem::new(Kind::TooLarge, error.to_string()),
         LineFault::NoId(what) => nothing_accepted(error.line, what),

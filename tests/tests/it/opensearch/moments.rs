@@ -13,6 +13,7 @@ on_each_database!(
     random_ranges_mean_what_the_instants_say,
     a_day_is_not_before_itself_and_what_a_mapping_counts_needs_no_format,
     what_is_no_moment_stops_a_job_before_it_begins,
+    a_day_is_all_of_it_however_a_column_holds_moments,
 );
 
 const DAY: i64 = 86_400_000;
@@ -180,6 +181,40 @@ async fn a_day_is_not_before_itself_and_what_a_mapping_counts_needs_no_format(la
     let old = json!({"bool": {"must_not": [{"range": {"millis": {"gte": "now-90d"}}}]}});
     let answer = by_query(&notes.ana, "working", &old).await;
     assert_eq!(answer.body["deleted"], 3, "{}", answer.text);
+}
+
+async fn a_day_is_all_of_it_however_a_column_holds_moments(layout: Layout) {
+    let notes = notes(layout).await;
+    let moments = [BASE + DAY - 1, BASE + DAY, BASE + 2 * DAY - 1, BASE + 2 * DAY];
+    for column in ["alchemy", "secs", "millis"] {
+        let day = "2024-02-01";
+        for (query, left) in [
+            (json!({"range": {column: {"lte": day}}}), "n03"),
+            (json!({"range": {column: {"gt": day}}}), "n00 n01 n02"),
+            (
+                json!({"bool": {"must_not": [{"range": {column: {"lte": day}}}]}}),
+                "n00 n01 n02",
+            ),
+            (json!({"bool": {"must_not": [{"range": {column: {"gt": day}}}]}}), "n03"),
+            (json!({"term": {column: day}}), "n00 n03"),
+            (json!({"bool": {"must_not": [{"term": {column: day}}]}}), "n01 n02"),
+            // Midnight in Paris.
+            (
+                json!({"range": {column: {"gte": "2024-02-02", "time_zone": "+01:00"}}}),
+                "n00 n01",
+            ),
+        ] {
+            fill(&notes, &moments).await;
+            let answer = by_query(&notes.ana, "working", &query).await;
+            assert_eq!(answer.status, StatusCode::OK, "{query}: {}", answer.text);
+            assert_eq!(notes.left().await, left, "{query}");
+        }
+    }
+    fill(&notes, &moments).await;
+    // Of a year nobody knows whether it is one, or a number of seconds.
+    let year = by_query(&notes.ana, "working", &json!({"range": {"secs": {"gte": 2024}}})).await;
+    assert_eq!(year.status, StatusCode::BAD_REQUEST, "{}", year.text);
+    assert_eq!(notes.left().await, "n00 n01 n02 n03");
 }
 
 async fn what_is_no_moment_stops_a_job_before_it_begins(layout: Layout) {

@@ -97,10 +97,7 @@ impl Mapping {
         if let Some(owners) = &columns.owners {
             check.owners(owners, &mut fields).await?;
         }
-        let scope = match &live {
-            Some(live) => check.scope(live, name, &table.scope),
-            None => None,
-        };
+        let scope = live.as_ref().and_then(|live| check.scope(live, name, &table.scope));
         let compared = compared(table, &fields);
         if scope.is_some() || !compared.is_empty() {
             check.encoding().await?;

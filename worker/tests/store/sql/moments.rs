@@ -53,7 +53,8 @@ fn instants() -> impl Strategy<Value = i64> {
     (day, time, micro).prop_map(|((year, month, day), time, micro)| moment(year, month, day, time) + micro)
 }
 
-fn limits(near: Vec<i64>) -> impl Strategy<Value = Vec<Limit>> {
+fn limits(near: &[i64]) -> impl Strategy<Value = Vec<Limit>> + use<> {
+    let near = near.to_vec();
     let shift = prop::sample::select(vec![0, 1, -1, 1_000, -1_000, SECOND, -SECOND, 86_400 * SECOND]);
     let at = || {
         (prop::sample::select(near.clone()), shift.clone(), 0..4_u8).prop_map(|(at, shift, round)| match round {
@@ -165,7 +166,7 @@ async fn ask(database: &Database, time_zone: Option<&str>, instants: &BoxedStrat
             }
             let opened = database.open(&mapping).await;
             for _ in 0..30 {
-                let limits = limits(left.clone()).new_tree(&mut runner).unwrap().current();
+                let limits = limits(&left).new_tree(&mut runner).unwrap().current();
                 let how = (0..5_usize).new_tree(&mut runner).unwrap().current();
                 // A date is about a whole column of dates only in one spelling.
                 let inside = range(&limits, how);
@@ -206,11 +207,11 @@ async fn ask(database: &Database, time_zone: Option<&str>, instants: &BoxedStrat
                 // In a column of texts that is no time of writing, texts are equal to texts alone.
                 if is_time || form.unit.is_some() || !(form.of.contains("TEXT") || form.of.contains("VARCHAR")) {
                     let found = opened.page(&query(equal), None, None, 1_000).await.unwrap().len();
-                    let same = left
+                    let expected = left
                         .iter()
                         .filter(|at| known(**at) && (**at == one || **at == one + 1))
                         .count();
-                    assert_eq!(found, same, "{} in {}: {one}", form.by, form.of);
+                    assert_eq!(found, expected, "{} in {}: {one}", form.by, form.of);
                 }
             }
         }
