@@ -61,8 +61,9 @@ pub(crate) enum Query {
     #[schema(value_type = std::collections::BTreeMap<String, Vec<Term>>)]
     In(One<Vec<Term>>),
     /// A field is within bounds: `{"created_at": {"gte": "2025-01-01", "lt": "2026-01-01"}}`. Moments are
-    /// texts as RFC 3339 has them, dates, or milliseconds since 1970; in a column of numbers, numbers.
-    /// `{"created_at": {"lt": {"ago": "90d"}}}` is a moment before the acceptance of the job.
+    /// texts as RFC 3339 has them, dates, or milliseconds since 1970; in a column of numbers, numbers, or
+    /// moments where the mapping says what it counts. `{"created_at": {"lt": {"ago": "90d"}}}` is a moment
+    /// before the acceptance of the job. Texts that write moments are compared as such.
     #[schema(value_type = std::collections::BTreeMap<String, Limits>)]
     Range(One<Object<Limits>>),
     /// A field has a value: its name.

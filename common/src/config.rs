@@ -48,7 +48,7 @@ pub use retry::Retry;
 pub use scope::{Constant, MappingScope};
 pub use sibling::{PlaceKind, Sibling};
 pub use target::{
-    Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, Uuids,
+    Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, TimeZone, Uuids,
     VectorEndpoint,
 };
 pub use text::{NAME, is_name};

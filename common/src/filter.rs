@@ -8,6 +8,7 @@
 
 mod check;
 mod evaluate;
+mod moment;
 mod points;
 mod typed;
 mod value;
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{CLAUSES, FilterError, NESTING, STEPS, TERMS};
 pub use evaluate::Matcher;
+pub use moment::{Counted, Stored, Unit, Zone, stored};
 pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
 pub use typed::{Asked, Mistyped};
-pub use value::{Type, bytes_text, instant, moment_text};
+pub use value::{Type, bytes_text};
 
 use crate::config::FieldPath;
 
@@ -221,8 +223,8 @@ pub struct Bounds {
     /// compared with this one, that is no mistake, and nothing is within.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loose: bool,
-    /// The bounds in a column of moments, if they are others there: a day has a first and a last moment. Without
-    /// bounds beside these only a column of moments can be compared.
+    /// The bounds where values are compared as moments, if they are others there: a day has a first and a last moment.
+    /// Without bounds beside these only a column of moments can be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moments: Option<Box<Bounds>>,
 }
@@ -261,10 +263,18 @@ impl Comparison {
 impl Bounds {
     /// Returns the bounds that count in a column of this type.
     pub fn within(&self, of: Type) -> &Self {
-        match &self.moments {
-            Some(moments) if of == Type::Time => moments,
-            _ => self,
-        }
+        let mut bounds = self.given().map(|(_, bound)| bound);
+        let are_moments = match of {
+            Type::Time => true,
+            // Numbers are what the column counts.
+            Type::Counted(_) => !bounds.any(Scalar::is_number),
+            // Of any text only one that writes a moment is compared as one.
+            Type::Text | Type::Json | Type::Any => {
+                self.given().next().is_some() && bounds.all(|bound| bound.as_stored().is_some())
+            }
+            _ => false,
+        };
+        self.moments.as_deref().filter(|_| are_moments).unwrap_or(self)
     }
 
     /// Returns the bounds that are given.

@@ -12,7 +12,7 @@ pub use windows::{Window, Windows, WindowsError};
 use jiff::tz::TimeZone;
 
 /// Returns the time zone that IANA calls `name`, whatever its case.
-fn zone(name: &str) -> Option<TimeZone> {
+pub(crate) fn zone(name: &str) -> Option<TimeZone> {
     // Of what jiff finds some has no name in IANA's list: `Etc/Unknown` is a guess.
     TimeZone::get(name)
         .ok()

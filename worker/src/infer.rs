@@ -177,6 +177,8 @@ fn alone(collection: Collection) -> Table {
         columns: None::<Columns>,
         scope: MappingScope::default(),
         fields: BTreeMap::new(),
+        counted: BTreeMap::new(),
+        time_zone: None,
         dependents: Vec::new(),
         collection: Some(collection),
     }

@@ -2,7 +2,9 @@
 //!
 //! Nothing is written but what was found; a worker that dies here is replaced by one that looks again.
 
+use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Delta, Kind, Lease, Record, RecordEnd, WarningCode};
+use lethe_common::metrics::StoreCall;
 use lethe_common::selection::Selection;
 
 use crate::batch;
@@ -24,6 +26,10 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
         };
         if warning == Some(WarningCode::Mistyped) {
             return skip(env, &leases).await;
+        }
+        match decided(env, mapped, &leases[0]).await {
+            Ok(()) => {}
+            Err(error) => return Err(Stop::store(leases, error)),
         }
         match look(env, mapped, &mut leases).await? {
             Ok(look) if leases[0].kind == Kind::Check => (checked(look), RecordEnd::Checked),
@@ -70,6 +76,19 @@ async fn finish(env: &Environment, leases: &[Lease], delta: Delta, end: RecordEn
         .ok_or(Stop::Lost)?;
     env.observe(lease, &after);
     Ok(())
+}
+
+/// Looks whether every row says if a query matches it, as a plan does before it cuts.
+async fn decided(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<(), StoreError> {
+    if lease.job.query.is_none() {
+        return Ok(());
+    }
+    let Some(table) = mapped.sql().await? else {
+        return Ok(());
+    };
+    let conditions = batch::conditions(lease);
+    env.call(mapped, StoreKind::Sql, StoreCall::Count, table.decided(&conditions))
+        .await
 }
 
 /// Returns what is kept of a look before an erasure, which accounts for the memories itself.

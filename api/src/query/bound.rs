@@ -32,7 +32,8 @@ pub(crate) struct Ago {
     /// How long: `90d`, `12h`, `2w`. A day is 24 hours.
     #[schema(example = "90d")]
     ago: String,
-    /// In a column of numbers: what it counts since 1970. Absent: it is a column of moments.
+    /// In a column of numbers: what it counts since 1970. Absent: it is a column of moments, or the mapping
+    /// says what it counts.
     #[serde(
         rename = "as",
         default,
@@ -75,7 +76,7 @@ impl Ago {
         Ok(match self.written {
             Some(Count::Seconds) => Scalar::Integer(at.as_second()),
             Some(Count::Milliseconds) => Scalar::Integer(at.as_millisecond()),
-            // Whole seconds, so that it is written as columns of texts usually have moments.
+            // Whole seconds are as exact as a time ago is.
             None => Scalar::Text(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         })
     }

@@ -191,6 +191,16 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         format_args!("{path}.columns.user"),
         "is missing: owners says what it references",
     );
+    for (key, given) in [
+        ("as", !table.counted.is_empty()),
+        ("time_zone", table.time_zone.is_some()),
+    ] {
+        errors.require(
+            !given || table.columns.is_some(),
+            format_args!("{path}.{key}"),
+            "remove it: only columns of a SQL table are read by it",
+        );
+    }
     let identifiers = table.columns.iter().flat_map(|columns| {
         let rest = [
             &columns.user,
@@ -208,7 +218,8 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
     let owners = table.columns.iter().flat_map(|columns| &columns.owners);
     let identifiers = identifiers.chain(owners.flat_map(|owners| [&owners.table, &owners.id, &owners.name]));
     let scope = table.scope.iter().map(|(column, _)| column);
-    let identifiers = identifiers.chain(&table.sql_table).map(String::as_str).chain(scope);
+    let identifiers = identifiers.chain(&table.sql_table).chain(table.counted.keys());
+    let identifiers = identifiers.map(String::as_str).chain(scope);
     for identifier in identifiers {
         errors.require(
             !identifier.is_empty() && !identifier.contains('\0'),

@@ -11,7 +11,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::scope::MappingScope;
-use super::target::{Collection, Columns, Dependent, FieldPath, Table, Target};
+use super::target::{Collection, Columns, Dependent, FieldPath, Table, Target, TimeZone};
+use crate::filter::Unit;
 
 /// A table of a target, with the digest of what the configuration says about it.
 #[derive(Debug, Clone)]
@@ -38,6 +39,10 @@ struct Canonical<'a> {
     scope: &'a MappingScope,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     fields: &'a BTreeMap<String, FieldPath>,
+    #[serde(rename = "as", skip_serializing_if = "BTreeMap::is_empty")]
+    counted: &'a BTreeMap<String, Unit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a TimeZone>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     dependents: &'a [Dependent],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +84,8 @@ fn canonical(target: &Target, table: &Table) -> Vec<u8> {
         columns: table.columns.as_ref(),
         scope: &table.scope,
         fields: &table.fields,
+        counted: &table.counted,
+        time_zone: table.time_zone.as_ref(),
         dependents: &table.dependents,
         collection: table.collection.as_ref(),
     };

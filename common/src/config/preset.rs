@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn a_preset_is_the_mapping_that_it_spells_out() {
-        let agno = "columns = { id = \"memory_id\", user = \"user_id\", agent = \"agent_id\" }\n";
+        let agno = "columns = { id = \"memory_id\", user = \"user_id\", agent = \"agent_id\", \
+             created_at = \"created_at\", updated_at = \"updated_at\" }\n\
+             as = { created_at = \"seconds\", updated_at = \"seconds\" }\n";
         let memories = "collection = { name = \"memories\", point = \"uuid\", \
              payload = { id = \"memory_id\", user = \"user_id\", agent = \"agent_id\" } }\n";
         let mem0 = "collection = { name = \"mem0\", point = \"uuid\", \

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::preset::Preset;
 use super::scope::MappingScope;
 use super::text;
+use crate::filter::{Unit, Zone};
 use crate::job::Field;
 
 /// A SQL database and/or a vector store whose memories Lethe erases (Agno's `db_id`).
@@ -70,6 +71,9 @@ pub struct Table {
     /// The table in the database, `schema.table` where it has a schema; default: `name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql_table: Option<String>,
+    /// The time zone of moments that are written without an offset; absent: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
     /// The columns of the SQL table. Absent for a table that has vectors only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
@@ -81,12 +85,38 @@ pub struct Table {
     /// column that holds JSON (`metadata.topics`). Of a table that has vectors only, fields of their payload.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, FieldPath>,
+    /// Which columns of numbers hold moments, by their names in the database, and what they count.
+    #[serde(rename = "as", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted: BTreeMap<String, Unit>,
     /// Tables whose rows belong to a memory and go with it, before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<Dependent>,
     /// The vector collection. Absent: this mapping declares that there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collection: Option<Collection>,
+}
+
+/// A time zone, as IANA calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TimeZone(String);
+
+impl TimeZone {
+    /// Returns what its local times mean; `None` if the machine does not know the zone any more.
+    pub fn zone(&self) -> Option<Zone> {
+        Zone::called(&self.0)
+    }
+}
+
+impl TryFrom<String> for TimeZone {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        match Zone::called(&name) {
+            Some(_) => Ok(Self(name)),
+            None => Err("write a time zone as IANA calls it, such as \"Europe/Berlin\""),
+        }
+    }
 }
 
 /// What the columns of a SQL table mean.

@@ -1,5 +1,6 @@
 //! A filter asked of rows in memory, plainly, so that compiled statements can be measured by it.
 
+mod moment;
 #[cfg(test)]
 mod tests;
 
@@ -7,11 +8,13 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::value::{TWO_TO_63, bytes_text, instant};
+use super::value::{TWO_TO_63, bytes_text};
 use super::{Bounds, Comparison, Filter, Has, Path, Scalar, Type};
+use moment::Read;
 
 /// A filter whose values are read as the columns hold them, ready to be asked of any number of rows.
 pub struct Matcher(Part);
@@ -27,7 +30,7 @@ impl Filter {
 impl Matcher {
     /// Returns whether a row matches: its id as text, and its columns as JSON; one that is missing is NULL.
     pub fn matches(&self, id: &str, columns: &Map<String, Value>) -> bool {
-        self.0.matches(id, columns)
+        self.0.matches(id, columns, false)
     }
 }
 
@@ -49,6 +52,17 @@ enum Part {
     Range {
         place: Place,
         bounds: Vec<(Comparison, Scalar)>,
+    },
+    /// One of some moments.
+    At {
+        place: Place,
+        moments: Vec<Timestamp>,
+        numbers: Vec<Scalar>,
+    },
+    /// Within bounds that are moments.
+    Within {
+        place: Place,
+        bounds: Vec<(Comparison, Timestamp)>,
     },
     Text {
         place: Place,
@@ -101,8 +115,22 @@ impl Part {
 
     fn one_of(place: Place, values: &[Scalar]) -> Self {
         let of = place.compared();
+        if matches!(of, Type::Time | Type::Counted(_)) {
+            let (mut moments, mut numbers) = (Vec::new(), Vec::new());
+            for value in values.iter().filter_map(|value| value.read(of)) {
+                match (of, &value) {
+                    (Type::Counted(_), Scalar::Integer(_) | Scalar::Float(_)) => numbers.push(value),
+                    _ => moments.extend(value.as_moment()),
+                }
+            }
+            return Self::At {
+                place,
+                moments,
+                numbers,
+            };
+        }
         // Other types have several spellings of a value.
-        let as_written = !matches!(of, Type::Uuid | Type::Bytes { .. } | Type::Time);
+        let as_written = !matches!(of, Type::Uuid | Type::Bytes { .. });
         let (mut texts, mut others) = (HashSet::new(), Vec::new());
         for value in values.iter().filter_map(|value| value.read(of)) {
             match value {
@@ -118,6 +146,9 @@ impl Part {
     /// Of a bound that cannot be compared nothing is within.
     fn range(place: Place, bounds: &Bounds) -> Self {
         let of = place.compared();
+        if let Some(bounds) = bounds.as_moments(of) {
+            return Self::Within { place, bounds };
+        }
         let read = |(comparison, bound): (_, &Scalar)| Some((comparison, bound.read_bound(of)?));
         match bounds.within(of).given().map(read).collect::<Option<Vec<_>>>() {
             Some(bounds) if !bounds.is_empty() => Self::Range { place, bounds },
@@ -125,8 +156,10 @@ impl Part {
         }
     }
 
-    fn matches(&self, id: &str, columns: &Map<String, Value>) -> bool {
-        let part = |part: &Self| part.matches(id, columns);
+    /// What is compared with moments and is none is neither within nor beyond them: `negated` says whether this
+    /// is under a negation, where a match keeps the row.
+    fn matches(&self, id: &str, columns: &Map<String, Value>, negated: bool) -> bool {
+        let part = |part: &Self| part.matches(id, columns, negated);
         match self {
             Self::All => true,
             Self::Nothing => false,
@@ -135,7 +168,7 @@ impl Part {
                 let matching = any.iter().filter(|one| part(one)).count();
                 u32::try_from(matching).unwrap_or(u32::MAX) >= *at_least
             }
-            Self::Not(inner) => !part(inner),
+            Self::Not(inner) => !inner.matches(id, columns, !negated),
             Self::Ids(ids) => ids.contains(id),
             Self::OneOf { place, texts, others } => {
                 let of = place.compared();
@@ -146,9 +179,38 @@ impl Part {
                             .any(|wanted| order(value, wanted, of) == Some(Ordering::Equal))
                 })
             }
+            Self::At {
+                place,
+                moments,
+                numbers,
+            } => {
+                let of = place.compared();
+                let is_number = |value: &Value| {
+                    numbers
+                        .iter()
+                        .any(|wanted| order(value, wanted, of) == Some(Ordering::Equal))
+                };
+                place.any(columns, |value| match place.moment(value) {
+                    Read::Moment(read) => {
+                        is_number(value) || moments.iter().any(|at| read.compare(*at) == Some(Ordering::Equal))
+                    }
+                    Read::Other => false,
+                    Read::Unreadable => negated,
+                })
+            }
+            Self::Within { place, bounds } => place.any(columns, |value| match place.moment(value) {
+                Read::Moment(read) => bounds
+                    .iter()
+                    .all(|(comparison, at)| read.compare(*at).is_some_and(|order| comparison.holds(order))),
+                Read::Other => false,
+                Read::Unreadable => negated,
+            }),
             Self::Range { place, bounds } => {
                 let of = place.compared();
                 place.any(columns, |value| {
+                    if matches!(of, Type::Counted(_)) && !value.is_number() {
+                        return negated;
+                    }
                     let holds = |(comparison, bound): &(Comparison, Scalar)| {
                         order(value, bound, of).is_some_and(|order| comparison.holds(order))
                     };
@@ -252,8 +314,6 @@ fn order(value: &Value, with: &Scalar, of: Type) -> Option<Ordering> {
         (Type::Bytes { uuids }, Value::String(value), Scalar::Text(with)) => {
             Some(bytes_text(value, uuids)?.as_str().cmp(with))
         }
-        (Type::Time, Value::String(value), Scalar::Integer(with)) => Some(instant(value)?.cmp(with)),
-        (Type::Time, ..) => None,
         (_, Value::String(value), Scalar::Text(with)) => Some(value.as_str().cmp(with)),
         (_, Value::Bool(value), Scalar::Bool(with)) => Some(value.cmp(with)),
         (_, Value::Number(value), Scalar::Integer(with)) => numbers(value, &Number::from(*with)),

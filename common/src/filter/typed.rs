@@ -10,7 +10,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::value::bytes_text;
-use super::{Bounds, Filter, Path, Scalar, Type};
+use super::{Bounds, Filter, Path, Scalar, Type, Unit};
 
 /// A comparison that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +34,22 @@ pub enum Asked {
     Moment,
     /// Whether a text is a part of it.
     Part,
+    /// Nothing: a row holds what cannot be read.
+    Unreadable,
 }
 
 impl std::error::Error for Mistyped {}
+
+impl Mistyped {
+    /// A column of moments that holds what is none.
+    pub fn unreadable(column: impl Into<String>) -> Self {
+        Self {
+            column: column.into(),
+            of: Type::Time,
+            asked: Asked::Unreadable,
+        }
+    }
+}
 
 impl fmt::Display for Mistyped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,14 +65,29 @@ impl fmt::Display for Mistyped {
                 "moments",
                 "write one as RFC 3339 has it, a date, or milliseconds since 1970",
             ),
+            Type::Counted(Unit::Seconds) => (
+                "seconds since 1970",
+                "write a number, or a moment as RFC 3339 has it, or a date",
+            ),
+            Type::Counted(Unit::Milliseconds) => (
+                "milliseconds since 1970",
+                "write a number, or a moment as RFC 3339 has it, or a date",
+            ),
             Type::Json | Type::Any => ("values of any type", "write one"),
         };
+        if self.asked == Asked::Unreadable {
+            let column = &self.column;
+            return write!(
+                f,
+                "column `{column}` is compared as moments, and some of its values are none"
+            );
+        }
         write!(f, "column `{}` holds {holds}: ", self.column)?;
         match (self.asked, self.of) {
             (Asked::Part, _) => f.write_str("`prefix` and `contains` are for texts"),
             (Asked::Moment, _) => f.write_str("a day, a month or a year is for moments"),
             (Asked::Order, Type::Bool) => f.write_str("they have no order"),
-            (Asked::Order | Asked::Value, _) => f.write_str(write),
+            (Asked::Order | Asked::Value | Asked::Unreadable, _) => f.write_str(write),
         }
     }
 }
@@ -115,7 +143,14 @@ impl Type {
                 let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
                 !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
             }
-            Self::Text | Self::Float | Self::Number | Self::Bool | Self::Time | Self::Json | Self::Any => true,
+            Self::Text
+            | Self::Float
+            | Self::Number
+            | Self::Bool
+            | Self::Time
+            | Self::Counted(_)
+            | Self::Json
+            | Self::Any => true,
         }
     }
 }
@@ -123,7 +158,13 @@ impl Type {
 impl Bounds {
     /// Returns whether values of the type are within these bounds or not. Of none at all nothing can be said.
     fn is_of(&self, of: Type) -> bool {
-        self.given().next().is_some() && self.given().all(|(_, bound)| bound.is_bound_of(of))
+        let mut bounds = self.given().map(|(_, bound)| bound);
+        let (Some(first), true) = (bounds.next(), self.given().all(|(_, bound)| bound.is_bound_of(of))) else {
+            return false;
+        };
+        // A number and a moment are compared in two ways.
+        let is_number = first.is_number();
+        !matches!(of, Type::Counted(_)) || bounds.all(|bound| bound.is_number() == is_number)
     }
 }
 
@@ -139,7 +180,9 @@ impl Scalar {
             (Type::Bytes { uuids }, Self::Text(text)) => bytes_text(text, uuids).is_some(),
             // Numbers as texts, as ids and owners are written.
             (Type::Integer(_), Self::Text(_)) => self.read(Type::Integer(64)).is_some(),
-            (Type::Float | Type::Number | Type::Bool, Self::Text(_)) | (Type::Time, _) => self.read(of).is_some(),
+            (Type::Float | Type::Number | Type::Bool, Self::Text(_)) | (Type::Time | Type::Counted(_), _) => {
+                self.read(of).is_some()
+            }
             (Type::Text, Self::Float(_))
             | (Type::Integer(_) | Type::Float | Type::Number, Self::Bool(_))
             | (Type::Uuid | Type::Bytes { .. } | Type::Bool, _) => false,
@@ -173,6 +216,7 @@ mod tests {
             "float" => Type::Float,
             "flag" => Type::Bool,
             "at" => Type::Time,
+            "seconds" => Type::Counted(Unit::Seconds),
             "meta" => Type::Json,
             _ => Type::Any,
         };
@@ -317,6 +361,9 @@ mod tests {
             let said = format!("column `{column}` holds {holds}: a day, a month or a year is for moments");
             assert_eq!(check(&day(column)), Err(said));
         }
+        assert_eq!(check(&day("seconds")), Ok(()));
+        let both = json!({"range": {"path": ["seconds"], "bounds": {"gte": "7", "lt": "2025-01-02"}}});
+        assert!(check(&both).unwrap_err().contains("seconds since 1970"));
         // One of several spellings.
         let loose = json!({"range": {"path": ["whole"], "bounds": {"gt": "2025-01-01", "loose": true}}});
         assert_eq!(check(&loose), Ok(()));

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Scalar;
+use super::{Scalar, Unit};
 
 /// What a column holds, as far as filters are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,21 +31,20 @@ pub enum Type {
     Bool,
     /// Moments.
     Time,
+    /// Numbers that count since 1970.
+    Counted(Unit),
     /// JSON.
     Json,
     /// Values of any type, each with its own.
     Any,
 }
 
-/// The first and the last moment that every database can hold: the years 1 to 9999.
-const MOMENTS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
-
 impl Scalar {
     /// Returns the value as a column of this type holds it, or `None` if it cannot: then nothing is
     /// equal to it.
     ///
     /// A text is read as ids and owners are: a number as the database writes it, a UUID in any
-    /// spelling. A moment is a number of microseconds since 1970.
+    /// spelling. Moments stay as they are written.
     pub fn read(&self, of: Type) -> Option<Self> {
         if matches!(self, Self::Text(text) if text.contains('\0')) {
             // No text of PostgreSQL holds it.
@@ -54,7 +53,7 @@ impl Scalar {
         match (of, self) {
             (Type::Json | Type::Any, value)
             | (Type::Text, value @ Self::Text(_))
-            | (Type::Number, value @ (Self::Integer(_) | Self::Float(_)))
+            | (Type::Number | Type::Counted(_), value @ (Self::Integer(_) | Self::Float(_)))
             | (Type::Bool, value @ Self::Bool(_)) => Some(value.clone()),
             (Type::Text, Self::Integer(number)) => Some(Self::Text(number.to_string())),
             (Type::Text, Self::Bool(value)) => Some(Self::Text(value.to_string())),
@@ -68,10 +67,14 @@ impl Scalar {
             (Type::Number, value @ Self::Text(_)) => value.whole().map(Self::Integer),
             (Type::Float, value) => value.float().map(Self::Float),
             (Type::Bool, Self::Text(text)) => text.parse().ok().map(Self::Bool),
-            (Type::Time, value) => value.moment().map(Self::Integer),
+            (Type::Time, value) => value.as_moment().map(|_| value.clone()),
+            (Type::Counted(_), value @ Self::Text(_)) => {
+                let number = value.whole().map(Self::Integer);
+                number.or_else(|| value.as_moment().map(|_| value.clone()))
+            }
             (Type::Text, Self::Float(_))
             | (Type::Uuid | Type::Bytes { .. } | Type::Bool, _)
-            | (Type::Number, Self::Bool(_)) => None,
+            | (Type::Number | Type::Counted(_), Self::Bool(_)) => None,
         }
     }
 
@@ -97,11 +100,16 @@ impl Scalar {
         }
     }
 
+    /// Returns whether it is a number, maybe written as a text.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Float(_)) || self.whole().is_some()
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a whole float between the bounds is a whole number of 64 bits"
     )]
-    fn whole(&self) -> Option<i64> {
+    pub(super) fn whole(&self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(*number),
             Self::Float(number) => {
@@ -122,37 +130,16 @@ impl Scalar {
             Self::Bool(_) => None,
         }
     }
-
-    /// A number counts milliseconds, as OpenSearch's dates do.
-    fn moment(&self) -> Option<i64> {
-        let moment = match self {
-            Self::Integer(milliseconds) => milliseconds.checked_mul(1_000)?,
-            Self::Text(text) => instant(text)?,
-            Self::Float(_) | Self::Bool(_) => return None,
-        };
-        MOMENTS.contains(&moment).then_some(moment)
-    }
 }
 
 pub(super) const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// Returns the microseconds since 1970 of a moment written as RFC 3339 has it, or as a date or a
-/// date and time, which are UTC.
-pub fn instant(text: &str) -> Option<i64> {
+/// Reads a moment as RFC 3339 has it, or a date or a date and time, which are UTC.
+pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
     let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
-    let moment = text
-        .parse::<Timestamp>()
-        .ok()
-        .or_else(|| text.parse::<DateTime>().ok().and_then(utc))
-        .or_else(|| text.parse::<Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0))))?;
-    let microseconds = moment.as_microsecond();
-    MOMENTS.contains(&microseconds).then_some(microseconds)
-}
-
-/// Returns a moment as every database reads it: `2024-01-01T00:00:00.000000`, UTC.
-pub fn moment_text(microseconds: i64) -> Option<String> {
-    let moment = Timestamp::from_microsecond(microseconds).ok()?;
-    Some(moment.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string())
+    let at = text.parse::<Timestamp>().ok();
+    at.or_else(|| text.parse::<DateTime>().ok().and_then(utc))
+        .or_else(|| text.parse::<Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0))))
 }
 
 /// Returns bytes that are written as hexadecimal digits (or, with `uuids`, as a UUID) as digits in lower case;
@@ -201,8 +188,12 @@ mod tests {
             (Scalar::Integer(1), Type::Bool, None),
             (Scalar::Integer(7), Type::Json, Some("7")),
             (text("7"), Type::Json, Some("\"7\"")),
-            (Scalar::Integer(1_000), Type::Time, Some("1000000")),
+            (Scalar::Integer(1_000), Type::Time, Some("1000")),
             (Scalar::Integer(i64::MAX), Type::Time, None),
+            (text("2024-01-02"), Type::Counted(Unit::Seconds), Some("\"2024-01-02\"")),
+            (text("7"), Type::Counted(Unit::Seconds), Some("7")),
+            (Scalar::Float(7.5), Type::Counted(Unit::Seconds), Some("7.5")),
+            (text("x"), Type::Counted(Unit::Seconds), None),
             (
                 text("0190A0A0-0000-7000-8000-00000000000A"),
                 Type::Uuid,
@@ -236,19 +227,18 @@ mod tests {
 
     #[test]
     fn a_moment_is_read_in_every_spelling() {
+        let at = |text: &str| Scalar::from(text).as_moment().map(Timestamp::as_microsecond);
         for text in [
             "2024-01-02T03:04:05Z",
             "2024-01-02T04:04:05+01:00",
             "2024-01-02T03:04:05",
             "2024-01-02 03:04:05",
         ] {
-            assert_eq!(instant(text), Some(1_704_164_645_000_000), "{text}");
+            assert_eq!(at(text), Some(1_704_164_645_000_000), "{text}");
         }
-        assert_eq!(instant("2024-01-02"), Some(1_704_153_600_000_000));
+        assert_eq!(at("2024-01-02"), Some(1_704_153_600_000_000));
         for text in ["", "now", "2024", "2024-13-01", "99999999"] {
-            assert_eq!(instant(text), None, "{text}");
+            assert_eq!(at(text), None, "{text}");
         }
-        let text = moment_text(1_704_164_645_000_001).unwrap();
-        assert_eq!(text, "2024-01-02T03:04:05.000001");
     }
 }

@@ -4,6 +4,7 @@ mod dates;
 mod fuzz;
 mod ids;
 mod meaning;
+mod moments;
 mod queries;
 mod slices;
 mod tasks;

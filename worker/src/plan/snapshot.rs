@@ -4,13 +4,15 @@
 //! second as that one has the same time. So a start waits until its last tick is over, and what was written in
 //! it was there. What is written later with an earlier time (a clock that is behind, a row that was dated back)
 //! cannot be told from what was there.
+//!
+//! Times that are moments are kept as one, whatever the column holds them as; others in the database's words.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use lethe_common::clock::Clock;
+use lethe_common::config::Table;
+use lethe_common::filter::Unit;
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Lease, Snapshot};
 use lethe_common::metrics::StoreCall;
@@ -43,11 +45,12 @@ pub(super) async fn snapshot(
         Ok(Err(snapshot)) => return Ok(Ok(Some(snapshot))),
         Err(error) => return Ok(Err(error)),
     };
+    let units = units(&mapped.table);
     let times = [Some(&start.written), start.changed.as_ref()];
     let rest = times
         .into_iter()
-        .flatten()
-        .map(|time| tick_left(time, Clock::system().now()))
+        .zip(units)
+        .filter_map(|(time, unit)| Some(tick_left(time?, unit, Clock::system().now())))
         .max();
     tokio::time::sleep(rest.unwrap_or_default()).await;
     env.keep(leases).await?;
@@ -62,17 +65,33 @@ async fn start(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<Resu
         return Ok(Err(Snapshot::Plan));
     };
     let conditions = batch::conditions(lease);
+    let decided = table.decided(&conditions);
+    env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;
     let start = table.start(&conditions);
     let start = env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await?;
     Ok(start.ok_or(Snapshot::Batch))
 }
 
+/// Returns what the times of writing and of changing count, where the mapping says it.
+fn units(table: &Table) -> [Option<Unit>; 2] {
+    let columns = table.columns.as_ref();
+    let unit = |column: &String| {
+        let mut counted = table.counted.iter();
+        let same = counted.find(|(name, _)| name.eq_ignore_ascii_case(column));
+        same.map(|(_, unit)| *unit)
+    };
+    [
+        columns.and_then(|columns| columns.created_at.as_ref()).and_then(unit),
+        columns.and_then(|columns| columns.updated_at.as_ref()).and_then(unit),
+    ]
+}
+
 /// Returns how long the tick lasts that a time is in, if it is in one of about now.
-fn tick_left(time: &Written, now: Timestamp) -> Duration {
+fn tick_left(time: &Written, unit: Option<Unit>, now: Timestamp) -> Duration {
     let Written::UpTo(time) = time else {
         return Duration::ZERO;
     };
-    let Some((begin, tick)) = moment(time) else {
+    let Some((begin, tick)) = moment(time, unit) else {
         return Duration::ZERO;
     };
     let left = now.duration_until(begin) + jiff::SignedDuration::try_from(tick).unwrap_or_default();
@@ -82,20 +101,26 @@ fn tick_left(time: &Written, now: Timestamp) -> Duration {
     left.unsigned_abs()
 }
 
-/// Returns when a tick began, in a database's own words for it, and how long it is.
+/// Returns when a tick began and how long it is.
 ///
-/// Numbers count seconds or milliseconds, whichever makes them a time of this century; times of day without a
-/// zone are taken for UTC: in another the wait is left out.
-fn moment(time: &str) -> Option<(Timestamp, Duration)> {
-    // SQLite's are marked with their type.
-    let time = time.strip_prefix(['i', 'r', 't']).unwrap_or(time);
+/// Numbers count what the mapping says, else seconds or milliseconds, whichever makes them a time of this
+/// century.
+fn moment(time: &str, unit: Option<Unit>) -> Option<(Timestamp, Duration)> {
+    // SQLite's numbers are marked with their type.
+    let time = time.strip_prefix(['i', 'r']).unwrap_or(time);
     if let Ok(number) = time.parse::<i64>() {
-        return match number {
-            0..100_000_000_000 => Some((Timestamp::from_second(number).ok()?, SECOND)),
-            _ => Some((Timestamp::from_millisecond(number).ok()?, Duration::from_millis(1))),
+        let likely = if (0..100_000_000_000).contains(&number) {
+            Unit::Seconds
+        } else {
+            Unit::Milliseconds
+        };
+        return match unit.unwrap_or(likely) {
+            Unit::Seconds => Some((Timestamp::from_second(number).ok()?, SECOND)),
+            Unit::Milliseconds => Some((Timestamp::from_millisecond(number).ok()?, Duration::from_millis(1))),
         };
     }
     if let Ok(number) = time.parse::<f64>()
+        && unit != Some(Unit::Milliseconds)
         && number.fract() == 0.0
         && (0.0..1e11).contains(&number)
     {
@@ -107,10 +132,7 @@ fn moment(time: &str) -> Option<(Timestamp, Duration)> {
         // Finer than anybody writes twice.
         return None;
     }
-    let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
-    let at = time.parse::<Timestamp>().ok();
-    let at = at.or_else(|| time.parse::<DateTime>().ok().and_then(utc))?;
-    Some((at, SECOND))
+    Some((time.parse().ok()?, SECOND))
 }
 
 #[cfg(test)]
@@ -120,27 +142,29 @@ mod tests {
     #[test]
     fn a_start_waits_for_the_end_of_its_last_tick_and_for_nothing_else() {
         let now = Timestamp::from_millisecond(1_767_225_600_250).unwrap();
-        let left = |time: &str| tick_left(&Written::UpTo(time.to_owned()), now).as_millis();
+        let left = |time: &str| tick_left(&Written::UpTo(time.to_owned()), None, now).as_millis();
         for (time, expected) in [
             // The second that is running, and the one after it.
             ("1767225600", 750),
             ("i1767225600", 750),
             ("i1767225601", 1_750),
             ("r1767225600.0", 750),
-            ("2026-01-01 00:00:00", 750),
-            ("t2026-01-01T00:00:00Z", 750),
-            ("2026-01-01 00:00:00+00", 750),
+            ("2026-01-01T00:00:00Z", 750),
             ("1767225600250", 1),
             // Over, far ahead, finer than a tick, or no time at all.
             ("1767225599", 0),
             ("1767225700", 0),
             ("r1767225600.25", 0),
-            ("2026-01-01 00:00:00.25", 0),
+            ("2026-01-01T00:00:00.25Z", 0),
             ("7", 0),
-            ("tyesterday", 0),
+            ("yesterday", 0),
         ] {
             assert_eq!(left(time), expected, "{time}");
         }
-        assert_eq!(tick_left(&Written::Unknown, now), Duration::ZERO);
+        assert_eq!(tick_left(&Written::Unknown, None, now), Duration::ZERO);
+        let counted = |time: &str, unit| tick_left(&Written::UpTo(time.to_owned()), Some(unit), now).as_millis();
+        assert_eq!(counted("1767225600", Unit::Seconds), 750);
+        assert_eq!(counted("1767225600", Unit::Milliseconds), 0);
+        assert_eq!(counted("r1767225600.0", Unit::Milliseconds), 0);
     }
 }

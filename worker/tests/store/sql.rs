@@ -10,6 +10,7 @@ mod filter;
 pub(crate) mod harness;
 mod locks;
 mod mapping;
+mod moments;
 mod mysql;
 mod outliving;
 mod owners;

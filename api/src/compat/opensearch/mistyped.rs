@@ -4,7 +4,7 @@
 //! plans it, which touches nothing, and is answered as if it had been refused at once.
 
 use lethe_common::config::Table;
-use lethe_common::filter::{Asked, Mistyped, Type};
+use lethe_common::filter::{Asked, Mistyped, Type, Unit};
 use lethe_common::ledger::{JobView, Route};
 use lethe_common::state::State;
 
@@ -26,6 +26,8 @@ pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
         Type::Integer(_) | Type::Float | Type::Number => "numbers",
         Type::Bool => "true and false",
         Type::Time => "dates",
+        Type::Counted(Unit::Seconds) => "seconds since 1970",
+        Type::Counted(Unit::Milliseconds) => "milliseconds since 1970",
         Type::Json => "JSON",
         Type::Any => "values of any type",
     };
@@ -39,10 +41,12 @@ pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
         (Asked::Moment, _) => {
             "[range] with a day, a month or a year is for dates: write a time as well, or the [format] of dates"
         }
+        (Asked::Unreadable, _) => "some of them cannot be read",
         (Asked::Value, Type::Bool) => "write true or false",
         (Asked::Value, Type::Integer(_) | Type::Float | Type::Number) => "write a number",
         (Asked::Order | Asked::Value, Type::Text) => "write a text",
         (Asked::Order | Asked::Value, Type::Time) => "write a date, or milliseconds since 1970",
+        (Asked::Order | Asked::Value, Type::Counted(_)) => "write a number or a date, in all bounds the same",
         (Asked::Order | Asked::Value, Type::Bytes { .. }) => "write them as hexadecimal digits",
         (Asked::Order | Asked::Value, Type::Uuid | Type::Json | Type::Any) => "write one of them",
     };

@@ -25,6 +25,18 @@ fn mappings_that_make_no_sense_are_refused() {
             "target[0].table[0].columns.uuids",
         ),
         (
+            "columns = { id = \"id\" }\nas = { at = \"minutes\" }",
+            "target[0].table[0].as.at",
+        ),
+        (
+            "columns = { id = \"id\" }\ntime_zone = \"Europe/Atlantis\"",
+            "target[0].table[0].time_zone",
+        ),
+        (
+            "collection = { name = \"c\", point = \"uuid\" }\ntime_zone = \"UTC\"",
+            "target[0].table[0].time_zone",
+        ),
+        (
             "collection = { name = \"c\", point = \"payload\" }",
             "target[0].table[0].collection.payload.id",
         ),
@@ -73,6 +85,9 @@ fn a_digest_says_what_a_mapping_means_and_nothing_else() {
         plain
     );
     assert_ne!(digest(&with_table("columns = { id = \"id\", user = \"v\" }")), plain);
+    for reads in ["as = { at = \"seconds\" }", "time_zone = \"Europe/Berlin\""] {
+        assert_ne!(digest(&with_table(&format!("{reads}\n{columns}"))), plain, "{reads}");
+    }
     assert_ne!(digest(&with_table(&format!("sql_table = \"other\"\n{columns}"))), plain);
     assert_ne!(digest(&with_table(columns).replace("\"main\"", "\"other\"")), plain);
 }
@@ -243,4 +258,13 @@ fn a_field_is_a_column_or_a_path_into_one() {
             .any(|said| said.contains("sql_table, scope and dependents need columns")),
         "{said:?}"
     );
+}
+
+#[test]
+fn columns_that_count_keep_the_case_of_their_names() {
+    let text =
+        with_table("columns = { id = \"id\", created_at = \"createdAt\" }\nas = { createdAt = \"milliseconds\" }");
+    let config = Config::from_toml(&text).unwrap();
+    let counted: Vec<&String> = config.targets[0].tables[0].counted.keys().collect();
+    assert_eq!(counted, ["createdAt"]);
 }

@@ -12,6 +12,8 @@ fn matches(filter: Value, columns: &Value) -> bool {
     let types = |column: &str| match column {
         "meta" => Type::Json,
         "n" => Type::Integer(32),
+        "at" => Type::Time,
+        "ms" => Type::Counted(crate::filter::Unit::Milliseconds),
         _ => Type::Text,
     };
     self::filter(filter)
@@ -68,15 +70,24 @@ fn lists_and_objects_are_no_values_but_hold_some() {
 
 #[test]
 fn a_column_of_moments_has_bounds_of_its_own() {
-    let bounds = json!({"lte": "2024-01-31", "moments": {"lt": "2024-02-01T00:00:00Z"}});
-    let filter = filter(json!({"range": {"path": ["at"], "bounds": bounds}}));
-    let row = json!({"at": "2024-01-31T15:00:00Z"});
-    let is_met = |of: Type| {
+    let is_met = |bound: Value, at: Value, of: Type| {
+        let bounds = json!({"lte": bound, "moments": {"lt": "2024-02-01T00:00:00Z"}});
+        let filter = filter(json!({"range": {"path": ["at"], "bounds": bounds}}));
         let matcher = filter.matcher(Type::Text, &|_| of);
-        matcher.matches("1", row.as_object().unwrap())
+        matcher.matches("1", json!({"at": at}).as_object().unwrap())
     };
-    assert!(is_met(Type::Time));
-    assert!(!is_met(Type::Text));
+    let at = json!("2024-01-31T15:00:00Z");
+    assert!(is_met(json!("2024-01"), at.clone(), Type::Time));
+    assert!(!is_met(json!("2024-01"), at.clone(), Type::Text), "it writes no moment");
+    // A text that writes a moment is compared as one, with the bounds of moments.
+    assert!(is_met(json!("2024-01-31"), at, Type::Text));
+    let counted = Type::Counted(crate::filter::Unit::Seconds);
+    assert!(is_met(json!("2024-01-31"), json!(1_706_713_200), counted));
+    assert!(!is_met(json!("2024-01-31"), json!(1_706_745_600), counted));
+    assert!(
+        !is_met(json!(7), json!(1_706_713_200), counted),
+        "a number is what it counts"
+    );
 }
 
 #[test]
@@ -110,6 +121,39 @@ fn a_text_has_another_at_its_beginning_or_anywhere_and_only_texts_do() {
     ] {
         assert_eq!(matches(filter.clone(), &row), expected, "{filter}");
     }
+}
+
+#[test]
+fn moments_compare_as_moments_whatever_they_are_written_as() {
+    let before = |path: Value, bound: &str| json!({"range": {"path": path, "bounds": {"lt": bound}}});
+    let row = json!({"at": "2024-01-31 15:00:00.000000", "text": "2024-01-31 15:00:00+01:00", "ms": 1_706_713_200_000_i64,
+        "meta": {"at": ["2024-01-31", "x", 7]}});
+    for (path, bound, expected) in [
+        (json!(["at"]), "2024-01-31", false),
+        (json!(["at"]), "2024-01-31T15:00:00Z", false),
+        (json!(["at"]), "2024-01-31T15:00:00.000001Z", true),
+        (json!(["text"]), "2024-01-31T14:00:00Z", false),
+        (json!(["text"]), "2024-01-31T14:00:01Z", true),
+        (json!(["ms"]), "2024-01-31T15:00:00Z", false),
+        (json!(["ms"]), "2024-01-31T15:00:00.001Z", true),
+        (json!(["meta", "at"]), "2024-01-31", false),
+        (json!(["meta", "at"]), "2024-01-31T00:00:01Z", true),
+    ] {
+        assert_eq!(matches(before(path.clone(), bound), &row), expected, "{path} {bound}");
+    }
+    // What is no moment is neither before one nor not before it.
+    let row = json!({"at": "soon", "text": "soon", "ms": "soon", "meta": {"at": "soon", "n": 7}});
+    for path in [json!(["at"]), json!(["text"]), json!(["ms"]), json!(["meta", "at"])] {
+        let filter = before(path.clone(), "2024-01-31");
+        assert!(!matches(filter.clone(), &row), "{path}");
+        assert!(!matches(json!({"not": filter.clone()}), &row), "{path}");
+        assert!(!matches(json!({"not": {"not": filter}}), &row), "{path}");
+    }
+    let number = before(json!(["meta", "n"]), "2024-01-31");
+    assert!(
+        matches(json!({"not": number}), &row),
+        "a number is no moment, nor unreadable"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lethe_common::filter::{Type, bytes_text};
+use lethe_common::filter::{Type, Unit, bytes_text};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
@@ -104,11 +104,20 @@ pub(super) enum Holds {
     Numeric,
     /// PostgreSQL, MySQL: boolean, which MySQL writes `tinyint(1)`.
     Bool,
-    /// PostgreSQL: timestamp (taken for UTC), with or without time zone, or date. MySQL: datetime
-    /// (taken for UTC), timestamp or date.
+    /// PostgreSQL: timestamp, with or without time zone, or date. MySQL: datetime, timestamp or date. What has
+    /// no offset is a time of the mapping's zone.
     Time {
         /// The type's name.
         type_name: &'static str,
+    },
+    /// Moments that are written as texts.
+    Moments(Box<Holds>),
+    /// Numbers that count since 1970, as the mapping says.
+    Counted {
+        /// What they count.
+        unit: Unit,
+        /// What numbers they are.
+        number: Box<Holds>,
     },
     /// PostgreSQL: json, which may hold what jsonb does not.
     Json,
@@ -131,6 +140,8 @@ pub(super) enum Declared {
     Integer,
     /// Numbers.
     Number,
+    /// Numbers, in a column that is declared for dates: some of its values may be texts all the same.
+    Stamp,
     /// 0 and 1.
     Bool,
     /// JSON, as text.
@@ -150,6 +161,34 @@ impl Holds {
         matches!(
             self,
             Self::Key(Kind::Integer(_) | Kind::Whole { .. }) | Self::Declared(Declared::Integer)
+        )
+    }
+
+    /// Returns what is in it, if that can be numbers that count.
+    pub(super) fn as_number(&self) -> Option<Self> {
+        match self {
+            Self::Key(Kind::Integer(_) | Kind::Whole { .. })
+            | Self::Float
+            | Self::Numeric
+            | Self::Declared(Declared::Integer | Declared::Number | Declared::Any) => Some(self.clone()),
+            Self::Moments(inner) => inner.as_number(),
+            Self::Counted { .. }
+            | Self::Key(_)
+            | Self::Bool
+            | Self::Time { .. }
+            | Self::Json
+            | Self::Jsonb
+            | Self::Array
+            | Self::Declared(_) => None,
+        }
+    }
+
+    /// Returns whether its values are texts of any kind.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(
+            self,
+            Self::Key(Kind::Text { .. } | Kind::Collated { hex: false, .. })
+                | Self::Declared(Declared::Text | Declared::Converted | Declared::Any)
         )
     }
 

@@ -23,13 +23,17 @@ const CONNECT_EIGHTHS: u32 = 4;
 
 // `row_security = off` turns rows hidden by a policy into an error. Read committed is what the
 // deleting statements were written for: they re-check a row after waiting for its lock. Notices
-// may quote rows, and would be logged.
+// may quote rows, and would be logged. Moments are written and read alike, whatever the server, the database or
+// the user was set to, and so are floating-point numbers, with all of their digits.
 const POSTGRES_SESSION: &str = "
 -- store::sql::connect
 SELECT set_config('row_security', 'off', false),
        set_config('default_transaction_isolation', 'read committed', false),
        set_config('client_min_messages', 'error', false),
        set_config('application_name', 'lethe', false),
+       set_config('TimeZone', 'UTC', false),
+       set_config('DateStyle', 'ISO, YMD', false),
+       set_config('extra_float_digits', '1', false),
        set_config('statement_timeout', $1, false),
        set_config('lock_timeout', $2, false),
        set_config('idle_in_transaction_session_timeout', $1, false)";

@@ -6,9 +6,11 @@
 
 mod json;
 mod leaf;
+mod moment;
 mod mysql;
 mod number;
 mod scan;
+mod start;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +22,7 @@ use super::mapping::Mapping;
 use super::statement::Bind;
 use crate::store::{Query, StoreError, Written};
 
+pub(super) use moment::unreadable;
 pub(super) use scan::is_full_scan;
 
 /// A condition on the row `m`.
@@ -61,14 +64,8 @@ pub(super) fn compile(
     first: usize,
     rows: Rows,
 ) -> Result<Option<Compiled>, StoreError> {
-    let types = |column: &str| type_in(dialect, mapping, column);
-    query.filter.check_types(&types).map_err(StoreError::Mistyped)?;
-    let mut compiler = Compiler {
-        dialect,
-        mapping,
-        first,
-        values: Vec::new(),
-    };
+    let mut compiler = Compiler::new(dialect, mapping, first);
+    compiler.check(query)?;
     let mut parts = match compiler.part(&query.filter)? {
         Part::Never => return Ok(None),
         Part::When(text) => vec![text],
@@ -98,14 +95,106 @@ pub(super) fn compile(
     }))
 }
 
-/// Returns an expression of the greatest time of writing, and one of the greatest time of a change, as
-/// texts that [`compile`] takes for bounds; `None` if no such column is mapped.
-pub(super) fn newest(dialect: Dialect, mapping: &Mapping) -> [Option<String>; 2] {
-    [&mapping.created_at, &mapping.updated_at].map(|time| {
+/// Expressions of the greatest time of writing, and of the greatest time of a change.
+pub(super) struct Newest {
+    /// The expressions, as texts; `None` if no such column is mapped.
+    pub(super) texts: [Option<String>; 2],
+    /// What they bind, in order.
+    pub(super) values: Vec<Bind>,
+}
+
+/// Returns expressions of the greatest times, as [`written`] reads them, their values bound from `$first` on.
+pub(super) fn newest(dialect: Dialect, mapping: &Mapping, first: usize) -> Newest {
+    let mut compiler = Compiler::new(dialect, mapping, first);
+    let texts = [&mapping.created_at, &mapping.updated_at].map(|time| {
         let (column, holds) = time.as_ref()?;
         let name = format!("m.{}", quote(&column.name));
-        Some(leaf::newest(dialect, &name, holds))
-    })
+        Some(compiler.newest(&name, holds))
+    });
+    Newest {
+        texts,
+        values: compiler.values,
+    }
+}
+
+/// Returns which rows are meant by the greatest time that a column of these had.
+pub(super) fn written(mapping: &Mapping, n: usize, newest: Option<String>) -> Written {
+    let time = [&mapping.created_at, &mapping.updated_at][n];
+    let is_moment = time
+        .as_ref()
+        .is_some_and(|(_, holds)| matches!(holds, Holds::Moments(_) | Holds::Time { .. }));
+    let newest = match newest {
+        Some(text) if is_moment => moment::newest_of(mapping.zone.as_ref(), &text).map(|at| at.to_string()),
+        newest => newest,
+    };
+    newest.map_or(Written::Unknown, Written::UpTo)
+}
+
+/// Returns a condition for each column that a query compares with moments: that a row may match but for what is
+/// in that column, which is none. Its values are bound from `$1` on.
+///
+/// # Errors
+/// As [`compile`].
+pub(super) fn undecided(
+    dialect: Dialect,
+    mapping: &Mapping,
+    query: &Query,
+) -> Result<Vec<(String, Compiled)>, StoreError> {
+    let mut found = Vec::new();
+    let sure = Compiler::new(dialect, mapping, 1).whole(&query.filter)?;
+    for (column, holds) in &mapping.asked {
+        let name = format!("m.{}", quote(column));
+        let mut compiler = Compiler::new(dialect, mapping, 1);
+        compiler.check(query)?;
+        compiler.lenient = Some(column);
+        let mut parts = Vec::new();
+        let possible = compiler.whole(&query.filter)?;
+        if possible != sure {
+            compiler.lenient = None;
+            let mut undecided = format!("({} IS NOT TRUE)", compiler.whole(&query.filter)?);
+            // Few rows hold such a value: the others are not looked at further.
+            let as_moments = Holds::Moments(Box::new(holds.clone()));
+            let value = if holds.is_text() { &as_moments } else { holds };
+            if let Some(unreadable) = unreadable(dialect, &name, value).filter(|_| !leads_into(&query.filter, column)) {
+                undecided = format!("({unreadable} AND {undecided})");
+            }
+            parts.push(undecided);
+        }
+        // The one counts beside the other only.
+        let changed = mapping.updated_at.as_ref().filter(|_| mapping.created_at.is_some());
+        let times = mapping.created_at.iter().chain(changed);
+        for (_, holds) in times.filter(|(time, _)| time.name == *column) {
+            parts.extend(unreadable(dialect, &name, holds));
+        }
+        if parts.is_empty() {
+            continue;
+        }
+        let text = format!("({} AND {possible})", joined(&parts, "OR"));
+        let values = compiler.values;
+        found.push((
+            column.clone(),
+            Compiled {
+                text,
+                values,
+                unchanged: None,
+            },
+        ));
+    }
+    Ok(found)
+}
+
+/// Returns whether a filter leads into the JSON of a column.
+fn leads_into(filter: &Filter, column: &str) -> bool {
+    match filter {
+        Filter::And(parts) | Filter::Or { any: parts, .. } => parts.iter().any(|part| leads_into(part, column)),
+        Filter::Not(part) => leads_into(part, column),
+        Filter::OneOf { path, .. }
+        | Filter::Range { path, .. }
+        | Filter::Text { path, .. }
+        | Filter::Exists(path)
+        | Filter::Opaque(path) => path.column.eq_ignore_ascii_case(column) && !path.steps.is_empty(),
+        Filter::All | Filter::Nothing | Filter::Ids(_) => false,
+    }
 }
 
 /// Returns what the columns that queries may ask for hold, by their names.
@@ -130,9 +219,42 @@ struct Compiler<'a> {
     mapping: &'a Mapping,
     first: usize,
     values: Vec<Bind>,
+    /// Whether what is compiled is under a negation, where a match keeps a row.
+    negated: bool,
+    /// The column of which what cannot be read counts as matching.
+    lenient: Option<&'a str>,
+    /// Where the doubtful times of the mapping's zone are bound.
+    doubts: Option<usize>,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(dialect: Dialect, mapping: &'a Mapping, first: usize) -> Self {
+        Self {
+            dialect,
+            mapping,
+            first,
+            values: Vec::new(),
+            negated: false,
+            lenient: None,
+            doubts: None,
+        }
+    }
+
+    /// Refuses to compare columns with what they cannot hold.
+    fn check(&self, query: &Query) -> Result<(), StoreError> {
+        let types = |column: &str| type_in(self.dialect, self.mapping, column);
+        query.filter.check_types(&types).map_err(StoreError::Mistyped)
+    }
+
+    /// Returns a filter as a condition, if it is one.
+    fn whole(&mut self, filter: &Filter) -> Result<String, StoreError> {
+        Ok(match self.part(filter)? {
+            Part::Always => "(1 = 1)".to_owned(),
+            Part::Never => "(1 = 0)".to_owned(),
+            Part::When(text) => text,
+        })
+    }
+
     fn bind(&mut self, value: Bind) -> String {
         self.values.push(value);
         format!("${}", self.first + self.values.len() - 1)
@@ -146,11 +268,16 @@ impl Compiler<'_> {
             Filter::Or { any, at_least } => self.at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX)),
             // A part may be NULL where a value is missing, which is as good as false anywhere but
             // under a negation.
-            Filter::Not(part) => Ok(match self.part(part)? {
-                Part::Always => Part::Never,
-                Part::Never => Part::Always,
-                Part::When(text) => Part::When(format!("({text} IS NOT TRUE)")),
-            }),
+            Filter::Not(part) => {
+                self.negated = !self.negated;
+                let part = self.part(part);
+                self.negated = !self.negated;
+                Ok(match part? {
+                    Part::Always => Part::Never,
+                    Part::Never => Part::Always,
+                    Part::When(text) => Part::When(format!("({text} IS NOT TRUE)")),
+                })
+            }
             Filter::Ids(ids) => {
                 let values: Vec<Scalar> = ids.iter().map(|id| Scalar::from(id.as_str())).collect();
                 self.one_of(&Path::column(&self.mapping.id.name), &values)
@@ -175,6 +302,7 @@ impl Compiler<'_> {
         }
         if needed == 0 || texts.len() < needed {
             self.values.truncate(begin);
+            self.doubts = self.doubts.filter(|bound| *bound < begin);
             return Ok(if needed == 0 { Part::Always } else { Part::Never });
         }
         let text = if needed == texts.len() {

@@ -3,11 +3,12 @@
 mod check;
 mod order;
 mod outliving;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_common::config::Table;
-use lethe_common::filter::{Path, Type};
+use lethe_common::filter::{Path, Type, Zone};
 use lethe_common::job::Field;
 use sqlx::AnyConnection;
 
@@ -47,6 +48,8 @@ pub(super) struct Mapping {
     pub(super) row_handle: Option<&'static str>,
     /// The columns with which an index begins.
     pub(super) indexed: BTreeSet<String>,
+    /// What moments without an offset are times of; nothing: UTC.
+    pub(super) zone: Option<Zone>,
 }
 
 impl Mapping {
@@ -94,10 +97,7 @@ impl Mapping {
         if let Some(owners) = &columns.owners {
             check.owners(owners, &mut fields).await?;
         }
-        let scope = match &live {
-            Some(live) => check.scope(live, name, &table.scope),
-            None => None,
-        };
+        let scope = live.as_ref().and_then(|live| check.scope(live, name, &table.scope));
         let compared = compared(table, &fields);
         if scope.is_some() || !compared.is_empty() {
             check.encoding().await?;
@@ -123,16 +123,30 @@ impl Mapping {
             .iter()
             .filter_map(|column| Some((column.name.clone(), holds(column)?)))
             .collect();
-        for (column, holds) in [&version, &created_at, &updated_at].into_iter().flatten() {
+        let times = [&created_at, &updated_at];
+        for (column, holds) in times.into_iter().chain([&version]).flatten() {
             asked.insert(column.name.clone(), holds.clone());
         }
         for (word, field) in &table.fields {
             asked.extend(live.as_ref().and_then(|live| check.field(live, name, word, field)));
         }
+        let zone = check.zone(table);
+        check.counted(table, name, live.as_ref(), &mut asked);
+        let times: Vec<&str> = times
+            .into_iter()
+            .flatten()
+            .map(|(column, _)| column.name.as_str())
+            .collect();
         let seen = match &live {
-            Some(_) => check.seen(name, &asked).await?,
+            Some(_) => check.seen(name, &times, &mut asked).await?,
             None => BTreeMap::new(),
         };
+        let as_asked = |time: Option<(Column, Holds)>| {
+            let (column, holds) = time?;
+            let holds = asked.get(&column.name).cloned().unwrap_or(holds);
+            Some((column, holds))
+        };
+        let (created_at, updated_at) = (as_asked(created_at.clone()), as_asked(updated_at.clone()));
         let mut dependents = Vec::new();
         check.dependents(&table.dependents, name, &[], &mut dependents).await?;
         if live.is_some() {
@@ -154,6 +168,7 @@ impl Mapping {
                 dependents,
                 row_handle: live.row_handle,
                 indexed: live.indexed().map(str::to_owned).collect(),
+                zone,
             }),
             _ => Err(StoreError::Mapping { faults: check.faults }.into()),
         }

@@ -18,6 +18,8 @@ use super::schema::{self, Foreign, LiveColumn, LiveTable, OnDelete};
 use super::statement::Sql;
 use crate::store::StoreError;
 
+mod times;
+
 /// What a database seems to hold.
 #[derive(Debug, Default)]
 pub struct Proposed {
@@ -40,7 +42,7 @@ struct Known {
 
 impl SqlStore {
     /// Proposes mappings from the catalogue. Of rows only the length of one id is read, where UUIDs may
-    /// be written in two ways.
+    /// be written in two ways, and what times look like.
     ///
     /// # Errors
     /// Fails if the database cannot be asked.
@@ -66,6 +68,7 @@ impl SqlStore {
             {
                 if let Some(columns) = &mut table.columns {
                     columns.uuids = self.uuids(known, columns).await?;
+                    table.counted = self.times(known, columns).await?;
                 }
                 proposed.tables.push(table);
             } else if pick(&known.live, &USER).is_some() {
@@ -287,6 +290,8 @@ impl Schema {
             columns: Some(columns),
             scope: MappingScope::default(),
             fields: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            time_zone: None,
             collection: None,
         })
     }

@@ -16,7 +16,7 @@ mod alike;
 mod range;
 
 pub(super) use alike::{delete_at as delete_alike, find as find_alike};
-pub(super) use range::{Range, count, estimate, last, newest, nth, page, sample};
+pub(super) use range::{Range, count, estimate, last, newest, nth, page, sample, some};
 
 /// Builds the text of a statement about memories of which the same is demanded, if there is one.
 pub(super) type Alike = fn(Dialect, &Mapping, Range<'_>) -> Option<Sql>;

@@ -203,7 +203,7 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
             ("INTEGER", "5", "6"),
             ("DATETIME", "'2024-01-01 00:00:00'", "'2024-01-01 00:00:01'"),
             ("REAL", "0.1", "0.10000000000000002"),
-            ("TEXT", "'5'", "'50'"),
+            ("TEXT", "'2024-01-01 00:00:00'", "'2024-01-01T00:00:00.000000001'"),
         ]
     };
     for (kind, first, later) in types {

@@ -170,7 +170,8 @@ async fn a_column_whose_type_says_nothing_is_like_its_first_value() {
     };
     for (column, fits, bound) in [
         ("made", true, Scalar::from("2025-01-01")),
-        ("made", false, Scalar::Integer(1_735_689_600)),
+        ("made", true, Scalar::Integer(1_735_689_600_000)),
+        ("made", false, Scalar::from("hello")),
         ("seen", true, Scalar::Integer(1_735_689_600)),
         ("seen", false, Scalar::from("2025-01-01")),
     ] {

@@ -7,7 +7,7 @@ mod date;
 mod math;
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{Timestamp, Zoned};
 use lethe_common::filter::Comparison;
 
 /// How a text stands for a moment.
@@ -68,7 +68,6 @@ impl Reading {
         Some(Edge {
             is_lower: matches!(comparison, Comparison::Gt | Comparison::Gte),
             at: Timestamp::from_millisecond(at).ok()?,
-            is_after,
         })
     }
 
@@ -100,15 +99,6 @@ pub(super) struct Edge {
     pub(super) is_lower: bool,
     /// The first millisecond that is in, or out.
     pub(super) at: Timestamp,
-    /// Whether the millisecond before is the last one that was meant.
-    pub(super) is_after: bool,
-}
-
-impl Edge {
-    /// Returns the millisecond before.
-    pub(super) fn before(self) -> Timestamp {
-        self.at.checked_sub(1.millisecond()).unwrap_or(self.at)
-    }
 }
 
 /// Returns whether a text is a date that does not say which second it means: in a column of moments it is all of

@@ -7,7 +7,7 @@
 mod written;
 
 use jiff::Timestamp;
-use lethe_common::filter::{Bounds, Comparison, Filter, Path, Scalar, Type};
+use lethe_common::filter::{Bounds, Comparison, Filter, Path, Scalar};
 use serde_json::{Map, Value};
 
 use super::moment::{self, Count, Edge, Reading};
@@ -42,7 +42,7 @@ impl Reader<'_> {
             return self.by_column(path, read);
         }
         // In a column of numbers nothing is within moments: under a negation, everything.
-        if format.is_none() && self.negated {
+        if format.is_none() && self.negated && !self.is_counted(path) {
             return Err(refused(
                 "[range] needs a [format] for dates in [must_not]: strict_date_optional_time in a column of moments, \
                  else epoch_millis or epoch_second",
@@ -70,6 +70,12 @@ impl Reader<'_> {
         if self.table.columns.is_none() {
             return Ok(range(read));
         }
+        if self.is_counted(path) && read.given().any(|(_, bound)| is_year(bound)) {
+            return Err(refused(
+                "[range] with a year means its first day in a field of dates, and that number in one of numbers: write \
+                 a date such as 2024-01-01",
+            ));
+        }
         let is_vague = read.given().any(|(comparison, bound)| {
             let rounds = matches!(comparison, Comparison::Gt | Comparison::Lte);
             rounds && matches!(bound, Scalar::Text(text) if moment::is_vague(text))
@@ -85,7 +91,7 @@ impl Reader<'_> {
                 Ok(range(read))
             };
         }
-        let moments = self.as_moments(&read);
+        let moments = edges(&Reading::usual(self.now), &read).map(|edges| as_texts(&edges));
         if moments.as_ref().is_some_and(|moments| is_same(&read, moments)) {
             return Ok(range(read));
         }
@@ -99,10 +105,10 @@ impl Reader<'_> {
         Ok(range(Bounds { moments, ..plain }))
     }
 
-    /// Returns the bounds as they are in a column of moments, if all of them are dates.
-    fn as_moments(&self, read: &Bounds) -> Option<Bounds> {
-        let edges = edges(&Reading::usual(self.now), read)?;
-        Some(bounds(&edges, text))
+    /// Returns whether the mapping says what a column of numbers counts.
+    fn is_counted(&self, path: &Path) -> bool {
+        let mut counted = self.table.counted.keys();
+        path.steps.is_empty() && counted.any(|column| column.eq_ignore_ascii_case(&path.column))
     }
 
     /// Returns the filter of what is within moments.
@@ -123,6 +129,8 @@ impl Reader<'_> {
             None => range(as_texts()),
             // Points have no moments.
             Some(count) if self.table.columns.is_none() => range(as_numbers(count)),
+            // The mapping says what it counts, whatever the format is for: a number may be a thousandth of it.
+            Some(_) if self.is_counted(path) => range(as_texts()),
             // In a column of moments a number counts milliseconds: both mean the same.
             Some(count @ Count::Milliseconds) => either(loose(as_numbers(count))),
             // There it would be a thousandth of what is meant: what holds moments is asked for texts alone.
@@ -144,14 +152,17 @@ impl Reader<'_> {
             Scalar::Integer(number) => number.to_string(),
             Scalar::Float(_) | Scalar::Bool(_) => return None,
         };
-        // Years, and milliseconds: what is less is a number of something else.
+        // Years, and milliseconds: what is less is a number of something else, as all are where the mapping says so.
         let is_moment = |number: i64| (1_000..10_000).contains(&number) || number.unsigned_abs() >= LEAST;
-        if text.parse().is_ok_and(|number| !is_moment(number)) {
+        if text
+            .parse()
+            .is_ok_and(|number| !is_moment(number) || self.is_counted(path))
+        {
             return None;
         }
         let reading = Reading::usual(self.now);
         let edge = |comparison| reading.bound(comparison, &text);
-        let moments = bounds(&[edge(Comparison::Gte)?, edge(Comparison::Lte)?], self::text);
+        let moments = as_texts(&[edge(Comparison::Gte)?, edge(Comparison::Lte)?]);
         Some(Filter::Range {
             path: path.clone(),
             bounds: Bounds {
@@ -181,6 +192,15 @@ fn is_math(bound: &Scalar) -> bool {
     matches!(bound, Scalar::Text(text) if text.starts_with("now") || text.contains("||"))
 }
 
+/// Returns whether a bound is a year and a number alike.
+fn is_year(bound: &Scalar) -> bool {
+    match bound {
+        Scalar::Text(text) => text.len() == 4 && text.parse().is_ok_and(|year: u16| year >= 1_000),
+        Scalar::Integer(year) => (1_000..10_000).contains(year),
+        Scalar::Float(_) | Scalar::Bool(_) => false,
+    }
+}
+
 fn edges(reading: &Reading, read: &Bounds) -> Option<Vec<Edge>> {
     let edge = |(comparison, bound): (Comparison, &Scalar)| match bound {
         Scalar::Text(text) => reading.bound(comparison, text),
@@ -192,7 +212,7 @@ fn edges(reading: &Reading, read: &Bounds) -> Option<Vec<Edge>> {
 
 /// Returns whether bounds mean in a column of moments what they mean as moments.
 fn is_same(read: &Bounds, moments: &Bounds) -> bool {
-    let at = |bound: &Scalar| bound.read(Type::Time);
+    let at = Scalar::as_moment;
     let given: Vec<_> = read
         .given()
         .map(|(comparison, bound)| (comparison, at(bound)))
@@ -223,33 +243,9 @@ fn bounds(edges: &[Edge], written: impl Fn(Timestamp) -> Scalar) -> Bounds {
     }
 }
 
-/// Returns bounds that texts are compared with. Between two seconds these are the last moment that was meant: a
-/// text without a fraction comes after any with one.
+/// Returns bounds as moments, which texts that write moments are compared with as well.
 fn as_texts(edges: &[Edge]) -> Bounds {
-    let mut texts = Bounds::default();
-    for edge in [true, false]
-        .into_iter()
-        .filter_map(|is_lower| tightest(edges, is_lower))
-    {
-        let is_between = edge.is_after && edge.at.subsec_nanosecond() != 0;
-        let at = if is_between { edge.before() } else { edge.at };
-        let bound = match (edge.is_lower, is_between) {
-            (true, true) => &mut texts.gt,
-            (true, false) => &mut texts.gte,
-            (false, true) => &mut texts.lte,
-            (false, false) => &mut texts.lt,
-        };
-        *bound = Some(text(at));
-    }
-    let moments = bounds(edges, text);
-    if texts != moments {
-        texts.moments = Some(Box::new(moments));
-    }
-    texts
-}
-
-fn text(at: Timestamp) -> Scalar {
-    Scalar::Text(at.to_string())
+    bounds(edges, |at| Scalar::Text(at.to_string()))
 }
 
 /// Returns the first whole number that is not before a moment.

@@ -29,6 +29,17 @@ const POINTS: &str = r#"
     collection = { name = "memories", point = "uuid", payload = { user = "user_id", run = "run", kind = "meta.kind" } }
 "#;
 
+/// A table whose mapping says what a column of numbers counts.
+const COUNTED: &str = r#"
+    [[target]]
+    name = "main"
+    sql = { url = "sqlite://memories.sqlite" }
+    [[target.table]]
+    name = "memories"
+    columns = { id = "memory_id", user = "user_id", created_at = "created_at" }
+    as = { created_at = "seconds" }
+"#;
+
 fn parsed(query: &Value) -> Result<Value, String> {
     parsed_of(CONFIG, query)
 }

@@ -10,6 +10,7 @@ use lethe_common::filter::{Comparison, Has, Path, Scalar};
 use super::super::column::Holds;
 use super::super::dialect::Dialect;
 use super::leaf::has_text;
+use super::moment::Test;
 use super::mysql::has_value as mysql_has_value;
 use super::{Bind, Compiler, joined};
 
@@ -149,6 +150,17 @@ impl Compiler<'_> {
                 format!("({KIND} = 'text' AND {right})")
             }
         }
+    }
+
+    /// A text that is read as a moment; values of other types are compared with none.
+    pub(super) fn json_moment(&mut self, column: &str, test: &Test) -> String {
+        let (is_text, value) = match self.dialect {
+            Dialect::Postgres => ("pg_catalog.jsonb_typeof(f.v) = 'string'".to_owned(), "(f.v #>> '{}')"),
+            Dialect::Mysql => ("JSON_TYPE(k.v) = 'STRING'".to_owned(), "JSON_UNQUOTE(k.v)"),
+            Dialect::Sqlite => (format!("{KIND} = 'text'"), VALUE),
+        };
+        let right = self.text_moment(value, test, self.takes_unreadable(column));
+        format!("({is_text} AND {right})")
     }
 
     /// One value has to be within all bounds.

@@ -1,11 +1,12 @@
 //! The conditions on a column's own value, and which of them go on inside its JSON.
 
-use lethe_common::filter::{Bounds, Comparison, Has, Path, Scalar, Type, moment_text};
+use lethe_common::filter::{Bounds, Comparison, Has, Path, Scalar, Type};
 
 use super::super::column::{Declared, Holds, Kind};
 use super::super::compare::{bytes, equals_value};
 use super::super::dialect::Dialect;
-use super::{Bind, Compiler, Part, joined, mysql};
+use super::moment::Test;
+use super::{Bind, Compiler, Part, joined};
 use crate::store::StoreError;
 
 // The elements of the JSON list in a bind, as an array of texts.
@@ -25,9 +26,10 @@ pub(super) fn type_of(holds: &Holds) -> Type {
         | Holds::Declared(Declared::Text | Declared::Converted) => Type::Text,
         Holds::Declared(Declared::Integer) => Type::Integer(64),
         Holds::Float => Type::Float,
-        Holds::Numeric | Holds::Declared(Declared::Number) => Type::Number,
+        Holds::Numeric | Holds::Declared(Declared::Number | Declared::Stamp) => Type::Number,
         Holds::Bool | Holds::Declared(Declared::Bool) => Type::Bool,
-        Holds::Time { .. } => Type::Time,
+        Holds::Time { .. } | Holds::Moments(_) => Type::Time,
+        Holds::Counted { unit, .. } => Type::Counted(*unit),
         Holds::Json | Holds::Jsonb | Holds::Array | Holds::Declared(Declared::Json) => Type::Json,
         Holds::Declared(Declared::Any) => Type::Any,
     }
@@ -55,26 +57,29 @@ pub(super) fn has_text(dialect: Dialect, has: Has, text: &str, value: &str) -> S
     }
 }
 
-/// See [`super::newest`].
-pub(super) fn newest(dialect: Dialect, name: &str, holds: &Holds) -> String {
-    match (dialect, holds) {
-        (Dialect::Postgres, Holds::Key(Kind::Text { .. } | Kind::Uuid)) => {
-            format!("max({name}::pg_catalog.text COLLATE pg_catalog.\"C\")")
-        }
-        (Dialect::Postgres, _) => format!("max({name})::pg_catalog.text"),
-        (Dialect::Mysql, holds) => mysql::newest(name, holds),
-        // The type is the value's: it is kept with it. 20 digits are more than a float has.
-        (Dialect::Sqlite, _) => {
-            let newest = format!("max({name} COLLATE BINARY)");
-            format!(
-                "CASE typeof({newest}) WHEN 'integer' THEN 'i' || {newest} \
-                 WHEN 'real' THEN 'r' || printf('%!.20g', {newest}) WHEN 'text' THEN 't' || {newest} END"
-            )
+impl Compiler<'_> {
+    /// Returns the condition on values that are compared with moments.
+    fn about_moments(&mut self, path: &Path, test: &Test) -> Result<Part, StoreError> {
+        let (name, holds) = self.column(path)?;
+        let holds = holds.clone();
+        Ok(Part::When(if in_json(path, &holds) {
+            let source = self.json_source(&name, &holds, path);
+            let right = self.json_moment(&path.column, test);
+            source.with(&right)
+        } else {
+            self.moments(&path.column, &name, &holds, test)
+        }))
+    }
+
+    /// Returns a condition on numbers; of what should be one and is none, whether it counts as matching.
+    fn about_numbers(&self, column: &str, name: &str, holds: &Holds, condition: String) -> String {
+        match holds {
+            Holds::Counted { number, .. } => self.of_numbers(name, number, condition, self.takes_unreadable(column)),
+            Holds::Declared(Declared::Stamp) => self.of_numbers(name, holds, condition, self.takes_unreadable(column)),
+            _ => condition,
         }
     }
-}
 
-impl Compiler<'_> {
     pub(super) fn one_of(&mut self, path: &Path, values: &[Scalar]) -> Result<Part, StoreError> {
         let (name, holds) = self.column(path)?;
         let holds = holds.clone();
@@ -84,16 +89,50 @@ impl Compiler<'_> {
         if values.is_empty() {
             return Ok(Part::Never);
         }
+        match of {
+            Type::Time => {
+                let moments = values.iter().filter_map(Scalar::as_moment).collect();
+                return self.about_moments(path, &Test::OneOf(moments));
+            }
+            Type::Counted(_) => {
+                let moments: Vec<_> = values
+                    .iter()
+                    .filter(|value| matches!(value, Scalar::Text(_)))
+                    .filter_map(Scalar::as_moment)
+                    .collect();
+                if moments.is_empty() {
+                    let right = self.plain_one_of(&name, &holds, &values);
+                    return Ok(Part::When(self.about_numbers(&path.column, &name, &holds, right)));
+                }
+                let numbers: Vec<Scalar> = values
+                    .into_iter()
+                    .filter(|value| !matches!(value, Scalar::Text(_)))
+                    .collect();
+                let mut parts = vec![self.moments(&path.column, &name, &holds, &Test::OneOf(moments))];
+                if !numbers.is_empty() {
+                    let right = self.plain_one_of(&name, &holds, &numbers);
+                    parts.push(self.about_numbers(&path.column, &name, &holds, right));
+                }
+                return Ok(Part::When(joined(&parts, "OR")));
+            }
+            _ => {}
+        }
         if json {
             let source = self.json_source(&name, &holds, path);
             let right = self.json_one_of(&values);
             return Ok(Part::When(source.with(&right)));
         }
-        Ok(Part::When(match &holds {
-            _ if self.dialect == Dialect::Mysql => self.mysql_one_of(&name, &holds, &values),
-            Holds::Declared(declared) => self.declared_one_of(&name, *declared, &values),
-            _ => self.typed_one_of(&name, &holds, &values),
-        }))
+        let right = self.plain_one_of(&name, &holds, &values);
+        Ok(Part::When(self.about_numbers(&path.column, &name, &holds, right)))
+    }
+
+    fn plain_one_of(&mut self, name: &str, holds: &Holds, values: &[Scalar]) -> String {
+        match holds {
+            Holds::Counted { number, .. } => self.plain_one_of(name, number, values),
+            _ if self.dialect == Dialect::Mysql => self.mysql_one_of(name, holds, values),
+            Holds::Declared(declared) => self.declared_one_of(name, *declared, values),
+            _ => self.typed_one_of(name, holds, values),
+        }
     }
 
     pub(super) fn exists(&mut self, path: &Path) -> Result<Part, StoreError> {
@@ -152,6 +191,9 @@ impl Compiler<'_> {
         let holds = holds.clone();
         let json = in_json(path, &holds);
         let of = if json { Type::Json } else { type_of(&holds) };
+        if let Some(moments) = bounds.as_moments(of) {
+            return self.about_moments(path, &Test::Within(moments));
+        }
         let bounds: Option<Vec<(Comparison, Scalar)>> = bounds
             .within(of)
             .given()
@@ -165,15 +207,20 @@ impl Compiler<'_> {
             let right = self.json_range(&bounds);
             return Ok(Part::When(source.with(&right)));
         }
+        let plain = match &holds {
+            Holds::Counted { number, .. } => number,
+            plain => plain,
+        };
         let parts: Vec<String> = bounds
             .into_iter()
-            .map(|(comparison, bound)| match &holds {
-                _ if self.dialect == Dialect::Mysql => self.mysql_bound(&name, &holds, comparison, &bound),
+            .map(|(comparison, bound)| match plain {
+                _ if self.dialect == Dialect::Mysql => self.mysql_bound(&name, plain, comparison, &bound),
                 Holds::Declared(declared) => self.declared_bound(&name, *declared, comparison, bound),
-                _ => self.typed_bound(&name, &holds, comparison, &bound),
+                _ => self.typed_bound(&name, plain, comparison, &bound),
             })
             .collect();
-        Ok(Part::When(joined(&parts, "AND")))
+        let right = joined(&parts, "AND");
+        Ok(Part::When(self.about_numbers(&path.column, &name, &holds, right)))
     }
 
     /// PostgreSQL: by the column's type, so that its index serves.
@@ -197,9 +244,6 @@ impl Compiler<'_> {
                 "({name} {equals} ANY ({array}::{type_name}[]) \
                  AND {name}::pg_catalog.text COLLATE pg_catalog.\"C\" = ANY ({array}))"
             ),
-            Holds::Time {
-                type_name: "pg_catalog.date",
-            } => format!("({name}::pg_catalog.timestamp = ANY ({array}::pg_catalog.timestamp[]))"),
             _ => format!("({name} = ANY ({array}::{}[]))", type_name(holds)),
         }
     }
@@ -219,9 +263,6 @@ impl Compiler<'_> {
                 let type_name = type_name(holds);
                 format!("({name} {operator} {value}::{type_name} AND {name} <> 'NaN'::{type_name})")
             }
-            Holds::Time {
-                type_name: "pg_catalog.date",
-            } => format!("({name}::pg_catalog.timestamp {operator} {value}::pg_catalog.timestamp)"),
             _ => format!("({name} {operator} {value}::{})", type_name(holds)),
         }
     }
@@ -298,29 +339,6 @@ impl Compiler<'_> {
         let value = self.bind(value);
         format!("({name} COLLATE BINARY {operator} {value} AND typeof({name}) IN ({types}))")
     }
-
-    /// Returns the condition that a time of writing is not beyond a bound that [`newest`] returned.
-    pub(super) fn up_to(&mut self, name: &str, holds: &Holds, bound: &str) -> Result<String, StoreError> {
-        let unreadable = || StoreError::Misuse("the bound of a snapshot cannot be read");
-        if let Holds::Declared(_) = holds {
-            let value = match bound.split_at_checked(1).ok_or_else(unreadable)? {
-                ("i", number) => Bind::Integer(number.parse().map_err(|_| unreadable())?),
-                ("r", number) => Bind::Float(number.parse().map_err(|_| unreadable())?),
-                ("t", text) => Bind::Text(text.to_owned()),
-                _ => return Err(unreadable()),
-            };
-            let value = self.bind(value);
-            return Ok(format!("{name} COLLATE BINARY <= {value}"));
-        }
-        let value = self.bind(Bind::Text(bound.to_owned()));
-        Ok(match holds {
-            _ if self.dialect == Dialect::Mysql => mysql::up_to(name, holds, &value),
-            Holds::Key(Kind::Text { .. }) => {
-                format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\" <= {value}")
-            }
-            _ => format!("{name} <= {value}::{}", type_name(holds)),
-        })
-    }
 }
 
 /// A number that a column declared for texts holds all the same is found by its text (an id is,
@@ -335,15 +353,6 @@ fn typed_as_text(name: &str, declared: Declared) -> String {
 /// Returns a value as a text of PostgreSQL or MySQL.
 pub(super) fn typed_text(holds: &Holds, value: &Scalar) -> String {
     match (holds, value) {
-        (Holds::Time { type_name }, Scalar::Integer(moment)) => {
-            // `read` lets only moments through that have a text.
-            let text = moment_text(*moment).unwrap_or_default();
-            if *type_name == "pg_catalog.timestamptz" {
-                text + "+00"
-            } else {
-                text
-            }
-        }
         (
             Holds::Key(Kind::Bytes {
                 dialect: Dialect::Postgres,
@@ -358,8 +367,9 @@ pub(super) fn typed_text(holds: &Holds, value: &Scalar) -> String {
     }
 }
 
-fn type_name(holds: &Holds) -> &str {
+pub(super) fn type_name(holds: &Holds) -> &str {
     match holds {
+        Holds::Counted { number, .. } => type_name(number),
         Holds::Key(Kind::Uuid) => "pg_catalog.uuid",
         Holds::Key(Kind::Bytes {
             dialect: Dialect::Postgres,
@@ -382,6 +392,7 @@ fn type_name(holds: &Holds) -> &str {
         | Holds::Json
         | Holds::Jsonb
         | Holds::Array
+        | Holds::Moments(_)
         | Holds::Declared(_) => "pg_catalog.text",
     }
 }

@@ -32,7 +32,7 @@ const WHOLE: &str = "CAST(k.v AS CHAR) REGEXP '^-?[0-9]{1,60}$'";
 const AS_WHOLE: &str = "CAST(CAST(k.v AS CHAR) AS DECIMAL(65,0))";
 const AS_FLOAT: &str = "(CAST(k.v AS CHAR) + 0e0)";
 
-/// See [`super::newest`].
+/// Returns an expression of the greatest time of writing, as a text.
 pub(super) fn newest(name: &str, holds: &Holds) -> String {
     match holds {
         Holds::Key(Kind::Collated { .. }) => format!("CONVERT(max({}) USING utf8mb4)", bytes(name)),
@@ -252,11 +252,10 @@ impl Compiler<'_> {
 }
 
 /// Returns a value that was bound as a text, of the column's type.
-fn typed(holds: &Holds, value: &str) -> String {
+pub(super) fn typed(holds: &Holds, value: &str) -> String {
     match holds {
         Holds::Key(kind) => typed_value(kind, value),
         Holds::Numeric => format!("CAST({value} AS {DECIMAL})"),
-        Holds::Time { .. } => format!("CAST({value} AS DATETIME(6))"),
         _ => value.to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
 use super::super::column::{Declared, Holds, Kind};
 use super::super::dialect::Dialect;
 use super::super::mapping::Mapping;
+use super::leaf::type_of;
 use crate::store::Conditions;
 
 /// How the rows that a condition holds for are found; what comes later costs more.
@@ -93,6 +94,9 @@ impl Scan<'_> {
     fn finds_equals(&self, holds: &Holds) -> bool {
         match holds {
             Holds::Json | Holds::Jsonb | Holds::Array | Holds::Declared(Declared::Json) => false,
+            // SQLite finds texts by the days that they begin with.
+            Holds::Moments(_) => self.dialect == Dialect::Sqlite,
+            Holds::Counted { number, .. } => self.finds_equals(number),
             Holds::Time { type_name } => self.dialect == Dialect::Mysql || *type_name != "pg_catalog.date",
             Holds::Key(_) | Holds::Float | Holds::Numeric | Holds::Bool | Holds::Declared(_) => true,
         }
@@ -102,7 +106,10 @@ impl Scan<'_> {
         let by_text = bounds.given().any(|(_, bound)| matches!(bound, Scalar::Text(_)));
         match holds {
             Holds::Key(Kind::Text { .. } | Kind::Collated { .. } | Kind::NativeUuid) => false,
-            Holds::Declared(declared) => matches!(declared, Declared::Text | Declared::Bytes { .. }) || !by_text,
+            Holds::Declared(declared) => {
+                let by_days = bounds.as_moments(type_of(holds)).is_some();
+                matches!(declared, Declared::Text | Declared::Bytes { .. }) || !by_text || by_days
+            }
             holds => self.finds_equals(holds),
         }
     }

@@ -1,14 +1,11 @@
 //! What a mapping names, held against the live schema: what does not fit, and what to write instead.
 
-use std::collections::BTreeMap;
-
 use futures::future::BoxFuture;
 use lethe_common::config::{Columns, Dependent, FieldPath, MappingScope, Owners, Uuids};
-use lethe_common::filter::Type;
 use lethe_common::job::Field;
 use sqlx::{AnyConnection, Row};
 
-use super::super::column::{Column, Declared, Holds, Kind, Names};
+use super::super::column::{Column, Holds, Kind, Names};
 use super::super::compare::{equals, literal};
 use super::super::connect::CallError;
 use super::super::dependents::{Above, Reference};
@@ -170,32 +167,6 @@ impl Check<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Returns what the first value is of columns whose type says nothing (SQLite's `DATETIME`, mostly): the
-    /// others are taken to be like it when a query is checked.
-    pub(super) async fn seen(
-        &mut self,
-        table: &str,
-        asked: &BTreeMap<String, Holds>,
-    ) -> Result<BTreeMap<String, Type>, CallError> {
-        let mut seen = BTreeMap::new();
-        let any = |holds: &&Holds| matches!(holds, Holds::Declared(Declared::Any));
-        for (column, _) in asked.iter().filter(|(_, holds)| any(holds)) {
-            let (quoted, name) = (quote_table(table), quote(column));
-            let text =
-                format!("-- store::sql::seen\nSELECT typeof({name}) FROM {quoted} WHERE {name} IS NOT NULL LIMIT 1");
-            let asked = Sql::vouched(self.dialect, text).about(Vec::new());
-            let Some(row) = asked.fetch_optional(&mut *self.connection).await? else {
-                continue;
-            };
-            match row.try_get::<String, _>(0)?.as_str() {
-                "text" => seen.insert(column.clone(), Type::Text),
-                "integer" | "real" => seen.insert(column.clone(), Type::Number),
-                _ => None,
-            };
-        }
-        Ok(seen)
     }
 
     /// Refuses a SQLite file whose texts are not UTF-8: constants of a scope, and what points are compared with, are

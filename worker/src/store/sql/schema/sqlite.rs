@@ -140,7 +140,7 @@ fn column(row: &AnyRow, without_rowid: bool) -> Result<LiveColumn, sqlx::Error> 
     Ok(LiveColumn {
         name: row.try_get("name")?,
         kind: kind(&declared),
-        holds: Some(Holds::Declared(holds(&declared))),
+        holds: Some(holds(&declared)),
         // A key may hold NULL, unless it is the row's own number or the table has none.
         nullable: row.try_get::<i64, _>("not_null")? == 0
             && !(sole_key && declared.eq_ignore_ascii_case("INTEGER"))
@@ -170,10 +170,10 @@ fn kind(declared: &str) -> Option<Kind> {
 }
 
 // In the order of https://www.sqlite.org/datatype3.html, and what else is widely declared.
-fn holds(declared: &str) -> Declared {
+fn holds(declared: &str) -> Holds {
     let declared = declared.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
-    if has(&["INT"]) {
+    Holds::Declared(if has(&["INT"]) {
         Declared::Integer
     } else if has(&["CHAR", "CLOB", "TEXT"]) {
         Declared::Text
@@ -185,9 +185,12 @@ fn holds(declared: &str) -> Declared {
         Declared::Bool
     } else if has(&["REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL"]) {
         Declared::Number
+    } else if has(&["DATE", "TIME"]) {
+        // Or numbers: whoever maps it looks.
+        return Holds::Moments(Box::new(Holds::Declared(Declared::Any)));
     } else {
         Declared::Any
-    }
+    })
 }
 
 #[cfg(test)]

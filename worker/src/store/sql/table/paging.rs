@@ -1,5 +1,6 @@
 //! Rows in the order of their keys: pages, counts, and where to cut.
 
+use lethe_common::filter::Mistyped;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -229,32 +230,58 @@ impl SqlTable {
     /// # Errors
     /// Refuses empty conditions.
     pub async fn start(&self, conditions: &Conditions) -> Result<Option<Start>, StoreError> {
-        let [Some(written), changed] = filter::newest(self.store.dialect, &self.mapping) else {
+        if self.mapping.created_at.is_none() {
             return Ok(None);
-        };
+        }
+        let changed = self.mapping.updated_at.as_ref();
         let Some(demanded) = self.demanded(conditions)? else {
             return Ok(Some(Start {
                 written: Written::Unknown,
                 changed: changed.map(|_| Written::Unknown),
             }));
         };
-        let newest = match &changed {
-            Some(changed) => format!("{written}, {changed}"),
-            None => written,
-        };
-        let text = text::newest(self.store.dialect, &self.mapping, demanded.range(), &newest);
+        let newest = filter::newest(self.store.dialect, &self.mapping, demanded.values.len() + 1);
+        let texts: Vec<String> = newest.texts.into_iter().flatten().collect();
+        let text = text::newest(self.store.dialect, &self.mapping, demanded.range(), &texts.join(", "));
+        let values = demanded.values.into_iter().chain(newest.values).collect();
         self.store
             .bounded(async {
-                let row = text.about(demanded.values).fetch_one(&self.store.readers).await?;
-                let read = |column| {
-                    let newest: Option<String> = row.try_get(column)?;
-                    Ok::<_, sqlx::Error>(newest.map_or(Written::Unknown, Written::UpTo))
-                };
+                let row = text.about(values).fetch_one(&self.store.readers).await?;
+                let read = |n| Ok::<_, sqlx::Error>(filter::written(&self.mapping, n, row.try_get(n)?));
                 Ok(Some(Start {
                     written: read(0)?,
                     changed: changed.map(|_| read(1)).transpose()?,
                 }))
             })
             .await
+    }
+
+    /// Looks whether every row that a query may match says whether it does: one that holds no moment where it is
+    /// compared with one does not.
+    ///
+    /// # Errors
+    /// Fails with [`StoreError::Mistyped`] if a row does not.
+    pub async fn decided(&self, conditions: &Conditions) -> Result<(), StoreError> {
+        let (Some(query), Some(demanded)) = (&conditions.query, self.demanded(conditions)?) else {
+            return Ok(());
+        };
+        let fields = demanded.values.len() - demanded.query().map_or(0, |(_, bound)| bound);
+        let fields = &demanded.values[demanded.values.len() - fields..];
+        for (column, compiled) in filter::undecided(self.store.dialect, &self.mapping, query)? {
+            let range = Range {
+                query: Some((&compiled.text, compiled.values.len())),
+                ..demanded.range()
+            };
+            let text = text::some(self.store.dialect, &self.mapping, range);
+            let values = compiled.values.iter().chain(fields).cloned().collect();
+            let found = self.store.bounded(async {
+                let row = text.about(values).fetch_optional(&self.store.readers).await?;
+                Ok(row.is_some())
+            });
+            if found.await? {
+                return Err(StoreError::Mistyped(Mistyped::unreadable(column)));
+            }
+        }
+        Ok(())
     }
 }

@@ -105,6 +105,7 @@ mod tests {
             folded_by: None,
             row_handle: None,
             indexed: BTreeSet::new(),
+            zone: None,
         };
         let owner = column("owner");
         let demanded = Range {

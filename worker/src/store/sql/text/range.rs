@@ -131,6 +131,18 @@ pub(in super::super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<
     )
 }
 
+/// Returns the text that asks whether there is a row.
+pub(in super::super) fn some(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+    let (filter, _) = filter(mapping, range);
+    Sql::vouched(
+        dialect,
+        format!(
+            "-- store::sql::some\nSELECT 1 FROM {table} AS m WHERE {filter} LIMIT 1",
+            table = mapping.table,
+        ),
+    )
+}
+
 /// Returns the text that asks for the greatest time of writing.
 pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range<'_>, newest: &str) -> Sql {
     let (filter, _) = scoped(mapping, range);

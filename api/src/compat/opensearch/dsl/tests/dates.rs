@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{POINTS, parsed, parsed_of};
+use super::{COUNTED, POINTS, parsed, parsed_of};
 
 fn range(bounds: &Value) -> Value {
     json!({"range": {"path": ["created_at"], "bounds": bounds}})
@@ -39,10 +39,9 @@ fn bounds_that_are_dates_begin_and_end_with_a_millisecond() {
             json!({"lte": "2024-02-10||/M+1M"}),
             json!({"lt": "2024-03-30T00:00:00Z"}),
         ),
-        // A text without a fraction comes after any with one.
         (
             json!({"lte": "2024-01-31||"}),
-            json!({"lte": "2024-01-31T00:00:00Z", "moments": {"lt": "2024-01-31T00:00:00.001Z"}}),
+            json!({"lt": "2024-01-31T00:00:00.001Z"}),
         ),
         (
             json!({"gte": 1_700_000_000_000_i64, "lt": "now"}),
@@ -168,4 +167,38 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
     let points = json!({"range": {"size": {"lt": "now-90d", "format": "epoch_second"}}});
     let filter = json!({"range": {"path": ["size"], "bounds": {"lt": 1_704_104_431}}});
     assert_eq!(parsed_of(POINTS, &points), Ok(filter));
+}
+
+#[test]
+fn where_the_mapping_says_what_is_counted_dates_are_dates_and_numbers_numbers() {
+    let asked = |bounds: Value| parsed_of(COUNTED, &json!({"range": {"created_time": bounds}}));
+    for (bounds, expected) in [
+        // Whatever the format counts, the column counts seconds.
+        (
+            json!({"lt": 1_704_104_430_456_i64, "format": "epoch_millis"}),
+            json!({"lt": "2024-01-01T10:20:30.456Z"}),
+        ),
+        (
+            json!({"lte": 1_704_067_205, "format": "epoch_second"}),
+            json!({"lt": "2024-01-01T00:00:06Z"}),
+        ),
+        (
+            json!({"lte": "2024-01-31"}),
+            json!({"moments": {"lt": "2024-02-01T00:00:00Z"}}),
+        ),
+        (json!({"lt": 1_704_067_205}), json!({"lt": 1_704_067_205})),
+    ] {
+        assert_eq!(asked(bounds.clone()), Ok(range(expected)), "{bounds}");
+    }
+    for bounds in [json!({"gte": 2024}), json!({"gte": "2024"}), json!({"lte": "2024"})] {
+        assert!(asked(bounds.clone()).unwrap_err().contains("year"), "{bounds}");
+    }
+    let negated = |query: Value| parsed_of(COUNTED, &json!({"bool": {"must_not": [query]}}));
+    assert!(negated(json!({"range": {"created_time": {"gte": "now-90d"}}})).is_ok());
+    let term = |value: Value| parsed_of(COUNTED, &json!({"term": {"created_time": value}}));
+    let values = |values: Value| json!({"one_of": {"path": ["created_at"], "values": values}});
+    assert_eq!(
+        term(json!(1_704_067_205_000_i64)),
+        Ok(values(json!([1_704_067_205_000_i64])))
+    );
 }

@@ -1,0 +1,194 @@
+//! Numbers that count since 1970.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::filter::Comparison;
+
+/// What a column of numbers counts since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum Unit {
+    /// Seconds, maybe with a fraction.
+    Seconds,
+    /// Milliseconds, maybe with a fraction.
+    Milliseconds,
+}
+
+impl TryFrom<String> for Unit {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "seconds" => Ok(Self::Seconds),
+            "milliseconds" => Ok(Self::Milliseconds),
+            _ => Err("write \"seconds\" or \"milliseconds\""),
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+        })
+    }
+}
+
+/// A moment as a number since 1970, exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    nanoseconds: i128,
+    /// How many of them make one.
+    unit: i128,
+}
+
+impl Counted {
+    /// Returns a moment counted in a unit.
+    pub fn new(at: Timestamp, unit: Unit) -> Self {
+        Self {
+            nanoseconds: at.as_nanosecond(),
+            unit: match unit {
+                Unit::Seconds => 1_000_000_000,
+                Unit::Milliseconds => 1_000_000,
+            },
+        }
+    }
+
+    /// Returns the number, if it is whole.
+    pub fn whole(self) -> Option<i64> {
+        let exact = self.nanoseconds.rem_euclid(self.unit) == 0;
+        exact.then(|| self.floor())
+    }
+
+    /// Returns the greatest whole number that is not greater.
+    pub fn floor(self) -> i64 {
+        // The years 1 to 9999 have fewer of both than 64 bits count.
+        i64::try_from(self.nanoseconds.div_euclid(self.unit)).unwrap_or(i64::MAX)
+    }
+
+    /// Returns its digits, all of them.
+    pub fn digits(self) -> String {
+        let places = if self.unit == 1_000_000_000 { 9 } else { 6 };
+        let (whole, rest) = (self.nanoseconds.abs() / self.unit, self.nanoseconds.abs() % self.unit);
+        let sign = if self.nanoseconds < 0 { "-" } else { "" };
+        format!("{sign}{whole}.{rest:0places$}")
+    }
+
+    /// Returns the nearest floating-point number.
+    pub fn nearest(self) -> f64 {
+        // Digits with a point are always a number.
+        self.digits().parse().unwrap_or(f64::NAN)
+    }
+
+    /// Returns how a floating-point number compares with it; `None` for what is not a number.
+    pub fn compare_float(self, float: f64) -> Option<Ordering> {
+        // Beyond these no moment is, and the digits below would not fit.
+        if float.is_nan() {
+            return None;
+        }
+        if float.abs() >= 1e18 || (float.abs() < 1e-12 && self.nanoseconds != 0) {
+            return float.partial_cmp(&self.nearest());
+        }
+        if float.abs() < 1e-12 {
+            return float.partial_cmp(&0.0);
+        }
+        let (mantissa, exponent) = parts(float);
+        let (left, right) = (mantissa * self.unit, self.nanoseconds);
+        Some(if exponent >= 0 {
+            (left << exponent).cmp(&right)
+        } else {
+            left.cmp(&(right << -exponent))
+        })
+    }
+
+    /// Returns how a whole number compares with it.
+    pub fn compare_whole(self, whole: i128) -> Ordering {
+        whole.saturating_mul(self.unit).cmp(&self.nanoseconds)
+    }
+
+    /// Returns the comparison with a whole number that means the comparison with this, for whole numbers.
+    pub fn for_whole(self, comparison: Comparison) -> (Comparison, i64) {
+        use Comparison::{Gt, Gte, Lt, Lte};
+        let comparison = match (self.whole(), comparison) {
+            (Some(_), comparison) => comparison,
+            (None, Lt | Lte) => Lte,
+            (None, Gt | Gte) => Gt,
+        };
+        (comparison, self.floor())
+    }
+
+    /// Returns the comparison with a floating-point number that means the comparison with this, for
+    /// floating-point and for whole numbers.
+    pub fn for_float(self, comparison: Comparison) -> (Comparison, f64) {
+        use Comparison::{Gt, Gte, Lt, Lte};
+        let near = self.nearest();
+        // Between the two there is no other number.
+        let comparison = match (self.compare_float(near), comparison) {
+            (Some(Ordering::Less), Lt | Lte) => Lte,
+            (Some(Ordering::Less), Gt | Gte) => Gt,
+            (Some(Ordering::Greater), Lt | Lte) => Lt,
+            (Some(Ordering::Greater), Gt | Gte) => Gte,
+            (Some(Ordering::Equal) | None, comparison) => comparison,
+        };
+        (comparison, near)
+    }
+}
+
+/// Returns the whole number and the power of two that a finite number is the product of.
+fn parts(float: f64) -> (i128, i32) {
+    let bits = float.to_bits();
+    let exponent = i32::try_from((bits >> 52) & 0x7ff).unwrap_or_default();
+    let fraction = i128::from(bits & ((1 << 52) - 1));
+    let mantissa = if exponent == 0 {
+        fraction << 1
+    } else {
+        fraction | 1 << 52
+    };
+    let signed = if float.is_sign_negative() { -mantissa } else { mantissa };
+    (signed, exponent - 1_075)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_moment_is_counted_exactly() {
+        use Comparison::{Gt, Gte, Lt, Lte};
+        let counted = |text: &str, unit| Counted::new(at(text), unit);
+        let half = counted("1970-01-01T00:00:01.5Z", Unit::Seconds);
+        assert_eq!((half.whole(), half.floor()), (None, 1));
+        assert_eq!(half.for_whole(Lt), (Lte, 1));
+        assert_eq!(half.for_whole(Gte), (Gt, 1));
+        assert_eq!(half.for_float(Lt), (Lt, 1.5));
+        assert_eq!(half.digits(), "1.500000000");
+        let before = counted("1969-12-31T23:59:58.5Z", Unit::Milliseconds);
+        assert_eq!(
+            (before.whole(), before.digits()),
+            (Some(-1_500), "-1500.000000".to_owned())
+        );
+        // One tenth is no float: the nearest one is greater.
+        let tenth = counted("1970-01-01T00:00:00.1Z", Unit::Seconds);
+        assert_eq!(tenth.compare_float(0.1), Some(Ordering::Greater));
+        assert_eq!(tenth.for_float(Lte), (Lt, 0.1));
+        assert_eq!(tenth.for_float(Gt), (Gte, 0.1));
+        for (float, expected) in [
+            (f64::INFINITY, Some(Ordering::Greater)),
+            (f64::MIN, Some(Ordering::Less)),
+            (1e-300, Some(Ordering::Less)),
+            (f64::NAN, None),
+        ] {
+            assert_eq!(tenth.compare_float(float), expected);
+        }
+        assert_eq!(tenth.compare_whole(i128::MAX), Ordering::Greater);
+    }
+}
