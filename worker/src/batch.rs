@@ -365,7 +365,7 @@ pub(crate) async fn orphans(
     for (point, memory) in found {
         match judge.claim(conditions, &point) {
             // The store's own filter takes one of several owners for the owner, and one spelling for another.
-            Claim::Anothers => {}
+            Claim::Foreign => {}
             claim => claimed.push((claim, point, memory)),
         }
     }

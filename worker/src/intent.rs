@@ -69,7 +69,7 @@ pub(crate) struct Seen {
     /// What its row said of whose it is; nothing: no row was there under the job's conditions.
     pub(crate) row: Option<RowOwner>,
     /// Whether a row with its id was there that is not the job's.
-    pub(crate) is_anothers: bool,
+    pub(crate) is_foreign: bool,
     /// Its points, as they were.
     pub(crate) points: Vec<Point>,
     /// What an attempt that found the intent found changed.

@@ -99,7 +99,7 @@ fn entry(item: &Item, row: Found, seen: store::Seen) -> Entry {
         seen: Seen {
             place: seen.place,
             row: (row == Found::Matching).then_some(seen.whose),
-            is_anothers: row == Found::Other,
+            is_foreign: row == Found::Other,
             ..Seen::default()
         },
         ..Entry::default()

@@ -9,9 +9,9 @@ use lethe_tests::tap::{DELETE, Side};
 use serde_json::{Value, json};
 
 on_both_databases!(
-    a_memory_that_became_anothers_meanwhile_stays,
+    a_memory_that_changed_hands_meanwhile_stays,
     an_orphan_that_got_a_row_meanwhile_stays,
-    a_row_that_became_anothers_after_its_vector_went_is_split,
+    a_row_that_changed_hands_after_its_vector_went_is_split,
 );
 
 /// Submits a deletion, takes the vector store away at a moment of it, and waits until the job waits.
@@ -40,7 +40,7 @@ fn of(user: &str, memories: &[Memory]) -> Vec<Memory> {
         .collect()
 }
 
-async fn a_memory_that_became_anothers_meanwhile_stays(layout: Layout) {
+async fn a_memory_that_changed_hands_meanwhile_stays(layout: Layout) {
     let site = Site::new(layout).await;
     let all = memories::of("alice", 10);
     site.add(&all).await;
@@ -85,7 +85,7 @@ async fn an_orphan_that_got_a_row_meanwhile_stays(layout: Layout) {
     assert_eq!(counts(&job)["vector"], json!({"erased": 3, "conflicted": 1}), "{job:#}");
 }
 
-async fn a_row_that_became_anothers_after_its_vector_went_is_split(layout: Layout) {
+async fn a_row_that_changed_hands_after_its_vector_went_is_split(layout: Layout) {
     let site = Site::new(layout).await;
     let all = memories::of("alice", 3);
     site.add(&all).await;

@@ -9,8 +9,8 @@ use qdrant_client::qdrant::PointId;
 use serde_json::{Value, json};
 
 on_each_database!(
-    a_tenant_never_reaches_anothers_points,
-    a_tenant_never_reaches_anothers_rows,
+    a_tenant_never_reaches_the_points_of_another,
+    a_tenant_never_reaches_the_rows_of_another,
     a_row_outside_the_scope_keeps_its_points,
     what_nothing_tells_apart_is_refused,
 );
@@ -42,7 +42,7 @@ fn points(first: u64, tenant: &Value, owner: &str) -> impl Iterator<Item = (Poin
     (0..4).map(point)
 }
 
-async fn a_tenant_never_reaches_anothers_points(layout: Layout) {
+async fn a_tenant_never_reaches_the_points_of_another(layout: Layout) {
     let mut site = Site::new(layout).await;
     let other = other_database(&site).await;
     for (database, owner) in [(&site.memories, "user-a"), (&other, "user-b")] {
@@ -85,7 +85,7 @@ async fn a_tenant_never_reaches_anothers_points(layout: Layout) {
     assert_eq!(other.number("SELECT count(*) FROM memories").await, 2);
 }
 
-async fn a_tenant_never_reaches_anothers_rows(layout: Layout) {
+async fn a_tenant_never_reaches_the_rows_of_another(layout: Layout) {
     let mut site = Site::new(layout).await;
     site.memories
         .run(

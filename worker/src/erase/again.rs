@@ -155,7 +155,7 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
         entry.seen.dropped = Some(Dropped::Disagrees);
         return;
     }
-    if entry.seen.is_anothers {
+    if entry.seen.is_foreign {
         // Of a crowd nobody knows how many went.
         let went = missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd;
         entry.seen.dropped = Some(if entry.row && went {

@@ -88,7 +88,7 @@ fn read_back(judge: Judge<'_>, entry: &Entry, conditions: &Conditions, points: &
             Claim::Met => true,
             // Its row vouched for it.
             Claim::Unknown => entry.row && is_intended(point) && judge.is_silent(conditions, point),
-            Claim::Anothers => false,
+            Claim::Foreign => false,
         },
     };
     let kept: Vec<PointId> = points.iter().filter(is_kept).map(|point| point.id).collect();

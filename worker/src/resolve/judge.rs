@@ -11,7 +11,7 @@ pub(crate) enum Claim {
     /// It carries all of it; or nothing is demanded.
     Met,
     /// It is somebody else's.
-    Anothers,
+    Foreign,
     /// Of something that is demanded it says nothing, or several values, or no payload field is mapped for it.
     Unknown,
 }
@@ -32,12 +32,12 @@ impl<'a> Judge<'a> {
         let Some((row, table)) = row.zip(self.table) else {
             return false;
         };
-        !point.is_anothers && table.agrees(row, &point.whose)
+        !point.is_foreign && table.agrees(row, &point.whose)
     }
 
     /// Returns whose a point without a row is.
     pub(crate) fn claim(self, conditions: &Conditions, point: &Point) -> Claim {
-        let mut claim = if point.is_anothers { Claim::Unknown } else { Claim::Met };
+        let mut claim = if point.is_foreign { Claim::Unknown } else { Claim::Met };
         for (field, demanded) in conditions.fields.iter() {
             let is_demanded = |said: &Said| match self.table {
                 Some(table) => table.is_demanded(*field, said, demanded),
@@ -47,12 +47,12 @@ impl<'a> Judge<'a> {
                 None | Some(Said::Nothing | Said::Other) => claim = Claim::Unknown,
                 Some(Said::Several(all)) => {
                     if !all.iter().any(|one| is_demanded(&Said::Text(one.clone()))) {
-                        return Claim::Anothers;
+                        return Claim::Foreign;
                     }
                     claim = Claim::Unknown;
                 }
                 Some(said) if is_demanded(said) => {}
-                Some(_) => return Claim::Anothers,
+                Some(_) => return Claim::Foreign,
             }
         }
         claim
@@ -61,8 +61,8 @@ impl<'a> Judge<'a> {
     /// Returns whether a point says nothing that speaks against its being the job's, and no several owners.
     pub(crate) fn is_silent(self, conditions: &Conditions, point: &Point) -> bool {
         let says_several = |(_, said): (_, &Said)| matches!(said, Said::Several(_) | Said::Other);
-        let is_anothers = point.is_anothers || point.whose.iter().any(says_several);
-        !is_anothers && self.claim(conditions, point) != Claim::Anothers
+        let is_foreign = point.is_foreign || point.whose.iter().any(says_several);
+        !is_foreign && self.claim(conditions, point) != Claim::Foreign
     }
 
     /// Decides about the points of a memory that has no row anywhere.

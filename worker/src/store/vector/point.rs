@@ -37,7 +37,7 @@ pub struct Point {
     /// The memory's id in its payload, if there is one.
     pub memory: Option<String>,
     /// Whether its payload names another memory, or several.
-    pub is_anothers: bool,
+    pub is_foreign: bool,
 }
 
 impl From<PointId> for qdrant::PointId {

@@ -177,11 +177,11 @@ impl VectorCollection {
                     let named = self.names(&said, &ids[n]);
                     // What says of itself that it is another memory's is a candidate only beside the row.
                     if named || row_found[n] || said.all().is_empty() {
-                        let is_anothers = match said {
+                        let is_foreign = match said {
                             Said::Nothing => false,
                             _ => !named || said.one().is_none(),
                         };
-                        found[n].push(self.seen(point, &said, is_anothers, &items[n], row_found[n])?);
+                        found[n].push(self.seen(point, &said, is_foreign, &items[n], row_found[n])?);
                     }
                 }
             }
@@ -224,8 +224,8 @@ impl VectorCollection {
                     let said = self.said_memory(point);
                     let memories: HashSet<String> = said.all().iter().map(|memory| self.spelled(memory)).collect();
                     for &n in memories.iter().filter_map(|memory| wanted.get(&**memory)).flatten() {
-                        let is_anothers = said.one().is_none();
-                        found[n].push(self.seen(point, &said, is_anothers, &items[n], row_found[n])?);
+                        let is_foreign = said.one().is_none();
+                        found[n].push(self.seen(point, &said, is_foreign, &items[n], row_found[n])?);
                     }
                 }
                 seen += answer.result.len();
@@ -258,7 +258,7 @@ impl VectorCollection {
         Ok(Point {
             id,
             whose: Whose::read(&self.mapping.payload, fields, &point.payload),
-            is_anothers: match said {
+            is_foreign: match said {
                 Said::Nothing => false,
                 _ => !memory.as_ref().is_some_and(follows),
             },
@@ -285,7 +285,7 @@ impl VectorCollection {
         &self,
         point: &RetrievedPoint,
         memory: &Said,
-        is_anothers: bool,
+        is_foreign: bool,
         item: &Item,
         row_found: bool,
     ) -> Result<Point, StoreError> {
@@ -300,7 +300,7 @@ impl VectorCollection {
             id: id_of(point)?,
             whose,
             memory: memory.one(),
-            is_anothers,
+            is_foreign,
         })
     }
 

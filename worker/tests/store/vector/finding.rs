@@ -166,8 +166,8 @@ async fn a_point_that_carries_the_id_of_another_memory_is_a_candidate_only_besid
     let batch = items(&["1", "2", "3", "02"], &Conditions::default());
     let found = find(&collection, &batch, &[true; 4]).await;
     assert_eq!(lengths(&found), [1, 1, 1, 0]);
-    let anothers: Vec<bool> = found.iter().flatten().map(|point| point.is_anothers).collect();
-    assert_eq!(anothers, [true, false, false]);
+    let foreign: Vec<bool> = found.iter().flatten().map(|point| point.is_foreign).collect();
+    assert_eq!(foreign, [true, false, false]);
 
     let found = find(&collection, &batch, &[false; 4]).await;
     assert_eq!(lengths(&found), [0, 1, 1, 0]);
@@ -215,7 +215,7 @@ async fn a_memory_has_all_points_that_carry_its_id_and_no_others() {
     assert_eq!(ids(&found[0]), [num(1), num(2), num(3), num(6)].into());
     for point in &found[0] {
         // It names two memories.
-        assert_eq!(point.is_anothers, point.id == num(6));
+        assert_eq!(point.is_foreign, point.id == num(6));
     }
     assert_eq!(ids(&found[1]), [num(7), num(8)].into());
     assert!(found[2].is_empty());
