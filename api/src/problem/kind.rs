@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// All problems.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::Malformed,
         Self::BadQuery,
         Self::Unauthorized,
