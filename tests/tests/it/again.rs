@@ -5,13 +5,14 @@ use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_both_databases;
 use lethe_tests::service::{Service, Site};
-use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::tap::{DELETE, GET, Side};
 use serde_json::{Value, json};
 
 on_both_databases!(
     a_memory_that_changed_hands_meanwhile_stays,
     an_orphan_that_got_a_row_meanwhile_stays,
     a_row_that_changed_hands_after_its_vector_went_is_split,
+    a_vector_written_after_a_query_erased_its_row_stays,
 );
 
 /// Submits a deletion, takes the vector store away at a moment of it, and waits until the job waits.
@@ -111,4 +112,39 @@ async fn a_row_that_changed_hands_after_its_vector_went_is_split(layout: Layout)
         json!({"sql": {"erased": 2, "failed": 1}, "vector": {"erased": 3}})
     );
     assert_eq!(ids(&site.memories.left().await), [all[0].id.as_str()]);
+}
+
+async fn a_vector_written_after_a_query_erased_its_row_stays(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.configure(|config| config.set("retry.rounds", 2));
+    let all = memories::of("alice", 3);
+    site.add(&all).await;
+    let service = site.start().await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+    let id = service
+        .client
+        .submit(&json!({"select": {"query": {"eq": {"user_id": "alice"}}}}))
+        .await;
+    deletion.caught().await;
+    // The next look comes after the rows are gone.
+    let mut reading_back = site.tap.hold(GET, 0, Side::Before);
+    deletion.release();
+    reading_back.caught().await;
+    site.tap.set_upstream("http://127.0.0.1:9");
+    reading_back.lose_twice();
+    service
+        .client
+        .when(&id, "it waits for the store", |job| job["error_code"].is_string())
+        .await;
+    let bobs = of("bob", &all[..1]);
+    site.vectors.add(&bobs).await;
+    site.tap.set_upstream(&site.vectors.url);
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(site.vectors.left().await, bobs);
+    assert_eq!(
+        (&job["state"], &job["error_code"]),
+        (&json!("failed"), &json!("kept")),
+        "{job:#}"
+    );
 }

@@ -58,6 +58,10 @@ pub(super) async fn look_again(
             let is_named = entry.id.is_some() && entry.vectors != Vectors::Alone;
             let now = is_named.then(|| now.next()).flatten();
             compare(entry, now, &points);
+            if is_query && entry.row && entry.seen.row.is_none() {
+                // A vector without a row matches no query. What is there may be written since: it is reported, and stays.
+                entry.seen.points.clear();
+            }
         }
     }
     Ok(Ok(()))
