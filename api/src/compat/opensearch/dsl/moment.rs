@@ -53,7 +53,7 @@ impl Reading {
             let now = Timestamp::from_millisecond(self.now.as_millisecond()).ok()?;
             math::moved(now.to_zoned(self.zone.clone()), steps, up)?
         } else if let Some((anchor, steps)) = text.split_once("||") {
-            // What is moved is the first moment: only what is rounded after it is rounded up.
+            // A step moves the first moment. Only a rounding after it rounds up.
             math::moved(self.anchor(anchor, false)?, steps, up)?
         } else {
             self.anchor(text, up)?

@@ -102,7 +102,7 @@ fn digits<T: std::str::FromStr>(text: &str, many: usize) -> Option<T> {
     text.parse().ok().filter(|_| fits)
 }
 
-/// Reads a fraction of a second, of which milliseconds count.
+/// Reads a fraction of a second, to its milliseconds.
 fn milliseconds(fraction: &str) -> Option<i32> {
     let fits = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|digit| digit.is_ascii_digit());
     format!("{fraction:0<3}").get(..3)?.parse().ok().filter(|_| fits)

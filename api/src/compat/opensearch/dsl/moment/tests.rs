@@ -30,7 +30,7 @@ fn dates_are_rounded_as_open_search_rounds_them() {
     reads(
         &usual,
         &[
-            // What is missing of a date is its first month and day, rounded up too.
+            // A date without a month or a day means the first one, rounded up too.
             ("2024", "2024-01-01T00:00:00Z", "2024-01-01T23:59:59.999Z"),
             ("2024-02", "2024-02-01T00:00:00Z", "2024-02-01T23:59:59.999Z"),
             ("2024-02-29", "2024-02-29T00:00:00Z", "2024-02-29T23:59:59.999Z"),
@@ -108,7 +108,7 @@ fn steps_lead_from_a_moment_to_another() {
                 "2024-03-29T23:59:59.999Z",
             ),
             ("2023-02-10||/M/y", "2023-01-01T00:00:00Z", "2023-12-31T23:59:59.999Z"),
-            // What is moved is a moment, and is not rounded by itself.
+            // A moved date is a moment, and is not rounded by itself.
             ("2024-01-31||", "2024-01-31T00:00:00Z", "2024-01-31T00:00:00Z"),
             ("2024-01-31||+1M", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"),
         ],
