@@ -24,6 +24,7 @@ pub mod memories;
 pub mod mysql;
 pub mod postgres;
 pub mod process;
+pub mod random;
 pub mod redis;
 pub mod service;
 pub mod tap;

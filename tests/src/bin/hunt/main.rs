@@ -11,7 +11,6 @@ mod fleet;
 mod generate;
 mod model;
 mod options;
-mod random;
 mod report;
 mod round;
 mod shape;

@@ -9,10 +9,10 @@ use crate::ask::{Done, ask};
 use crate::fleet::{Fleet, Lane, Mode};
 use crate::generate::{World, change, job, world};
 use crate::model::{Element, Job, State, What};
-use crate::random::Random;
 use crate::report::{Found, Report, show};
 use crate::shrink::shrink;
 use crate::verdict::{Between, Wrong, fault, verdict};
+use lethe_tests::random::Random;
 
 /// How long a call is waited for that somebody is to come before.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::payload::put;
 use super::world::{People, World};
 use crate::model::{Element, Field, Mapping, Pid, State};
-use crate::random::Random;
 use crate::site::Site;
+use lethe_tests::random::Random;
 
 /// Changes a state in a few places, as somebody else would; `before` is what the job met first.
 pub(crate) fn change(random: &mut Random, site: &Site, world: &World, before: &State, state: &mut State) {

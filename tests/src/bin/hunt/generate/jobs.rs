@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::world::World;
 use crate::model::{Filter, Ids, Job, Users, Via, What};
-use crate::random::Random;
 use crate::site::Site;
+use lethe_tests::random::Random;
 
 /// Which mapping each system's API leads to whose requests name none.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{Field, Mapping};
-use crate::random::Random;
+use lethe_tests::random::Random;
 
 /// What a payload should say of a field, and what else it may.
 pub(super) struct Wanted<'a> {

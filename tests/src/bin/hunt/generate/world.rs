@@ -2,8 +2,8 @@
 
 use super::payload::payload;
 use crate::model::{Field, Ids, Mapping, Pid, Row, Rule, State, Users};
-use crate::random::Random;
 use crate::site::Site;
+use lethe_tests::random::Random;
 
 /// Names that may occur in a world.
 #[derive(Debug, Clone)]

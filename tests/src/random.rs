@@ -2,7 +2,7 @@
 
 /// A source of random choices (`SplitMix64`).
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 /// What the sequence goes on by: 2^64 divided by the golden ratio, as its authors chose.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -17,7 +17,7 @@ fn mixed(value: u64) -> u64 {
 
 impl Random {
     /// Returns the source of one world of a run.
-    pub(crate) fn of(seed: u64, world: u64) -> Self {
+    pub fn of(seed: u64, world: u64) -> Self {
         // Both are mixed: sources that differ by a step of the sequence would be the same, but for their beginning.
         Self(mixed(mixed(seed) ^ world))
     }
@@ -28,28 +28,28 @@ impl Random {
     }
 
     /// Returns a number below `end`, which is not zero.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("a length fits 64 bits");
         usize::try_from(self.next() % end).expect("it is below a length")
     }
 
     /// Returns a number below `end`, to be written into a row.
-    pub(crate) fn number(&mut self, end: usize) -> i64 {
+    pub fn number(&mut self, end: usize) -> i64 {
         i64::try_from(self.below(end)).expect("it is below a length")
     }
 
     /// Returns whether something happens that happens so often in a hundred times.
-    pub(crate) fn percent(&mut self, often: usize) -> bool {
+    pub fn percent(&mut self, often: usize) -> bool {
         self.below(100) < often
     }
 
     /// Returns one of these, of which there is at least one.
-    pub(crate) fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 
     /// Returns one of these, each as often as its weight says.
-    pub(crate) fn weighted<T: Copy>(&mut self, of: &[(usize, T)]) -> T {
+    pub fn weighted<T: Copy>(&mut self, of: &[(usize, T)]) -> T {
         let mut left = self.below(of.iter().map(|(weight, _)| weight).sum());
         for (weight, value) in of {
             if left < *weight {
@@ -61,7 +61,7 @@ impl Random {
     }
 
     /// Returns a UUID that no other world has.
-    pub(crate) fn uuid(&mut self) -> uuid::Uuid {
+    pub fn uuid(&mut self) -> uuid::Uuid {
         uuid::Builder::from_random_bytes((u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes())
             .into_uuid()
     }
