@@ -1,5 +1,7 @@
 //! Random choices that a seed repeats exactly, on every machine and with every version of every library.
 
+use std::time::Duration;
+
 /// A source of random choices (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -60,6 +62,19 @@ impl Random {
         of[of.len() - 1].1
     }
 
+    /// Returns a time between two, evenly by its logarithm: as many short ones as long ones.
+    pub fn log_uniform(&mut self, [shortest, longest]: [Duration; 2]) -> Duration {
+        let bits = u32::try_from(self.next() >> 32).expect("32 bits are left");
+        let part = f64::from(bits) / (f64::from(u32::MAX) + 1.0);
+        shortest.mul_f64((longest.as_secs_f64() / shortest.as_secs_f64()).powf(part))
+    }
+
+    /// Returns a time below `longest`, evenly.
+    pub fn time(&mut self, longest: Duration) -> Duration {
+        let bits = u32::try_from(self.next() >> 32).expect("32 bits are left");
+        longest.mul_f64(f64::from(bits) / (f64::from(u32::MAX) + 1.0))
+    }
+
     /// Returns a UUID that no other world has.
     pub fn uuid(&mut self) -> uuid::Uuid {
         uuid::Builder::from_random_bytes((u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes())
@@ -93,6 +108,17 @@ mod tests {
         let worlds: Vec<_> = (0..20).map(draw).collect();
         let all: std::collections::HashSet<_> = worlds.iter().flatten().collect();
         assert_eq!(all.len(), 20_000);
+    }
+
+    #[test]
+    fn half_of_the_times_are_below_the_middle_of_their_logarithms() {
+        let [shortest, longest] = [1, 100].map(Duration::from_secs);
+        let mut random = Random::of(1, 1);
+        let times = std::iter::repeat_with(|| random.log_uniform([shortest, longest])).take(10_000);
+        let times: Vec<_> = times.collect();
+        assert!(times.iter().all(|time| (shortest..longest).contains(time)));
+        let below = times.iter().filter(|time| **time < Duration::from_secs(10)).count();
+        assert!((4_800..5_200).contains(&below), "{below}");
     }
 
     #[test]
