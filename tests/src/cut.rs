@@ -1,10 +1,11 @@
-//! A TCP proxy in front of a server, that can cut, stall and delay what goes through it.
+//! A TCP proxy in front of a server, that can cut, stall, refuse and delay what goes through it.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -17,7 +18,12 @@ enum Mode {
     Stalled,
     /// They are closed, and so is each new one.
     Cut,
+    /// They are closed, and nobody listens for new ones.
+    Refused,
 }
+
+/// How many connections wait to be accepted.
+const BACKLOG: u32 = 1_024;
 
 /// A proxy.
 #[derive(Debug)]
@@ -32,24 +38,20 @@ pub struct Cut {
 impl Cut {
     /// Starts a proxy in front of `host:port`.
     pub async fn before(upstream: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let socket = socket(0);
+        let port = socket.local_addr().unwrap().port();
+        let listener = socket.listen(BACKLOG).unwrap();
         let upstream = Arc::new(Mutex::new(upstream.to_owned()));
         let (mode, watched) = watch::channel(Mode::Open);
         let delay = Arc::new(Mutex::new(Duration::ZERO));
-        let delayed = Arc::clone(&delay);
         let stop = CancellationToken::new();
-        let (address, stopped) = (Arc::clone(&upstream), stop.clone());
-        tokio::spawn(async move {
-            while let Some(Ok((client, _))) = stopped.run_until_cancelled(listener.accept()).await {
-                let address = address.lock().unwrap().clone();
-                let (mode, delay, stopped) = (watched.clone(), *delayed.lock().unwrap(), stopped.clone());
-                tokio::spawn(async move {
-                    let connection = connection(client, address, mode, delay);
-                    stopped.run_until_cancelled(connection).await
-                });
-            }
-        });
+        let way = Way {
+            upstream: Arc::clone(&upstream),
+            mode: watched,
+            delay: Arc::clone(&delay),
+        };
+        let stopped = stop.clone();
+        tokio::spawn(async move { stopped.run_until_cancelled(serve(listener, way, stopped.clone())).await });
         Self {
             port,
             upstream,
@@ -57,6 +59,14 @@ impl Cut {
             delay,
             _stop: stop.drop_guard(),
         }
+    }
+
+    /// Starts a proxy in front of the server of `url`; returns it, and the URL that leads through it.
+    pub async fn in_front_of(url: &str) -> (Self, String) {
+        let parsed = reqwest::Url::parse(url).unwrap();
+        let cut = Self::before(&format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap())).await;
+        let through = cut.instead_of(url);
+        (cut, through)
     }
 
     /// Returns where the proxy listens.
@@ -76,7 +86,7 @@ impl Cut {
         upstream.clone_into(&mut self.upstream.lock().unwrap());
     }
 
-    /// Lets whatever goes through new connections arrive later, as over a distance.
+    /// Lets whatever goes through arrive later, as over a distance.
     pub fn delay(&self, by: Duration) {
         *self.delay.lock().unwrap() = by;
     }
@@ -84,6 +94,11 @@ impl Cut {
     /// Closes all connections, and each new one.
     pub fn cut(&self) {
         self.mode.send_replace(Mode::Cut);
+    }
+
+    /// Closes all connections, and refuses new ones.
+    pub fn refuse(&self) {
+        self.mode.send_replace(Mode::Refused);
     }
 
     /// Lets nothing through any more, without closing anything.
@@ -97,10 +112,54 @@ impl Cut {
     }
 }
 
-async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<Mode>, delay: Duration) {
-    let mut cut = mode.clone();
+/// What the connections of a proxy share.
+#[derive(Debug, Clone)]
+struct Way {
+    upstream: Arc<Mutex<String>>,
+    mode: watch::Receiver<Mode>,
+    delay: Arc<Mutex<Duration>>,
+}
+
+/// Returns a socket at a port of this machine, which another one may be at too: only one of them listens.
+fn socket(port: u16) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, port).into()).unwrap();
+    socket
+}
+
+async fn serve(mut listener: TcpListener, way: Way, stop: CancellationToken) {
+    let mut watched = way.mode.clone();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((client, _)) = accepted else { return };
+                let (way, stop) = (way.clone(), stop.clone());
+                tokio::spawn(async move { stop.run_until_cancelled(connection(client, way)).await });
+            }
+            () = becomes(&mut watched, |mode| mode == Mode::Refused) => {
+                // A socket that does not listen keeps the port, so that nobody else gets it meanwhile.
+                let closed = socket(listener.local_addr().unwrap().port());
+                drop(listener);
+                becomes(&mut watched, |mode| mode != Mode::Refused).await;
+                listener = closed.listen(BACKLOG).unwrap();
+            }
+        }
+    }
+}
+
+async fn becomes(mode: &mut watch::Receiver<Mode>, wanted: impl Fn(Mode) -> bool) {
+    // The sender lives as long as the proxy; without it nothing changes any more.
+    if mode.wait_for(|mode| wanted(*mode)).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn connection(client: TcpStream, way: Way) {
+    let mut mode = way.mode.clone();
     let pipe = async {
-        passes(&mut mode.clone()).await;
+        becomes(&mut way.mode.clone(), |mode| mode == Mode::Open).await;
+        let upstream = way.upstream.lock().unwrap().clone();
         let Ok(server) = TcpStream::connect(upstream).await else {
             return;
         };
@@ -108,38 +167,93 @@ async fn connection(client: TcpStream, upstream: String, mode: watch::Receiver<M
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            () = copy(from_client, to_server, mode.clone(), delay) => {}
-            () = copy(from_server, to_client, mode, delay) => {}
+            () = copy(from_client, to_server, way.clone()) => {}
+            () = copy(from_server, to_client, way.clone()) => {}
         }
     };
     tokio::select! {
         () = pipe => {}
-        _ = cut.wait_for(|mode| *mode == Mode::Cut) => {}
+        () = becomes(&mut mode, |mode| matches!(mode, Mode::Cut | Mode::Refused)) => {}
     }
 }
 
-async fn passes(mode: &mut watch::Receiver<Mode>) {
-    // The sender lives as long as the proxy; without it nothing passes any more.
-    if mode.wait_for(|mode| *mode == Mode::Open).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn copy(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
-    mut mode: watch::Receiver<Mode>,
-    delay: Duration,
-) {
+async fn copy(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf, mut way: Way) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(n) = from.read(&mut buffer).await else { return };
-        passes(&mut mode).await;
+        becomes(&mut way.mode, |mode| mode == Mode::Open).await;
+        let delay = *way.delay.lock().unwrap();
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
         if n == 0 || to.write_all(&buffer[..n]).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a proxy in front of a server that sends back what it gets.
+    async fn before_an_echo() -> Cut {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let cut = Cut::before(&listener.local_addr().unwrap().to_string()).await;
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = client.split();
+                    tokio::io::copy(&mut from, &mut to).await
+                });
+            }
+        });
+        cut
+    }
+
+    async fn answers(connection: &mut TcpStream) -> std::io::Result<()> {
+        connection.write_all(b"a").await?;
+        connection.read_exact(&mut [0]).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_finds_nobody_and_comes_back_at_the_same_port() {
+        let cut = before_an_echo().await;
+        let mut before = TcpStream::connect(cut.address()).await.unwrap();
+        answers(&mut before).await.unwrap();
+
+        cut.refuse();
+        answers(&mut before).await.expect_err("the connection is closed");
+        crate::wait::until_true("nobody listens", || async {
+            let refused = TcpStream::connect(cut.address()).await;
+            refused.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+        })
+        .await;
+
+        cut.restore();
+        crate::wait::until_true("it listens again", || async {
+            match TcpStream::connect(cut.address()).await {
+                Ok(mut after) => answers(&mut after).await.is_ok(),
+                Err(_) => false,
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_stalled_connection_goes_on_where_it_was() {
+        let cut = before_an_echo().await;
+        let mut connection = TcpStream::connect(cut.address()).await.unwrap();
+        answers(&mut connection).await.unwrap();
+        cut.stall();
+        connection.write_all(b"a").await.unwrap();
+        let mut buffer = [0];
+        {
+            let mut answer = std::pin::pin!(connection.read_exact(&mut buffer));
+            assert!(futures::poll!(&mut answer).is_pending());
+            cut.restore();
+            answer.await.unwrap();
+        }
+        answers(&mut connection).await.unwrap();
     }
 }
