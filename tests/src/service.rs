@@ -78,7 +78,7 @@ impl Site {
             let prefix = format!("lethe-{}", uuid::Uuid::now_v7().simple());
             config = config.set("doorbell.url", url).set("doorbell.prefix", prefix);
         }
-        let config = config.targets(&target(memories.url(), &tap.url(), &vectors));
+        let config = config.targets(&target(TARGET, memories.url(), &tap.url(), &vectors));
         Self {
             layout,
             memories,
@@ -92,7 +92,7 @@ impl Site {
 
     /// Sends workers to the vector store itself, past what stands before it.
     pub fn without_tap(&mut self) {
-        let target = target(self.memories.url(), &self.vectors.url, &self.vectors);
+        let target = target(TARGET, self.memories.url(), &self.vectors.url, &self.vectors);
         self.configure(|config| config.without_targets().targets(&target));
     }
 
@@ -102,13 +102,12 @@ impl Site {
         let mut urls = [self.memories.url().to_owned(), self.vectors.url.clone()];
         let mut between = Vec::new();
         for url in &mut urls {
-            let parsed = reqwest::Url::parse(url).unwrap();
-            let cut = Cut::before(&format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap())).await;
+            let (cut, through) = Cut::in_front_of(url).await;
             cut.delay(delay);
-            *url = cut.instead_of(url);
+            *url = through;
             between.push(cut);
         }
-        let target = target(&urls[0], &urls[1], &self.vectors);
+        let target = target(TARGET, &urls[0], &urls[1], &self.vectors);
         self.configure(|config| config.without_targets().targets(&target));
         between.try_into().unwrap()
     }
@@ -157,40 +156,17 @@ impl Site {
 
     /// Starts an API.
     pub async fn api(&self) -> Service {
-        let mut process = self.role("api");
-        let address = process
-            .says("the API listens", |process| {
-                logged(process, "the API listens", "address")
-            })
-            .await;
-        let url = format!("http://{address}");
-        let client = Client::new(&url, KEY);
-        migrated(&client).await;
-        Service {
-            client,
-            process,
-            workers: Vec::new(),
-            said: Value::Null,
-        }
+        api(&self.config, self.directory.path()).await
     }
 
     /// Starts a worker.
     pub async fn worker(&self) -> Worker {
-        let mut process = self.role("worker");
-        let what = "the worker's health and metrics listen";
-        let address = process.says(what, |process| logged(process, what, "address")).await;
-        Worker {
-            client: Client::new(&format!("http://{address}"), KEY),
-            process,
-        }
+        worker(&self.config, self.directory.path()).await
     }
 
     /// Starts a process with a role, without waiting for anything.
     pub fn role(&self, role: &str) -> Process {
-        let path = self.config.write(self.directory.path());
-        let mut command = lethe();
-        command.arg(role).arg("--config").arg(path);
-        Process::start(role, &mut command, self.directory.path())
+        self::role(role, &self.config, self.directory.path())
     }
 }
 
@@ -212,6 +188,43 @@ pub struct Worker {
     pub process: Process,
     /// A caller of its health and metrics.
     pub client: Client,
+}
+
+/// Starts an API; its files go to `directory`.
+pub async fn api(config: &Config, directory: &Path) -> Service {
+    let mut process = role("api", config, directory);
+    let address = process
+        .says("the API listens", |process| {
+            logged(process, "the API listens", "address")
+        })
+        .await;
+    let client = Client::new(&format!("http://{address}"), KEY);
+    migrated(&client).await;
+    Service {
+        client,
+        process,
+        workers: Vec::new(),
+        said: Value::Null,
+    }
+}
+
+/// Starts a worker; its files go to `directory`.
+pub async fn worker(config: &Config, directory: &Path) -> Worker {
+    let mut process = role("worker", config, directory);
+    let what = "the worker's health and metrics listen";
+    let address = process.says(what, |process| logged(process, what, "address")).await;
+    Worker {
+        client: Client::new(&format!("http://{address}"), KEY),
+        process,
+    }
+}
+
+/// Starts a process with a role, without waiting for anything; its files go to `directory`.
+pub fn role(role: &str, config: &Config, directory: &Path) -> Process {
+    let path = config.write(directory);
+    let mut command = lethe();
+    command.arg(role).arg("--config").arg(path);
+    Process::start(role, &mut command, directory)
 }
 
 /// Starts everything in one process, on a data directory; its log goes to `logs`.
@@ -264,12 +277,13 @@ pub fn built_beside_the_tests(name: &str) -> PathBuf {
     })
 }
 
-fn target(sql: &str, vector: &str, vectors: &Vectors) -> String {
+/// Returns a target over a table as Agno makes it and the collection of `vectors`, as a configuration has it.
+pub fn target(name: &str, sql: &str, vector: &str, vectors: &Vectors) -> String {
     let (key, collection) = (&vectors.key, &vectors.collection);
     format!(
         r#"
 [[target]]
-name = "{TARGET}"
+name = "{name}"
 sql = {{ url = "{sql}" }}
 vector = {{ url = "{vector}", api_key = "{key}" }}
   [[target.table]]

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use lethe_tests::client::Client;
-use lethe_tests::config::{Config, KEY};
+use lethe_tests::config::Config;
 use lethe_tests::process::Process;
-use lethe_tests::service::{Service, lethe, logged, up};
+use lethe_tests::service::{self, Service, up};
 use lethe_tests::tap::Tap;
 use lethe_tests::vectors::Vectors;
 use lethe_tests::{postgres, redis, wait};
-use reqwest::StatusCode;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -124,7 +123,7 @@ impl Fleet {
             });
         let (service, worker) = if mode == Mode::Dying {
             (
-                api(&config, &directory).await,
+                service::api(&config, directory.path()).await,
                 Some(self::worker(&config, &directory).await),
             )
         } else {
@@ -241,41 +240,11 @@ async fn config(mode: Mode) -> Config {
         .set("lease.rescues", 1_000)
 }
 
-async fn api(config: &Config, directory: &TempDir) -> Service {
-    let mut process = role("api", config, directory);
-    let address = process
-        .says("the API listens", |process| {
-            logged(process, "the API listens", "address")
-        })
-        .await;
-    let client = Client::new(&format!("http://{address}"), KEY);
-    wait::until_true("the ledger is there", || async {
-        client.get("/v1/jobs?limit=1").await.status == StatusCode::OK
-    })
-    .await;
-    Service {
-        client,
-        process,
-        workers: Vec::new(),
-        said: serde_json::Value::Null,
-    }
-}
-
 async fn worker(config: &Config, directory: &TempDir) -> Worker {
-    let mut process = role("worker", config, directory);
-    let what = "the worker's health and metrics listen";
-    process.says(what, |process| logged(process, what, "address")).await;
     Worker {
-        process,
+        process: service::worker(config, directory.path()).await.process,
         since: Instant::now(),
     }
-}
-
-fn role(role: &str, config: &Config, directory: &TempDir) -> Process {
-    let path = config.write(directory.path());
-    let mut command = lethe();
-    command.arg(role).arg("--config").arg(path);
-    Process::start(role, &mut command, directory.path())
 }
 
 /// Returns whether a worker has looked at every mapping, and it fits.
