@@ -26,6 +26,16 @@ pub async fn database_on(url: &str, purpose: &str) -> String {
     format!("{}/{name}", base.rsplit_once('/').unwrap().0)
 }
 
+/// Takes a database of [`database_on`] away.
+pub async fn drop_database(url: &str) {
+    let name = url.rsplit_once('/').unwrap().1;
+    let mut admin = MySqlConnection::connect(&shared()).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+}
+
 /// Returns a few connections to a database.
 pub fn connect(url: &str) -> MySqlPool {
     let options: MySqlConnectOptions = url.parse().unwrap();

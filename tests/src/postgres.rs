@@ -36,6 +36,17 @@ pub async fn database_on(url: &str, purpose: &str) -> String {
     format!("{}/{name}{parameters}", base.rsplit_once('/').unwrap().0)
 }
 
+/// Takes a database of [`database_on`] away, whoever is connected to it.
+pub async fn drop_database(url: &str) {
+    let url = url.split('?').next().unwrap();
+    let name = url.rsplit_once('/').unwrap().1;
+    let mut admin = PgConnection::connect(&shared()).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+}
+
 /// Returns a few connections to a database.
 pub fn connect(url: &str) -> PgPool {
     let options: PgConnectOptions = url.parse().unwrap();

@@ -83,22 +83,16 @@ impl Database {
 
     /// Takes the database away; a file goes with its directory.
     pub(crate) async fn drop(&self) {
-        let name = self.url.rsplit_once('/').map_or("", |(_, name)| name);
-        let name = name.split('?').next().unwrap_or(name);
-        // A connection to it keeps a database of PostgreSQL, and nobody needs them any more.
+        // A connection to it keeps a database, and nobody needs them any more.
         match &self.pool {
             Pool::Sqlite(_) => {}
             Pool::Postgres(pool) => {
                 pool.close().await;
-                let server = postgres::connect(&postgres::shared());
-                let text = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                sqlx::raw_sql(AssertSqlSafe(text)).execute(&server).await.unwrap();
+                postgres::drop_database(&self.url).await;
             }
             Pool::Mariadb(pool) => {
                 pool.close().await;
-                let server = mysql::connect(&mysql::shared());
-                let text = format!("DROP DATABASE IF EXISTS {name}");
-                sqlx::raw_sql(AssertSqlSafe(text)).execute(&server).await.unwrap();
+                mysql::drop_database(&self.url).await;
             }
         }
     }
