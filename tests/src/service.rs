@@ -303,6 +303,16 @@ pub fn logged(process: &Process, message: &str, field: &str) -> Option<String> {
     Some(line[field].as_str()?.to_owned())
 }
 
+/// Returns whether workers have looked at every mapping, and all fit.
+pub async fn fits(client: &Client) -> bool {
+    let targets = client.get("/readyz").await.body["targets"].clone();
+    let targets = targets.as_array().cloned().unwrap_or_default();
+    !targets.is_empty()
+        && targets
+            .iter()
+            .all(|target| target["served"] == true && target["fits"] == true)
+}
+
 async fn migrated(client: &Client) {
     wait::until_true("the ledger is there", || async {
         client.get("/v1/jobs?limit=1").await.status == StatusCode::OK

@@ -133,7 +133,7 @@ impl Fleet {
             )
         };
         let client = service.client.clone();
-        wait::until_true("every mapping fits", || async { fits(&client).await }).await;
+        wait::until_true("every mapping fits", || async { service::fits(&client).await }).await;
         let fleet = Self {
             mode,
             client,
@@ -245,14 +245,4 @@ async fn worker(config: &Config, directory: &TempDir) -> Worker {
         process: service::worker(config, directory.path()).await.process,
         since: Instant::now(),
     }
-}
-
-/// Returns whether a worker has looked at every mapping, and it fits.
-async fn fits(client: &Client) -> bool {
-    let targets = client.get("/readyz").await.body["targets"].clone();
-    let targets = targets.as_array().cloned().unwrap_or_default();
-    !targets.is_empty()
-        && targets
-            .iter()
-            .all(|target| target["served"] == true && target["fits"] == true)
 }
