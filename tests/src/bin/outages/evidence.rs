@@ -1,0 +1,44 @@
+//! What the ledger has of a job, read past what is before it: shown with a fault, never judged.
+
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Row};
+
+/// How many rows of a table are shown.
+const SHOWN: usize = 12;
+
+/// The ledger's database.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger(PgPool);
+
+impl Ledger {
+    pub(crate) fn at(url: &str) -> Self {
+        Self(lethe_tests::postgres::connect(url))
+    }
+
+    /// Returns the rows of a job, as JSON without what is null.
+    pub(crate) async fn rows(&self, job: &str) -> String {
+        let mut text = String::new();
+        let tables = [
+            ("jobs", "id", "1"),
+            ("partitions", "job_id", "ordinal"),
+            ("counts", "job_id", "ordinal"),
+        ];
+        for (table, key, order) in tables {
+            let query = format!(
+                "SELECT left(json_strip_nulls(row_to_json(t))::text, 1500) FROM {table} t WHERE {key} = $1 ORDER BY {order}"
+            );
+            let rows = sqlx::query(AssertSqlSafe(query)).bind(job).fetch_all(&self.0).await;
+            let rows = match rows {
+                Ok(rows) => rows,
+                Err(error) => return format!("the ledger cannot be read: {error}"),
+            };
+            for row in rows.iter().take(SHOWN) {
+                text += &format!("    {table} {}\n", row.get::<String, _>(0));
+            }
+            if rows.len() > SHOWN {
+                text += &format!("    {table} … {} rows\n", rows.len());
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,261 @@
+//! The verdict on a job's attempt, by what was asked, what happened around it, and when it made progress.
+//!
+//! Where the run knows a moment only within a time, it takes whichever end of it is better for the job: what is called a
+//! fault is one for sure.
+
+use crate::follow::{Attempt, Followed, Step};
+use crate::jobs::Sort;
+use crate::timeline::{Interval, Ms, Span, counted, ms, passed, union};
+use crate::times::Times;
+use crate::weather::{Place, What};
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wrong {
+    /// A memory is gone that was not to be erased.
+    Erased,
+    /// A memory is there after a success.
+    Left,
+    /// A vector is there whose row is gone.
+    Orphaned,
+    /// A job ended although its limit had not passed, or with an error that no outage explains.
+    FailedEarly,
+    /// A job failed although its stores had been well for long enough to go on.
+    FailedWell,
+    /// A job went on for longer than its limit and the tolerance.
+    Late,
+    /// A job has not ended.
+    Unended,
+    /// A job was cancelled, and nobody had asked for it.
+    Cancelled,
+    /// A batch began while no window was open.
+    OutsideWindow,
+    /// Counts of a job do not add up, or are not what was to be erased.
+    Counted,
+    /// The totals do not add up.
+    Totals,
+    /// Something that should have been accepted was refused, was lost or is there twice.
+    Accepted,
+    /// A process ended by itself.
+    Died,
+}
+
+/// A fault.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) wrong: Wrong,
+    pub(crate) job: Option<String>,
+    pub(crate) text: String,
+}
+
+/// The errors that end with a job's limit.
+const TRANSIENT: [&str; 4] = ["unavailable", "timeout", "busy", "internal"];
+
+/// After how many takeovers a partition fails, by default.
+const RESCUES: usize = 3;
+
+/// What a clock may be read wrong by.
+const ROUNDING: Ms = 50;
+
+/// Judges attempts.
+pub(crate) struct Judge {
+    pub(crate) times: Times,
+    pub(crate) spans: Vec<Span>,
+    /// When the run began, and when the last look was.
+    pub(crate) run: Interval,
+}
+
+impl Judge {
+    /// Judges all attempts of a job.
+    pub(crate) fn job(&self, id: &str, job: &Followed) -> Vec<Fault> {
+        let mut found = Vec::new();
+        for attempt in &job.attempts {
+            self.attempt(job, attempt, &mut |wrong, text| {
+                found.push(Fault {
+                    wrong,
+                    job: Some(id.to_owned()),
+                    text,
+                });
+            });
+        }
+        found
+    }
+
+    fn attempt(&self, job: &Followed, attempt: &Attempt, fault: &mut impl FnMut(Wrong, String)) {
+        let code = attempt.view["error_code"].as_str().unwrap_or_default();
+        self.is_in_time(job, attempt, fault);
+        self.is_in_windows(job, attempt, fault);
+        let Some(ended) = attempt.ended() else {
+            return fault(Wrong::Unended, format!("it is {} ({code})", attempt.view["state"]));
+        };
+        match attempt.view["state"].as_str() {
+            Some("failed") => self.may_fail(job, attempt, ended, code, fault),
+            Some("cancelled") if attempt.cancelled.is_none_or(|asked| asked > ended) => {
+                fault(Wrong::Cancelled, "nobody had asked for it".to_owned());
+            }
+            _ => {}
+        }
+        if let Some(text) = crate::counts::wrong(job, attempt) {
+            fault(Wrong::Counted, text);
+        }
+    }
+
+    /// No time without progress may be longer than the limit, and what it takes to notice that.
+    fn is_in_time(&self, job: &Followed, attempt: &Attempt, fault: &mut impl FnMut(Wrong, String)) {
+        let stops = union(self.stops(job, Span::possibly, true).collect());
+        let hindered = union(stops.iter().copied().chain(self.hindrances()).collect());
+        let end = attempt.ended().unwrap_or(self.run.1);
+        let last = Step {
+            when: (end, end),
+            phase: true,
+        };
+        let mut from = attempt.asked.1;
+        for step in attempt.steps.iter().chain([&last]) {
+            let limit = ms(self.times.limit()) + self.throttle(job);
+            let deadline = passed(from, limit, &stops);
+            let late = counted((deadline, step.when.0.min(end)), &hindered);
+            if late > ms(self.times.tolerance()) {
+                let waited = counted((from, step.when.0), &stops);
+                let text = format!(
+                    "{waited} ms without progress, {late} ms more than the limit allows (tolerance {} ms), from {} to {}",
+                    ms(self.times.tolerance()),
+                    self.at(from),
+                    self.at(step.when.0)
+                );
+                return fault(Wrong::Late, text);
+            }
+            from = step.when.1;
+        }
+    }
+
+    fn may_fail(
+        &self,
+        job: &Followed,
+        attempt: &Attempt,
+        ended: Ms,
+        code: &str,
+        fault: &mut impl FnMut(Wrong, String),
+    ) {
+        let since = Self::since(job, attempt);
+        if code == "poison" {
+            let deaths = self.spans.iter().filter(|span| matches!(span.what, What::Death(_)));
+            let deaths = deaths
+                .filter(|span| span.possibly().1 >= since && span.began.0 <= ended)
+                .count();
+            if deaths < RESCUES {
+                fault(
+                    Wrong::FailedEarly,
+                    format!("poison, and {deaths} workers died since {}", self.at(since)),
+                );
+            }
+            return;
+        }
+        if !TRANSIENT.contains(&code) {
+            return fault(Wrong::FailedEarly, format!("with {code:?}, which no outage explains"));
+        }
+        let stops = union(self.stops(job, Span::surely, false).collect());
+        let waited = counted((since, ended), &stops);
+        if waited + ROUNDING < ms(self.times.limit()) {
+            let text = format!(
+                "{code} after {waited} ms at most, and the limit is {} ms",
+                ms(self.times.limit())
+            );
+            fault(Wrong::FailedEarly, text);
+        }
+        let well = (ended - ms(self.times.recovery()), ended);
+        let ills = self
+            .stops(job, Span::possibly, true)
+            .chain(self.hindrances())
+            .chain(self.ills(job));
+        if since <= well.0 && counted(well, &union(ills.collect())) == well.1 - well.0 {
+            let text = format!("{code}, and all that it needs had been well for {} ms", well.1 - well.0);
+            fault(Wrong::FailedWell, text);
+        }
+    }
+
+    /// Returns the earliest moment from which the clock of whatever failed may have run.
+    fn since(job: &Followed, attempt: &Attempt) -> Ms {
+        // Of several parts, nobody outside knows which one a count is of.
+        let alone = job.asked.targets.len() == 1 && job.asked.size() <= 100;
+        let step = attempt.steps.iter().rev().find(|step| step.phase || alone);
+        step.map_or(attempt.asked.0, |step| step.when.0).max(attempt.asked.0)
+    }
+
+    fn is_in_windows(&self, job: &Followed, attempt: &Attempt, fault: &mut impl FnMut(Wrong, String)) {
+        // What had begun is finished: a few calls.
+        let begun = ms(self.times.store_timeout() * 4);
+        let closed = self
+            .spans
+            .iter()
+            .filter(|span| span.what == What::Closed(job.asked.number));
+        for (from, to) in closed.map(Span::surely) {
+            let outside = |step: &&Step| step.when.0 > from + begun && step.when.1 < to;
+            if let Some(step) = attempt.steps.iter().find(outside) {
+                let text = format!(
+                    "progress before {}, closed from {} to {}",
+                    self.at(step.when.1),
+                    self.at(from),
+                    self.at(to)
+                );
+                fault(Wrong::OutsideWindow, text);
+            }
+        }
+    }
+
+    /// Returns when the clock of a job stood still: while any of its targets was paused, or only while all were, and
+    /// while its windows were closed.
+    fn stops<'a>(
+        &'a self,
+        job: &'a Followed,
+        when: fn(&Span) -> Interval,
+        any: bool,
+    ) -> impl Iterator<Item = Interval> {
+        let targets = &job.asked.targets;
+        let stopped = move |span: &&Span| match span.what {
+            What::Pause(None) => true,
+            What::Pause(Some(target)) => targets.contains(&target) && (any || targets.len() == 1),
+            What::Closed(number) => number == job.asked.number,
+            What::Outage(..) | What::Death(_) => false,
+        };
+        self.spans.iter().filter(stopped).map(when)
+    }
+
+    /// Returns when a job could not be ended, whatever its stores were like.
+    fn hindrances(&self) -> impl Iterator<Item = Interval> {
+        let hinders = |span: &&Span| matches!(span.what, What::Outage(Place::Ledger, _) | What::Death(_));
+        self.spans.iter().filter(hinders).map(|span| self.with_aftermath(span))
+    }
+
+    /// Returns when a store of the job was ill.
+    fn ills<'a>(&'a self, job: &'a Followed) -> impl Iterator<Item = Interval> {
+        let ill = move |span: &&Span| match span.what {
+            What::Outage(Place::Sql(target) | Place::Vector(target), _) => job.asked.targets.contains(&target),
+            _ => false,
+        };
+        self.spans.iter().filter(ill).map(Span::possibly)
+    }
+
+    /// Writes a moment, counted from the begin of the run.
+    pub(crate) fn at(&self, moment: Ms) -> String {
+        let ms = moment.saturating_sub(self.run.0);
+        format!(
+            "{}{}.{:03}",
+            if ms < 0 { "-" } else { "" },
+            ms.abs() / 1_000,
+            ms.abs() % 1_000
+        )
+    }
+
+    fn with_aftermath(&self, span: &Span) -> Interval {
+        let (from, to) = span.possibly();
+        (from, to.saturating_add(ms(self.times.aftermath())))
+    }
+
+    /// Returns the longest that a job may have waited for its pace.
+    fn throttle(&self, job: &Followed) -> Ms {
+        let Some(pace) = job.asked.per_second else { return 0 };
+        debug_assert!(job.asked.sort == Sort::Purge);
+        let size = Ms::try_from(job.asked.size()).expect("some thousands");
+        size * 1_000 / Ms::from(pace)
+    }
+}
