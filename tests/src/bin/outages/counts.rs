@@ -17,8 +17,9 @@ pub(crate) fn wrong(job: &Followed, attempt: &Attempt) -> Option<String> {
             return Some(format!("{n} outcomes in {kind}, selected {}", view["selected"]));
         }
     }
-    // Later attempts leave open who erased what, and a schedule may ask twice.
-    if view["state"] != "succeeded" || view["attempt"] != 1 || asked.sort == Sort::Scheduled {
+    // A subject or a query is selected anew by a later attempt, and a schedule may ask twice.
+    let is_exact = asked.names_ids() || (view["attempt"] == 1 && asked.sort != Sort::Scheduled);
+    if view["state"] != "succeeded" || !is_exact {
         return None;
     }
     let outcome = if asked.sort == Sort::Preview { "found" } else { "erased" };

@@ -15,7 +15,7 @@ impl Ledger {
         Self(lethe_tests::postgres::connect(url))
     }
 
-    /// Returns the rows of a job, as JSON without what is null.
+    /// Returns the rows of a job, as JSON without what is null and without ids.
     pub(crate) async fn rows(&self, job: &str) -> String {
         let mut text = String::new();
         let tables = [
@@ -25,7 +25,7 @@ impl Ledger {
         ];
         for (table, key, order) in tables {
             let query = format!(
-                "SELECT left(json_strip_nulls(row_to_json(t))::text, 1500) FROM {table} t WHERE {key} = $1 ORDER BY {order}"
+                "SELECT left((jsonb_strip_nulls(to_jsonb(t)) - 'work' - 'intent')::text, 1200) FROM {table} t WHERE {key} = $1 ORDER BY {order}"
             );
             let rows = sqlx::query(AssertSqlSafe(query)).bind(job).fetch_all(&self.0).await;
             let rows = match rows {

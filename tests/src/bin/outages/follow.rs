@@ -33,6 +33,8 @@ pub(crate) struct Attempt {
     /// Between when it was accepted.
     pub(crate) asked: Interval,
     pub(crate) steps: Vec<Step>,
+    /// When parts of it failed.
+    pub(crate) failures: Vec<Interval>,
     /// When somebody asked first to cancel it.
     pub(crate) cancelled: Option<Ms>,
     /// The job as it was seen last.
@@ -236,6 +238,7 @@ impl Attempt {
         Self {
             asked,
             steps: Vec::new(),
+            failures: Vec::new(),
             cancelled: None,
             view: Value::Null,
             seen: asked.0,
@@ -264,12 +267,14 @@ impl Attempt {
             self::done(&self.view)
         };
         let first = self.view.is_null() && view["attempt"] == 1 && has_done(&view);
+        let until = moment(&view["ended_at"]).unwrap_or(answered).min(answered);
+        let when = (self.seen.min(until), until);
         if moved || first || done != before {
-            let until = moment(&view["ended_at"]).unwrap_or(answered).min(answered);
-            self.steps.push(Step {
-                when: (self.seen.min(until), until),
-                phase: moved,
-            });
+            self.steps.push(Step { when, phase: moved });
+        }
+        let more_failed = !self.view.is_null() && failed(&view) > failed(&self.view);
+        if more_failed || (view["state"] == "failed" && self.failures.is_empty()) {
+            self.failures.push(when);
         }
         self.seen = sent;
         let kept = phase.or_else(|| self::phase(&self.view));
@@ -302,6 +307,12 @@ fn done(view: &Value) -> Value {
         json!([store["target"], store["store"], counts.collect::<Vec<_>>()])
     });
     json!([view["round"], view["selected"], counts.collect::<Vec<_>>()])
+}
+
+/// Returns how many memories failed, in all stores.
+fn failed(view: &Value) -> u64 {
+    let stores = view["stores"].as_array().into_iter().flatten();
+    stores.filter_map(|store| store["counts"]["failed"].as_u64()).sum()
 }
 
 fn has_done(view: &Value) -> bool {

@@ -82,14 +82,16 @@ impl Judge {
     }
 
     fn attempt(&self, job: &Followed, attempt: &Attempt, fault: &mut impl FnMut(Wrong, String)) {
-        let code = attempt.view["error_code"].as_str().unwrap_or_default();
         self.is_in_time(job, attempt, fault);
         self.is_in_windows(job, attempt, fault);
         let Some(ended) = attempt.ended() else {
-            return fault(Wrong::Unended, format!("it is {} ({code})", attempt.view["state"]));
+            return fault(
+                Wrong::Unended,
+                format!("it is {} ({})", attempt.view["state"], attempt.view["error_code"]),
+            );
         };
         match attempt.view["state"].as_str() {
-            Some("failed") => self.may_fail(job, attempt, ended, code, fault),
+            Some("failed") => self.may_fail(job, attempt, fault),
             Some("cancelled") if attempt.cancelled.is_none_or(|asked| asked > ended) => {
                 fault(Wrong::Cancelled, "nobody had asked for it".to_owned());
             }
@@ -128,56 +130,72 @@ impl Judge {
         }
     }
 
-    fn may_fail(
-        &self,
-        job: &Followed,
-        attempt: &Attempt,
-        ended: Ms,
-        code: &str,
-        fault: &mut impl FnMut(Wrong, String),
-    ) {
-        let since = Self::since(job, attempt);
-        if code == "poison" {
-            let deaths = self.spans.iter().filter(|span| matches!(span.what, What::Death(_)));
-            let deaths = deaths
-                .filter(|span| span.possibly().1 >= since && span.began.0 <= ended)
-                .count();
-            if deaths < RESCUES {
-                fault(
-                    Wrong::FailedEarly,
-                    format!("poison, and {deaths} workers died since {}", self.at(since)),
-                );
-            }
-            return;
-        }
-        if !TRANSIENT.contains(&code) {
+    fn may_fail(&self, job: &Followed, attempt: &Attempt, fault: &mut impl FnMut(Wrong, String)) {
+        let code = attempt.view["error_code"].as_str().unwrap_or_default();
+        let is_poison = code == "poison";
+        if !is_poison && !TRANSIENT.contains(&code) {
             return fault(Wrong::FailedEarly, format!("with {code:?}, which no outage explains"));
         }
-        let stops = union(self.stops(job, Span::surely, false).collect());
-        let waited = counted((since, ended), &stops);
-        if waited + ROUNDING < ms(self.times.limit()) {
+        for when in &attempt.failures {
+            let since = Self::since(job, attempt, when.0);
+            if is_poison {
+                self.may_be_poison((since, when.1), fault);
+            } else {
+                self.has_passed(job, (since, when.1), fault);
+                self.was_hindered(job, since, *when, fault);
+            }
+        }
+    }
+
+    fn may_be_poison(&self, (since, failed): Interval, fault: &mut impl FnMut(Wrong, String)) {
+        let deaths = self.spans.iter().filter(|span| matches!(span.what, What::Death(_)));
+        let deaths = deaths.filter(|span| span.possibly().1 >= since && span.began.0 <= failed);
+        let deaths = deaths.count();
+        if deaths < RESCUES {
             let text = format!(
-                "{code} after {waited} ms at most, and the limit is {} ms",
-                ms(self.times.limit())
+                "poison at {}, and {deaths} workers died since {}",
+                self.at(failed),
+                self.at(since)
             );
             fault(Wrong::FailedEarly, text);
         }
-        let well = (ended - ms(self.times.recovery()), ended);
-        let ills = self
-            .stops(job, Span::possibly, true)
-            .chain(self.hindrances())
-            .chain(self.ills(job));
-        if since <= well.0 && counted(well, &union(ills.collect())) == well.1 - well.0 {
-            let text = format!("{code}, and all that it needs had been well for {} ms", well.1 - well.0);
+    }
+
+    /// The limit has passed without what stops its clock.
+    fn has_passed(&self, job: &Followed, time: Interval, fault: &mut impl FnMut(Wrong, String)) {
+        let stops = union(self.stops(job, Span::surely, false).collect());
+        let (waited, limit) = (counted(time, &stops), ms(self.times.limit()));
+        if waited + ROUNDING < limit {
+            let text = format!(
+                "after {waited} ms at most, from {} to {}, and the limit is {limit} ms",
+                self.at(time.0),
+                self.at(time.1)
+            );
+            fault(Wrong::FailedEarly, text);
+        }
+    }
+
+    /// Something kept it from going on right before it failed.
+    fn was_hindered(&self, job: &Followed, since: Ms, failed: Interval, fault: &mut impl FnMut(Wrong, String)) {
+        let well = (failed.0 - ms(self.times.recovery()), failed.1);
+        let stops = self.stops(job, Span::possibly, true);
+        let ills = union(stops.chain(self.hindrances()).chain(self.ills(job)).collect());
+        if since <= well.0 && counted(well, &ills) == well.1 - well.0 {
+            let text = format!(
+                "at {}, and all that it needs was well since {}",
+                self.at(failed.1),
+                self.at(well.0)
+            );
             fault(Wrong::FailedWell, text);
         }
     }
 
-    /// Returns the earliest moment from which the clock of whatever failed may have run.
-    fn since(job: &Followed, attempt: &Attempt) -> Ms {
+    /// Returns the earliest moment from which the clock may have run of a part that failed after `before`.
+    fn since(job: &Followed, attempt: &Attempt, before: Ms) -> Ms {
         // Of several parts, nobody outside knows which one a count is of.
         let alone = job.asked.targets.len() == 1 && job.asked.size() <= 100;
-        let step = attempt.steps.iter().rev().find(|step| step.phase || alone);
+        let mut steps = attempt.steps.iter().rev();
+        let step = steps.find(|step| step.when.1 <= before && (step.phase || alone));
         step.map_or(attempt.asked.0, |step| step.when.0).max(attempt.asked.0)
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use crate::evidence::Ledger;
 use crate::fleet::Fleet;
 use crate::follow::{Followed, moment};
@@ -80,7 +82,10 @@ fn job(id: &str, job: &Followed, judge: &Judge) -> String {
             write!(text, " {}–{}{phase}", judge.at(step.when.0), judge.at(step.when.1))
                 .expect("a String takes any text");
         }
-        write!(text, "\n    stores {}", view["stores"]).expect("a String takes any text");
+        for when in &attempt.failures {
+            write!(text, ", failed {}–{}", judge.at(when.0), judge.at(when.1)).expect("a String takes any text");
+        }
+        write!(text, "\n    selected {}: {}", view["selected"], outcomes(view)).expect("a String takes any text");
         if let Some(rows) = &attempt.overdue {
             write!(text, "\n  the ledger when it was overdue:\n{rows}").expect("a String takes any text");
         }
@@ -102,6 +107,20 @@ fn job(id: &str, job: &Followed, judge: &Judge) -> String {
         write!(text, "\n    {}–{to} {}", judge.at(from), name(span.what)).expect("a String takes any text");
     }
     text
+}
+
+/// Returns the counts of each store that are not zero.
+fn outcomes(view: &Value) -> String {
+    let stores = view["stores"].as_array().into_iter().flatten();
+    let stores = stores.map(|store| {
+        let counts = store["counts"].as_object().into_iter().flatten();
+        let counts: Vec<_> = counts
+            .filter(|(_, n)| **n != 0)
+            .map(|(name, n)| format!("{name} {n}"))
+            .collect();
+        format!("{}/{} {}", store["target"], store["store"], counts.join(", "))
+    });
+    stores.collect::<Vec<_>>().join("; ").replace('"', "")
 }
 
 fn concerns(span: &Span, job: &Followed) -> bool {
