@@ -14,7 +14,8 @@ pub struct Lease {
     /// How long a claim lasts without being renewed; what a killed worker costs.
     #[serde(deserialize_with = "text::duration")]
     pub duration: Duration,
-    /// How often a claim is renewed.
+    /// How often a claim is renewed: `renew_every` + 2 × `worker.store_timeout` must fit into `duration`. A renewal
+    /// that is due waits for the call to a store that runs, and what is left then has to outlast one more call.
     #[serde(deserialize_with = "text::duration")]
     pub renew_every: Duration,
     /// After how many rescues without anything recorded in between a partition fails.
@@ -35,16 +36,17 @@ impl Default for Lease {
 
 impl Lease {
     pub(super) fn check(&self, store_timeout: Duration, errors: &mut ConfigErrors) {
-        // A call is started only if its timeout fits into what is left of the lease.
+        // A call begins only if its timeout fits into what is left of the lease. Before each one the worker looks at
+        // the lease. So one call may be on its way when a renewal becomes due, and the next one has to fit beside it,
+        // should the ledger take its time.
+        let calls = store_timeout.saturating_mul(2);
+        let is_long = self.duration > calls;
+        errors.require(is_long, "lease.duration", "write more than twice worker.store_timeout");
         errors.require(
-            self.duration >= store_timeout.saturating_mul(2),
-            "lease.duration",
-            "write at least twice worker.store_timeout",
-        );
-        errors.require(
-            !self.renew_every.is_zero() && self.renew_every < self.duration.saturating_sub(store_timeout),
+            !self.renew_every.is_zero() && (!is_long || self.renew_every <= self.duration.saturating_sub(calls)),
             "lease.renew_every",
-            "write less than lease.duration minus worker.store_timeout, and more than 0s",
+            "write at most lease.duration minus twice worker.store_timeout, and more than 0s; \
+             or make lease.duration longer, or worker.store_timeout shorter",
         );
         errors.require(self.rescues > 0, "lease.rescues", "write at least 1");
     }

@@ -12,7 +12,7 @@ use super::error::ConfigErrors;
 pub struct Ledger {
     /// `postgres://…` or `sqlite://…`; absent: a file in the data directory.
     pub url: Option<SecretString>,
-    /// The most connections one process opens (a `sqlite://` file has one writer).
+    /// The most connections one process opens, at least [`FEWEST`](Self::FEWEST) (a `sqlite://` file has one writer).
     pub max_connections: u32,
 }
 
@@ -28,9 +28,16 @@ impl Default for Ledger {
 }
 
 impl Ledger {
+    /// The fewest connections with which everything works.
+    pub const FEWEST: u32 = 2;
+
     pub(super) fn check(&self, errors: &mut ConfigErrors) {
         let valid = self.url.as_ref().is_none_or(|url| is_database_url(url.expose_secret()));
         errors.require(valid, "ledger.url", DATABASE_URL);
-        errors.require(self.max_connections > 0, "ledger.max_connections", "write at least 1");
+        errors.require(
+            self.max_connections >= Self::FEWEST,
+            "ledger.max_connections",
+            "write at least 2: the end of an upload reads on one connection while it writes on another",
+        );
     }
 }

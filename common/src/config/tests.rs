@@ -315,8 +315,14 @@ fn wrong_variables_are_named() {
 fn contradictions_are_refused() {
     let cases = [
         ("[lease]\nduration = \"15s\"\nrenew_every = \"5s\"", "lease.duration"),
-        ("[lease]\nrenew_every = \"22s\"", "lease.renew_every"),
+        ("[lease]\nduration = \"16s\"\nrenew_every = \"1s\"", "lease.duration"),
+        ("[lease]\nrenew_every = \"20s\"", "lease.renew_every"),
+        ("[lease]\nrenew_every = \"14001ms\"", "lease.renew_every"),
+        ("[lease]\nrenew_every = \"0s\"", "lease.renew_every"),
         ("[worker]\nstore_timeout = \"16s\"", "lease.duration"),
+        ("[worker]\nstore_timeout = \"11s\"", "lease.renew_every"),
+        ("[ledger]\nmax_connections = 0", "ledger.max_connections"),
+        ("[ledger]\nmax_connections = 1", "ledger.max_connections"),
         ("[worker]\nbatch = 0", "worker.batch"),
         ("[worker]\nbatch = 10001", "worker.batch"),
         ("[worker]\nlisten = \"127.0.0.1:7878\"", "worker.listen"),
@@ -337,6 +343,21 @@ fn contradictions_are_refused() {
             "{text}\n{errors:?}"
         );
     }
+    for text in [
+        "[lease]\nrenew_every = \"14s\"",
+        "[lease]\nduration = \"36s\"\nrenew_every = \"20s\"",
+        "[ledger]\nmax_connections = 2",
+    ] {
+        assert!(Config::from_toml(text).is_ok(), "{text}");
+    }
+    // Two calls of 8 s beside 20 s do not fit into 30 s: it says what to change.
+    assert_eq!(
+        refused("[lease]\nrenew_every = \"20s\""),
+        [
+            "lease.renew_every: write at most lease.duration minus twice worker.store_timeout, and more than 0s; \
+             or make lease.duration longer, or worker.store_timeout shorter"
+        ]
+    );
     let two = "[[target]]\nname = \"m\"\nvector = { url = \"http://h\" }\n".repeat(2);
     assert!(refused(&two)[0].starts_with("target[1].name: write another name"));
     let same = "[ledger]\nurl = \"sqlite://a.db\"\n[[target]]\nname = \"m\"\nsql = { url = \"sqlite://a.db\" }";

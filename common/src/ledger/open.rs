@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
+use tokio::sync::Semaphore;
 
 use super::accept::NewJob;
 use super::dialect::Dialect;
@@ -20,7 +21,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub struct LedgerOptions {
     /// `postgres://…` or `sqlite://path`.
     pub url: SecretString,
-    /// The most connections this process opens.
+    /// The most connections this process opens, at least two.
     pub max_connections: u32,
     /// How long a lease lasts.
     pub lease: Duration,
@@ -48,6 +49,9 @@ pub(super) struct Inner {
     pub(super) slot: i64,
     pub(super) accepts: Writer<NewJob>,
     pub(super) records: Writer<Recording>,
+    /// Permits for reading on one connection while writing on another: one fewer than there are connections, so
+    /// that of those who hold the first one somebody always gets the second.
+    pub(super) pairs: Semaphore,
 }
 
 impl Ledger {
@@ -75,12 +79,17 @@ impl Ledger {
                 .after_connect(move |connection, _| Box::pin(prepare(dialect, connection)))
                 .connect_lazy_with(connect.clone())
         };
+        let readers = match dialect {
+            Dialect::Postgres => options.max_connections.max(2),
+            Dialect::Sqlite => options.max_connections.clamp(2, 4),
+        };
+        let pairs = readers as usize - 1;
         let (write, read) = match dialect {
             Dialect::Postgres => {
-                let both = pool(options.max_connections);
+                let both = pool(readers);
                 (both.clone(), both)
             }
-            Dialect::Sqlite => (pool(1), pool(options.max_connections.clamp(1, 4))),
+            Dialect::Sqlite => (pool(1), pool(readers)),
         };
         Ok(Self {
             inner: Arc::new_cyclic(|weak| Inner {
@@ -91,6 +100,7 @@ impl Ledger {
                 slot: rand::random_range(0..SLOTS),
                 accepts: Writer::new(weak.clone()),
                 records: Writer::new(weak.clone()),
+                pairs: Semaphore::new(pairs),
             }),
         })
     }

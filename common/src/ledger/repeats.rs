@@ -66,6 +66,8 @@ impl Ledger {
             spelling.key()
         );
         let id = upload.id().to_string();
+        let permit = inner.pairs.acquire().await;
+        let _permit = permit.map_err(|_| LedgerError::Unavailable(sqlx::Error::PoolClosed))?;
         let (mut whole, mut read);
         let connection: &mut AnyConnection = match inner.dialect {
             Dialect::Postgres => {

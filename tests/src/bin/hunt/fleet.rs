@@ -235,7 +235,7 @@ async fn config(mode: Mode) -> Config {
         // A worker that has just started asks databases for their schemas, which takes them a while.
         .set("worker.store_timeout", "3s")
         .set("lease.duration", "6500ms")
-        .set("lease.renew_every", "1500ms")
+        .set("lease.renew_every", "500ms")
         // Workers die more often here than anything could get done in between.
         .set("lease.rescues", 1_000)
 }
