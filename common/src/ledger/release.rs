@@ -23,7 +23,8 @@ pub struct Release {
 impl Ledger {
     /// Gives partitions back, now or for later.
     ///
-    /// Those whose lease was lost are left out in silence: they are somebody else's.
+    /// Those whose lease was lost are left out in silence: they are somebody else's. What has not begun of a job that
+    /// is being cancelled does not wait: it has to end.
     pub async fn release(&self, releases: &[Release]) -> Result<(), LedgerError> {
         let rows: Vec<Value> = releases
             .iter()
@@ -39,7 +40,10 @@ impl Ledger {
         let mut tx = self.inner.begin().await?;
         sqlx::query(self.inner.sql(
             "-- ledger::release
-            UPDATE partitions SET state = 'due', due_at = {now} + CAST(e.value->>'delay' AS BIGINT), worker = NULL,
+            UPDATE partitions SET state = 'due', worker = NULL,
+                due_at = {now} + CASE WHEN intent IS NULL AND EXISTS (
+                    SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state = 'cancelling')
+                    THEN 0 ELSE CAST(e.value->>'delay' AS BIGINT) END,
                 failures = failures + CASE WHEN e.value->>'error' IS NULL THEN 0 ELSE 1 END,
                 failing_since = CASE WHEN e.value->>'error' IS NULL THEN failing_since
                     ELSE COALESCE(failing_since, {now}) END,

@@ -13,16 +13,18 @@ use super::rows;
 use super::types::Lease;
 use crate::schedule::Windows;
 
+/// The windows of a job, as a column of a statement. A job that is being cancelled waits for none: its partitions end.
+const WINDOWS: &str = "CASE WHEN state <> 'cancelling' THEN windows END AS windows";
+
 impl Ledger {
     /// Returns whether a job has to wait for a window before its next batch begins.
     pub async fn waits_for_window(&self, lease: &Lease) -> Result<bool, LedgerError> {
         if !lease.job.scheduled {
             return Ok(false);
         }
-        let row = sqlx::query(
-            self.inner
-                .sql("-- ledger::waits_for_window\nSELECT id, windows, {now} AS now_ms FROM jobs WHERE id = $1"),
-        )
+        let row = sqlx::query(self.inner.sql(&format!(
+            "-- ledger::waits_for_window\nSELECT id, {WINDOWS}, {{now}} AS now_ms FROM jobs WHERE id = $1"
+        )))
         .bind(lease.job.id.to_string())
         .fetch_one(&self.inner.read)
         .await?;
@@ -52,10 +54,10 @@ impl Ledger {
         }
         // Written, so that it is locked: whoever changes the windows comes before this or after it, and
         // finds a partition that waits.
-        let row = sqlx::query(inner.sql(
+        let row = sqlx::query(inner.sql(&format!(
             "-- ledger::release_until_window job
-            UPDATE jobs SET version = version + 1 WHERE id = $1 RETURNING id, windows, {now} AS now_ms",
-        ))
+            UPDATE jobs SET version = version + 1 WHERE id = $1 RETURNING id, {WINDOWS}, {{now}} AS now_ms"
+        )))
         .bind(fence.job.to_string())
         .fetch_one(&mut *tx)
         .await?;

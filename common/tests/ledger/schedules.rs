@@ -20,6 +20,7 @@ crate::on_both! {
     a_schedule_that_is_replaced_keeps_the_time_that_it_missed,
     what_waits_for_a_window_is_not_given_up,
     new_windows_let_a_job_go,
+    a_job_that_is_being_cancelled_waits_for_no_window,
     a_job_grows_old_only_while_a_window_is_open,
 }
 
@@ -82,6 +83,20 @@ fn job(windows: Option<Windows>) -> NewJob {
 
 async fn again(ledger: &Ledger) -> ScheduleRow {
     ledger.schedule("nightly").await.unwrap().unwrap()
+}
+
+async fn a_job_that_is_being_cancelled_waits_for_no_window(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, job(Some(closed()))).await;
+    let lease = claim_one(ledger).await;
+    assert!(ledger.waits_for_window(&lease).await.unwrap());
+    // Its worker has looked at the window, and not heard of this.
+    ledger.cancel(id).await.unwrap();
+    ledger.release_until_window(&lease).await.unwrap();
+    let lease = claim_one(ledger).await;
+    assert!(!ledger.waits_for_window(&lease).await.unwrap());
+    record(ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
+    assert_eq!(state(ledger, id).await, State::Cancelled);
 }
 
 async fn a_job_grows_old_only_while_a_window_is_open(test: TestLedger) {
