@@ -130,10 +130,11 @@ CREATE TABLE items (
     outcome    TEXT NOT NULL,
     store      TEXT NOT NULL,
     table_name TEXT NOT NULL,
-    memory_id  TEXT NOT NULL,
+    memory_key TEXT NOT NULL,   -- the id where it is short; common/src/ledger/items/key.rs
+    memory_id  TEXT,            -- the id where its key is another; NULL: the key
     code       TEXT,
     ordinal    BIGINT NOT NULL, -- its partition
-    PRIMARY KEY (job_id, outcome, memory_id, table_name, store, ordinal)
+    PRIMARY KEY (job_id, outcome, memory_key, table_name, store, ordinal)
 );
 
 -- Which request made which job.

@@ -18,15 +18,18 @@ use crate::mapped::{Mapped, Mappings};
 use crate::store::StoreError;
 
 /// What every task of a worker shares.
+#[derive(Clone)]
 pub struct Environment {
     pub(crate) name: String,
     pub(crate) ledger: Ledger,
     pub(crate) doorbell: Doorbell,
-    pub(crate) mappings: Mappings,
-    pub(crate) breakers: Breakers,
-    pub(crate) leases: Leases,
+    pub(crate) mappings: Arc<Mappings>,
+    pub(crate) breakers: Arc<Breakers>,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) config: Arc<Config>,
     pub(crate) health: Arc<Health>,
+    /// The leases under which a task works, as they were claimed; none where nothing is worked on.
+    pub(crate) watched: Arc<Vec<Lease>>,
 }
 
 impl Environment {
@@ -41,12 +44,25 @@ impl Environment {
             name,
             ledger,
             doorbell,
-            mappings: Mappings::new(&config, config.worker.store_timeout)?,
-            breakers: Breakers::new(retry.breaker_failures, retry.breaker_pause, retry.breaker_pause_cap),
-            leases: Leases::default(),
+            mappings: Arc::new(Mappings::new(&config, config.worker.store_timeout)?),
+            breakers: Arc::new(Breakers::new(
+                retry.breaker_failures,
+                retry.breaker_pause,
+                retry.breaker_pause_cap,
+            )),
+            leases: Arc::default(),
+            watched: Arc::default(),
             health: Arc::new(Health::default()),
             config,
         })
+    }
+
+    /// Returns the environment of a task that works under these leases.
+    pub(crate) fn watching(&self, leases: &Arc<Vec<Lease>>) -> Self {
+        Self {
+            watched: Arc::clone(leases),
+            ..self.clone()
+        }
     }
 
     /// Returns how the worker is, for those who ask it over HTTP.
@@ -61,10 +77,10 @@ impl Environment {
     /// An outage, if the ledger does not answer: the batch is tried again.
     pub(crate) async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, StoreError> {
         let asked = self.insist(std::slice::from_ref(lease), || self.ledger.conflicted(lease, ids));
-        asked.await.ok_or_else(StoreError::timed_out)
+        asked.await.map_err(|_| StoreError::timed_out())
     }
 
-    /// Makes a call to a store, and measures it.
+    /// Makes a call to a store, and measures it, unless the leases of the task do not last as long as the call may take.
     pub(crate) async fn call<T>(
         &self,
         mapped: &Mapped,
@@ -72,6 +88,7 @@ impl Environment {
         call: StoreCall,
         future: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        self.outlast().await?;
         let start = Instant::now();
         let result = future.await;
         metrics::store_call(&mapped.route.target, store, call, start.elapsed());

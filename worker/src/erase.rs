@@ -15,6 +15,7 @@ use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Intent, Vectors};
 use crate::mapped::Mapped;
+use crate::record::LEDGER_REFUSED;
 use crate::repeats;
 use crate::resolve::resolve;
 use crate::retry;
@@ -109,10 +110,7 @@ async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> 
             cancel(env, lease).await?;
         } else if window::is_open(env, &lease).await? {
             let held = std::slice::from_ref(&lease);
-            let wait = env
-                .insist(held, || env.ledger.throttled(&lease))
-                .await
-                .ok_or(Stop::Lost)?;
+            let wait = env.insist(held, || env.ledger.throttled(&lease)).await?;
             match wait {
                 None => going.push(lease),
                 Some(wait) => wait_for_turn(env, &lease, wait).await?,
@@ -235,19 +233,19 @@ async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Sto
             .map(|share| (&share.lease, share.intent.text(&share.lease)))
             .collect();
         let leases: Vec<Lease> = asking.iter().map(|share| share.lease.clone()).collect();
-        env.insist(&leases, || env.ledger.intend(&intents))
-            .await
-            .ok_or(Stop::Lost)?
+        env.insist(&leases, || env.ledger.intend(&intents)).await?
     };
     for (mut share, answer) in asking.into_iter().zip(answers) {
         match answer {
             Go::Proceed(until) => {
                 share.lease.until = until;
+                env.leases.renewed(share.lease.fence(), until);
                 going.push(share);
             }
             Go::Cancel(_) => cancel(env, share.lease).await?,
             Go::Pause(_) => give_back(env, &share.lease, env.config.worker.poll.as_millis()).await?,
             Go::Lost => env.leases.remove(&share.lease),
+            Go::Refused => retry::fail(env, &share.lease, LEDGER_REFUSED).await?,
         }
     }
     Ok(going)
@@ -260,10 +258,7 @@ async fn reserve(env: &Environment, share: &Share) -> Result<Option<u64>, Stop> 
     }
     let n = u64::try_from(share.intent.entries.len()).expect("a length fits 64 bits");
     let lease = std::slice::from_ref(&share.lease);
-    let wait = env
-        .insist(lease, || env.ledger.reserve(&share.lease, n))
-        .await
-        .ok_or(Stop::Lost)?;
+    let wait = env.insist(lease, || env.ledger.reserve(&share.lease, n)).await?;
     Ok(wait)
 }
 
@@ -291,8 +286,7 @@ async fn give_back(env: &Environment, lease: &Lease, delay_ms: u128) -> Result<(
     env.insist(std::slice::from_ref(lease), || {
         env.ledger.release(std::slice::from_ref(&release))
     })
-    .await
-    .ok_or(Stop::Lost)?;
+    .await?;
     env.leases.remove(lease);
     Ok(())
 }
@@ -306,14 +300,7 @@ async fn cancel(env: &Environment, lease: Lease) -> Result<(), Stop> {
         remaining: lease.remaining,
         end: Some(RecordEnd::Cancelled),
     };
-    let after = env
-        .insist(std::slice::from_ref(&lease), || {
-            env.ledger.record(std::slice::from_ref(&record))
-        })
-        .await
-        .ok_or(Stop::Lost)?;
-    env.observe(&lease, &after);
-    Ok(())
+    env.record(&[record]).await.map(drop)
 }
 
 /// Notes in the intents that vectors were kept, and puts the partitions back.
@@ -337,10 +324,14 @@ async fn put_back_kept(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Resul
         }
         let lease = std::slice::from_ref(&share.lease);
         let intents = [(&share.lease, share.intent.text(&share.lease))];
-        env.insist(lease, || env.ledger.intend(&intents))
-            .await
-            .ok_or(Stop::Lost)?;
-        retry::put_back(env, &share.lease, &StoreError::Kept).await?;
+        let answers = env.insist(lease, || env.ledger.intend(&intents)).await?;
+        match answers.first() {
+            Some(Go::Refused) => retry::fail(env, &share.lease, LEDGER_REFUSED).await?,
+            Some(Go::Lost) | None => env.leases.remove(&share.lease),
+            Some(Go::Proceed(_) | Go::Cancel(_) | Go::Pause(_)) => {
+                retry::put_back(env, &share.lease, &StoreError::Kept).await?;
+            }
+        }
     }
     Ok(())
 }

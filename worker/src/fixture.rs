@@ -1,10 +1,10 @@
-//! What unit tests make leases of.
+//! What unit tests make jobs and leases of.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use lethe_common::job::{JobId, StoreKind};
-use lethe_common::ledger::{JobFacts, Kind, Lease, Route, Work};
+use lethe_common::ledger::{Claim, JobFacts, Kind, Lease, Manner, NewJob, NewPartition, Route, Scope, Work};
 
 /// Returns a lease of a partition that erases, with nothing done.
 pub(crate) fn lease(work: Work) -> Lease {
@@ -34,11 +34,7 @@ pub(crate) fn lease(work: Work) -> Lease {
         until: Instant::now(),
         kind: Kind::Erase,
         alias: 0,
-        route: Route {
-            target: "main".to_owned(),
-            table: "memories".to_owned(),
-            digest: "0".to_owned(),
-        },
+        route: route(),
         work,
         progress: None,
         intent: None,
@@ -49,5 +45,63 @@ pub(crate) fn lease(work: Work) -> Lease {
         alone: false,
         stores: vec![StoreKind::Sql, StoreKind::Vector],
         siblings: 0,
+    }
+}
+
+fn route() -> Route {
+    Route {
+        target: "main".to_owned(),
+        table: "memories".to_owned(),
+        digest: "0".to_owned(),
+    }
+}
+
+/// Returns a job of one partition, about ids.
+pub(crate) fn job(ids: Vec<String>) -> NewJob {
+    let partition = NewPartition {
+        kind: Kind::Erase,
+        route: route(),
+        stores: vec![StoreKind::Sql, StoreKind::Vector],
+        alias: 0,
+        remaining: ids.len() as u64,
+        work: Work::Ids(ids),
+    };
+    NewJob {
+        id: JobId::new(),
+        scope: Scope {
+            principal: "tests".to_owned(),
+            route: "/v1/jobs",
+        },
+        idempotency: None,
+        request: None,
+        target: None,
+        table: None,
+        owner: None,
+        workspace: None,
+        memory_kind: None,
+        subject: None,
+        query: None,
+        dry_run: false,
+        limit: None,
+        expect: None,
+        per_second: None,
+        manner: Manner::default(),
+        not_before: None,
+        trace: None,
+        partitions: vec![partition],
+    }
+}
+
+/// Returns the order of a worker that takes everything.
+pub(crate) fn claim(routes: &[Route]) -> Claim<'_> {
+    Claim {
+        worker: "w",
+        routes,
+        siblings: 0,
+        small: 100,
+        alone: 100,
+        count_rescues: true,
+        many_first: false,
+        oldest_first: false,
     }
 }

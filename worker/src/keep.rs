@@ -1,5 +1,4 @@
-//! Keeping leases: renewing them in time, starting nothing that may outlast them, and knowing
-//! which are held, so that a stop can give them back.
+//! Keeping leases: renewing them in time, and knowing which are held, so that a stop can give them back.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +9,7 @@ use lethe_common::job::JobId;
 use lethe_common::ledger::{Fence, Go, Lease, Ledger, LedgerError, Release};
 
 use crate::environment::Environment;
+use crate::task::Stop;
 
 /// The leases that tasks of this worker hold.
 #[derive(Default)]
@@ -19,20 +19,26 @@ pub(crate) struct Leases {
 }
 
 /// A lease that a task holds.
-struct Held {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
     /// Its token when it was claimed, by which its task is told from another one of this worker
     /// that claimed the same partition after the first had lost it.
     claimed: i64,
     /// Its fence at present.
-    fence: Fence,
+    pub(crate) fence: Fence,
+    /// When it ends, as far as is known.
+    pub(crate) until: Instant,
 }
 
 impl Leases {
     /// Takes note of a lease that was just claimed.
     pub(crate) fn add(&self, lease: &Lease) {
-        let (claimed, fence) = (lease.token, lease.fence());
-        self.lock()
-            .insert((lease.job.id, lease.ordinal), Held { claimed, fence });
+        let held = Held {
+            claimed: lease.token,
+            fence: lease.fence(),
+            until: lease.until,
+        };
+        self.lock().insert((lease.job.id, lease.ordinal), held);
     }
 
     /// Takes note that a record moved the fence of a lease on by one.
@@ -40,7 +46,16 @@ impl Leases {
         if let Some(held) = self.lock().get_mut(&(lease.job.id, lease.ordinal))
             && held.fence.token + 1 == lease.token
         {
-            held.fence = lease.fence();
+            (held.fence, held.until) = (lease.fence(), lease.until);
+        }
+    }
+
+    /// Takes note that a lease lasts longer.
+    pub(crate) fn renewed(&self, fence: Fence, until: Instant) {
+        if let Some(held) = self.lock().get_mut(&(fence.job, fence.ordinal))
+            && held.fence == fence
+        {
+            held.until = until;
         }
     }
 
@@ -53,14 +68,19 @@ impl Leases {
         }
     }
 
-    /// Returns the present fences of leases that were held when a task began.
-    pub(crate) fn still_held(&self, leases: &[Lease]) -> Vec<Fence> {
+    /// Returns how those leases are now that are still held of those that a task began with.
+    pub(crate) fn still_held(&self, leases: &[Lease]) -> Vec<Held> {
         let held = self.lock();
         leases
             .iter()
             .filter_map(|lease| held.get(&(lease.job.id, lease.ordinal)).filter(|held| held.is(lease)))
-            .map(|held| held.fence)
+            .copied()
             .collect()
+    }
+
+    /// Returns whether everything was given back: nothing more begins.
+    pub(crate) fn are_given_back(&self) -> bool {
+        self.given_back.load(Ordering::SeqCst)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -100,44 +120,72 @@ impl Held {
     }
 }
 
-/// Why a task has to stop at once.
+/// Why the ledger did not take a step of partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LeaseLost;
+pub(crate) enum Untaken {
+    /// A lease was lost, or ran out while the ledger could not be reached.
+    Lost,
+    /// The ledger refuses the step, and would refuse it again.
+    Refused,
+    /// The ledger rejects the step until an operator changes something.
+    Rejected,
+}
 
 impl Environment {
-    /// Makes sure that a store call may start now: its time limit fits into what is left of every
-    /// lease. Renews them when they are due, and drops those that were lost.
-    pub(crate) async fn keep(&self, leases: &mut Vec<Lease>) -> Result<(), LeaseLost> {
-        if self.leases.given_back.load(Ordering::SeqCst) {
-            return Err(LeaseLost);
+    /// Renews leases when they are due, and drops those that were lost.
+    pub(crate) async fn keep(&self, leases: &mut Vec<Lease>) -> Result<(), Stop> {
+        if self.leases.are_given_back() {
+            return Err(Stop::Lost);
         }
         let lease = self.config.lease.duration;
         let due = Instant::now() + lease.saturating_sub(self.config.lease.renew_every);
         if leases.iter().all(|lease| lease.until > due) {
             return Ok(());
         }
-        let answers = {
-            let refs: Vec<&Lease> = leases.iter().collect();
-            self.insist(leases, || self.ledger.renew(&refs))
-                .await
-                .ok_or(LeaseLost)?
-        };
-        apply(leases, &answers);
-        if leases.is_empty() { Err(LeaseLost) } else { Ok(()) }
+        let fences: Vec<Fence> = leases.iter().map(Lease::fence).collect();
+        let answers = self.insist(leases, || self.ledger.renew(&fences)).await?;
+        self.apply(leases, &answers);
+        if leases.is_empty() { Err(Stop::Lost) } else { Ok(()) }
+    }
+
+    /// Takes over what the ledger said about leases; those that were lost leave the list.
+    fn apply(&self, leases: &mut Vec<Lease>, answers: &[Go]) {
+        let mut answers = answers.iter();
+        leases.retain_mut(|lease| match answers.next() {
+            Some(Go::Proceed(until) | Go::Cancel(until) | Go::Pause(until)) => {
+                lease.until = *until;
+                self.leases.renewed(lease.fence(), *until);
+                true
+            }
+            Some(Go::Lost | Go::Refused) | None => {
+                self.leases.remove(lease);
+                false
+            }
+        });
     }
 
     /// Repeats a call to the ledger while it is unavailable and the leases last.
-    ///
-    /// Returns `None` when they have run out, or when the ledger refuses the call.
-    pub(crate) async fn insist<T, F>(&self, leases: &[Lease], call: impl Fn() -> F) -> Option<T>
+    pub(crate) async fn insist<T, F>(&self, leases: &[Lease], call: impl Fn() -> F) -> Result<T, Stop>
     where
         F: Future<Output = Result<T, LedgerError>>,
     {
-        let until = leases.iter().map(|lease| lease.until).min()?;
+        let until = leases.iter().map(|lease| lease.until).min().ok_or(Stop::Lost)?;
+        self.insist_until(until, call).await.map_err(|untaken| match untaken {
+            Untaken::Lost => Stop::Lost,
+            Untaken::Refused => Stop::Refused(leases.to_vec()),
+            Untaken::Rejected => Stop::Rejected,
+        })
+    }
+
+    /// Repeats a call to the ledger while it is unavailable, until a time.
+    pub(crate) async fn insist_until<T, F>(&self, until: Instant, call: impl Fn() -> F) -> Result<T, Untaken>
+    where
+        F: Future<Output = Result<T, LedgerError>>,
+    {
         let mut pause = Duration::from_millis(50);
         loop {
             match call().await {
-                Ok(answer) => return Some(answer),
+                Ok(answer) => return Ok(answer),
                 Err(error) => {
                     let transient = error.is_transient();
                     tracing::warn!(
@@ -145,8 +193,14 @@ impl Environment {
                         transient,
                         "the ledger did not take a step of a partition"
                     );
-                    if !transient || Instant::now() + pause >= until {
-                        return None;
+                    if error.is_refusal() {
+                        return Err(Untaken::Refused);
+                    }
+                    if !transient {
+                        return Err(Untaken::Rejected);
+                    }
+                    if Instant::now() + pause >= until {
+                        return Err(Untaken::Lost);
                     }
                 }
             }
@@ -154,18 +208,6 @@ impl Environment {
             pause = (pause * 2).min(Duration::from_secs(1));
         }
     }
-}
-
-/// Takes over what the ledger said about leases; those that were lost leave the list.
-pub(crate) fn apply(leases: &mut Vec<Lease>, answers: &[Go]) {
-    let mut answers = answers.iter();
-    leases.retain_mut(|lease| match answers.next() {
-        Some(Go::Proceed(until) | Go::Cancel(until) | Go::Pause(until)) => {
-            lease.until = *until;
-            true
-        }
-        Some(Go::Lost) | None => false,
-    });
 }
 
 #[cfg(test)]
@@ -182,7 +224,7 @@ pub(crate) mod tests {
 
     fn tokens(leases: &Leases, claimed: i64) -> Vec<i64> {
         let held = leases.still_held(&[lease(claimed)]);
-        held.iter().map(|fence| fence.token).collect()
+        held.iter().map(|held| held.fence.token).collect()
     }
 
     #[test]

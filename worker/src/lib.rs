@@ -29,9 +29,11 @@ mod keep;
 mod look;
 mod mapped;
 mod matching;
+mod outlast;
 mod plan;
 mod preview;
 mod read_back;
+mod record;
 mod repeats;
 mod resolve;
 mod retry;
@@ -51,6 +53,6 @@ pub use run::run;
 pub fn error_codes() -> Vec<&'static str> {
     store::StoreError::CODES
         .into_iter()
-        .chain(["panic", "poison"])
+        .chain(["panic", "poison", record::LEDGER_REFUSED])
         .collect()
 }

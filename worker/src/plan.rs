@@ -35,10 +35,10 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
                 remaining: 0,
                 end,
             };
-            return finish(env, &leases, &record).await;
+            return env.record(&[record]).await.map(drop);
         }
         match batch::is_mistyped(mapped, lease).await {
-            Ok(true) if lease.progress.is_none() => return skip(env, &leases, lease).await,
+            Ok(true) if lease.progress.is_none() => return skip(env, lease).await,
             Ok(_) => {}
             Err(error) => return Err(Stop::store(leases, error)),
         }
@@ -81,11 +81,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             remaining: 0,
             end: done.then_some(RecordEnd::Done),
         };
-        let after = env
-            .insist(&leases, || env.ledger.record(std::slice::from_ref(&record)))
-            .await
-            .ok_or(Stop::Lost)?;
-        env.observe(lease, &after);
+        let after = env.record(std::slice::from_ref(&record)).await?;
         let Some(After::Continue {
             until,
             cancelling,
@@ -104,7 +100,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
 }
 
 /// Ends a plan of a table that cannot hold what its job demands.
-async fn skip(env: &Environment, leases: &[Lease], lease: &Lease) -> Result<(), Stop> {
+async fn skip(env: &Environment, lease: &Lease) -> Result<(), Stop> {
     let record = Record {
         lease,
         delta: Delta {
@@ -116,16 +112,7 @@ async fn skip(env: &Environment, leases: &[Lease], lease: &Lease) -> Result<(), 
         remaining: 0,
         end: Some(RecordEnd::Done),
     };
-    finish(env, leases, &record).await
-}
-
-async fn finish(env: &Environment, leases: &[Lease], record: &Record<'_>) -> Result<(), Stop> {
-    let after = env
-        .insist(leases, || env.ledger.record(std::slice::from_ref(record)))
-        .await
-        .ok_or(Stop::Lost)?;
-    env.observe(record.lease, &after);
-    Ok(())
+    env.record(&[record]).await.map(drop)
 }
 
 /// Looks at what is selected, if the job says what that has to be, before the first of it is cut, and of what was

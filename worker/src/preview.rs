@@ -70,12 +70,7 @@ async fn finish(env: &Environment, leases: &[Lease], delta: Delta, end: RecordEn
         remaining: lease.remaining,
         end: Some(end),
     };
-    let after = env
-        .insist(leases, || env.ledger.record(std::slice::from_ref(&record)))
-        .await
-        .ok_or(Stop::Lost)?;
-    env.observe(lease, &after);
-    Ok(())
+    env.record(&[record]).await.map(drop)
 }
 
 /// Looks whether every row says if a query matches it, as a plan does before it cuts.

@@ -33,6 +33,16 @@ struct Found {
 
 pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
     env.keep(&mut leases).await?;
+    // What is being cancelled is not looked at any more: its store may be down, and nothing follows from it.
+    if leases.iter().any(|lease| lease.job.cancelling) {
+        let (stopped, others): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|lease| lease.job.cancelling);
+        let records: Vec<Record<'_>> = stopped.iter().map(|lease| record_of(lease, Found::default())).collect();
+        env.record(&records).await?;
+        leases = others;
+    }
+    if leases.is_empty() {
+        return Ok(());
+    }
     let found = match look(env, mapped, &mut leases).await? {
         Ok(found) => found,
         Err(error) => return Err(Stop::store(leases, error)),
@@ -42,14 +52,7 @@ pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Ve
         .zip(found)
         .map(|(lease, found)| record_of(lease, found))
         .collect();
-    let after = env
-        .insist(&leases, || env.ledger.record(&records))
-        .await
-        .ok_or(Stop::Lost)?;
-    for (lease, after) in leases.iter().zip(&after) {
-        env.observe(lease, std::slice::from_ref(after));
-    }
-    Ok(())
+    env.record(&records).await.map(drop)
 }
 
 async fn look(
@@ -181,8 +184,7 @@ async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> R
         let conflicted = Outcome::Conflicted.as_str();
         let items = env
             .insist(leases, || env.ledger.items(lease.job.id, conflicted, after_this, size))
-            .await
-            .ok_or(Stop::Lost)?;
+            .await?;
         let Some(last) = items.last() else { break };
         after = (last.id.clone(), last.table.clone(), last.store.clone());
         let here = |item: &&ItemRow| item.store == StoreKind::Sql.as_str() && item.table == lease.route.table;

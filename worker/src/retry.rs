@@ -6,12 +6,13 @@
 use std::time::{Duration, Instant};
 
 use lethe_common::config::Retry;
-use lethe_common::ledger::{Delta, Lease, Record, RecordEnd, Release};
+use lethe_common::ledger::{Lease, Release};
 use lethe_common::metrics::{self, RetryClass};
 
 use crate::environment::Environment;
 use crate::erase::Met;
 use crate::intent::Intent;
+use crate::record::failure;
 use crate::store::{Class, StoreError};
 use crate::task::Stop;
 
@@ -51,9 +52,7 @@ pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &Sto
             alone: !error.is_outage(),
         })
         .collect();
-    env.insist(leases, || env.ledger.release(&releases))
-        .await
-        .ok_or(Stop::Lost)
+    env.insist(leases, || env.ledger.release(&releases)).await
 }
 
 /// Puts a partition back for another try.
@@ -81,8 +80,7 @@ pub(crate) async fn put_back(env: &Environment, lease: &Lease, error: &StoreErro
     env.insist(std::slice::from_ref(lease), || {
         env.ledger.release(std::slice::from_ref(&release))
     })
-    .await
-    .ok_or(Stop::Lost)?;
+    .await?;
     env.leases.remove(lease);
     env.changed(lease);
     Ok(())
@@ -103,21 +101,7 @@ pub(crate) fn note_failure(lease: &Lease, code: &'static str) {
 /// Ends a partition that cannot be done; what remains of it counts as failed.
 pub(crate) async fn fail(env: &Environment, lease: &Lease, code: &'static str) -> Result<(), Stop> {
     note_failure(lease, code);
-    let record = Record {
-        lease,
-        delta: Delta::default(),
-        progress: lease.progress.clone(),
-        remaining: lease.remaining,
-        end: Some(RecordEnd::Failed(code)),
-    };
-    let after = env
-        .insist(std::slice::from_ref(lease), || {
-            env.ledger.record(std::slice::from_ref(&record))
-        })
-        .await
-        .ok_or(Stop::Lost)?;
-    env.observe(lease, &after);
-    Ok(())
+    env.record(&[failure(lease, code)]).await.map(drop)
 }
 
 #[cfg(test)]

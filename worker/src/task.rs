@@ -14,7 +14,7 @@ use lethe_common::metrics::{self, RetryClass};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::environment::Environment;
-use crate::keep::LeaseLost;
+use crate::record::LEDGER_REFUSED;
 use crate::store::StoreError;
 use crate::{erase, plan, preview, read_back, retry, window};
 
@@ -32,26 +32,28 @@ pub(crate) struct Group {
 pub(crate) enum Stop {
     /// A lease was lost, or the ledger could not be reached while it lasted: touch nothing more.
     Lost,
+    /// The ledger refuses a step of these leases, and would refuse it again.
+    Refused(Vec<Lease>),
+    /// The ledger rejects a step until an operator changes something.
+    Rejected,
     /// A store did not do what it was asked.
     Store(Vec<Lease>, StoreError),
 }
 
 impl Stop {
     pub(crate) fn store(leases: Vec<Lease>, error: StoreError) -> Self {
-        Self::Store(leases, error)
-    }
-}
-
-impl From<LeaseLost> for Stop {
-    fn from(LeaseLost: LeaseLost) -> Self {
-        Self::Lost
+        match error {
+            StoreError::LeaseLost => Self::Lost,
+            error => Self::Store(leases, error),
+        }
     }
 }
 
 /// Runs a group.
 pub(crate) async fn run(group: Group, env: Arc<Environment>) {
     let Group { leases, _permit } = group;
-    let fences: Vec<Lease> = leases.clone();
+    let fences = Arc::new(leases.clone());
+    let env = env.watching(&fences);
     for lease in &leases {
         env.leases.add(lease);
         if lease.job.first {
@@ -78,6 +80,19 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
             // One lost lease stops its group; the others need not run out.
             put_back(&env, &fences, None).await;
         }
+        Ok(Err(Stop::Refused(leases))) => {
+            if let [lease] = leases.as_slice()
+                && retry::fail(&env, lease, LEDGER_REFUSED).await.is_err()
+            {
+                tracing::warn!(job.id = %lease.job.id, "it could not be failed");
+            }
+            // Whose fault it is shows when each is alone.
+            put_back(&env, &fences, None).await;
+        }
+        Ok(Err(Stop::Rejected)) => {
+            metrics::retry(RetryClass::Transient, LEDGER_REFUSED);
+            put_back(&env, &fences, Some(LEDGER_REFUSED)).await;
+        }
         Ok(Err(Stop::Store(leases, error))) => {
             if matches!(
                 error,
@@ -92,7 +107,7 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
         }
         Err(_) => after_panic(&env, &fences).await,
     }
-    for lease in &fences {
+    for lease in fences.iter() {
         env.leases.remove(lease);
     }
     metrics::in_progress(env.leases.count());
@@ -176,8 +191,8 @@ async fn put_back(env: &Environment, leases: &[Lease], error: Option<&'static st
         .leases
         .still_held(leases)
         .into_iter()
-        .map(|fence| Release {
-            fence,
+        .map(|held| Release {
+            fence: held.fence,
             delay_ms,
             error,
             alone: true,
@@ -220,7 +235,7 @@ impl Environment {
                 }
                 // The job's other partitions are due again, for whoever is idle.
                 After::ReadBack(_) => self.doorbell.ring(Ring::Work),
-                After::Continue { .. } => {}
+                After::Continue { .. } | After::Refused => {}
             }
         }
         self.changed(lease);

@@ -26,12 +26,10 @@ pub(crate) async fn is_open(env: &Environment, lease: &Lease) -> Result<bool, St
         return Ok(true);
     }
     let held = std::slice::from_ref(lease);
-    let waits = env.insist(held, || env.ledger.waits_for_window(lease)).await;
-    if !waits.ok_or(Stop::Lost)? {
+    if !env.insist(held, || env.ledger.waits_for_window(lease)).await? {
         return Ok(true);
     }
-    let given_back = env.insist(held, || env.ledger.release_until_window(lease)).await;
-    given_back.ok_or(Stop::Lost)?;
+    env.insist(held, || env.ledger.release_until_window(lease)).await?;
     env.leases.remove(lease);
     // Whoever sleeps until something else is due has to know of this.
     env.doorbell.ring(Ring::Work);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
+use super::counts::counts_in;
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
 
@@ -70,7 +71,7 @@ impl Ledger {
             tx.rollback().await?;
             return Ok(false);
         }
-        let mut counts = self.counts_of(&list(&due)).await?;
+        let mut counts = counts_in(inner, &mut tx, &list(&due)).await?;
         let summaries: Vec<Value> = due
             .iter()
             .map(|id| {
@@ -112,7 +113,11 @@ impl Ledger {
         let mut more = is_full(due.len());
         let mut emptied = true;
         for (table, key, most) in [
-            ("items", "job_id, outcome, memory_id, table_name, store, ordinal", ITEMS),
+            (
+                "items",
+                "job_id, outcome, memory_key, table_name, store, ordinal",
+                ITEMS,
+            ),
             ("counts", "job_id, ordinal, store, outcome", ITEMS),
             ("dependents", "job_id, target, table_name", ITEMS),
             ("partitions", "job_id, ordinal", PARTITIONS),

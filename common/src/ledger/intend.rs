@@ -10,7 +10,7 @@ use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows::{self, Key};
 use super::siblings::REVISION;
-use super::types::Lease;
+use super::types::{Fence, Lease};
 
 /// How much of the time that a throttled job lost it makes up for.
 // What a claim takes at its worst, without becoming a burst after a pause.
@@ -27,14 +27,37 @@ pub enum Go {
     Pause(Instant),
     /// The lease was lost: touch nothing more.
     Lost,
+    /// The ledger refuses this one for good; the lease lasts as before.
+    Refused,
 }
 
 impl Ledger {
     /// Commits the intents of batches under their leases, and renews these.
     ///
     /// The answers are in the order of the question. An intent is written only for
-    /// [`Go::Proceed`].
+    /// [`Go::Proceed`]. One that the ledger refuses leaves the others alone: [`Go::Refused`]. An intent in place of
+    /// another is written whatever else keeps batches from beginning: its batch has begun, and is finished.
     pub async fn intend(&self, intents: &[(&Lease, String)]) -> Result<Vec<Go>, LedgerError> {
+        let mut answers = Vec::with_capacity(intents.len());
+        let mut open = vec![intents];
+        while let Some(some) = open.pop() {
+            match (self.intend_together(some).await, some) {
+                (Err(error), [(lease, _)]) if error.is_refusal() => {
+                    error.log_refusal(lease.fence());
+                    answers.push(Go::Refused);
+                }
+                // Which one it is shows when it is alone.
+                (Err(error), some) if error.is_refusal() && some.len() > 1 => {
+                    let (left, right) = some.split_at(some.len() / 2);
+                    open.extend([right, left]);
+                }
+                (written, _) => answers.extend(written?),
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn intend_together(&self, intents: &[(&Lease, String)]) -> Result<Vec<Go>, LedgerError> {
         let rows: Vec<Value> = intents
             .iter()
             .map(|(lease, intent)| {
@@ -44,9 +67,9 @@ impl Ledger {
                 row
             })
             .collect();
-        let leases: Vec<&Lease> = intents.iter().map(|(lease, _)| *lease).collect();
+        let fences: Vec<Fence> = intents.iter().map(|(lease, _)| lease.fence()).collect();
         self.touch(
-            &leases,
+            &fences,
             &rows,
             &format!(
                 "-- ledger::intend
@@ -54,9 +77,10 @@ impl Ledger {
             FROM {{each}}
             WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
               AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
-              AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> 'cancelling')
-              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
-              AND (partitions.intent IS NOT NULL OR {REVISION} = CAST(e.value->>'siblings' AS BIGINT))
+              AND (partitions.intent IS NOT NULL
+                OR EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> 'cancelling')
+                  AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
+                  AND {REVISION} = CAST(e.value->>'siblings' AS BIGINT))
             RETURNING partitions.job_id, ordinal"
             ),
         )
@@ -64,10 +88,10 @@ impl Ledger {
     }
 
     /// Renews leases. A cancelled or paused job's too: what has begun is finished.
-    pub async fn renew(&self, leases: &[&Lease]) -> Result<Vec<Go>, LedgerError> {
-        let rows: Vec<Value> = leases.iter().map(|lease| rows::fence(lease.fence())).collect();
+    pub async fn renew(&self, fences: &[Fence]) -> Result<Vec<Go>, LedgerError> {
+        let rows: Vec<Value> = fences.iter().map(|fence| rows::fence(*fence)).collect();
         self.touch(
-            leases,
+            fences,
             &rows,
             "-- ledger::renew
             UPDATE partitions SET due_at = {now} + $2
@@ -79,7 +103,7 @@ impl Ledger {
         .await
     }
 
-    async fn touch(&self, leases: &[&Lease], rows: &[Value], sql: &str) -> Result<Vec<Go>, LedgerError> {
+    async fn touch(&self, fences: &[Fence], rows: &[Value], sql: &str) -> Result<Vec<Go>, LedgerError> {
         let until = Instant::now() + self.inner.options.lease;
         let lease_ms = i64::try_from(self.inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
         let list = json!(rows).to_string();
@@ -90,12 +114,12 @@ impl Ledger {
             .await?;
         let touched = touched.iter().map(rows::key).collect::<Result<Vec<Key>, _>>()?;
         let mut answers: HashMap<Key, Go> = touched.into_iter().map(|key| (key, Go::Proceed(until))).collect();
-        if answers.len() < leases.len() {
+        if answers.len() < fences.len() {
             self.explain(&list, &mut answers, until).await?;
         }
-        Ok(leases
+        Ok(fences
             .iter()
-            .map(|lease| answers.get(&(lease.job.id, lease.ordinal)).copied().unwrap_or(Go::Lost))
+            .map(|fence| answers.get(&(fence.job, fence.ordinal)).copied().unwrap_or(Go::Lost))
             .collect())
     }
 

@@ -13,6 +13,10 @@ use super::types::Lease;
 use crate::filter::Filter;
 use crate::job::{JobId, StoreKind};
 
+mod key;
+
+pub(super) use key::{beside_key, key, listed};
+
 /// A memory that was not simply erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ItemRow {
@@ -52,13 +56,13 @@ impl Ledger {
     ) -> Result<Vec<ItemRow>, LedgerError> {
         let found = sqlx::query(self.inner.sql(
             "-- ledger::items
-            SELECT memory_id, table_name, store, outcome, code FROM items
-            WHERE job_id = $1 AND outcome = $2 AND (memory_id, table_name, store) > ($3, $4, $5)
-            ORDER BY memory_id, table_name, store LIMIT $6",
+            SELECT COALESCE(memory_id, memory_key) AS memory_id, table_name, store, outcome, code FROM items
+            WHERE job_id = $1 AND outcome = $2 AND (memory_key, table_name, store) > ($3, $4, $5)
+            ORDER BY memory_key, table_name, store LIMIT $6",
         ))
         .bind(id.to_string())
         .bind(outcome)
-        .bind(after.0)
+        .bind(key(after.0).as_ref())
         .bind(after.1)
         .bind(after.2)
         .bind(i64::from(limit))
@@ -87,7 +91,7 @@ impl Ledger {
         let row = sqlx::query(self.inner.sql(
             "-- ledger::items vectors only
             SELECT COUNT(*) AS n FROM (
-                SELECT memory_id FROM items WHERE job_id = $1 GROUP BY memory_id, table_name
+                SELECT memory_key FROM items WHERE job_id = $1 GROUP BY memory_key, table_name
                 HAVING SUM(CASE WHEN store = 'sql' AND outcome <> 'residue' THEN 1 ELSE 0 END) > 0
                    AND SUM(CASE WHEN store = 'sql' AND outcome = 'residue' THEN 1 ELSE 0 END) = 0
                    AND SUM(CASE WHEN store = 'vector' AND outcome <> 'residue' THEN 1 ELSE 0 END) = 0
@@ -102,7 +106,7 @@ impl Ledger {
     /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
     /// table's memories: its rows, where it has any.
     pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
-        let list: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        let list: Vec<Value> = ids.iter().map(|id| json!({"key": key(id)})).collect();
         let decides = if lease.stores.contains(&StoreKind::Sql) {
             StoreKind::Sql
         } else {
@@ -110,9 +114,9 @@ impl Ledger {
         };
         let found = sqlx::query(self.inner.sql(
             "-- ledger::conflicted
-            SELECT memory_id FROM items
+            SELECT COALESCE(memory_id, memory_key) FROM items
             WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
-              AND memory_id IN (SELECT e.value->>'id' FROM {each})",
+              AND memory_key IN (SELECT e.value->>'key' FROM {each})",
         ))
         .bind(json!(list).to_string())
         .bind(lease.job.id.to_string())

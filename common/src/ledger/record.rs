@@ -133,6 +133,8 @@ pub enum After {
     },
     /// The lease was lost: nothing was recorded.
     Lost,
+    /// The ledger refuses this record for good: nothing was recorded, and the lease is still held.
+    Refused,
 }
 
 impl Ledger {
@@ -142,8 +144,8 @@ impl Ledger {
     /// twice: asked again with the old token, it finds its lease lost. Whoever goes on with the
     /// partition adds one to [`Lease::token`].
     ///
-    /// The answers are in the order of the question. A partition whose lease was lost is left out
-    /// without touching the others.
+    /// The answers are in the order of the question. A partition whose lease was lost, or whose record the
+    /// ledger refuses, is left out without touching the others.
     pub async fn record(&self, records: &[Record<'_>]) -> Result<Vec<After>, LedgerError> {
         let until = Instant::now() + self.inner.options.lease;
         let prepared = records.iter().map(Prepared::of).collect();

@@ -2,7 +2,7 @@
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, CancelOutcome, Claim, Delta, Go, ItemOutcome, Manner, NewJob, Record, RecordEnd, RetryOutcome,
+    After, CancelOutcome, Claim, Delta, Go, ItemOutcome, Manner, NewJob, Record, RecordEnd, Release, RetryOutcome,
 };
 use lethe_common::state::State;
 use sqlx::Executor;
@@ -17,6 +17,8 @@ crate::on_both! {
     cancelling_ends_what_has_not_begun_and_stops_the_rest,
     residue_that_is_found_after_a_cancellation_is_left,
     what_is_planned_after_a_cancellation_is_left,
+    a_batch_that_has_begun_is_written_down_again_whatever_stops_others,
+    what_is_given_back_after_a_cancellation_waits_for_nothing,
     a_record_says_that_the_job_is_being_cancelled,
     a_memory_that_changed_in_between_stops_a_job_that_says_so,
 }
@@ -96,6 +98,58 @@ async fn what_is_planned_after_a_cancellation_is_left(TestLedger { ledger, _dir,
     assert_eq!((job.state, job.selected, job.remaining), (State::Cancelled, 5, 0));
     assert!(job.stores.iter().all(|store| store.counts["left"] == 5));
     assert_eq!(total(&ledger, "selected", "").await, 5);
+}
+
+async fn a_batch_that_has_begun_is_written_down_again_whatever_stops_others(
+    TestLedger { ledger, _dir, .. }: TestLedger,
+) {
+    let id = accept(&ledger, new_job(vec![ids(3)])).await;
+    let lease = claim_one(&ledger).await;
+    let intend = async |text: &str| ledger.intend(&[(&lease, text.to_owned())]).await.unwrap()[0];
+    assert!(matches!(intend("first").await, Go::Proceed(_)));
+    ledger.pause(None).await.unwrap();
+    assert!(matches!(intend("paused").await, Go::Proceed(_)));
+    ledger.cancel(id).await.unwrap();
+    assert!(matches!(intend("cancelling").await, Go::Proceed(_)));
+    ledger.resume(None).await.unwrap();
+    ledger
+        .release(&[Release {
+            fence: lease.fence(),
+            delay_ms: 0,
+            error: Some("kept"),
+            alone: true,
+        }])
+        .await
+        .unwrap();
+    let again = claim_one(&ledger).await;
+    assert_eq!(again.intent.as_deref(), Some("cancelling"), "its rounds are counted");
+    let after = record(&ledger, end(&again, erased(3), RecordEnd::Done)).await;
+    assert_eq!(ended_as(&after), Some(State::Cancelled));
+}
+
+async fn what_is_given_back_after_a_cancellation_waits_for_nothing(TestLedger { ledger, _dir, .. }: TestLedger) {
+    for begun in [false, true] {
+        let id = accept(&ledger, new_job(vec![ids(3)])).await;
+        let lease = claim_one(&ledger).await;
+        if begun {
+            ledger.intend(&[(&lease, "begun".to_owned())]).await.unwrap();
+        }
+        ledger.cancel(id).await.unwrap();
+        let release = Release {
+            fence: lease.fence(),
+            delay_ms: 3_600_000,
+            error: None,
+            alone: false,
+        };
+        ledger.release(&[release]).await.unwrap();
+        // What has begun waits: its stores may be ill.
+        let claimed = claim(&ledger).await;
+        assert_eq!(claimed.is_empty(), begun);
+        for lease in &claimed {
+            let after = record(&ledger, end(lease, Delta::default(), RecordEnd::Cancelled)).await;
+            assert_eq!(ended_as(&after), Some(State::Cancelled));
+        }
+    }
 }
 
 async fn a_record_says_that_the_job_is_being_cancelled(TestLedger { ledger, _dir, .. }: TestLedger) {

@@ -37,7 +37,7 @@ async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .
         After::Lost
     ));
     assert_eq!(ledger.intend(&[(&old, String::new())]).await.unwrap(), [Go::Lost]);
-    assert_eq!(ledger.renew(&[&old]).await.unwrap(), [Go::Lost]);
+    assert_eq!(ledger.renew(&[old.fence()]).await.unwrap(), [Go::Lost]);
     ledger
         .release(&[Release {
             fence: old.fence(),

@@ -39,9 +39,9 @@ impl TestLedger {
     }
 
     /// Runs a statement past the ledger.
-    async fn run(&self, sql: &'static str) -> u64 {
+    async fn run(&self, sql: impl Into<String>) -> u64 {
         let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
-        let done = pool.execute(sql).await.unwrap();
+        let done = pool.execute(AssertSqlSafe(sql.into())).await.unwrap();
         pool.close().await;
         done.rows_affected()
     }
@@ -113,6 +113,7 @@ mod joining;
 mod leases;
 mod phases;
 mod query;
+mod refusing;
 mod repeats;
 mod schedules;
 mod sharing;

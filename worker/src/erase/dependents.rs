@@ -44,8 +44,6 @@ pub(super) async fn remember(env: &Environment, shares: &[Share]) -> Result<(), 
         .iter()
         .map(|share| (&share.lease, share.intent.text(&share.lease)))
         .collect();
-    env.insist(&leases, || env.ledger.intend(&intents))
-        .await
-        .ok_or(Stop::Lost)?;
+    env.insist(&leases, || env.ledger.intend(&intents)).await?;
     Ok(())
 }

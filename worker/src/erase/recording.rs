@@ -26,16 +26,12 @@ pub(super) async fn record(
         }
     }
     let leases: Vec<Lease> = done.iter().map(|(share, _)| share.lease.clone()).collect();
-    let after = env
-        .insist(&leases, || env.ledger.record(&records))
-        .await
-        .ok_or(Stop::Lost)?;
+    let after = env.record(&records).await?;
     let nexts: Vec<(Option<String>, u64)> = records
         .into_iter()
         .map(|record| (record.progress, record.remaining))
         .collect();
     for ((mut lease, after), (progress, remaining)) in leases.into_iter().zip(after).zip(nexts) {
-        env.observe(&lease, std::slice::from_ref(&after));
         match after {
             After::Continue {
                 until,
@@ -51,7 +47,7 @@ pub(super) async fn record(
                 env.leases.moved_on(&lease);
                 read_back.push(*lease);
             }
-            After::Ended { .. } | After::JobEnded { .. } | After::Lost => {}
+            After::Ended { .. } | After::JobEnded { .. } | After::Lost | After::Refused => {}
         }
     }
     Ok(())

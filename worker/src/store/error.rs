@@ -100,6 +100,9 @@ pub enum StoreError {
     /// A query compares a column with what it cannot hold.
     #[error("a query compares columns with what they cannot hold: {0}")]
     Mistyped(Mistyped),
+    /// The call was not made: the lease does not last as long as it may take, and was not renewed.
+    #[error("the lease does not last as long as a call to a store may take")]
+    LeaseLost,
     /// The call itself is wrong; the text says why.
     #[error("wrong use of a store: {0}")]
     Misuse(&'static str),
@@ -146,7 +149,8 @@ impl StoreError {
             | Self::Forbidden { .. }
             | Self::Missing { .. }
             | Self::Mapping { .. }
-            | Self::Internal { .. } => Class::Transient,
+            | Self::Internal { .. }
+            | Self::LeaseLost => Class::Transient,
             Self::Constraint { .. }
             | Self::Rejected { .. }
             | Self::Kept
@@ -176,13 +180,14 @@ impl StoreError {
             Self::Unmapped { .. } => "unmapped",
             Self::Unindexed { .. } => "unindexed",
             Self::Mistyped(_) => "mistyped",
+            Self::LeaseLost => "lease_lost",
             Self::Misuse(_) => "misuse",
         }
     }
 
     /// All words that [`code`](Self::code) may return, so that every metric series exists from
     /// the start.
-    pub const CODES: [&'static str; 16] = [
+    pub const CODES: [&'static str; 17] = [
         "unavailable",
         "timeout",
         "busy",
@@ -198,6 +203,7 @@ impl StoreError {
         "unmapped",
         "unindexed",
         "mistyped",
+        "lease_lost",
         "misuse",
     ];
 

@@ -12,7 +12,7 @@ use super::prepared::Prepared;
 use crate::ledger::error::LedgerError;
 use crate::ledger::open::Inner;
 
-/// A memory in a store: job, store, table, id.
+/// A memory in a store: job, store, table, key.
 type Place = (String, String, String, String);
 
 /// Turns absent into erased where an earlier attempt did it.
@@ -33,19 +33,19 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
                 text(&item["job"]),
                 text(&item["store"]),
                 text(&item["table"]),
-                text(&item["id"]),
+                text(&item["key"]),
             );
             (place, item)
         })
         .collect();
     let found = sqlx::query(inner.sql(
         "-- ledger::record erased before
-        DELETE FROM items WHERE outcome = 'erased' AND (job_id, memory_id, table_name, store, ordinal) IN (
-            SELECT i.job_id, i.memory_id, i.table_name, i.store, i.ordinal FROM {each}
-            JOIN items i ON i.job_id = e.value->>'job' AND i.outcome = 'erased' AND i.memory_id = e.value->>'id'
+        DELETE FROM items WHERE outcome = 'erased' AND (job_id, memory_key, table_name, store, ordinal) IN (
+            SELECT i.job_id, i.memory_key, i.table_name, i.store, i.ordinal FROM {each}
+            JOIN items i ON i.job_id = e.value->>'job' AND i.outcome = 'erased' AND i.memory_key = e.value->>'key'
               AND i.table_name = e.value->>'table' AND i.store = e.value->>'store'
             JOIN partitions p ON p.job_id = i.job_id AND p.ordinal = i.ordinal AND p.target = e.value->>'target')
-        RETURNING job_id, store, table_name, memory_id",
+        RETURNING job_id, store, table_name, memory_key",
     ))
     .bind(json!(absent).to_string())
     .fetch_all(&mut *tx)
@@ -57,7 +57,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
             row.try_get("job_id")?,
             row.try_get("store")?,
             row.try_get("table_name")?,
-            row.try_get("memory_id")?,
+            row.try_get("memory_key")?,
         );
         // Once, should several attempts have left a word about it.
         let Some(item) = by_place.remove(&place) else { continue };
@@ -70,8 +70,8 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
     }
     sqlx::query(inner.sql(
         "-- ledger::record not absent
-        DELETE FROM items WHERE (job_id, outcome, memory_id, table_name, store, ordinal) IN (
-            SELECT e.value->>'job', 'absent', e.value->>'id', e.value->>'table', e.value->>'store',
+        DELETE FROM items WHERE (job_id, outcome, memory_key, table_name, store, ordinal) IN (
+            SELECT e.value->>'job', 'absent', e.value->>'key', e.value->>'table', e.value->>'store',
                 CAST(e.value->>'ordinal' AS BIGINT) FROM {each})",
     ))
     .bind(json!(credited).to_string())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{After, Record, RecordEnd};
 use crate::job::{JobId, Outcome};
 use crate::ledger::change::JobChange;
+use crate::ledger::items::{beside_key, key, listed};
 use crate::ledger::rows;
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot};
@@ -39,6 +40,7 @@ pub(super) struct Prepared {
 /// What a record led to.
 pub(in crate::ledger) enum Recorded {
     Lost,
+    Refused,
     GoesOn { cancelling: bool, per_second: Option<f64> },
     Ended { due: bool },
     ReadBack,
@@ -61,6 +63,7 @@ impl Recorded {
         let lease = record.lease;
         match self {
             Self::Lost => After::Lost,
+            Self::Refused => After::Refused,
             Self::GoesOn { cancelling, per_second } => After::Continue {
                 until,
                 cancelling,
@@ -165,10 +168,11 @@ fn counts(record: &Record<'_>) -> Vec<Value> {
 fn items(record: &Record<'_>) -> Vec<Value> {
     let lease = record.lease;
     let row = |item: &super::ItemOutcome| {
+        let id = listed(&item.id);
         json!({
             "job": lease.job.id, "outcome": item.outcome.map_or("residue", Outcome::as_str),
-            "store": item.store.as_str(), "table": lease.route.table, "id": item.id, "code": item.code,
-            "ordinal": lease.ordinal, "target": lease.route.target,
+            "store": item.store.as_str(), "table": lease.route.table, "key": key(&id), "id": beside_key(&id),
+            "code": item.code, "ordinal": lease.ordinal, "target": lease.route.target,
         })
     };
     record.delta.items.iter().map(row).collect()

@@ -35,12 +35,33 @@ impl Grouped for Recording {
 
     async fn write(inner: &Inner, group: &[Self]) -> Result<Vec<Vec<Recorded>>, LedgerError> {
         let records: Vec<&Prepared> = group.iter().flat_map(|recording| &recording.0).collect();
-        let mut recorded = write(inner, &records).await?.into_iter();
+        let mut recorded = write_each(inner, &records).await?.into_iter();
         Ok(group
             .iter()
             .map(|recording| recorded.by_ref().take(recording.0.len()).collect())
             .collect())
     }
+}
+
+/// Writes records together; if the ledger refuses them, in ever smaller parts, so that only those are refused that
+/// it would refuse alone.
+async fn write_each(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
+    let mut recorded = Vec::with_capacity(records.len());
+    let mut open = vec![records];
+    while let Some(some) = open.pop() {
+        match (write(inner, some).await, some) {
+            (Err(error), [record]) if error.is_refusal() => {
+                error.log_refusal(record.fence);
+                recorded.push(Recorded::Refused);
+            }
+            (Err(error), some) if error.is_refusal() && some.len() > 1 => {
+                let (left, right) = some.split_at(some.len() / 2);
+                open.extend([right, left]);
+            }
+            (written, _) => recorded.extend(written?),
+        }
+    }
+    Ok(recorded)
 }
 
 async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
@@ -189,11 +210,11 @@ async fn insert_items(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepare
     }
     sqlx::query(inner.sql(
         "-- ledger::record items
-        INSERT INTO items (job_id, outcome, store, table_name, memory_id, code, ordinal)
-        SELECT e.value->>'job', e.value->>'outcome', e.value->>'store', e.value->>'table', e.value->>'id',
-            e.value->>'code', CAST(e.value->>'ordinal' AS BIGINT)
+        INSERT INTO items (job_id, outcome, store, table_name, memory_key, memory_id, code, ordinal)
+        SELECT e.value->>'job', e.value->>'outcome', e.value->>'store', e.value->>'table', e.value->>'key',
+            e.value->>'id', e.value->>'code', CAST(e.value->>'ordinal' AS BIGINT)
         FROM {each} WHERE TRUE
-        ON CONFLICT (job_id, outcome, memory_id, table_name, store, ordinal) DO NOTHING",
+        ON CONFLICT (job_id, outcome, memory_key, table_name, store, ordinal) DO NOTHING",
     ))
     .bind(json!(rows).to_string())
     .execute(tx)

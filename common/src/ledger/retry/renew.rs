@@ -53,7 +53,7 @@ pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> R
         SELECT p.job_id, j.next_ordinal + ROW_NUMBER() OVER (ORDER BY p.ordinal) - 1, 'erase', p.target, p.table_name, p.route,
             p.stores, CASE WHEN p.weight > 0 THEN p.weight ELSE 1 END, 'due', p.alias, '{{\"ids\":' || u.ids || '}}', 0, u.n,
             u.n, {{now}}
-        FROM (SELECT ordinal, CAST({{list}}(memory_id) AS TEXT) AS ids, COUNT(*) AS n FROM {open} o GROUP BY ordinal) u
+        FROM (SELECT ordinal, CAST({{list}}(COALESCE(memory_id, memory_key)) AS TEXT) AS ids, COUNT(*) AS n FROM {open} o GROUP BY ordinal) u
         JOIN partitions p ON p.job_id = $1 AND p.ordinal = u.ordinal
         JOIN jobs j ON j.id = p.job_id
         WHERE EXISTS (SELECT 1 FROM counts c WHERE c.job_id = $1 AND c.ordinal = p.ordinal AND c.outcome <> 'residue')"

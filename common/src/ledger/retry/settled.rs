@@ -14,23 +14,26 @@ pub(super) const OPEN: &str = "('held', 'conflicted', 'unsupported', 'unverifiab
 
 /// The memories of a job that are not settled, as a part of a statement.
 pub(super) fn open() -> String {
-    format!("(SELECT DISTINCT ordinal, table_name, memory_id FROM items WHERE job_id = $1 AND outcome IN {OPEN})")
+    format!(
+        "(SELECT DISTINCT ordinal, table_name, memory_key, memory_id FROM items WHERE job_id = $1 AND outcome IN {OPEN})"
+    )
 }
 
 /// Leaves of a job's counts what is settled.
 pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
     let open = open();
-    let same = "i.job_id = $1 AND i.ordinal = u.ordinal AND i.table_name = u.table_name AND i.memory_id = u.memory_id";
+    let same =
+        "i.job_id = $1 AND i.ordinal = u.ordinal AND i.table_name = u.table_name AND i.memory_key = u.memory_key";
     for sql in [
         // What is listed nowhere was erased.
         format!(
             "-- ledger::retry erased
-            INSERT INTO items (job_id, outcome, store, table_name, memory_id, code, ordinal)
-            SELECT p.job_id, 'erased', s.store, u.table_name, u.memory_id, NULL, u.ordinal
+            INSERT INTO items (job_id, outcome, store, table_name, memory_key, memory_id, code, ordinal)
+            SELECT p.job_id, 'erased', s.store, u.table_name, u.memory_key, u.memory_id, NULL, u.ordinal
             FROM {open} u JOIN partitions p ON p.job_id = $1 AND p.ordinal = u.ordinal
             JOIN (SELECT 'sql' AS store UNION ALL SELECT 'vector' AS store) s ON p.stores LIKE '%' || s.store || '%'
             WHERE NOT EXISTS (SELECT 1 FROM items i WHERE {same} AND i.store = s.store AND i.outcome <> 'residue')
-            ON CONFLICT (job_id, outcome, memory_id, table_name, store, ordinal) DO NOTHING"
+            ON CONFLICT (job_id, outcome, memory_key, table_name, store, ordinal) DO NOTHING"
         ),
         format!(
             "-- ledger::retry open
@@ -39,7 +42,7 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
                 FROM items i JOIN {open} u ON {same}
                 WHERE i.job_id = $1 AND i.outcome <> 'residue' AND (i.outcome <> 'erased' OR NOT EXISTS (
                     SELECT 1 FROM items o WHERE o.job_id = $1 AND o.ordinal = i.ordinal AND o.table_name = i.table_name
-                      AND o.memory_id = i.memory_id AND o.store = i.store AND o.outcome NOT IN ('erased', 'residue')))
+                      AND o.memory_key = i.memory_key AND o.store = i.store AND o.outcome NOT IN ('erased', 'residue')))
                 GROUP BY i.ordinal, i.store, i.outcome) AS d
             WHERE counts.job_id = $1 AND counts.ordinal = d.ordinal AND counts.store = d.store AND counts.outcome = d.outcome"
         ),
@@ -65,7 +68,7 @@ pub(super) async fn forget_the_rest(inner: &Inner, tx: &mut AnyConnection, id: &
         format!(
             "-- ledger::retry absent
             DELETE FROM items WHERE job_id = $1 AND outcome = 'absent'
-              AND (ordinal, table_name, memory_id) IN (SELECT ordinal, table_name, memory_id FROM {open} u)"
+              AND (ordinal, table_name, memory_key) IN (SELECT ordinal, table_name, memory_key FROM {open} u)"
         ),
         "-- ledger::retry items\nDELETE FROM items WHERE job_id = $1 AND outcome NOT IN ('absent', 'erased')"
             .to_owned(),
