@@ -3,7 +3,11 @@
 use lethe_common::config::Config;
 use lethe_common::ledger::{Ledger, LedgerOptions};
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+
 use crate::service::Site;
+use crate::wait::DEADLINE;
 
 /// Returns the ledger of a site, as its processes open it.
 pub fn beside(site: &Site) -> Ledger {
@@ -22,4 +26,51 @@ pub fn beside(site: &Site) -> Ledger {
         rescues: config.lease.rescues,
     })
     .unwrap()
+}
+
+/// The trigger that refuses rows.
+const TRIGGER: &str = "refused_by_a_test";
+
+/// Makes the ledger's database refuse rows of a table for good: those that an `event` (`INSERT`, `UPDATE`) would write and
+/// `when` is true of.
+pub async fn refuse(site: &Site, table: &str, event: &str, when: &str) {
+    match &site.ledger {
+        Some(_) => {
+            let statements = format!(
+                "CREATE FUNCTION {TRIGGER}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+                 CREATE TRIGGER {TRIGGER} BEFORE {event} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {TRIGGER}()"
+            );
+            run(site, &statements).await;
+        }
+        None => {
+            let raise = "SELECT RAISE(ABORT, 'refused')";
+            let statement =
+                format!("CREATE TRIGGER {TRIGGER} BEFORE {event} ON {table} WHEN {when} BEGIN {raise}; END");
+            run(site, &statement).await;
+        }
+    }
+}
+
+/// Ends what [`refuse`] began.
+pub async fn refuse_nothing(site: &Site, table: &str) {
+    let of = if site.ledger.is_some() {
+        format!(" ON {table}")
+    } else {
+        String::new()
+    };
+    run(site, &format!("DROP TRIGGER {TRIGGER}{of}")).await;
+}
+
+/// Runs statements past the ledger.
+async fn run(site: &Site, statements: &str) {
+    let statements = sqlx::raw_sql(AssertSqlSafe(statements));
+    if let Some(url) = &site.ledger {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        statements.execute(&mut connection).await.unwrap();
+    } else {
+        let file = site.directory.path().join("data/ledger.sqlite");
+        let options = SqliteConnectOptions::new().filename(file).busy_timeout(DEADLINE);
+        let mut connection = options.connect().await.unwrap();
+        statements.execute(&mut connection).await.unwrap();
+    }
 }
