@@ -9,6 +9,7 @@ CREATE TABLE jobs (
     state          TEXT NOT NULL,             -- common/src/state.rs
     kind           TEXT NOT NULL,             -- 'ids', 'query' or 'subject'
     target         TEXT,                      -- as asked; NULL: the only one, or all for a subject
+    targets        TEXT NOT NULL,             -- those that it is about, sorted, with commas between; empty while its ids are uploaded
     table_name     TEXT,
     subject        TEXT,                      -- JSON; personal data, leaves with the retention
     query          TEXT,                      -- JSON: a filter; personal data, leaves with the retention
@@ -37,6 +38,8 @@ CREATE TABLE jobs (
     accepted_at    BIGINT NOT NULL,
     started_at     BIGINT,
     ended_at       BIGINT,
+    progressed_at  BIGINT,                    -- the last record of this attempt that made progress
+    idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/give_up.rs; NULL while its ids are uploaded
     touched_at     BIGINT NOT NULL,           -- the last step of an upload
     forgotten_at   BIGINT,                    -- when ids and personal data left
     attempt        BIGINT NOT NULL DEFAULT 1, -- 1 + retries asked for by a person
@@ -61,6 +64,7 @@ CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
 CREATE INDEX jobs_unfinished_by_principal ON jobs (principal) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
+CREATE INDEX jobs_idle ON jobs (targets, idle_since) WHERE ended_at IS NULL AND idle_since IS NOT NULL;
 -- One unfinished job for each request that may be repeated; the ended ones make room by themselves.
 CREATE UNIQUE INDEX jobs_by_request ON jobs (principal, request) WHERE request IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX jobs_owed ON jobs (principal, request) WHERE owed = 1;
@@ -94,11 +98,9 @@ CREATE TABLE partitions (
     worker      TEXT,
     rescues     BIGINT NOT NULL DEFAULT 0, -- leases that ran out since anything was recorded
     failures    BIGINT NOT NULL DEFAULT 0, -- failed attempts since anything was recorded
-    failing_since BIGINT,                  -- the first of those failures
     error_code  TEXT,
     PRIMARY KEY (job_id, ordinal)
 );
-CREATE INDEX partitions_failing ON partitions (failing_since) WHERE state = 'due' AND failing_since IS NOT NULL;
 CREATE INDEX partitions_queue ON partitions (weight, due_at) WHERE state IN ('due', 'running');
 -- What runs alone, so that it is found behind any number of small ones.
 CREATE INDEX partitions_alone ON partitions (weight, due_at)
@@ -189,6 +191,14 @@ CREATE TABLE pauses (
     scope     TEXT PRIMARY KEY,
     paused_at BIGINT NOT NULL
 );
+
+-- What was paused, as far back as the oldest unfinished job: these times count for no job's limit.
+CREATE TABLE past_pauses (
+    scope      TEXT NOT NULL,
+    paused_at  BIGINT NOT NULL,
+    resumed_at BIGINT NOT NULL
+);
+CREATE INDEX past_pauses_by_end ON past_pauses (resumed_at);
 
 -- Who works.
 CREATE TABLE workers (

@@ -110,12 +110,29 @@ async fn tell(env: &Environment) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Ends jobs whose limit has passed, as many as there are: after an outage of days a whole queue may end at once.
+async fn give_up(env: &Environment) -> Result<(), LedgerError> {
+    let start = Instant::now();
+    while start.elapsed() < INTERVAL / 2 {
+        let step = Instant::now();
+        let given_up = env.ledger.give_up().await?;
+        for job in given_up.jobs {
+            tracing::warn!(job.id = %job, "a job has made no progress for too long and is given up");
+            env.doorbell.ring(Ring::Changed(job));
+            env.doorbell.ring(Ring::Work);
+        }
+        if !given_up.more {
+            break;
+        }
+        // As long again for others.
+        tokio::time::sleep(step.elapsed()).await;
+    }
+    Ok(())
+}
+
 async fn sweep(env: &Environment) -> Result<(), LedgerError> {
     let retention = &env.config.retention;
-    for job in env.ledger.give_up().await? {
-        env.doorbell.ring(Ring::Changed(job));
-        env.doorbell.ring(Ring::Work);
-    }
+    give_up(env).await?;
     env.ledger.drop_abandoned_uploads().await?;
     let kept = Kept {
         items: retention.items,

@@ -17,7 +17,7 @@ pub struct Retry {
     /// The longest wait between two attempts.
     #[serde(deserialize_with = "text::duration")]
     pub cap: Duration,
-    /// How long transient failures may go on before the job fails.
+    /// After how long without progress a job fails; pauses, closed windows and waits for its pace do not count.
     #[serde(deserialize_with = "text::duration")]
     pub give_up_after: Duration,
     /// How many further rounds erase what reading back still found.

@@ -1,6 +1,6 @@
 //! Accepting a job: one transaction for the job, its partitions and its idempotency key.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
@@ -272,7 +272,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: &str) -> String {
             json!({
                 "id": job.id, "principal": job.scope.principal, "state": state,
                 "kind": job.kind(),
-                "target": job.target, "table": job.table,
+                "target": job.target, "targets": targets(job), "table": job.table,
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
                 "query": job.query.as_ref().map(|query| json!(query).to_string()),
                 "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),
@@ -287,19 +287,27 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: &str) -> String {
     Value::Array(rows).to_string()
 }
 
+/// Returns the targets that a job is about, sorted, with commas between.
+fn targets(job: &NewJob) -> String {
+    let partitions = job.partitions.iter();
+    let targets: BTreeSet<&str> = partitions.map(|partition| partition.route.target.as_str()).collect();
+    targets.into_iter().collect::<Vec<_>>().join(",")
+}
+
 /// Inserts the rows in `$1`, as [`job_rows`] makes them.
 pub(super) const INSERT_JOBS: &str =
-        "INSERT INTO jobs (id, principal, state, kind, target, table_name, subject, query, owner, workspace, memory_kind, dry_run,
+        "INSERT INTO jobs (id, principal, state, kind, target, targets, table_name, subject, query, owner, workspace, memory_kind, dry_run,
             max_selected, expect, per_second, batch_size, most, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before, request,
-            accepted_at, touched_at, selected, unfinished,
+            idle_since, accepted_at, touched_at, selected, unfinished,
             next_ordinal)
-        SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target',
+        SELECT e.value->>'id', e.value->>'principal', e.value->>'state', e.value->>'kind', e.value->>'target', e.value->>'targets',
             e.value->>'table', e.value->>'subject', e.value->>'query', e.value->>'owner', e.value->>'workspace', e.value->>'memory_kind',
             CAST(e.value->>'dry_run' AS BIGINT), CAST(e.value->>'limit' AS BIGINT), e.value->>'expect',
             CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
             CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), CAST(e.value->>'slices' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', CAST(e.value->>'lenient' AS BIGINT), e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}), e.value->>'request',
-            {now}, {now},
+            CASE WHEN e.value->>'state' = 'receiving' THEN NULL WHEN CAST(e.value->>'not_before' AS BIGINT) > {now}
+                THEN CAST(e.value->>'not_before' AS BIGINT) ELSE {now} END, {now}, {now},
             CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),
             CAST(e.value->>'unfinished' AS BIGINT)
         FROM {each} WHERE TRUE";

@@ -53,7 +53,7 @@ pub(super) async fn update_jobs(
         .map(|change| {
             json!({
                 "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
-                "failures": change.failures, "skipped": change.skipped, "code": change.code, "version_erased": change.version_erased,
+                "failures": change.failures, "skipped": change.skipped, "progress": i64::from(change.progress), "code": change.code, "version_erased": change.version_erased,
                 "snapshot": change.snapshot, "warnings": change.warnings,
             })
         })
@@ -66,6 +66,7 @@ pub(super) async fn update_jobs(
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
             skipped = skipped + CAST(e.value->>'skipped' AS BIGINT),
+            progressed_at = CASE WHEN CAST(e.value->>'progress' AS BIGINT) = 1 THEN {now} ELSE progressed_at END,
             error_code = COALESCE(e.value->>'code', error_code),
             snapshot = CASE WHEN snapshot = 'batch' THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
@@ -307,6 +308,7 @@ async fn close_blocked(
                 to,
                 outcome,
                 unlisted,
+                most: Close::ALL,
             };
             increments.extend(close_partitions(inner, tx, &ids_of(some), &close).await?.increments);
         }

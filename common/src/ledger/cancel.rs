@@ -84,6 +84,7 @@ pub(super) async fn stop(
         to: "cancelled",
         outcome: Outcome::Left,
         unlisted: found.try_get::<String, _>("kind")? != "ids",
+        most: Close::ALL,
     };
     let ids = json!([{"id": id}]).to_string();
     // Blocked partitions were not counted as unfinished.

@@ -10,6 +10,8 @@ pub(super) struct JobChange {
     pub(super) planned: i64,
     pub(super) failures: i64,
     pub(super) skipped: i64,
+    /// Whether the job has made progress: its limit counts from now.
+    pub(super) progress: bool,
     pub(super) code: Option<&'static str>,
     pub(super) version_erased: Option<i64>,
     /// The word of a [`Snapshot`](super::types::Snapshot).
@@ -27,6 +29,7 @@ impl JobChange {
             planned: 0,
             failures: 0,
             skipped: 0,
+            progress: false,
             code: None,
             version_erased: None,
             snapshot: None,
@@ -43,6 +46,7 @@ impl JobChange {
         self.planned += other.planned;
         self.failures += other.failures;
         self.skipped += other.skipped;
+        self.progress |= other.progress;
         self.code = other.code.or(self.code);
         self.version_erased = self.version_erased.or(other.version_erased);
         self.snapshot = match (self.snapshot, other.snapshot) {

@@ -1,6 +1,6 @@
 //! Ending partitions that will not run: cancelled, given up, or beyond a limit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{AnyConnection, Row};
 
@@ -22,6 +22,13 @@ pub(super) struct Close {
     /// Whether their jobs are by subject or query, whose memories count as selected when they are
     /// accounted for.
     pub(super) unlisted: bool,
+    /// The most partitions to end.
+    pub(super) most: i64,
+}
+
+impl Close {
+    /// However many there are.
+    pub(super) const ALL: i64 = i64::MAX;
 }
 
 /// What ending partitions did.
@@ -30,6 +37,8 @@ pub(super) struct Closed {
     pub(super) increments: Vec<Increment>,
     /// How many partitions of each job.
     pub(super) jobs: HashMap<JobId, i64>,
+    /// The routes of those of each job.
+    pub(super) routes: HashMap<JobId, BTreeSet<String>>,
 }
 
 /// Ends partitions of the jobs in `ids` without running them.
@@ -49,22 +58,21 @@ pub(super) async fn close_partitions(
         "-- ledger::advance close
         WITH closing AS MATERIALIZED (
             SELECT job_id, ordinal FROM partitions
-            WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}}) {{skip_locked}}
+            WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}}) LIMIT {} {{skip_locked}}
         )
         UPDATE partitions SET state = '{}', lease_token = lease_token + 1
         WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM closing)
-        RETURNING job_id, kind, target, stores, remaining",
-        close.from, close.to
+        RETURNING job_id, kind, target, route, stores, remaining",
+        close.from, close.most, close.to
     )))
     .bind(ids)
     .fetch_all(tx)
     .await?;
     let mut result = Closed::default();
     for row in &closed {
-        *result
-            .jobs
-            .entry(rows::parsed(row, "partitions", "job_id")?)
-            .or_insert(0) += 1;
+        let job = rows::parsed(row, "partitions", "job_id")?;
+        *result.jobs.entry(job).or_insert(0) += 1;
+        result.routes.entry(job).or_default().insert(row.try_get("route")?);
         if row.try_get::<String, _>("kind")? == Kind::Preview.as_str() {
             continue;
         }

@@ -11,6 +11,7 @@ use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
 use super::types::Route;
+use crate::state::State;
 
 /// What is paused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,12 +94,43 @@ impl Ledger {
         Ok(())
     }
 
-    /// Lifts a pause.
+    /// Lifts a pause. Its time counts for no job's limit.
     pub async fn resume(&self, target: Option<&str>) -> Result<(), LedgerError> {
-        sqlx::query(self.inner.sql("-- ledger::resume\nDELETE FROM pauses WHERE scope = $1"))
-            .bind(target.unwrap_or("*"))
-            .execute(&self.inner.write)
-            .await?;
+        let inner = &self.inner;
+        let scope = target.unwrap_or("*");
+        let mut tx = inner.begin().await?;
+        let lifted =
+            sqlx::query(inner.sql("-- ledger::resume\nDELETE FROM pauses WHERE scope = $1 RETURNING paused_at"))
+                .bind(scope)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some(lifted) = lifted else { return Ok(()) };
+        // What no unfinished job has seen is nobody's stop. One look into the index for each state.
+        let oldest = |state: &State| {
+            let state = state.as_str();
+            format!("SELECT MIN(accepted_at) AS oldest_at FROM jobs WHERE ended_at IS NULL AND state = '{state}'")
+        };
+        let states: Vec<String> = State::ALL
+            .iter()
+            .filter(|state| !state.is_ended())
+            .map(|state| format!("SELECT ({}) AS oldest_at", oldest(state)))
+            .collect();
+        sqlx::query(inner.sql(&format!(
+            "-- ledger::resume forget
+            DELETE FROM past_pauses WHERE resumed_at < (SELECT COALESCE(MIN(oldest_at), {{now}}) FROM ({}) AS oldest)",
+            states.join(" UNION ALL ")
+        )))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(inner.sql(
+            "-- ledger::resume past
+            INSERT INTO past_pauses (scope, paused_at, resumed_at) VALUES ($1, $2, {now})",
+        ))
+        .bind(scope)
+        .bind(lifted.try_get::<i64, _>("paused_at")?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
         Ok(())
     }
 

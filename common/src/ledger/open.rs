@@ -27,7 +27,7 @@ pub struct LedgerOptions {
     pub lease: Duration,
     /// How many further rounds reading back may start.
     pub max_rounds: u32,
-    /// How long transient failures are retried.
+    /// After how long without progress a job fails: [`Ledger::give_up`].
     pub give_up_after: Duration,
     /// How many leases of a partition that cannot be read may run out before it fails.
     pub rescues: u32,

@@ -45,8 +45,6 @@ impl Ledger {
                     SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state = 'cancelling')
                     THEN 0 ELSE CAST(e.value->>'delay' AS BIGINT) END,
                 failures = failures + CASE WHEN e.value->>'error' IS NULL THEN 0 ELSE 1 END,
-                failing_since = CASE WHEN e.value->>'error' IS NULL THEN failing_since
-                    ELSE COALESCE(failing_since, {now}) END,
                 error_code = COALESCE(e.value->>'error', error_code),
                 weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight <= 0 THEN 1 ELSE weight END
             FROM {each}

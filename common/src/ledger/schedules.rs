@@ -150,7 +150,7 @@ impl Ledger {
         if let Some(job) = &job {
             sqlx::query(inner.sql(
                 "-- ledger::replace_schedule job
-                UPDATE jobs SET version = version + 1, windows = $2,
+                UPDATE jobs SET version = version + 1, windows = $2, idle_since = accepted_at,
                     not_before = CASE WHEN not_before > {now} THEN {now} ELSE not_before END
                 WHERE id = $1 AND ended_at IS NULL",
             ))
@@ -165,7 +165,7 @@ impl Ledger {
             // either seen here or has seen the new windows.
             sqlx::query(inner.sql(
                 "-- ledger::replace_schedule partitions
-                UPDATE partitions SET failing_since = failing_since - (due_at - {now}), due_at = {now}
+                UPDATE partitions SET due_at = {now}
                 WHERE job_id = $1 AND state = 'due' AND due_at > {now}",
             ))
             .bind(job)

@@ -1,9 +1,7 @@
-//! What time alone brings about: giving up, dropping abandoned uploads, keys that grow old.
+//! What time alone brings about, beside [giving up](super::give_up): dropping abandoned uploads, ending leases.
 //!
 //! Any worker may sweep at any time; each step is one short transaction over a bounded number of
 //! rows, and finds nothing the second time.
-
-use std::time::Duration;
 
 use serde_json::json;
 use sqlx::Row;
@@ -25,21 +23,6 @@ const STEP: i64 = 50;
 const UPLOAD_SILENCE_MS: i64 = 15 * 60 * 1000;
 
 impl Ledger {
-    /// Fails partitions that have met nothing but transient failures for too long, and those whose
-    /// mapping no worker has had for as long. Returns the jobs that changed.
-    pub async fn give_up(&self) -> Result<Vec<JobId>, LedgerError> {
-        let give_up_ms = i64::try_from(self.inner.options.give_up_after.as_millis()).unwrap_or(i64::MAX / 4);
-        let unserved = self.unserved(give_up_ms).await?;
-        let failing = format!("state = 'due' AND failing_since <= {{now}} - {give_up_ms}");
-        let mut changed = self.fail(&failing, None).await?;
-        for route in unserved {
-            // Routes are made of configured names and a digest: no quotes in them.
-            let which = format!("state = 'due' AND due_at <= {{now}} - {give_up_ms} AND route = '{route}'");
-            changed.extend(self.fail(&which, Some("unserved")).await?);
-        }
-        Ok(changed)
-    }
-
     /// Fails partitions, and moves their jobs on; returns the jobs that changed.
     pub(super) async fn fail(&self, which: &str, code: Option<&'static str>) -> Result<Vec<JobId>, LedgerError> {
         let inner = &self.inner;
@@ -61,6 +44,7 @@ impl Ledger {
                 to: "failed",
                 outcome: Outcome::Failed,
                 unlisted: row.try_get::<String, _>("kind")? != "ids",
+                most: Close::ALL,
             };
             let closed = close::close_partitions(inner, &mut tx, &json!([{"id": id}]).to_string(), &close).await?;
             let n = closed.jobs.get(&id).copied().unwrap_or(0);
@@ -74,22 +58,6 @@ impl Ledger {
         inner.add_totals(&mut tx, totals).await?;
         tx.commit().await?;
         Ok(changed)
-    }
-
-    /// Returns the routes of due partitions that no worker has reported for `for_ms`.
-    async fn unserved(&self, for_ms: i64) -> Result<Vec<String>, LedgerError> {
-        let served = self
-            .routes_seen_within(Duration::from_millis(u64::try_from(for_ms).unwrap_or(0)))
-            .await?;
-        let rows = sqlx::query(self.inner.sql(
-            "-- ledger::sweep unserved
-            SELECT DISTINCT route FROM partitions WHERE state = 'due' AND due_at <= {now} - $1",
-        ))
-        .bind(for_ms)
-        .fetch_all(&self.inner.read)
-        .await?;
-        let due: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        Ok(due.into_iter().filter(|route| !served.contains(route)).collect())
     }
 
     /// Drops uploads whose sender has been silent for too long.

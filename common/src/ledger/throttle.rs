@@ -30,14 +30,15 @@ impl Ledger {
     pub async fn throttle(&self, id: JobId, per_second: Option<f64>) -> Result<ThrottleOutcome, LedgerError> {
         let inner = &self.inner;
         let pace = per_second.map_or(0.0, |pace| pace.max(SLOWEST));
-        // In the statement, so that a batch that is reserved at this moment is counted.
+        // In the statement, so that a batch that is reserved at this moment is counted. The sweep computes anew how
+        // long the job has been idle.
         let till = "CASE WHEN throttled_till <= {now} OR $2 > 0 AND $2 <= per_second THEN throttled_till
             WHEN $2 > 0 AND per_second IS NOT NULL
                 THEN {now} + CAST((throttled_till - {now}) * per_second / $2 AS BIGINT)
             ELSE {now} END";
         let changed = sqlx::query(inner.sql(&format!(
             "-- ledger::throttle
-            UPDATE jobs SET version = version + 1, per_second = CASE WHEN $2 > 0 THEN $2 END, throttled_till = {till},
+            UPDATE jobs SET version = version + 1, per_second = CASE WHEN $2 > 0 THEN $2 END, throttled_till = {till}, idle_since = accepted_at,
                 throttled_ms = throttled_ms - (throttled_till - ({till}))
             WHERE id = $1 AND ended_at IS NULL AND state <> 'receiving' RETURNING id"
         )))

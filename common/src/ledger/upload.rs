@@ -132,7 +132,8 @@ impl Ledger {
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::upload finish
             UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $4, selected = $3, accepted_at = {{now}},
-                not_before = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END
+                not_before = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END,
+                idle_since = CASE WHEN not_before < {{now}} THEN {{now}} ELSE not_before END, targets = $5
             WHERE id = $1 AND state IN ({})",
             moves.to, moves.from
         )))
@@ -140,6 +141,7 @@ impl Ledger {
         .bind(upload.partitions)
         .bind(i64::try_from(upload.selected).unwrap_or(i64::MAX))
         .bind(upload.next_ordinal)
+        .bind(&upload.target)
         .execute(&mut *tx)
         .await?;
         if found.rows_affected() != 1 {

@@ -31,8 +31,7 @@ impl Ledger {
         Ok(wait_ms(&row)? > 0)
     }
 
-    /// Gives a partition back until its job's next window opens: no attempt is counted, and the wait is
-    /// not a part of the time for which failures are retried.
+    /// Gives a partition back until its job's next window opens: no attempt is counted.
     ///
     /// A partition whose lease was lost is left out in silence: it is somebody else's.
     pub async fn release_until_window(&self, lease: &Lease) -> Result<(), LedgerError> {
@@ -63,7 +62,7 @@ impl Ledger {
         .await?;
         sqlx::query(inner.sql(
             "-- ledger::release_until_window wait
-            UPDATE partitions SET due_at = due_at + $4, failing_since = failing_since + $4
+            UPDATE partitions SET due_at = due_at + $4
             WHERE job_id = $1 AND ordinal = $2 AND lease_token = $3",
         ))
         .bind(fence.job.to_string())

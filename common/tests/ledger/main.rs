@@ -47,6 +47,43 @@ impl TestLedger {
     }
 }
 
+impl TestLedger {
+    /// Lets time pass: all that was written was written so many milliseconds earlier.
+    async fn pass(&self, ms: i64) {
+        let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
+        for (table, columns) in [
+            (
+                "jobs",
+                vec![
+                    "accepted_at",
+                    "not_before",
+                    "started_at",
+                    "progressed_at",
+                    "throttled_till",
+                    "idle_since",
+                ],
+            ),
+            ("partitions", vec!["due_at"]),
+            ("pauses", vec!["paused_at"]),
+            ("past_pauses", vec!["paused_at", "resumed_at"]),
+            ("workers", vec!["started_at", "last_seen_at"]),
+        ] {
+            let earlier: Vec<String> = columns
+                .iter()
+                .map(|column| format!("{column} = {column} - {ms}"))
+                .collect();
+            let text = format!("UPDATE {table} SET {}", earlier.join(", "));
+            pool.execute(AssertSqlSafe(text)).await.unwrap();
+        }
+        pool.close().await;
+    }
+
+    /// Returns the time, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        lethe_common::clock::to_millis(lethe_common::clock::Clock::system().now())
+    }
+}
+
 fn options(url: String, lease: Duration) -> LedgerOptions {
     LedgerOptions {
         url: url.into(),
@@ -111,6 +148,7 @@ mod attempts;
 mod cancelling;
 mod joining;
 mod leases;
+mod limits;
 mod phases;
 mod query;
 mod refusing;

@@ -241,16 +241,18 @@ async fn what_waits_for_a_window_is_not_given_up(test: TestLedger) {
     let lease = claim_one(patient).await;
     assert_eq!(lease.failures, 1);
     patient.release_until_window(&lease).await.unwrap();
-    // The time for which it failed is far beyond that already, but it has been waiting since.
-    test.run("UPDATE partitions SET failing_since = failing_since - 60000")
-        .await;
+    // That is long ago, but no window has been open since it was accepted.
+    test.pass(60_000).await;
     let job = patient.job(id).await.unwrap().unwrap();
     assert!(job.waits_for_window && job.next_attempt_at.unwrap() > job.now + 10 * 3_600_000);
     assert!(claim(patient).await.is_empty());
-    assert_eq!(impatient.give_up().await.unwrap(), []);
-    test.run("UPDATE partitions SET failing_since = failing_since - (due_at - 1), due_at = 1")
+    assert_eq!(impatient.give_up().await.unwrap().jobs, []);
+    // Until one has been.
+    let opens_in = job.next_attempt_at.unwrap() - job.now;
+    test.run("UPDATE jobs SET windows = NULL, idle_since = accepted_at")
         .await;
-    assert_eq!(impatient.give_up().await.unwrap(), [id]);
+    assert!(opens_in > 0);
+    assert_eq!(impatient.give_up().await.unwrap().jobs, [id]);
     assert_eq!(state(patient, id).await, State::Failed);
 }
 

@@ -20,6 +20,7 @@ mod doorbell;
 mod embedded;
 mod erasing;
 mod ledger_refuses;
+mod limits;
 mod lying;
 mod mistyped;
 mod nobody;

@@ -197,6 +197,9 @@ fn change(record: &Record<'_>) -> JobChange {
         .warning
         .map(|code| warning::text(code, &record.lease.route));
     change.skipped = i64::from(record.delta.warning == Some(WarningCode::Mistyped));
+    // A partition that fails is not progress, however many of a job do so.
+    let fails = matches!(record.end, Some(RecordEnd::Failed(_) | RecordEnd::Cancelled));
+    change.progress = !fails || !record.delta.counts.is_empty();
     change.planned = i64::try_from(record.delta.planned.len()).unwrap_or(0);
     match &record.end {
         Some(RecordEnd::Failed(code)) => {

@@ -157,7 +157,7 @@ async fn update_partitions(
     let held = sqlx::query(inner.sql(
         "-- ledger::record
         UPDATE partitions SET intent = CASE WHEN CAST(e.value->>'begun' AS BIGINT) = 1 THEN intent END, lease_token = lease_token + 1, rescues = 0, failures = 0,
-            failing_since = NULL, due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
+            due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
             progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot),
             found = COALESCE(e.value->>'found', found), kind = e.value->>'kind',
             remaining = CAST(e.value->>'remaining' AS BIGINT)

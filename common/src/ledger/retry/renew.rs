@@ -7,7 +7,7 @@ use crate::ledger::error::LedgerError;
 use crate::ledger::open::Inner;
 
 /// What a partition forgets when it is due again.
-const FRESH: &str = "state = 'due', due_at = {now}, rescues = 0, failures = 0, failing_since = NULL, error_code = NULL";
+const FRESH: &str = "state = 'due', due_at = {now}, rescues = 0, failures = 0, error_code = NULL";
 
 /// A dry run looks at everything again.
 pub(super) async fn dry_run(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {

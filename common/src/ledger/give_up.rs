@@ -1,0 +1,213 @@
+//! Giving up: a job that makes no progress for as long as `give_up_after` fails.
+//!
+//! A job's clock begins at the latest of these: it was accepted, it could first have run, a record of it
+//! made progress, its rate limit lets the next batch begin. It stands still while everything, or one of
+//! its targets, is paused, and while none of its windows is open.
+//!
+//! `jobs.idle_since` is what the index finds jobs by. It is never later than the beginning of the clock,
+//! moved on by the time for which the clock stood still. So neither a record nor the end of a pause writes
+//! to the index. A job that is found too early gets the exact time then, and is found once more when its
+//! limit has passed.
+
+mod clock;
+mod codes;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::advance;
+use super::change::JobChange;
+use super::close::{self, Close, Closed};
+use super::error::LedgerError;
+use super::open::{Inner, Ledger};
+use super::totals::Increment;
+use crate::job::{JobId, Outcome};
+use clock::{Idle, stops};
+use codes::Served;
+
+/// The most jobs that one step looks at.
+// A transaction of well below a second, also on SQLite, where everybody else waits for it.
+const STEP: i64 = 500;
+
+/// The most partitions that one step fails.
+const PARTITIONS: i64 = 2_000;
+
+/// How long a job is left alone whose limit has passed, but whose partitions all run.
+// A worker ends each, or gives it back, when its call to the store is over.
+const AGAIN_MS: i64 = 1_000;
+
+/// The jobs that have a clock, in the words of the index `jobs_idle`.
+const CLOCKED: &str = "ended_at IS NULL AND idle_since IS NOT NULL";
+
+/// The partitions that wait: those that nobody runs, and those whose worker has died.
+// One that runs is its worker's, which may be in the middle of an intent.
+const WAITING: &str = "(state = 'due' OR state = 'running' AND due_at <= {now})";
+
+/// What giving up did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The jobs that changed.
+    pub jobs: Vec<JobId>,
+    /// Whether there may be more of them at this moment.
+    pub more: bool,
+}
+
+impl Ledger {
+    /// Fails what waits of jobs whose limit has passed: a bounded number, however many jobs are queued.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer; asking again does the rest.
+    pub async fn give_up(&self) -> Result<GivenUp, LedgerError> {
+        let limit_ms = i64::try_from(self.inner.options.give_up_after.as_millis()).unwrap_or(i64::MAX / 4);
+        let found = self.idle_targets(limit_ms).await?;
+        let mut given_up = GivenUp::default();
+        if found.is_empty() {
+            return Ok(given_up);
+        }
+        let served = self.served().await?;
+        for targets in found {
+            let step = step(&self.inner, &targets, limit_ms, &served).await?;
+            given_up.jobs.extend(step.jobs);
+            given_up.more |= step.more;
+        }
+        Ok(given_up)
+    }
+
+    /// Returns the targets of jobs that may have been idle for so long. Those that are paused are left out:
+    /// the clocks of their jobs stand still.
+    async fn idle_targets(&self, limit_ms: i64) -> Result<Vec<String>, LedgerError> {
+        // From one entry of the index to the first of the next targets, however many jobs there are of each.
+        let next = |which: &str| format!("SELECT targets FROM jobs WHERE {CLOCKED} {which} ORDER BY targets LIMIT 1");
+        let rows = sqlx::query(self.inner.sql(&format!(
+            "-- ledger::give_up targets
+            WITH RECURSIVE found (targets) AS (
+                SELECT * FROM ({}) AS first_one
+                UNION ALL
+                SELECT ({}) FROM found WHERE found.targets IS NOT NULL
+            )
+            SELECT targets FROM found WHERE targets IS NOT NULL AND EXISTS (
+                SELECT 1 FROM jobs WHERE {CLOCKED} AND jobs.targets = found.targets
+                  AND idle_since <= (SELECT {{now}}) - $1)",
+            next(""),
+            next("AND jobs.targets > found.targets"),
+        )))
+        .bind(limit_ms)
+        .fetch_all(&self.inner.read)
+        .await?;
+        let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let pauses = self.pauses().await?;
+        let is_paused = |targets: &String| pauses.all || targets.split(',').any(|one| pauses.targets.contains(one));
+        Ok(found.into_iter().filter(|targets| !is_paused(targets)).collect())
+    }
+}
+
+/// Looks at the jobs of the same targets that have been idle for longest.
+async fn step(inner: &Inner, targets: &str, limit_ms: i64, served: &Served) -> Result<GivenUp, LedgerError> {
+    let mut tx = inner.begin().await?;
+    let idle = idle(inner, &mut tx, targets, limit_ms).await?;
+    let Some(first) = idle.iter().map(|job| job.since).min() else {
+        return Ok(GivenUp::default());
+    };
+    let pauses = stops(inner, &mut tx, targets, first).await?;
+    let (mut over, mut later) = (Vec::new(), BTreeMap::new());
+    for job in &idle {
+        let idle_ms = job.idle_ms(&pauses);
+        if idle_ms >= limit_ms {
+            over.push(job);
+        } else {
+            later.insert(job.id, job.now - idle_ms + job.opens_in_ms());
+        }
+    }
+    let closed = fail(inner, &mut tx, &over).await?;
+    let mut changes = Vec::new();
+    for job in &over {
+        match closed.jobs.get(&job.id) {
+            Some(n) => {
+                let mut change = JobChange::new(job.id);
+                (change.ended, change.failures) = (*n, *n);
+                change.code = served.code(job, closed.routes.get(&job.id), &idle);
+                changes.push(change);
+            }
+            None => drop(later.insert(job.id, job.now - limit_ms + AGAIN_MS)),
+        }
+    }
+    let jobs = advance::update_jobs(inner, &mut tx, &changes).await?;
+    let advanced = advance::advance(inner, &mut tx, jobs, &[]).await?;
+    look_later(inner, &mut tx, &later).await?;
+    let partitions: i64 = closed.jobs.values().sum();
+    inner
+        .add_totals(&mut tx, closed.increments.into_iter().chain(advanced.totals))
+        .await?;
+    tx.commit().await?;
+    Ok(GivenUp {
+        jobs: changes.iter().map(|change| change.id).collect(),
+        more: i64::try_from(idle.len()).unwrap_or(STEP) >= STEP || partitions >= PARTITIONS,
+    })
+}
+
+/// Reads the jobs that may have been idle for so long, and locks them: a record waits until they have failed, or
+/// they wait until it is written. What somebody writes to at this moment is left for the next time.
+async fn idle(inner: &Inner, tx: &mut AnyConnection, targets: &str, limit_ms: i64) -> Result<Vec<Idle>, LedgerError> {
+    let rows = sqlx::query(inner.sql(&format!(
+        "-- ledger::give_up look
+        SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, error_code,
+            {{now}} AS now_ms
+        FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2
+        ORDER BY idle_since LIMIT $3 {{skip_locked}}"
+    )))
+    .bind(targets)
+    .bind(limit_ms)
+    .bind(STEP)
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(Idle::read).collect()
+}
+
+/// Fails what waits of jobs.
+async fn fail(inner: &Inner, tx: &mut AnyConnection, jobs: &[&Idle]) -> Result<Closed, LedgerError> {
+    let mut all = Closed::default();
+    for unlisted in [false, true] {
+        let ids: Vec<Value> = jobs
+            .iter()
+            .filter(|job| job.unlisted == unlisted)
+            .map(|job| json!({"id": job.id}))
+            .collect();
+        let close = Close {
+            from: WAITING.to_owned(),
+            to: "failed",
+            outcome: Outcome::Failed,
+            unlisted,
+            most: PARTITIONS,
+        };
+        let closed = close::close_partitions(inner, tx, &json!(ids).to_string(), &close).await?;
+        all.increments.extend::<Vec<Increment>>(closed.increments);
+        all.jobs.extend(closed.jobs);
+        all.routes.extend(closed.routes);
+    }
+    Ok(all)
+}
+
+/// Writes down since when jobs have been idle, or when to look at them again.
+async fn look_later(inner: &Inner, tx: &mut AnyConnection, later: &BTreeMap<JobId, i64>) -> Result<(), LedgerError> {
+    if later.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<Value> = later
+        .iter()
+        .map(|(id, since)| json!({"id": id, "since": since}))
+        .collect();
+    sqlx::query(inner.sql(
+        "-- ledger::give_up later
+        UPDATE jobs SET idle_since = CAST(e.value->>'since' AS BIGINT) FROM {each} WHERE jobs.id = e.value->>'id'",
+    ))
+    .bind(json!(list).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}

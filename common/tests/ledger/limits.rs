@@ -1,0 +1,599 @@
+//! Every accepted job ends, within its own limit. Time passes by moving all that the ledger has written into the past.
+
+use std::time::Duration;
+
+use lethe_common::job::JobId;
+use lethe_common::ledger::{
+    After, Delta, GivenUp, Go, Lease, Ledger, Manner, NewJob, NewPartition, Record, RecordEnd, Release, RetryOutcome,
+    Route, WorkerReport,
+};
+use lethe_common::schedule::{Window, Windows};
+use lethe_common::state::State;
+use serde_json::{Value, json};
+
+use crate::support::{new_job, route};
+use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, finish, ids, record, state, total};
+
+crate::on_both! {
+    jobs_that_wait_behind_one_that_is_tried_end_by_their_own_limit,
+    a_purge_of_days_survives_a_short_outage,
+    a_limit_does_not_begin_again_with_failures,
+    a_partition_that_runs_is_left_to_its_worker,
+    a_batch_that_has_begun_fails_with_its_partition_and_is_finished_by_the_next_attempt,
+    what_a_dead_worker_held_is_given_up_too,
+    a_cancelled_job_whose_store_stays_down_ends,
+    a_pause_stops_the_clock,
+    pauses_that_overlap_count_once,
+    a_pause_of_one_of_its_targets_stops_the_clock_of_a_job,
+    time_outside_of_windows_counts_for_nobody,
+    a_pause_outside_of_windows_counts_once,
+    new_windows_count_at_once,
+    the_limit_of_a_later_job_counts_from_its_start,
+    the_limit_of_an_upload_counts_from_its_end,
+    a_wait_for_the_rate_limit_stops_the_clock,
+    a_faster_rate_limit_counts_at_once,
+    a_retry_begins_a_new_limit,
+    the_error_says_why_a_job_was_given_up,
+    a_long_queue_ends_in_steps,
+    a_large_job_ends_in_steps,
+    past_pauses_are_kept_for_unfinished_jobs_only,
+}
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+/// Gives up until there is nothing more to give up.
+async fn give_up(ledger: &Ledger) -> Vec<JobId> {
+    let mut jobs = Vec::new();
+    for _ in 0..100 {
+        let GivenUp { jobs: some, more } = ledger.give_up().await.unwrap();
+        jobs.extend(some);
+        if !more {
+            jobs.sort_unstable();
+            jobs.dedup();
+            return jobs;
+        }
+    }
+    panic!("it goes on for ever");
+}
+
+/// A worker says that it is there, and how its stores are.
+async fn report(ledger: &Ledger, routes: Vec<Route>, targets: Value) {
+    let report = WorkerReport {
+        name: "w".to_owned(),
+        version: "1",
+        slots: 1,
+        routes,
+        siblings: Vec::new(),
+        targets,
+        claimed: false,
+    };
+    ledger.report_worker(&report).await.unwrap();
+}
+
+async fn put_back(ledger: &Ledger, lease: &Lease, error: &'static str) {
+    let release = Release {
+        fence: lease.fence(),
+        delay_ms: 0,
+        error: Some(error),
+        alone: true,
+    };
+    ledger.release(&[release]).await.unwrap();
+}
+
+async fn error_code(ledger: &Ledger, id: JobId) -> Option<String> {
+    ledger.job(id).await.unwrap().unwrap().error_code
+}
+
+/// Records one memory; returns whether the partition goes on.
+async fn step(ledger: &Ledger, lease: &mut Lease) -> bool {
+    let remaining = lease.remaining - 1;
+    let one = Record {
+        lease,
+        delta: erased(1),
+        progress: None,
+        remaining,
+        end: None,
+    };
+    match record(ledger, one).await {
+        After::Continue {
+            until,
+            cancelling,
+            per_second,
+        } => {
+            lease.goes_on(until, cancelling, per_second);
+            lease.remaining = remaining;
+            true
+        }
+        _ => false,
+    }
+}
+
+async fn jobs_that_wait_behind_one_that_is_tried_end_by_their_own_limit(test: TestLedger) {
+    let ledger = &test.ledger;
+    let mut first = Vec::new();
+    for _ in 0..60 {
+        first.push(accept(ledger, new_job(vec![ids(2)])).await);
+    }
+    let leases = claim(ledger).await;
+    let releases: Vec<Release> = leases
+        .iter()
+        .map(|lease| Release {
+            fence: lease.fence(),
+            delay_ms: 0,
+            error: (lease.job.id == first[0]).then_some("timeout"),
+            alone: true,
+        })
+        .collect();
+    ledger.release(&releases).await.unwrap();
+    test.pass(59 * MINUTE).await;
+    report(ledger, vec![route()], json!({})).await;
+    let later = accept(ledger, new_job(vec![ids(2)])).await;
+    assert_eq!(give_up(ledger).await, [], "none before its limit");
+
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, first);
+    for id in &first {
+        assert_eq!(state(ledger, *id).await, State::Failed);
+        assert_eq!(error_code(ledger, *id).await.as_deref(), Some("timeout"));
+    }
+    assert_eq!(total(ledger, "ended", "failed").await, 60);
+    assert_eq!(total(ledger, "memories", "failed").await, 120);
+    test.pass(57 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [], "the later one has all of its limit");
+    assert_eq!(ledger.backlog().await.unwrap(), 1);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [later]);
+    assert_eq!(ledger.backlog().await.unwrap(), 0);
+    assert_eq!(give_up(ledger).await, []);
+}
+
+async fn a_purge_of_days_survives_a_short_outage(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(150), ids(1)])).await;
+    let mut leases = claim(ledger).await;
+    leases.sort_by_key(|lease| lease.ordinal);
+    // The other partition meets the store only when it is down, and has waited all the time.
+    put_back(ledger, &leases[1], "timeout").await;
+    // Four days.
+    for _ in 0..120 {
+        test.pass(48 * MINUTE).await;
+        assert!(step(ledger, &mut leases[0]).await);
+        assert_eq!(give_up(ledger).await, []);
+    }
+    put_back(ledger, &leases[0], "unavailable").await;
+    test.pass(50 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    for lease in claim(ledger).await {
+        assert!(!matches!(finish(ledger, &lease).await, After::Lost));
+    }
+    for lease in claim(ledger).await {
+        finish(ledger, &lease).await;
+    }
+    assert_eq!(state(ledger, id).await, State::Succeeded);
+}
+
+async fn a_limit_does_not_begin_again_with_failures(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(3), ids(3)])).await;
+    for n in 0..5 {
+        for lease in claim(ledger).await {
+            if n == 2 && lease.ordinal == 0 {
+                // It fails for good, which is no progress.
+                record(ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+            } else {
+                put_back(ledger, &lease, "unavailable").await;
+            }
+        }
+        assert_eq!(give_up(ledger).await, [], "{n}");
+        test.pass(13 * MINUTE).await;
+    }
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn a_partition_that_runs_is_left_to_its_worker(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(3), ids(4)])).await;
+    test.pass(61 * MINUTE).await;
+    report(ledger, vec![route()], json!({})).await;
+    let mut leases = claim(ledger).await;
+    leases.sort_by_key(|lease| lease.ordinal);
+    put_back(ledger, &leases[1], "busy").await;
+    assert_eq!(give_up(ledger).await, [id]);
+    assert_eq!(state(ledger, id).await, State::Running, "one of it runs");
+    assert_eq!(give_up(ledger).await, [], "it is not asked for over and over");
+    put_back(ledger, &leases[0], "busy").await;
+    test.pass(MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.error_code.as_deref()), (State::Failed, Some("busy")));
+    assert!(job.stores.iter().all(|store| store.counts["failed"] == 7), "{job:?}");
+
+    // One that goes on has its limit from its record.
+    let id = accept(ledger, new_job(vec![ids(3)])).await;
+    test.pass(61 * MINUTE).await;
+    let mut lease = claim_one(ledger).await;
+    assert_eq!(give_up(ledger).await, []);
+    assert!(step(ledger, &mut lease).await);
+    put_back(ledger, &lease, "busy").await;
+    test.pass(58 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    finish(ledger, &claim_one(ledger).await).await;
+    assert_eq!(state(ledger, id).await, State::Succeeded);
+}
+
+async fn a_batch_that_has_begun_fails_with_its_partition_and_is_finished_by_the_next_attempt(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(5)])).await;
+    let mut lease = claim_one(ledger).await;
+    assert!(step(ledger, &mut lease).await);
+    let intents = [(&lease, "two of them".to_owned())];
+    assert!(matches!(ledger.intend(&intents).await.unwrap()[0], Go::Proceed(_)));
+    put_back(ledger, &lease, "unavailable").await;
+    test.pass(61 * MINUTE).await;
+    report(ledger, vec![route()], json!({})).await;
+    assert_eq!(give_up(ledger).await, [id]);
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.selected, job.remaining), (State::Failed, 5, 0));
+    for store in &job.stores {
+        assert_eq!((store.counts["erased"], store.counts["failed"]), (1, 4), "{job:?}");
+    }
+    assert_eq!(total(ledger, "selected", "").await, 5);
+    assert_eq!(total(ledger, "memories", "failed").await, 4);
+    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    let again = claim_one(ledger).await;
+    assert_eq!((again.intent.as_deref(), again.remaining), (Some("two of them"), 4));
+}
+
+async fn what_a_dead_worker_held_is_given_up_too(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(2)])).await;
+    let lease = claim_one(ledger).await;
+    // Nobody takes it over: the breakers of the others are open.
+    test.pass(61 * MINUTE).await;
+    report(
+        ledger,
+        vec![route()],
+        json!({"main": {"stores": {"sql": {"up": false, "code": "unavailable"}}}}),
+    )
+    .await;
+    assert_eq!(give_up(ledger).await, [id]);
+    assert_eq!(error_code(ledger, id).await.as_deref(), Some("unavailable"));
+    let after = record(ledger, end(&lease, erased(2), RecordEnd::Done)).await;
+    assert!(matches!(after, After::Lost), "{after:?}");
+    assert_eq!(total(ledger, "memories", "failed").await, 2);
+    assert_eq!(total(ledger, "memories", "erased").await, 0);
+}
+
+async fn a_cancelled_job_whose_store_stays_down_ends(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(5)])).await;
+    let lease = claim_one(ledger).await;
+    ledger.intend(&[(&lease, "all of them".to_owned())]).await.unwrap();
+    put_back(ledger, &lease, "timeout").await;
+    ledger.cancel(id).await.unwrap();
+    assert_eq!(state(ledger, id).await, State::Cancelling);
+    test.pass(61 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+    assert_eq!(state(ledger, id).await, State::Cancelled);
+    assert_eq!(total(ledger, "memories", "failed").await, 5);
+}
+
+async fn a_pause_stops_the_clock(test: TestLedger) {
+    let ledger = &test.ledger;
+    for scope in [None, Some("main")] {
+        let before = accept(ledger, new_job(vec![ids(1)])).await;
+        test.pass(30 * MINUTE).await;
+        ledger.pause(scope).await.unwrap();
+        let meanwhile = accept(ledger, new_job(vec![ids(1)])).await;
+        test.pass(5 * HOUR).await;
+        assert_eq!(give_up(ledger).await, [], "paused");
+        ledger.resume(scope).await.unwrap();
+        assert_eq!(give_up(ledger).await, [], "nobody claimed meanwhile");
+        test.pass(29 * MINUTE).await;
+        assert_eq!(give_up(ledger).await, []);
+        test.pass(2 * MINUTE).await;
+        assert_eq!(give_up(ledger).await, [before]);
+        test.pass(28 * MINUTE).await;
+        assert_eq!(give_up(ledger).await, []);
+        test.pass(2 * MINUTE).await;
+        assert_eq!(give_up(ledger).await, [meanwhile]);
+    }
+    // Another target's.
+    let id = accept(ledger, new_job(vec![ids(1)])).await;
+    ledger.pause(Some("other")).await.unwrap();
+    test.pass(61 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn pauses_that_overlap_count_once(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(1)])).await;
+    ledger.pause(None).await.unwrap();
+    test.pass(HOUR).await;
+    ledger.pause(Some("main")).await.unwrap();
+    test.pass(HOUR).await;
+    ledger.resume(None).await.unwrap();
+    test.pass(HOUR).await;
+    assert_eq!(give_up(ledger).await, []);
+    ledger.resume(Some("main")).await.unwrap();
+    test.pass(30 * MINUTE).await;
+    // Once more, and it lasts.
+    ledger.pause(Some("main")).await.unwrap();
+    test.pass(HOUR).await;
+    assert_eq!(give_up(ledger).await, []);
+    ledger.resume(Some("main")).await.unwrap();
+    test.pass(29 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn a_pause_of_one_of_its_targets_stops_the_clock_of_a_job(test: TestLedger) {
+    let ledger = &test.ledger;
+    let other = NewPartition {
+        route: Route {
+            target: "other".to_owned(),
+            ..route()
+        },
+        ..ids(1)
+    };
+    let both = accept(ledger, new_job(vec![ids(1), other])).await;
+    let one = accept(ledger, new_job(vec![ids(1)])).await;
+    ledger.pause(Some("other")).await.unwrap();
+    test.pass(61 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [one]);
+    ledger.resume(Some("other")).await.unwrap();
+    test.pass(59 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [both]);
+}
+
+/// Returns an hour of each day, as a window: of each 24 hours one counts, whenever they begin.
+fn daily(hour: u8) -> Windows {
+    let window = Window {
+        days: None,
+        from: format!("{hour:02}:00"),
+        to: format!("{:02}:00", hour + 1),
+    };
+    Windows::new("UTC", vec![window]).unwrap()
+}
+
+fn windowed(windows: Windows) -> NewJob {
+    NewJob {
+        manner: Manner {
+            schedule: Some("nightly".to_owned()),
+            windows: Some(windows),
+            ..Manner::default()
+        },
+        ..new_job(vec![ids(2)])
+    }
+}
+
+async fn time_outside_of_windows_counts_for_nobody(test: TestLedger) {
+    let ledger = &test.giving_up_after(Duration::from_mins(150));
+    let id = accept(ledger, windowed(daily(3))).await;
+    test.pass(48 * HOUR).await;
+    assert_eq!(give_up(ledger).await, [], "two hours, though nobody claimed");
+    test.pass(24 * HOUR).await;
+    assert_eq!(give_up(ledger).await, [id]);
+    // What cannot be read never opens, and must not keep its job for good.
+    let id = accept(ledger, windowed(daily(3))).await;
+    test.run("UPDATE jobs SET windows = REPLACE(windows, 'UTC', 'Mars/Olympus') WHERE ended_at IS NULL")
+        .await;
+    test.pass(2 * HOUR).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(HOUR).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn a_pause_outside_of_windows_counts_once(test: TestLedger) {
+    let ledger = &test.giving_up_after(Duration::from_mins(150));
+    let id = accept(ledger, windowed(daily(3))).await;
+    test.pass(24 * HOUR).await;
+    ledger.pause(None).await.unwrap();
+    test.pass(48 * HOUR).await;
+    ledger.resume(None).await.unwrap();
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(24 * HOUR).await;
+    assert_eq!(give_up(ledger).await, [], "two hours were open and not paused");
+    test.pass(24 * HOUR).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn new_windows_count_at_once(test: TestLedger) {
+    let ledger = &test.giving_up_after(Duration::from_mins(150));
+    let id = accept(ledger, windowed(daily(3))).await;
+    test.pass(24 * HOUR).await;
+    assert_eq!(give_up(ledger).await, []);
+    // As if its schedule had been replaced by one without windows.
+    test.run("UPDATE jobs SET windows = NULL, idle_since = accepted_at")
+        .await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn the_limit_of_a_later_job_counts_from_its_start(test: TestLedger) {
+    let ledger = &test.ledger;
+    let mut later = new_job(vec![ids(1)]);
+    later.not_before = Some(test.now() + 10 * HOUR);
+    let id = accept(ledger, later).await;
+    test.pass(5 * HOUR).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(5 * HOUR + 59 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+    // One that could have started long before it was asked for.
+    let mut late = new_job(vec![ids(1)]);
+    late.not_before = Some(1);
+    let id = accept(ledger, late).await;
+    test.pass(59 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn the_limit_of_an_upload_counts_from_its_end(test: TestLedger) {
+    let ledger = &test.ledger;
+    let job = new_job(Vec::new());
+    let mut upload = ledger.begin_upload(&job, &ids(1)).await.unwrap().unwrap();
+    test.pass(2 * HOUR).await;
+    assert_eq!(give_up(ledger).await, []);
+    ledger.append(&mut upload, &[ids(1)]).await.unwrap();
+    let id = ledger.finish_upload(upload, "").await.unwrap();
+    test.pass(30 * MINUTE).await;
+    ledger.pause(Some("main")).await.unwrap();
+    test.pass(HOUR).await;
+    ledger.resume(Some("main")).await.unwrap();
+    test.pass(29 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+fn paced(per_second: f64) -> NewJob {
+    NewJob {
+        per_second: Some(per_second),
+        ..new_job(vec![ids(1_000)])
+    }
+}
+
+async fn a_wait_for_the_rate_limit_stops_the_clock(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, paced(0.1)).await;
+    let mut lease = claim_one(ledger).await;
+    // 100 minutes.
+    assert_eq!(ledger.reserve(&lease, 600).await.unwrap(), None);
+    assert!(step(ledger, &mut lease).await);
+    put_back(ledger, &lease, "timeout").await;
+    test.pass(100 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(58 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(3 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn a_faster_rate_limit_counts_at_once(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, paced(0.001)).await;
+    let mut lease = claim_one(ledger).await;
+    // Eleven days.
+    assert_eq!(ledger.reserve(&lease, 1_000).await.unwrap(), None);
+    assert!(step(ledger, &mut lease).await);
+    put_back(ledger, &lease, "timeout").await;
+    test.pass(61 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    ledger.throttle(id, None).await.unwrap();
+    test.pass(59 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn a_retry_begins_a_new_limit(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(1)])).await;
+    for _ in 0..2 {
+        test.pass(59 * MINUTE).await;
+        assert_eq!(give_up(ledger).await, []);
+        test.pass(2 * MINUTE).await;
+        assert_eq!(give_up(ledger).await, [id]);
+        assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    }
+    let lease = claim_one(ledger).await;
+    assert_eq!(ended_as(&finish(ledger, &lease).await), Some(State::Succeeded));
+}
+
+async fn the_error_says_why_a_job_was_given_up(test: TestLedger) {
+    let ledger = &test.ledger;
+    let down = |code: &str| json!({"main": {"stores": {"vector": {"up": false, "code": code}}}, "x": 1});
+    let up = json!({"main": {"stores": {"vector": {"up": true, "code": null}}}});
+    for (routes, health, met, code) in [
+        (vec![], json!({}), None, "unserved"),
+        (vec![], json!({}), Some("timeout"), "unserved"),
+        (vec![route()], up.clone(), Some("timeout"), "timeout"),
+        (vec![route()], down("unauthorized"), Some("timeout"), "timeout"),
+        (vec![route()], down("unauthorized"), None, "unauthorized"),
+        (vec![route()], down("never heard of"), None, "expired"),
+        (vec![route()], up, None, "expired"),
+    ] {
+        let id = accept(ledger, new_job(vec![ids(1)])).await;
+        if let Some(met) = met {
+            put_back(ledger, &claim_one(ledger).await, met).await;
+        }
+        test.pass(61 * MINUTE).await;
+        report(ledger, routes, health.clone()).await;
+        assert_eq!(give_up(ledger).await, [id]);
+        assert_eq!(error_code(ledger, id).await.as_deref(), Some(code), "{health} {met:?}");
+    }
+}
+
+async fn a_long_queue_ends_in_steps(test: TestLedger) {
+    let ledger = &test.ledger;
+    let jobs = (0..1_200).map(|_| new_job(vec![ids(1)]));
+    let accepted = futures::future::join_all(jobs.map(|job| ledger.accept(job))).await;
+    assert!(accepted.iter().all(Result::is_ok));
+    // They are found too early, and are then left alone.
+    test.pass(50 * MINUTE).await;
+    ledger.pause(None).await.unwrap();
+    test.pass(HOUR).await;
+    ledger.resume(None).await.unwrap();
+    assert_eq!(give_up(ledger).await, []);
+    assert_eq!(ledger.give_up().await.unwrap(), GivenUp::default());
+
+    test.pass(11 * MINUTE).await;
+    let mut steps = Vec::new();
+    loop {
+        let step = ledger.give_up().await.unwrap();
+        steps.push(step.jobs.len());
+        if !step.more {
+            break;
+        }
+    }
+    assert_eq!(steps.iter().sum::<usize>(), 1_200);
+    assert!(steps.iter().all(|n| *n <= 500), "{steps:?}");
+    assert_eq!(total(ledger, "ended", "failed").await, 1_200);
+    assert_eq!(total(ledger, "memories", "failed").await, 1_200);
+    assert_eq!(ledger.backlog().await.unwrap(), 0);
+}
+
+async fn a_large_job_ends_in_steps(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(1); 2_500])).await;
+    test.pass(61 * MINUTE).await;
+    assert_eq!(
+        ledger.give_up().await.unwrap(),
+        GivenUp {
+            jobs: vec![id],
+            more: true
+        }
+    );
+    assert_eq!(ledger.job(id).await.unwrap().unwrap().remaining, 500);
+    assert_eq!(give_up(ledger).await, [id]);
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.remaining), (State::Failed, 0));
+    assert_eq!(total(ledger, "memories", "failed").await, 2_500);
+}
+
+async fn past_pauses_are_kept_for_unfinished_jobs_only(test: TestLedger) {
+    let ledger = &test.ledger;
+    let old = accept(ledger, new_job(vec![ids(1)])).await;
+    for _ in 0..3 {
+        ledger.pause(None).await.unwrap();
+        test.pass(MINUTE).await;
+        ledger.resume(None).await.unwrap();
+        test.pass(MINUTE).await;
+    }
+    assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 3);
+    finish(ledger, &claim_one(ledger).await).await;
+    assert_eq!(state(ledger, old).await, State::Succeeded);
+    accept(ledger, new_job(vec![ids(1)])).await;
+    ledger.pause(None).await.unwrap();
+    ledger.resume(None).await.unwrap();
+    assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
+    // A pause that is not there is not lifted.
+    ledger.resume(None).await.unwrap();
+    assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
+}
