@@ -178,7 +178,7 @@ impl Windows {
 
     /// Returns whether they can be read, so that one opens some day.
     pub fn are_readable(&self) -> bool {
-        let is_time = |text| minute(text).is_some();
+        let is_time = |text: &str| minute(text).is_some();
         let opens = |window: &Window| window.weekdays().is_some() && is_time(&window.from) && is_time(&window.to);
         zone(&self.time_zone).is_some() && self.windows.iter().any(opens)
     }
@@ -192,8 +192,10 @@ impl Windows {
         let (first, last) = (date(from)?.yesterday().ok()?, date(to)?);
         let days = first.series(1.day()).take_while(|day| *day <= last);
         let mut open: Vec<(i64, i64)> = days
-            .flat_map(|day| self.windows.iter().map(move |window| (window, day)))
-            .filter_map(|(window, day)| window.on(day, &zone))
+            .flat_map(|day| {
+                let zone = &zone;
+                self.windows.iter().filter_map(move |window| window.on(day, zone))
+            })
             .map(|(opens, closes)| (to_millis(opens), to_millis(closes)))
             .filter(|(opens, closes)| opens < closes)
             .collect();
