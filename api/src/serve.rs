@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use lethe_common::limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,10 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
         let schedules = schedule::run(&clockwork);
         clockwork.stopping().run_until_cancelled(schedules).await;
     });
+    let sweeper = state.clone();
+    state.tasks().spawn(async move {
+        sweeper.stopping().run_until_cancelled(give_up(&sweeper)).await;
+    });
     // With the peers' addresses: failures to say who asks are counted by them.
     let service = router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -53,4 +58,14 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
     state.tasks().close();
     state.tasks().wait().await;
     result
+}
+
+/// Fails jobs whose limit has passed, for ever. Workers do so too; but there may be none.
+async fn give_up(state: &AppState) {
+    loop {
+        tokio::time::sleep(limits::INTERVAL).await;
+        if let Err(error) = limits::give_up(state.ledger(), state.doorbell()).await {
+            tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "jobs could not be given up");
+        }
+    }
 }

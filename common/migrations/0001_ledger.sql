@@ -38,7 +38,7 @@ CREATE TABLE jobs (
     accepted_at    BIGINT NOT NULL,
     started_at     BIGINT,
     ended_at       BIGINT,
-    progressed_at  BIGINT,                    -- the last record of this attempt that made progress
+    progressed_at  BIGINT,                    -- the last record of this attempt that made progress, or the last change of its windows
     idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/give_up.rs; NULL while its ids are uploaded
     touched_at     BIGINT NOT NULL,           -- the last step of an upload
     forgotten_at   BIGINT,                    -- when ids and personal data left

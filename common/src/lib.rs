@@ -6,6 +6,7 @@ pub mod doorbell;
 pub mod filter;
 pub mod job;
 pub mod ledger;
+pub mod limits;
 pub mod metrics;
 pub mod ndjson;
 pub mod schedule;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{Kept, LedgerError, WorkerReport};
+use lethe_common::limits;
 use lethe_common::metrics::{self, Dependency};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -110,29 +110,9 @@ async fn tell(env: &Environment) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Ends jobs whose limit has passed, as many as there are: after an outage of days a whole queue may end at once.
-async fn give_up(env: &Environment) -> Result<(), LedgerError> {
-    let start = Instant::now();
-    while start.elapsed() < INTERVAL / 2 {
-        let step = Instant::now();
-        let given_up = env.ledger.give_up().await?;
-        for job in given_up.jobs {
-            tracing::warn!(job.id = %job, "a job has made no progress for too long and is given up");
-            env.doorbell.ring(Ring::Changed(job));
-            env.doorbell.ring(Ring::Work);
-        }
-        if !given_up.more {
-            break;
-        }
-        // As long again for others.
-        tokio::time::sleep(step.elapsed()).await;
-    }
-    Ok(())
-}
-
 async fn sweep(env: &Environment) -> Result<(), LedgerError> {
     let retention = &env.config.retention;
-    give_up(env).await?;
+    limits::give_up(&env.ledger, &env.doorbell).await?;
     env.ledger.drop_abandoned_uploads().await?;
     let kept = Kept {
         items: retention.items,

@@ -148,9 +148,11 @@ impl Ledger {
         let Some(row) = replaced else { return Ok(false) };
         let job: Option<String> = row.try_get("last_job")?;
         if let Some(job) = &job {
+            // Its limit begins anew: which times of the past were outside of a window is not known any more.
             sqlx::query(inner.sql(
                 "-- ledger::replace_schedule job
                 UPDATE jobs SET version = version + 1, windows = $2, idle_since = accepted_at,
+                    progressed_at = CASE WHEN windows IS DISTINCT FROM $2 THEN {now} ELSE progressed_at END,
                     not_before = CASE WHEN not_before > {now} THEN {now} ELSE not_before END
                 WHERE id = $1 AND ended_at IS NULL",
             ))

@@ -27,7 +27,6 @@ crate::on_both! {
     a_pause_of_one_of_its_targets_stops_the_clock_of_a_job,
     time_outside_of_windows_counts_for_nobody,
     a_pause_outside_of_windows_counts_once,
-    new_windows_count_at_once,
     the_limit_of_a_later_job_counts_from_its_start,
     the_limit_of_an_upload_counts_from_its_end,
     a_wait_for_the_rate_limit_stops_the_clock,
@@ -399,17 +398,6 @@ async fn a_pause_outside_of_windows_counts_once(test: TestLedger) {
     test.pass(24 * HOUR).await;
     assert_eq!(give_up(ledger).await, [], "two hours were open and not paused");
     test.pass(24 * HOUR).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-async fn new_windows_count_at_once(test: TestLedger) {
-    let ledger = &test.giving_up_after(Duration::from_mins(150));
-    let id = accept(ledger, windowed(daily(3))).await;
-    test.pass(24 * HOUR).await;
-    assert_eq!(give_up(ledger).await, []);
-    // As if its schedule had been replaced by one without windows.
-    test.run("UPDATE jobs SET windows = NULL, idle_since = accepted_at")
-        .await;
     assert_eq!(give_up(ledger).await, [id]);
 }
 

@@ -21,6 +21,7 @@ crate::on_both! {
     what_waits_for_a_window_is_not_given_up,
     new_windows_let_a_job_go,
     a_job_that_is_being_cancelled_waits_for_no_window,
+    new_windows_begin_a_new_limit,
     a_job_grows_old_only_while_a_window_is_open,
 }
 
@@ -254,6 +255,28 @@ async fn what_waits_for_a_window_is_not_given_up(test: TestLedger) {
     assert!(opens_in > 0);
     assert_eq!(impatient.give_up().await.unwrap().jobs, [id]);
     assert_eq!(state(patient, id).await, State::Failed);
+}
+
+async fn new_windows_begin_a_new_limit(test: TestLedger) {
+    let ledger = &test.ledger;
+    let minutes = async |n: i64| {
+        test.pass(n * 60_000).await;
+        ledger.give_up().await.unwrap().jobs
+    };
+    let due = stored(ledger, &schedule(Some(closed()))).await;
+    let waiting = job(Some(closed()));
+    assert_eq!(ledger.fire(&due, LATER, &waiting).await.unwrap(), Run::Fired);
+    assert_eq!(minutes(120).await, []);
+    // What was no time for the old windows is none for the new ones.
+    let replace = async |windows| {
+        let revision = again(ledger).await.revision;
+        assert!(ledger.replace_schedule(&schedule(windows), &revision).await.unwrap());
+    };
+    replace(None).await;
+    assert_eq!(minutes(59).await, []);
+    // The same once more changes nothing.
+    replace(None).await;
+    assert_eq!(minutes(2).await, [waiting.id]);
 }
 
 async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {

@@ -53,6 +53,16 @@ async fn jobs_behind_an_open_breaker_end_within_their_own_limit(layout: Layout) 
     assert_eq!(site.memories.count().await, 58);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_ends_though_no_worker_is_there() {
+    let mut site = Site::new(Layout::POSTGRES_REDIS).await;
+    site.configure(|config| config.set("retry.give_up_after", "3s"));
+    let service = site.api().await;
+    let job = service.client.ended(&service.client.submit_ids(&["1"]).await).await;
+    let code = (&job["state"], &job["error_code"]);
+    assert_eq!(code, (&json!("failed"), &json!("unserved")), "{job:#}");
+}
+
 fn at(job: &Value, what: &str) -> Timestamp {
     job[what].as_str().unwrap().parse().unwrap()
 }
