@@ -1,5 +1,5 @@
 //! Random histories of the ledger: workers that finish, fail, give back, die and repeat themselves,
-//! callers that cancel and retry, in any order.
+//! callers that cancel and retry, limits that pass, in any order.
 //!
 //! After every step:
 //! * accepted = ended + unfinished, and per store selected = all outcomes + remaining;
@@ -40,6 +40,8 @@ enum Op {
     Die,
     Cancel(usize),
     Retry(usize),
+    /// The limits of all jobs have passed.
+    GiveUp,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -57,12 +59,15 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Die),
         1 => some.clone().prop_map(Op::Cancel),
         2 => some.prop_map(Op::Retry),
+        1 => Just(Op::GiveUp),
     ]
 }
 
 /// The world outside the ledger: the jobs that were accepted, and the leases workers think they hold.
 struct World {
     ledger: Ledger,
+    /// The same one, as it is when every limit has passed.
+    impatient: Ledger,
     jobs: Vec<JobId>,
     leases: Vec<Lease>,
     dead: Vec<Lease>,
@@ -198,6 +203,10 @@ impl World {
             Op::Retry(n) if !self.jobs.is_empty() => {
                 self.ledger.retry(self.jobs[n % self.jobs.len()]).await.unwrap();
             }
+            Op::GiveUp => {
+                // What runs is left to its worker.
+                while self.impatient.give_up().await.unwrap().more {}
+            }
             Op::Repeat(_) | Op::Cancel(_) | Op::Retry(_) => {}
         }
     }
@@ -326,17 +335,18 @@ proptest! {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let dir = tempfile::tempdir().unwrap();
             let url = format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display());
-            let ledger = Ledger::open(LedgerOptions {
+            let options = LedgerOptions {
                 url: url.into(),
                 max_connections: 2,
                 lease: Duration::from_hours(1),
                 max_rounds: 2,
                 give_up_after: Duration::from_hours(1),
                 rescues: 2,
-            })
-            .unwrap();
+            };
+            let impatient = LedgerOptions { give_up_after: Duration::ZERO, ..options.clone() };
+            let (ledger, impatient) = (Ledger::open(options).unwrap(), Ledger::open(impatient).unwrap());
             ledger.migrate().await.unwrap();
-            let mut world = World { ledger, jobs: Vec::new(), leases: Vec::new(), dead: Vec::new(), gone: HashSet::new(), written: HashSet::new() };
+            let mut world = World { ledger, impatient, jobs: Vec::new(), leases: Vec::new(), dead: Vec::new(), gone: HashSet::new(), written: HashSet::new() };
             for op in &ops {
                 world.run(op).await;
                 world.check().await;

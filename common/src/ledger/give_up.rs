@@ -79,24 +79,10 @@ impl Ledger {
     /// Returns the targets of jobs that may have been idle for so long. Those that are paused are left out:
     /// the clocks of their jobs stand still.
     async fn idle_targets(&self, limit_ms: i64) -> Result<Vec<String>, LedgerError> {
-        // From one entry of the index to the first of the next targets, however many jobs there are of each.
-        let next = |which: &str| format!("SELECT targets FROM jobs WHERE {CLOCKED} {which} ORDER BY targets LIMIT 1");
-        let rows = sqlx::query(self.inner.sql(&format!(
-            "-- ledger::give_up targets
-            WITH RECURSIVE found (targets) AS (
-                SELECT * FROM ({}) AS first_one
-                UNION ALL
-                SELECT ({}) FROM found WHERE found.targets IS NOT NULL
-            )
-            SELECT targets FROM found WHERE targets IS NOT NULL AND EXISTS (
-                SELECT 1 FROM jobs WHERE {CLOCKED} AND jobs.targets = found.targets
-                  AND idle_since <= (SELECT {{now}}) - $1)",
-            next(""),
-            next("AND jobs.targets > found.targets"),
-        )))
-        .bind(limit_ms)
-        .fetch_all(&self.inner.read)
-        .await?;
+        let rows = sqlx::query(self.inner.sql(&targets_text()))
+            .bind(limit_ms)
+            .fetch_all(&self.inner.read)
+            .await?;
         let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         if found.is_empty() {
             return Ok(found);
@@ -105,6 +91,37 @@ impl Ledger {
         let is_paused = |targets: &String| pauses.all || targets.split(',').any(|one| pauses.targets.contains(one));
         Ok(found.into_iter().filter(|targets| !is_paused(targets)).collect())
     }
+}
+
+/// Returns the text that finds the targets of jobs that may have been idle for `$1` milliseconds.
+fn targets_text() -> String {
+    // From one entry of the index to the first of the next targets, and to the longest idle job of each, however
+    // many jobs there are. Asked whether there is one, PostgreSQL would read them all.
+    let next = |which: &str| format!("SELECT targets FROM jobs WHERE {CLOCKED} {which} ORDER BY targets LIMIT 1");
+    format!(
+        "-- ledger::give_up targets
+        WITH RECURSIVE found (targets) AS (
+            SELECT * FROM ({}) AS first_one
+            UNION ALL
+            SELECT ({}) FROM found WHERE found.targets IS NOT NULL
+        )
+        SELECT targets FROM found WHERE targets IS NOT NULL AND (
+            SELECT idle_since FROM jobs WHERE {CLOCKED} AND jobs.targets = found.targets
+            ORDER BY idle_since LIMIT 1) <= (SELECT {{now}}) - $1",
+        next(""),
+        next("AND jobs.targets > found.targets"),
+    )
+}
+
+/// Returns the text that reads and locks jobs of the targets `$1` that may have been idle for `$2` milliseconds.
+fn look_text() -> String {
+    format!(
+        "-- ledger::give_up look
+        SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, error_code,
+            {{now}} AS now_ms
+        FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2
+        ORDER BY idle_since LIMIT $3 {{skip_locked}}"
+    )
 }
 
 /// Looks at the jobs of the same targets that have been idle for longest.
@@ -154,18 +171,12 @@ async fn step(inner: &Inner, targets: &str, limit_ms: i64, served: &Served) -> R
 /// Reads the jobs that may have been idle for so long, and locks them: a record waits until they have failed, or
 /// they wait until it is written. What somebody writes to at this moment is left for the next time.
 async fn idle(inner: &Inner, tx: &mut AnyConnection, targets: &str, limit_ms: i64) -> Result<Vec<Idle>, LedgerError> {
-    let rows = sqlx::query(inner.sql(&format!(
-        "-- ledger::give_up look
-        SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, error_code,
-            {{now}} AS now_ms
-        FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2
-        ORDER BY idle_since LIMIT $3 {{skip_locked}}"
-    )))
-    .bind(targets)
-    .bind(limit_ms)
-    .bind(STEP)
-    .fetch_all(tx)
-    .await?;
+    let rows = sqlx::query(inner.sql(&look_text()))
+        .bind(targets)
+        .bind(limit_ms)
+        .bind(STEP)
+        .fetch_all(tx)
+        .await?;
     rows.iter().map(Idle::read).collect()
 }
 
@@ -210,4 +221,44 @@ async fn look_later(inner: &Inner, tx: &mut AnyConnection, later: &BTreeMap<JobI
     .execute(tx)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row};
+
+    use super::{look_text, targets_text};
+    use crate::ledger::{Ledger, LedgerOptions};
+
+    #[tokio::test]
+    async fn jobs_are_found_along_the_index_however_many_are_queued() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(LedgerOptions {
+            url: format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display()).into(),
+            max_connections: 1,
+            lease: std::time::Duration::from_secs(30),
+            max_rounds: 1,
+            give_up_after: std::time::Duration::from_hours(1),
+            rescues: 1,
+        })
+        .unwrap();
+        ledger.migrate().await.unwrap();
+        for text in [targets_text(), look_text()] {
+            let text = format!("EXPLAIN QUERY PLAN {}", ledger.inner.dialect.text(&text));
+            let rows = sqlx::query(AssertSqlSafe(text))
+                .fetch_all(&ledger.inner.read)
+                .await
+                .unwrap();
+            let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let of_jobs = steps.iter().filter(|step| step.contains(" jobs"));
+            let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
+            assert!(of_jobs.clone().count() > 0 && !sorts, "{steps:?}");
+            for step in of_jobs {
+                assert!(
+                    step.contains("jobs USING INDEX jobs_idle") || step.contains("COVERING INDEX jobs_idle"),
+                    "{steps:?}"
+                );
+            }
+        }
+    }
 }
