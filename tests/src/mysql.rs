@@ -1,9 +1,14 @@
-//! MySQL or MariaDB: a database of a test's own on the shared server.
+//! MySQL or MariaDB: a database of a test's own on the shared server, or a server of its own.
+
+use std::process::Command;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::{AssertSqlSafe, Connection};
+use tempfile::TempDir;
 
-use crate::variable;
+use crate::postgres::free_port;
+use crate::process::Process;
+use crate::{variable, wait};
 
 /// Where the shared server is.
 pub fn shared() -> String {
@@ -40,4 +45,62 @@ pub async fn drop_database(url: &str) {
 pub fn connect(url: &str) -> MySqlPool {
     let options: MySqlConnectOptions = url.parse().unwrap();
     MySqlPoolOptions::new().max_connections(3).connect_lazy_with(options)
+}
+
+/// A server of a test's own: MariaDB.
+#[derive(Debug)]
+pub struct Mysql {
+    _directory: TempDir,
+    _process: Process,
+    port: u16,
+}
+
+impl Mysql {
+    /// Makes a data directory, and starts a server on it.
+    pub async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        let mut install = Command::new("mariadb-install-db");
+        // Without the machine's settings, which name the machine's own server. It may run as whoever the test is.
+        install.args([
+            "--no-defaults",
+            "--user=root",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ]);
+        let made = install.arg("--datadir").arg(&data).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let start = std::time::Instant::now();
+        loop {
+            let port = free_port();
+            let mut command = Command::new("mariadbd");
+            command.args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1"]);
+            command
+                .arg(format!("--port={port}"))
+                .arg(format!("--datadir={}", data.display()));
+            command.arg(format!("--socket={}", directory.path().join("socket").display()));
+            let mut process = Process::start("mariadbd", &mut command, directory.path());
+            let url = format!("mysql://root@127.0.0.1:{port}/mysql");
+            while process.ended().is_none() {
+                if MySqlConnection::connect(&url).await.is_ok() {
+                    return Self {
+                        _directory: directory,
+                        _process: process,
+                        port,
+                    };
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            assert!(
+                start.elapsed() < wait::DEADLINE,
+                "MariaDB does not start: {}",
+                process.log()
+            );
+        }
+    }
+
+    /// Returns the URL of a database on it.
+    pub fn url(&self) -> String {
+        format!("mysql://root@127.0.0.1:{}/mysql", self.port)
+    }
 }

@@ -82,15 +82,8 @@ impl Postgres {
 
     /// Makes a data directory; the server is started by [`Postgres::restart`].
     pub fn prepare() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = readable();
         let data = directory.path().join("data");
-        std::fs::create_dir(&data).unwrap();
-        if let Some((user, group)) = user() {
-            std::os::unix::fs::chown(&data, Some(user), Some(group)).unwrap();
-            // Its user has to pass.
-            let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
-            std::fs::set_permissions(directory.path(), open).unwrap();
-        }
         let made = command("initdb")
             .arg("-D")
             .arg(&data)
@@ -112,6 +105,35 @@ impl Postgres {
             process: None,
             port: 0,
         }
+    }
+
+    /// Makes a copy of the server that follows it and only reads.
+    pub async fn standby(&self) -> Self {
+        let directory = readable();
+        let data = directory.path().join("data");
+        let mut copy = command("pg_basebackup");
+        copy.args([
+            "--host=127.0.0.1",
+            "--username=postgres",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]);
+        copy.args(["--wal-method=stream", "--write-recovery-conf", "--port"]);
+        let made = copy
+            .arg(self.port.to_string())
+            .arg("--pgdata")
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let mut standby = Self {
+            data,
+            directory,
+            process: None,
+            port: 0,
+        };
+        standby.restart().await;
+        standby
     }
 
     /// Starts the server, again if it ran before, on a port that is free now.
@@ -163,6 +185,22 @@ impl Postgres {
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
+}
+
+/// Makes a directory in which the server's user finds its own, `data`.
+fn readable() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let private = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, private).unwrap();
+    if let Some((user, group)) = user() {
+        std::os::unix::fs::chown(&data, Some(user), Some(group)).unwrap();
+        // Its user has to pass.
+        let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), open).unwrap();
+    }
+    directory
 }
 
 /// Returns a port that was free a moment ago.

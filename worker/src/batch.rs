@@ -13,6 +13,8 @@ use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::matching;
+use crate::pages::{self, Page, Rows};
+use crate::pieces::Piece;
 use crate::resolve::{Claim, Judge, have_rows};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, Query, Start, StoreError, Written};
@@ -42,6 +44,7 @@ impl Batch {
             }),
             _ => Some(Cursor {
                 after: n.checked_sub(1).and_then(|last| Some(self.items.get(last)?.id.clone())),
+                rows: from.rows,
                 through: from.through.clone(),
                 ..Cursor::default()
             }),
@@ -208,11 +211,15 @@ pub(crate) async fn next(
             })
         }
         Work::Range { after, through } => {
-            let from = cursor.after.as_deref().or(after.as_deref());
+            let after = cursor.after.clone().or_else(|| after.clone());
+            let from = Piece {
+                after,
+                ..cursor.piece()
+            };
             let Some(size) = room(lease, fitting) else {
                 return Ok(Batch::nothing());
             };
-            let mut batch = rows(env, mapped, &conditions, from, through.as_deref(), size, None).await?;
+            let mut batch = rows(env, mapped, lease, &from, through.as_deref(), size, None).await?;
             if lease.job.most.is_some() && batch.items.len() as u64 >= lease.remaining {
                 batch.then = None;
             }
@@ -227,9 +234,8 @@ pub(crate) async fn next(
             })
         }
         Work::Query => {
-            let after = cursor.after.as_deref();
             let through = cursor.through.as_deref();
-            let mut batch = rows(env, mapped, &conditions, after, through, fitting, None).await?;
+            let mut batch = rows(env, mapped, lease, &cursor.piece(), through, fitting, None).await?;
             if let Some(then) = &mut batch.then {
                 then.through.clone_from(&cursor.through);
             }
@@ -245,7 +251,7 @@ pub(crate) async fn next(
                 points: true,
                 ..Cursor::default()
             });
-            rows(env, mapped, &conditions, cursor.after.as_deref(), None, fitting, points).await
+            rows(env, mapped, lease, &cursor.piece(), None, fitting, points).await
         }
         Work::Subject | Work::Points => points(env, mapped, &conditions, cursor, size).await,
     }
@@ -255,34 +261,28 @@ pub(crate) async fn next(
 async fn rows(
     env: &Environment,
     mapped: &Mapped,
-    conditions: &Conditions,
-    after: Option<&str>,
+    lease: &Lease,
+    from: &Piece,
     through: Option<&str>,
-    size: u32,
+    limit: u32,
     afterwards: Option<Cursor>,
 ) -> Result<Batch, StoreError> {
-    let ids = match mapped.sql().await? {
-        Some(table) => {
-            env.call(
-                mapped,
-                StoreKind::Sql,
-                StoreCall::Page,
-                table.page_rows(conditions, after, through, size),
-            )
-            .await?
-        }
-        None => Vec::new(),
+    let rows = Rows {
+        through,
+        changed: true,
+        limit,
     };
+    let Page { rows: ids, next } = pages::page(env, mapped, lease, StoreCall::Page, from, rows).await?;
+    let conditions = conditions(lease);
     // A subject's memories go whatever they have become.
     let versions = conditions.query.is_some();
-    let more = ids.len() == size as usize;
-    let then = if more {
-        Some(Cursor {
-            after: ids.last().map(|(id, _)| id.clone()),
+    let then = match next {
+        Some(Piece { after, rows }) => Some(Cursor {
+            after,
+            rows,
             ..Cursor::default()
-        })
-    } else {
-        afterwards
+        }),
+        None => afterwards,
     };
     let items = ids
         .into_iter()

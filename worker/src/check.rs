@@ -56,7 +56,11 @@ async fn stores(mapped: &Mapped, tables: &[Table]) -> Vec<(StoreKind, Verdict)> 
     match mapped.sql().await {
         Ok(None) => {}
         Ok(Some(table)) => {
-            let advice = table.advice_beside(&mapped.table, tables).await;
+            // What is said of its schema would hold for a server that only reads too.
+            let advice = match table.ping().await {
+                Ok(()) => table.advice_beside(&mapped.table, tables).await,
+                Err(error) => Err(error),
+            };
             stores.push((StoreKind::Sql, verdict(advice)));
         }
         Err(error) => stores.push((StoreKind::Sql, verdict(Err(error)))),

@@ -4,6 +4,8 @@ use lethe_common::ledger::Lease;
 use lethe_common::selection::Selection;
 use serde::{Deserialize, Serialize};
 
+use crate::pieces::Piece;
+use crate::store::Start;
 use crate::store::vector::PointId;
 
 /// How far a partition is.
@@ -29,6 +31,12 @@ pub(crate) struct Cursor {
     /// The last key of a range that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<String>,
+    /// How many rows are gone over at a time to find those beyond `after`; 0: whatever there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) rows: u64,
+    /// A look at the whole table that takes more than one call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) walk: Option<Walk>,
     /// How a plan finds what it cuts.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) ends: Ends,
@@ -41,6 +49,35 @@ pub(crate) struct Cursor {
     /// How many rows the database refused to delete, until one went.
     #[serde(skip_serializing_if = "Refused::is_nothing")]
     pub(crate) refused: Refused,
+}
+
+/// How far a look at a whole table is.
+// Ids inside: no `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Walk {
+    /// What comes next.
+    pub(crate) piece: Piece,
+    /// Of a count: how many rows there were so far.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) n: u64,
+    /// Of a look for the newest rows: when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Start>,
+    /// And the newest of them so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<Start>,
+}
+
+impl Walk {
+    /// Returns a walk that begins.
+    pub(crate) fn first() -> Self {
+        Self {
+            piece: Piece::first(None),
+            n: 0,
+            until: None,
+            seen: None,
+        }
+    }
 }
 
 /// How a plan finds where its ranges end, or which points it lists; what comes later is for where what comes
@@ -111,6 +148,20 @@ impl Cursor {
             .as_deref()
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default()
+    }
+
+    /// Returns whether a plan has come beyond the look before it cuts.
+    pub(crate) fn has_begun(&self) -> bool {
+        let walk = None;
+        Self { walk, ..self.clone() } != Self::default()
+    }
+
+    /// Returns where the next rows are.
+    pub(crate) fn piece(&self) -> Piece {
+        Piece {
+            after: self.after.clone(),
+            rows: self.rows,
+        }
     }
 
     /// Returns a cursor that begins anew with these ids.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use lethe_common::config::{Config, Table, Target};
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Route;
-use tokio::sync::RwLock;
 
 use crate::fits::Fits;
+use crate::once::Once;
 use crate::siblings::Known;
 use crate::store::StoreError;
 use crate::store::sql::{SqlStore, SqlTable};
@@ -34,8 +34,8 @@ pub(crate) struct Mapped {
     stores: Stores,
     /// How many memories fit into a batch by their points.
     pub(crate) fits: Fits,
-    opened_sql: RwLock<Option<Arc<SqlTable>>>,
-    opened_vector: RwLock<Option<Arc<VectorCollection>>>,
+    opened_sql: Once<SqlTable>,
+    opened_vector: Once<VectorCollection>,
 }
 
 /// All mappings of this worker.
@@ -60,8 +60,8 @@ impl Mappings {
                     stores: stores.clone(),
                     target: target.clone(),
                     fits: Fits::default(),
-                    opened_sql: RwLock::default(),
-                    opened_vector: RwLock::default(),
+                    opened_sql: Once::default(),
+                    opened_vector: Once::default(),
                 };
                 by_route.insert(mapped.route.clone(), Arc::new(mapped));
             }
@@ -147,33 +147,29 @@ impl Mapped {
         let (Some(store), Some(_)) = (&self.stores.sql, &self.table.columns) else {
             return Ok(None);
         };
-        if let Some(table) = &*self.opened_sql.read().await {
-            return Ok(Some(Arc::clone(table)));
-        }
-        let table = Arc::new(SqlTable::open(store, &self.table).await?);
-        *self.opened_sql.write().await = Some(Arc::clone(&table));
-        Ok(Some(table))
+        let open = SqlTable::open(store, &self.table);
+        self.opened_sql.get(open).await.map(Some)
     }
 
     /// Returns the vector collection, if the mapping has one.
     pub(crate) async fn vector(&self) -> Result<Option<Arc<VectorCollection>>, StoreError> {
-        if let Some(collection) = &*self.opened_vector.read().await {
-            return Ok(Some(Arc::clone(collection)));
-        }
-        let Some(mut opened) = self.collection().await? else {
+        if self.stores.vector.is_none() || self.table.collection.is_none() {
             return Ok(None);
-        };
-        if let Some(table) = self.sql().await? {
-            if table.has_uuid_ids() {
-                opened = opened.with_uuid_ids();
-            }
-            if table.has_byte_ids() {
-                opened = opened.with_byte_ids();
-            }
         }
-        let opened = Arc::new(opened);
-        *self.opened_vector.write().await = Some(Arc::clone(&opened));
-        Ok(Some(opened))
+        let open = async {
+            let opened = self.collection().await?;
+            let mut opened = opened.ok_or(StoreError::Misuse("the mapping has no collection"))?;
+            if let Some(table) = self.sql().await? {
+                if table.has_uuid_ids() {
+                    opened = opened.with_uuid_ids();
+                }
+                if table.has_byte_ids() {
+                    opened = opened.with_byte_ids();
+                }
+            }
+            Ok(opened)
+        };
+        self.opened_vector.get(open).await.map(Some)
     }
 
     /// Opens the vector collection, if the mapping has one, whatever its SQL table is like.
@@ -185,17 +181,14 @@ impl Mapped {
     }
 
     /// Drops what was read of the database's schema, if reading it again costs little: of ids that are bytes
-    /// SQLite has to look at every row.
+    /// SQLite may have to look at every row.
     pub(crate) async fn reread(&self) {
-        let mut opened = self.opened_sql.write().await;
-        if opened.as_ref().is_some_and(|table| !table.has_byte_ids()) {
-            *opened = None;
-        }
+        self.opened_sql.forget_if(|table| !table.has_byte_ids()).await;
     }
 
     /// Drops what was read of the stores' schemas.
     pub(crate) async fn reopen(&self) {
-        *self.opened_sql.write().await = None;
-        *self.opened_vector.write().await = None;
+        self.opened_sql.forget_if(|_| true).await;
+        self.opened_vector.forget_if(|_| true).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Planning: cutting a subject's or a query's rows in one table into key ranges, streaming. Where a table
 //! has only points, those that a query matches are listed.
 //!
-//! One pass over the keys (`plan/cut.rs`); what is cut is committed with the cursor that follows it, so a
+//! What a query finds is bounded first (`plan/snapshot.rs`). Then one pass over the keys (`plan/cut.rs`); what is cut is committed with the cursor that follows it, so a
 //! worker that dies here repeats at most that. Nothing it cuts can be claimed before all plans of the job
 //! are complete.
 
@@ -10,6 +10,7 @@ use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, WarningCode};
 use lethe_common::selection::Selection;
 
 use crate::batch;
+use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::look::look;
 use crate::mapped::Mapped;
@@ -19,6 +20,7 @@ use crate::task::Stop;
 mod cut;
 mod points;
 mod snapshot;
+pub(crate) mod walk;
 
 use cut::Cut;
 use snapshot::snapshot;
@@ -38,7 +40,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             return env.record(&[record]).await.map(drop);
         }
         match batch::is_mistyped(mapped, lease).await {
-            Ok(true) if lease.progress.is_none() => return skip(env, lease).await,
+            Ok(true) if !Cursor::of(lease).has_begun() => return skip(env, lease).await,
             Ok(_) => {}
             Err(error) => return Err(Stop::store(leases, error)),
         }
@@ -46,6 +48,9 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             Ok(snapshot) => snapshot,
             Err(error) => return Err(Stop::store(leases, error)),
         };
+        if leases[0].job.cancelling {
+            continue;
+        }
         env.keep(&mut leases).await?;
         let found = match expected(env, mapped, &mut leases).await? {
             Ok(found) => found,
@@ -63,7 +68,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
         };
         let lease = &leases[0];
         let warning = match batch::warning(mapped, lease).await {
-            Ok(warning) => warning.filter(|_| lease.progress.is_none()),
+            Ok(warning) => warning.filter(|_| !Cursor::of(lease).has_begun()),
             Err(error) => return Err(Stop::store(leases, error)),
         };
         let selected = partitions.iter().map(|partition| partition.remaining).sum::<u64>();
@@ -123,7 +128,7 @@ async fn expected(
     leases: &mut Vec<Lease>,
 ) -> Result<Result<Option<Selection>, StoreError>, Stop> {
     let lease = &leases[0];
-    if !lease.job.expects || lease.progress.is_some() || lists(mapped, lease) {
+    if !lease.job.expects || Cursor::of(lease).has_begun() || lists(mapped, lease) {
         return Ok(Ok(None));
     }
     let look = look(env, mapped, leases).await?;

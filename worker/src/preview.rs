@@ -8,9 +8,12 @@ use lethe_common::metrics::StoreCall;
 use lethe_common::selection::Selection;
 
 use crate::batch;
+use crate::cursor::Walk;
 use crate::environment::Environment;
 use crate::look::{Look, look};
 use crate::mapped::Mapped;
+use crate::pieces;
+use crate::plan::walk;
 use crate::store::StoreError;
 use crate::task::Stop;
 
@@ -27,7 +30,7 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
         if warning == Some(WarningCode::Mistyped) {
             return skip(env, &leases).await;
         }
-        match decided(env, mapped, &leases[0]).await {
+        match decided(env, mapped, &mut leases).await? {
             Ok(()) => {}
             Err(error) => return Err(Stop::store(leases, error)),
         }
@@ -74,16 +77,33 @@ async fn finish(env: &Environment, leases: &[Lease], delta: Delta, end: RecordEn
 }
 
 /// Looks whether every row says if a query matches it, as a plan does before it cuts.
-async fn decided(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<(), StoreError> {
-    if lease.job.query.is_none() {
-        return Ok(());
+async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<(), StoreError>, Stop> {
+    if leases[0].job.query.is_none() {
+        return Ok(Ok(()));
     }
-    let Some(table) = mapped.sql().await? else {
-        return Ok(());
+    let table = match mapped.sql().await {
+        Ok(Some(table)) => table,
+        Ok(None) => return Ok(Ok(())),
+        Err(error) => return Ok(Err(error)),
     };
-    let conditions = batch::conditions(lease);
-    env.call(mapped, StoreKind::Sql, StoreCall::Count, table.decided(&conditions))
-        .await
+    let conditions = batch::conditions(&leases[0]);
+    let decided = table.decided(&conditions);
+    match env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
+        Err(StoreError::Timeout { .. }) => {}
+        decided => return Ok(decided),
+    }
+    if let Err(error) = pieces::begin(&leases[0], &table).await {
+        return Ok(Err(error));
+    }
+    let mut walk = Some(Walk::first());
+    while let Some(from) = walk {
+        // Without times to look for.
+        (walk, _) = match walk::step(env, mapped, &table, leases, from).await? {
+            Ok(step) => step,
+            Err(error) => return Ok(Err(error)),
+        };
+    }
+    Ok(Ok(()))
 }
 
 /// Returns what is kept of a look before an erasure, which accounts for the memories itself.

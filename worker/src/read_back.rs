@@ -20,6 +20,7 @@ use crate::store::{Conditions, Item, StoreError};
 use crate::task::Stop;
 
 mod listed;
+mod rows;
 
 /// What reading one partition back found.
 #[derive(Default)]
@@ -124,7 +125,7 @@ async fn subject(
     let conditions = batch::conditions(&leases[0]);
     let mut found = Found::default();
     let (mut page, mut unverifiable) = (Some(None), 0);
-    match rows(env, mapped, &conditions).await {
+    match rows::count(env, mapped, leases).await? {
         Ok(rows) => {
             found.still(StoreKind::Sql, rows);
             found.residue += rows;
@@ -168,8 +169,8 @@ async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> R
     }
     let conditions = batch::conditions(&leases[0]);
     let left = match Cursor::of(&leases[0]).through {
-        None => rows(env, mapped, &conditions).await,
-        Some(through) => rows_through(env, mapped, &conditions, &through, leases).await?,
+        None => rows::count(env, mapped, leases).await?,
+        Some(through) => rows::count_through(env, mapped, leases, &through).await?,
     };
     let mut left = match left {
         Ok(rows) => rows,
@@ -213,48 +214,6 @@ async fn matching(env: &Environment, mapped: &Mapped, items: &[Item]) -> Result<
         .await?;
     let n = rows.iter().filter(|row| **row == Row::Matching).count();
     Ok(u64::try_from(n).expect("a length fits 64 bits"))
-}
-
-/// Counts the rows of a subject.
-async fn rows(env: &Environment, mapped: &Mapped, conditions: &Conditions) -> Result<u64, StoreError> {
-    let Some(table) = mapped.sql().await? else {
-        return Ok(0);
-    };
-    env.call(mapped, StoreKind::Sql, StoreCall::Count, table.count(conditions))
-        .await
-}
-
-/// Counts the rows of a query that takes only so many: those up to the last key that it took.
-async fn rows_through(
-    env: &Environment,
-    mapped: &Mapped,
-    conditions: &Conditions,
-    through: &str,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<u64, StoreError>, Stop> {
-    let (mut n, mut after): (usize, Option<String>) = (0, None);
-    loop {
-        env.keep(leases).await?;
-        let size = env.config.worker.batch;
-        let ids = match mapped.sql().await {
-            Ok(Some(table)) => {
-                let page = table.page(conditions, after.as_deref(), Some(through), size);
-                env.call(mapped, StoreKind::Sql, StoreCall::ReadBack, page).await
-            }
-            Ok(None) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        };
-        match ids {
-            Err(error) => return Ok(Err(error)),
-            Ok(ids) => {
-                n += ids.len();
-                if ids.len() < size as usize {
-                    return Ok(Ok(u64::try_from(n).expect("a length fits 64 bits")));
-                }
-                after = ids.into_iter().next_back();
-            }
-        }
-    }
 }
 
 /// What a page of a subject's points holds.

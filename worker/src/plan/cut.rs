@@ -12,6 +12,8 @@ use crate::batch;
 use crate::cursor::{Cursor, Ends};
 use crate::environment::Environment;
 use crate::mapped::Mapped;
+use crate::pages::{self, Page, Rows};
+use crate::pieces::Piece;
 use crate::store::StoreError;
 use crate::task::Stop;
 
@@ -24,6 +26,10 @@ const MANY: u64 = 10;
 
 /// The most ranges that a sample is cut into: they are kept in one transaction.
 const MOST: u64 = 5_000;
+
+/// How many pages, or pieces of the table, are looked at before what they had is committed.
+// Pieces in which nothing matches count too: they take as long.
+const LOOKS: usize = BATCHES;
 
 /// The fewest rows that are cut by a sample, about: fewer are those of a few blocks, all or none of them drawn.
 const LEAST: u64 = 5_000;
@@ -56,6 +62,7 @@ pub(super) async fn cut(
     leases: &mut Vec<Lease>,
 ) -> Result<Result<Cut, StoreError>, Stop> {
     let cursor = Cursor::of(&leases[0]);
+    let mut piece = cursor.piece();
     let mut last = cursor.after.clone();
     let mut n = 0;
     let mut more = true;
@@ -63,7 +70,7 @@ pub(super) async fn cut(
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let mut full = false;
     let range = BATCHES * env.config.worker.batch as usize;
-    let mut ends = cursor.ends;
+    let mut ends = if piece.rows > 0 { Ends::Read } else { cursor.ends };
     // Not for the first one: most people's memories are fewer, and are read in a page.
     if let Some(after) = &cursor.after {
         if ends == Ends::Sampled && leases[0].job.most.is_none() {
@@ -84,33 +91,43 @@ pub(super) async fn cut(
             }
         }
     }
-    while more && n < range {
+    let mut looks = 0;
+    while more && n < range && looks < LOOKS {
         // A page may take as long as a call may: all of them together longer than a lease.
         env.keep(leases).await?;
-        let mut ids = match page(env, mapped, &leases[0], last.as_deref()).await {
-            Ok(Some(ids)) => ids,
+        let page = match page(env, mapped, &leases[0], &piece).await {
+            Ok(Some(page)) => page,
             Ok(None) => return Ok(Ok(Cut::last(sweep(mapped, &leases[0]).into_iter().collect()))),
             Err(error) => return Ok(Err(error)),
         };
-        more = ids.len() == env.config.worker.batch as usize;
+        looks += 1;
+        let mut ids: Vec<String> = page.rows.into_iter().map(|(id, _)| id).collect();
         // That is all that the job takes, whether or not there is more.
         full = ids.len() >= room - n;
         ids.truncate(room - n);
-        more &= !full;
+        more = page.next.is_some() && !full;
         n += ids.len();
         last = ids.into_iter().next_back().or(last);
+        if let Some(next) = page.next.filter(|_| more) {
+            // What lies up to the end of a piece was gone over, though nothing there is meant.
+            last.clone_from(&next.after);
+            piece = next;
+        }
     }
     let lease = &leases[0];
     let query = lease.job.query.is_some();
+    let mut partitions = Vec::new();
     if query && n == 0 {
-        // A job goes on from a plan with something to do, if only with nothing.
-        let nothing = cursor.after.is_none().then(|| part(lease, Work::Ids(Vec::new()), 0));
-        return Ok(Ok(Cut::last(nothing.into_iter().collect())));
+        if !more && cursor.taken == 0 {
+            // A job goes on from a plan with something to do, if only with nothing.
+            partitions.push(part(lease, Work::Ids(Vec::new()), 0));
+        }
+    } else {
+        // The last range of a subject has no end: what is written meanwhile beyond the last key is in it
+        // too. A query is about what was there.
+        let through = if more || query { last.clone() } else { None };
+        partitions.push(range_of(lease, cursor.after, through, n as u64));
     }
-    // The last range of a subject has no end: what is written meanwhile beyond the last key is in it
-    // too. A query is about what was there.
-    let through = if more || query { last.clone() } else { None };
-    let mut partitions = vec![range_of(lease, cursor.after, through, n as u64)];
     if !more && !query {
         // The sweep for vectors without a row comes once.
         partitions.extend(sweep(mapped, lease));
@@ -119,6 +136,7 @@ pub(super) async fn cut(
         through: last.clone().filter(|_| full),
         taken: cursor.taken + n as u64,
         after: last,
+        rows: piece.rows,
         ends,
         ..Cursor::default()
     };
@@ -207,18 +225,17 @@ fn or_none<T>(error: StoreError) -> Result<Option<T>, StoreError> {
 }
 
 /// Returns the next ids of the subject's rows, or nothing at all if there is no table.
-async fn page(
-    env: &Environment,
-    mapped: &Mapped,
-    lease: &Lease,
-    after: Option<&str>,
-) -> Result<Option<Vec<String>>, StoreError> {
-    let Some(table) = mapped.sql().await? else {
+async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, from: &Piece) -> Result<Option<Page>, StoreError> {
+    if mapped.sql().await?.is_none() {
         return Ok(None);
+    }
+    let rows = Rows {
+        through: None,
+        changed: false,
+        limit: env.config.worker.batch,
     };
-    let conditions = batch::conditions(lease);
-    let ids = table.page(&conditions, after, None, env.config.worker.batch);
-    env.call(mapped, StoreKind::Sql, StoreCall::Page, ids).await.map(Some)
+    let page = pages::page(env, mapped, lease, StoreCall::Page, from, rows).await?;
+    Ok(Some(page))
 }
 
 /// Returns the key of the last row of a whole range, if there are that many: the database counts, and

@@ -5,6 +5,8 @@
 //! it was there. What is written later with an earlier time (a clock that is behind, a row that was dated back)
 //! cannot be told from what was there.
 //!
+//! Where one statement about all rows takes longer than a call may, they are read in pieces (`plan/walk.rs`).
+//!
 //! Times that are moments are kept as one, whatever the column holds them as; others in the database's words.
 
 use std::time::Duration;
@@ -17,14 +19,18 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Lease, Snapshot};
 use lethe_common::metrics::StoreCall;
 
+use super::walk;
 use crate::batch;
+use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
+use crate::pieces;
+use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError, Written};
 use crate::task::Stop;
 
 /// How long a start waits at most: the clocks of those who write rows may be a second ahead of this one.
-const AHEAD: Duration = Duration::from_secs(2);
+pub(super) const AHEAD: Duration = Duration::from_secs(2);
 
 /// The longest tick.
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,7 +46,7 @@ pub(super) async fn snapshot(
     if leases[0].job.query.is_none() || leases[0].snapshot.is_some() {
         return Ok(Ok(None));
     }
-    let start = match start(env, mapped, &leases[0]).await {
+    let start = match start(env, mapped, leases).await? {
         Ok(Ok(start)) => start,
         Ok(Err(snapshot)) => return Ok(Ok(Some(snapshot))),
         Err(error) => return Ok(Err(error)),
@@ -60,16 +66,61 @@ pub(super) async fn snapshot(
 }
 
 /// Returns what is there by its times, or how else it is told.
-async fn start(env: &Environment, mapped: &Mapped, lease: &Lease) -> Result<Result<Start, Snapshot>, StoreError> {
-    let Some(table) = mapped.sql().await? else {
-        return Ok(Err(Snapshot::Plan));
+async fn start(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Result<Start, Snapshot>, StoreError>, Stop> {
+    let table = match mapped.sql().await {
+        Ok(Some(table)) => table,
+        Ok(None) => return Ok(Ok(Err(Snapshot::Plan))),
+        Err(error) => return Ok(Err(error)),
     };
-    let conditions = batch::conditions(lease);
+    let mut walk = Cursor::of(&leases[0]).walk;
+    if walk.is_none() {
+        walk = match whole(env, mapped, &table, leases).await? {
+            Ok(start) => return Ok(Ok(start.ok_or(Snapshot::Batch))),
+            Err(StoreError::Timeout { status }) => match walk::begin(env, mapped, &table, &leases[0], status).await {
+                Ok(walk) => Some(walk),
+                Err(error) => return Ok(Err(error)),
+            },
+            Err(error) => return Ok(Err(error)),
+        };
+    }
+    while let Some(from) = walk {
+        let (then, seen) = match walk::step(env, mapped, &table, leases, from).await? {
+            Ok(step) => step,
+            Err(error) => return Ok(Err(error)),
+        };
+        if then.is_none() {
+            return Ok(Ok(seen.ok_or(Snapshot::Batch)));
+        }
+        let cursor = Cursor {
+            walk: then.clone(),
+            ..Cursor::of(&leases[0])
+        };
+        pieces::save(env, leases, &cursor).await?;
+        // Then nothing is cut.
+        walk = then.filter(|_| !leases[0].job.cancelling);
+    }
+    Ok(Ok(Err(Snapshot::Batch)))
+}
+
+/// Asks about all rows at once.
+async fn whole(
+    env: &Environment,
+    mapped: &Mapped,
+    table: &SqlTable,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Option<Start>, StoreError>, Stop> {
+    let conditions = batch::conditions(&leases[0]);
     let decided = table.decided(&conditions);
-    env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;
+    if let Err(error) = env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
+        return Ok(Err(error));
+    }
+    env.keep(leases).await?;
     let start = table.start(&conditions);
-    let start = env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await?;
-    Ok(start.ok_or(Snapshot::Batch))
+    Ok(env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await)
 }
 
 /// Returns what the times of writing and of changing count, where the mapping says it.

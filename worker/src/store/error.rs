@@ -25,6 +25,13 @@ pub enum StoreError {
         /// What it said.
         status: Status,
     },
+    /// The store only reads: a standby, or a server or a session that is set to. What it has may be old, so it is
+    /// not believed that something is gone.
+    #[error("the store only reads: it is a standby, or set to read only ({status})")]
+    ReadOnly {
+        /// What it said.
+        status: Status,
+    },
     /// No answer came in time; the work may be done all the same.
     #[error("the store did not answer in time ({status})")]
     Timeout {
@@ -143,6 +150,7 @@ impl StoreError {
     pub fn class(&self) -> Class {
         match self {
             Self::Unavailable { .. }
+            | Self::ReadOnly { .. }
             | Self::Timeout { .. }
             | Self::Busy { .. }
             | Self::Unauthorized { .. }
@@ -166,6 +174,7 @@ impl StoreError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unavailable { .. } => "unavailable",
+            Self::ReadOnly { .. } => "read_only",
             Self::Timeout { .. } => "timeout",
             Self::Busy { .. } => "busy",
             Self::Unauthorized { .. } => "unauthorized",
@@ -189,6 +198,7 @@ impl StoreError {
     /// the start.
     pub const CODES: [&'static str; 17] = [
         "unavailable",
+        "read_only",
         "timeout",
         "busy",
         "unauthorized",
@@ -213,7 +223,10 @@ impl StoreError {
     /// A [`Timeout`](Self::Timeout) is not one: it may be this call's own size, or somebody's
     /// lock. A caller in doubt pings.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Unauthorized { .. })
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::ReadOnly { .. } | Self::Unauthorized { .. }
+        )
     }
 
     /// Returns whether one row may be to blame for the failure of a statement about many.

@@ -8,6 +8,7 @@ pub mod error;
 pub mod fault;
 pub mod sql;
 pub mod vector;
+mod written;
 
 use std::fmt;
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod paging;
 mod postgres;
 mod scan;
 mod sqlite;
+mod stretch;
 mod values;
 
 /// Declares each function as one test on PostgreSQL and one on MySQL.

@@ -25,11 +25,10 @@ pub(super) fn of_number(number: u16, state: Option<&str>) -> StoreError {
         // No such table, column, function; an unknown table in a statement.
         1146 | 1054 | 1109 | 1305 => StoreError::Missing { status },
         // Too many connections, of this user, errors of this host; a limit of the account; no such
-        // database; shutting down; a connection that was ended; a server or transaction that only reads
-        // (a replica, after a failover); a cluster that is not ready.
-        1040 | 1203 | 1129 | 1226 | 1049 | 1053 | 1927 | 1290 | 1792 | 1836 | 1047 => {
-            StoreError::Unavailable { status }
-        }
+        // database; shutting down; a connection that was ended; a cluster that is not ready.
+        1040 | 1203 | 1129 | 1226 | 1049 | 1053 | 1927 | 1047 => StoreError::Unavailable { status },
+        // A server (a replica, after a failover) or a transaction that only reads.
+        1290 | 1792 | 1836 => StoreError::ReadOnly { status },
         // A row is referenced, or references (both numbers of each); NULL; a duplicate.
         1216 | 1217 | 1451 | 1452 | 1048 | 1022 | 1062 => StoreError::Constraint { status },
         // A trigger's SIGNAL, with any SQLSTATE; one that changes the table that it is on, may not commit or
@@ -61,7 +60,7 @@ mod tests {
             (1969, "70100", "timeout", false),
             (3024, "HY000", "timeout", false),
             (1040, "08004", "unavailable", true),
-            (1290, "HY000", "unavailable", true),
+            (1290, "HY000", "read_only", true),
             (1045, "28000", "unauthorized", true),
             (1142, "42000", "forbidden", false),
             (1146, "42S02", "missing", false),

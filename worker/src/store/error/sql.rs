@@ -84,10 +84,10 @@ fn of_sqlstate(state: [u8; 5]) -> StoreError {
         // undefined table, column, schema, function; and a column that changed its type under a
         // prepared statement, which the connection's end of life heals
         b"42P01" | b"42703" | b"3F000" | b"42883" | b"0A000" => StoreError::Missing { status },
-        // a read-only server: the standby, after a failover; or a database that is gone
-        b"25006" | b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" => {
-            StoreError::Unavailable { status }
-        }
+        // a standby, after a failover, or a session that is set to read only
+        b"25006" => StoreError::ReadOnly { status },
+        // a server that shuts down or starts; a database that is gone
+        b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" => StoreError::Unavailable { status },
         [b'0', b'8', ..] | [b'5', b'3', ..] => StoreError::Unavailable { status },
         [b'2', b'8', ..] => StoreError::Unauthorized { status },
         [b'2', b'3', ..] => StoreError::Constraint { status },
@@ -153,6 +153,8 @@ mod tests {
     fn only_a_store_out_of_reach_is_an_outage() {
         assert!(of_sqlstate(*b"57P03").is_outage());
         assert!(of_sqlstate(*b"28P01").is_outage());
+        let standby = of_sqlstate(*b"25006");
+        assert!((standby.code(), standby.is_outage()) == ("read_only", true));
         assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_outage());
         assert!(!of_sqlstate(*b"40P01").is_outage());
         assert!(!of_sqlstate(*b"57014").is_outage());

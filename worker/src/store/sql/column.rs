@@ -183,6 +183,17 @@ impl Holds {
         }
     }
 
+    /// Returns whether its values are numbers, which may count.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(
+            self,
+            Self::Key(Kind::Integer(_) | Kind::Whole { .. })
+                | Self::Float
+                | Self::Numeric
+                | Self::Declared(Declared::Integer | Declared::Number | Declared::Stamp)
+        )
+    }
+
     /// Returns whether its values are texts of any kind.
     pub(super) fn is_text(&self) -> bool {
         matches!(

@@ -5,9 +5,10 @@ use std::time::Duration;
 use lethe_common::config::SqlEndpoint;
 use secrecy::ExposeSecret;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection};
 
 use super::dialect::Dialect;
+use super::{table, text};
 use crate::store::StoreError;
 
 // A connection that was used this recently is not asked whether it still lives: the question would
@@ -120,12 +121,12 @@ impl SqlStore {
     /// Asks the database for a sign of life.
     ///
     /// # Errors
-    /// Fails with what keeps calls from working.
+    /// Fails with what keeps calls from working; [`StoreError::ReadOnly`] on a standby.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        let alive = text::alive(self.dialect);
         self.bounded(async {
-            let mut connection = self.readers.acquire().await?;
-            connection.execute("SELECT 1").await?;
-            Ok(())
+            let row = alive.about(Vec::new()).fetch_one(&self.readers).await?;
+            table::writes(&row)
         })
         .await
     }

@@ -15,6 +15,7 @@ use super::statement::Bind;
 use super::text::{self, Range, Texts};
 use super::tuples::{Tuple, demands};
 use super::{MAX_ITEMS, MAX_PAGE};
+use crate::store::error::Status;
 use crate::store::{Conditions, Item, Place, Seen, StoreError};
 
 mod advice;
@@ -23,11 +24,14 @@ mod asking;
 mod delete;
 mod dependents;
 mod mistyped;
+mod now;
 mod paging;
+mod stretch;
 mod workspaces;
 
 use asking::Statement;
 pub use delete::{Deletion, Taken};
+pub use stretch::Keys;
 
 /// What a look for one memory found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +85,14 @@ impl SqlTable {
     /// Returns whether ids are bytes, so that both cases of their digits are the same memory.
     pub fn has_byte_ids(&self) -> bool {
         matches!(self.mapping.id.kind, Kind::Bytes { .. })
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// Fails with what keeps calls from working.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.store.ping().await
     }
 
     /// Returns what the columns that queries may ask for hold, by their names.
@@ -149,6 +161,7 @@ impl SqlTable {
                 let tuples: Vec<&Tuple<'_>> = tuples.iter().collect();
                 for chunk in tuples.chunks(MAX_ITEMS) {
                     let row = statement.about(chunk).fetch_one(&self.store.readers).await?;
+                    writes(&row)?;
                     for (n, row) in whole(&row)? {
                         let n = statement.position(chunk, n)?;
                         *found.get_mut(n).ok_or(StoreError::Unreadable)? = match row {
@@ -235,11 +248,20 @@ fn numbered(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
         .collect()
 }
 
+/// Refuses the answer of a server that only reads: it may be old.
+pub(super) fn writes(row: &AnyRow) -> Result<(), CallError> {
+    if row.try_get::<i64, _>(text::ONLY_READS)? == 0 {
+        return Ok(());
+    }
+    let status = Status::Silent;
+    Err(StoreError::ReadOnly { status }.into())
+}
+
 /// Reads the answer of a look, which says how many rows it is about: a server may cut a long text short, and a row
 /// that is not read would count as absent.
 fn whole(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
     let rows = numbered(row)?;
-    if row.len() > 1 && u64::try_from(rows.len()).ok() != Some(row.try_get::<i64, _>(1)?.unsigned_abs()) {
+    if u64::try_from(rows.len()).ok() != Some(row.try_get::<i64, _>(1)?.unsigned_abs()) {
         return Err(StoreError::Unreadable.into());
     }
     Ok(rows)

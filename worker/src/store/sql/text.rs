@@ -16,7 +16,33 @@ mod alike;
 mod range;
 
 pub(super) use alike::{delete_at as delete_alike, find as find_alike};
-pub(super) use range::{Range, count, estimate, last, newest, nth, page, sample, some};
+pub(super) use range::{Range, count, count_without_key, estimate, last, newest, nth, page, sample, some, stretch};
+
+/// The name of the column by which an answer says whether its server only reads.
+pub(super) const ONLY_READS: &str = "only_reads";
+
+/// Returns that column: 1 on a standby, and on a server or in a session that is set to read only.
+// In the statements that decide that something is not there, so that it costs no round trip, and is true of the
+// very connection that answered. SQLite's readers are told to only read.
+pub(super) fn only_reads(dialect: Dialect) -> String {
+    let condition = match dialect {
+        Dialect::Postgres => {
+            "pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('transaction_read_only') = 'on'"
+        }
+        // A word or a number, by the version. Who may write all the same would write into a replica alone.
+        Dialect::Mysql => {
+            "CAST(@@GLOBAL.read_only AS CHAR) NOT IN ('0', 'OFF') OR CAST(@@GLOBAL.innodb_read_only AS CHAR) NOT IN ('0', 'OFF')"
+        }
+        Dialect::Sqlite => return format!("0 AS {ONLY_READS}"),
+    };
+    format!("CASE WHEN {condition} THEN 1 ELSE 0 END AS {ONLY_READS}")
+}
+
+/// Returns the text that asks for nothing else.
+pub(super) fn alive(dialect: Dialect) -> Sql {
+    let only_reads = only_reads(dialect);
+    Sql::vouched(dialect, format!("-- store::sql::alive\nSELECT {only_reads}"))
+}
 
 /// Builds the text of a statement about memories of which the same is demanded, if there is one.
 pub(super) type Alike = fn(Dialect, &Mapping, Range<'_>) -> Option<Sql>;
@@ -24,8 +50,8 @@ pub(super) type Alike = fn(Dialect, &Mapping, Range<'_>) -> Option<Sql>;
 /// The statements that are the same for every call.
 #[derive(Debug)]
 pub(super) struct Texts {
-    /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between, and their number; after those
-    /// that meet the tuple's conditions what [`seen`] says.
+    /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between, their number, and
+    /// [`ONLY_READS`]; after those that meet the tuple's conditions what [`seen`] says.
     pub(super) find: Sql,
     /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
     pub(super) lock: Sql,
@@ -101,8 +127,9 @@ pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
         dialect,
         format!(
             "-- store::sql::find\n\
-         SELECT {found}, count(*) FROM {tuples} {join} {table} AS m ON {id}",
+         SELECT {found}, count(*), {only_reads} FROM {tuples} {join} {table} AS m ON {id}",
             found = joined(dialect, &found),
+            only_reads = only_reads(dialect),
             tuples = tuples(dialect, mapping),
             join = join(dialect),
             table = mapping.table,
@@ -319,7 +346,8 @@ pub(super) fn whole(dialect: Dialect, key: &str) -> String {
     }
 }
 
-fn text_type(dialect: Dialect) -> &'static str {
+/// Returns the type that makes a text of a value.
+pub(super) fn text_type(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres | Dialect::Sqlite => "TEXT",
         Dialect::Mysql => "CHAR",

@@ -156,8 +156,10 @@ impl Check<'_> {
                 continue;
             };
             let (quoted, name) = (quote_table(table), quote(&column.name));
+            // Bytes come last in the order of values, so the first one says it: an index on the column has it.
             let text = format!(
-                "-- store::sql::only bytes\nSELECT 1 FROM {quoted} WHERE typeof({name}) NOT IN ('blob', 'null') LIMIT 1"
+                "-- store::sql::only bytes\nSELECT 1 FROM (SELECT min({name}) AS first FROM {quoted}) \
+                 WHERE typeof(first) NOT IN ('blob', 'null')"
             );
             let asked = Sql::vouched(dialect, text).about(Vec::new());
             if asked.fetch_optional(&mut *self.connection).await?.is_some() {

@@ -1,15 +1,14 @@
-//! Rows in the order of their keys: pages, counts, and where to cut.
+//! Rows in the order of their keys: pages, and where to cut.
 
-use lethe_common::filter::Mistyped;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::super::connect::CallError;
-use super::super::filter::{self, Rows};
+use super::super::filter::Rows;
 use super::super::statement::Bind;
 use super::super::text::{self, Range};
-use super::{MAX_PAGE, SqlTable};
-use crate::store::{Conditions, Place, Seen, Start, StoreError, Written};
+use super::{MAX_PAGE, SqlTable, writes};
+use crate::store::{Conditions, Place, Seen, StoreError};
 
 /// How much of a table is drawn for its cuts: of each block of PostgreSQL's either all or nothing.
 // Where rows come in the order of their keys, a range of 10,000 rows is 100 blocks, of which 10 are drawn: so
@@ -85,6 +84,14 @@ impl SqlTable {
             .bounded(async {
                 values.push(Bind::Integer(i64::from(limit)));
                 let rows = text.about(values).fetch_all(&self.store.readers).await?;
+                match rows.first() {
+                    Some(row) => writes(row)?,
+                    // No row says whose answer this is.
+                    None => {
+                        let alive = text::alive(self.store.dialect).about(Vec::new());
+                        writes(&alive.fetch_one(&self.store.readers).await?)?;
+                    }
+                }
                 let read = |row: &AnyRow| {
                     let place: Option<String> = row.try_get(2)?;
                     let changed: i64 = row.try_get(3)?;
@@ -193,95 +200,5 @@ impl SqlTable {
                 Ok(Some(ids.collect::<Result<_, sqlx::Error>>()?))
             })
             .await
-    }
-
-    fn bound(&self, key: &str) -> Result<Bind, StoreError> {
-        let key = self.canonical(key);
-        key.map(Bind::Text).ok_or(StoreError::Misuse("a cursor is not an id"))
-    }
-
-    /// Returns whether the database reads every row to find those under `conditions`: no index helps with
-    /// what they ask for.
-    pub fn is_full_scan(&self, conditions: &Conditions) -> bool {
-        filter::is_full_scan(self.store.dialect, &self.mapping, conditions)
-    }
-
-    /// Counts the rows under `conditions`.
-    ///
-    /// # Errors
-    /// Refuses empty conditions: a count is never of everything.
-    pub async fn count(&self, conditions: &Conditions) -> Result<u64, StoreError> {
-        let Some(demanded) = self.demanded(conditions)? else {
-            return Ok(0);
-        };
-        let text = text::count(self.store.dialect, &self.mapping, demanded.range());
-        self.store
-            .bounded(async {
-                let row = text.about(demanded.values).fetch_one(&self.store.readers).await?;
-                let count: i64 = row.try_get(0)?;
-                Ok(u64::try_from(count).map_err(|_| StoreError::Unreadable)?)
-            })
-            .await
-    }
-
-    /// Returns which of the rows under `conditions` are there now, by the greatest time of their writing,
-    /// and of their last change where that is mapped too; `None` if no time of writing is.
-    ///
-    /// # Errors
-    /// Refuses empty conditions.
-    pub async fn start(&self, conditions: &Conditions) -> Result<Option<Start>, StoreError> {
-        if self.mapping.created_at.is_none() {
-            return Ok(None);
-        }
-        let changed = self.mapping.updated_at.as_ref();
-        let Some(demanded) = self.demanded(conditions)? else {
-            return Ok(Some(Start {
-                written: Written::Unknown,
-                changed: changed.map(|_| Written::Unknown),
-            }));
-        };
-        let newest = filter::newest(self.store.dialect, &self.mapping, demanded.values.len() + 1);
-        let texts: Vec<String> = newest.texts.into_iter().flatten().collect();
-        let text = text::newest(self.store.dialect, &self.mapping, demanded.range(), &texts.join(", "));
-        let values = demanded.values.into_iter().chain(newest.values).collect();
-        self.store
-            .bounded(async {
-                let row = text.about(values).fetch_one(&self.store.readers).await?;
-                let read = |n| Ok::<_, sqlx::Error>(filter::written(&self.mapping, n, row.try_get(n)?));
-                Ok(Some(Start {
-                    written: read(0)?,
-                    changed: changed.map(|_| read(1)).transpose()?,
-                }))
-            })
-            .await
-    }
-
-    /// Looks whether every row that a query may match says whether it does: one that holds no moment where it is
-    /// compared with one does not.
-    ///
-    /// # Errors
-    /// Fails with [`StoreError::Mistyped`] if a row does not.
-    pub async fn decided(&self, conditions: &Conditions) -> Result<(), StoreError> {
-        let (Some(query), Some(demanded)) = (&conditions.query, self.demanded(conditions)?) else {
-            return Ok(());
-        };
-        let fields = demanded.values.len() - demanded.query().map_or(0, |(_, bound)| bound);
-        let fields = &demanded.values[demanded.values.len() - fields..];
-        for (column, compiled) in filter::undecided(self.store.dialect, &self.mapping, query)? {
-            let range = Range {
-                query: Some((&compiled.text, compiled.values.len())),
-                ..demanded.range()
-            };
-            let text = text::some(self.store.dialect, &self.mapping, range);
-            let values = compiled.values.iter().chain(fields).cloned().collect();
-            let found = self.store.bounded(async {
-                let row = text.about(values).fetch_optional(&self.store.readers).await?;
-                Ok(row.is_some())
-            });
-            if found.await? {
-                return Err(StoreError::Mistyped(Mistyped::unreadable(column)));
-            }
-        }
-        Ok(())
     }
 }

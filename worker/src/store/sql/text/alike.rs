@@ -9,7 +9,7 @@ use super::super::dialect::Dialect;
 use super::super::mapping::Mapping;
 use super::super::statement::Sql;
 use super::range::{Range, scoped};
-use super::{joined, place, seen};
+use super::{joined, only_reads, place, seen};
 
 // In a query of its own, for the same reason as that of `tuples`.
 fn list(bind: usize) -> String {
@@ -32,8 +32,9 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
     };
     let text = format!(
         "-- store::sql::find\n\
-         SELECT {found} FROM {list} WITH ORDINALITY AS e(i, n) JOIN {table} AS m ON {same}",
+         SELECT {found}, count(*), {only_reads} FROM {list} WITH ORDINALITY AS e(i, n) JOIN {table} AS m ON {same}",
         found = joined(dialect, &format!("e.n - 1 || {seen}")),
+        only_reads = only_reads(dialect),
         list = list(bound + 1),
         table = mapping.table,
         same = equals(&mapping.id, "m", "e.i"),

@@ -5,7 +5,7 @@ use super::super::compare::{as_text, equals, ordered, reach, typed};
 use super::super::dialect::Dialect;
 use super::super::mapping::Mapping;
 use super::super::statement::Sql;
-use super::{place, version, whose};
+use super::{only_reads, place, version, whose};
 
 /// Which rows a page or a count is about.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,8 @@ pub(in super::super) struct Range<'a> {
 }
 
 /// Returns the text of a page of ids in key order, each with its version and place, with 1 if it is not
-/// `unchanged`, and with what points are compared with; the limit is bound last.
+/// `unchanged`, with what points are compared with, and with [`ONLY_READS`](super::ONLY_READS); the limit is bound
+/// last.
 pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>, unchanged: Option<&str>) -> Sql {
     let key = ordered(&mapping.id);
     let id = as_text(dialect, &mapping.id, "m");
@@ -30,10 +31,11 @@ pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'
         dialect,
         format!(
             "-- store::sql::page\n\
-         SELECT {id}, {version}, {place}, {changed}, {whose} FROM {table} AS m\n\
+         SELECT {id}, {version}, {place}, {changed}, {whose}, {only_reads} FROM {table} AS m\n\
          WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} LIMIT ${limit}",
             version = version(dialect, mapping),
+            only_reads = only_reads(dialect),
             changed = unchanged.map_or_else(
                 || "0".to_owned(),
                 |unchanged| format!("CASE WHEN {unchanged} THEN 0 ELSE 1 END")
@@ -119,13 +121,55 @@ pub(in super::super) fn estimate(dialect: Dialect) -> Option<Sql> {
     (dialect == Dialect::Postgres).then(|| Sql::vouched(dialect, text.to_owned()))
 }
 
+/// Returns the text of the id that comes after as many in key order as are bound last, whatever their rows say.
+pub(in super::super) fn stretch(dialect: Dialect, mapping: &Mapping, after: bool, through: bool) -> Sql {
+    let nothing = Range {
+        query: None,
+        demanded: &[],
+        after,
+        through,
+    };
+    let (bounds, bound) = filter(mapping, nothing);
+    let bounds = if bounds.is_empty() {
+        bounds
+    } else {
+        format!("{bounds} AND ")
+    };
+    let text = format!(
+        "-- store::sql::stretch\n\
+         SELECT {id} FROM {table} AS m WHERE {bounds}{column} IS NOT NULL\n\
+         ORDER BY {key} LIMIT 1 OFFSET ${skipped}",
+        id = as_text(dialect, &mapping.id, "m"),
+        table = mapping.table,
+        column = reach(&mapping.id, "m"),
+        key = ordered(&mapping.id),
+        skipped = bound + 1,
+    );
+    Sql::vouched(dialect, text)
+}
+
 /// Returns the text of a count.
 pub(in super::super) fn count(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
     let (filter, _) = scoped(mapping, range);
+    counted(dialect, mapping, &filter)
+}
+
+/// Returns the text of a count of rows without a key, which are in no range.
+pub(in super::super) fn count_without_key(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+    let (filter, _) = scoped(mapping, range);
+    counted(
+        dialect,
+        mapping,
+        &format!("{filter} AND {} IS NULL", reach(&mapping.id, "m")),
+    )
+}
+
+fn counted(dialect: Dialect, mapping: &Mapping, filter: &str) -> Sql {
     Sql::vouched(
         dialect,
         format!(
-            "-- store::sql::count\nSELECT count(*) FROM {table} AS m WHERE {filter}",
+            "-- store::sql::count\nSELECT count(*), {only_reads} FROM {table} AS m WHERE {filter}",
+            only_reads = only_reads(dialect),
             table = mapping.table,
         ),
     )
@@ -149,7 +193,8 @@ pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range
     Sql::vouched(
         dialect,
         format!(
-            "-- store::sql::newest\nSELECT {newest} FROM {table} AS m WHERE {filter}",
+            "-- store::sql::newest\nSELECT {newest}, {only_reads} FROM {table} AS m WHERE {filter}",
+            only_reads = only_reads(dialect),
             table = mapping.table,
         ),
     )

@@ -1,0 +1,105 @@
+//! Tables that no statement goes over in the time that a call may take: they are read in pieces.
+
+use lethe_tests::by_query::{job, of_user};
+use lethe_tests::client::counts;
+use lethe_tests::layout::Layout;
+use lethe_tests::memories::{self, Memory};
+use lethe_tests::service::Site;
+use lethe_tests::wait;
+use serde_json::{Value, json};
+
+const AGENT: &str = "agent = \"agent_id\" }\n";
+
+/// What a worker logs when it begins to read a table in pieces.
+const IN_PIECES: &str = "it is read in pieces";
+
+// A comparison of owners takes a millisecond: four times as long for all of them as for a call. The cheaper a function
+// says that it is, the earlier it is called. An owner is found by no index.
+const SLOW: &str = "
+    CREATE EXTENSION citext;
+    DROP INDEX idx_agno_memories_user_id;
+    ALTER TABLE agno_memories ALTER user_id TYPE citext,
+        ALTER created_at TYPE timestamptz USING now() - interval '1 hour';
+    CREATE OR REPLACE FUNCTION citext_eq(a citext, b citext) RETURNS bool
+        LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 0.0001
+        AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN lower(a::text) = lower(b::text); END $$";
+
+/// A site with memories of ana's among many of ben's.
+async fn site() -> (Site, Vec<Memory>, Vec<Memory>) {
+    let mut site = Site::new(Layout::POSTGRES).await;
+    let (ana, ben) = (memories::of("ana", 120), memories::of("ben", 2_000));
+    site.add(&ana).await;
+    site.memories.add(&ben).await;
+    site.memories.run(SLOW).await;
+    site.configure(|config| {
+        config
+            .replace(AGENT, "agent = \"agent_id\", created_at = \"created_at\" }\n")
+            .set("worker.store_timeout", "500ms")
+            .set("worker.batch", 50)
+    });
+    (site, ana, ben)
+}
+
+fn erased(job: &Value, n: usize) {
+    let one = json!({"erased": n});
+    assert_eq!(counts(job), json!({"sql": one, "vector": one}), "{job:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_over_a_large_table_begins_and_ends() {
+    let (site, ana, mut ben) = site().await;
+    let service = site.start().await;
+    let id = service.client.submit(&job(of_user("ana"))).await;
+    wait::until_true("the table is read in pieces", || async {
+        service.process.log().contains(IN_PIECES)
+    })
+    .await;
+    // In the piece that is read last, at the earliest.
+    let late = "INSERT INTO agno_memories (memory_id, user_id, memory, created_at) VALUES ('z', 'ana', '1', now())";
+    site.memories.run(late).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(
+        (&job["state"], &job["snapshot"]),
+        (&json!("succeeded"), &json!("created_at")),
+        "{job:#}"
+    );
+    erased(&job, ana.len());
+    ben.push(Memory {
+        id: "z".to_owned(),
+        user: "ana".to_owned(),
+    });
+    ben.sort();
+    assert_eq!(site.memories.left().await, ben);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_in_a_large_table_is_found_and_read_back() {
+    let (site, ana, mut ben) = site().await;
+    let service = site.start().await;
+    let job = json!({"select": {"subject": {"user_id": "ana"}}});
+    let job = service.client.succeeds(&job).await;
+
+    assert!(service.process.log().contains(IN_PIECES));
+    erased(&job, ana.len());
+    ben.sort();
+    assert_eq!(site.memories.left().await, ben);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_in_the_middle_of_a_large_table_is_replaced() {
+    let (mut site, ana, _) = site().await;
+    site.configure(|config| config.set("lease.duration", "3s").set("lease.renew_every", "1s"));
+    let id = {
+        let service = site.start().await;
+        let id = service.client.submit(&job(of_user("ana"))).await;
+        let begun = || async { service.process.log().contains(IN_PIECES) };
+        wait::until_true("the table is read in pieces", begun).await;
+        id
+    };
+    // It was killed.
+    let service = site.start().await;
+    let job = service.client.ended(&id).await;
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    erased(&job, ana.len());
+}

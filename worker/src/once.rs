@@ -1,0 +1,116 @@
+//! Something that many want at the same time and one of them makes: a look at a schema.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, RwLock};
+
+use crate::store::StoreError;
+
+/// What was made, if it was, and whoever makes it.
+pub(crate) struct Once<T> {
+    made: RwLock<Option<Arc<T>>>,
+    /// Held by whoever makes it; why the last one failed, if it did.
+    failed: Mutex<Option<StoreError>>,
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self {
+            made: RwLock::default(),
+            failed: Mutex::default(),
+        }
+    }
+}
+
+impl<T> Once<T> {
+    /// Returns what was made, or makes it. Whoever comes while somebody makes it waits for that, and fails with it:
+    /// a store that does not answer is not asked by all of them, nor by one after the other.
+    pub(crate) async fn get(&self, make: impl Future<Output = Result<T, StoreError>>) -> Result<Arc<T>, StoreError> {
+        if let Some(made) = &*self.made.read().await {
+            return Ok(Arc::clone(made));
+        }
+        let (waited, mut failed) = match self.failed.try_lock() {
+            Ok(failed) => (false, failed),
+            Err(_) => (true, self.failed.lock().await),
+        };
+        if let Some(made) = &*self.made.read().await {
+            return Ok(Arc::clone(made));
+        }
+        if let Some(error) = failed.as_ref().filter(|_| waited) {
+            return Err(error.clone());
+        }
+        // Whoever waits makes it after all if this one is dropped.
+        *failed = None;
+        match make.await {
+            Ok(made) => {
+                let made = Arc::new(made);
+                *self.made.write().await = Some(Arc::clone(&made));
+                Ok(made)
+            }
+            Err(error) => {
+                *failed = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets what was made, if it is so.
+    pub(crate) async fn forget_if(&self, is_so: impl FnOnce(&T) -> bool) {
+        let mut made = self.made.write().await;
+        if made.as_ref().is_some_and(|made| is_so(made)) {
+            *made = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures::future::join_all;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// Lets ten ask at the same time; returns how many made it, and what they were told.
+    async fn ask(once: &Once<u8>, answer: Result<u8, StoreError>) -> (u32, Vec<Result<u8, &'static str>>) {
+        let (made, all_ask) = (Cell::new(0), Notify::new());
+        let make = async || {
+            made.set(made.get() + 1);
+            all_ask.notified().await;
+            answer.clone()
+        };
+        let asking = join_all((0..10).map(|_| async { once.get(make()).await }));
+        // Polled in this order: nothing is answered before all have asked.
+        let (told, ()) = tokio::join!(asking, async { all_ask.notify_one() });
+        let told = told
+            .into_iter()
+            .map(|told| told.map(|made| *made).map_err(|error| error.code()));
+        (made.get(), told.collect())
+    }
+
+    #[tokio::test]
+    async fn one_of_many_makes_it_and_all_of_them_share_what_came_of_it() {
+        let once = Once::default();
+        assert_eq!(
+            ask(&once, Err(StoreError::timed_out())).await,
+            (1, vec![Err("timeout"); 10])
+        );
+        assert_eq!(ask(&once, Ok(7)).await, (1, vec![Ok(7); 10]), "a failure is not kept");
+        assert_eq!(ask(&once, Ok(8)).await, (0, vec![Ok(7); 10]), "what was made is");
+        once.forget_if(|made| *made == 8).await;
+        assert_eq!(ask(&once, Ok(8)).await.0, 0);
+        once.forget_if(|made| *made == 7).await;
+        assert_eq!(ask(&once, Ok(8)).await, (1, vec![Ok(8); 10]));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_makes_it_if_the_one_who_made_it_is_dropped() {
+        let once = Once::default();
+        let mut first = Box::pin(once.get(std::future::pending::<Result<u8, StoreError>>()));
+        assert!(futures::poll!(&mut first).is_pending());
+        let second = once.get(async { Ok(7) });
+        let (second, ()) = tokio::join!(second, async { drop(first) });
+        assert_eq!(*second.unwrap(), 7);
+    }
+}

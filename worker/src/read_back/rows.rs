@@ -1,0 +1,131 @@
+//! Counting the rows that are left.
+//!
+//! By one statement, or, where that takes longer than a call may, as the sum over pieces of the table. Keys do not
+//! change, so a row that is there from the first piece to the last is in exactly one of them, and is counted. What is
+//! written or goes while they are read may be missed, or counted, as what is written or goes just before or after one
+//! statement. So a sum of nothing says what a count of nothing does: that of what was left, nothing stays.
+
+use std::time::Instant;
+
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::Lease;
+use lethe_common::metrics::StoreCall;
+
+use crate::batch;
+use crate::cursor::{Cursor, Walk};
+use crate::environment::Environment;
+use crate::mapped::Mapped;
+use crate::pages::{self, Rows};
+use crate::pieces::{self, Piece};
+use crate::store::StoreError;
+use crate::store::sql::SqlTable;
+use crate::task::Stop;
+
+/// Counts the rows that meet the conditions of the first of the leases.
+pub(super) async fn count(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<u64, StoreError>, Stop> {
+    let table = match mapped.sql().await {
+        Ok(Some(table)) => table,
+        Ok(None) => return Ok(Ok(0)),
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut walk = match Cursor::of(&leases[0]).walk {
+        Some(walk) => walk,
+        None => {
+            let conditions = batch::conditions(&leases[0]);
+            let count = table.count(&conditions);
+            match env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await {
+                Err(StoreError::Timeout { .. }) => {}
+                count => return Ok(count),
+            }
+            if let Err(error) = pieces::begin(&leases[0], &table).await {
+                return Ok(Err(error));
+            }
+            Walk::first()
+        }
+    };
+    loop {
+        walk = match step(env, mapped, &table, leases, walk).await? {
+            Ok((Some(then), _)) => then,
+            Ok((None, n)) => return Ok(Ok(n)),
+            Err(error) => return Ok(Err(error)),
+        };
+        let cursor = Cursor {
+            walk: Some(walk.clone()),
+            ..Cursor::of(&leases[0])
+        };
+        pieces::save(env, leases, &cursor).await?;
+        if leases[0].job.cancelling {
+            // What was found does not matter any more.
+            return Ok(Ok(walk.n));
+        }
+    }
+}
+
+/// Counts the rows of the next piece; returns what follows it, and how many there were up to its end.
+async fn step(
+    env: &Environment,
+    mapped: &Mapped,
+    table: &SqlTable,
+    leases: &mut Vec<Lease>,
+    walk: Walk,
+) -> Result<Result<(Option<Walk>, u64), StoreError>, Stop> {
+    env.keep(leases).await?;
+    let start = Instant::now();
+    let read = match pieces::end(env, mapped, table, &walk.piece, None).await {
+        Ok(end) => {
+            env.keep(leases).await?;
+            let conditions = batch::conditions(&leases[0]);
+            let count = table.count_in(&conditions, walk.piece.keys(end.as_deref()));
+            let count = env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await;
+            count.map(|n| (n, end))
+        }
+        Err(error) => Err(error),
+    };
+    Ok(match read {
+        Ok((n, end)) => {
+            let n = walk.n + n;
+            let limit = env.config.worker.store_timeout;
+            let then = end.map(|end| Walk {
+                piece: walk.piece.then(end, start.elapsed(), limit),
+                n,
+                ..walk
+            });
+            Ok((then, n))
+        }
+        Err(timeout @ StoreError::Timeout { .. }) => match walk.piece.smaller() {
+            Some(piece) => Ok((Some(Walk { piece, ..walk }), 0)),
+            None => Err(timeout),
+        },
+        Err(error) => Err(error),
+    })
+}
+
+/// Counts the rows of a query that takes only so many: those up to the last key that it took.
+pub(super) async fn count_through(
+    env: &Environment,
+    mapped: &Mapped,
+    leases: &mut Vec<Lease>,
+    through: &str,
+) -> Result<Result<u64, StoreError>, Stop> {
+    let (mut n, mut piece) = (0, Some(Piece::default()));
+    while let Some(from) = piece {
+        env.keep(leases).await?;
+        let rows = Rows {
+            through: Some(through),
+            changed: false,
+            limit: env.config.worker.batch,
+        };
+        match pages::page(env, mapped, &leases[0], StoreCall::ReadBack, &from, rows).await {
+            Ok(page) => {
+                n += u64::try_from(page.rows.len()).expect("a length fits 64 bits");
+                piece = page.next;
+            }
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(n))
+}

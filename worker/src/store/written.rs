@@ -1,0 +1,76 @@
+//! Which of two bounds of one column is the later.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+
+use super::{Start, Written};
+
+impl Written {
+    /// Returns whether this bound lies beyond another; also if that cannot be told.
+    pub(crate) fn is_beyond(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::UpTo(time), Self::UpTo(other)) => order(time, other) != Some(Ordering::Less) && time != other,
+            (Self::UpTo(_), Self::Unknown) => true,
+            (Self::Unknown, _) => false,
+        }
+    }
+
+    fn later(self, other: Self) -> Self {
+        if other.is_beyond(&self) { other } else { self }
+    }
+}
+
+impl Start {
+    /// Returns whether a bound of this one lies beyond that of another.
+    pub(crate) fn is_beyond(&self, other: &Self) -> bool {
+        let changed = |start: &Self| start.changed.clone().unwrap_or(Written::Unknown);
+        self.written.is_beyond(&other.written) || changed(self).is_beyond(&changed(other))
+    }
+
+    /// Returns the later bounds of two.
+    pub(crate) fn later(self, other: Self) -> Self {
+        Self {
+            written: self.written.later(other.written),
+            changed: match (self.changed, other.changed) {
+                (Some(one), Some(other)) => Some(one.later(other)),
+                (one, other) => one.or(other),
+            },
+        }
+    }
+}
+
+fn order(left: &str, right: &str) -> Option<Ordering> {
+    if let (Ok(left), Ok(right)) = (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
+        return Some(left.cmp(&right));
+    }
+    // SQLite's numbers are marked with their type.
+    let [left, right] = [left, right].map(|text| text.strip_prefix(['i', 'r']).unwrap_or(text));
+    if let (Ok(left), Ok(right)) = (left.parse::<i128>(), right.parse::<i128>()) {
+        return Some(left.cmp(&right));
+    }
+    left.parse::<f64>().ok()?.partial_cmp(&right.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_compared_as_what_they_are() {
+        for (earlier, later) in [
+            ("999", "1000"),
+            ("i999", "r1000.5"),
+            ("1.5", "10"),
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.5Z"),
+        ] {
+            let [earlier, later] = [earlier, later].map(|time| Written::UpTo(time.to_owned()));
+            assert!(later.is_beyond(&earlier) && !earlier.is_beyond(&later) && !later.is_beyond(&later));
+            assert_eq!(earlier.clone().later(later.clone()), later);
+            assert_eq!(later.clone().later(earlier.clone()), later);
+            assert!(later.is_beyond(&Written::Unknown) && !Written::Unknown.is_beyond(&later));
+        }
+        let [one, other] = ["a", "b"].map(|time| Written::UpTo(time.to_owned()));
+        assert!(one.is_beyond(&other) && other.is_beyond(&one), "nobody can tell");
+    }
+}
