@@ -66,6 +66,12 @@ pub(crate) struct Walk {
     /// And the newest of them so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seen: Option<Start>,
+    /// A time that lay in the future when it was met: it has to pass before the walk can begin anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ahead: Option<Start>,
+    /// How often it began anew.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) again: u32,
 }
 
 impl Walk {
@@ -76,6 +82,8 @@ impl Walk {
             n: 0,
             until: None,
             seen: None,
+            ahead: None,
+            again: 0,
         }
     }
 }

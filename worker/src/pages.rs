@@ -46,8 +46,10 @@ pub(crate) async fn page(
         return Ok(Page::default());
     };
     let start = Instant::now();
-    let read = read(env, mapped, &table, lease, call, from, rows).await;
-    match read {
+    let limit = env.config.worker.store_timeout;
+    // The end of a piece and its rows are two calls, and whoever asks has a lease for one.
+    let read = tokio::time::timeout(limit, read(env, mapped, &table, lease, call, from, rows)).await;
+    match read.unwrap_or_else(|_| Err(StoreError::timed_out())) {
         Ok((found, _)) if found.len() >= rows.limit as usize => {
             // Where so many are found, the next are not far.
             let after = found.last().map(|(id, _)| id.clone());
@@ -55,7 +57,6 @@ pub(crate) async fn page(
             Ok(Page { rows: found, next })
         }
         Ok((rows, end)) => {
-            let limit = env.config.worker.store_timeout;
             let next = end.map(|end| from.then(end, start.elapsed(), limit));
             Ok(Page { rows, next })
         }

@@ -43,7 +43,8 @@ pub(super) async fn snapshot(
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
 ) -> Result<Result<Option<Snapshot>, StoreError>, Stop> {
-    if leases[0].job.query.is_none() || leases[0].snapshot.is_some() {
+    let lease = &leases[0];
+    if lease.job.query.is_none() || lease.snapshot.is_some() || Cursor::of(lease).has_begun() {
         return Ok(Ok(None));
     }
     let start = match start(env, mapped, leases).await? {

@@ -13,9 +13,10 @@
 //! one that was changed.
 //!
 //! A row that was there at the start with a time beyond the clock would be left out. Such a row is known by a time that
-//! lies beyond the clock when its piece is read. Then nothing can be bounded in pieces, and neither can it where a column
-//! of numbers does not say what they count: the job waits as it does for any call that takes too long, and does not
-//! succeed without such rows.
+//! lies beyond the clock when its piece is read. Then the walk waits until that time has passed, and begins anew, a few
+//! times: whoever writes may have a clock that is ahead. After that nothing can be bounded in pieces, and neither can it
+//! where a column of numbers does not say what they count. Then the job waits as it does for any call that takes too long,
+//! and does not succeed without such rows.
 
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,9 @@ use crate::store::error::Status;
 use crate::store::sql::{Keys, SqlTable};
 use crate::store::{Conditions, Query, Start, StoreError};
 use crate::task::Stop;
+
+/// How often a walk begins anew since it met a time in the future.
+const AGAIN: u32 = 5;
 
 /// Returns a walk that begins now, after a call about all rows timed out.
 pub(super) async fn begin(
@@ -67,34 +71,52 @@ fn cannot(lease: &Lease, status: Status, why: &'static str) -> StoreError {
     StoreError::Timeout { status }
 }
 
+/// What a piece has.
+enum Read {
+    /// The newest times that are not beyond the start.
+    Newest(Option<Start>),
+    /// A time in the future.
+    Ahead(Start),
+}
+
 /// Reads the next piece; returns what follows it, and, after the last one, what was there.
 pub(crate) async fn step(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
     leases: &mut Vec<Lease>,
-    walk: Walk,
+    mut walk: Walk,
 ) -> Result<Result<(Option<Walk>, Option<Start>), StoreError>, Stop> {
     env.keep(leases).await?;
+    if walk.ahead.is_some() {
+        walk = match again(env, mapped, table, &leases[0], walk).await {
+            Ok(walk) => walk,
+            Err(error) => return Ok(Err(error)),
+        };
+        env.keep(leases).await?;
+    }
     let start = Instant::now();
     let limit = env.config.worker.store_timeout;
     let read = match pieces::end(env, mapped, table, &walk.piece, None).await {
         Ok(end) => read(env, mapped, table, leases, &walk, end.as_deref())
             .await?
-            .map(|seen| (seen, end)),
+            .map(|read| (read, end)),
         Err(error) => Err(error),
     };
     Ok(match read {
-        Ok((seen, end)) => {
-            let seen = match (walk.seen, seen) {
-                (Some(before), Some(seen)) => Some(before.later(seen)),
-                (before, seen) => before.or(seen),
+        Ok((Read::Ahead(time), _)) => {
+            let ahead = Some(time);
+            Ok((Some(Walk { ahead, ..walk }), None))
+        }
+        Ok((Read::Newest(newest), end)) => {
+            let seen = match (walk.seen.take(), newest) {
+                (Some(before), Some(newest)) => Some(before.later(newest)),
+                (before, newest) => before.or(newest),
             };
             let then = end.map(|end| Walk {
                 piece: walk.piece.then(end, start.elapsed(), limit),
                 seen: seen.clone(),
-                n: 0,
-                until: walk.until,
+                ..walk
             });
             Ok((then, seen))
         }
@@ -106,7 +128,28 @@ pub(crate) async fn step(
     })
 }
 
-/// Returns the newest times of a piece that are not beyond the start.
+/// Begins anew after a time that lay in the future, if it has passed.
+async fn again(
+    env: &Environment,
+    mapped: &Mapped,
+    table: &SqlTable,
+    lease: &Lease,
+    walk: Walk,
+) -> Result<Walk, StoreError> {
+    let now = table.until_now(Duration::ZERO);
+    let now = env.call(mapped, StoreKind::Sql, StoreCall::Count, now).await?;
+    match (walk.ahead, now) {
+        (Some(ahead), Some(now)) if walk.again < AGAIN && !ahead.is_beyond(&now) => Ok(Walk {
+            until: Some(now),
+            again: walk.again + 1,
+            ..Walk::first()
+        }),
+        // Nothing is recorded: this is no progress.
+        _ => Err(cannot(lease, Status::Silent, "a row's time lies in the future")),
+    }
+}
+
+/// Returns what a piece has.
 async fn read(
     env: &Environment,
     mapped: &Mapped,
@@ -114,7 +157,7 @@ async fn read(
     leases: &mut Vec<Lease>,
     walk: &Walk,
     end: Option<&str>,
-) -> Result<Result<Option<Start>, StoreError>, Stop> {
+) -> Result<Result<Read, StoreError>, Stop> {
     let (conditions, keys) = (batch::conditions(&leases[0]), walk.piece.keys(end));
     env.keep(leases).await?;
     let decided = table.decided_in(&conditions, keys);
@@ -122,24 +165,22 @@ async fn read(
         return Ok(Err(error));
     }
     let Some(until) = &walk.until else {
-        return Ok(Ok(None));
+        return Ok(Ok(Read::Newest(None)));
     };
     let newest = match newest(env, mapped, table, leases, (&conditions, keys)).await? {
         Ok(Some(newest)) if newest.is_beyond(until) => newest,
-        newest => return Ok(newest),
+        newest => return Ok(newest.map(Read::Newest)),
     };
     let now = env.call(mapped, StoreKind::Sql, StoreCall::Count, table.until_now(AHEAD));
     match now.await {
         Ok(Some(now)) if !newest.is_beyond(&now) => {}
-        Ok(_) => {
-            let why = "a row's time lies in the future";
-            return Ok(Err(cannot(&leases[0], Status::Silent, why)));
-        }
+        Ok(_) => return Ok(Ok(Read::Ahead(newest))),
         Err(error) => return Ok(Err(error)),
     }
     // Written or changed since the walk began.
     let conditions = up_to(&conditions, until);
-    Ok(self::newest(env, mapped, table, leases, (&conditions, keys)).await?)
+    let newest = self::newest(env, mapped, table, leases, (&conditions, keys)).await?;
+    Ok(newest.map(Read::Newest))
 }
 
 async fn newest(
