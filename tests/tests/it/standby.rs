@@ -61,9 +61,15 @@ async fn behind() -> (Postgres, Postgres, Cut, Site, Vec<Memory>) {
     (primary, standby, cut, site, all)
 }
 
-/// Sends connections to another server: those that there are end.
-fn fail_over(cut: &Cut, to: &Postgres) {
+/// Sends connections to another server, once those to the one before have ended.
+async fn fail_over(cut: &Cut, from: &Postgres, to: &Postgres) {
     cut.cut();
+    let admin = postgres::connect(&from.url());
+    wait::until_true("connections have ended", || async {
+        let those = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lethe'";
+        sqlx::query_scalar::<_, i64>(those).fetch_one(&admin).await.unwrap() == 0
+    })
+    .await;
     cut.set_upstream(&to.address());
     cut.restore();
 }
@@ -71,7 +77,7 @@ fn fail_over(cut: &Cut, to: &Postgres) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_standby_does_not_have_is_not_gone() {
     let (primary, standby, cut, site, all) = behind().await;
-    fail_over(&cut, &standby);
+    fail_over(&cut, &primary, &standby).await;
     let service = site.start().await;
     let by_id = service.client.submit_ids(&ids(&all[..10])).await;
     let person = service
@@ -97,7 +103,7 @@ async fn what_a_standby_does_not_have_is_not_gone() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("it is a standby, or set to read only"), "{said}");
 
-    fail_over(&cut, &primary);
+    fail_over(&cut, &standby, &primary).await;
     for id in [&by_id, &person, &query] {
         let job = service.client.ended(id).await;
         assert_eq!(job["state"], "succeeded", "{job:#}");

@@ -9,7 +9,7 @@ use lethe_worker::store::{Conditions, Query, Start, StoreError, Written};
 use serde_json::json;
 
 use super::harness::{Database, mapping, table};
-use super::{on_each, on_servers};
+use super::on_each;
 
 on_each!(
     stretches_have_every_row_once,
@@ -17,7 +17,6 @@ on_each!(
     the_clock_is_said_in_the_words_of_each_column,
     the_newest_of_a_stretch_is_of_its_rows_alone,
 );
-on_servers!(a_server_that_only_reads_is_not_believed);
 
 fn of(user: &str) -> Conditions {
     Conditions::of(vec![(Field::User, user.to_owned())])
@@ -173,11 +172,10 @@ async fn the_newest_of_a_stretch_is_of_its_rows_alone(database: Database) {
     opened.decided_in(&query(None), keys).await.unwrap();
 }
 
-async fn a_server_that_only_reads_is_not_believed(database: Database) {
-    if database.is_mysql() {
-        // The shared server must go on: see the end-to-end tests.
-        return;
-    }
+// Of MySQL's only the whole server can be set so, which is shared: see the end-to-end tests.
+#[tokio::test]
+async fn a_session_that_only_reads_is_not_believed() {
+    let database = Database::postgres().await;
     let mapping = database.memories("BIGINT").await;
     database.add(&[("1", "7", "w")]).await;
     database
