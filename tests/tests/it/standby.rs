@@ -8,7 +8,7 @@ use lethe_tests::memories::{self, Memories, Memory, ids};
 use lethe_tests::mysql::Mysql;
 use lethe_tests::postgres::{self, Postgres};
 use lethe_tests::service::{Service, Site, lethe};
-use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::tap::{DELETE, GET, Side};
 use lethe_tests::wait;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -156,16 +156,28 @@ async fn a_server_that_is_set_to_read_only_while_it_is_connected_is_not_believed
     erases(&service, &id, &all).await;
     site.holds(&[]).await;
 
-    // In the middle: what is read back is the answer of a replica.
-    site.add(&all).await;
-    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
-    let person = json!({"select": {"subject": {"user_id": "ana"}}});
-    let id = service.client.submit(&person).await;
-    deletion.caught().await;
-    site.memories.run("SET GLOBAL read_only = 1").await;
-    deletion.release();
-    waits(&service, &id).await;
-    site.memories.run("SET GLOBAL read_only = 0").await;
-    erases(&service, &id, &all).await;
-    site.holds(&[]).await;
+    // Before the rows go: they stay. After that: what is read back would be the answer of a replica.
+    for rows in [10, 0] {
+        site.add(&all).await;
+        let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+        let person = json!({"select": {"subject": {"user_id": "ana"}}});
+        let id = service.client.submit(&person).await;
+        deletion.caught().await;
+        let mut look = site.tap.hold(GET, 0, Side::Before);
+        if rows == 0 {
+            deletion.release();
+            look.caught().await;
+            wait::until_true("the rows have gone", || async { site.memories.count().await == 0 }).await;
+            site.memories.run("SET GLOBAL read_only = 1").await;
+        } else {
+            site.memories.run("SET GLOBAL read_only = 1").await;
+            deletion.release();
+        }
+        look.release();
+        waits(&service, &id).await;
+        assert_eq!(site.memories.count().await, rows);
+        site.memories.run("SET GLOBAL read_only = 0").await;
+        erases(&service, &id, &all).await;
+        site.holds(&[]).await;
+    }
 }

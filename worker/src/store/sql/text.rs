@@ -29,7 +29,7 @@ pub(super) fn only_reads(dialect: Dialect) -> String {
         Dialect::Postgres => {
             "pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('transaction_read_only') = 'on'"
         }
-        // A word or a number, by the version. Who may write all the same would write into a replica alone.
+        // A word or a number, by the version.
         Dialect::Mysql => {
             "CAST(@@GLOBAL.read_only AS CHAR) NOT IN ('0', 'OFF') OR CAST(@@GLOBAL.innodb_read_only AS CHAR) NOT IN ('0', 'OFF')"
         }
@@ -53,7 +53,7 @@ pub(super) struct Texts {
     /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between, their number, and
     /// [`ONLY_READS`]; after those that meet the tuple's conditions what [`seen`] says.
     pub(super) find: Sql,
-    /// `$1` tuples → `n`, id, of the rows under all conditions, locked in the order of ids.
+    /// `$1` tuples → `n`, id, [`ONLY_READS`], of the rows under all conditions, locked in the order of ids.
     pub(super) lock: Sql,
     /// `$1` tuples; deletes the rows under all conditions. PostgreSQL → one text of their `n`,
     /// semicolons between.
@@ -199,11 +199,12 @@ pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
         dialect,
         format!(
             "-- store::sql::lock\n\
-         SELECT {n}, {id}\n\
+         SELECT {n}, {id}, {only_reads}\n\
          FROM {tuples} {join} {table} AS m ON {same}\n\
          WHERE {conditions}\n\
          {tail}",
             n = number(dialect),
+            only_reads = only_reads(dialect),
             tuples = tuples(dialect, mapping),
             join = join(dialect),
             table = mapping.table,
