@@ -13,7 +13,7 @@ const AGENT: &str = "agent = \"agent_id\" }\n";
 /// What a worker logs when it begins to read a table in pieces.
 const IN_PIECES: &str = "it is read in pieces";
 
-// A comparison of owners takes a millisecond: four times as long for all of them as for a call. The cheaper a function
+// A comparison of owners takes a millisecond: twice as long for all of them as for a call. The cheaper a function
 // says that it is, the earlier it is called. An owner is found by no index; of a table as large as this one stands for
 // the database would read a stretch by that of the key.
 const SLOW: &str = "
@@ -32,7 +32,7 @@ const SLOW: &str = "
 /// A site with memories of ana's among many of ben's.
 async fn site() -> (Site, Vec<Memory>, Vec<Memory>) {
     let mut site = Site::new(Layout::POSTGRES).await;
-    let (ana, ben) = (memories::of("ana", 120), memories::of("ben", 2_000));
+    let (ana, ben) = (memories::of("ana", 40), memories::of("ben", 1_000));
     site.add(&ana).await;
     site.memories.add(&ben).await;
     site.memories.run(SLOW).await;
@@ -94,7 +94,7 @@ async fn a_person_in_a_large_table_is_found_and_read_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_dies_in_the_middle_of_a_large_table_is_replaced() {
     let (mut site, ana, _) = site().await;
-    site.configure(|config| config.set("lease.duration", "3s").set("lease.renew_every", "1s"));
+    site.configure(|config| config.set("lease.duration", "8s").set("lease.renew_every", "2s"));
     let id = {
         let service = site.start().await;
         let id = service.client.submit(&job(of_user("ana"))).await;

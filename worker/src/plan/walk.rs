@@ -46,7 +46,6 @@ pub(super) async fn begin(
     lease: &Lease,
     status: Status,
 ) -> Result<Walk, StoreError> {
-    pieces::begin(lease, table).await?;
     let mut until = None;
     if table.is_dated() {
         let now = table.until_now(Duration::ZERO);
@@ -55,6 +54,8 @@ pub(super) async fn begin(
             return Err(cannot(lease, status, "a column of times does not say what it counts"));
         }
     }
+    // The clock is known: what is written from here on stays.
+    pieces::begin(lease, table).await?;
     Ok(Walk { until, ..Walk::first() })
 }
 
