@@ -15,7 +15,7 @@ use crate::mapped::Mapped;
 use crate::matching;
 use crate::pages::{self, Page, Rows};
 use crate::pieces::Piece;
-use crate::resolve::{Claim, Judge, have_rows};
+use crate::resolve::{Claim, Judge, Owner, owners};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, Query, Start, StoreError, Written};
 
@@ -370,17 +370,20 @@ pub(crate) async fn orphans(
         }
     }
     let ids: Vec<&str> = claimed.iter().filter_map(|(_, _, id)| id.as_deref()).collect();
-    let mut owned = have_rows(env, mapped, &ids).await?.into_iter();
+    let mut owners = owners(env, mapped, &ids).await?.into_iter();
     let rows_exist = env.mappings.sharing(mapped).next().is_some();
     Ok(claimed
         .into_iter()
         .filter_map(|(claim, point, id)| {
-            let vectors = match &id {
+            let owner = id.as_ref().map(|_| owners.next().unwrap_or(Owner::Row));
+            let vectors = match owner {
                 // Its row is erased by id, if it is the subject's; else the row decides whose it is.
-                Some(_) if owned.next().unwrap_or(true) => return None,
+                Some(Owner::Row) => return None,
+                // Another tenant's row, of a point that names the person.
+                Some(Owner::Outside(_)) => Vectors::Unverifiable,
                 None if rows_exist => Vectors::Unverifiable,
                 _ if claim == Claim::Unknown => Vectors::Unverifiable,
-                Some(_) | None => Vectors::Alone,
+                Some(Owner::Nobody) | None => Vectors::Alone,
             };
             let mut entry = Entry {
                 id,

@@ -70,6 +70,8 @@ pub(crate) struct Seen {
     pub(crate) row: Option<RowOwner>,
     /// Whether a row with its id was there that is not the job's.
     pub(crate) is_foreign: bool,
+    /// What that row said of whose it is, if it is outside the mapping's scope.
+    pub(crate) outside: Option<RowOwner>,
     /// Its points, as they were.
     pub(crate) points: Vec<Point>,
     /// What an attempt that found the intent found changed.

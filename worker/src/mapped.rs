@@ -142,6 +142,12 @@ impl Mapped {
         self.table.columns.is_none()
     }
 
+    /// Returns whether a scope tells its points from those of others.
+    pub(crate) fn has_scoped_points(&self) -> bool {
+        let collection = self.table.collection.as_ref();
+        collection.is_some_and(|collection| !collection.scope.is_empty())
+    }
+
     /// Returns the SQL table, if the mapping has one.
     pub(crate) async fn sql(&self) -> Result<Option<Arc<SqlTable>>, StoreError> {
         let (Some(store), Some(_)) = (&self.stores.sql, &self.table.columns) else {

@@ -281,7 +281,7 @@ async fn without_own_rows(
         .into_iter()
         .filter(|(_, id)| {
             let row = id.as_ref().and_then(|_| rows.next());
-            strangers += u64::from(row == Some(Row::Other));
+            strangers += u64::from(matches!(row, Some(Row::Other | Row::Outside)));
             matches!(row, None | Some(Row::Absent))
         })
         .collect();

@@ -23,7 +23,10 @@ use crate::task::Stop;
 pub(crate) use crowd::{Crowd, Others, page as page_of_crowd};
 pub(crate) use find::points_of;
 pub(crate) use judge::{Claim, Judge};
-pub(crate) use owned::have_rows;
+pub(crate) use owned::{Owner, have_rows, owners};
+
+use judge::Holder;
+use owned::holders;
 
 /// Finds the memories of a batch in all stores of their mapping, under their conditions.
 ///
@@ -98,8 +101,9 @@ fn entry(item: &Item, row: Found, seen: store::Seen) -> Entry {
         version: seen.version,
         seen: Seen {
             place: seen.place,
-            row: (row == Found::Matching).then_some(seen.whose),
-            is_foreign: row == Found::Other,
+            row: (row == Found::Matching).then(|| seen.whose.clone()),
+            outside: (row == Found::Outside).then_some(seen.whose),
+            is_foreign: matches!(row, Found::Other | Found::Outside),
             ..Seen::default()
         },
         ..Entry::default()
@@ -144,7 +148,7 @@ async fn decide(
     let mut orphans = Vec::new();
     let mut entries = Vec::with_capacity(found.len());
     for (n, (row, mut entry)) in found.into_iter().enumerate() {
-        let points = &mut points[n];
+        let (points, conditions) = (&mut points[n], &items[n].conditions);
         match row {
             _ if points.is_empty() => {}
             Found::Matching if points.iter().all(|point| judge.agrees(entry.seen.row.as_ref(), point)) => {
@@ -157,14 +161,36 @@ async fn decide(
             }
             // The row is another's, and so is the vector.
             Found::Other => {}
+            Found::Outside => {
+                let rows: Vec<Holder<'_>> = table.as_deref().zip(entry.seen.outside.as_ref()).into_iter().collect();
+                if points
+                    .iter()
+                    .any(|point| judge.is_in_doubt(mapped, conditions, &rows, point))
+                {
+                    entry.vectors = Vectors::Unverifiable;
+                }
+            }
             Found::Absent => orphans.push(n),
         }
         entries.push(entry);
     }
     let ids: Vec<&str> = orphans.iter().map(|&n| items[n].id.as_str()).collect();
-    let owned = have_rows(env, mapped, &ids).await?;
-    for (n, _) in orphans.into_iter().zip(owned).filter(|(_, owned)| !owned) {
-        judge.adopt(&mut entries[n], &items[n].conditions, std::mem::take(&mut points[n]));
+    let owned = owners(env, mapped, &ids).await?;
+    for (n, owner) in orphans.into_iter().zip(owned) {
+        let (points, conditions) = (&mut points[n], &items[n].conditions);
+        match owner {
+            Owner::Nobody => judge.adopt(&mut entries[n], conditions, std::mem::take(points)),
+            Owner::Row => {}
+            Owner::Outside(rows) => {
+                let rows = holders(&rows);
+                if points
+                    .iter()
+                    .any(|point| judge.is_in_doubt(mapped, conditions, &rows, point))
+                {
+                    entries[n].vectors = Vectors::Unverifiable;
+                }
+            }
+        }
     }
     Ok(entries)
 }

@@ -4,7 +4,7 @@ use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::memories::Memories;
 use lethe_tests::on_each_database;
-use lethe_tests::service::{Site, lethe};
+use lethe_tests::service::{Service, Site, lethe};
 use qdrant_client::qdrant::PointId;
 use serde_json::{Value, json};
 
@@ -12,6 +12,9 @@ on_each_database!(
     a_tenant_never_reaches_the_points_of_another,
     a_tenant_never_reaches_the_rows_of_another,
     a_row_outside_the_scope_keeps_its_points,
+    an_orphan_whose_id_another_tenant_took_is_unverifiable,
+    very_many_orphans_whose_id_another_tenant_took_are_unverifiable,
+    an_orphan_in_its_own_scope_is_unverifiable_while_its_id_is_taken,
     what_nothing_tells_apart_is_refused,
 );
 
@@ -144,6 +147,149 @@ async fn a_row_outside_the_scope_keeps_its_points(layout: Layout) {
 
     assert_eq!(site.vectors.ids().await, ["12", "13"]);
     assert_eq!(site.memories.number("SELECT id FROM memories").await, 2);
+}
+
+/// One point of a memory, by its number.
+fn point(number: u64, memory: u64, owner: &Value) -> (PointId, Value) {
+    (
+        PointId::from(number),
+        json!({"id": memory, "owner": owner, "tenant": "a"}),
+    )
+}
+
+/// Runs a job about ids; returns its error and what became of them in the vector store.
+async fn vectors_of(service: &Service, ids: &[&str], owner: Option<&str>) -> (Value, Value) {
+    let mut body = json!({"target": "a", "select": {"ids": ids}});
+    if let Some(owner) = owner {
+        body["owner"] = json!(owner);
+    }
+    let preview = with(&body, "dry_run", json!(true));
+    let preview = service.client.succeeds(&preview).await;
+    let id = service.client.submit(&body).await;
+    let job = service.client.ended(&id).await;
+    let (before, after) = (&counts(&preview)["vector"], &counts(&job)["vector"]);
+    assert_eq!(
+        before["unverifiable"], after["unverifiable"],
+        "a preview says so too: {job:#}"
+    );
+    assert_eq!(counts(&job)["sql"], json!({"absent": ids.len()}), "{job:#}");
+    (job["error_code"].clone(), after.clone())
+}
+
+fn with(body: &Value, key: &str, value: Value) -> Value {
+    let mut body = body.clone();
+    body[key] = value;
+    body
+}
+
+async fn an_orphan_whose_id_another_tenant_took_is_unverifiable(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.memories
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, owner VARCHAR, tenant VARCHAR);
+             INSERT INTO memories VALUES (1, 'u', 'a'), (2, 'v', 'b'), (3, 'u', 'b'), (4, 'v', NULL), (5, 'v', 'b'),
+                 (6, 'v', 'b')",
+        )
+        .await;
+    let url = site.memories.url().to_owned();
+    let a = target(&site, "a", &url, "scope = { tenant = \"a\" }", "");
+    site.configure(|config| config.without_targets().targets(&a));
+    let orphans = [
+        point(2, 2, &json!("u")),
+        point(4, 4, &json!("u")),
+        point(5, 5, &json!(["u", "v"])),
+    ];
+    let of_rows = [
+        point(1, 1, &json!("u")),
+        point(3, 3, &json!("u")),
+        point(6, 6, &json!("v")),
+    ];
+    site.vectors.put(orphans.into_iter().chain(of_rows)).await;
+    let service = site.start().await;
+
+    let all = ["2", "4", "5", "6"];
+    let unverifiable = json!("unverifiable");
+    // 6 says what its row says: it is that row's.
+    let expected = (unverifiable.clone(), json!({"unverifiable": 3, "absent": 1}));
+    assert_eq!(vectors_of(&service, &all, None).await, expected);
+    assert_eq!(vectors_of(&service, &all, Some("u")).await, expected);
+    // Nothing but 5 names v, and beside another.
+    let expected = (unverifiable.clone(), json!({"unverifiable": 2, "absent": 2}));
+    assert_eq!(vectors_of(&service, &all, Some("v")).await, expected);
+    assert_eq!(
+        vectors_of(&service, &["2", "4"], Some("w")).await,
+        (json!(null), json!({"absent": 2}))
+    );
+    // It names the person, though the other tenant's row does so too.
+    assert_eq!(
+        vectors_of(&service, &["3"], None).await,
+        (json!(null), json!({"absent": 1}))
+    );
+    let expected = (unverifiable, json!({"unverifiable": 1}));
+    assert_eq!(vectors_of(&service, &["3"], Some("u")).await, expected);
+
+    assert_eq!(site.vectors.ids().await, ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(site.memories.number("SELECT count(*) FROM memories").await, 6);
+}
+
+async fn very_many_orphans_whose_id_another_tenant_took_are_unverifiable(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.memories
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, owner VARCHAR, tenant VARCHAR);
+             INSERT INTO memories VALUES (1, 'v', 'b')",
+        )
+        .await;
+    let url = site.memories.url().to_owned();
+    let a = target(&site, "a", &url, "scope = { tenant = \"a\" }", "");
+    site.configure(|config| config.without_targets().targets(&a));
+    let of_row = (0..12_000).map(|n| point(n, 1, &json!("v")));
+    site.vectors.put(of_row).await;
+    let service = site.start().await;
+
+    assert_eq!(
+        vectors_of(&service, &["1"], None).await,
+        (json!(null), json!({"absent": 1}))
+    );
+    site.vectors.put([point(20_000, 1, &json!("u"))]).await;
+    let expected = (json!("unverifiable"), json!({"unverifiable": 1}));
+    assert_eq!(vectors_of(&service, &["1"], None).await, expected);
+    assert_eq!(vectors_of(&service, &["1"], Some("u")).await, expected);
+
+    assert_eq!(site.vectors.count().await, 12_001);
+}
+
+async fn an_orphan_in_its_own_scope_is_unverifiable_while_its_id_is_taken(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    site.memories
+        .run(
+            "CREATE TABLE memories (id BIGINT PRIMARY KEY, owner VARCHAR, tenant VARCHAR);
+             INSERT INTO memories VALUES (1, 'u', 'b')",
+        )
+        .await;
+    let url = site.memories.url().to_owned();
+    let a = target(
+        &site,
+        "a",
+        &url,
+        "scope = { tenant = \"a\" }",
+        ", scope = { tenant = \"a\" }",
+    );
+    site.configure(|config| config.without_targets().targets(&a));
+    site.vectors.put([point(1, 1, &json!("u"))]).await;
+    let service = site.start().await;
+
+    let expected = (json!("unverifiable"), json!({"unverifiable": 1}));
+    assert_eq!(vectors_of(&service, &["1"], None).await, expected);
+    assert_eq!(vectors_of(&service, &["1"], Some("u")).await, expected);
+    assert_eq!(site.vectors.count().await, 1);
+
+    // Once nobody has the id, it is an orphan like any other.
+    site.memories.run("DELETE FROM memories").await;
+    assert_eq!(
+        vectors_of(&service, &["1"], Some("u")).await,
+        (json!(null), json!({"erased": 1}))
+    );
 }
 
 async fn what_nothing_tells_apart_is_refused(layout: Layout) {

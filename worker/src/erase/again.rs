@@ -167,6 +167,9 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
         } else {
             Dropped::Changed
         });
+        if vectors == Vectors::Unverifiable && !entry.vectors.go() {
+            entry.vectors = vectors;
+        }
         return;
     }
     if !entry.row {

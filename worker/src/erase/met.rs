@@ -146,10 +146,10 @@ fn set_aside(target: &Target<'_>) -> Option<Met> {
             } else {
                 Outcome::Absent
             };
-            let vector = if entry.vectors.go() {
-                Outcome::Conflicted
-            } else {
-                Outcome::Absent
+            let vector = match entry.vectors {
+                Vectors::Unverifiable => Outcome::Unverifiable,
+                vectors if vectors.go() => Outcome::Conflicted,
+                _ => Outcome::Absent,
             };
             Some(Met::plain((sql, None), (vector, None)))
         }

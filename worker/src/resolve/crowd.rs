@@ -1,17 +1,19 @@
 //! A memory with more points than an intent lists: they are gone through page by page, in constant memory.
 
+use std::sync::Arc;
+
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
-use super::judge::{Claim, Judge};
-use super::owned::have_rows;
+use super::judge::{Claim, Holder, Judge};
+use super::owned::{Owner, holders, owners};
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
-use crate::store::sql::Found;
+use crate::store::sql::{Found, SqlTable};
 use crate::store::vector::{Point, PointId};
-use crate::store::{Item, StoreError};
+use crate::store::{Item, RowOwner, StoreError};
 use crate::task::Stop;
 
 /// What is known of a memory whose points are gone through.
@@ -59,6 +61,45 @@ pub(crate) struct Others {
     pub(crate) unknown: bool,
 }
 
+/// Looks whether any of the points may be the job's though `rows` outside the scope, or one of the own table, have the
+/// memory's id.
+async fn doubt(
+    env: &Environment,
+    mapped: &Mapped,
+    item: &Item,
+    mut entry: Entry,
+    rows: Vec<(Arc<SqlTable>, RowOwner)>,
+    leases: &mut Vec<Lease>,
+) -> Result<Result<Entry, StoreError>, Stop> {
+    let opened = async { Ok((mapped.sql().await?, mapped.vector().await?)) }.await;
+    let (table, collection) = match opened {
+        Ok((table, Some(collection))) => (table, collection),
+        Ok((_, None)) => return Ok(Ok(entry)),
+        Err(error) => return Ok(Err(error)),
+    };
+    let judge = Judge::new(table.as_deref());
+    let own = table.as_deref().zip(entry.seen.outside.as_ref());
+    let rows: Vec<Holder<'_>> = holders(&rows).into_iter().chain(own).collect();
+    let mut offset = None;
+    loop {
+        env.keep(leases).await?;
+        let page = collection.page_of_memory(item, false, offset);
+        let (points, next) = match env.call(mapped, StoreKind::Vector, StoreCall::Find, page).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        let is_in_doubt = |point: &Point| judge.is_in_doubt(mapped, &item.conditions, &rows, point);
+        if points.iter().any(is_in_doubt) {
+            entry.vectors = Vectors::Unverifiable;
+            return Ok(Ok(entry));
+        }
+        offset = next;
+        if offset.is_none() {
+            return Ok(Ok(entry));
+        }
+    }
+}
+
 /// Looks at all points of a memory.
 pub(super) async fn look(
     env: &Environment,
@@ -70,9 +111,11 @@ pub(super) async fn look(
     match row {
         // The row is another's, and so are its points.
         Found::Other => return Ok(Ok(entry)),
-        Found::Absent => match have_rows(env, mapped, &[&item.id]).await {
-            Ok(owned) if owned.contains(&true) => return Ok(Ok(entry)),
-            Ok(_) => {}
+        Found::Outside => return doubt(env, mapped, item, entry, Vec::new(), leases).await,
+        Found::Absent => match owners(env, mapped, &[&item.id]).await.map(|mut owners| owners.pop()) {
+            Ok(Some(Owner::Row)) => return Ok(Ok(entry)),
+            Ok(Some(Owner::Outside(rows))) => return doubt(env, mapped, item, entry, rows, leases).await,
+            Ok(Some(Owner::Nobody) | None) => {}
             Err(error) => return Ok(Err(error)),
         },
         Found::Matching => {}

@@ -1,6 +1,7 @@
 //! Whose a point is: its row's, its job's, or nobody's that can be told.
 
 use crate::intent::{Entry, Vectors};
+use crate::mapped::Mapped;
 use crate::store::sql::SqlTable;
 use crate::store::vector::{Point, PointId, Said};
 use crate::store::{Conditions, RowOwner};
@@ -15,6 +16,9 @@ pub(crate) enum Claim {
     /// Of something that is demanded it says nothing, or several values, or no payload field is mapped for it.
     Unknown,
 }
+
+/// A row that has the id of a memory, and the table whose row it is.
+pub(super) type Holder<'a> = (&'a SqlTable, &'a RowOwner);
 
 /// Decides about points, by the types of their table's columns.
 #[derive(Clone, Copy)]
@@ -63,6 +67,31 @@ impl<'a> Judge<'a> {
         let says_several = |(_, said): (_, &Said)| matches!(said, Said::Several(_) | Said::Other);
         let is_foreign = point.is_foreign || point.whose.iter().any(says_several);
         !is_foreign && self.claim(conditions, point) != Claim::Foreign
+    }
+
+    /// Returns whether a point may be the job's though rows outside the scope hold its memory's id: they may have taken
+    /// the id after the point's own row was gone.
+    ///
+    /// It may if it names whom the job demands, or is in a scope of its own, or disagrees with these rows. A query
+    /// leaves points without a row of its own alone.
+    pub(super) fn is_in_doubt(
+        self,
+        mapped: &Mapped,
+        conditions: &Conditions,
+        rows: &[Holder<'_>],
+        point: &Point,
+    ) -> bool {
+        if conditions.query.is_some() {
+            return false;
+        }
+        match self.claim(conditions, point) {
+            Claim::Foreign => false,
+            Claim::Met if !conditions.fields.is_empty() => true,
+            Claim::Met | Claim::Unknown => {
+                let agrees = |(table, row): &Holder<'_>| Judge::new(Some(table)).agrees(Some(row), point);
+                mapped.has_scoped_points() || !rows.iter().any(agrees)
+            }
+        }
     }
 
     /// Decides about the points of a memory that has no row anywhere.

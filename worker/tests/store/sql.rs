@@ -17,6 +17,7 @@ mod owners;
 mod paging;
 mod postgres;
 mod scan;
+mod scope;
 mod sqlite;
 mod stretch;
 mod values;

@@ -7,3 +7,4 @@ pub(crate) mod harness;
 mod outage;
 mod paging;
 mod querying;
+mod scope;

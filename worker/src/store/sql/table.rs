@@ -38,8 +38,10 @@ pub use stretch::Keys;
 pub enum Found {
     /// A row with this id, under the conditions.
     Matching,
-    /// A row with this id, but not under the conditions.
+    /// A row with this id in the mapping's scope, but not under the conditions.
     Other,
+    /// A row with this id outside the mapping's scope: another tenant's.
+    Outside,
     /// No row with this id.
     Absent,
 }
@@ -114,7 +116,8 @@ impl SqlTable {
         Ok(found.into_iter().map(|(found, _)| found).collect())
     }
 
-    /// Looks for memories like [`find`](Self::find), and returns what was seen of each matching row.
+    /// Looks for memories like [`find`](Self::find), and returns what was seen of each matching row. Of a row outside
+    /// the scope it returns only what points are compared with.
     ///
     /// # Errors
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
@@ -132,13 +135,21 @@ impl SqlTable {
     /// # Errors
     /// Fails as a whole.
     pub async fn exists(&self, ids: &[&str]) -> Result<Vec<bool>, StoreError> {
+        let found = self.find_ids(ids).await?;
+        Ok(found.into_iter().map(|(found, _)| found != Found::Absent).collect())
+    }
+
+    /// Looks for rows by their ids alone: every row in the scope matches.
+    ///
+    /// # Errors
+    /// Fails as a whole.
+    pub async fn find_ids(&self, ids: &[&str]) -> Result<Vec<(Found, Seen)>, StoreError> {
         let tuples: Vec<Tuple<'_>> = ids
             .iter()
             .enumerate()
             .filter_map(|(n, id)| Tuple::of_id(&self.mapping, n, id))
             .collect();
-        let found = self.look(&self.find_ids(), ids.len(), &tuples).await?;
-        Ok(found.into_iter().map(|(found, _)| found != Found::Absent).collect())
+        self.look(&self.about_ids(), ids.len(), &tuples).await
     }
 
     fn tuples<'a>(&self, items: &'a [Item]) -> Result<Vec<Tuple<'a>>, StoreError> {
@@ -165,7 +176,10 @@ impl SqlTable {
                     for (n, row) in whole(&row)? {
                         let n = statement.position(chunk, n)?;
                         *found.get_mut(n).ok_or(StoreError::Unreadable)? = match row {
-                            Some(row) => (Found::Matching, self.seen(row)?),
+                            Some(row) => match row.strip_prefix(text::OUTSIDE) {
+                                Some(row) => (Found::Outside, self.seen(row)?),
+                                None => (Found::Matching, self.seen(row)?),
+                            },
                             None => (Found::Other, Seen::default()),
                         };
                     }

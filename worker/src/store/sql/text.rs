@@ -51,7 +51,7 @@ pub(super) type Alike = fn(Dialect, &Mapping, Range<'_>) -> Option<Sql>;
 #[derive(Debug)]
 pub(super) struct Texts {
     /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between, their number, and
-    /// [`ONLY_READS`]; after those that meet the tuple's conditions what [`seen`] says.
+    /// [`ONLY_READS`]; after each what [`said`] returns.
     pub(super) find: Sql,
     /// `$1` tuples → `n`, id, [`ONLY_READS`], of the rows under all conditions, locked in the order of ids.
     pub(super) lock: Sql,
@@ -118,10 +118,9 @@ pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
 /// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.
 pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     let found = format!(
-        "{n} || CASE WHEN {conditions} THEN {seen} ELSE '' END",
+        "{n} || {said}",
         n = member(dialect, "n"),
-        conditions = conditions(dialect, mapping, query),
-        seen = seen(dialect, mapping),
+        said = said(dialect, mapping, &conditions(dialect, mapping, query)),
     );
     Sql::vouched(
         dialect,
@@ -137,6 +136,23 @@ pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
         ),
     )
 }
+
+/// Returns what is said of a row: of a matching one what [`seen`] returns, of one outside the mapping's scope a colon,
+/// [`OUTSIDE`], `~` and what points are compared with, of any other nothing.
+fn said(dialect: Dialect, mapping: &Mapping, conditions: &str) -> String {
+    let seen = seen(dialect, mapping);
+    match &mapping.scope {
+        None if conditions.is_empty() => seen,
+        None => format!("CASE WHEN {conditions} THEN {seen} ELSE '' END"),
+        Some(scope) => {
+            let whose = whose(dialect, mapping).map_or_else(String::new, |whose| format!(" || '~' || {whose}"));
+            format!("CASE WHEN {conditions} THEN {seen} WHEN {scope} THEN '' ELSE ':{OUTSIDE}'{whose} END")
+        }
+    }
+}
+
+/// What stands for the version of a row outside the mapping's scope.
+pub(super) const OUTSIDE: char = '!';
 
 /// Returns what is said of a matching row: a colon, its version, `@` and its place, `~` and what points are
 /// compared with.

@@ -87,8 +87,8 @@ pub(super) fn row<'a>(columns: &Columns, state: &'a State, id: &str) -> Option<&
     inside.then_some(row)
 }
 
-/// Returns whether another mapping of the same table has a row with this id: whether points of this one's scope are
-/// orphans then is left open.
+/// Returns whether the table has a row with this id outside the mapping's scope: nobody can say whose points with this
+/// id are.
 pub(super) fn is_taken(mapping: &Mapping, state: &State, id: &str) -> bool {
     let columns = mapping.columns.as_ref();
     columns.is_some_and(|columns| {

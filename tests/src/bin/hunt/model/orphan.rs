@@ -73,10 +73,23 @@ pub(super) fn memory(
             (
                 candidate.pid,
                 carries(mapping, candidate.payload, demands),
-                candidate.is_doubtful || is_taken(mapping, state, id),
+                candidate.is_doubtful,
             )
         })
         .collect();
+    if is_taken(mapping, state, id) {
+        // They stay: what names whom the job demands, or is in a scope of its own, may be the job's.
+        let is_scoped = mapping.points.as_ref().is_some_and(|points| points.scope.is_some());
+        let is_claimed = !demands.is_empty() || is_scoped;
+        for (_, carries, is_doubtful) in found {
+            match carries {
+                Carries::Else => {}
+                Carries::All if is_claimed && !is_doubtful => verdict.must_fail(&["unverifiable"]),
+                Carries::All | Carries::Unknown | Carries::Unclear => verdict.may_fail(&["unverifiable"]),
+            }
+        }
+        return;
+    }
     let goes = found.iter().any(|(_, carries, _)| *carries == Carries::All);
     for (pid, carries, is_doubtful) in found {
         match (carries, is_doubtful) {

@@ -79,10 +79,8 @@ pub(super) fn judge(
             Some(_) if scoped == Scoped::Inside => verdict.must_fail(&["unverifiable", "point_conflict"]),
             Some(_) => verdict.may_fail(&["unverifiable", "point_conflict"]),
             None if has_row(mappings, job.mapping, state, &id) => {}
-            None if is_taken(mapping, state, &id) => {
-                verdict.may_fail(SHARED);
-                verdict.set(Element::Point(*pid), Fate::Either);
-            }
+            None if is_taken(mapping, state, &id) && scoped == Scoped::Inside => verdict.must_fail(SHARED),
+            None if is_taken(mapping, state, &id) => verdict.may_fail(SHARED),
             None => verdict.set(Element::Point(*pid), inside(scoped)),
         }
     }

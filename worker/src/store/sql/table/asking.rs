@@ -124,7 +124,7 @@ impl SqlTable {
     }
 
     /// Returns a statement that looks for ids, whatever their rows say.
-    pub(super) fn find_ids(&self) -> Statement {
+    pub(super) fn about_ids(&self) -> Statement {
         let nothing = Range {
             query: None,
             demanded: &[],

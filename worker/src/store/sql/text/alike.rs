@@ -9,7 +9,7 @@ use super::super::dialect::Dialect;
 use super::super::mapping::Mapping;
 use super::super::statement::Sql;
 use super::range::{Range, scoped};
-use super::{joined, only_reads, place, seen};
+use super::{joined, only_reads, place, said};
 
 // In a query of its own, for the same reason as that of `tuples`.
 fn list(bind: usize) -> String {
@@ -24,16 +24,11 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
         return None;
     }
     let (filter, bound) = scoped(mapping, demanded);
-    let seen = seen(dialect, mapping);
-    let seen = if filter.is_empty() {
-        seen
-    } else {
-        format!("CASE WHEN {filter} THEN {seen} ELSE '' END")
-    };
+    let said = said(dialect, mapping, &filter);
     let text = format!(
         "-- store::sql::find\n\
          SELECT {found}, count(*), {only_reads} FROM {list} WITH ORDINALITY AS e(i, n) JOIN {table} AS m ON {same}",
-        found = joined(dialect, &format!("e.n - 1 || {seen}")),
+        found = joined(dialect, &format!("e.n - 1 || {said}")),
         only_reads = only_reads(dialect),
         list = list(bound + 1),
         table = mapping.table,

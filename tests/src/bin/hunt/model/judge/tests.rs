@@ -268,3 +268,22 @@ fn a_dry_run_touches_nothing() {
     };
     assert_eq!(goes(&mappings, &state, &job), (vec![], false, Ends::default()));
 }
+
+#[test]
+fn what_names_the_person_beside_another_tenants_row_is_unverifiable() {
+    let mut scoped = mapping(Ids::Number, Rule::Number);
+    scoped.columns.as_mut().unwrap().scope = Some("a");
+    let row = Row {
+        tenant: Some("b".to_owned()),
+        ..row_of("bob")
+    };
+    let state = state(&[("7", row)], &[(7, json!({"memory_id": 7, "user_id": "alice"}))]);
+    let mappings = [scoped];
+    let ends = failed("unverifiable");
+    assert_eq!(
+        goes(&mappings, &state, &by_ids(&["7"], Some("alice"))),
+        (vec![], false, ends)
+    );
+    let (points, row, ends) = goes(&mappings, &state, &by_ids(&["7"], Some("bob")));
+    assert_eq!((points, row, ends), (vec![], false, Ends::default()));
+}
