@@ -198,7 +198,8 @@ impl Intent {
         }
         Some(Self {
             entries,
-            then: written.then,
+            // A partition that another attempt made for this batch has no other work.
+            then: written.then.filter(|_| has_work(lease)),
             kept: written.kept,
             taken: written.taken,
         })
@@ -223,7 +224,7 @@ impl Intent {
                 written.points.insert(n, entry.points.clone());
             }
         }
-        if !matches!(lease.work, Work::Ids(_)) {
+        if !matches!(&lease.work, Work::Ids(ids) if !ids.is_empty()) {
             written.ids = Some(self.entries.iter().map(|entry| entry.id.clone()).collect());
         }
         if self.entries.iter().any(|entry| entry.version.is_some()) {
@@ -245,6 +246,11 @@ impl Intent {
     pub(crate) fn has_effect(&self) -> bool {
         self.entries.iter().any(|entry| entry.row || entry.vectors.go())
     }
+}
+
+/// Returns whether a partition is about more than a batch that had begun.
+fn has_work(lease: &Lease) -> bool {
+    !matches!(&lease.work, Work::Ids(ids) | Work::Listed(ids) if ids.is_empty())
 }
 
 /// Returns the points that follow from an id, where there are any to be named.
@@ -363,6 +369,38 @@ mod tests {
         for text in ["", "{", "{\"found\":\"?\"}", "{\"found\":\"rr\"}"] {
             lease.intent = Some(text.to_owned());
             assert!(Intent::of(&lease).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_partition_that_was_made_for_a_batch_is_about_that_alone() {
+        let all = ids(11);
+        let range = Work::Range {
+            after: None,
+            through: None,
+        };
+        let intent = Intent {
+            entries: entries(&all),
+            then: Some(Cursor {
+                after: Some(all[8].clone()),
+                ..Cursor::default()
+            }),
+            ..Intent::default()
+        };
+        let text = intent.text(&lease(range, None));
+        for work in [Work::Ids(Vec::new()), Work::Listed(Vec::new())] {
+            let found = Lease {
+                intent: Some(text.clone()),
+                ..lease(work, None)
+            };
+            let read = Intent::of(&found).unwrap();
+            assert!(read.entries == intent.entries && read.then.is_none());
+            // So it is after it was written again.
+            let again = Lease {
+                intent: Some(read.text(&found)),
+                ..found.clone()
+            };
+            assert!(Intent::of(&again) == Some(read));
         }
     }
 }

@@ -195,7 +195,9 @@ async fn start_jobs(
     let first = sqlx::query(inner.sql(&format!(
         "-- ledger::claim start
         UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
-            state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 THEN {} ELSE {} END
+            state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
+                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = 'plan' AND p.state = 'due')
+                THEN {} ELSE {} END
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
         RETURNING jobs.id",
         planned.to, started.to, started.from

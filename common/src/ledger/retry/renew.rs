@@ -21,21 +21,41 @@ pub(super) async fn dry_run(inner: &Inner, tx: &mut AnyConnection, id: &str) -> 
     all(inner, tx, id, &[sql, counts, items]).await
 }
 
+/// What a partition that a retry makes is given.
+const COLUMNS: &str =
+    "job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work, reads_back, size,
+            remaining, due_at";
+
+/// Counts the partitions that were made.
+const NEXT: &str = "-- ledger::retry next
+        UPDATE jobs SET next_ordinal = (SELECT MAX(ordinal) + 1 FROM partitions WHERE job_id = $1) WHERE id = $1";
+
 /// A subject and a query are planned anew: what was erased is not selected any more. What the last plan cut keeps only
 /// its counts.
+///
+/// A new plan does not find what a batch deleted that was not recorded. The intent of such a batch makes a partition
+/// of its own, without other work; no range of the new plan is claimed before that one has ended.
 pub(super) async fn unlisted(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
+    let begun = format!(
+        "-- ledger::retry begun
+        INSERT INTO partitions ({COLUMNS}, snapshot, intent)
+        SELECT p.job_id, j.next_ordinal + ROW_NUMBER() OVER (ORDER BY p.ordinal) - 1, 'erase', p.target, p.table_name, p.route,
+            p.stores, 1, 'due', p.alias, CASE WHEN p.work LIKE '{{\"listed\":%' THEN '{{\"listed\":[]}}' ELSE '{{\"ids\":[]}}' END,
+            0, 0, 0, {{now}}, p.snapshot, p.intent
+        FROM partitions p JOIN jobs j ON j.id = p.job_id WHERE p.job_id = $1 AND p.kind = 'erase' AND p.intent IS NOT NULL"
+    );
     let past = "-- ledger::retry past
         UPDATE partitions SET state = 'past', remaining = 0, work = '{\"ids\":[]}', reads_back = 0, progress = NULL,
             intent = NULL, snapshot = NULL, found = NULL
-        WHERE job_id = $1 AND (reads_back = 0 OR work LIKE '{\"listed\":%')"
+        WHERE job_id = $1 AND state <> 'due' AND (reads_back = 0 OR work LIKE '{\"listed\":%')"
         .to_owned();
     let plans = format!(
         "-- ledger::retry plans
         UPDATE partitions SET {FRESH}, remaining = size, progress = NULL, intent = NULL, snapshot = NULL, found = NULL,
             kind = 'plan'
-        WHERE job_id = $1 AND state <> 'past'"
+        WHERE job_id = $1 AND state NOT IN ('past', 'due')"
     );
-    all(inner, tx, id, &[past, plans]).await
+    all(inner, tx, id, &[begun, past, plans, NEXT.to_owned()]).await
 }
 
 /// Lists of ids go on where they stopped. Memories in between that are not settled make partitions of their own; their
@@ -44,24 +64,22 @@ pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> R
     let open = settled::open();
     let is_open = format!("ordinal IN (SELECT ordinal FROM {open} u)");
     let has_settled = "EXISTS (SELECT 1 FROM counts c WHERE c.job_id = $1 AND c.ordinal = partitions.ordinal AND c.outcome <> 'residue')";
-    let columns =
-        "job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work, reads_back, size,
-            remaining, due_at";
     let again = format!(
         "-- ledger::retry again
-        INSERT INTO partitions ({columns})
+        INSERT INTO partitions ({COLUMNS})
         SELECT p.job_id, j.next_ordinal + ROW_NUMBER() OVER (ORDER BY p.ordinal) - 1, 'erase', p.target, p.table_name, p.route,
             p.stores, CASE WHEN p.weight > 0 THEN p.weight ELSE 1 END, 'due', p.alias, '{{\"ids\":' || u.ids || '}}', 0, u.n,
             u.n, {{now}}
         FROM (SELECT ordinal, CAST({{list}}(COALESCE(memory_id, memory_key)) AS TEXT) AS ids, COUNT(*) AS n FROM {open} o GROUP BY ordinal) u
         JOIN partitions p ON p.job_id = $1 AND p.ordinal = u.ordinal
         JOIN jobs j ON j.id = p.job_id
-        WHERE EXISTS (SELECT 1 FROM counts c WHERE c.job_id = $1 AND c.ordinal = p.ordinal AND c.outcome <> 'residue')"
+        WHERE p.intent IS NOT NULL OR EXISTS (
+            SELECT 1 FROM counts c WHERE c.job_id = $1 AND c.ordinal = p.ordinal AND c.outcome <> 'residue')"
     );
     let anew = format!(
         "-- ledger::retry anew
         UPDATE partitions SET {FRESH}, kind = 'erase', remaining = size, progress = NULL, intent = NULL
-        WHERE job_id = $1 AND {is_open} AND NOT {has_settled}"
+        WHERE job_id = $1 AND {is_open} AND intent IS NULL AND NOT {has_settled}"
     );
     // A batch that had begun is finished first, by its intent.
     let left = format!(
@@ -76,16 +94,13 @@ pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> R
     // An attempt that has nothing to erase has to read back all the same.
     let nothing = format!(
         "-- ledger::retry nothing
-        INSERT INTO partitions ({columns})
+        INSERT INTO partitions ({COLUMNS})
         SELECT p.job_id, j.next_ordinal, 'erase', p.target, p.table_name, p.route, p.stores, 1, 'due', p.alias,
             '{{\"ids\":[]}}', 0, 0, 0, {{now}}
         FROM jobs j JOIN partitions p ON p.job_id = j.id AND p.ordinal = 0
         WHERE j.id = $1 AND NOT EXISTS (SELECT 1 FROM partitions d WHERE d.job_id = $1 AND d.state = 'due')"
     );
-    let next = "-- ledger::retry next
-        UPDATE jobs SET next_ordinal = (SELECT MAX(ordinal) + 1 FROM partitions WHERE job_id = $1) WHERE id = $1"
-        .to_owned();
-    all(inner, tx, id, &[again, anew, left, done, nothing, next]).await
+    all(inner, tx, id, &[again, anew, left, done, nothing, NEXT.to_owned()]).await
 }
 
 async fn all(inner: &Inner, tx: &mut AnyConnection, id: &str, texts: &[String]) -> Result<(), LedgerError> {
