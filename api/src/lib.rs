@@ -27,6 +27,7 @@ mod routes;
 mod schedule;
 mod select;
 mod serve;
+mod spelling;
 mod types;
 mod watch;
 

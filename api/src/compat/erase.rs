@@ -22,6 +22,7 @@ use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options};
 use crate::select;
+use crate::spelling;
 use crate::types;
 use crate::watch;
 
@@ -208,14 +209,15 @@ impl Asked<'_> {
         self.put_checked(job, None).await
     }
 
-    async fn put_checked(self, job: NewJob, says: Option<Says>) -> Result<Submitted, Problem> {
+    async fn put_checked(self, mut job: NewJob, says: Option<Says>) -> Result<Submitted, Problem> {
         let state = self.state;
-        let view = just_accepted(&job, state.clock().now());
         let accepted = timeout(state.config().api.request_timeout, async {
             if let Some(says) = says {
                 self.check(&job, says).await?;
             }
+            spelling::fold(state, &mut job).await?;
             state.backlog().admit(state.ledger()).await?;
+            let view = just_accepted(&job, state.clock().now());
             let accepted = state.ledger().accept(job).await?;
             Ok::<_, Problem>(match accepted {
                 Accepted::New(_) => Some(Submitted::new(view)),

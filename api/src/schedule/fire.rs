@@ -13,6 +13,7 @@ use lethe_common::schedule::Times;
 use crate::app::AppState;
 use crate::auth::holder;
 use crate::problem::{Kind, Problem};
+use crate::spelling;
 
 /// How long nobody looks, at most: another process may have stored a schedule that is due before.
 const LOOK: Duration = Duration::from_secs(1);
@@ -110,6 +111,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         job.not_before = (!wait.is_zero()).then(|| due.now.saturating_add(millis(wait)));
     }
     job.manner.windows.clone_from(&schedule.windows);
+    spelling::fold(state, &mut job).await?;
     state.backlog().admit(ledger).await?;
     let run = ledger.fire(due, next, &job).await?;
     if run == Run::Fired {

@@ -13,30 +13,9 @@ use super::dialect::Dialect;
 use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
+use super::spelling::Spelling;
 use super::types::Work;
 use super::upload::{Upload, touch};
-
-/// How the ids of a table are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelling {
-    /// As texts.
-    Text,
-    /// As UUIDs: with or without hyphens, in either case.
-    Uuid,
-}
-
-impl Spelling {
-    /// Returns what is the same of two spellings of one id, as a part of a statement. What is no UUID is nobody's id in
-    /// such a table, but counts as it is written.
-    fn key(self) -> &'static str {
-        match self {
-            Self::Text => "e.value",
-            Self::Uuid => {
-                "CASE WHEN LENGTH(REPLACE(e.value, '-', '')) = 32 THEN LOWER(REPLACE(e.value, '-', '')) ELSE e.value END"
-            }
-        }
-    }
-}
 
 /// How many partitions are written at a time.
 const TOGETHER: usize = 16;

@@ -8,6 +8,7 @@ use crate::{TestLedger, claim, ids, total};
 crate::on_both! {
     ids_that_came_before_are_dropped_in_whatever_part,
     spellings_of_one_uuid_are_one_id,
+    spellings_are_folded_as_workers_read_them,
     an_upload_that_was_swept_has_no_repeats_to_drop,
 }
 
@@ -70,6 +71,45 @@ async fn spellings_of_one_uuid_are_one_id(test: TestLedger) {
     let upload = upload(&test, &[&[one, "x"], &[bare, "y"], &["X", upper]]).await;
     let left = lists(&test, upload, Spelling::Uuid).await;
     assert_eq!(left, [vec![one, "x"], vec!["y"], vec!["X"]]);
+}
+
+async fn spellings_are_folded_as_workers_read_them(test: TestLedger) {
+    const ID: &str = "0191d2a0-0000-7000-8000-00000000000a";
+    let bare = ID.replace('-', "");
+    let texts = [
+        ID.to_owned(),
+        bare.clone(),
+        ID.to_uppercase(),
+        format!("{{{ID}}}"),
+        format!("urn:uuid:{ID}"),
+        // None of these is the UUID, and none is another of these.
+        format!("{{{bare}}}"),
+        format!("URN:UUID:{ID}"),
+        format!("{{{ID}"),
+        "0191d2a00-000-7000-8000-00000000000a".to_owned(),
+        "0191d2a0-00007000-80000000-0000000a".to_owned(),
+        "0191d2a0-0000-7000-8000-00000000000g".to_owned(),
+        "0191D2A0-0000-7000-8000-00000000000G".to_owned(),
+        "0191d2a000007000800000000000000g".to_owned(),
+        "0191d2a0-0000-7000-8000-0000000000".to_owned(),
+        String::new(),
+        "7".to_owned(),
+        "07".to_owned(),
+    ];
+    let all: Vec<Vec<&str>> = texts.iter().map(|text| vec![text.as_str()]).collect();
+    let parts: Vec<&[&str]> = all.iter().map(Vec::as_slice).collect();
+    let upload = upload(&test, &parts).await;
+    let left: Vec<String> = lists(&test, upload, Spelling::Uuid).await.concat();
+
+    let mut listed: Vec<NewPartition> = parts.iter().map(|names| part(names)).collect();
+    assert!(Spelling::Uuid.repeats(&listed) && Spelling::Uuid.fold(&mut listed));
+    assert!(!Spelling::Uuid.fold(&mut listed) && !Spelling::Text.repeats(&listed));
+    let folded = listed.iter().flat_map(|partition| match &partition.work {
+        Work::Ids(ids) => ids.clone(),
+        _ => Vec::new(),
+    });
+    assert_eq!(left, folded.collect::<Vec<_>>());
+    assert_eq!(left, [&texts[..1], &texts[5..]].concat());
 }
 
 async fn an_upload_that_was_swept_has_no_repeats_to_drop(test: TestLedger) {

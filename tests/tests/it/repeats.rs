@@ -8,12 +8,17 @@ use lethe_tests::wait;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A table whose ids are UUIDs by their type, and a service that knows.
-async fn with_uuids(site: &mut Site) -> Service {
+/// Gives the table ids that are UUIDs by their type.
+async fn set_uuids(site: &mut Site) {
     site.memories
         .run("ALTER TABLE agno_memories ALTER COLUMN memory_id TYPE uuid USING memory_id::uuid")
         .await;
     site.configure(|config| config.set("worker.batch", 100));
+}
+
+/// A table whose ids are UUIDs by their type, and a service that knows.
+async fn with_uuids(site: &mut Site) -> Service {
+    set_uuids(site).await;
     let service = site.start().await;
     wait::until_true("a worker has said what the columns hold", || async {
         let targets = service.client.get("/v1/targets").await.body;
@@ -23,10 +28,11 @@ async fn with_uuids(site: &mut Site) -> Service {
     service
 }
 
-/// Returns other spellings of ids: without hyphens, in upper case, and both.
-fn spelled(id: &str) -> [String; 3] {
+/// Returns other spellings of ids: without hyphens, in upper case, both, in braces, and as a URN.
+fn spelled(id: &str) -> [String; 5] {
     let bare = id.replace('-', "");
-    [bare.clone(), id.to_uppercase(), bare.to_uppercase()]
+    let (braced, urn) = (format!("{{{id}}}"), format!("urn:uuid:{id}"));
+    [bare.clone(), id.to_uppercase(), bare.to_uppercase(), braced, urn]
 }
 
 async fn settle(site: &Site) {
@@ -69,16 +75,44 @@ async fn spellings_of_one_uuid_in_an_upload_are_one_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn spellings_of_one_uuid_in_one_request_are_one_memory() {
+    let mut site = Site::new(Layout::POSTGRES).await;
+    let all = memories::of("alice", 180);
+    site.add(&all).await;
+    let service = with_uuids(&mut site).await;
+    let (gone, kept) = all.split_at(150);
+    // In batches of a hundred: the spellings of one id are in several.
+    let mut asked: Vec<String> = ids(gone).iter().map(|&id| id.to_owned()).collect();
+    asked.extend(ids(gone).iter().flat_map(|id| spelled(id)));
+    let job = service.client.succeeds(&json!({"select": {"ids": asked}})).await;
+
+    assert_eq!(job["selected"], 150, "{job:#}");
+    let expected = json!({"erased": 150});
+    assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}), "{job:#}");
+    let again = service
+        .client
+        .succeeds(&json!({"select": {"ids": asked}, "dry_run": true}))
+        .await;
+    assert_eq!(again["selected"], 150, "{again:#}");
+    settle(&site).await;
+    site.holds(kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_spellings_in_one_batch_the_first_erases_and_the_others_find_nothing() {
     let mut site = Site::new(Layout::POSTGRES).await;
     let all = memories::of("alice", 10);
     site.add(&all).await;
-    let service = with_uuids(&mut site).await;
+    set_uuids(&mut site).await;
+    // No worker has said yet what the ids are.
+    let service = site.api().await;
     let asked: Vec<Value> = ids(&all[..4])
         .iter()
         .flat_map(|id| [json!(id), json!(spelled(id)[2])])
         .collect();
-    let job = service.client.succeeds(&json!({"select": {"ids": asked}})).await;
+    let id = service.client.submit(&json!({"select": {"ids": asked}})).await;
+    let _worker = site.worker().await;
+    let job = service.client.ended(&id).await;
 
     let expected = json!({"erased": 4, "absent": 4});
     assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}), "{job:#}");

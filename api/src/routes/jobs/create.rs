@@ -21,6 +21,7 @@ use crate::object::Object;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::request::{CreateJob, Options, UploadParams};
+use crate::spelling;
 use crate::types;
 use crate::watch;
 
@@ -165,6 +166,7 @@ async fn accept(
         return replayed(state, id).await;
     }
     types::check(state, &job, WORDS).await?;
+    spelling::fold(state, &mut job).await?;
     state.backlog().admit(state.ledger()).await?;
     let view = just_accepted(&job, state.clock().now());
     let accepted = state.ledger().accept(job).await?;

@@ -7,11 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, Uri};
-use lethe_common::config::PointId;
 use lethe_common::doorbell::Ring;
-use lethe_common::filter::Type;
 use lethe_common::ledger::{
-    Accepted, Idempotency, JobView, Ledger, LedgerError, NewJob, NewPartition, Route, Spelling, StoreCounts, Upload,
+    Accepted, Idempotency, JobView, Ledger, LedgerError, NewJob, NewPartition, Route, StoreCounts, Upload,
 };
 use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 use tokio_util::task::TaskTracker;
@@ -26,8 +24,8 @@ use crate::idempotency::{self, Fingerprint};
 use crate::json;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options, UploadParams};
-use crate::routes::{HEARD_WITHIN, found};
 use crate::select::Place;
+use crate::spelling;
 
 /// How many batches are stored at a time.
 // A commit costs as much as storing some thousand ids.
@@ -86,7 +84,7 @@ pub(super) async fn receive(
     let mut staged = Staged::new(state, upload);
     receiver.receive(incoming, &mut staged).await?;
     let stores = receiver.partition().stores;
-    let spelling = spelling(state, place).await?;
+    let spelling = spelling::of(state, &Route::to(place.0, place.1), place.1).await?;
     let repeats = state.ledger().drop_repeats(staged.upload(), spelling).await;
     repeats.map_err(swept)?;
     let selected = staged.upload().selected();
@@ -110,24 +108,6 @@ pub(super) async fn receive(
         remaining: selected,
         stores: stores.into_iter().map(counts).collect(),
         ..view
-    })
-}
-
-/// Returns how the ids of a table are told apart, as far as a worker has looked.
-async fn spelling(state: &AppState, (target, table): Place<'_>) -> Result<Spelling, LedgerError> {
-    let Some(columns) = &table.columns else {
-        let uuids = table
-            .collection
-            .as_ref()
-            .is_some_and(|collection| collection.point == PointId::Uuid);
-        return Ok(if uuids { Spelling::Uuid } else { Spelling::Text });
-    };
-    let workers = state.ledger().workers(HEARD_WITHIN).await?;
-    let types = found::types(&workers, &Route::to(target, table));
-    let ids = types.and_then(|types| types.get(&columns.id).copied());
-    Ok(match ids {
-        Some(Type::Uuid) => Spelling::Uuid,
-        _ => Spelling::Text,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::extract::{NamePath, Nothing};
 use crate::openapi::Usual;
 use crate::prefer::Prefer;
 use crate::problem::{Problem, ProblemBody};
-use crate::{schedule, watch};
+use crate::{schedule, spelling, watch};
 
 /// Accept a schedule's job as a dry run, now: it counts, in the name of whoever asks, and touches nothing.
 ///
@@ -44,7 +44,8 @@ pub(crate) async fn preview(
     let mut asked = schedule::request(&row)?;
     asked.dry_run = true;
     let now = state.clock().now();
-    let job = schedule::job(&state, &row, &principal, asked, now)?;
+    let mut job = schedule::job(&state, &row, &principal, asked, now)?;
+    spelling::fold(&state, &mut job).await?;
     state.backlog().admit(state.ledger()).await?;
     let view = just_accepted(&job, now);
     state.ledger().accept(job).await?;
