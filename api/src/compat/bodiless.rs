@@ -20,13 +20,22 @@ impl FromRequest<AppState> for NoBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let mut incoming = Incoming::new(body, state.config().api.max_body);
-        let nothing = is_nothing(&mut incoming, state).await;
         let refused = || Problem::invalid(PLACE, "send none: what it says would be ignored");
-        let made = if nothing { Ok(Self) } else { Err(refused()) };
-        incoming.settle(&parts.headers, made).await
+        refuse_body(request, state, refused).await.map(|()| Self)
     }
+}
+
+/// Refuses a request whose body says something, with what `refused` returns.
+pub(super) async fn refuse_body(
+    request: Request,
+    state: &AppState,
+    refused: impl FnOnce() -> Problem,
+) -> Result<(), Problem> {
+    let (parts, body) = request.into_parts();
+    let mut incoming = Incoming::new(body, state.config().api.max_body);
+    let nothing = is_nothing(&mut incoming, state).await;
+    let made = if nothing { Ok(()) } else { Err(refused()) };
+    incoming.settle(&parts.headers, made).await
 }
 
 /// What is wrong then.

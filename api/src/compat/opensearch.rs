@@ -1,6 +1,7 @@
 #![doc = include_str!("../../docs/opensearch.md")]
 
 mod answer;
+mod bodiless;
 mod body;
 mod by_id;
 mod by_query;

@@ -8,13 +8,15 @@ use axum::response::{IntoResponse, Response};
 use lethe_common::ledger::JobView;
 use lethe_common::state::State;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::failures::{self, Failure};
 use super::status::{Details, Status};
+use super::values::illegal;
 use crate::app::AppState;
-use crate::compat::document::ErrorShape;
+use crate::compat::document::{ErrorShape, Says, example_of};
 use crate::problem::{Kind, Missing, Problem};
 
 /// What went wrong, as OpenSearch says it.
@@ -92,11 +94,19 @@ pub(crate) struct DeletedByQuery {
     failures: Vec<Failure>,
 }
 
+/// What a request without credentials is answered with.
+const UNPROVEN: &str = "send one header `Authorization: Basic` with an API key's name as the user and the key as the password, \
+                        or `Authorization: Bearer` and an API key or a token";
+
 /// What is answered beside success.
 pub(super) type Errors = crate::compat::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
     const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
+
+    fn example(status: u16) -> Option<Value> {
+        example_of::<Self>(status)
+    }
 }
 
 impl Deleted {
@@ -222,6 +232,41 @@ impl Cause {
     }
 }
 
+impl Says for ErrorBody {
+    fn of(problem: &Problem, status: StatusCode, request_id: &str) -> Self {
+        let r#type = match (problem.kind, status) {
+            _ if problem.missing == Some(Missing::Index) => "index_not_found_exception",
+            _ if problem.missing == Some(Missing::Task) => "resource_not_found_exception",
+            _ if problem.missing == Some(Missing::Validity) => "action_request_validation_exception",
+            (Kind::BadQuery, _) => "parsing_exception",
+            (_, StatusCode::UNAUTHORIZED) => "security_exception",
+            (_, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => "illegal_argument_exception",
+            _ => "status_exception",
+        };
+        let cause = Cause {
+            r#type,
+            reason: problem.text(request_id),
+        };
+        Self {
+            error: ErrorCause {
+                root_cause: [cause.clone()],
+                r#type,
+                reason: cause.reason,
+            },
+            status: status.as_u16(),
+        }
+    }
+
+    fn special(status: u16) -> Option<Problem> {
+        match status {
+            400 => Some(illegal("request contains unrecognized parameter: [q]")),
+            401 => Some(Problem::new(Kind::Unauthorized, UNPROVEN)),
+            404 => Some(Problem::new(Kind::NotFound, "Memory not found")),
+            _ => None,
+        }
+    }
+}
+
 /// Says a problem as OpenSearch does.
 pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
     // OpenSearch has no 422.
@@ -229,26 +274,5 @@ pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
         status => status,
     };
-    let r#type = match (problem.kind, status) {
-        _ if problem.missing == Some(Missing::Index) => "index_not_found_exception",
-        _ if problem.missing == Some(Missing::Task) => "resource_not_found_exception",
-        _ if problem.missing == Some(Missing::Validity) => "action_request_validation_exception",
-        (Kind::BadQuery, _) => "parsing_exception",
-        (_, StatusCode::UNAUTHORIZED) => "security_exception",
-        (_, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => "illegal_argument_exception",
-        _ => "status_exception",
-    };
-    let cause = Cause {
-        r#type,
-        reason: problem.text(request_id),
-    };
-    let body = ErrorBody {
-        error: ErrorCause {
-            root_cause: [cause.clone()],
-            r#type,
-            reason: cause.reason,
-        },
-        status: status.as_u16(),
-    };
-    (status, Json(body)).into_response()
+    (status, Json(ErrorBody::of(problem, status, request_id))).into_response()
 }

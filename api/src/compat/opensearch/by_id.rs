@@ -7,11 +7,13 @@ use axum::response::Response;
 use lethe_common::config::{Bounds, Scope};
 
 use super::answer::{Deleted, Errors};
+use super::bodiless::NoBody;
 use super::place::{self, Found};
+use super::values::{WrittenParams, only};
 use crate::app::AppState;
 use crate::auth::{Denied, Principal};
 use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
-use crate::compat::read::{Caller, InPath};
+use crate::compat::read::{Caller, InPath, Query};
 use crate::problem::{Kind, Problem};
 
 /// Delete a memory by its type and id.
@@ -25,6 +27,7 @@ use crate::problem::{Kind, Problem};
         ("memory_container_id" = String, Path, description = "The container: a target, or a workspace"),
         ("type" = String, Path, description = "`sessions`, `working`, `long-term` or `history`"),
         ("id" = String, Path, description = "The memory's id"),
+        WrittenParams,
     ),
     responses((status = 200, description = "Deleted, in both stores", body = Deleted), Errors),
 )]
@@ -32,8 +35,11 @@ pub(crate) async fn delete_memory(
     State(state): State<AppState>,
     Caller(principal): Caller,
     InPath((container, kind, id)): InPath<(String, String, String)>,
+    query: Query,
     headers: HeaderMap,
+    NoBody: NoBody,
 ) -> Result<Response, Problem> {
+    only(&query, &[])?;
     let there = place::find(state.config(), &principal, &container, &kind)?;
     let place = Place {
         owner: owner(&principal)?,

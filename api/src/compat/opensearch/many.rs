@@ -6,6 +6,7 @@ use lethe_common::ledger::{JobFilter, JobView};
 use tokio::time::Instant;
 
 use super::answer::RefusedAtAll;
+use super::bodiless::NoBody;
 use super::matching::Matching;
 use super::status::Details;
 use super::task::Tasks;
@@ -87,6 +88,7 @@ pub(crate) async fn cancel(
     State(state): State<AppState>,
     Caller(principal): Caller,
     query: Query,
+    NoBody: NoBody,
 ) -> Result<Json<Tasks>, Problem> {
     values::only(&query, &[&Matching::NAMES[..], &CANCEL].concat())?;
     values::time(&query, "timeout")?;

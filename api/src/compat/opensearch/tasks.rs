@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{Cause, DeletedByQuery, ErrorBody, Refused};
+use super::bodiless::NoBody;
 use super::matching::Matching;
 use super::mistyped;
 use super::short;
@@ -98,6 +99,7 @@ pub(crate) async fn cancel(
     Caller(principal): Caller,
     InPath(id): InPath<String>,
     query: Query,
+    NoBody: NoBody,
 ) -> Result<Json<Tasks>, Problem> {
     values::only(&query, &[&Matching::NAMES[..], &CANCEL].concat())?;
     values::time(&query, "timeout")?;
@@ -147,6 +149,7 @@ pub(crate) async fn rethrottle(
     Caller(principal): Caller,
     InPath(id): InPath<String>,
     query: Query,
+    NoBody: NoBody,
 ) -> Result<Json<Tasks>, Problem> {
     values::only(&query, &["group_by", "requests_per_second"])?;
     let per_second = values::requests_per_second(&query)?;
@@ -186,8 +189,9 @@ pub(crate) async fn rethrottle_reindex(
     caller: Caller,
     id: InPath<String>,
     query: Query,
+    body: NoBody,
 ) -> Result<Json<Tasks>, Problem> {
-    rethrottle(state, caller, id, query).await
+    rethrottle(state, caller, id, query, body).await
 }
 
 /// Change the pace of a deletion by query, by the third of these paths.
@@ -210,8 +214,9 @@ pub(crate) async fn rethrottle_update(
     caller: Caller,
     id: InPath<String>,
     query: Query,
+    body: NoBody,
 ) -> Result<Json<Tasks>, Problem> {
-    rethrottle(state, caller, id, query).await
+    rethrottle(state, caller, id, query, body).await
 }
 
 /// Delete the result of a deletion by query that has ended; its job stays.
@@ -233,6 +238,7 @@ pub(crate) async fn forget(
     Caller(principal): Caller,
     InPath(id): InPath<String>,
     query: Query,
+    NoBody: NoBody,
 ) -> Result<Json<Acknowledged>, Problem> {
     values::only(&query, &[])?;
     let job = task(&state, &principal, &id).await?;

@@ -127,3 +127,45 @@ async fn a_name_that_is_given_twice_is_named() {
     }
     assert_eq!(app.count().await, 0);
 }
+
+#[tokio::test]
+async fn a_filter_in_a_body_that_nobody_reads_is_refused() {
+    let app = App::with(&format!("[compat]\nwait = \"0s\"\n{MAIN}")).await;
+    let memory = "/_plugins/_ml/memory_containers/main/memories/working/m-1";
+    let filter = json!({"query": {"term": {"owner_id": "ana"}}});
+    for (method, path, route) in [
+        (
+            "DELETE",
+            memory,
+            "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
+        ),
+        ("POST", "/_tasks/_cancel?actions=*", "/_tasks/_cancel"),
+        ("POST", "/_tasks/lethe:1/_cancel", "/_tasks/{task_id}/_cancel"),
+        ("DELETE", "/_tasks/lethe:1", "/_tasks/{task_id}"),
+        (
+            "POST",
+            "/_delete_by_query/lethe:1/_rethrottle?requests_per_second=1",
+            "/_delete_by_query/{task_id}/_rethrottle",
+        ),
+        (
+            "POST",
+            "/_reindex/lethe:1/_rethrottle?requests_per_second=1",
+            "/_reindex/{task_id}/_rethrottle",
+        ),
+    ] {
+        let answer = app.send_json("root", method, path, &filter).await;
+        is_envelope(&answer, 400, "illegal_argument_exception");
+        let reason = format!("request [{method} {route}] does not support having a body");
+        assert_eq!(answer.body["error"]["reason"], json!(reason), "no id is repeated");
+    }
+    let narrowed = format!("{memory}?user_id=ana");
+    let answer = app.send_json("root", "DELETE", &narrowed, &Value::Null).await;
+    is_envelope(&answer, 400, "illegal_argument_exception");
+    assert_eq!(
+        answer.body["error"]["reason"],
+        json!("request contains unrecognized parameter: [user_id]")
+    );
+    assert_eq!(app.count().await, 0);
+    let plain = format!("{memory}?pretty");
+    app.send_json("root", "DELETE", &plain, &json!({})).await.job();
+}
