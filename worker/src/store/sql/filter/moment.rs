@@ -1,9 +1,8 @@
-//! Conditions on moments, however a column holds them: as texts, by a type of the database, or as numbers
-//! that count.
+//! Conditions on moments. A column holds moments as texts, in a date type, or as numbers.
 //!
-//! A value that stands for no moment, or for two (a local time of a night on which clocks are put back), is
-//! neither within bounds nor outside of them. No filter selects it: a condition on it is false, and under a
-//! negation true. What is no moment at all stops a job before it begins (`SqlTable::decided`).
+//! Some local times are ambiguous or do not exist, in the nights on which clocks change. No filter selects such a
+//! row: a condition on it is false, and a negated condition is true. A value that is no moment at all fails the job
+//! before it begins (`SqlTable::decided`).
 
 mod newest;
 mod number;
@@ -20,7 +19,7 @@ use super::{Bind, Compiler, joined};
 pub(super) use newest::newest_of;
 use text::ReadText;
 
-/// What is asked of a moment.
+/// What a filter asks of a moment.
 pub(super) enum Test {
     /// All of these hold.
     Within(Vec<(Comparison, Timestamp)>),
@@ -33,21 +32,21 @@ pub(super) enum Test {
 enum Form {
     /// As texts of one form.
     Text,
-    /// As what its types hold.
+    /// As values of a type.
     Timestamp,
     TimestampTz,
     DateTime,
 }
 
-/// An expression that stands for moments.
+/// An SQL expression whose values are moments.
 struct Value<'a> {
     text: &'a str,
     form: Form,
-    /// Its values are local times of this zone.
+    /// The zone of its local times.
     zone: Option<&'a Zone>,
 }
 
-/// Returns how values of a type are compared, and whether they are local times.
+/// Returns how the database compares values of a type, and whether they are local times.
 fn native(dialect: Dialect, type_name: &str) -> (Form, bool) {
     match (dialect, type_name) {
         (Dialect::Postgres, "pg_catalog.timestamptz") => (Form::TimestampTz, false),
@@ -58,7 +57,7 @@ fn native(dialect: Dialect, type_name: &str) -> (Form, bool) {
     }
 }
 
-/// Returns a column of one of the database's own types, as it is compared.
+/// Returns the expression by which the database compares a column with a date type.
 fn comparable(name: &str, type_name: &str) -> String {
     if type_name == "pg_catalog.date" {
         format!("{name}::pg_catalog.timestamp")
@@ -67,15 +66,15 @@ fn comparable(name: &str, type_name: &str) -> String {
     }
 }
 
-/// Returns the condition that a value of one of the database's own types is a moment.
+/// Returns the condition that a value with a date type is a moment.
 fn is_moment(dialect: Dialect, name: &str, type_name: &str) -> String {
     match dialect {
-        // Its infinities, and years that have no four digits, are none.
+        // Infinities are no moments, nor are years without four digits.
         Dialect::Postgres if type_name == "pg_catalog.timestamptz" => {
             format!("{name} >= '0001-01-01 00:00+00'::{type_name} AND {name} < '10000-01-01 00:00+00'::{type_name}")
         }
         Dialect::Postgres => format!("{name} >= '0001-01-01'::{type_name} AND {name} < '10000-01-01'::{type_name}"),
-        // Its dates may be zero, or have parts that are.
+        // A date, its month or its day may be zero.
         Dialect::Mysql | Dialect::Sqlite => {
             format!("YEAR({name}) <> 0 AND MONTH({name}) <> 0 AND DAYOFMONTH({name}) <> 0")
         }
@@ -102,7 +101,7 @@ impl Form {
 
     fn written(self, at: DateTime) -> String {
         match self {
-            // As the statement writes what it reads.
+            // The statement writes the texts that it reads in this form.
             Self::Text => {
                 let text = at.strftime("%Y-%m-%dT%H:%M:%S.%9f").to_string();
                 text.trim_end_matches('0').to_owned()
@@ -112,7 +111,7 @@ impl Form {
         }
     }
 
-    /// Returns a moment as this holds it, and whether there was more of it.
+    /// Returns a moment in the form's precision, and whether digits were cut off.
     fn rounded(self, at: Timestamp) -> (Timestamp, bool) {
         if self == Self::Text {
             return (at, false);
@@ -133,8 +132,8 @@ impl Value<'_> {
 }
 
 impl Compiler<'_> {
-    /// Returns whether what cannot be read counts as matching: where a match keeps a row, and when such rows
-    /// are looked for.
+    /// Returns whether an unreadable value matches. It does where a match keeps the row, and where a plan looks for
+    /// such rows.
     pub(super) fn takes_unreadable(&self, column: &str) -> bool {
         let is_lenient = self.lenient.is_some_and(|live| self.dialect.is_column(live, column));
         self.negated != is_lenient
@@ -202,8 +201,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Returns the condition, which no local time meets that is no moment or two; under a negation all of them
-    /// do.
+    /// Excludes ambiguous and missing local times from a condition; a negated condition includes them.
     fn without_doubt(&mut self, value: &Value<'_>, condition: String) -> String {
         let Some(doubtful) = value.zone.and_then(|zone| self.doubtful(value, zone)) else {
             return condition;
@@ -215,14 +213,14 @@ impl Compiler<'_> {
         }
     }
 
-    /// Returns the condition that a local time is no moment, or two.
+    /// Returns the condition that a local time is ambiguous or does not exist.
     fn doubtful(&mut self, value: &Value<'_>, zone: &Zone) -> Option<String> {
         let Value { text, form, .. } = value;
         let mut parts = Vec::new();
         if !zone.doubtful().is_empty() {
             let (days, times) = self.doubts(zone, *form);
             parts.push(match self.dialect {
-                // Only times of such a day are looked at further.
+                // The day comes first: most rows need no other comparison.
                 Dialect::Sqlite => format!(
                     "(substr({text}, 1, 10) IN (SELECT value FROM json_each({days})) AND EXISTS (SELECT 1 \
                      FROM json_each({times}) AS d WHERE {text} >= json_extract(d.value, '$[0]') \
@@ -247,7 +245,7 @@ impl Compiler<'_> {
         (!parts.is_empty()).then(|| joined(&parts, "OR"))
     }
 
-    /// Returns what is bound for the days of doubtful times, and for these: once for a statement.
+    /// Binds the doubtful times and their days, once for a statement; returns both binds, days first.
     fn doubts(&mut self, zone: &Zone, form: Form) -> (String, String) {
         let first = self.doubts.unwrap_or_else(|| {
             let mut days = Vec::new();
@@ -310,8 +308,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// SQLite: returns bounds of the days that a text begins with, by which an index finds it: what is read
-    /// of it is in no index. An offset is less than a day.
+    /// SQLite: returns bounds on the day that a text begins with. An index serves these bounds, and not the moment
+    /// that the statement reads from the text. An offset is less than a day.
     fn coarse(&mut self, name: &str, test: &Test) -> Option<String> {
         if self.dialect != Dialect::Sqlite {
             return None;
@@ -351,7 +349,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Returns the condition that a column holds what cannot be read as a moment, if it could.
+/// Returns the condition that a value is unreadable as a moment; `None` if no value of the column can be.
 pub(in super::super) fn unreadable(dialect: Dialect, name: &str, holds: &Holds) -> Option<String> {
     let readable = match holds {
         Holds::Time { type_name } => is_moment(dialect, name, type_name),

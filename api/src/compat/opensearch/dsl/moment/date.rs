@@ -1,13 +1,13 @@
-//! Dates with as much of a time as there is: `2024`, `2024-01`, `2024-01-31`, `2024-01-31T10:00:00.5+01:00`.
+//! Dates that may be cut short: `2024`, `2024-01`, `2024-01-31`, `2024-01-31T10:00:00.5+01:00`.
 //!
-//! What is missing of a date is its first month or day, rounded up or not; what is missing of a time is its end if
-//! it is rounded up, else its beginning. So `lte` a year is its first day, as in OpenSearch's `JavaDateFormatter`.
+//! A missing month or day is the first one. A missing part of the time is its last value when rounding up, and zero
+//! otherwise. So `lte 2024` ends with 1 January 2024. OpenSearch's `JavaDateFormatter` reads dates like this.
 
 use jiff::Zoned;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
-/// What a text says.
+/// The parts of a date, as far as the text has them.
 struct Read<'a> {
     year: i16,
     month: Option<i8>,
@@ -18,19 +18,19 @@ struct Read<'a> {
     zone: &'a str,
 }
 
-/// Reads a date with as much of a time as there is.
+/// Reads a date that may be cut short. `up` fills in the last values of a missing time.
 pub(super) fn read(text: &str, zone: &TimeZone, up: bool) -> Option<Zoned> {
     Read::of(text)?.at(zone, up)
 }
 
-/// Reads a date and a time that say how far from UTC they are.
+/// Reads a date with a whole time and an offset from UTC.
 pub(super) fn read_whole(text: &str, zone: &TimeZone, up: bool) -> Option<Zoned> {
     let read = Read::of(text)?;
     let is_whole = read.clock[2].is_some() && !read.zone.is_empty();
     if is_whole { read.at(zone, up) } else { None }
 }
 
-/// Returns whether a text is a date that does not say which second it means.
+/// Returns whether a text is a date without seconds.
 pub(super) fn is_vague(text: &str) -> bool {
     Read::of(text).is_some_and(|read| read.clock[2].is_none())
 }

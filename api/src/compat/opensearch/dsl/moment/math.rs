@@ -1,7 +1,7 @@
 //! Date math: steps such as `-1M+2d/d` from one moment to another.
 //!
-//! As in OpenSearch's `JavaDateMathParser`: what is rounded up is the last millisecond of its unit, and the steps
-//! that follow begin there. So `lte 2024-02-10||/M+1M` ends on 29 March.
+//! Rounding up moves to the last millisecond of the unit, and the next step starts there. So
+//! `lte 2024-02-10||/M+1M` ends on 29 March. OpenSearch's `JavaDateMathParser` does the same.
 
 use jiff::civil::{Time, Weekday};
 use jiff::{Span, ToSpan, Zoned};
@@ -18,7 +18,7 @@ enum Unit {
     Second,
 }
 
-/// Returns where steps lead; rounded up, or down.
+/// Applies steps to a moment. `up` rounds to the end of a unit, otherwise to its start.
 pub(super) fn moved(from: Zoned, steps: &str, up: bool) -> Option<Zoned> {
     let mut at = from;
     let mut rest = steps;
