@@ -184,7 +184,7 @@ async fn start_jobs(
     for row in claimed {
         let kind: String = row.try_get("kind")?;
         let plans = [Kind::Check, Kind::Plan].iter().any(|plan| plan.as_str() == kind);
-        kinds.insert(rows::parsed(row, "partitions", "job_id")?, plans);
+        *kinds.entry(rows::parsed(row, "partitions", "job_id")?).or_insert(false) |= plans;
     }
     let list: Vec<Value> = kinds
         .iter()
@@ -196,7 +196,7 @@ async fn start_jobs(
         "-- ledger::claim start
         UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
             state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
-                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = 'plan' AND p.state = 'due')
+                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = 'plan' AND p.state IN ('due', 'running'))
                 THEN {} ELSE {} END
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
         RETURNING jobs.id",

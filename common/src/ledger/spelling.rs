@@ -36,16 +36,15 @@ impl Spelling {
         match self {
             Self::Text => "e.value".to_owned(),
             Self::Uuid => {
+                let value = "LOWER(e.value)";
                 let bare = ["urn:uuid:", "{", "}", "-"]
                     .iter()
-                    .fold("e.value".to_owned(), |value, part| {
-                        format!("REPLACE({value}, '{part}', '')")
-                    });
+                    .fold(value.to_owned(), |value, part| format!("REPLACE({value}, '{part}', '')"));
                 format!(
-                    "CASE WHEN (LENGTH(e.value) = 32 OR e.value LIKE '{HYPHENATED}' OR e.value LIKE '{{{HYPHENATED}}}'
-                            OR e.value LIKE 'urn:uuid:{HYPHENATED}')
-                        AND LENGTH({bare}) = 32 AND LTRIM(LOWER({bare}), '{DIGITS}') = ''
-                    THEN LOWER({bare}) ELSE e.value END"
+                    "CASE WHEN (LENGTH(e.value) = 32 OR {value} LIKE '{HYPHENATED}' OR {value} LIKE '{{{HYPHENATED}}}'
+                            OR {value} LIKE 'urn:uuid:{HYPHENATED}')
+                        AND LENGTH({bare}) = 32 AND LTRIM({bare}, '{DIGITS}') = ''
+                    THEN {bare} ELSE e.value END"
                 )
             }
         }

@@ -486,8 +486,8 @@ async fn a_batch_that_had_begun_is_finished_where_nothing_was_settled_before(tes
         (Some("begun"), Some("one"), 3)
     );
     assert!(alone.work == Work::Ids(vec!["memory-0".to_owned()]));
-    record(ledger, end(alone, erased(1), RecordEnd::Done)).await;
     record(ledger, end(list, erased(3), RecordEnd::Done)).await;
+    record(ledger, end(alone, erased(1), RecordEnd::Done)).await;
     assert_eq!(read_back(ledger).await, Some(State::Succeeded));
     both(&ledger.job(id).await.unwrap().unwrap().stores, &[("erased", 4)]);
     adds_up(ledger, 0).await;

@@ -82,9 +82,9 @@ async fn spellings_are_folded_as_workers_read_them(test: TestLedger) {
         ID.to_uppercase(),
         format!("{{{ID}}}"),
         format!("urn:uuid:{ID}"),
+        format!("URN:UUID:{ID}"),
         // None of these is the UUID, and none is another of these.
         format!("{{{bare}}}"),
-        format!("URN:UUID:{ID}"),
         format!("{{{ID}"),
         "0191d2a00-000-7000-8000-00000000000a".to_owned(),
         "0191d2a0-00007000-80000000-0000000a".to_owned(),
@@ -109,7 +109,7 @@ async fn spellings_are_folded_as_workers_read_them(test: TestLedger) {
         _ => Vec::new(),
     });
     assert_eq!(left, folded.collect::<Vec<_>>());
-    assert_eq!(left, [&texts[..1], &texts[5..]].concat());
+    assert_eq!(left, [&texts[..1], &texts[6..]].concat());
 }
 
 async fn an_upload_that_was_swept_has_no_repeats_to_drop(test: TestLedger) {
