@@ -39,7 +39,9 @@ impl Spelling {
                 let value = "LOWER(e.value)";
                 let bare = ["urn:uuid:", "{", "}", "-"]
                     .iter()
-                    .fold(value.to_owned(), |value, part| format!("REPLACE({value}, '{part}', '')"));
+                    .fold(value.to_owned(), |value, part| {
+                        format!("REPLACE({value}, '{part}', '')")
+                    });
                 format!(
                     "CASE WHEN (LENGTH(e.value) = 32 OR {value} LIKE '{HYPHENATED}' OR {value} LIKE '{{{HYPHENATED}}}'
                             OR {value} LIKE 'urn:uuid:{HYPHENATED}')
