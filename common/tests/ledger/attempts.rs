@@ -1,20 +1,20 @@
 //! A job's story is all of its attempts: what one of them settled stays counted, once.
 
+mod begun;
+mod planned;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, Delta, Go, ItemOutcome, Kind, Lease, Ledger, Manner, NewJob, NewPartition, Record, RecordEnd, RetryOutcome,
-    StoreCounts, Work,
+    After, Delta, ItemOutcome, Kind, Lease, Ledger, NewJob, NewPartition, Record, RecordEnd, RetryOutcome, StoreCounts,
+    Work,
 };
 use lethe_common::state::State;
 
 use crate::support::new_job;
-use crate::{
-    TestLedger, accept, claim, claim_one, end, ended_as, erased, finish, forget, ids, record, state, subject_job, total,
-};
+use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, finish, forget, ids, record, total};
 
 crate::on_both! {
     a_retry_goes_on_where_the_cancelled_attempt_stopped,
@@ -22,12 +22,6 @@ crate::on_both! {
     a_memory_that_is_not_settled_leaves_the_counts_until_it_is,
     lists_with_nothing_settled_begin_anew,
     an_attempt_with_nothing_to_erase_reads_back,
-    a_plan_is_made_anew_and_its_counts_are_added,
-    points_without_a_name_are_counted_by_the_last_attempt,
-    earlier_attempts_count_against_what_a_query_may_take,
-    a_batch_that_had_begun_is_finished_by_the_next_attempt,
-    a_batch_that_had_begun_is_finished_where_nothing_was_settled_before,
-    a_batch_that_had_begun_is_finished_beside_a_new_plan,
     a_dry_run_is_done_again,
 }
 
@@ -306,252 +300,6 @@ async fn an_attempt_with_nothing_to_erase_reads_back(TestLedger { ledger, _dir, 
     adds_up(&ledger, 0).await;
 }
 
-/// Ends a plan that cuts ranges of these sizes.
-async fn plan(ledger: &Ledger, sizes: &[u64]) {
-    let lease = claim_one(ledger).await;
-    assert_eq!(lease.kind, Kind::Plan);
-    let range = |n: &u64| NewPartition {
-        work: Work::Range {
-            after: None,
-            through: None,
-        },
-        ..ids(usize::try_from(*n).unwrap())
-    };
-    let delta = Delta {
-        selected: sizes.iter().sum::<u64>().cast_signed(),
-        planned: sizes.iter().map(range).collect(),
-        ..Delta::default()
-    };
-    record(ledger, end(&lease, delta, RecordEnd::Done)).await;
-}
-
-async fn a_plan_is_made_anew_and_its_counts_are_added(TestLedger { ledger, _dir, .. }: TestLedger) {
-    let id = accept(&ledger, subject_job(1)).await;
-    plan(&ledger, &[5, 6]).await;
-    let mut ranges = claim(&ledger).await;
-    ranges.sort_by_key(|lease| lease.remaining);
-    record(&ledger, end(&ranges[0], erased(5), RecordEnd::Done)).await;
-    let delta = met(&[("x", Outcome::Failed, Outcome::Erased)]);
-    step(&ledger, &mut ranges[1], delta, 1, "one").await;
-    cancel(&ledger, &ranges[1]).await;
-    let job = ledger.job(id).await.unwrap().unwrap();
-    assert_eq!((job.selected, job.remaining), (11, 0));
-
-    retry(&ledger, id).await;
-    let job = ledger.job(id).await.unwrap().unwrap();
-    both(&job.stores, &[("erased", 5)]);
-    assert_eq!((job.selected, job.remaining), (5, 0));
-    // x and the five that were left.
-    plan(&ledger, &[6]).await;
-    let lease = claim_one(&ledger).await;
-    let mut delta = erased(5);
-    for (outcome, n) in met(&[("x", Outcome::Erased, Outcome::Absent)]).counts {
-        *delta.counts.entry(outcome).or_insert(0) += n;
-    }
-    delta.items = met(&[("x", Outcome::Erased, Outcome::Absent)]).items;
-    record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
-    assert_eq!(read_back(&ledger).await, Some(State::Succeeded));
-    let job = ledger.job(id).await.unwrap().unwrap();
-    both(&job.stores, &[("erased", 11)]);
-    assert_eq!((job.selected, job.remaining), (11, 0));
-    both(&job.attempts[1].stores, &[("erased", 6)]);
-    adds_up(&ledger, 0).await;
-}
-
-async fn points_without_a_name_are_counted_by_the_last_attempt(TestLedger { ledger, _dir, .. }: TestLedger) {
-    let id = accept(&ledger, subject_job(1)).await;
-    for attempt in 1..=2 {
-        plan(&ledger, &[0]).await;
-        let lease = claim_one(&ledger).await;
-        record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
-        let lease = claim_one(&ledger).await;
-        let mut delta = Delta {
-            selected: 2,
-            ..Delta::default()
-        };
-        delta.count(StoreKind::Vector, Outcome::Unverifiable, 2);
-        delta.count(StoreKind::Sql, Outcome::Absent, 2);
-        let after = record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
-        assert_eq!(ended_as(&after), Some(State::Failed));
-        let job = ledger.job(id).await.unwrap().unwrap();
-        let expected: BTreeMap<_, _> = [
-            ("sql", BTreeMap::from([("absent", 2)])),
-            ("vector", BTreeMap::from([("unverifiable", 2)])),
-        ]
-        .into();
-        assert_eq!((counts(&job.stores), job.selected), (expected, 2));
-        if attempt == 1 {
-            retry(&ledger, id).await;
-        }
-    }
-    adds_up(&ledger, 0).await;
-}
-
-async fn earlier_attempts_count_against_what_a_query_may_take(TestLedger { ledger, _dir, .. }: TestLedger) {
-    let manner = Manner {
-        most: Some(10),
-        ..Manner::default()
-    };
-    let query = NewJob {
-        subject: None,
-        query: Some(Filter::All),
-        manner,
-        ..subject_job(1)
-    };
-    let id = accept(
-        &ledger,
-        NewJob {
-            partitions: vec![NewPartition {
-                work: Work::Query,
-                ..query.partitions[0].clone()
-            }],
-            ..query
-        },
-    )
-    .await;
-    plan(&ledger, &[6, 4]).await;
-    let mut ranges = claim(&ledger).await;
-    ranges.sort_by_key(|lease| lease.remaining);
-    assert_eq!(ranges[0].job.most, Some(10));
-    record(&ledger, end(&ranges[1], erased(6), RecordEnd::Done)).await;
-    cancel(&ledger, &ranges[0]).await;
-    retry(&ledger, id).await;
-    let lease = claim_one(&ledger).await;
-    assert_eq!((lease.kind, lease.job.most), (Kind::Plan, Some(4)));
-}
-
-async fn a_batch_that_had_begun_is_finished_by_the_next_attempt(TestLedger { ledger, _dir, .. }: TestLedger) {
-    let id = accept(&ledger, new_job(vec![ids(4)])).await;
-    let mut lease = claim_one(&ledger).await;
-    step(&ledger, &mut lease, erased(1), 1, "one").await;
-    let go = ledger.intend(&[(&lease, "begun".to_owned())]).await.unwrap();
-    assert!(matches!(go[0], Go::Proceed(_)));
-    let failed = Record {
-        progress: lease.progress.clone(),
-        ..end(&lease, Delta::default(), RecordEnd::Failed("rejected"))
-    };
-    record(&ledger, failed).await;
-    assert_eq!(state(&ledger, id).await, State::Failed);
-    retry(&ledger, id).await;
-    let lease = claim_one(&ledger).await;
-    assert_eq!(
-        (lease.intent.as_deref(), lease.progress.as_deref()),
-        (Some("begun"), Some("one"))
-    );
-    // What was recorded is not begun any more.
-    let refused = Record {
-        remaining: 2,
-        ..end(
-            &lease,
-            met(&[("memory-1", Outcome::Failed, Outcome::Erased)]),
-            RecordEnd::Failed("constraint"),
-        )
-    };
-    record(&ledger, refused).await;
-    retry(&ledger, id).await;
-    assert!(claim(&ledger).await.iter().all(|lease| lease.intent.is_none()));
-}
-
-/// Begins a batch, and fails before it is recorded.
-async fn begin_and_fail(ledger: &Ledger, lease: &Lease) {
-    let go = ledger.intend(&[(lease, "begun".to_owned())]).await.unwrap();
-    assert!(matches!(go[0], Go::Proceed(_)));
-    let failed = Record {
-        progress: lease.progress.clone(),
-        ..end(lease, Delta::default(), RecordEnd::Failed("rejected"))
-    };
-    record(ledger, failed).await;
-}
-
-async fn a_batch_that_had_begun_is_finished_where_nothing_was_settled_before(test: TestLedger) {
-    let ledger = &test.ledger;
-    let id = accept(ledger, new_job(vec![ids(4)])).await;
-    let mut lease = claim_one(ledger).await;
-    let conflict = met(&[("memory-0", Outcome::Conflicted, Outcome::Conflicted)]);
-    step(ledger, &mut lease, conflict, 1, "one").await;
-    begin_and_fail(ledger, &lease).await;
-    assert_eq!(state(ledger, id).await, State::Failed);
-
-    retry(ledger, id).await;
-    let job = ledger.job(id).await.unwrap().unwrap();
-    assert_eq!((job.selected, job.remaining), (4, 4));
-    adds_up(ledger, 4).await;
-    let mut leases = claim(ledger).await;
-    leases.sort_by_key(|lease| lease.ordinal);
-    let [list, alone] = leases.as_slice() else {
-        panic!("the list, and the memory that is not settled")
-    };
-    assert_eq!(
-        (list.intent.as_deref(), list.progress.as_deref(), list.remaining),
-        (Some("begun"), Some("one"), 3)
-    );
-    assert!(alone.work == Work::Ids(vec!["memory-0".to_owned()]));
-    record(ledger, end(list, erased(3), RecordEnd::Done)).await;
-    record(ledger, end(alone, erased(1), RecordEnd::Done)).await;
-    assert_eq!(read_back(ledger).await, Some(State::Succeeded));
-    both(&ledger.job(id).await.unwrap().unwrap().stores, &[("erased", 4)]);
-    adds_up(ledger, 0).await;
-}
-
-async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) {
-    let ledger = &test.ledger;
-    let id = accept(ledger, subject_job(1)).await;
-    plan(ledger, &[5]).await;
-    let mut lease = claim_one(ledger).await;
-    step(ledger, &mut lease, erased(1), 1, "one").await;
-    begin_and_fail(ledger, &lease).await;
-    assert_eq!(state(ledger, id).await, State::Failed);
-
-    retry(ledger, id).await;
-    let mut leases = claim(ledger).await;
-    leases.sort_by_key(|lease| lease.ordinal);
-    let [anew, begun] = leases.as_slice() else {
-        panic!("a plan, and the batch: {}", leases.len())
-    };
-    assert_eq!((anew.kind, begun.kind), (Kind::Plan, Kind::Erase));
-    assert!(anew.intent.is_none() && begun.work == Work::Ids(Vec::new()));
-    assert_eq!(begun.intent.as_deref(), Some("begun"));
-    assert_eq!(state(ledger, id).await, State::Planning);
-    // Two are left, and the batch was about the other two.
-    let range = NewPartition {
-        work: Work::Range {
-            after: None,
-            through: None,
-        },
-        ..ids(2)
-    };
-    let delta = Delta {
-        selected: 2,
-        planned: vec![range],
-        ..Delta::default()
-    };
-    record(ledger, end(anew, delta, RecordEnd::Done)).await;
-    assert!(claim(ledger).await.is_empty(), "the plan waits for the batch");
-    let finished = Delta {
-        selected: 2,
-        ..erased(2)
-    };
-    record(ledger, end(begun, finished, RecordEnd::Done)).await;
-    let lease = claim_one(ledger).await;
-    record(ledger, end(&lease, erased(2), RecordEnd::Done)).await;
-    assert_eq!(read_back(ledger).await, Some(State::Succeeded));
-    let job = ledger.job(id).await.unwrap().unwrap();
-    both(&job.stores, &[("erased", 5)]);
-    assert_eq!((job.selected, job.remaining), (5, 0));
-    adds_up(ledger, 0).await;
-
-    // Whatever is claimed first.
-    let id = accept(ledger, subject_job(1)).await;
-    plan(ledger, &[5]).await;
-    let lease = claim_one(ledger).await;
-    begin_and_fail(ledger, &lease).await;
-    retry(ledger, id).await;
-    test.run("UPDATE partitions SET due_at = due_at + 60000 WHERE state = 'due' AND kind = 'plan'")
-        .await;
-    let begun = claim_one(ledger).await;
-    assert_eq!((begun.kind, state(ledger, id).await), (Kind::Erase, State::Planning));
-}
-
 async fn a_dry_run_is_done_again(TestLedger { ledger, _dir, .. }: TestLedger) {
     let look = NewPartition {
         kind: Kind::Preview,
@@ -570,4 +318,23 @@ async fn a_dry_run_is_done_again(TestLedger { ledger, _dir, .. }: TestLedger) {
     let lease = claim_one(&ledger).await;
     assert_eq!((lease.kind, lease.remaining), (Kind::Preview, 3));
     assert_eq!(ledger.job(id).await.unwrap().unwrap().selected, 3);
+}
+
+/// Ends a plan that cuts ranges of these sizes.
+async fn plan(ledger: &Ledger, sizes: &[u64]) {
+    let lease = claim_one(ledger).await;
+    assert_eq!(lease.kind, Kind::Plan);
+    let range = |n: &u64| NewPartition {
+        work: Work::Range {
+            after: None,
+            through: None,
+        },
+        ..ids(usize::try_from(*n).unwrap())
+    };
+    let delta = Delta {
+        selected: sizes.iter().sum::<u64>().cast_signed(),
+        planned: sizes.iter().map(range).collect(),
+        ..Delta::default()
+    };
+    record(ledger, end(&lease, delta, RecordEnd::Done)).await;
 }

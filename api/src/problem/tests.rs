@@ -1,0 +1,144 @@
+//! Every problem as callers see it.
+
+use axum::body::to_bytes;
+
+use super::*;
+
+/// Returns a problem as a caller sees it: the headers that matter, and the body.
+async fn seen(kind: Kind) -> String {
+    let response = Problem::usual(kind).into_response();
+    let headers: Vec<_> = [header::RETRY_AFTER, header::WWW_AUTHENTICATE]
+        .iter()
+        .filter_map(|name| {
+            Some(format!(
+                "\n  {name}: {}",
+                response.headers().get(name)?.to_str().unwrap()
+            ))
+        })
+        .collect();
+    let answer = Problem::of_response(&response).unwrap().body(response.status(), "r");
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+    let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["status"], response.status().as_u16());
+    assert_eq!(body["request_id"], "r");
+    let text = |name: &str| body[name].as_str().unwrap().to_owned();
+    let (kind, title, detail) = (text("type"), text("title"), text("detail"));
+    format!("{} {kind}\n  {title}: {detail}{}", body["status"], headers.concat())
+}
+
+#[tokio::test]
+async fn every_problem_looks_like_this() {
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        all.push(seen(kind).await);
+    }
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    400 urn:lethe:problem:malformed
+      The request cannot be read: change the request: see /openapi.json
+    400 urn:lethe:problem:bad-query
+      The query cannot be understood: change the request: see /openapi.json
+    401 urn:lethe:problem:unauthorized
+      The credentials are missing or not known: change the request: see /openapi.json
+      www-authenticate: Bearer
+    403 urn:lethe:problem:forbidden
+      The credentials do not open this: change the request: see /openapi.json
+    404 urn:lethe:problem:not-found
+      There is no such thing: no route has this path: see /openapi.json
+    405 urn:lethe:problem:method-not-allowed
+      The method does not exist here: use a method that the header `allow` names
+    408 urn:lethe:problem:timeout
+      The request did not arrive in time: send the request faster
+    409 urn:lethe:problem:job-ended
+      The job has ended: change the request: see /openapi.json
+    409 urn:lethe:problem:job-not-ended
+      The job has neither failed nor been cancelled: change the request: see /openapi.json
+    409 urn:lethe:problem:job-stopped
+      The deletion was stopped: the job was cancelled or is held: it says what was erased and what was not
+    409 urn:lethe:problem:selection-changed
+      Something else is selected: change the request: see /openapi.json
+    409 urn:lethe:problem:selection-too-large
+      More than the limit is selected: change the request: see /openapi.json
+    409 urn:lethe:problem:key-in-flight
+      A request with this idempotency key is in flight: change the request: see /openapi.json
+      retry-after: 1
+    409 urn:lethe:problem:name-taken
+      The name is taken: change the request: see /openapi.json
+    409 urn:lethe:problem:still-served
+      A worker has this mapping: change the request: see /openapi.json
+    410 urn:lethe:problem:forgotten
+      What this needs was forgotten: change the request: see /openapi.json
+    413 urn:lethe:problem:too-large
+      The body is too large: change the request: see /openapi.json
+    415 urn:lethe:problem:media-type
+      The body is of the wrong kind: change the request: see /openapi.json
+    422 urn:lethe:problem:invalid
+      The request cannot be accepted: change the request: see /openapi.json
+    422 urn:lethe:problem:not-supported
+      This is not supported yet: change the request: see /openapi.json
+    422 urn:lethe:problem:limit-exceeded
+      More than the limit is selected: change the request: see /openapi.json
+    422 urn:lethe:problem:key-reused
+      The idempotency key belongs to another request: change the request: see /openapi.json
+    429 urn:lethe:problem:too-many-requests
+      Too many requests: change the request: see /openapi.json
+      retry-after: 1
+    429 urn:lethe:problem:too-many-uploads
+      Too many uploads at a time: change the request: see /openapi.json
+      retry-after: 10
+    429 urn:lethe:problem:too-many-streams
+      Too many event streams at a time: change the request: see /openapi.json
+      retry-after: 10
+    500 urn:lethe:problem:internal
+      Something is wrong on this side: this is a fault of the service: its log has more under this request id
+    500 urn:lethe:problem:erasure-failed
+      Not everything could be erased: the job says what was erased and what was not
+    503 urn:lethe:problem:unfinished
+      The job has not ended yet: send the same request again: it waits for the same job
+      retry-after: 1
+    503 urn:lethe:problem:queue-full
+      Too many jobs are unfinished: change the request: see /openapi.json
+      retry-after: 10
+    503 urn:lethe:problem:ledger-unavailable
+      The ledger cannot be reached: nothing was accepted by this request as far as is known: send it again, with the same idempotency key
+      retry-after: 1
+    503 urn:lethe:problem:issuer-unavailable
+      The keys of the token's issuer cannot be read: nothing was touched: send the request again later, or with an API key
+      retry-after: 10
+    503 urn:lethe:problem:slow
+      The answer took too long: send the request again, with the same idempotency key if it makes a job
+      retry-after: 1
+    "#);
+}
+
+#[test]
+fn a_status_of_a_library_becomes_a_problem() {
+    for (status, kind) in [
+        (StatusCode::NOT_FOUND, Some(Kind::NotFound)),
+        (StatusCode::METHOD_NOT_ALLOWED, Some(Kind::MethodNotAllowed)),
+        (StatusCode::PAYLOAD_TOO_LARGE, Some(Kind::TooLarge)),
+        (StatusCode::IM_A_TEAPOT, Some(Kind::Malformed)),
+        (StatusCode::BAD_GATEWAY, Some(Kind::Internal)),
+        (StatusCode::OK, None),
+        (StatusCode::NO_CONTENT, None),
+    ] {
+        let problem = Problem::of_response(&status.into_response());
+        assert_eq!(problem.map(|problem| problem.kind), kind, "{status}");
+    }
+}
+
+#[test]
+fn a_field_is_called_as_its_system_calls_it() {
+    let words = [("select.ids", "memory_ids"), ("owner", "user_id")];
+    let problem = |field: &str| Problem::invalid(field, "write `owner`").in_words(&words);
+    let renamed = problem("select.ids[3]");
+    assert_eq!(renamed.detail, "`memory_ids[3]`: write `owner`");
+    assert_eq!(renamed.field.as_deref(), Some("memory_ids[3]"));
+    assert_eq!(problem("table"), Problem::invalid("table", "write `owner`"));
+}
+
+#[test]
+fn what_the_ledger_says_is_not_said_again() {
+    let problem = Problem::from(LedgerError::Url);
+    assert_eq!(problem, Problem::usual(Kind::Internal));
+}
