@@ -81,7 +81,9 @@ async fn find(
         }
         None => vec![(Found::Absent, store::Seen::default()); items.len()],
     };
-    let matching: Vec<bool> = rows.iter().map(|(row, _)| *row == Found::Matching).collect();
+    // Points are compared with these rows.
+    let compared = |(row, _): &(Found, _)| matches!(row, Found::Matching | Found::Outside);
+    let compared: Vec<bool> = rows.iter().map(compared).collect();
     let entries = items
         .iter()
         .zip(rows)
@@ -90,7 +92,7 @@ async fn find(
     let Some(collection) = mapped.vector().await? else {
         return Ok((entries, Points::None));
     };
-    Ok((entries, points(env, mapped, &collection, items, &matching).await?))
+    Ok((entries, points(env, mapped, &collection, items, &compared).await?))
 }
 
 fn entry(item: &Item, row: Found, seen: store::Seen) -> Entry {
@@ -116,11 +118,11 @@ async fn points(
     mapped: &Mapped,
     collection: &VectorCollection,
     items: &[Item],
-    matching: &[bool],
+    compared: &[bool],
 ) -> Result<Points, StoreError> {
     let mut n = mapped.fits.at_most(items.len());
     loop {
-        let found = collection.find(&items[..n], &matching[..n]);
+        let found = collection.find(&items[..n], &compared[..n]);
         let found = env.call(mapped, StoreKind::Vector, StoreCall::Find, found).await?;
         if let Some(points) = found {
             mapped.fits.fitted(n, points.iter().map(Vec::len).sum());

@@ -79,11 +79,12 @@ async fn doubt(
     };
     let judge = Judge::new(table.as_deref());
     let own = table.as_deref().zip(entry.seen.outside.as_ref());
+    let is_compared = own.is_some();
     let rows: Vec<Holder<'_>> = holders(&rows).into_iter().chain(own).collect();
     let mut offset = None;
     loop {
         env.keep(leases).await?;
-        let page = collection.page_of_memory(item, false, offset);
+        let page = collection.page_of_memory(item, is_compared, offset);
         let (points, next) = match env.call(mapped, StoreKind::Vector, StoreCall::Find, page).await {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),

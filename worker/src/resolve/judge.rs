@@ -81,7 +81,8 @@ impl<'a> Judge<'a> {
         rows: &[Holder<'_>],
         point: &Point,
     ) -> bool {
-        if conditions.query.is_some() {
+        let names_another = point.is_foreign && point.memory.is_some();
+        if conditions.query.is_some() || names_another {
             return false;
         }
         match self.claim(conditions, point) {

@@ -229,7 +229,13 @@ pub(crate) async fn rethrottle_update(
     params(("task_id" = String, Path, description = "The task's id"), WrittenParams),
     responses(
         (status = 200, description = "Nobody can ask for it as a task any more", body = Acknowledged),
-        (status = 409, description = "It has not ended", body = ErrorBody),
+        (status = 409, description = "It has not ended", body = ErrorBody, example = json!({
+            "error": {
+                "root_cause": [{"type": "status_exception", "reason": "task [0198f3a2:1] is running: cancel it, or wait for its end"}],
+                "type": "status_exception", "reason": "task [0198f3a2:1] is running: cancel it, or wait for its end",
+            },
+            "status": 409,
+        })),
         Refused,
     ),
 )]

@@ -130,7 +130,8 @@ async fn a_name_that_is_given_twice_is_named() {
 
 #[tokio::test]
 async fn a_filter_in_a_body_that_nobody_reads_is_refused() {
-    let app = App::with(&format!("[compat]\nwait = \"0s\"\n{MAIN}")).await;
+    let config = format!("[compat]\nwait = \"0s\"\nopensearch.types.working = \"memories\"\n{MAIN}");
+    let app = App::with(&config).await;
     let memory = "/_plugins/_ml/memory_containers/main/memories/working/m-1";
     let filter = json!({"query": {"term": {"owner_id": "ana"}}});
     for (method, path, route) in [

@@ -79,7 +79,9 @@ async fn pages_counts_and_snapshots_are_about_rows_inside(database: Database) {
         assert_eq!(opened.last(&demanded).await.unwrap().as_deref(), inside.last().copied());
     }
     let start = opened.start(&query(Filter::All)).await.unwrap().unwrap();
-    assert_eq!(start.written, Written::UpTo("20".to_owned()));
+    // SQLite's says that it is a whole number.
+    let newest = if database.is_sqlite() { "i20" } else { "20" };
+    assert_eq!(start.written, Written::UpTo(newest.to_owned()));
 }
 
 async fn a_deletion_leaves_rows_outside(database: Database) {
