@@ -131,10 +131,12 @@ async fn a_deletion_with_dependents_leaves_rows_outside(database: Database) {
     let mut mapping = mapping();
     mapping["dependents"] = json!([{"table": "parts", "references": "note"}]);
     let opened = database.open(&table(mapping)).await;
-    let deleted = opened.delete(&items(&ALL, &of_user("u"))).await.unwrap().deleted;
-    assert_eq!(deleted, [true, false, false, false, false]);
-    let deleted = opened.delete(&mixed()).await.unwrap().deleted;
-    assert_eq!(deleted, [false, false, false, true, false]);
+    let deletion = opened.delete(&items(&ALL, &of_user("u"))).await.unwrap();
+    assert_eq!(deletion.deleted, [true, false, false, false, false]);
+    assert!(deletion.refused.is_empty(), "rows outside are not locked");
+    let deletion = opened.delete(&mixed()).await.unwrap();
+    assert_eq!(deletion.deleted, [false, false, false, true, false]);
+    assert!(deletion.refused.is_empty(), "rows outside are not locked");
     assert_eq!(database.left("notes", "id").await, ["2", "3"]);
     assert_eq!(database.left("parts", "id").await, ["2", "3"]);
 }
