@@ -114,11 +114,7 @@ pub(crate) async fn save(env: &Environment, leases: &mut [Lease], cursor: &Curso
         remaining: leases[0].remaining,
         end: None,
     };
-    let after = env
-        .insist(leases, || env.ledger.record(std::slice::from_ref(&record)))
-        .await
-        .ok_or(Stop::Lost)?;
-    env.observe(record.lease, &after);
+    let after = env.record(&[record]).await?;
     let Some(After::Continue {
         until,
         cancelling,

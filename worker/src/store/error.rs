@@ -196,7 +196,7 @@ impl StoreError {
 
     /// All words that [`code`](Self::code) may return, so that every metric series exists from
     /// the start.
-    pub const CODES: [&'static str; 17] = [
+    pub const CODES: [&'static str; 18] = [
         "unavailable",
         "read_only",
         "timeout",

@@ -10,8 +10,9 @@ use crate::ledger::error::LedgerError;
 use crate::ledger::open::Ledger;
 
 /// What stores answer that are down, or that only an operator can repair.
-const OUTAGES: [&str; 8] = [
+const OUTAGES: [&str; 9] = [
     "unavailable",
+    "read_only",
     "timeout",
     "busy",
     "internal",
