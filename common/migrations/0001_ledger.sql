@@ -102,6 +102,8 @@ CREATE TABLE partitions (
     PRIMARY KEY (job_id, ordinal)
 );
 CREATE INDEX partitions_queue ON partitions (weight, due_at) WHERE state IN ('due', 'running');
+-- Of one target: another, of which nothing may be claimed now, may have any number.
+CREATE INDEX partitions_of_target ON partitions (target, weight, due_at) WHERE state IN ('due', 'running');
 -- What runs alone, so that it is found behind any number of small ones.
 CREATE INDEX partitions_alone ON partitions (weight, due_at)
     WHERE state IN ('due', 'running') AND (weight > 0 OR state = 'running');

@@ -22,6 +22,7 @@ pub mod layout;
 pub mod ledger;
 pub mod memories;
 pub mod mysql;
+pub mod neighbours;
 pub mod postgres;
 pub mod process;
 pub mod random;

@@ -1,7 +1,8 @@
-//! Breakers: a target whose store is down is left alone for a while, then asked by one partition.
+//! Breakers: a target whose store is down is left alone for a while, then pinged, then asked by one partition.
 //!
 //! Without one, every partition of that target would be claimed, would fail and be released, over
-//! and over. A breaker lives in its worker; it forgets when the worker dies, which costs one probe.
+//! and over. The ping comes first since it takes no slot, and a partition would wait for its time limit where a store
+//! hangs. A breaker lives in its worker; it forgets when the worker dies, which costs one probe.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Allowed {
     /// As usual.
     Yes,
+    /// After its stores answer a ping.
+    Ping,
     /// By one partition, to see whether its stores are back.
     Probe,
     /// Not before the pause is over.
@@ -22,9 +25,20 @@ pub(crate) enum Allowed {
 struct Tripped {
     failures: u32,
     pause: Duration,
+    /// Until when an open breaker leaves the target alone.
     until: Option<Instant>,
-    /// Whether a partition is out to see whether the stores are back.
-    probing: bool,
+    trial: Trial,
+}
+
+/// How far an open breaker has come in finding out whether the stores are back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trial {
+    /// They are to be pinged.
+    Ping,
+    /// They answered a ping: a partition may try them.
+    Answered,
+    /// A partition is out to try them.
+    Partition,
 }
 
 /// The breakers of all targets.
@@ -47,10 +61,35 @@ impl Breakers {
     }
 
     pub(crate) fn allowed(&self, target: &str, now: Instant) -> Allowed {
-        match self.lock().get(target).and_then(|tripped| tripped.until) {
-            None => Allowed::Yes,
-            Some(until) if until <= now => Allowed::Probe,
-            Some(_) => Allowed::No,
+        let all = self.lock();
+        let Some((tripped, until)) = all.get(target).and_then(|tripped| Some((tripped, tripped.until?))) else {
+            return Allowed::Yes;
+        };
+        match tripped.trial {
+            _ if until > now => Allowed::No,
+            Trial::Ping => Allowed::Ping,
+            Trial::Answered | Trial::Partition => Allowed::Probe,
+        }
+    }
+
+    /// Notes that the stores are being pinged: not again until a pause has passed without a word of it.
+    pub(crate) fn pings(&self, target: &str, now: Instant) {
+        if let Some(tripped) = self.lock().get_mut(target) {
+            tripped.until = Some(now + tripped.pause);
+        }
+    }
+
+    /// Notes whether the stores answered the ping: then a partition may try them.
+    pub(crate) fn pinged(&self, target: &str, answered: bool, now: Instant) {
+        if let Some(tripped) = self.lock().get_mut(target)
+            && tripped.until.is_some()
+        {
+            if answered {
+                tripped.trial = Trial::Answered;
+                tripped.until = Some(now);
+            } else {
+                self.wait_longer(tripped, now);
+            }
         }
     }
 
@@ -58,33 +97,42 @@ impl Breakers {
     /// passed without a word of it.
     pub(crate) fn probes(&self, target: &str, now: Instant) {
         if let Some(tripped) = self.lock().get_mut(target) {
-            tripped.probing = true;
+            tripped.trial = Trial::Partition;
             tripped.until = Some(now + tripped.pause);
         }
     }
 
-    /// Notes that a store of the target is out of reach; returns how long to leave it alone.
+    /// Notes that a store of the target was out of reach of a call; returns how long to leave it alone.
     pub(crate) fn failed(&self, target: &str, now: Instant) -> Duration {
+        self.fail(target, 1, now)
+    }
+
+    /// Notes that a store of the target answers nobody; returns how long to leave it alone.
+    pub(crate) fn went_down(&self, target: &str, now: Instant) -> Duration {
+        self.fail(target, self.after, now)
+    }
+
+    /// Notes that a call to a store of the target took too long, though the store answers.
+    pub(crate) fn was_slow(&self, target: &str) {
+        self.lock().entry(target.to_owned()).or_insert(self.closed());
+    }
+
+    /// Returns whether no call of the target has succeeded since one failed for its stores' sake.
+    pub(crate) fn is_ill(&self, target: &str) -> bool {
+        self.lock().contains_key(target)
+    }
+
+    fn fail(&self, target: &str, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
-        let tripped = all.entry(target.to_owned()).or_insert(Tripped {
-            failures: 0,
-            pause: self.first_pause,
-            until: None,
-            probing: false,
-        });
-        tripped.failures += 1;
+        let tripped = all.entry(target.to_owned()).or_insert(self.closed());
+        tripped.failures = tripped.failures.saturating_add(failures);
         if tripped.failures < self.after {
             return self.first_pause;
         }
         match tripped.until {
             // Calls that were under way when it opened say nothing new.
-            Some(until) if until > now && !tripped.probing => until - now,
-            Some(_) => {
-                tripped.probing = false;
-                tripped.pause = (tripped.pause * 2).min(self.longest_pause);
-                tripped.until = Some(now + tripped.pause);
-                tripped.pause
-            }
+            Some(until) if until > now && tripped.trial != Trial::Partition => until - now,
+            Some(_) => self.wait_longer(tripped, now),
             None => {
                 tripped.until = Some(now + tripped.pause);
                 tripped.pause
@@ -92,11 +140,31 @@ impl Breakers {
         }
     }
 
-    /// Notes that a target's stores answered; returns whether its breaker was open.
+    fn wait_longer(&self, tripped: &mut Tripped, now: Instant) -> Duration {
+        tripped.trial = Trial::Ping;
+        tripped.pause = (tripped.pause * 2).min(self.longest_pause);
+        tripped.until = Some(now + tripped.pause);
+        tripped.pause
+    }
+
+    fn closed(&self) -> Tripped {
+        Tripped {
+            failures: 0,
+            pause: self.first_pause,
+            until: None,
+            trial: Trial::Ping,
+        }
+    }
+
+    /// Notes that a target's stores did what a partition asked; returns whether that closed its breaker.
+    // Partitions that were under way when it opened may have needed one store only, and the other is down.
     pub(crate) fn succeeded(&self, target: &str) -> bool {
-        self.lock()
-            .remove(target)
-            .is_some_and(|tripped| tripped.until.is_some())
+        let mut all = self.lock();
+        match all.get(target) {
+            Some(tripped) if tripped.until.is_some() && tripped.trial != Trial::Partition => false,
+            Some(_) => all.remove(target).is_some_and(|tripped| tripped.until.is_some()),
+            None => false,
+        }
     }
 
     pub(crate) fn is_open(&self, target: &str) -> bool {
@@ -124,7 +192,13 @@ mod tests {
         assert_eq!(breakers.failed("main", start), SECOND);
         assert_eq!(breakers.allowed("main", start), Allowed::No);
         assert_eq!(breakers.allowed("other", start), Allowed::Yes);
-        assert_eq!(breakers.allowed("main", start + SECOND), Allowed::Probe);
+        let later = start + SECOND;
+        assert_eq!(breakers.allowed("main", later), Allowed::Ping);
+        breakers.pings("main", later);
+        assert_eq!(breakers.allowed("main", later), Allowed::No, "one is on its way");
+        breakers.pinged("main", true, later);
+        assert_eq!(breakers.allowed("main", later), Allowed::Probe);
+        breakers.probes("main", later);
         assert!(breakers.succeeded("main"));
         assert_eq!(breakers.allowed("main", start), Allowed::Yes);
     }
@@ -135,6 +209,7 @@ mod tests {
         let start = Instant::now();
         breakers.failed("main", start);
         let probed = start + SECOND;
+        breakers.pinged("main", true, probed);
         assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
         breakers.probes("main", probed);
         assert_eq!(breakers.allowed("main", probed), Allowed::No, "one is on its way");
@@ -159,5 +234,34 @@ mod tests {
         );
         assert_eq!(breakers.failed("main", start + SECOND), 2 * SECOND);
         assert_eq!(breakers.failed("main", start + 3 * SECOND), 3 * SECOND);
+    }
+    #[test]
+    fn a_store_that_answers_no_ping_is_left_alone_longer() {
+        let breakers = Breakers::new(3, SECOND, 3 * SECOND);
+        let start = Instant::now();
+        assert_eq!(breakers.went_down("main", start), SECOND, "at once");
+        breakers.pings("main", start + SECOND);
+        breakers.pinged("main", false, start + SECOND);
+        assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::No);
+        assert_eq!(breakers.allowed("main", start + 3 * SECOND), Allowed::Ping);
+    }
+
+    #[test]
+    fn what_was_under_way_when_it_opened_does_not_close_it() {
+        let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+        let start = Instant::now();
+        breakers.failed("main", start);
+        assert!(!breakers.succeeded("main"));
+        assert_eq!(breakers.allowed("main", start), Allowed::No);
+    }
+
+    #[test]
+    fn a_slow_target_is_ill_until_a_call_succeeds() {
+        let breakers = Breakers::new(2, SECOND, 3 * SECOND);
+        breakers.was_slow("main");
+        assert_eq!(breakers.allowed("main", Instant::now()), Allowed::Yes);
+        assert!(breakers.is_ill("main") && !breakers.is_ill("other"));
+        assert!(!breakers.succeeded("main"), "it was closed");
+        assert!(!breakers.is_ill("main"));
     }
 }

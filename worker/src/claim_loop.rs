@@ -13,8 +13,9 @@ use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::breaker::Allowed;
+use crate::claimable::{self, Claimable, Offer};
 use crate::environment::Environment;
+use crate::shares::Share;
 use crate::task::Group;
 
 /// The most small partitions of one claim.
@@ -37,6 +38,7 @@ pub(crate) async fn run(
         large: 0,
         small: SMALL,
         confined: false,
+        full: false,
         trouble: None,
         siblings: 0,
     };
@@ -73,7 +75,7 @@ pub(crate) async fn run(
         rung = due.is_some();
         let wait = due.unwrap_or(poll);
         let sleep = tokio::time::sleep(wait);
-        let another = another(&slots, claimer.confined);
+        let another = another(&env, &slots, &claimer);
         tokio::pin!(sleep, another);
         loop {
             tokio::select! {
@@ -92,17 +94,18 @@ pub(crate) async fn run(
     }
 }
 
-/// Waits for a slot beside the one that is free, where that one was all that there was.
-async fn another(slots: &Semaphore, confined: bool) {
-    if confined {
-        drop(slots.acquire_many(2).await);
-    } else {
-        std::future::pending::<()>().await;
+/// Waits for what the last claim lacked: a slot beside the one that is free, where that one was all that there was; a slot
+/// of a target that had its share; or the answer of a store that was out of reach.
+async fn another(env: &Environment, slots: &Semaphore, last: &Claimer<'_>) {
+    tokio::select! {
+        _ = slots.acquire_many(2), if last.confined => {}
+        () = env.shares.freed(), if last.full => {}
+        () = env.shares.answered() => {}
     }
 }
 
 struct Claimer<'a> {
-    env: &'a Environment,
+    env: &'a Arc<Environment>,
     slots: &'a Arc<Semaphore>,
     groups: &'a mpsc::Sender<Group>,
     turn: u64,
@@ -113,6 +116,8 @@ struct Claimer<'a> {
     small: u32,
     /// Whether only small jobs were asked for, since one slot alone was free.
     confined: bool,
+    /// Whether nothing was asked for of a target that has its share of the slots.
+    full: bool,
     /// How long to wait while the ledger is out of reach; leases that ended meanwhile count
     /// against nobody.
     trouble: Option<Duration>,
@@ -137,21 +142,17 @@ impl Claimer<'_> {
         // Before the routes: should the siblings be read in between, the claim finds nothing and is repeated.
         self.siblings = self.env.mappings.siblings.revision().unwrap_or(0);
         let now = Instant::now();
-        let (mut usual, mut silent) = (Vec::new(), Vec::new());
-        for route in self.env.mappings.routes() {
-            match self.env.breakers.allowed(&route.target, now) {
-                Allowed::Yes => usual.push(route),
-                Allowed::Probe => silent.push(route),
-                Allowed::No => {}
-            }
+        let claimable = Claimable::now(self.env, now);
+        self.full = claimable.is_full;
+        for target in claimable.unheard {
+            self.env.breakers.pings(&target, now);
+            tokio::spawn(claimable::ping(Arc::clone(self.env), target));
         }
-        let free = u32::try_from(self.slots.available_permits())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
+        let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
         // Before the usual work, of which there may be no end.
-        let leases = match self.probe(&silent, now).await {
-            Ok(leases) if leases.is_empty() => self.ask(&usual, free).await,
+        let leases = match self.probe(&claimable.silent, now).await {
+            Ok(leases) if leases.is_empty() => self.ask_each(&claimable.usual, free).await,
             other => other,
         };
         let leases = match leases {
@@ -177,28 +178,44 @@ impl Claimer<'_> {
         true
     }
 
-    async fn ask(&mut self, routes: &[Route], free: u32) -> Result<Vec<Lease>, LedgerError> {
-        // One slot is kept for small jobs, so that no large one keeps them waiting.
-        self.confined = free <= 1 && self.env.config.worker.slots > 1;
-        if self.confined {
-            return self.env.ledger.claim(&self.order(routes, self.small, 0)).await;
-        }
-        // An only slot is for each kind in turn.
-        let small_first = self.turn.is_multiple_of(2);
-        let (small, alone) = match free {
-            0 | 1 if small_first => (self.small, 0),
-            0 | 1 => (0, 1),
-            _ => (self.small, free - 1),
-        };
-        self.large = self.large.wrapping_add(u64::from(alone > 0));
-        let leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
-        if leases.is_empty() && free <= 1 {
-            let other = if small_first {
-                self.order(routes, 0, 1)
+    /// Asks for work of each offer, in turn, until there is some.
+    async fn ask_each(&mut self, offers: &[Offer], free: usize) -> Result<Vec<Lease>, LedgerError> {
+        // One slot is kept for small jobs, so that no large one keeps them waiting; those of ill targets are no help.
+        let ill = self.env.shares.held_by(|target| self.env.breakers.is_ill(target));
+        self.confined = free <= 1 && self.env.config.worker.slots.saturating_sub(ill) > 1;
+        let first = usize::try_from(self.turn).unwrap_or(0) % offers.len().max(1);
+        let (before, after) = offers.split_at(first);
+        for Offer { routes, room } in after.iter().chain(before) {
+            let leases = if self.confined || room.large == 0 {
+                self.env.ledger.claim(&self.order(routes, self.small, 0)).await?
+            } else if free <= 1 || room.slots <= 1 {
+                self.in_turn(routes).await?
             } else {
-                self.order(routes, self.small, 0)
+                let large = u32::try_from(room.large.min(free - 1)).unwrap_or(u32::MAX);
+                self.large = self.large.wrapping_add(1);
+                self.env.ledger.claim(&self.order(routes, self.small, large)).await?
             };
-            return self.env.ledger.claim(&other).await;
+            if !leases.is_empty() {
+                return Ok(leases);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Asks for small jobs or for a large one: an only slot is for each kind in turn.
+    async fn in_turn(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
+        let small_first = self.turn.is_multiple_of(2);
+        self.large = self.large.wrapping_add(u64::from(!small_first));
+        let kinds = if small_first {
+            [(self.small, 0), (0, 1)]
+        } else {
+            [(0, 1), (self.small, 0)]
+        };
+        let mut leases = Vec::new();
+        for (small, large) in kinds {
+            if leases.is_empty() {
+                leases = self.env.ledger.claim(&self.order(routes, small, large)).await?;
+            }
         }
         Ok(leases)
     }
@@ -238,28 +255,39 @@ impl Claimer<'_> {
         false
     }
 
+    /// Takes a slot for the target of a group, if it has room for one more.
+    fn share(&self, group: &[Lease], targets: usize) -> Option<Share> {
+        let (target, env) = (&group.first()?.route.target, self.env);
+        let room = env.shares.room(target, env.breakers.is_ill(target), targets);
+        (room.slots > 0).then(|| env.shares.take(target))
+    }
+
     /// Sends groups to the tasks, each with a permit; what has no slot goes back at once. Returns how
     /// many leases that were.
     async fn hand_out(&self, leases: Vec<Lease>, permit: OwnedSemaphorePermit) -> usize {
         let mut permit = Some(permit);
-        let mut homeless = Vec::new();
+        let (mut homeless, targets) = (Vec::new(), self.env.mappings.served());
         for leases in grouped(leases, self.env.config.worker.batch as usize) {
-            match permit
+            let slot = permit
                 .take()
-                .or_else(|| Arc::clone(self.slots).try_acquire_owned().ok())
-            {
-                Some(permit) => {
+                .or_else(|| Arc::clone(self.slots).try_acquire_owned().ok());
+            match (slot, self.share(&leases, targets)) {
+                (Some(slot), Some(share)) => {
                     // The channel is as large as there are permits; it closes after this loop only.
                     drop(
                         self.groups
                             .send(Group {
                                 leases,
-                                _permit: permit,
+                                _permit: slot,
+                                _share: share,
                             })
                             .await,
                     );
                 }
-                None => homeless.extend(leases),
+                (slot, _) => {
+                    permit = slot;
+                    homeless.extend(leases);
+                }
             }
         }
         let releases: Vec<Release> = homeless
@@ -281,7 +309,13 @@ impl Claimer<'_> {
     }
 }
 
-/// Puts small partitions of one route and kind together, as many as fit into a batch.
+/// Returns how many small partitions may share calls with one that failed so often: an eighth each time, so that one
+/// that takes too long is alone before long, and many that met a slow store are not.
+fn company(failures: u32) -> usize {
+    ((SMALL as usize) >> failures.saturating_mul(3).min(usize::BITS - 1)).max(1)
+}
+
+/// Puts small partitions of one route and kind together that failed as often, as many as fit into a batch.
 fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
     let mut groups: Vec<(usize, Vec<Lease>)> = Vec::new();
     for lease in leases {
@@ -294,9 +328,11 @@ fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
         let fitting = groups.iter_mut().find(|(used, group)| {
             shares
                 && used + size <= batch
-                && group
-                    .first()
-                    .is_some_and(|first| shares_calls(first) && first.kind == lease.kind && first.route == lease.route)
+                && group.len() < company(lease.failures)
+                && group.first().is_some_and(|first| {
+                    let alike = first.kind == lease.kind && first.failures == lease.failures;
+                    shares_calls(first) && alike && first.route == lease.route
+                })
         });
         match fitting {
             Some((used, group)) => {
@@ -330,5 +366,20 @@ mod tests {
             grouped(vec![small(1), small(2)], 1_000).len()
         };
         assert_eq!((of(Work::Ids), of(Work::Listed)), (1, 2));
+    }
+    #[test]
+    fn a_group_that_failed_is_tried_in_parts() {
+        let groups = |failures| {
+            let small = |token| Lease {
+                work: Work::Ids(vec!["1".to_owned()]),
+                kind: Kind::Erase,
+                alone: false,
+                failures,
+                ..lease(token)
+            };
+            let groups = grouped((0..1_000).map(small).collect(), 1_000);
+            groups.iter().map(Vec::len).max().unwrap()
+        };
+        assert_eq!([0, 1, 2, 3, 4, 40].map(groups), [1_000, 125, 15, 1, 1, 1]);
     }
 }

@@ -15,6 +15,7 @@ use crate::breaker::Breakers;
 use crate::health::Health;
 use crate::keep::Leases;
 use crate::mapped::{Mapped, Mappings};
+use crate::shares::Shares;
 use crate::store::StoreError;
 
 /// What every task of a worker shares.
@@ -25,6 +26,7 @@ pub struct Environment {
     pub(crate) doorbell: Doorbell,
     pub(crate) mappings: Arc<Mappings>,
     pub(crate) breakers: Arc<Breakers>,
+    pub(crate) shares: Arc<Shares>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) config: Arc<Config>,
     pub(crate) health: Arc<Health>,
@@ -50,6 +52,7 @@ impl Environment {
                 retry.breaker_pause,
                 retry.breaker_pause_cap,
             )),
+            shares: Arc::new(Shares::new(config.worker.slots)),
             leases: Arc::default(),
             watched: Arc::default(),
             health: Arc::new(Health::default()),

@@ -18,7 +18,7 @@ use crate::mapped::Mapped;
 use crate::record::LEDGER_REFUSED;
 use crate::repeats;
 use crate::resolve::resolve;
-use crate::retry;
+use crate::retry::{self, Verdict};
 use crate::store::{Item, StoreError};
 use crate::task::Stop;
 use crate::window;
@@ -329,7 +329,7 @@ async fn put_back_kept(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Resul
             Some(Go::Refused) => retry::fail(env, &share.lease, LEDGER_REFUSED).await?,
             Some(Go::Lost) | None => env.leases.remove(&share.lease),
             Some(Go::Proceed(_) | Go::Cancel(_) | Go::Pause(_)) => {
-                retry::put_back(env, &share.lease, &StoreError::Kept).await?;
+                retry::put_back(env, &share.lease, &StoreError::Kept, Verdict::Fine).await?;
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// How long the claim loop may be silent.
 // All slots may be busy with calls that take their full time limit; a loop that is silent for
@@ -28,7 +28,7 @@ struct State {
     claimed: Option<Instant>,
     /// Whether something was claimed since the last report.
     worked: bool,
-    targets: Value,
+    targets: Map<String, Value>,
 }
 
 impl Default for Health {
@@ -38,7 +38,7 @@ impl Default for Health {
                 turned: Instant::now(),
                 claimed: None,
                 worked: false,
-                targets: json!({}),
+                targets: Map::new(),
             }),
         }
     }
@@ -55,14 +55,14 @@ impl Health {
         self.lock().claimed = Some(Instant::now());
     }
 
-    /// Notes how the targets are.
-    pub(crate) fn saw(&self, targets: Value) {
-        self.lock().targets = targets;
+    /// Notes how a target is.
+    pub(crate) fn saw(&self, target: &str, seen: Value) {
+        self.lock().targets.insert(target.to_owned(), seen);
     }
 
     /// Returns how the targets are, as far as was seen.
     pub(crate) fn targets(&self) -> Value {
-        self.lock().targets.clone()
+        Value::Object(self.lock().targets.clone())
     }
 
     /// Notes that the worker has something to do.

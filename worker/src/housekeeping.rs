@@ -39,32 +39,45 @@ pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
     }
 }
 
-/// Looks at the stores.
+/// Looks at the stores, at those of each target by themselves: one that hangs must not keep the worker from saying how
+/// the others are.
 async fn look(env: &Environment, looked_first: &Notify, stop: &CancellationToken) {
+    let targets = env.mappings.targets.iter();
+    join_all(targets.map(|stores| look_after(env, stores, looked_first, stop))).await;
+}
+
+/// Looks at the stores of a target.
+async fn look_after(env: &Environment, stores: &Stores, looked_first: &Notify, stop: &CancellationToken) {
     let (mut ticks, mut fitting) = (ticks(), Fitting::default());
     let mut read = Instant::now();
     let mut is_first = true;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if read.elapsed() >= REREAD {
             read = Instant::now();
-            for mapped in env.mappings.all() {
+            for mapped in mapped(env, stores) {
                 mapped.reread().await;
             }
         }
-        let Some((targets, looked)) = stop.run_until_cancelled(targets(env)).await else {
+        let Some((seen, looked)) = stop.run_until_cancelled(target(env, stores)).await else {
             return;
         };
         for looked in &looked {
             fitting.note(looked);
         }
-        env.health.saw(targets);
+        env.health.saw(&stores.name, seen);
         if std::mem::take(&mut is_first) {
             looked_first.notify_one();
         }
     }
 }
 
-/// Says how the worker and its stores are, and sweeps. What the first look saw is said at once: the API waits for
+/// Returns the mappings of a target.
+fn mapped<'e>(env: &'e Environment, stores: &'e Stores) -> impl Iterator<Item = &'e Arc<Mapped>> {
+    let all = env.mappings.all();
+    all.filter(|mapped| mapped.route.target == stores.name)
+}
+
+/// Says how the worker and its stores are, and sweeps. What the first look at a target saw is said at once: the API waits for
 /// what columns hold.
 async fn report(env: &Environment, looked_first: &Notify, stop: &CancellationToken) {
     let mut ticks = ticks();
@@ -131,26 +144,14 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Returns how each target is, its stores and what does not fit its mappings, and how each mapping is.
-/// All are asked at once.
-async fn targets(env: &Environment) -> (Value, Vec<Looked>) {
-    let targets = env.mappings.targets.iter().map(|stores| async {
-        let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
-        let (health, looked) = tokio::join!(health(env, stores), join_all(mapped.map(|mapped| look_at(env, mapped))));
-        let faults: Vec<Value> = looked.iter().flat_map(told).collect();
-        let mapped = env.mappings.all().filter(|mapped| mapped.route.target == stores.name);
-        let types = join_all(mapped.map(|mapped| types(mapped))).await;
-        let types: Map<String, Value> = types.into_iter().flatten().collect();
-        (
-            (
-                stores.name.clone(),
-                json!({"stores": health, "faults": faults, "types": types}),
-            ),
-            looked,
-        )
-    });
-    let (targets, looked): (Map<_, _>, Vec<_>) = join_all(targets).await.into_iter().unzip();
-    (Value::Object(targets), looked.into_iter().flatten().collect())
+/// Returns how a target is, its stores and what does not fit its mappings, and how each mapping is.
+async fn target(env: &Environment, stores: &Stores) -> (Value, Vec<Looked>) {
+    let looks = join_all(mapped(env, stores).map(|mapped| look_at(env, mapped)));
+    let (health, looked) = tokio::join!(health(env, stores), looks);
+    let faults: Vec<Value> = looked.iter().flat_map(told).collect();
+    let types = join_all(mapped(env, stores).map(|mapped| types(mapped))).await;
+    let types: Map<String, Value> = types.into_iter().flatten().collect();
+    (json!({"stores": health, "faults": faults, "types": types}), looked)
 }
 
 /// Returns how a target's stores are.

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lethe_common::config::{Config, Table, Target};
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Route;
+use tokio::sync::Mutex;
 
 use crate::fits::Fits;
 use crate::once::Once;
@@ -24,6 +25,10 @@ pub(crate) struct Stores {
     pub(crate) name: String,
     pub(crate) sql: Option<SqlStore>,
     pub(crate) vector: Option<VectorStore>,
+    /// How long a ping may take.
+    patience: Duration,
+    /// When the last ping ended, and whether both stores answered it.
+    pinged: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 /// One mapping, ready for use.
@@ -80,8 +85,22 @@ impl Mappings {
         routes.cloned().collect()
     }
 
+    /// Returns for how many targets this worker claims.
+    pub(crate) fn served(&self) -> usize {
+        let routes = self.routes();
+        routes.chunk_by(|one, other| one.target == other.target).count()
+    }
+
     pub(crate) fn get(&self, route: &Route) -> Option<&Arc<Mapped>> {
         self.by_route.get(route)
+    }
+
+    /// Returns whether the stores of a target answer a ping.
+    pub(crate) async fn answer(&self, target: &str) -> bool {
+        match self.targets.iter().find(|stores| stores.name == target) {
+            Some(stores) => stores.answer().await,
+            None => false,
+        }
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Mapped>> {
@@ -114,7 +133,36 @@ impl Stores {
             name: target.name.clone(),
             sql,
             vector,
+            // A quarter: short beside the call that got no answer, and long for the least that a store can do.
+            patience: (store_timeout / 4).max(Duration::from_millis(500)).min(store_timeout),
+            pinged: Arc::default(),
         })
+    }
+
+    /// Returns whether both stores answer a ping. One is under way at a time, and answers all who asked meanwhile.
+    async fn answer(&self) -> bool {
+        let asked = Instant::now();
+        let mut pinged = self.pinged.lock().await;
+        if let Some((at, answered)) = *pinged
+            && at >= asked
+        {
+            return answered;
+        }
+        let sql = async {
+            match &self.sql {
+                Some(store) => store.answers(self.patience).await,
+                None => true,
+            }
+        };
+        let vector = async {
+            match &self.vector {
+                Some(store) => store.answers(self.patience).await,
+                None => true,
+            }
+        };
+        let (sql, vector) = tokio::join!(sql, vector);
+        *pinged = Some((Instant::now(), sql && vector));
+        sql && vector
     }
 
     /// Asks both stores for a sign of life.

@@ -29,37 +29,106 @@ pub(crate) fn worth_another_try(env: &Environment, intent: &Intent, met: &[Met])
     intent.kept < env.config.retry.rounds && met.iter().any(Met::is_kept)
 }
 
+/// What an error says about the stores of its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A store is out of reach: leave the target alone for so long.
+    Down(Duration),
+    /// The stores answer, and a call found one of them busy or took too long.
+    Slow,
+    /// Nothing: the partition, or one of a group, may be at fault.
+    Fine,
+}
+
+/// Finds out what an error says about the stores of its target, and tells its breaker.
+async fn judge(env: &Environment, lease: &Lease, error: &StoreError) -> Verdict {
+    let target = &lease.route.target;
+    match error {
+        _ if error.is_outage() => Verdict::Down(env.breakers.failed(target, Instant::now())),
+        // A slow statement, or a store that hangs.
+        StoreError::Timeout { .. } if !env.mappings.answer(target).await => {
+            Verdict::Down(env.breakers.went_down(target, Instant::now()))
+        }
+        StoreError::Timeout { .. } | StoreError::Busy { .. } => {
+            env.breakers.was_slow(target);
+            Verdict::Slow
+        }
+        _ => Verdict::Fine,
+    }
+}
+
 /// Deals with an error of a store that stopped the work on `leases`.
 pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &StoreError) -> Result<(), Stop> {
+    let Some(first) = leases.first() else { return Ok(()) };
+    let verdict = judge(env, first, error).await;
     if let [lease] = leases {
         return match error.class() {
-            Class::Transient => put_back(env, lease, error).await,
+            Class::Transient => put_back(env, lease, error, verdict).await,
             Class::Permanent => fail(env, lease, error.code()).await,
         };
     }
-    // Nobody knows whose fault it is: each again by itself, charged only for its own.
-    if error.is_outage()
-        && let Some(lease) = leases.first()
-    {
-        env.breakers.failed(&lease.route.target, Instant::now());
-    }
-    let releases: Vec<Release> = leases
-        .iter()
-        .map(|lease| Release {
-            fence: lease.fence(),
-            delay_ms: 0,
-            error: None,
-            alone: !error.is_outage(),
-        })
-        .collect();
+    let failures = leases.iter().map(|lease| lease.failures).max().unwrap_or(0);
+    let release = match verdict {
+        // Together again once the store is back, and nobody is charged.
+        Verdict::Down(_) => Together::default(),
+        // Each failure makes the groups smaller: there was too much to do, or one is to blame.
+        Verdict::Slow => Together {
+            delay_ms: millis(backoff(&env.config.retry, failures)),
+            error: Some(error.code()),
+            alone: false,
+        },
+        // Nobody knows whose fault it is: each again by itself, charged only for its own.
+        Verdict::Fine => Together {
+            alone: true,
+            ..Together::default()
+        },
+    };
+    tracing::warn!(
+        partitions = leases.len(),
+        target = first.route.target,
+        error.code = error.code(),
+        error = %error,
+        retry_in_ms = release.delay_ms,
+        alone = release.alone,
+        "a group of partitions met an error and is tried again"
+    );
+    let releases: Vec<Release> = leases.iter().map(|lease| release.of(lease)).collect();
     env.insist(leases, || env.ledger.release(&releases)).await
 }
 
+/// How the partitions of a group are put back.
+#[derive(Debug, Default)]
+struct Together {
+    delay_ms: u64,
+    error: Option<&'static str>,
+    alone: bool,
+}
+
+impl Together {
+    fn of(&self, lease: &Lease) -> Release {
+        Release {
+            fence: lease.fence(),
+            delay_ms: self.delay_ms,
+            error: self.error,
+            alone: self.alone,
+        }
+    }
+}
+
+fn millis(delay: Duration) -> u64 {
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Puts a partition back for another try.
-pub(crate) async fn put_back(env: &Environment, lease: &Lease, error: &StoreError) -> Result<(), Stop> {
+pub(crate) async fn put_back(
+    env: &Environment,
+    lease: &Lease,
+    error: &StoreError,
+    verdict: Verdict,
+) -> Result<(), Stop> {
     let mut delay = backoff(&env.config.retry, lease.failures);
-    if error.is_outage() {
-        delay = delay.max(env.breakers.failed(&lease.route.target, Instant::now()));
+    if let Verdict::Down(pause) = verdict {
+        delay = delay.max(pause);
     }
     metrics::retry(RetryClass::Transient, error.code());
     tracing::warn!(
@@ -73,9 +142,9 @@ pub(crate) async fn put_back(env: &Environment, lease: &Lease, error: &StoreErro
     );
     let release = Release {
         fence: lease.fence(),
-        delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+        delay_ms: millis(delay),
         error: Some(error.code()),
-        alone: true,
+        alone: verdict == Verdict::Fine,
     };
     env.insist(std::slice::from_ref(lease), || {
         env.ledger.release(std::slice::from_ref(&release))

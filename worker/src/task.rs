@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::environment::Environment;
 use crate::record::LEDGER_REFUSED;
+use crate::shares::Share;
 use crate::store::StoreError;
 use crate::{erase, plan, preview, read_back, retry, window};
 
@@ -25,6 +26,8 @@ pub(crate) struct Group {
     pub(crate) leases: Vec<Lease>,
     /// The slot it occupies.
     pub(crate) _permit: OwnedSemaphorePermit,
+    /// Its target's claim to that slot.
+    pub(crate) _share: Share,
 }
 
 /// Why the work on leases stopped before they were recorded.
@@ -51,7 +54,12 @@ impl Stop {
 
 /// Runs a group.
 pub(crate) async fn run(group: Group, env: Arc<Environment>) {
-    let Group { leases, _permit } = group;
+    // The share goes before the permit: who waits for a permit finds the target's share up to date.
+    let Group {
+        leases,
+        _permit,
+        _share,
+    } = group;
     let fences = Arc::new(leases.clone());
     let env = env.watching(&fences);
     for lease in &leases {
@@ -71,8 +79,8 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
     match AssertUnwindSafe(work(&env, leases)).catch_unwind().await {
         Ok(Ok(asked)) => {
             // What was given back says nothing about the stores.
-            if asked && env.breakers.succeeded(&target) {
-                tracing::info!(target, "the target's stores answer again");
+            if asked {
+                env.answered(&target);
             }
         }
         Ok(Err(Stop::Lost)) => {
@@ -235,10 +243,19 @@ impl Environment {
                 }
                 // The job's other partitions are due again, for whoever is idle.
                 After::ReadBack(_) => self.doorbell.ring(Ring::Work),
-                After::Continue { .. } | After::Refused => {}
+                // A batch is done in both stores; the rest of the partition may take long.
+                After::Continue { .. } => self.answered(&lease.route.target),
+                After::Refused => {}
             }
         }
         self.changed(lease);
+    }
+
+    /// Notes that the stores of a target did what they were asked.
+    fn answered(&self, target: &str) {
+        if self.breakers.succeeded(target) {
+            tracing::info!(target, "the target's stores answer again");
+        }
     }
 
     /// Tells whoever watches the job that it has changed.

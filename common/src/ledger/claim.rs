@@ -142,14 +142,18 @@ async fn take(
         .iter()
         .map(|route| json!({"route": route.to_string()}))
         .collect();
+    // Of one target alone the queue has an index: there may be any number of another's before it.
+    let target = claim.routes.first().map(|route| &route.target);
+    let target = target.filter(|target| claim.routes.iter().all(|route| route.target == **target));
+    let of_target = if target.is_some() { "AND target = $7" } else { "" };
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
     // `IS TRUE`: PostgreSQL would make a join of a bare `IN`, and sort the whole queue for it; like
     // this it goes along the index and stops at the limit.
-    Ok(sqlx::query(inner.sql(&format!(
+    let text = inner.sql(&format!(
         "-- ledger::claim
         WITH due AS MATERIALIZED (
             SELECT job_id, ordinal FROM partitions
-            WHERE state IN ('due', 'running') AND {which} AND due_at <= (SELECT {{now}})
+            WHERE state IN ('due', 'running') {of_target} AND {which} AND due_at <= (SELECT {{now}})
               AND (route IN (SELECT e.value->>'route' FROM {{each}})) IS TRUE
               AND (target IN (SELECT scope FROM pauses)) IS FALSE
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*')
@@ -162,15 +166,19 @@ async fn take(
         WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM due)
         RETURNING job_id, ordinal, kind, route, stores, weight, alias, work, progress, snapshot, intent, remaining, lease_token,
             rescues, failures"
-    )))
-    .bind(json!(routes).to_string())
-    .bind(i64::from(limit))
-    .bind(i64::from(claim.count_rescues))
-    .bind(lease_ms)
-    .bind(claim.worker)
-    .bind(claim.siblings)
-    .fetch_all(tx)
-    .await?)
+    ));
+    let claiming = sqlx::query(text)
+        .bind(json!(routes).to_string())
+        .bind(i64::from(limit))
+        .bind(i64::from(claim.count_rescues))
+        .bind(lease_ms)
+        .bind(claim.worker)
+        .bind(claim.siblings);
+    let claiming = match target {
+        Some(target) => claiming.bind(target),
+        None => claiming,
+    };
+    Ok(claiming.fetch_all(tx).await?)
 }
 
 /// Moves the jobs of claimed partitions on, and reads what their partitions share.

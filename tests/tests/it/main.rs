@@ -23,6 +23,7 @@ mod ledger_refuses;
 mod limits;
 mod lying;
 mod mistyped;
+mod neighbours;
 mod nobody;
 mod numbers;
 mod opensearch;

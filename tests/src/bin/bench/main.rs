@@ -1,13 +1,15 @@
 //! The benchmark: what accepting costs, how soon idle workers begin, what a large job costs beside a bare loop of the same
-//! deletes, what memory a worker needs, what a ledger costs that remembers much, and what a purge by query costs: beside a
-//! bare loop, by its size, and with two workers where the stores are a distance away.
+//! deletes, what memory a worker needs, what a ledger costs that remembers much, what a purge by query costs: beside a
+//! bare loop, by its size, and with two workers where the stores are a distance away, and what jobs take while a store of
+//! another target hangs.
 //!
 //! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
 //! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
-//! `erase`, `memory`, `past`, `query`, `linear`, `scale`.
+//! `erase`, `memory`, `past`, `query`, `linear`, `scale`, `neighbours`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
+mod neighbours;
 mod query;
 
 use std::collections::BTreeMap;
@@ -62,6 +64,9 @@ async fn main() {
     }
     if runs("scale") {
         Box::pin(query::scale()).await;
+    }
+    if runs("neighbours") {
+        Box::pin(neighbours::neighbours()).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lethe_common::config::SqlEndpoint;
 use secrecy::ExposeSecret;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::dialect::Dialect;
 use super::{table, text};
@@ -129,6 +129,19 @@ impl SqlStore {
             table::writes(&row)
         })
         .await
+    }
+
+    /// Returns whether the database answers within a time limit, over a connection of its own: those of the pool may
+    /// all be waiting for slow statements.
+    pub async fn answers(&self, within: Duration) -> bool {
+        let asked = async {
+            let mut connection = self.readers.connect_options().connect().await?;
+            connection.execute("SELECT 1").await?;
+            connection.close().await
+        };
+        tokio::time::timeout(within, asked)
+            .await
+            .is_ok_and(|answer| answer.is_ok())
     }
 
     /// Runs one call within the store's time limit.

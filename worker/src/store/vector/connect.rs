@@ -63,6 +63,14 @@ impl VectorStore {
             .await
     }
 
+    /// Returns whether the store answers within a time limit, be it that the key may not list collections.
+    pub async fn answers(&self, within: Duration) -> bool {
+        match tokio::time::timeout(within, self.ping()).await {
+            Ok(Err(error)) => !error.is_outage() && !matches!(error, StoreError::Timeout { .. }),
+            answer => answer.is_ok(),
+        }
+    }
+
     /// Runs one call within the store's time limit.
     pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         tokio::time::timeout(self.timeout, call)

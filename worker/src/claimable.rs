@@ -1,0 +1,79 @@
+//! Which mappings a worker may claim for at the moment, and for how many slots.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lethe_common::ledger::Route;
+
+use crate::breaker::Allowed;
+use crate::environment::Environment;
+use crate::shares::Room;
+
+/// What may be claimed at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Claimable {
+    /// Where stores answer, as far as is known, and there is room.
+    pub(crate) usual: Vec<Offer>,
+    /// The mappings of targets of which one partition may try the stores.
+    pub(crate) silent: Vec<Route>,
+    /// The targets whose stores are to be pinged.
+    pub(crate) unheard: BTreeSet<String>,
+    /// Whether a target has its share of slots: more of it may be claimed when it gives one back.
+    pub(crate) is_full: bool,
+}
+
+/// Mappings that one claim may be for.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    /// The mappings: of one target, or of all.
+    pub(crate) routes: Vec<Route>,
+    /// How many slots each of their targets may get.
+    pub(crate) room: Room,
+}
+
+impl Claimable {
+    pub(crate) fn now(env: &Environment, now: Instant) -> Self {
+        let routes = env.mappings.routes();
+        let targets = routes.chunk_by(|one, other| one.target == other.target).count();
+        let mut claimable = Self::default();
+        for routes in routes.chunk_by(|one, other| one.target == other.target) {
+            let target = &routes[0].target;
+            let allowed = env.breakers.allowed(target, now);
+            let room = env.shares.room(target, env.breakers.is_ill(target), targets);
+            let lacks = room.slots == 0 || room.large == 0;
+            claimable.is_full |= lacks && matches!(allowed, Allowed::Yes | Allowed::Probe);
+            match allowed {
+                Allowed::No => {}
+                Allowed::Ping => {
+                    claimable.unheard.insert(target.clone());
+                }
+                Allowed::Yes | Allowed::Probe if room.slots == 0 => {}
+                Allowed::Probe => claimable.silent.extend_from_slice(routes),
+                Allowed::Yes => claimable.usual.push(Offer {
+                    routes: routes.to_vec(),
+                    room,
+                }),
+            }
+        }
+        // One claim for all goes along the queue, and passes over what it leaves out: of one target there may be much.
+        let rooms = || claimable.usual.iter().map(|offer| offer.room);
+        let least = Room {
+            slots: rooms().map(|room| room.slots).min().unwrap_or(0),
+            large: rooms().map(|room| room.large).min().unwrap_or(0),
+        };
+        if claimable.usual.len() == targets && least.slots > 1 && least.large > 0 {
+            claimable.usual = vec![Offer { routes, room: least }];
+        }
+        claimable
+    }
+}
+
+/// Pings the stores of a target whose breaker is open, and lets the claim loop look again if they answer.
+pub(crate) async fn ping(env: Arc<Environment>, target: String) {
+    let answered = env.mappings.answer(&target).await;
+    env.breakers.pinged(&target, answered, Instant::now());
+    if answered {
+        env.shares.look_again();
+    }
+}
