@@ -68,7 +68,7 @@ impl Mysql {
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ]);
-        let made = install.arg("--datadir").arg(&data).output().unwrap();
+        let made = install.arg(format!("--datadir={}", data.display())).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let start = std::time::Instant::now();
         loop {
