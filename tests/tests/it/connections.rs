@@ -51,7 +51,7 @@ async fn everything_works_at_the_fewest_connections(layout: Layout) {
     let one_by_one = join_all(
         small
             .iter()
-            .map(|memory| service.client.submit_ids(&[memory.id.as_str()])),
+            .map(async |memory: &Memory| service.client.submit_ids(&[memory.id.as_str()]).await),
     );
     let person = json!({"select": {"subject": {"user_id": "bob"}}});
     let preview = json!({"select": {"subject": {"user_id": "bob"}}, "dry_run": true});
