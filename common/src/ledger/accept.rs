@@ -1,6 +1,6 @@
 //! Accepting a job: one transaction for the job, its partitions and its idempotency key.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
@@ -272,7 +272,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: &str) -> String {
             json!({
                 "id": job.id, "principal": job.scope.principal, "state": state,
                 "kind": job.kind(),
-                "target": job.target, "targets": targets(job), "table": job.table,
+                "target": job.target, "targets": job.targets(), "table": job.table,
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
                 "query": job.query.as_ref().map(|query| json!(query).to_string()),
                 "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),
@@ -285,13 +285,6 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: &str) -> String {
         })
         .collect();
     Value::Array(rows).to_string()
-}
-
-/// Returns the targets that a job is about, sorted, with commas between.
-fn targets(job: &NewJob) -> String {
-    let partitions = job.partitions.iter();
-    let targets: BTreeSet<&str> = partitions.map(|partition| partition.route.target.as_str()).collect();
-    targets.into_iter().collect::<Vec<_>>().join(",")
 }
 
 /// Inserts the rows in `$1`, as [`job_rows`] makes them.

@@ -1,5 +1,8 @@
 //! What the configuration says about jobs before any store is asked.
 
+use std::collections::BTreeSet;
+
+use super::accept::NewJob;
 use super::types::{Kind, NewPartition, Route, Work};
 use crate::config::{Table, Target};
 use crate::job::StoreKind;
@@ -21,6 +24,15 @@ impl Table {
         let sql = self.columns.as_ref().map(|_| StoreKind::Sql);
         let vector = self.collection.as_ref().map(|_| StoreKind::Vector);
         sql.into_iter().chain(vector).collect()
+    }
+}
+
+impl NewJob {
+    /// Returns the targets that it is about, sorted, with commas between.
+    pub(super) fn targets(&self) -> String {
+        let partitions = self.partitions.iter();
+        let targets: BTreeSet<&str> = partitions.map(|partition| partition.route.target.as_str()).collect();
+        targets.into_iter().collect::<Vec<_>>().join(",")
     }
 }
 
