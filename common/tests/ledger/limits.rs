@@ -1,13 +1,11 @@
 //! Every accepted job ends, within its own limit. Time passes by moving all that the ledger has written into the past.
 
-use std::time::Duration;
+mod clock;
 
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
-    After, Delta, GivenUp, Go, Lease, Ledger, Manner, NewJob, NewPartition, Record, RecordEnd, Release, RetryOutcome,
-    Route, WorkerReport,
+    After, Delta, GivenUp, Go, Lease, Ledger, Record, RecordEnd, Release, RetryOutcome, Route, WorkerReport,
 };
-use lethe_common::schedule::{Window, Windows};
 use lethe_common::state::State;
 use serde_json::{Value, json};
 
@@ -22,20 +20,10 @@ crate::on_both! {
     a_batch_that_has_begun_fails_with_its_partition_and_is_finished_by_the_next_attempt,
     what_a_dead_worker_held_is_given_up_too,
     a_cancelled_job_whose_store_stays_down_ends,
-    a_pause_stops_the_clock,
-    pauses_that_overlap_count_once,
-    a_pause_of_one_of_its_targets_stops_the_clock_of_a_job,
-    time_outside_of_windows_counts_for_nobody,
-    a_pause_outside_of_windows_counts_once,
-    the_limit_of_a_later_job_counts_from_its_start,
-    the_limit_of_an_upload_counts_from_its_end,
-    a_wait_for_the_rate_limit_stops_the_clock,
-    a_faster_rate_limit_counts_at_once,
     a_retry_begins_a_new_limit,
     the_error_says_why_a_job_was_given_up,
     a_long_queue_ends_in_steps,
     a_large_job_ends_in_steps,
-    past_pauses_are_kept_for_unfinished_jobs_only,
 }
 
 const MINUTE: i64 = 60_000;
@@ -278,208 +266,6 @@ async fn a_cancelled_job_whose_store_stays_down_ends(test: TestLedger) {
     assert_eq!(total(ledger, "memories", "failed").await, 5);
 }
 
-async fn a_pause_stops_the_clock(test: TestLedger) {
-    let ledger = &test.ledger;
-    for scope in [None, Some("main")] {
-        let before = accept(ledger, new_job(vec![ids(1)])).await;
-        test.pass(30 * MINUTE).await;
-        ledger.pause(scope).await.unwrap();
-        let meanwhile = accept(ledger, new_job(vec![ids(1)])).await;
-        test.pass(5 * HOUR).await;
-        assert_eq!(give_up(ledger).await, [], "paused");
-        ledger.resume(scope).await.unwrap();
-        assert_eq!(give_up(ledger).await, [], "nobody claimed meanwhile");
-        test.pass(29 * MINUTE).await;
-        assert_eq!(give_up(ledger).await, []);
-        test.pass(2 * MINUTE).await;
-        assert_eq!(give_up(ledger).await, [before]);
-        test.pass(28 * MINUTE).await;
-        assert_eq!(give_up(ledger).await, []);
-        test.pass(2 * MINUTE).await;
-        assert_eq!(give_up(ledger).await, [meanwhile]);
-    }
-    // Another target's.
-    let id = accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(Some("other")).await.unwrap();
-    test.pass(61 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-async fn pauses_that_overlap_count_once(test: TestLedger) {
-    let ledger = &test.ledger;
-    let id = accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(None).await.unwrap();
-    test.pass(HOUR).await;
-    ledger.pause(Some("main")).await.unwrap();
-    test.pass(HOUR).await;
-    ledger.resume(None).await.unwrap();
-    test.pass(HOUR).await;
-    assert_eq!(give_up(ledger).await, []);
-    ledger.resume(Some("main")).await.unwrap();
-    test.pass(30 * MINUTE).await;
-    // Once more, and it lasts.
-    ledger.pause(Some("main")).await.unwrap();
-    test.pass(HOUR).await;
-    assert_eq!(give_up(ledger).await, []);
-    ledger.resume(Some("main")).await.unwrap();
-    test.pass(29 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(2 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-async fn a_pause_of_one_of_its_targets_stops_the_clock_of_a_job(test: TestLedger) {
-    let ledger = &test.ledger;
-    let other = NewPartition {
-        route: Route {
-            target: "other".to_owned(),
-            ..route()
-        },
-        ..ids(1)
-    };
-    let both = accept(ledger, new_job(vec![ids(1), other])).await;
-    let one = accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(Some("other")).await.unwrap();
-    test.pass(61 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [one]);
-    ledger.resume(Some("other")).await.unwrap();
-    test.pass(59 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(2 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [both]);
-}
-
-/// Returns an hour of each day, as a window: of each 24 hours one counts, whenever they begin.
-fn daily(hour: u8) -> Windows {
-    let window = Window {
-        days: None,
-        from: format!("{hour:02}:00"),
-        to: format!("{:02}:00", hour + 1),
-    };
-    Windows::new("UTC", vec![window]).unwrap()
-}
-
-fn windowed(windows: Windows) -> NewJob {
-    NewJob {
-        manner: Manner {
-            schedule: Some("nightly".to_owned()),
-            windows: Some(windows),
-            ..Manner::default()
-        },
-        ..new_job(vec![ids(2)])
-    }
-}
-
-async fn time_outside_of_windows_counts_for_nobody(test: TestLedger) {
-    let ledger = &test.giving_up_after(Duration::from_mins(150));
-    let id = accept(ledger, windowed(daily(3))).await;
-    test.pass(48 * HOUR).await;
-    assert_eq!(give_up(ledger).await, [], "two hours, though nobody claimed");
-    test.pass(24 * HOUR).await;
-    assert_eq!(give_up(ledger).await, [id]);
-    // What cannot be read never opens, and must not keep its job for good.
-    let id = accept(ledger, windowed(daily(3))).await;
-    test.run("UPDATE jobs SET windows = REPLACE(windows, 'UTC', 'Mars/Olympus') WHERE ended_at IS NULL")
-        .await;
-    test.pass(2 * HOUR).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(HOUR).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-async fn a_pause_outside_of_windows_counts_once(test: TestLedger) {
-    let ledger = &test.giving_up_after(Duration::from_mins(150));
-    let id = accept(ledger, windowed(daily(3))).await;
-    test.pass(24 * HOUR).await;
-    ledger.pause(None).await.unwrap();
-    test.pass(48 * HOUR).await;
-    ledger.resume(None).await.unwrap();
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(24 * HOUR).await;
-    assert_eq!(give_up(ledger).await, [], "two hours were open and not paused");
-    test.pass(24 * HOUR).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-async fn the_limit_of_a_later_job_counts_from_its_start(test: TestLedger) {
-    let ledger = &test.ledger;
-    let mut later = new_job(vec![ids(1)]);
-    later.not_before = Some(test.now() + 10 * HOUR);
-    let id = accept(ledger, later).await;
-    test.pass(5 * HOUR).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(5 * HOUR + 59 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(2 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [id]);
-    // One that could have started long before it was asked for.
-    let mut late = new_job(vec![ids(1)]);
-    late.not_before = Some(1);
-    let id = accept(ledger, late).await;
-    test.pass(59 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(2 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-async fn the_limit_of_an_upload_counts_from_its_end(test: TestLedger) {
-    let ledger = &test.ledger;
-    let job = new_job(Vec::new());
-    let mut upload = ledger.begin_upload(&job, &ids(1)).await.unwrap().unwrap();
-    test.pass(2 * HOUR).await;
-    assert_eq!(give_up(ledger).await, []);
-    ledger.append(&mut upload, &[ids(1)]).await.unwrap();
-    let id = ledger.finish_upload(upload, "").await.unwrap();
-    test.pass(30 * MINUTE).await;
-    ledger.pause(Some("main")).await.unwrap();
-    test.pass(HOUR).await;
-    ledger.resume(Some("main")).await.unwrap();
-    test.pass(29 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(2 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-fn paced(per_second: f64) -> NewJob {
-    NewJob {
-        per_second: Some(per_second),
-        ..new_job(vec![ids(1_000)])
-    }
-}
-
-async fn a_wait_for_the_rate_limit_stops_the_clock(test: TestLedger) {
-    let ledger = &test.ledger;
-    let id = accept(ledger, paced(0.1)).await;
-    let mut lease = claim_one(ledger).await;
-    // 100 minutes.
-    assert_eq!(ledger.reserve(&lease, 600).await.unwrap(), None);
-    assert!(step(ledger, &mut lease).await);
-    put_back(ledger, &lease, "timeout").await;
-    test.pass(100 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(58 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(3 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
-async fn a_faster_rate_limit_counts_at_once(test: TestLedger) {
-    let ledger = &test.ledger;
-    let id = accept(ledger, paced(0.001)).await;
-    let mut lease = claim_one(ledger).await;
-    // Eleven days.
-    assert_eq!(ledger.reserve(&lease, 1_000).await.unwrap(), None);
-    assert!(step(ledger, &mut lease).await);
-    put_back(ledger, &lease, "timeout").await;
-    test.pass(61 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    ledger.throttle(id, None).await.unwrap();
-    test.pass(59 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, []);
-    test.pass(2 * MINUTE).await;
-    assert_eq!(give_up(ledger).await, [id]);
-}
-
 async fn a_retry_begins_a_new_limit(test: TestLedger) {
     let ledger = &test.ledger;
     let id = accept(ledger, new_job(vec![ids(1)])).await;
@@ -563,25 +349,4 @@ async fn a_large_job_ends_in_steps(test: TestLedger) {
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!((job.state, job.remaining), (State::Failed, 0));
     assert_eq!(total(ledger, "memories", "failed").await, 2_500);
-}
-
-async fn past_pauses_are_kept_for_unfinished_jobs_only(test: TestLedger) {
-    let ledger = &test.ledger;
-    let old = accept(ledger, new_job(vec![ids(1)])).await;
-    for _ in 0..3 {
-        ledger.pause(None).await.unwrap();
-        test.pass(MINUTE).await;
-        ledger.resume(None).await.unwrap();
-        test.pass(MINUTE).await;
-    }
-    assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 3);
-    finish(ledger, &claim_one(ledger).await).await;
-    assert_eq!(state(ledger, old).await, State::Succeeded);
-    accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(None).await.unwrap();
-    ledger.resume(None).await.unwrap();
-    assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
-    // A pause that is not there is not lifted.
-    ledger.resume(None).await.unwrap();
-    assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
 }
