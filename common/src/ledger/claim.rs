@@ -21,6 +21,15 @@ use super::types::{Ahead, Claim, JobFacts, Kind, Lease};
 use crate::job::JobId;
 use crate::state::Event;
 
+/// Whether nothing keeps a partition from being planned. A plan of a later attempt sees what a batch that had begun
+/// has not deleted yet: both would count it.
+// A value and no `EXISTS`: PostgreSQL could read the unfinished partitions of all jobs to answer that. A first attempt
+// has no such batch, and may have many partitions.
+const PLANNABLE: &str = "CASE WHEN kind = 'plan' AND (SELECT attempt FROM jobs WHERE jobs.id = partitions.job_id) > 1
+                THEN (SELECT b.ordinal FROM partitions b
+                    WHERE b.job_id = partitions.job_id AND b.kind = 'erase' AND b.state IN ('due', 'running') LIMIT 1) IS NULL
+                ELSE TRUE END";
+
 impl Ledger {
     /// Claims partitions that are due: small ones, which may share calls, and others.
     ///
@@ -157,7 +166,7 @@ async fn take(
               AND (route IN (SELECT e.value->>'route' FROM {{each}})) IS TRUE
               AND (target IN (SELECT scope FROM pauses)) IS FALSE
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*')
-              AND {REVISION} = $6
+              AND {PLANNABLE} AND {REVISION} = $6
             ORDER BY {order} LIMIT $2 {{skip_locked}}
         )
         UPDATE partitions SET

@@ -34,7 +34,8 @@ const NEXT: &str = "-- ledger::retry next
 /// its counts.
 ///
 /// A new plan does not find what a batch deleted that was not recorded. The intent of such a batch makes a partition
-/// of its own, without other work; no range of the new plan is claimed before that one has ended.
+/// of its own, without other work. Nothing is planned before that one has ended: what the batch has not deleted
+/// yet would be selected twice.
 pub(super) async fn unlisted(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
     let begun = format!(
         "-- ledger::retry begun

@@ -1,7 +1,7 @@
 //! Batches that an attempt began and did not record: the next one finishes them.
 
 use lethe_common::job::Outcome;
-use lethe_common::ledger::{Delta, Go, Kind, Lease, Ledger, NewPartition, Record, RecordEnd, Work};
+use lethe_common::ledger::{Delta, Go, Kind, Lease, Ledger, NewPartition, Record, RecordEnd, Release, Work};
 use lethe_common::state::State;
 
 use super::{adds_up, both, met, plan, read_back, retry, step};
@@ -97,16 +97,31 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
     assert_eq!(state(ledger, id).await, State::Failed);
 
     retry(ledger, id).await;
-    let mut leases = claim(ledger).await;
-    leases.sort_by_key(|lease| lease.ordinal);
-    let [anew, begun] = leases.as_slice() else {
-        panic!("a plan, and the batch: {}", leases.len())
-    };
-    assert_eq!((anew.kind, begun.kind), (Kind::Plan, Kind::Erase));
-    assert!(anew.intent.is_none() && begun.work == Work::Ids(Vec::new()));
+    let begun = claim_one(ledger).await;
+    assert_eq!((begun.kind, state(ledger, id).await), (Kind::Erase, State::Planning));
+    assert!(begun.work == Work::Ids(Vec::new()));
     assert_eq!(begun.intent.as_deref(), Some("begun"));
-    assert_eq!(state(ledger, id).await, State::Planning);
-    // Two are left, and the batch was about the other two.
+    assert!(claim(ledger).await.is_empty(), "what the batch deletes is not planned");
+    // Nor while its stores are ill.
+    let release = Release {
+        fence: begun.fence(),
+        delay_ms: 60_000,
+        error: Some("timeout"),
+        alone: true,
+    };
+    ledger.release(&[release]).await.unwrap();
+    assert!(claim(ledger).await.is_empty(), "the batch has not ended");
+    test.run("UPDATE partitions SET due_at = due_at - 60000 WHERE state = 'due' AND kind = 'erase'")
+        .await;
+    let begun = claim_one(ledger).await;
+    // The batch was about two.
+    let finished = Delta {
+        selected: 2,
+        ..erased(2)
+    };
+    record(ledger, end(&begun, finished, RecordEnd::Done)).await;
+    let anew = claim_one(ledger).await;
+    assert!(anew.kind == Kind::Plan && anew.intent.is_none());
     let range = NewPartition {
         work: Work::Range {
             after: None,
@@ -119,13 +134,7 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
         planned: vec![range],
         ..Delta::default()
     };
-    record(ledger, end(anew, delta, RecordEnd::Done)).await;
-    assert!(claim(ledger).await.is_empty(), "the plan waits for the batch");
-    let finished = Delta {
-        selected: 2,
-        ..erased(2)
-    };
-    record(ledger, end(begun, finished, RecordEnd::Done)).await;
+    record(ledger, end(&anew, delta, RecordEnd::Done)).await;
     let lease = claim_one(ledger).await;
     record(ledger, end(&lease, erased(2), RecordEnd::Done)).await;
     assert_eq!(read_back(ledger).await, Some(State::Succeeded));
@@ -133,15 +142,4 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
     both(&job.stores, &[("erased", 5)]);
     assert_eq!((job.selected, job.remaining), (5, 0));
     adds_up(ledger, 0).await;
-
-    // Whatever is claimed first.
-    let id = accept(ledger, subject_job(1)).await;
-    plan(ledger, &[5]).await;
-    let lease = claim_one(ledger).await;
-    begin_and_fail(ledger, &lease).await;
-    retry(ledger, id).await;
-    test.run("UPDATE partitions SET due_at = due_at + 60000 WHERE state = 'due' AND kind = 'plan'")
-        .await;
-    let begun = claim_one(ledger).await;
-    assert_eq!((begun.kind, state(ledger, id).await), (Kind::Erase, State::Planning));
 }
