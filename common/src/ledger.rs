@@ -22,6 +22,7 @@ mod intend;
 mod items;
 mod join;
 mod keys;
+mod leave;
 mod open;
 mod plan;
 mod preview;

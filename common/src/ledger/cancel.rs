@@ -5,13 +5,11 @@ use serde_json::json;
 use sqlx::{AnyConnection, Row};
 
 use super::advance;
-use super::change::JobChange;
 use super::close::{self, Close};
 use super::error::LedgerError;
+use super::leave::{self, Left, NOT_BEGUN};
 use super::open::{Inner, Ledger};
 use super::rows;
-use super::step::JobRow;
-use super::totals::Increment;
 use crate::job::{JobId, Outcome};
 use crate::state::{Event, State};
 
@@ -54,12 +52,6 @@ impl Ledger {
     }
 }
 
-/// A job that is being stopped: how it stands, and what ending its partitions counts.
-pub(super) struct Stopping {
-    pub(super) jobs: Vec<JobRow>,
-    pub(super) totals: Vec<Increment>,
-}
-
 /// Begins to stop a job: ends what of it has not begun. `None` if it is stopping already, or has
 /// ended. `aborts` is what becomes of the column.
 pub(super) async fn stop(
@@ -67,7 +59,7 @@ pub(super) async fn stop(
     tx: &mut AnyConnection,
     id: JobId,
     aborts: &str,
-) -> Result<Option<Stopping>, LedgerError> {
+) -> Result<Option<Left>, LedgerError> {
     let moves = Event::CancelRequested.moves();
     let found = sqlx::query(inner.sql(&format!(
         "-- ledger::cancel
@@ -79,8 +71,7 @@ pub(super) async fn stop(
     .await?;
     let Some(found) = found else { return Ok(None) };
     let close = Close {
-        // An intent that has begun is finished, by whoever claims it.
-        from: "(state = 'blocked' OR state = 'due' AND intent IS NULL)".to_owned(),
+        from: format!("(state = 'blocked' OR {NOT_BEGUN})"),
         to: "cancelled",
         outcome: Outcome::Left,
         unlisted: found.try_get::<String, _>("kind")? != "ids",
@@ -95,11 +86,7 @@ pub(super) async fn stop(
     .fetch_one(&mut *tx)
     .await?
     .try_get("n")?;
-    let closed = close::close_partitions(inner, &mut *tx, &ids, &close).await?;
-    let mut change = JobChange::new(id);
-    change.ended = closed.jobs.get(&id).copied().unwrap_or(0) - blocked;
-    Ok(Some(Stopping {
-        jobs: advance::update_jobs(inner, tx, &[change]).await?,
-        totals: closed.increments,
-    }))
+    let mut closed = close::close_partitions(inner, &mut *tx, &ids, &close).await?;
+    *closed.jobs.entry(id).or_insert(0) -= blocked;
+    leave::left(inner, tx, closed).await.map(Some)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::error::LedgerError;
@@ -39,6 +40,57 @@ pub(super) struct Closed {
     pub(super) jobs: HashMap<JobId, i64>,
     /// The routes of those of each job.
     pub(super) routes: HashMap<JobId, BTreeSet<String>>,
+}
+
+/// What becomes of partitions that end without running: their state, and the outcome of what remains of them.
+pub(super) type Ending = (&'static str, Outcome);
+
+/// They were cancelled.
+pub(super) const LEFT: Ending = ("cancelled", Outcome::Left);
+
+/// They could not be carried out.
+pub(super) const FAILED: Ending = ("failed", Outcome::Failed);
+
+impl Closed {
+    /// Adds what ended others.
+    pub(super) fn add(&mut self, other: Self) {
+        self.increments.extend(other.increments);
+        for (job, n) in other.jobs {
+            *self.jobs.entry(job).or_insert(0) += n;
+        }
+        for (job, routes) in other.routes {
+            self.routes.entry(job).or_default().extend(routes);
+        }
+    }
+}
+
+/// Ends partitions of jobs, each with whether it is by subject or query: those that meet `from`, at most so many of
+/// either.
+pub(super) async fn close_of(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[(JobId, bool)],
+    from: &str,
+    (to, outcome): Ending,
+    most: i64,
+) -> Result<Closed, LedgerError> {
+    let mut all = Closed::default();
+    for unlisted in [false, true] {
+        let ids: Vec<Value> = jobs
+            .iter()
+            .filter(|(_, is_unlisted)| *is_unlisted == unlisted)
+            .map(|(id, _)| json!({"id": id}))
+            .collect();
+        let close = Close {
+            from: from.to_owned(),
+            to,
+            outcome,
+            unlisted,
+            most,
+        };
+        all.add(close_partitions(inner, tx, &json!(ids).to_string(), &close).await?);
+    }
+    Ok(all)
 }
 
 /// Ends partitions of the jobs in `ids` without running them.

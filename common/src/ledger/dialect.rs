@@ -18,8 +18,9 @@ impl Dialect {
     /// * `{ids}`: the ids of a partition `p` that is a list of them, as `e.value`
     /// * `{bytes}`: texts are told apart, and sorted, by their bytes
     /// * `{skip_locked}`: take the rows, leaving out what others hold
+    /// * `{locked}`: take the rows, waiting for those who hold them
     pub(super) fn text(self, sql: &str) -> String {
-        let [now, each, list, ids, bytes, skip_locked] = match self {
+        let [now, each, list, ids, bytes, skip_locked, locked] = match self {
             Self::Postgres => [
                 "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
                 // In a query of its own, so that planning does not read the list for nothing.
@@ -28,6 +29,7 @@ impl Dialect {
                 "jsonb_array_elements_text(p.work::jsonb -> 'ids') AS e(value)",
                 "COLLATE \"C\"",
                 "FOR UPDATE SKIP LOCKED",
+                "FOR UPDATE",
             ],
             // SQLite has one writer at a time: nothing to lock, nothing to skip.
             Self::Sqlite => [
@@ -35,6 +37,7 @@ impl Dialect {
                 "json_each($1) AS e",
                 "json_group_array",
                 "json_each(p.work, '$.ids') AS e",
+                "",
                 "",
                 "",
             ],
@@ -45,5 +48,6 @@ impl Dialect {
             .replace("{ids}", ids)
             .replace("{bytes}", bytes)
             .replace("{skip_locked}", skip_locked)
+            .replace("{locked}", locked)
     }
 }

@@ -19,11 +19,10 @@ use sqlx::{AnyConnection, Row};
 
 use super::advance;
 use super::change::JobChange;
-use super::close::{self, Close, Closed};
+use super::close::{self, Closed, FAILED, LEFT};
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
-use super::totals::Increment;
-use crate::job::{JobId, Outcome};
+use crate::job::JobId;
 use clock::{Idle, stops};
 use codes::Served;
 
@@ -141,26 +140,27 @@ async fn step(inner: &Inner, targets: &str, limit_ms: i64, served: &Served) -> R
             later.insert(job.id, job.now - idle_ms + job.opens_in_ms());
         }
     }
-    let closed = fail(inner, &mut tx, &over).await?;
+    let Ended { left, failed } = end(inner, &mut tx, &over).await?;
     let mut changes = Vec::new();
     for job in &over {
-        match closed.jobs.get(&job.id) {
-            Some(n) => {
-                let mut change = JobChange::new(job.id);
-                (change.ended, change.failures) = (*n, *n);
-                change.code = served.code(job, closed.routes.get(&job.id), &idle);
-                changes.push(change);
-            }
-            None => drop(later.insert(job.id, job.now - limit_ms + AGAIN_MS)),
+        let [left_n, failed_n] = [&left, &failed].map(|ended| ended.jobs.get(&job.id).copied().unwrap_or(0));
+        if left_n + failed_n == 0 {
+            later.insert(job.id, job.now - limit_ms + AGAIN_MS);
+            continue;
         }
+        let mut change = JobChange::new(job.id);
+        (change.ended, change.failures) = (left_n + failed_n, failed_n);
+        if failed_n > 0 {
+            change.code = served.code(job, failed.routes.get(&job.id), &idle);
+        }
+        changes.push(change);
     }
     let jobs = advance::update_jobs(inner, &mut tx, &changes).await?;
     let advanced = advance::advance(inner, &mut tx, jobs, &[]).await?;
     look_later(inner, &mut tx, &later).await?;
-    let partitions: i64 = closed.jobs.values().sum();
-    inner
-        .add_totals(&mut tx, closed.increments.into_iter().chain(advanced.totals))
-        .await?;
+    let partitions: i64 = left.jobs.values().chain(failed.jobs.values()).sum();
+    let closed = left.increments.into_iter().chain(failed.increments);
+    inner.add_totals(&mut tx, closed.chain(advanced.totals)).await?;
     tx.commit().await?;
     Ok(GivenUp {
         jobs: changes.iter().map(|change| change.id).collect(),
@@ -180,28 +180,23 @@ async fn idle(inner: &Inner, tx: &mut AnyConnection, targets: &str, limit_ms: i6
     rows.iter().map(Idle::read).collect()
 }
 
-/// Fails what waits of jobs.
-async fn fail(inner: &Inner, tx: &mut AnyConnection, jobs: &[&Idle]) -> Result<Closed, LedgerError> {
-    let mut all = Closed::default();
-    for unlisted in [false, true] {
-        let ids: Vec<Value> = jobs
-            .iter()
-            .filter(|job| job.unlisted == unlisted)
-            .map(|job| json!({"id": job.id}))
-            .collect();
-        let close = Close {
-            from: WAITING.to_owned(),
-            to: "failed",
-            outcome: Outcome::Failed,
-            unlisted,
-            most: PARTITIONS,
-        };
-        let closed = close::close_partitions(inner, tx, &json!(ids).to_string(), &close).await?;
-        all.increments.extend::<Vec<Increment>>(closed.increments);
-        all.jobs.extend(closed.jobs);
-        all.routes.extend(closed.routes);
-    }
-    Ok(all)
+/// What became of what waited of jobs.
+struct Ended {
+    /// Of those that are being cancelled: what had not begun, which nobody will try.
+    left: Closed,
+    failed: Closed,
+}
+
+/// Ends what waits of jobs.
+async fn end(inner: &Inner, tx: &mut AnyConnection, jobs: &[&Idle]) -> Result<Ended, LedgerError> {
+    let (cancelling, others): (Vec<&Idle>, Vec<&Idle>) = jobs.iter().copied().partition(|job| job.cancelling);
+    let [cancelling, others] =
+        [cancelling, others].map(|jobs| jobs.iter().map(|job| (job.id, job.unlisted)).collect::<Vec<_>>());
+    let [new, begun] = ["intent IS NULL", "intent IS NOT NULL"].map(|which| format!("{WAITING} AND {which}"));
+    let left = close::close_of(inner, tx, &cancelling, &new, LEFT, PARTITIONS).await?;
+    let mut failed = close::close_of(inner, tx, &cancelling, &begun, FAILED, PARTITIONS).await?;
+    failed.add(close::close_of(inner, tx, &others, WAITING, FAILED, PARTITIONS).await?);
+    Ok(Ended { left, failed })
 }
 
 /// Writes down since when jobs have been idle, or when to look at them again.

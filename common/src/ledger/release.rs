@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::error::LedgerError;
+use super::leave::leave_given_back;
 use super::open::Ledger;
 use super::rows;
 use super::types::Fence;
@@ -24,7 +25,7 @@ impl Ledger {
     /// Gives partitions back, now or for later.
     ///
     /// Those whose lease was lost are left out in silence: they are somebody else's. What has not begun of a job that
-    /// is being cancelled does not wait: it has to end.
+    /// is being cancelled ends.
     pub async fn release(&self, releases: &[Release]) -> Result<(), LedgerError> {
         let rows: Vec<Value> = releases
             .iter()
@@ -41,9 +42,7 @@ impl Ledger {
         sqlx::query(self.inner.sql(
             "-- ledger::release
             UPDATE partitions SET state = 'due', worker = NULL,
-                due_at = {now} + CASE WHEN intent IS NULL AND EXISTS (
-                    SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state = 'cancelling')
-                    THEN 0 ELSE CAST(e.value->>'delay' AS BIGINT) END,
+                due_at = {now} + CAST(e.value->>'delay' AS BIGINT),
                 failures = failures + CASE WHEN e.value->>'error' IS NULL THEN 0 ELSE 1 END,
                 error_code = COALESCE(e.value->>'error', error_code),
                 weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight <= 0 THEN 1 ELSE weight END
@@ -54,6 +53,7 @@ impl Ledger {
         .bind(&list)
         .execute(&mut *tx)
         .await?;
+        leave_given_back(&self.inner, &mut tx, &list).await?;
         sqlx::query(self.inner.sql(
             "-- ledger::release jobs
             UPDATE jobs SET version = version + 1, error_code = e.value->>'error'

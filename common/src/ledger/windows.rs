@@ -4,10 +4,12 @@
 //! its partition back until one opens. Whoever changes them makes the partitions due at once, and
 //! workers look again.
 
+use serde_json::json;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::error::LedgerError;
+use super::leave::leave_given_back;
 use super::open::Ledger;
 use super::rows;
 use super::types::Lease;
@@ -71,6 +73,7 @@ impl Ledger {
         .bind(wait_ms(&row)?)
         .execute(&mut *tx)
         .await?;
+        leave_given_back(inner, &mut tx, &json!([rows::fence(fence)]).to_string()).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -20,6 +20,7 @@ crate::on_both! {
     a_batch_that_has_begun_fails_with_its_partition_and_is_finished_by_the_next_attempt,
     what_a_dead_worker_held_is_given_up_too,
     a_cancelled_job_whose_store_stays_down_ends,
+    what_has_not_begun_of_a_cancelled_job_is_left,
     a_retry_begins_a_new_limit,
     the_error_says_why_a_job_was_given_up,
     a_long_queue_ends_in_steps,
@@ -264,6 +265,21 @@ async fn a_cancelled_job_whose_store_stays_down_ends(test: TestLedger) {
     assert_eq!(give_up(ledger).await, [id]);
     assert_eq!(state(ledger, id).await, State::Cancelled);
     assert_eq!(total(ledger, "memories", "failed").await, 5);
+}
+
+async fn what_has_not_begun_of_a_cancelled_job_is_left(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, new_job(vec![ids(5), ids(3)])).await;
+    let mut leases = claim(ledger).await;
+    leases.sort_by_key(|lease| lease.ordinal);
+    ledger.intend(&[(&leases[1], "all of them".to_owned())]).await.unwrap();
+    ledger.cancel(id).await.unwrap();
+    // Their worker dies.
+    test.pass(61 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+    assert_eq!(state(ledger, id).await, State::Cancelled);
+    assert_eq!(total(ledger, "memories", "left").await, 5);
+    assert_eq!(total(ledger, "memories", "failed").await, 3);
 }
 
 async fn a_retry_begins_a_new_limit(test: TestLedger) {

@@ -15,6 +15,8 @@ pub(super) struct Idle {
     pub(super) id: JobId,
     /// Whether it is by subject or query.
     pub(super) unlisted: bool,
+    /// Whether it is being cancelled: what has not begun is left.
+    pub(super) cancelling: bool,
     /// The last error that it met.
     pub(super) error_code: Option<String>,
     /// When its clock began.
@@ -35,13 +37,14 @@ impl Idle {
         ];
         // What a job that stops has begun is finished at any time. Windows that cannot be read stop no clock:
         // the job could never run, and would never end.
-        let stops = row.try_get::<String, _>("state")? == "cancelling";
+        let cancelling = row.try_get::<String, _>("state")? == "cancelling";
         let windows = match row.try_get::<Option<String>, _>("windows")? {
-            Some(_) if !stops => rows::json(row, "jobs", "windows").ok(),
+            Some(_) if !cancelling => rows::json(row, "jobs", "windows").ok(),
             _ => None,
         };
         Ok(Self {
             id: rows::parsed(row, "jobs", "id")?,
+            cancelling,
             unlisted: row.try_get::<String, _>("kind")? != "ids",
             error_code: row.try_get("error_code")?,
             since: times.into_iter().max().unwrap_or(0),

@@ -1,0 +1,76 @@
+//! Ending what has not begun of jobs that are being cancelled.
+//!
+//! What is given back could wait for ever to be claimed once more: while its target is paused, its breaker is open, or nobody serves it.
+
+use sqlx::{AnyConnection, Row};
+
+use super::advance;
+use super::change::JobChange;
+use super::close::{self, Close, Closed, LEFT};
+use super::error::LedgerError;
+use super::open::Inner;
+use super::rows;
+use super::step::JobRow;
+use super::totals::Increment;
+
+/// What has not begun and nobody works on. An intent that has begun is finished, by whoever claims it.
+pub(super) const NOT_BEGUN: &str = "state = 'due' AND intent IS NULL";
+
+/// Ends, as left, what has not begun of those jobs of a list of fences that are being cancelled.
+///
+/// Locks the jobs, in their order: a cancellation comes before this or after it, and finds what waits.
+pub(super) async fn leave_given_back(inner: &Inner, tx: &mut AnyConnection, fences: &str) -> Result<(), LedgerError> {
+    // No condition on the state: PostgreSQL would leave out, and not wait for, a job that is cancelled at this moment.
+    let rows = sqlx::query(inner.sql(
+        "-- ledger::leave jobs
+        SELECT id, kind, state FROM jobs WHERE id IN (SELECT e.value->>'job' FROM {each}) ORDER BY id {locked}",
+    ))
+    .bind(fences)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut jobs = Vec::new();
+    for row in &rows {
+        if row.try_get::<String, _>("state")? == "cancelling" {
+            jobs.push((
+                rows::parsed(row, "jobs", "id")?,
+                row.try_get::<String, _>("kind")? != "ids",
+            ));
+        }
+    }
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let closed = close::close_of(inner, tx, &jobs, NOT_BEGUN, LEFT, Close::ALL).await?;
+    let left = left(inner, tx, closed).await?;
+    let advanced = advance::advance(inner, tx, left.jobs, &[]).await?;
+    inner
+        .add_totals(tx, left.totals.into_iter().chain(advanced.totals))
+        .await
+}
+
+/// What ending partitions of cancelled jobs changes: how the jobs stand, and what it counts.
+pub(super) struct Left {
+    pub(super) jobs: Vec<JobRow>,
+    pub(super) totals: Vec<Increment>,
+}
+
+/// Counts partitions that have ended in their jobs.
+pub(super) async fn left(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    closed: Closed,
+) -> Result<Left, LedgerError> {
+    let changes: Vec<JobChange> = closed
+        .jobs
+        .iter()
+        .map(|(id, n)| {
+            let mut change = JobChange::new(*id);
+            change.ended = *n;
+            change
+        })
+        .collect();
+    Ok(Left {
+        jobs: advance::update_jobs(inner, tx, &changes).await?,
+        totals: closed.increments,
+    })
+}
