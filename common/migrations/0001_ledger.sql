@@ -21,6 +21,7 @@ CREATE TABLE jobs (
     expect         TEXT,                      -- the digest that the selection must have, or nothing is touched; leaves with the retention
     per_second     DOUBLE PRECISION,          -- NULL: as fast as it can
     throttled_till BIGINT NOT NULL DEFAULT 0, -- no batch of a throttled job starts before
+    reserved_at    BIGINT,                    -- when the last batch of a throttled job was let begin
     throttled_ms   BIGINT NOT NULL DEFAULT 0, -- for how long in all, what is still to be waited for included
     batch_size     BIGINT,                    -- the most memories of a batch, where somebody said so
     most           BIGINT,                    -- of a query: the most memories that it takes of what matches

@@ -61,9 +61,10 @@ pub(super) async fn stop(
     aborts: &str,
 ) -> Result<Option<Left>, LedgerError> {
     let moves = Event::CancelRequested.moves();
+    // Nothing of it waits for its rate limit or a window any more: the sweep computes anew how long it has been idle.
     let found = sqlx::query(inner.sql(&format!(
         "-- ledger::cancel
-        UPDATE jobs SET version = version + 1, state = {}, aborts = {aborts} WHERE id = $1 AND state IN ({}) RETURNING kind",
+        UPDATE jobs SET version = version + 1, state = {}, aborts = {aborts}, idle_since = accepted_at WHERE id = $1 AND state IN ({}) RETURNING kind",
         moves.to, moves.from
     )))
     .bind(id.to_string())

@@ -1,7 +1,8 @@
 //! Giving up: a job that makes no progress for as long as `give_up_after` fails.
 //!
 //! A job's clock begins at the latest of these: it was accepted, it could first have run, a record of it
-//! made progress, its rate limit lets the next batch begin. It stands still while everything, or one of
+//! made progress, its rate limit lets the next batch begin. While a batch that has begun is not recorded, or the job
+//! is being cancelled, the next batch is not waited for: then the start of the last one counts. It stands still while everything, or one of
 //! its targets, is paused, and while none of its windows is open.
 //!
 //! `jobs.idle_since` is what the index finds jobs by. It is never later than the beginning of the clock,
@@ -116,7 +117,9 @@ fn targets_text() -> String {
 fn look_text() -> String {
     format!(
         "-- ledger::give_up look
-        SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, error_code,
+        SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, reserved_at, error_code,
+            CASE WHEN per_second IS NULL THEN 0 ELSE (SELECT COUNT(*) FROM partitions p
+                WHERE p.job_id = jobs.id AND p.state IN ('due', 'running') AND p.intent IS NOT NULL) END AS begun,
             {{now}} AS now_ms
         FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2
         ORDER BY idle_since LIMIT $3 {{skip_locked}}"

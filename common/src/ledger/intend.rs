@@ -167,7 +167,7 @@ impl Ledger {
         // What is made up for is not waited for.
         let reserved = sqlx::query(self.inner.sql(&format!(
             "-- ledger::reserve
-            UPDATE jobs SET throttled_till = {till},
+            UPDATE jobs SET throttled_till = {till}, reserved_at = {{now}},
                 throttled_ms = throttled_ms + CASE WHEN {till} > {{now}} THEN {till} - {{now}} ELSE 0 END
             WHERE id = $1 AND (per_second IS NULL OR throttled_till <= {{now}}) RETURNING id"
         )))

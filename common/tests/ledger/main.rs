@@ -60,6 +60,7 @@ impl TestLedger {
                     "started_at",
                     "progressed_at",
                     "throttled_till",
+                    "reserved_at",
                     "idle_since",
                 ],
             ),

@@ -29,15 +29,18 @@ pub(super) struct Idle {
 
 impl Idle {
     pub(super) fn read(row: &AnyRow) -> Result<Self, LedgerError> {
+        let cancelling = row.try_get::<String, _>("state")? == "cancelling";
+        // A batch that has begun does not wait for the rate limit, which may let the next one begin in thirty years.
+        let waits_for_turn = !cancelling && row.try_get::<i64, _>("begun")? == 0;
         let times = [
             row.try_get("accepted_at")?,
             row.try_get("not_before")?,
-            row.try_get("throttled_till")?,
             row.try_get::<Option<i64>, _>("progressed_at")?.unwrap_or(0),
+            row.try_get::<Option<i64>, _>("reserved_at")?.unwrap_or(0),
+            row.try_get::<Option<i64>, _>("throttled_till")?.filter(|_| waits_for_turn).unwrap_or(0),
         ];
         // What a job that stops has begun is finished at any time. Windows that cannot be read stop no clock:
         // the job could never run, and would never end.
-        let cancelling = row.try_get::<String, _>("state")? == "cancelling";
         let windows = match row.try_get::<Option<String>, _>("windows")? {
             Some(_) if !cancelling => rows::json(row, "jobs", "windows").ok(),
             _ => None,

@@ -19,6 +19,8 @@ crate::on_both! {
     the_limit_of_a_later_job_counts_from_its_start,
     the_limit_of_an_upload_counts_from_its_end,
     a_wait_for_the_rate_limit_stops_the_clock,
+    a_rate_limit_does_not_stop_the_clock_of_a_batch_that_has_begun,
+    a_rate_limit_does_not_stop_the_clock_of_a_cancelled_job,
     a_faster_rate_limit_counts_at_once,
     past_pauses_are_kept_for_unfinished_jobs_only,
 }
@@ -206,6 +208,51 @@ async fn a_wait_for_the_rate_limit_stops_the_clock(test: TestLedger) {
     assert_eq!(give_up(ledger).await, []);
     test.pass(3 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [id]);
+}
+
+async fn a_rate_limit_does_not_stop_the_clock_of_a_batch_that_has_begun(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, paced(1e-9)).await;
+    test.pass(50 * MINUTE).await;
+    let mut lease = claim_one(ledger).await;
+    // Thirty years.
+    assert_eq!(ledger.reserve(&lease, 1).await.unwrap(), None);
+    ledger.intend(&[(&lease, "one".to_owned())]).await.unwrap();
+    test.pass(50 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [], "its clock began with the batch");
+    // What is recorded waits for its turn.
+    lease = claim_one(ledger).await;
+    assert!(step(ledger, &mut lease).await);
+    put_back(ledger, &lease, "timeout").await;
+    test.pass(10 * HOUR).await;
+    assert_eq!(give_up(ledger).await, []);
+    ledger.throttle(id, Some(1.0)).await.unwrap();
+    let lease = claim_one(ledger).await;
+    test.run("UPDATE jobs SET throttled_till = 1").await;
+    ledger.throttle(id, Some(1e-9)).await.unwrap();
+    assert_eq!(ledger.reserve(&lease, 1).await.unwrap(), None);
+    ledger.intend(&[(&lease, "two".to_owned())]).await.unwrap();
+    put_back(ledger, &lease, "timeout").await;
+    test.pass(59 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, []);
+    test.pass(2 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [id]);
+    assert_eq!(state(ledger, id).await, State::Failed);
+}
+
+async fn a_rate_limit_does_not_stop_the_clock_of_a_cancelled_job(test: TestLedger) {
+    let ledger = &test.ledger;
+    let id = accept(ledger, paced(0.001)).await;
+    let mut lease = claim_one(ledger).await;
+    // Eleven days.
+    assert_eq!(ledger.reserve(&lease, 1_000).await.unwrap(), None);
+    assert!(step(ledger, &mut lease).await);
+    test.pass(61 * MINUTE).await;
+    assert_eq!(give_up(ledger).await, [], "it has been found, and waits for its turn");
+    // Its worker died; nobody serves the target.
+    ledger.cancel(id).await.unwrap();
+    assert_eq!(give_up(ledger).await, [id]);
+    assert_eq!(state(ledger, id).await, State::Cancelled);
 }
 
 async fn a_faster_rate_limit_counts_at_once(test: TestLedger) {
