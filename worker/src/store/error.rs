@@ -13,6 +13,8 @@ use std::fmt;
 use lethe_common::filter::Mistyped;
 use lethe_common::job::Field;
 
+pub(super) use sql::shows_life;
+
 use super::{MappingFault, word};
 
 /// Why a store did not do what it was asked.

@@ -7,6 +7,11 @@
 
 use super::{Status, StoreError};
 
+/// Returns whether a server that answers with this number will answer others: all but one that shuts down.
+pub(super) fn shows_life(number: u16) -> bool {
+    number != 1053
+}
+
 /// Returns what an error means.
 pub(super) fn of_number(number: u16, state: Option<&str>) -> StoreError {
     let status = Status::Mysql(number);

@@ -51,6 +51,26 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Returns whether an error shows that the database itself answers, be it to refuse a connection.
+pub(in crate::store) fn shows_life(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        // A file has no server: what keeps it from being opened keeps every call from working.
+        return !of_database(&**error).is_outage();
+    }
+    match error.try_downcast_ref::<MySqlDatabaseError>() {
+        Some(error) => mysql::shows_life(error.number()),
+        None => error.code().is_some_and(|state| state_shows_life(&state)),
+    }
+}
+
+// 57P0x: the server starts, shuts down or has ended the session. 08: a pooler without a server.
+fn state_shows_life(state: &str) -> bool {
+    !state.starts_with("57P0") && !state.starts_with("08")
+}
+
 fn of_database(error: &dyn DatabaseError) -> StoreError {
     let code = error.code();
     if error.try_downcast_ref::<SqliteError>().is_some() {
@@ -159,6 +179,21 @@ mod tests {
         assert!(!of_sqlstate(*b"40P01").is_outage());
         assert!(!of_sqlstate(*b"57014").is_outage());
         assert!(!of_sqlite(5).is_outage());
+    }
+
+    #[test]
+    fn a_server_that_refuses_a_connection_is_alive() {
+        for state in ["53300", "28P01", "55000", "3D000"] {
+            assert!(state_shows_life(state), "{state}");
+        }
+        for state in ["57P01", "57P03", "08006", "08P01"] {
+            assert!(!state_shows_life(state), "{state}");
+        }
+        for number in [1040, 1203, 1226, 1045] {
+            assert!(mysql::shows_life(number), "{number}");
+        }
+        assert!(!mysql::shows_life(1053));
+        assert!(!shows_life(&sqlx::Error::PoolTimedOut));
     }
 
     #[test]

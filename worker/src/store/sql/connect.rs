@@ -10,6 +10,7 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Ex
 use super::dialect::Dialect;
 use super::{table, text};
 use crate::store::StoreError;
+use crate::store::error::shows_life;
 
 // A connection that was used this recently is not asked whether it still lives: the question would
 // double the round trips of a busy worker.
@@ -131,17 +132,48 @@ impl SqlStore {
         .await
     }
 
-    /// Returns whether the database answers within a time limit, over a connection of its own: those of the pool may
-    /// all be waiting for slow statements.
+    /// Returns whether the database answers within a time limit. A new connection is asked first: those of the pool may
+    /// all be waiting for slow statements. Where there is no new one to be had, an idle one of the pool is asked.
     pub async fn answers(&self, within: Duration) -> bool {
+        let fresh = self.admits();
+        let answer = async {
+            tokio::pin!(fresh);
+            match tokio::time::timeout(within / 2, &mut fresh).await {
+                Ok(answers) => answers || self.idle_answers().await,
+                Err(_) => tokio::select! {
+                    true = &mut fresh => true,
+                    true = self.idle_answers() => true,
+                    else => false,
+                },
+            }
+        };
+        tokio::time::timeout(within, answer).await.unwrap_or(false)
+    }
+
+    /// Returns whether the database answers on a connection of its own. Refusing it is an answer too: the
+    /// role may have as many connections as it is allowed.
+    async fn admits(&self) -> bool {
         let asked = async {
             let mut connection = self.readers.connect_options().connect().await?;
             connection.execute("SELECT 1").await?;
             connection.close().await
         };
-        tokio::time::timeout(within, asked)
-            .await
-            .is_ok_and(|answer| answer.is_ok())
+        asked.await.map_or_else(|error| shows_life(&error), |()| true)
+    }
+
+    /// Returns whether the database answers on a connection of the pool that is idle.
+    async fn idle_answers(&self) -> bool {
+        // SQLite asks no server: its file may be gone while a connection has it open.
+        if self.dialect == Dialect::Sqlite {
+            return false;
+        }
+        match self.readers.try_acquire() {
+            Some(mut connection) => connection
+                .ping()
+                .await
+                .map_or_else(|error| shows_life(&error), |()| true),
+            None => false,
+        }
     }
 
     /// Runs one call within the store's time limit.

@@ -244,3 +244,37 @@ async fn a_row_that_is_being_changed_is_judged_as_it_will_be() {
     assert_eq!(deleted.unwrap().deleted, [false, true]);
     assert_eq!(database.left("memories", "id").await, ["a"]);
 }
+
+#[tokio::test]
+async fn a_server_that_has_no_room_for_a_ping_answers() {
+    let database = Database::postgres().await;
+    let role = format!("lethe_{}", uuid::Uuid::now_v7().simple());
+    database
+        .run(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 1"))
+        .await;
+    let (scheme, rest) = database.url.split_once("://").unwrap();
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let endpoint = lethe_common::config::SqlEndpoint {
+        url: format!("{scheme}://{role}@{host}").into(),
+        max_connections: 1,
+    };
+    let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, crate::TIMEOUT).unwrap();
+    // The only connection that the role may have is now the pool's.
+    store.ping().await.unwrap();
+
+    assert!(store.answers(crate::TIMEOUT).await);
+
+    database.run(&format!("ALTER ROLE {role} NOLOGIN")).await;
+    assert!(
+        store.answers(crate::TIMEOUT).await,
+        "it answers that the role may not log in"
+    );
+    let nobody = lethe_common::config::SqlEndpoint {
+        url: "postgres://nobody@127.0.0.1:1/none".to_owned().into(),
+        max_connections: 1,
+    };
+    let nobody = lethe_worker::store::sql::SqlStore::connect_lazy(&nobody, crate::TIMEOUT).unwrap();
+    assert!(!nobody.answers(crate::TIMEOUT).await);
+    drop(store);
+    database.run(&format!("DROP ROLE {role}")).await;
+}
