@@ -102,6 +102,18 @@ impl Breakers {
         }
     }
 
+    /// Notes that a partition learnt nothing of the stores; returns whether another may try them at once.
+    pub(crate) fn learnt_nothing(&self, target: &str, now: Instant) -> bool {
+        let mut all = self.lock();
+        let probe = all.get_mut(target).filter(|tripped| tripped.trial == Trial::Partition);
+        if let Some(tripped) = probe {
+            tripped.trial = Trial::Answered;
+            tripped.until = Some(now);
+            return true;
+        }
+        false
+    }
+
     /// Notes that a store of the target was out of reach of a call; returns how long to leave it alone.
     pub(crate) fn failed(&self, target: &str, now: Instant) -> Duration {
         self.fail(target, 1, now)
@@ -220,6 +232,24 @@ mod tests {
         );
         assert_eq!(breakers.failed("main", probed), 2 * SECOND, "it says something new");
         assert_eq!(breakers.failed("main", probed), 2 * SECOND, "a second one does not");
+    }
+
+    #[test]
+    fn a_probe_that_asks_no_store_makes_room_for_another() {
+        let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+        let start = Instant::now();
+        breakers.failed("main", start);
+        assert!(!breakers.learnt_nothing("main", start), "it was no probe");
+        assert_eq!(breakers.allowed("main", start), Allowed::No);
+        let probed = start + SECOND;
+        breakers.pinged("main", true, probed);
+        breakers.probes("main", probed);
+        assert!(breakers.learnt_nothing("main", probed));
+        assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
+        breakers.probes("main", probed);
+        assert!(breakers.succeeded("main"));
+        assert!(!breakers.learnt_nothing("main", probed));
+        assert_eq!(breakers.allowed("main", probed), Allowed::Yes);
     }
 
     #[test]

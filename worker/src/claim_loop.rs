@@ -36,6 +36,7 @@ pub(crate) async fn run(
         groups: &groups,
         turn: 0,
         large: 0,
+        probes: 0,
         small: SMALL,
         confined: false,
         full: false,
@@ -111,6 +112,8 @@ struct Claimer<'a> {
     turn: u64,
     /// How often large jobs were asked for.
     large: u64,
+    /// How often a partition was asked for as a probe.
+    probes: u64,
     /// How many small partitions to claim at once: as many as found a slot the last time, and more
     /// again while all of them do.
     small: u32,
@@ -220,10 +223,22 @@ impl Claimer<'_> {
         Ok(leases)
     }
 
-    async fn probe(&self, routes: &[Route], now: Instant) -> Result<Vec<Lease>, LedgerError> {
-        let mut leases = self.env.ledger.claim(&self.order(routes, 0, 1)).await?;
-        if leases.is_empty() {
-            leases = self.env.ledger.claim(&self.order(routes, 1, 0)).await?;
+    /// Asks for one partition, of either kind first in turn: partitions of one kind may all have to wait.
+    async fn probe(&mut self, routes: &[Route], now: Instant) -> Result<Vec<Lease>, LedgerError> {
+        if routes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.probes = self.probes.wrapping_add(1);
+        let kinds = if self.probes.is_multiple_of(2) {
+            [(1, 0), (0, 1)]
+        } else {
+            [(0, 1), (1, 0)]
+        };
+        let mut leases = Vec::new();
+        for (small, alone) in kinds {
+            if leases.is_empty() {
+                leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
+            }
         }
         for lease in &leases {
             self.env.breakers.probes(&lease.route.target, now);

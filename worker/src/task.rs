@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use lethe_common::doorbell::Ring;
@@ -76,13 +76,18 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
         .map(|lease| lease.route.target.clone())
         .unwrap_or_default();
     metrics::in_progress(env.leases.count());
-    match AssertUnwindSafe(work(&env, leases)).catch_unwind().await {
-        Ok(Ok(asked)) => {
-            // What was given back says nothing about the stores.
-            if asked {
-                env.answered(&target);
-            }
-        }
+    let outcome = AssertUnwindSafe(work(&env, leases)).catch_unwind().await;
+    // The breaker of a slow store waits for its pause.
+    let slow = matches!(
+        &outcome,
+        Ok(Err(Stop::Store(
+            _,
+            StoreError::Timeout { .. } | StoreError::Busy { .. }
+        )))
+    );
+    match outcome {
+        Ok(Ok(true)) => env.answered(&target),
+        Ok(Ok(false)) => {}
         Ok(Err(Stop::Lost)) => {
             metrics::retry(RetryClass::LeaseLost, "none");
             // One lost lease stops its group; the others need not run out.
@@ -114,6 +119,10 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
             }
         }
         Err(_) => after_panic(&env, &fences).await,
+    }
+    // One that closed the breaker or kept it open is no longer a probe.
+    if !slow {
+        env.learnt_nothing(&target);
     }
     for lease in fences.iter() {
         env.leases.remove(lease);
@@ -255,6 +264,14 @@ impl Environment {
     fn answered(&self, target: &str) {
         if self.breakers.succeeded(target) {
             tracing::info!(target, "the target's stores answer again");
+            self.shares.look_again();
+        }
+    }
+
+    /// Lets another partition probe a target if this one was a probe and learnt nothing of the stores.
+    fn learnt_nothing(&self, target: &str) {
+        if self.breakers.learnt_nothing(target, Instant::now()) {
+            self.shares.look_again();
         }
     }
 
