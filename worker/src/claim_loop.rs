@@ -273,7 +273,7 @@ impl Claimer<'_> {
     /// Takes a slot for the target of a group, if it has room for one more.
     fn share(&self, group: &[Lease], targets: usize) -> Option<Share> {
         let (target, env) = (&group.first()?.route.target, self.env);
-        let room = env.shares.room(target, env.breakers.is_ill(target), targets);
+        let room = env.shares.room(target, |target| env.breakers.is_ill(target), targets);
         (room.slots > 0).then(|| env.shares.take(target))
     }
 

@@ -40,7 +40,7 @@ impl Claimable {
         for routes in routes.chunk_by(|one, other| one.target == other.target) {
             let target = &routes[0].target;
             let allowed = env.breakers.allowed(target, now);
-            let room = env.shares.room(target, env.breakers.is_ill(target), targets);
+            let room = env.shares.room(target, |target| env.breakers.is_ill(target), targets);
             let lacks = room.slots == 0 || room.large == 0;
             claimable.is_full |= lacks && matches!(allowed, Allowed::Yes | Allowed::Probe);
             match allowed {

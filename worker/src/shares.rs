@@ -3,6 +3,7 @@
 //! 1. With several targets, one target holds three quarters of the slots at most, and leaves at least two of them.
 //! 2. While some target holds no slot, those that hold one leave as many slots free.
 //! 3. An ill target holds one slot, or an eighth of the slots if that is more.
+//! 4. All ill targets together hold half of the slots at most.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +46,7 @@ impl Shares {
     }
 
     /// Returns how many more slots a target may hold, where a worker serves so many `targets`.
-    pub(crate) fn room(&self, target: &str, is_ill: bool, targets: usize) -> Room {
+    pub(crate) fn room(&self, target: &str, is_ill: impl Fn(&str) -> bool, targets: usize) -> Room {
         let held = self.lock();
         let own = held.get(target).copied().unwrap_or(0);
         let free = self.slots.saturating_sub(held.values().sum());
@@ -57,7 +58,8 @@ impl Shares {
         }
         // One for a large job and one for small ones.
         let left = (self.slots / 4).max(2);
-        let most = if is_ill {
+        let ill = is_ill(target);
+        let most = if ill {
             (self.slots / 8).max(1)
         } else {
             self.slots.saturating_sub(left).max(1)
@@ -71,6 +73,11 @@ impl Shares {
         let mut slots = most.saturating_sub(own).min(spare);
         if own == 0 {
             slots = slots.max(1).min(free);
+        }
+        if ill {
+            // Not even the first slot is beyond this, or many ill targets would hold them all.
+            let taken = sum(&held, is_ill);
+            slots = slots.min((self.slots / 2).max(1).saturating_sub(taken));
         }
         // The last of its slots is for small jobs; an only one is for each kind in turn.
         let large = if most > 1 { most - 1 } else { 1 };
@@ -91,8 +98,7 @@ impl Shares {
 
     /// Returns how many slots these targets hold.
     pub(crate) fn held_by(&self, which: impl Fn(&str) -> bool) -> usize {
-        let held = self.lock();
-        held.iter().filter(|(target, _)| which(target)).map(|(_, n)| n).sum()
+        sum(&self.lock(), which)
     }
 
     /// Waits until a target has given a slot back since this last returned.
@@ -114,6 +120,10 @@ impl Shares {
         // Each change leaves the numbers right.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn sum(held: &BTreeMap<String, usize>, which: impl Fn(&str) -> bool) -> usize {
+    held.iter().filter(|(target, _)| which(target)).map(|(_, n)| n).sum()
 }
 
 impl Drop for Share {
@@ -139,9 +149,10 @@ mod tests {
         let shares = Arc::new(Shares::new(slots));
         let mut all = Vec::new();
         let mut taken = Vec::new();
-        for (target, is_ill) in targets {
+        let is_ill = |target: &str| targets.iter().any(|(name, is_ill)| *name == target && *is_ill);
+        for (target, _) in targets {
             let mut n = 0;
-            while shares.room(target, *is_ill, targets.len()).slots > 0 {
+            while shares.room(target, is_ill, targets.len()).slots > 0 {
                 all.push(shares.take(target));
                 n += 1;
             }
@@ -173,9 +184,23 @@ mod tests {
     }
 
     #[test]
+    fn ill_targets_together_leave_half_of_the_slots() {
+        let of = |slots, n: usize| {
+            let ill = ["a", "b", "c", "d", "e", "f", "g", "h"];
+            let mut targets: Vec<(&str, bool)> = ill.into_iter().take(n).map(|target| (target, true)).collect();
+            targets.push(("z", false));
+            taken(slots, &targets)
+        };
+        assert_eq!(of(4, 4), [1, 1, 0, 0, 1]);
+        assert_eq!(of(8, 8), [1, 1, 1, 1, 0, 0, 0, 0, 2]);
+        assert_eq!(of(2, 2), [1, 0, 1]);
+        assert_eq!(of(1, 1), [1, 0]);
+    }
+
+    #[test]
     fn what_is_given_back_is_free() {
         let shares = Arc::new(Shares::new(2));
-        let room = || shares.room("a", false, 2).slots;
+        let room = || shares.room("a", |_| false, 2).slots;
         let share = shares.take("a");
         assert_eq!((room(), shares.held_by(|target| target == "a")), (0, 1));
         drop(share);
@@ -185,10 +210,10 @@ mod tests {
     #[test]
     fn large_jobs_leave_a_slot_of_their_target_to_small_ones() {
         let shares = Arc::new(Shares::new(8));
-        assert_eq!(shares.room("a", false, 2), Room { slots: 6, large: 5 });
+        assert_eq!(shares.room("a", |_| false, 2), Room { slots: 6, large: 5 });
         let _held: Vec<Share> = (0..5).map(|_| shares.take("a")).collect();
-        assert_eq!(shares.room("a", false, 2), Room { slots: 1, large: 0 });
-        assert_eq!(shares.room("b", false, 2), Room { slots: 3, large: 3 });
-        assert_eq!(shares.room("b", true, 2), Room { slots: 1, large: 1 });
+        assert_eq!(shares.room("a", |_| false, 2), Room { slots: 1, large: 0 });
+        assert_eq!(shares.room("b", |_| false, 2), Room { slots: 3, large: 3 });
+        assert_eq!(shares.room("b", |target| target == "b", 2), Room { slots: 1, large: 1 });
     }
 }
