@@ -102,6 +102,24 @@ impl Breakers {
         }
     }
 
+    /// Notes that nothing of the target was due to probe it. A breaker whose stores answered the ping closes, so that
+    /// the next partition need not wait; the target stays ill, and its first failure opens the breaker again.
+    pub(crate) fn idles(&self, target: &str, now: Instant) {
+        if let Some(tripped) = self.lock().get_mut(target)
+            && tripped.until.is_some()
+        {
+            match tripped.trial {
+                Trial::Ping => {}
+                Trial::Answered => {
+                    tripped.trial = Trial::Ping;
+                    tripped.until = None;
+                }
+                // There may be word of the last one yet.
+                Trial::Partition => tripped.until = Some(now + tripped.pause),
+            }
+        }
+    }
+
     /// Notes that a partition learnt nothing of the stores; returns whether another may try them at once.
     pub(crate) fn learnt_nothing(&self, target: &str, now: Instant) -> bool {
         let mut all = self.lock();
@@ -250,6 +268,36 @@ mod tests {
         assert!(breakers.succeeded("main"));
         assert!(!breakers.learnt_nothing("main", probed));
         assert_eq!(breakers.allowed("main", probed), Allowed::Yes);
+    }
+
+    #[test]
+    fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
+        let breakers = Breakers::new(3, SECOND, 3 * SECOND);
+        let start = Instant::now();
+        breakers.went_down("main", start);
+        breakers.idles("main", start);
+        assert_eq!(breakers.allowed("main", start), Allowed::No, "no ping was answered");
+        let answered = start + SECOND;
+        breakers.pinged("main", true, answered);
+        breakers.idles("main", answered);
+        assert_eq!(breakers.allowed("main", answered), Allowed::Yes);
+        assert!(breakers.is_ill("main"));
+        breakers.failed("main", answered);
+        assert_eq!(breakers.allowed("main", answered), Allowed::No);
+        assert_eq!(breakers.allowed("main", answered + SECOND), Allowed::Ping);
+    }
+
+    #[test]
+    fn a_breaker_waits_for_its_probe_while_nothing_else_is_due() {
+        let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+        let start = Instant::now();
+        breakers.failed("main", start);
+        breakers.pinged("main", true, start);
+        breakers.probes("main", start);
+        breakers.idles("main", start + SECOND);
+        assert_eq!(breakers.allowed("main", start + SECOND), Allowed::No);
+        assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::Probe);
+        assert!(breakers.succeeded("main"));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Claimer<'_> {
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
         // Before the usual work, of which there may be no end.
-        let leases = match self.probe(&claimable.silent, now).await {
+        let leases = match self.probe_each(&claimable.silent, now).await {
             Ok(leases) if leases.is_empty() => self.ask_each(&claimable.usual, free).await,
             other => other,
         };
@@ -223,11 +223,27 @@ impl Claimer<'_> {
         Ok(leases)
     }
 
-    /// Asks for one partition, of either kind first in turn: partitions of one kind may all have to wait.
-    async fn probe(&mut self, routes: &[Route], now: Instant) -> Result<Vec<Lease>, LedgerError> {
-        if routes.is_empty() {
-            return Ok(Vec::new());
+    /// Asks for one partition of a target whose breaker is open: of one target after the other, since only a claim for one
+    /// goes by an index of its own.
+    async fn probe_each(&mut self, silent: &[Vec<Route>], now: Instant) -> Result<Vec<Lease>, LedgerError> {
+        // By chance, so that no target is always behind another.
+        let (before, after) = silent.split_at(rand::random_range(0..=silent.len()));
+        for routes in after.iter().chain(before) {
+            let Some(Route { target, .. }) = routes.first() else {
+                continue;
+            };
+            let leases = self.probe(routes).await?;
+            if !leases.is_empty() {
+                self.env.breakers.probes(target, now);
+                return Ok(leases);
+            }
+            self.env.breakers.idles(target, now);
         }
+        Ok(Vec::new())
+    }
+
+    /// Asks for one partition, of either kind first in turn: partitions of one kind may all have to wait.
+    async fn probe(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
         self.probes = self.probes.wrapping_add(1);
         let kinds = if self.probes.is_multiple_of(2) {
             [(1, 0), (0, 1)]
@@ -239,9 +255,6 @@ impl Claimer<'_> {
             if leases.is_empty() {
                 leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
             }
-        }
-        for lease in &leases {
-            self.env.breakers.probes(&lease.route.target, now);
         }
         Ok(leases)
     }

@@ -15,8 +15,8 @@ use crate::shares::Room;
 pub(crate) struct Claimable {
     /// Where stores answer, as far as is known, and there is room.
     pub(crate) usual: Vec<Offer>,
-    /// The mappings of targets of which one partition may try the stores.
-    pub(crate) silent: Vec<Route>,
+    /// The mappings of each target of which one partition may try the stores.
+    pub(crate) silent: Vec<Vec<Route>>,
     /// The targets whose stores are to be pinged.
     pub(crate) unheard: BTreeSet<String>,
     /// Whether a target has its share of slots: more of it may be claimed when it gives one back.
@@ -49,7 +49,7 @@ impl Claimable {
                     claimable.unheard.insert(target.clone());
                 }
                 Allowed::Yes | Allowed::Probe if room.slots == 0 => {}
-                Allowed::Probe => claimable.silent.extend_from_slice(routes),
+                Allowed::Probe => claimable.silent.push(routes.to_vec()),
                 Allowed::Yes => claimable.usual.push(Offer {
                     routes: routes.to_vec(),
                     room,
