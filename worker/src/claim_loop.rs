@@ -145,11 +145,14 @@ impl Claimer<'_> {
         // Before the routes: should the siblings be read in between, the claim finds nothing and is repeated.
         self.siblings = self.env.mappings.siblings.revision().unwrap_or(0);
         let now = Instant::now();
-        let claimable = Claimable::now(self.env, now);
+        let mut claimable = Claimable::now(self.env, now);
         self.full = claimable.is_full;
-        for target in claimable.unheard {
+        for target in std::mem::take(&mut claimable.unheard) {
             self.env.breakers.pings(&target, now);
             tokio::spawn(claimable::ping(Arc::clone(self.env), target));
+        }
+        if let Err(error) = claimable.leave_out_idle(self.env, now).await {
+            return self.in_trouble(&error);
         }
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lethe_common::ledger::Route;
+use lethe_common::ledger::{LedgerError, Route};
 
 use crate::breaker::Allowed;
 use crate::environment::Environment;
@@ -67,6 +67,30 @@ impl Claimable {
         }
         claimable
     }
+
+    /// Leaves out the targets of which nothing is due, where there are several: one read in place of a transaction each.
+    pub(crate) async fn leave_out_idle(&mut self, env: &Environment, now: Instant) -> Result<(), LedgerError> {
+        let offers = || self.usual.iter().map(|offer| &offer.routes).chain(&self.silent);
+        if offers().count() <= 1 {
+            return Ok(());
+        }
+        let targets: Vec<&str> = offers().filter_map(|routes| target_of(routes)).collect();
+        let due = env.ledger.due(&targets).await?;
+        let has_work = |routes: &[Route]| target_of(routes).is_some_and(|target| due.contains(target));
+        self.usual.retain(|offer| has_work(&offer.routes));
+        let (silent, idle) = std::mem::take(&mut self.silent)
+            .into_iter()
+            .partition::<Vec<_>, _>(|routes| has_work(routes));
+        self.silent = silent;
+        for target in idle.iter().filter_map(|routes| target_of(routes)) {
+            env.breakers.idles(target, now);
+        }
+        Ok(())
+    }
+}
+
+fn target_of(routes: &[Route]) -> Option<&str> {
+    routes.first().map(|route| route.target.as_str())
 }
 
 /// Pings the stores of a target whose breaker is open, and lets the claim loop look again if they answer.

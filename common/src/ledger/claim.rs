@@ -4,7 +4,7 @@
 //! is due, the end of its lease while it runs. So taking over from a worker that died needs no
 //! other mechanism than claiming.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -135,6 +135,38 @@ impl Ledger {
             due_in_ms: wait.map(|wait| u64::try_from(wait).unwrap_or(0)),
             siblings: row.try_get("siblings")?,
         })
+    }
+}
+
+impl Ledger {
+    /// Returns which of these targets have partitions that may be claimed by their time. A claim may still find none:
+    /// those of a paused target, or of a mapping that the worker does not have.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn due(&self, targets: &[&str]) -> Result<BTreeSet<String>, LedgerError> {
+        // As in `ahead`: a look into the index for each weight. As values, since a planner may turn `EXISTS` into a
+        // join that reads the whole queue.
+        let each: Vec<String> = (LIGHTEST..=HEAVIEST)
+            .map(|weight| {
+                format!(
+                    "(SELECT MIN(due_at) FROM partitions
+                      WHERE target = e.value->>'target' AND weight = {weight} AND state IN ('due', 'running'))
+                     <= (SELECT {{now}})"
+                )
+            })
+            .collect();
+        let targets: Vec<Value> = targets.iter().map(|target| json!({"target": target})).collect();
+        let rows = sqlx::query(self.inner.sql(&format!(
+            "-- ledger::due
+            SELECT e.value->>'target' AS target FROM {{each}} WHERE {}",
+            each.join(" OR ")
+        )))
+        .bind(json!(targets).to_string())
+        .fetch_all(&self.inner.read)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get("target")?)).collect()
     }
 }
 

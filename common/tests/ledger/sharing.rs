@@ -10,6 +10,7 @@ crate::on_both!(
     the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one,
     a_caller_with_few_jobs_does_not_wait_for_one_with_many,
     callers_with_many_jobs_are_not_kept_waiting_for_good,
+    the_ledger_says_which_targets_have_something_due,
 );
 
 async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestLedger) {
@@ -106,4 +107,36 @@ async fn callers_with_many_jobs_are_not_kept_waiting_for_good(test: TestLedger) 
     assert_eq!(claimed, many[100..], "the first hundred weigh less");
     // Where there are no such, the others are not kept waiting either.
     assert_eq!(ledger.claim(&order).await.unwrap().len(), 10);
+}
+
+async fn the_ledger_says_which_targets_have_something_due(test: TestLedger) {
+    let ledger = &test.ledger;
+    let due = async || {
+        ledger
+            .due(&["main", "other"])
+            .await
+            .unwrap()
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
+    assert!(due().await.is_empty());
+    // Small ones, and one of each weight.
+    for partitions in [1, 300] {
+        accept(ledger, new_job(vec![ids(1); partitions])).await;
+        assert_eq!(due().await, ["main"]);
+        assert!(ledger.due(&["other"]).await.unwrap().is_empty());
+        let routes = [route()];
+        let all = Claim {
+            worker: "worker",
+            routes: &routes,
+            small: 1_000,
+            alone: 1_000,
+            count_rescues: true,
+            siblings: 0,
+            many_first: false,
+            oldest_first: false,
+        };
+        assert_eq!(ledger.claim(&all).await.unwrap().len(), partitions);
+        assert!(due().await.is_empty(), "their leases run");
+    }
 }
