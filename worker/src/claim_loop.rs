@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::claimable::{self, Claimable, Offer};
 use crate::environment::Environment;
+use crate::health::{Health, TURN};
 use crate::shares::Share;
 use crate::task::Group;
 
@@ -45,10 +46,9 @@ pub(crate) async fn run(
     };
     let mut rung = true;
     loop {
-        let Some(permit) = stop.run_until_cancelled(Arc::clone(&slots).acquire_owned()).await else {
+        let Some(permit) = free_slot(&slots, &env.health, &stop, TURN).await else {
             return;
         };
-        let Ok(permit) = permit else { return };
         env.health.turned();
         let found = claimer.claim(permit).await;
         if found && !rung {
@@ -91,6 +91,25 @@ pub(crate) async fn run(
                     break;
                 },
             }
+        }
+    }
+}
+
+/// Waits for a free slot, and says now and then that the loop turns: tasks may legitimately be long. Returns `None` at `stop`.
+async fn free_slot(
+    slots: &Arc<Semaphore>,
+    health: &Health,
+    stop: &CancellationToken,
+    turn: Duration,
+) -> Option<OwnedSemaphorePermit> {
+    let permit = Arc::clone(slots).acquire_owned();
+    tokio::pin!(permit);
+    let mut turns = tokio::time::interval(turn);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            permit = &mut permit => return permit.ok(),
+            _ = turns.tick() => health.turned(),
         }
     }
 }
@@ -384,6 +403,23 @@ fn shares_calls(lease: &Lease) -> bool {
 mod tests {
     use super::*;
     use crate::keep::tests::lease;
+
+    #[tokio::test]
+    async fn a_loop_whose_slots_are_all_busy_is_alive() {
+        let (slots, health, stop) = (Arc::new(Semaphore::new(1)), Health::default(), CancellationToken::new());
+        let busy = Arc::clone(&slots).acquire_owned().await.unwrap();
+        let waiting = free_slot(&slots, &health, &stop, Duration::from_millis(1));
+        tokio::pin!(waiting);
+        for _ in 0..3 {
+            health.was_silent();
+            while !health.is_alive() {
+                let turned = tokio::time::timeout(Duration::from_millis(1), &mut waiting).await;
+                assert!(turned.is_err(), "no slot is free");
+            }
+        }
+        drop(busy);
+        assert!(waiting.await.is_some());
+    }
 
     #[test]
     fn lists_of_ids_share_calls_and_lists_of_points_do_not() {

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 /// How long the claim loop may be silent.
-// All slots may be busy with calls that take their full time limit; a loop that is silent for
-// longer than several of them is stuck.
+// Far above what a question to the ledger takes; while all slots are busy the loop turns by itself.
 const SILENCE: Duration = Duration::from_mins(2);
+
+/// How often a claim loop that waits says that it turns.
+pub(crate) const TURN: Duration = Duration::from_secs(SILENCE.as_secs() / 8);
 
 /// How long the ledger may be silent.
 const LEDGER_SILENCE: Duration = Duration::from_secs(15);
@@ -93,6 +95,13 @@ impl Health {
             "ledger": {"answered_ms_ago": state.claimed.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))},
             "targets": state.targets,
         })
+    }
+
+    /// Makes the claim loop seem silent for too long.
+    #[cfg(test)]
+    pub(crate) fn was_silent(&self) {
+        let long_ago = Instant::now().checked_sub(SILENCE);
+        self.lock().turned = long_ago.expect("this machine has been up for longer");
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
