@@ -169,6 +169,7 @@ impl World {
                         fence: lease.fence(),
                         delay_ms: 0,
                         error: Some("busy"),
+                        charged: true,
                         alone: true,
                     };
                     self.ledger.release(&[release]).await.unwrap();

@@ -346,6 +346,7 @@ impl Claimer<'_> {
                 fence: lease.fence(),
                 delay_ms: 0,
                 error: None,
+                charged: false,
                 alone: false,
             })
             .collect();

@@ -281,6 +281,7 @@ async fn give_back(env: &Environment, lease: &Lease, delay_ms: u128) -> Result<(
         fence: lease.fence(),
         delay_ms,
         error: None,
+        charged: false,
         alone: false,
     };
     env.insist(std::slice::from_ref(lease), || {

@@ -98,6 +98,7 @@ impl Leases {
                 fence: held.fence,
                 delay_ms: 0,
                 error: None,
+                charged: false,
                 alone: false,
             })
             .collect();

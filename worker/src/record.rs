@@ -48,6 +48,7 @@ impl Environment {
             fence: lease.fence(),
             delay_ms: u64::try_from(delay).unwrap_or(u64::MAX),
             error: Some(LEDGER_REFUSED),
+            charged: true,
             alone: true,
         };
         if self.ledger.release(&[release]).await.is_err() {

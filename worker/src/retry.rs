@@ -70,11 +70,15 @@ pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &Sto
     let failures = leases.iter().map(|lease| lease.failures).max().unwrap_or(0);
     let release = match verdict {
         // Together again once the store is back, and nobody is charged.
-        Verdict::Down(_) => Together::default(),
+        Verdict::Down(_) => Together {
+            error: Some(error.code()),
+            ..Together::default()
+        },
         // Each failure makes the groups smaller: there was too much to do, or one is to blame.
         Verdict::Slow => Together {
             delay_ms: millis(backoff(&env.config.retry, failures)),
             error: Some(error.code()),
+            charged: true,
             alone: false,
         },
         // Nobody knows whose fault it is: each again by itself, charged only for its own.
@@ -101,6 +105,7 @@ pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &Sto
 struct Together {
     delay_ms: u64,
     error: Option<&'static str>,
+    charged: bool,
     alone: bool,
 }
 
@@ -110,6 +115,7 @@ impl Together {
             fence: lease.fence(),
             delay_ms: self.delay_ms,
             error: self.error,
+            charged: self.charged,
             alone: self.alone,
         }
     }
@@ -144,6 +150,7 @@ pub(crate) async fn put_back(
         fence: lease.fence(),
         delay_ms: millis(delay),
         error: Some(error.code()),
+        charged: true,
         alone: verdict == Verdict::Fine,
     };
     env.insist(std::slice::from_ref(lease), || {

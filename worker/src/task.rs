@@ -212,6 +212,7 @@ async fn put_back(env: &Environment, leases: &[Lease], error: Option<&'static st
             fence: held.fence,
             delay_ms,
             error,
+            charged: error.is_some(),
             alone: true,
         })
         .collect();

@@ -55,11 +55,7 @@ pub(super) struct Left {
 }
 
 /// Counts partitions that have ended in their jobs.
-pub(super) async fn left(
-    inner: &Inner,
-    tx: &mut AnyConnection,
-    closed: Closed,
-) -> Result<Left, LedgerError> {
+pub(super) async fn left(inner: &Inner, tx: &mut AnyConnection, closed: Closed) -> Result<Left, LedgerError> {
     let changes: Vec<JobChange> = closed
         .jobs
         .iter()

@@ -1,4 +1,4 @@
-//! Giving partitions back, now or for later: no attempt is counted unless an error is the reason.
+//! Giving partitions back, now or for later: an attempt is counted only if the partition was charged.
 
 use serde_json::{Value, json};
 
@@ -15,8 +15,10 @@ pub struct Release {
     pub fence: Fence,
     /// When to try again, from now.
     pub delay_ms: u64,
-    /// The error, if that is why; an attempt without one is not counted.
+    /// The error, if that is why: the job shows it.
     pub error: Option<&'static str>,
+    /// Whether that was an attempt of this partition. A group that met a store that is down says nothing of its members.
+    pub charged: bool,
     /// Whether it must run by itself from now on.
     pub alone: bool,
 }
@@ -33,6 +35,7 @@ impl Ledger {
                 let mut row = rows::fence(release.fence);
                 row["delay"] = json!(release.delay_ms);
                 row["error"] = json!(release.error);
+                row["charged"] = json!(i64::from(release.charged));
                 row["alone"] = json!(i64::from(release.alone));
                 row
             })
@@ -43,7 +46,7 @@ impl Ledger {
             "-- ledger::release
             UPDATE partitions SET state = 'due', worker = NULL,
                 due_at = {now} + CAST(e.value->>'delay' AS BIGINT),
-                failures = failures + CASE WHEN e.value->>'error' IS NULL THEN 0 ELSE 1 END,
+                failures = failures + CAST(e.value->>'charged' AS BIGINT),
                 error_code = COALESCE(e.value->>'error', error_code),
                 weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight <= 0 THEN 1 ELSE weight END
             FROM {each}

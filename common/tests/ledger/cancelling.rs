@@ -117,6 +117,7 @@ async fn a_batch_that_has_begun_is_written_down_again_whatever_stops_others(
             fence: lease.fence(),
             delay_ms: 0,
             error: Some("kept"),
+            charged: true,
             alone: true,
         }])
         .await
@@ -139,13 +140,18 @@ async fn what_is_given_back_after_a_cancellation_waits_for_nothing(TestLedger { 
             fence: lease.fence(),
             delay_ms: 3_600_000,
             error: None,
+            charged: false,
             alone: false,
         };
         ledger.release(&[release]).await.unwrap();
         assert!(claim(&ledger).await.is_empty());
         let job = ledger.job(id).await.unwrap().unwrap();
         if begun {
-            assert_eq!((job.state, job.remaining), (State::Cancelling, 3), "its stores may be ill");
+            assert_eq!(
+                (job.state, job.remaining),
+                (State::Cancelling, 3),
+                "its stores may be ill"
+            );
         } else {
             // Nobody might ever claim it: behind a breaker, or a pause.
             assert_eq!((job.state, job.remaining), (State::Cancelled, 0));

@@ -43,6 +43,7 @@ async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .
             fence: old.fence(),
             delay_ms: 0,
             error: Some("late"),
+            charged: true,
             alone: false,
         }])
         .await
@@ -123,6 +124,7 @@ async fn the_pace_of_a_job_is_kept_by_the_ledger(TestLedger { ledger, _dir, .. }
         fence: lease.fence(),
         delay_ms: 60_000,
         error: None,
+        charged: false,
         alone: false,
     };
     ledger.release(&[release]).await.unwrap();

@@ -64,6 +64,7 @@ async fn put_back(ledger: &Ledger, lease: &Lease, error: &'static str) {
         fence: lease.fence(),
         delay_ms: 0,
         error: Some(error),
+        charged: true,
         alone: true,
     };
     ledger.release(&[release]).await.unwrap();
@@ -110,6 +111,7 @@ async fn jobs_that_wait_behind_one_that_is_tried_end_by_their_own_limit(test: Te
             fence: lease.fence(),
             delay_ms: 0,
             error: (lease.job.id == first[0]).then_some("timeout"),
+            charged: lease.job.id == first[0],
             alone: true,
         })
         .collect();

@@ -233,6 +233,7 @@ async fn what_waits_for_a_window_is_not_given_up(test: TestLedger) {
             fence: lease.fence(),
             delay_ms: 0,
             error: Some("timeout"),
+            charged: true,
             alone: false,
         }])
         .await

@@ -37,7 +37,9 @@ impl Idle {
             row.try_get("not_before")?,
             row.try_get::<Option<i64>, _>("progressed_at")?.unwrap_or(0),
             row.try_get::<Option<i64>, _>("reserved_at")?.unwrap_or(0),
-            row.try_get::<Option<i64>, _>("throttled_till")?.filter(|_| waits_for_turn).unwrap_or(0),
+            row.try_get::<Option<i64>, _>("throttled_till")?
+                .filter(|_| waits_for_turn)
+                .unwrap_or(0),
         ];
         // What a job that stops has begun is finished at any time. Windows that cannot be read stop no clock:
         // the job could never run, and would never end.

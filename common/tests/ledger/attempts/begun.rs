@@ -107,6 +107,7 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
         fence: begun.fence(),
         delay_ms: 60_000,
         error: Some("timeout"),
+        charged: true,
         alone: true,
     };
     ledger.release(&[release]).await.unwrap();
