@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lethe_common::config::Table;
 use lethe_common::filter::Type;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use super::column::{Column, Kind};
 use super::connect::{CallError, SqlStore};
@@ -95,6 +95,16 @@ impl SqlTable {
     /// Fails with what keeps calls from working.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await
+    }
+
+    /// Looks whether rows are a server's that writes. Where there are none, the connection that they came over is
+    /// asked: another one may lead to another server.
+    async fn vouched(&self, rows: &[AnyRow], connection: &mut AnyConnection) -> Result<(), CallError> {
+        if let Some(row) = rows.first() {
+            return writes(row);
+        }
+        let alive = text::alive(self.store.dialect).about(Vec::new());
+        writes(&alive.fetch_one(connection).await?)
     }
 
     /// Returns what the columns that queries may ask for hold, by their names.

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use lethe_common::config::SqlEndpoint;
 use lethe_common::filter::{Filter, Path, Scalar};
 use lethe_common::job::Field;
-use lethe_worker::store::sql::{Keys, SqlTable};
+use lethe_worker::store::sql::{Keys, SqlStore, SqlTable};
 use lethe_worker::store::{Conditions, Query, Start, StoreError, Written};
 use serde_json::json;
 
 use super::harness::{Database, mapping, table};
 use super::on_each;
+use crate::TIMEOUT;
 
 on_each!(
     stretches_have_every_row_once,
@@ -198,4 +200,31 @@ async fn a_session_that_only_reads_is_not_believed() {
     is_refused(opened.page(&of("8"), None, None, 10).await.unwrap_err());
     is_refused(opened.delete(&item("1")).await.unwrap_err());
     is_refused(opened.ping().await.unwrap_err());
+}
+
+// The pool has two connections, and gives the one that waited longest: a page and a call after it would be asked over
+// one each.
+#[tokio::test]
+async fn an_empty_page_is_vouched_for_by_the_connection_that_read_it() {
+    let database = Database::postgres().await;
+    let mapping = database.memories("BIGINT").await;
+    let endpoint = SqlEndpoint {
+        max_connections: 2,
+        ..database.endpoint()
+    };
+    let store = SqlStore::connect_lazy(&endpoint, TIMEOUT).unwrap();
+    let opened = SqlTable::open(&store, &mapping).await.unwrap();
+    database
+        .run(&format!(
+            "ALTER DATABASE {} SET default_transaction_read_only = on",
+            database.name()
+        ))
+        .await;
+    let nobody = of("8");
+    let page = || opened.page(&nobody, None, None, 10);
+    // Both at once: the second connection is made.
+    let _ = tokio::join!(page(), page());
+    let answers = [page().await, page().await];
+    let refused = answers.iter().filter(|answer| answer.is_err()).count();
+    assert_eq!(refused, 1, "{answers:?}");
 }

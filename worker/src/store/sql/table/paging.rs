@@ -7,7 +7,7 @@ use super::super::connect::CallError;
 use super::super::filter::Rows;
 use super::super::statement::Bind;
 use super::super::text::{self, Range};
-use super::{MAX_PAGE, SqlTable, writes};
+use super::{MAX_PAGE, SqlTable};
 use crate::store::{Conditions, Place, Seen, StoreError};
 
 /// How much of a table is drawn for its cuts: of each block of PostgreSQL's either all or nothing.
@@ -83,15 +83,9 @@ impl SqlTable {
         self.store
             .bounded(async {
                 values.push(Bind::Integer(i64::from(limit)));
-                let rows = text.about(values).fetch_all(&self.store.readers).await?;
-                match rows.first() {
-                    Some(row) => writes(row)?,
-                    // No row says whose answer this is.
-                    None => {
-                        let alive = text::alive(self.store.dialect).about(Vec::new());
-                        writes(&alive.fetch_one(&self.store.readers).await?)?;
-                    }
-                }
+                let mut connection = self.store.readers.acquire().await?;
+                let rows = text.about(values).fetch_all(&mut *connection).await?;
+                self.vouched(&rows, &mut connection).await?;
                 let read = |row: &AnyRow| {
                     let place: Option<String> = row.try_get(2)?;
                     let changed: i64 = row.try_get(3)?;
