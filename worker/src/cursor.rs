@@ -60,12 +60,12 @@ pub(crate) struct Walk {
     /// Of a count: how many rows there were so far.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) n: u64,
-    /// Of a look for the newest rows: when it began.
+    /// Of a look before a query begins: the bound of what was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Start>,
-    /// And the newest of them so far.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) seen: Option<Start>,
+    /// Whether it met a row beyond that bound.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) beyond: bool,
     /// A time that lay in the future when it was met: it has to pass before the walk can begin anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ahead: Option<Start>,
@@ -81,7 +81,7 @@ impl Walk {
             piece: Piece::first(None),
             n: 0,
             until: None,
-            seen: None,
+            beyond: false,
             ahead: None,
             again: 0,
         }

@@ -12,7 +12,7 @@ use lethe_common::ledger::{After, Delta, Lease, Record};
 use lethe_common::metrics::StoreCall;
 use serde::{Deserialize, Serialize};
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::store::StoreError;
@@ -104,8 +104,12 @@ pub(crate) async fn begin(lease: &Lease, table: &SqlTable) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Records how far the first of the leases is, and goes on with it.
-pub(crate) async fn save(env: &Environment, leases: &mut [Lease], cursor: &Cursor) -> Result<(), Stop> {
+/// Records how far a look at the whole table is, in the progress of the first of the leases, and goes on with it.
+pub(crate) async fn save(env: &Environment, leases: &mut [Lease], walk: Option<Walk>) -> Result<(), Stop> {
+    let cursor = Cursor {
+        walk,
+        ..Cursor::of(&leases[0])
+    };
     let progress = Some(cursor.text());
     let record = Record {
         lease: &leases[0],

@@ -98,8 +98,8 @@ async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) ->
     let mut walk = Some(Walk::first());
     while let Some(from) = walk {
         // Without times to look for.
-        (walk, _) = match walk::step(env, mapped, &table, leases, from).await? {
-            Ok(step) => step,
+        walk = match walk::step(env, mapped, &table, leases, from).await? {
+            Ok(then) => then.continue_value(),
             Err(error) => return Ok(Err(error)),
         };
     }

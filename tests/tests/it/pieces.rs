@@ -79,6 +79,55 @@ async fn a_query_over_a_large_table_begins_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_changed_while_a_large_table_is_read_stays_and_is_shown() {
+    let (mut site, ana, _) = site().await;
+    let dated = "ALTER TABLE agno_memories ALTER updated_at TYPE timestamptz USING now() - interval '1 hour'";
+    site.memories.run(dated).await;
+    // In the piece that is read last, and the newest of ana's.
+    let newest = "INSERT INTO agno_memories (memory_id, user_id, memory, created_at, updated_at)
+        VALUES ('z', 'ana', '1', now() - interval '1 minute', now() - interval '1 minute')";
+    site.memories.run(newest).await;
+    site.configure(|config| {
+        config.replace(
+            "created_at = \"created_at\" }\n",
+            "created_at = \"created_at\", updated_at = \"updated_at\" }\n",
+        )
+    });
+    let service = site.start().await;
+    let id = service.client.submit(&job(of_user("ana"))).await;
+    wait::until_true("the table is read in pieces", || async {
+        service.process.log().contains(IN_PIECES)
+    })
+    .await;
+    site.memories
+        .run("UPDATE agno_memories SET updated_at = now() WHERE memory_id = 'z'")
+        .await;
+    let job = service.client.ended(&id).await;
+
+    let expected = json!({"erased": ana.len(), "conflicted": 1});
+    assert_eq!(counts(&job)["sql"], expected, "{job:#}");
+    let conflicted = service.client.items(&id, "conflicted").await;
+    assert!(conflicted.iter().any(|(id, _, _)| id == "z"), "{conflicted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_a_clock_that_is_ahead_is_there_at_the_start() {
+    let (site, ana, mut ben) = site().await;
+    let service = site.start().await;
+    // In the piece that is read last: its time has passed by then.
+    let ahead = "INSERT INTO agno_memories (memory_id, user_id, memory, created_at)
+        VALUES ('z', 'ana', '1', now() + interval '1900 milliseconds')";
+    site.memories.run(ahead).await;
+    let id = service.client.submit(&job(of_user("ana"))).await;
+    let job = service.client.ended(&id).await;
+
+    assert!(service.process.log().contains(IN_PIECES));
+    assert_eq!(counts(&job)["sql"], json!({"erased": ana.len() + 1}), "{job:#}");
+    ben.sort();
+    assert_eq!(site.memories.left().await, ben);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_in_a_large_table_is_found_and_read_back() {
     let (site, ana, mut ben) = site().await;
     let service = site.start().await;

@@ -9,6 +9,7 @@
 //!
 //! Times that are moments are kept as one, whatever the column holds them as; others in the database's words.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ use crate::task::Stop;
 pub(super) const AHEAD: Duration = Duration::from_secs(2);
 
 /// The longest tick.
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// Returns how a query tells what is there at its start, and takes it over into the lease, before
 /// anything is cut. It is kept with the first of what is cut: until then nothing has happened, and
@@ -59,8 +60,7 @@ pub(super) async fn snapshot(
         .zip(units)
         .filter_map(|(time, unit)| Some(tick_left(time?, unit, Clock::system().now())))
         .max();
-    tokio::time::sleep(rest.unwrap_or_default()).await;
-    env.keep(leases).await?;
+    pass(env, leases, rest.unwrap_or_default()).await?;
     let text = serde_json::to_string(&start).expect("texts are always JSON");
     leases[0].snapshot = Some(text.clone());
     Ok(Ok(Some(Snapshot::CreatedAt(text))))
@@ -81,7 +81,7 @@ async fn start(
     if walk.is_none() {
         walk = match whole(env, mapped, &table, leases).await? {
             Ok(start) => return Ok(Ok(start.ok_or(Snapshot::Batch))),
-            Err(StoreError::Timeout { status }) => match walk::begin(env, mapped, &table, &leases[0], status).await {
+            Err(StoreError::Timeout { status }) => match walk::begin(env, mapped, &table, leases, status).await? {
                 Ok(walk) => Some(walk),
                 Err(error) => return Ok(Err(error)),
             },
@@ -89,22 +89,28 @@ async fn start(
         };
     }
     while let Some(from) = walk {
-        let (then, seen) = match walk::step(env, mapped, &table, leases, from).await? {
-            Ok(step) => step,
+        let then = match walk::step(env, mapped, &table, leases, from).await? {
+            Ok(ControlFlow::Continue(then)) => Some(then),
+            Ok(ControlFlow::Break(start)) => return Ok(Ok(start.ok_or(Snapshot::Batch))),
             Err(error) => return Ok(Err(error)),
         };
-        if then.is_none() {
-            return Ok(Ok(seen.ok_or(Snapshot::Batch)));
-        }
-        let cursor = Cursor {
-            walk: then.clone(),
-            ..Cursor::of(&leases[0])
-        };
-        pieces::save(env, leases, &cursor).await?;
+        pieces::save(env, leases, then.clone()).await?;
         // Then nothing is cut.
         walk = then.filter(|_| !leases[0].job.cancelling);
     }
     Ok(Ok(Err(Snapshot::Batch)))
+}
+
+/// Lets time pass, never more at once than a call may take: so long a lease lasts.
+pub(super) async fn pass(env: &Environment, leases: &mut Vec<Lease>, time: Duration) -> Result<(), Stop> {
+    let mut left = time;
+    while !left.is_zero() {
+        env.keep(leases).await?;
+        let step = left.min(env.config.worker.store_timeout);
+        tokio::time::sleep(step).await;
+        left -= step;
+    }
+    env.keep(leases).await
 }
 
 /// Asks about all rows at once.

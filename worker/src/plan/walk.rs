@@ -1,38 +1,43 @@
-//! What a query finds at its start, read in pieces.
+//! The bound of what a query finds at its start, where the rows are read in pieces.
 //!
-//! Pieces are read one after the other, and rows are written meanwhile. The greatest time of all pieces would let
-//! those in: a row in a piece that is read late would move the bound on, for all the others. So the database's clock
-//! is asked before the first piece, and what lies beyond it counts in no piece. The bound is then
+//! Pieces are read one after the other, and rows are written and changed meanwhile: the greatest time of all pieces is
+//! no bound. That of a row that was changed meanwhile is not even known any more. So the bound is the database's clock
+//! before the first piece, and [`AHEAD`] more, since the clocks of those who write rows may be that much ahead. The
+//! first piece waits until this time has passed, with the longest tick in which it may lie. The bound is then
 //!
-//! - no later than the clock at the start. A row that is written afterwards has a later time, and stays, as it would
-//!   if one statement had found the bound. (What has an earlier time cannot be told there either.)
-//! - no earlier than the greatest time, up to the clock, of the rows that were there at the start and still match: each
-//!   of them is in the piece of its key, since keys do not change. So all of those are meant.
+//! - earlier than the clock at the first piece. A row that is written afterwards has a later time, and stays, as it
+//!   would if one statement had found the bound. (What has an earlier time cannot be told there either.)
+//! - no earlier than the time of any row that was there when the clock was asked, by clocks that are no more ahead. So
+//!   all of those are meant.
 //!
-//! The same holds for the time of the last change: a row that is changed during the walk is beyond that bound, and is
-//! one that was changed.
+//! The same holds for the time of the last change: a row that is changed during the walk is beyond that bound. It is
+//! still one that was there, and counts as changed.
 //!
-//! A row that was there at the start with a time beyond the clock would be left out. Such a row is known by a time that
-//! lies beyond the clock when its piece is read. Then the walk waits until that time has passed, and begins anew, a few
-//! times: whoever writes may have a clock that is ahead. After that nothing can be bounded in pieces, and neither can it
-//! where a column of numbers does not say what they count. Then the job waits as it does for any call that takes too long,
-//! and does not succeed without such rows.
+//! What the pieces are read for is whether each row says if the query matches it, and rows of later times that were
+//! there all the same, of a clock that is far ahead. Such a row is known by a time that is still in the future when its
+//! piece is read. Then the walk waits until the bound can be as late, and begins anew, a few times. After that nothing
+//! can be bounded in pieces, and neither can it where a column of numbers does not say what they count. Then the job
+//! waits as it does for any call that takes too long, and does not succeed without such rows.
+//!
+//! Where such a time passes before its piece is read, the row looks like one that was written since, and stays as they
+//! do. A walk that met rows of either kind says so in the log.
 
-use std::time::{Duration, Instant};
+use std::ops::ControlFlow;
+use std::time::Instant;
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
-use super::snapshot::AHEAD;
+use super::snapshot::{AHEAD, SECOND, pass};
 use crate::batch;
 use crate::cursor::Walk;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::pieces;
 use crate::store::error::Status;
-use crate::store::sql::{Keys, SqlTable};
-use crate::store::{Conditions, Query, Start, StoreError};
+use crate::store::sql::SqlTable;
+use crate::store::{Start, StoreError};
 use crate::task::Stop;
 
 /// How often a walk begins anew since it met a time in the future.
@@ -43,20 +48,30 @@ pub(super) async fn begin(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    lease: &Lease,
+    leases: &mut Vec<Lease>,
     status: Status,
-) -> Result<Walk, StoreError> {
+) -> Result<Result<Walk, StoreError>, Stop> {
     let mut until = None;
     if table.is_dated() {
-        let now = table.until_now(Duration::ZERO);
-        until = env.call(mapped, StoreKind::Sql, StoreCall::Count, now).await?;
+        until = match bound(env, mapped, table).await {
+            Ok(until) => until,
+            Err(error) => return Ok(Err(error)),
+        };
         if until.is_none() {
-            return Err(cannot(lease, status, "a column of times does not say what it counts"));
+            let why = "a column of times does not say what it counts";
+            return Ok(Err(cannot(&leases[0], status, why)));
         }
+        pass(env, leases, AHEAD + SECOND).await?;
     }
-    // The clock is known: what is written from here on stays.
-    pieces::begin(lease, table).await?;
-    Ok(Walk { until, ..Walk::first() })
+    // The bound has passed: what is written from here on stays.
+    let begun = pieces::begin(&leases[0], table).await;
+    Ok(begun.map(|()| Walk { until, ..Walk::first() }))
+}
+
+/// Returns the bound of a walk that begins once it has passed.
+async fn bound(env: &Environment, mapped: &Mapped, table: &SqlTable) -> Result<Option<Start>, StoreError> {
+    let bound = table.until_now(AHEAD);
+    env.call(mapped, StoreKind::Sql, StoreCall::Count, bound).await
 }
 
 /// Says why no bound can be found in pieces.
@@ -74,27 +89,29 @@ fn cannot(lease: &Lease, status: Status, why: &'static str) -> StoreError {
 
 /// What a piece has.
 enum Read {
-    /// The newest times that are not beyond the start.
-    Newest(Option<Start>),
+    /// No time in the future.
+    Past {
+        /// Whether a row was written after the bound.
+        beyond: bool,
+    },
     /// A time in the future.
     Ahead(Start),
 }
 
-/// Reads the next piece; returns what follows it, and, after the last one, what was there.
+/// Reads the next piece; returns what follows it, or, after the last one, what was there at the start.
 pub(crate) async fn step(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
     leases: &mut Vec<Lease>,
     mut walk: Walk,
-) -> Result<Result<(Option<Walk>, Option<Start>), StoreError>, Stop> {
+) -> Result<Result<ControlFlow<Option<Start>, Walk>, StoreError>, Stop> {
     env.keep(leases).await?;
     if walk.ahead.is_some() {
-        walk = match again(env, mapped, table, &leases[0], walk).await {
+        walk = match again(env, mapped, table, leases, walk).await? {
             Ok(walk) => walk,
             Err(error) => return Ok(Err(error)),
         };
-        env.keep(leases).await?;
     }
     let start = Instant::now();
     let limit = env.config.worker.store_timeout;
@@ -107,46 +124,71 @@ pub(crate) async fn step(
     Ok(match read {
         Ok((Read::Ahead(time), _)) => {
             let ahead = Some(time);
-            Ok((Some(Walk { ahead, ..walk }), None))
+            Ok(ControlFlow::Continue(Walk { ahead, ..walk }))
         }
-        Ok((Read::Newest(newest), end)) => {
-            let seen = match (walk.seen.take(), newest) {
-                (Some(before), Some(newest)) => Some(before.later(newest)),
-                (before, newest) => before.or(newest),
-            };
-            let then = end.map(|end| Walk {
-                piece: walk.piece.then(end, start.elapsed(), limit),
-                seen: seen.clone(),
-                ..walk
-            });
-            Ok((then, seen))
+        Ok((Read::Past { beyond }, end)) => {
+            let beyond = walk.beyond || beyond;
+            Ok(match end {
+                Some(end) => ControlFlow::Continue(Walk {
+                    piece: walk.piece.then(end, start.elapsed(), limit),
+                    beyond,
+                    ..walk
+                }),
+                None => {
+                    if beyond {
+                        say_beyond(&leases[0]);
+                    }
+                    ControlFlow::Break(walk.until)
+                }
+            })
         }
         Err(timeout @ StoreError::Timeout { .. }) => match walk.piece.smaller() {
-            Some(piece) => Ok((Some(Walk { piece, ..walk }), None)),
+            Some(piece) => Ok(ControlFlow::Continue(Walk { piece, ..walk })),
             None => Err(timeout),
         },
         Err(error) => Err(error),
     })
 }
 
-/// Begins anew after a time that lay in the future, if it has passed.
+/// Says that a walk met rows which stay.
+fn say_beyond(lease: &Lease) {
+    tracing::warn!(
+        job.id = %lease.job.id,
+        partition = lease.ordinal,
+        target = lease.route.target,
+        table = lease.route.table,
+        "rows that a query matches say that they were written after it began: they stay, also those of a clock that was \
+         far ahead"
+    );
+}
+
+/// Begins anew after a time that lay in the future, if the bound can be as late by now.
 async fn again(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    lease: &Lease,
+    leases: &mut Vec<Lease>,
     walk: Walk,
-) -> Result<Walk, StoreError> {
-    let now = table.until_now(Duration::ZERO);
-    let now = env.call(mapped, StoreKind::Sql, StoreCall::Count, now).await?;
-    match (walk.ahead, now) {
-        (Some(ahead), Some(now)) if walk.again < AGAIN && !ahead.is_beyond(&now) => Ok(Walk {
-            until: Some(now),
-            again: walk.again + 1,
-            ..Walk::first()
-        }),
+) -> Result<Result<Walk, StoreError>, Stop> {
+    let until = match bound(env, mapped, table).await {
+        Ok(until) => until,
+        Err(error) => return Ok(Err(error)),
+    };
+    match (walk.ahead, until) {
+        (Some(ahead), Some(until)) if walk.again < AGAIN && !ahead.is_beyond(&until) => {
+            pass(env, leases, AHEAD + SECOND).await?;
+            Ok(Ok(Walk {
+                until: Some(until),
+                again: walk.again + 1,
+                ..Walk::first()
+            }))
+        }
         // Nothing is recorded: this is no progress.
-        _ => Err(cannot(lease, Status::Silent, "a row's time lies in the future")),
+        _ => Ok(Err(cannot(
+            &leases[0],
+            Status::Silent,
+            "a row's time lies in the future",
+        ))),
     }
 }
 
@@ -166,47 +208,20 @@ async fn read(
         return Ok(Err(error));
     }
     let Some(until) = &walk.until else {
-        return Ok(Ok(Read::Newest(None)));
+        return Ok(Ok(Read::Past { beyond: false }));
     };
-    let newest = match newest(env, mapped, table, leases, (&conditions, keys)).await? {
-        Ok(Some(newest)) if newest.is_beyond(until) => newest,
-        newest => return Ok(newest.map(Read::Newest)),
-    };
-    let now = env.call(mapped, StoreKind::Sql, StoreCall::Count, table.until_now(AHEAD));
-    match now.await {
-        Ok(Some(now)) if !newest.is_beyond(&now) => {}
-        Ok(_) => return Ok(Ok(Read::Ahead(newest))),
-        Err(error) => return Ok(Err(error)),
-    }
-    // Written or changed since the walk began.
-    let conditions = up_to(&conditions, until);
-    let newest = self::newest(env, mapped, table, leases, (&conditions, keys)).await?;
-    Ok(newest.map(Read::Newest))
-}
-
-async fn newest(
-    env: &Environment,
-    mapped: &Mapped,
-    table: &SqlTable,
-    leases: &mut Vec<Lease>,
-    (conditions, keys): (&Conditions, Keys<'_>),
-) -> Result<Result<Option<Start>, StoreError>, Stop> {
     env.keep(leases).await?;
-    let start = table.start_in(conditions, keys);
-    Ok(env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await)
-}
-
-fn up_to(conditions: &Conditions, until: &Start) -> Conditions {
-    let filter = conditions.query.as_ref().map(|query| query.filter.clone());
-    let conditions = Conditions {
-        query: None,
-        ..conditions.clone()
+    let newest = table.start_in(&conditions, keys);
+    let newest = match env.call(mapped, StoreKind::Sql, StoreCall::Count, newest).await {
+        Ok(Some(newest)) if newest.is_beyond(until) => newest,
+        Ok(_) => return Ok(Ok(Read::Past { beyond: false })),
+        Err(error) => return Ok(Err(error)),
     };
-    match filter {
-        None => conditions,
-        Some(filter) => conditions.with_query(Query {
-            filter,
-            start: Some(until.clone()),
+    Ok(match bound(env, mapped, table).await {
+        Ok(Some(now)) if !newest.is_beyond(&now) => Ok(Read::Past {
+            beyond: newest.written.is_beyond(&until.written),
         }),
-    }
+        Ok(_) => Ok(Read::Ahead(newest)),
+        Err(error) => Err(error),
+    })
 }

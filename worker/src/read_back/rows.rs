@@ -53,11 +53,7 @@ pub(super) async fn count(
             Ok((None, n)) => return Ok(Ok(n)),
             Err(error) => return Ok(Err(error)),
         };
-        let cursor = Cursor {
-            walk: Some(walk.clone()),
-            ..Cursor::of(&leases[0])
-        };
-        pieces::save(env, leases, &cursor).await?;
+        pieces::save(env, leases, Some(walk.clone())).await?;
         if leases[0].job.cancelling {
             // What was found does not matter any more.
             return Ok(Ok(walk.n));

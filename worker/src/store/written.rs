@@ -1,4 +1,4 @@
-//! Which of two bounds of one column is the later.
+//! Whether one bound of a column lies beyond another.
 
 use std::cmp::Ordering;
 
@@ -15,10 +15,6 @@ impl Written {
             (Self::Unknown, _) => false,
         }
     }
-
-    fn later(self, other: Self) -> Self {
-        if other.is_beyond(&self) { other } else { self }
-    }
 }
 
 impl Start {
@@ -26,17 +22,6 @@ impl Start {
     pub(crate) fn is_beyond(&self, other: &Self) -> bool {
         let changed = |start: &Self| start.changed.clone().unwrap_or(Written::Unknown);
         self.written.is_beyond(&other.written) || changed(self).is_beyond(&changed(other))
-    }
-
-    /// Returns the later bounds of two.
-    pub(crate) fn later(self, other: Self) -> Self {
-        Self {
-            written: self.written.later(other.written),
-            changed: match (self.changed, other.changed) {
-                (Some(one), Some(other)) => Some(one.later(other)),
-                (one, other) => one.or(other),
-            },
-        }
     }
 }
 
@@ -66,8 +51,6 @@ mod tests {
         ] {
             let [earlier, later] = [earlier, later].map(|time| Written::UpTo(time.to_owned()));
             assert!(later.is_beyond(&earlier) && !earlier.is_beyond(&later) && !later.is_beyond(&later));
-            assert_eq!(earlier.clone().later(later.clone()), later);
-            assert_eq!(later.clone().later(earlier.clone()), later);
             assert!(later.is_beyond(&Written::Unknown) && !Written::Unknown.is_beyond(&later));
         }
         let [one, other] = ["a", "b"].map(|time| Written::UpTo(time.to_owned()));
