@@ -1,6 +1,7 @@
 //! Dry runs, and looks before an erasure that says what it expects to find.
 //!
-//! Nothing is written but what was found; a worker that dies here is replaced by one that looks again.
+//! Nothing is written but what was found, and how far a table is that is read in pieces; a worker that dies here is
+//! replaced by one that looks again.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Delta, Kind, Lease, Record, RecordEnd, WarningCode};
@@ -8,7 +9,7 @@ use lethe_common::metrics::StoreCall;
 use lethe_common::selection::Selection;
 
 use crate::batch;
-use crate::cursor::Walk;
+use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
 use crate::look::{Look, look};
 use crate::mapped::Mapped;
@@ -33,6 +34,9 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
         match decided(env, mapped, &mut leases).await? {
             Ok(()) => {}
             Err(error) => return Err(Stop::store(leases, error)),
+        }
+        if leases[0].job.cancelling {
+            return finish(env, &leases, Delta::default(), RecordEnd::Cancelled).await;
         }
         match look(env, mapped, &mut leases).await? {
             Ok(look) if leases[0].kind == Kind::Check => (checked(look), RecordEnd::Checked),
@@ -86,22 +90,31 @@ async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) ->
         Ok(None) => return Ok(Ok(())),
         Err(error) => return Ok(Err(error)),
     };
-    let conditions = batch::conditions(&leases[0]);
-    let decided = table.decided(&conditions);
-    match env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
-        Err(StoreError::Timeout { .. }) => {}
-        decided => return Ok(decided),
-    }
-    if let Err(error) = pieces::begin(&leases[0], &table).await {
-        return Ok(Err(error));
-    }
-    let mut walk = Some(Walk::first());
-    while let Some(from) = walk {
+    let mut walk = Cursor::of(&leases[0]).walk;
+    if walk.is_none() {
+        let conditions = batch::conditions(&leases[0]);
+        let decided = table.decided(&conditions);
+        match env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
+            Err(StoreError::Timeout { .. }) => {}
+            decided => return Ok(decided),
+        }
+        if let Err(error) = pieces::begin(&leases[0], &table).await {
+            return Ok(Err(error));
+        }
         // Without times to look for.
+        walk = Some(Walk::first());
+    }
+    while let Some(from) = walk {
         walk = match walk::step(env, mapped, &table, leases, from).await? {
             Ok(then) => then.continue_value(),
             Err(error) => return Ok(Err(error)),
         };
+        if walk.is_some() {
+            pieces::save(env, leases, walk.clone()).await?;
+        }
+        if leases[0].job.cancelling {
+            break;
+        }
     }
     Ok(Ok(()))
 }

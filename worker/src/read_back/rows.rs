@@ -107,21 +107,30 @@ pub(super) async fn count_through(
     leases: &mut Vec<Lease>,
     through: &str,
 ) -> Result<Result<u64, StoreError>, Stop> {
-    let (mut n, mut piece) = (0, Some(Piece::default()));
-    while let Some(from) = piece {
+    let begin = || Walk {
+        piece: Piece::default(),
+        ..Walk::first()
+    };
+    let mut walk = Cursor::of(&leases[0]).walk.unwrap_or_else(begin);
+    loop {
         env.keep(leases).await?;
         let rows = Rows {
             through: Some(through),
             changed: false,
             limit: env.config.worker.batch,
         };
-        match pages::page(env, mapped, &leases[0], StoreCall::ReadBack, &from, rows).await {
-            Ok(page) => {
-                n += u64::try_from(page.rows.len()).expect("a length fits 64 bits");
-                piece = page.next;
-            }
+        let page = match pages::page(env, mapped, &leases[0], StoreCall::ReadBack, &walk.piece, rows).await {
+            Ok(page) => page,
             Err(error) => return Ok(Err(error)),
+        };
+        walk.n += u64::try_from(page.rows.len()).expect("a length fits 64 bits");
+        let Some(next) = page.next else {
+            return Ok(Ok(walk.n));
+        };
+        walk.piece = next;
+        pieces::save(env, leases, Some(walk.clone())).await?;
+        if leases[0].job.cancelling {
+            return Ok(Ok(walk.n));
         }
     }
-    Ok(Ok(n))
 }
