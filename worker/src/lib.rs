@@ -22,6 +22,7 @@ mod fits;
 mod fitting;
 #[cfg(test)]
 mod fixture;
+mod grouping;
 mod health;
 mod housekeeping;
 mod infer;

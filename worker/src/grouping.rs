@@ -1,0 +1,83 @@
+//! Which claimed partitions share the calls to the stores.
+
+use lethe_common::ledger::{Kind, Lease, Work};
+
+/// The most small partitions of one claim.
+// One group of them fills a batch of the default size.
+pub(crate) const SMALL: u32 = 1_000;
+
+/// Returns how many small partitions may share calls with one that failed so often: an eighth each time, so that one
+/// that takes too long is alone before long, and many that met a slow store are not.
+fn company(failures: u32) -> usize {
+    ((SMALL as usize) >> failures.saturating_mul(3).min(usize::BITS - 1)).max(1)
+}
+
+/// Puts small partitions of one route and kind together that failed as often, as many as fit into a batch.
+pub(crate) fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
+    let mut groups: Vec<(usize, Vec<Lease>)> = Vec::new();
+    for lease in leases {
+        let size = match &lease.work {
+            Work::Ids(ids) => ids.len(),
+            // Points are read back, and looked at again, list by list.
+            Work::Listed(_) | Work::Range { .. } | Work::Points | Work::Subject | Work::Query => batch,
+        };
+        let shares = shares_calls(&lease);
+        let fitting = groups.iter_mut().find(|(used, group)| {
+            shares
+                && used + size <= batch
+                && group.len() < company(lease.failures)
+                && group.first().is_some_and(|first| {
+                    let alike = first.kind == lease.kind && first.failures == lease.failures;
+                    shares_calls(first) && alike && first.route == lease.route
+                })
+        });
+        match fitting {
+            Some((used, group)) => {
+                *used += size;
+                group.push(lease);
+            }
+            None => groups.push((size, vec![lease])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+fn shares_calls(lease: &Lease) -> bool {
+    !lease.alone && lease.intent.is_none() && matches!(lease.kind, Kind::Erase | Kind::ReadBack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keep::tests::lease;
+
+    #[test]
+    fn lists_of_ids_share_calls_and_lists_of_points_do_not() {
+        let of = |work: fn(Vec<String>) -> Work| {
+            let small = |token| Lease {
+                work: work(vec!["1".to_owned()]),
+                kind: Kind::ReadBack,
+                alone: false,
+                ..lease(token)
+            };
+            grouped(vec![small(1), small(2)], 1_000).len()
+        };
+        assert_eq!((of(Work::Ids), of(Work::Listed)), (1, 2));
+    }
+
+    #[test]
+    fn a_group_that_failed_is_tried_in_parts() {
+        let groups = |failures| {
+            let small = |token| Lease {
+                work: Work::Ids(vec!["1".to_owned()]),
+                kind: Kind::Erase,
+                alone: false,
+                failures,
+                ..lease(token)
+            };
+            let groups = grouped((0..1_000).map(small).collect(), 1_000);
+            groups.iter().map(Vec::len).max().unwrap()
+        };
+        assert_eq!([0, 1, 2, 3, 4, 40].map(groups), [1_000, 125, 15, 1, 1, 1]);
+    }
+}
