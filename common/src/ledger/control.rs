@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::error::LedgerError;
 use super::open::Ledger;
@@ -177,6 +178,14 @@ impl Ledger {
 
     /// Returns the workers heard of within `within`.
     pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerRow>, LedgerError> {
+        self.each_worker(within).await?.into_iter().collect()
+    }
+
+    /// Returns the workers heard of within `within`, also those that this version cannot read.
+    pub(super) async fn each_worker(
+        &self,
+        within: Duration,
+    ) -> Result<Vec<Result<WorkerRow, LedgerError>>, LedgerError> {
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::workers
             SELECT name, version, slots, routes, siblings, targets, started_at, last_seen_at, last_claim_at FROM workers
@@ -185,21 +194,7 @@ impl Ledger {
         .bind(i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4))
         .fetch_all(&self.inner.read)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(WorkerRow {
-                    name: row.try_get("name")?,
-                    version: row.try_get("version")?,
-                    slots: rows::number(row, "slots")?,
-                    routes: rows::json(row, "workers", "routes")?,
-                    siblings: rows::json(row, "workers", "siblings")?,
-                    targets: rows::json(row, "workers", "targets")?,
-                    started_at: row.try_get("started_at")?,
-                    last_seen_at: row.try_get("last_seen_at")?,
-                    last_claim_at: row.try_get("last_claim_at")?,
-                })
-            })
-            .collect()
+        Ok(rows.iter().map(worker).collect())
     }
 
     /// Returns the routes that workers heard of within `within` have.
@@ -231,4 +226,18 @@ impl Ledger {
         .await?;
         Ok(row.try_get(0)?)
     }
+}
+
+fn worker(row: &AnyRow) -> Result<WorkerRow, LedgerError> {
+    Ok(WorkerRow {
+        name: row.try_get("name")?,
+        version: row.try_get("version")?,
+        slots: rows::number(row, "slots")?,
+        routes: rows::json(row, "workers", "routes")?,
+        siblings: rows::json(row, "workers", "siblings")?,
+        targets: rows::json(row, "workers", "targets")?,
+        started_at: row.try_get("started_at")?,
+        last_seen_at: row.try_get("last_seen_at")?,
+        last_claim_at: row.try_get("last_claim_at")?,
+    })
 }

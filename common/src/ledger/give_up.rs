@@ -69,7 +69,16 @@ impl Ledger {
         }
         let served = self.served().await?;
         for targets in found {
-            let step = step(&self.inner, &targets, limit_ms, &served).await?;
+            let look = Look {
+                inner: &self.inner,
+                targets: &targets,
+                limit_ms,
+                served: &served,
+            };
+            let step = match look.step(None).await {
+                Err(error) if error.is_refusal() => look.one_by_one().await?,
+                step => step?,
+            };
             given_up.jobs.extend(step.jobs);
             given_up.more |= step.more;
         }
@@ -113,74 +122,128 @@ fn targets_text() -> String {
     )
 }
 
-/// Returns the text that reads and locks jobs of the targets `$1` that may have been idle for `$2` milliseconds.
-fn look_text() -> String {
+/// Returns the text that reads and locks jobs of the targets `$1` that may have been idle for `$2` milliseconds; `which`
+/// chooses among them.
+fn look_text(which: &str) -> String {
     format!(
         "-- ledger::give_up look
         SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, reserved_at, error_code,
             CASE WHEN per_second IS NULL THEN 0 ELSE (SELECT COUNT(*) FROM partitions p
                 WHERE p.job_id = jobs.id AND p.state IN ('due', 'running') AND p.intent IS NOT NULL) END AS begun,
             {{now}} AS now_ms
-        FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2
+        FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2 {which}
         ORDER BY idle_since LIMIT $3 {{skip_locked}}"
     )
 }
 
-/// Looks at the jobs of the same targets that have been idle for longest.
-async fn step(inner: &Inner, targets: &str, limit_ms: i64, served: &Served) -> Result<GivenUp, LedgerError> {
-    let mut tx = inner.begin().await?;
-    let idle = idle(inner, &mut tx, targets, limit_ms).await?;
-    let Some(first) = idle.iter().map(|job| job.since).min() else {
-        return Ok(GivenUp::default());
-    };
-    let pauses = stops(inner, &mut tx, targets, first).await?;
-    let (mut over, mut later) = (Vec::new(), BTreeMap::new());
-    for job in &idle {
-        let idle_ms = job.idle_ms(&pauses);
-        if idle_ms >= limit_ms {
-            over.push(job);
-        } else {
-            later.insert(job.id, job.now - idle_ms + job.opens_in_ms());
-        }
-    }
-    let Ended { left, failed } = end(inner, &mut tx, &over).await?;
-    let mut changes = Vec::new();
-    for job in &over {
-        let [left_n, failed_n] = [&left, &failed].map(|ended| ended.jobs.get(&job.id).copied().unwrap_or(0));
-        if left_n + failed_n == 0 {
-            later.insert(job.id, job.now - limit_ms + AGAIN_MS);
-            continue;
-        }
-        let mut change = JobChange::new(job.id);
-        (change.ended, change.failures) = (left_n + failed_n, failed_n);
-        if failed_n > 0 {
-            change.code = served.code(job, failed.routes.get(&job.id), &idle);
-        }
-        changes.push(change);
-    }
-    let jobs = advance::update_jobs(inner, &mut tx, &changes).await?;
-    let advanced = advance::advance(inner, &mut tx, jobs, &[]).await?;
-    look_later(inner, &mut tx, &later).await?;
-    let partitions: i64 = left.jobs.values().chain(failed.jobs.values()).sum();
-    let closed = left.increments.into_iter().chain(failed.increments);
-    inner.add_totals(&mut tx, closed.chain(advanced.totals)).await?;
-    tx.commit().await?;
-    Ok(GivenUp {
-        jobs: changes.iter().map(|change| change.id).collect(),
-        more: i64::try_from(idle.len()).unwrap_or(STEP) >= STEP || partitions >= PARTITIONS,
-    })
+/// A look at the jobs of the same targets.
+struct Look<'a> {
+    inner: &'a Inner,
+    targets: &'a str,
+    limit_ms: i64,
+    served: &'a Served,
 }
 
-/// Reads the jobs that may have been idle for so long, and locks them: a record waits until they have failed, or
-/// they wait until it is written. What somebody writes to at this moment is left for the next time.
-async fn idle(inner: &Inner, tx: &mut AnyConnection, targets: &str, limit_ms: i64) -> Result<Vec<Idle>, LedgerError> {
-    let rows = sqlx::query(inner.sql(&look_text()))
-        .bind(targets)
-        .bind(limit_ms)
-        .bind(STEP)
-        .fetch_all(tx)
-        .await?;
-    rows.iter().map(Idle::read).collect()
+impl Look<'_> {
+    /// Looks at those that have been idle for longest, or at one of them alone.
+    async fn step(&self, alone: Option<JobId>) -> Result<GivenUp, LedgerError> {
+        let (inner, limit_ms) = (self.inner, self.limit_ms);
+        let mut tx = inner.begin().await?;
+        let idle = self.idle(&mut tx, alone).await?;
+        let Some(first) = idle.iter().map(|job| job.since).min() else {
+            return Ok(GivenUp::default());
+        };
+        let pauses = stops(inner, &mut tx, self.targets, first).await?;
+        let (mut over, mut later) = (Vec::new(), BTreeMap::new());
+        for job in &idle {
+            let idle_ms = job.idle_ms(&pauses);
+            if idle_ms >= limit_ms {
+                over.push(job);
+            } else {
+                later.insert(job.id, job.now - idle_ms + job.opens_in_ms());
+            }
+        }
+        let Ended { left, failed } = end(inner, &mut tx, &over).await?;
+        let mut changes = Vec::new();
+        for job in &over {
+            let [left_n, failed_n] = [&left, &failed].map(|ended| ended.jobs.get(&job.id).copied().unwrap_or(0));
+            if left_n + failed_n == 0 {
+                later.insert(job.id, job.now - limit_ms + AGAIN_MS);
+                continue;
+            }
+            let mut change = JobChange::new(job.id);
+            (change.ended, change.failures) = (left_n + failed_n, failed_n);
+            if failed_n > 0 {
+                change.code = self.served.code(job, failed.routes.get(&job.id), &idle);
+            }
+            changes.push(change);
+        }
+        let jobs = advance::update_jobs(inner, &mut tx, &changes).await?;
+        let advanced = advance::advance(inner, &mut tx, jobs, &[]).await?;
+        look_later(inner, &mut tx, &later).await?;
+        let partitions: i64 = left.jobs.values().chain(failed.jobs.values()).sum();
+        let closed = left.increments.into_iter().chain(failed.increments);
+        inner.add_totals(&mut tx, closed.chain(advanced.totals)).await?;
+        tx.commit().await?;
+        Ok(GivenUp {
+            jobs: changes.iter().map(|change| change.id).collect(),
+            more: i64::try_from(idle.len()).unwrap_or(STEP) >= STEP || partitions >= PARTITIONS,
+        })
+    }
+
+    /// Looks at each of those that have been idle for longest by itself. One that cannot be read is left alone until
+    /// its limit has passed once more: it must not keep the others from ending.
+    async fn one_by_one(&self) -> Result<GivenUp, LedgerError> {
+        let mut tx = self.inner.begin().await?;
+        let idle = self.idle(&mut tx, None).await?;
+        tx.rollback().await?;
+        let mut all = GivenUp {
+            jobs: Vec::new(),
+            more: i64::try_from(idle.len()).unwrap_or(STEP) >= STEP,
+        };
+        let mut later = BTreeMap::new();
+        for job in &idle {
+            match self.step(Some(job.id)).await {
+                Ok(step) => {
+                    all.jobs.extend(step.jobs);
+                    all.more |= step.more;
+                }
+                Err(error) if error.is_refusal() => {
+                    tracing::error!(job.id = %job.id, error = %error, "a job cannot be given up");
+                    later.insert(job.id, job.now);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let mut tx = self.inner.begin().await?;
+        look_later(self.inner, &mut tx, &later).await?;
+        tx.commit().await?;
+        Ok(all)
+    }
+
+    /// Reads the jobs that may have been idle for so long, and locks them: a record waits until they have failed, or
+    /// they wait until it is written. What somebody writes to at this moment is left for the next time.
+    async fn idle(&self, tx: &mut AnyConnection, alone: Option<JobId>) -> Result<Vec<Idle>, LedgerError> {
+        let text = look_text(if alone.is_some() { "AND id = $4" } else { "" });
+        let mut looking = sqlx::query(self.inner.sql(&text))
+            .bind(self.targets)
+            .bind(self.limit_ms)
+            .bind(STEP);
+        if let Some(id) = alone {
+            looking = looking.bind(id.to_string());
+        }
+        let mut idle = Vec::new();
+        for row in &looking.fetch_all(tx).await? {
+            match Idle::read(row) {
+                Ok(job) => idle.push(job),
+                Err(error @ LedgerError::Corrupt { .. }) => {
+                    tracing::error!(error = %error, "a job cannot be read, nor given up");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(idle)
+    }
 }
 
 /// What became of what waited of jobs.
@@ -241,7 +304,7 @@ mod tests {
         })
         .unwrap();
         ledger.migrate().await.unwrap();
-        for text in [targets_text(), look_text()] {
+        for text in [targets_text(), look_text("")] {
             let text = format!("EXPLAIN QUERY PLAN {}", ledger.inner.dialect.text(&text));
             let rows = sqlx::query(AssertSqlSafe(text))
                 .fetch_all(&ledger.inner.read)

@@ -1,6 +1,7 @@
 //! Every accepted job ends, within its own limit. Time passes by moving all that the ledger has written into the past.
 
 mod clock;
+mod unreadable;
 
 use lethe_common::job::JobId;
 use lethe_common::ledger::{

@@ -39,7 +39,15 @@ impl Ledger {
     pub(super) async fn served(&self) -> Result<Served, LedgerError> {
         let within = self.inner.options.give_up_after.max(SILENCE);
         let (mut routes, mut down) = (BTreeSet::new(), BTreeMap::new());
-        for worker in self.workers(within).await? {
+        for worker in self.each_worker(within).await? {
+            // It counts as absent: all jobs must end.
+            let worker = match worker {
+                Err(error @ LedgerError::Corrupt { .. }) => {
+                    tracing::error!(error = %error, "what a worker says cannot be read");
+                    continue;
+                }
+                worker => worker?,
+            };
             routes.extend(worker.routes);
             for (target, said) in worker.targets.as_object().into_iter().flatten() {
                 if let Some(code) = outage(said) {
