@@ -18,6 +18,7 @@ use crate::pieces::Piece;
 use crate::resolve::{Claim, Judge, Owner, owners};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, Query, Start, StoreError, Written};
+use crate::task::Stop;
 
 /// What comes next in a partition.
 pub(crate) struct Batch {
@@ -184,7 +185,22 @@ pub(crate) async fn next(
     mapped: &Mapped,
     lease: &Lease,
     cursor: Cursor,
-) -> Result<Batch, StoreError> {
+) -> Result<Result<Batch, StoreError>, Stop> {
+    let mut batch = match page(env, mapped, lease, cursor).await {
+        Ok(batch) => batch,
+        Err(error) => return Ok(Err(error)),
+    };
+    if matches!(lease.work, Work::Query) && !batch.items.is_empty() {
+        // What changed since it was listed is not listed again: it is another memory now.
+        let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
+        let conflicted = env.conflicted(lease, &ids).await?;
+        batch.items.retain(|item| !conflicted.contains(&item.id));
+    }
+    Ok(Ok(batch))
+}
+
+/// Returns what of a partition comes next in its stores.
+async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, cursor: Cursor) -> Result<Batch, StoreError> {
     let size = size(&env.config, &lease.job);
     let fitting = fitting(mapped, size);
     let conditions = conditions(lease);
@@ -239,11 +255,7 @@ pub(crate) async fn next(
             if let Some(then) = &mut batch.then {
                 then.through.clone_from(&cursor.through);
             }
-            // What changed since it was listed is not listed again: it is another memory now.
             batch.items.retain(|item| !item.changed);
-            let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
-            let conflicted = env.conflicted(lease, &ids).await?;
-            batch.items.retain(|item| !conflicted.contains(&item.id));
             Ok(batch)
         }
         Work::Subject if !cursor.points => {

@@ -17,6 +17,7 @@ use crate::keep::Leases;
 use crate::mapped::{Mapped, Mappings};
 use crate::shares::Shares;
 use crate::store::StoreError;
+use crate::task::Stop;
 
 /// What every task of a worker shares.
 #[derive(Clone)]
@@ -77,10 +78,10 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// An outage, if the ledger does not answer: the batch is tried again.
-    pub(crate) async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, StoreError> {
-        let asked = self.insist(std::slice::from_ref(lease), || self.ledger.conflicted(lease, ids));
-        asked.await.map_err(|_| StoreError::timed_out())
+    /// What the ledger says is never a store's fault: no breaker counts it.
+    pub(crate) async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, Stop> {
+        self.insist(std::slice::from_ref(lease), || self.ledger.conflicted(lease, ids))
+            .await
     }
 
     /// Makes a call to a store, and measures it, unless the leases of the task do not last as long as the call may take.

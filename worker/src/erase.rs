@@ -148,7 +148,7 @@ async fn prepare(
             continue;
         }
         let from = Cursor::of(lease);
-        let batch = match batch::next(env, mapped, lease, from.clone()).await {
+        let batch = match batch::next(env, mapped, lease, from.clone()).await? {
             Ok(batch) => batch,
             Err(error) => return Ok(Err(error)),
         };

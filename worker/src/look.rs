@@ -68,7 +68,7 @@ async fn page(
     leases: &mut Vec<Lease>,
     from: Cursor,
 ) -> Result<Result<Page, StoreError>, Stop> {
-    let batch = match batch::next(env, mapped, &leases[0], from.clone()).await {
+    let batch = match batch::next(env, mapped, &leases[0], from.clone()).await? {
         Ok(batch) => batch,
         Err(error) => return Ok(Err(error)),
     };

@@ -106,7 +106,8 @@ impl Ledger {
     /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
     /// table's memories: its rows, where it has any.
     pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
-        let list: Vec<Value> = ids.iter().map(|id| json!({"key": key(id)})).collect();
+        let keys: Vec<String> = ids.iter().map(|id| key(&listed(id)).into_owned()).collect();
+        let list: Vec<Value> = keys.iter().map(|key| json!({"key": key})).collect();
         let decides = if lease.stores.contains(&StoreKind::Sql) {
             StoreKind::Sql
         } else {
@@ -114,7 +115,7 @@ impl Ledger {
         };
         let found = sqlx::query(self.inner.sql(
             "-- ledger::conflicted
-            SELECT COALESCE(memory_id, memory_key) FROM items
+            SELECT memory_key FROM items
             WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
               AND memory_key IN (SELECT e.value->>'key' FROM {each})",
         ))
@@ -124,6 +125,11 @@ impl Ledger {
         .bind(decides.as_str())
         .fetch_all(&self.inner.read)
         .await?;
-        Ok(found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+        let found: HashSet<String> = found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let asked = ids.iter().zip(&keys);
+        Ok(asked
+            .filter(|(_, key)| found.contains(*key))
+            .map(|(id, _)| id.clone())
+            .collect())
     }
 }

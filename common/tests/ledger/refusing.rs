@@ -10,6 +10,7 @@ use crate::{TestLedger, accept, claim, claim_one, end, ended_as, erased, ids, re
 crate::on_both! {
     ids_of_any_length_are_listed_and_settled,
     an_id_that_no_text_can_hold_is_listed_all_the_same,
+    an_id_that_no_text_can_hold_is_known_as_conflicted,
     a_record_that_is_refused_leaves_its_neighbours,
     an_intent_that_is_refused_leaves_its_neighbours,
     an_acceptance_that_is_refused_leaves_its_neighbours,
@@ -87,6 +88,25 @@ async fn ids_of_any_length_are_listed_and_settled(TestLedger { ledger, _dir, .. 
     for store in &job.stores {
         assert_eq!((store.counts["erased"], store.counts["absent"]), (1, 2), "{store:?}");
     }
+}
+
+async fn an_id_that_no_text_can_hold_is_known_as_conflicted(TestLedger { ledger, _dir, .. }: TestLedger) {
+    accept(&ledger, new_job(vec![ids(4)])).await;
+    let lease = claim_one(&ledger).await;
+    let long = format!("{}\0", wide(300, 1));
+    let delta = met(&[
+        ("a\0b", Outcome::Conflicted, Outcome::Conflicted),
+        (&long, Outcome::Conflicted, Outcome::Conflicted),
+    ]);
+    let step = Record {
+        remaining: 2,
+        end: None,
+        ..end(&lease, delta, RecordEnd::Done)
+    };
+    assert!(matches!(record(&ledger, step).await, After::Continue { .. }));
+    let asked = ["a\0b", &long, "c\0d", "e"].map(str::to_owned);
+    let known = ledger.conflicted(&lease, &asked).await.unwrap();
+    assert_eq!(known, asked[..2].iter().cloned().collect());
 }
 
 async fn an_id_that_no_text_can_hold_is_listed_all_the_same(TestLedger { ledger, _dir, .. }: TestLedger) {

@@ -38,10 +38,7 @@ pub(super) async fn read_back(
             .map(|entry| entry.points[0].text())
             .collect();
         // One that changed, and changed again, is another memory than the one that was listed.
-        let conflicted = match env.conflicted(&leases[0], &there).await {
-            Ok(conflicted) => conflicted,
-            Err(error) => return Ok(Err(error)),
-        };
+        let conflicted = env.conflicted(&leases[0], &there).await?;
         for id in there.into_iter().filter(|id| !conflicted.contains(id)) {
             found.still(StoreKind::Vector, 1);
             found.residue += 1;
