@@ -15,7 +15,7 @@ use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Intent, Vectors};
 use crate::mapped::Mapped;
-use crate::record::LEDGER_REFUSED;
+use crate::record::{CORRUPT, LEDGER_REFUSED};
 use crate::repeats;
 use crate::resolve::resolve;
 use crate::retry::{self, Verdict};
@@ -104,7 +104,9 @@ pub(crate) async fn erase(
 async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> {
     let mut going = Vec::with_capacity(open.len());
     for lease in open {
-        if lease.intent.is_some() {
+        if Intent::is_lost(&lease) {
+            retry::fail(env, &lease, CORRUPT).await?;
+        } else if lease.intent.is_some() {
             going.push(lease);
         } else if lease.job.cancelling {
             cancel(env, lease).await?;

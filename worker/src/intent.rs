@@ -169,6 +169,13 @@ impl Intent {
         read
     }
 
+    /// Returns whether a partition was made for a batch that had begun, and nobody can tell what was in it: begun anew,
+    /// it would end with nothing done.
+    pub(crate) fn is_lost(lease: &Lease) -> bool {
+        let text = lease.intent.as_deref().filter(|_| !has_work(lease));
+        text.is_some_and(|text| Self::read(lease, text).is_none())
+    }
+
     fn read(lease: &Lease, text: &str) -> Option<Self> {
         let mut written: Written = serde_json::from_str(text).ok()?;
         let cursor = Cursor::of(lease);
@@ -369,6 +376,12 @@ mod tests {
         for text in ["", "{", "{\"found\":\"?\"}", "{\"found\":\"rr\"}"] {
             lease.intent = Some(text.to_owned());
             assert!(Intent::of(&lease).is_none(), "{text}");
+            assert!(!Intent::is_lost(&lease), "it is begun anew");
+            let made_for_it = Lease {
+                work: Work::Ids(Vec::new()),
+                ..lease.clone()
+            };
+            assert!(Intent::is_lost(&made_for_it), "{text}");
         }
     }
 
@@ -400,7 +413,7 @@ mod tests {
                 intent: Some(read.text(&found)),
                 ..found.clone()
             };
-            assert!(Intent::of(&again) == Some(read));
+            assert!(Intent::of(&again) == Some(read) && !Intent::is_lost(&again));
         }
     }
 }

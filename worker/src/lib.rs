@@ -59,6 +59,6 @@ pub use run::run;
 pub fn error_codes() -> Vec<&'static str> {
     store::StoreError::CODES
         .into_iter()
-        .chain(["panic", "poison", record::LEDGER_REFUSED])
+        .chain(["panic", "poison", record::CORRUPT, record::LEDGER_REFUSED])
         .collect()
 }

@@ -13,6 +13,9 @@ use crate::task::Stop;
 /// The code of a partition about which the ledger refuses to store something.
 pub(crate) const LEDGER_REFUSED: &str = "ledger_refused";
 
+/// The code of a partition of which the ledger holds something that cannot be read.
+pub(crate) const CORRUPT: &str = "corrupt";
+
 impl Environment {
     /// Records what was done, and tells the world what follows. The answers are in the order of `records`.
     ///

@@ -29,7 +29,7 @@ struct World {
     ledger: Ledger,
     client: Qdrant,
     _stop: DropGuard,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl World {
@@ -99,7 +99,7 @@ impl World {
             ledger,
             client,
             _stop: stop.drop_guard(),
-            _directory: directory,
+            directory,
         }
     }
 
@@ -176,9 +176,29 @@ impl World {
 
     /// Runs a job, and returns it at its end.
     async fn run(&self, job: NewJob) -> JobView {
+        let id = self.accept(job).await;
+        self.work(id).await
+    }
+
+    async fn accept(&self, job: NewJob) -> JobId {
         let Accepted::New(id) = self.ledger.accept(job).await.unwrap() else {
             panic!("a job without a key is new")
         };
+        id
+    }
+
+    /// Runs a statement past the ledger.
+    async fn in_ledger(&self, sql: &'static str) {
+        let file = self.directory.path().join("ledger.sqlite");
+        let pool = sqlx::AnyPool::connect(&format!("sqlite://{}", file.display()))
+            .await
+            .unwrap();
+        pool.execute(sqlx::raw_sql(sql)).await.unwrap();
+        pool.close().await;
+    }
+
+    /// Works until a job has ended, and returns it.
+    async fn work(&self, id: JobId) -> JobView {
         let doorbell = Doorbell::local();
         let mut rings = doorbell.subscribe();
         let config = Arc::clone(&self.config);
@@ -304,4 +324,29 @@ async fn a_point_that_spells_a_uuid_as_the_row_of_another_table_does_is_that_row
         .await;
     let job = world.erase_ids(&[&none.to_string()], None).await;
     assert_eq!((job.state, world.points().await), (State::Succeeded, 1));
+}
+
+#[tokio::test]
+async fn a_batch_that_had_begun_and_cannot_be_read_fails() {
+    let world = World::start(json!({"name": "memories", "point": "uuid5", "payload": {"user": "user"}})).await;
+    let target = &world.config.targets[0];
+    for has_intent in [true, false] {
+        // As a retry makes it: of that batch alone.
+        let partition = NewPartition::ids(target, &target.tables[0], Vec::new(), Kind::Erase);
+        let job = NewJob {
+            partitions: vec![partition],
+            ..World::job()
+        };
+        let id = world.accept(job).await;
+        if has_intent {
+            world.in_ledger("UPDATE partitions SET intent = '{'").await;
+        }
+        let job = world.work(id).await;
+        let expected = if has_intent {
+            (State::Failed, Some("corrupt"))
+        } else {
+            (State::Succeeded, None)
+        };
+        assert_eq!((job.state, job.error_code.as_deref()), expected);
+    }
 }
