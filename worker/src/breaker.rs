@@ -155,6 +155,8 @@ impl Breakers {
     fn fail(&self, target: &str, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
         let tripped = all.entry(target.to_owned()).or_insert(self.closed());
+        // It was open, and closed for want of a probe only.
+        let again = tripped.failures >= self.after;
         tripped.failures = tripped.failures.saturating_add(failures);
         if tripped.failures < self.after {
             return self.first_pause;
@@ -163,6 +165,7 @@ impl Breakers {
             // Calls that were under way when it opened say nothing new.
             Some(until) if until > now && tripped.trial != Trial::Partition => until - now,
             Some(_) => self.wait_longer(tripped, now),
+            None if again => self.wait_longer(tripped, now),
             None => {
                 tripped.until = Some(now + tripped.pause);
                 tripped.pause
@@ -282,9 +285,18 @@ mod tests {
         breakers.idles("main", answered);
         assert_eq!(breakers.allowed("main", answered), Allowed::Yes);
         assert!(breakers.is_ill("main"));
-        breakers.failed("main", answered);
+        assert_eq!(
+            breakers.failed("main", answered),
+            2 * SECOND,
+            "as if it had been a probe"
+        );
+        assert_eq!(
+            breakers.failed("main", answered),
+            2 * SECOND,
+            "a second one says nothing new"
+        );
         assert_eq!(breakers.allowed("main", answered), Allowed::No);
-        assert_eq!(breakers.allowed("main", answered + SECOND), Allowed::Ping);
+        assert_eq!(breakers.allowed("main", answered + 2 * SECOND), Allowed::Ping);
     }
 
     #[test]
