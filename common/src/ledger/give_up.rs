@@ -147,13 +147,23 @@ struct Look<'a> {
 impl Look<'_> {
     /// Looks at those that have been idle for longest, or at one of them alone.
     async fn step(&self, alone: Option<JobId>) -> Result<GivenUp, LedgerError> {
+        let mut tx = self.inner.begin().await?;
+        let given_up = self.end_idle(&mut tx, alone).await;
+        // Not by dropping it, which takes a moment: the next look skips what is still locked.
+        match given_up {
+            Ok(_) => tx.commit().await?,
+            Err(_) => tx.rollback().await?,
+        }
+        given_up
+    }
+
+    async fn end_idle(&self, tx: &mut AnyConnection, alone: Option<JobId>) -> Result<GivenUp, LedgerError> {
         let (inner, limit_ms) = (self.inner, self.limit_ms);
-        let mut tx = inner.begin().await?;
-        let idle = self.idle(&mut tx, alone).await?;
+        let idle = self.idle(tx, alone).await?;
         let Some(first) = idle.iter().map(|job| job.since).min() else {
             return Ok(GivenUp::default());
         };
-        let pauses = stops(inner, &mut tx, self.targets, first).await?;
+        let pauses = stops(inner, tx, self.targets, first).await?;
         let (mut over, mut later) = (Vec::new(), BTreeMap::new());
         for job in &idle {
             let idle_ms = job.idle_ms(&pauses);
@@ -163,7 +173,7 @@ impl Look<'_> {
                 later.insert(job.id, job.now - idle_ms + job.opens_in_ms());
             }
         }
-        let Ended { left, failed } = end(inner, &mut tx, &over).await?;
+        let Ended { left, failed } = end(inner, tx, &over).await?;
         let mut changes = Vec::new();
         for job in &over {
             let [left_n, failed_n] = [&left, &failed].map(|ended| ended.jobs.get(&job.id).copied().unwrap_or(0));
@@ -178,13 +188,12 @@ impl Look<'_> {
             }
             changes.push(change);
         }
-        let jobs = advance::update_jobs(inner, &mut tx, &changes).await?;
-        let advanced = advance::advance(inner, &mut tx, jobs, &[]).await?;
-        look_later(inner, &mut tx, &later).await?;
+        let jobs = advance::update_jobs(inner, tx, &changes).await?;
+        let advanced = advance::advance(inner, tx, jobs, &[]).await?;
+        look_later(inner, tx, &later).await?;
         let partitions: i64 = left.jobs.values().chain(failed.jobs.values()).sum();
         let closed = left.increments.into_iter().chain(failed.increments);
-        inner.add_totals(&mut tx, closed.chain(advanced.totals)).await?;
-        tx.commit().await?;
+        inner.add_totals(tx, closed.chain(advanced.totals)).await?;
         Ok(GivenUp {
             jobs: changes.iter().map(|change| change.id).collect(),
             more: i64::try_from(idle.len()).unwrap_or(STEP) >= STEP || partitions >= PARTITIONS,
