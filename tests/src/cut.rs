@@ -37,7 +37,7 @@ pub struct Cut {
 
 impl Cut {
     /// Starts a proxy in front of `host:port`.
-    pub async fn before(upstream: &str) -> Self {
+    pub fn before(upstream: &str) -> Self {
         let socket = socket(0);
         let port = socket.local_addr().unwrap().port();
         let listener = socket.listen(BACKLOG).unwrap();
@@ -62,9 +62,9 @@ impl Cut {
     }
 
     /// Starts a proxy in front of the server of `url`; returns it, and the URL that leads through it.
-    pub async fn in_front_of(url: &str) -> (Self, String) {
+    pub fn in_front_of(url: &str) -> (Self, String) {
         let parsed = reqwest::Url::parse(url).unwrap();
-        let cut = Self::before(&format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap())).await;
+        let cut = Self::before(&format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap()));
         let through = cut.instead_of(url);
         (cut, through)
     }
@@ -199,7 +199,7 @@ mod tests {
     /// Returns a proxy in front of a server that sends back what it gets.
     async fn before_an_echo() -> Cut {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let cut = Cut::before(&listener.local_addr().unwrap().to_string()).await;
+        let cut = Cut::before(&listener.local_addr().unwrap().to_string());
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 tokio::spawn(async move {

@@ -34,21 +34,16 @@ const TRIGGER: &str = "refused_by_a_test";
 /// Makes the ledger's database refuse rows of a table for good: those that an `event` (`INSERT`, `UPDATE`) would write and
 /// `when` is true of.
 pub async fn refuse(site: &Site, table: &str, event: &str, when: &str) {
-    match &site.ledger {
-        Some(_) => {
-            let statements = format!(
-                "CREATE FUNCTION {TRIGGER}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
-                 CREATE TRIGGER {TRIGGER} BEFORE {event} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {TRIGGER}()"
-            );
-            run(site, &statements).await;
-        }
-        None => {
-            let raise = "SELECT RAISE(ABORT, 'refused')";
-            let statement =
-                format!("CREATE TRIGGER {TRIGGER} BEFORE {event} ON {table} WHEN {when} BEGIN {raise}; END");
-            run(site, &statement).await;
-        }
-    }
+    let statements = if site.ledger.is_some() {
+        format!(
+            "CREATE FUNCTION {TRIGGER}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+             CREATE TRIGGER {TRIGGER} BEFORE {event} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION {TRIGGER}()"
+        )
+    } else {
+        let raise = "SELECT RAISE(ABORT, 'refused')";
+        format!("CREATE TRIGGER {TRIGGER} BEFORE {event} ON {table} WHEN {when} BEGIN {raise}; END")
+    };
+    run(site, &statements).await;
 }
 
 /// Ends what [`refuse`] began.

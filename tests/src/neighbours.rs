@@ -63,8 +63,8 @@ impl Neighbours {
             let url = reqwest::Url::parse(url).unwrap();
             format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())
         };
-        let sql = Cut::before(&address(memories.url())).await;
-        let vector = Cut::before(&address(&tap.url())).await;
+        let sql = Cut::before(&address(memories.url()));
+        let vector = Cut::before(&address(&tap.url()));
         let target = service::target(
             SICK,
             &sql.instead_of(memories.url()),

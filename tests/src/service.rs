@@ -98,11 +98,11 @@ impl Site {
 
     /// Sends workers to both stores over a distance: whatever is said arrives so much later. It lasts as
     /// long as what is returned.
-    pub async fn at_a_distance(&mut self, delay: Duration) -> [Cut; 2] {
+    pub fn at_a_distance(&mut self, delay: Duration) -> [Cut; 2] {
         let mut urls = [self.memories.url().to_owned(), self.vectors.url.clone()];
         let mut between = Vec::new();
         for url in &mut urls {
-            let (cut, through) = Cut::in_front_of(url).await;
+            let (cut, through) = Cut::in_front_of(url);
             cut.delay(delay);
             *url = through;
             between.push(cut);

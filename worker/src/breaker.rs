@@ -144,7 +144,7 @@ impl Breakers {
 
     /// Notes that a call to a store of the target took too long, though the store answers.
     pub(crate) fn was_slow(&self, target: &str) {
-        self.lock().entry(target.to_owned()).or_insert(self.closed());
+        self.lock().entry(target.to_owned()).or_insert_with(|| self.closed());
     }
 
     /// Returns whether no call of the target has succeeded since one failed for its stores' sake.
@@ -154,7 +154,7 @@ impl Breakers {
 
     fn fail(&self, target: &str, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
-        let tripped = all.entry(target.to_owned()).or_insert(self.closed());
+        let tripped = all.entry(target.to_owned()).or_insert_with(|| self.closed());
         // It was open, and closed for want of a probe only.
         let again = tripped.failures >= self.after;
         tripped.failures = tripped.failures.saturating_add(failures);

@@ -202,7 +202,7 @@ impl Mapped {
             return Ok(None);
         };
         let open = SqlTable::open(store, &self.table);
-        self.opened_sql.get(open).await.map(Some)
+        self.opened_sql.get(Box::pin(open)).await.map(Some)
     }
 
     /// Returns the vector collection, if the mapping has one.
@@ -223,7 +223,8 @@ impl Mapped {
             }
             Ok(opened)
         };
-        self.opened_vector.get(open).await.map(Some)
+        // On the heap: it is seldom awaited, and would be in every future that asks for the collection.
+        self.opened_vector.get(Box::pin(open)).await.map(Some)
     }
 
     /// Opens the vector collection, if the mapping has one, whatever its SQL table is like.

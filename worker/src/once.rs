@@ -25,7 +25,7 @@ impl<T> Default for Once<T> {
 impl<T> Once<T> {
     /// Returns what was made, or makes it. Whoever comes while somebody makes it waits for that, and fails with it:
     /// a store that does not answer is not asked by all of them, nor by one after the other.
-    pub(crate) async fn get(&self, make: impl Future<Output = Result<T, StoreError>>) -> Result<Arc<T>, StoreError> {
+    pub(crate) async fn get(&self, opening: impl Future<Output = Result<T, StoreError>>) -> Result<Arc<T>, StoreError> {
         if let Some(made) = &*self.made.read().await {
             return Ok(Arc::clone(made));
         }
@@ -41,7 +41,7 @@ impl<T> Once<T> {
         }
         // Whoever waits makes it after all if this one is dropped.
         *failed = None;
-        match make.await {
+        match opening.await {
             Ok(made) => {
                 let made = Arc::new(made);
                 *self.made.write().await = Some(Arc::clone(&made));
@@ -75,12 +75,12 @@ mod tests {
     /// Lets ten ask at the same time; returns how many made it, and what they were told.
     async fn ask(once: &Once<u8>, answer: Result<u8, StoreError>) -> (u32, Vec<Result<u8, &'static str>>) {
         let (made, all_ask) = (Cell::new(0), Notify::new());
-        let make = async || {
+        let open = async || {
             made.set(made.get() + 1);
             all_ask.notified().await;
             answer.clone()
         };
-        let asking = join_all((0..10).map(|_| async { once.get(make()).await }));
+        let asking = join_all((0..10).map(|_| async { once.get(open()).await }));
         // Polled in this order: nothing is answered before all have asked.
         let (told, ()) = tokio::join!(asking, async { all_ask.notify_one() });
         let told = told

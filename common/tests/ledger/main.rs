@@ -80,7 +80,7 @@ impl TestLedger {
     }
 
     /// Returns the time, in milliseconds since 1970.
-    fn now(&self) -> i64 {
+    fn now() -> i64 {
         lethe_common::clock::to_millis(lethe_common::clock::Clock::system().now())
     }
 }

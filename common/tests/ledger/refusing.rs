@@ -74,7 +74,13 @@ async fn ids_of_any_length_are_listed_and_settled(TestLedger { ledger, _dir, .. 
     let mut expected = vec![short.clone(), short, other.clone(), other];
     expected.sort();
     assert_eq!(absent, expected, "each in both stores");
-    assert!(ledger.conflicted(&lease, &[one.clone()]).await.unwrap().is_empty());
+    assert!(
+        ledger
+            .conflicted(&lease, std::slice::from_ref(&one))
+            .await
+            .unwrap()
+            .is_empty()
+    );
 
     ledger.retry(id).await.unwrap();
     let lease = claim_one(&ledger).await;

@@ -72,7 +72,7 @@ async fn without_redis_other_processes_find_work_by_looking() {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_may_be_flushed_killed_and_restarted_while_jobs_run() {
     let mut redis = Redis::start().await;
-    let cut = Cut::before(&redis.address()).await;
+    let cut = Cut::before(&redis.address());
     let servers = Servers {
         redis: Some(cut.instead_of(&redis.url())),
         ..Servers::default()
@@ -108,7 +108,7 @@ async fn redis_may_be_flushed_killed_and_restarted_while_jobs_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_does_not_answer_keeps_nobody_waiting() {
     let redis = Redis::start().await;
-    let cut = Cut::before(&redis.address()).await;
+    let cut = Cut::before(&redis.address());
     let servers = Servers {
         redis: Some(cut.instead_of(&redis.url())),
         ..Servers::default()

@@ -82,7 +82,7 @@ async fn an_unreachable_vector_store(site: Site) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vector_store_that_does_not_answer_is_waited_for_no_longer_than_its_timeout() {
     let mut site = Site::new(Layout::POSTGRES_REDIS).await;
-    let cut = Cut::before(site.tap.url().trim_start_matches("http://")).await;
+    let cut = Cut::before(site.tap.url().trim_start_matches("http://"));
     let url = site.tap.url();
     site.configure(|config| {
         let config = config.short_leases().set("worker.batch", 20);
@@ -111,7 +111,7 @@ async fn a_vector_store_that_does_not_answer_is_waited_for_no_longer_than_its_ti
 /// PostgreSQL of a test's own, behind a proxy, since it has another port after a restart.
 async fn own_postgres() -> (Postgres, Cut, Servers) {
     let postgres = Postgres::start().await;
-    let cut = Cut::before(&postgres.address()).await;
+    let cut = Cut::before(&postgres.address());
     let servers = Servers {
         postgres: Some(cut.instead_of(&postgres.url())),
         ..Servers::default()

@@ -47,7 +47,7 @@ async fn erases(service: &Service, id: &str, all: &[Memory]) {
 /// PostgreSQL whose standby has the table, and none of the memories: it is behind.
 async fn behind() -> (Postgres, Postgres, Cut, Site, Vec<Memory>) {
     let primary = Postgres::start().await;
-    let cut = Cut::before(&primary.address()).await;
+    let cut = Cut::before(&primary.address());
     let memories = Memories::postgres(&primary.url()).await;
     let standby = primary.standby().await;
     let admin = postgres::connect(&standby.url());

@@ -19,7 +19,7 @@ async fn processes_may_start_before_what_they_depend_on() {
     let all = memories::of("alice", 50);
     site.add(&all).await;
     // Nothing listens there yet.
-    let (ledger, doorbell) = (Cut::before("127.0.0.1:9").await, Cut::before("127.0.0.1:9").await);
+    let (ledger, doorbell) = (Cut::before("127.0.0.1:9"), Cut::before("127.0.0.1:9"));
     site.configure(|config| {
         config
             .set(

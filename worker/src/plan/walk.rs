@@ -128,18 +128,14 @@ pub(crate) async fn step(
         }
         Ok((Read::Past { beyond }, end)) => {
             let beyond = walk.beyond || beyond;
-            Ok(match end {
-                Some(end) => ControlFlow::Continue(Walk {
-                    piece: walk.piece.then(end, start.elapsed(), limit),
-                    beyond,
-                    ..walk
-                }),
-                None => {
-                    if beyond {
-                        say_beyond(&leases[0]);
-                    }
-                    ControlFlow::Break(walk.until)
+            Ok(if let Some(end) = end {
+                let piece = walk.piece.then(end, start.elapsed(), limit);
+                ControlFlow::Continue(Walk { piece, beyond, ..walk })
+            } else {
+                if beyond {
+                    say_beyond(&leases[0]);
                 }
+                ControlFlow::Break(walk.until)
             })
         }
         Err(timeout @ StoreError::Timeout { .. }) => match walk.piece.smaller() {

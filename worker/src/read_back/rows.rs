@@ -32,20 +32,19 @@ pub(super) async fn count(
         Ok(None) => return Ok(Ok(0)),
         Err(error) => return Ok(Err(error)),
     };
-    let mut walk = match Cursor::of(&leases[0]).walk {
-        Some(walk) => walk,
-        None => {
-            let conditions = batch::conditions(&leases[0]);
-            let count = table.count(&conditions);
-            match env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await {
-                Err(StoreError::Timeout { .. }) => {}
-                count => return Ok(count),
-            }
-            if let Err(error) = pieces::begin(&leases[0], &table).await {
-                return Ok(Err(error));
-            }
-            Walk::first()
+    let mut walk = if let Some(walk) = Cursor::of(&leases[0]).walk {
+        walk
+    } else {
+        let conditions = batch::conditions(&leases[0]);
+        let count = table.count(&conditions);
+        match env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await {
+            Err(StoreError::Timeout { .. }) => {}
+            count => return Ok(count),
         }
+        if let Err(error) = pieces::begin(&leases[0], &table).await {
+            return Ok(Err(error));
+        }
+        Walk::first()
     };
     loop {
         walk = match step(env, mapped, &table, leases, walk).await? {

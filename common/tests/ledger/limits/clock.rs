@@ -151,7 +151,7 @@ async fn a_pause_outside_of_windows_counts_once(test: TestLedger) {
 async fn the_limit_of_a_later_job_counts_from_its_start(test: TestLedger) {
     let ledger = &test.ledger;
     let mut later = new_job(vec![ids(1)]);
-    later.not_before = Some(test.now() + 10 * HOUR);
+    later.not_before = Some(TestLedger::now() + 10 * HOUR);
     let id = accept(ledger, later).await;
     test.pass(5 * HOUR).await;
     assert_eq!(give_up(ledger).await, []);

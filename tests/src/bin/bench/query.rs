@@ -104,7 +104,7 @@ pub(crate) async fn scale() {
     let mut site = site().await;
     unattended(&site).await;
     site.configure(|config| config.set("worker.slots", 2));
-    let _between = site.at_a_distance(DISTANCE).await;
+    let _between = site.at_a_distance(DISTANCE);
     let mut service = site.api().await;
     let mut times = Vec::new();
     for workers in [1, 2] {

@@ -54,8 +54,8 @@ impl Sites {
             Memories::mysql(&mysql::shared()).await,
         ];
         let ledger = postgres::database_on(&postgres::shared(), "ledger").await;
-        let (before_ledger, ledger_url) = Cut::in_front_of(&ledger).await;
-        let (before_redis, redis_url) = Cut::in_front_of(&redis::shared()).await;
+        let (before_ledger, ledger_url) = Cut::in_front_of(&ledger);
+        let (before_redis, redis_url) = Cut::in_front_of(&redis::shared());
         let config = Config::default()
             .set("ledger.url", ledger_url)
             .set("ledger.max_connections", 6)
@@ -68,11 +68,11 @@ impl Sites {
         let mut targets = Vec::new();
         for (name, memories) in NAMES.into_iter().zip(databases) {
             let vectors = Vectors::start().await;
-            let (before_vectors, vector_url) = Cut::in_front_of(&vectors.url).await;
+            let (before_vectors, vector_url) = Cut::in_front_of(&vectors.url);
             let (before_sql, sql_url) = if memories.url().starts_with("sqlite:") {
                 (None, memories.url().to_owned())
             } else {
-                let (cut, url) = Cut::in_front_of(memories.url()).await;
+                let (cut, url) = Cut::in_front_of(memories.url());
                 (Some(cut), url)
             };
             config = config.targets(&service::target(name, &sql_url, &vector_url, &vectors));

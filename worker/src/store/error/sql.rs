@@ -107,8 +107,9 @@ fn of_sqlstate(state: [u8; 5]) -> StoreError {
         // a standby, after a failover, or a session that is set to read only
         b"25006" => StoreError::ReadOnly { status },
         // a server that shuts down or starts; a database that is gone
-        b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" => StoreError::Unavailable { status },
-        [b'0', b'8', ..] | [b'5', b'3', ..] => StoreError::Unavailable { status },
+        b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" | [b'0', b'8', ..] | [b'5', b'3', ..] => {
+            StoreError::Unavailable { status }
+        }
         [b'2', b'8', ..] => StoreError::Unauthorized { status },
         [b'2', b'3', ..] => StoreError::Constraint { status },
         [b'4', b'0', ..] => StoreError::Busy { status },

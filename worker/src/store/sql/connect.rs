@@ -138,13 +138,13 @@ impl SqlStore {
         let fresh = self.admits();
         let answer = async {
             tokio::pin!(fresh);
-            match tokio::time::timeout(within / 2, &mut fresh).await {
-                Ok(answers) => answers || self.idle_answers().await,
-                Err(_) => tokio::select! {
-                    true = &mut fresh => true,
-                    true = self.idle_answers() => true,
-                    else => false,
-                },
+            if let Ok(answers) = tokio::time::timeout(within / 2, &mut fresh).await {
+                return answers || self.idle_answers().await;
+            }
+            tokio::select! {
+                true = &mut fresh => true,
+                true = self.idle_answers() => true,
+                else => false,
             }
         };
         tokio::time::timeout(within, answer).await.unwrap_or(false)

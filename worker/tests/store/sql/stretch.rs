@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_common::clock::Clock;
 use lethe_common::config::SqlEndpoint;
 use lethe_common::filter::{Filter, Path, Scalar};
 use lethe_common::job::Field;
@@ -108,7 +109,7 @@ async fn the_clock_is_said_in_the_words_of_each_column(database: Database) {
             Written::Unknown => panic!("a clock is known"),
         })
     };
-    let now = jiff::Timestamp::now();
+    let now = Clock::system().now();
     let is_now = |at: jiff::Timestamp| now.duration_until(at).as_secs().abs() < 3_600;
     let moment = until("at", json!({})).await.unwrap();
     assert!(is_now(moment.parse().unwrap()), "{moment}");
@@ -223,7 +224,7 @@ async fn an_empty_page_is_vouched_for_by_the_connection_that_read_it() {
     let nobody = of("8");
     let page = || opened.page(&nobody, None, None, 10);
     // Both at once: the second connection is made.
-    let _ = tokio::join!(page(), page());
+    drop(tokio::join!(page(), page()));
     let answers = [page().await, page().await];
     let refused = answers.iter().filter(|answer| answer.is_err()).count();
     assert_eq!(refused, 1, "{answers:?}");

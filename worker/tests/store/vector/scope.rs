@@ -51,7 +51,11 @@ async fn looks_and_pages_are_about_points_inside() {
     vectors.add(points()).await;
     let collection = open(&vectors, &json!({"tenant": "a"})).await;
     let memory = item("7", &of_user("u"));
-    let found = collection.find(&[memory.clone()], &[false]).await.unwrap().unwrap();
+    let found = collection
+        .find(std::slice::from_ref(&memory), &[false])
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found[0].iter().map(|point| point.id).collect::<BTreeSet<_>>(), inside());
     let (page, _) = collection.page_of_memory(&memory, false, None).await.unwrap();
     assert_eq!(page.iter().map(|point| point.id).collect::<BTreeSet<_>>(), inside());
