@@ -1,5 +1,7 @@
 //! What the ledger has of a job, read past what is before it: shown with a fault, never judged.
 
+use std::fmt::Write as _;
+
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -33,10 +35,10 @@ impl Ledger {
                 Err(error) => return format!("the ledger cannot be read: {error}"),
             };
             for row in rows.iter().take(SHOWN) {
-                text += &format!("    {table} {}\n", row.get::<String, _>(0));
+                writeln!(text, "    {table} {}", row.get::<String, _>(0)).expect("a String takes any text");
             }
             if rows.len() > SHOWN {
-                text += &format!("    {table} … {} rows\n", rows.len());
+                writeln!(text, "    {table} … {} rows", rows.len()).expect("a String takes any text");
             }
         }
         text

@@ -167,12 +167,11 @@ impl Follow {
             }
         }
         for id in open {
-            let (view, when) = match listed.remove(&id) {
-                Some(found) => found,
-                None => {
-                    let sent = now();
-                    (self.get(&format!("/v1/jobs/{id}")).await?, (sent, now()))
-                }
+            let (view, when) = if let Some(found) = listed.remove(&id) {
+                found
+            } else {
+                let sent = now();
+                (self.get(&format!("/v1/jobs/{id}")).await?, (sent, now()))
             };
             let mut jobs = self.jobs.lock().unwrap();
             jobs.get_mut(&id).expect("it is followed").take(view, when);

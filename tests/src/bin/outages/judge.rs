@@ -113,7 +113,7 @@ impl Judge {
         };
         let mut from = attempt.asked.1;
         for step in attempt.steps.iter().chain([&last]) {
-            let limit = ms(self.times.limit()) + self.throttle(job);
+            let limit = ms(self.times.limit()) + Self::throttle(job);
             let deadline = passed(from, limit, &stops);
             let late = counted((deadline, step.when.0.min(end)), &hindered);
             if late > ms(self.times.tolerance()) {
@@ -270,7 +270,7 @@ impl Judge {
     }
 
     /// Returns the longest that a job may have waited for its pace.
-    fn throttle(&self, job: &Followed) -> Ms {
+    fn throttle(job: &Followed) -> Ms {
         let Some(pace) = job.asked.per_second else { return 0 };
         debug_assert!(job.asked.sort == Sort::Purge);
         let size = Ms::try_from(job.asked.size()).expect("some thousands");

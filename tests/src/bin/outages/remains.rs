@@ -74,7 +74,7 @@ pub(crate) async fn judge(
             };
             let jobs = by_number.get(&asked.number).map_or(&[][..], Vec::as_slice);
             let goes = jobs.iter().find(|(_, fate)| *fate == Fate::Goes);
-            let (job, fate) = match (asked.sort, goes.or(jobs.first())) {
+            let (job, fate) = match (asked.sort, goes.or_else(|| jobs.first())) {
                 (Sort::Preview, job) => (job.map(|(id, _)| *id), Fate::Stays),
                 (_, Some((id, fate))) => (Some(*id), *fate),
                 (_, None) => (None, Fate::Unknown),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::evidence::Ledger;
 use crate::fleet::Fleet;
-use crate::follow::{Followed, moment};
+use crate::follow::{Attempt, Followed, moment};
 use crate::judge::{Fault, Judge, Wrong};
 use crate::sites::NAMES;
 use crate::timeline::{Interval, Ms, Span};
@@ -91,11 +91,7 @@ fn job(id: &str, job: &Followed, judge: &Judge) -> String {
         }
     }
     let first = job.attempts[0].asked.0 - 10_000;
-    let last = job
-        .attempts
-        .last()
-        .and_then(|attempt| attempt.ended())
-        .unwrap_or(judge.run.1);
+    let last = job.attempts.last().and_then(Attempt::ended).unwrap_or(judge.run.1);
     text += "\n  around it:";
     for span in judge
         .spans
