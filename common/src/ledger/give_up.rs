@@ -34,7 +34,7 @@ const STEP: i64 = 500;
 /// The most partitions that one step fails.
 const PARTITIONS: i64 = 2_000;
 
-/// How long a job is left alone whose limit has passed, but whose partitions all run.
+/// The time until the next look at a job whose limit has passed while all of its partitions run.
 // A worker ends each, or gives it back, when its call to the store is over.
 const AGAIN_MS: i64 = 1_000;
 
@@ -200,7 +200,7 @@ impl Look<'_> {
         })
     }
 
-    /// Looks at each of those that have been idle for longest by itself. One that cannot be read is left alone until
+    /// Looks at the longest idle jobs one by one. A job that cannot be read is skipped until
     /// its limit has passed once more: it must not keep the others from ending.
     async fn one_by_one(&self) -> Result<GivenUp, LedgerError> {
         let mut tx = self.inner.begin().await?;

@@ -1,6 +1,7 @@
 //! Ending what has not begun of jobs that are being cancelled.
 //!
-//! What is given back could wait for ever to be claimed once more: while its target is paused, its breaker is open, or nobody serves it.
+//! A partition that was given back is not claimed while its target is paused, its breaker is open, or no worker serves it. So a
+//! cancelled job must not wait for that claim.
 
 use sqlx::{AnyConnection, Row};
 
@@ -13,7 +14,7 @@ use super::rows;
 use super::step::JobRow;
 use super::totals::Increment;
 
-/// What has not begun and nobody works on. An intent that has begun is finished, by whoever claims it.
+/// Partitions without an intent that no worker holds. The next claim finishes a partition with an intent.
 pub(super) const NOT_BEGUN: &str = "state = 'due' AND intent IS NULL";
 
 /// Ends, as left, what has not begun of those jobs of a list of fences that are being cancelled.

@@ -35,7 +35,7 @@ pub struct TablePreview {
     pub found: Selection,
 }
 
-/// Puts together what was found of those jobs of which somebody wants to know. One that fails has looked at a part only.
+/// Adds up what the partitions of previews and expectations found. A failed job found only a part, and is left out.
 pub(super) async fn gather(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -> Result<(), LedgerError> {
     let looked_at = jobs.iter().filter(|job| job.is_looked_at() && job.failures == 0);
     let ids: Vec<_> = looked_at.map(|job| json!({"id": job.id})).collect();

@@ -328,7 +328,7 @@ async fn a_long_queue_ends_in_steps(test: TestLedger) {
     let jobs = (0..1_200).map(|_| new_job(vec![ids(1)]));
     let accepted = futures::future::join_all(jobs.map(|job| ledger.accept(job))).await;
     assert!(accepted.iter().all(Result::is_ok));
-    // They are found too early, and are then left alone.
+    // The first look finds them too early, and corrects the time.
     test.pass(50 * MINUTE).await;
     ledger.pause(None).await.unwrap();
     test.pass(HOUR).await;

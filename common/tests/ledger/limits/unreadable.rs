@@ -46,7 +46,7 @@ async fn an_unreadable_job_keeps_no_other_from_ending(test: TestLedger) {
         assert_eq!(state(ledger, id).await, State::Failed);
     }
     assert_eq!(ledger.backlog().await.unwrap(), 1);
-    // Whoever makes it readable sees it end.
+    // Once it can be read, it ends.
     test.run(format!("UPDATE jobs SET expect = NULL WHERE id = '{unreadable}'"))
         .await;
     test.pass(61 * MINUTE).await;
