@@ -231,7 +231,8 @@ async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, from: &Piece) -
     }
     let rows = Rows {
         through: None,
-        changed: false,
+        // One that was changed since the start is in a range too, so that its batch shows it.
+        changed: true,
         limit: env.config.worker.batch,
     };
     let page = pages::page(env, mapped, lease, StoreCall::Page, from, rows).await?;

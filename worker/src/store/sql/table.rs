@@ -202,10 +202,14 @@ impl SqlTable {
 
     // `None`: no row can meet the demands.
     fn demanded<'s>(&'s self, conditions: &Conditions) -> Result<Option<Demanded<'s>>, StoreError> {
+        self.demanded_rows(conditions, Rows::Unchanged)
+    }
+
+    fn demanded_rows<'s>(&'s self, conditions: &Conditions, rows: Rows) -> Result<Option<Demanded<'s>>, StoreError> {
         if conditions.is_empty() {
             return Err(StoreError::Misuse("without conditions this would be about every row"));
         }
-        self.demanded_by(conditions, Rows::Unchanged)
+        self.demanded_by(conditions, rows)
     }
 
     fn demanded_by<'s>(&'s self, conditions: &Conditions, rows: Rows) -> Result<Option<Demanded<'s>>, StoreError> {

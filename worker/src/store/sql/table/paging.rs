@@ -62,10 +62,7 @@ impl SqlTable {
         if limit == 0 || limit > MAX_PAGE {
             return Err(StoreError::Misuse("a page holds between 1 and 10000 ids"));
         }
-        if conditions.is_empty() {
-            return Err(StoreError::Misuse("without conditions this would be about every row"));
-        }
-        let Some(demanded) = self.demanded_by(conditions, rows)? else {
+        let Some(demanded) = self.demanded_rows(conditions, rows)? else {
             return Ok(Vec::new());
         };
         let query = demanded.query();
@@ -133,15 +130,17 @@ impl SqlTable {
             .await
     }
 
-    /// Returns the id of the last row under `conditions` in the order of keys, if there is one.
+    /// Returns the id of the last row under `conditions` in the order of keys, if there is one. Of a query that began,
+    /// rows that were changed since count too.
     ///
     /// # Errors
     /// Refuses empty conditions.
     pub async fn last(&self, conditions: &Conditions) -> Result<Option<String>, StoreError> {
-        let Some(demanded) = self.demanded(conditions)? else {
+        let Some(demanded) = self.demanded_rows(conditions, Rows::All)? else {
             return Ok(None);
         };
-        let text = text::last(self.store.dialect, &self.mapping, demanded.range());
+        let unchanged = demanded.unchanged.as_deref();
+        let text = text::last(self.store.dialect, &self.mapping, demanded.range(), unchanged);
         self.store
             .bounded(async {
                 let row = text.about(demanded.values).fetch_optional(&self.store.readers).await?;

@@ -36,16 +36,21 @@ pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'
          ORDER BY {key} LIMIT ${limit}",
             version = version(dialect, mapping),
             only_reads = only_reads(dialect),
-            changed = unchanged.map_or_else(
-                || "0".to_owned(),
-                |unchanged| format!("CASE WHEN {unchanged} THEN 0 ELSE 1 END")
-            ),
+            changed = changed(unchanged),
             place = place(dialect, mapping).unwrap_or_else(|| no_text(dialect)),
             whose = whose(dialect, mapping).unwrap_or_else(|| no_text(dialect).to_owned()),
             table = mapping.table,
             column = reach(&mapping.id, "m"),
             limit = bound + 1,
         ),
+    )
+}
+
+/// Returns 1 of a row that was changed since the start, else 0.
+fn changed(unchanged: Option<&str>) -> String {
+    unchanged.map_or_else(
+        || "0".to_owned(),
+        |unchanged| format!("CASE WHEN {unchanged} THEN 0 ELSE 1 END"),
     )
 }
 
@@ -73,13 +78,15 @@ pub(in super::super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_
     Sql::vouched(dialect, text)
 }
 
-/// Returns the text of the id that comes last in key order.
-pub(in super::super) fn last(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
+/// Returns the text of the id that comes last in key order, and whether its row was changed since the start.
+pub(in super::super) fn last(dialect: Dialect, mapping: &Mapping, range: Range<'_>, unchanged: Option<&str>) -> Sql {
     let (filter, _) = scoped(mapping, range);
+    // All values are bound, so PostgreSQL wants all of them named.
     let text = format!(
         "-- store::sql::last\n\
-         SELECT {id} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
+         SELECT {id}, {changed} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
          ORDER BY {key} DESC LIMIT 1",
+        changed = changed(unchanged),
         id = as_text(dialect, &mapping.id, "m"),
         table = mapping.table,
         column = reach(&mapping.id, "m"),
