@@ -17,6 +17,11 @@ super::on_servers! {
 
 /// Returns when somebody waits for a lock in this database.
 pub(super) async fn somebody_waits_for_a_lock(database: &Database) {
+    waiting_for_locks(database, 1).await;
+}
+
+/// Returns when so many wait for locks in this database.
+pub(super) async fn waiting_for_locks(database: &Database, n: i64) {
     // MySQL tells what was so a moment ago: whoever asks sooner gets the same answer again.
     let (text, pause) = if database.is_mysql() {
         let name = database.name();
@@ -38,7 +43,7 @@ pub(super) async fn somebody_waits_for_a_lock(database: &Database) {
             .fetch_one(&database.pool)
             .await
             .unwrap();
-        if waiting > 0 {
+        if waiting >= n {
             return;
         }
         tokio::time::sleep(Duration::from_millis(pause)).await;
