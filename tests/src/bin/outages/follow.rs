@@ -289,7 +289,8 @@ fn phase(view: &Value) -> Option<String> {
     }
     let phase = match view["state"].as_str()? {
         "queued" | "planning" => "start",
-        "running" if view["kind"] == "ids" => "start",
+        // A preview has no plan: its claim is what makes it run.
+        "running" if view["kind"] == "ids" || view["dry_run"] == true => "start",
         "running" => "running",
         "verifying" => "verifying",
         _ => return None,
