@@ -24,6 +24,7 @@ mod join;
 mod keys;
 mod leave;
 mod open;
+mod partitions;
 mod plan;
 mod preview;
 mod read;

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::accept::{HEAVIEST, LIGHTEST};
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
+use super::partitions::{HEAVIEST, LIGHTEST};
 use super::rows;
 use super::siblings::REVISION;
 use super::types::{Ahead, Claim, JobFacts, Kind, Lease};

@@ -5,9 +5,10 @@
 
 use sqlx::{AnyConnection, Row};
 
-use super::accept::{Accepted, Idempotency, NewJob, insert_jobs, insert_partitions, rows_of};
+use super::accept::{Accepted, Idempotency, NewJob, insert_jobs};
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
+use super::partitions::{insert_partitions, rows_of};
 use super::rows;
 use super::totals::{Increment, TotalsMetric};
 use super::types::{Kind, NewPartition};
