@@ -1,9 +1,7 @@
 //! The next batch of a partition.
 
-use std::sync::Arc;
-
 use lethe_common::config::Config;
-use lethe_common::job::{Field, StoreKind, Subject};
+use lethe_common::job::{StoreKind, Subject};
 use lethe_common::ledger::{JobFacts, Lease, WarningCode, Work};
 
 use lethe_common::metrics::StoreCall;
@@ -17,8 +15,13 @@ use crate::pages::{self, Page, Rows};
 use crate::pieces::Piece;
 use crate::resolve::{Claim, Judge, Owner, owners};
 use crate::store::vector::{Point, PointId};
-use crate::store::{Conditions, Item, Query, Start, StoreError, Written};
+use crate::store::{Conditions, Item, StoreError};
+
+mod conditions;
+
 use crate::task::Stop;
+pub(crate) use conditions::conditions;
+use conditions::conditions_as;
 
 /// What comes next in a partition.
 pub(crate) struct Batch {
@@ -60,51 +63,6 @@ impl Batch {
             then: None,
         }
     }
-}
-
-/// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
-pub(crate) fn conditions(lease: &Lease) -> Conditions {
-    conditions_as(lease, lease.alias)
-}
-
-/// Returns the same under another of a person's names.
-fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
-    let job = &lease.job;
-    let mut fields: Vec<(Field, String)> = Vec::new();
-    if let Some(subject) = &job.subject {
-        fields.extend(subject.fields_as(alias).map(|(field, value)| (field, value.to_owned())));
-    }
-    let mut demand = |field, value: &Option<String>| {
-        if let Some(value) = value
-            && !fields.iter().any(|(known, _)| *known == field)
-        {
-            fields.push((field, value.clone()));
-        }
-    };
-    demand(Field::User, &job.owner);
-    demand(Field::Workspace, &job.workspace);
-    demand(Field::Kind, &job.memory_kind);
-    let conditions = Conditions::of(fields);
-    match &job.query {
-        None => conditions,
-        Some(filter) => conditions.with_query(Query {
-            filter: Arc::clone(filter),
-            start: start(lease),
-        }),
-    }
-}
-
-/// Returns which rows were there when the job began, as its plan found.
-// What cannot be read must not widen the job: then no row that has a time is meant.
-fn start(lease: &Lease) -> Option<Start> {
-    let text = lease.snapshot.as_deref()?;
-    Some(serde_json::from_str(text).unwrap_or_else(|_| {
-        tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "a snapshot cannot be read");
-        Start {
-            written: Written::Unknown,
-            changed: None,
-        }
-    }))
 }
 
 /// Returns what somebody should know about finding what a lease's job is about.

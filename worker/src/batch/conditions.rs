@@ -1,0 +1,53 @@
+//! The conditions of a job on each memory: owner, workspace, kind, filter, and the bound of its start.
+
+use std::sync::Arc;
+
+use lethe_common::job::Field;
+use lethe_common::ledger::Lease;
+
+use crate::store::{Conditions, Query, Start, Written};
+
+/// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
+pub(crate) fn conditions(lease: &Lease) -> Conditions {
+    conditions_as(lease, lease.alias)
+}
+
+/// Returns the same under another of a person's names.
+pub(super) fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
+    let job = &lease.job;
+    let mut fields: Vec<(Field, String)> = Vec::new();
+    if let Some(subject) = &job.subject {
+        fields.extend(subject.fields_as(alias).map(|(field, value)| (field, value.to_owned())));
+    }
+    let mut demand = |field, value: &Option<String>| {
+        if let Some(value) = value
+            && !fields.iter().any(|(known, _)| *known == field)
+        {
+            fields.push((field, value.clone()));
+        }
+    };
+    demand(Field::User, &job.owner);
+    demand(Field::Workspace, &job.workspace);
+    demand(Field::Kind, &job.memory_kind);
+    let conditions = Conditions::of(fields);
+    match &job.query {
+        None => conditions,
+        Some(filter) => conditions.with_query(Query {
+            filter: Arc::clone(filter),
+            start: start(lease),
+        }),
+    }
+}
+
+/// Returns which rows were there when the job began, as its plan found.
+// What cannot be read must not widen the job: then no row that has a time is meant.
+fn start(lease: &Lease) -> Option<Start> {
+    let text = lease.snapshot.as_deref()?;
+    Some(serde_json::from_str(text).unwrap_or_else(|_| {
+        tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "a snapshot cannot be read");
+        Start {
+            written: Written::Unknown,
+            changed: None,
+        }
+    }))
+}
