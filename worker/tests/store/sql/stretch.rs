@@ -225,7 +225,7 @@ async fn an_empty_page_is_vouched_for_by_the_connection_that_read_it() {
     let page = || opened.page(&nobody, None, None, 10);
     for _ in 0..30 {
         // Both wait for the lock, so that each has a connection of its own.
-        let mut writer = database.pool.begin().await.unwrap();
+        let mut writer = database.pool.begin_with("BEGIN").await.unwrap();
         sqlx::query("LOCK TABLE memories IN ACCESS EXCLUSIVE MODE")
             .execute(&mut *writer)
             .await
