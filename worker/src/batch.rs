@@ -19,7 +19,7 @@ use crate::store::{Conditions, Item, StoreError};
 
 mod conditions;
 
-use crate::task::Stop;
+use crate::stop::Stop;
 pub(crate) use conditions::conditions;
 use conditions::conditions_as;
 

@@ -16,8 +16,8 @@ use crate::health::Health;
 use crate::keep::Leases;
 use crate::mapped::{Mapped, Mappings};
 use crate::shares::Shares;
+use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::task::Stop;
 
 /// What every task of a worker shares.
 #[derive(Clone)]

@@ -19,8 +19,8 @@ use crate::record::{CORRUPT, LEDGER_REFUSED};
 use crate::repeats;
 use crate::resolve::resolve;
 use crate::retry::{self, Verdict};
+use crate::stop::Stop;
 use crate::store::{Item, StoreError};
-use crate::task::Stop;
 use crate::window;
 
 mod again;

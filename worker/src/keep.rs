@@ -9,7 +9,7 @@ use lethe_common::job::JobId;
 use lethe_common::ledger::{Fence, Go, Lease, Ledger, LedgerError, Release};
 
 use crate::environment::Environment;
-use crate::task::Stop;
+use crate::stop::Stop;
 
 /// The leases that tasks of this worker hold.
 #[derive(Default)]

@@ -45,6 +45,7 @@ mod retry;
 mod run;
 mod shares;
 mod siblings;
+mod stop;
 pub mod store;
 mod task;
 mod window;

@@ -14,8 +14,8 @@ use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::resolve::resolve;
+use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::task::Stop;
 
 /// How many of the memories that a preview found are named, of each list and each table.
 const SAMPLE: usize = 100;

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
 use crate::mapped::Mapped;
+use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::sql::{Keys, SqlTable};
-use crate::task::Stop;
 
 /// How many rows the first piece has.
 const FIRST: u64 = 100_000;

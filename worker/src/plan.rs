@@ -14,8 +14,8 @@ use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::look::look;
 use crate::mapped::Mapped;
+use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::task::Stop;
 
 mod cut;
 mod points;

@@ -15,8 +15,8 @@ use crate::look::{Look, look};
 use crate::mapped::Mapped;
 use crate::pieces;
 use crate::plan::walk;
+use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::task::Stop;
 
 pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
     env.keep(&mut leases).await?;

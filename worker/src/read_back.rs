@@ -14,10 +14,10 @@ use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::resolve::resolve;
+use crate::stop::Stop;
 use crate::store::sql::Found as Row;
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
-use crate::task::Stop;
 
 mod listed;
 mod rows;

@@ -8,7 +8,7 @@ use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, Release};
 
 use crate::environment::Environment;
 use crate::retry;
-use crate::task::Stop;
+use crate::stop::Stop;
 
 /// The code of a partition about which the ledger refuses to store something.
 pub(crate) const LEDGER_REFUSED: &str = "ledger_refused";

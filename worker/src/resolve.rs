@@ -15,10 +15,10 @@ use lethe_common::metrics::StoreCall;
 use crate::environment::Environment;
 use crate::intent::{Entry, Seen, Vectors};
 use crate::mapped::Mapped;
+use crate::stop::Stop;
 use crate::store::sql::Found;
 use crate::store::vector::{Point, VectorCollection};
 use crate::store::{self, Item, StoreError};
-use crate::task::Stop;
 
 pub(crate) use crowd::{Crowd, Others, page as page_of_crowd};
 pub(crate) use find::points_of;

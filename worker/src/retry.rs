@@ -13,8 +13,8 @@ use crate::environment::Environment;
 use crate::erase::Met;
 use crate::intent::Intent;
 use crate::record::failure;
+use crate::stop::Stop;
 use crate::store::{Class, StoreError};
-use crate::task::Stop;
 
 /// Returns how long to wait before another try: exponential backoff with full jitter, so that
 /// what failed together does not come back together.

@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::environment::Environment;
 use crate::record::LEDGER_REFUSED;
 use crate::shares::Share;
+use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::{erase, plan, preview, read_back, retry, window};
 
@@ -28,28 +29,6 @@ pub(crate) struct Group {
     pub(crate) _permit: OwnedSemaphorePermit,
     /// Its target's claim to that slot.
     pub(crate) _share: Share,
-}
-
-/// Why the work on leases stopped before they were recorded.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// A lease was lost, or the ledger could not be reached while it lasted: touch nothing more.
-    Lost,
-    /// The ledger refuses a step of these leases, and would refuse it again.
-    Refused(Vec<Lease>),
-    /// The ledger rejects a step until an operator changes something.
-    Rejected,
-    /// A store did not do what it was asked.
-    Store(Vec<Lease>, StoreError),
-}
-
-impl Stop {
-    pub(crate) fn store(leases: Vec<Lease>, error: StoreError) -> Self {
-        match error {
-            StoreError::LeaseLost => Self::Lost,
-            error => Self::Store(leases, error),
-        }
-    }
 }
 
 /// Runs a group.

@@ -7,7 +7,7 @@ use lethe_common::doorbell::Ring;
 use lethe_common::ledger::Lease;
 
 use crate::environment::Environment;
-use crate::task::Stop;
+use crate::stop::Stop;
 
 /// Gives back, until the next window, what must not begin now; returns the rest.
 pub(crate) async fn admit(env: &Environment, leases: Vec<Lease>) -> Result<Vec<Lease>, Stop> {

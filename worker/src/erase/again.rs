@@ -15,9 +15,9 @@ use crate::environment::Environment;
 use crate::intent::{Dropped, Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::resolve::{Claim, Judge, have_rows, resolve};
+use crate::stop::Stop;
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
-use crate::task::Stop;
 
 /// Looks again at the shares that this attempt did not begin.
 pub(super) async fn look_again(

@@ -14,9 +14,9 @@ use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;
 use crate::resolve::{Crowd, Others, page_of_crowd};
+use crate::stop::Stop;
 use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
-use crate::task::Stop;
 
 /// Returns the places of those whose points began to disagree meanwhile: their rows stay.
 pub(super) async fn delete(

@@ -10,8 +10,8 @@ use super::Share;
 use super::met::Row;
 use crate::environment::Environment;
 use crate::intent::Taken;
+use crate::stop::Stop;
 use crate::store::sql;
-use crate::task::Stop;
 
 /// Returns what an attempt deleted of dependents, for each share.
 pub(super) fn of_shares(shares: &[Share], rows: &[Row], taken: sql::Taken) -> Vec<Option<Taken>> {

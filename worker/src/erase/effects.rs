@@ -15,10 +15,10 @@ use crate::batch;
 use crate::environment::Environment;
 use crate::intent::{Entry, Taken, Vectors};
 use crate::mapped::Mapped;
+use crate::stop::Stop;
 use crate::store::sql::{self, Deletion};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, RowOwner, StoreError};
-use crate::task::Stop;
 
 /// One entry of the batch, with what its job demands.
 pub(super) struct Target<'a> {

@@ -7,7 +7,7 @@ use super::{Met, Share, is_one};
 use crate::cursor::{Cursor, Refused};
 use crate::environment::Environment;
 use crate::retry;
-use crate::task::Stop;
+use crate::stop::Stop;
 
 /// Records what was done, and sorts out what follows.
 pub(super) async fn record(

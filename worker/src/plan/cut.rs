@@ -14,8 +14,8 @@ use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::pages::{self, Page, Rows};
 use crate::pieces::Piece;
+use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::task::Stop;
 
 /// How many batches make a range.
 // Long enough that claiming costs little, short enough that many workers share a large subject.

@@ -13,8 +13,8 @@ use crate::environment::Environment;
 use crate::look;
 use crate::mapped::Mapped;
 use crate::matching;
+use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::task::Stop;
 
 /// How many pages are read before what they had is committed.
 // Like the batches of a range. Pages of which nothing matches count too: they take as long.

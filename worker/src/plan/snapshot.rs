@@ -26,9 +26,9 @@ use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::pieces;
+use crate::stop::Stop;
 use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError, Written};
-use crate::task::Stop;
 
 /// How long a start waits at most: the clocks of those who write rows may be a second ahead of this one.
 pub(super) const AHEAD: Duration = Duration::from_secs(2);

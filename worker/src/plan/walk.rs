@@ -35,10 +35,10 @@ use crate::cursor::Walk;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::pieces;
+use crate::stop::Stop;
 use crate::store::error::Status;
 use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError};
-use crate::task::Stop;
 
 /// How often a walk begins anew since it met a time in the future.
 const AGAIN: u32 = 5;

@@ -11,9 +11,9 @@ use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;
 use crate::matching;
+use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::vector::PointId;
-use crate::task::Stop;
 
 pub(super) async fn read_back(
     env: &Environment,

@@ -17,9 +17,9 @@ use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::pages::{self, Rows};
 use crate::pieces::{self, Piece};
+use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::sql::SqlTable;
-use crate::task::Stop;
 
 /// Counts the rows that meet the conditions of the first of the leases.
 pub(super) async fn count(

@@ -11,10 +11,10 @@ use super::owned::{Owner, holders, owners};
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
+use crate::stop::Stop;
 use crate::store::sql::{Found, SqlTable};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Item, RowOwner, StoreError};
-use crate::task::Stop;
 
 /// What is known of a memory whose points are gone through.
 pub(crate) struct Crowd<'a> {

@@ -1,0 +1,27 @@
+//! Why a task stops before its leases are recorded.
+
+use lethe_common::ledger::Lease;
+
+use crate::store::StoreError;
+
+/// Why the work on leases stopped before they were recorded.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A lease was lost, or the ledger could not be reached while it lasted: touch nothing more.
+    Lost,
+    /// The ledger refuses a step of these leases, and would refuse it again.
+    Refused(Vec<Lease>),
+    /// The ledger rejects a step until an operator changes something.
+    Rejected,
+    /// A store did not do what it was asked.
+    Store(Vec<Lease>, StoreError),
+}
+
+impl Stop {
+    pub(crate) fn store(leases: Vec<Lease>, error: StoreError) -> Self {
+        match error {
+            StoreError::LeaseLost => Self::Lost,
+            error => Self::Store(leases, error),
+        }
+    }
+}
