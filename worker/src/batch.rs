@@ -138,23 +138,15 @@ fn fitting(mapped: &Mapped, size: u32) -> u32 {
 }
 
 /// Returns the next batch of a partition that erases.
-pub(crate) async fn next(
-    env: &Environment,
-    mapped: &Mapped,
-    lease: &Lease,
-    cursor: Cursor,
-) -> Result<Result<Batch, StoreError>, Stop> {
-    let mut batch = match page(env, mapped, lease, cursor).await {
-        Ok(batch) => batch,
-        Err(error) => return Ok(Err(error)),
-    };
+pub(crate) async fn next(env: &Environment, mapped: &Mapped, lease: &Lease, cursor: Cursor) -> Result<Batch, Stop> {
+    let mut batch = page(env, mapped, lease, cursor).await?;
     if matches!(lease.work, Work::Query) && !batch.items.is_empty() {
         // What changed since it was listed is not listed again: it is another memory now.
         let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
         let conflicted = env.conflicted(lease, &ids).await?;
         batch.items.retain(|item| !conflicted.contains(&item.id));
     }
-    Ok(Ok(batch))
+    Ok(batch)
 }
 
 /// Returns what of a partition comes next in its stores.

@@ -65,30 +65,14 @@ pub(crate) async fn erase(
         env.keep(&mut open).await?;
         open = begin(env, open).await?;
         asked |= !open.is_empty();
-        let shares = match prepare(env, mapped, &mut open).await? {
-            Ok(shares) => shares,
-            Err(error) => return Err(Stop::store([open, read_back].concat(), error)),
-        };
+        let shares = prepare(env, mapped, &mut open).await?;
         let mut shares = intend(env, shares).await?;
         if shares.is_empty() {
             continue;
         }
         let mut leases: Vec<Lease> = shares.iter().map(|share| share.lease.clone()).collect();
-        if let Err(error) = look_again(env, mapped, &mut shares, &mut leases).await? {
-            return Err(Stop::store([leases, open, read_back].concat(), error));
-        }
-        let mut taken = vec![None; shares.len()];
-        let met = carry_out(env, mapped, &shares, &mut leases, &mut taken).await?;
-        for (share, taken) in shares.iter_mut().zip(&mut taken) {
-            taken.take().into_iter().for_each(|taken| share.intent.took(taken));
-        }
-        let met = match met {
-            Ok(met) => met,
-            Err(error) => {
-                dependents::remember(env, &shares).await?;
-                return Err(Stop::store([leases, open, read_back].concat(), error));
-            }
-        };
+        look_again(env, mapped, &mut shares, &mut leases).await?;
+        let met = carry_out(env, mapped, &mut shares, &mut leases).await?;
         let (kept, done): (Vec<_>, Vec<_>) = shares
             .into_iter()
             .zip(met)
@@ -131,11 +115,7 @@ struct Begun {
 
 /// Reads what comes next for each lease, and resolves all of it together. Leases whose memories did not fit stay in
 /// `open`.
-async fn prepare(
-    env: &Environment,
-    mapped: &Mapped,
-    open: &mut Vec<Lease>,
-) -> Result<Result<Vec<Share>, StoreError>, Stop> {
+async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> Result<Vec<Share>, Stop> {
     let mut shares = Vec::with_capacity(open.len());
     let mut begun = Vec::new();
     let mut items: Vec<Item> = Vec::new();
@@ -150,10 +130,7 @@ async fn prepare(
             continue;
         }
         let from = Cursor::of(lease);
-        let batch = match batch::next(env, mapped, lease, from.clone()).await? {
-            Ok(batch) => batch,
-            Err(error) => return Ok(Err(error)),
-        };
+        let batch = batch::next(env, mapped, lease, from.clone()).await?;
         listed |= batch.listed;
         items.extend(batch.items.iter().cloned());
         let lease = lease.clone();
@@ -161,16 +138,10 @@ async fn prepare(
     }
     let mut entries = Vec::new();
     if !items.is_empty() {
-        entries = match resolve(env, mapped, &items, listed, open).await? {
-            Ok(entries) => entries,
-            Err(error) => return Ok(Err(error)),
-        };
+        entries = resolve(env, mapped, &items, listed, open).await?;
     }
     open.clear();
-    let by_value = match mapped.sql().await {
-        Ok(table) => table.is_some_and(|table| table.has_uuid_ids()),
-        Err(error) => return Ok(Err(error)),
-    };
+    let by_value = mapped.sql().await?.is_some_and(|table| table.has_uuid_ids());
     let mut entries = entries.into_iter();
     for begun in begun {
         let found: Vec<Entry> = entries.by_ref().take(begun.batch.items.len()).collect();
@@ -182,7 +153,7 @@ async fn prepare(
             shares.push(share);
         }
     }
-    Ok(Ok(shares))
+    Ok(shares)
 }
 
 /// Returns what a lease does next about the first memories of its batch.

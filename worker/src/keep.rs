@@ -19,15 +19,12 @@ pub(crate) struct Leases {
 }
 
 /// A lease that a task holds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Held {
+struct Held {
     /// Its token when it was claimed, by which its task is told from another one of this worker
     /// that claimed the same partition after the first had lost it.
     claimed: i64,
-    /// Its fence at present.
-    pub(crate) fence: Fence,
-    /// When it ends, as far as is known.
-    pub(crate) until: Instant,
+    /// How it is now, as far as is known.
+    lease: Lease,
 }
 
 impl Leases {
@@ -35,8 +32,7 @@ impl Leases {
     pub(crate) fn add(&self, lease: &Lease) {
         let held = Held {
             claimed: lease.token,
-            fence: lease.fence(),
-            until: lease.until,
+            lease: lease.clone(),
         };
         self.lock().insert((lease.job.id, lease.ordinal), held);
     }
@@ -44,18 +40,18 @@ impl Leases {
     /// Takes note that a record moved the fence of a lease on by one.
     pub(crate) fn moved_on(&self, lease: &Lease) {
         if let Some(held) = self.lock().get_mut(&(lease.job.id, lease.ordinal))
-            && held.fence.token + 1 == lease.token
+            && held.lease.token + 1 == lease.token
         {
-            (held.fence, held.until) = (lease.fence(), lease.until);
+            held.lease = lease.clone();
         }
     }
 
     /// Takes note that a lease lasts longer.
     pub(crate) fn renewed(&self, fence: Fence, until: Instant) {
         if let Some(held) = self.lock().get_mut(&(fence.job, fence.ordinal))
-            && held.fence == fence
+            && held.lease.fence() == fence
         {
-            held.until = until;
+            held.lease.until = until;
         }
     }
 
@@ -69,13 +65,22 @@ impl Leases {
     }
 
     /// Returns how those leases are now that are still held of those that a task began with.
-    pub(crate) fn still_held(&self, leases: &[Lease]) -> Vec<Held> {
+    pub(crate) fn still_held(&self, leases: &[Lease]) -> Vec<Lease> {
+        self.of_those_held(leases, Lease::clone)
+    }
+
+    /// Returns the fences of those leases that are still held, and when each ends.
+    pub(crate) fn fences(&self, leases: &[Lease]) -> Vec<(Fence, Instant)> {
+        self.of_those_held(leases, |lease| (lease.fence(), lease.until))
+    }
+
+    fn of_those_held<T>(&self, leases: &[Lease], what: impl Fn(&Lease) -> T) -> Vec<T> {
         let held = self.lock();
-        leases
-            .iter()
-            .filter_map(|lease| held.get(&(lease.job.id, lease.ordinal)).filter(|held| held.is(lease)))
-            .copied()
-            .collect()
+        let held = leases.iter().filter_map(|lease| {
+            let held = held.get(&(lease.job.id, lease.ordinal));
+            held.filter(|held| held.is(lease))
+        });
+        held.map(|held| what(&held.lease)).collect()
     }
 
     /// Returns whether everything was given back: nothing more begins.
@@ -95,7 +100,7 @@ impl Leases {
             .lock()
             .values()
             .map(|held| Release {
-                fence: held.fence,
+                fence: held.lease.fence(),
                 delay_ms: 0,
                 error: None,
                 charged: false,
@@ -117,7 +122,7 @@ impl Leases {
 impl Held {
     // Whoever claims it next gets a token beyond any that this lease had.
     fn is(&self, lease: &Lease) -> bool {
-        self.claimed == lease.token || self.fence.token == lease.token
+        self.claimed == lease.token || self.lease.token == lease.token
     }
 }
 
@@ -225,7 +230,7 @@ pub(crate) mod tests {
 
     fn tokens(leases: &Leases, claimed: i64) -> Vec<i64> {
         let held = leases.still_held(&[lease(claimed)]);
-        held.iter().map(|held| held.fence.token).collect()
+        held.iter().map(|lease| lease.token).collect()
     }
 
     #[test]

@@ -35,20 +35,13 @@ pub(crate) struct Look {
 }
 
 /// Looks at all that the first of the leases is about, page by page.
-pub(crate) async fn look(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Look, StoreError>, Stop> {
+pub(crate) async fn look(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Look, Stop> {
     let mut look = Look::default();
     let mut cursor = Some(Cursor::default());
     while let Some(from) = cursor {
         // There may be any number of pages.
         env.keep(leases).await?;
-        let (entries, workspaces, then) = match page(env, mapped, leases, from).await? {
-            Ok(page) => page,
-            Err(error) => return Ok(Err(error)),
-        };
+        let (entries, workspaces, then) = page(env, mapped, leases, from).await?;
         for (name, rows) in workspaces {
             look.found.add_workspace(name.unwrap_or_default(), rows);
         }
@@ -57,32 +50,21 @@ pub(crate) async fn look(
         }
         cursor = then;
     }
-    Ok(Ok(look))
+    Ok(look)
 }
 
 type Page = (Vec<Entry>, Vec<(Option<String>, u64)>, Option<Cursor>);
 
-async fn page(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-    from: Cursor,
-) -> Result<Result<Page, StoreError>, Stop> {
-    let batch = match batch::next(env, mapped, &leases[0], from.clone()).await? {
-        Ok(batch) => batch,
-        Err(error) => return Ok(Err(error)),
-    };
+async fn page(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>, from: Cursor) -> Result<Page, Stop> {
+    let batch = batch::next(env, mapped, &leases[0], from.clone()).await?;
     let mut entries = Vec::new();
     if !batch.items.is_empty() {
-        entries = match resolve(env, mapped, &batch.items, batch.listed, leases).await? {
-            Ok(entries) => entries,
-            Err(error) => return Ok(Err(error)),
-        };
+        entries = resolve(env, mapped, &batch.items, batch.listed, leases).await?;
     }
     let then = batch.then_after(&leases[0], &from, entries.len());
     entries.extend(batch.orphans);
-    let workspaces = workspaces(env, mapped, &entries).await;
-    Ok(workspaces.map(|workspaces| (entries, workspaces, then)))
+    let workspaces = workspaces(env, mapped, &entries).await?;
+    Ok((entries, workspaces, then))
 }
 
 /// Counts the rows of a page by their workspace.

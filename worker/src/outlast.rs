@@ -25,8 +25,8 @@ impl Environment {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             left.is_some_and(|left| left >= self.config.worker.store_timeout)
         };
-        let held = self.leases.still_held(&self.watched);
-        let until = held.iter().map(|held| held.until).min();
+        let held = self.leases.fences(&self.watched);
+        let until = held.iter().map(|(_, until)| *until).min();
         if self.leases.are_given_back() {
             return Err(StoreError::LeaseLost);
         }
@@ -34,7 +34,7 @@ impl Environment {
             return Ok(());
         }
         let until = until.ok_or(StoreError::LeaseLost)?;
-        let fences: Vec<Fence> = held.iter().map(|held| held.fence).collect();
+        let fences: Vec<Fence> = held.iter().map(|(fence, _)| *fence).collect();
         let renewed = self.insist_until(until, || self.ledger.renew(&fences)).await;
         let mut ends = Vec::with_capacity(fences.len());
         for (fence, answer) in fences.iter().zip(renewed.map_err(|_| StoreError::LeaseLost)?) {

@@ -15,7 +15,6 @@ use crate::environment::Environment;
 use crate::look::look;
 use crate::mapped::Mapped;
 use crate::stop::Stop;
-use crate::store::StoreError;
 
 mod cut;
 mod points;
@@ -39,38 +38,25 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             };
             return env.record(&[record]).await.map(drop);
         }
-        match batch::is_mistyped(mapped, lease).await {
-            Ok(true) if !Cursor::of(lease).has_begun() => return skip(env, lease).await,
-            Ok(_) => {}
-            Err(error) => return Err(Stop::store(leases, error)),
+        if batch::is_mistyped(mapped, lease).await? && !Cursor::of(lease).has_begun() {
+            return skip(env, lease).await;
         }
-        let snapshot = match snapshot(env, mapped, &mut leases).await? {
-            Ok(snapshot) => snapshot,
-            Err(error) => return Err(Stop::store(leases, error)),
-        };
+        let snapshot = snapshot(env, mapped, &mut leases).await?;
         if leases[0].job.cancelling {
             continue;
         }
         env.keep(&mut leases).await?;
-        let found = match expected(env, mapped, &mut leases).await? {
-            Ok(found) => found,
-            Err(error) => return Err(Stop::store(leases, error)),
-        };
+        let found = expected(env, mapped, &mut leases).await?;
         env.keep(&mut leases).await?;
         let Cut {
             partitions,
             progress,
             done,
             found: listed,
-        } = match next(env, mapped, &mut leases).await? {
-            Ok(cut) => cut,
-            Err(error) => return Err(Stop::store(leases, error)),
-        };
+        } = next(env, mapped, &mut leases).await?;
         let lease = &leases[0];
-        let warning = match batch::warning(mapped, lease).await {
-            Ok(warning) => warning.filter(|_| !Cursor::of(lease).has_begun()),
-            Err(error) => return Err(Stop::store(leases, error)),
-        };
+        let warning = batch::warning(mapped, lease).await?;
+        let warning = warning.filter(|_| !Cursor::of(lease).has_begun());
         let selected = partitions.iter().map(|partition| partition.remaining).sum::<u64>();
         let record = Record {
             lease,
@@ -122,17 +108,13 @@ async fn skip(env: &Environment, lease: &Lease) -> Result<(), Stop> {
 
 /// Looks at what is selected, if the job says what that has to be, before the first of it is cut, and of what was
 /// there at its start. Points are looked at as they are listed.
-async fn expected(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Option<Selection>, StoreError>, Stop> {
+async fn expected(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Option<Selection>, Stop> {
     let lease = &leases[0];
     if !lease.job.expects || Cursor::of(lease).has_begun() || lists(mapped, lease) {
-        return Ok(Ok(None));
+        return Ok(None);
     }
     let look = look(env, mapped, leases).await?;
-    Ok(look.map(|look| Some(look.found)))
+    Ok(Some(look.found))
 }
 
 /// Returns whether a plan lists what it is about.
@@ -141,7 +123,7 @@ fn lists(mapped: &Mapped, lease: &Lease) -> bool {
 }
 
 /// Returns the next partitions.
-async fn next(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<Cut, StoreError>, Stop> {
+async fn next(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Cut, Stop> {
     if lists(mapped, &leases[0]) {
         return points::cut(env, mapped, leases).await;
     }

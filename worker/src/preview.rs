@@ -24,27 +24,20 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<
     let (delta, end) = if leases[0].job.cancelling {
         (Delta::default(), RecordEnd::Cancelled)
     } else {
-        let warning = match warning(mapped, &leases[0]).await {
-            Ok(warning) => warning,
-            Err(error) => return Err(Stop::store(leases, error)),
-        };
+        let warning = warning(mapped, &leases[0]).await?;
         if warning == Some(WarningCode::Mistyped) {
             return skip(env, &leases).await;
         }
-        match decided(env, mapped, &mut leases).await? {
-            Ok(()) => {}
-            Err(error) => return Err(Stop::store(leases, error)),
-        }
+        decided(env, mapped, &mut leases).await?;
         if leases[0].job.cancelling {
             return finish(env, &leases, Delta::default(), RecordEnd::Cancelled).await;
         }
-        match look(env, mapped, &mut leases).await? {
-            Ok(look) if leases[0].kind == Kind::Check => (checked(look), RecordEnd::Checked),
-            Ok(look) => {
-                let counted = counted(&leases[0], look);
-                (Delta { warning, ..counted }, RecordEnd::Done)
-            }
-            Err(error) => return Err(Stop::store(leases, error)),
+        let look = look(env, mapped, &mut leases).await?;
+        if leases[0].kind == Kind::Check {
+            (checked(look), RecordEnd::Checked)
+        } else {
+            let counted = counted(&leases[0], look);
+            (Delta { warning, ..counted }, RecordEnd::Done)
         }
     };
     finish(env, &leases, delta, end).await
@@ -81,14 +74,12 @@ async fn finish(env: &Environment, leases: &[Lease], delta: Delta, end: RecordEn
 }
 
 /// Looks whether every row says if a query matches it, as a plan does before it cuts.
-async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<(), StoreError>, Stop> {
+async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<(), Stop> {
     if leases[0].job.query.is_none() {
-        return Ok(Ok(()));
+        return Ok(());
     }
-    let table = match mapped.sql().await {
-        Ok(Some(table)) => table,
-        Ok(None) => return Ok(Ok(())),
-        Err(error) => return Ok(Err(error)),
+    let Some(table) = mapped.sql().await? else {
+        return Ok(());
     };
     let mut walk = Cursor::of(&leases[0]).walk;
     if walk.is_none() {
@@ -96,19 +87,14 @@ async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) ->
         let decided = table.decided(&conditions);
         match env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
             Err(StoreError::Timeout { .. }) => {}
-            decided => return Ok(decided),
+            decided => return Ok(decided?),
         }
-        if let Err(error) = pieces::begin(&leases[0], &table).await {
-            return Ok(Err(error));
-        }
+        pieces::begin(&leases[0], &table).await?;
         // Without times to look for.
         walk = Some(Walk::first());
     }
     while let Some(from) = walk {
-        walk = match walk::step(env, mapped, &table, leases, from).await? {
-            Ok(then) => then.continue_value(),
-            Err(error) => return Ok(Err(error)),
-        };
+        walk = walk::step(env, mapped, &table, leases, from).await?.continue_value();
         if walk.is_some() {
             pieces::save(env, leases, walk.clone()).await?;
         }
@@ -116,7 +102,7 @@ async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) ->
             break;
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Returns what is kept of a look before an erasure, which accounts for the memories itself.

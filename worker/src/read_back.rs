@@ -44,10 +44,7 @@ pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Ve
     if leases.is_empty() {
         return Ok(());
     }
-    let found = match look(env, mapped, &mut leases).await? {
-        Ok(found) => found,
-        Err(error) => return Err(Stop::store(leases, error)),
-    };
+    let found = look(env, mapped, &mut leases).await?;
     let records: Vec<Record<'_>> = leases
         .iter()
         .zip(found)
@@ -56,25 +53,21 @@ pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Ve
     env.record(&records).await.map(drop)
 }
 
-async fn look(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Vec<Found>, StoreError>, Stop> {
+async fn look(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Vec<Found>, Stop> {
     if let [lease] = leases.as_slice()
         && matches!(lease.work, Work::Subject)
     {
-        return Ok(subject(env, mapped, leases).await?.map(|found| vec![found]));
+        return Ok(vec![subject(env, mapped, leases).await?]);
     }
     if let [lease] = leases.as_slice()
         && matches!(lease.work, Work::Query)
     {
-        return Ok(query(env, mapped, leases).await?.map(|found| vec![found]));
+        return Ok(vec![query(env, mapped, leases).await?]);
     }
     if let [lease] = leases.as_slice()
         && matches!(lease.work, Work::Listed(_))
     {
-        return Ok(listed::read_back(env, mapped, leases).await?.map(|found| vec![found]));
+        return Ok(vec![listed::read_back(env, mapped, leases).await?]);
     }
     let items: Vec<(usize, Item)> = leases
         .iter()
@@ -96,54 +89,36 @@ async fn look(
         let batch: Vec<Item> = chunk.iter().map(|(_, item)| item.clone()).collect();
         let mut done = 0;
         while done < batch.len() {
-            match resolve(env, mapped, &batch[done..], false, leases).await? {
-                Ok(entries) => {
-                    for ((n, _), entry) in chunk[done..].iter().zip(&entries) {
-                        found[*n].add(entry);
-                    }
-                    done += entries.len();
-                }
-                Err(error) => return Ok(Err(error)),
+            let entries = resolve(env, mapped, &batch[done..], false, leases).await?;
+            for ((n, _), entry) in chunk[done..].iter().zip(&entries) {
+                found[*n].add(entry);
             }
+            done += entries.len();
         }
     }
-    Ok(Ok(found))
+    Ok(found)
 }
 
 /// Asks for all that exists of a subject in one table and its collection.
-async fn subject(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Found, StoreError>, Stop> {
-    match batch::is_mistyped(mapped, &leases[0]).await {
+async fn subject(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Found, Stop> {
+    if batch::is_mistyped(mapped, &leases[0]).await? {
         // It was skipped, and that was said.
-        Ok(true) => return Ok(Ok(Found::default())),
-        Ok(false) => {}
-        Err(error) => return Ok(Err(error)),
+        return Ok(Found::default());
     }
     let conditions = batch::conditions(&leases[0]);
     let mut found = Found::default();
     let (mut page, mut unverifiable) = (Some(None), 0);
-    match rows::count(env, mapped, leases).await? {
-        Ok(rows) => {
-            found.still(StoreKind::Sql, rows);
-            found.residue += rows;
-        }
-        Err(error) => return Ok(Err(error)),
-    }
+    let rows = rows::count(env, mapped, leases).await?;
+    found.still(StoreKind::Sql, rows);
+    found.residue += rows;
     while let Some(offset) = page {
         // Of points that cannot be erased there may be any number.
         env.keep(leases).await?;
-        match points(env, mapped, &conditions, offset).await {
-            Ok(points) => {
-                found.still(StoreKind::Vector, points.orphans);
-                found.residue += points.orphans;
-                unverifiable += points.unverifiable;
-                page = points.next.map(Some);
-            }
-            Err(error) => return Ok(Err(error)),
-        }
+        let points = points(env, mapped, &conditions, offset).await?;
+        found.still(StoreKind::Vector, points.orphans);
+        found.residue += points.orphans;
+        unverifiable += points.unverifiable;
+        page = points.next.map(Some);
     }
     if found.residue == 0 && unverifiable > 0 {
         // Counted once, by the pass that finds nothing else.
@@ -155,26 +130,22 @@ async fn subject(
         }
         found.delta.selected = i64::try_from(unverifiable).unwrap_or(i64::MAX);
     }
-    Ok(Ok(found))
+    Ok(found)
 }
 
 /// Asks for all that a query still matches of what was there at its start, less what changed since
 /// it was listed. Where that cannot be told, every batch was verified by itself, and nothing is
 /// counted: what matches now may have been written since. What a plan listed is read back list by list.
-async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Result<Found, StoreError>, Stop> {
+async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Found, Stop> {
     let mut found = Found::default();
     // Earlier attempts may have taken all that the job takes: then the rest stays.
     if leases[0].snapshot.is_none() || leases[0].job.most == Some(0) {
-        return Ok(Ok(found));
+        return Ok(found);
     }
     let conditions = batch::conditions(&leases[0]);
-    let left = match Cursor::of(&leases[0]).through {
+    let mut left = match Cursor::of(&leases[0]).through {
         None => rows::count(env, mapped, leases).await?,
         Some(through) => rows::count_through(env, mapped, leases, &through).await?,
-    };
-    let mut left = match left {
-        Ok(rows) => rows,
-        Err(error) => return Ok(Err(error)),
     };
     let mut after = (String::new(), String::new(), String::new());
     while left > 0 {
@@ -194,14 +165,11 @@ async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> R
             .filter(here)
             .map(|item| Item::new(&item.id, &conditions))
             .collect();
-        match matching(env, mapped, &changed).await {
-            Ok(n) => left = left.saturating_sub(n),
-            Err(error) => return Ok(Err(error)),
-        }
+        left = left.saturating_sub(matching(env, mapped, &changed).await?);
     }
     found.still(StoreKind::Sql, left);
     found.residue = left;
-    Ok(Ok(found))
+    Ok(found)
 }
 
 /// Returns how many of these memories have a row under their conditions.

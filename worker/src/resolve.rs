@@ -38,23 +38,19 @@ pub(crate) async fn resolve(
     items: &[Item],
     listed: bool,
     leases: &mut Vec<Lease>,
-) -> Result<Result<Vec<Entry>, StoreError>, Stop> {
-    let (mut entries, points) = match find(env, mapped, items, listed).await {
-        Ok(found) => found,
-        Err(error) => return Ok(Err(error)),
-    };
+) -> Result<Vec<Entry>, Stop> {
+    let (mut entries, points) = find(env, mapped, items, listed).await?;
     let points = match points {
-        Points::None => return Ok(Ok(entries.into_iter().map(|(_, entry)| entry).collect())),
+        Points::None => return Ok(entries.into_iter().map(|(_, entry)| entry).collect()),
         Points::Found(points) => points,
         Points::Crowd => {
             entries.truncate(1);
-            return Ok(crowd::look(env, mapped, &items[0], entries.remove(0), leases)
-                .await?
-                .map(|entry| vec![entry]));
+            let entry = crowd::look(env, mapped, &items[0], entries.remove(0), leases).await?;
+            return Ok(vec![entry]);
         }
     };
     entries.truncate(points.len());
-    Ok(decide(env, mapped, items, entries, points).await)
+    Ok(decide(env, mapped, items, entries, points).await?)
 }
 
 /// The points of a batch.

@@ -13,15 +13,15 @@ pub(crate) enum Stop {
     Refused(Vec<Lease>),
     /// The ledger rejects a step until an operator changes something.
     Rejected,
-    /// A store did not do what it was asked.
-    Store(Vec<Lease>, StoreError),
+    /// A store did not do what it was asked. That concerns all leases that the task still holds.
+    Store(StoreError),
 }
 
-impl Stop {
-    pub(crate) fn store(leases: Vec<Lease>, error: StoreError) -> Self {
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
         match error {
             StoreError::LeaseLost => Self::Lost,
-            error => Self::Store(leases, error),
+            error => Self::Store(error),
         }
     }
 }

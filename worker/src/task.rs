@@ -59,10 +59,7 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
     // The breaker of a slow store waits for its pause.
     let slow = matches!(
         &outcome,
-        Ok(Err(Stop::Store(
-            _,
-            StoreError::Timeout { .. } | StoreError::Busy { .. }
-        )))
+        Ok(Err(Stop::Store(StoreError::Timeout { .. } | StoreError::Busy { .. })))
     );
     match outcome {
         Ok(Ok(true)) => env.answered(&target),
@@ -85,7 +82,8 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
             metrics::retry(RetryClass::Transient, LEDGER_REFUSED);
             put_back(&env, &fences, Some(LEDGER_REFUSED)).await;
         }
-        Ok(Err(Stop::Store(leases, error))) => {
+        Ok(Err(Stop::Store(error))) => {
+            let leases = env.leases.still_held(&fences);
             if matches!(
                 error,
                 StoreError::Missing { .. } | StoreError::Mapping { .. } | StoreError::Mistyped(_)
@@ -187,8 +185,8 @@ async fn put_back(env: &Environment, leases: &[Lease], error: Option<&'static st
         .leases
         .still_held(leases)
         .into_iter()
-        .map(|held| Release {
-            fence: held.fence,
+        .map(|lease| Release {
+            fence: lease.fence(),
             delay_ms,
             error,
             charged: error.is_some(),

@@ -25,7 +25,7 @@ pub(super) async fn look_again(
     mapped: &Mapped,
     shares: &mut [Share],
     leases: &mut Vec<Lease>,
-) -> Result<Result<(), StoreError>, Stop> {
+) -> Result<(), Stop> {
     let held = leases.len();
     for share in shares.iter_mut().filter(|share| !share.fresh) {
         let conditions = batch::conditions(&share.lease);
@@ -44,15 +44,9 @@ pub(super) async fn look_again(
             if leases.len() < held {
                 return Err(Stop::Lost);
             }
-            match resolve(env, mapped, &named[now.len()..], false, leases).await? {
-                Ok(found) => now.extend(found),
-                Err(error) => return Ok(Err(error)),
-            }
+            now.extend(resolve(env, mapped, &named[now.len()..], false, leases).await?);
         }
-        let points = match sight(env, mapped, &conditions, &entries).await {
-            Ok(points) => points,
-            Err(error) => return Ok(Err(error)),
-        };
+        let points = sight(env, mapped, &conditions, &entries).await?;
         let mut now = now.into_iter();
         for entry in &mut entries {
             let is_named = entry.id.is_some() && entry.vectors != Vectors::Alone;
@@ -64,7 +58,7 @@ pub(super) async fn look_again(
             }
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 fn item(entry: &Entry, conditions: &Conditions) -> Option<Item> {

@@ -9,7 +9,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
-use super::effects::Target;
+use super::effects::{Target, keep_all};
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;
@@ -24,8 +24,7 @@ pub(super) async fn delete(
     mapped: &Mapped,
     targets: &[Target<'_>],
     leases: &mut Vec<Lease>,
-) -> Result<Result<HashSet<usize>, StoreError>, Stop> {
-    let held = leases.len();
+) -> Result<HashSet<usize>, Stop> {
     let mut stopped = HashSet::new();
     let crowds = targets
         .iter()
@@ -41,22 +40,19 @@ pub(super) async fn delete(
         let mut offset = None;
         loop {
             // Each page is two calls.
-            env.keep(leases).await?;
-            if leases.len() < held {
-                return Err(Stop::Lost);
+            keep_all(env, leases).await?;
+            let (others, next) = delete_page(env, mapped, &crowd, offset).await?;
+            if others.disagree {
+                stopped.insert(place);
+                break;
             }
-            match delete_page(env, mapped, &crowd, offset).await {
-                Ok((others, _)) if others.disagree => {
-                    stopped.insert(place);
-                    break;
-                }
-                Ok((_, None)) => break,
-                Ok((_, next)) => offset = next,
-                Err(error) => return Ok(Err(error)),
+            if next.is_none() {
+                break;
             }
+            offset = next;
         }
     }
-    Ok(Ok(stopped))
+    Ok(stopped)
 }
 
 /// Deletes the points of a page if none of it disagrees, and returns where the next one begins.

@@ -13,11 +13,11 @@ use crate::intent::Taken;
 use crate::stop::Stop;
 use crate::store::sql;
 
-/// Returns what an attempt deleted of dependents, for each share.
-pub(super) fn of_shares(shares: &[Share], rows: &[Row], taken: sql::Taken) -> Vec<Option<Taken>> {
+/// Adds to each share what an attempt deleted of dependents.
+pub(super) fn count(shares: &mut [Share], rows: &[Row], taken: sql::Taken) {
     let mut of_shares: Vec<Taken> = Vec::with_capacity(shares.len());
     let mut rows = rows.iter();
-    for share in shares {
+    for share in &*shares {
         let own = rows.by_ref().take(share.intent.entries.len());
         let gone = own.filter(|row| **row == Row::Gone).count();
         of_shares.push(Taken {
@@ -30,7 +30,9 @@ pub(super) fn of_shares(shares: &[Share], rows: &[Row], taken: sql::Taken) -> Ve
             *taken.tables.entry(table).or_insert(0) += n;
         }
     }
-    of_shares.into_iter().map(Some).collect()
+    for (share, taken) in shares.iter_mut().zip(of_shares) {
+        share.intent.took(taken);
+    }
 }
 
 /// Keeps in the intents what was deleted, for the attempt that goes on with them.

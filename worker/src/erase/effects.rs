@@ -13,7 +13,7 @@ use super::read_back::read_vectors;
 use super::{crowds, dependents};
 use crate::batch;
 use crate::environment::Environment;
-use crate::intent::{Entry, Taken, Vectors};
+use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
 use crate::stop::Stop;
 use crate::store::sql::{self, Deletion};
@@ -44,62 +44,35 @@ impl Target<'_> {
 /// Deletes the vectors, then the rows, then reads the vectors back.
 ///
 /// Returns what each entry of each share met, in their order; an error of a store leaves all to
-/// the next attempt, which finds the intents. What went of dependents is in `taken`, whatever fails afterwards.
+/// the next attempt, which finds the intents, and in them what went of dependents.
 pub(super) async fn carry_out(
     env: &Environment,
     mapped: &Mapped,
-    shares: &[Share],
+    shares: &mut [Share],
     leases: &mut Vec<Lease>,
-    taken: &mut Vec<Option<Taken>>,
-) -> Result<Result<Vec<Vec<Met>>, StoreError>, Stop> {
+) -> Result<Vec<Vec<Met>>, Stop> {
     let demanded: Vec<Conditions> = shares.iter().map(|share| batch::conditions(&share.lease)).collect();
-    let targets: Vec<Target<'_>> = shares
-        .iter()
-        .zip(&demanded)
-        .enumerate()
-        .flat_map(|(n, (share, conditions))| {
-            share.intent.entries.iter().map(move |entry| Target {
-                entry,
-                conditions,
-                fresh: share.fresh,
-                share: n,
-            })
-        })
-        .collect();
-    macro_rules! attempt {
-        ($call:expr) => {
-            match $call.await {
-                Ok(answer) => answer,
-                Err(error) => return Ok(Err(error)),
-            }
-        };
-    }
-    let held = leases.len();
-    // Before each effect: its time limit must fit into what is left of the leases, all of them.
-    macro_rules! keep {
-        () => {
-            env.keep(leases).await?;
-            if leases.len() < held {
-                return Err(Stop::Lost);
-            }
-        };
-    }
-    keep!();
-    let still = attempt!(points::still_meant(env, mapped, &targets));
-    keep!();
-    attempt!(delete_vectors(env, mapped, &targets, &still));
-    let stopped = match crowds::delete(env, mapped, &targets, leases).await? {
-        Ok(stopped) => stopped,
-        Err(error) => return Ok(Err(error)),
-    };
-    keep!();
-    let (rows, dependents) = attempt!(delete_rows(env, mapped, &targets, &stopped));
+    let intended = targets(shares, &demanded);
+    keep_all(env, leases).await?;
+    let still = points::still_meant(env, mapped, &intended).await?;
+    keep_all(env, leases).await?;
+    delete_vectors(env, mapped, &intended, &still).await?;
+    let stopped = crowds::delete(env, mapped, &intended, leases).await?;
+    keep_all(env, leases).await?;
+    let (rows, taken) = delete_rows(env, mapped, &intended, &stopped).await?;
     if !mapped.table.dependents.is_empty() {
-        *taken = dependents::of_shares(shares, &rows, dependents);
+        dependents::count(shares, &rows, taken);
     }
-    keep!();
-    let kept = attempt!(read_vectors(env, mapped, &targets));
-    let mut met = targets
+    keep_all(env, leases).await?;
+    let intended = targets(shares, &demanded);
+    let kept = match read_vectors(env, mapped, &intended).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            dependents::remember(env, shares).await?;
+            return Err(error.into());
+        }
+    };
+    let mut met = intended
         .iter()
         .zip(rows)
         .zip(kept)
@@ -111,10 +84,34 @@ pub(super) async fn carry_out(
                 meet(target, row, kept)
             }
         });
-    Ok(Ok(shares
+    Ok(shares
         .iter()
         .map(|share| met.by_ref().take(share.intent.entries.len()).collect())
-        .collect()))
+        .collect())
+}
+
+/// Returns the entries of all shares, in their order.
+fn targets<'a>(shares: &'a [Share], demanded: &'a [Conditions]) -> Vec<Target<'a>> {
+    shares
+        .iter()
+        .zip(demanded)
+        .enumerate()
+        .flat_map(|(n, (share, conditions))| {
+            share.intent.entries.iter().map(move |entry| Target {
+                entry,
+                conditions,
+                fresh: share.fresh,
+                share: n,
+            })
+        })
+        .collect()
+}
+
+/// Keeps the leases before an effect: its time limit must fit into what is left of them, all of them.
+pub(super) async fn keep_all(env: &Environment, leases: &mut Vec<Lease>) -> Result<(), Stop> {
+    let held = leases.len();
+    env.keep(leases).await?;
+    if leases.len() < held { Err(Stop::Lost) } else { Ok(()) }
 }
 
 async fn delete_vectors(

@@ -56,11 +56,7 @@ impl Cut {
 }
 
 /// Returns the next partitions.
-pub(super) async fn cut(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Cut, StoreError>, Stop> {
+pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Cut, Stop> {
     let cursor = Cursor::of(&leases[0]);
     let mut piece = cursor.piece();
     let mut last = cursor.after.clone();
@@ -75,9 +71,8 @@ pub(super) async fn cut(
     if let Some(after) = &cursor.after {
         if ends == Ends::Sampled && leases[0].job.most.is_none() {
             match sampled(env, mapped, leases, after).await? {
-                Ok(Some(partitions)) => return Ok(Ok(Cut::last(partitions))),
-                Ok(None) => ends = Ends::Counted,
-                Err(error) => return Ok(Err(error)),
+                Some(partitions) => return Ok(Cut::last(partitions)),
+                None => ends = Ends::Counted,
             }
         }
         if ends != Ends::Read && room > range {
@@ -87,7 +82,7 @@ pub(super) async fn cut(
                 Ok(found) => (last, n) = (found, range),
                 // Few rows match: they are gone through page by page.
                 Err(StoreError::Timeout { .. }) => ends = Ends::Read,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -95,10 +90,8 @@ pub(super) async fn cut(
     while more && n < range && looks < LOOKS {
         // A page may take as long as a call may: all of them together longer than a lease.
         env.keep(leases).await?;
-        let page = match page(env, mapped, &leases[0], &piece).await {
-            Ok(Some(page)) => page,
-            Ok(None) => return Ok(Ok(Cut::last(sweep(mapped, &leases[0]).into_iter().collect()))),
-            Err(error) => return Ok(Err(error)),
+        let Some(page) = page(env, mapped, &leases[0], &piece).await? else {
+            return Ok(Cut::last(sweep(mapped, &leases[0]).into_iter().collect()));
         };
         looks += 1;
         let mut ids: Vec<String> = page.rows.into_iter().map(|(id, _)| id).collect();
@@ -140,12 +133,12 @@ pub(super) async fn cut(
         ends,
         ..Cursor::default()
     };
-    Ok(Ok(Cut {
+    Ok(Cut {
         partitions,
         progress: if more { Some(then.text()) } else { then.kept() },
         done: !more,
         found: None,
-    }))
+    })
 }
 
 /// Returns all ranges beyond the first, which ends at `after`, if the database draws a sample and many of
@@ -155,72 +148,66 @@ async fn sampled(
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
     after: &str,
-) -> Result<Result<Option<Vec<NewPartition>>, StoreError>, Stop> {
-    let table = match mapped.sql().await {
-        Ok(Some(table)) => table,
-        Ok(None) => return Ok(Ok(None)),
-        Err(error) => return Ok(Err(error)),
+) -> Result<Option<Vec<NewPartition>>, Stop> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(None);
     };
     let conditions = batch::conditions(&leases[0]);
     let taken = Cursor::of(&leases[0]).taken;
-    let left = match asked(env, mapped, leases, StoreCall::Count, table.count(&conditions)).await? {
-        Ok(all) => all.saturating_sub(taken),
-        Err(error) => return Ok(or_none(error)),
+    let Some(all) = in_time(env, mapped, leases, StoreCall::Count, table.count(&conditions)).await? else {
+        return Ok(None);
     };
+    let left = all.saturating_sub(taken);
     let range = (BATCHES as u64 * u64::from(env.config.worker.batch))
         .max(LEAST)
         .max(left / MOST);
     if left < MANY * range {
-        return Ok(Ok(None));
+        return Ok(None);
     }
     // The last range of a subject has no end.
     let mut end = None;
     if leases[0].job.query.is_some() {
-        end = match asked(env, mapped, leases, StoreCall::Page, table.last(&conditions)).await? {
-            Ok(Some(last)) => Some(last),
-            Ok(None) => return Ok(Ok(None)),
-            Err(error) => return Ok(or_none(error)),
-        };
+        end = in_time(env, mapped, leases, StoreCall::Page, table.last(&conditions))
+            .await?
+            .flatten();
+        if end.is_none() {
+            return Ok(None);
+        }
     }
     let cuts = table.cuts(&conditions, after, end.as_deref(), range, left);
-    let cuts = match asked(env, mapped, leases, StoreCall::Page, cuts).await? {
-        // Where so few are drawn that match, they lie close together.
-        Ok(cuts) => cuts.filter(|cuts| cuts.len() as u64 >= left / range / 4),
-        Err(error) => return Ok(or_none(error)),
+    let cuts = in_time(env, mapped, leases, StoreCall::Page, cuts).await?.flatten();
+    // Where so few are drawn that match, they lie close together.
+    let Some(cuts) = cuts.filter(|cuts| cuts.len() as u64 >= left / range / 4) else {
+        return Ok(None);
     };
-    Ok(Ok(cuts.map(|cuts| {
-        let lease = &leases[0];
-        let each = left / (cuts.len() as u64 + 1);
-        let mut partitions = Vec::with_capacity(cuts.len() + 2);
-        let mut from = after.to_owned();
-        for cut in cuts {
-            partitions.push(range_of(lease, Some(from), Some(cut.clone()), each));
-            from = cut;
-        }
-        let rest = left - each * partitions.len() as u64;
-        partitions.push(range_of(lease, Some(from), end, rest));
-        partitions.extend(sweep(mapped, lease).filter(|_| lease.job.query.is_none()));
-        partitions
-    })))
+    let lease = &leases[0];
+    let each = left / (cuts.len() as u64 + 1);
+    let mut partitions = Vec::with_capacity(cuts.len() + 2);
+    let mut from = after.to_owned();
+    for cut in cuts {
+        partitions.push(range_of(lease, Some(from), Some(cut.clone()), each));
+        from = cut;
+    }
+    let rest = left - each * partitions.len() as u64;
+    partitions.push(range_of(lease, Some(from), end, rest));
+    partitions.extend(sweep(mapped, lease).filter(|_| lease.job.query.is_none()));
+    Ok(Some(partitions))
 }
 
-/// Makes one of several calls, each of which may take as long as a call may.
-async fn asked<T>(
+/// Makes one of several calls, each of which may take as long as a call may; returns `None` if it takes longer: that
+/// way is not gone.
+async fn in_time<T>(
     env: &Environment,
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
     what: StoreCall,
     call: impl Future<Output = Result<T, StoreError>>,
-) -> Result<Result<T, StoreError>, Stop> {
+) -> Result<Option<T>, Stop> {
     env.keep(leases).await?;
-    Ok(env.call(mapped, StoreKind::Sql, what, call).await)
-}
-
-// A way that takes too long is not gone.
-fn or_none<T>(error: StoreError) -> Result<Option<T>, StoreError> {
-    match error {
-        StoreError::Timeout { .. } => Ok(None),
-        error => Err(error),
+    match env.call(mapped, StoreKind::Sql, what, call).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(StoreError::Timeout { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -14,18 +14,13 @@ use crate::look;
 use crate::mapped::Mapped;
 use crate::matching;
 use crate::stop::Stop;
-use crate::store::StoreError;
 
 /// How many pages are read before what they had is committed.
 // Like the batches of a range. Pages of which nothing matches count too: they take as long.
 const PAGES: usize = BATCHES;
 
 /// Returns the next lists.
-pub(super) async fn cut(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Cut, StoreError>, Stop> {
+pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Cut, Stop> {
     let cursor = Cursor::of(&leases[0]);
     let most = leases[0].job.most.unwrap_or(u64::MAX);
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
@@ -39,13 +34,9 @@ pub(super) async fn cut(
         };
         env.keep(leases).await?;
         let conditions = batch::conditions(&leases[0]);
-        match matching::page(env, mapped, &conditions, &from, size).await {
-            Ok((found, next)) => {
-                entries.extend(found);
-                then = next;
-            }
-            Err(error) => return Ok(Err(error)),
-        }
+        let (found, next) = matching::page(env, mapped, &conditions, &from, size).await?;
+        entries.extend(found);
+        then = next;
     }
     entries.truncate(room);
     let lease = &leases[0];
@@ -71,10 +62,10 @@ pub(super) async fn cut(
         found: found.clone(),
         ..then
     });
-    Ok(Ok(Cut {
+    Ok(Cut {
         partitions,
         progress: then.as_ref().map(Cursor::text),
         done,
         found,
-    }))
+    })
 }

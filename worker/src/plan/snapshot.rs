@@ -43,15 +43,14 @@ pub(super) async fn snapshot(
     env: &Environment,
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
-) -> Result<Result<Option<Snapshot>, StoreError>, Stop> {
+) -> Result<Option<Snapshot>, Stop> {
     let lease = &leases[0];
     if lease.job.query.is_none() || lease.snapshot.is_some() || Cursor::of(lease).has_begun() {
-        return Ok(Ok(None));
+        return Ok(None);
     }
     let start = match start(env, mapped, leases).await? {
-        Ok(Ok(start)) => start,
-        Ok(Err(snapshot)) => return Ok(Ok(Some(snapshot))),
-        Err(error) => return Ok(Err(error)),
+        Told::ByTimes(start) => start,
+        Told::Otherwise(snapshot) => return Ok(Some(snapshot)),
     };
     let units = units(&mapped.table);
     let times = [Some(&start.written), start.changed.as_ref()];
@@ -63,42 +62,49 @@ pub(super) async fn snapshot(
     pass(env, leases, rest.unwrap_or_default()).await?;
     let text = serde_json::to_string(&start).expect("texts are always JSON");
     leases[0].snapshot = Some(text.clone());
-    Ok(Ok(Some(Snapshot::CreatedAt(text))))
+    Ok(Some(Snapshot::CreatedAt(text)))
+}
+
+/// How a query tells what was there at its start.
+enum Told {
+    /// By the times of what was there.
+    ByTimes(Start),
+    /// In another way.
+    Otherwise(Snapshot),
+}
+
+impl Told {
+    /// By times, if there is a bound; else each batch takes what matches at its time.
+    fn of(start: Option<Start>) -> Self {
+        start.map_or(Self::Otherwise(Snapshot::Batch), Self::ByTimes)
+    }
 }
 
 /// Returns what is there by its times, or how else it is told.
-async fn start(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Result<Start, Snapshot>, StoreError>, Stop> {
-    let table = match mapped.sql().await {
-        Ok(Some(table)) => table,
-        Ok(None) => return Ok(Ok(Err(Snapshot::Plan))),
-        Err(error) => return Ok(Err(error)),
+async fn start(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Told, Stop> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(Told::Otherwise(Snapshot::Plan));
     };
     let mut walk = Cursor::of(&leases[0]).walk;
     if walk.is_none() {
-        walk = match whole(env, mapped, &table, leases).await? {
-            Ok(start) => return Ok(Ok(start.ok_or(Snapshot::Batch))),
-            Err(StoreError::Timeout { status }) => match walk::begin(env, mapped, &table, leases, status).await? {
-                Ok(walk) => Some(walk),
-                Err(error) => return Ok(Err(error)),
-            },
-            Err(error) => return Ok(Err(error)),
+        walk = match whole(env, mapped, &table, leases).await {
+            Ok(start) => return Ok(Told::of(start)),
+            Err(Stop::Store(StoreError::Timeout { status })) => {
+                Some(walk::begin(env, mapped, &table, leases, status).await?)
+            }
+            Err(stop) => return Err(stop),
         };
     }
     while let Some(from) = walk {
         let then = match walk::step(env, mapped, &table, leases, from).await? {
-            Ok(ControlFlow::Continue(then)) => Some(then),
-            Ok(ControlFlow::Break(start)) => return Ok(Ok(start.ok_or(Snapshot::Batch))),
-            Err(error) => return Ok(Err(error)),
+            ControlFlow::Continue(then) => Some(then),
+            ControlFlow::Break(start) => return Ok(Told::of(start)),
         };
         pieces::save(env, leases, then.clone()).await?;
         // Then nothing is cut.
         walk = then.filter(|_| !leases[0].job.cancelling);
     }
-    Ok(Ok(Err(Snapshot::Batch)))
+    Ok(Told::Otherwise(Snapshot::Batch))
 }
 
 /// Lets time pass, never more at once than a call may take: so long a lease lasts.
@@ -119,15 +125,13 @@ async fn whole(
     mapped: &Mapped,
     table: &SqlTable,
     leases: &mut Vec<Lease>,
-) -> Result<Result<Option<Start>, StoreError>, Stop> {
+) -> Result<Option<Start>, Stop> {
     let conditions = batch::conditions(&leases[0]);
     let decided = table.decided(&conditions);
-    if let Err(error) = env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
-        return Ok(Err(error));
-    }
+    env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;
     env.keep(leases).await?;
     let start = table.start(&conditions);
-    Ok(env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await)
+    Ok(env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await?)
 }
 
 /// Returns what the times of writing and of changing count, where the mapping says it.

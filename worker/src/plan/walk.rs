@@ -50,22 +50,19 @@ pub(super) async fn begin(
     table: &SqlTable,
     leases: &mut Vec<Lease>,
     status: Status,
-) -> Result<Result<Walk, StoreError>, Stop> {
+) -> Result<Walk, Stop> {
     let mut until = None;
     if table.is_dated() {
-        until = match bound(env, mapped, table).await {
-            Ok(until) => until,
-            Err(error) => return Ok(Err(error)),
-        };
+        until = bound(env, mapped, table).await?;
         if until.is_none() {
             let why = "a column of times does not say what it counts";
-            return Ok(Err(cannot(&leases[0], status, why)));
+            return Err(cannot(&leases[0], status, why).into());
         }
         pass(env, leases, AHEAD + SECOND).await?;
     }
     // The bound has passed: what is written from here on stays.
-    let begun = pieces::begin(&leases[0], table).await;
-    Ok(begun.map(|()| Walk { until, ..Walk::first() }))
+    pieces::begin(&leases[0], table).await?;
+    Ok(Walk { until, ..Walk::first() })
 }
 
 /// Returns the bound of a walk that begins once it has passed.
@@ -105,45 +102,35 @@ pub(crate) async fn step(
     table: &SqlTable,
     leases: &mut Vec<Lease>,
     mut walk: Walk,
-) -> Result<Result<ControlFlow<Option<Start>, Walk>, StoreError>, Stop> {
+) -> Result<ControlFlow<Option<Start>, Walk>, Stop> {
     env.keep(leases).await?;
     if walk.ahead.is_some() {
-        walk = match again(env, mapped, table, leases, walk).await? {
-            Ok(walk) => walk,
-            Err(error) => return Ok(Err(error)),
-        };
+        walk = again(env, mapped, table, leases, walk).await?;
     }
     let start = Instant::now();
     let limit = env.config.worker.store_timeout;
-    let read = match pieces::end(env, mapped, table, &walk.piece, None).await {
-        Ok(end) => read(env, mapped, table, leases, &walk, end.as_deref())
-            .await?
-            .map(|read| (read, end)),
-        Err(error) => Err(error),
-    };
-    Ok(match read {
+    match read(env, mapped, table, leases, &walk).await {
         Ok((Read::Ahead(time), _)) => {
             let ahead = Some(time);
             Ok(ControlFlow::Continue(Walk { ahead, ..walk }))
         }
         Ok((Read::Past { beyond }, end)) => {
             let beyond = walk.beyond || beyond;
-            Ok(if let Some(end) = end {
-                let piece = walk.piece.then(end, start.elapsed(), limit);
-                ControlFlow::Continue(Walk { piece, beyond, ..walk })
-            } else {
+            let Some(end) = end else {
                 if beyond {
                     say_beyond(&leases[0]);
                 }
-                ControlFlow::Break(walk.until)
-            })
+                return Ok(ControlFlow::Break(walk.until));
+            };
+            let piece = walk.piece.then(end, start.elapsed(), limit);
+            Ok(ControlFlow::Continue(Walk { piece, beyond, ..walk }))
         }
-        Err(timeout @ StoreError::Timeout { .. }) => match walk.piece.smaller() {
-            Some(piece) => Ok(ControlFlow::Continue(Walk { piece, ..walk })),
-            None => Err(timeout),
-        },
-        Err(error) => Err(error),
-    })
+        Err(Stop::Store(timeout @ StoreError::Timeout { .. })) => {
+            let piece = walk.piece.smaller().ok_or(timeout)?;
+            Ok(ControlFlow::Continue(Walk { piece, ..walk }))
+        }
+        Err(stop) => Err(stop),
+    }
 }
 
 /// Says that a walk met rows which stay.
@@ -165,59 +152,49 @@ async fn again(
     table: &SqlTable,
     leases: &mut Vec<Lease>,
     walk: Walk,
-) -> Result<Result<Walk, StoreError>, Stop> {
-    let until = match bound(env, mapped, table).await {
-        Ok(until) => until,
-        Err(error) => return Ok(Err(error)),
-    };
+) -> Result<Walk, Stop> {
+    let until = bound(env, mapped, table).await?;
     match (walk.ahead, until) {
         (Some(ahead), Some(until)) if walk.again < AGAIN && !ahead.is_beyond(&until) => {
             pass(env, leases, AHEAD + SECOND).await?;
-            Ok(Ok(Walk {
+            Ok(Walk {
                 until: Some(until),
                 again: walk.again + 1,
                 ..Walk::first()
-            }))
+            })
         }
         // Nothing is recorded: this is no progress.
-        _ => Ok(Err(cannot(
-            &leases[0],
-            Status::Silent,
-            "a row's time lies in the future",
-        ))),
+        _ => Err(cannot(&leases[0], Status::Silent, "a row's time lies in the future").into()),
     }
 }
 
-/// Returns what a piece has.
+/// Returns what the next piece of a walk has, and the key at which it ends if it is not the last one.
 async fn read(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
     leases: &mut Vec<Lease>,
     walk: &Walk,
-    end: Option<&str>,
-) -> Result<Result<Read, StoreError>, Stop> {
-    let (conditions, keys) = (batch::conditions(&leases[0]), walk.piece.keys(end));
+) -> Result<(Read, Option<String>), Stop> {
+    let end = pieces::end(env, mapped, table, &walk.piece, None).await?;
+    let (conditions, keys) = (batch::conditions(&leases[0]), walk.piece.keys(end.as_deref()));
     env.keep(leases).await?;
     let decided = table.decided_in(&conditions, keys);
-    if let Err(error) = env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
-        return Ok(Err(error));
-    }
+    env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;
     let Some(until) = &walk.until else {
-        return Ok(Ok(Read::Past { beyond: false }));
+        return Ok((Read::Past { beyond: false }, end));
     };
     env.keep(leases).await?;
     let newest = table.start_in(&conditions, keys);
-    let newest = match env.call(mapped, StoreKind::Sql, StoreCall::Count, newest).await {
-        Ok(Some(newest)) if newest.is_beyond(until) => newest,
-        Ok(_) => return Ok(Ok(Read::Past { beyond: false })),
-        Err(error) => return Ok(Err(error)),
+    let newest = env.call(mapped, StoreKind::Sql, StoreCall::Count, newest).await?;
+    let Some(newest) = newest.filter(|newest| newest.is_beyond(until)) else {
+        return Ok((Read::Past { beyond: false }, end));
     };
-    Ok(match bound(env, mapped, table).await {
-        Ok(Some(now)) if !newest.is_beyond(&now) => Ok(Read::Past {
+    let read = match bound(env, mapped, table).await? {
+        Some(now) if !newest.is_beyond(&now) => Read::Past {
             beyond: newest.written.is_beyond(&until.written),
-        }),
-        Ok(_) => Ok(Read::Ahead(newest)),
-        Err(error) => Err(error),
-    })
+        },
+        _ => Read::Ahead(newest),
+    };
+    Ok((read, end))
 }

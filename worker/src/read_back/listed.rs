@@ -12,14 +12,9 @@ use crate::intent::Vectors;
 use crate::mapped::Mapped;
 use crate::matching;
 use crate::stop::Stop;
-use crate::store::StoreError;
 use crate::store::vector::PointId;
 
-pub(super) async fn read_back(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<Found, StoreError>, Stop> {
+pub(super) async fn read_back(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Found, Stop> {
     let conditions = batch::conditions(&leases[0]);
     let points: Vec<PointId> = batch::listed(&leases[0])
         .iter()
@@ -28,10 +23,7 @@ pub(super) async fn read_back(
     let mut found = Found::default();
     for chunk in points.chunks(env.config.worker.batch as usize) {
         env.keep(leases).await?;
-        let entries = match matching::listed(env, mapped, &conditions, chunk, StoreCall::ReadBack).await {
-            Ok(entries) => entries,
-            Err(error) => return Ok(Err(error)),
-        };
+        let entries = matching::listed(env, mapped, &conditions, chunk, StoreCall::ReadBack).await?;
         let there: Vec<String> = entries
             .into_iter()
             .filter(|entry| entry.vectors == Vectors::Orphans)
@@ -51,5 +43,5 @@ pub(super) async fn read_back(
             });
         }
     }
-    Ok(Ok(found))
+    Ok(found)
 }

@@ -22,15 +22,9 @@ use crate::store::StoreError;
 use crate::store::sql::SqlTable;
 
 /// Counts the rows that meet the conditions of the first of the leases.
-pub(super) async fn count(
-    env: &Environment,
-    mapped: &Mapped,
-    leases: &mut Vec<Lease>,
-) -> Result<Result<u64, StoreError>, Stop> {
-    let table = match mapped.sql().await {
-        Ok(Some(table)) => table,
-        Ok(None) => return Ok(Ok(0)),
-        Err(error) => return Ok(Err(error)),
+pub(super) async fn count(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<u64, Stop> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(0);
     };
     let mut walk = if let Some(walk) = Cursor::of(&leases[0]).walk {
         walk
@@ -39,23 +33,20 @@ pub(super) async fn count(
         let count = table.count(&conditions);
         match env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await {
             Err(StoreError::Timeout { .. }) => {}
-            count => return Ok(count),
+            count => return Ok(count?),
         }
-        if let Err(error) = pieces::begin(&leases[0], &table).await {
-            return Ok(Err(error));
-        }
+        pieces::begin(&leases[0], &table).await?;
         Walk::first()
     };
     loop {
         walk = match step(env, mapped, &table, leases, walk).await? {
-            Ok((Some(then), _)) => then,
-            Ok((None, n)) => return Ok(Ok(n)),
-            Err(error) => return Ok(Err(error)),
+            (Some(then), _) => then,
+            (None, n) => return Ok(n),
         };
         pieces::save(env, leases, Some(walk.clone())).await?;
         if leases[0].job.cancelling {
             // What was found does not matter any more.
-            return Ok(Ok(walk.n));
+            return Ok(walk.n);
         }
     }
 }
@@ -67,20 +58,10 @@ async fn step(
     table: &SqlTable,
     leases: &mut Vec<Lease>,
     walk: Walk,
-) -> Result<Result<(Option<Walk>, u64), StoreError>, Stop> {
+) -> Result<(Option<Walk>, u64), Stop> {
     env.keep(leases).await?;
     let start = Instant::now();
-    let read = match pieces::end(env, mapped, table, &walk.piece, None).await {
-        Ok(end) => {
-            env.keep(leases).await?;
-            let conditions = batch::conditions(&leases[0]);
-            let count = table.count_in(&conditions, walk.piece.keys(end.as_deref()));
-            let count = env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await;
-            count.map(|n| (n, end))
-        }
-        Err(error) => Err(error),
-    };
-    Ok(match read {
+    match read(env, mapped, table, leases, &walk.piece).await {
         Ok((n, end)) => {
             let n = walk.n + n;
             let limit = env.config.worker.store_timeout;
@@ -91,12 +72,28 @@ async fn step(
             });
             Ok((then, n))
         }
-        Err(timeout @ StoreError::Timeout { .. }) => match walk.piece.smaller() {
-            Some(piece) => Ok((Some(Walk { piece, ..walk }), 0)),
-            None => Err(timeout),
-        },
-        Err(error) => Err(error),
-    })
+        Err(Stop::Store(timeout @ StoreError::Timeout { .. })) => {
+            let piece = walk.piece.smaller().ok_or(timeout)?;
+            Ok((Some(Walk { piece, ..walk }), 0))
+        }
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Counts the rows of a piece, and returns the key at which it ends if it is not the last one.
+async fn read(
+    env: &Environment,
+    mapped: &Mapped,
+    table: &SqlTable,
+    leases: &mut Vec<Lease>,
+    piece: &Piece,
+) -> Result<(u64, Option<String>), Stop> {
+    let end = pieces::end(env, mapped, table, piece, None).await?;
+    env.keep(leases).await?;
+    let conditions = batch::conditions(&leases[0]);
+    let count = table.count_in(&conditions, piece.keys(end.as_deref()));
+    let n = env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await?;
+    Ok((n, end))
 }
 
 /// Counts the rows of a query that takes only so many: those up to the last key that it took.
@@ -105,7 +102,7 @@ pub(super) async fn count_through(
     mapped: &Mapped,
     leases: &mut Vec<Lease>,
     through: &str,
-) -> Result<Result<u64, StoreError>, Stop> {
+) -> Result<u64, Stop> {
     let begin = || Walk {
         piece: Piece::default(),
         ..Walk::first()
@@ -118,18 +115,15 @@ pub(super) async fn count_through(
             changed: false,
             limit: env.config.worker.batch,
         };
-        let page = match pages::page(env, mapped, &leases[0], StoreCall::ReadBack, &walk.piece, rows).await {
-            Ok(page) => page,
-            Err(error) => return Ok(Err(error)),
-        };
+        let page = pages::page(env, mapped, &leases[0], StoreCall::ReadBack, &walk.piece, rows).await?;
         walk.n += u64::try_from(page.rows.len()).expect("a length fits 64 bits");
         let Some(next) = page.next else {
-            return Ok(Ok(walk.n));
+            return Ok(walk.n);
         };
         walk.piece = next;
         pieces::save(env, leases, Some(walk.clone())).await?;
         if leases[0].job.cancelling {
-            return Ok(Ok(walk.n));
+            return Ok(walk.n);
         }
     }
 }

@@ -70,12 +70,10 @@ async fn doubt(
     mut entry: Entry,
     rows: Vec<(Arc<SqlTable>, RowOwner)>,
     leases: &mut Vec<Lease>,
-) -> Result<Result<Entry, StoreError>, Stop> {
-    let opened = async { Ok((mapped.sql().await?, mapped.vector().await?)) }.await;
-    let (table, collection) = match opened {
-        Ok((table, Some(collection))) => (table, collection),
-        Ok((_, None)) => return Ok(Ok(entry)),
-        Err(error) => return Ok(Err(error)),
+) -> Result<Entry, Stop> {
+    let table = mapped.sql().await?;
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(entry);
     };
     let judge = Judge::new(table.as_deref());
     let own = table.as_deref().zip(entry.seen.outside.as_ref());
@@ -85,18 +83,15 @@ async fn doubt(
     loop {
         env.keep(leases).await?;
         let page = collection.page_of_memory(item, is_compared, offset);
-        let (points, next) = match env.call(mapped, StoreKind::Vector, StoreCall::Find, page).await {
-            Ok(page) => page,
-            Err(error) => return Ok(Err(error)),
-        };
+        let (points, next) = env.call(mapped, StoreKind::Vector, StoreCall::Find, page).await?;
         let is_in_doubt = |point: &Point| judge.is_in_doubt(mapped, &item.conditions, &rows, point);
         if points.iter().any(is_in_doubt) {
             entry.vectors = Vectors::Unverifiable;
-            return Ok(Ok(entry));
+            return Ok(entry);
         }
         offset = next;
         if offset.is_none() {
-            return Ok(Ok(entry));
+            return Ok(entry);
         }
     }
 }
@@ -108,16 +103,15 @@ pub(super) async fn look(
     item: &Item,
     (row, mut entry): (Found, Entry),
     leases: &mut Vec<Lease>,
-) -> Result<Result<Entry, StoreError>, Stop> {
+) -> Result<Entry, Stop> {
     match row {
         // The row is another's, and so are its points.
-        Found::Other => return Ok(Ok(entry)),
+        Found::Other => return Ok(entry),
         Found::Outside => return doubt(env, mapped, item, entry, Vec::new(), leases).await,
-        Found::Absent => match owners(env, mapped, &[&item.id]).await.map(|mut owners| owners.pop()) {
-            Ok(Some(Owner::Row)) => return Ok(Ok(entry)),
-            Ok(Some(Owner::Outside(rows))) => return doubt(env, mapped, item, entry, rows, leases).await,
-            Ok(Some(Owner::Nobody) | None) => {}
-            Err(error) => return Ok(Err(error)),
+        Found::Absent => match owners(env, mapped, &[&item.id]).await?.pop() {
+            Some(Owner::Row) => return Ok(entry),
+            Some(Owner::Outside(rows)) => return doubt(env, mapped, item, entry, rows, leases).await,
+            Some(Owner::Nobody) | None => {}
         },
         Found::Matching => {}
     }
@@ -125,14 +119,11 @@ pub(super) async fn look(
     loop {
         env.keep(leases).await?;
         let crowd = Crowd { item, entry: &entry };
-        let (points, others, next) = match page(env, mapped, &crowd, offset, StoreCall::Find).await {
-            Ok(page) => page,
-            Err(error) => return Ok(Err(error)),
-        };
+        let (points, others, next) = page(env, mapped, &crowd, offset, StoreCall::Find).await?;
         if others.disagree {
             entry.row = false;
             entry.vectors = Vectors::Disagree;
-            return Ok(Ok(entry));
+            return Ok(entry);
         }
         belong |= !points.is_empty();
         unknown |= others.unknown;
@@ -147,5 +138,5 @@ pub(super) async fn look(
         (_, true) => Vectors::Unverifiable,
         (false, false) => Vectors::None,
     };
-    Ok(Ok(entry))
+    Ok(entry)
 }
