@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::backoff;
+
 /// Whether a target may be worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allowed {
@@ -175,7 +177,7 @@ impl Breakers {
 
     fn wait_longer(&self, tripped: &mut Tripped, now: Instant) -> Duration {
         tripped.trial = Trial::Ping;
-        tripped.pause = (tripped.pause * 2).min(self.longest_pause);
+        tripped.pause = backoff::longer(tripped.pause, self.longest_pause);
         tripped.until = Some(now + tripped.pause);
         tripped.pause
     }

@@ -13,12 +13,17 @@ use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff;
 use crate::claimable::{self, Claimable, Offer};
 use crate::environment::Environment;
 use crate::grouping::{SMALL, grouped};
 use crate::health::{Health, TURN};
 use crate::shares::Share;
 use crate::task::Group;
+
+/// The pauses while the ledger is out of reach: nobody waits for work that cannot be claimed.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Claims until `stop`, and sends groups to the tasks.
 pub(crate) async fn run(
@@ -292,9 +297,7 @@ impl Claimer<'_> {
     }
 
     fn in_trouble(&mut self, error: &LedgerError) -> bool {
-        let pause = self.trouble.map_or(Duration::from_millis(100), |pause| {
-            (pause * 2).min(Duration::from_secs(5))
-        });
+        let pause = self.trouble.map_or(FIRST, |pause| backoff::longer(pause, LONGEST));
         if self.trouble.is_none() {
             tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger cannot be asked for work");
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use lethe_common::job::JobId;
 use lethe_common::ledger::{Fence, Go, Lease, Ledger, LedgerError, Release};
 
+use crate::backoff;
 use crate::environment::Environment;
 use crate::stop::Stop;
 
@@ -126,6 +127,10 @@ impl Held {
     }
 }
 
+/// The pauses between calls to a ledger that is out of reach: short beside a lease, and no load on one that comes back.
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(1);
+
 /// Why the ledger did not take a step of partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Untaken {
@@ -188,7 +193,7 @@ impl Environment {
     where
         F: Future<Output = Result<T, LedgerError>>,
     {
-        let mut pause = Duration::from_millis(50);
+        let mut pause = FIRST;
         loop {
             match call().await {
                 Ok(answer) => return Ok(answer),
@@ -211,7 +216,7 @@ impl Environment {
                 }
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+            pause = backoff::longer(pause, LONGEST);
         }
     }
 }

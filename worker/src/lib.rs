@@ -10,6 +10,7 @@
 //! that were committed.
 
 pub mod backend;
+mod backoff;
 mod batch;
 mod breaker;
 mod check;

@@ -7,8 +7,8 @@
 use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, Release};
 
 use crate::environment::Environment;
-use crate::retry;
 use crate::stop::Stop;
+use crate::{backoff, retry};
 
 /// The code of a partition about which the ledger refuses to store something.
 pub(crate) const LEDGER_REFUSED: &str = "ledger_refused";
@@ -46,7 +46,7 @@ impl Environment {
         {
             return after;
         }
-        let delay = retry::backoff(&self.config.retry, lease.failures).as_millis();
+        let delay = backoff::jittered(&self.config.retry, lease.failures).as_millis();
         let release = Release {
             fence: lease.fence(),
             delay_ms: u64::try_from(delay).unwrap_or(u64::MAX),

@@ -5,24 +5,16 @@
 
 use std::time::{Duration, Instant};
 
-use lethe_common::config::Retry;
 use lethe_common::ledger::{Lease, Release};
 use lethe_common::metrics::{self, RetryClass};
 
+use crate::backoff;
 use crate::environment::Environment;
 use crate::erase::Met;
 use crate::intent::Intent;
 use crate::record::failure;
 use crate::stop::Stop;
 use crate::store::{Class, StoreError};
-
-/// Returns how long to wait before another try: exponential backoff with full jitter, so that
-/// what failed together does not come back together.
-pub(crate) fn backoff(retry: &Retry, failures: u32) -> Duration {
-    // 2^20 times any base is beyond any cap.
-    let longest = retry.base.saturating_mul(1 << failures.min(20)).min(retry.cap);
-    rand::random_range(Duration::ZERO..=longest).max(Duration::from_millis(1))
-}
 
 /// Returns whether vectors that were still there after they were deleted are to be tried again.
 pub(crate) fn worth_another_try(env: &Environment, intent: &Intent, met: &[Met]) -> bool {
@@ -76,7 +68,7 @@ pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &Sto
         },
         // Each failure makes the groups smaller: there was too much to do, or one is to blame.
         Verdict::Slow => Together {
-            delay_ms: millis(backoff(&env.config.retry, failures)),
+            delay_ms: millis(backoff::jittered(&env.config.retry, failures)),
             error: Some(error.code()),
             charged: true,
             alone: false,
@@ -132,7 +124,7 @@ pub(crate) async fn put_back(
     error: &StoreError,
     verdict: Verdict,
 ) -> Result<(), Stop> {
-    let mut delay = backoff(&env.config.retry, lease.failures);
+    let mut delay = backoff::jittered(&env.config.retry, lease.failures);
     if let Verdict::Down(pause) = verdict {
         delay = delay.max(pause);
     }
@@ -178,19 +170,4 @@ pub(crate) fn note_failure(lease: &Lease, code: &'static str) {
 pub(crate) async fn fail(env: &Environment, lease: &Lease, code: &'static str) -> Result<(), Stop> {
     note_failure(lease, code);
     env.record(&[failure(lease, code)]).await.map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backoff_grows_to_its_cap_and_never_is_nothing() {
-        let retry = Retry::default();
-        for failures in 0..40 {
-            let longest = retry.base.saturating_mul(1 << failures.min(20)).min(retry.cap);
-            let delay = backoff(&retry, failures);
-            assert!(delay > Duration::ZERO && delay <= longest.max(Duration::from_millis(1)));
-        }
-    }
 }

@@ -18,7 +18,7 @@ use crate::record::LEDGER_REFUSED;
 use crate::shares::Share;
 use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::{erase, plan, preview, read_back, retry, window};
+use crate::{backoff, erase, plan, preview, read_back, retry, window};
 
 /// What one task works on.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ async fn after_panic(env: &Environment, leases: &[Lease]) {
 /// Puts back what a task still holds of the leases that it began with; what was lost is left out.
 async fn put_back(env: &Environment, leases: &[Lease], error: Option<&'static str>) {
     let failures = leases.iter().map(|lease| lease.failures).max().unwrap_or(0);
-    let delay = retry::backoff(&env.config.retry, failures).as_millis();
+    let delay = backoff::jittered(&env.config.retry, failures).as_millis();
     let delay_ms = u64::try_from(delay).unwrap_or(u64::MAX);
     let releases: Vec<Release> = env
         .leases
