@@ -9,6 +9,7 @@ use lethe_common::metrics::StoreCall;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::matching;
 use crate::pages::{self, Page, Rows};
@@ -138,12 +139,18 @@ fn fitting(mapped: &Mapped, size: u32) -> u32 {
 }
 
 /// Returns the next batch of a partition that erases.
-pub(crate) async fn next(env: &Environment, mapped: &Mapped, lease: &Lease, cursor: Cursor) -> Result<Batch, Stop> {
+pub(crate) async fn next(
+    env: &Environment,
+    mapped: &Mapped,
+    lease: &LeaseGuard,
+    cursor: Cursor,
+) -> Result<Batch, Stop> {
     let mut batch = page(env, mapped, lease, cursor).await?;
     if matches!(lease.work, Work::Query) && !batch.items.is_empty() {
         // What changed since it was listed is not listed again: it is another memory now.
         let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
-        let conflicted = env.conflicted(lease, &ids).await?;
+        // What the ledger says is never a store's fault: no breaker counts it.
+        let conflicted = lease.ask(env, || env.ledger.conflicted(lease, &ids)).await?;
         batch.items.retain(|item| !conflicted.contains(&item.id));
     }
     Ok(batch)

@@ -1,6 +1,5 @@
 //! What every task of a worker shares.
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,15 +7,14 @@ use std::time::Instant;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::{Lease, Ledger};
+use lethe_common::ledger::{Fence, Ledger};
 use lethe_common::metrics::{self, StoreCall};
 
 use crate::breaker::Breakers;
 use crate::health::Health;
-use crate::keep::Leases;
+use crate::lease_guard::Leases;
 use crate::mapped::{Mapped, Mappings};
 use crate::shares::Shares;
-use crate::stop::Stop;
 use crate::store::StoreError;
 
 /// What every task of a worker shares.
@@ -32,7 +30,7 @@ pub struct Environment {
     pub(crate) config: Arc<Config>,
     pub(crate) health: Arc<Health>,
     /// The leases under which a task works, as they were claimed; none where nothing is worked on.
-    pub(crate) watched: Arc<Vec<Lease>>,
+    pub(crate) watched: Arc<[Fence]>,
 }
 
 impl Environment {
@@ -62,9 +60,9 @@ impl Environment {
     }
 
     /// Returns the environment of a task that works under these leases.
-    pub(crate) fn watching(&self, leases: &Arc<Vec<Lease>>) -> Self {
+    pub(crate) fn watching(&self, leases: &[Fence]) -> Self {
         Self {
-            watched: Arc::clone(leases),
+            watched: leases.into(),
             ..self.clone()
         }
     }
@@ -72,16 +70,6 @@ impl Environment {
     /// Returns how the worker is, for those who ask it over HTTP.
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
-    }
-
-    /// Returns which of these memories the job has found changed.
-    ///
-    /// # Errors
-    ///
-    /// What the ledger says is never a store's fault: no breaker counts it.
-    pub(crate) async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, Stop> {
-        self.insist(std::slice::from_ref(lease), || self.ledger.conflicted(lease, ids))
-            .await
     }
 
     /// Makes a call to a store, and measures it, unless the leases of the task do not last as long as the call may take.

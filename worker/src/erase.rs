@@ -8,14 +8,14 @@
 use std::time::Duration;
 
 use lethe_common::doorbell::Ring;
-use lethe_common::ledger::{Delta, Go, Lease, Record, RecordEnd, Release, Work};
+use lethe_common::ledger::{Go, Lease, Work};
 
 use crate::batch::{self, Batch};
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Intent, Vectors};
+use crate::lease_guard::{self, Back, CORRUPT, LEDGER_REFUSED, LeaseGuard, fences};
 use crate::mapped::Mapped;
-use crate::record::{CORRUPT, LEDGER_REFUSED};
 use crate::repeats;
 use crate::resolve::resolve;
 use crate::retry::{self, Verdict};
@@ -34,7 +34,7 @@ mod recording;
 
 use again::look_again;
 use effects::carry_out;
-pub(crate) use met::Met;
+use met::Met;
 use recording::record;
 
 /// For how many milliseconds a partition that waits to keep its job's pace is given back at most: the pace may have changed
@@ -43,7 +43,7 @@ const LOOK: u64 = 1_000;
 
 /// A lease with the batch that is to be done under it.
 struct Share {
-    lease: Lease,
+    lease: LeaseGuard,
     intent: Intent,
     /// Whether this attempt wrote the intent: then the statements' own answers decide what was
     /// erased and what was absent.
@@ -57,26 +57,26 @@ struct Share {
 pub(crate) async fn erase(
     env: &Environment,
     mapped: &Mapped,
-    mut open: Vec<Lease>,
-) -> Result<(Vec<Lease>, bool), Stop> {
+    mut open: Vec<LeaseGuard>,
+) -> Result<(Vec<LeaseGuard>, bool), Stop> {
     let mut read_back = Vec::new();
     let mut asked = false;
     while !open.is_empty() {
-        env.keep(&mut open).await?;
+        env.keep_those_left(&mut open).await?;
         open = begin(env, open).await?;
         asked |= !open.is_empty();
-        let shares = prepare(env, mapped, &mut open).await?;
+        let (shares, left) = prepare(env, mapped, open).await?;
+        open = left;
         let mut shares = intend(env, shares).await?;
         if shares.is_empty() {
             continue;
         }
-        let mut leases: Vec<Lease> = shares.iter().map(|share| share.lease.clone()).collect();
-        look_again(env, mapped, &mut shares, &mut leases).await?;
-        let met = carry_out(env, mapped, &mut shares, &mut leases).await?;
+        look_again(env, mapped, &mut shares).await?;
+        let met = carry_out(env, mapped, &mut shares).await?;
         let (kept, done): (Vec<_>, Vec<_>) = shares
             .into_iter()
             .zip(met)
-            .partition(|(share, met)| retry::worth_another_try(env, &share.intent, met));
+            .partition(|(share, met)| is_worth_another_try(env, &share.intent, met));
         put_back_kept(env, kept).await?;
         record(env, done, &mut open, &mut read_back).await?;
     }
@@ -85,21 +85,19 @@ pub(crate) async fn erase(
 
 /// Leaves out what must not begin a batch now: what is being cancelled, and what is ahead of its
 /// job's pace. No store is asked about either.
-async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> {
+async fn begin(env: &Environment, open: Vec<LeaseGuard>) -> Result<Vec<LeaseGuard>, Stop> {
     let mut going = Vec::with_capacity(open.len());
     for lease in open {
         if Intent::is_lost(&lease) {
-            retry::fail(env, &lease, CORRUPT).await?;
+            lease.fail(env, CORRUPT).await?;
         } else if lease.intent.is_some() {
             going.push(lease);
         } else if lease.job.cancelling {
-            cancel(env, lease).await?;
-        } else if window::is_open(env, &lease).await? {
-            let held = std::slice::from_ref(&lease);
-            let wait = env.insist(held, || env.ledger.throttled(&lease)).await?;
-            match wait {
+            lease.cancel(env).await?;
+        } else if let Some(lease) = window::admit_one(env, lease).await? {
+            match lease.ask(env, || env.ledger.throttled(&lease)).await? {
                 None => going.push(lease),
-                Some(wait) => wait_for_turn(env, &lease, wait).await?,
+                Some(wait) => wait_for_turn(env, lease, wait).await?,
             }
         }
     }
@@ -108,52 +106,56 @@ async fn begin(env: &Environment, open: Vec<Lease>) -> Result<Vec<Lease>, Stop> 
 
 /// What one lease brings to a batch.
 struct Begun {
-    lease: Lease,
+    lease: LeaseGuard,
     from: Cursor,
     batch: Batch,
 }
 
-/// Reads what comes next for each lease, and resolves all of it together. Leases whose memories did not fit stay in
-/// `open`.
-async fn prepare(env: &Environment, mapped: &Mapped, open: &mut Vec<Lease>) -> Result<Vec<Share>, Stop> {
+/// Reads what comes next for each lease, and resolves all of it together. Leases whose memories did not fit are
+/// returned beside.
+async fn prepare(
+    env: &Environment,
+    mapped: &Mapped,
+    open: Vec<LeaseGuard>,
+) -> Result<(Vec<Share>, Vec<LeaseGuard>), Stop> {
+    let fences = fences(&open);
     let mut shares = Vec::with_capacity(open.len());
     let mut begun = Vec::new();
     let mut items: Vec<Item> = Vec::new();
     let mut listed = false;
-    for lease in open.iter() {
-        if let Some(intent) = Intent::of(lease) {
+    for lease in open {
+        if let Some(intent) = Intent::of(&lease) {
             shares.push(Share {
-                lease: lease.clone(),
+                lease,
                 intent,
                 fresh: false,
             });
             continue;
         }
-        let from = Cursor::of(lease);
-        let batch = batch::next(env, mapped, lease, from.clone()).await?;
+        let from = Cursor::of(&lease);
+        let batch = batch::next(env, mapped, &lease, from.clone()).await?;
         listed |= batch.listed;
         items.extend(batch.items.iter().cloned());
-        let lease = lease.clone();
         begun.push(Begun { lease, from, batch });
     }
     let mut entries = Vec::new();
     if !items.is_empty() {
-        entries = resolve(env, mapped, &items, listed, open).await?;
+        entries = resolve(env, mapped, &items, listed, &fences).await?;
     }
-    open.clear();
     let by_value = mapped.sql().await?.is_some_and(|table| table.has_uuid_ids());
+    let mut left = Vec::new();
     let mut entries = entries.into_iter();
     for begun in begun {
         let found: Vec<Entry> = entries.by_ref().take(begun.batch.items.len()).collect();
         if found.is_empty() && !begun.batch.items.is_empty() {
-            open.push(begun.lease);
+            left.push(begun.lease);
         } else {
             let mut share = share(begun, found);
             repeats::drop_repeats(&mut share.intent.entries, by_value);
             shares.push(share);
         }
     }
-    Ok(shares)
+    Ok((shares, left))
 }
 
 /// Returns what a lease does next about the first memories of its batch.
@@ -191,7 +193,7 @@ async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Sto
         if share.fresh && share.intent.has_effect() {
             match reserve(env, &share).await? {
                 None => asking.push(share),
-                Some(wait) => wait_for_turn(env, &share.lease, wait).await?,
+                Some(wait) => wait_for_turn(env, share.lease, wait).await?,
             }
         } else {
             going.push(share);
@@ -200,25 +202,17 @@ async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Sto
     if asking.is_empty() {
         return Ok(going);
     }
-    let answers = {
-        let intents: Vec<(&Lease, String)> = asking
-            .iter()
-            .map(|share| (&share.lease, share.intent.text(&share.lease)))
-            .collect();
-        let leases: Vec<Lease> = asking.iter().map(|share| share.lease.clone()).collect();
-        env.insist(&leases, || env.ledger.intend(&intents)).await?
-    };
-    for (mut share, answer) in asking.into_iter().zip(answers) {
+    let intents = asking
+        .iter()
+        .map(|share| (&share.lease, share.intent.text(&share.lease)));
+    let answers = lease_guard::intend(env, intents.collect()).await?;
+    for (share, answer) in asking.into_iter().zip(answers) {
         match answer {
-            Go::Proceed(until) => {
-                share.lease.until = until;
-                env.leases.renewed(share.lease.fence(), until);
-                going.push(share);
-            }
-            Go::Cancel(_) => cancel(env, share.lease).await?,
-            Go::Pause(_) => give_back(env, &share.lease, env.config.worker.poll.as_millis()).await?,
-            Go::Lost => env.leases.remove(&share.lease),
-            Go::Refused => retry::fail(env, &share.lease, LEDGER_REFUSED).await?,
+            Go::Proceed(_) => going.push(share),
+            Go::Cancel(_) => share.lease.cancel(env).await?,
+            Go::Pause(_) => give_back(env, share.lease, env.config.worker.poll).await?,
+            Go::Lost => share.lease.forget(env),
+            Go::Refused => share.lease.fail(env, LEDGER_REFUSED).await?,
         }
     }
     Ok(going)
@@ -230,64 +224,40 @@ async fn reserve(env: &Environment, share: &Share) -> Result<Option<u64>, Stop> 
         return Ok(None);
     }
     let n = u64::try_from(share.intent.entries.len()).expect("a length fits 64 bits");
-    let lease = std::slice::from_ref(&share.lease);
-    let wait = env.insist(lease, || env.ledger.reserve(&share.lease, n)).await?;
-    Ok(wait)
+    share.lease.ask(env, || env.ledger.reserve(&share.lease, n)).await
 }
 
 /// Gives a throttled job's partition back until the next batch may start.
-async fn wait_for_turn(env: &Environment, lease: &Lease, wait_ms: u64) -> Result<(), Stop> {
+async fn wait_for_turn(env: &Environment, lease: LeaseGuard, wait_ms: u64) -> Result<(), Stop> {
     // Not all that wait at the same moment: one of them starts, and the others would wait again.
     let pace = lease.job.per_second.unwrap_or(f64::INFINITY);
     let spread = Duration::from_secs(2).mul_f64((f64::from(batch::size(&env.config, &lease.job)) / pace).min(0.25));
     let wait = Duration::from_millis(wait_ms.min(LOOK)) + rand::random_range(Duration::ZERO..=spread);
-    give_back(env, lease, wait.as_millis()).await?;
+    give_back(env, lease, wait).await?;
     // Whoever sleeps until something else is due has to know of this.
     env.doorbell.ring(Ring::Work);
     Ok(())
 }
 
 /// Gives a partition back for later: no slot, no lease, no attempt.
-async fn give_back(env: &Environment, lease: &Lease, delay_ms: u128) -> Result<(), Stop> {
-    let delay_ms = u64::try_from(delay_ms).unwrap_or(u64::MAX);
-    let release = Release {
-        fence: lease.fence(),
-        delay_ms,
-        error: None,
-        charged: false,
-        alone: false,
+async fn give_back(env: &Environment, lease: LeaseGuard, delay: Duration) -> Result<(), Stop> {
+    let back = Back {
+        delay,
+        ..Back::default()
     };
-    env.insist(std::slice::from_ref(lease), || {
-        env.ledger.release(std::slice::from_ref(&release))
-    })
-    .await?;
-    env.leases.remove(lease);
-    Ok(())
+    lease.release(env, back).await
 }
 
-/// Ends a partition of a job that is being cancelled.
-async fn cancel(env: &Environment, lease: Lease) -> Result<(), Stop> {
-    let record = Record {
-        lease: &lease,
-        delta: Delta::default(),
-        progress: lease.progress.clone(),
-        remaining: lease.remaining,
-        end: Some(RecordEnd::Cancelled),
-    };
-    env.record(&[record]).await.map(drop)
+/// Returns whether vectors that were still there after they were deleted are to be tried again.
+fn is_worth_another_try(env: &Environment, intent: &Intent, met: &[Met]) -> bool {
+    intent.kept < env.config.retry.rounds && met.iter().any(Met::is_kept)
 }
 
 /// Notes in the intents that vectors were kept, and puts the partitions back.
 async fn put_back_kept(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Result<(), Stop> {
-    for (mut share, met) in kept {
-        share.intent.kept += 1;
-        for (entry, met) in share
-            .intent
-            .entries
-            .iter_mut()
-            .zip(met)
-            .filter(|(_, met)| met.is_kept())
-        {
+    for (Share { lease, mut intent, .. }, met) in kept {
+        intent.kept += 1;
+        for (entry, met) in intent.entries.iter_mut().zip(met).filter(|(_, met)| met.is_kept()) {
             // A point written since the batch began goes too: its memory's row was the job's.
             entry.points.extend(met.kept);
             entry.points.sort_unstable();
@@ -296,14 +266,11 @@ async fn put_back_kept(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Resul
                 entry.vectors = Vectors::OfRow;
             }
         }
-        let lease = std::slice::from_ref(&share.lease);
-        let intents = [(&share.lease, share.intent.text(&share.lease))];
-        let answers = env.insist(lease, || env.ledger.intend(&intents)).await?;
-        match answers.first() {
-            Some(Go::Refused) => retry::fail(env, &share.lease, LEDGER_REFUSED).await?,
-            Some(Go::Lost) | None => env.leases.remove(&share.lease),
-            Some(Go::Proceed(_) | Go::Cancel(_) | Go::Pause(_)) => {
-                retry::put_back(env, &share.lease, &StoreError::Kept, Verdict::Fine).await?;
+        match lease.intend(env, intent.text(&lease)).await? {
+            Go::Refused => lease.fail(env, LEDGER_REFUSED).await?,
+            Go::Lost => lease.forget(env),
+            Go::Proceed(_) | Go::Cancel(_) | Go::Pause(_) => {
+                retry::put_back(env, lease, &StoreError::Kept, Verdict::Fine).await?;
             }
         }
     }

@@ -48,6 +48,12 @@ pub(crate) fn lease(work: Work) -> Lease {
     }
 }
 
+/// Returns a lease of all of a subject, with this token.
+pub(crate) fn lease_with(token: i64) -> Lease {
+    let lease = lease(Work::Subject);
+    Lease { token, ..lease }
+}
+
 fn route() -> Route {
     Route {
         target: "main".to_owned(),

@@ -49,7 +49,7 @@ fn shares_calls(lease: &Lease) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keep::tests::lease;
+    use crate::fixture::lease_with;
 
     #[test]
     fn lists_of_ids_share_calls_and_lists_of_points_do_not() {
@@ -58,7 +58,7 @@ mod tests {
                 work: work(vec!["1".to_owned()]),
                 kind: Kind::ReadBack,
                 alone: false,
-                ..lease(token)
+                ..lease_with(token)
             };
             grouped(vec![small(1), small(2)], 1_000).len()
         };
@@ -73,7 +73,7 @@ mod tests {
                 kind: Kind::Erase,
                 alone: false,
                 failures,
-                ..lease(token)
+                ..lease_with(token)
             };
             let groups = grouped((0..1_000).map(small).collect(), 1_000);
             groups.iter().map(Vec::len).max().unwrap()

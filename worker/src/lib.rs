@@ -28,18 +28,18 @@ mod health;
 mod housekeeping;
 mod infer;
 mod intent;
-mod keep;
+mod lease_guard;
 mod look;
 mod mapped;
 mod matching;
+mod observe;
 mod once;
-mod outlast;
 mod pages;
 mod pieces;
 mod plan;
 mod preview;
+mod put_back;
 mod read_back;
-mod record;
 mod repeats;
 mod resolve;
 mod retry;
@@ -50,6 +50,7 @@ mod stop;
 pub mod store;
 mod task;
 mod window;
+mod work;
 
 pub use check::{Checked, Verdict, check};
 pub use environment::Environment;
@@ -61,6 +62,6 @@ pub use run::run;
 pub fn error_codes() -> Vec<&'static str> {
     store::StoreError::CODES
         .into_iter()
-        .chain(["panic", "poison", record::CORRUPT, record::LEDGER_REFUSED])
+        .chain(["panic", "poison", lease_guard::CORRUPT, lease_guard::LEDGER_REFUSED])
         .collect()
 }

@@ -12,6 +12,7 @@ use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::resolve::resolve;
 use crate::stop::Stop;
@@ -34,19 +35,19 @@ pub(crate) struct Look {
     named: usize,
 }
 
-/// Looks at all that the first of the leases is about, page by page.
-pub(crate) async fn look(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Look, Stop> {
+/// Looks at all that a lease is about, page by page.
+pub(crate) async fn look(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Look, Stop> {
     let mut look = Look::default();
     let mut cursor = Some(Cursor::default());
     while let Some(from) = cursor {
         // There may be any number of pages.
-        env.keep(leases).await?;
-        let (entries, workspaces, then) = page(env, mapped, leases, from).await?;
+        lease.keep(env).await?;
+        let (entries, workspaces, then) = page(env, mapped, lease, from).await?;
         for (name, rows) in workspaces {
             look.found.add_workspace(name.unwrap_or_default(), rows);
         }
         for entry in &entries {
-            look.add(&leases[0], &mapped.route, entry);
+            look.add(lease, &mapped.route, entry);
         }
         cursor = then;
     }
@@ -55,13 +56,13 @@ pub(crate) async fn look(env: &Environment, mapped: &Mapped, leases: &mut Vec<Le
 
 type Page = (Vec<Entry>, Vec<(Option<String>, u64)>, Option<Cursor>);
 
-async fn page(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>, from: Cursor) -> Result<Page, Stop> {
-    let batch = batch::next(env, mapped, &leases[0], from.clone()).await?;
+async fn page(env: &Environment, mapped: &Mapped, lease: &LeaseGuard, from: Cursor) -> Result<Page, Stop> {
+    let batch = batch::next(env, mapped, lease, from.clone()).await?;
     let mut entries = Vec::new();
     if !batch.items.is_empty() {
-        entries = resolve(env, mapped, &batch.items, batch.listed, leases).await?;
+        entries = resolve(env, mapped, &batch.items, batch.listed, &[lease.fence()]).await?;
     }
-    let then = batch.then_after(&leases[0], &from, entries.len());
+    let then = batch.then_after(lease, &from, entries.len());
     entries.extend(batch.orphans);
     let workspaces = workspaces(env, mapped, &entries).await?;
     Ok((entries, workspaces, then))

@@ -8,12 +8,13 @@
 use std::time::Duration;
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::{After, Delta, Lease, Record};
+use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::stop::Stop;
 use crate::store::StoreError;
@@ -104,34 +105,13 @@ pub(crate) async fn begin(lease: &Lease, table: &SqlTable) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Records how far a look at the whole table is, in the progress of the first of the leases, and goes on with it.
-pub(crate) async fn save(env: &Environment, leases: &mut [Lease], walk: Option<Walk>) -> Result<(), Stop> {
+/// Records how far a look at the whole table is, in the progress of the partition, and goes on with it.
+pub(crate) async fn save(env: &Environment, lease: &mut LeaseGuard, walk: Option<Walk>) -> Result<(), Stop> {
     let cursor = Cursor {
         walk,
-        ..Cursor::of(&leases[0])
+        ..Cursor::of(lease)
     };
-    let progress = Some(cursor.text());
-    let record = Record {
-        lease: &leases[0],
-        delta: Delta::default(),
-        progress: progress.clone(),
-        remaining: leases[0].remaining,
-        end: None,
-    };
-    let after = env.record(&[record]).await?;
-    let Some(After::Continue {
-        until,
-        cancelling,
-        per_second,
-    }) = after.first()
-    else {
-        return Err(Stop::Lost);
-    };
-    let lease = &mut leases[0];
-    lease.goes_on(*until, *cancelling, *per_second);
-    lease.progress = progress;
-    env.leases.moved_on(lease);
-    Ok(())
+    lease.save(env, cursor.text()).await
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@
 //! worker that dies here repeats at most that. Nothing it cuts can be claimed before all plans of the job
 //! are complete.
 
-use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, WarningCode};
+use lethe_common::ledger::{Delta, Lease, RecordEnd, WarningCode};
 
 use lethe_common::selection::Selection;
 
 use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
+use crate::lease_guard::{LeaseGuard, Next, Step};
 use crate::look::look;
 use crate::mapped::Mapped;
 use crate::stop::Stop;
@@ -24,42 +25,31 @@ pub(crate) mod walk;
 use cut::Cut;
 use snapshot::snapshot;
 
-pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
-    // Plans never share a task.
-    while let Some(lease) = leases.first() {
+pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut lease: LeaseGuard) -> Result<(), Stop> {
+    loop {
         if lease.job.cancelling {
-            let end = Some(RecordEnd::Cancelled);
-            let record = Record {
-                lease,
-                delta: Delta::default(),
-                progress: None,
-                remaining: 0,
-                end,
-            };
-            return env.record(&[record]).await.map(drop);
+            return end(env, lease, Delta::default(), RecordEnd::Cancelled).await;
         }
-        if batch::is_mistyped(mapped, lease).await? && !Cursor::of(lease).has_begun() {
+        if batch::is_mistyped(mapped, &lease).await? && !Cursor::of(&lease).has_begun() {
             return skip(env, lease).await;
         }
-        let snapshot = snapshot(env, mapped, &mut leases).await?;
-        if leases[0].job.cancelling {
+        let snapshot = snapshot(env, mapped, &mut lease).await?;
+        if lease.job.cancelling {
             continue;
         }
-        env.keep(&mut leases).await?;
-        let found = expected(env, mapped, &mut leases).await?;
-        env.keep(&mut leases).await?;
+        lease.keep(env).await?;
+        let found = expected(env, mapped, &lease).await?;
+        lease.keep(env).await?;
         let Cut {
             partitions,
             progress,
             done,
             found: listed,
-        } = next(env, mapped, &mut leases).await?;
-        let lease = &leases[0];
-        let warning = batch::warning(mapped, lease).await?;
-        let warning = warning.filter(|_| !Cursor::of(lease).has_begun());
+        } = next(env, mapped, &lease).await?;
+        let warning = batch::warning(mapped, &lease).await?;
+        let warning = warning.filter(|_| !Cursor::of(&lease).has_begun());
         let selected = partitions.iter().map(|partition| partition.remaining).sum::<u64>();
-        let record = Record {
-            lease,
+        let step = Step {
             delta: Delta {
                 selected: i64::try_from(selected).unwrap_or(i64::MAX),
                 planned: partitions,
@@ -72,48 +62,40 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut leases: Vec<Lea
             remaining: 0,
             end: done.then_some(RecordEnd::Done),
         };
-        let after = env.record(std::slice::from_ref(&record)).await?;
-        let Some(After::Continue {
-            until,
-            cancelling,
-            per_second,
-        }) = after.first()
-        else {
-            return Ok(());
-        };
-        let progress = record.progress;
-        let lease = &mut leases[0];
-        lease.goes_on(*until, *cancelling, *per_second);
-        lease.progress = progress;
-        env.leases.moved_on(lease);
+        match lease.record(env, step).await? {
+            Next::GoesOn(further) => lease = further,
+            Next::ReadBack(_) | Next::Over => return Ok(()),
+        }
     }
-    Ok(())
+}
+
+/// Ends a plan that cuts nothing more.
+async fn end(env: &Environment, lease: LeaseGuard, delta: Delta, end: RecordEnd) -> Result<(), Stop> {
+    let step = Step {
+        delta,
+        end: Some(end),
+        ..Step::default()
+    };
+    lease.record(env, step).await.map(drop)
 }
 
 /// Ends a plan of a table that cannot hold what its job demands.
-async fn skip(env: &Environment, lease: &Lease) -> Result<(), Stop> {
-    let record = Record {
-        lease,
-        delta: Delta {
-            warning: Some(WarningCode::Mistyped),
-            found: lease.job.expects.then(Selection::default),
-            ..Delta::default()
-        },
-        progress: None,
-        remaining: 0,
-        end: Some(RecordEnd::Done),
+async fn skip(env: &Environment, lease: LeaseGuard) -> Result<(), Stop> {
+    let delta = Delta {
+        warning: Some(WarningCode::Mistyped),
+        found: lease.job.expects.then(Selection::default),
+        ..Delta::default()
     };
-    env.record(&[record]).await.map(drop)
+    end(env, lease, delta, RecordEnd::Done).await
 }
 
 /// Looks at what is selected, if the job says what that has to be, before the first of it is cut, and of what was
 /// there at its start. Points are looked at as they are listed.
-async fn expected(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Option<Selection>, Stop> {
-    let lease = &leases[0];
+async fn expected(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Option<Selection>, Stop> {
     if !lease.job.expects || Cursor::of(lease).has_begun() || lists(mapped, lease) {
         return Ok(None);
     }
-    let look = look(env, mapped, leases).await?;
+    let look = look(env, mapped, lease).await?;
     Ok(Some(look.found))
 }
 
@@ -123,9 +105,9 @@ fn lists(mapped: &Mapped, lease: &Lease) -> bool {
 }
 
 /// Returns the next partitions.
-async fn next(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Cut, Stop> {
-    if lists(mapped, &leases[0]) {
-        return points::cut(env, mapped, leases).await;
+async fn next(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Cut, Stop> {
+    if lists(mapped, lease) {
+        return points::cut(env, mapped, lease).await;
     }
-    cut::cut(env, mapped, leases).await
+    cut::cut(env, mapped, lease).await
 }

@@ -4,13 +4,14 @@
 //! replaced by one that looks again.
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::{Delta, Kind, Lease, Record, RecordEnd, WarningCode};
+use lethe_common::ledger::{Delta, Kind, Lease, RecordEnd, WarningCode};
 use lethe_common::metrics::StoreCall;
 use lethe_common::selection::Selection;
 
 use crate::batch;
 use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
+use crate::lease_guard::{LeaseGuard, Step};
 use crate::look::{Look, look};
 use crate::mapped::Mapped;
 use crate::pieces;
@@ -18,29 +19,25 @@ use crate::plan::walk;
 use crate::stop::Stop;
 use crate::store::StoreError;
 
-pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
-    env.keep(&mut leases).await?;
-    // They never share a task.
-    let (delta, end) = if leases[0].job.cancelling {
-        (Delta::default(), RecordEnd::Cancelled)
-    } else {
-        let warning = warning(mapped, &leases[0]).await?;
-        if warning == Some(WarningCode::Mistyped) {
-            return skip(env, &leases).await;
-        }
-        decided(env, mapped, &mut leases).await?;
-        if leases[0].job.cancelling {
-            return finish(env, &leases, Delta::default(), RecordEnd::Cancelled).await;
-        }
-        let look = look(env, mapped, &mut leases).await?;
-        if leases[0].kind == Kind::Check {
-            (checked(look), RecordEnd::Checked)
-        } else {
-            let counted = counted(&leases[0], look);
-            (Delta { warning, ..counted }, RecordEnd::Done)
-        }
-    };
-    finish(env, &leases, delta, end).await
+pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut lease: LeaseGuard) -> Result<(), Stop> {
+    lease.keep(env).await?;
+    if lease.job.cancelling {
+        return finish(env, lease, Delta::default(), RecordEnd::Cancelled).await;
+    }
+    let warning = warning(mapped, &lease).await?;
+    if warning == Some(WarningCode::Mistyped) {
+        return skip(env, lease).await;
+    }
+    decided(env, mapped, &mut lease).await?;
+    if lease.job.cancelling {
+        return finish(env, lease, Delta::default(), RecordEnd::Cancelled).await;
+    }
+    let look = look(env, mapped, &lease).await?;
+    if lease.kind == Kind::Check {
+        return finish(env, lease, checked(look), RecordEnd::Checked).await;
+    }
+    let counted = counted(&lease, look);
+    finish(env, lease, Delta { warning, ..counted }, RecordEnd::Done).await
 }
 
 /// Returns what somebody should know about the table, before it is looked at.
@@ -52,53 +49,51 @@ async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<WarningCode>, 
 }
 
 /// Ends a look at a table that cannot hold what its job demands.
-async fn skip(env: &Environment, leases: &[Lease]) -> Result<(), Stop> {
+async fn skip(env: &Environment, lease: LeaseGuard) -> Result<(), Stop> {
     let delta = Delta {
         warning: Some(WarningCode::Mistyped),
         found: Some(Selection::default()),
         ..Delta::default()
     };
-    finish(env, leases, delta, RecordEnd::Done).await
+    finish(env, lease, delta, RecordEnd::Done).await
 }
 
-async fn finish(env: &Environment, leases: &[Lease], delta: Delta, end: RecordEnd) -> Result<(), Stop> {
-    let lease = &leases[0];
-    let record = Record {
-        lease,
+async fn finish(env: &Environment, lease: LeaseGuard, delta: Delta, end: RecordEnd) -> Result<(), Stop> {
+    let step = Step {
         delta,
         progress: None,
         remaining: lease.remaining,
         end: Some(end),
     };
-    env.record(&[record]).await.map(drop)
+    lease.record(env, step).await.map(drop)
 }
 
 /// Looks whether every row says if a query matches it, as a plan does before it cuts.
-async fn decided(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<(), Stop> {
-    if leases[0].job.query.is_none() {
+async fn decided(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<(), Stop> {
+    if lease.job.query.is_none() {
         return Ok(());
     }
     let Some(table) = mapped.sql().await? else {
         return Ok(());
     };
-    let mut walk = Cursor::of(&leases[0]).walk;
+    let mut walk = Cursor::of(lease).walk;
     if walk.is_none() {
-        let conditions = batch::conditions(&leases[0]);
+        let conditions = batch::conditions(lease);
         let decided = table.decided(&conditions);
         match env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
             Err(StoreError::Timeout { .. }) => {}
             decided => return Ok(decided?),
         }
-        pieces::begin(&leases[0], &table).await?;
+        pieces::begin(lease, &table).await?;
         // Without times to look for.
         walk = Some(Walk::first());
     }
     while let Some(from) = walk {
-        walk = walk::step(env, mapped, &table, leases, from).await?.continue_value();
+        walk = walk::step(env, mapped, &table, lease, from).await?.continue_value();
         if walk.is_some() {
-            pieces::save(env, leases, walk.clone()).await?;
+            pieces::save(env, lease, walk.clone()).await?;
         }
-        if leases[0].job.cancelling {
+        if lease.job.cancelling {
             break;
         }
     }

@@ -4,7 +4,7 @@
 //! the whole job has been read back. Nothing is changed in any store here.
 
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, Record, RecordEnd, Work};
+use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, RecordEnd, Work};
 
 use lethe_common::metrics::StoreCall;
 
@@ -12,6 +12,7 @@ use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
+use crate::lease_guard::{LeaseGuard, Step, fences, record};
 use crate::mapped::Mapped;
 use crate::resolve::resolve;
 use crate::stop::Stop;
@@ -32,43 +33,45 @@ struct Found {
     ids: Vec<String>,
 }
 
-pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Vec<Lease>) -> Result<(), Stop> {
-    env.keep(&mut leases).await?;
+pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Vec<LeaseGuard>) -> Result<(), Stop> {
+    env.keep_those_left(&mut leases).await?;
     // What is being cancelled is not looked at any more: its store may be down, and nothing follows from it.
-    if leases.iter().any(|lease| lease.job.cancelling) {
-        let (stopped, others): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|lease| lease.job.cancelling);
-        let records: Vec<Record<'_>> = stopped.iter().map(|lease| record_of(lease, Found::default())).collect();
-        env.record(&records).await?;
-        leases = others;
+    let (stopped, mut leases): (Vec<LeaseGuard>, Vec<LeaseGuard>) =
+        leases.into_iter().partition(|lease| lease.job.cancelling);
+    if !stopped.is_empty() {
+        let nothing = stopped.iter().map(|_| Found::default()).collect();
+        tell(env, stopped, nothing).await?;
     }
     if leases.is_empty() {
         return Ok(());
     }
     let found = look(env, mapped, &mut leases).await?;
-    let records: Vec<Record<'_>> = leases
-        .iter()
-        .zip(found)
-        .map(|(lease, found)| record_of(lease, found))
-        .collect();
-    env.record(&records).await.map(drop)
+    tell(env, leases, found).await
 }
 
-async fn look(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Vec<Found>, Stop> {
-    if let [lease] = leases.as_slice()
-        && matches!(lease.work, Work::Subject)
-    {
-        return Ok(vec![subject(env, mapped, leases).await?]);
+/// Records what was found, of each lease.
+async fn tell(env: &Environment, leases: Vec<LeaseGuard>, found: Vec<Found>) -> Result<(), Stop> {
+    let steps = leases.into_iter().zip(found).map(|(lease, found)| {
+        let step = step_of(&lease, found);
+        (lease, step)
+    });
+    record(env, steps.collect()).await.map(drop)
+}
+
+async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> Result<Vec<Found>, Stop> {
+    if let [lease] = leases {
+        match lease.work {
+            Work::Subject => return Ok(vec![subject(env, mapped, lease).await?]),
+            Work::Query => return Ok(vec![query(env, mapped, lease).await?]),
+            Work::Listed(_) => return Ok(vec![listed::read_back(env, mapped, lease).await?]),
+            Work::Ids(_) | Work::Range { .. } | Work::Points => {}
+        }
     }
-    if let [lease] = leases.as_slice()
-        && matches!(lease.work, Work::Query)
-    {
-        return Ok(vec![query(env, mapped, leases).await?]);
-    }
-    if let [lease] = leases.as_slice()
-        && matches!(lease.work, Work::Listed(_))
-    {
-        return Ok(vec![listed::read_back(env, mapped, leases).await?]);
-    }
+    ids(env, mapped, leases).await
+}
+
+/// Looks for the memories of lists of ids, all lists together.
+async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Result<Vec<Found>, Stop> {
     let items: Vec<(usize, Item)> = leases
         .iter()
         .enumerate()
@@ -80,16 +83,13 @@ async fn look(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Re
         })
         .collect();
     let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
-    let held = leases.len();
+    let fences = fences(leases);
     for chunk in items.chunks(env.config.worker.batch as usize) {
-        env.keep(leases).await?;
-        if leases.len() < held {
-            return Err(Stop::Lost);
-        }
+        env.keep(&fences).await?;
         let batch: Vec<Item> = chunk.iter().map(|(_, item)| item.clone()).collect();
         let mut done = 0;
         while done < batch.len() {
-            let entries = resolve(env, mapped, &batch[done..], false, leases).await?;
+            let entries = resolve(env, mapped, &batch[done..], false, &fences).await?;
             for ((n, _), entry) in chunk[done..].iter().zip(&entries) {
                 found[*n].add(entry);
             }
@@ -100,20 +100,20 @@ async fn look(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Re
 }
 
 /// Asks for all that exists of a subject in one table and its collection.
-async fn subject(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Found, Stop> {
-    if batch::is_mistyped(mapped, &leases[0]).await? {
+async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Found, Stop> {
+    if batch::is_mistyped(mapped, lease).await? {
         // It was skipped, and that was said.
         return Ok(Found::default());
     }
-    let conditions = batch::conditions(&leases[0]);
+    let conditions = batch::conditions(lease);
     let mut found = Found::default();
     let (mut page, mut unverifiable) = (Some(None), 0);
-    let rows = rows::count(env, mapped, leases).await?;
+    let rows = rows::count(env, mapped, lease).await?;
     found.still(StoreKind::Sql, rows);
     found.residue += rows;
     while let Some(offset) = page {
         // Of points that cannot be erased there may be any number.
-        env.keep(leases).await?;
+        lease.keep(env).await?;
         let points = points(env, mapped, &conditions, offset).await?;
         found.still(StoreKind::Vector, points.orphans);
         found.residue += points.orphans;
@@ -125,7 +125,7 @@ async fn subject(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) ->
         found
             .delta
             .count(StoreKind::Vector, Outcome::Unverifiable, unverifiable);
-        if leases[0].stores.contains(&StoreKind::Sql) {
+        if lease.stores.contains(&StoreKind::Sql) {
             found.delta.count(StoreKind::Sql, Outcome::Absent, unverifiable);
         }
         found.delta.selected = i64::try_from(unverifiable).unwrap_or(i64::MAX);
@@ -136,26 +136,26 @@ async fn subject(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) ->
 /// Asks for all that a query still matches of what was there at its start, less what changed since
 /// it was listed. Where that cannot be told, every batch was verified by itself, and nothing is
 /// counted: what matches now may have been written since. What a plan listed is read back list by list.
-async fn query(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Found, Stop> {
+async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Found, Stop> {
     let mut found = Found::default();
     // Earlier attempts may have taken all that the job takes: then the rest stays.
-    if leases[0].snapshot.is_none() || leases[0].job.most == Some(0) {
+    if lease.snapshot.is_none() || lease.job.most == Some(0) {
         return Ok(found);
     }
-    let conditions = batch::conditions(&leases[0]);
-    let mut left = match Cursor::of(&leases[0]).through {
-        None => rows::count(env, mapped, leases).await?,
-        Some(through) => rows::count_through(env, mapped, leases, &through).await?,
+    let conditions = batch::conditions(lease);
+    let mut left = match Cursor::of(lease).through {
+        None => rows::count(env, mapped, lease).await?,
+        Some(through) => rows::count_through(env, mapped, lease, &through).await?,
     };
     let mut after = (String::new(), String::new(), String::new());
     while left > 0 {
         // As many as memories changed.
-        env.keep(leases).await?;
-        let (lease, size) = (&leases[0], env.config.worker.batch);
+        lease.keep(env).await?;
+        let size = env.config.worker.batch;
         let after_this = (after.0.as_str(), after.1.as_str(), after.2.as_str());
         let conflicted = Outcome::Conflicted.as_str();
-        let items = env
-            .insist(leases, || env.ledger.items(lease.job.id, conflicted, after_this, size))
+        let items = lease
+            .ask(env, || env.ledger.items(lease.job.id, conflicted, after_this, size))
             .await?;
         let Some(last) = items.last() else { break };
         after = (last.id.clone(), last.table.clone(), last.store.clone());
@@ -285,7 +285,7 @@ impl Found {
     }
 }
 
-fn record_of(lease: &Lease, found: Found) -> Record<'_> {
+fn step_of(lease: &Lease, found: Found) -> Step {
     let end = if lease.job.cancelling {
         RecordEnd::Cancelled
     } else if found.residue > 0 {
@@ -300,8 +300,7 @@ fn record_of(lease: &Lease, found: Found) -> Record<'_> {
     } else {
         RecordEnd::Done
     };
-    Record {
-        lease,
+    Step {
         delta: found.delta,
         progress: Cursor::of(lease).kept(),
         remaining: 0,

@@ -9,7 +9,7 @@ mod judge;
 mod owned;
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Lease;
+use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
 use crate::environment::Environment;
@@ -31,13 +31,14 @@ use owned::holders;
 /// Finds the memories of a batch in all stores of their mapping, under their conditions.
 ///
 /// `listed` says that the ids have just been read from the table under the same conditions. The answer may be about
-/// the first of the memories only, at least one: as many as have no more points than an intent lists.
+/// the first of the memories only, at least one: as many as have no more points than an intent lists. If that takes many
+/// calls, the leases are kept meanwhile.
 pub(crate) async fn resolve(
     env: &Environment,
     mapped: &Mapped,
     items: &[Item],
     listed: bool,
-    leases: &mut Vec<Lease>,
+    fences: &[Fence],
 ) -> Result<Vec<Entry>, Stop> {
     let (mut entries, points) = find(env, mapped, items, listed).await?;
     let points = match points {
@@ -45,7 +46,7 @@ pub(crate) async fn resolve(
         Points::Found(points) => points,
         Points::Crowd => {
             entries.truncate(1);
-            let entry = crowd::look(env, mapped, &items[0], entries.remove(0), leases).await?;
+            let entry = crowd::look(env, mapped, &items[0], entries.remove(0), fences).await?;
             return Ok(vec![entry]);
         }
     };

@@ -5,21 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use lethe_common::ledger::{Lease, Release};
 use lethe_common::metrics::{self, RetryClass};
 
 use crate::backoff;
 use crate::environment::Environment;
-use crate::erase::Met;
-use crate::intent::Intent;
-use crate::record::failure;
+use crate::lease_guard::{Back, LeaseGuard, release};
 use crate::stop::Stop;
 use crate::store::{Class, StoreError};
-
-/// Returns whether vectors that were still there after they were deleted are to be tried again.
-pub(crate) fn worth_another_try(env: &Environment, intent: &Intent, met: &[Met]) -> bool {
-    intent.kept < env.config.retry.rounds && met.iter().any(Met::is_kept)
-}
 
 /// What an error says about the stores of its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +24,8 @@ pub(crate) enum Verdict {
     Fine,
 }
 
-/// Finds out what an error says about the stores of its target, and tells its breaker.
-async fn judge(env: &Environment, lease: &Lease, error: &StoreError) -> Verdict {
-    let target = &lease.route.target;
+/// Finds out what an error says about the stores of a target, and tells its breaker.
+async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
     match error {
         _ if error.is_outage() => Verdict::Down(env.breakers.failed(target, Instant::now())),
         // A slow statement, or a store that hangs.
@@ -50,77 +41,62 @@ async fn judge(env: &Environment, lease: &Lease, error: &StoreError) -> Verdict 
 }
 
 /// Deals with an error of a store that stopped the work on `leases`.
-pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &StoreError) -> Result<(), Stop> {
+pub(crate) async fn after_error(
+    env: &Environment,
+    mut leases: Vec<LeaseGuard>,
+    error: &StoreError,
+) -> Result<(), Stop> {
     let Some(first) = leases.first() else { return Ok(()) };
-    let verdict = judge(env, first, error).await;
-    if let [lease] = leases {
+    let verdict = judge(env, &first.route.target, error).await;
+    if leases.len() == 1
+        && let Some(lease) = leases.pop()
+    {
         return match error.class() {
             Class::Transient => put_back(env, lease, error, verdict).await,
-            Class::Permanent => fail(env, lease, error.code()).await,
+            Class::Permanent => lease.fail(env, error.code()).await,
         };
     }
+    let back = together(env, &leases, error, verdict);
+    tracing::warn!(
+        partitions = leases.len(),
+        target = leases[0].route.target,
+        error.code = error.code(),
+        error = %error,
+        retry_in_ms = back.delay.as_millis(),
+        alone = back.alone,
+        "a group of partitions met an error and is tried again"
+    );
+    release(env, leases, back).await
+}
+
+/// Returns how the partitions of a group are put back.
+fn together(env: &Environment, leases: &[LeaseGuard], error: &StoreError, verdict: Verdict) -> Back {
     let failures = leases.iter().map(|lease| lease.failures).max().unwrap_or(0);
-    let release = match verdict {
+    match verdict {
         // Together again once the store is back, and nobody is charged.
-        Verdict::Down(_) => Together {
+        Verdict::Down(_) => Back {
             error: Some(error.code()),
-            ..Together::default()
+            ..Back::default()
         },
         // Each failure makes the groups smaller: there was too much to do, or one is to blame.
-        Verdict::Slow => Together {
-            delay_ms: millis(backoff::jittered(&env.config.retry, failures)),
+        Verdict::Slow => Back {
+            delay: backoff::jittered(&env.config.retry, failures),
             error: Some(error.code()),
             charged: true,
             alone: false,
         },
         // Nobody knows whose fault it is: each again by itself, charged only for its own.
-        Verdict::Fine => Together {
+        Verdict::Fine => Back {
             alone: true,
-            ..Together::default()
+            ..Back::default()
         },
-    };
-    tracing::warn!(
-        partitions = leases.len(),
-        target = first.route.target,
-        error.code = error.code(),
-        error = %error,
-        retry_in_ms = release.delay_ms,
-        alone = release.alone,
-        "a group of partitions met an error and is tried again"
-    );
-    let releases: Vec<Release> = leases.iter().map(|lease| release.of(lease)).collect();
-    env.insist(leases, || env.ledger.release(&releases)).await
-}
-
-/// How the partitions of a group are put back.
-#[derive(Debug, Default)]
-struct Together {
-    delay_ms: u64,
-    error: Option<&'static str>,
-    charged: bool,
-    alone: bool,
-}
-
-impl Together {
-    fn of(&self, lease: &Lease) -> Release {
-        Release {
-            fence: lease.fence(),
-            delay_ms: self.delay_ms,
-            error: self.error,
-            charged: self.charged,
-            alone: self.alone,
-        }
     }
-}
-
-fn millis(delay: Duration) -> u64 {
-    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Puts a partition back for another try.
 pub(crate) async fn put_back(
     env: &Environment,
-    lease: &Lease,
+    lease: LeaseGuard,
     error: &StoreError,
     verdict: Verdict,
 ) -> Result<(), Stop> {
@@ -138,36 +114,14 @@ pub(crate) async fn put_back(
         retry_in_ms = delay.as_millis(),
         "a partition met an error and is tried again later"
     );
-    let release = Release {
-        fence: lease.fence(),
-        delay_ms: millis(delay),
+    let back = Back {
+        delay,
         error: Some(error.code()),
         charged: true,
         alone: verdict == Verdict::Fine,
     };
-    env.insist(std::slice::from_ref(lease), || {
-        env.ledger.release(std::slice::from_ref(&release))
-    })
-    .await?;
-    env.leases.remove(lease);
-    env.changed(lease);
+    let job = lease.job.id;
+    lease.release(env, back).await?;
+    env.changed(job);
     Ok(())
-}
-
-/// Says that a partition failed for good.
-pub(crate) fn note_failure(lease: &Lease, code: &'static str) {
-    metrics::retry(RetryClass::Permanent, code);
-    tracing::error!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
-        error.code = code,
-        "a partition failed for good"
-    );
-}
-
-/// Ends a partition that cannot be done; what remains of it counts as failed.
-pub(crate) async fn fail(env: &Environment, lease: &Lease, code: &'static str) -> Result<(), Stop> {
-    note_failure(lease, code);
-    env.record(&[failure(lease, code)]).await.map(drop)
 }

@@ -4,34 +4,30 @@
 //! that has begun is finished, whatever the time.
 
 use lethe_common::doorbell::Ring;
-use lethe_common::ledger::Lease;
 
 use crate::environment::Environment;
+use crate::lease_guard::LeaseGuard;
 use crate::stop::Stop;
 
 /// Gives back, until the next window, what must not begin now; returns the rest.
-pub(crate) async fn admit(env: &Environment, leases: Vec<Lease>) -> Result<Vec<Lease>, Stop> {
+pub(crate) async fn admit(env: &Environment, leases: Vec<LeaseGuard>) -> Result<Vec<LeaseGuard>, Stop> {
     let mut admitted = Vec::with_capacity(leases.len());
     for lease in leases {
-        if is_open(env, &lease).await? {
-            admitted.push(lease);
-        }
+        admitted.extend(admit_one(env, lease).await?);
     }
     Ok(admitted)
 }
 
-/// Returns whether something may begin under a lease; if not, it was given back.
-pub(crate) async fn is_open(env: &Environment, lease: &Lease) -> Result<bool, Stop> {
+/// Returns a lease under which something may begin; any other is given back.
+pub(crate) async fn admit_one(env: &Environment, lease: LeaseGuard) -> Result<Option<LeaseGuard>, Stop> {
     if !lease.job.scheduled || lease.job.cancelling || lease.intent.is_some() {
-        return Ok(true);
+        return Ok(Some(lease));
     }
-    let held = std::slice::from_ref(lease);
-    if !env.insist(held, || env.ledger.waits_for_window(lease)).await? {
-        return Ok(true);
+    if !lease.ask(env, || env.ledger.waits_for_window(&lease)).await? {
+        return Ok(Some(lease));
     }
-    env.insist(held, || env.ledger.release_until_window(lease)).await?;
-    env.leases.remove(lease);
+    lease.release_until_window(env).await?;
     // Whoever sleeps until something else is due has to know of this.
     env.doorbell.ring(Ring::Work);
-    Ok(false)
+    Ok(None)
 }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Lease;
+use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
 use super::Share;
@@ -20,13 +20,8 @@ use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 
 /// Looks again at the shares that this attempt did not begin.
-pub(super) async fn look_again(
-    env: &Environment,
-    mapped: &Mapped,
-    shares: &mut [Share],
-    leases: &mut Vec<Lease>,
-) -> Result<(), Stop> {
-    let held = leases.len();
+pub(super) async fn look_again(env: &Environment, mapped: &Mapped, shares: &mut [Share]) -> Result<(), Stop> {
+    let fences: Vec<Fence> = shares.iter().map(|share| share.lease.fence()).collect();
     for share in shares.iter_mut().filter(|share| !share.fresh) {
         let conditions = batch::conditions(&share.lease);
         let is_query = conditions.query.is_some();
@@ -40,11 +35,8 @@ pub(super) async fn look_again(
         let named: Vec<Item> = entries.iter().filter_map(|entry| item(entry, &conditions)).collect();
         let mut now = Vec::with_capacity(named.len());
         while now.len() < named.len() {
-            env.keep(leases).await?;
-            if leases.len() < held {
-                return Err(Stop::Lost);
-            }
-            now.extend(resolve(env, mapped, &named[now.len()..], false, leases).await?);
+            env.keep(&fences).await?;
+            now.extend(resolve(env, mapped, &named[now.len()..], false, &fences).await?);
         }
         let points = sight(env, mapped, &conditions, &entries).await?;
         let mut now = now.into_iter();

@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Lease;
+use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
-use super::effects::{Target, keep_all};
+use super::effects::Target;
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;
@@ -23,7 +23,7 @@ pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
     targets: &[Target<'_>],
-    leases: &mut Vec<Lease>,
+    fences: &[Fence],
 ) -> Result<HashSet<usize>, Stop> {
     let mut stopped = HashSet::new();
     let crowds = targets
@@ -40,7 +40,7 @@ pub(super) async fn delete(
         let mut offset = None;
         loop {
             // Each page is two calls.
-            keep_all(env, leases).await?;
+            env.keep(fences).await?;
             let (others, next) = delete_page(env, mapped, &crowd, offset).await?;
             if others.disagree {
                 stopped.insert(place);

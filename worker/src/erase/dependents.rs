@@ -4,12 +4,11 @@
 //! keeps the numbers then. If the process dies there, they are lost, and the attempt that finds rows gone says
 //! that there are more.
 
-use lethe_common::ledger::Lease;
-
 use super::Share;
 use super::met::Row;
 use crate::environment::Environment;
 use crate::intent::Taken;
+use crate::lease_guard::intend;
 use crate::stop::Stop;
 use crate::store::sql;
 
@@ -41,11 +40,8 @@ pub(super) async fn remember(env: &Environment, shares: &[Share]) -> Result<(), 
     if counted.is_empty() {
         return Ok(());
     }
-    let leases: Vec<Lease> = counted.iter().map(|share| share.lease.clone()).collect();
-    let intents: Vec<(&Lease, String)> = counted
+    let intents = counted
         .iter()
-        .map(|share| (&share.lease, share.intent.text(&share.lease)))
-        .collect();
-    env.insist(&leases, || env.ledger.intend(&intents)).await?;
-    Ok(())
+        .map(|share| (&share.lease, share.intent.text(&share.lease)));
+    intend(env, intents.collect()).await.map(drop)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Lease;
+use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
 use super::Share;
@@ -45,25 +45,22 @@ impl Target<'_> {
 ///
 /// Returns what each entry of each share met, in their order; an error of a store leaves all to
 /// the next attempt, which finds the intents, and in them what went of dependents.
-pub(super) async fn carry_out(
-    env: &Environment,
-    mapped: &Mapped,
-    shares: &mut [Share],
-    leases: &mut Vec<Lease>,
-) -> Result<Vec<Vec<Met>>, Stop> {
+pub(super) async fn carry_out(env: &Environment, mapped: &Mapped, shares: &mut [Share]) -> Result<Vec<Vec<Met>>, Stop> {
+    let fences: Vec<Fence> = shares.iter().map(|share| share.lease.fence()).collect();
     let demanded: Vec<Conditions> = shares.iter().map(|share| batch::conditions(&share.lease)).collect();
     let intended = targets(shares, &demanded);
-    keep_all(env, leases).await?;
+    // Before each effect: its time limit must fit into what is left of the leases, all of them.
+    env.keep(&fences).await?;
     let still = points::still_meant(env, mapped, &intended).await?;
-    keep_all(env, leases).await?;
+    env.keep(&fences).await?;
     delete_vectors(env, mapped, &intended, &still).await?;
-    let stopped = crowds::delete(env, mapped, &intended, leases).await?;
-    keep_all(env, leases).await?;
+    let stopped = crowds::delete(env, mapped, &intended, &fences).await?;
+    env.keep(&fences).await?;
     let (rows, taken) = delete_rows(env, mapped, &intended, &stopped).await?;
     if !mapped.table.dependents.is_empty() {
         dependents::count(shares, &rows, taken);
     }
-    keep_all(env, leases).await?;
+    env.keep(&fences).await?;
     let intended = targets(shares, &demanded);
     let kept = match read_vectors(env, mapped, &intended).await {
         Ok(kept) => kept,
@@ -105,13 +102,6 @@ fn targets<'a>(shares: &'a [Share], demanded: &'a [Conditions]) -> Vec<Target<'a
             })
         })
         .collect()
-}
-
-/// Keeps the leases before an effect: its time limit must fit into what is left of them, all of them.
-pub(super) async fn keep_all(env: &Environment, leases: &mut Vec<Lease>) -> Result<(), Stop> {
-    let held = leases.len();
-    env.keep(leases).await?;
-    if leases.len() < held { Err(Stop::Lost) } else { Ok(()) }
 }
 
 async fn delete_vectors(

@@ -1,53 +1,33 @@
 //! What became of a batch, as the ledger is told.
 
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{After, Delta, ItemOutcome, Lease, Record, RecordEnd, WarningCode, Work};
+use lethe_common::ledger::{Delta, ItemOutcome, RecordEnd, WarningCode, Work};
 
 use super::{Met, Share, is_one};
 use crate::cursor::{Cursor, Refused};
 use crate::environment::Environment;
-use crate::retry;
+use crate::lease_guard::{self, LeaseGuard, Next, Step};
 use crate::stop::Stop;
 
 /// Records what was done, and sorts out what follows.
 pub(super) async fn record(
     env: &Environment,
     done: Vec<(Share, Vec<Met>)>,
-    open: &mut Vec<Lease>,
-    read_back: &mut Vec<Lease>,
+    open: &mut Vec<LeaseGuard>,
+    read_back: &mut Vec<LeaseGuard>,
 ) -> Result<(), Stop> {
     if done.is_empty() {
         return Ok(());
     }
-    let records: Vec<Record<'_>> = done.iter().map(|(share, met)| record_of(share, met)).collect();
-    for record in &records {
-        if let Some(RecordEnd::Failed(code)) = record.end {
-            retry::note_failure(record.lease, code);
-        }
-    }
-    let leases: Vec<Lease> = done.iter().map(|(share, _)| share.lease.clone()).collect();
-    let after = env.record(&records).await?;
-    let nexts: Vec<(Option<String>, u64)> = records
-        .into_iter()
-        .map(|record| (record.progress, record.remaining))
-        .collect();
-    for ((mut lease, after), (progress, remaining)) in leases.into_iter().zip(after).zip(nexts) {
-        match after {
-            After::Continue {
-                until,
-                cancelling,
-                per_second,
-            } => {
-                lease.goes_on(until, cancelling, per_second);
-                (lease.progress, lease.remaining) = (progress, remaining);
-                env.leases.moved_on(&lease);
-                open.push(lease);
-            }
-            After::ReadBack(lease) => {
-                env.leases.moved_on(&lease);
-                read_back.push(*lease);
-            }
-            After::Ended { .. } | After::JobEnded { .. } | After::Lost | After::Refused => {}
+    let steps = done.into_iter().map(|(share, met)| {
+        let step = step_of(&share, &met);
+        (share.lease, step)
+    });
+    for next in lease_guard::record(env, steps.collect()).await? {
+        match next {
+            Next::GoesOn(lease) => open.push(lease),
+            Next::ReadBack(lease) => read_back.push(lease),
+            Next::Over => {}
         }
     }
     Ok(())
@@ -64,7 +44,7 @@ fn refused(share: &Share, met: &[Met]) -> (Refused, Option<&'static str>) {
     (now, first.filter(|_| now.is_hopeless()))
 }
 
-fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
+fn step_of(share: &Share, met: &[Met]) -> Step {
     let mut delta = Delta::default();
     for (entry, met) in share.intent.entries.iter().zip(met) {
         for (store, outcome, code) in met.iter() {
@@ -109,8 +89,7 @@ fn record_of<'a>(share: &'a Share, met: &[Met]) -> Record<'a> {
         Some(code) => Some(RecordEnd::Failed(code)),
         None => done.then_some(RecordEnd::Done),
     };
-    Record {
-        lease: &share.lease,
+    Step {
         delta,
         progress: match &share.intent.then {
             Some(then) => Some(then.clone().with_refused(refused).text()),

@@ -11,6 +11,7 @@ use lethe_common::selection::Selection;
 use crate::batch;
 use crate::cursor::{Cursor, Ends};
 use crate::environment::Environment;
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pages::{self, Page, Rows};
 use crate::pieces::Piece;
@@ -56,28 +57,28 @@ impl Cut {
 }
 
 /// Returns the next partitions.
-pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Cut, Stop> {
-    let cursor = Cursor::of(&leases[0]);
+pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Cut, Stop> {
+    let cursor = Cursor::of(lease);
     let mut piece = cursor.piece();
     let mut last = cursor.after.clone();
     let mut n = 0;
     let mut more = true;
-    let most = leases[0].job.most.unwrap_or(u64::MAX);
+    let most = lease.job.most.unwrap_or(u64::MAX);
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let mut full = false;
     let range = BATCHES * env.config.worker.batch as usize;
     let mut ends = if piece.rows > 0 { Ends::Read } else { cursor.ends };
     // Not for the first one: most people's memories are fewer, and are read in a page.
     if let Some(after) = &cursor.after {
-        if ends == Ends::Sampled && leases[0].job.most.is_none() {
-            match sampled(env, mapped, leases, after).await? {
+        if ends == Ends::Sampled && lease.job.most.is_none() {
+            match sampled(env, mapped, lease, after).await? {
                 Some(partitions) => return Ok(Cut::last(partitions)),
                 None => ends = Ends::Counted,
             }
         }
         if ends != Ends::Read && room > range {
-            env.keep(leases).await?;
-            match far(env, mapped, &leases[0], after).await {
+            lease.keep(env).await?;
+            match far(env, mapped, lease, after).await {
                 Ok(None) => {}
                 Ok(found) => (last, n) = (found, range),
                 // Few rows match: they are gone through page by page.
@@ -89,9 +90,9 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lea
     let mut looks = 0;
     while more && n < range && looks < LOOKS {
         // A page may take as long as a call may: all of them together longer than a lease.
-        env.keep(leases).await?;
-        let Some(page) = page(env, mapped, &leases[0], &piece).await? else {
-            return Ok(Cut::last(sweep(mapped, &leases[0]).into_iter().collect()));
+        lease.keep(env).await?;
+        let Some(page) = page(env, mapped, lease, &piece).await? else {
+            return Ok(Cut::last(sweep(mapped, lease).into_iter().collect()));
         };
         looks += 1;
         let mut ids: Vec<String> = page.rows.into_iter().map(|(id, _)| id).collect();
@@ -107,7 +108,6 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lea
             piece = next;
         }
     }
-    let lease = &leases[0];
     let query = lease.job.query.is_some();
     let mut partitions = Vec::new();
     if query && n == 0 {
@@ -146,15 +146,15 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lea
 async fn sampled(
     env: &Environment,
     mapped: &Mapped,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     after: &str,
 ) -> Result<Option<Vec<NewPartition>>, Stop> {
     let Some(table) = mapped.sql().await? else {
         return Ok(None);
     };
-    let conditions = batch::conditions(&leases[0]);
-    let taken = Cursor::of(&leases[0]).taken;
-    let Some(all) = in_time(env, mapped, leases, StoreCall::Count, table.count(&conditions)).await? else {
+    let conditions = batch::conditions(lease);
+    let taken = Cursor::of(lease).taken;
+    let Some(all) = in_time(env, mapped, lease, StoreCall::Count, table.count(&conditions)).await? else {
         return Ok(None);
     };
     let left = all.saturating_sub(taken);
@@ -166,8 +166,8 @@ async fn sampled(
     }
     // The last range of a subject has no end.
     let mut end = None;
-    if leases[0].job.query.is_some() {
-        end = in_time(env, mapped, leases, StoreCall::Page, table.last(&conditions))
+    if lease.job.query.is_some() {
+        end = in_time(env, mapped, lease, StoreCall::Page, table.last(&conditions))
             .await?
             .flatten();
         if end.is_none() {
@@ -175,12 +175,11 @@ async fn sampled(
         }
     }
     let cuts = table.cuts(&conditions, after, end.as_deref(), range, left);
-    let cuts = in_time(env, mapped, leases, StoreCall::Page, cuts).await?.flatten();
+    let cuts = in_time(env, mapped, lease, StoreCall::Page, cuts).await?.flatten();
     // Where so few are drawn that match, they lie close together.
     let Some(cuts) = cuts.filter(|cuts| cuts.len() as u64 >= left / range / 4) else {
         return Ok(None);
     };
-    let lease = &leases[0];
     let each = left / (cuts.len() as u64 + 1);
     let mut partitions = Vec::with_capacity(cuts.len() + 2);
     let mut from = after.to_owned();
@@ -199,11 +198,11 @@ async fn sampled(
 async fn in_time<T>(
     env: &Environment,
     mapped: &Mapped,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     what: StoreCall,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<Option<T>, Stop> {
-    env.keep(leases).await?;
+    lease.keep(env).await?;
     match env.call(mapped, StoreKind::Sql, what, call).await {
         Ok(answer) => Ok(Some(answer)),
         Err(StoreError::Timeout { .. }) => Ok(None),

@@ -4,12 +4,13 @@
 //! One pass over the points, a page at a time; the lists are committed with the offset that follows
 //! them, so a worker that dies here repeats at most [`PAGES`] pages.
 
-use lethe_common::ledger::{Lease, NewPartition, Work};
+use lethe_common::ledger::{NewPartition, Work};
 
 use super::cut::{BATCHES, Cut, part};
 use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
+use crate::lease_guard::LeaseGuard;
 use crate::look;
 use crate::mapped::Mapped;
 use crate::matching;
@@ -20,9 +21,9 @@ use crate::stop::Stop;
 const PAGES: usize = BATCHES;
 
 /// Returns the next lists.
-pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Cut, Stop> {
-    let cursor = Cursor::of(&leases[0]);
-    let most = leases[0].job.most.unwrap_or(u64::MAX);
+pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Cut, Stop> {
+    let cursor = Cursor::of(lease);
+    let most = lease.job.most.unwrap_or(u64::MAX);
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let size = env.config.worker.batch;
     let mut entries = Vec::new();
@@ -32,14 +33,13 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lea
         let Some(from) = then.take_if(|_| entries.len() < room) else {
             break;
         };
-        env.keep(leases).await?;
-        let conditions = batch::conditions(&leases[0]);
+        lease.keep(env).await?;
+        let conditions = batch::conditions(lease);
         let (found, next) = matching::page(env, mapped, &conditions, &from, size).await?;
         entries.extend(found);
         then = next;
     }
     entries.truncate(room);
-    let lease = &leases[0];
     let mut found = cursor.found.unwrap_or_default();
     for entry in &entries {
         look::count(&mut found, lease, &mapped.route, entry);

@@ -17,13 +17,14 @@ use lethe_common::clock::Clock;
 use lethe_common::config::Table;
 use lethe_common::filter::Unit;
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::{Lease, Snapshot};
+use lethe_common::ledger::Snapshot;
 use lethe_common::metrics::StoreCall;
 
 use super::walk;
 use crate::batch;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pieces;
 use crate::stop::Stop;
@@ -42,13 +43,12 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) async fn snapshot(
     env: &Environment,
     mapped: &Mapped,
-    leases: &mut Vec<Lease>,
+    lease: &mut LeaseGuard,
 ) -> Result<Option<Snapshot>, Stop> {
-    let lease = &leases[0];
     if lease.job.query.is_none() || lease.snapshot.is_some() || Cursor::of(lease).has_begun() {
         return Ok(None);
     }
-    let start = match start(env, mapped, leases).await? {
+    let start = match start(env, mapped, lease).await? {
         Told::ByTimes(start) => start,
         Told::Otherwise(snapshot) => return Ok(Some(snapshot)),
     };
@@ -59,9 +59,9 @@ pub(super) async fn snapshot(
         .zip(units)
         .filter_map(|(time, unit)| Some(tick_left(time?, unit, Clock::system().now())))
         .max();
-    pass(env, leases, rest.unwrap_or_default()).await?;
+    pass(env, lease, rest.unwrap_or_default()).await?;
     let text = serde_json::to_string(&start).expect("texts are always JSON");
-    leases[0].snapshot = Some(text.clone());
+    lease.began_with(text.clone());
     Ok(Some(Snapshot::CreatedAt(text)))
 }
 
@@ -81,42 +81,42 @@ impl Told {
 }
 
 /// Returns what is there by its times, or how else it is told.
-async fn start(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Told, Stop> {
+async fn start(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Told, Stop> {
     let Some(table) = mapped.sql().await? else {
         return Ok(Told::Otherwise(Snapshot::Plan));
     };
-    let mut walk = Cursor::of(&leases[0]).walk;
+    let mut walk = Cursor::of(lease).walk;
     if walk.is_none() {
-        walk = match whole(env, mapped, &table, leases).await {
+        walk = match whole(env, mapped, &table, lease).await {
             Ok(start) => return Ok(Told::of(start)),
             Err(Stop::Store(StoreError::Timeout { status })) => {
-                Some(walk::begin(env, mapped, &table, leases, status).await?)
+                Some(walk::begin(env, mapped, &table, lease, status).await?)
             }
             Err(stop) => return Err(stop),
         };
     }
     while let Some(from) = walk {
-        let then = match walk::step(env, mapped, &table, leases, from).await? {
+        let then = match walk::step(env, mapped, &table, lease, from).await? {
             ControlFlow::Continue(then) => Some(then),
             ControlFlow::Break(start) => return Ok(Told::of(start)),
         };
-        pieces::save(env, leases, then.clone()).await?;
+        pieces::save(env, lease, then.clone()).await?;
         // Then nothing is cut.
-        walk = then.filter(|_| !leases[0].job.cancelling);
+        walk = then.filter(|_| !lease.job.cancelling);
     }
     Ok(Told::Otherwise(Snapshot::Batch))
 }
 
 /// Lets time pass, never more at once than a call may take: so long a lease lasts.
-pub(super) async fn pass(env: &Environment, leases: &mut Vec<Lease>, time: Duration) -> Result<(), Stop> {
+pub(super) async fn pass(env: &Environment, lease: &LeaseGuard, time: Duration) -> Result<(), Stop> {
     let mut left = time;
     while !left.is_zero() {
-        env.keep(leases).await?;
+        lease.keep(env).await?;
         let step = left.min(env.config.worker.store_timeout);
         tokio::time::sleep(step).await;
         left -= step;
     }
-    env.keep(leases).await
+    lease.keep(env).await
 }
 
 /// Asks about all rows at once.
@@ -124,12 +124,12 @@ async fn whole(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
 ) -> Result<Option<Start>, Stop> {
-    let conditions = batch::conditions(&leases[0]);
+    let conditions = batch::conditions(lease);
     let decided = table.decided(&conditions);
     env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;
-    env.keep(leases).await?;
+    lease.keep(env).await?;
     let start = table.start(&conditions);
     Ok(env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await?)
 }

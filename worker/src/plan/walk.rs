@@ -33,6 +33,7 @@ use super::snapshot::{AHEAD, SECOND, pass};
 use crate::batch;
 use crate::cursor::Walk;
 use crate::environment::Environment;
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pieces;
 use crate::stop::Stop;
@@ -48,7 +49,7 @@ pub(super) async fn begin(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     status: Status,
 ) -> Result<Walk, Stop> {
     let mut until = None;
@@ -56,12 +57,12 @@ pub(super) async fn begin(
         until = bound(env, mapped, table).await?;
         if until.is_none() {
             let why = "a column of times does not say what it counts";
-            return Err(cannot(&leases[0], status, why).into());
+            return Err(cannot(lease, status, why).into());
         }
-        pass(env, leases, AHEAD + SECOND).await?;
+        pass(env, lease, AHEAD + SECOND).await?;
     }
     // The bound has passed: what is written from here on stays.
-    pieces::begin(&leases[0], table).await?;
+    pieces::begin(lease, table).await?;
     Ok(Walk { until, ..Walk::first() })
 }
 
@@ -100,16 +101,16 @@ pub(crate) async fn step(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     mut walk: Walk,
 ) -> Result<ControlFlow<Option<Start>, Walk>, Stop> {
-    env.keep(leases).await?;
+    lease.keep(env).await?;
     if walk.ahead.is_some() {
-        walk = again(env, mapped, table, leases, walk).await?;
+        walk = again(env, mapped, table, lease, walk).await?;
     }
     let start = Instant::now();
     let limit = env.config.worker.store_timeout;
-    match read(env, mapped, table, leases, &walk).await {
+    match read(env, mapped, table, lease, &walk).await {
         Ok((Read::Ahead(time), _)) => {
             let ahead = Some(time);
             Ok(ControlFlow::Continue(Walk { ahead, ..walk }))
@@ -118,7 +119,7 @@ pub(crate) async fn step(
             let beyond = walk.beyond || beyond;
             let Some(end) = end else {
                 if beyond {
-                    say_beyond(&leases[0]);
+                    say_beyond(lease);
                 }
                 return Ok(ControlFlow::Break(walk.until));
             };
@@ -150,13 +151,13 @@ async fn again(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     walk: Walk,
 ) -> Result<Walk, Stop> {
     let until = bound(env, mapped, table).await?;
     match (walk.ahead, until) {
         (Some(ahead), Some(until)) if walk.again < AGAIN && !ahead.is_beyond(&until) => {
-            pass(env, leases, AHEAD + SECOND).await?;
+            pass(env, lease, AHEAD + SECOND).await?;
             Ok(Walk {
                 until: Some(until),
                 again: walk.again + 1,
@@ -164,7 +165,7 @@ async fn again(
             })
         }
         // Nothing is recorded: this is no progress.
-        _ => Err(cannot(&leases[0], Status::Silent, "a row's time lies in the future").into()),
+        _ => Err(cannot(lease, Status::Silent, "a row's time lies in the future").into()),
     }
 }
 
@@ -173,18 +174,18 @@ async fn read(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     walk: &Walk,
 ) -> Result<(Read, Option<String>), Stop> {
     let end = pieces::end(env, mapped, table, &walk.piece, None).await?;
-    let (conditions, keys) = (batch::conditions(&leases[0]), walk.piece.keys(end.as_deref()));
-    env.keep(leases).await?;
+    let (conditions, keys) = (batch::conditions(lease), walk.piece.keys(end.as_deref()));
+    lease.keep(env).await?;
     let decided = table.decided_in(&conditions, keys);
     env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;
     let Some(until) = &walk.until else {
         return Ok((Read::Past { beyond: false }, end));
     };
-    env.keep(leases).await?;
+    lease.keep(env).await?;
     let newest = table.start_in(&conditions, keys);
     let newest = env.call(mapped, StoreKind::Sql, StoreCall::Count, newest).await?;
     let Some(newest) = newest.filter(|newest| newest.is_beyond(until)) else {

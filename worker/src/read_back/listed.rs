@@ -2,27 +2,28 @@
 //! those that changed in between.
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::{ItemOutcome, Lease};
+use lethe_common::ledger::ItemOutcome;
 use lethe_common::metrics::StoreCall;
 
 use super::Found;
 use crate::batch;
 use crate::environment::Environment;
 use crate::intent::Vectors;
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::matching;
 use crate::stop::Stop;
 use crate::store::vector::PointId;
 
-pub(super) async fn read_back(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<Found, Stop> {
-    let conditions = batch::conditions(&leases[0]);
-    let points: Vec<PointId> = batch::listed(&leases[0])
+pub(super) async fn read_back(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Found, Stop> {
+    let conditions = batch::conditions(lease);
+    let points: Vec<PointId> = batch::listed(lease)
         .iter()
         .filter_map(|id| PointId::from_text(id))
         .collect();
     let mut found = Found::default();
     for chunk in points.chunks(env.config.worker.batch as usize) {
-        env.keep(leases).await?;
+        lease.keep(env).await?;
         let entries = matching::listed(env, mapped, &conditions, chunk, StoreCall::ReadBack).await?;
         let there: Vec<String> = entries
             .into_iter()
@@ -30,7 +31,7 @@ pub(super) async fn read_back(env: &Environment, mapped: &Mapped, leases: &mut V
             .map(|entry| entry.points[0].text())
             .collect();
         // One that changed, and changed again, is another memory than the one that was listed.
-        let conflicted = env.conflicted(&leases[0], &there).await?;
+        let conflicted = lease.ask(env, || env.ledger.conflicted(lease, &there)).await?;
         for id in there.into_iter().filter(|id| !conflicted.contains(id)) {
             found.still(StoreKind::Vector, 1);
             found.residue += 1;

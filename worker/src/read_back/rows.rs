@@ -8,12 +8,12 @@
 use std::time::Instant;
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
 use crate::batch;
 use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
+use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pages::{self, Rows};
 use crate::pieces::{self, Piece};
@@ -21,30 +21,30 @@ use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::sql::SqlTable;
 
-/// Counts the rows that meet the conditions of the first of the leases.
-pub(super) async fn count(env: &Environment, mapped: &Mapped, leases: &mut Vec<Lease>) -> Result<u64, Stop> {
+/// Counts the rows that meet the conditions of a partition.
+pub(super) async fn count(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<u64, Stop> {
     let Some(table) = mapped.sql().await? else {
         return Ok(0);
     };
-    let mut walk = if let Some(walk) = Cursor::of(&leases[0]).walk {
+    let mut walk = if let Some(walk) = Cursor::of(lease).walk {
         walk
     } else {
-        let conditions = batch::conditions(&leases[0]);
+        let conditions = batch::conditions(lease);
         let count = table.count(&conditions);
         match env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await {
             Err(StoreError::Timeout { .. }) => {}
             count => return Ok(count?),
         }
-        pieces::begin(&leases[0], &table).await?;
+        pieces::begin(lease, &table).await?;
         Walk::first()
     };
     loop {
-        walk = match step(env, mapped, &table, leases, walk).await? {
+        walk = match step(env, mapped, &table, lease, walk).await? {
             (Some(then), _) => then,
             (None, n) => return Ok(n),
         };
-        pieces::save(env, leases, Some(walk.clone())).await?;
-        if leases[0].job.cancelling {
+        pieces::save(env, lease, Some(walk.clone())).await?;
+        if lease.job.cancelling {
             // What was found does not matter any more.
             return Ok(walk.n);
         }
@@ -56,12 +56,12 @@ async fn step(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     walk: Walk,
 ) -> Result<(Option<Walk>, u64), Stop> {
-    env.keep(leases).await?;
+    lease.keep(env).await?;
     let start = Instant::now();
-    match read(env, mapped, table, leases, &walk.piece).await {
+    match read(env, mapped, table, lease, &walk.piece).await {
         Ok((n, end)) => {
             let n = walk.n + n;
             let limit = env.config.worker.store_timeout;
@@ -85,12 +85,12 @@ async fn read(
     env: &Environment,
     mapped: &Mapped,
     table: &SqlTable,
-    leases: &mut Vec<Lease>,
+    lease: &LeaseGuard,
     piece: &Piece,
 ) -> Result<(u64, Option<String>), Stop> {
     let end = pieces::end(env, mapped, table, piece, None).await?;
-    env.keep(leases).await?;
-    let conditions = batch::conditions(&leases[0]);
+    lease.keep(env).await?;
+    let conditions = batch::conditions(lease);
     let count = table.count_in(&conditions, piece.keys(end.as_deref()));
     let n = env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await?;
     Ok((n, end))
@@ -100,29 +100,29 @@ async fn read(
 pub(super) async fn count_through(
     env: &Environment,
     mapped: &Mapped,
-    leases: &mut Vec<Lease>,
+    lease: &mut LeaseGuard,
     through: &str,
 ) -> Result<u64, Stop> {
     let begin = || Walk {
         piece: Piece::default(),
         ..Walk::first()
     };
-    let mut walk = Cursor::of(&leases[0]).walk.unwrap_or_else(begin);
+    let mut walk = Cursor::of(lease).walk.unwrap_or_else(begin);
     loop {
-        env.keep(leases).await?;
+        lease.keep(env).await?;
         let rows = Rows {
             through: Some(through),
             changed: false,
             limit: env.config.worker.batch,
         };
-        let page = pages::page(env, mapped, &leases[0], StoreCall::ReadBack, &walk.piece, rows).await?;
+        let page = pages::page(env, mapped, lease, StoreCall::ReadBack, &walk.piece, rows).await?;
         walk.n += u64::try_from(page.rows.len()).expect("a length fits 64 bits");
         let Some(next) = page.next else {
             return Ok(walk.n);
         };
         walk.piece = next;
-        pieces::save(env, leases, Some(walk.clone())).await?;
-        if leases[0].job.cancelling {
+        pieces::save(env, lease, Some(walk.clone())).await?;
+        if lease.job.cancelling {
             return Ok(walk.n);
         }
     }

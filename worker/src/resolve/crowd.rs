@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Lease;
+use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
 use super::judge::{Claim, Holder, Judge};
@@ -69,7 +69,7 @@ async fn doubt(
     item: &Item,
     mut entry: Entry,
     rows: Vec<(Arc<SqlTable>, RowOwner)>,
-    leases: &mut Vec<Lease>,
+    fences: &[Fence],
 ) -> Result<Entry, Stop> {
     let table = mapped.sql().await?;
     let Some(collection) = mapped.vector().await? else {
@@ -81,7 +81,7 @@ async fn doubt(
     let rows: Vec<Holder<'_>> = holders(&rows).into_iter().chain(own).collect();
     let mut offset = None;
     loop {
-        env.keep(leases).await?;
+        env.keep(fences).await?;
         let page = collection.page_of_memory(item, is_compared, offset);
         let (points, next) = env.call(mapped, StoreKind::Vector, StoreCall::Find, page).await?;
         let is_in_doubt = |point: &Point| judge.is_in_doubt(mapped, &item.conditions, &rows, point);
@@ -102,22 +102,22 @@ pub(super) async fn look(
     mapped: &Mapped,
     item: &Item,
     (row, mut entry): (Found, Entry),
-    leases: &mut Vec<Lease>,
+    fences: &[Fence],
 ) -> Result<Entry, Stop> {
     match row {
         // The row is another's, and so are its points.
         Found::Other => return Ok(entry),
-        Found::Outside => return doubt(env, mapped, item, entry, Vec::new(), leases).await,
+        Found::Outside => return doubt(env, mapped, item, entry, Vec::new(), fences).await,
         Found::Absent => match owners(env, mapped, &[&item.id]).await?.pop() {
             Some(Owner::Row) => return Ok(entry),
-            Some(Owner::Outside(rows)) => return doubt(env, mapped, item, entry, rows, leases).await,
+            Some(Owner::Outside(rows)) => return doubt(env, mapped, item, entry, rows, fences).await,
             Some(Owner::Nobody) | None => {}
         },
         Found::Matching => {}
     }
     let (mut belong, mut unknown, mut offset) = (false, false, None);
     loop {
-        env.keep(leases).await?;
+        env.keep(fences).await?;
         let crowd = Crowd { item, entry: &entry };
         let (points, others, next) = page(env, mapped, &crowd, offset, StoreCall::Find).await?;
         if others.disagree {

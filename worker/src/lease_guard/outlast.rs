@@ -25,7 +25,7 @@ impl Environment {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             left.is_some_and(|left| left >= self.config.worker.store_timeout)
         };
-        let held = self.leases.fences(&self.watched);
+        let held = self.leases.ends(&self.watched);
         let until = held.iter().map(|(_, until)| *until).min();
         if self.leases.are_given_back() {
             return Err(StoreError::LeaseLost);
@@ -95,10 +95,9 @@ mod tests {
         let lease = claim(&ledger, &route).await.remove(0);
         let fence = lease.fence();
         let env = Environment::new("w".to_owned(), config, ledger.clone(), Doorbell::local()).unwrap();
-        env.leases.add(&lease);
-        let leases = Arc::new(vec![lease]);
-        let task = env.watching(&leases);
-        let until = || env.leases.still_held(&leases)[0].until;
+        drop(env.leases.add(lease));
+        let task = env.watching(&[fence]);
+        let until = || env.leases.still_held(&[fence])[0].until;
 
         let claimed = until();
         task.outlast().await.unwrap();

@@ -1,0 +1,165 @@
+//! Which leases the tasks of this worker hold, and how each is now: so that a stop can give them back, and a task can
+//! put back what it did not record.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use lethe_common::job::JobId;
+use lethe_common::ledger::{Fence, Lease, Ledger, LedgerError, Release};
+
+use super::back::Back;
+use super::guard::LeaseGuard;
+
+/// The leases that tasks of this worker hold.
+#[derive(Default)]
+pub(crate) struct Leases {
+    held: Mutex<HashMap<(JobId, i64), Held>>,
+    given_back: AtomicBool,
+}
+
+/// A lease that a task holds.
+struct Held {
+    /// Its token when it was claimed, by which its task is told from another one of this worker
+    /// that claimed the same partition after the first had lost it.
+    claimed: i64,
+    /// How it is now, as far as is known.
+    lease: Lease,
+}
+
+impl Leases {
+    /// Takes note of a lease that was just claimed.
+    pub(crate) fn add(&self, lease: Lease) -> LeaseGuard {
+        let held = Held {
+            claimed: lease.token,
+            lease: lease.clone(),
+        };
+        self.lock().insert((lease.job.id, lease.ordinal), held);
+        LeaseGuard::new(lease)
+    }
+
+    /// Takes note that a record moved the fence of a lease on by one.
+    pub(super) fn moved_on(&self, lease: &Lease) {
+        if let Some(held) = self.lock().get_mut(&(lease.job.id, lease.ordinal))
+            && held.lease.token + 1 == lease.token
+        {
+            held.lease = lease.clone();
+        }
+    }
+
+    /// Takes note that a lease lasts longer.
+    pub(super) fn renewed(&self, fence: Fence, until: Instant) {
+        if let Some(held) = self.lock().get_mut(&key(fence))
+            && held.lease.fence() == fence
+        {
+            held.lease.until = until;
+        }
+    }
+
+    /// Forgets a lease, by its fence when it was claimed or as it is now; another task's stays.
+    pub(crate) fn remove(&self, fence: Fence) {
+        let mut held = self.lock();
+        if held.get(&key(fence)).is_some_and(|held| held.is(fence)) {
+            held.remove(&key(fence));
+        }
+    }
+
+    /// Returns those leases that are still held, as they are now: of a task whose own guards are gone.
+    pub(crate) fn still_held(&self, fences: &[Fence]) -> Vec<LeaseGuard> {
+        self.of_those_held(fences, |lease| LeaseGuard::new(lease.clone()))
+    }
+
+    /// Returns the present fences of those leases that are still held, and when each ends as far as is known.
+    pub(super) fn ends(&self, fences: &[Fence]) -> Vec<(Fence, Instant)> {
+        self.of_those_held(fences, |lease| (lease.fence(), lease.until))
+    }
+
+    pub(super) fn holds(&self, fence: Fence) -> bool {
+        !self.ends(&[fence]).is_empty()
+    }
+
+    fn of_those_held<T>(&self, fences: &[Fence], what: impl Fn(&Lease) -> T) -> Vec<T> {
+        let held = self.lock();
+        let held = fences
+            .iter()
+            .filter_map(|fence| held.get(&key(*fence)).filter(|held| held.is(*fence)));
+        held.map(|held| what(&held.lease)).collect()
+    }
+
+    /// Returns whether everything was given back: nothing more begins.
+    pub(super) fn are_given_back(&self) -> bool {
+        self.given_back.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Gives everything back that is held: nobody counts it as an attempt. No task starts another
+    /// call to a store after this.
+    pub(crate) async fn give_back(&self, ledger: &Ledger) -> Result<usize, LedgerError> {
+        self.given_back.store(true, Ordering::SeqCst);
+        let releases: Vec<Release> = self
+            .lock()
+            .values()
+            .map(|held| Back::default().of(held.lease.fence()))
+            .collect();
+        if !releases.is_empty() {
+            ledger.release(&releases).await?;
+        }
+        Ok(releases.len())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(JobId, i64), Held>> {
+        // Insertions and removals leave nothing half done.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(fence: Fence) -> (JobId, i64) {
+    (fence.job, fence.ordinal)
+}
+
+impl Held {
+    // Whoever claims it next gets a token beyond any that this lease had.
+    fn is(&self, fence: Fence) -> bool {
+        self.claimed == fence.token || self.lease.token == fence.token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::lease_with;
+
+    fn tokens(leases: &Leases, claimed: i64) -> Vec<i64> {
+        let held = leases.still_held(&[lease_with(claimed).fence()]);
+        held.iter().map(|lease| lease.token).collect()
+    }
+
+    #[test]
+    fn a_task_puts_back_its_lease_as_far_as_it_has_come() {
+        let leases = Leases::default();
+        leases.add(lease_with(1));
+        leases.moved_on(&lease_with(2));
+        leases.moved_on(&lease_with(3));
+        assert_eq!(tokens(&leases, 1), [3]);
+        leases.remove(lease_with(3).fence());
+        assert_eq!((tokens(&leases, 1).len(), leases.count()), (0, 0));
+    }
+
+    #[test]
+    fn a_task_that_lost_its_lease_leaves_that_of_the_task_that_has_it_now() {
+        let leases = Leases::default();
+        leases.add(lease_with(1));
+        leases.moved_on(&lease_with(2));
+        // It ran out, and this very worker claimed the partition again.
+        leases.add(lease_with(3));
+        assert_eq!(tokens(&leases, 1), [0_i64; 0], "not the first task's to put back");
+        leases.remove(lease_with(1).fence());
+        leases.remove(lease_with(2).fence());
+        leases.moved_on(&lease_with(2));
+        assert_eq!(tokens(&leases, 3), [3]);
+    }
+}
