@@ -5,50 +5,32 @@
 //! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
 //! anything else. The SQL row goes after the vector, since it is the last handle on a memory.
 
-use std::time::Duration;
-
-use lethe_common::doorbell::Ring;
-use lethe_common::ledger::{Go, Lease, Work};
-
-use crate::batch::{self, Batch};
-use crate::cursor::Cursor;
 use crate::environment::Environment;
-use crate::intent::{Entry, Intent, Vectors};
-use crate::lease_guard::{self, Back, CORRUPT, LEDGER_REFUSED, LeaseGuard, fences};
+use crate::lease_guard::{LeaseGuard, Next};
 use crate::mapped::Mapped;
-use crate::repeats;
-use crate::resolve::resolve;
-use crate::retry::{self, Verdict};
 use crate::stop::Stop;
-use crate::store::{Item, StoreError};
-use crate::window;
 
 mod again;
+mod begin;
 mod crowds;
 mod dependents;
-mod effects;
+mod intend;
+mod kept;
 mod met;
 mod points;
 mod read_back;
-mod recording;
+mod record;
+mod rows;
+mod select;
+mod share;
+mod target;
+mod vectors;
 
-use again::look_again;
-use effects::carry_out;
-use met::Met;
-use recording::record;
-
-/// For how many milliseconds a partition that waits to keep its job's pace is given back at most: the pace may have changed
-/// by then.
-const LOOK: u64 = 1_000;
-
-/// A lease with the batch that is to be done under it.
-struct Share {
-    lease: LeaseGuard,
-    intent: Intent,
-    /// Whether this attempt wrote the intent: then the statements' own answers decide what was
-    /// erased and what was absent.
-    fresh: bool,
-}
+use begin::may_begin;
+use intend::intend;
+use met::met;
+use record::record;
+use select::select;
 
 /// Erases partitions until they end; returns those that are to be read back now, and whether a store was
 /// asked for anything.
@@ -63,216 +45,25 @@ pub(crate) async fn erase(
     let mut asked = false;
     while !open.is_empty() {
         env.keep_those_left(&mut open).await?;
-        open = begin(env, open).await?;
+        open = may_begin(env, open).await?;
         asked |= !open.is_empty();
-        let (shares, left) = prepare(env, mapped, open).await?;
+        let (shares, left) = select(env, mapped, open).await?;
         open = left;
         let mut shares = intend(env, shares).await?;
         if shares.is_empty() {
             continue;
         }
-        look_again(env, mapped, &mut shares).await?;
-        let met = carry_out(env, mapped, &mut shares).await?;
-        let (kept, done): (Vec<_>, Vec<_>) = shares
-            .into_iter()
-            .zip(met)
-            .partition(|(share, met)| is_worth_another_try(env, &share.intent, met));
-        put_back_kept(env, kept).await?;
-        record(env, done, &mut open, &mut read_back).await?;
+        let stopped = vectors::delete(env, mapped, &shares).await?;
+        let rows = rows::delete(env, mapped, &mut shares, &stopped).await?;
+        let kept = vectors::check(env, mapped, &shares).await?;
+        let met = met(&shares, rows, kept, &stopped);
+        for next in record(env, shares, met).await? {
+            match next {
+                Next::GoesOn(lease) => open.push(lease),
+                Next::ReadBack(lease) => read_back.push(lease),
+                Next::Over => {}
+            }
+        }
     }
     Ok((read_back, asked))
-}
-
-/// Leaves out what must not begin a batch now: what is being cancelled, and what is ahead of its
-/// job's pace. No store is asked about either.
-async fn begin(env: &Environment, open: Vec<LeaseGuard>) -> Result<Vec<LeaseGuard>, Stop> {
-    let mut going = Vec::with_capacity(open.len());
-    for lease in open {
-        if Intent::is_lost(&lease) {
-            lease.fail(env, CORRUPT).await?;
-        } else if lease.intent.is_some() {
-            going.push(lease);
-        } else if lease.job.cancelling {
-            lease.cancel(env).await?;
-        } else if let Some(lease) = window::admit_one(env, lease).await? {
-            match lease.ask(env, || env.ledger.throttled(&lease)).await? {
-                None => going.push(lease),
-                Some(wait) => wait_for_turn(env, lease, wait).await?,
-            }
-        }
-    }
-    Ok(going)
-}
-
-/// What one lease brings to a batch.
-struct Begun {
-    lease: LeaseGuard,
-    from: Cursor,
-    batch: Batch,
-}
-
-/// Reads what comes next for each lease, and resolves all of it together. Leases whose memories did not fit are
-/// returned beside.
-async fn prepare(
-    env: &Environment,
-    mapped: &Mapped,
-    open: Vec<LeaseGuard>,
-) -> Result<(Vec<Share>, Vec<LeaseGuard>), Stop> {
-    let fences = fences(&open);
-    let mut shares = Vec::with_capacity(open.len());
-    let mut begun = Vec::new();
-    let mut items: Vec<Item> = Vec::new();
-    let mut listed = false;
-    for lease in open {
-        if let Some(intent) = Intent::of(&lease) {
-            shares.push(Share {
-                lease,
-                intent,
-                fresh: false,
-            });
-            continue;
-        }
-        let from = Cursor::of(&lease);
-        let batch = batch::next(env, mapped, &lease, from.clone()).await?;
-        listed |= batch.listed;
-        items.extend(batch.items.iter().cloned());
-        begun.push(Begun { lease, from, batch });
-    }
-    let mut entries = Vec::new();
-    if !items.is_empty() {
-        entries = resolve(env, mapped, &items, listed, &fences).await?;
-    }
-    let by_value = mapped.sql().await?.is_some_and(|table| table.has_uuid_ids());
-    let mut left = Vec::new();
-    let mut entries = entries.into_iter();
-    for begun in begun {
-        let found: Vec<Entry> = entries.by_ref().take(begun.batch.items.len()).collect();
-        if found.is_empty() && !begun.batch.items.is_empty() {
-            left.push(begun.lease);
-        } else {
-            let mut share = share(begun, found);
-            repeats::drop_repeats(&mut share.intent.entries, by_value);
-            shares.push(share);
-        }
-    }
-    Ok((shares, left))
-}
-
-/// Returns what a lease does next about the first memories of its batch.
-fn share(begun: Begun, mut found: Vec<Entry>) -> Share {
-    let Begun { lease, from, batch } = begun;
-    if !is_one(&lease) && lease.job.query.is_none() {
-        // Not kept for a thousand memories when nobody will ask.
-        for entry in &mut found {
-            entry.version = None;
-        }
-    }
-    let then = batch.then_after(&lease, &from, found.len());
-    let intent = Intent {
-        entries: batch.orphans.into_iter().chain(found).collect(),
-        then,
-        ..Intent::default()
-    };
-    Share {
-        lease,
-        intent,
-        fresh: true,
-    }
-}
-
-/// Returns whether a partition is about one memory, of which the job says which version it had.
-fn is_one(lease: &Lease) -> bool {
-    matches!(&lease.work, Work::Ids(ids) if ids.len() == 1)
-}
-
-/// Commits the intents; returns the shares that may go on.
-async fn intend(env: &Environment, shares: Vec<Share>) -> Result<Vec<Share>, Stop> {
-    let mut going = Vec::with_capacity(shares.len());
-    let mut asking = Vec::new();
-    for share in shares {
-        if share.fresh && share.intent.has_effect() {
-            match reserve(env, &share).await? {
-                None => asking.push(share),
-                Some(wait) => wait_for_turn(env, share.lease, wait).await?,
-            }
-        } else {
-            going.push(share);
-        }
-    }
-    if asking.is_empty() {
-        return Ok(going);
-    }
-    let intents = asking
-        .iter()
-        .map(|share| (&share.lease, share.intent.text(&share.lease)));
-    let answers = lease_guard::intend(env, intents.collect()).await?;
-    for (share, answer) in asking.into_iter().zip(answers) {
-        match answer {
-            Go::Proceed(_) => going.push(share),
-            Go::Cancel(_) => share.lease.cancel(env).await?,
-            Go::Pause(_) => give_back(env, share.lease, env.config.worker.poll).await?,
-            Go::Lost => share.lease.forget(env),
-            Go::Refused => share.lease.fail(env, LEDGER_REFUSED).await?,
-        }
-    }
-    Ok(going)
-}
-
-/// Reserves a throttled job's time for a batch; returns how many milliseconds to wait instead.
-async fn reserve(env: &Environment, share: &Share) -> Result<Option<u64>, Stop> {
-    if share.lease.job.per_second.is_none() {
-        return Ok(None);
-    }
-    let n = u64::try_from(share.intent.entries.len()).expect("a length fits 64 bits");
-    share.lease.ask(env, || env.ledger.reserve(&share.lease, n)).await
-}
-
-/// Gives a throttled job's partition back until the next batch may start.
-async fn wait_for_turn(env: &Environment, lease: LeaseGuard, wait_ms: u64) -> Result<(), Stop> {
-    // Not all that wait at the same moment: one of them starts, and the others would wait again.
-    let pace = lease.job.per_second.unwrap_or(f64::INFINITY);
-    let spread = Duration::from_secs(2).mul_f64((f64::from(batch::size(&env.config, &lease.job)) / pace).min(0.25));
-    let wait = Duration::from_millis(wait_ms.min(LOOK)) + rand::random_range(Duration::ZERO..=spread);
-    give_back(env, lease, wait).await?;
-    // Whoever sleeps until something else is due has to know of this.
-    env.doorbell.ring(Ring::Work);
-    Ok(())
-}
-
-/// Gives a partition back for later: no slot, no lease, no attempt.
-async fn give_back(env: &Environment, lease: LeaseGuard, delay: Duration) -> Result<(), Stop> {
-    let back = Back {
-        delay,
-        ..Back::default()
-    };
-    lease.release(env, back).await
-}
-
-/// Returns whether vectors that were still there after they were deleted are to be tried again.
-fn is_worth_another_try(env: &Environment, intent: &Intent, met: &[Met]) -> bool {
-    intent.kept < env.config.retry.rounds && met.iter().any(Met::is_kept)
-}
-
-/// Notes in the intents that vectors were kept, and puts the partitions back.
-async fn put_back_kept(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Result<(), Stop> {
-    for (Share { lease, mut intent, .. }, met) in kept {
-        intent.kept += 1;
-        for (entry, met) in intent.entries.iter_mut().zip(met).filter(|(_, met)| met.is_kept()) {
-            // A point written since the batch began goes too: its memory's row was the job's.
-            entry.points.extend(met.kept);
-            entry.points.sort_unstable();
-            entry.points.dedup();
-            if entry.row {
-                entry.vectors = Vectors::OfRow;
-            }
-        }
-        match lease.intend(env, intent.text(&lease)).await? {
-            Go::Refused => lease.fail(env, LEDGER_REFUSED).await?,
-            Go::Lost => lease.forget(env),
-            Go::Proceed(_) | Go::Cancel(_) | Go::Pause(_) => {
-                retry::put_back(env, lease, &StoreError::Kept, Verdict::Fine).await?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -6,11 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use lethe_common::job::StoreKind;
-use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
-use super::Share;
-use crate::batch;
+use super::share::{Share, fences};
 use crate::environment::Environment;
 use crate::intent::{Dropped, Entry, Vectors};
 use crate::mapped::Mapped;
@@ -21,9 +19,9 @@ use crate::store::{Conditions, Item, StoreError};
 
 /// Looks again at the shares that this attempt did not begin.
 pub(super) async fn look_again(env: &Environment, mapped: &Mapped, shares: &mut [Share]) -> Result<(), Stop> {
-    let fences: Vec<Fence> = shares.iter().map(|share| share.lease.fence()).collect();
+    let fences = fences(shares);
     for share in shares.iter_mut().filter(|share| !share.fresh) {
-        let conditions = batch::conditions(&share.lease);
+        let conditions = &share.conditions;
         let is_query = conditions.query.is_some();
         // A listed point is looked at by itself, on every attempt.
         let mut entries: Vec<&mut Entry> = share
@@ -32,13 +30,13 @@ pub(super) async fn look_again(env: &Environment, mapped: &Mapped, shares: &mut 
             .iter_mut()
             .filter(|entry| entry.row || (entry.vectors.go() && !is_query))
             .collect();
-        let named: Vec<Item> = entries.iter().filter_map(|entry| item(entry, &conditions)).collect();
+        let named: Vec<Item> = entries.iter().filter_map(|entry| item(entry, conditions)).collect();
         let mut now = Vec::with_capacity(named.len());
         while now.len() < named.len() {
             env.keep(&fences).await?;
             now.extend(resolve(env, mapped, &named[now.len()..], false, &fences).await?);
         }
-        let points = sight(env, mapped, &conditions, &entries).await?;
+        let points = sight(env, mapped, conditions, &entries).await?;
         let mut now = now.into_iter();
         for entry in &mut entries {
             let is_named = entry.id.is_some() && entry.vectors != Vectors::Alone;

@@ -9,7 +9,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
-use super::effects::Target;
+use super::target::Target;
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;

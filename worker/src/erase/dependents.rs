@@ -4,8 +4,8 @@
 //! keeps the numbers then. If the process dies there, they are lost, and the attempt that finds rows gone says
 //! that there are more.
 
-use super::Share;
 use super::met::Row;
+use super::share::Share;
 use crate::environment::Environment;
 use crate::intent::Taken;
 use crate::lease_guard::intend;

@@ -1,15 +1,18 @@
 //! What each memory of a batch met in each store.
 
+use std::collections::HashSet;
+
 use lethe_common::job::{Outcome, StoreKind};
 
-use super::effects::Target;
 use super::read_back::ReadBack;
+use super::share::Share;
+use super::target::{Target, targets};
 use crate::intent::{Dropped, Vectors};
 use crate::store::vector::PointId;
 
 /// What a memory met in each store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Met {
+pub(super) struct Met {
     sql: (Outcome, Option<&'static str>),
     vector: (Outcome, Option<&'static str>),
     /// Why the database refuses to delete its row, if it does.
@@ -19,7 +22,7 @@ pub(crate) struct Met {
 }
 
 impl Met {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<&'static str>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<&'static str>)> {
         [
             (StoreKind::Sql, self.sql.0, self.sql.1),
             (StoreKind::Vector, self.vector.0, self.vector.1),
@@ -34,12 +37,12 @@ impl Met {
     }
 
     /// Returns whether a vector was still there after it was deleted.
-    pub(crate) fn is_kept(&self) -> bool {
+    pub(super) fn is_kept(&self) -> bool {
         !self.kept.is_empty()
     }
 
     /// Returns what a memory met one of whose very many points began to disagree while the others went.
-    pub(super) fn stopped() -> Self {
+    fn stopped() -> Self {
         Self::plain(
             (Outcome::Failed, Some(SPLIT)),
             (Outcome::Conflicted, Some(POINT_CONFLICT)),
@@ -79,7 +82,28 @@ pub(super) enum Row {
     Refused(&'static str),
 }
 
-pub(super) fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
+/// Returns what each memory of each share met, in their order. Those at the `stopped` places kept their rows.
+pub(super) fn met(
+    shares: &[Share],
+    rows: Vec<Row>,
+    read_back: Vec<ReadBack>,
+    stopped: &HashSet<usize>,
+) -> Vec<Vec<Met>> {
+    let all = targets(shares).into_iter().zip(rows).zip(read_back).enumerate();
+    let mut met = all.map(|(place, ((target, row), read_back))| {
+        if stopped.contains(&place) {
+            Met::stopped()
+        } else {
+            meet(&target, row, read_back)
+        }
+    });
+    shares
+        .iter()
+        .map(|share| met.by_ref().take(share.intent.entries.len()).collect())
+        .collect()
+}
+
+fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
     let entry = target.entry;
     if let Some(met) = set_aside(target) {
         return met;

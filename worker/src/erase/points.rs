@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
-use super::effects::Target;
 use super::read_back::ReadBack;
+use super::target::Target;
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;

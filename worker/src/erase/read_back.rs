@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
-use super::effects::Target;
 use super::points;
+use super::target::Target;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;

@@ -3,34 +3,29 @@
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{Delta, ItemOutcome, RecordEnd, WarningCode, Work};
 
-use super::{Met, Share, is_one};
+use super::kept;
+use super::met::Met;
+use super::share::{Share, is_one};
 use crate::cursor::{Cursor, Refused};
 use crate::environment::Environment;
-use crate::lease_guard::{self, LeaseGuard, Next, Step};
+use crate::lease_guard::{self, Next, Step};
 use crate::stop::Stop;
 
-/// Records what was done, and sorts out what follows.
-pub(super) async fn record(
-    env: &Environment,
-    done: Vec<(Share, Vec<Met>)>,
-    open: &mut Vec<LeaseGuard>,
-    read_back: &mut Vec<LeaseGuard>,
-) -> Result<(), Stop> {
+/// Records what was done, and returns what follows; what is to be tried again is put back instead.
+pub(super) async fn record(env: &Environment, shares: Vec<Share>, met: Vec<Vec<Met>>) -> Result<Vec<Next>, Stop> {
+    let (kept, done): (Vec<_>, Vec<_>) = shares
+        .into_iter()
+        .zip(met)
+        .partition(|(share, met)| kept::is_worth_another_try(env, &share.intent, met));
+    kept::put_back(env, kept).await?;
     if done.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let steps = done.into_iter().map(|(share, met)| {
         let step = step_of(&share, &met);
         (share.lease, step)
     });
-    for next in lease_guard::record(env, steps.collect()).await? {
-        match next {
-            Next::GoesOn(lease) => open.push(lease),
-            Next::ReadBack(lease) => read_back.push(lease),
-            Next::Over => {}
-        }
-    }
-    Ok(())
+    lease_guard::record(env, steps.collect()).await
 }
 
 /// Returns what the database has made of the partition's rows so far, and why it is given up, if it is.

@@ -1,0 +1,64 @@
+//! The effects on vectors: they go before the rows, and are read back by id after them.
+
+use std::collections::HashSet;
+
+use lethe_common::job::StoreKind;
+use lethe_common::metrics::StoreCall;
+
+use super::read_back::{ReadBack, read_vectors};
+use super::share::{Share, fences};
+use super::target::{Target, targets};
+use super::{crowds, dependents, points};
+use crate::environment::Environment;
+use crate::mapped::Mapped;
+use crate::stop::Stop;
+use crate::store::StoreError;
+use crate::store::vector::{Point, PointId};
+
+/// Deletes the vectors of a batch. Returns the places of those memories whose very many points began to disagree
+/// meanwhile: their rows stay.
+pub(super) async fn delete(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<HashSet<usize>, Stop> {
+    let (fences, targets) = (fences(shares), targets(shares));
+    // Before each effect: its time limit must fit into what is left of the leases, all of them.
+    env.keep(&fences).await?;
+    let still = points::still_meant(env, mapped, &targets).await?;
+    env.keep(&fences).await?;
+    delete_seen(env, mapped, &targets, &still).await?;
+    crowds::delete(env, mapped, &targets, &fences).await
+}
+
+/// Reads the vectors of a batch back.
+pub(super) async fn check(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<Vec<ReadBack>, Stop> {
+    env.keep(&fences(shares)).await?;
+    match read_vectors(env, mapped, &targets(shares)).await {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            // The rows are gone: what went with them is known here alone.
+            dependents::remember(env, shares).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Deletes the points that were seen, each only if it still says what it said.
+async fn delete_seen(
+    env: &Environment,
+    mapped: &Mapped,
+    targets: &[Target<'_>],
+    still: &HashSet<PointId>,
+) -> Result<(), StoreError> {
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(());
+    };
+    points::delete(env, mapped, &collection, targets, still).await?;
+    let seen: Vec<Point> = targets
+        .iter()
+        .filter(|target| target.is_meant() && !target.is_listed_point())
+        .flat_map(|target| target.entry.seen.points.iter().cloned())
+        .collect();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let deleted = collection.delete_seen(&seen);
+    env.call(mapped, StoreKind::Vector, StoreCall::Delete, deleted).await
+}
