@@ -73,6 +73,9 @@ pub use slices::SliceCounts;
 pub use spelling::Spelling;
 pub use throttle::{SLOWEST, ThrottleOutcome};
 pub use totals::{TotalRow, TotalsMetric};
-pub use types::{Ahead, Claim, Fence, JobFacts, Kind, Lease, Manner, NewPartition, Route, Snapshot, Work};
+pub use types::{
+    Ahead, AloneFirst, Claim, Fence, JobFacts, Kind, Lapsed, Lease, Manner, NewPartition, Route, SmallFirst, Snapshot,
+    Work,
+};
 pub use upload::Upload;
 pub use warning::{Warning, WarningCode};

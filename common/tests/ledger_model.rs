@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, Claim, Delta, ItemOutcome, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd,
-    Release, Work,
+    After, AloneFirst, Claim, Delta, ItemOutcome, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob, NewPartition,
+    Record, RecordEnd, Release, SmallFirst, Work,
 };
 use lethe_common::state::State;
 use proptest::prelude::*;
@@ -223,10 +223,10 @@ impl World {
             routes: &routes,
             small: n,
             alone: n,
-            count_rescues: true,
+            lapsed: Lapsed::Counts,
             siblings: 0,
-            many_first: false,
-            oldest_first: false,
+            small_first: SmallFirst::OfFew,
+            alone_first: AloneFirst::Lightest,
         };
         let claimed = self.ledger.claim(&claim).await.unwrap();
         self.leases.extend(claimed);

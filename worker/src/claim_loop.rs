@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lethe_common::clock::Clock;
-use lethe_common::ledger::{Claim, Lease, LedgerError, Release, Route};
+use lethe_common::ledger::{AloneFirst, Claim, Lapsed, Lease, LedgerError, Release, Route, SmallFirst};
 use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -290,9 +290,21 @@ impl Claimer<'_> {
             siblings: self.siblings,
             small,
             alone,
-            count_rescues: self.trouble.is_none(),
-            many_first: self.turn.is_multiple_of(4),
-            oldest_first: self.large.is_multiple_of(4),
+            lapsed: if self.trouble.is_none() {
+                Lapsed::Counts
+            } else {
+                Lapsed::Excused
+            },
+            small_first: if self.turn.is_multiple_of(4) {
+                SmallFirst::OfMany
+            } else {
+                SmallFirst::OfFew
+            },
+            alone_first: if self.large.is_multiple_of(4) {
+                AloneFirst::Oldest
+            } else {
+                AloneFirst::Lightest
+            },
         }
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lethe_common::job::{JobId, StoreKind};
-use lethe_common::ledger::{Claim, JobFacts, Kind, Lease, Manner, NewJob, NewPartition, Route, Scope, Work};
+use lethe_common::ledger::{
+    AloneFirst, Claim, JobFacts, Kind, Lapsed, Lease, Manner, NewJob, NewPartition, Route, Scope, SmallFirst, Work,
+};
 
 /// Returns a lease of a partition that erases, with nothing done.
 pub(crate) fn lease(work: Work) -> Lease {
@@ -106,8 +108,8 @@ pub(crate) fn claim(routes: &[Route]) -> Claim<'_> {
         siblings: 0,
         small: 100,
         alone: 100,
-        count_rescues: true,
-        many_first: false,
-        oldest_first: false,
+        lapsed: Lapsed::Counts,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     }
 }

@@ -2,7 +2,7 @@
 
 use lethe_common::doorbell::Ring;
 use lethe_common::job::Field;
-use lethe_common::ledger::{Claim, Lease, Route, Work};
+use lethe_common::ledger::{AloneFirst, Claim, Lapsed, Lease, Route, SmallFirst, Work};
 use serde_json::json;
 
 use crate::app::{App, MAIN};
@@ -19,10 +19,10 @@ pub(crate) async fn claim(app: &App) -> Vec<Lease> {
         routes: &routes,
         small: 100,
         alone: 100,
-        count_rescues: true,
+        lapsed: Lapsed::Counts,
         siblings: 0,
-        many_first: false,
-        oldest_first: false,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     };
     let mut leases = app.ledger.claim(&claim).await.expect("the ledger answers");
     leases.sort_by_key(|lease| lease.ordinal);

@@ -17,7 +17,7 @@ use super::open::{Inner, Ledger};
 use super::partitions::{HEAVIEST, LIGHTEST};
 use super::rows;
 use super::siblings::REVISION;
-use super::types::{Ahead, Claim, JobFacts, Kind, Lease};
+use super::types::{Ahead, AloneFirst, Claim, JobFacts, Kind, Lapsed, Lease, SmallFirst};
 use crate::job::JobId;
 use crate::state::Event;
 
@@ -46,7 +46,7 @@ impl Ledger {
         let until = Instant::now() + inner.options.lease;
         let mut tx = inner.begin().await?;
         let mut rows = Vec::new();
-        if claim.small > 0 && claim.many_first {
+        if claim.small > 0 && claim.small_first == SmallFirst::OfMany {
             let which = "weight = 0 AND state = 'due'";
             rows = take(inner, &mut tx, claim, which, "due_at", claim.small).await?;
         }
@@ -62,7 +62,10 @@ impl Ledger {
             .await?;
         }
         if claim.alone > 0 {
-            let order = if claim.oldest_first { "due_at" } else { "weight, due_at" };
+            let order = match claim.alone_first {
+                AloneFirst::Oldest => "due_at",
+                AloneFirst::Lightest => "weight, due_at",
+            };
             rows.extend(
                 take(
                     inner,
@@ -211,7 +214,7 @@ async fn take(
     let claiming = sqlx::query(text)
         .bind(json!(routes).to_string())
         .bind(i64::from(limit))
-        .bind(i64::from(claim.count_rescues))
+        .bind(i64::from(claim.lapsed == Lapsed::Counts))
         .bind(lease_ms)
         .bind(claim.worker)
         .bind(claim.siblings);

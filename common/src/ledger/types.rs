@@ -319,13 +319,39 @@ pub struct Claim<'a> {
     pub small: u32,
     /// The most partitions that run alone.
     pub alone: u32,
-    /// Whether a lease that ran out counts against its partition; false while the ledger could not
-    /// be reached, since then nobody was able to renew.
-    pub count_rescues: bool,
-    /// Whether the small partitions of callers who have many come first, if there are any. Workers
-    /// alternate, so that those of others cannot keep them waiting for good.
-    pub many_first: bool,
-    /// Whether the partitions that run alone are taken by age instead of small ones first. Workers
-    /// alternate, so that neither kind can keep the other waiting for good.
-    pub oldest_first: bool,
+    /// What becomes of partitions whose lease ran out.
+    pub lapsed: Lapsed,
+    /// Whose small partitions go first.
+    pub small_first: SmallFirst,
+    /// Which of the partitions that run alone go first.
+    pub alone_first: AloneFirst,
+}
+
+/// Whether a lease that ran out counts against its partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lapsed {
+    /// It does.
+    Counts,
+    /// It does not: the ledger could not be reached, so nobody was able to renew.
+    Excused,
+}
+
+/// Whose small partitions a claim takes first. Workers alternate, so that neither kind of caller can keep the other
+/// waiting for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmallFirst {
+    /// Those of callers who have few.
+    OfFew,
+    /// Those of callers who have many, if there are any.
+    OfMany,
+}
+
+/// Which of the partitions that run alone a claim takes first. Workers alternate, so that neither kind can keep the
+/// other waiting for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AloneFirst {
+    /// Small ones.
+    Lightest,
+    /// By age.
+    Oldest,
 }

@@ -2,7 +2,8 @@
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, CancelOutcome, Claim, Delta, Go, ItemOutcome, Manner, NewJob, Record, RecordEnd, Release, RetryOutcome,
+    After, AloneFirst, CancelOutcome, Claim, Delta, Go, ItemOutcome, Lapsed, Manner, NewJob, Record, RecordEnd,
+    Release, RetryOutcome, SmallFirst,
 };
 use lethe_common::state::State;
 use sqlx::Executor;
@@ -31,10 +32,10 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
         routes: &routes,
         small: 0,
         alone: 1,
-        count_rescues: true,
+        lapsed: Lapsed::Counts,
         siblings: 0,
-        many_first: false,
-        oldest_first: false,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     };
     let lease = ledger.claim(&order).await.unwrap().remove(0);
     assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
@@ -233,10 +234,10 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
             routes: &routes,
             small: 0,
             alone: 1,
-            count_rescues: true,
+            lapsed: Lapsed::Counts,
             siblings: 0,
-            many_first: false,
-            oldest_first: false,
+            small_first: SmallFirst::OfFew,
+            alone_first: AloneFirst::Lightest,
         };
         let mut lease = ledger.claim(&order).await.unwrap().remove(0);
         let mut delta = Delta::default();

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{
-    Accepted, After, Claim, Delta, Kept, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd,
-    Work,
+    Accepted, After, AloneFirst, Claim, Delta, Kept, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob, NewPartition,
+    Record, RecordEnd, SmallFirst, Work,
 };
 use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
@@ -196,10 +196,10 @@ async fn claim(ledger: &Ledger) -> Vec<Lease> {
         routes: &routes,
         small: 100,
         alone: 100,
-        count_rescues: true,
+        lapsed: Lapsed::Counts,
         siblings: 0,
-        many_first: false,
-        oldest_first: false,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     };
     ledger.claim(&order).await.unwrap()
 }

@@ -1,7 +1,7 @@
 //! Large jobs share the workers: none waits for the end of another.
 
 use lethe_common::job::JobId;
-use lethe_common::ledger::{Claim, NewJob, Scope};
+use lethe_common::ledger::{AloneFirst, Claim, Lapsed, NewJob, Scope, SmallFirst};
 
 use crate::support::{ids, new_job, route};
 use crate::{TestLedger, accept};
@@ -23,10 +23,10 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
         routes: &routes,
         small: 0,
         alone: 20,
-        count_rescues: true,
+        lapsed: Lapsed::Counts,
         siblings: 0,
-        many_first: false,
-        oldest_first: false,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     };
 
     let first = ledger.claim(&order).await.unwrap();
@@ -35,7 +35,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
     assert_eq!((of(later), of(large)), (5, 15));
     // And what is oldest comes all the same, now and then.
     let oldest = Claim {
-        oldest_first: true,
+        alone_first: AloneFirst::Oldest,
         ..order
     };
     accept(ledger, new_job(vec![ids(1); 5])).await;
@@ -65,10 +65,10 @@ async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger
         routes: &routes,
         small,
         alone: 0,
-        count_rescues: true,
+        lapsed: Lapsed::Counts,
         siblings: 0,
-        many_first: false,
-        oldest_first: false,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     };
 
     let mut claimed = Vec::new();
@@ -95,10 +95,10 @@ async fn callers_with_many_jobs_are_not_kept_waiting_for_good(test: TestLedger) 
         routes: &routes,
         small: 10,
         alone: 0,
-        count_rescues: true,
+        lapsed: Lapsed::Counts,
         siblings: 0,
-        many_first: true,
-        oldest_first: false,
+        small_first: SmallFirst::OfMany,
+        alone_first: AloneFirst::Lightest,
     };
 
     let claimed = ledger.claim(&order).await.unwrap();
@@ -131,10 +131,10 @@ async fn the_ledger_says_which_targets_have_something_due(test: TestLedger) {
             routes: &routes,
             small: 1_000,
             alone: 1_000,
-            count_rescues: true,
+            lapsed: Lapsed::Counts,
             siblings: 0,
-            many_first: false,
-            oldest_first: false,
+            small_first: SmallFirst::OfFew,
+            alone_first: AloneFirst::Lightest,
         };
         assert_eq!(ledger.claim(&all).await.unwrap().len(), partitions);
         assert!(due().await.is_empty(), "their leases run");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lethe_common::config::{PlaceKind, Sibling};
-use lethe_common::ledger::{Claim, Go, Lease, Ledger, RetireOutcome, WorkerReport};
+use lethe_common::ledger::{AloneFirst, Claim, Go, Lapsed, Lease, Ledger, RetireOutcome, SmallFirst, WorkerReport};
 use serde_json::json;
 
 use crate::support::{new_job, route};
@@ -39,10 +39,10 @@ async fn claim_at(ledger: &Ledger, siblings: i64) -> Vec<Lease> {
         routes: &routes,
         small: 10,
         alone: 10,
-        count_rescues: true,
+        lapsed: Lapsed::Counts,
         siblings,
-        many_first: false,
-        oldest_first: false,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     };
     ledger.claim(&order).await.unwrap()
 }
