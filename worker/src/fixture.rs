@@ -72,7 +72,7 @@ pub(crate) fn job(ids: Vec<String>) -> NewJob {
         stores: vec![StoreKind::Sql, StoreKind::Vector],
         alias: 0,
         remaining: ids.len() as u64,
-        work: Work::Ids(ids),
+        work: Work::Ids(ids.into()),
     };
     NewJob {
         id: JobId::new(),

@@ -48,14 +48,16 @@ fn shares_calls(lease: &Lease) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::fixture::lease_with;
 
     #[test]
     fn lists_of_ids_share_calls_and_lists_of_points_do_not() {
-        let of = |work: fn(Vec<String>) -> Work| {
+        let of = |work: fn(Arc<[String]>) -> Work| {
             let small = |token| Lease {
-                work: work(vec!["1".to_owned()]),
+                work: work(["1".to_owned()].into()),
                 kind: Kind::ReadBack,
                 alone: false,
                 ..lease_with(token)
@@ -69,7 +71,7 @@ mod tests {
     fn a_group_that_failed_is_tried_in_parts() {
         let groups = |failures| {
             let small = |token| Lease {
-                work: Work::Ids(vec!["1".to_owned()]),
+                work: Work::Ids(["1".to_owned()].into()),
                 kind: Kind::Erase,
                 alone: false,
                 failures,

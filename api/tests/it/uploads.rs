@@ -24,7 +24,7 @@ async fn lines_become_partitions_with_the_fields_of_the_query() {
     let parts: Vec<_> = leases
         .iter()
         .map(|lease| match &lease.work {
-            Work::Ids(ids) => ids.clone(),
+            Work::Ids(ids) => ids.to_vec(),
             _ => panic!("no ids"),
         })
         .collect();

@@ -44,7 +44,7 @@ impl NewPartition {
             kind,
             route: Route::to(target, table),
             stores: table.stores(),
-            work: Work::Ids(ids),
+            work: Work::Ids(ids.into()),
             alias: 0,
             remaining,
         }

@@ -105,7 +105,8 @@ impl Ledger {
             let Work::Ids(mut ids) = rows::work(row)? else { continue };
             let before = ids.len();
             if let Some(repeated) = repeated.get(&ordinal) {
-                ids.retain(|id| !repeated.contains(id));
+                let kept = ids.iter().filter(|id| !repeated.contains(*id));
+                ids = kept.cloned().collect();
             }
             memories += before - ids.len();
             emptied += usize::from(ids.is_empty());

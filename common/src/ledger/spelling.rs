@@ -62,7 +62,8 @@ impl Spelling {
         let mut first = first.into_iter();
         for partition in partitions.iter_mut() {
             if let Work::Ids(ids) = &mut partition.work {
-                ids.retain(|_| first.next().unwrap_or(true));
+                let kept = ids.iter().filter(|_| first.next().unwrap_or(true));
+                *ids = kept.cloned().collect();
                 partition.remaining = u64::try_from(ids.len()).unwrap_or(u64::MAX);
             }
         }
@@ -77,7 +78,10 @@ impl Spelling {
             Work::Ids(ids) => Some(ids),
             _ => None,
         });
-        lists.flatten().map(|id| seen.insert(self.canonical(id))).collect()
+        lists
+            .flat_map(|ids| ids.iter())
+            .map(|id| seen.insert(self.canonical(id)))
+            .collect()
     }
 
     /// Returns whether lists name an id twice.

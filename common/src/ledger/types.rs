@@ -63,12 +63,12 @@ impl Kind {
 }
 
 /// What a partition is about.
-// Ids are personal data: no `Debug` with the values.
+// Ids are personal data: no `Debug` with the values. Lists are shared: a lease is cloned with each record.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// These memories.
-    Ids(Vec<String>),
+    Ids(#[serde(with = "shared")] Arc<[String]>),
     /// The rows of the job's subject or query whose key lies in a range.
     Range {
         /// Keys up to and including this one belong to others; absent: from the first.
@@ -83,7 +83,22 @@ pub enum Work {
     /// All that the job's query matches: rows, or points where a table has only these.
     Query,
     /// These points, which the plan of the job's query found, by their own ids.
-    Listed(Vec<String>),
+    Listed(#[serde(with = "shared")] Arc<[String]>),
+}
+
+/// Lists that many hold, as plain lists.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(list: &[String], to: S) -> Result<S::Ok, S::Error> {
+        list.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<[String]>, D::Error> {
+        Vec::deserialize(from).map(Arc::from)
+    }
 }
 
 impl fmt::Debug for Work {

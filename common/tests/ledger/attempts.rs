@@ -166,7 +166,7 @@ async fn a_retry_goes_on_where_the_cancelled_attempt_stopped(TestLedger { ledger
 
 async fn a_memory_that_one_store_kept_is_asked_for_again_and_counted_once(TestLedger { ledger, _dir, .. }: TestLedger) {
     use Outcome::{Absent, Erased, Failed};
-    let work = Work::Ids(["a", "b", "c"].map(str::to_owned).to_vec());
+    let work = Work::Ids(["a", "b", "c"].map(str::to_owned).into());
     let id = accept(&ledger, new_job(vec![NewPartition { work, ..ids(3) }])).await;
     let lease = claim_one(&ledger).await;
     let delta = met(&[("a", Erased, Erased), ("b", Absent, Erased), ("c", Erased, Failed)]);
@@ -178,7 +178,7 @@ async fn a_memory_that_one_store_kept_is_asked_for_again_and_counted_once(TestLe
     assert_eq!((job.selected, job.remaining, job.settled), (3, 1, 2));
     let lease = claim_one(&ledger).await;
     assert!(
-        lease.work == Work::Ids(vec!["c".to_owned()]),
+        lease.work == Work::Ids(["c".to_owned()].into()),
         "what is settled is not asked for again"
     );
     record(&ledger, end(&lease, met(&[("c", Absent, Erased)]), RecordEnd::Done)).await;
@@ -209,7 +209,7 @@ async fn a_memory_that_one_store_kept_is_asked_for_again_and_counted_once(TestLe
 
 async fn a_memory_that_is_not_settled_leaves_the_counts_until_it_is(TestLedger { ledger, _dir, .. }: TestLedger) {
     use Outcome::{Absent, Conflicted, Erased, Failed};
-    let work = Work::Ids(["a", "b", "c", "d"].map(str::to_owned).to_vec());
+    let work = Work::Ids(["a", "b", "c", "d"].map(str::to_owned).into());
     let id = accept(&ledger, new_job(vec![NewPartition { work, ..ids(4) }])).await;
     let mut lease = claim_one(&ledger).await;
     let delta = met(&[("a", Erased, Erased), ("b", Failed, Erased), ("c", Conflicted, Absent)]);
@@ -243,7 +243,7 @@ async fn a_memory_that_is_not_settled_leaves_the_counts_until_it_is(TestLedger {
     assert_eq!(counts(&job.stores), expected, "b's vector went in the first attempt");
     retry(&ledger, id).await;
     let lease = claim_one(&ledger).await;
-    assert!(lease.work == Work::Ids(vec!["b".to_owned()]));
+    assert!(lease.work == Work::Ids(["b".to_owned()].into()));
     record(&ledger, end(&lease, met(&[("b", Erased, Absent)]), RecordEnd::Done)).await;
     assert_eq!(read_back(&ledger).await, Some(State::Succeeded));
     let job = ledger.job(id).await.unwrap().unwrap();
@@ -293,7 +293,7 @@ async fn an_attempt_with_nothing_to_erase_reads_back(TestLedger { ledger, _dir, 
     assert_eq!(ended_as(&after), Some(State::Failed));
     retry(&ledger, id).await;
     let lease = claim_one(&ledger).await;
-    assert!(lease.work == Work::Ids(Vec::new()) && lease.kind == Kind::Erase);
+    assert!(lease.work == Work::Ids([].into()) && lease.kind == Kind::Erase);
     record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
     assert_eq!(read_back(&ledger).await, Some(State::Succeeded));
     both(&ledger.job(id).await.unwrap().unwrap().stores, &[("erased", 3)]);

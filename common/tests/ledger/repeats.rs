@@ -49,7 +49,7 @@ async fn lists(test: &TestLedger, mut upload: Upload, spelling: Spelling) -> Vec
     let unfinished = "UPDATE jobs SET version = version WHERE unfinished = (SELECT COUNT(*) FROM partitions)";
     assert_eq!(test.run(unfinished).await, 1);
     let ids = leases.into_iter().filter_map(|lease| match lease.work {
-        Work::Ids(ids) => Some(ids),
+        Work::Ids(ids) => Some(ids.to_vec()),
         _ => None,
     });
     ids.collect()
@@ -105,7 +105,7 @@ async fn spellings_are_folded_as_workers_read_them(test: TestLedger) {
     assert!(Spelling::Uuid.repeats(&listed) && Spelling::Uuid.fold(&mut listed));
     assert!(!Spelling::Uuid.fold(&mut listed) && !Spelling::Text.repeats(&listed));
     let folded = listed.iter().flat_map(|partition| match &partition.work {
-        Work::Ids(ids) => ids.clone(),
+        Work::Ids(ids) => ids.to_vec(),
         _ => Vec::new(),
     });
     assert_eq!(left, folded.collect::<Vec<_>>());

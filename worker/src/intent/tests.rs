@@ -45,7 +45,7 @@ fn what_is_written_of_a_list_is_read_again_without_its_ids() {
         at: 3,
         ..Cursor::default()
     };
-    let mut lease = lease(Work::Ids(all.clone()), Some(progress));
+    let mut lease = lease(Work::Ids(all.clone().into()), Some(progress));
     let then = Some(Cursor {
         at: 11,
         ..Cursor::default()
@@ -96,13 +96,13 @@ fn what_is_written_of_a_range_is_read_again() {
 
 #[test]
 fn what_cannot_be_read_is_none() {
-    let mut lease = lease(Work::Ids(ids(1)), None);
+    let mut lease = lease(Work::Ids(ids(1).into()), None);
     for text in ["", "{", "{\"found\":\"?\"}", "{\"found\":\"rr\"}"] {
         lease.intent = Some(text.to_owned());
         assert!(Intent::of(&lease).is_none(), "{text}");
         assert!(!Intent::is_lost(&lease), "it is begun anew");
         let made_for_it = Lease {
-            work: Work::Ids(Vec::new()),
+            work: Work::Ids([].into()),
             ..lease.clone()
         };
         assert!(Intent::is_lost(&made_for_it), "{text}");
@@ -125,7 +125,7 @@ fn a_partition_that_was_made_for_a_batch_is_about_that_alone() {
         ..Intent::default()
     };
     let text = intent.text(&lease(range, None));
-    for work in [Work::Ids(Vec::new()), Work::Listed(Vec::new())] {
+    for work in [Work::Ids([].into()), Work::Listed([].into())] {
         let found = Lease {
             intent: Some(text.clone()),
             ..lease(work, None)

@@ -113,7 +113,7 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     if query && n == 0 {
         if !more && cursor.taken == 0 {
             // A job goes on from a plan with something to do, if only with nothing.
-            partitions.push(part(lease, Work::Ids(Vec::new()), 0));
+            partitions.push(part(lease, Work::Ids([].into()), 0));
         }
     } else {
         // The last range of a subject has no end: what is written meanwhile beyond the last key is in it

@@ -49,11 +49,11 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     let points: Vec<String> = entries.iter().map(|entry| entry.points[0].text()).collect();
     let mut partitions: Vec<NewPartition> = points
         .chunks(size as usize)
-        .map(|some| part(lease, Work::Listed(some.to_vec()), some.len() as u64))
+        .map(|some| part(lease, Work::Listed(some.into()), some.len() as u64))
         .collect();
     if done && taken == 0 {
         // A job goes on from a plan with something to do, if only with nothing.
-        partitions.push(part(lease, Work::Ids(Vec::new()), 0));
+        partitions.push(part(lease, Work::Ids([].into()), 0));
     }
     // What is listed is what is held against an expectation.
     let found = lease.job.expects.then_some(found);

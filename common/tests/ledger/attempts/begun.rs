@@ -79,7 +79,7 @@ async fn a_batch_that_had_begun_is_finished_where_nothing_was_settled_before(tes
         (list.intent.as_deref(), list.progress.as_deref(), list.remaining),
         (Some("begun"), Some("one"), 3)
     );
-    assert!(alone.work == Work::Ids(vec!["memory-0".to_owned()]));
+    assert!(alone.work == Work::Ids(["memory-0".to_owned()].into()));
     record(ledger, end(list, erased(3), RecordEnd::Done)).await;
     record(ledger, end(alone, erased(1), RecordEnd::Done)).await;
     assert_eq!(read_back(ledger).await, Some(State::Succeeded));
@@ -99,7 +99,7 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
     retry(ledger, id).await;
     let begun = claim_one(ledger).await;
     assert_eq!((begun.kind, state(ledger, id).await), (Kind::Erase, State::Planning));
-    assert!(begun.work == Work::Ids(Vec::new()));
+    assert!(begun.work == Work::Ids([].into()));
     assert_eq!(begun.intent.as_deref(), Some("begun"));
     assert!(claim(ledger).await.is_empty(), "what the batch deletes is not planned");
     // Nor while its stores are ill.
