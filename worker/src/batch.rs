@@ -6,23 +6,20 @@ use lethe_common::ledger::{JobFacts, Lease, WarningCode, Work};
 
 use lethe_common::metrics::StoreCall;
 
-use crate::cursor::Cursor;
+use crate::conditions::{conditions, conditions_as};
+use crate::cursor::{Cursor, ids_left};
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::matching;
 use crate::pages::{self, Page, Rows};
-use crate::pieces::Piece;
+use crate::piece::Piece;
 use crate::resolve::{Claim, Judge, Owner, owners};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 
-mod conditions;
-
 use crate::stop::Stop;
-pub(crate) use conditions::conditions;
-use conditions::conditions_as;
 
 /// What comes next in a partition.
 pub(crate) struct Batch {
@@ -106,20 +103,6 @@ pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
     )]
     let second = per_second as u32;
     size.min(second).max(1)
-}
-
-/// Returns the ids of a list partition, or of points.
-pub(crate) fn listed(lease: &Lease) -> &[String] {
-    match &lease.work {
-        Work::Ids(ids) | Work::Listed(ids) => ids,
-        Work::Range { .. } | Work::Points | Work::Subject | Work::Query => &[],
-    }
-}
-
-/// Returns the ids of a list partition, or of points, that are left to do.
-pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
-    let all = cursor.only.as_deref().unwrap_or_else(|| listed(lease));
-    all.get(cursor.at..).unwrap_or_default()
 }
 
 /// Returns how many rows a batch of a range may hold, if any: what was written into the range since it

@@ -1,10 +1,10 @@
 //! How far a partition is, as it is written into the ledger between batches.
 
-use lethe_common::ledger::Lease;
+use lethe_common::ledger::{Lease, Work};
 use lethe_common::selection::Selection;
 use serde::{Deserialize, Serialize};
 
-use crate::pieces::Piece;
+use crate::piece::Piece;
 use crate::store::Start;
 use crate::store::vector::PointId;
 
@@ -135,6 +135,20 @@ impl Refused {
 
 fn is_zero<N: Default + PartialEq>(n: &N) -> bool {
     *n == N::default()
+}
+
+/// Returns the ids of a list partition, or of points.
+pub(crate) fn listed(lease: &Lease) -> &[String] {
+    match &lease.work {
+        Work::Ids(ids) | Work::Listed(ids) => ids,
+        Work::Range { .. } | Work::Points | Work::Subject | Work::Query => &[],
+    }
+}
+
+/// Returns the ids of a list partition, or of points, that are left to do.
+pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
+    let all = cursor.only.as_deref().unwrap_or_else(|| listed(lease));
+    all.get(cursor.at..).unwrap_or_default()
 }
 
 impl Cursor {

@@ -14,8 +14,7 @@ use lethe_common::ledger::{Lease, Work};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::batch::ids_left;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, ids_left};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Place, RowOwner};
 

@@ -6,10 +6,11 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
-use crate::batch;
+use crate::conditions::conditions;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
-use crate::pieces::{self, Piece};
+use crate::piece::Piece;
+use crate::pieces;
 use crate::store::sql::SqlTable;
 use crate::store::{Seen, StoreError};
 
@@ -90,7 +91,7 @@ async fn read(
         0 => None,
         _ => pieces::end(env, mapped, table, from, rows.through).await?,
     };
-    let conditions = batch::conditions(lease);
+    let conditions = conditions(lease);
     let (after, through) = (from.after.as_deref(), end.as_deref().or(rows.through));
     let found = async {
         if rows.changed {

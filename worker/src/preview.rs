@@ -9,6 +9,7 @@ use lethe_common::metrics::StoreCall;
 use lethe_common::selection::Selection;
 
 use crate::batch;
+use crate::conditions::conditions;
 use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
 use crate::lease_guard::{LeaseGuard, Step};
@@ -78,7 +79,7 @@ async fn decided(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
     };
     let mut walk = Cursor::of(lease).walk;
     if walk.is_none() {
-        let conditions = batch::conditions(lease);
+        let conditions = conditions(lease);
         let decided = table.decided(&conditions);
         match env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await {
             Err(StoreError::Timeout { .. }) => {}

@@ -9,7 +9,8 @@ use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, RecordEnd, Work};
 use lethe_common::metrics::StoreCall;
 
 use crate::batch;
-use crate::cursor::Cursor;
+use crate::conditions::conditions;
+use crate::cursor::{Cursor, listed};
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::lease_guard::{LeaseGuard, Step, fences, record};
@@ -76,10 +77,8 @@ async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Resul
         .iter()
         .enumerate()
         .flat_map(|(n, lease)| {
-            let conditions = batch::conditions(lease);
-            batch::listed(lease)
-                .iter()
-                .map(move |id| (n, Item::new(id, &conditions)))
+            let conditions = conditions(lease);
+            listed(lease).iter().map(move |id| (n, Item::new(id, &conditions)))
         })
         .collect();
     let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
@@ -105,7 +104,7 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
         // It was skipped, and that was said.
         return Ok(Found::default());
     }
-    let conditions = batch::conditions(lease);
+    let conditions = conditions(lease);
     let mut found = Found::default();
     let (mut page, mut unverifiable) = (Some(None), 0);
     let rows = rows::count(env, mapped, lease).await?;
@@ -142,7 +141,7 @@ async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
     if lease.snapshot.is_none() || lease.job.most == Some(0) {
         return Ok(found);
     }
-    let conditions = batch::conditions(lease);
+    let conditions = conditions(lease);
     let mut left = match Cursor::of(lease).through {
         None => rows::count(env, mapped, lease).await?,
         Some(through) => rows::count_through(env, mapped, lease, &through).await?,

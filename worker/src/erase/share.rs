@@ -2,7 +2,7 @@
 
 use lethe_common::ledger::{Fence, Lease, Work};
 
-use crate::batch;
+use crate::conditions::conditions;
 use crate::intent::Intent;
 use crate::lease_guard::LeaseGuard;
 use crate::store::Conditions;
@@ -22,7 +22,7 @@ impl Share {
     /// Returns the share of a lease whose batch another attempt began.
     pub(super) fn found(lease: LeaseGuard, intent: Intent) -> Self {
         Self {
-            conditions: batch::conditions(&lease),
+            conditions: conditions(&lease),
             lease,
             intent,
             fresh: false,

@@ -8,13 +8,13 @@ use lethe_common::ledger::{Kind, Lease, NewPartition, Work};
 use lethe_common::metrics::StoreCall;
 use lethe_common::selection::Selection;
 
-use crate::batch;
+use crate::conditions::conditions;
 use crate::cursor::{Cursor, Ends};
 use crate::environment::Environment;
 use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pages::{self, Page, Rows};
-use crate::pieces::Piece;
+use crate::piece::Piece;
 use crate::stop::Stop;
 use crate::store::StoreError;
 
@@ -152,7 +152,7 @@ async fn sampled(
     let Some(table) = mapped.sql().await? else {
         return Ok(None);
     };
-    let conditions = batch::conditions(lease);
+    let conditions = conditions(lease);
     let taken = Cursor::of(lease).taken;
     let Some(all) = in_time(env, mapped, lease, StoreCall::Count, table.count(&conditions)).await? else {
         return Ok(None);
@@ -231,7 +231,7 @@ async fn far(env: &Environment, mapped: &Mapped, lease: &Lease, after: &str) -> 
     let Some(table) = mapped.sql().await? else {
         return Ok(None);
     };
-    let conditions = batch::conditions(lease);
+    let conditions = conditions(lease);
     let rows = BATCHES as u64 * u64::from(env.config.worker.batch);
     let far = table.nth(&conditions, Some(after), rows);
     env.call(mapped, StoreKind::Sql, StoreCall::Page, far).await

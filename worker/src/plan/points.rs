@@ -7,7 +7,7 @@
 use lethe_common::ledger::{NewPartition, Work};
 
 use super::cut::{BATCHES, Cut, part};
-use crate::batch;
+use crate::conditions::conditions;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::lease_guard::LeaseGuard;
@@ -34,7 +34,7 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
             break;
         };
         lease.keep(env).await?;
-        let conditions = batch::conditions(lease);
+        let conditions = conditions(lease);
         let (found, next) = matching::page(env, mapped, &conditions, &from, size).await?;
         entries.extend(found);
         then = next;

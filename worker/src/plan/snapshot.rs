@@ -21,7 +21,7 @@ use lethe_common::ledger::Snapshot;
 use lethe_common::metrics::StoreCall;
 
 use super::walk;
-use crate::batch;
+use crate::conditions::conditions;
 use crate::cursor::Cursor;
 use crate::environment::Environment;
 use crate::lease_guard::LeaseGuard;
@@ -126,7 +126,7 @@ async fn whole(
     table: &SqlTable,
     lease: &LeaseGuard,
 ) -> Result<Option<Start>, Stop> {
-    let conditions = batch::conditions(lease);
+    let conditions = conditions(lease);
     let decided = table.decided(&conditions);
     env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;
     lease.keep(env).await?;

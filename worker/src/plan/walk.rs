@@ -30,7 +30,7 @@ use lethe_common::ledger::Lease;
 use lethe_common::metrics::StoreCall;
 
 use super::snapshot::{AHEAD, SECOND, pass};
-use crate::batch;
+use crate::conditions::conditions;
 use crate::cursor::Walk;
 use crate::environment::Environment;
 use crate::lease_guard::LeaseGuard;
@@ -178,7 +178,7 @@ async fn read(
     walk: &Walk,
 ) -> Result<(Read, Option<String>), Stop> {
     let end = pieces::end(env, mapped, table, &walk.piece, None).await?;
-    let (conditions, keys) = (batch::conditions(lease), walk.piece.keys(end.as_deref()));
+    let (conditions, keys) = (conditions(lease), walk.piece.keys(end.as_deref()));
     lease.keep(env).await?;
     let decided = table.decided_in(&conditions, keys);
     env.call(mapped, StoreKind::Sql, StoreCall::Count, decided).await?;

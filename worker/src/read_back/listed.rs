@@ -6,7 +6,8 @@ use lethe_common::ledger::ItemOutcome;
 use lethe_common::metrics::StoreCall;
 
 use super::Found;
-use crate::batch;
+use crate::conditions::conditions;
+use crate::cursor::listed;
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::lease_guard::LeaseGuard;
@@ -16,11 +17,8 @@ use crate::stop::Stop;
 use crate::store::vector::PointId;
 
 pub(super) async fn read_back(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Found, Stop> {
-    let conditions = batch::conditions(lease);
-    let points: Vec<PointId> = batch::listed(lease)
-        .iter()
-        .filter_map(|id| PointId::from_text(id))
-        .collect();
+    let conditions = conditions(lease);
+    let points: Vec<PointId> = listed(lease).iter().filter_map(|id| PointId::from_text(id)).collect();
     let mut found = Found::default();
     for chunk in points.chunks(env.config.worker.batch as usize) {
         lease.keep(env).await?;

@@ -10,13 +10,14 @@ use std::time::Instant;
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
-use crate::batch;
+use crate::conditions::conditions;
 use crate::cursor::{Cursor, Walk};
 use crate::environment::Environment;
 use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pages::{self, Rows};
-use crate::pieces::{self, Piece};
+use crate::piece::Piece;
+use crate::pieces;
 use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::sql::SqlTable;
@@ -29,7 +30,7 @@ pub(super) async fn count(env: &Environment, mapped: &Mapped, lease: &mut LeaseG
     let mut walk = if let Some(walk) = Cursor::of(lease).walk {
         walk
     } else {
-        let conditions = batch::conditions(lease);
+        let conditions = conditions(lease);
         let count = table.count(&conditions);
         match env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await {
             Err(StoreError::Timeout { .. }) => {}
@@ -90,7 +91,7 @@ async fn read(
 ) -> Result<(u64, Option<String>), Stop> {
     let end = pieces::end(env, mapped, table, piece, None).await?;
     lease.keep(env).await?;
-    let conditions = batch::conditions(lease);
+    let conditions = conditions(lease);
     let count = table.count_in(&conditions, piece.keys(end.as_deref()));
     let n = env.call(mapped, StoreKind::Sql, StoreCall::Count, count).await?;
     Ok((n, end))

@@ -13,7 +13,7 @@ pub(crate) fn conditions(lease: &Lease) -> Conditions {
 }
 
 /// Returns the same under another of a person's names.
-pub(super) fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
+pub(crate) fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
     let job = &lease.job;
     let mut fields: Vec<(Field, String)> = Vec::new();
     if let Some(subject) = &job.subject {
