@@ -40,6 +40,9 @@ pub(crate) struct Cursor {
     /// How a plan finds what it cuts.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) ends: Ends,
+    /// Whether the plan skipped the table, which cannot hold what the job demands.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) skipped: bool,
     /// Whether the rows are done and the points are under way.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) points: bool,
@@ -154,12 +157,12 @@ pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String]
 impl Cursor {
     /// Returns what a partition that is done keeps for reading it back, if anything.
     pub(crate) fn kept(&self) -> Option<String> {
-        let through = self.through.clone()?;
         let kept = Self {
-            through: Some(through),
+            through: self.through.clone(),
+            skipped: self.skipped,
             ..Self::default()
         };
-        Some(kept.text())
+        (kept != Self::default()).then(|| kept.text())
     }
 
     /// Reads the progress of a lease; one that cannot be read begins anew, which is safe since

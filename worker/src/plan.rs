@@ -30,7 +30,8 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut lease: LeaseGua
         if lease.job.cancelling {
             return end(env, lease, Delta::default(), RecordEnd::Cancelled).await;
         }
-        if batch::is_mistyped(mapped, &lease).await? && !Cursor::of(&lease).has_begun() {
+        let cursor = Cursor::of(&lease);
+        if cursor.skipped || !cursor.has_begun() && batch::is_mistyped(mapped, &lease).await? {
             return skip(env, lease).await;
         }
         let snapshot = snapshot(env, mapped, &mut lease).await?;
@@ -86,7 +87,17 @@ async fn skip(env: &Environment, lease: LeaseGuard) -> Result<(), Stop> {
         found: lease.job.expects.then(Selection::default),
         ..Delta::default()
     };
-    end(env, lease, delta, RecordEnd::Done).await
+    let cursor = Cursor {
+        skipped: true,
+        ..Cursor::default()
+    };
+    let step = Step {
+        delta,
+        progress: Some(cursor.text()),
+        end: Some(RecordEnd::Done),
+        ..Step::default()
+    };
+    lease.record(env, step).await.map(drop)
 }
 
 /// Looks at what is selected, if the job says what that has to be, before the first of it is cut, and of what was

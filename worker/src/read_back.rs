@@ -32,6 +32,8 @@ struct Found {
     residue: u64,
     /// Their ids, where the partition is a list of ids, or of points.
     ids: Vec<String>,
+    /// The ids of memories of which a point is there, and nobody can say whose it is; of a list of ids.
+    unverifiable: Vec<String>,
 }
 
 pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Vec<LeaseGuard>) -> Result<(), Stop> {
@@ -95,13 +97,39 @@ async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Resul
             done += entries.len();
         }
     }
+    for (lease, found) in leases.iter().zip(&mut found) {
+        unverifiable(env, lease, found).await?;
+    }
     Ok(found)
+}
+
+/// Counts the memories of which a point is there, and nobody can say whose it is: those of which that was not said when
+/// they were erased. Once, when nothing else is left.
+async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Found) -> Result<(), Stop> {
+    if found.residue > 0 || found.unverifiable.is_empty() {
+        return Ok(());
+    }
+    let (outcome, store) = (Outcome::Unverifiable, StoreKind::Vector);
+    let ids = std::mem::take(&mut found.unverifiable);
+    let said = lease
+        .ask(env, || env.ledger.recorded(lease, outcome, store, &ids))
+        .await?;
+    let new: Vec<String> = ids.into_iter().filter(|id| !said.contains(id)).collect();
+    found.count_unverifiable(lease, u64::try_from(new.len()).expect("a length fits 64 bits"));
+    found.delta.items.extend(new.into_iter().map(|id| ItemOutcome {
+        id,
+        store,
+        outcome: Some(outcome),
+        code: None,
+    }));
+    Ok(())
 }
 
 /// Asks for all that exists of a subject in one table and its collection.
 async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Found, Stop> {
-    if batch::is_mistyped(mapped, lease).await? {
-        // It was skipped, and that was said.
+    // As the plan decided, and said. To ask again is no use: a column may look as if it held no such value once all
+    // rows that have it are gone.
+    if Cursor::of(lease).skipped {
         return Ok(Found::default());
     }
     let conditions = conditions(lease);
@@ -121,13 +149,7 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
     }
     if found.residue == 0 && unverifiable > 0 {
         // Counted once, by the pass that finds nothing else.
-        found
-            .delta
-            .count(StoreKind::Vector, Outcome::Unverifiable, unverifiable);
-        if lease.stores.contains(&StoreKind::Sql) {
-            found.delta.count(StoreKind::Sql, Outcome::Absent, unverifiable);
-        }
-        found.delta.selected = i64::try_from(unverifiable).unwrap_or(i64::MAX);
+        found.count_unverifiable(lease, unverifiable);
     }
     Ok(found)
 }
@@ -274,6 +296,18 @@ impl Found {
         if row || vectors {
             self.residue += 1;
             self.ids.extend(entry.id.clone());
+        } else if entry.vectors == Vectors::Unverifiable {
+            self.unverifiable.extend(entry.id.clone());
+        }
+    }
+
+    fn count_unverifiable(&mut self, lease: &Lease, n: u64) {
+        if n > 0 {
+            self.delta.count(StoreKind::Vector, Outcome::Unverifiable, n);
+            if lease.stores.contains(&StoreKind::Sql) {
+                self.delta.count(StoreKind::Sql, Outcome::Absent, n);
+            }
+            self.delta.selected += i64::try_from(n).unwrap_or(i64::MAX);
         }
     }
 

@@ -11,7 +11,7 @@ use super::open::Ledger;
 use super::rows;
 use super::types::Lease;
 use crate::filter::Filter;
-use crate::job::{JobId, StoreKind};
+use crate::job::{JobId, Outcome, StoreKind};
 
 mod key;
 
@@ -106,23 +106,39 @@ impl Ledger {
     /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
     /// table's memories: its rows, where it has any.
     pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
-        let keys: Vec<String> = ids.iter().map(|id| key(&listed(id)).into_owned()).collect();
-        let list: Vec<Value> = keys.iter().map(|key| json!({"key": key})).collect();
         let decides = if lease.stores.contains(&StoreKind::Sql) {
             StoreKind::Sql
         } else {
             StoreKind::Vector
         };
+        self.recorded(lease, Outcome::Conflicted, decides, ids).await
+    }
+
+    /// Returns which of these memories a job has recorded with this outcome in this store.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be asked.
+    pub async fn recorded(
+        &self,
+        lease: &Lease,
+        outcome: Outcome,
+        store: StoreKind,
+        ids: &[String],
+    ) -> Result<HashSet<String>, LedgerError> {
+        let keys: Vec<String> = ids.iter().map(|id| key(&listed(id)).into_owned()).collect();
+        let list: Vec<Value> = keys.iter().map(|key| json!({"key": key})).collect();
         let found = sqlx::query(self.inner.sql(
-            "-- ledger::conflicted
+            "-- ledger::recorded
             SELECT memory_key FROM items
-            WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
+            WHERE job_id = $2 AND outcome = $5 AND table_name = $3 AND store = $4
               AND memory_key IN (SELECT e.value->>'key' FROM {each})",
         ))
         .bind(json!(list).to_string())
         .bind(lease.job.id.to_string())
         .bind(&lease.route.table)
-        .bind(decides.as_str())
+        .bind(store.as_str())
+        .bind(outcome.as_str())
         .fetch_all(&self.inner.read)
         .await?;
         let found: HashSet<String> = found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;

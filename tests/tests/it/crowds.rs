@@ -3,8 +3,8 @@
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
-use lethe_tests::on_both_databases;
 use lethe_tests::service::Site;
+use lethe_tests::{on_both_databases, wait};
 use qdrant_client::qdrant::PointId;
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ on_both_databases!(
     one_point_among_very_many_keeps_its_memory,
     many_points_without_a_row_go_with_their_person,
     a_point_that_says_nothing_beside_ones_own_is_said,
+    a_point_that_says_nothing_and_comes_later_is_said,
 );
 
 async fn site(layout: Layout) -> Site {
@@ -124,4 +125,34 @@ async fn a_point_that_says_nothing_beside_ones_own_is_said(layout: Layout) {
     assert_eq!(job["error_code"], "unverifiable", "{job:#}");
     assert_eq!(counts(&job)["vector"], json!({"unverifiable": 1}));
     assert_eq!(site.vectors.ids().await, ["7"]);
+}
+
+async fn a_point_that_says_nothing_and_comes_later_is_said(layout: Layout) {
+    let mut site = site(layout).await;
+    site.configure(|config| config.set("worker.batch", 1));
+    let all = memories::of("alice", 3);
+    site.memories.add(&all).await;
+    site.vectors
+        .put(all.iter().zip(0_u64..).flat_map(|(memory, n)| chunks(n, 1, memory)))
+        .await;
+    let service = site.start().await;
+
+    let slowly = json!({"select": {"ids": ids(&all)}, "owner": "alice", "per_second": 0.5});
+    let id = service.client.submit(&slowly).await;
+    wait::until_true("one is recorded", || async {
+        counts(&service.client.job(&id).await)["sql"]["erased"] == 1
+    })
+    .await;
+    let left = site.memories.left().await;
+    let gone = all.iter().find(|memory| !left.contains(memory)).unwrap();
+    let nobodys = json!({"memory_id": gone.id});
+    site.vectors.put([(PointId::from(100_u64), nobodys)]).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["error_code"], "unverifiable", "{job:#}");
+    assert_eq!(
+        counts(&job),
+        json!({"sql": {"erased": 3, "absent": 1}, "vector": {"erased": 3, "unverifiable": 1}})
+    );
+    assert_eq!(site.vectors.count().await, 1);
 }

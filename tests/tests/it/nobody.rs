@@ -4,6 +4,7 @@ use lethe_tests::layout::Layout;
 use lethe_tests::memories;
 use lethe_tests::service::{Service, Site};
 use lethe_tests::{on_each_database, wait};
+use qdrant_client::qdrant::PointId;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -183,4 +184,24 @@ async fn what_sqlite_holds_in_a_column_of_numbers_is_found() {
 
     assert_eq!((&job["selected"], &job["warnings"]), (&json!(1), &json!([])), "{job:#}");
     assert_eq!(site.memories.count().await, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_name_only_sqlite_takes_for_a_number_is_read_back() {
+    let site = numbered(Layout::SQLITE).await;
+    site.memories
+        .run(&format!(
+            "UPDATE agno_memories SET user_id = '{EMAIL}' WHERE memory_id = '1'"
+        ))
+        .await;
+    // Beside her own row, a point that names her and a memory of somebody else's.
+    let strange = json!({"memory_id": "2", "user_id": EMAIL});
+    site.vectors.put([(PointId::from(2_u64), strange)]).await;
+    let service = site.start().await;
+
+    let id = service.client.submit(&person(EMAIL)).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["error_code"], "unverifiable", "{job:#}");
+    assert_eq!((site.memories.count().await, site.vectors.count().await), (6, 1));
 }
