@@ -16,6 +16,9 @@ use crate::vectors::Vectors;
 /// The target whose stores fall ill.
 pub const SICK: &str = "sick";
 
+/// The target with points alone.
+pub const LOOSE: &str = "loose";
+
 /// One of a target's stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
@@ -89,6 +92,29 @@ impl Neighbours {
         }
         self.memories.add(memories).await;
         self.vectors.add(memories).await;
+    }
+
+    /// Adds a third target with points alone, in the vector store of the one that falls ill: its table `loose` shares that
+    /// one's collection, its table `own` does not.
+    pub async fn add_loose(&mut self) -> Vectors {
+        let own = self.vectors.beside("own").await;
+        let (url, key) = (self.vector.instead_of(&self.tap.url()), &self.vectors.key);
+        let table = |name: &str, collection: &str| {
+            format!(
+                r#"
+  [[target.table]]
+  name = "{name}"
+  collection = {{ name = "{collection}", point = "uuid", payload = {{ user = "user_id" }} }}
+"#
+            )
+        };
+        let target = format!(
+            "[[target]]\nname = \"{LOOSE}\"\nvector = {{ url = \"{url}\", api_key = \"{key}\" }}\n{}{}",
+            table("loose", &self.vectors.collection),
+            table("own", &own.collection),
+        );
+        self.site.configure(|config| config.targets(&target));
+        own
     }
 
     /// Makes a store ill until it is healed.

@@ -54,10 +54,22 @@ impl Vectors {
             dimensions: 4,
             edge,
         };
-        let parameters = VectorParamsBuilder::new(vectors.dimensions, Distance::Dot);
-        let request = CreateCollectionBuilder::new(&vectors.collection).vectors_config(parameters);
-        vectors.client().create_collection(request).await.unwrap();
+        vectors.create().await;
         vectors
+    }
+
+    /// Makes another collection in the same store.
+    pub async fn beside(&self, name: &str) -> Self {
+        let name = format!("{}-{name}", self.collection);
+        let other = Self::existing(&self.url, &self.key, &name, self.dimensions);
+        other.create().await;
+        other
+    }
+
+    async fn create(&self) {
+        let parameters = VectorParamsBuilder::new(self.dimensions, Distance::Dot);
+        let request = CreateCollectionBuilder::new(&self.collection).vectors_config(parameters);
+        self.client().create_collection(request).await.unwrap();
     }
 
     /// Uses a collection that somebody else has made.

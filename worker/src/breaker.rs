@@ -74,6 +74,19 @@ impl Breakers {
         }
     }
 
+    /// Returns whether a partition of another target may ask a store of this one: not while it is left alone.
+    pub(crate) fn may_ask(&self, target: &str, now: Instant) -> bool {
+        matches!(self.allowed(target, now), Allowed::Yes | Allowed::Probe)
+    }
+
+    /// Returns for how long a target is left alone as yet.
+    pub(crate) fn pause(&self, target: &str, now: Instant) -> Duration {
+        let all = self.lock();
+        let until = all.get(target).and_then(|tripped| tripped.until);
+        let left = until.map(|until| until.saturating_duration_since(now));
+        left.unwrap_or_default().max(self.first_pause)
+    }
+
     /// Notes that the stores are being pinged: not again until a pause has passed without a word of it.
     pub(crate) fn pings(&self, target: &str, now: Instant) {
         if let Some(tripped) = self.lock().get_mut(target) {

@@ -18,15 +18,27 @@ use crate::store::{Class, StoreError};
 pub(crate) enum Verdict {
     /// A store is out of reach: leave the target alone for so long.
     Down(Duration),
+    /// A store of another target is out of reach, or slow: leave the partition alone for so long, and not the target.
+    Away(Duration),
     /// The stores answer, and a call found one of them busy or took too long.
     Slow,
     /// Nothing: the partition, or one of a group, may be at fault.
     Fine,
 }
 
-/// Finds out what an error says about the stores of a target, and tells its breaker.
+/// Finds out what an error says about the stores of a target, and tells its breaker; or that of the target whose store
+/// it was.
 async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
     match error {
+        StoreError::Neighbour {
+            target,
+            error: Some(error),
+        } => match Box::pin(judge(env, target, error)).await {
+            Verdict::Down(pause) | Verdict::Away(pause) => Verdict::Away(pause),
+            Verdict::Slow => Verdict::Away(env.config.retry.breaker_pause),
+            Verdict::Fine => Verdict::Fine,
+        },
+        StoreError::Neighbour { target, error: None } => Verdict::Away(env.breakers.pause(target, Instant::now())),
         _ if error.is_outage() => Verdict::Down(env.breakers.failed(target, Instant::now())),
         // A slow statement, or a store that hangs.
         StoreError::Timeout { .. } if !env.mappings.answer(target).await => {
@@ -78,6 +90,11 @@ fn together(env: &Environment, leases: &[LeaseGuard], error: &StoreError, verdic
             error: Some(error.code()),
             ..Back::default()
         },
+        Verdict::Away(pause) => Back {
+            delay: pause,
+            error: Some(error.code()),
+            ..Back::default()
+        },
         // Each failure makes the groups smaller: there was too much to do, or one is to blame.
         Verdict::Slow => Back {
             delay: backoff::jittered(&env.config.retry, failures),
@@ -101,7 +118,7 @@ pub(crate) async fn put_back(
     verdict: Verdict,
 ) -> Result<(), Stop> {
     let mut delay = backoff::jittered(&env.config.retry, lease.failures);
-    if let Verdict::Down(pause) = verdict {
+    if let Verdict::Down(pause) | Verdict::Away(pause) = verdict {
         delay = delay.max(pause);
     }
     metrics::retry(RetryClass::Transient, error.code());

@@ -3,7 +3,7 @@
 
 use lethe_tests::client::{Client, counts, total};
 use lethe_tests::memories::{self, Memory};
-use lethe_tests::neighbours::{Illness, Neighbours, SICK, Store, purge, subject, submit_each};
+use lethe_tests::neighbours::{Illness, LOOSE, Neighbours, SICK, Store, purge, subject, submit_each};
 use lethe_tests::service::{Service, TARGET};
 use lethe_tests::wait;
 use reqwest::Method;
@@ -172,6 +172,47 @@ beside! {
     jobs_go_on_beside_a_vector_store_that_is_slow: Vector IsSlow,
     jobs_go_on_beside_a_vector_store_that_refuses: Vector Refuses,
     jobs_go_on_beside_a_vector_store_that_is_cut: Vector IsCut,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_go_on_beside_a_table_that_has_to_ask_a_sick_target() {
+    let mut lethe = site().await;
+    let vectors = lethe.add_loose().await;
+    let (asking, own) = (memories::of("lea", 40), memories::of("owen", 40));
+    lethe.vectors.add(&asking).await;
+    vectors.add(&own).await;
+    let service = start(&lethe).await;
+    let job = |table: &str, memory: &Memory| json!({"target": LOOSE, "table": table, "select": {"ids": [memory.id]}});
+
+    // Whether a point of the shared collection has a row is known by the target that is ill alone.
+    lethe.falls_ill(Store::Sql, Illness::Hangs);
+    let mut waiting = Vec::new();
+    for memory in &asking {
+        waiting.push(service.client.submit(&job("loose", memory)).await);
+    }
+    let worker = &service.workers[0].client;
+    wait::until_true("the worker leaves the sick target alone", || async {
+        total(worker, "lethe_breaker_open", "target=\"sick\"").await > 0.5
+    })
+    .await;
+    for memory in &own {
+        let job = service.client.succeeds(&job("own", memory)).await;
+        assert_eq!(counts(&job), json!({"vector": {"erased": 1}}), "{job:#}");
+    }
+    assert!(total(worker, "lethe_breaker_open", "target=\"loose\"").await < 0.5);
+    for id in &waiting {
+        assert!(
+            service.client.job(id).await["ended_at"].is_null(),
+            "it waits for what is ill"
+        );
+    }
+
+    lethe.heal(Store::Sql);
+    for id in &waiting {
+        let job = service.client.ended(id).await;
+        assert_eq!(counts(&job), json!({"vector": {"erased": 1}}), "{job:#}");
+    }
+    assert_eq!((vectors.count().await, lethe.vectors.count().await), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Whether a memory has a row in any of the tables whose vectors are in the same collection.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
@@ -42,25 +43,51 @@ pub(crate) async fn owners(env: &Environment, mapped: &Mapped, ids: &[&str]) -> 
         None => false,
     };
     for other in env.mappings.sharing(mapped) {
-        if let Some(table) = other.sql().await? {
-            let mut spellings = vec![ids.to_vec()];
-            let others: Vec<String>;
-            if by_value && !table.has_uuid_ids() {
-                // A point may be found by either, and there they are two ids.
-                others = ids.iter().map(|id| other_spelling(id)).collect();
-                spellings.push(others.iter().map(String::as_str).collect());
-            }
-            for ids in spellings {
-                let found = env
-                    .call(other, StoreKind::Sql, StoreCall::Find, table.find_ids(&ids))
-                    .await?;
-                for (owner, (found, seen)) in owners.iter_mut().zip(found) {
-                    owner.meet(&table, found, seen.whose);
-                }
-            }
+        let target = &other.route.target;
+        if *target == mapped.route.target {
+            ask(env, other, by_value, ids, &mut owners).await?;
+        } else if env.breakers.may_ask(target, Instant::now()) {
+            // Its fault is not this target's: no breaker but its own counts it.
+            ask(env, other, by_value, ids, &mut owners)
+                .await
+                .map_err(|error| error.of_neighbour(target))?;
+        } else {
+            return Err(StoreError::Neighbour {
+                target: target.clone(),
+                error: None,
+            });
         }
     }
     Ok(owners)
+}
+
+/// Asks one more table for the rows of these ids.
+async fn ask(
+    env: &Environment,
+    other: &Mapped,
+    by_value: bool,
+    ids: &[&str],
+    owners: &mut [Owner],
+) -> Result<(), StoreError> {
+    let Some(table) = other.sql().await? else {
+        return Ok(());
+    };
+    let mut spellings = vec![ids.to_vec()];
+    let others: Vec<String>;
+    if by_value && !table.has_uuid_ids() {
+        // A point may be found by either, and there they are two ids.
+        others = ids.iter().map(|id| other_spelling(id)).collect();
+        spellings.push(others.iter().map(String::as_str).collect());
+    }
+    for ids in spellings {
+        let found = env
+            .call(other, StoreKind::Sql, StoreCall::Find, table.find_ids(&ids))
+            .await?;
+        for (owner, (found, seen)) in owners.iter_mut().zip(found) {
+            owner.meet(&table, found, seen.whose);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the rows as they are compared with points.

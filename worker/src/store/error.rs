@@ -109,6 +109,14 @@ pub enum StoreError {
     /// A query compares a column with what it cannot hold.
     #[error("a query compares columns with what they cannot hold: {0}")]
     Mistyped(Mistyped),
+    /// A store of another target, whose table shares the collection, did not say whether it has the memory's row.
+    #[error("target `{target}`, whose table shares the collection: {}", Asked(.error))]
+    Neighbour {
+        /// The other target.
+        target: String,
+        /// Why; nothing if it was not asked, since its stores are out of reach.
+        error: Option<Box<StoreError>>,
+    },
     /// The call was not made: the lease does not last as long as it may take, and was not renewed.
     #[error("the lease does not last as long as a call to a store may take")]
     LeaseLost,
@@ -160,7 +168,9 @@ impl StoreError {
             | Self::Missing { .. }
             | Self::Mapping { .. }
             | Self::Internal { .. }
+            | Self::Neighbour { error: None, .. }
             | Self::LeaseLost => Class::Transient,
+            Self::Neighbour { error: Some(error), .. } => error.class(),
             Self::Constraint { .. }
             | Self::Rejected { .. }
             | Self::Kept
@@ -191,6 +201,8 @@ impl StoreError {
             Self::Unmapped { .. } => "unmapped",
             Self::Unindexed { .. } => "unindexed",
             Self::Mistyped(_) => "mistyped",
+            Self::Neighbour { error: Some(error), .. } => error.code(),
+            Self::Neighbour { error: None, .. } => "unavailable",
             Self::LeaseLost => "lease_lost",
             Self::Misuse(_) => "misuse",
         }
@@ -236,6 +248,17 @@ impl StoreError {
         matches!(self, Self::Constraint { .. } | Self::Rejected { .. } | Self::Kept)
     }
 
+    /// Says that the error is that of a store of another target.
+    pub(crate) fn of_neighbour(self, target: &str) -> Self {
+        match self {
+            Self::LeaseLost => Self::LeaseLost,
+            error => Self::Neighbour {
+                target: target.to_owned(),
+                error: Some(Box::new(error)),
+            },
+        }
+    }
+
     /// Returns the error of a call that ran into its own time limit.
     pub(crate) fn timed_out() -> Self {
         Self::Timeout { status: Status::Silent }
@@ -253,6 +276,17 @@ impl fmt::Display for Status {
             Self::Mysql(number) => write!(f, "MySQL {number}"),
             Self::Grpc(code) => write!(f, "gRPC {code:?}"),
             Self::Silent => f.write_str("no status"),
+        }
+    }
+}
+
+struct Asked<'a>(&'a Option<Box<StoreError>>);
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(error) => error.fmt(f),
+            None => f.write_str("its stores are out of reach, and were not asked"),
         }
     }
 }
