@@ -19,8 +19,8 @@ use axum::http::request::Parts;
 use lethe_common::metrics::{self, AuthFailure};
 use tokio::time::timeout;
 
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 use credentials::{BEARER, Credentials, challenge};
 use failures::Source;

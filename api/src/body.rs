@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// What a body may hold before it counts as an upload; a job of some hundred ids.
 const SMALL: usize = 64 << 10;

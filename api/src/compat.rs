@@ -26,9 +26,9 @@ use axum::routing::delete;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::AppState;
 use crate::auth::{self, Principal, Scheme, Schemes};
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// A system whose clients can be pointed here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

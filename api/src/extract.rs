@@ -8,10 +8,10 @@ use lethe_common::job::JobId;
 use lethe_common::ledger::JobView;
 use serde::de::DeserializeOwned;
 
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::json;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// The query; unknown parameters are refused by `T`.
 pub(crate) struct Params<T>(pub(crate) T);

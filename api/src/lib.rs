@@ -5,7 +5,6 @@
 
 mod accept;
 mod answer;
-mod app;
 mod auth;
 mod backlog;
 mod body;
@@ -23,14 +22,17 @@ mod problem;
 mod query;
 mod rate;
 mod request;
+mod router;
 mod routes;
 mod schedule;
 mod select;
 mod serve;
 mod spelling;
+mod state;
 mod types;
 mod watch;
 
-pub use app::{AppState, router};
+pub use router::router;
 pub use schedule::fire_due;
 pub use serve::serve;
+pub use state::AppState;

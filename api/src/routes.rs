@@ -17,8 +17,8 @@ use axum::http::Uri;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// The templates of all routes: what spans and labels call them.
 pub(crate) const TEMPLATES: [&str; 47] = [

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
 
 use crate::accept;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::problem::Problem;
 use crate::request::CreateJob;
+use crate::state::AppState;
 
 /// Returns the request for the jobs of a schedule.
 pub(crate) fn request(row: &ScheduleRow) -> Result<CreateJob, LedgerError> {

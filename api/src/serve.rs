@@ -7,8 +7,9 @@ use lethe_common::limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{AppState, router};
+use crate::router::router;
 use crate::schedule;
+use crate::state::AppState;
 
 /// Serves the API on `listener` until `shutdown`, then answers what has begun.
 ///

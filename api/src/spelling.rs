@@ -4,8 +4,8 @@ use lethe_common::config::{PointId, Table};
 use lethe_common::filter::Type;
 use lethe_common::ledger::{LedgerError, NewJob, Route, Spelling};
 
-use crate::app::AppState;
 use crate::routes::{HEARD_WITHIN, found};
+use crate::state::AppState;
 
 /// Returns how the ids of a table are told apart, as far as a worker has looked.
 pub(crate) async fn of(state: &AppState, route: &Route, table: &Table) -> Result<Spelling, LedgerError> {

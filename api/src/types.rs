@@ -14,9 +14,9 @@ use lethe_common::ledger::{NewJob, Route, WorkerRow};
 use tokio::time::{Instant, sleep};
 
 use crate::accept::QUERY;
-use crate::app::AppState;
 use crate::problem::Problem;
 use crate::routes::{HEARD_WITHIN, found};
+use crate::state::AppState;
 
 /// How often it is looked whether a worker has said what columns hold.
 const LOOK: Duration = Duration::from_millis(100);

@@ -7,8 +7,8 @@ use lethe_common::job::JobId;
 use lethe_common::ledger::JobView;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::app::AppState;
 use crate::prefer::Prefer;
+use crate::state::AppState;
 
 /// What a lost ring costs at most.
 const POLL: Duration = Duration::from_secs(1);

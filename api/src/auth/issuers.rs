@@ -21,8 +21,8 @@ use tokio::sync::Mutex;
 
 use super::token::{self, Claims};
 use super::{Principal, Unproven};
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 use keys::Keys;
 
 /// How soon the keys of an issuer are read again because a token names one that is not there.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::known::{Answer, answer};
 use super::principal::Principal;
-use crate::app::AppState;
+use crate::state::AppState;
 
 /// What the credentials of a principal said.
 // Bounds hold a person's id: no `Debug`.

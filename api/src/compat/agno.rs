@@ -13,13 +13,13 @@ use super::bodiless::NoBody;
 use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
-use crate::app::AppState;
 use crate::auth::{Denied, Principal};
 use crate::body::{self, Incoming};
 use crate::json;
 use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use crate::select;
+use crate::state::AppState;
 
 /// What went wrong, as Agno says it.
 #[derive(Serialize, ToSchema)]

@@ -2,9 +2,9 @@
 
 use axum::extract::{FromRequest, Request};
 
-use crate::app::AppState;
 use crate::body::Incoming;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// What a client may send that always writes some JSON, but has nothing to say.
 const NOTHING: [&str; 3] = ["", "{}", "null"];

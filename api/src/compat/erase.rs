@@ -16,13 +16,13 @@ use super::advice;
 use super::repeat::Submitted;
 use crate::accept;
 use crate::answer::{self, just_accepted};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
 use crate::request::{self, Options};
 use crate::select;
 use crate::spelling;
+use crate::state::AppState;
 use crate::types;
 use crate::watch;
 

@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::document::{ErrorShape, Says, example_of};
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// Below which paths its routes are, those included that are not answered here: its clients read their refusal.
 pub(super) const ROOTS: [&str; 14] = [

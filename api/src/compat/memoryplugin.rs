@@ -12,8 +12,8 @@ use super::bodiless::NoBody;
 use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What};
 use super::read::{Caller, InPath};
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// What a deletion is answered with.
 #[derive(Serialize, ToSchema)]

@@ -12,9 +12,9 @@ use super::bodiless::{self, NoBody};
 use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
-use crate::app::AppState;
 use crate::auth::Denied;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// What a deletion is answered with.
 #[derive(Serialize, ToSchema)]

@@ -25,8 +25,8 @@ use axum::routing::post;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::AppState;
 use crate::json::short;
+use crate::state::AppState;
 
 pub(super) use answer::error;
 pub(crate) use answer::{ErrorBody, Stopped};

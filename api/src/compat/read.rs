@@ -4,10 +4,10 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::problem::{Kind, Problem};
 use crate::request;
+use crate::state::AppState;
 
 /// The caller, whom [`authenticate`](super::authenticate) established.
 pub(crate) struct Caller(pub(crate) Principal);

@@ -10,8 +10,8 @@ use lethe_common::ledger::{JobView, NewJob, Work};
 use serde_json::json;
 
 use super::erase::{Asked, Done, Erasure, Place, What, erased};
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// What became of a request for a job.
 pub(crate) struct Submitted {

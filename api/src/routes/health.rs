@@ -16,8 +16,8 @@ use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
 use super::found::{self, Found};
-use crate::app::AppState;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// How long the ledger may take to answer; probes usually give up after a few seconds.
 const PATIENCE: Duration = Duration::from_secs(2);

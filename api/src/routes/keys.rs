@@ -14,7 +14,6 @@ use lethe_common::ledger::{KeyRecord, KeyRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{Incoming, MediaType};
 use crate::extract::{NamePath, Nothing, Params, limit};
@@ -23,6 +22,7 @@ use crate::object::Object;
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::request::text;
+use crate::state::AppState;
 
 /// How many keys are listed unless somebody says otherwise, and at most.
 const LIMIT: (u32, u32) = (200, 1_000);

@@ -12,10 +12,10 @@ use lethe_common::metrics::{LARGEST, Service};
 use tokio::time::timeout;
 
 use super::{HEARD_WITHIN, health};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::openapi::Usual;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// How long the ledger may take; Prometheus gives up after 10 s by default.
 const PATIENCE: Duration = Duration::from_secs(8);

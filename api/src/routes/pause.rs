@@ -7,11 +7,11 @@ use lethe_common::doorbell::Ring;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{NamePath, Nothing};
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::state::AppState;
 
 /// What is paused.
 #[derive(Serialize, ToSchema)]

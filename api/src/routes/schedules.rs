@@ -11,9 +11,9 @@ pub(super) mod remove;
 use lethe_common::config::is_name;
 use lethe_common::ledger::ScheduleRow;
 
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// Returns a schedule that the caller may see.
 async fn visible(state: &AppState, principal: &Principal, name: &str) -> Result<ScheduleRow, Problem> {

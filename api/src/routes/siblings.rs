@@ -10,11 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::Nothing;
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::state::AppState;
 
 /// Mappings by the places that they share.
 #[derive(Serialize, ToSchema)]

@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
 use super::found::{Fault, Found, StoreHealth};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::openapi::Usual;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// All targets.
 #[derive(Serialize, ToSchema)]

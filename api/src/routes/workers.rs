@@ -10,10 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::openapi::Usual;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// The workers that were heard of lately.
 #[derive(Serialize, ToSchema)]

@@ -10,10 +10,10 @@ use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
 use lethe_common::schedule::Times;
 
-use crate::app::AppState;
 use crate::auth::holder;
 use crate::problem::{Kind, Problem};
 use crate::spelling;
+use crate::state::AppState;
 
 /// How long nobody looks, at most: another process may have stored a schedule that is due before.
 const LOOK: Duration = Duration::from_secs(1);

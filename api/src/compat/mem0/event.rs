@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Errors;
-use crate::app::AppState;
 use crate::compat::read::{Caller, InPath};
 use crate::extract::visible;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// A deletion, as mem0 shows one.
 #[derive(Serialize, ToSchema)]

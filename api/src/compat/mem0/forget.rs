@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Errors;
-use crate::app::AppState;
 use crate::body::{self, Incoming};
 use crate::compat::bodiless::NoBody;
 use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
@@ -19,6 +18,7 @@ use crate::compat::read::{Caller, InPath, Query};
 use crate::json;
 use crate::object::Object;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// The most memories of one batch, as mem0 has it.
 const BATCH: usize = 1_000;

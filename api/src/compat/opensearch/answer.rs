@@ -15,9 +15,9 @@ use utoipa::{IntoResponses, ToSchema};
 use super::failures::{self, Failure};
 use super::status::{Details, Status};
 use super::values::illegal;
-use crate::app::AppState;
 use crate::compat::document::{ErrorShape, Says, example_of};
 use crate::problem::{Kind, Missing, Problem};
+use crate::state::AppState;
 
 /// What went wrong, as OpenSearch says it.
 #[derive(Serialize, ToSchema)]

@@ -10,11 +10,11 @@ use super::answer::{Deleted, Errors};
 use super::bodiless::NoBody;
 use super::place::{self, Found};
 use super::values::{WrittenParams, only};
-use crate::app::AppState;
 use crate::auth::{Denied, Principal};
 use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// Delete a memory by its type and id.
 #[utoipa::path(

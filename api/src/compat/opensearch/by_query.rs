@@ -15,12 +15,12 @@ use super::place::{self, Found};
 use super::task::Started;
 use super::values::WrittenParams;
 use super::{dsl, mistyped};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{Incoming, json_only};
 use crate::compat::erase::{Asked, Erasure, How, Place, What};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::problem::{Problem, Whole};
+use crate::state::AppState;
 
 /// What a caller calls its request; its tasks say it again.
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");

@@ -7,8 +7,8 @@ use lethe_common::state::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::AppState;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// Why not everything could be erased.
 #[derive(Serialize, ToSchema)]

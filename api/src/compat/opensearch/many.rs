@@ -12,10 +12,10 @@ use super::status::Details;
 use super::task::Tasks;
 use super::tasks::{CANCEL, ended, group_by, is_task, stop};
 use super::values::{self, Flag, WAIT, WrittenParams};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::compat::read::{Caller, Query};
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// The most tasks of a list: an answer of about a megabyte.
 const MOST: u32 = 1_000;

@@ -9,8 +9,8 @@ use lethe_common::ledger::{JobView, Route};
 use lethe_common::state::State;
 
 use super::fields;
-use crate::app::AppState;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 use crate::types;
 
 /// The code of jobs that a worker has refused for it.

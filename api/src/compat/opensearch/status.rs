@@ -7,9 +7,9 @@ use lethe_common::ledger::{JobView, SliceCounts};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::AppState;
 use crate::compat::erase::most;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// How far a deletion by query is.
 #[derive(Serialize, ToSchema)]

@@ -20,12 +20,12 @@ use super::short;
 use super::status::Details;
 use super::task::{GroupBy, TaskId, TaskResult, Tasks, absent};
 use super::values::{self, Flag, WAIT, WrittenParams, illegal};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::compat::read::{Caller, InPath, Query};
 use crate::extract::visible;
 use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 use crate::watch;
 
 /// What cancelling takes, beside which tasks are meant.

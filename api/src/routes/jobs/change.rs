@@ -10,7 +10,6 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::answer::Job;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{self, Incoming};
 use crate::extract::{JobPath, visible};
@@ -19,6 +18,7 @@ use crate::object::Object;
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::rate::Rate;
+use crate::state::AppState;
 
 /// What to change of a job.
 #[derive(Deserialize, ToSchema)]

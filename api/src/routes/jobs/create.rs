@@ -12,7 +12,6 @@ use tokio::time::timeout;
 use super::upload;
 use crate::accept::{self, ROUTE, WORDS};
 use crate::answer::{self, Job, just_accepted};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{Incoming, MediaType};
 use crate::idempotency;
@@ -22,6 +21,7 @@ use crate::prefer::Prefer;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::request::{CreateJob, Options, UploadParams};
 use crate::spelling;
+use crate::state::AppState;
 use crate::types;
 use crate::watch;
 

@@ -14,11 +14,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::answer::Job;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{JobPath, visible};
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::state::AppState;
 use crate::watch::Watch;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

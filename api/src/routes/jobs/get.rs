@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::answer::Job;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{JobPath, visible};
 use crate::openapi::Usual;
 use crate::problem::{Problem, ProblemBody};
+use crate::state::AppState;
 
 /// Look at a job.
 #[utoipa::path(

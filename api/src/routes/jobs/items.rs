@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Item;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{JobPath, Params, limit, visible};
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::state::AppState;
 
 /// How many are listed unless somebody says otherwise, and at most: ids are short.
 const LIMIT: (u32, u32) = (100, 1_000);

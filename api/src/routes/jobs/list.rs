@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Job;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{Params, limit};
 use crate::openapi::Usual;
 use crate::problem::Problem;
 use crate::select;
+use crate::state::AppState;
 
 /// How many jobs are listed unless somebody says otherwise, and at most: a screen, and an answer
 /// of about 200 KiB.

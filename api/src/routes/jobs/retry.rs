@@ -7,11 +7,11 @@ use lethe_common::doorbell::Ring;
 use lethe_common::ledger::RetryOutcome;
 
 use crate::answer::Job;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{JobPath, Nothing, visible};
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::state::AppState;
 
 /// Try a failed or cancelled job again: another attempt begins with what is left.
 #[utoipa::path(

@@ -17,7 +17,6 @@ use tokio_util::task::TaskTracker;
 use super::create::settle;
 use crate::accept::{self, ROUTE};
 use crate::answer::just_accepted;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::Incoming;
 use crate::idempotency::{self, Fingerprint};
@@ -26,6 +25,7 @@ use crate::problem::{Kind, Problem};
 use crate::request::{self, Options, UploadParams};
 use crate::select::Place;
 use crate::spelling;
+use crate::state::AppState;
 
 /// How many batches are stored at a time.
 // A commit costs as much as storing some thousand ids.

@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 
 use super::answer::Schedule;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::NamePath;
 use crate::openapi::Usual;
 use crate::problem::{Problem, ProblemBody};
+use crate::state::AppState;
 
 /// Look at a schedule.
 #[utoipa::path(get, path = "/v1/schedules/{name}", operation_id = "getSchedule", tag = "schedules",

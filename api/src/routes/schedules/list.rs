@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Schedule;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{Params, limit};
 use crate::openapi::Usual;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 /// How many schedules are listed unless somebody says otherwise, and at most: each may name many ids.
 const LIMIT: (u32, u32) = (50, 200);

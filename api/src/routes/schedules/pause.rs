@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 
 use super::answer::Schedule;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{NamePath, Nothing};
 use crate::openapi::Usual;
 use crate::problem::{Problem, ProblemBody};
+use crate::state::AppState;
 
 /// Pause a schedule: it makes no jobs. One that it has made goes on.
 #[utoipa::path(post, path = "/v1/schedules/{name}/pause", operation_id = "pauseSchedule", tag = "schedules",

@@ -6,12 +6,12 @@ use axum::response::Response;
 use lethe_common::doorbell::Ring;
 
 use crate::answer::{self, Job, just_accepted};
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{NamePath, Nothing};
 use crate::openapi::Usual;
 use crate::prefer::Prefer;
 use crate::problem::{Problem, ProblemBody};
+use crate::state::AppState;
 use crate::{schedule, spelling, watch};
 
 /// Accept a schedule's job as a dry run, now: it counts, in the name of whoever asks, and touches nothing.

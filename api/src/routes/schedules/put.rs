@@ -9,7 +9,6 @@ use lethe_common::doorbell::Ring;
 
 use super::answer::Schedule;
 use crate::accept::WORDS;
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::body::{self, Incoming};
 use crate::extract::NamePath;
@@ -18,6 +17,7 @@ use crate::object::Object;
 use crate::openapi::Usual;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::schedule::{self, PutSchedule};
+use crate::state::AppState;
 use crate::types;
 
 /// Write a schedule, in place of the one that has its name, if there is one.

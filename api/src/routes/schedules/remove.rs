@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::app::AppState;
 use crate::auth::Principal;
 use crate::extract::{NamePath, Nothing};
 use crate::openapi::Usual;
 use crate::problem::{Problem, ProblemBody};
+use crate::state::AppState;
 
 /// Take a schedule away. Jobs that it has made go on.
 #[utoipa::path(delete, path = "/v1/schedules/{name}", operation_id = "removeSchedule", tag = "schedules",

@@ -1,10 +1,7 @@
-//! What handlers share, and the router that they hang in.
+//! What handlers share.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::http::Uri;
-use axum::middleware::{from_fn, from_fn_with_state};
 use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
@@ -13,17 +10,12 @@ use lethe_common::metrics::Metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_http::catch_panic::CatchPanicLayer;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::{Failures, Issuers, KnownKeys};
 use crate::backlog::Backlog;
-use crate::cors;
 use crate::idempotency::Fingerprints;
-use crate::observe;
-use crate::pace::{self, Pace};
+use crate::pace::Pace;
 use crate::problem::{Kind, Problem};
-use crate::{compat, openapi, routes};
 
 /// What handlers share. Clones are the same state.
 #[derive(Clone)]
@@ -137,32 +129,4 @@ impl AppState {
             .try_acquire_owned()
             .map_err(|_| Problem::new(Kind::TooManyStreams, "ask again later, or poll `GET /v1/jobs/{id}`"))
     }
-}
-
-/// Returns the routes of the API.
-///
-/// # Panics
-///
-/// Never: the document that describes the routes is always JSON.
-pub fn router(state: AppState) -> Router {
-    let (router, document) = routes(&state).split_for_parts();
-    let document = document.to_json().expect("the document holds only what JSON can");
-    router
-        .merge(openapi::route(document))
-        .fallback(async |uri: Uri| routes::unknown(&uri))
-        .layer(from_fn_with_state(state.clone(), compat::authenticate))
-        .layer(CatchPanicLayer::custom(observe::panicked))
-        .layer(from_fn(pace::announce))
-        .layer(from_fn_with_state(state.clone(), cors::cors))
-        .layer(from_fn(observe::observe))
-        .with_state(state)
-}
-
-/// Returns the routes and what the document says about them.
-pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
-    let limit = state.config().api.request_timeout;
-    OpenApiRouter::with_openapi(openapi::document())
-        .merge(routes::quick().layer(from_fn_with_state(limit, observe::in_time)))
-        .merge(routes::lasting())
-        .merge(compat::routes())
 }
