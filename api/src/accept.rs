@@ -12,7 +12,7 @@ use lethe_common::ledger::{Manner, NewJob, NewPartition, Scope};
 use lethe_common::telemetry::TraceContext;
 
 use crate::auth::Principal;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::query;
 use crate::request::{CreateJob, Options, Select, text};
 use crate::select::{self, Place};

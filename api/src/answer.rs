@@ -18,7 +18,7 @@ use serde_json::Number;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::prefer::Prefer;
+use crate::http::prefer::Prefer;
 use crate::rate;
 use preview::PreviewAnswer;
 

@@ -19,7 +19,7 @@ use axum::http::request::Parts;
 use lethe_common::metrics::{self, AuthFailure};
 use tokio::time::timeout;
 
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 use credentials::{BEARER, Credentials, challenge};

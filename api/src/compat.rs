@@ -27,7 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{self, Principal, Scheme, Schemes};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// A system whose clients can be pointed here.

@@ -11,7 +11,7 @@ use sha2::Sha256;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 

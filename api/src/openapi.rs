@@ -8,7 +8,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::compat;
-use crate::problem::ProblemBody;
+use crate::http::problem::ProblemBody;
 use crate::state::AppState;
 
 #[derive(OpenApi)]

@@ -16,9 +16,9 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 use serde::{Deserialize as Derive, Serialize};
 use utoipa::ToSchema;
 
-use crate::json::{self, given};
-use crate::object::Object;
-use crate::problem::Problem;
+use crate::http::json::{self, given};
+use crate::http::object::Object;
+use crate::http::problem::Problem;
 use bound::Bound;
 use fields::Known;
 use jiff::Timestamp;

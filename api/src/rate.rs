@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::Number;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// What a caller may write.
 const WRITE: &str = "a number above 0, of at most 4294967295";

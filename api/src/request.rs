@@ -8,9 +8,9 @@ use lethe_common::selection::{Digest, NoDigest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::json::{POSITIVE, given, positive};
-use crate::object;
-use crate::problem::Problem;
+use crate::http::json::{POSITIVE, given, positive};
+use crate::http::object;
+use crate::http::problem::Problem;
 use crate::query::Query;
 use crate::rate::Rate;
 
@@ -312,8 +312,8 @@ mod tests {
 
     #[test]
     fn a_list_is_no_object() {
-        use crate::json;
-        use crate::object::Object;
+        use crate::http::json;
+        use crate::http::object::Object;
         let detail = |text: &str| {
             let read = json::read::<Object<CreateJob>>(text.as_bytes());
             read.err().map(|problem| problem.detail)

@@ -7,10 +7,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::compat;
-use crate::cors;
-use crate::observe;
+use crate::http::cors;
+use crate::http::observe;
+use crate::http::pace;
 use crate::openapi;
-use crate::pace;
 use crate::routes;
 use crate::state::AppState;
 

@@ -12,7 +12,7 @@ use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
 
 use crate::accept;
 use crate::auth::Principal;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::request::CreateJob;
 use crate::state::AppState;
 

@@ -6,7 +6,7 @@
 use lethe_common::config::{Columns, Table, Target};
 use lethe_common::job::{Field, Subject};
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// A table of a target.
 pub(crate) type Place<'a> = (&'a Target, &'a Table);

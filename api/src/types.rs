@@ -14,7 +14,7 @@ use lethe_common::ledger::{NewJob, Route, WorkerRow};
 use tokio::time::{Instant, sleep};
 
 use crate::accept::QUERY;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::routes::{HEARD_WITHIN, found};
 use crate::state::AppState;
 

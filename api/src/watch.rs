@@ -7,7 +7,7 @@ use lethe_common::job::JobId;
 use lethe_common::ledger::JobView;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::prefer::Prefer;
+use crate::http::prefer::Prefer;
 use crate::state::AppState;
 
 /// What a lost ring costs at most.

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 
 use super::token::{self, Claims};
 use super::{Principal, Unproven};
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 use keys::Keys;
 

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
 use super::Principal;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 /// How long an answer of the ledger is believed: what a key that was taken away still opens in
 /// other processes.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use lethe_common::config::{Bounds, Config, Scope, Target};
 use lethe_common::ledger::{JobView, Whose};
 
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 /// Who asks.
 // Bounds hold a person's id: no `Debug`.

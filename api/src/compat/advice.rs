@@ -2,7 +2,7 @@
 
 use super::System;
 use super::erase::Words;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 /// Returns the problem of a request to `route` with advice that its client can follow: `words` are the fields that
 /// the system's API has.

@@ -14,10 +14,10 @@ use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
 use crate::auth::{Denied, Principal};
-use crate::body::{self, Incoming};
-use crate::json;
-use crate::object::Object;
-use crate::problem::{Kind, Problem};
+use crate::http::body::{self, Incoming};
+use crate::http::json;
+use crate::http::object::Object;
+use crate::http::problem::{Kind, Problem};
 use crate::select;
 use crate::state::AppState;
 

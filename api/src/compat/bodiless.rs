@@ -2,8 +2,8 @@
 
 use axum::extract::{FromRequest, Request};
 
-use crate::body::Incoming;
-use crate::problem::Problem;
+use crate::http::body::Incoming;
+use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// What a client may send that always writes some JSON, but has nothing to say.

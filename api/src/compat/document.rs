@@ -16,7 +16,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::sample;
 use crate::answer::Job;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// The shape of a system's errors, and the statuses that they come with.
 pub(crate) trait ErrorShape: ToSchema {

@@ -12,7 +12,7 @@ use super::bodiless::NoBody;
 use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What};
 use super::read::{Caller, InPath};
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// What a deletion is answered with.

@@ -13,7 +13,7 @@ use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
 use crate::auth::Denied;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// What a deletion is answered with.

@@ -25,7 +25,7 @@ use axum::routing::post;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::json::short;
+use crate::http::json::short;
 use crate::state::AppState;
 
 pub(super) use answer::error;

@@ -10,7 +10,7 @@ use lethe_common::ledger::{JobView, NewJob, Work};
 use serde_json::json;
 
 use super::erase::{Asked, Done, Erasure, Place, What, erased};
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// What became of a request for a job.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 /// The id of the job in examples.
 const JOB: &str = "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47";

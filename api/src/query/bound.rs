@@ -10,7 +10,7 @@ use serde::{Deserialize as Derive, Serialize};
 use utoipa::ToSchema;
 
 use super::term::{OneValue, Term};
-use crate::json::given;
+use crate::http::json::given;
 
 /// The longest time: a hundred years. Nothing that anybody erases is older.
 const LONGEST: SignedDuration = SignedDuration::from_hours(36_500 * 24);

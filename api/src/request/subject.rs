@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text;
-use crate::json::given;
-use crate::problem::Problem;
+use crate::http::json::given;
+use crate::http::problem::Problem;
 
 /// A person, or what acts for one: all fields that are given must match, at least one.
 #[derive(Serialize, Deserialize, ToSchema)]

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
 use super::found::{self, Found};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// How long the ledger may take to answer; probes usually give up after a few seconds.

@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
-use crate::body::{Incoming, MediaType};
-use crate::extract::{NamePath, Nothing, Params, limit};
-use crate::json::{self, given};
-use crate::object::Object;
+use crate::http::body::{Incoming, MediaType};
+use crate::http::extract::{NamePath, Nothing, Params, limit};
+use crate::http::json::{self, given};
+use crate::http::object::Object;
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::request::text;
 use crate::state::AppState;
 

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::{HEARD_WITHIN, health};
 use crate::auth::Principal;
+use crate::http::problem::Problem;
 use crate::openapi::Usual;
-use crate::problem::Problem;
 use crate::state::AppState;
 
 /// How long the ledger may take; Prometheus gives up after 10 s by default.

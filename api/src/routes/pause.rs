@@ -8,9 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Principal;
-use crate::extract::{NamePath, Nothing};
+use crate::http::extract::{NamePath, Nothing};
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::state::AppState;
 
 /// What is paused.

@@ -12,7 +12,7 @@ use lethe_common::config::is_name;
 use lethe_common::ledger::ScheduleRow;
 
 use crate::auth::Principal;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// Returns a schedule that the caller may see.

@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
 use crate::auth::Principal;
-use crate::extract::Nothing;
+use crate::http::extract::Nothing;
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::state::AppState;
 
 /// Mappings by the places that they share.

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::HEARD_WITHIN;
 use super::found::{Fault, Found, StoreHealth};
 use crate::auth::Principal;
+use crate::http::problem::Problem;
 use crate::openapi::Usual;
-use crate::problem::Problem;
 use crate::state::AppState;
 
 /// All targets.

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::HEARD_WITHIN;
 use crate::auth::Principal;
+use crate::http::problem::Problem;
 use crate::openapi::Usual;
-use crate::problem::Problem;
 use crate::state::AppState;
 
 /// The workers that were heard of lately.

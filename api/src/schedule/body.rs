@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 
 use crate::accept;
 use crate::auth::{Principal, written};
-use crate::json::given;
-use crate::object::{self, Object};
-use crate::problem::Problem;
+use crate::http::json::given;
+use crate::http::object::{self, Object};
+use crate::http::problem::Problem;
 use crate::request::CreateJob;
 
 /// The longest job of a schedule, in bytes.

@@ -11,7 +11,7 @@ use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
 use lethe_common::schedule::Times;
 
 use crate::auth::holder;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::spelling;
 use crate::state::AppState;
 

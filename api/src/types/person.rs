@@ -8,7 +8,7 @@ use lethe_common::job::Field;
 use lethe_common::ledger::{NewJob, Route, WorkerRow};
 
 use super::of;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::routes::found;
 use crate::select::{column, subject_field};
 

@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Errors;
-use crate::body::{self, Incoming};
 use crate::compat::bodiless::NoBody;
 use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath, Query};
-use crate::json;
-use crate::object::Object;
-use crate::problem::{Kind, Problem};
+use crate::http::body::{self, Incoming};
+use crate::http::json;
+use crate::http::object::Object;
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// The most memories of one batch, as mem0 has it.

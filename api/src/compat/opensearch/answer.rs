@@ -16,7 +16,7 @@ use super::failures::{self, Failure};
 use super::status::{Details, Status};
 use super::values::illegal;
 use crate::compat::document::{ErrorShape, Says, example_of};
-use crate::problem::{Kind, Missing, Problem};
+use crate::http::problem::{Kind, Missing, Problem};
 use crate::state::AppState;
 
 /// What went wrong, as OpenSearch says it.

@@ -4,7 +4,7 @@ use axum::extract::{FromRequest, MatchedPath, Request};
 
 use super::values::illegal;
 use crate::compat::bodiless::refuse_body;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// A request without a body. A condition in a body that is ignored would widen what is deleted or cancelled.

@@ -7,8 +7,8 @@ use super::parameters::{FROM, STORED_FIELDS};
 use super::short;
 use super::unique::Unique;
 use super::values::illegal;
-use crate::json;
-use crate::problem::{Kind, Missing, Problem};
+use crate::http::json;
+use crate::http::problem::{Kind, Missing, Problem};
 
 const NO_QUERY: &str = "Query parameter is required for delete by query operation. To delete all documents, explicitly \
     provide a match_all query: {\"query\": {\"match_all\": {}}}";

@@ -13,7 +13,7 @@ use super::values::{WrittenParams, only};
 use crate::auth::{Denied, Principal};
 use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
 use crate::compat::read::{Caller, InPath, Query};
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// Delete a memory by its type and id.

@@ -16,10 +16,10 @@ use super::task::Started;
 use super::values::WrittenParams;
 use super::{dsl, mistyped};
 use crate::auth::Principal;
-use crate::body::{Incoming, json_only};
 use crate::compat::erase::{Asked, Erasure, How, Place, What};
 use crate::compat::read::{Caller, InPath, Query};
-use crate::problem::{Problem, Whole};
+use crate::http::body::{Incoming, json_only};
+use crate::http::problem::{Problem, Whole};
 use crate::state::AppState;
 
 /// What a caller calls its request; its tasks say it again.

@@ -7,7 +7,7 @@ use lethe_common::state::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// Why not everything could be erased.

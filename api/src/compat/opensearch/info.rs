@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::answer::RefusedAtAll;
 use super::values::{self, WrittenParams};
 use crate::compat::read::Query;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::routes;
 
 /// The version of OpenSearch whose API this is: the first one with agentic memory.

@@ -14,7 +14,7 @@ use super::tasks::{CANCEL, ended, group_by, is_task, stop};
 use super::values::{self, Flag, WAIT, WrittenParams};
 use crate::auth::Principal;
 use crate::compat::read::{Caller, Query};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::state::AppState;
 
 /// The most tasks of a list: an answer of about a megabyte.

@@ -6,7 +6,7 @@ use super::short;
 use super::task::{ACTION, NODE, TaskId};
 use super::values::illegal;
 use crate::compat::read::Query;
-use crate::problem::{Kind, Missing, Problem};
+use crate::http::problem::{Kind, Missing, Problem};
 
 /// Which tasks a request is about.
 pub(super) struct Matching {

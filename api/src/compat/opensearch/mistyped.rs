@@ -9,7 +9,7 @@ use lethe_common::ledger::{JobView, Route};
 use lethe_common::state::State;
 
 use super::fields;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 use crate::types;
 

@@ -9,7 +9,7 @@ use super::short;
 use super::values::{Flag, flag, illegal, int, only, requests_per_second, time};
 use crate::compat::erase::How;
 use crate::compat::read::Query;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// What a deletion by query takes.
 const BY_QUERY: [&str; 17] = [

@@ -7,7 +7,7 @@ use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
 
 use super::short;
 use crate::auth::Principal;
-use crate::problem::{Kind, Missing, Problem};
+use crate::http::problem::{Kind, Missing, Problem};
 use crate::select;
 
 /// The four types of memories.

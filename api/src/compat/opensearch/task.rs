@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::answer::{Cause, DeletedByQuery};
 use super::short;
 use super::status::{Details, Status};
-use crate::problem::{Kind, Missing, Problem};
+use crate::http::problem::{Kind, Missing, Problem};
 
 /// What OpenSearch calls a deletion by query.
 pub(super) const ACTION: &str = "indices:data/write/delete/byquery";

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::short;
 use crate::compat::read::Query;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 /// How long a caller is waited for that says no time, as OpenSearch has it.
 pub(super) const WAIT: Duration = Duration::from_secs(30);

@@ -8,9 +8,9 @@ use lethe_common::ledger::CancelOutcome;
 
 use crate::answer::Job;
 use crate::auth::Principal;
-use crate::extract::{JobPath, Nothing, visible};
+use crate::http::extract::{JobPath, Nothing, visible};
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::state::AppState;
 
 /// Cancel a job: what has begun is finished, what was erased stays erased.

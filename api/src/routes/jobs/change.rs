@@ -11,12 +11,12 @@ use utoipa::ToSchema;
 
 use crate::answer::Job;
 use crate::auth::Principal;
-use crate::body::{self, Incoming};
-use crate::extract::{JobPath, visible};
-use crate::json;
-use crate::object::Object;
+use crate::http::body::{self, Incoming};
+use crate::http::extract::{JobPath, visible};
+use crate::http::json;
+use crate::http::object::Object;
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::rate::Rate;
 use crate::state::AppState;
 

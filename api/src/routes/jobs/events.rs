@@ -15,9 +15,9 @@ use tokio::time::timeout;
 
 use crate::answer::Job;
 use crate::auth::Principal;
-use crate::extract::{JobPath, visible};
+use crate::http::extract::{JobPath, visible};
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::state::AppState;
 use crate::watch::Watch;
 

@@ -5,9 +5,9 @@ use axum::extract::State;
 
 use crate::answer::Job;
 use crate::auth::Principal;
-use crate::extract::{JobPath, visible};
+use crate::http::extract::{JobPath, visible};
+use crate::http::problem::{Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
 
 /// Look at a job.

@@ -11,9 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Item;
 use crate::auth::Principal;
-use crate::extract::{JobPath, Params, limit, visible};
+use crate::http::extract::{JobPath, Params, limit, visible};
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::state::AppState;
 
 /// How many are listed unless somebody says otherwise, and at most: ids are short.

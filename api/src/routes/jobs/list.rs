@@ -10,9 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Job;
 use crate::auth::Principal;
-use crate::extract::{Params, limit};
+use crate::http::extract::{Params, limit};
+use crate::http::problem::Problem;
 use crate::openapi::Usual;
-use crate::problem::Problem;
 use crate::select;
 use crate::state::AppState;
 

@@ -8,9 +8,9 @@ use lethe_common::ledger::RetryOutcome;
 
 use crate::answer::Job;
 use crate::auth::Principal;
-use crate::extract::{JobPath, Nothing, visible};
+use crate::http::extract::{JobPath, Nothing, visible};
+use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Kind, Problem, ProblemBody};
 use crate::state::AppState;
 
 /// Try a failed or cancelled job again: another attempt begins with what is left.

@@ -8,9 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Schedule;
 use crate::auth::Principal;
-use crate::extract::{Params, limit};
+use crate::http::extract::{Params, limit};
+use crate::http::problem::Problem;
 use crate::openapi::Usual;
-use crate::problem::Problem;
 use crate::state::AppState;
 
 /// How many schedules are listed unless somebody says otherwise, and at most: each may name many ids.

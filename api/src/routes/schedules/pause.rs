@@ -5,9 +5,9 @@ use axum::extract::State;
 
 use super::answer::Schedule;
 use crate::auth::Principal;
-use crate::extract::{NamePath, Nothing};
+use crate::http::extract::{NamePath, Nothing};
+use crate::http::problem::{Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
 
 /// Pause a schedule: it makes no jobs. One that it has made goes on.

@@ -7,10 +7,10 @@ use lethe_common::doorbell::Ring;
 
 use crate::answer::{self, Job, just_accepted};
 use crate::auth::Principal;
-use crate::extract::{NamePath, Nothing};
+use crate::http::extract::{NamePath, Nothing};
+use crate::http::prefer::Prefer;
+use crate::http::problem::{Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::prefer::Prefer;
-use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
 use crate::{schedule, spelling, watch};
 

@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::auth::Principal;
-use crate::extract::{NamePath, Nothing};
+use crate::http::extract::{NamePath, Nothing};
+use crate::http::problem::{Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
 
 /// Take a schedule away. Jobs that it has made go on.

@@ -4,7 +4,7 @@ use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
 use serde_json::Value;
 
 use super::{Reader, refused};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::query;
 
 /// Returns a value with what else is the same keyword: `5` is `"5"`.

@@ -7,7 +7,7 @@ use lethe_common::filter::{Filter, Path};
 use serde_json::Value;
 
 use super::{Reader, allowed, refused};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 impl Reader<'_> {
     pub(super) fn nested(&self, body: &Value, depth: usize) -> Result<Filter, Problem> {

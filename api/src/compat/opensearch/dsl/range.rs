@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::moment::{self, Count, Edge, Reading};
 use super::{Reader, allowed, only, refused, scalar};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// The first moment that a column can hold.
 const FIRST: &str = "0001-01-01T00:00:00Z";

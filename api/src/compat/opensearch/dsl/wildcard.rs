@@ -4,7 +4,7 @@ use lethe_common::filter::{Filter, Has, Scalar};
 use serde_json::Value;
 
 use super::{Reader, refused, value};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// What a pattern asks of a text.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::moment::{self, Count, Written};
 use super::super::refused;
 use crate::compat::opensearch::short;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Reads a `format`: names with `||` between them.
 pub(super) fn formats(format: &Value) -> Result<Vec<Written>, Problem> {

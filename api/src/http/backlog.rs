@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use lethe_common::ledger::Ledger;
 use tokio::sync::Mutex;
 
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 /// How long a count is believed. What is accepted meanwhile is a second's worth at most.
 const REMEMBER: Duration = Duration::from_secs(1);

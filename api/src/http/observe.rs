@@ -15,7 +15,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::compat::System;
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::routes::TEMPLATES;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

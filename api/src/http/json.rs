@@ -3,7 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 
 /// What later versions will understand. Named, so that nobody believes it was heeded.
 const LATER: [&str; 5] = ["deadline", "priority", "callback_url", "reason", "metadata"];

@@ -9,8 +9,8 @@ use lethe_common::ledger::JobView;
 use serde::de::DeserializeOwned;
 
 use crate::auth::Principal;
-use crate::json;
-use crate::problem::{Kind, Problem};
+use crate::http::json;
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// The query; unknown parameters are refused by `T`.

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::problem::{Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// What a body may hold before it counts as an upload; a job of some hundred ids.
