@@ -3,24 +3,19 @@
 //! It validates against the configuration, writes to the ledger and reads from it. It never
 //! touches a store, and never calls a worker.
 
-mod accept;
 mod answer;
 mod auth;
 mod compat;
+mod deletion;
 mod http;
 mod idempotency;
 mod openapi;
-mod query;
 mod rate;
-mod request;
 mod router;
 mod routes;
 mod schedule;
-mod select;
 mod serve;
-mod spelling;
 mod state;
-mod types;
 mod watch;
 
 pub use router::router;

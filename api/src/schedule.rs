@@ -10,10 +10,10 @@ pub(crate) use fire::run;
 use jiff::Timestamp;
 use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
 
-use crate::accept;
 use crate::auth::Principal;
+use crate::deletion::new_job;
+use crate::deletion::request::CreateJob;
 use crate::http::problem::Problem;
-use crate::request::CreateJob;
 use crate::state::AppState;
 
 /// Returns the request for the jobs of a schedule.
@@ -33,7 +33,7 @@ pub(crate) fn job(
     asked: CreateJob,
     now: Timestamp,
 ) -> Result<NewJob, Problem> {
-    let (mut job, _) = accept::job(state.config(), principal, asked, None, now)?;
+    let (mut job, _) = new_job::job(state.config(), principal, asked, None, now)?;
     job.manner.schedule = Some(row.schedule.name.clone());
     Ok(job)
 }

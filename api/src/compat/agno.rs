@@ -14,11 +14,11 @@ use super::document::{ErrorShape, Says, example_of};
 use super::erase::{Asked, Erasure, Place, What, erased};
 use super::read::{Caller, InPath, Query};
 use crate::auth::{Denied, Principal};
+use crate::deletion::placement;
 use crate::http::body::{self, Incoming};
 use crate::http::json;
 use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem};
-use crate::select;
 use crate::state::AppState;
 
 /// What went wrong, as Agno says it.
@@ -223,7 +223,7 @@ fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Place
         }
         return Ok(Place::default());
     };
-    let Ok(target) = select::named(&targets, &db_id) else {
+    let Ok(target) = placement::named(&targets, &db_id) else {
         return unknown(format!("No database found with id '{db_id}'"));
     };
     if let Some(table) = &table

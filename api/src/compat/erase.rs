@@ -14,16 +14,16 @@ use tokio::time::timeout;
 
 use super::advice;
 use super::repeat::Submitted;
-use crate::accept;
 use crate::answer::{self, just_accepted};
 use crate::auth::Principal;
+use crate::deletion::column_types;
+use crate::deletion::new_job;
+use crate::deletion::placement;
+use crate::deletion::request::{self, Options};
+use crate::deletion::spelling;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
-use crate::request::{self, Options};
-use crate::select;
-use crate::spelling;
 use crate::state::AppState;
-use crate::types;
 use crate::watch;
 
 /// How long a caller is waited for that wants to see the end: longer than any connection lasts.
@@ -237,7 +237,7 @@ impl Asked<'_> {
     /// Refuses a query that compares a column with what it cannot hold.
     async fn check(self, job: &NewJob, says: Says) -> Result<(), Problem> {
         let config = self.state.config();
-        let Some(error) = types::mistyped(self.state, job, config.compat.wait).await? else {
+        let Some(error) = column_types::mistyped(self.state, job, config.compat.wait).await? else {
             return Ok(());
         };
         let route = job.partitions.first().map(|partition| &partition.route);
@@ -272,22 +272,22 @@ impl Asked<'_> {
         options.check(longest)?;
         if let What::Subject(subject) = &what {
             for (field, value) in subject.fields() {
-                request::text(&select::subject_field(field), value, longest)?;
+                request::text(&placement::subject_field(field), value, longest)?;
             }
         }
         let mut job = match what {
-            What::Ids(ids) => accept::by_ids(config, self.principal, &options, ids)?,
-            What::Subject(subject) => accept::by_subject(config, self.principal, &options, subject)?,
+            What::Ids(ids) => new_job::by_ids(config, self.principal, &options, ids)?,
+            What::Subject(subject) => new_job::by_subject(config, self.principal, &options, subject)?,
             What::Query(filter, how) => NewJob {
                 per_second: how.per_second,
                 manner: how.manner,
-                ..accept::by_query(config, self.principal, &options, |_| Ok(filter))?
+                ..new_job::by_query(config, self.principal, &options, |_| Ok(filter))?
             },
         };
         job.scope.route = self.route;
         // Other systems know of nobody by such a name, and of no mistake.
         job.manner.lenient = true;
-        job.trace = accept::trace(self.headers);
+        job.trace = new_job::trace(self.headers);
         Ok(job)
     }
 

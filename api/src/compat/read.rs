@@ -5,8 +5,8 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::auth::Principal;
+use crate::deletion::request;
 use crate::http::problem::{Kind, Problem};
-use crate::request;
 use crate::state::AppState;
 
 /// The caller, whom [`authenticate`](super::authenticate) established.

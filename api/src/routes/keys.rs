@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
+use crate::deletion::request::text;
 use crate::http::body::{Incoming, MediaType};
 use crate::http::extract::{NamePath, Nothing, Params, limit};
 use crate::http::json::{self, given};
 use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::request::text;
 use crate::state::AppState;
 
 /// How many keys are listed unless somebody says otherwise, and at most.

@@ -8,12 +8,12 @@ use lethe_common::schedule::{Times, TimesError, Window, Windows};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::accept;
 use crate::auth::{Principal, written};
+use crate::deletion::new_job;
+use crate::deletion::request::CreateJob;
 use crate::http::json::given;
 use crate::http::object::{self, Object};
 use crate::http::problem::Problem;
-use crate::request::CreateJob;
 
 /// The longest job of a schedule, in bytes.
 // Schedules are read and listed many at a time.
@@ -107,7 +107,7 @@ impl PutSchedule {
             return Err(Problem::invalid("job", what));
         }
         // Whatever would be refused at a run is refused now.
-        let (accepted, _) = accept::job(config, principal, self.job, None, now).map_err(inside)?;
+        let (accepted, _) = new_job::job(config, principal, self.job, None, now).map_err(inside)?;
         let record = ScheduleRecord {
             name,
             principal: principal.name.clone(),

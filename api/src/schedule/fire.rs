@@ -11,8 +11,8 @@ use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
 use lethe_common::schedule::Times;
 
 use crate::auth::holder;
+use crate::deletion::spelling;
 use crate::http::problem::{Kind, Problem};
-use crate::spelling;
 use crate::state::AppState;
 
 /// How long nobody looks, at most: another process may have stored a schedule that is due before.

@@ -20,8 +20,8 @@ use serde_json::{Map, Value};
 
 use super::fields::{self, Known};
 use super::short;
+use crate::deletion::query;
 use crate::http::problem::{Kind, Problem};
-use crate::query;
 
 /// What queries may be, in OpenSearch's words; the rest is refused.
 const QUERIES: &str =

@@ -9,9 +9,9 @@ use lethe_common::ledger::{JobView, Route};
 use lethe_common::state::State;
 
 use super::fields;
+use crate::deletion::column_types;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
-use crate::types;
 
 /// The code of jobs that a worker has refused for it.
 const CODE: &str = "mistyped";
@@ -67,7 +67,7 @@ pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Option<Problem
     let filter = state.ledger().filter(job.id).await?;
     if let (Some((target, table)), Some(filter)) = (place, filter) {
         let route = Route::to(target, table);
-        if let Some(error) = types::refused(state, &filter, &route, config.compat.wait).await? {
+        if let Some(error) = column_types::refused(state, &filter, &route, config.compat.wait).await? {
             return Ok(Some(says(table, &error)));
         }
     }

@@ -7,8 +7,8 @@ use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
 
 use super::short;
 use crate::auth::Principal;
+use crate::deletion::placement;
 use crate::http::problem::{Kind, Missing, Problem};
-use crate::select;
 
 /// The four types of memories.
 const TYPES: [&str; 4] = ["sessions", "working", "long-term", "history"];
@@ -108,7 +108,7 @@ fn target<'a>(
     }
     let targets = principal.targets(config);
     let target = match &settings.target {
-        Some(name) => select::named(&targets, name).map_err(|_| closed())?,
+        Some(name) => placement::named(&targets, name).map_err(|_| closed())?,
         None => targets
             .first()
             .copied()

@@ -10,19 +10,19 @@ use lethe_common::ledger::{Accepted, JobView, NewJob};
 use tokio::time::timeout;
 
 use super::upload;
-use crate::accept::{self, ROUTE, WORDS};
 use crate::answer::{self, Job, just_accepted};
 use crate::auth::Principal;
+use crate::deletion::column_types;
+use crate::deletion::new_job::{self, ROUTE, WORDS};
+use crate::deletion::request::{CreateJob, Options, UploadParams};
+use crate::deletion::spelling;
 use crate::http::body::{Incoming, MediaType};
 use crate::http::json;
 use crate::http::object::Object;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::idempotency;
-use crate::request::{CreateJob, Options, UploadParams};
-use crate::spelling;
 use crate::state::AppState;
-use crate::types;
 use crate::watch;
 
 /// Accept a deletion.
@@ -154,18 +154,18 @@ async fn accept(
             Some(fingerprint.of(key))
         }
     };
-    let (mut job, options) = accept::job(
+    let (mut job, options) = new_job::job(
         state.config(),
         principal,
         asked,
-        accept::trace(headers),
+        new_job::trace(headers),
         state.clock().now(),
     )?;
     job.idempotency = fingerprint;
     if let Some(id) = check_start(state, &job, &options).await? {
         return replayed(state, id).await;
     }
-    types::check(state, &job, WORDS).await?;
+    column_types::check(state, &job, WORDS).await?;
     spelling::fold(state, &mut job).await?;
     state.backlog().admit(state.ledger()).await?;
     let view = just_accepted(&job, state.clock().now());

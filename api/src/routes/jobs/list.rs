@@ -10,10 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Job;
 use crate::auth::Principal;
+use crate::deletion::placement;
 use crate::http::extract::{Params, limit};
 use crate::http::problem::Problem;
 use crate::openapi::Usual;
-use crate::select;
 use crate::state::AppState;
 
 /// How many jobs are listed unless somebody says otherwise, and at most: a screen, and an answer
@@ -73,7 +73,7 @@ pub(crate) async fn list(
         limit: limit + 1,
     };
     if let Some(target) = &filter.target {
-        select::named(&principal.targets(state.config()), target)?;
+        placement::named(&principal.targets(state.config()), target)?;
     }
     let mut jobs = state.ledger().jobs(&filter).await?;
     let more = jobs.len() > limit as usize;

@@ -15,16 +15,16 @@ use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 use tokio_util::task::TaskTracker;
 
 use super::create::settle;
-use crate::accept::{self, ROUTE};
 use crate::answer::just_accepted;
 use crate::auth::Principal;
+use crate::deletion::new_job::{self, ROUTE};
+use crate::deletion::placement::Place;
+use crate::deletion::request::{self, Options, UploadParams};
+use crate::deletion::spelling;
 use crate::http::body::Incoming;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
 use crate::idempotency::{self, Fingerprint};
-use crate::request::{self, Options, UploadParams};
-use crate::select::Place;
-use crate::spelling;
 use crate::state::AppState;
 
 /// How many batches are stored at a time.
@@ -48,8 +48,8 @@ pub(super) async fn receive(
     // Ends the parameters: no byte of the body can be taken for a part of them.
     fingerprint.add(&[0]);
     let options = params.options(config.api.max_id_length)?;
-    let (mut job, place) = accept::without_ids(config, principal, &options)?;
-    job.trace = accept::trace(headers);
+    let (mut job, place) = new_job::without_ids(config, principal, &options)?;
+    job.trace = new_job::trace(headers);
     // The hash is not known before the last byte.
     job.idempotency = key.map(|key| Idempotency {
         key,
@@ -89,7 +89,7 @@ pub(super) async fn receive(
     repeats.map_err(swept)?;
     let selected = staged.upload().selected();
     if options.limit.is_some_and(|limit| selected > limit) {
-        return Err(accept::over_limit());
+        return Err(new_job::over_limit());
     }
     let finished = state
         .ledger()
@@ -159,7 +159,7 @@ impl Receiver<'_> {
     async fn take(&mut self, line: Line, staged: &mut Staged) -> Result<(), Problem> {
         let Line::Id(id) = line else { return Ok(()) };
         let config = self.state.config();
-        accept::id(&id, config).map_err(|what| nothing_accepted(self.lines.number(), &what))?;
+        new_job::id(&id, config).map_err(|what| nothing_accepted(self.lines.number(), &what))?;
         if !self.batch.seen.insert(id.clone()) {
             return Ok(());
         }

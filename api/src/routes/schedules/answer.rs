@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::request::CreateJob;
+use crate::deletion::request::CreateJob;
 use crate::schedule::{self, WindowFields};
 
 /// A deletion that recurs.

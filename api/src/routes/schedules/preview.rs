@@ -7,12 +7,14 @@ use lethe_common::doorbell::Ring;
 
 use crate::answer::{self, Job, just_accepted};
 use crate::auth::Principal;
+use crate::deletion::spelling;
 use crate::http::extract::{NamePath, Nothing};
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::openapi::Usual;
+use crate::schedule;
 use crate::state::AppState;
-use crate::{schedule, spelling, watch};
+use crate::watch;
 
 /// Accept a schedule's job as a dry run, now: it counts, in the name of whoever asks, and touches nothing.
 ///

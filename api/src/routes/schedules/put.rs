@@ -8,8 +8,9 @@ use lethe_common::config::{NAME, is_name};
 use lethe_common::doorbell::Ring;
 
 use super::answer::Schedule;
-use crate::accept::WORDS;
 use crate::auth::Principal;
+use crate::deletion::column_types;
+use crate::deletion::new_job::WORDS;
 use crate::http::body::{self, Incoming};
 use crate::http::extract::NamePath;
 use crate::http::json;
@@ -18,7 +19,6 @@ use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
 use crate::schedule::{self, PutSchedule};
 use crate::state::AppState;
-use crate::types;
 
 /// Write a schedule, in place of the one that has its name, if there is one.
 ///
@@ -52,7 +52,9 @@ pub(crate) async fn put(
         return Err(Problem::invalid("name", NAME));
     }
     let (record, job) = asked.checked(state.config(), &principal, name, state.clock().now())?;
-    types::check(&state, &job, WORDS).await.map_err(schedule::inside)?;
+    column_types::check(&state, &job, WORDS)
+        .await
+        .map_err(schedule::inside)?;
     let status = loop {
         match state.ledger().schedule(&record.name).await? {
             None if state.ledger().add_schedule(&record).await? => break StatusCode::CREATED,

@@ -4,8 +4,8 @@ use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
 use serde_json::Value;
 
 use super::{Reader, refused};
+use crate::deletion::query;
 use crate::http::problem::Problem;
-use crate::query;
 
 /// Returns a value with what else is the same keyword: `5` is `"5"`.
 ///
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_written_alike_is_the_same_keyword() {
         let same = |value: serde_json::Value, excludes: bool| {
-            let value = crate::query::scalar(&value).unwrap();
+            let value = crate::deletion::query::scalar(&value).unwrap();
             json!(super::same(value, excludes))
         };
         for (value, keywords, kept) in [

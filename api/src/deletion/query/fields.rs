@@ -4,7 +4,7 @@ use lethe_common::config::{Collection, Columns, Table};
 use lethe_common::filter::Path;
 use lethe_common::job::Field;
 
-use crate::select;
+use crate::deletion::placement;
 
 /// Where a field is.
 pub(super) enum Known {
@@ -43,7 +43,7 @@ fn mapped(table: &Table) -> Vec<(&'static str, Known)> {
 }
 
 fn of_columns(columns: &Columns) -> Vec<(&'static str, Known)> {
-    let fields = Field::ALL.map(|field| (select::word(field), select::column(columns, field)));
+    let fields = Field::ALL.map(|field| (placement::word(field), placement::column(columns, field)));
     let others = [
         ("version", columns.version.as_ref()),
         ("created_at", columns.created_at.as_ref()),
@@ -57,7 +57,12 @@ fn of_columns(columns: &Columns) -> Vec<(&'static str, Known)> {
 }
 
 fn of_payload(collection: &Collection) -> Vec<(&'static str, Known)> {
-    let field = |field| Some((select::word(field), Known::At(collection.payload.path(field)?.into())));
+    let field = |field| {
+        Some((
+            placement::word(field),
+            Known::At(collection.payload.path(field)?.into()),
+        ))
+    };
     std::iter::once((ID, Known::Id))
         .chain(Field::ALL.into_iter().filter_map(field))
         .collect()

@@ -8,9 +8,9 @@ use lethe_common::job::Field;
 use lethe_common::ledger::{NewJob, Route, WorkerRow};
 
 use super::of;
+use crate::deletion::placement::{column, subject_field};
 use crate::http::problem::Problem;
 use crate::routes::found;
-use crate::select::{column, subject_field};
 
 /// A value that a job demands of a field, and what a request calls it.
 struct Demand<'a> {

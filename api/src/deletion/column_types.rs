@@ -13,7 +13,7 @@ use lethe_common::filter::{Filter, Mistyped, Type};
 use lethe_common::ledger::{NewJob, Route, WorkerRow};
 use tokio::time::{Instant, sleep};
 
-use crate::accept::QUERY;
+use crate::deletion::new_job::QUERY;
 use crate::http::problem::Problem;
 use crate::routes::{HEARD_WITHIN, found};
 use crate::state::AppState;

@@ -8,10 +8,10 @@ use lethe_common::selection::{Digest, NoDigest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::deletion::query::Query;
 use crate::http::json::{POSITIVE, given, positive};
 use crate::http::object;
 use crate::http::problem::Problem;
-use crate::query::Query;
 use crate::rate::Rate;
 
 pub(crate) use subject::SubjectFields;

@@ -12,10 +12,10 @@ use lethe_common::ledger::{Manner, NewJob, NewPartition, Scope};
 use lethe_common::telemetry::TraceContext;
 
 use crate::auth::Principal;
+use crate::deletion::placement::{self, Place};
+use crate::deletion::query;
+use crate::deletion::request::{CreateJob, Options, Select, text};
 use crate::http::problem::{Kind, Problem};
-use crate::query;
-use crate::request::{CreateJob, Options, Select, text};
-use crate::select::{self, Place};
 
 /// The route in whose name jobs are accepted, and idempotency keys are valid.
 pub(crate) const ROUTE: &str = "POST /v1/jobs";
@@ -99,8 +99,8 @@ pub(crate) fn without_ids<'a>(
     let owner = principal.owner(options.owner.as_deref())?;
     let workspace = principal.workspace(options.workspace.as_deref())?;
     let targets = principal.targets(config);
-    let place = select::for_ids(&targets, options.target.as_deref(), options.table.as_deref())?;
-    select::check_ids(place, [owner.is_some(), workspace.is_some(), options.kind.is_some()])?;
+    let place = placement::for_ids(&targets, options.target.as_deref(), options.table.as_deref())?;
+    placement::check_ids(place, [owner.is_some(), workspace.is_some(), options.kind.is_some()])?;
     let mut job = new(principal, options);
     (job.owner, job.workspace) = (owner, workspace);
     job.target = Some(place.0.name.clone());
@@ -136,8 +136,8 @@ pub(crate) fn by_subject(
         ..subject
     };
     let targets = principal.targets(config);
-    let places = select::for_subject(&targets, options.target.as_deref(), options.table.as_deref())?;
-    select::check_subject(&places, &subject)?;
+    let places = placement::for_subject(&targets, options.target.as_deref(), options.table.as_deref())?;
+    placement::check_subject(&places, &subject)?;
     let partitions = places
         .iter()
         .flat_map(|(target, table)| {
