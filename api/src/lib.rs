@@ -3,22 +3,21 @@
 //! It validates against the configuration, writes to the ledger and reads from it. It never
 //! touches a store, and never calls a worker.
 
-mod answer;
 mod auth;
 mod compat;
 mod deletion;
+mod fingerprint;
 mod http;
-mod idempotency;
+mod job;
 mod openapi;
-mod rate;
 mod router;
 mod routes;
-mod schedule;
+mod schedules;
 mod serve;
 mod state;
-mod watch;
+mod workers;
 
 pub use router::router;
-pub use schedule::fire_due;
+pub use schedules::fire_due;
 pub use serve::serve;
 pub use state::AppState;

@@ -1,6 +1,5 @@
 //! The routes, one file a resource.
 
-pub(crate) mod found;
 mod health;
 mod jobs;
 mod keys;
@@ -10,8 +9,6 @@ mod schedules;
 mod siblings;
 mod targets;
 mod workers;
-
-use std::time::Duration;
 
 use axum::http::Uri;
 use utoipa_axum::router::OpenApiRouter;
@@ -70,10 +67,6 @@ pub(crate) const TEMPLATES: [&str; 47] = [
     "/_reindex/{task_id}/_rethrottle",
     "/_update_by_query/{task_id}/_rethrottle",
 ];
-
-/// How recently a worker must have reported to count.
-// Workers report every 5 s: two reports may be lost.
-pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
 
 /// What later versions will have. Named, so that nobody takes it for a mistyped path.
 const LATER: [&str; 3] = ["/v1/holds", "/v1/suppressions", "/v1/replays"];

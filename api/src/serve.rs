@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::router::router;
-use crate::schedule;
+use crate::schedules;
 use crate::state::AppState;
 
 /// Serves the API on `listener` until `shutdown`, then answers what has begun.
@@ -30,7 +30,7 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
     });
     let clockwork = state.clone();
     state.tasks().spawn(async move {
-        let schedules = schedule::run(&clockwork);
+        let schedules = schedules::run(&clockwork);
         clockwork.stopping().run_until_cancelled(schedules).await;
     });
     let sweeper = state.clone();

@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{Failures, Issuers, KnownKeys};
+use crate::fingerprint::Fingerprints;
 use crate::http::backlog::Backlog;
 use crate::http::pace::Pace;
 use crate::http::problem::{Kind, Problem};
-use crate::idempotency::Fingerprints;
 
 /// What handlers share. Clones are the same state.
 #[derive(Clone)]

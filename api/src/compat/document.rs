@@ -15,8 +15,8 @@ use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::sample;
-use crate::answer::Job;
 use crate::http::problem::Problem;
+use crate::job::answer::Job;
 
 /// The shape of a system's errors, and the statuses that they come with.
 pub(crate) trait ErrorShape: ToSchema {

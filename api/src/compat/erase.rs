@@ -14,7 +14,6 @@ use tokio::time::timeout;
 
 use super::advice;
 use super::repeat::Submitted;
-use crate::answer::{self, just_accepted};
 use crate::auth::Principal;
 use crate::deletion::column_types;
 use crate::deletion::new_job;
@@ -23,8 +22,9 @@ use crate::deletion::request::{self, Options};
 use crate::deletion::spelling;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
+use crate::job::answer::{self, just_accepted};
+use crate::job::watch;
 use crate::state::AppState;
-use crate::watch;
 
 /// How long a caller is waited for that wants to see the end: longer than any connection lasts.
 const FOR_GOOD: Duration = Duration::from_hours(24 * 7);

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::deletion::new_job::QUERY;
 use crate::http::problem::Problem;
-use crate::routes::{HEARD_WITHIN, found};
 use crate::state::AppState;
+use crate::workers::{self, HEARD_WITHIN};
 
 /// How often it is looked whether a worker has said what columns hold.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ fn query(workers: &[WorkerRow], job: &NewJob) -> Result<(), Problem> {
     let (Some(filter), Some(partition)) = (&job.query, job.partitions.first()) else {
         return Ok(());
     };
-    let Some(types) = found::types(workers, &partition.route) else {
+    let Some(types) = workers::types(workers, &partition.route) else {
         return Ok(());
     };
     compared(filter, &types).map_or(Ok(()), |error| Err(Problem::invalid(QUERY, error)))
@@ -49,7 +49,7 @@ pub(crate) async fn mistyped(state: &AppState, job: &NewJob, wait: Duration) -> 
         return Ok(None);
     };
     let route = &partition.route;
-    let types = known(state, route, wait, |workers| found::is_served(workers, route)).await?;
+    let types = known(state, route, wait, |workers| workers::is_served(workers, route)).await?;
     Ok(types.and_then(|types| compared(filter, &types)))
 }
 
@@ -81,7 +81,7 @@ async fn known(
     let until = Instant::now() + wait;
     loop {
         let workers = state.ledger().workers(HEARD_WITHIN).await?;
-        let types = found::types(&workers, route);
+        let types = workers::types(&workers, route);
         if types.is_some() || !may_come(&workers) || Instant::now() >= until {
             return Ok(types);
         }

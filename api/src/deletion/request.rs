@@ -12,7 +12,7 @@ use crate::deletion::query::Query;
 use crate::http::json::{POSITIVE, given, positive};
 use crate::http::object;
 use crate::http::problem::Problem;
-use crate::rate::Rate;
+use crate::job::rate::Rate;
 
 pub(crate) use subject::SubjectFields;
 

@@ -4,8 +4,8 @@ use lethe_common::config::{PointId, Table};
 use lethe_common::filter::Type;
 use lethe_common::ledger::{LedgerError, NewJob, Route, Spelling};
 
-use crate::routes::{HEARD_WITHIN, found};
 use crate::state::AppState;
+use crate::workers::{self, HEARD_WITHIN};
 
 /// Returns how the ids of a table are told apart, as far as a worker has looked.
 pub(crate) async fn of(state: &AppState, route: &Route, table: &Table) -> Result<Spelling, LedgerError> {
@@ -15,7 +15,7 @@ pub(crate) async fn of(state: &AppState, route: &Route, table: &Table) -> Result
         return Ok(if uuids { Spelling::Uuid } else { Spelling::Text });
     };
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
-    let types = found::types(&workers, route);
+    let types = workers::types(&workers, route);
     let ids = types.and_then(|types| types.get(&columns.id).copied());
     Ok(match ids {
         Some(Type::Uuid) => Spelling::Uuid,

@@ -19,7 +19,7 @@ use lethe_common::ledger::LedgerError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer;
+use crate::job::answer;
 
 pub(crate) use kind::Kind;
 

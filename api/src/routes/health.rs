@@ -14,10 +14,9 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::HEARD_WITHIN;
-use super::found::{self, Found};
 use crate::http::problem::Problem;
 use crate::state::AppState;
+use crate::workers::{self, Found, HEARD_WITHIN};
 
 /// How long the ledger may take to answer; probes usually give up after a few seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -131,7 +130,7 @@ async fn workers(ledger: &Ledger) -> Option<Vec<WorkerRow>> {
 /// Returns how a target is. No codes and no faults: they name what is outside.
 fn reached(target: &Target, workers: Option<&[WorkerRow]>) -> Reached {
     let found = Found::by(workers.unwrap_or_default(), &target.name);
-    let stores = found::stores(target).map(|store| (store.as_str(), found.is_up(store).map(word)));
+    let stores = workers::stores(target).map(|store| (store.as_str(), found.is_up(store).map(word)));
     Reached {
         name: target.name.clone(),
         served: workers.map(|workers| {

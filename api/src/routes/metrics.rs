@@ -11,11 +11,12 @@ use lethe_common::ledger::LedgerError;
 use lethe_common::metrics::{LARGEST, Service};
 use tokio::time::timeout;
 
-use super::{HEARD_WITHIN, health};
+use super::health;
 use crate::auth::Principal;
 use crate::http::problem::Problem;
 use crate::openapi::Usual;
 use crate::state::AppState;
+use crate::workers::HEARD_WITHIN;
 
 /// How long the ledger may take; Prometheus gives up after 10 s by default.
 const PATIENCE: Duration = Duration::from_secs(8);

@@ -9,12 +9,12 @@ use lethe_common::ledger::{RetireOutcome, WorkerRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::HEARD_WITHIN;
 use crate::auth::Principal;
 use crate::http::extract::Nothing;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
 use crate::state::AppState;
+use crate::workers::HEARD_WITHIN;
 
 /// Mappings by the places that they share.
 #[derive(Serialize, ToSchema)]

@@ -9,12 +9,11 @@ use lethe_common::ledger::{Pauses, Route, WorkerRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::HEARD_WITHIN;
-use super::found::{Fault, Found, StoreHealth};
 use crate::auth::Principal;
 use crate::http::problem::Problem;
 use crate::openapi::Usual;
 use crate::state::AppState;
+use crate::workers::{Fault, Found, HEARD_WITHIN, StoreHealth};
 
 /// All targets.
 #[derive(Serialize, ToSchema)]

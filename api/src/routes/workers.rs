@@ -9,11 +9,11 @@ use lethe_common::ledger::WorkerRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::HEARD_WITHIN;
 use crate::auth::Principal;
 use crate::http::problem::Problem;
 use crate::openapi::Usual;
 use crate::state::AppState;
+use crate::workers::HEARD_WITHIN;
 
 /// The workers that were heard of lately.
 #[derive(Serialize, ToSchema)]

@@ -25,8 +25,8 @@ use crate::compat::read::{Caller, InPath, Query};
 use crate::http::extract::visible;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
+use crate::job::watch;
 use crate::state::AppState;
-use crate::watch;
 
 /// What cancelling takes, beside which tasks are meant.
 pub(super) const CANCEL: [&str; 3] = ["group_by", "timeout", "wait_for_completion"];

@@ -10,7 +10,7 @@ use lethe_common::ledger::{NewJob, Route, WorkerRow};
 use super::of;
 use crate::deletion::placement::{column, subject_field};
 use crate::http::problem::Problem;
-use crate::routes::found;
+use crate::workers;
 
 /// A value that a job demands of a field, and what a request calls it.
 struct Demand<'a> {
@@ -71,7 +71,7 @@ fn refusal(config: &Config, workers: &[WorkerRow], route: &Route, demands: &[Vec
     let table = target.tables.iter().find(|table| table.name == route.table)?;
     // SQLite's columns of numbers may hold texts all the same: a worker looks.
     let is_lax = target.sql.as_ref().is_none_or(SqlEndpoint::is_sqlite);
-    let types = found::types(workers, route)?;
+    let types = workers::types(workers, route)?;
     let holds = |column: &str| Some(of(&types, column)).filter(|of| !(is_lax && matches!(of, Type::Integer(_))));
     let mut first = None;
     for demands in demands {

@@ -9,15 +9,15 @@ use lethe_common::ledger::ThrottleOutcome;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use crate::answer::Job;
 use crate::auth::Principal;
 use crate::http::body::{self, Incoming};
 use crate::http::extract::{JobPath, visible};
 use crate::http::json;
 use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::job::answer::Job;
+use crate::job::rate::Rate;
 use crate::openapi::Usual;
-use crate::rate::Rate;
 use crate::state::AppState;
 
 /// What to change of a job.

@@ -10,20 +10,20 @@ use lethe_common::ledger::{Accepted, JobView, NewJob};
 use tokio::time::timeout;
 
 use super::upload;
-use crate::answer::{self, Job, just_accepted};
 use crate::auth::Principal;
 use crate::deletion::column_types;
 use crate::deletion::new_job::{self, ROUTE, WORDS};
 use crate::deletion::request::{CreateJob, Options, UploadParams};
 use crate::deletion::spelling;
+use crate::fingerprint;
 use crate::http::body::{Incoming, MediaType};
 use crate::http::json;
 use crate::http::object::Object;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::idempotency;
+use crate::job::answer::{self, Job, just_accepted};
+use crate::job::watch;
 use crate::state::AppState;
-use crate::watch;
 
 /// Accept a deletion.
 ///
@@ -127,7 +127,7 @@ async fn from_json(
             "send no query with JSON: write its fields into the body",
         ));
     }
-    let key = idempotency::key(headers)?;
+    let key = fingerprint::key(headers)?;
     let within = state.config().api.request_timeout;
     let bytes = incoming.whole(headers, state, within).await?;
     let Object(asked): Object<CreateJob> = json::read(&bytes)?;

@@ -13,13 +13,13 @@ use lethe_common::ledger::JobView;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use crate::answer::Job;
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, visible};
 use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::job::answer::Job;
+use crate::job::watch::Watch;
 use crate::openapi::Usual;
 use crate::state::AppState;
-use crate::watch::Watch;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::answer::Job;
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, visible};
 use crate::http::problem::{Problem, ProblemBody};
+use crate::job::answer::Job;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

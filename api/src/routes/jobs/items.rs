@@ -9,10 +9,10 @@ use lethe_common::ledger::ItemRow;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::Item;
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Params, limit, visible};
 use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::job::answer::Item;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

@@ -8,11 +8,11 @@ use lethe_common::state::State as JobState;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::Job;
 use crate::auth::Principal;
 use crate::deletion::placement;
 use crate::http::extract::{Params, limit};
 use crate::http::problem::Problem;
+use crate::job::answer::Job;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

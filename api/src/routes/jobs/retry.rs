@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use lethe_common::doorbell::Ring;
 use lethe_common::ledger::RetryOutcome;
 
-use crate::answer::Job;
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Nothing, visible};
 use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::job::answer::Job;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

@@ -15,16 +15,16 @@ use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 use tokio_util::task::TaskTracker;
 
 use super::create::settle;
-use crate::answer::just_accepted;
 use crate::auth::Principal;
 use crate::deletion::new_job::{self, ROUTE};
 use crate::deletion::placement::Place;
 use crate::deletion::request::{self, Options, UploadParams};
 use crate::deletion::spelling;
+use crate::fingerprint::{self, Fingerprint};
 use crate::http::body::Incoming;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
-use crate::idempotency::{self, Fingerprint};
+use crate::job::answer::just_accepted;
 use crate::state::AppState;
 
 /// How many batches are stored at a time.
@@ -40,7 +40,7 @@ pub(super) async fn receive(
     incoming: &mut Incoming,
 ) -> Result<JobView, Problem> {
     let config = state.config();
-    let key = idempotency::key(headers)?;
+    let key = fingerprint::key(headers)?;
     request::utf8(uri.query().unwrap_or_default())?;
     let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
     let mut fingerprint = state.fingerprints().begin(state.ledger(), ROUTE).await?;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::deletion::request::CreateJob;
-use crate::schedule::{self, WindowFields};
+use crate::schedules::{self, WindowFields};
 
 /// A deletion that recurs.
 #[derive(Serialize, ToSchema)]
@@ -57,7 +57,7 @@ impl TryFrom<ScheduleRow> for Schedule {
     type Error = LedgerError;
 
     fn try_from(row: ScheduleRow) -> Result<Self, LedgerError> {
-        let job = schedule::request(&row)?;
+        let job = schedules::request(&row)?;
         let next_run_at = row.next_run_at.filter(|_| !row.schedule.paused);
         let windows = row.schedule.windows.as_ref();
         Ok(Self {

@@ -5,16 +5,16 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use lethe_common::doorbell::Ring;
 
-use crate::answer::{self, Job, just_accepted};
 use crate::auth::Principal;
 use crate::deletion::spelling;
 use crate::http::extract::{NamePath, Nothing};
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Problem, ProblemBody};
+use crate::job::answer::{self, Job, just_accepted};
+use crate::job::watch;
 use crate::openapi::Usual;
-use crate::schedule;
+use crate::schedules;
 use crate::state::AppState;
-use crate::watch;
 
 /// Accept a schedule's job as a dry run, now: it counts, in the name of whoever asks, and touches nothing.
 ///
@@ -43,10 +43,10 @@ pub(crate) async fn preview(
 ) -> Result<Response, Problem> {
     let prefer = Prefer::read(&headers, state.config().api.max_wait);
     let row = super::visible(&state, &principal, &name).await?;
-    let mut asked = schedule::request(&row)?;
+    let mut asked = schedules::request(&row)?;
     asked.dry_run = true;
     let now = state.clock().now();
-    let mut job = schedule::job(&state, &row, &principal, asked, now)?;
+    let mut job = schedules::job(&state, &row, &principal, asked, now)?;
     spelling::fold(&state, &mut job).await?;
     state.backlog().admit(state.ledger()).await?;
     let view = just_accepted(&job, now);

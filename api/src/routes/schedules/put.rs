@@ -17,7 +17,7 @@ use crate::http::json;
 use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::openapi::Usual;
-use crate::schedule::{self, PutSchedule};
+use crate::schedules::{self, PutSchedule};
 use crate::state::AppState;
 
 /// Write a schedule, in place of the one that has its name, if there is one.
@@ -54,7 +54,7 @@ pub(crate) async fn put(
     let (record, job) = asked.checked(state.config(), &principal, name, state.clock().now())?;
     column_types::check(&state, &job, WORDS)
         .await
-        .map_err(schedule::inside)?;
+        .map_err(schedules::inside)?;
     let status = loop {
         match state.ledger().schedule(&record.name).await? {
             None if state.ledger().add_schedule(&record).await? => break StatusCode::CREATED,

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::prefer::Prefer;
-use crate::rate;
+use crate::job::rate;
 use preview::PreviewAnswer;
 
 /// Which job an answer is about.

@@ -1,6 +1,7 @@
 //! What workers say about a target: how its stores are, what does not fit its mappings, and what columns hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use lethe_common::config::Target;
 use lethe_common::filter::Type;
@@ -9,9 +10,13 @@ use lethe_common::ledger::{Route, WorkerRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// How recently a worker must have reported to count.
+// Workers report every 5 s: two reports may be lost.
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
+
 /// How many workers reach a store.
 #[derive(Default, Serialize, ToSchema)]
-pub(super) struct StoreHealth {
+pub(crate) struct StoreHealth {
     /// Workers that do.
     up: usize,
     /// Workers that do not.
@@ -22,7 +27,7 @@ pub(super) struct StoreHealth {
 
 /// What does not fit a mapping.
 #[derive(Serialize, Deserialize, ToSchema, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// The table.
     table: String,
     /// What it is.
@@ -31,9 +36,9 @@ pub(super) struct Fault {
 
 /// What all workers say about a target together.
 #[derive(Default)]
-pub(super) struct Found {
-    pub(super) stores: BTreeMap<String, StoreHealth>,
-    pub(super) faults: BTreeSet<Fault>,
+pub(crate) struct Found {
+    pub(crate) stores: BTreeMap<String, StoreHealth>,
+    pub(crate) faults: BTreeSet<Fault>,
 }
 
 /// What one worker says about it.
@@ -56,7 +61,7 @@ struct Reached {
 
 impl Found {
     /// Returns what `workers` say about the target called `name`.
-    pub(super) fn by(workers: &[WorkerRow], name: &str) -> Self {
+    pub(crate) fn by(workers: &[WorkerRow], name: &str) -> Self {
         let mut found = Self::default();
         for worker in workers {
             let Some(report) = said(worker, name) else {
@@ -77,13 +82,13 @@ impl Found {
     }
 
     /// Returns whether a worker reaches a store; `None` if none has tried.
-    pub(super) fn is_up(&self, store: StoreKind) -> Option<bool> {
+    pub(crate) fn is_up(&self, store: StoreKind) -> Option<bool> {
         self.stores.get(store.as_str()).map(|health| health.up > 0)
     }
 
     /// Returns whether the mappings of `target` fit; `None` where a store that is down keeps that
     /// from being seen.
-    pub(super) fn fits(&self, target: &Target) -> Option<bool> {
+    pub(crate) fn fits(&self, target: &Target) -> Option<bool> {
         if !self.faults.is_empty() {
             return Some(false);
         }
@@ -115,7 +120,7 @@ fn serves(worker: &WorkerRow, route: &Route) -> bool {
 }
 
 /// Returns the stores that a target has.
-pub(super) fn stores(target: &Target) -> impl Iterator<Item = StoreKind> {
+pub(crate) fn stores(target: &Target) -> impl Iterator<Item = StoreKind> {
     let sql = target.sql.as_ref().map(|_| StoreKind::Sql);
     let vector = target.vector.as_ref().map(|_| StoreKind::Vector);
     [sql, vector].into_iter().flatten()

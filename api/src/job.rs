@@ -1,0 +1,5 @@
+//! A job as callers see it, and waiting for it to change.
+
+pub(crate) mod answer;
+pub(crate) mod rate;
+pub(crate) mod watch;
