@@ -1,10 +1,9 @@
-//! Idempotency keys, and the keyed hash that tells whether two requests are the same.
+//! The keyed hash that tells whether two requests are the same.
 //!
 //! The hash is keyed by a secret of the installation: ids and owners cannot be guessed from it.
 
 use std::fmt::Write;
 
-use axum::http::{HeaderMap, HeaderName};
 use hmac::{Hmac, KeyInit, Mac};
 use lethe_common::ledger::{Idempotency, Ledger};
 use sha2::Sha256;
@@ -12,28 +11,6 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
-
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// The longest key: a UUID with much room for a prefix.
-const MAX_KEY: usize = 255;
-
-/// Reads the caller's key.
-pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut keys = headers.get_all(KEY).iter();
-    let Some(key) = keys.next() else { return Ok(None) };
-    let valid = key
-        .to_str()
-        .ok()
-        .filter(|key| (1..=MAX_KEY).contains(&key.len()) && !key.contains('\t') && keys.next().is_none());
-    match valid {
-        Some(key) => Ok(Some(key.to_owned())),
-        None => Err(Problem::invalid(
-            "Idempotency-Key",
-            format_args!("send one, of 1 to {MAX_KEY} printable ASCII characters"),
-        )),
-    }
-}
 
 /// The secret of the installation, asked for once.
 #[derive(Default)]

@@ -6,6 +6,8 @@ pub(crate) mod backlog;
 pub(crate) mod body;
 pub(crate) mod cors;
 pub(crate) mod extract;
+pub(crate) mod headers;
+pub(crate) mod idempotency;
 pub(crate) mod json;
 pub(crate) mod object;
 pub(crate) mod observe;

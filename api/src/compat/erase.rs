@@ -20,6 +20,7 @@ use crate::deletion::new_job;
 use crate::deletion::placement;
 use crate::deletion::request::{self, Options};
 use crate::deletion::spelling;
+use crate::http::headers;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::{self, just_accepted};
@@ -94,7 +95,7 @@ impl Done {
 
 fn about(answer: impl IntoResponse, job: JobId, heeded: Prefer) -> Response {
     let mut response = answer.into_response();
-    answer::name_job(response.headers_mut(), job);
+    headers::name_job(response.headers_mut(), job);
     heeded.applied(response.headers_mut());
     response
 }
@@ -287,7 +288,7 @@ impl Asked<'_> {
         job.scope.route = self.route;
         // Other systems know of nobody by such a name, and of no mistake.
         job.manner.lenient = true;
-        job.trace = new_job::trace(self.headers);
+        job.trace = headers::trace(self.headers);
         Ok(job)
     }
 

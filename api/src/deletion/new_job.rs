@@ -2,14 +2,12 @@
 
 use std::collections::HashSet;
 
-use axum::http::HeaderMap;
 use jiff::Timestamp;
 use lethe_common::clock;
 use lethe_common::config::{Columns, Config, Table, Uuids};
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{Manner, NewJob, NewPartition, Scope};
-use lethe_common::telemetry::TraceContext;
 
 use crate::auth::Principal;
 use crate::deletion::placement::{self, Place};
@@ -232,12 +230,6 @@ pub(crate) fn over_limit() -> Problem {
         Kind::LimitExceeded,
         "more ids were given than `limit` allows: nothing was accepted",
     )
-}
-
-/// Returns the trace that the request belongs to, for the job to be found by.
-pub(crate) fn trace(headers: &HeaderMap) -> Option<String> {
-    let trace: TraceContext = headers.get("traceparent")?.to_str().ok()?.parse().ok()?;
-    Some(trace.to_string())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use lethe_common::ledger::LedgerError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::job::answer;
+use super::headers;
 
 pub(crate) use kind::Kind;
 
@@ -239,7 +239,7 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(job) = self.job {
-            answer::name_job(headers, job);
+            headers::name_job(headers, job);
         }
         response.extensions_mut().insert(self);
         response

@@ -5,11 +5,11 @@ mod preview;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use lethe_common::clock::{from_millis, to_millis};
-use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{Attempt, ItemRow, JobView, NewJob, StoreCounts, Warning};
 use lethe_common::selection::Digest;
 use lethe_common::state::State;
@@ -18,12 +18,10 @@ use serde_json::Number;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::http::headers::name_job;
 use crate::http::prefer::Prefer;
 use crate::job::rate;
 use preview::PreviewAnswer;
-
-/// Which job an answer is about.
-const JOB: HeaderName = HeaderName::from_static("lethe-job");
 
 /// Returns an answer that is about a job: what it is, where it is, and what was heeded.
 pub(crate) fn with_job(status: StatusCode, job: JobView, prefer: Prefer) -> Response {
@@ -35,12 +33,6 @@ pub(crate) fn with_job(status: StatusCode, job: JobView, prefer: Prefer) -> Resp
     headers.insert(header::LOCATION, location.expect("a UUID is printable ASCII"));
     name_job(headers, id);
     response
-}
-
-/// Says in the headers of an answer which job it is about.
-pub(crate) fn name_job(headers: &mut HeaderMap, job: JobId) {
-    let id = HeaderValue::try_from(job.to_string()).expect("a UUID is printable ASCII");
-    headers.insert(JOB, id);
 }
 
 /// An accepted deletion.

@@ -15,8 +15,9 @@ use crate::deletion::column_types;
 use crate::deletion::new_job::{self, ROUTE, WORDS};
 use crate::deletion::request::{CreateJob, Options, UploadParams};
 use crate::deletion::spelling;
-use crate::fingerprint;
 use crate::http::body::{Incoming, MediaType};
+use crate::http::headers;
+use crate::http::idempotency;
 use crate::http::json;
 use crate::http::object::Object;
 use crate::http::prefer::Prefer;
@@ -127,7 +128,7 @@ async fn from_json(
             "send no query with JSON: write its fields into the body",
         ));
     }
-    let key = fingerprint::key(headers)?;
+    let key = idempotency::key(headers)?;
     let within = state.config().api.request_timeout;
     let bytes = incoming.whole(headers, state, within).await?;
     let Object(asked): Object<CreateJob> = json::read(&bytes)?;
@@ -158,7 +159,7 @@ async fn accept(
         state.config(),
         principal,
         asked,
-        new_job::trace(headers),
+        headers::trace(headers),
         state.clock().now(),
     )?;
     job.idempotency = fingerprint;

@@ -20,8 +20,10 @@ use crate::deletion::new_job::{self, ROUTE};
 use crate::deletion::placement::Place;
 use crate::deletion::request::{self, Options, UploadParams};
 use crate::deletion::spelling;
-use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint::Fingerprint;
 use crate::http::body::Incoming;
+use crate::http::headers;
+use crate::http::idempotency;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::just_accepted;
@@ -40,7 +42,7 @@ pub(super) async fn receive(
     incoming: &mut Incoming,
 ) -> Result<JobView, Problem> {
     let config = state.config();
-    let key = fingerprint::key(headers)?;
+    let key = idempotency::key(headers)?;
     request::utf8(uri.query().unwrap_or_default())?;
     let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
     let mut fingerprint = state.fingerprints().begin(state.ledger(), ROUTE).await?;
@@ -49,7 +51,7 @@ pub(super) async fn receive(
     fingerprint.add(&[0]);
     let options = params.options(config.api.max_id_length)?;
     let (mut job, place) = new_job::without_ids(config, principal, &options)?;
-    job.trace = new_job::trace(headers);
+    job.trace = headers::trace(headers);
     // The hash is not known before the last byte.
     job.idempotency = key.map(|key| Idempotency {
         key,
