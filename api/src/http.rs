@@ -2,15 +2,14 @@
 //!
 //! Nothing here knows of routes, of callers or of deletions.
 
-pub(crate) mod backlog;
 pub(crate) mod body;
 pub(crate) mod cors;
 pub(crate) mod extract;
 pub(crate) mod headers;
 pub(crate) mod idempotency;
 pub(crate) mod json;
+pub(crate) mod limits;
 pub(crate) mod object;
 pub(crate) mod observe;
-pub(crate) mod pace;
 pub(crate) mod prefer;
 pub(crate) mod problem;

@@ -8,8 +8,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::compat;
 use crate::http::cors;
+use crate::http::limits::pace;
 use crate::http::observe;
-use crate::http::pace;
 use crate::openapi;
 use crate::routes;
 use crate::state::AppState;

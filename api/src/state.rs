@@ -7,15 +7,14 @@ use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
 use lethe_common::ledger::Ledger;
 use lethe_common::metrics::Metrics;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{Failures, Issuers, KnownKeys};
 use crate::fingerprint::Fingerprints;
-use crate::http::backlog::Backlog;
-use crate::http::pace::Pace;
-use crate::http::problem::{Kind, Problem};
+use crate::http::limits::backlog::Backlog;
+use crate::http::limits::pace::Pace;
+use crate::http::limits::places::Places;
 
 /// What handlers share. Clones are the same state.
 #[derive(Clone)]
@@ -33,8 +32,7 @@ struct Shared {
     pace: Pace,
     fingerprints: Fingerprints,
     backlog: Backlog,
-    uploads: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
+    places: Places,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -44,8 +42,7 @@ impl AppState {
     pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Self {
         metrics.expose_api();
         Self(Arc::new(Shared {
-            uploads: Arc::new(Semaphore::new(config.api.max_uploads)),
-            streams: Arc::new(Semaphore::new(config.api.max_streams)),
+            places: Places::new(config.api.max_uploads, config.api.max_streams),
             backlog: Backlog::new(config.api.max_queue),
             issuers: Issuers::new(&config),
             failures: Failures::new(config.api.auth_failures_per_minute),
@@ -106,6 +103,10 @@ impl AppState {
         &self.0.backlog
     }
 
+    pub(crate) fn places(&self) -> &Places {
+        &self.0.places
+    }
+
     /// Returned once the process is to end: streams and waits end early.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
@@ -114,19 +115,5 @@ impl AppState {
     /// What goes on after its request has gone.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
-    }
-
-    /// Returns the right to hold a large body.
-    pub(crate) fn upload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.0.uploads)
-            .try_acquire_owned()
-            .map_err(|_| Problem::new(Kind::TooManyUploads, "send this again when other uploads have ended"))
-    }
-
-    /// Returns the right to watch a job.
-    pub(crate) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.0.streams)
-            .try_acquire_owned()
-            .map_err(|_| Problem::new(Kind::TooManyStreams, "ask again later, or poll `GET /v1/jobs/{id}`"))
     }
 }

@@ -196,7 +196,7 @@ async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) ->
     // Agno answers a wrong content type like any other thing that is wrong with the body.
     body::json_only(headers).map_err(|problem| problem.into_kind(Kind::Invalid))?;
     let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state, within).await?;
+    let bytes = incoming.whole(headers, state.places(), within).await?;
     let read: Result<Object<DeleteMemories>, _> = json::read(&bytes);
     let Object(asked) = read.map_err(|problem| problem.into_kind(Kind::Invalid))?;
     if asked.memory_ids.is_empty() {

@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::http::problem::{Kind, Problem};
-use crate::state::AppState;
+use super::limits::places::Places;
+use super::problem::{Kind, Problem};
 
 /// What a body may hold before it counts as an upload; a job of some hundred ids.
 const SMALL: usize = 64 << 10;
@@ -100,11 +100,11 @@ impl Incoming {
         }
     }
 
-    /// Reads all of it, within `within`.
+    /// Reads all of it, within `within`; a large one takes a place.
     pub(crate) async fn whole(
         &mut self,
         headers: &HeaderMap,
-        state: &AppState,
+        places: &Places,
         within: Duration,
     ) -> Result<Vec<u8>, Problem> {
         let announced: Option<u64> = headers
@@ -121,7 +121,7 @@ impl Incoming {
             .map_err(|_| Problem::usual(Kind::Timeout))??
         {
             if bytes.len() + part.len() > SMALL && permit.is_none() {
-                permit = Some(state.upload_permit()?);
+                permit = Some(places.upload()?);
             }
             bytes.extend_from_slice(&part);
         }

@@ -52,7 +52,7 @@ impl Watch {
 /// was heeded.
 pub(crate) async fn as_preferred(state: &AppState, mut job: JobView, mut prefer: Prefer) -> (JobView, Prefer) {
     if let Some(wait) = prefer.wait {
-        match state.stream_permit() {
+        match state.places().stream() {
             Ok(_permit) => job = ended_within(state, job, wait).await,
             // Accepted is accepted: whoever cannot wait here is answered at once.
             Err(_) => prefer.wait = None,

@@ -248,13 +248,16 @@ async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Creat
     }
     let mut incoming = Incoming::new(body, MOST);
     let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state, within).await.map_err(|problem| {
-        if problem.kind == Kind::TooLarge {
-            Problem::new(Kind::TooLarge, format!("send at most {MOST} bytes"))
-        } else {
-            problem
-        }
-    })?;
+    let bytes = incoming
+        .whole(headers, state.places(), within)
+        .await
+        .map_err(|problem| {
+            if problem.kind == Kind::TooLarge {
+                Problem::new(Kind::TooLarge, format!("send at most {MOST} bytes"))
+            } else {
+                problem
+            }
+        })?;
     let Object(asked): Object<CreateKey> = json::read(&bytes)?;
     Ok(asked)
 }

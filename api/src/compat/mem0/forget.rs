@@ -294,7 +294,7 @@ fn place(state: &AppState) -> Place {
 async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<Vec<String>, Problem> {
     body::json_only(headers)?;
     let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state, within).await?;
+    let bytes = incoming.whole(headers, state.places(), within).await?;
     let Object(batch): Object<Batch> = json::read(&bytes)?;
     match batch.memories.len() {
         0 => Err(Problem::invalid("memories", "give at least one memory")),

@@ -206,7 +206,7 @@ async fn read<'a>(
     let (state, headers) = (asked.state, asked.headers);
     json_only(headers)?;
     let bytes = incoming
-        .whole(headers, state, state.config().api.request_timeout)
+        .whole(headers, state.places(), state.config().api.request_timeout)
         .await?;
     let body = body::Body::read(&bytes, &parameters.unsupported, validation)?;
     let how = parameters.how(&body, opaque_id(headers))?;

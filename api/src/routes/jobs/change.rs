@@ -82,7 +82,7 @@ pub(crate) async fn change(
 async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<ChangeJob, Problem> {
     body::json_only(headers)?;
     let bytes = incoming
-        .whole(headers, state, state.config().api.request_timeout)
+        .whole(headers, state.places(), state.config().api.request_timeout)
         .await?;
     let Object(change) = json::read::<Object<ChangeJob>>(&bytes)?;
     Ok(change)

@@ -50,7 +50,7 @@ pub(crate) async fn events(
     JobPath(id): JobPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let permit = state.stream_permit()?;
+    let permit = state.places().stream()?;
     let seen = headers
         .get(LAST_EVENT_ID)
         .and_then(|version| version.to_str().ok()?.trim().parse().ok());

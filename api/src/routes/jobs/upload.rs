@@ -57,7 +57,7 @@ pub(super) async fn receive(
         key,
         fingerprint: String::new(),
     });
-    let _permit = state.upload_permit()?;
+    let _permit = state.places().upload()?;
     let mut receiver = Receiver {
         state,
         place,

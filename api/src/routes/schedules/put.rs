@@ -80,7 +80,7 @@ pub(crate) async fn put(
 async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<PutSchedule, Problem> {
     body::json_only(headers)?;
     let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state, within).await?;
+    let bytes = incoming.whole(headers, state.places(), within).await?;
     let Object(asked) = json::read::<Object<PutSchedule>>(&bytes)?;
     Ok(asked)
 }

@@ -1,0 +1,5 @@
+//! What callers may use of that which belongs to all: requests, large bodies, streams, unfinished jobs.
+
+pub(crate) mod backlog;
+pub(crate) mod pace;
+pub(crate) mod places;
