@@ -26,7 +26,7 @@ use axum::routing::delete;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::{self, Principal, Scheme, Schemes};
+use crate::auth::{Auth, Principal, Scheme, Schemes};
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
@@ -116,12 +116,12 @@ impl System {
 
 /// Establishes who asks before anything else of a compatible request is looked at, its method and
 /// its path included; handlers find the [`Principal`] among the request's extensions.
-pub(crate) async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn authenticate(State(auth): State<Auth>, request: Request, next: Next) -> Response {
     let Some(system) = System::of(&request) else {
         return next.run(request).await;
     };
     let (mut parts, body) = request.into_parts();
-    match auth::authenticate(&parts, &state, system.schemes()).await {
+    match auth.authenticate(&parts, system.schemes()).await {
         Ok(principal) => {
             parts.extensions.insert::<Principal>(principal);
             next.run(Request::from_parts(parts, body)).await

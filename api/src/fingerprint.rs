@@ -3,6 +3,7 @@
 //! The hash is keyed by a secret of the installation: ids and owners cannot be guessed from it.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use lethe_common::ledger::{Idempotency, Ledger};
@@ -12,17 +13,27 @@ use uuid::Uuid;
 
 use crate::http::problem::Problem;
 
-/// The secret of the installation, asked for once.
-#[derive(Default)]
-pub(crate) struct Fingerprints {
+/// The secret of the installation, asked for once. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Fingerprints(Arc<Secret>);
+
+struct Secret {
+    ledger: Ledger,
     secret: OnceCell<String>,
 }
 
 impl Fingerprints {
+    pub(crate) fn new(ledger: Ledger) -> Self {
+        Self(Arc::new(Secret {
+            ledger,
+            secret: OnceCell::new(),
+        }))
+    }
+
     /// Begins the hash of a request to `route`.
-    pub(crate) async fn begin(&self, ledger: &Ledger, route: &str) -> Result<Fingerprint, Problem> {
-        let secret = self
-            .secret
+    pub(crate) async fn begin(&self, route: &str) -> Result<Fingerprint, Problem> {
+        let Secret { ledger, secret } = &*self.0;
+        let secret = secret
             .get_or_try_init(|| async {
                 // 244 random bits, should this process be the first.
                 let fresh = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());

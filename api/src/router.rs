@@ -25,7 +25,7 @@ pub fn router(state: AppState) -> Router {
     router
         .merge(openapi::route(document))
         .fallback(async |uri: Uri| routes::unknown(&uri))
-        .layer(from_fn_with_state(state.clone(), compat::authenticate))
+        .layer(from_fn_with_state(state.auth().clone(), compat::authenticate))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(pace::announce))
         .layer(from_fn_with_state(state.clone(), cors::cors))

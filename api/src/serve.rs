@@ -25,7 +25,7 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
     let stop = shutdown.clone();
     let keeper = state.clone();
     state.tasks().spawn(async move {
-        let fresh = keeper.issuers().keep_fresh();
+        let fresh = keeper.auth().keep_fresh();
         keeper.stopping().run_until_cancelled(fresh).await;
     });
     let clockwork = state.clone();

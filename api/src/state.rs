@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
 use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
@@ -10,10 +11,9 @@ use lethe_common::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Failures, Issuers, KnownKeys};
+use crate::auth::Auth;
 use crate::fingerprint::Fingerprints;
 use crate::http::limits::backlog::Backlog;
-use crate::http::limits::pace::Pace;
 use crate::http::limits::places::Places;
 
 /// What handlers share. Clones are the same state.
@@ -26,10 +26,7 @@ struct Shared {
     doorbell: Doorbell,
     metrics: Metrics,
     clock: Clock,
-    known_keys: KnownKeys,
-    issuers: Issuers,
-    failures: Failures,
-    pace: Pace,
+    auth: Auth,
     fingerprints: Fingerprints,
     backlog: Backlog,
     places: Places,
@@ -41,19 +38,18 @@ impl AppState {
     /// Returns the state of one API process.
     pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Self {
         metrics.expose_api();
+        let clock = Clock::system();
+        let fingerprints = Fingerprints::new(ledger.clone());
         Self(Arc::new(Shared {
             places: Places::new(config.api.max_uploads, config.api.max_streams),
             backlog: Backlog::new(config.api.max_queue),
-            issuers: Issuers::new(&config),
-            failures: Failures::new(config.api.auth_failures_per_minute),
-            pace: Pace::new(config.api.requests_per_second),
+            auth: Auth::new(Arc::clone(&config), ledger.clone(), clock, fingerprints.clone()),
             config,
             ledger,
             doorbell,
             metrics,
-            clock: Clock::system(),
-            known_keys: KnownKeys::new(),
-            fingerprints: Fingerprints::default(),
+            clock,
+            fingerprints,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))
@@ -79,20 +75,8 @@ impl AppState {
         &self.0.clock
     }
 
-    pub(crate) fn known_keys(&self) -> &KnownKeys {
-        &self.0.known_keys
-    }
-
-    pub(crate) fn issuers(&self) -> &Issuers {
-        &self.0.issuers
-    }
-
-    pub(crate) fn failures(&self) -> &Failures {
-        &self.0.failures
-    }
-
-    pub(crate) fn pace(&self) -> &Pace {
-        &self.0.pace
+    pub(crate) fn auth(&self) -> &Auth {
+        &self.0.auth
     }
 
     pub(crate) fn fingerprints(&self) -> &Fingerprints {
@@ -115,5 +99,11 @@ impl AppState {
     /// What goes on after its request has gone.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
+    }
+}
+
+impl FromRef<AppState> for Auth {
+    fn from_ref(state: &AppState) -> Self {
+        state.auth().clone()
     }
 }

@@ -19,7 +19,7 @@ const MOST: usize = 65_536;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
+pub(super) enum Source {
     /// Nobody said.
     Unknown,
     /// An address; of IPv6, the network that a household or a machine gets as a whole.
@@ -64,7 +64,7 @@ fn forwarded(headers: &HeaderMap, n: usize) -> Option<IpAddr> {
 }
 
 /// How often callers failed, by where they come from.
-pub(crate) struct Failures {
+pub(super) struct Failures {
     /// One failure is forgotten after so long.
     each: Duration,
     /// When all failures of a source will be forgotten.
@@ -72,7 +72,7 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    pub(crate) fn new(per_minute: u32) -> Self {
+    pub(super) fn new(per_minute: u32) -> Self {
         Self {
             each: MINUTE / per_minute.max(1),
             until: Mutex::default(),

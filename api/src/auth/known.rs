@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lethe_common::config::{KeyHash, Scope};
-use lethe_common::ledger::{KeyRow, Ledger};
+use lethe_common::ledger::{KeyRow, Ledger, LedgerError};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
@@ -43,7 +43,8 @@ pub(super) enum Remembered {
 }
 
 /// The keys that the ledger knows, remembered for a few seconds.
-pub(crate) struct KnownKeys {
+pub(super) struct KnownKeys {
+    ledger: Ledger,
     memory: Mutex<Memory>,
     questions: Semaphore,
 }
@@ -56,8 +57,9 @@ struct Memory {
 }
 
 impl KnownKeys {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new(ledger: Ledger) -> Self {
         Self {
+            ledger,
             memory: Mutex::default(),
             questions: Semaphore::new(QUESTIONS),
         }
@@ -69,7 +71,7 @@ impl KnownKeys {
     }
 
     /// Returns who holds the key.
-    pub(super) async fn find(&self, ledger: &Ledger, presented: &str) -> Result<Answer, Problem> {
+    pub(super) async fn find(&self, presented: &str) -> Result<Answer, Problem> {
         let hash = KeyHash::of(presented).to_string();
         let Ok(_question) = self.questions.acquire().await else {
             return Err(Problem::usual(Kind::Internal));
@@ -83,7 +85,7 @@ impl KnownKeys {
             memory.removals
         };
         let asked = Instant::now();
-        let row = ledger.key_by_hash(&hash).await?;
+        let row = self.ledger.key_by_hash(&hash).await?;
         // The database compared as it likes; this does so in constant time.
         let row = row.filter(|row| bool::from(row.key.sha256.as_bytes().ct_eq(hash.as_bytes())));
         let left = row.as_ref().and_then(|row| row.left);
@@ -97,8 +99,14 @@ impl KnownKeys {
         Ok(answer)
     }
 
+    /// Returns who holds the key of this name, asked anew.
+    pub(super) async fn by_name(&self, name: &str) -> Result<Answer, LedgerError> {
+        let row = self.ledger.key_by_name(name).await?;
+        Ok(row.map_or(Answer::Unknown, answer))
+    }
+
     /// Forgets what is known of the keys of this name: one was made, or taken away.
-    pub(crate) fn forget(&self, name: &str) {
+    pub(super) fn forget(&self, name: &str) {
         let mut memory = self.memory();
         memory.removals += 1;
         memory
@@ -136,7 +144,7 @@ impl Memory {
 }
 
 /// Returns who holds a key of the ledger.
-pub(super) fn answer(row: KeyRow) -> Answer {
+fn answer(row: KeyRow) -> Answer {
     if row.left.is_some_and(|left| left.is_zero()) {
         return Answer::Expired;
     }

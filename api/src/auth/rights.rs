@@ -10,9 +10,9 @@ use lethe_common::config::{Bounds, Scope, is_name};
 use lethe_common::ledger::LedgerError;
 use serde::{Deserialize, Serialize};
 
-use super::known::{Answer, answer};
+use super::known::Answer;
 use super::principal::Principal;
-use crate::state::AppState;
+use super::state::Auth;
 
 /// What the credentials of a principal said.
 // Bounds hold a person's id: no `Debug`.
@@ -40,30 +40,31 @@ pub(crate) fn written(principal: &Principal) -> String {
     serde_json::to_string(&rights).expect("texts are always JSON")
 }
 
-/// Returns the principal of that name as far as it may do something now; `rights` was [`written`] before.
-///
-/// # Errors
-///
-/// [`LedgerError::Unavailable`] if it cannot be said.
-pub(crate) async fn holder(state: &AppState, name: &str, rights: &str) -> Result<Option<Principal>, LedgerError> {
-    let auth = &state.config().auth;
-    // Names of tokens have a colon in them, and begin with their issuer's.
-    if !is_name(name) {
-        let known = auth
-            .jwts
-            .iter()
-            .any(|jwt| name.starts_with(&format!("jwt:{}:", jwt.name)));
-        return Ok(known.then(|| read(name, rights)).flatten());
+impl Auth {
+    /// Returns the principal of that name as far as it may do something now; `rights` was [`written`] before.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if it cannot be said.
+    pub(crate) async fn holder(&self, name: &str, rights: &str) -> Result<Option<Principal>, LedgerError> {
+        let auth = &self.config().auth;
+        // Names of tokens have a colon in them, and begin with their issuer's.
+        if !is_name(name) {
+            let known = auth
+                .jwts
+                .iter()
+                .any(|jwt| name.starts_with(&format!("jwt:{}:", jwt.name)));
+            return Ok(known.then(|| read(name, rights)).flatten());
+        }
+        if let Some(key) = auth.keys.iter().find(|key| key.name == name) {
+            let opens = !key.has_expired(self.clock().now());
+            return Ok(opens.then(|| Principal::new(name, key.scopes.iter().copied(), key.bounds())));
+        }
+        Ok(match self.known_keys().by_name(name).await? {
+            Answer::Known(principal) => Some(principal),
+            Answer::Expired | Answer::Unknown => None,
+        })
     }
-    if let Some(key) = auth.keys.iter().find(|key| key.name == name) {
-        let opens = !key.has_expired(state.clock().now());
-        return Ok(opens.then(|| Principal::new(name, key.scopes.iter().copied(), key.bounds())));
-    }
-    let row = state.ledger().key_by_name(name).await?;
-    Ok(match row.map(answer) {
-        Some(Answer::Known(principal)) => Some(principal),
-        Some(Answer::Expired | Answer::Unknown) | None => None,
-    })
 }
 
 fn read(name: &str, rights: &str) -> Option<Principal> {

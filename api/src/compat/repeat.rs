@@ -98,7 +98,7 @@ async fn heard(state: &AppState, done: &Done) {
 
 /// Returns the keyed hash of what a request asks for, no matter in which order and how often it names an id.
 async fn request(state: &AppState, job: &NewJob) -> Result<String, Problem> {
-    let mut fingerprint = state.fingerprints().begin(state.ledger(), job.scope.route).await?;
+    let mut fingerprint = state.fingerprints().begin(job.scope.route).await?;
     // All ids are in one table.
     let table = job.partitions.first().map(|partition| partition.route.to_string());
     let conditions = json!({

@@ -168,7 +168,7 @@ pub(crate) async fn create(
     if !state.ledger().add_key(&record).await? {
         return Err(taken());
     }
-    state.known_keys().forget(&record.name);
+    state.auth().forget(&record.name);
     let row = state.ledger().key_by_hash(&record.sha256).await?;
     let about = row.ok_or_else(unknown)?.into();
     let mut response = (StatusCode::CREATED, Json(MadeKey { key, about })).into_response();
@@ -221,7 +221,7 @@ pub(crate) async fn revoke(
     if !removed {
         return Err(unknown());
     }
-    state.known_keys().forget(&name);
+    state.auth().forget(&name);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,7 +10,6 @@ use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
 use lethe_common::schedule::Times;
 
-use crate::auth::holder;
 use crate::deletion::spelling;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -97,7 +96,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
             .refuse_run(due, next, "what is stored of it cannot be read")
             .await?);
     };
-    let Some(principal) = holder(state, &schedule.principal, &schedule.rights).await? else {
+    let Some(principal) = state.auth().holder(&schedule.principal, &schedule.rights).await? else {
         let why = "the credentials of its principal are gone or have expired: write the schedule again with others";
         return Ok(ledger.refuse_run(due, next, why).await?);
     };

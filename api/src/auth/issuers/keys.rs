@@ -7,6 +7,8 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::algorithm::algorithm;
+
 /// The keys of an issuer.
 #[derive(Default)]
 pub(super) struct Keys {
@@ -95,9 +97,7 @@ impl Key {
     }
 
     fn fits(&self, jwt: &Jwt) -> bool {
-        jwt.algorithms
-            .iter()
-            .any(|allowed| self.verifies(super::algorithm(*allowed)))
+        jwt.algorithms.iter().any(|allowed| self.verifies(algorithm(*allowed)))
     }
 
     fn verifies(&self, algorithm: Algorithm) -> bool {
@@ -108,7 +108,7 @@ impl Key {
 
 /// Reads a public key, of the kind that the one algorithm of its issuer needs.
 fn of_pem(pem: &[u8], jwt: &Jwt) -> Option<DecodingKey> {
-    let family = super::algorithm(*jwt.algorithms.first()?).family();
+    let family = algorithm(*jwt.algorithms.first()?).family();
     let key = match jwt.algorithms.first()? {
         JwtAlgorithm::Rs256 => DecodingKey::from_rsa_pem(pem),
         JwtAlgorithm::Es256 => DecodingKey::from_ec_pem(pem),

@@ -149,7 +149,7 @@ async fn accept(
     let fingerprint = match key {
         None => None,
         Some(key) => {
-            let mut fingerprint = state.fingerprints().begin(state.ledger(), ROUTE).await?;
+            let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
             // Field by field in the order of the type: no matter how it was written.
             fingerprint.add(&serde_json::to_vec(&asked).expect("a request that was JSON can be again"));
             Some(fingerprint.of(key))

@@ -45,7 +45,7 @@ pub(super) async fn receive(
     let key = idempotency::key(headers)?;
     request::utf8(uri.query().unwrap_or_default())?;
     let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
-    let mut fingerprint = state.fingerprints().begin(state.ledger(), ROUTE).await?;
+    let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
     fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));
     // Ends the parameters: no byte of the body can be taken for a part of them.
     fingerprint.add(&[0]);

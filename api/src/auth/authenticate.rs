@@ -1,0 +1,137 @@
+//! Establishing who asks: by a key of the configuration, an issuer's token, or a key of the ledger.
+
+use std::time::Duration;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use lethe_common::metrics::{self, AuthFailure};
+use tokio::time::timeout;
+
+use super::Principal;
+use super::credentials::{BEARER, Credentials, Scheme, Schemes, challenge};
+use super::failures::Source;
+use super::known::{Answer, Remembered};
+use super::state::Auth;
+use super::unproven::Unproven;
+use crate::http::problem::{Kind, Problem};
+
+impl<S> FromRequestParts<S> for Principal
+where
+    Auth: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Auth::from_ref(state).authenticate(parts, BEARER).await
+    }
+}
+
+impl Auth {
+    /// Returns who asks, if the request says so by one of `schemes`, and not too often.
+    ///
+    /// # Errors
+    /// 401 with what is accepted here; 429 for whoever asks, or fails to say who it is, too often.
+    pub(crate) async fn authenticate(&self, parts: &Parts, schemes: Schemes) -> Result<Principal, Problem> {
+        let source = Source::of(parts, self.config().api.trusted_proxies);
+        let within = self.config().api.request_timeout;
+        let proven = timeout(within, self.prove(parts, schemes, source)).await;
+        let why = match proven.unwrap_or_else(|_| Err(Problem::usual(Kind::Slow).into())) {
+            Ok(principal) => {
+                self.pace().admit(&principal.name, &parts.extensions)?;
+                return Ok(principal);
+            }
+            Err(Unproven::Problem(problem)) => return Err(problem),
+            Err(Unproven::Limited(wait)) => return Err(limited(wait)),
+            // Who says nothing guesses nothing.
+            Err(Unproven::Failed(AuthFailure::Missing)) => AuthFailure::Missing,
+            Err(Unproven::Counted(why)) => why,
+            Err(Unproven::Failed(why)) => {
+                self.failures().take(source).map_err(limited)?;
+                why
+            }
+        };
+        metrics::authentication_failed(why);
+        if why == AuthFailure::Missing {
+            // Anybody can cause as many of these as it likes.
+            tracing::debug!("no credentials were sent");
+        } else {
+            tracing::warn!(reason = why.as_str(), "credentials were refused");
+        }
+        Err(Problem::new(Kind::Unauthorized, detail(why, schemes)).with_challenge(challenge(schemes)))
+    }
+
+    async fn prove(&self, parts: &Parts, schemes: Schemes, source: Source) -> Result<Principal, Unproven> {
+        let credentials = Credentials::read(&parts.headers, schemes)?;
+        let presented = credentials.secret.as_str();
+        let principal = if let Some(key) = self.config().auth.find(presented) {
+            if key.has_expired(self.clock().now()) {
+                return Err(AuthFailure::ExpiredKey.into());
+            }
+            Principal::new(&key.name, key.scopes.iter().copied(), key.bounds())
+        } else if credentials.scheme == Scheme::Bearer && self.issuers().may_have_made(presented) {
+            return self.issuers().verify(presented).await;
+        } else {
+            self.in_ledger(presented, source).await?
+        };
+        match &credentials.name {
+            Some(name) if *name != principal.name => Err(AuthFailure::WrongName.into()),
+            _ => Ok(principal),
+        }
+    }
+
+    /// Returns who holds a key of the ledger.
+    async fn in_ledger(&self, presented: &str, source: Source) -> Result<Principal, Unproven> {
+        let keys = self.known_keys();
+        let (answer, counted) = match keys.remembered(presented) {
+            Remembered::Fresh(answer) => (answer, false),
+            // It was good before: it does not suffer for others behind the same address.
+            Remembered::WasGood => (keys.find(presented).await?, false),
+            Remembered::Nothing => {
+                // Counted before it is known to fail, so that many guesses at once are not one.
+                self.failures().take(source).map_err(Unproven::Limited)?;
+                let answer = keys.find(presented).await;
+                let failed = matches!(answer, Ok(Answer::Unknown | Answer::Expired));
+                if !failed {
+                    self.failures().give_back(source);
+                }
+                (answer?, failed)
+            }
+        };
+        let why = match answer {
+            Answer::Known(principal) => return Ok(principal),
+            Answer::Expired => AuthFailure::ExpiredKey,
+            Answer::Unknown => AuthFailure::UnknownKey,
+        };
+        Err(if counted {
+            Unproven::Counted(why)
+        } else {
+            Unproven::Failed(why)
+        })
+    }
+}
+
+fn limited(wait: Duration) -> Problem {
+    metrics::authentication_failed(AuthFailure::Limited);
+    // Not a warning: there may be thousands a second, and the metric counts them.
+    tracing::debug!("credentials were not looked at");
+    Problem::new(
+        Kind::TooManyRequests,
+        "too many requests from your address failed to say who asks: send credentials that are known here, later",
+    )
+    .with_retry_after(wait)
+}
+
+/// Returns what to do about it. It tells whoever guesses no more than that it was wrong.
+fn detail(why: AuthFailure, schemes: Schemes) -> String {
+    match why {
+        AuthFailure::Missing | AuthFailure::Malformed | AuthFailure::Scheme => {
+            let written: Vec<_> = schemes.iter().map(|scheme| scheme.written()).collect();
+            format!("send one header {}", written.join(", or "))
+        }
+        AuthFailure::ExpiredKey => "this API key has expired: use another".to_owned(),
+        AuthFailure::TokenExpired => "this token has expired, or never does: use a fresh one".to_owned(),
+        AuthFailure::UnknownKey | AuthFailure::WrongName => "use an API key that is known here".to_owned(),
+        _ => "use a token of an issuer that is known here, made for this service, or an API key".to_owned(),
+    }
+}

@@ -1,0 +1,102 @@
+//! Which issuer a token is held against, and whom it makes of its holder.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use jsonwebtoken::{dangerous, decode_header};
+use lethe_common::config::Config;
+use lethe_common::metrics::AuthFailure;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::issuer::Issuer;
+use crate::auth::Principal;
+use crate::auth::token;
+use crate::auth::unproven::Unproven;
+use crate::fingerprint::Fingerprints;
+
+/// How many digits of the hash of a person are in the name of a principal: 64 bits tell all people apart.
+const DIGITS: usize = 16;
+
+/// Those whose tokens are taken.
+pub(in crate::auth) struct Issuers {
+    list: Vec<Issuer>,
+    /// The longest name of a person, in characters.
+    longest: usize,
+    fingerprints: Fingerprints,
+}
+
+/// What a token says of who made it.
+#[derive(Deserialize)]
+struct Said {
+    iss: Option<Value>,
+}
+
+impl Issuers {
+    pub(in crate::auth) fn new(config: &Config, fingerprints: Fingerprints) -> Self {
+        Self {
+            list: config.auth.jwts.iter().map(Issuer::new).collect(),
+            longest: config.api.max_id_length,
+            fingerprints,
+        }
+    }
+
+    /// Returns whether this can be a token: no API key looks like one.
+    pub(in crate::auth) fn may_have_made(&self, presented: &str) -> bool {
+        let part = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let mut parts = presented.split('.');
+        let three = parts.by_ref().take(3).filter(|text| part(text)).count() == 3;
+        !self.list.is_empty() && three && parts.next().is_none() && presented.starts_with("ey")
+    }
+
+    /// Returns who holds a token.
+    pub(in crate::auth) async fn verify(&self, presented: &str) -> Result<Principal, Unproven> {
+        let header = decode_header(presented).map_err(|_| AuthFailure::TokenMalformed)?;
+        if header.crit.is_some() {
+            // RFC 7515, 4.1.11: what is not understood must not be overlooked.
+            return Err(AuthFailure::TokenMalformed.into());
+        }
+        let issuer = self.of(presented)?;
+        let claims = issuer.claims(presented, &header).await?;
+        let jwt = issuer.jwt();
+        let user = token::user(&claims, jwt, self.longest)?;
+        let mut fingerprint = self.fingerprints.begin("principal").await?;
+        fingerprint.add(jwt.name.as_bytes());
+        fingerprint.add(&[0]);
+        let person = user.clone();
+        let (scopes, bounds) = token::reach(&claims, jwt, user);
+        // A person who reaches further by another token is another caller: what that one did is not
+        // this one's to see or to repeat.
+        fingerprint.add(
+            &serde_json::to_vec(&(person, bounds.user.is_some(), &bounds.workspaces)).expect("texts are always JSON"),
+        );
+        let hash = fingerprint.end();
+        let digits: String = hash.chars().take(DIGITS).collect();
+        Ok(Principal::new(&format!("jwt:{}:{digits}", jwt.name), scopes, bounds))
+    }
+
+    /// Reads published keys again, each issuer's as often as the configuration says; never returns
+    /// while there are any.
+    pub(in crate::auth) async fn keep_fresh(&self) {
+        let published = self.list.iter().filter(|issuer| issuer.is_published());
+        join_all(published.map(|issuer| async {
+            loop {
+                issuer.read(Duration::ZERO).await;
+                tokio::time::sleep(issuer.jwt().jwks_refresh).await;
+            }
+        }))
+        .await;
+    }
+
+    /// Returns the issuer that made a token, if it says the truth.
+    fn of(&self, presented: &str) -> Result<&Issuer, AuthFailure> {
+        if let [only] = self.list.as_slice() {
+            return Ok(only);
+        }
+        let said = dangerous::insecure_decode::<Said>(presented).map_err(|_| AuthFailure::TokenMalformed)?;
+        let said = said.claims.iss.as_ref().and_then(Value::as_str);
+        let said = said.ok_or(AuthFailure::TokenIssuer)?;
+        let named = |issuer: &&Issuer| issuer.jwt().issuer.as_deref() == Some(said);
+        self.list.iter().find(named).ok_or(AuthFailure::TokenIssuer)
+    }
+}

@@ -1,0 +1,73 @@
+//! What establishing who asks needs.
+
+use std::sync::Arc;
+
+use lethe_common::clock::Clock;
+use lethe_common::config::Config;
+use lethe_common::ledger::Ledger;
+
+use super::failures::Failures;
+use super::issuers::Issuers;
+use super::known::KnownKeys;
+use crate::fingerprint::Fingerprints;
+use crate::http::limits::pace::Pace;
+
+/// What establishing who asks needs. Clones are the same state.
+#[derive(Clone)]
+pub(crate) struct Auth(Arc<Shared>);
+
+struct Shared {
+    config: Arc<Config>,
+    clock: Clock,
+    known_keys: KnownKeys,
+    issuers: Issuers,
+    failures: Failures,
+    pace: Pace,
+}
+
+impl Auth {
+    pub(crate) fn new(config: Arc<Config>, ledger: Ledger, clock: Clock, fingerprints: Fingerprints) -> Self {
+        Self(Arc::new(Shared {
+            known_keys: KnownKeys::new(ledger),
+            issuers: Issuers::new(&config, fingerprints),
+            failures: Failures::new(config.api.auth_failures_per_minute),
+            pace: Pace::new(config.api.requests_per_second),
+            config,
+            clock,
+        }))
+    }
+
+    /// Forgets what is known of the keys of this name: one was made, or taken away.
+    pub(crate) fn forget(&self, name: &str) {
+        self.0.known_keys.forget(name);
+    }
+
+    /// Reads the keys of issuers again and again; never returns while there are any.
+    pub(crate) async fn keep_fresh(&self) {
+        self.0.issuers.keep_fresh().await;
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(super) fn known_keys(&self) -> &KnownKeys {
+        &self.0.known_keys
+    }
+
+    pub(super) fn issuers(&self) -> &Issuers {
+        &self.0.issuers
+    }
+
+    pub(super) fn failures(&self) -> &Failures {
+        &self.0.failures
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.0.pace
+    }
+}
