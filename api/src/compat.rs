@@ -19,7 +19,7 @@ mod repeat;
 mod sample;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::delete;
@@ -27,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{Auth, Principal, Scheme, Schemes};
+use crate::http::observe::Voice;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
@@ -102,16 +103,22 @@ impl System {
         }
     }
 
-    /// Returns a problem as this system says it.
-    pub(crate) fn error(self, problem: &Problem, status: StatusCode, request_id: &str) -> Response {
+    /// Returns who writes problems as this system says them.
+    fn voice(self) -> Voice {
         match self {
-            Self::Agno => agno::error(problem, status, request_id),
-            Self::Mielto => mielto::error(problem, status, request_id),
-            Self::MemoryPlugin => memoryplugin::error(problem, status, request_id),
-            Self::Mem0 => mem0::error(problem, status, request_id),
-            Self::OpenSearch => opensearch::error(problem, status, request_id),
+            Self::Agno => agno::error,
+            Self::Mielto => mielto::error,
+            Self::MemoryPlugin => memoryplugin::error,
+            Self::Mem0 => mem0::error,
+            Self::OpenSearch => opensearch::error,
         }
     }
+}
+
+/// Returns who writes the problems of a request.
+pub(crate) fn voice(request: &Request) -> Voice {
+    let native: Voice = Problem::body;
+    System::of(request).map_or(native, System::voice)
 }
 
 /// Establishes who asks before anything else of a compatible request is looked at, its method and

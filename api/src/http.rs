@@ -11,5 +11,8 @@ pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod object;
 pub(crate) mod observe;
+pub(crate) mod page;
 pub(crate) mod prefer;
 pub(crate) mod problem;
+pub(crate) mod query;
+pub(crate) mod unknown;

@@ -2,4 +2,5 @@
 
 pub(crate) mod answer;
 pub(crate) mod rate;
+pub(crate) mod visible;
 pub(crate) mod watch;

@@ -9,7 +9,6 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::compat;
 use crate::http::problem::ProblemBody;
-use crate::state::AppState;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -99,7 +98,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
 fn document_itself() {}
 
 /// Returns the routes that serve `document`, as it is and as a page whose parts are all ours to serve.
-pub(crate) fn route(document: String) -> Router<AppState> {
+pub(crate) fn route<S: Clone + Send + Sync + 'static>(document: String) -> Router<S> {
     let json = [(header::CONTENT_TYPE, "application/json")];
     Router::new()
         .route("/openapi.json", get(async move || (json, document)))

@@ -55,7 +55,7 @@ impl AppState {
         }))
     }
 
-    pub(crate) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Arc<Config> {
         &self.0.config
     }
 

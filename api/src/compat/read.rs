@@ -5,8 +5,8 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::auth::Principal;
-use crate::deletion::request;
 use crate::http::problem::{Kind, Problem};
+use crate::http::query;
 use crate::state::AppState;
 
 /// The caller, whom [`authenticate`](super::authenticate) established.
@@ -53,7 +53,7 @@ impl FromRequestParts<AppState> for Query {
 
 impl Query {
     fn read(query: &str) -> Result<Self, Problem> {
-        request::utf8(query)?;
+        query::utf8(query)?;
         let pairs = form_urlencoded::parse(query.as_bytes());
         Ok(Self(pairs.into_owned().collect()))
     }

@@ -3,12 +3,13 @@
 //! `tower-http` has one as well, which takes every `OPTIONS` for a preflight: without credentials it would answer where
 //! each system says 401.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-
-use crate::state::AppState;
+use lethe_common::config::Config;
 
 /// The methods of all routes.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
@@ -23,8 +24,8 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// Answers preflights of the origins that the configuration names, before anything else is looked at, and lets their
 /// pages read answers.
-pub(crate) async fn cors(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let cors = &state.config().api.cors;
+pub(crate) async fn cors(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
+    let cors = &config.api.cors;
     if cors.origins.is_empty() {
         return next.run(request).await;
     }

@@ -5,21 +5,18 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use futures::StreamExt;
 use lethe_common::job::JobId;
-use lethe_common::ledger::JobView;
 use serde::de::DeserializeOwned;
 
-use crate::auth::Principal;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
-use crate::state::AppState;
 
 /// The query; unknown parameters are refused by `T`.
 pub(crate) struct Params<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequestParts<AppState> for Params<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(params) = Query::from_request_parts(parts, state)
             .await
             .map_err(|rejection| json::of_query(&rejection))?;
@@ -30,10 +27,10 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Params<T> {
 /// The id of a job in the path.
 pub(crate) struct JobPath(pub(crate) JobId);
 
-impl FromRequestParts<AppState> for JobPath {
+impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let unknown = |_| Problem::unknown_job();
         let Path(id) = Path::<String>::from_request_parts(parts, state)
             .await
@@ -45,10 +42,10 @@ impl FromRequestParts<AppState> for JobPath {
 /// A name in the path: of a key, of a target.
 pub(crate) struct NamePath(pub(crate) String);
 
-impl FromRequestParts<AppState> for NamePath {
+impl<S: Send + Sync> FromRequestParts<S> for NamePath {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         // What is refused is not UTF-8, and nothing has such a name.
         let unknown = |_| {
             Problem::new(
@@ -65,10 +62,10 @@ impl FromRequestParts<AppState> for NamePath {
 // A body or a query that is ignored would let `POST /v1/pause` with a target in it pause everything.
 pub(crate) struct Nothing;
 
-impl FromRequest<AppState> for Nothing {
+impl<S: Send + Sync> FromRequest<S> for Nothing {
     type Rejection = Problem;
 
-    async fn from_request(request: Request<Body>, _state: &AppState) -> Result<Self, Problem> {
+    async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, Problem> {
         let refused = |what| Problem::new(Kind::Invalid, format!("send no {what}: it would be ignored"));
         if request.uri().query().is_some_and(|query| !query.is_empty()) {
             return Err(refused("query"));
@@ -79,18 +76,4 @@ impl FromRequest<AppState> for Nothing {
             _ => Ok(Self),
         }
     }
-}
-
-/// Returns a job that the caller may see.
-pub(crate) async fn visible(state: &AppState, principal: &Principal, id: JobId) -> Result<JobView, Problem> {
-    let job = state.ledger().job(id).await?;
-    // Somebody else's job is answered as one that does not exist: its id says nothing.
-    job.filter(|job| principal.sees(job)).ok_or_else(Problem::unknown_job)
-}
-
-/// Reads the `limit` of a page; `usual` and `most` are said by the resource.
-pub(crate) fn limit(text: Option<&str>, (usual, most): (u32, u32)) -> Result<u32, Problem> {
-    let Some(text) = text else { return Ok(usual) };
-    let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
-    limit.ok_or_else(|| Problem::invalid("limit", format_args!("write a number from 1 to {most}")))
 }

@@ -7,27 +7,37 @@ use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lethe_common::metrics;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::compat::System;
 use crate::http::problem::{Kind, Problem};
-use crate::routes::TEMPLATES;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest request id that is taken over; a UUID with room for a prefix.
 const MAX_REQUEST_ID: usize = 64;
 
+/// Writes a problem with a status, for a request of an id.
+pub(crate) type Voice = fn(&Problem, StatusCode, &str) -> Response;
+
+/// What is known of the routes that requests are for.
+#[derive(Clone, Copy)]
+pub(crate) struct Site {
+    /// The templates of all routes.
+    pub(crate) templates: &'static [&'static str],
+    /// Returns who writes the problems of a request.
+    pub(crate) voice: fn(&Request) -> Voice,
+}
+
 /// Gives a request its id and span, and writes the body of its problem, if it has one.
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(site): State<Site>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let route = template(request.extensions().get::<MatchedPath>());
+    let route = site.template(request.extensions().get::<MatchedPath>());
     let method = word(request.method());
     let span = tracing::info_span!(
         "http.request",
@@ -35,10 +45,10 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         http.method = method,
         request.id = id
     );
-    let system = System::of(&request);
+    let voice = (site.voice)(&request);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = Problem::of_response(&response) {
-        response = with_body(&response, problem, system, &id);
+        response = with_body(&response, &problem, voice, &id);
     }
     let status = response.status();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -65,13 +75,9 @@ pub(crate) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     Problem::usual(Kind::Internal).into_response()
 }
 
-/// Replaces the body by the problem as its system says it, keeping headers such as `allow` and
-/// `retry-after`.
-fn with_body(response: &Response, problem: Problem, system: Option<System>, id: &str) -> Response {
-    let mut answer = match system {
-        Some(system) => system.error(&problem, response.status(), id),
-        None => problem.body(response.status(), id),
-    };
+/// Replaces the body by the problem, keeping headers such as `allow` and `retry-after`.
+fn with_body(response: &Response, problem: &Problem, voice: Voice, id: &str) -> Response {
+    let mut answer = voice(problem, response.status(), id);
     for (name, value) in response.headers() {
         if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
             answer.headers_mut().append(name, value.clone());
@@ -90,16 +96,18 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
-/// Returns the route's template; whatever matches none shares one word.
-// A slash at the end makes no other route.
-fn template(matched: Option<&MatchedPath>) -> &'static str {
-    let bare = |path: &'static str| path.trim_end_matches('/');
-    matched
-        .and_then(|path| {
-            let path = path.as_str().trim_end_matches('/');
-            TEMPLATES.into_iter().find(|template| bare(template) == path)
-        })
-        .unwrap_or("unmatched")
+impl Site {
+    /// Returns the route's template; whatever matches none shares one word.
+    // A slash at the end makes no other route.
+    fn template(self, matched: Option<&MatchedPath>) -> &'static str {
+        let bare = |path: &'static str| path.trim_end_matches('/');
+        matched
+            .and_then(|path| {
+                let path = path.as_str().trim_end_matches('/');
+                self.templates.iter().copied().find(|template| bare(template) == path)
+            })
+            .unwrap_or("unmatched")
+    }
 }
 
 /// Returns the method, a word of a closed list: a caller may make up others.

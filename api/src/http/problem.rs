@@ -200,12 +200,12 @@ impl Problem {
     }
 
     /// Returns the body, for a request called `request_id`.
-    pub(crate) fn body(self, status: StatusCode, request_id: &str) -> Response {
+    pub(crate) fn body(&self, status: StatusCode, request_id: &str) -> Response {
         let body = ProblemBody {
             r#type: format!("urn:lethe:problem:{}", self.kind.code()),
             title: self.kind.title(),
             status: status.as_u16(),
-            detail: self.detail,
+            detail: self.detail.clone(),
             request_id: request_id.to_owned(),
         };
         let mut response = (status, Json(body)).into_response();

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::Errors;
 use crate::compat::read::{Caller, InPath};
-use crate::http::extract::visible;
 use crate::http::problem::{Kind, Problem};
+use crate::job::visible::visible;
 use crate::state::AppState;
 
 /// A deletion, as mem0 shows one.

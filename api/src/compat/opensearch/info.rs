@@ -10,7 +10,7 @@ use super::answer::RefusedAtAll;
 use super::values::{self, WrittenParams};
 use crate::compat::read::Query;
 use crate::http::problem::Problem;
-use crate::routes;
+use crate::http::unknown::unknown;
 
 /// The version of OpenSearch whose API this is: the first one with agentic memory.
 const NUMBER: &str = "3.3.0";
@@ -74,7 +74,7 @@ pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
 )]
 pub(crate) async fn info(headers: HeaderMap, uri: Uri, query: Query) -> Result<Json<Info>, Problem> {
     if is_for_people(&headers) {
-        return Err(routes::unknown(&uri));
+        return Err(unknown(&uri));
     }
     values::only(&query, &[])?;
     Ok(Json(Info {

@@ -22,9 +22,9 @@ use super::task::{GroupBy, TaskId, TaskResult, Tasks, absent};
 use super::values::{self, Flag, WAIT, WrittenParams, illegal};
 use crate::auth::Principal;
 use crate::compat::read::{Caller, InPath, Query};
-use crate::http::extract::visible;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
+use crate::job::visible::visible;
 use crate::job::watch;
 use crate::state::AppState;
 

@@ -7,9 +7,10 @@ use lethe_common::doorbell::Ring;
 use lethe_common::ledger::CancelOutcome;
 
 use crate::auth::Principal;
-use crate::http::extract::{JobPath, Nothing, visible};
+use crate::http::extract::{JobPath, Nothing};
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::job::answer::Job;
+use crate::job::visible::visible;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

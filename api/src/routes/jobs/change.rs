@@ -11,12 +11,13 @@ use utoipa::ToSchema;
 
 use crate::auth::Principal;
 use crate::http::body::{self, Incoming};
-use crate::http::extract::{JobPath, visible};
+use crate::http::extract::JobPath;
 use crate::http::json;
 use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::job::answer::Job;
 use crate::job::rate::Rate;
+use crate::job::visible::visible;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

@@ -14,9 +14,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::auth::Principal;
-use crate::http::extract::{JobPath, visible};
+use crate::http::extract::JobPath;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::job::answer::Job;
+use crate::job::visible::visible;
 use crate::job::watch::Watch;
 use crate::openapi::Usual;
 use crate::state::AppState;

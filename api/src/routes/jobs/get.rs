@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::auth::Principal;
-use crate::http::extract::{JobPath, visible};
+use crate::http::extract::JobPath;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::job::answer::Job;
+use crate::job::visible::visible;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
-use crate::http::extract::{JobPath, Params, limit, visible};
+use crate::http::extract::{JobPath, Params};
+use crate::http::page::limit;
 use crate::http::problem::{Kind, Problem, ProblemBody};
 use crate::job::answer::Item;
+use crate::job::visible::visible;
 use crate::openapi::Usual;
 use crate::state::AppState;
 

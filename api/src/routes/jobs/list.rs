@@ -10,7 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
 use crate::deletion::placement;
-use crate::http::extract::{Params, limit};
+use crate::http::extract::Params;
+use crate::http::page::limit;
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
 use crate::openapi::Usual;

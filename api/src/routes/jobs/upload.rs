@@ -18,7 +18,7 @@ use super::create::settle;
 use crate::auth::Principal;
 use crate::deletion::new_job::{self, ROUTE};
 use crate::deletion::placement::Place;
-use crate::deletion::request::{self, Options, UploadParams};
+use crate::deletion::request::{Options, UploadParams};
 use crate::deletion::spelling;
 use crate::fingerprint::Fingerprint;
 use crate::http::body::Incoming;
@@ -26,6 +26,7 @@ use crate::http::headers;
 use crate::http::idempotency;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
+use crate::http::query;
 use crate::job::answer::just_accepted;
 use crate::state::AppState;
 
@@ -43,7 +44,7 @@ pub(super) async fn receive(
 ) -> Result<JobView, Problem> {
     let config = state.config();
     let key = idempotency::key(headers)?;
-    request::utf8(uri.query().unwrap_or_default())?;
+    query::utf8(uri.query().unwrap_or_default())?;
     let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
     let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
     fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));

@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Schedule;
 use crate::auth::Principal;
-use crate::http::extract::{Params, limit};
+use crate::http::extract::Params;
+use crate::http::page::limit;
 use crate::http::problem::Problem;
 use crate::openapi::Usual;
 use crate::state::AppState;
