@@ -2,9 +2,11 @@
 //!
 //! Whatever can be refused is refused here.
 
+pub(crate) mod accepted;
 pub(crate) mod column_types;
 pub(crate) mod new_job;
 pub(crate) mod placement;
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod spelling;
+pub(crate) mod submit;

@@ -4,26 +4,23 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use lethe_common::config::Table;
-use lethe_common::doorbell::Ring;
-use lethe_common::filter::{Filter, Mistyped};
+use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{Accepted, JobView, Manner, NewJob};
+use lethe_common::ledger::{JobView, Manner, NewJob};
 use lethe_common::state::State;
 use tokio::time::timeout;
 
 use super::advice;
-use super::repeat::Submitted;
 use crate::auth::Principal;
-use crate::deletion::column_types;
+use crate::deletion::column_types::Says;
 use crate::deletion::new_job;
 use crate::deletion::placement;
 use crate::deletion::request::{self, Options};
-use crate::deletion::spelling;
+use crate::deletion::submit::{Columns, Submitted, submit};
 use crate::http::headers;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
-use crate::job::answer::{self, just_accepted};
+use crate::job::answer;
 use crate::job::watch;
 use crate::state::AppState;
 
@@ -49,9 +46,6 @@ pub(crate) struct How {
     /// What is said where the query compares a column of a table with what it cannot hold.
     pub(crate) mistyped: Says,
 }
-
-/// Says that a query compares a column of a table with what it cannot hold.
-type Says = fn(&Table, &Mistyped) -> Problem;
 
 /// Whose memories, and where; what is absent is not demanded, or follows from who asks.
 #[derive(Default)]
@@ -197,53 +191,19 @@ impl Asked<'_> {
     }
 
     async fn submit(self, place: Place, what: What, dry_run: bool) -> Result<JobView, Problem> {
-        let says = match &what {
-            What::Query(_, how) => Some(how.mistyped),
-            What::Ids(_) | What::Subject(_) => None,
+        let columns = match &what {
+            What::Query(_, how) => Columns::Awaited(self.state.config().compat.wait, how.mistyped),
+            What::Ids(_) | What::Subject(_) => Columns::Unasked,
         };
         let job = self.job(place, what, dry_run)?;
-        Ok(self.put_checked(job, says).await?.job)
+        Ok(self.put(job, columns).await?.job)
     }
 
-    /// Accepts a job that asks for no columns, unless there is one that the same request joins.
-    pub(super) async fn put(self, job: NewJob) -> Result<Submitted, Problem> {
-        self.put_checked(job, None).await
-    }
-
-    async fn put_checked(self, mut job: NewJob, says: Option<Says>) -> Result<Submitted, Problem> {
-        let state = self.state;
-        let accepted = timeout(state.config().api.request_timeout, async {
-            if let Some(says) = says {
-                self.check(&job, says).await?;
-            }
-            spelling::fold(state, &mut job).await?;
-            state.backlog().admit(state.ledger()).await?;
-            let view = just_accepted(&job, state.clock().now());
-            let accepted = state.ledger().accept(job).await?;
-            Ok::<_, Problem>(match accepted {
-                Accepted::New(_) => Some(Submitted::new(view)),
-                Accepted::Replay(id) => state.ledger().job(id).await?.map(Submitted::joined),
-                Accepted::Conflict | Accepted::InFlight => None,
-            })
-        });
-        let submitted = accepted.await.map_err(|_| Problem::usual(Kind::Slow))??;
-        // Only keys of callers are in conflict, and an unfinished job is never forgotten.
-        let submitted = submitted.ok_or_else(|| Problem::usual(Kind::Internal))?;
-        if !submitted.joined {
-            state.doorbell().ring(Ring::Work);
-        }
-        Ok(submitted)
-    }
-
-    /// Refuses a query that compares a column with what it cannot hold.
-    async fn check(self, job: &NewJob, says: Says) -> Result<(), Problem> {
-        let config = self.state.config();
-        let Some(error) = column_types::mistyped(self.state, job, config.compat.wait).await? else {
-            return Ok(());
-        };
-        let route = job.partitions.first().map(|partition| &partition.route);
-        let table = route.and_then(|route| config.target(&route.target)?.table(&route.table));
-        Err(table.map_or_else(|| Problem::usual(Kind::Internal), |table| says(table, &error)))
+    /// Accepts a job, unless there is one that the same request joins.
+    pub(super) async fn put(self, job: NewJob, columns: Columns<'_>) -> Result<Submitted, Problem> {
+        let within = self.state.config().api.request_timeout;
+        let submitted = timeout(within, submit(self.state, job, columns)).await;
+        submitted.map_err(|_| Problem::usual(Kind::Slow))?
     }
 
     /// Returns the job that is asked for; a refusal names fields as the system does.

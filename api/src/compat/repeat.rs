@@ -6,29 +6,13 @@
 //! looks whether everything is gone, and then the first job's success is the answer.
 
 use lethe_common::config::OnTimeout;
-use lethe_common::ledger::{JobView, NewJob, Work};
+use lethe_common::ledger::{NewJob, Work};
 use serde_json::json;
 
 use super::erase::{Asked, Done, Erasure, Place, What, erased};
+use crate::deletion::submit::{Columns, Submitted};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
-
-/// What became of a request for a job.
-pub(crate) struct Submitted {
-    pub(super) job: JobView,
-    /// Whether another request made the job.
-    pub(super) joined: bool,
-}
-
-impl Submitted {
-    pub(super) fn new(job: JobView) -> Self {
-        Self { job, joined: false }
-    }
-
-    pub(super) fn joined(job: JobView) -> Self {
-        Self { job, joined: true }
-    }
-}
 
 impl Asked<'_> {
     /// Accepts a deletion, and waits for its end as [`Asked::erase`] does; what has not ended is answered as the
@@ -43,7 +27,7 @@ impl Asked<'_> {
         }
         let mut job = self.job(place, what, false)?;
         job.request = Some(request(state, &job).await?);
-        let Submitted { job, joined } = self.put(job).await?;
+        let Submitted { job, joined } = self.put(job, Columns::Unasked).await?;
         let id = job.id;
         let outcome = self.outcome(job).await;
         match outcome {

@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use lethe_common::clock::{from_millis, to_millis};
-use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{LedgerError, Run, ScheduleRow};
 use lethe_common::schedule::Times;
 
-use crate::deletion::spelling;
+use crate::deletion::submit;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -110,13 +109,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         job.not_before = (!wait.is_zero()).then(|| due.now.saturating_add(millis(wait)));
     }
     job.manner.windows.clone_from(&schedule.windows);
-    spelling::fold(state, &mut job).await?;
-    state.backlog().admit(ledger).await?;
-    let run = ledger.fire(due, next, &job).await?;
-    if run == Run::Fired {
-        state.doorbell().ring(Ring::Work);
-    }
-    Ok(run)
+    submit::run(state, due, next, job).await
 }
 
 fn millis(time: Duration) -> i64 {

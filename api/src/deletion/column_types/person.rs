@@ -7,7 +7,7 @@ use lethe_common::filter::Type;
 use lethe_common::job::Field;
 use lethe_common::ledger::{NewJob, Route, WorkerRow};
 
-use super::of;
+use super::held::held;
 use crate::deletion::placement::{column, subject_field};
 use crate::http::problem::Problem;
 use crate::workers;
@@ -72,7 +72,7 @@ fn refusal(config: &Config, workers: &[WorkerRow], route: &Route, demands: &[Vec
     // SQLite's columns of numbers may hold texts all the same: a worker looks.
     let is_lax = target.sql.as_ref().is_none_or(SqlEndpoint::is_sqlite);
     let types = workers::types(workers, route)?;
-    let holds = |column: &str| Some(of(&types, column)).filter(|of| !(is_lax && matches!(of, Type::Integer(_))));
+    let holds = |column: &str| Some(held(&types, column)).filter(|of| !(is_lax && matches!(of, Type::Integer(_))));
     let mut first = None;
     for demands in demands {
         let refused = demands.iter().find_map(|demand| mistyped(table, demand, &holds))?;

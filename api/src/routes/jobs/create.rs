@@ -4,17 +4,15 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use lethe_common::doorbell::Ring;
-use lethe_common::job::JobId;
 use lethe_common::ledger::{Accepted, JobView, NewJob};
 use tokio::time::timeout;
 
 use super::upload;
 use crate::auth::Principal;
-use crate::deletion::column_types;
+use crate::deletion::accepted::just_accepted;
 use crate::deletion::new_job::{self, ROUTE, WORDS};
-use crate::deletion::request::{CreateJob, Options, UploadParams};
-use crate::deletion::spelling;
+use crate::deletion::request::{CreateJob, UploadParams};
+use crate::deletion::submit::{Columns, settle, submit};
 use crate::http::body::{Incoming, MediaType};
 use crate::http::headers;
 use crate::http::idempotency;
@@ -22,7 +20,7 @@ use crate::http::json;
 use crate::http::object::Object;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::job::answer::{self, Job, just_accepted};
+use crate::job::answer::{self, Job};
 use crate::job::watch;
 use crate::state::AppState;
 
@@ -163,57 +161,17 @@ async fn accept(
         state.clock().now(),
     )?;
     job.idempotency = fingerprint;
-    if let Some(id) = check_start(state, &job, &options).await? {
-        return replayed(state, id).await;
+    if let Err(problem) = options.check_start(state.clock().now()) {
+        let accepted = known(state, &job).await?.ok_or(problem)?;
+        let view = just_accepted(&job, state.clock().now());
+        return Ok(settle(state, accepted, view).await?.job);
     }
-    column_types::check(state, &job, WORDS).await?;
-    spelling::fold(state, &mut job).await?;
-    state.backlog().admit(state.ledger()).await?;
-    let view = just_accepted(&job, state.clock().now());
-    let accepted = state.ledger().accept(job).await?;
-    settle(state, accepted, view).await
+    Ok(submit(state, job, Columns::Known(WORDS)).await?.job)
 }
 
-/// Refuses a start that is too far away; returns the job if the same request was accepted while
-/// it was not.
-async fn check_start(state: &AppState, job: &NewJob, options: &Options) -> Result<Option<JobId>, Problem> {
-    let Err(problem) = options.check_start(state.clock().now()) else {
-        return Ok(None);
-    };
-    let Some(key) = &job.idempotency else {
-        return Err(problem);
-    };
-    match state.ledger().replayed(job, key).await? {
-        Accepted::Replay(id) => Ok(Some(id)),
-        _ => Err(problem),
-    }
-}
-
-/// Returns the job that an acceptance led to.
-pub(super) async fn settle(state: &AppState, accepted: Accepted, view: JobView) -> Result<JobView, Problem> {
-    match accepted {
-        Accepted::New(_) => {
-            state.doorbell().ring(Ring::Work);
-            Ok(view)
-        }
-        Accepted::Replay(id) => replayed(state, id).await,
-        Accepted::Conflict => Err(Problem::new(
-            Kind::KeyReused,
-            "use another idempotency key, or send the same request as before",
-        )),
-        Accepted::InFlight => Err(Problem::new(
-            Kind::KeyInFlight,
-            "send this again when the first request with this key has been answered",
-        )),
-    }
-}
-
-async fn replayed(state: &AppState, id: JobId) -> Result<JobView, Problem> {
-    let job = state.ledger().job(id).await?;
-    job.ok_or_else(|| {
-        Problem::new(
-            Kind::Forgotten,
-            "the job that this idempotency key made was forgotten: use another key",
-        )
-    })
+/// Returns what the same request led to, if it was accepted while its start was not in the past yet.
+async fn known(state: &AppState, job: &NewJob) -> Result<Option<Accepted>, Problem> {
+    let Some(key) = &job.idempotency else { return Ok(None) };
+    let accepted = state.ledger().replayed(job, key).await?;
+    Ok(Some(accepted).filter(|accepted| matches!(accepted, Accepted::Replay(_))))
 }

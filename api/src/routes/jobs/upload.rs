@@ -14,12 +14,13 @@ use lethe_common::ledger::{
 use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 use tokio_util::task::TaskTracker;
 
-use super::create::settle;
 use crate::auth::Principal;
+use crate::deletion::accepted::just_accepted;
 use crate::deletion::new_job::{self, ROUTE};
 use crate::deletion::placement::Place;
 use crate::deletion::request::{Options, UploadParams};
 use crate::deletion::spelling;
+use crate::deletion::submit::settle;
 use crate::fingerprint::Fingerprint;
 use crate::http::body::Incoming;
 use crate::http::headers;
@@ -27,7 +28,6 @@ use crate::http::idempotency;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query;
-use crate::job::answer::just_accepted;
 use crate::state::AppState;
 
 /// How many batches are stored at a time.
@@ -73,7 +73,8 @@ pub(super) async fn receive(
         // It may have been accepted while its start was not in the past yet.
         return match receiver.known(incoming, &job).await? {
             Some(accepted @ Accepted::Replay(_)) => {
-                settle(state, accepted, just_accepted(&job, state.clock().now())).await
+                let view = just_accepted(&job, state.clock().now());
+                Ok(settle(state, accepted, view).await?.job)
             }
             _ => Err(problem),
         };
@@ -82,7 +83,8 @@ pub(super) async fn receive(
     let view = just_accepted(&job, state.clock().now());
     let Some(upload) = state.ledger().begin_upload(&job, &receiver.partition()).await? else {
         let known = receiver.known(incoming, &job).await?;
-        return settle(state, known.unwrap_or(Accepted::InFlight), view).await;
+        let accepted = known.unwrap_or(Accepted::InFlight);
+        return Ok(settle(state, accepted, view).await?.job);
     };
     let mut staged = Staged::new(state, upload);
     receiver.receive(incoming, &mut staged).await?;

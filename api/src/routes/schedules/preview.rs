@@ -3,14 +3,13 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use lethe_common::doorbell::Ring;
 
 use crate::auth::Principal;
-use crate::deletion::spelling;
+use crate::deletion::submit::{Columns, submit};
 use crate::http::extract::{NamePath, Nothing};
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Problem, ProblemBody};
-use crate::job::answer::{self, Job, just_accepted};
+use crate::job::answer::{self, Job};
 use crate::job::watch;
 use crate::openapi::Usual;
 use crate::schedules;
@@ -46,13 +45,9 @@ pub(crate) async fn preview(
     let mut asked = schedules::request(&row)?;
     asked.dry_run = true;
     let now = state.clock().now();
-    let mut job = schedules::job(&state, &row, &principal, asked, now)?;
-    spelling::fold(&state, &mut job).await?;
-    state.backlog().admit(state.ledger()).await?;
-    let view = just_accepted(&job, now);
-    state.ledger().accept(job).await?;
-    state.doorbell().ring(Ring::Work);
-    let (job, prefer) = watch::as_preferred(&state, view, prefer).await;
+    let job = schedules::job(&state, &row, &principal, asked, now)?;
+    let accepted = submit(&state, job, Columns::Unasked).await?;
+    let (job, prefer) = watch::as_preferred(&state, accepted.job, prefer).await;
     let ended = job.state.is_ended() && prefer.wait.is_some();
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::with_job(status, job, prefer))

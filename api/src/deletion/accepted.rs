@@ -1,0 +1,79 @@
+//! A job right after its acceptance.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use lethe_common::clock::to_millis;
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::{JobView, NewJob, StoreCounts};
+use lethe_common::state::State;
+
+/// Returns the view of a job that was accepted just now.
+// Reading it back from the ledger would cost each acceptance three queries. Its times are this
+// process' until somebody asks again.
+pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
+    let now = to_millis(now);
+    let selected = job.partitions.iter().map(|partition| partition.remaining).sum();
+    let stores: BTreeSet<(String, StoreKind)> = job
+        .partitions
+        .iter()
+        .flat_map(|partition| {
+            partition
+                .stores
+                .iter()
+                .map(|store| (partition.route.target.clone(), *store))
+        })
+        .collect();
+    JobView {
+        id: job.id,
+        version: 1,
+        principal: job.scope.principal.clone(),
+        state: State::Queued,
+        kind: job.kind().to_owned(),
+        target: job.target.clone(),
+        table: job.table.clone(),
+        dry_run: job.dry_run,
+        limit: job.limit,
+        expect: job.expect,
+        preview: None,
+        per_second: job.per_second,
+        throttled_ms: 0,
+        throttled_for_ms: 0,
+        batch: job.manner.batch.map(u64::from),
+        slices: job.manner.slices.map(u64::from),
+        opaque_id: job.manner.opaque_id.clone(),
+        schedule: job.manner.schedule.clone(),
+        waits_for_window: job
+            .manner
+            .windows
+            .as_ref()
+            .is_some_and(|windows| windows.are_closed(now)),
+        task_forgotten: false,
+        accepted_at: now,
+        not_before: job.not_before.unwrap_or(now),
+        started_at: None,
+        ended_at: None,
+        forgotten_at: None,
+        attempt: 1,
+        attempts: Vec::new(),
+        settled: 0,
+        round: 0,
+        selected,
+        remaining: selected,
+        error_code: None,
+        version_erased: None,
+        snapshot: None,
+        warnings: BTreeSet::new(),
+        next_attempt_at: Some(job.not_before.unwrap_or(now)),
+        stores: stores
+            .into_iter()
+            .map(|(target, store)| StoreCounts {
+                target,
+                store,
+                counts: BTreeMap::new(),
+                dependents: BTreeMap::new(),
+            })
+            .collect(),
+        now,
+    }
+}
