@@ -1,6 +1,9 @@
 //! Every problem as callers see it.
 
 use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use lethe_common::ledger::LedgerError;
 
 use super::*;
 

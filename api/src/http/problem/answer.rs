@@ -1,0 +1,88 @@
+//! A problem as an answer.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::kind::Kind;
+use super::value::Problem;
+use crate::http::headers;
+
+/// What went wrong, as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// Which problem it is: `urn:lethe:problem:` and a word of a closed list.
+    #[schema(example = "urn:lethe:problem:invalid")]
+    r#type: String,
+    /// What the problem is called.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    status: u16,
+    /// What to change, or what can be done.
+    detail: String,
+    /// What the service's log calls this request.
+    request_id: String,
+}
+
+impl Problem {
+    /// Returns the problem that a response without a body of ours stands for.
+    pub(crate) fn of_response(response: &Response) -> Option<Self> {
+        let status = response.status();
+        match response.extensions().get::<Self>() {
+            Some(problem) => Some(problem.clone()),
+            None if response.extensions().get::<Whole>().is_some() => None,
+            None if is_error(status) => Some(Self::usual(Kind::of_status(status))),
+            None => None,
+        }
+    }
+
+    /// Returns the body, for a request called `request_id`.
+    pub(crate) fn body(&self, status: StatusCode, request_id: &str) -> Response {
+        let body = ProblemBody {
+            r#type: format!("urn:lethe:problem:{}", self.kind.code()),
+            title: self.kind.title(),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            request_id: request_id.to_owned(),
+        };
+        let mut response = (status, Json(body)).into_response();
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
+    }
+}
+
+/// Marks an answer that has an error's status, and a body of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole;
+
+/// A 503 of `/readyz` is no error: it has a body of its own.
+fn is_error(status: StatusCode) -> bool {
+    (status.is_client_error() || status.is_server_error()) && status != StatusCode::SERVICE_UNAVAILABLE
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.kind == Kind::Unauthorized {
+            let challenge = self.challenge.as_deref().unwrap_or("Bearer");
+            let challenge = HeaderValue::from_str(challenge).expect("a challenge is printable ASCII");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(job) = self.job {
+            headers::name_job(headers, job);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

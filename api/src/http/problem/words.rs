@@ -1,0 +1,48 @@
+//! Problems in the words of other systems.
+
+use super::kind::Kind;
+use super::value::Problem;
+
+impl Problem {
+    /// Calls the field as a system's own API does: `words` are what the names begin with here and there.
+    pub(crate) fn in_words(self, words: &[(&str, &str)]) -> Self {
+        let renamed = self.field.as_ref().and_then(|field| {
+            let there = |(here, there): &(&str, &str)| Some(format!("{there}{}", field.strip_prefix(here)?));
+            Some((format!("`{field}`"), words.iter().find_map(there)?))
+        });
+        match renamed {
+            Some((here, there)) => Self {
+                detail: self.detail.replacen(&here, &format!("`{there}`"), 1),
+                field: Some(there),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    /// Says this in place of the detail.
+    pub(crate) fn says(self, detail: String) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// Says `what` before the detail, if the problem is of this kind.
+    pub(crate) fn beginning(self, kind: Kind, what: &str) -> Self {
+        if self.kind == kind {
+            let detail = format!("{what}: {}", self.detail);
+            return self.says(detail);
+        }
+        self
+    }
+
+    /// Returns what to say in a body that has one text only.
+    pub(crate) fn text(&self, request_id: &str) -> String {
+        match self.kind {
+            Kind::Internal => format!("Internal server error; its log calls this request {request_id}"),
+            // Only the native API has such keys.
+            _ => match self.detail.split_once(", with the same idempotency key") {
+                Some((detail, _)) => detail.to_owned(),
+                None => self.detail.clone(),
+            },
+        }
+    }
+}
