@@ -6,7 +6,7 @@ use lethe_common::job::Subject;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::text;
+use super::text::text;
 use crate::http::json::given;
 use crate::http::problem::Problem;
 

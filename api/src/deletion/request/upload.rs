@@ -1,0 +1,78 @@
+//! What is said beside an upload of ids.
+
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use super::options::{self, Options};
+use crate::http::json::POSITIVE;
+use crate::http::problem::Problem;
+use crate::job::rate::Rate;
+
+/// What is said beside an upload of ids.
+#[derive(Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UploadParams {
+    /// The target. Absent: the only one.
+    target: Option<String>,
+    /// The table inside the target. Absent: the only one.
+    table: Option<String>,
+    /// Only memories of this owner.
+    owner: Option<String>,
+    /// Only memories of this workspace.
+    workspace: Option<String>,
+    /// Only memories of this kind.
+    kind: Option<String>,
+    /// Whether to count only, touching nothing.
+    #[param(value_type = Option<bool>)]
+    dry_run: Option<String>,
+    /// The most memories this may select; if it is more, nothing is touched.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    limit: Option<String>,
+    /// The digest that a dry run of this said: if another selection is found, nothing is touched.
+    #[param(pattern = "^[0-9a-fA-F]{32}$")]
+    expect: Option<String>,
+    /// When to start at the earliest.
+    #[param(value_type = Option<String>, format = "date-time")]
+    not_before: Option<String>,
+    /// The most memories to erase in a second; a fraction will do.
+    #[param(value_type = Option<f64>, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
+    per_second: Option<String>,
+}
+
+impl UploadParams {
+    /// Returns the options, checked.
+    pub(crate) fn options(self, max_length: usize) -> Result<Options, Problem> {
+        let dry_run = match self.dry_run.as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Problem::invalid("dry_run", "write true or false")),
+        };
+        let options = Options {
+            target: self.target,
+            table: self.table,
+            owner: self.owner,
+            workspace: self.workspace,
+            kind: self.kind,
+            dry_run,
+            limit: number("limit", self.limit.as_deref())?,
+            expect: self.expect.as_deref().map(options::digest).transpose()?,
+            per_second: self.per_second.as_deref().map(Rate::of_text).transpose()?,
+            not_before: self.not_before.as_deref().map(options::time).transpose()?,
+        };
+        options.check(max_length)?;
+        Ok(options)
+    }
+}
+
+fn number(field: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=i64::MAX.unsigned_abs()).contains(number));
+    match number {
+        Some(number) => Ok(Some(number)),
+        None => Err(Problem::invalid(field, format_args!("write {POSITIVE}"))),
+    }
+}
