@@ -2,38 +2,9 @@
 
 mod body;
 mod fire;
+mod job;
 
 pub(crate) use body::{PutSchedule, WindowFields, inside};
 pub use fire::fire_due;
 pub(crate) use fire::run;
-
-use jiff::Timestamp;
-use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
-
-use crate::auth::Principal;
-use crate::deletion::new_job;
-use crate::deletion::request::CreateJob;
-use crate::http::problem::Problem;
-use crate::state::AppState;
-
-/// Returns the request for the jobs of a schedule.
-pub(crate) fn request(row: &ScheduleRow) -> Result<CreateJob, LedgerError> {
-    serde_json::from_str(&row.schedule.job).map_err(|_| LedgerError::Corrupt {
-        table: "schedules",
-        column: "job",
-        row: row.schedule.name.clone(),
-    })
-}
-
-/// Returns a job of a schedule in the name of `principal`, as it is meant at `now`.
-pub(crate) fn job(
-    state: &AppState,
-    row: &ScheduleRow,
-    principal: &Principal,
-    asked: CreateJob,
-    now: Timestamp,
-) -> Result<NewJob, Problem> {
-    let (mut job, _) = new_job::job(state.config(), principal, asked, None, now)?;
-    job.manner.schedule = Some(row.schedule.name.clone());
-    Ok(job)
-}
+pub(crate) use job::{job, request};

@@ -1,11 +1,11 @@
 //! Jobs.
 
-pub(super) mod cancel;
-pub(super) mod change;
-pub(super) mod create;
-pub(super) mod events;
-pub(super) mod get;
-pub(super) mod items;
-pub(super) mod list;
-pub(super) mod retry;
+pub(crate) mod cancel;
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod events;
+pub(crate) mod get;
+pub(crate) mod items;
+pub(crate) mod list;
+pub(crate) mod retry;
 mod upload;

@@ -90,7 +90,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         ));
     };
     let next = times.next_after(now).map(to_millis);
-    let Ok(asked) = super::request(due) else {
+    let Ok(asked) = super::job::request(due) else {
         return Ok(ledger
             .refuse_run(due, next, "what is stored of it cannot be read")
             .await?);
@@ -99,7 +99,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         let why = "the credentials of its principal are gone or have expired: write the schedule again with others";
         return Ok(ledger.refuse_run(due, next, why).await?);
     };
-    let mut job = match super::job(state, due, &principal, asked, now) {
+    let mut job = match super::job::job(state, due, &principal, asked, now) {
         Ok(job) => job,
         Err(problem) => return Ok(ledger.refuse_run(due, next, &problem.detail).await?),
     };

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::answer::Schedule;
+use super::seen;
 use crate::auth::Principal;
 use crate::http::extract::NamePath;
 use crate::http::problem::{Problem, ProblemBody};
@@ -23,6 +24,6 @@ pub(crate) async fn get(
     principal: Principal,
     NamePath(name): NamePath,
 ) -> Result<Json<Schedule>, Problem> {
-    let row = super::visible(&state, &principal, &name).await?;
+    let row = seen::visible(&state, &principal, &name).await?;
     Ok(Json(row.try_into()?))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::answer::Schedule;
+use super::seen;
 use crate::auth::Principal;
 use crate::http::extract::{NamePath, Nothing};
 use crate::http::problem::{Problem, ProblemBody};
@@ -45,10 +46,10 @@ pub(crate) async fn resume(
 }
 
 async fn set(state: &AppState, principal: &Principal, name: &str, paused: bool) -> Result<Json<Schedule>, Problem> {
-    super::controlled(state, principal, name).await?;
+    seen::controlled(state, principal, name).await?;
     if !state.ledger().pause_schedule(name, paused).await? {
-        return Err(super::unknown());
+        return Err(seen::unknown());
     }
-    let row = super::visible(state, principal, name).await?;
+    let row = seen::visible(state, principal, name).await?;
     Ok(Json(row.try_into()?))
 }

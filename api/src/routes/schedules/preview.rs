@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::seen;
 use crate::auth::Principal;
 use crate::deletion::submit::{Columns, submit};
 use crate::http::extract::{NamePath, Nothing};
@@ -41,7 +42,7 @@ pub(crate) async fn preview(
     Nothing: Nothing,
 ) -> Result<Response, Problem> {
     let prefer = Prefer::read(&headers, state.config().api.max_wait);
-    let row = super::visible(&state, &principal, &name).await?;
+    let row = seen::visible(&state, &principal, &name).await?;
     let mut asked = schedules::request(&row)?;
     asked.dry_run = true;
     let now = state.clock().now();

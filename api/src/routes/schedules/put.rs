@@ -8,6 +8,7 @@ use lethe_common::config::{NAME, is_name};
 use lethe_common::doorbell::Ring;
 
 use super::answer::Schedule;
+use super::seen;
 use crate::auth::Principal;
 use crate::deletion::column_types;
 use crate::deletion::new_job::WORDS;
@@ -60,11 +61,11 @@ pub(crate) async fn put(
             None if state.ledger().add_schedule(&record).await? => break StatusCode::CREATED,
             // Somebody else stored one meanwhile, and may not be replaced by whoever asks.
             None => {}
-            Some(row) if !super::sees(&principal, &row) => {
+            Some(row) if !seen::sees(&principal, &row) => {
                 return Err(Problem::new(Kind::NameTaken, "write another name"));
             }
             Some(row) => {
-                super::require_control(&principal, &row)?;
+                seen::require_control(&principal, &row)?;
                 if state.ledger().replace_schedule(&record, &row.revision).await? {
                     // A job of it may go on.
                     state.doorbell().ring(Ring::Work);
@@ -73,7 +74,7 @@ pub(crate) async fn put(
             }
         }
     };
-    let row = super::visible(&state, &principal, &record.name).await?;
+    let row = seen::visible(&state, &principal, &record.name).await?;
     Ok((status, Json(row.try_into()?)))
 }
 

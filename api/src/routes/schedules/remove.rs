@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::seen;
 use crate::auth::Principal;
 use crate::http::extract::{NamePath, Nothing};
 use crate::http::problem::{Problem, ProblemBody};
@@ -23,10 +24,10 @@ pub(crate) async fn remove(
     NamePath(name): NamePath,
     Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
-    super::controlled(&state, &principal, &name).await?;
+    seen::controlled(&state, &principal, &name).await?;
     if state.ledger().remove_schedule(&name).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(super::unknown())
+        Err(seen::unknown())
     }
 }

@@ -1,0 +1,46 @@
+//! Attempts of a job.
+
+use jiff::Timestamp;
+use lethe_common::clock::from_millis;
+use lethe_common::ledger::Attempt;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::store::StoreAnswer;
+
+/// One attempt of a job.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
+pub(crate) struct AttemptAnswer {
+    /// 1 for the first.
+    attempt: u64,
+    /// How it ended, or how it stands.
+    state: &'static str,
+    /// Its last error, a word of a closed list.
+    error_code: Option<String>,
+    /// When it started.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    /// What it counted, store by store, without what earlier attempts had settled.
+    stores: Vec<StoreAnswer>,
+}
+
+impl AttemptAnswer {
+    pub(super) fn new(attempt: Attempt, dry_run: bool) -> Self {
+        Self {
+            attempt: attempt.attempt,
+            state: attempt.state.as_str(),
+            error_code: attempt.error_code,
+            started_at: attempt.started_at.and_then(from_millis),
+            ended_at: attempt.ended_at.and_then(from_millis),
+            stores: attempt
+                .stores
+                .into_iter()
+                .map(|store| StoreAnswer::new(store, dry_run))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Memories of a job, one by one.
+
+use lethe_common::ledger::ItemRow;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A memory that was not simply erased.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Item {
+    /// The memory's id.
+    id: String,
+    /// The table.
+    table: String,
+    /// `sql` or `vector`.
+    store: String,
+    /// What became of it there.
+    outcome: String,
+    /// Why, a word of a closed list.
+    code: Option<String>,
+}
+
+impl Item {
+    /// Returns a memory, with the outcome in the words in which it was asked for.
+    pub(crate) fn new(row: ItemRow, outcome: &str) -> Self {
+        Self {
+            id: row.id,
+            table: row.table,
+            store: row.store,
+            outcome: outcome.to_owned(),
+            code: row.code,
+        }
+    }
+}

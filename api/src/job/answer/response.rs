@@ -1,0 +1,22 @@
+//! Answers about a job.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use lethe_common::ledger::JobView;
+
+use super::job::Job;
+use crate::http::headers::name_job;
+use crate::http::prefer::Prefer;
+
+/// Returns an answer that is about a job: what it is, where it is, and what was heeded.
+pub(crate) fn with_job(status: StatusCode, job: JobView, prefer: Prefer) -> Response {
+    let id = job.id;
+    let mut response = (status, Json(Job::from(job))).into_response();
+    let headers = response.headers_mut();
+    prefer.applied(headers);
+    let location = HeaderValue::try_from(format!("/v1/jobs/{id}"));
+    headers.insert(header::LOCATION, location.expect("a UUID is printable ASCII"));
+    name_job(headers, id);
+    response
+}

@@ -1,0 +1,32 @@
+//! What a schedule makes: a job, anew at each of its times.
+
+use jiff::Timestamp;
+use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
+
+use crate::auth::Principal;
+use crate::deletion::new_job;
+use crate::deletion::request::CreateJob;
+use crate::http::problem::Problem;
+use crate::state::AppState;
+
+/// Returns the request for the jobs of a schedule.
+pub(crate) fn request(row: &ScheduleRow) -> Result<CreateJob, LedgerError> {
+    serde_json::from_str(&row.schedule.job).map_err(|_| LedgerError::Corrupt {
+        table: "schedules",
+        column: "job",
+        row: row.schedule.name.clone(),
+    })
+}
+
+/// Returns a job of a schedule in the name of `principal`, as it is meant at `now`.
+pub(crate) fn job(
+    state: &AppState,
+    row: &ScheduleRow,
+    principal: &Principal,
+    asked: CreateJob,
+    now: Timestamp,
+) -> Result<NewJob, Problem> {
+    let (mut job, _) = new_job::job(state.config(), principal, asked, None, now)?;
+    job.manner.schedule = Some(row.schedule.name.clone());
+    Ok(job)
+}
