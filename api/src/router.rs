@@ -7,6 +7,7 @@ use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::compat;
 use crate::http::cors;
@@ -14,7 +15,7 @@ use crate::http::limits::pace;
 use crate::http::observe::{self, Site};
 use crate::http::unknown::unknown;
 use crate::openapi;
-use crate::routes;
+use crate::routes::{health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
 use crate::state::AppState;
 
 /// The templates of all routes: what spans and labels call them.
@@ -74,7 +75,7 @@ const TEMPLATES: [&str; 47] = [
 ///
 /// Never: the document that describes the routes is always JSON.
 pub fn router(state: AppState) -> Router {
-    let (router, document) = routes(&state).split_for_parts();
+    let (router, document) = described(&state).split_for_parts();
     let document = document.to_json().expect("the document holds only what JSON can");
     let site = Site {
         templates: &TEMPLATES,
@@ -92,10 +93,49 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// Returns the routes and what the document says about them.
-fn routes(state: &AppState) -> OpenApiRouter<AppState> {
+fn described(state: &AppState) -> OpenApiRouter<AppState> {
     let limit = state.config().api.request_timeout;
     OpenApiRouter::with_openapi(openapi::document())
-        .merge(routes::quick().layer(from_fn_with_state(limit, observe::in_time)))
-        .merge(routes::lasting())
+        .merge(quick().layer(from_fn_with_state(limit, observe::in_time)))
+        .merge(lasting())
         .merge(compat::routes())
+}
+
+/// Returns the routes that answer as soon as they can.
+fn quick() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::list::list))
+        .routes(routes!(jobs::get::get, jobs::change::change))
+        .routes(routes!(jobs::items::items))
+        .routes(routes!(jobs::cancel::cancel))
+        .routes(routes!(jobs::retry::retry))
+        .routes(routes!(pause::pause))
+        .routes(routes!(pause::resume))
+        .routes(routes!(pause::pause_target))
+        .routes(routes!(pause::resume_target))
+        .routes(routes!(targets::targets))
+        .routes(routes!(workers::workers))
+        .routes(routes!(siblings::list))
+        .routes(routes!(siblings::retire))
+        .routes(routes!(schedules::list::list))
+        .routes(routes!(
+            schedules::get::get,
+            schedules::put::put,
+            schedules::remove::remove
+        ))
+        .routes(routes!(schedules::pause::pause))
+        .routes(routes!(schedules::pause::resume))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+}
+
+/// Returns the routes that keep time by themselves: uploads, waits and streams.
+fn lasting() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::create::create))
+        .routes(routes!(jobs::events::events))
+        .routes(routes!(schedules::preview::preview))
 }

@@ -1,12 +1,13 @@
 //! What to do about a refusal, for people whose system's API cannot say what is missing.
 
-use super::System;
-use super::erase::Words;
 use crate::http::problem::{Kind, Problem};
 
-/// Returns the problem of a request to `route` with advice that its client can follow: `words` are the fields that
-/// the system's API has.
-pub(super) fn followable(problem: Problem, route: &str, words: Words) -> Problem {
+/// How the names of fields begin here, and in a system's own API.
+pub(crate) type Words = &'static [(&'static str, &'static str)];
+
+/// Returns the problem with advice that a system's client can follow: `words` are the fields that its API has, `section`
+/// is where the configuration says what its API cannot.
+pub(super) fn followable(problem: Problem, section: Option<&str>, words: Words) -> Problem {
     let word = |field: &str| words.iter().find(|(here, _)| *here == field).map(|(_, there)| *there);
     match (problem.field.as_deref(), problem.kind) {
         (Some("owner"), Kind::Forbidden) => {
@@ -19,7 +20,7 @@ pub(super) fn followable(problem: Problem, route: &str, words: Words) -> Problem
             Some(word) => format!("name one of your workspaces (`{word}`)"),
             None => "use an API key that is bound to one workspace: nothing in this API names one".to_owned(),
         }),
-        (Some(field @ ("target" | "table")), _) if word(field).is_none() => configured(problem, route),
+        (Some(field @ ("target" | "table")), _) if word(field).is_none() => configured(problem, section),
         // Nobody can choose another table there.
         (Some(_), Kind::Invalid) if word("table").is_none() => {
             let detail = problem.detail.replace(", or choose other tables", "");
@@ -30,9 +31,8 @@ pub(super) fn followable(problem: Problem, route: &str, words: Words) -> Problem
 }
 
 /// Says which setting names the place that a request cannot name.
-fn configured(problem: Problem, route: &str) -> Problem {
-    let path = route.split_once(' ').map_or(route, |(_, path)| path);
-    let Some(section) = System::of_path(path).and_then(System::section) else {
+fn configured(problem: Problem, section: Option<&str>) -> Problem {
+    let Some(section) = section else {
         return problem;
     };
     let field = problem.field.as_deref().unwrap_or_default();

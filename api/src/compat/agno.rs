@@ -131,6 +131,7 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /memories/{memory_id}",
+        section: None,
         words: &[("select.ids[0]", "memory_id"), ("owner", "user_id"), PLACE[0], PLACE[1]],
     };
     match asked.erase_repeatably(place, What::Ids(vec![id])).await {
@@ -182,6 +183,7 @@ pub(crate) async fn delete_memories(
         principal: &principal,
         headers: &headers,
         route: "DELETE /memories",
+        section: None,
         words: &[("select.ids", "memory_ids"), ("owner", "user_id"), PLACE[0], PLACE[1]],
     };
     match asked.erase_repeatably(place, What::Ids(body.memory_ids)).await {

@@ -10,7 +10,7 @@ use lethe_common::ledger::{JobView, Manner, NewJob};
 use lethe_common::state::State;
 use tokio::time::timeout;
 
-use super::advice;
+use super::advice::{self, Words};
 use crate::auth::Principal;
 use crate::deletion::column_types::Says;
 use crate::deletion::new_job;
@@ -104,9 +104,6 @@ impl From<&lethe_common::config::Place> for Place {
     }
 }
 
-/// How the names of fields begin here, and in a system's own API.
-pub(crate) type Words = &'static [(&'static str, &'static str)];
-
 /// A request of another system's client, as far as all of them are alike.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
@@ -115,6 +112,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The route's template.
     pub(crate) route: &'static str,
+    /// The section of the configuration that says where memories are, where the system's API names no place.
+    pub(crate) section: Option<&'static str>,
     /// What the system calls what is called otherwise here.
     pub(crate) words: Words,
 }
@@ -209,7 +208,7 @@ impl Asked<'_> {
     /// Returns the job that is asked for; a refusal names fields as the system does.
     pub(super) fn job(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
         let job = self.job_at(place, what, dry_run);
-        job.map_err(|problem| advice::followable(problem, self.route, self.words).in_words(self.words))
+        job.map_err(|problem| advice::followable(problem, self.section, self.words).in_words(self.words))
     }
 
     fn job_at(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {

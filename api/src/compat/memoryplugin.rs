@@ -86,6 +86,7 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /api/memories/{memoryId}",
+        section: Some("memoryplugin"),
         words: &[("select.ids[0]", "memoryId")],
     };
     match asked.erase_repeatably(place, What::Ids(vec![id])).await? {

@@ -123,6 +123,7 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /api/v1/memories/{memory_id}",
+        section: Some("mielto"),
         words: &[
             ("select.ids[0]", "memory_id"),
             ("owner", "user_id"),

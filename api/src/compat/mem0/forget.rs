@@ -105,6 +105,7 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v1/memories/{memory_id}/",
+        section: Some("mem0"),
         words: &[("select.ids[0]", "memory_id")],
     };
     let what = What::Ids(vec![id.to_string()]);
@@ -147,6 +148,7 @@ pub(crate) async fn delete_batch(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v1/batch/",
+        section: Some("mem0"),
         words: &[("select.ids", "memories")],
     };
     let place = place(&state);
@@ -208,6 +210,7 @@ pub(crate) async fn delete_memories(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v1/memories/",
+        section: Some("mem0"),
         words: &[("select.subject.", "")],
     };
     forget(asked, subject).await
@@ -260,6 +263,7 @@ pub(crate) async fn delete_entity(
         principal: &principal,
         headers: &headers,
         route: "DELETE /v2/entities/{entity_type}/{entity_id}/",
+        section: Some("mem0"),
         words: &[("select.subject.", "")],
     };
     forget(asked, subject).await

@@ -52,6 +52,7 @@ pub(crate) async fn delete_memory(
         principal: &principal,
         headers: &headers,
         route: "DELETE /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
+        section: None,
         words: &[("select.ids[0]", "id"), ("workspace", "memory_container_id")],
     };
     let what = What::Ids(vec![id.clone()]);

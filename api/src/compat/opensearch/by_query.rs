@@ -71,6 +71,7 @@ pub(crate) async fn delete_by_query(
         principal: &principal,
         headers: &headers,
         route: "POST /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
+        section: None,
         words: &[("workspace", "memory_container_id")],
     };
     delete(asked, &query, body, there, &container, Validation::OfMemories).await
@@ -136,6 +137,7 @@ async fn in_index(
         principal,
         headers,
         route: "POST /{index}/_delete_by_query",
+        section: None,
         words: &[],
     };
     delete(asked, query, body, there, index, Validation::OfIndices).await
