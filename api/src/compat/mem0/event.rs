@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Errors;
+use super::error::Errors;
 use crate::compat::read::{Caller, InPath};
 use crate::http::problem::{Kind, Problem};
 use crate::job::visible::visible;

@@ -153,18 +153,6 @@ impl DeletedByQuery {
     }
 }
 
-/// A deletion by query that has ended, or goes on as a task.
-#[derive(Serialize, ToSchema)]
-#[schema(as = OpenSearchByQuery)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "only for the document")]
-pub(crate) enum ByQuery {
-    /// It has ended.
-    Ended(DeletedByQuery),
-    /// It goes on.
-    Started(super::task::Started),
-}
-
 /// A deletion by query with failures: the highest of their statuses is the answer's. Or a problem without any.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchStopped)]

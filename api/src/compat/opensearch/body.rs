@@ -3,11 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::dsl::refused;
-use super::parameters::{FROM, STORED_FIELDS};
-use super::short;
 use super::unique::Unique;
-use super::values::illegal;
+use super::values::{FROM, STORED_FIELDS, illegal};
 use crate::http::json;
+use crate::http::json::short;
 use crate::http::problem::{Kind, Missing, Problem};
 
 const NO_QUERY: &str = "Query parameter is required for delete by query operation. To delete all documents, explicitly \

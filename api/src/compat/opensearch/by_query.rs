@@ -6,8 +6,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Json};
 use lethe_common::filter::Filter;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::answer::{ByQuery, DeletedByQuery, Errors, StoppedOr};
+use super::answer::{DeletedByQuery, Errors, StoppedOr};
 use super::body::{self, Validation};
 use super::by_id::{at, owner};
 use super::parameters::{ByQueryParams, Parameters};
@@ -31,6 +33,18 @@ const MAX_OPAQUE_ID: usize = 256;
 /// What is said of `size`, as OpenSearch says it: 299 is a warning that stays true.
 const DATED: HeaderValue =
     HeaderValue::from_static("299 lethe \"Deprecated field [size] used, expected [max_docs] instead\"");
+
+/// A deletion by query that has ended, or goes on as a task.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenSearchByQuery)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) enum ByQuery {
+    /// It has ended.
+    Ended(DeletedByQuery),
+    /// It goes on.
+    Started(Started),
+}
 
 /// Delete memories by query, waiting until it is done or the client leaves; then it goes on.
 #[utoipa::path(

@@ -19,8 +19,8 @@ use lethe_common::filter::{Filter, Has, Path, Scalar};
 use serde_json::{Map, Value};
 
 use super::fields::{self, Known};
-use super::short;
 use crate::deletion::query;
+use crate::http::json::short;
 use crate::http::problem::{Kind, Problem};
 
 /// What queries may be, in OpenSearch's words; the rest is refused.

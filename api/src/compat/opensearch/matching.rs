@@ -2,10 +2,10 @@
 
 use lethe_common::ledger::JobView;
 
-use super::short;
 use super::task::{ACTION, NODE, TaskId};
 use super::values::illegal;
 use crate::compat::read::Query;
+use crate::http::json::short;
 use crate::http::problem::{Kind, Missing, Problem};
 
 /// Which tasks a request is about.

@@ -5,10 +5,10 @@ use utoipa::IntoParams;
 
 use super::body::Body;
 use super::mistyped;
-use super::short;
-use super::values::{Flag, flag, illegal, int, only, requests_per_second, time};
+use super::values::{FROM, Flag, STORED_FIELDS, flag, illegal, int, only, requests_per_second, time};
 use crate::compat::erase::How;
 use crate::compat::read::Query;
+use crate::http::json::short;
 use crate::http::problem::Problem;
 
 /// What a deletion by query takes.
@@ -166,12 +166,6 @@ impl Parameters {
         })
     }
 }
-
-/// What is said of where a search would begin.
-pub(super) const FROM: &str = "from is not supported in this context";
-
-/// What is said of the fields that a search would return.
-pub(super) const STORED_FIELDS: &str = "stored_fields is not supported in this context";
 
 fn aborts(text: &str) -> Result<bool, Problem> {
     match text {

@@ -5,9 +5,9 @@
 
 use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
 
-use super::short;
 use crate::auth::Principal;
 use crate::deletion::placement;
+use crate::http::json::short;
 use crate::http::problem::{Kind, Missing, Problem};
 
 /// The four types of memories.

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::{Cause, DeletedByQuery};
-use super::short;
 use super::status::{Details, Status};
+use crate::http::json::short;
 use crate::http::problem::{Kind, Missing, Problem};
 
 /// What OpenSearch calls a deletion by query.

@@ -7,8 +7,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::short;
 use crate::compat::read::Query;
+use crate::http::json::short;
 use crate::http::problem::{Kind, Problem};
 
 /// How long a caller is waited for that says no time, as OpenSearch has it.
@@ -16,6 +16,12 @@ pub(super) const WAIT: Duration = Duration::from_secs(30);
 
 /// What means nothing here, and is taken by every route: how an answer is written.
 const WRITTEN: [&str; 3] = ["pretty", "human", "error_trace"];
+
+/// What is said of where a search would begin.
+pub(super) const FROM: &str = "from is not supported in this context";
+
+/// What is said of the fields that a search would return.
+pub(super) const STORED_FIELDS: &str = "stored_fields is not supported in this context";
 
 /// How an answer is written: taken by every route, and of no effect.
 #[derive(IntoParams)]

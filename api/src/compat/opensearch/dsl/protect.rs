@@ -6,7 +6,7 @@
 use lethe_common::filter::{Filter, Path};
 
 use super::{KEYWORDS, Reader, refused};
-use crate::compat::opensearch::short;
+use crate::http::json::short;
 use crate::http::problem::Problem;
 
 /// The fields that are objects in OpenSearch's own indexes of memories.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::moment::{self, Count, Written};
 use super::super::refused;
-use crate::compat::opensearch::short;
+use crate::http::json::short;
 use crate::http::problem::Problem;
 
 /// Reads a `format`: names with `||` between them.

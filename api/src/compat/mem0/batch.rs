@@ -1,0 +1,129 @@
+//! mem0's deletion of a batch.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use lethe_common::job::StoreKind;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::asked::{Deleted, deleted, place};
+use super::error::Errors;
+use crate::compat::erase::{Asked, Done, Erasure, What};
+use crate::compat::read::{Caller, Query};
+use crate::http::body::{self, Incoming};
+use crate::http::json;
+use crate::http::object::Object;
+use crate::http::problem::{Kind, Problem};
+use crate::state::AppState;
+
+/// The most memories of one batch, as mem0 has it.
+const BATCH: usize = 1_000;
+
+/// What mem0's clients say of their account with every request; there are no accounts here.
+const ACCOUNT: [&str; 2] = ["org_id", "project_id"];
+
+/// Several memories.
+// A condition that is ignored would widen the deletion.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Mem0Batch)]
+pub(crate) struct Batch {
+    /// The memories, at most 1,000.
+    #[schema(value_type = Vec<BatchEntry>, min_items = 1, max_items = 1_000)]
+    memories: Vec<Object<BatchEntry>>,
+}
+
+/// One of them.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Mem0BatchEntry)]
+pub(crate) struct BatchEntry {
+    /// The memory's id.
+    memory_id: Uuid,
+}
+
+/// Delete several memories; those that are not there do not matter.
+#[utoipa::path(
+    delete,
+    path = "/v1/batch/",
+    operation_id = "mem0DeleteBatch",
+    tag = "mem0",
+    security(("token" = []), ("bearer" = [])),
+    request_body = Batch,
+    responses(
+        (status = 200, description = "Deleted, in both stores", body = Deleted,
+            example = json!({"message": "Successfully deleted 2 memories"})),
+        Errors,
+    ),
+)]
+pub(crate) async fn delete_batch(
+    State(state): State<AppState>,
+    Caller(principal): Caller,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    query.only(&ACCOUNT)?;
+    let mut incoming = Incoming::new(body, state.config().api.max_body);
+    let ids = read(&state, &headers, &mut incoming).await;
+    let ids = incoming.settle(&headers, ids).await?;
+    let asked = Asked {
+        state: &state,
+        principal: &principal,
+        headers: &headers,
+        route: "DELETE /v1/batch/",
+        section: Some("mem0"),
+        words: &[("select.ids", "memories")],
+    };
+    let place = place(&state);
+    match asked.erase(place, What::Ids(ids)).await? {
+        Erasure::Done(done) => {
+            let message = format!(
+                "Successfully deleted {} memories",
+                erased_each_once(&state, &done).await?
+            );
+            Ok(deleted(&done, message))
+        }
+        Erasure::Later(response) => Ok(response),
+    }
+}
+
+/// Reads the ids of a batch.
+async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<Vec<String>, Problem> {
+    body::json_only(headers)?;
+    let within = state.config().api.request_timeout;
+    let bytes = incoming.whole(headers, state.places(), within).await?;
+    let Object(batch): Object<Batch> = json::read(&bytes)?;
+    match batch.memories.len() {
+        0 => Err(Problem::invalid("memories", "give at least one memory")),
+        1..=BATCH => Ok(batch
+            .memories
+            .into_iter()
+            .map(|Object(entry)| entry.memory_id.to_string())
+            .collect()),
+        _ => Err(Problem::new(
+            Kind::Malformed,
+            "Maximum of 1000 memories can be deleted in a single request",
+        )),
+    }
+}
+
+/// Returns how many memories a batch has erased: those in one store only count like those in both.
+async fn erased_each_once(state: &AppState, done: &Done) -> Result<u64, Problem> {
+    let job = &done.job;
+    let of = |kind: StoreKind| {
+        let store = job.stores.iter().find(|store| store.store == kind);
+        store.map(|store| store.counts.get("erased").copied().unwrap_or(0))
+    };
+    match (of(StoreKind::Sql), of(StoreKind::Vector)) {
+        (Some(rows), None | Some(0)) => Ok(rows),
+        (None, vectors) => Ok(vectors.unwrap_or(0)),
+        (Some(rows), Some(_)) => {
+            let others = state.ledger().erased_as_vectors_only(job.id).await;
+            Ok(rows + others.map_err(|error| Problem::from(error).about(job.id))?)
+        }
+    }
+}

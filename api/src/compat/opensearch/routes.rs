@@ -1,0 +1,30 @@
+//! OpenSearch's routes.
+
+use axum::routing::post;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{by_id, by_query, info, many, tasks};
+use crate::state::AppState;
+
+/// Returns OpenSearch's routes.
+pub(in crate::compat) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(by_id::delete_memory))
+        .route("/memories/_delete_by_query", post(by_query::delete_in_memories))
+        .routes(routes!(by_query::delete_by_query))
+        .routes(routes!(by_query::delete_in_index))
+}
+
+/// Returns the routes about tasks.
+pub(in crate::compat) fn task_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(many::list))
+        .routes(routes!(many::cancel))
+        .routes(routes!(tasks::get, tasks::forget))
+        .routes(routes!(tasks::cancel))
+        .routes(routes!(tasks::rethrottle))
+        .routes(routes!(tasks::rethrottle_reindex))
+        .routes(routes!(tasks::rethrottle_update))
+        .routes(routes!(info::info))
+}
