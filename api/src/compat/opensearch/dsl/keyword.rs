@@ -3,7 +3,8 @@
 use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
 use serde_json::Value;
 
-use super::{Reader, refused};
+use super::reader::Reader;
+use super::syntax::refused;
 use crate::deletion::query;
 use crate::http::problem::Problem;
 

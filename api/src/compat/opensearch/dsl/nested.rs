@@ -6,7 +6,8 @@
 use lethe_common::filter::{Filter, Path};
 use serde_json::Value;
 
-use super::{Reader, allowed, refused};
+use super::reader::Reader;
+use super::syntax::{allowed, refused};
 use crate::http::problem::Problem;
 
 impl Reader<'_> {

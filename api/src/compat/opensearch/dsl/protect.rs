@@ -5,7 +5,8 @@
 
 use lethe_common::filter::{Filter, Path};
 
-use super::{KEYWORDS, Reader, refused};
+use super::reader::{KEYWORDS, Reader};
+use super::syntax::refused;
 use crate::http::json::short;
 use crate::http::problem::Problem;
 

@@ -4,14 +4,14 @@
 //! column holds decides, which is not known here: of moments they are dates, and of anything else they are what they
 //! are. So the filter says both ([`Bounds::moments`]), and each column takes its own.
 
-mod written;
-
 use jiff::Timestamp;
 use lethe_common::filter::{Bounds, Comparison, Filter, Path, Scalar};
 use serde_json::{Map, Value};
 
 use super::moment::{self, Count, Edge, Reading};
-use super::{Reader, allowed, only, refused, scalar};
+use super::reader::Reader;
+use super::syntax::{allowed, only, refused, scalar};
+use super::written;
 use crate::http::problem::Problem;
 
 /// The first moment that a column can hold.

@@ -4,9 +4,10 @@ mod dates;
 mod negated;
 
 use lethe_common::config::Config;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::http::problem::Kind;
 
 const CONFIG: &str = r#"
     [[target]]

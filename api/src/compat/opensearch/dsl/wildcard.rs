@@ -3,7 +3,8 @@
 use lethe_common::filter::{Filter, Has, Scalar};
 use serde_json::Value;
 
-use super::{Reader, refused, value};
+use super::reader::Reader;
+use super::syntax::{refused, value};
 use crate::http::problem::Problem;
 
 /// What a pattern asks of a text.

@@ -30,8 +30,9 @@ pub(super) fn read_whole(text: &str, zone: &TimeZone, up: bool) -> Option<Zoned>
     if is_whole { read.at(zone, up) } else { None }
 }
 
-/// Returns whether a text is a date without seconds.
-pub(super) fn is_vague(text: &str) -> bool {
+/// Returns whether a text is a date that does not say which second it means: in a column of moments it is all of
+/// that time, and anywhere else a text like others.
+pub(in crate::compat::opensearch::dsl) fn is_vague(text: &str) -> bool {
     Read::of(text).is_some_and(|read| read.clock[2].is_none())
 }
 
@@ -129,7 +130,7 @@ pub(super) fn offset(text: &str) -> Option<Offset> {
 }
 
 /// Reads a time zone: its name, or how far from UTC it is.
-pub(super) fn zone(text: &str) -> Option<TimeZone> {
+pub(in crate::compat::opensearch::dsl) fn zone(text: &str) -> Option<TimeZone> {
     match text {
         "Z" | "UTC" => Some(TimeZone::UTC),
         text => offset(text).map(TimeZone::fixed).or_else(|| TimeZone::get(text).ok()),

@@ -1,3 +1,5 @@
+use jiff::Timestamp;
+
 use super::*;
 
 const NOW: &str = "2024-03-31T10:20:30.456789Z";

@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::super::moment::{self, Count, Written};
-use super::super::refused;
+use super::moment::{self, Count, Written};
+use super::syntax::refused;
 use crate::http::json::short;
 use crate::http::problem::Problem;
 
