@@ -15,11 +15,13 @@ pub(crate) mod mem0;
 pub(crate) mod memoryplugin;
 pub(crate) mod mielto;
 pub(crate) mod opensearch;
+mod outcome;
 mod read;
 mod repeat;
 mod routes;
 mod sample;
 mod system;
+mod wanted;
 
 pub(crate) use authenticate::authenticate;
 pub(crate) use routes::routes;

@@ -11,8 +11,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::bodiless::NoBody;
 use super::document::{ErrorShape, Says, example_of};
-use super::erase::{Asked, Erasure, Place, What, erased};
+use super::erase::Asked;
+use super::outcome::{Erasure, erased};
 use super::read::{Caller, InPath, Query};
+use super::wanted::{Place, What};
 use crate::auth::{Denied, Principal};
 use crate::deletion::placement;
 use crate::http::body::{self, Incoming};

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use lethe_common::filter::Filter;
-use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{JobView, Manner, NewJob};
+use lethe_common::job::JobId;
+use lethe_common::ledger::{JobView, NewJob};
 use lethe_common::state::State;
 use tokio::time::timeout;
 
 use super::advice::{self, Words};
+use super::outcome::{Done, Erasure, about, ended, failed, most};
+use super::wanted::{Place, What};
 use crate::auth::Principal;
-use crate::deletion::column_types::Says;
 use crate::deletion::new_job;
 use crate::deletion::placement;
 use crate::deletion::request::{self, Options};
@@ -20,89 +20,11 @@ use crate::deletion::submit::{Columns, Submitted, submit};
 use crate::http::headers;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
-use crate::job::answer;
 use crate::job::watch;
 use crate::state::AppState;
 
 /// How long a caller is waited for that wants to see the end: longer than any connection lasts.
 const FOR_GOOD: Duration = Duration::from_hours(24 * 7);
-
-/// What a client of another system wants erased.
-pub(crate) enum What {
-    /// These memories.
-    Ids(Vec<String>),
-    /// Everything of somebody or something.
-    Subject(Subject),
-    /// What a filter matches, and how that is to be done.
-    Query(Filter, How),
-}
-
-/// How a deletion by query is to be done.
-#[derive(Clone)]
-pub(crate) struct How {
-    /// The most memories a second.
-    pub(crate) per_second: Option<f64>,
-    pub(crate) manner: Manner,
-    /// What is said where the query compares a column of a table with what it cannot hold.
-    pub(crate) mistyped: Says,
-}
-
-/// Whose memories, and where; what is absent is not demanded, or follows from who asks.
-#[derive(Default)]
-pub(crate) struct Place {
-    pub(crate) target: Option<String>,
-    pub(crate) table: Option<String>,
-    pub(crate) owner: Option<String>,
-    pub(crate) workspace: Option<String>,
-    /// The kind of memory.
-    pub(crate) kind: Option<String>,
-}
-
-/// How far a deletion came while its request waited.
-pub(crate) enum Erasure {
-    /// It has succeeded, read back.
-    Done(Done),
-    /// It has not ended: 202 and the job.
-    Later(Response),
-}
-
-/// A deletion that ended while its request waited.
-pub(crate) struct Done {
-    pub(crate) job: Box<JobView>,
-    heeded: Prefer,
-}
-
-impl Done {
-    /// Returns the same answer about another job.
-    pub(super) fn of(self, job: JobView) -> Self {
-        Self {
-            job: Box::new(job),
-            ..self
-        }
-    }
-
-    /// Returns the system's own answer with what every answer says: the job, and what was heeded.
-    pub(crate) fn answer(&self, answer: impl IntoResponse) -> Response {
-        about(answer, self.job.id, self.heeded)
-    }
-}
-
-fn about(answer: impl IntoResponse, job: JobId, heeded: Prefer) -> Response {
-    let mut response = answer.into_response();
-    headers::name_job(response.headers_mut(), job);
-    heeded.applied(response.headers_mut());
-    response
-}
-
-impl From<&lethe_common::config::Place> for Place {
-    fn from(place: &lethe_common::config::Place) -> Self {
-        Self {
-            target: place.target.clone(),
-            table: place.table.clone(),
-            ..Self::default()
-        }
-    }
-}
 
 /// A request of another system's client, as far as all of them are alike.
 #[derive(Clone, Copy)]
@@ -268,38 +190,4 @@ impl Asked<'_> {
         };
         (job, heeded)
     }
-}
-
-fn ended(job: JobView, heeded: Prefer) -> Result<Erasure, Problem> {
-    match job.state {
-        State::Succeeded | State::Failed => {
-            let job = Box::new(job);
-            Ok(Erasure::Done(Done { job, heeded }))
-        }
-        State::Cancelled | State::Held => {
-            let (id, state) = (job.id, job.state.as_str());
-            let detail = format!("job {id} is {state}: `GET /v1/jobs/{id}` says what was erased and what was not");
-            Err(Problem::new(Kind::JobStopped, detail).about(id))
-        }
-        _ => Ok(Erasure::Later(answer::with_job(StatusCode::ACCEPTED, job, heeded))),
-    }
-}
-
-/// Returns the problem of a job that failed: which one, and why.
-fn failed(job: &JobView) -> Problem {
-    let (id, code) = (job.id, job.error_code.as_deref().unwrap_or("internal"));
-    let detail = format!("job {id} failed (`{code}`): `GET /v1/jobs/{id}` says what was erased and what was not");
-    Problem::new(Kind::ErasureFailed, detail).about(id)
-}
-
-/// Returns how many memories a job has erased: of one that was in two stores, once.
-pub(crate) fn erased(job: &JobView) -> u64 {
-    most(job, "erased")
-}
-
-/// Returns how many memories met an outcome.
-// Of the stores the one with the most: a memory may be missing in one of them.
-pub(crate) fn most(job: &JobView, outcome: &str) -> u64 {
-    let counts = job.stores.iter().filter_map(|store| store.counts.get(outcome));
-    counts.copied().max().unwrap_or(0)
 }

@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 
 use super::bodiless::NoBody;
 use super::document::{ErrorShape, Says, example_of};
-use super::erase::{Asked, Erasure, Place, What};
+use super::erase::Asked;
+use super::outcome::Erasure;
 use super::read::{Caller, InPath};
+use super::wanted::{Place, What};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 

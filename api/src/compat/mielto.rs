@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 
 use super::bodiless::{self, NoBody};
 use super::document::{ErrorShape, Says, example_of};
-use super::erase::{Asked, Erasure, Place, What, erased};
+use super::erase::Asked;
+use super::outcome::{Erasure, erased};
 use super::read::{Caller, InPath, Query};
+use super::wanted::{Place, What};
 use crate::auth::Denied;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;

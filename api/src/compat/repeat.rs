@@ -9,7 +9,9 @@ use lethe_common::config::OnTimeout;
 use lethe_common::ledger::{NewJob, Work};
 use serde_json::json;
 
-use super::erase::{Asked, Done, Erasure, Place, What, erased};
+use super::erase::Asked;
+use super::outcome::{Done, Erasure, erased};
+use super::wanted::{Place, What};
 use crate::deletion::submit::{Columns, Submitted};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;

@@ -5,8 +5,9 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::compat::erase::{Done, Place};
+use crate::compat::outcome::Done;
 use crate::compat::read::Query;
+use crate::compat::wanted::Place;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 

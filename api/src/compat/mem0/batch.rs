@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use super::asked::{Deleted, deleted, place};
 use super::error::Errors;
-use crate::compat::erase::{Asked, Done, Erasure, What};
+use crate::compat::erase::Asked;
+use crate::compat::outcome::{Done, Erasure};
 use crate::compat::read::{Caller, Query};
+use crate::compat::wanted::What;
 use crate::http::body::{self, Incoming};
 use crate::http::json;
 use crate::http::object::Object;

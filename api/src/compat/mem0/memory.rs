@@ -8,8 +8,10 @@ use uuid::Uuid;
 use super::asked::{Deleted, deleted, linked, place};
 use super::error::Errors;
 use crate::compat::bodiless::NoBody;
-use crate::compat::erase::{Asked, Erasure, What, erased};
+use crate::compat::erase::Asked;
+use crate::compat::outcome::{Erasure, erased};
 use crate::compat::read::{Caller, InPath, Query};
+use crate::compat::wanted::What;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 

@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::asked::{linked, place};
 use super::error::Errors;
 use crate::compat::bodiless::NoBody;
-use crate::compat::erase::{Asked, What};
+use crate::compat::erase::Asked;
 use crate::compat::read::{Caller, InPath, Query};
+use crate::compat::wanted::What;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 

@@ -11,8 +11,10 @@ use super::bodiless::NoBody;
 use super::place::{self, Found};
 use super::values::{WrittenParams, only};
 use crate::auth::{Denied, Principal};
-use crate::compat::erase::{Asked, Done, Erasure, Place, What, erased};
+use crate::compat::erase::Asked;
+use crate::compat::outcome::{Done, Erasure, erased};
 use crate::compat::read::{Caller, InPath, Query};
+use crate::compat::wanted::{Place, What};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 

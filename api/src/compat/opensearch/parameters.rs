@@ -6,8 +6,8 @@ use utoipa::IntoParams;
 use super::body::Body;
 use super::mistyped;
 use super::values::{FROM, Flag, STORED_FIELDS, flag, illegal, int, only, requests_per_second, time};
-use crate::compat::erase::How;
 use crate::compat::read::Query;
+use crate::compat::wanted::How;
 use crate::http::json::short;
 use crate::http::problem::Problem;
 

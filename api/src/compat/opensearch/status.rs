@@ -7,7 +7,7 @@ use lethe_common::ledger::{JobView, SliceCounts};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::compat::erase::most;
+use crate::compat::outcome::most;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 

@@ -1,0 +1,49 @@
+//! What clients of other systems want erased, where, and how.
+
+use lethe_common::config;
+use lethe_common::filter::Filter;
+use lethe_common::job::Subject;
+use lethe_common::ledger::Manner;
+
+use crate::deletion::column_types::Says;
+
+/// What a client of another system wants erased.
+pub(crate) enum What {
+    /// These memories.
+    Ids(Vec<String>),
+    /// Everything of somebody or something.
+    Subject(Subject),
+    /// What a filter matches, and how that is to be done.
+    Query(Filter, How),
+}
+
+/// How a deletion by query is to be done.
+#[derive(Clone)]
+pub(crate) struct How {
+    /// The most memories a second.
+    pub(crate) per_second: Option<f64>,
+    pub(crate) manner: Manner,
+    /// What is said where the query compares a column of a table with what it cannot hold.
+    pub(crate) mistyped: Says,
+}
+
+/// Whose memories, and where; what is absent is not demanded, or follows from who asks.
+#[derive(Default)]
+pub(crate) struct Place {
+    pub(crate) target: Option<String>,
+    pub(crate) table: Option<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) workspace: Option<String>,
+    /// The kind of memory.
+    pub(crate) kind: Option<String>,
+}
+
+impl From<&config::Place> for Place {
+    fn from(place: &config::Place) -> Self {
+        Self {
+            target: place.target.clone(),
+            table: place.table.clone(),
+            ..Self::default()
+        }
+    }
+}
