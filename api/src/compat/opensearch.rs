@@ -9,8 +9,6 @@ mod dsl;
 mod failures;
 mod fields;
 mod info;
-mod many;
-mod matching;
 mod mistyped;
 mod parameters;
 mod paths;

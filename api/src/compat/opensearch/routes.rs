@@ -4,7 +4,8 @@ use axum::routing::post;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{by_id, by_query, info, many, tasks};
+use super::tasks::{many, one, rethrottle};
+use super::{by_id, by_query, info};
 use crate::state::AppState;
 
 /// Returns OpenSearch's routes.
@@ -21,10 +22,10 @@ pub(in crate::compat) fn task_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(many::list))
         .routes(routes!(many::cancel))
-        .routes(routes!(tasks::get, tasks::forget))
-        .routes(routes!(tasks::cancel))
-        .routes(routes!(tasks::rethrottle))
-        .routes(routes!(tasks::rethrottle_reindex))
-        .routes(routes!(tasks::rethrottle_update))
+        .routes(routes!(one::get, one::forget))
+        .routes(routes!(one::cancel))
+        .routes(routes!(rethrottle::rethrottle))
+        .routes(routes!(rethrottle::rethrottle_reindex))
+        .routes(routes!(rethrottle::rethrottle_update))
         .routes(routes!(info::info))
 }

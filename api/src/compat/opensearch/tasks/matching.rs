@@ -2,8 +2,8 @@
 
 use lethe_common::ledger::JobView;
 
-use super::task::{ACTION, NODE, TaskId};
-use super::values::illegal;
+use crate::compat::opensearch::task::{ACTION, NODE, TaskId};
+use crate::compat::opensearch::values::illegal;
 use crate::compat::read::Query;
 use crate::http::json::short;
 use crate::http::problem::{Kind, Missing, Problem};

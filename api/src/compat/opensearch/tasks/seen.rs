@@ -1,0 +1,75 @@
+//! What the routes about tasks have in common.
+
+use std::time::Duration;
+
+use axum::Json;
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::{CancelOutcome, JobView};
+
+use crate::auth::Principal;
+use crate::compat::opensearch::status::Details;
+use crate::compat::opensearch::task::{GroupBy, TaskId, Tasks, absent};
+use crate::compat::opensearch::values::illegal;
+use crate::compat::read::Query;
+use crate::http::json::short;
+use crate::http::prefer::Prefer;
+use crate::http::problem::{Kind, Problem};
+use crate::job::visible::visible;
+use crate::job::watch;
+use crate::state::AppState;
+
+/// Asks for the end of a job; returns whether it was still to come.
+pub(super) async fn stop(state: &AppState, job: &JobView) -> Result<bool, Problem> {
+    let accepted = state.ledger().cancel(job.id).await? == CancelOutcome::Accepted;
+    if accepted {
+        state.doorbell().ring(Ring::Changed(job.id));
+        state.doorbell().ring(Ring::Work);
+    }
+    Ok(accepted)
+}
+
+/// What cancelling takes, beside which tasks are meant.
+pub(super) const CANCEL: [&str; 3] = ["group_by", "timeout", "wait_for_completion"];
+
+/// Returns the job of a task that the caller may see.
+pub(super) async fn task(state: &AppState, principal: &Principal, text: &str) -> Result<JobView, Problem> {
+    let id = TaskId::read(text)?;
+    match visible(state, principal, id.0).await {
+        Ok(job) if is_task(&job) => Ok(job),
+        Err(problem) if problem.kind != Kind::NotFound => Err(problem),
+        _ => Err(absent(&id.text())),
+    }
+}
+
+pub(super) fn is_task(job: &JobView) -> bool {
+    job.kind == "query" && !job.dry_run && !job.task_forgotten
+}
+
+/// Returns a job when it has ended, or as it is then.
+pub(super) async fn ended(state: &AppState, job: JobView, wait: Duration) -> JobView {
+    let wait = Prefer {
+        wait: Some(wait),
+        ..Prefer::default()
+    };
+    watch::as_preferred(state, job, wait).await.0
+}
+
+/// Answers with one task.
+pub(super) async fn one(state: &AppState, job: JobView, group_by: GroupBy) -> Result<Json<Tasks>, Problem> {
+    let jobs = [job];
+    let details = Details::of(state, &jobs).await?;
+    Ok(Json(Tasks::new(&jobs, Some(&details), group_by)))
+}
+
+pub(super) fn group_by(query: &Query) -> Result<GroupBy, Problem> {
+    match query.one("group_by")? {
+        None | Some("nodes") => Ok(GroupBy::Nodes),
+        Some("parents") => Ok(GroupBy::Parents),
+        Some("none") => Ok(GroupBy::None),
+        Some(other) => {
+            let other = short(other);
+            let text = format!("[group_by] must be one of [nodes], [parents] or [none] but was [{other}]");
+            Err(illegal(&text))
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Who may do anything with keys, and of which keys it is told.
+
+use lethe_common::config::Scope;
+
+use crate::auth::Principal;
+use crate::http::problem::{Kind, Problem};
+
+/// Refuses whoever could make a key that reaches further than its own.
+pub(super) fn allow(principal: &Principal) -> Result<(), Problem> {
+    principal.require(Scope::Admin)?;
+    principal.require_all_of(None)?;
+    Ok(())
+}
+
+pub(super) fn unknown() -> Problem {
+    Problem::new(
+        Kind::NotFound,
+        "no key that was made here has this name: those of the configuration are taken away there",
+    )
+}

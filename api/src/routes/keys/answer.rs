@@ -1,0 +1,54 @@
+//! A key as callers see it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use lethe_common::clock::from_millis;
+use lethe_common::config::Bounds;
+use lethe_common::ledger::KeyRow;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A key, without what opens anything.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
+pub(crate) struct KeyAnswer {
+    /// The name.
+    name: String,
+    /// What it opens.
+    scopes: Vec<String>,
+    /// The one person whose memories it reaches; `null`: everybody's.
+    user: Option<String>,
+    /// The workspaces it reaches; `null`: all.
+    workspaces: Option<BTreeSet<String>>,
+    /// The targets it reaches; `null`: all.
+    targets: Option<BTreeSet<String>>,
+    /// When it stops opening anything; `null`: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// Whether it has.
+    expired: bool,
+    /// When it was made.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    created_at: Option<Timestamp>,
+}
+
+impl From<KeyRow> for KeyAnswer {
+    fn from(row: KeyRow) -> Self {
+        let Bounds {
+            user,
+            workspaces,
+            targets,
+        } = row.key.bounds;
+        Self {
+            name: row.key.name,
+            scopes: row.key.scopes,
+            user,
+            workspaces,
+            targets,
+            expires_at: row.key.expires_at.and_then(from_millis),
+            expired: row.left.is_some_and(|left| left.is_zero()),
+            created_at: from_millis(row.created_at),
+        }
+    }
+}

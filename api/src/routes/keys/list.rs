@@ -1,0 +1,64 @@
+//! `GET /v1/keys`.
+
+use axum::Json;
+use axum::extract::State;
+use lethe_common::config::is_name;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::allowed::allow;
+use super::answer::KeyAnswer;
+use crate::auth::Principal;
+use crate::http::extract::Params;
+use crate::http::page::limit;
+use crate::http::problem::Problem;
+use crate::openapi::Usual;
+use crate::state::AppState;
+
+/// How many keys are listed unless somebody says otherwise, and at most.
+const LIMIT: (u32, u32) = (200, 1_000);
+
+/// Keys, by name.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeyList {
+    /// The keys.
+    keys: Vec<KeyAnswer>,
+    /// What to give as `after` for the next page; `null` on the last.
+    next: Option<String>,
+}
+
+/// Which keys.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct KeyParams {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// The most to list, 1 to 1000; 200 if absent.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+    limit: Option<String>,
+}
+
+/// List the API keys that were made here, by name. Those of the configuration are not among them.
+#[utoipa::path(get, path = "/v1/keys", operation_id = "listKeys", tag = "keys",
+    params(KeyParams),
+    responses((status = 200, description = "The keys", body = KeyList), Usual))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    Params(params): Params<KeyParams>,
+) -> Result<Json<KeyList>, Problem> {
+    allow(&principal)?;
+    let limit = limit(params.limit.as_deref(), LIMIT)?;
+    let after = params.after.unwrap_or_default();
+    if !after.is_empty() && !is_name(&after) {
+        return Err(Problem::invalid("after", "write what `next` of the page before said"));
+    }
+    // One more tells whether there is a next page.
+    let mut rows = state.ledger().keys(&after, limit + 1).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| row.key.name.clone());
+    let keys = rows.into_iter().map(KeyAnswer::from).collect();
+    Ok(Json(KeyList { keys, next }))
+}

@@ -1,0 +1,36 @@
+//! `DELETE /v1/keys/{name}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use lethe_common::config::is_name;
+
+use super::allowed::{allow, unknown};
+use crate::auth::Principal;
+use crate::http::extract::{NamePath, Nothing};
+use crate::http::problem::{Problem, ProblemBody};
+use crate::openapi::Usual;
+use crate::state::AppState;
+
+/// Take an API key away: at once here, within seconds in other processes.
+#[utoipa::path(delete, path = "/v1/keys/{name}", operation_id = "revokeKey", tag = "keys",
+    params(("name" = String, Path, description = "The key's name")),
+    responses(
+        (status = 204, description = "It opens nothing any more"),
+        (status = 404, description = "No such key", body = ProblemBody, content_type = "application/problem+json"),
+        Usual,
+    ))]
+pub(crate) async fn revoke(
+    State(state): State<AppState>,
+    principal: Principal,
+    NamePath(name): NamePath,
+    Nothing: Nothing,
+) -> Result<StatusCode, Problem> {
+    allow(&principal)?;
+    // No key of the ledger is called otherwise, and PostgreSQL takes no NUL.
+    let removed = is_name(&name) && state.ledger().remove_key(&name).await?;
+    if !removed {
+        return Err(unknown());
+    }
+    state.auth().forget(&name);
+    Ok(StatusCode::NO_CONTENT)
+}
