@@ -4,7 +4,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::compat;
@@ -51,30 +51,6 @@ impl Modify for Schemes {
         components.add_security_scheme("basic", basic);
         components.add_security_scheme("token", SecurityScheme::ApiKey(ApiKey::Header(token)));
     }
-}
-
-/// What every route with a key can answer with.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only for the document")]
-pub(crate) enum Usual {
-    /// No credentials that are known here.
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(ProblemBody),
-    /// A scope is missing.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(ProblemBody),
-    /// A parameter is wrong, or nothing of the kind is taken here.
-    #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(ProblemBody),
-    /// Too many requests in a second, or too many failed authentications in a minute.
-    #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(ProblemBody),
-    /// A fault of the service.
-    #[response(status = 500, content_type = "application/problem+json")]
-    Internal(ProblemBody),
-    /// The ledger is away, or took too long.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(ProblemBody),
 }
 
 /// Returns the document, without the routes.

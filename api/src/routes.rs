@@ -1,5 +1,6 @@
 //! The routes, one file a resource.
 
+mod answers;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod keys;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::health;
 use crate::auth::Principal;
 use crate::http::problem::Problem;
-use crate::openapi::Usual;
+use crate::routes::answers::Usual;
 use crate::state::AppState;
 use crate::workers::HEARD_WITHIN;
 

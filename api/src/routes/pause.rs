@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use crate::auth::Principal;
 use crate::http::extract::{NamePath, Nothing};
-use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::{Kind, Problem};
+use crate::routes::answers::{NoTarget, Usual};
 use crate::state::AppState;
 
 /// What is paused.
@@ -49,7 +49,7 @@ pub(crate) async fn resume(
     params(("name" = String, Path, description = "The target's name")),
     responses(
         (status = 200, description = "What is paused", body = Paused),
-        (status = 404, description = "No such target", body = ProblemBody, content_type = "application/problem+json"),
+        NoTarget,
         Usual,
     ))]
 pub(crate) async fn pause_target(
@@ -66,7 +66,7 @@ pub(crate) async fn pause_target(
     params(("name" = String, Path, description = "The target's name")),
     responses(
         (status = 200, description = "What is paused", body = Paused),
-        (status = 404, description = "No such target", body = ProblemBody, content_type = "application/problem+json"),
+        NoTarget,
         Usual,
     ))]
 pub(crate) async fn resume_target(

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use crate::auth::Principal;
 use crate::http::extract::Nothing;
-use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::{Kind, Problem};
+use crate::routes::answers::{Usual, problems};
 use crate::state::AppState;
 use crate::workers::HEARD_WITHIN;
 
@@ -69,6 +69,14 @@ pub(crate) async fn list(State(state): State<AppState>, principal: Principal) ->
     }))
 }
 
+problems! {
+    /// What is answered where nothing is retired.
+    NotRetired {
+        404 "No worker has published it"
+        409 "A worker has it"
+    }
+}
+
 /// Retire a mapping that no worker has any more, so that others in its collection or table go on.
 ///
 /// Its memories are protected no longer: vectors that it left in a shared collection can then be erased as vectors without a row.
@@ -79,8 +87,7 @@ pub(crate) async fn list(State(state): State<AppState>, principal: Principal) ->
     ),
     responses(
         (status = 204, description = "It is forgotten"),
-        (status = 404, description = "No worker has published it", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "A worker has it", body = ProblemBody, content_type = "application/problem+json"),
+        NotRetired,
         Usual,
     ))]
 pub(crate) async fn retire(

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::auth::Principal;
 use crate::http::problem::Problem;
-use crate::openapi::Usual;
+use crate::routes::answers::Usual;
 use crate::state::AppState;
 use crate::workers::{Fault, Found, HEARD_WITHIN, StoreHealth};
 

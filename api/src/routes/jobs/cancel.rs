@@ -8,10 +8,10 @@ use lethe_common::ledger::CancelOutcome;
 
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Nothing};
-use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::visible::visible;
-use crate::openapi::Usual;
+use crate::routes::answers::{HasEnded, NoJob, Usual};
 use crate::state::AppState;
 
 /// Cancel a job: what has begun is finished, what was erased stays erased.
@@ -23,8 +23,8 @@ use crate::state::AppState;
     params(("id" = Uuid, Path, description = "The job's id")),
     responses(
         (status = 202, description = "It is being cancelled, or was at once", body = Job),
-        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It has ended", body = ProblemBody, content_type = "application/problem+json"),
+        NoJob,
+        HasEnded,
         Usual,
     ),
 )]

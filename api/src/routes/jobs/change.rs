@@ -14,11 +14,11 @@ use crate::http::body::{self, Incoming};
 use crate::http::extract::JobPath;
 use crate::http::json;
 use crate::http::object::Object;
-use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::rate::Rate;
 use crate::job::visible::visible;
-use crate::openapi::Usual;
+use crate::routes::answers::{HasEnded, NoJob, Unread, Usual};
 use crate::state::AppState;
 
 /// What to change of a job.
@@ -46,12 +46,9 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rate>, D::Error> {
     request_body(content = ChangeJob, content_type = "application/json"),
     responses(
         (status = 200, description = "The job", body = Job),
-        (status = 400, description = "The body cannot be read", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It has ended", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no JSON", body = ProblemBody, content_type = "application/problem+json"),
+        Unread,
+        NoJob,
+        HasEnded,
         Usual,
     ),
 )]

@@ -19,10 +19,29 @@ use crate::http::idempotency;
 use crate::http::json;
 use crate::http::object::Object;
 use crate::http::prefer::Prefer;
-use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::job::answer::{self, Job};
+use crate::http::problem::{Kind, Problem};
+use crate::job::answer;
 use crate::job::watch;
+use crate::routes::answers::{AcceptedJob, problems};
 use crate::state::AppState;
+
+problems! {
+    /// What is answered where no job is accepted.
+    NotAccepted {
+        400 "Not JSON, or a query that nests too deep"
+        401 "No credentials that are known here"
+        403 "A scope is missing"
+        408 "The body did not arrive in time"
+        409 "A request with this key is in flight; or, while waiting, the job ended untouched: more than `limit` is selected, or not what `expect` says"
+        410 "The job of this key was forgotten"
+        413 "Too large, or a query that names too many values"
+        415 "Wrong content type"
+        422 "A field is wrong, more than `limit` is selected, or the key belongs to another request"
+        429 "Too many requests in a second, uploads at a time, or failed authentications in a minute"
+        500 "A fault of the service"
+        503 "The ledger is away, or too many jobs are unfinished"
+    }
+}
 
 /// Accept a deletion.
 ///
@@ -46,24 +65,8 @@ use crate::state::AppState;
         (String = "application/x-ndjson")
     )),
     responses(
-        (status = 202, description = "Accepted", body = Job, headers(
-            ("Location" = String, description = "Where the job is"),
-            ("Lethe-Job" = String, description = "The job's id"),
-            ("Preference-Applied" = String, description = "What was heeded of `Prefer`")
-        )),
-        (status = 200, description = "Accepted, and ended while waiting", body = Job),
-        (status = 400, description = "Not JSON, or a query that nests too deep", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No credentials that are known here", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "A scope is missing", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "A request with this key is in flight; or, while waiting, the job ended untouched: more than `limit` is selected, or not what `expect` says", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "The job of this key was forgotten", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "Too large, or a query that names too many values", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "Wrong content type", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong, more than `limit` is selected, or the key belongs to another request", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests in a second, uploads at a time, or failed authentications in a minute", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 500, description = "A fault of the service", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The ledger is away, or too many jobs are unfinished", body = ProblemBody, content_type = "application/problem+json"),
+        AcceptedJob,
+        NotAccepted,
     ),
 )]
 pub(crate) async fn create(

@@ -15,11 +15,11 @@ use tokio::time::timeout;
 
 use crate::auth::Principal;
 use crate::http::extract::JobPath;
-use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::visible::visible;
 use crate::job::watch::Watch;
-use crate::openapi::Usual;
+use crate::routes::answers::{NoJob, Usual};
 use crate::state::AppState;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -41,7 +41,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
     responses(
         (status = 200, description = "The job, again and again", content_type = "text/event-stream", body = Job),
         (status = 204, description = "It has ended, and its end was seen"),
-        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        NoJob,
         Usual,
     ),
 )]

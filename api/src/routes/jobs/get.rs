@@ -5,10 +5,10 @@ use axum::extract::State;
 
 use crate::auth::Principal;
 use crate::http::extract::JobPath;
-use crate::http::problem::{Problem, ProblemBody};
+use crate::http::problem::Problem;
 use crate::job::answer::Job;
 use crate::job::visible::visible;
-use crate::openapi::Usual;
+use crate::routes::answers::{NoJob, Usual};
 use crate::state::AppState;
 
 /// Look at a job.
@@ -20,7 +20,7 @@ use crate::state::AppState;
     params(("id" = Uuid, Path, description = "The job's id")),
     responses(
         (status = 200, description = "The job", body = Job),
-        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
+        NoJob,
         Usual,
     ),
 )]

@@ -12,10 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Params};
 use crate::http::page::limit;
-use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Item;
 use crate::job::visible::visible;
-use crate::openapi::Usual;
+use crate::routes::answers::{IdsForgotten, NoJob, Usual};
 use crate::state::AppState;
 
 /// How many are listed unless somebody says otherwise, and at most: ids are short.
@@ -68,8 +68,8 @@ pub(crate) struct ItemList {
     params(("id" = Uuid, Path, description = "The job's id"), ItemParams),
     responses(
         (status = 200, description = "The memories", body = ItemList),
-        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "Its ids were forgotten", body = ProblemBody, content_type = "application/problem+json"),
+        NoJob,
+        IdsForgotten,
         Usual,
     ),
 )]

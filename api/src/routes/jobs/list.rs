@@ -14,7 +14,7 @@ use crate::http::extract::Params;
 use crate::http::page::limit;
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
-use crate::openapi::Usual;
+use crate::routes::answers::Usual;
 use crate::state::AppState;
 
 /// How many jobs are listed unless somebody says otherwise, and at most: a screen, and an answer

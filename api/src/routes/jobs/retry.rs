@@ -8,11 +8,18 @@ use lethe_common::ledger::RetryOutcome;
 
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Nothing};
-use crate::http::problem::{Kind, Problem, ProblemBody};
+use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::visible::visible;
-use crate::openapi::Usual;
+use crate::routes::answers::{IdsForgotten, NoJob, Usual, problems};
 use crate::state::AppState;
+
+problems! {
+    /// What is answered where nothing is tried again.
+    NotRetried {
+        409 "It has neither failed nor been cancelled"
+    }
+}
 
 /// Try a failed or cancelled job again: another attempt begins with what is left.
 #[utoipa::path(
@@ -23,9 +30,9 @@ use crate::state::AppState;
     params(("id" = Uuid, Path, description = "The job's id")),
     responses(
         (status = 202, description = "It is queued again", body = Job),
-        (status = 404, description = "No such job", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It has neither failed nor been cancelled", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "Its ids were forgotten", body = ProblemBody, content_type = "application/problem+json"),
+        NoJob,
+        NotRetried,
+        IdsForgotten,
         Usual,
     ),
 )]

@@ -21,8 +21,8 @@ use crate::deletion::request::text;
 use crate::http::body::{Incoming, MediaType};
 use crate::http::json::{self, given};
 use crate::http::object::Object;
-use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::{Kind, Problem};
+use crate::routes::answers::{Unread, Usual, problems};
 use crate::state::AppState;
 
 /// The longest description of a key: some thousand names of workspaces.
@@ -67,16 +67,23 @@ pub(crate) struct MadeKey {
     about: KeyAnswer,
 }
 
+problems! {
+    /// What is answered where no key is made.
+    NotMade {
+        400 "Not JSON"
+        409 "A key has this name"
+        413 "Too large"
+        415 "Wrong content type"
+    }
+}
+
 /// Make an API key. It is answered once, and only its hash is stored.
 #[utoipa::path(post, path = "/v1/keys", operation_id = "createKey", tag = "keys",
     request_body = CreateKey,
     responses(
         (status = 201, description = "The key", body = MadeKey),
-        (status = 400, description = "Not JSON", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "A key has this name", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "Too large", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "Wrong content type", body = ProblemBody, content_type = "application/problem+json"),
+        Unread,
+        NotMade,
         Usual,
     ))]
 pub(crate) async fn create(

@@ -12,7 +12,7 @@ use crate::auth::Principal;
 use crate::http::extract::Params;
 use crate::http::page::limit;
 use crate::http::problem::Problem;
-use crate::openapi::Usual;
+use crate::routes::answers::Usual;
 use crate::state::AppState;
 
 /// How many keys are listed unless somebody says otherwise, and at most.

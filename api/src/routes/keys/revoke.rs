@@ -7,16 +7,23 @@ use lethe_common::config::is_name;
 use super::allowed::{allow, unknown};
 use crate::auth::Principal;
 use crate::http::extract::{NamePath, Nothing};
-use crate::http::problem::{Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::Problem;
+use crate::routes::answers::{Usual, problems};
 use crate::state::AppState;
+
+problems! {
+    /// What is answered where there is no such key.
+    NoKey {
+        404 "No such key"
+    }
+}
 
 /// Take an API key away: at once here, within seconds in other processes.
 #[utoipa::path(delete, path = "/v1/keys/{name}", operation_id = "revokeKey", tag = "keys",
     params(("name" = String, Path, description = "The key's name")),
     responses(
         (status = 204, description = "It opens nothing any more"),
-        (status = 404, description = "No such key", body = ProblemBody, content_type = "application/problem+json"),
+        NoKey,
         Usual,
     ))]
 pub(crate) async fn revoke(

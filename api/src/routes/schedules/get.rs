@@ -7,8 +7,8 @@ use super::answer::Schedule;
 use super::seen;
 use crate::auth::Principal;
 use crate::http::extract::NamePath;
-use crate::http::problem::{Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::Problem;
+use crate::routes::answers::{NoSchedule, Usual};
 use crate::state::AppState;
 
 /// Look at a schedule.
@@ -16,7 +16,7 @@ use crate::state::AppState;
     params(("name" = String, Path, description = "The schedule's name")),
     responses(
         (status = 200, description = "The schedule", body = Schedule),
-        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        NoSchedule,
         Usual,
     ))]
 pub(crate) async fn get(

@@ -11,7 +11,7 @@ use crate::auth::Principal;
 use crate::http::extract::Params;
 use crate::http::page::limit;
 use crate::http::problem::Problem;
-use crate::openapi::Usual;
+use crate::routes::answers::Usual;
 use crate::state::AppState;
 
 /// How many schedules are listed unless somebody says otherwise, and at most: each may name many ids.

@@ -7,8 +7,8 @@ use super::answer::Schedule;
 use super::seen;
 use crate::auth::Principal;
 use crate::http::extract::{NamePath, Nothing};
-use crate::http::problem::{Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::Problem;
+use crate::routes::answers::{NoSchedule, Usual};
 use crate::state::AppState;
 
 /// Pause a schedule: it makes no jobs. One that it has made goes on.
@@ -16,7 +16,7 @@ use crate::state::AppState;
     params(("name" = String, Path, description = "The schedule's name")),
     responses(
         (status = 200, description = "The schedule", body = Schedule),
-        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        NoSchedule,
         Usual,
     ))]
 pub(crate) async fn pause(
@@ -33,7 +33,7 @@ pub(crate) async fn pause(
     params(("name" = String, Path, description = "The schedule's name")),
     responses(
         (status = 200, description = "The schedule", body = Schedule),
-        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        NoSchedule,
         Usual,
     ))]
 pub(crate) async fn resume(

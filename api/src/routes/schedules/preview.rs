@@ -9,10 +9,10 @@ use crate::auth::Principal;
 use crate::deletion::submit::{Columns, submit};
 use crate::http::extract::{NamePath, Nothing};
 use crate::http::prefer::Prefer;
-use crate::http::problem::{Problem, ProblemBody};
-use crate::job::answer::{self, Job};
+use crate::http::problem::Problem;
+use crate::job::answer;
 use crate::job::watch;
-use crate::openapi::Usual;
+use crate::routes::answers::{AcceptedJob, NoSchedule, Usual};
 use crate::schedules;
 use crate::state::AppState;
 
@@ -25,13 +25,8 @@ use crate::state::AppState;
         ("Prefer" = Option<String>, Header, description = "`wait=5`: answer when the job has ended, or after 5 seconds; `respond-async`"),
     ),
     responses(
-        (status = 202, description = "Accepted", body = Job, headers(
-            ("Location" = String, description = "Where the job is"),
-            ("Lethe-Job" = String, description = "The job's id"),
-            ("Preference-Applied" = String, description = "What was heeded of `Prefer`")
-        )),
-        (status = 200, description = "Accepted, and ended while waiting", body = Job),
-        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        AcceptedJob,
+        NoSchedule,
         Usual,
     ))]
 pub(crate) async fn preview(

@@ -16,10 +16,18 @@ use crate::http::body::{self, Incoming};
 use crate::http::extract::NamePath;
 use crate::http::json;
 use crate::http::object::Object;
-use crate::http::problem::{Kind, Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::{Kind, Problem};
+use crate::routes::answers::{Unread, Usual, problems};
 use crate::schedules::{self, PutSchedule};
 use crate::state::AppState;
+
+problems! {
+    /// What is answered where nothing is written.
+    NotWritten {
+        400 "The body cannot be read, or its query nests too deep"
+        409 "Somebody else has a schedule of this name"
+    }
+}
 
 /// Write a schedule, in place of the one that has its name, if there is one.
 ///
@@ -32,11 +40,8 @@ use crate::state::AppState;
     responses(
         (status = 200, description = "The schedule, replaced", body = Schedule),
         (status = 201, description = "The schedule, new", body = Schedule),
-        (status = 400, description = "The body cannot be read, or its query nests too deep", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Somebody else has a schedule of this name", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no JSON", body = ProblemBody, content_type = "application/problem+json"),
+        Unread,
+        NotWritten,
         Usual,
     ))]
 pub(crate) async fn put(

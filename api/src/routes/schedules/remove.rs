@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use super::seen;
 use crate::auth::Principal;
 use crate::http::extract::{NamePath, Nothing};
-use crate::http::problem::{Problem, ProblemBody};
-use crate::openapi::Usual;
+use crate::http::problem::Problem;
+use crate::routes::answers::{NoSchedule, Usual};
 use crate::state::AppState;
 
 /// Take a schedule away. Jobs that it has made go on.
@@ -15,7 +15,7 @@ use crate::state::AppState;
     params(("name" = String, Path, description = "The schedule's name")),
     responses(
         (status = 204, description = "It makes no jobs any more"),
-        (status = 404, description = "No such schedule", body = ProblemBody, content_type = "application/problem+json"),
+        NoSchedule,
         Usual,
     ))]
 pub(crate) async fn remove(

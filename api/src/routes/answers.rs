@@ -1,0 +1,76 @@
+//! Sets of answers: what the document says of routes that answer alike.
+
+use utoipa::IntoResponses;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
+
+use crate::job::answer::Job;
+
+/// Declares sets of problems: each status with what it is about.
+macro_rules! problems {
+    ($($(#[$about:meta])* $name:ident { $($status:literal $says:literal)+ })+) => {$(
+        $(#[$about])*
+        pub(crate) struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                let all = [$((stringify!($status), $says)),+];
+                let response = |(status, says): (&str, &str)| (status.to_owned(), $crate::routes::answers::problem(says));
+                all.into_iter().map(response).collect()
+            }
+        }
+    )+};
+}
+pub(super) use problems;
+
+/// Returns the answer that is a problem.
+pub(super) fn problem(says: &str) -> RefOr<Response> {
+    let schema = Some(Ref::from_schema_name("Problem"));
+    let content = ContentBuilder::new().schema(schema).build();
+    let response = ResponseBuilder::new().description(says);
+    response.content("application/problem+json", content).into()
+}
+
+problems! {
+    /// What every route with a key can answer with.
+    Usual {
+        401 "No credentials that are known here."
+        403 "A scope is missing."
+        422 "A parameter is wrong, or nothing of the kind is taken here."
+        429 "Too many requests in a second, or too many failed authentications in a minute."
+        500 "A fault of the service."
+        503 "The ledger is away, or took too long."
+    }
+
+    /// What every route that reads a body can answer with.
+    Unread {
+        400 "The body cannot be read"
+        408 "The body did not arrive in time"
+        413 "The body is too large"
+        415 "The body is no JSON"
+    }
+
+    NoJob { 404 "No such job" }
+    NoSchedule { 404 "No such schedule" }
+    NoTarget { 404 "No such target" }
+    HasEnded { 409 "It has ended" }
+    IdsForgotten { 410 "Its ids were forgotten" }
+}
+
+/// A job that was accepted.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only for the document")]
+pub(crate) enum AcceptedJob {
+    #[response(
+        status = 202,
+        description = "Accepted",
+        headers(
+            ("Location" = String, description = "Where the job is"),
+            ("Lethe-Job" = String, description = "The job's id"),
+            ("Preference-Applied" = String, description = "What was heeded of `Prefer`"),
+        ),
+    )]
+    Accepted(Job),
+    #[response(status = 200, description = "Accepted, and ended while waiting")]
+    Ended(Job),
+}
