@@ -1,6 +1,7 @@
 //! A job as callers see it, and waiting for it to change.
 
 pub(crate) mod answer;
+pub(crate) mod changed;
 pub(crate) mod rate;
 pub(crate) mod visible;
 pub(crate) mod watch;

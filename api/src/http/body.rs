@@ -5,9 +5,13 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt;
+use lethe_common::config::Api;
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::json;
 use super::limits::places::Places;
+use super::object::Object;
 use super::problem::{Kind, Problem};
 
 /// What a body may hold before it counts as an upload; a job of some hundred ids.
@@ -57,6 +61,24 @@ pub(crate) fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
         Err(_) if !headers.contains_key(header::CONTENT_TYPE) => Ok(()),
         Ok(MediaType::Ndjson) | Err(_) => Err(Problem::new(Kind::MediaType, "send `content-type: application/json`")),
     }
+}
+
+/// Reads a body that is a JSON object.
+pub(crate) async fn object<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+    limits: &Api,
+    places: &Places,
+) -> Result<T, Problem> {
+    let mut incoming = Incoming::new(body, limits.max_body);
+    let read = async {
+        json_only(headers)?;
+        let bytes = incoming.whole(headers, places, limits.request_timeout).await?;
+        let Object(asked) = json::read(&bytes)?;
+        Ok(asked)
+    };
+    let read = read.await;
+    incoming.settle(headers, read).await
 }
 
 /// A body being read.

@@ -15,8 +15,7 @@ use crate::compat::erase::Asked;
 use crate::compat::outcome::{Done, Erasure};
 use crate::compat::read::{Caller, Query};
 use crate::compat::wanted::What;
-use crate::http::body::{self, Incoming};
-use crate::http::json;
+use crate::http::body;
 use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -69,9 +68,8 @@ pub(crate) async fn delete_batch(
     body: Body,
 ) -> Result<Response, Problem> {
     query.only(&ACCOUNT)?;
-    let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let ids = read(&state, &headers, &mut incoming).await;
-    let ids = incoming.settle(&headers, ids).await?;
+    let batch = body::object(&headers, body, &state.config().api, state.places()).await?;
+    let ids = ids(batch)?;
     let asked = Asked {
         state: &state,
         principal: &principal,
@@ -93,12 +91,8 @@ pub(crate) async fn delete_batch(
     }
 }
 
-/// Reads the ids of a batch.
-async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<Vec<String>, Problem> {
-    body::json_only(headers)?;
-    let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state.places(), within).await?;
-    let Object(batch): Object<Batch> = json::read(&bytes)?;
+/// Returns the ids of a batch.
+fn ids(batch: Batch) -> Result<Vec<String>, Problem> {
     match batch.memories.len() {
         0 => Err(Problem::invalid("memories", "give at least one memory")),
         1..=BATCH => Ok(batch

@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lethe_common::doorbell::Ring;
 use lethe_common::ledger::CancelOutcome;
 
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Nothing};
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
+use crate::job::changed;
 use crate::job::visible::visible;
 use crate::routes::answers::{HasEnded, NoJob, Usual};
 use crate::state::AppState;
@@ -37,8 +37,7 @@ pub(crate) async fn cancel(
     principal.require_control(&visible(&state, &principal, id).await?)?;
     match state.ledger().cancel(id).await? {
         CancelOutcome::Accepted => {
-            state.doorbell().ring(Ring::Changed(id));
-            state.doorbell().ring(Ring::Work);
+            changed::ring(&state, id);
             let job = visible(&state, &principal, id).await?;
             Ok((StatusCode::ACCEPTED, Json(job.into())))
         }

@@ -4,18 +4,16 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use lethe_common::doorbell::Ring;
 use lethe_common::ledger::ThrottleOutcome;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::auth::Principal;
-use crate::http::body::{self, Incoming};
+use crate::http::body;
 use crate::http::extract::JobPath;
-use crate::http::json;
-use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
+use crate::job::changed;
 use crate::job::rate::Rate;
 use crate::job::visible::visible;
 use crate::routes::answers::{HasEnded, NoJob, Unread, Usual};
@@ -59,14 +57,11 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Job>, Problem> {
-    let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let change = read(&state, &headers, &mut incoming).await;
-    let change = incoming.settle(&headers, change).await?;
+    let change: ChangeJob = body::object(&headers, body, &state.config().api, state.places()).await?;
     principal.require_control(&visible(&state, &principal, id).await?)?;
     match state.ledger().throttle(id, change.per_second.map(f64::from)).await? {
         ThrottleOutcome::Accepted => {
-            state.doorbell().ring(Ring::Changed(id));
-            state.doorbell().ring(Ring::Work);
+            changed::ring(&state, id);
             Ok(Json(visible(&state, &principal, id).await?.into()))
         }
         ThrottleOutcome::Ended(ended) => Err(Problem::new(
@@ -75,13 +70,4 @@ pub(crate) async fn change(
         )),
         ThrottleOutcome::Unknown => Err(Problem::unknown_job()),
     }
-}
-
-async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<ChangeJob, Problem> {
-    body::json_only(headers)?;
-    let bytes = incoming
-        .whole(headers, state.places(), state.config().api.request_timeout)
-        .await?;
-    let Object(change) = json::read::<Object<ChangeJob>>(&bytes)?;
-    Ok(change)
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
 use crate::http::extract::{JobPath, Params};
-use crate::http::page::limit;
+use crate::http::page::{self, limit};
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Item;
 use crate::job::visible::visible;
@@ -104,11 +104,8 @@ pub(crate) async fn items(
     }
     let Cursor(memory, table, store) = &after;
     let ledger = state.ledger();
-    // One more tells whether there is a next page.
-    let mut rows = ledger.items(id, kept_as, (memory, table, store), limit + 1).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|row| Cursor::at(row).write());
+    let rows = ledger.items(id, kept_as, (memory, table, store), limit + 1).await?;
+    let (rows, next) = page::cut(rows, limit, |row| Cursor::at(row).write());
     let items = rows.into_iter().map(|row| Item::new(row, &outcome)).collect();
     Ok(Json(ItemList { items, next }))
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::auth::Principal;
 use crate::deletion::placement;
 use crate::http::extract::Params;
-use crate::http::page::limit;
+use crate::http::page::{self, limit};
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
 use crate::routes::answers::Usual;
@@ -70,16 +70,13 @@ pub(crate) async fn list(
         schedule: params.schedule.map(schedule).transpose()?,
         tasks: false,
         after: params.after.as_deref().map(cursor).transpose()?,
-        // One more tells whether there is a next page.
         limit: limit + 1,
     };
     if let Some(target) = &filter.target {
         placement::named(&principal.targets(state.config()), target)?;
     }
-    let mut jobs = state.ledger().jobs(&filter).await?;
-    let more = jobs.len() > limit as usize;
-    jobs.truncate(limit as usize);
-    let next = jobs.last().filter(|_| more).map(|job| job.id.to_string());
+    let rows = state.ledger().jobs(&filter).await?;
+    let (jobs, next) = page::cut(rows, limit, |job| job.id.to_string());
     let jobs = jobs.into_iter().map(Job::from).collect();
     Ok(Json(JobList { jobs, next }))
 }

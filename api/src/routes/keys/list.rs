@@ -10,7 +10,7 @@ use super::allowed::allow;
 use super::answer::KeyAnswer;
 use crate::auth::Principal;
 use crate::http::extract::Params;
-use crate::http::page::limit;
+use crate::http::page::{self, limit};
 use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
@@ -54,11 +54,8 @@ pub(crate) async fn list(
     if !after.is_empty() && !is_name(&after) {
         return Err(Problem::invalid("after", "write what `next` of the page before said"));
     }
-    // One more tells whether there is a next page.
-    let mut rows = state.ledger().keys(&after, limit + 1).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|row| row.key.name.clone());
+    let rows = state.ledger().keys(&after, limit + 1).await?;
+    let (rows, next) = page::cut(rows, limit, |row| row.key.name.clone());
     let keys = rows.into_iter().map(KeyAnswer::from).collect();
     Ok(Json(KeyList { keys, next }))
 }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::Schedule;
 use crate::auth::Principal;
 use crate::http::extract::Params;
-use crate::http::page::limit;
+use crate::http::page::{self, limit};
 use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
@@ -52,11 +52,8 @@ pub(crate) async fn list(
         return Err(Problem::invalid("after", "write what `next` of the page before said"));
     }
     let after = params.after.unwrap_or_default();
-    // One more tells whether there is a next page.
-    let mut rows = state.ledger().schedules(&principal.seen(), &after, limit + 1).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|row| row.schedule.name.clone());
+    let rows = state.ledger().schedules(&principal.seen(), &after, limit + 1).await?;
+    let (rows, next) = page::cut(rows, limit, |row| row.schedule.name.clone());
     let schedules = rows.into_iter().map(Schedule::try_from).collect::<Result<_, _>>()?;
     Ok(Json(ScheduleList { schedules, next }))
 }

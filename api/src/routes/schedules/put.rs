@@ -12,10 +12,8 @@ use super::seen;
 use crate::auth::Principal;
 use crate::deletion::column_types;
 use crate::deletion::new_job::WORDS;
-use crate::http::body::{self, Incoming};
+use crate::http::body;
 use crate::http::extract::NamePath;
-use crate::http::json;
-use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem};
 use crate::routes::answers::{Unread, Usual, problems};
 use crate::schedules::{self, PutSchedule};
@@ -51,9 +49,7 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Schedule>), Problem> {
-    let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let asked = read(&state, &headers, &mut incoming).await;
-    let asked = incoming.settle(&headers, asked).await?;
+    let asked: PutSchedule = body::object(&headers, body, &state.config().api, state.places()).await?;
     if !is_name(&name) {
         return Err(Problem::invalid("name", NAME));
     }
@@ -81,12 +77,4 @@ pub(crate) async fn put(
     };
     let row = seen::visible(&state, &principal, &record.name).await?;
     Ok((status, Json(row.try_into()?)))
-}
-
-async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<PutSchedule, Problem> {
-    body::json_only(headers)?;
-    let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state.places(), within).await?;
-    let Object(asked) = json::read::<Object<PutSchedule>>(&bytes)?;
-    Ok(asked)
 }

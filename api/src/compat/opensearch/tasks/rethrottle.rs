@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use lethe_common::doorbell::Ring;
 use lethe_common::ledger::ThrottleOutcome;
 
 use super::seen::{group_by, one, task};
@@ -12,6 +11,7 @@ use crate::compat::opensearch::task::{TaskId, Tasks, absent};
 use crate::compat::opensearch::values::{self, WrittenParams, illegal};
 use crate::compat::read::{Caller, InPath, Query};
 use crate::http::problem::Problem;
+use crate::job::changed;
 use crate::state::AppState;
 
 /// Change the pace of a deletion by query.
@@ -44,8 +44,7 @@ pub(crate) async fn rethrottle(
     principal.require_control(&job)?;
     match state.ledger().throttle(job.id, per_second).await? {
         ThrottleOutcome::Accepted => {
-            state.doorbell().ring(Ring::Changed(job.id));
-            state.doorbell().ring(Ring::Work);
+            changed::ring(&state, job.id);
         }
         ThrottleOutcome::Ended(_) | ThrottleOutcome::Unknown => return Err(absent(&TaskId(job.id).text())),
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::Json;
-use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{CancelOutcome, JobView};
 
 use crate::auth::Principal;
@@ -14,6 +13,7 @@ use crate::compat::read::Query;
 use crate::http::json::short;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
+use crate::job::changed;
 use crate::job::visible::visible;
 use crate::job::watch;
 use crate::state::AppState;
@@ -22,8 +22,7 @@ use crate::state::AppState;
 pub(super) async fn stop(state: &AppState, job: &JobView) -> Result<bool, Problem> {
     let accepted = state.ledger().cancel(job.id).await? == CancelOutcome::Accepted;
     if accepted {
-        state.doorbell().ring(Ring::Changed(job.id));
-        state.doorbell().ring(Ring::Work);
+        changed::ring(state, job.id);
     }
     Ok(accepted)
 }
