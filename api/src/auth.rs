@@ -8,6 +8,7 @@
 
 mod authenticate;
 mod credentials;
+mod denied;
 mod failures;
 mod issuers;
 mod known;
@@ -18,6 +19,7 @@ mod token;
 mod unproven;
 
 pub(crate) use credentials::{Scheme, Schemes};
-pub(crate) use principal::{Denied, Principal};
+pub(crate) use denied::Denied;
+pub(crate) use principal::Principal;
 pub(crate) use rights::written;
 pub(crate) use state::Auth;

@@ -9,6 +9,7 @@ pub(crate) mod headers;
 pub(crate) mod idempotency;
 pub(crate) mod json;
 pub(crate) mod limits;
+pub(crate) mod media_type;
 pub(crate) mod object;
 pub(crate) mod observe;
 pub(crate) mod page;

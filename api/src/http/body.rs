@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::json;
 use super::limits::places::Places;
+use super::media_type::json_only;
 use super::object::Object;
 use super::problem::{Kind, Problem};
 
@@ -20,48 +21,6 @@ const SMALL: usize = 64 << 10;
 /// How much of a refused body is still read, and for how long: a caller that is still sending
 /// when the connection closes would not see why.
 const LINGER: (usize, Duration) = (16 << 20, Duration::from_secs(2));
-
-/// The kinds of bodies that make a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MediaType {
-    Json,
-    Ndjson,
-}
-
-impl MediaType {
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let refused = |detail| Err(Problem::new(Kind::MediaType, detail));
-        if headers.contains_key(header::CONTENT_ENCODING) {
-            return refused("send the body without a content encoding");
-        }
-        let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = value
-            .and_then(|value| value.split(';').next())
-            .unwrap_or_default()
-            .trim();
-        match essence.to_ascii_lowercase().as_str() {
-            "application/x-ndjson" => Ok(Self::Ndjson),
-            essence if is_json(essence) => Ok(Self::Json),
-            _ => refused("send `content-type: application/json`, or `application/x-ndjson` for a stream of ids"),
-        }
-    }
-}
-
-/// Returns whether a type in small letters is JSON's, or of a kind that is written as JSON: RFC 6839.
-fn is_json(essence: &str) -> bool {
-    let of_application = essence.strip_prefix("application/");
-    of_application.is_some_and(|name| name == "json" || name.strip_suffix("+json").is_some_and(|kind| !kind.is_empty()))
-}
-
-/// Refuses a body that says it is something else than JSON; one that says nothing is taken for it.
-pub(crate) fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
-    match MediaType::of(headers) {
-        Err(problem) if headers.contains_key(header::CONTENT_ENCODING) => Err(problem),
-        Ok(MediaType::Json) => Ok(()),
-        Err(_) if !headers.contains_key(header::CONTENT_TYPE) => Ok(()),
-        Ok(MediaType::Ndjson) | Err(_) => Err(Problem::new(Kind::MediaType, "send `content-type: application/json`")),
-    }
-}
 
 /// Reads a body that is a JSON object.
 pub(crate) async fn object<T: DeserializeOwned>(

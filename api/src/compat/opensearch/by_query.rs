@@ -22,7 +22,8 @@ use crate::compat::erase::Asked;
 use crate::compat::outcome::Erasure;
 use crate::compat::read::{Caller, InPath, Query};
 use crate::compat::wanted::{How, Place, What};
-use crate::http::body::{Incoming, json_only};
+use crate::http::body::Incoming;
+use crate::http::media_type::json_only;
 use crate::http::problem::{Problem, Whole};
 use crate::state::AppState;
 

@@ -1,0 +1,109 @@
+//! The upload as a whole: its job, its ids, its end.
+
+use std::collections::BTreeMap;
+
+use axum::extract::Query;
+use axum::http::{HeaderMap, Uri};
+use lethe_common::doorbell::Ring;
+use lethe_common::ledger::{Accepted, Idempotency, JobView, LedgerError, Route, StoreCounts};
+
+use super::receiver::Receiver;
+use super::staged::Staged;
+use crate::auth::Principal;
+use crate::deletion::accepted::just_accepted;
+use crate::deletion::new_job::{self, ROUTE};
+use crate::deletion::request::UploadParams;
+use crate::deletion::spelling;
+use crate::deletion::submit::settle;
+use crate::http::body::Incoming;
+use crate::http::headers;
+use crate::http::idempotency;
+use crate::http::json;
+use crate::http::problem::{Kind, Problem};
+use crate::http::query;
+use crate::state::AppState;
+
+/// Accepts a stream of ids.
+pub(in crate::routes::jobs) async fn receive(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    uri: &Uri,
+    incoming: &mut Incoming,
+) -> Result<JobView, Problem> {
+    let config = state.config();
+    let key = idempotency::key(headers)?;
+    query::utf8(uri.query().unwrap_or_default())?;
+    let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
+    let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
+    fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));
+    // Ends the parameters: no byte of the body can be taken for a part of them.
+    fingerprint.add(&[0]);
+    let options = params.options(config.api.max_id_length)?;
+    let (mut job, place) = new_job::without_ids(config, principal, &options)?;
+    job.trace = headers::trace(headers);
+    // The hash is not known before the last byte.
+    job.idempotency = key.map(|key| Idempotency {
+        key,
+        fingerprint: String::new(),
+    });
+    let _permit = state.places().upload()?;
+    let mut receiver = Receiver::new(state, place, &options, fingerprint);
+    if let Err(problem) = options.check_start(state.clock().now()) {
+        // It may have been accepted while its start was not in the past yet.
+        return match receiver.known(incoming, &job).await? {
+            Some(accepted @ Accepted::Replay(_)) => {
+                let view = just_accepted(&job, state.clock().now());
+                Ok(settle(state, accepted, view).await?.job)
+            }
+            _ => Err(problem),
+        };
+    }
+    state.backlog().admit(state.ledger()).await?;
+    let view = just_accepted(&job, state.clock().now());
+    let Some(upload) = state.ledger().begin_upload(&job, &receiver.partition()).await? else {
+        let known = receiver.known(incoming, &job).await?;
+        let accepted = known.unwrap_or(Accepted::InFlight);
+        return Ok(settle(state, accepted, view).await?.job);
+    };
+    let mut staged = Staged::new(state, upload);
+    receiver.receive(incoming, &mut staged).await?;
+    let stores = receiver.partition().stores;
+    let spelling = spelling::of(state, &Route::to(place.0, place.1), place.1).await?;
+    let repeats = state.ledger().drop_repeats(staged.upload(), spelling).await;
+    repeats.map_err(swept)?;
+    let selected = staged.upload().selected();
+    if options.limit.is_some_and(|limit| selected > limit) {
+        return Err(new_job::over_limit());
+    }
+    let finished = state.ledger().finish_upload(staged.take(), &receiver.hash()).await;
+    finished.map_err(swept)?;
+    state.doorbell().ring(Ring::Work);
+    let counts = |store| StoreCounts {
+        target: place.0.name.clone(),
+        store,
+        counts: BTreeMap::new(),
+        dependents: BTreeMap::new(),
+    };
+    Ok(JobView {
+        selected,
+        remaining: selected,
+        stores: stores.into_iter().map(counts).collect(),
+        ..view
+    })
+}
+
+/// An upload that is gone at its end was swept: its sender was silent for too long.
+fn swept(error: LedgerError) -> Problem {
+    match error {
+        LedgerError::Corrupt {
+            table: "jobs",
+            column: "state",
+            ..
+        } => Problem::new(
+            Kind::Timeout,
+            "the upload paused for too long, and was dropped: send it again",
+        ),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,152 @@
+//! A stream of ids on its way into partitions.
+
+use std::collections::HashSet;
+
+use lethe_common::ledger::{Accepted, NewJob, NewPartition};
+use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
+
+use super::staged::Staged;
+use crate::deletion::new_job;
+use crate::deletion::placement::Place;
+use crate::deletion::request::Options;
+use crate::fingerprint::Fingerprint;
+use crate::http::body::Incoming;
+use crate::http::problem::{Kind, Problem};
+use crate::state::AppState;
+
+/// How many batches are stored at a time.
+// A commit costs as much as storing some thousand ids.
+const TOGETHER: usize = 4;
+
+/// Turns a stream into partitions.
+pub(super) struct Receiver<'a> {
+    state: &'a AppState,
+    place: Place<'a>,
+    options: &'a Options,
+    lines: Lines,
+    batch: Batch,
+    /// Whole batches that are not stored yet.
+    ready: Vec<NewPartition>,
+    /// How many ids there were, one that came in an earlier batch counted again.
+    count: u64,
+    fingerprint: Fingerprint,
+}
+
+/// The distinct ids of one partition, in the order in which they came.
+#[derive(Default)]
+struct Batch {
+    ids: Vec<String>,
+    seen: HashSet<String>,
+}
+
+impl<'a> Receiver<'a> {
+    pub(super) fn new(state: &'a AppState, place: Place<'a>, options: &'a Options, fingerprint: Fingerprint) -> Self {
+        Self {
+            state,
+            place,
+            options,
+            lines: Lines::new(state.config().api.max_id_length),
+            batch: Batch::default(),
+            ready: Vec::with_capacity(TOGETHER),
+            count: 0,
+            fingerprint,
+        }
+    }
+
+    /// Stages the ids, batch by batch.
+    pub(super) async fn receive(&mut self, incoming: &mut Incoming, staged: &mut Staged) -> Result<(), Problem> {
+        let within = self.state.config().api.request_timeout;
+        while let Some(bytes) = incoming.next(within).await? {
+            self.fingerprint.add(&bytes);
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                if let Some(line) = self.lines.next(&mut rest).map_err(|error| refused(&error))? {
+                    self.take(line, staged).await?;
+                }
+            }
+        }
+        if let Some(line) = self.lines.last().map_err(|error| refused(&error))? {
+            self.take(line, staged).await?;
+        }
+        self.close_batch();
+        self.stage(staged).await?;
+        if self.count == 0 {
+            return Err(Problem::new(Kind::Invalid, "send at least one id"));
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, line: Line, staged: &mut Staged) -> Result<(), Problem> {
+        let Line::Id(id) = line else { return Ok(()) };
+        let config = self.state.config();
+        new_job::id(&id, config).map_err(|what| nothing_accepted(self.lines.number(), &what))?;
+        if !self.batch.seen.insert(id.clone()) {
+            return Ok(());
+        }
+        self.batch.ids.push(id);
+        self.count += 1;
+        let most = config.api.max_ids_per_job;
+        if self.count > most {
+            let detail = format!("send at most {most} ids: split them into several jobs");
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
+        if self.batch.ids.len() >= config.worker.batch as usize {
+            self.close_batch();
+            if self.ready.len() >= TOGETHER {
+                self.stage(staged).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close_batch(&mut self) {
+        if !self.batch.ids.is_empty() {
+            let partition = self.partition();
+            self.ready.push(partition);
+        }
+    }
+
+    async fn stage(&mut self, staged: &mut Staged) -> Result<(), Problem> {
+        if !self.ready.is_empty() {
+            self.state.ledger().append(staged.upload(), &self.ready).await?;
+            self.ready.clear();
+        }
+        Ok(())
+    }
+
+    /// Returns the batch as a partition, and begins the next one.
+    pub(super) fn partition(&mut self) -> NewPartition {
+        let batch = std::mem::take(&mut self.batch);
+        let (target, table) = self.place;
+        NewPartition::ids(target, table, batch.ids, self.options.purpose())
+    }
+
+    /// Returns the hash of what was read.
+    pub(super) fn hash(self) -> String {
+        self.fingerprint.end()
+    }
+
+    /// Reads the stream for its hash alone; returns what a request with this key led to.
+    pub(super) async fn known(&mut self, incoming: &mut Incoming, job: &NewJob) -> Result<Option<Accepted>, Problem> {
+        let Some(key) = &job.idempotency else { return Ok(None) };
+        let within = self.state.config().api.request_timeout;
+        while let Some(bytes) = incoming.next(within).await? {
+            self.fingerprint.add(&bytes);
+        }
+        let key = self.fingerprint.clone().of(key.key.clone());
+        Ok(Some(self.state.ledger().replayed(job, &key).await?))
+    }
+}
+
+/// Returns the problem of a line that was refused.
+fn refused(error: &LineError) -> Problem {
+    match error.fault {
+        LineFault::TooLong(_) => Problem::new(Kind::TooLarge, error.to_string()),
+        LineFault::NoId(what) => nothing_accepted(error.line, what),
+    }
+}
+
+fn nothing_accepted(line: u64, what: &str) -> Problem {
+    let detail = format!("line {line}: {what}; no line of this upload was accepted");
+    Problem::new(Kind::Invalid, detail)
+}

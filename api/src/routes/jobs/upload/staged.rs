@@ -1,0 +1,44 @@
+//! What an upload has stored already.
+
+use lethe_common::ledger::{Ledger, Upload};
+use tokio_util::task::TaskTracker;
+
+use crate::state::AppState;
+
+/// What was staged so far; dropped with it unless it is taken.
+pub(super) struct Staged {
+    upload: Option<Upload>,
+    ledger: Ledger,
+    tasks: TaskTracker,
+}
+
+impl Staged {
+    pub(super) fn new(state: &AppState, upload: Upload) -> Self {
+        Self {
+            upload: Some(upload),
+            ledger: state.ledger().clone(),
+            tasks: state.tasks().clone(),
+        }
+    }
+
+    pub(super) fn upload(&mut self) -> &mut Upload {
+        self.upload.as_mut().expect("only the end of an upload takes it")
+    }
+
+    pub(super) fn take(&mut self) -> Upload {
+        self.upload.take().expect("an upload ends once")
+    }
+}
+
+impl Drop for Staged {
+    // Reached by a refusal, and by a sender that left: then nobody polls the handler any more.
+    fn drop(&mut self) {
+        let Some(upload) = self.upload.take() else { return };
+        let ledger = self.ledger.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = ledger.abort_upload(upload).await {
+                tracing::warn!(error = %error, sqlstate = error.sqlstate(), "a broken upload is left to be swept");
+            }
+        });
+    }
+}
