@@ -2,6 +2,10 @@
 //!
 //! It validates against the configuration, writes to the ledger and reads from it. It never
 //! touches a store, and never calls a worker.
+//!
+//! The rooms use each other in one direction, which `tests/rooms.py` checks: `http` knows of no
+//! caller, `auth` of no handler, `state` is what handlers share, `deletion` admits every job, `routes`
+//! and `compat` are the handlers, and `router` says what hangs where.
 
 mod auth;
 mod compat;

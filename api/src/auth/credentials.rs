@@ -6,9 +6,10 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lethe_common::metrics::AuthFailure;
+use strum::IntoStaticStr;
 
 /// A way to send credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 pub(crate) enum Scheme {
     /// `Bearer` and an API key or a token: RFC 6750.
     Bearer,
@@ -26,11 +27,7 @@ pub(super) const BEARER: Schemes = &[Scheme::Bearer];
 
 impl Scheme {
     fn word(self) -> &'static str {
-        match self {
-            Self::Bearer => "Bearer",
-            Self::Token => "Token",
-            Self::Basic => "Basic",
-        }
+        self.into()
     }
 
     /// Returns how it is written, for people.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize as Derive, Serialize};
+use strum::{EnumDiscriminants, EnumString, VariantNames};
 use utoipa::ToSchema;
 
 use super::bound::Bound;
@@ -12,18 +13,21 @@ use super::term::{self, Term};
 use crate::http::json::given;
 use crate::http::object::Object;
 
-const OPERATORS: &[&str] = &[
-    "all", "and", "or", "not", "eq", "in", "range", "exists", "prefix", "contains",
-];
-
 /// A filter: an object of one operator. Fields are called `id`, `user_id`, `agent_id`, `app_id`,
 /// `run_id`, `workspace`, `kind`, `version`, `created_at`, `updated_at`, as far as the table maps
 /// columns for them (payload, where it has only vectors), or what the table's `fields` call them; a field
 /// that holds JSON is led into with dots. A value that is missing matches nothing. Of a list one element
 /// that matches is enough. Texts compare byte for byte. Of a table that has only vectors no `prefix` or
 /// `contains`, no bounds that are texts, and no number of 2^53 or more can be asked.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, ToSchema, EnumDiscriminants)]
 #[serde(rename_all = "snake_case")]
+#[strum_discriminants(
+    name(Operator),
+    derive(EnumString, VariantNames),
+    strum(serialize_all = "snake_case"),
+    vis(),
+    doc = "What a filter does."
+)]
 pub(crate) enum Query {
     /// Every memory: `true`. Whatever else would match every memory is refused.
     All(bool),
@@ -93,24 +97,24 @@ impl<'de> Visitor<'de> for OneOperator {
     type Value = Query;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object of one of {}", listed(OPERATORS))
+        write!(f, "an object of one of {}", listed(Operator::VARIANTS))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Query, A::Error> {
-        let Some(Operator(operator)) = map.next_key()? else {
+        let Some(operator) = map.next_key()? else {
             return Err(A::Error::invalid_length(0, &self));
         };
         let query = match operator {
-            "all" => map.next_value().map(|term::True| Query::All(true))?,
-            "and" => Query::And(map.next_value()?),
-            "or" => Query::Or(map.next_value()?),
-            "not" => Query::Not(map.next_value()?),
-            "eq" => Query::Eq(map.next_value()?),
-            "in" => Query::In(map.next_value()?),
-            "range" => Query::Range(map.next_value()?),
-            "exists" => Query::Exists(map.next_value()?),
-            "prefix" => Query::Prefix(map.next_value()?),
-            _ => Query::Contains(map.next_value()?),
+            Operator::All => map.next_value().map(|term::True| Query::All(true))?,
+            Operator::And => Query::And(map.next_value()?),
+            Operator::Or => Query::Or(map.next_value()?),
+            Operator::Not => Query::Not(map.next_value()?),
+            Operator::Eq => Query::Eq(map.next_value()?),
+            Operator::In => Query::In(map.next_value()?),
+            Operator::Range => Query::Range(map.next_value()?),
+            Operator::Exists => Query::Exists(map.next_value()?),
+            Operator::Prefix => Query::Prefix(map.next_value()?),
+            Operator::Contains => Query::Contains(map.next_value()?),
         };
         match map.next_key::<IgnoredAny>()? {
             None => Ok(query),
@@ -119,17 +123,11 @@ impl<'de> Visitor<'de> for OneOperator {
     }
 }
 
-/// One of [`OPERATORS`].
 // Refused while it is read as a key, for its place to be known.
-struct Operator(&'static str);
-
 impl<'de> Deserialize<'de> for Operator {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = String::deserialize(from)?;
-        let known = OPERATORS.iter().find(|known| **known == name);
-        known
-            .map(|known| Self(known))
-            .ok_or_else(|| D::Error::unknown_field(&name, OPERATORS))
+        name.parse().map_err(|_| D::Error::unknown_field(&name, Self::VARIANTS))
     }
 }
 

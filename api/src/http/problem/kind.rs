@@ -1,9 +1,12 @@
 //! The closed list of problems: what each is called, and the status it has.
 
 use axum::http::StatusCode;
+use strum::IntoStaticStr;
 
 /// What a request can be refused or fail with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+#[cfg_attr(test, derive(strum::VariantArray))]
 pub(crate) enum Kind {
     Malformed,
     BadQuery,
@@ -40,133 +43,59 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// All problems.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 32] = [
-        Self::Malformed,
-        Self::BadQuery,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::Timeout,
-        Self::JobEnded,
-        Self::JobNotEnded,
-        Self::JobStopped,
-        Self::SelectionChanged,
-        Self::SelectionTooLarge,
-        Self::KeyInFlight,
-        Self::NameTaken,
-        Self::StillServed,
-        Self::Forgotten,
-        Self::TooLarge,
-        Self::MediaType,
-        Self::Invalid,
-        Self::NotSupported,
-        Self::LimitExceeded,
-        Self::KeyReused,
-        Self::TooManyRequests,
-        Self::TooManyUploads,
-        Self::TooManyStreams,
-        Self::Internal,
-        Self::ErasureFailed,
-        Self::Unfinished,
-        Self::QueueFull,
-        Self::LedgerUnavailable,
-        Self::IssuerUnavailable,
-        Self::Slow,
-    ];
-
-    /// Returns the end of the problem's type, its status and its title.
-    fn parts(self) -> (&'static str, StatusCode, &'static str) {
+    /// Returns the status and the title.
+    fn parts(self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::Malformed => ("malformed", S::BAD_REQUEST, "The request cannot be read"),
-            Self::BadQuery => ("bad-query", S::BAD_REQUEST, "The query cannot be understood"),
-            Self::Unauthorized => (
-                "unauthorized",
-                S::UNAUTHORIZED,
-                "The credentials are missing or not known",
-            ),
-            Self::Forbidden => ("forbidden", S::FORBIDDEN, "The credentials do not open this"),
-            Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such thing"),
-            Self::MethodNotAllowed => (
-                "method-not-allowed",
-                S::METHOD_NOT_ALLOWED,
-                "The method does not exist here",
-            ),
-            Self::Timeout => ("timeout", S::REQUEST_TIMEOUT, "The request did not arrive in time"),
-            Self::JobEnded => ("job-ended", S::CONFLICT, "The job has ended"),
-            Self::JobNotEnded => (
-                "job-not-ended",
-                S::CONFLICT,
-                "The job has neither failed nor been cancelled",
-            ),
-            Self::JobStopped => ("job-stopped", S::CONFLICT, "The deletion was stopped"),
-            Self::SelectionChanged => ("selection-changed", S::CONFLICT, "Something else is selected"),
-            Self::SelectionTooLarge => ("selection-too-large", S::CONFLICT, "More than the limit is selected"),
-            Self::KeyInFlight => (
-                "key-in-flight",
-                S::CONFLICT,
-                "A request with this idempotency key is in flight",
-            ),
-            Self::NameTaken => ("name-taken", S::CONFLICT, "The name is taken"),
-            Self::StillServed => ("still-served", S::CONFLICT, "A worker has this mapping"),
-            Self::Forgotten => ("forgotten", S::GONE, "What this needs was forgotten"),
-            Self::TooLarge => ("too-large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::MediaType => ("media-type", S::UNSUPPORTED_MEDIA_TYPE, "The body is of the wrong kind"),
-            Self::Invalid => ("invalid", S::UNPROCESSABLE_ENTITY, "The request cannot be accepted"),
-            Self::NotSupported => ("not-supported", S::UNPROCESSABLE_ENTITY, "This is not supported yet"),
-            Self::LimitExceeded => (
-                "limit-exceeded",
-                S::UNPROCESSABLE_ENTITY,
-                "More than the limit is selected",
-            ),
+            Self::Malformed => (S::BAD_REQUEST, "The request cannot be read"),
+            Self::BadQuery => (S::BAD_REQUEST, "The query cannot be understood"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "The credentials are missing or not known"),
+            Self::Forbidden => (S::FORBIDDEN, "The credentials do not open this"),
+            Self::NotFound => (S::NOT_FOUND, "There is no such thing"),
+            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "The method does not exist here"),
+            Self::Timeout => (S::REQUEST_TIMEOUT, "The request did not arrive in time"),
+            Self::JobEnded => (S::CONFLICT, "The job has ended"),
+            Self::JobNotEnded => (S::CONFLICT, "The job has neither failed nor been cancelled"),
+            Self::JobStopped => (S::CONFLICT, "The deletion was stopped"),
+            Self::SelectionChanged => (S::CONFLICT, "Something else is selected"),
+            Self::SelectionTooLarge => (S::CONFLICT, "More than the limit is selected"),
+            Self::KeyInFlight => (S::CONFLICT, "A request with this idempotency key is in flight"),
+            Self::NameTaken => (S::CONFLICT, "The name is taken"),
+            Self::StillServed => (S::CONFLICT, "A worker has this mapping"),
+            Self::Forgotten => (S::GONE, "What this needs was forgotten"),
+            Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::MediaType => (S::UNSUPPORTED_MEDIA_TYPE, "The body is of the wrong kind"),
+            Self::Invalid => (S::UNPROCESSABLE_ENTITY, "The request cannot be accepted"),
+            Self::NotSupported => (S::UNPROCESSABLE_ENTITY, "This is not supported yet"),
+            Self::LimitExceeded => (S::UNPROCESSABLE_ENTITY, "More than the limit is selected"),
             Self::KeyReused => (
-                "key-reused",
                 S::UNPROCESSABLE_ENTITY,
                 "The idempotency key belongs to another request",
             ),
-            Self::TooManyRequests => ("too-many-requests", S::TOO_MANY_REQUESTS, "Too many requests"),
-            Self::TooManyUploads => ("too-many-uploads", S::TOO_MANY_REQUESTS, "Too many uploads at a time"),
-            Self::TooManyStreams => (
-                "too-many-streams",
-                S::TOO_MANY_REQUESTS,
-                "Too many event streams at a time",
-            ),
-            Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Something is wrong on this side"),
-            Self::ErasureFailed => (
-                "erasure-failed",
-                S::INTERNAL_SERVER_ERROR,
-                "Not everything could be erased",
-            ),
-            Self::Unfinished => ("unfinished", S::SERVICE_UNAVAILABLE, "The job has not ended yet"),
-            Self::QueueFull => ("queue-full", S::SERVICE_UNAVAILABLE, "Too many jobs are unfinished"),
-            Self::LedgerUnavailable => (
-                "ledger-unavailable",
-                S::SERVICE_UNAVAILABLE,
-                "The ledger cannot be reached",
-            ),
-            Self::IssuerUnavailable => (
-                "issuer-unavailable",
-                S::SERVICE_UNAVAILABLE,
-                "The keys of the token's issuer cannot be read",
-            ),
-            Self::Slow => ("slow", S::SERVICE_UNAVAILABLE, "The answer took too long"),
+            Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::TooManyUploads => (S::TOO_MANY_REQUESTS, "Too many uploads at a time"),
+            Self::TooManyStreams => (S::TOO_MANY_REQUESTS, "Too many event streams at a time"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "Something is wrong on this side"),
+            Self::ErasureFailed => (S::INTERNAL_SERVER_ERROR, "Not everything could be erased"),
+            Self::Unfinished => (S::SERVICE_UNAVAILABLE, "The job has not ended yet"),
+            Self::QueueFull => (S::SERVICE_UNAVAILABLE, "Too many jobs are unfinished"),
+            Self::LedgerUnavailable => (S::SERVICE_UNAVAILABLE, "The ledger cannot be reached"),
+            Self::IssuerUnavailable => (S::SERVICE_UNAVAILABLE, "The keys of the token's issuer cannot be read"),
+            Self::Slow => (S::SERVICE_UNAVAILABLE, "The answer took too long"),
         }
     }
 
     /// Returns what the type ends in.
     pub(crate) fn code(self) -> &'static str {
-        self.parts().0
+        self.into()
     }
 
     pub(crate) fn status(self) -> StatusCode {
-        self.parts().1
+        self.parts().0
     }
 
     pub(crate) fn title(self) -> &'static str {
-        self.parts().2
+        self.parts().1
     }
 
     /// Returns after how many seconds the same request may fare better.
