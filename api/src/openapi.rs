@@ -17,7 +17,7 @@ use crate::http::problem::ProblemBody;
         description = "Erases memories from SQL databases and vector stores. Errors are problems as RFC 9457 describes them."
     ),
     paths(document_itself),
-    // Those that only errors refer to are not found by themselves.
+    // Those that only sets of answers refer to are not found by themselves.
     components(schemas(
         ProblemBody,
         compat::agno::ErrorBody,
@@ -26,6 +26,8 @@ use crate::http::problem::ProblemBody;
         compat::mem0::ErrorBody,
         compat::opensearch::ErrorBody,
         compat::opensearch::Stopped,
+        compat::opensearch::ByQuery,
+        compat::mem0::Deleting,
     )),
     security(("bearer" = [])),
     modifiers(&Schemes)

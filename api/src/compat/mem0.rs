@@ -10,4 +10,5 @@ mod routes;
 
 pub(crate) use error::ErrorBody;
 pub(super) use error::error;
+pub(crate) use person::Deleting;
 pub(super) use routes::{AT_ONCE, ROOTS, routes};

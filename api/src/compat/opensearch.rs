@@ -22,5 +22,6 @@ mod values;
 
 pub(super) use answer::error;
 pub(crate) use answer::{ErrorBody, Stopped};
+pub(crate) use by_query::ByQuery;
 pub(super) use paths::{has, would_have};
 pub(super) use routes::{routes, task_routes};

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use lethe_common::job::{JobId, Subject};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 use uuid::Uuid;
 
 use super::asked::{linked, place};
@@ -29,6 +29,18 @@ pub(crate) struct Deleting {
     event_id: Uuid,
 }
 
+/// What a deletion is answered with that was accepted.
+#[derive(IntoResponses)]
+#[response(
+    status = 200,
+    description = "Accepted; the event says how far it is",
+    example = json!({
+        "message": "Delete in progress. This may take some time.", "event_id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47",
+    }),
+)]
+#[expect(dead_code, reason = "only for the document")]
+struct Begun(Deleting);
+
 /// Delete all memories of a user, an agent, an application or a run; all that are given must match.
 #[utoipa::path(
     delete,
@@ -43,10 +55,7 @@ pub(crate) struct Deleting {
         ("run_id" = Option<String>, Query, min_length = 1, description = "The run"),
     ),
     responses(
-        (status = 200, description = "Accepted; the event says how far it is", body = Deleting,
-            example = json!({
-                "message": "Delete in progress. This may take some time.", "event_id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47",
-            })),
+        Begun,
         Errors,
     ),
 )]
@@ -94,10 +103,7 @@ pub(crate) async fn delete_memories(
         ("delete_linked" = Option<bool>, Query, description = "Of no effect: all memories of the entity go"),
     ),
     responses(
-        (status = 200, description = "Accepted; the event says how far it is", body = Deleting,
-            example = json!({
-                "message": "Delete in progress. This may take some time.", "event_id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47",
-            })),
+        Begun,
         Errors,
     ),
 )]

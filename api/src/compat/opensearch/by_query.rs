@@ -7,7 +7,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use lethe_common::filter::Filter;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use super::answer::{DeletedByQuery, Errors, StoppedOr};
 use super::body::{self, Validation};
@@ -49,6 +49,16 @@ pub(crate) enum ByQuery {
     Started(Started),
 }
 
+/// What a deletion by query is answered with where it was not refused.
+#[derive(IntoResponses)]
+#[response(
+    status = 200,
+    description = "What it came to",
+    headers(("Warning" = String, description = "That `size` is called `max_docs`, if it was used")),
+)]
+#[expect(dead_code, reason = "only for the document")]
+struct CameTo(ByQuery);
+
 /// Delete memories by query, waiting until it is done or the client leaves; then it goes on.
 #[utoipa::path(
     post,
@@ -65,12 +75,7 @@ pub(crate) enum ByQuery {
     ),
     request_body(content = Value, description = "`{\"query\": {…}, \"max_docs\": …, \"conflicts\": …}`", content_type = "application/json"),
     responses(
-        (
-            status = 200,
-            description = "What it came to",
-            body = ByQuery,
-            headers(("Warning" = String, description = "That `size` is called `max_docs`, if it was used")),
-        ),
+        CameTo,
         Errors,
     ),
 )]
@@ -109,12 +114,7 @@ pub(crate) async fn delete_by_query(
     ),
     request_body(content = Value, description = "`{\"query\": {…}, \"max_docs\": …, \"conflicts\": …}`", content_type = "application/json"),
     responses(
-        (
-            status = 200,
-            description = "What it came to",
-            body = ByQuery,
-            headers(("Warning" = String, description = "That `size` is called `max_docs`, if it was used")),
-        ),
+        CameTo,
         StoppedOr,
     ),
 )]
