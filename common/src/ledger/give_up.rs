@@ -298,6 +298,7 @@ mod tests {
     use sqlx::{AssertSqlSafe, Row};
 
     use super::{look_text, targets_text};
+    use crate::config::Config;
     use crate::ledger::{Ledger, LedgerOptions};
 
     #[tokio::test]
@@ -305,11 +306,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(LedgerOptions {
             url: format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display()).into(),
-            max_connections: 1,
-            lease: std::time::Duration::from_secs(30),
-            max_rounds: 1,
-            give_up_after: std::time::Duration::from_hours(1),
-            rescues: 1,
+            ..LedgerOptions::from(&Config::default())
         })
         .unwrap();
         ledger.migrate().await.unwrap();

@@ -13,6 +13,7 @@ use super::dialect::Dialect;
 use super::error::LedgerError;
 use super::record::Recording;
 use super::writer::Writer;
+use crate::config::Config;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -31,6 +32,20 @@ pub struct LedgerOptions {
     pub give_up_after: Duration,
     /// How many leases of a partition that cannot be read may run out before it fails.
     pub rescues: u32,
+}
+
+impl From<&Config> for LedgerOptions {
+    /// Takes the settings of a process. Without a configured URL the ledger is a file whose place the caller knows.
+    fn from(config: &Config) -> Self {
+        Self {
+            url: config.ledger.url.clone().unwrap_or_default(),
+            max_connections: config.ledger.max_connections,
+            lease: config.lease.duration,
+            max_rounds: config.retry.rounds,
+            give_up_after: config.retry.give_up_after,
+            rescues: config.lease.rescues,
+        }
+    }
 }
 
 /// The ledger of one installation.
