@@ -4,13 +4,14 @@
 //! [`Event::moves`], which is computed from it, so that SQL and code cannot disagree.
 
 use std::fmt::Write as _;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
 
 /// The state of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumIter, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum State {
     /// Its ids are being uploaded; not accepted yet.
     Receiving,
@@ -35,7 +36,7 @@ pub enum State {
 }
 
 /// What may happen to a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
 pub enum Event {
     /// The last id of an upload was stored.
     Uploaded,
@@ -114,31 +115,12 @@ impl State {
 
     /// Returns the word used in the ledger, in answers and in metric labels.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Receiving => "receiving",
-            Self::Queued => "queued",
-            Self::Planning => "planning",
-            Self::Running => "running",
-            Self::Verifying => "verifying",
-            Self::Cancelling => "cancelling",
-            Self::Held => "held",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+        self.into()
     }
 
     /// Returns whether the job has ended.
     pub fn is_ended(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
-    }
-}
-
-impl FromStr for State {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(())
     }
 }
 
@@ -155,7 +137,7 @@ impl Event {
     pub fn moves(self) -> Moves {
         let mut from = String::new();
         let mut to = String::from("CASE state");
-        for state in State::ALL {
+        for state in State::iter() {
             if let Ok(after) = next(state, self) {
                 let separator = if from.is_empty() { "" } else { ", " };
                 write!(from, "{separator}'{}'", state.as_str()).expect("a String takes all text");
@@ -173,27 +155,10 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [Event; 14] = [
-        Event::Uploaded,
-        Event::PlanStarted,
-        Event::Started,
-        Event::Planned,
-        Event::Erased,
-        Event::Previewed,
-        Event::ResidueFound,
-        Event::Verified,
-        Event::Failed,
-        Event::CancelRequested,
-        Event::Stopped,
-        Event::HoldPlaced,
-        Event::HoldReleased,
-        Event::RetryRequested,
-    ];
-
     #[test]
     fn only_a_retry_leads_out_of_an_ended_state() {
-        for state in State::ALL.into_iter().filter(|state| state.is_ended()) {
-            for event in EVENTS {
+        for state in State::iter().filter(|state| state.is_ended()) {
+            for event in Event::iter() {
                 let retried = event == Event::RetryRequested && state != State::Succeeded;
                 assert_eq!(next(state, event).is_ok(), retried, "{state:?} {event:?}");
             }
@@ -202,11 +167,11 @@ mod tests {
 
     #[test]
     fn every_state_that_has_not_ended_can_reach_an_end() {
-        for start in State::ALL {
+        for start in State::iter() {
             let mut seen = vec![start];
             let mut at = 0;
             while at < seen.len() {
-                for event in EVENTS {
+                for event in Event::iter() {
                     if let Ok(after) = next(seen[at], event)
                         && !seen.contains(&after)
                     {
@@ -221,8 +186,8 @@ mod tests {
 
     #[test]
     fn success_is_reached_by_reading_back_or_by_a_preview_alone() {
-        for state in State::ALL {
-            for event in EVENTS {
+        for state in State::iter() {
+            for event in Event::iter() {
                 if next(state, event) == Ok(State::Succeeded) {
                     assert!(matches!(
                         (state, event),
@@ -240,12 +205,16 @@ mod tests {
         assert!(moves.to.contains("WHEN 'held' THEN 'cancelling'"));
     }
 
+    fn event() -> impl Strategy<Value = Event> {
+        prop::sample::select(Event::iter().collect::<Vec<_>>())
+    }
+
     proptest! {
         #[test]
-        fn no_sequence_of_events_leads_back_to_receiving(events in prop::collection::vec(0..EVENTS.len(), 0..60)) {
+        fn no_sequence_of_events_leads_back_to_receiving(events in prop::collection::vec(event(), 0..60)) {
             let mut state = State::Receiving;
             for event in events {
-                if let Ok(after) = next(state, EVENTS[event]) {
+                if let Ok(after) = next(state, event) {
                     prop_assert_ne!(after, State::Receiving);
                     state = after;
                 }

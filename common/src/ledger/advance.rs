@@ -202,7 +202,7 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
                 ("constraint", _) => job.bad_code = job.bad_code.or(Some("constraint")),
                 ("rejected", _) => job.bad_code = job.bad_code.or(Some("rejected")),
                 ("blocked", _) => job.blocked = n,
-                (_, Err(())) => {}
+                (_, Err(_)) => {}
             }
         }
     }

@@ -331,7 +331,7 @@ fn lease(
         ordinal,
         token: row.try_get("lease_token")?,
         until,
-        kind: Kind::parse(&row.try_get::<String, _>("kind")?).ok_or_else(|| corrupt("kind"))?,
+        kind: rows::parsed(row, "partitions", "kind")?,
         route: rows::route(row)?,
         work: rows::work(row)?,
         alias,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use strum::IntoEnumIterator as _;
 
 use super::error::LedgerError;
 use super::open::Ledger;
@@ -107,12 +108,11 @@ impl Ledger {
                 .await?;
         let Some(lifted) = lifted else { return Ok(()) };
         // What no unfinished job has seen is nobody's stop. One look into the index for each state.
-        let oldest = |state: &State| {
+        let oldest = |state: State| {
             let state = state.as_str();
             format!("SELECT MIN(accepted_at) AS oldest_at FROM jobs WHERE ended_at IS NULL AND state = '{state}'")
         };
-        let states: Vec<String> = State::ALL
-            .iter()
+        let states: Vec<String> = State::iter()
             .filter(|state| !state.is_ended())
             .map(|state| format!("SELECT ({}) AS oldest_at", oldest(state)))
             .collect();

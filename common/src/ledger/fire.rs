@@ -5,6 +5,7 @@
 //! job is there. However many times were missed, there is one that is due.
 
 use sqlx::{AnyConnection, Row};
+use strum::{EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
 
 use super::accept::{self, NewJob};
 use super::error::LedgerError;
@@ -13,7 +14,8 @@ use super::schedules::{COLUMNS, ScheduleRow, schedule};
 use super::totals::{Increment, TotalsMetric};
 
 /// What came of a time of a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Run {
     /// It made a job.
     Fired,
@@ -26,17 +28,14 @@ pub enum Run {
 }
 
 impl Run {
-    /// What counts as a run.
-    pub const ALL: [Self; 3] = [Self::Fired, Self::Skipped, Self::Refused];
+    /// Returns what counts as a run.
+    pub fn counted() -> impl Iterator<Item = Self> {
+        Self::iter().filter(|run| *run != Self::Gone)
+    }
 
     /// Returns the word used in the ledger, in answers and in metric labels.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fired => "fired",
-            Self::Skipped => "skipped",
-            Self::Refused => "refused",
-            Self::Gone => "gone",
-        }
+        self.into()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
 use crate::filter::Filter;
 use crate::job::{JobId, StoreKind, Subject};
@@ -28,7 +29,8 @@ impl fmt::Display for Route {
 }
 
 /// What a partition is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Look at what is selected, before anything is touched; then it is one that erases.
     Check,
@@ -43,22 +45,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Check, Self::Plan, Self::Erase, Self::ReadBack, Self::Preview];
-
     /// Returns the word used in the ledger and in metric labels.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Plan => "plan",
-            Self::Erase => "erase",
-            Self::ReadBack => "read_back",
-            Self::Preview => "preview",
-        }
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+        self.into()
     }
 }
 
@@ -193,7 +182,8 @@ pub struct Manner {
 }
 
 /// How a job by query tells what was there when it began.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Snapshot {
     /// By when rows were written, up to a bound in the worker's own words.
     CreatedAt(String),
@@ -206,11 +196,7 @@ pub enum Snapshot {
 impl Snapshot {
     /// Returns the word used in the ledger and in answers.
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::CreatedAt(_) => "created_at",
-            Self::Batch => "batch",
-            Self::Plan => "plan",
-        }
+        self.into()
     }
 }
 

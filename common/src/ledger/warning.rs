@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use strum::IntoStaticStr;
 
 use super::error::LedgerError;
 use super::rows;
@@ -22,8 +23,9 @@ pub struct Warning {
 }
 
 /// What a warning says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum WarningCode {
     /// No index helps to find what the job is about.
     FullScan,
@@ -39,12 +41,7 @@ pub enum WarningCode {
 impl WarningCode {
     /// Returns the word used in the ledger and in answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FullScan => "full_scan",
-            Self::Mistyped => "mistyped",
-            Self::NothingSelected => "nothing_selected",
-            Self::DependentsUncounted => "dependents_uncounted",
-        }
+        self.into()
     }
 }
 

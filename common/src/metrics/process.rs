@@ -9,13 +9,15 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
+use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
 use super::names;
 use crate::job::StoreKind;
 use crate::ledger::Kind;
 
 /// Why an attempt did not finish its partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RetryClass {
     /// It will be tried again.
     Transient,
@@ -29,17 +31,13 @@ pub enum RetryClass {
 
 impl RetryClass {
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Transient => "transient",
-            Self::Permanent => "permanent",
-            Self::Rescue => "rescue",
-            Self::LeaseLost => "lease_lost",
-        }
+        self.into()
     }
 }
 
 /// What a store was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum StoreCall {
     /// Which of these ids are there, under the job's conditions.
     Find,
@@ -54,16 +52,8 @@ pub enum StoreCall {
 }
 
 impl StoreCall {
-    const ALL: [Self; 5] = [Self::Find, Self::Delete, Self::ReadBack, Self::Page, Self::Count];
-
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Find => "find",
-            Self::Delete => "delete",
-            Self::ReadBack => "read_back",
-            Self::Page => "page",
-            Self::Count => "count",
-        }
+        self.into()
     }
 }
 
@@ -103,7 +93,7 @@ pub(super) fn expose_shared(redis: bool) {
 
 /// Puts what a worker sees at 0.
 pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[&'static str]) {
-    for kind in Kind::ALL {
+    for kind in Kind::iter() {
         counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(0);
     }
     for code in codes {
@@ -123,7 +113,7 @@ pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[&'static st
     for (target, store) in stores {
         breaker(target, *store, false);
         dependency(Dependency::Store(target, *store), false, None);
-        for call in StoreCall::ALL {
+        for call in StoreCall::iter() {
             drop(call_duration(target, *store, call));
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 
+use strum::IntoEnumIterator as _;
+
 use super::*;
 use crate::ledger::{Kind, Running, ServiceState, TotalRow};
 
@@ -173,7 +175,7 @@ fn the_text_is_what_prometheus_reads() {
 #[test]
 fn every_series_is_there_before_anything_happened() {
     let text = rendered(&Service::default(), || {});
-    for outcome in crate::job::Outcome::ALL {
+    for outcome in crate::job::Outcome::iter() {
         let series = format!(
             "lethe_memories_total{{target=\"main\",store=\"sql\",outcome=\"{}\"}}",
             outcome.as_str()
