@@ -145,6 +145,25 @@ impl Field {
     ];
 }
 
+/// What a job selects by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum SelectorKind {
+    /// A list of ids.
+    Ids,
+    /// A filter.
+    Query,
+    /// Everything of a person.
+    Subject,
+}
+
+impl SelectorKind {
+    /// Returns the word used in the ledger and in answers.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// The kind of a store inside a target.
 #[derive(
     Debug,

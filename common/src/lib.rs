@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod doorbell;
+pub mod error_code;
 pub mod filter;
 pub mod job;
 pub mod ledger;
