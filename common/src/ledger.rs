@@ -23,7 +23,9 @@ mod items;
 mod join;
 mod keys;
 mod leave;
+mod moves;
 mod open;
+mod partition_state;
 mod partitions;
 mod plan;
 mod preview;
@@ -46,6 +48,7 @@ mod types;
 mod upload;
 mod warning;
 mod windows;
+mod words;
 mod writer;
 
 pub use accept::{Accepted, Idempotency, NewJob, Scope};

@@ -1,12 +1,10 @@
 //! The states of a job and every move between them.
 //!
-//! [`next`] is the only place that knows which moves exist. The ledger writes states by
-//! [`Event::moves`], which is computed from it, so that SQL and code cannot disagree.
-
-use std::fmt::Write as _;
+//! [`next`] is the only place that knows which moves exist. The ledger computes its statements from it
+//! (`ledger/moves.rs`), so that SQL and code cannot disagree.
 
 use serde::{Deserialize, Serialize};
-use strum::{EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
 /// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumIter, EnumString, IntoStaticStr)]
@@ -124,34 +122,10 @@ impl State {
     }
 }
 
-/// The SQL of an event: which states it may find, and which state each becomes.
-pub struct Moves {
-    /// `'queued', 'running'`: for `state IN (…)`.
-    pub from: String,
-    /// `CASE state WHEN 'queued' THEN 'cancelling' … END`: for `SET state = …`.
-    pub to: String,
-}
-
-impl Event {
-    /// Returns the moves of this event as SQL.
-    pub fn moves(self) -> Moves {
-        let mut from = String::new();
-        let mut to = String::from("CASE state");
-        for state in State::iter() {
-            if let Ok(after) = next(state, self) {
-                let separator = if from.is_empty() { "" } else { ", " };
-                write!(from, "{separator}'{}'", state.as_str()).expect("a String takes all text");
-                write!(to, " WHEN '{}' THEN '{}'", state.as_str(), after.as_str()).expect("a String takes all text");
-            }
-        }
-        to.push_str(" END");
-        Moves { from, to }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::IntoEnumIterator as _;
 
     use super::*;
 
@@ -196,13 +170,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn moves_say_in_sql_what_next_says() {
-        let moves = Event::CancelRequested.moves();
-        assert_eq!(moves.from, "'queued', 'planning', 'running', 'verifying', 'held'");
-        assert!(moves.to.contains("WHEN 'held' THEN 'cancelling'"));
     }
 
     fn event() -> impl Strategy<Value = Event> {

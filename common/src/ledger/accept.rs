@@ -8,13 +8,15 @@ use sqlx::{AnyConnection, Row};
 use super::error::LedgerError;
 use super::join;
 use super::open::{Inner, Ledger};
+use super::partition_state::PartitionState;
 use super::partitions::{insert_partitions, partition_rows};
 use super::totals::{Increment, TotalsMetric};
 use super::types::{Kind, Manner, NewPartition};
 use super::writer::Grouped;
 use crate::filter::Filter;
-use crate::job::{JobId, Subject};
+use crate::job::{JobId, SelectorKind, Subject};
 use crate::selection::Digest;
+use crate::state::State;
 
 /// In whose name, and by which route, an idempotency key is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,11 +83,12 @@ pub struct NewJob {
 impl NewJob {
     /// Returns the word for what it selects by.
     pub fn kind(&self) -> &'static str {
-        match (&self.query, &self.subject) {
-            (Some(_), _) => "query",
-            (None, Some(_)) => "subject",
-            (None, None) => "ids",
-        }
+        let kind = match (&self.query, &self.subject) {
+            (Some(_), _) => SelectorKind::Query,
+            (None, Some(_)) => SelectorKind::Subject,
+            (None, None) => SelectorKind::Ids,
+        };
+        kind.as_str()
     }
 }
 
@@ -153,7 +156,7 @@ pub(super) async fn insert(
     tx: &mut AnyConnection,
     new: &[&NewJob],
 ) -> Result<Vec<Increment>, LedgerError> {
-    insert_jobs(inner, tx, new, "queued").await?;
+    insert_jobs(inner, tx, new, State::Queued).await?;
     insert_partitions_of(inner, tx, new).await
 }
 
@@ -165,7 +168,7 @@ async fn insert_partitions_of(
 ) -> Result<Vec<Increment>, LedgerError> {
     let rows: Vec<Value> = new
         .iter()
-        .flat_map(|job| partition_rows(job.id, 0, "due", job))
+        .flat_map(|job| partition_rows(job.id, 0, PartitionState::Due, job))
         .collect();
     insert_partitions(inner, tx, &rows).await?;
     let increments = new
@@ -256,7 +259,7 @@ pub(super) async fn insert_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[&NewJob],
-    state: &str,
+    state: State,
 ) -> Result<(), LedgerError> {
     let sql = format!("-- ledger::accept jobs\n{INSERT_JOBS}");
     let rows = job_rows(jobs, state);
@@ -265,13 +268,13 @@ pub(super) async fn insert_jobs(
 }
 
 /// Returns jobs as rows for [`INSERT_JOBS`].
-pub(super) fn job_rows(jobs: &[&NewJob], state: &str) -> String {
+pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
     let rows: Vec<Value> = jobs
         .iter()
         .map(|job| {
             let selected: u64 = job.partitions.iter().map(|partition| partition.remaining).sum();
             json!({
-                "id": job.id, "principal": job.scope.principal, "state": state,
+                "id": job.id, "principal": job.scope.principal, "state": state.as_str(),
                 "kind": job.kind(),
                 "target": job.target, "targets": job.targets(), "table": job.table,
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
@@ -300,7 +303,7 @@ pub(super) const INSERT_JOBS: &str =
             CAST(e.value->>'per_second' AS DOUBLE PRECISION), CAST(e.value->>'batch' AS BIGINT),
             CAST(e.value->>'most' AS BIGINT), CAST(e.value->>'aborts' AS BIGINT), CAST(e.value->>'slices' AS BIGINT), e.value->>'opaque_id', e.value->>'schedule', e.value->>'windows', CAST(e.value->>'lenient' AS BIGINT), e.value->>'trace',
             COALESCE(CAST(e.value->>'not_before' AS BIGINT), {now}), e.value->>'request',
-            CASE WHEN e.value->>'state' = 'receiving' THEN NULL WHEN CAST(e.value->>'not_before' AS BIGINT) > {now}
+            CASE WHEN e.value->>'state' = {job.receiving} THEN NULL WHEN CAST(e.value->>'not_before' AS BIGINT) > {now}
                 THEN CAST(e.value->>'not_before' AS BIGINT) ELSE {now} END, {now}, {now},
             CAST(e.value->>'selected' AS BIGINT), CAST(e.value->>'unfinished' AS BIGINT),
             CAST(e.value->>'unfinished' AS BIGINT)

@@ -10,16 +10,18 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::change::JobChange;
-use super::close::{Close, close_partitions};
+use super::close::{Close, FAILED, LEFT, close_partitions};
 use super::error::LedgerError;
+use super::moves::Moves;
 use super::open::Inner;
+use super::partition_state::PartitionState;
 use super::preview;
 use super::rows::{self, Key};
 use super::step::{Aborts, JobRow, step};
 use super::totals::{Increment, TotalsMetric};
-use super::types::Fence;
+use super::types::{Fence, SnapshotKind};
 use super::warning::{self, WarningCode};
-use crate::job::{JobId, Outcome};
+use crate::job::{JobId, Outcome, SelectorKind};
 use crate::state::{Event, State};
 
 /// A job that has ended.
@@ -54,7 +56,7 @@ pub(super) async fn update_jobs(
             json!({
                 "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
                 "failures": change.failures, "skipped": change.skipped, "progress": i64::from(change.progress), "code": change.code, "version_erased": change.version_erased,
-                "snapshot": change.snapshot, "warnings": change.warnings,
+                "snapshot": change.snapshot.map(SnapshotKind::as_str), "warnings": change.warnings,
             })
         })
         .collect();
@@ -68,9 +70,9 @@ pub(super) async fn update_jobs(
             skipped = skipped + CAST(e.value->>'skipped' AS BIGINT),
             progressed_at = CASE WHEN CAST(e.value->>'progress' AS BIGINT) = 1 THEN {now} ELSE progressed_at END,
             error_code = COALESCE(e.value->>'code', error_code),
-            snapshot = CASE WHEN snapshot = 'batch' THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
+            snapshot = CASE WHEN snapshot = {snapshot.batch} THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
-            version_erased = CASE WHEN kind = 'ids' AND (next_ordinal = 1 OR selected = 1)
+            version_erased = CASE WHEN kind = {selector.ids} AND (next_ordinal = 1 OR selected = 1)
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
         FROM {each} WHERE jobs.id = e.value->>'id'
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, skipped, round, selected,
@@ -82,7 +84,6 @@ pub(super) async fn update_jobs(
     rows.iter()
         .map(|row| {
             let limit: Option<i64> = row.try_get("max_selected")?;
-            let kind: String = row.try_get("kind")?;
             Ok(JobRow {
                 id: rows::parsed(row, "jobs", "id")?,
                 state: rows::parsed(row, "jobs", "state")?,
@@ -95,8 +96,8 @@ pub(super) async fn update_jobs(
                     _ => Aborts::Now,
                 },
                 dry_run: row.try_get::<i64, _>("dry_run")? != 0,
-                unlisted: kind != "ids",
-                is_query: kind == "query",
+                unlisted: !rows::says(row, "kind", SelectorKind::Ids)?,
+                is_query: rows::says(row, "kind", SelectorKind::Query)?,
                 failures: row.try_get("failures")?,
                 skipped: row.try_get("skipped")?,
                 round: rows::small_number(row, "round")?,
@@ -138,11 +139,11 @@ pub(super) async fn advance(
         }
         match event {
             Event::Erased => {
-                move_on(inner, tx, event, &jobs, "reads_back = 1 AND state = 'done'").await?;
+                move_on(inner, tx, event, &jobs, "reads_back = 1 AND state = {partition.done}").await?;
                 advanced.read_back = read_back(inner, tx, &jobs, finishing).await?;
             }
             Event::Planned | Event::ResidueFound => {
-                move_on(inner, tx, event, &jobs, "state = 'blocked'").await?;
+                move_on(inner, tx, event, &jobs, "state = {partition.blocked}").await?;
                 unblock(inner, tx, &jobs).await?;
             }
             _ => {
@@ -169,15 +170,15 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
     }
     let found = sqlx::query(inner.sql(
         "-- ledger::advance look back
-        SELECT job_id, 'blocked' AS what, COUNT(*) AS n FROM partitions
-        WHERE state = 'blocked' AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id
+        SELECT job_id, {partition.blocked} AS what, COUNT(*) AS n FROM partitions
+        WHERE state = {partition.blocked} AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id
         UNION ALL
         SELECT job_id, outcome AS what, CAST(SUM(n) AS BIGINT) AS n FROM counts
-        WHERE outcome IN ('failed', 'unsupported', 'unverifiable')
+        WHERE outcome IN ({outcome.failed}, {outcome.unsupported}, {outcome.unverifiable})
           AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, outcome
         UNION ALL
         SELECT job_id, code AS what, COUNT(*) AS n FROM items
-        WHERE (outcome = 'failed' OR code = 'point_conflict') AND code IS NOT NULL
+        WHERE (outcome = {outcome.failed} OR code = {code.point_conflict}) AND code IS NOT NULL
           AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, code",
     ))
     .bind(ids)
@@ -201,7 +202,7 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
                 ("split", _) => job.bad_code = job.bad_code.or(Some("split")),
                 ("constraint", _) => job.bad_code = job.bad_code.or(Some("constraint")),
                 ("rejected", _) => job.bad_code = job.bad_code.or(Some("rejected")),
-                ("blocked", _) => job.blocked = n,
+                (blocked, _) if blocked == PartitionState::Blocked.as_str() => job.blocked = n,
                 (_, Err(_)) => {}
             }
         }
@@ -217,15 +218,14 @@ async fn move_on(
     jobs: &[(&JobRow, Option<&'static str>)],
     which: &str,
 ) -> Result<(), LedgerError> {
-    let moves = event.moves();
+    let moves = Moves::of(event);
     let round = i64::from(event == Event::ResidueFound);
     sqlx::query(inner.sql(&format!(
         "-- ledger::advance phase
         UPDATE jobs SET version = version + 1, state = {}, round = round + $2,
             unfinished = (SELECT COUNT(*) FROM partitions p WHERE p.job_id = jobs.id AND {which})
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})",
-        moves.to.replace("CASE state", "CASE jobs.state"),
-        moves.from
+        moves.to, moves.from
     )))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
     .bind(round)
@@ -243,8 +243,8 @@ async fn read_back(
 ) -> Result<HashSet<Key>, LedgerError> {
     sqlx::query(inner.sql(
         "-- ledger::advance read back
-        UPDATE partitions SET kind = 'read_back', state = 'due', due_at = {now}, remaining = 0
-        WHERE reads_back = 1 AND state = 'done' AND job_id IN (SELECT e.value->>'id' FROM {each})",
+        UPDATE partitions SET kind = {kind.read_back}, state = {partition.due}, due_at = {now}, remaining = 0
+        WHERE reads_back = 1 AND state = {partition.done} AND job_id IN (SELECT e.value->>'id' FROM {each})",
     ))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
     .execute(&mut *tx)
@@ -259,9 +259,9 @@ async fn read_back(
     // The record that brought us here has moved the fence on by one.
     let kept = sqlx::query(inner.sql(
         "-- ledger::advance keep
-        UPDATE partitions SET state = 'running', due_at = {now} + $2 FROM {each}
+        UPDATE partitions SET state = {partition.running}, due_at = {now} + $2 FROM {each}
         WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-          AND lease_token = CAST(e.value->>'token' AS BIGINT) + 1 AND kind = 'read_back' AND state = 'due'
+          AND lease_token = CAST(e.value->>'token' AS BIGINT) + 1 AND kind = {kind.read_back} AND state = {partition.due}
         RETURNING partitions.job_id, ordinal",
     ))
     .bind(json!(fences).to_string())
@@ -278,8 +278,8 @@ async fn unblock(
 ) -> Result<(), LedgerError> {
     sqlx::query(inner.sql(
         "-- ledger::advance unblock
-        UPDATE partitions SET state = 'due', due_at = {now}
-        WHERE state = 'blocked' AND job_id IN (SELECT e.value->>'id' FROM {each})",
+        UPDATE partitions SET state = {partition.due}, due_at = {now}
+        WHERE state = {partition.blocked} AND job_id IN (SELECT e.value->>'id' FROM {each})",
     ))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
     .execute(tx)
@@ -295,7 +295,7 @@ async fn close_blocked(
     jobs: &[(&JobRow, Option<&'static str>)],
 ) -> Result<Vec<Increment>, LedgerError> {
     let mut increments = Vec::new();
-    for (left, to, outcome) in [(false, "failed", Outcome::Failed), (true, "cancelled", Outcome::Left)] {
+    for (left, (to, outcome)) in [(false, FAILED), (true, LEFT)] {
         for unlisted in [false, true] {
             let some: Vec<&JobRow> = jobs
                 .iter()
@@ -304,7 +304,7 @@ async fn close_blocked(
                 .filter(|job| job.unlisted == unlisted)
                 .collect();
             let close = Close {
-                from: "state = 'blocked'".to_owned(),
+                from: "state = {partition.blocked}".to_owned(),
                 to,
                 outcome,
                 unlisted,
@@ -323,7 +323,7 @@ async fn end(
     jobs: &[(&JobRow, Option<&'static str>)],
     advanced: &mut Advanced,
 ) -> Result<(), LedgerError> {
-    let moves = event.moves();
+    let moves = Moves::of(event);
     let list: Vec<Value> = jobs
         .iter()
         .map(|(job, code)| {
@@ -347,8 +347,7 @@ async fn end(
             warnings = COALESCE(warnings || ',' || (e.value->>'warning'), e.value->>'warning', warnings)
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
         RETURNING jobs.id AS id, state, {{now}} - not_before AS duration",
-        moves.to.replace("CASE state", "CASE jobs.state"),
-        moves.from
+        moves.to, moves.from
     )))
     .bind(json!(list).to_string())
     .fetch_all(tx)

@@ -8,9 +8,11 @@ use super::advance;
 use super::close::{self, Close};
 use super::error::LedgerError;
 use super::leave::{self, Left, NOT_BEGUN};
+use super::moves::Moves;
 use super::open::{Inner, Ledger};
+use super::partition_state::PartitionState;
 use super::rows;
-use crate::job::{JobId, Outcome};
+use crate::job::{JobId, Outcome, SelectorKind};
 use crate::state::{Event, State};
 
 /// What became of a request to cancel.
@@ -60,7 +62,7 @@ pub(super) async fn stop(
     id: JobId,
     aborts: &str,
 ) -> Result<Option<Left>, LedgerError> {
-    let moves = Event::CancelRequested.moves();
+    let moves = Moves::of(Event::CancelRequested);
     // Nothing of it waits for its rate limit or a window any more: the sweep computes anew how long it has been idle.
     let found = sqlx::query(inner.sql(&format!(
         "-- ledger::cancel
@@ -72,16 +74,16 @@ pub(super) async fn stop(
     .await?;
     let Some(found) = found else { return Ok(None) };
     let close = Close {
-        from: format!("(state = 'blocked' OR {NOT_BEGUN})"),
-        to: "cancelled",
+        from: format!("(state = {{partition.blocked}} OR {NOT_BEGUN})"),
+        to: PartitionState::Cancelled,
         outcome: Outcome::Left,
-        unlisted: found.try_get::<String, _>("kind")? != "ids",
+        unlisted: !rows::says(&found, "kind", SelectorKind::Ids)?,
         most: Close::ALL,
     };
     let ids = json!([{"id": id}]).to_string();
     // Blocked partitions were not counted as unfinished.
     let blocked: i64 = sqlx::query(inner.sql(
-        "-- ledger::cancel blocked\nSELECT COUNT(*) AS n FROM partitions WHERE job_id = $1 AND state = 'blocked'",
+        "-- ledger::cancel blocked\nSELECT COUNT(*) AS n FROM partitions WHERE job_id = $1 AND state = {partition.blocked}",
     ))
     .bind(id.to_string())
     .fetch_one(&mut *tx)

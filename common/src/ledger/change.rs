@@ -1,5 +1,6 @@
 //! What a transaction changes in a job, summed: an UPDATE applies one row to each.
 
+use super::types::SnapshotKind;
 use crate::job::JobId;
 
 /// What a transaction changes in a job.
@@ -14,8 +15,7 @@ pub(super) struct JobChange {
     pub(super) progress: bool,
     pub(super) code: Option<&'static str>,
     pub(super) version_erased: Option<i64>,
-    /// The word of a [`Snapshot`](super::types::Snapshot).
-    pub(super) snapshot: Option<&'static str>,
+    pub(super) snapshot: Option<SnapshotKind>,
     /// JSON objects with commas between them.
     pub(super) warnings: Option<String>,
 }
@@ -52,7 +52,7 @@ impl JobChange {
         self.snapshot = match (self.snapshot, other.snapshot) {
             (known, None) => known,
             // A job that spans tables can promise no more than the least of them.
-            (Some("batch"), Some(_)) => Some("batch"),
+            (Some(SnapshotKind::Batch), Some(_)) => Some(SnapshotKind::Batch),
             (_, said) => said,
         };
         self.warnings = match (self.warnings.take(), &other.warnings) {

@@ -13,21 +13,22 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::error::LedgerError;
+use super::moves::Moves;
 use super::open::{Inner, Ledger};
 use super::partitions::{HEAVIEST, LIGHTEST};
 use super::rows;
 use super::siblings::REVISION;
 use super::types::{Ahead, Claim, JobFacts, Kind, Lease};
 use crate::job::JobId;
-use crate::state::Event;
+use crate::state::{Event, State};
 
 /// Whether nothing keeps a partition from being planned. A plan of a later attempt sees what a batch that had begun
 /// has not deleted yet: both would count it.
 // A value and no `EXISTS`: PostgreSQL could read the unfinished partitions of all jobs to answer that. A first attempt
 // has no such batch, and may have many partitions.
-const PLANNABLE: &str = "CASE WHEN kind = 'plan' AND (SELECT attempt FROM jobs WHERE jobs.id = partitions.job_id) > 1
+const PLANNABLE: &str = "CASE WHEN kind = {kind.plan} AND (SELECT attempt FROM jobs WHERE jobs.id = partitions.job_id) > 1
                 THEN (SELECT b.ordinal FROM partitions b
-                    WHERE b.job_id = partitions.job_id AND b.kind = 'erase' AND b.state IN ('due', 'running') LIMIT 1) IS NULL
+                    WHERE b.job_id = partitions.job_id AND b.kind = {kind.erase} AND b.state IN ({partition.due}, {partition.running}) LIMIT 1) IS NULL
                 ELSE TRUE END";
 
 impl Ledger {
@@ -47,7 +48,7 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let mut rows = Vec::new();
         if claim.small > 0 && claim.many_first {
-            let which = "weight = 0 AND state = 'due'";
+            let which = "weight = 0 AND state = {partition.due}";
             rows = take(inner, &mut tx, claim, which, "due_at", claim.small).await?;
         }
         if claim.small > 0 && rows.is_empty() {
@@ -55,7 +56,7 @@ impl Ledger {
                 inner,
                 &mut tx,
                 claim,
-                "weight <= 0 AND state = 'due'",
+                "weight <= 0 AND state = {partition.due}",
                 "weight, due_at",
                 claim.small,
             )
@@ -68,7 +69,7 @@ impl Ledger {
                     inner,
                     &mut tx,
                     claim,
-                    "(weight > 0 OR state = 'running')",
+                    "(weight > 0 OR state = {partition.running})",
                     order,
                     claim.alone,
                 )
@@ -103,7 +104,9 @@ impl Ledger {
         tracing::error!(error = %error, "a partition cannot be read, and fails");
         let (job, ordinal) = rows::key(row)?;
         let token: i64 = row.try_get("lease_token")?;
-        let which = format!("state = 'running' AND job_id = '{job}' AND ordinal = {ordinal} AND lease_token = {token}");
+        let which = format!(
+            "state = {{partition.running}} AND job_id = '{job}' AND ordinal = {ordinal} AND lease_token = {token}"
+        );
         self.fail(&which, Some("corrupt")).await?;
         Ok(())
     }
@@ -117,7 +120,7 @@ impl Ledger {
         let soonest = |weight| {
             format!(
                 "(SELECT MIN(due_at) FROM partitions
-                  WHERE weight = {weight} AND state IN ('due', 'running') AND due_at > (SELECT {{now}}))"
+                  WHERE weight = {weight} AND state IN ({{partition.due}}, {{partition.running}}) AND due_at > (SELECT {{now}}))"
             )
         };
         let each: Vec<String> = (LIGHTEST..=HEAVIEST)
@@ -152,7 +155,7 @@ impl Ledger {
             .map(|weight| {
                 format!(
                     "(SELECT MIN(due_at) FROM partitions
-                      WHERE target = e.value->>'target' AND weight = {weight} AND state IN ('due', 'running'))
+                      WHERE target = e.value->>'target' AND weight = {weight} AND state IN ({{partition.due}}, {{partition.running}}))
                      <= (SELECT {{now}})"
                 )
             })
@@ -194,7 +197,7 @@ async fn take(
         "-- ledger::claim
         WITH due AS MATERIALIZED (
             SELECT job_id, ordinal FROM partitions
-            WHERE state IN ('due', 'running') {of_target} AND {which} AND due_at <= (SELECT {{now}})
+            WHERE state IN ({{partition.due}}, {{partition.running}}) {of_target} AND {which} AND due_at <= (SELECT {{now}})
               AND (route IN (SELECT e.value->>'route' FROM {{each}})) IS TRUE
               AND (target IN (SELECT scope FROM pauses)) IS FALSE
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*')
@@ -202,8 +205,8 @@ async fn take(
             ORDER BY {order} LIMIT $2 {{skip_locked}}
         )
         UPDATE partitions SET
-            rescues = rescues + CASE WHEN state = 'running' THEN $3 ELSE 0 END,
-            state = 'running', lease_token = lease_token + 1, due_at = {{now}} + $4, worker = $5
+            rescues = rescues + CASE WHEN state = {{partition.running}} THEN $3 ELSE 0 END,
+            state = {{partition.running}}, lease_token = lease_token + 1, due_at = {{now}} + $4, worker = $5
         WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM due)
         RETURNING job_id, ordinal, kind, route, stores, weight, alias, work, progress, snapshot, intent, remaining, lease_token,
             rescues, failures"
@@ -231,8 +234,7 @@ async fn start_jobs(
     // In order: another claim may lock the same jobs.
     let mut kinds: BTreeMap<JobId, bool> = BTreeMap::new();
     for row in claimed {
-        let kind: String = row.try_get("kind")?;
-        let plans = [Kind::Check, Kind::Plan].iter().any(|plan| plan.as_str() == kind);
+        let plans = rows::says(row, "kind", Kind::Check)? || rows::says(row, "kind", Kind::Plan)?;
         *kinds.entry(rows::parsed(row, "partitions", "job_id")?).or_insert(false) |= plans;
     }
     let list: Vec<Value> = kinds
@@ -240,12 +242,12 @@ async fn start_jobs(
         .map(|(id, plans)| json!({"id": id, "plans": i64::from(*plans)}))
         .collect();
     let list = json!(list).to_string();
-    let (planned, started) = (Event::PlanStarted.moves(), Event::Started.moves());
+    let (planned, started) = (Moves::of(Event::PlanStarted), Moves::of(Event::Started));
     let first = sqlx::query(inner.sql(&format!(
         "-- ledger::claim start
         UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
             state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
-                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = 'plan' AND p.state IN ('due', 'running'))
+                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state IN ({{partition.due}}, {{partition.running}}))
                 THEN {} ELSE {} END
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
         RETURNING jobs.id",
@@ -301,7 +303,7 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         scheduled: row.try_get::<Option<String>, _>("schedule")?.is_some(),
         lenient: row.try_get::<i64, _>("lenient")? != 0,
         trace: row.try_get("trace")?,
-        cancelling: row.try_get::<String, _>("state")? == "cancelling",
+        cancelling: rows::says(row, "state", State::Cancelling)?,
         waited_ms: row.try_get("waited")?,
         first: first.contains(&id.to_string()),
         attempt: rows::number(row, "attempt")?,

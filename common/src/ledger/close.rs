@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::error::LedgerError;
 use super::open::Inner;
+use super::partition_state::PartitionState;
 use super::rows;
 use super::totals::{Increment, TotalsMetric};
 use super::types::Kind;
@@ -17,7 +18,7 @@ pub(super) struct Close {
     /// Which: a condition on `partitions`.
     pub(super) from: String,
     /// The state they end in.
-    pub(super) to: &'static str,
+    pub(super) to: PartitionState,
     /// What becomes of what remains of them.
     pub(super) outcome: Outcome,
     /// Whether their jobs are by subject or query, whose memories count as selected when they are
@@ -43,13 +44,13 @@ pub(super) struct Closed {
 }
 
 /// What becomes of partitions that end without running: their state, and the outcome of what remains of them.
-pub(super) type Ending = (&'static str, Outcome);
+pub(super) type Ending = (PartitionState, Outcome);
 
 /// They were cancelled.
-pub(super) const LEFT: Ending = ("cancelled", Outcome::Left);
+pub(super) const LEFT: Ending = (PartitionState::Cancelled, Outcome::Left);
 
 /// They could not be carried out.
-pub(super) const FAILED: Ending = ("failed", Outcome::Failed);
+pub(super) const FAILED: Ending = (PartitionState::Failed, Outcome::Failed);
 
 impl Closed {
     /// Adds what ended others.
@@ -112,10 +113,12 @@ pub(super) async fn close_partitions(
             SELECT job_id, ordinal FROM partitions
             WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}}) LIMIT {} {{skip_locked}}
         )
-        UPDATE partitions SET state = '{}', lease_token = lease_token + 1
+        UPDATE partitions SET state = {{partition.{}}}, lease_token = lease_token + 1
         WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM closing)
         RETURNING job_id, kind, target, route, stores, remaining",
-        close.from, close.most, close.to
+        close.from,
+        close.most,
+        close.to.as_str()
     )))
     .bind(ids)
     .fetch_all(tx)
@@ -125,7 +128,7 @@ pub(super) async fn close_partitions(
         let job = rows::parsed(row, "partitions", "job_id")?;
         *result.jobs.entry(job).or_insert(0) += 1;
         result.routes.entry(job).or_default().insert(row.try_get("route")?);
-        if row.try_get::<String, _>("kind")? == Kind::Preview.as_str() {
+        if rows::says(row, "kind", Kind::Preview)? {
             continue;
         }
         let (target, n): (String, u64) = (row.try_get("target")?, rows::number(row, "remaining")?);

@@ -110,7 +110,7 @@ impl Ledger {
         // What no unfinished job has seen is nobody's stop. One look into the index for each state.
         let oldest = |state: State| {
             let state = state.as_str();
-            format!("SELECT MIN(accepted_at) AS oldest_at FROM jobs WHERE ended_at IS NULL AND state = '{state}'")
+            format!("SELECT MIN(accepted_at) AS oldest_at FROM jobs WHERE ended_at IS NULL AND state = {{job.{state}}}")
         };
         let states: Vec<String> = State::iter()
             .filter(|state| !state.is_ended())

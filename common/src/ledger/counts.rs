@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::error::LedgerError;
 use super::open::{Inner, Ledger};
+use super::partition_state::PartitionState;
 use super::rows;
 use crate::job::{Outcome, StoreKind};
 
@@ -48,9 +49,9 @@ pub(super) async fn counts_in(
     .fetch_all(&mut *tx)
     .await?;
     for row in &partitions {
-        let outcome = match row.try_get::<String, _>("state")?.as_str() {
-            "failed" => Some(Outcome::Failed),
-            "cancelled" => Some(Outcome::Left),
+        let outcome = match row.try_get::<String, _>("state")?.parse() {
+            Ok(PartitionState::Failed) => Some(Outcome::Failed),
+            Ok(PartitionState::Cancelled) => Some(Outcome::Left),
             _ => None,
         };
         let n = rows::number(row, "n")?;
@@ -75,7 +76,7 @@ pub(super) async fn counts_in(
     .fetch_all(&mut *tx)
     .await?;
     for row in &counts {
-        let store = if row.try_get::<String, _>("store")? == "sql" {
+        let store = if rows::says(row, "store", StoreKind::Sql)? {
             StoreKind::Sql
         } else {
             StoreKind::Vector

@@ -95,7 +95,7 @@ impl Ledger {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let id = job.id.to_string();
-        let set = "last_run_at = {now}, last_outcome = 'fired', last_problem = NULL, last_job = $5";
+        let set = "last_run_at = {now}, last_outcome = {run.fired}, last_problem = NULL, last_job = $5";
         if take(inner, &mut tx, due, next, (set, &id), &format!("AND NOT {UNFINISHED}")).await? {
             let mut increments = accept::insert(inner, &mut tx, &[job]).await?;
             increments.push(counted(Run::Fired));
@@ -118,7 +118,7 @@ impl Ledger {
     pub async fn refuse_run(&self, due: &ScheduleRow, next: Option<i64>, why: &str) -> Result<Run, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
-        let set = "last_outcome = 'refused', last_problem = $5, refused = refused + 1";
+        let set = "last_outcome = {run.refused}, last_problem = $5, refused = refused + 1";
         if take(inner, &mut tx, due, next, (set, why), "").await? {
             inner.add_totals(&mut tx, [counted(Run::Refused)]).await?;
             tx.commit().await?;

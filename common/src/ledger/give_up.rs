@@ -43,7 +43,7 @@ const CLOCKED: &str = "ended_at IS NULL AND idle_since IS NOT NULL";
 
 /// The partitions that wait: those that nobody runs, and those whose worker has died.
 // One that runs is its worker's, which may be in the middle of an intent.
-const WAITING: &str = "(state = 'due' OR state = 'running' AND due_at <= {now})";
+const WAITING: &str = "(state = {partition.due} OR state = {partition.running} AND due_at <= {now})";
 
 /// What giving up did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ fn look_text(which: &str) -> String {
         "-- ledger::give_up look
         SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, reserved_at, error_code,
             CASE WHEN per_second IS NULL THEN 0 ELSE (SELECT COUNT(*) FROM partitions p
-                WHERE p.job_id = jobs.id AND p.state IN ('due', 'running') AND p.intent IS NOT NULL) END AS begun,
+                WHERE p.job_id = jobs.id AND p.state IN ({{partition.due}}, {{partition.running}}) AND p.intent IS NOT NULL) END AS begun,
             {{now}} AS now_ms
         FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2 {which}
         ORDER BY idle_since LIMIT $3 {{skip_locked}}"

@@ -11,6 +11,7 @@ use super::open::Ledger;
 use super::rows::{self, Key};
 use super::siblings::REVISION;
 use super::types::{Fence, Lease};
+use crate::state::State;
 
 /// How much of the time that a throttled job lost it makes up for.
 // What a claim takes at its worst, without becoming a burst after a pause.
@@ -76,9 +77,9 @@ impl Ledger {
             UPDATE partitions SET intent = e.value->>'intent', due_at = {{now}} + $2
             FROM {{each}}
             WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
+              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {{partition.running}}
               AND (partitions.intent IS NOT NULL
-                OR EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> 'cancelling')
+                OR EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> {{job.cancelling}})
                   AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
                   AND {REVISION} = CAST(e.value->>'siblings' AS BIGINT))
             RETURNING partitions.job_id, ordinal"
@@ -97,7 +98,7 @@ impl Ledger {
             UPDATE partitions SET due_at = {now} + $2
             FROM {each}
             WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
+              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {partition.running}
             RETURNING partitions.job_id, ordinal",
         )
         .await
@@ -130,14 +131,14 @@ impl Ledger {
             SELECT p.job_id AS job_id, p.ordinal AS ordinal, j.state AS state
             FROM {each}
             JOIN partitions p ON p.job_id = e.value->>'job' AND p.ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-              AND p.lease_token = CAST(e.value->>'token' AS BIGINT) AND p.state = 'running'
+              AND p.lease_token = CAST(e.value->>'token' AS BIGINT) AND p.state = {partition.running}
             JOIN jobs j ON j.id = p.job_id",
         ))
         .bind(list)
         .fetch_all(&self.inner.write)
         .await?;
         for row in &rows {
-            let cancelling = row.try_get::<String, _>("state")? == "cancelling";
+            let cancelling = rows::says(row, "state", State::Cancelling)?;
             // The lease was not renewed: nothing is left to do but to give it back.
             let stop = if cancelling {
                 Go::Cancel(until)

@@ -92,9 +92,9 @@ impl Ledger {
             "-- ledger::items vectors only
             SELECT COUNT(*) AS n FROM (
                 SELECT memory_key FROM items WHERE job_id = $1 GROUP BY memory_key, table_name
-                HAVING SUM(CASE WHEN store = 'sql' AND outcome <> 'residue' THEN 1 ELSE 0 END) > 0
-                   AND SUM(CASE WHEN store = 'sql' AND outcome = 'residue' THEN 1 ELSE 0 END) = 0
-                   AND SUM(CASE WHEN store = 'vector' AND outcome <> 'residue' THEN 1 ELSE 0 END) = 0
+                HAVING SUM(CASE WHEN store = {store.sql} AND outcome <> {residue} THEN 1 ELSE 0 END) > 0
+                   AND SUM(CASE WHEN store = {store.sql} AND outcome = {residue} THEN 1 ELSE 0 END) = 0
+                   AND SUM(CASE WHEN store = {store.vector} AND outcome <> {residue} THEN 1 ELSE 0 END) = 0
             ) AS only_vectors",
         ))
         .bind(id.to_string())
@@ -116,7 +116,7 @@ impl Ledger {
         let found = sqlx::query(self.inner.sql(
             "-- ledger::conflicted
             SELECT memory_key FROM items
-            WHERE job_id = $2 AND outcome = 'conflicted' AND table_name = $3 AND store = $4
+            WHERE job_id = $2 AND outcome = {outcome.conflicted} AND table_name = $3 AND store = $4
               AND memory_key IN (SELECT e.value->>'key' FROM {each})",
         ))
         .bind(json!(list).to_string())

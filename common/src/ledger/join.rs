@@ -29,7 +29,7 @@ pub(super) async fn insert_jobs(
     tx: &mut AnyConnection,
     jobs: &[&NewJob],
 ) -> Result<HashMap<JobId, JobId>, LedgerError> {
-    let queued = State::Queued.as_str();
+    let queued = State::Queued;
     let (mut open, alone): (Vec<&NewJob>, Vec<&NewJob>) = jobs.iter().partition(|job| job.request.is_some());
     if !alone.is_empty() {
         accept::insert_jobs(inner, tx, &alone, queued).await?;
@@ -60,7 +60,7 @@ async fn insert_absent(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[&NewJob],
-    state: &str,
+    state: State,
 ) -> Result<HashSet<String>, LedgerError> {
     let sql = format!(
         "-- ledger::join insert
@@ -134,7 +134,7 @@ impl Ledger {
     pub async fn owed_before(&self, id: JobId) -> Result<Option<JobId>, LedgerError> {
         let row = sqlx::query(self.inner.sql(
             "-- ledger::owed before
-            UPDATE jobs SET owed = 0 WHERE owed = 1 AND state = 'succeeded' AND id IN (
+            UPDATE jobs SET owed = 0 WHERE owed = 1 AND state = {job.succeeded} AND id IN (
                 SELECT earlier.id FROM jobs AS own JOIN jobs AS earlier
                   ON earlier.principal = own.principal AND earlier.request = own.request AND earlier.owed = 1
                 WHERE own.id = $1 AND earlier.id <> own.id)

@@ -3,7 +3,7 @@
 //! A partition that was given back is not claimed while its target is paused, its breaker is open, or no worker serves it. So a
 //! cancelled job must not wait for that claim.
 
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
 
 use super::advance;
 use super::change::JobChange;
@@ -13,9 +13,11 @@ use super::open::Inner;
 use super::rows;
 use super::step::JobRow;
 use super::totals::Increment;
+use crate::job::SelectorKind;
+use crate::state::State;
 
 /// Partitions without an intent that no worker holds. The next claim finishes a partition with an intent.
-pub(super) const NOT_BEGUN: &str = "state = 'due' AND intent IS NULL";
+pub(super) const NOT_BEGUN: &str = "state = {partition.due} AND intent IS NULL";
 
 /// Ends, as left, what has not begun of those jobs of a list of fences that are being cancelled.
 ///
@@ -31,10 +33,10 @@ pub(super) async fn leave_given_back(inner: &Inner, tx: &mut AnyConnection, fenc
     .await?;
     let mut jobs = Vec::new();
     for row in &rows {
-        if row.try_get::<String, _>("state")? == "cancelling" {
+        if rows::says(row, "state", State::Cancelling)? {
             jobs.push((
                 rows::parsed(row, "jobs", "id")?,
-                row.try_get::<String, _>("kind")? != "ids",
+                !rows::says(row, "kind", SelectorKind::Ids)?,
             ));
         }
     }

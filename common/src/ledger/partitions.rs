@@ -6,11 +6,12 @@ use sqlx::AnyConnection;
 use super::accept::NewJob;
 use super::error::LedgerError;
 use super::open::Inner;
+use super::partition_state::PartitionState;
 use super::types::{NewPartition, Work};
 use crate::job::{JobId, StoreKind};
 
 /// Returns a job's partitions as rows for [`insert_partitions`].
-pub(super) fn partition_rows(id: JobId, first: i64, state: &str, job: &NewJob) -> Vec<Value> {
+pub(super) fn partition_rows(id: JobId, first: i64, state: PartitionState, job: &NewJob) -> Vec<Value> {
     let shares_calls =
         job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run && job.expect.is_none();
     rows_of(id, first, state, &job.partitions, shares_calls, job.not_before, None)
@@ -20,7 +21,7 @@ pub(super) fn partition_rows(id: JobId, first: i64, state: &str, job: &NewJob) -
 pub(super) fn rows_of(
     id: JobId,
     first: i64,
-    state: &str,
+    state: PartitionState,
     partitions: &[NewPartition],
     shares_calls: bool,
     due_at: Option<i64>,
@@ -35,7 +36,7 @@ pub(super) fn rows_of(
                 "table": partition.route.table, "route": partition.route.to_string(),
                 "stores": stores_text(&partition.stores),
                 "weight": if small && shares_calls { 0 } else if partitions.len() == 1 && first == 0 { 1 } else { weight(ordinal) },
-                "state": state, "alias": partition.alias, "work": json!(partition.work).to_string(), "remaining": partition.remaining,
+                "state": state.as_str(), "alias": partition.alias, "work": json!(partition.work).to_string(), "remaining": partition.remaining,
                 "due_at": due_at, "reads_back": i64::from(reads_back(&partition.work)),
                 "snapshot": snapshot,
             })

@@ -152,15 +152,15 @@ const JOB_COLUMNS: &str =
     version_erased, snapshot, '[' || warnings || ']' AS warnings,
     {now} AS now_ms,
     (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions
-     WHERE job_id = jobs.id AND state IN ('blocked', 'due', 'running')) AS remaining,
-    (SELECT CASE WHEN SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) = 0 THEN MIN(due_at) END FROM partitions
-     WHERE job_id = jobs.id AND state IN ('due', 'running')) AS next_attempt_at";
+     WHERE job_id = jobs.id AND state IN ({partition.blocked}, {partition.due}, {partition.running})) AS remaining,
+    (SELECT CASE WHEN SUM(CASE WHEN state = {partition.running} THEN 1 ELSE 0 END) = 0 THEN MIN(due_at) END FROM partitions
+     WHERE job_id = jobs.id AND state IN ({partition.due}, {partition.running})) AS next_attempt_at";
 
 impl Ledger {
     /// Returns a job; an upload that is not complete is none yet.
     pub async fn job(&self, id: JobId) -> Result<Option<JobView>, LedgerError> {
         let row = sqlx::query(self.inner.sql(&format!(
-            "-- ledger::job\nSELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND state <> 'receiving'"
+            "-- ledger::job\nSELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND state <> {{job.receiving}}"
         )))
         .bind(id.to_string())
         .fetch_optional(&self.inner.read)
@@ -176,7 +176,7 @@ impl Ledger {
         let (principal, targets) = filter.whose.parts();
         // Said as a constant, so that an index can be chosen for it, however many have ended.
         let tasks = if filter.tasks {
-            "AND ended_at IS NULL AND kind = 'query'"
+            "AND ended_at IS NULL AND kind = {selector.query}"
         } else {
             ""
         };
@@ -188,7 +188,7 @@ impl Ledger {
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::jobs
             SELECT {JOB_COLUMNS} FROM jobs
-            WHERE state <> 'receiving' {tasks} {scheduled}
+            WHERE state <> {{job.receiving}} {tasks} {scheduled}
               AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}}))
               AND ($3 = '' OR state = $3) AND ($4 = '' OR target = $4) AND ($5 = '' OR id < $5)
             ORDER BY id DESC LIMIT $6"

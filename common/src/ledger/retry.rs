@@ -13,10 +13,12 @@ use sqlx::Row;
 use super::attempts::Attempt;
 use super::counts::counts_in;
 use super::error::LedgerError;
+use super::moves::Moves;
 use super::open::Ledger;
 use super::rows;
 use super::totals::{Increment, TotalsMetric};
-use crate::job::JobId;
+use super::warning::WarningCode;
+use crate::job::{JobId, SelectorKind};
 use crate::state::{Event, State};
 
 /// What became of a request for another attempt.
@@ -42,20 +44,22 @@ impl Ledger {
         };
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
-        let moves = Event::RetryRequested.moves();
+        let moves = Moves::of(Event::RetryRequested);
         let id_text = id.to_string();
         // The attempt that was read: another one may have been asked for in between.
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
                 error_code = NULL, snapshot = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
-                warnings = CASE WHEN warnings LIKE '%dependents_uncounted%' THEN warnings END,
+                warnings = CASE WHEN warnings LIKE '%{}%' THEN warnings END,
                 task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}},
                 progressed_at = NULL, idle_since = {{now}},
                 request = NULL, owed = 0
             WHERE id = $1 AND attempt = $2 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL
             RETURNING kind",
-            moves.to, moves.from
+            moves.to,
+            WarningCode::DependentsUncounted.as_str(),
+            moves.from
         )))
         .bind(&id_text)
         .bind(i64::try_from(view.attempt).unwrap_or(i64::MAX))
@@ -65,7 +69,7 @@ impl Ledger {
             drop(tx);
             return self.why_not_retried(id).await;
         };
-        let unlisted = row.try_get::<String, _>("kind")? != "ids";
+        let unlisted = !rows::says(&row, "kind", SelectorKind::Ids)?;
         if view.dry_run {
             renew::dry_run(inner, &mut tx, &id_text).await?;
         } else {
@@ -79,9 +83,9 @@ impl Ledger {
         }
         sqlx::query(inner.sql(
             "-- ledger::retry size
-            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id AND state = 'due'),
+            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id AND state = {partition.due}),
                 settled = $2, selected = $2 +
-                    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id AND state = 'due')
+                    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id AND state = {partition.due})
             WHERE id = $1",
         ))
         .bind(&id_text)
@@ -104,7 +108,7 @@ impl Ledger {
         let sizes = sqlx::query(inner.sql(
             "-- ledger::retry totals
             SELECT target, stores, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE job_id = $1 AND kind = 'erase' AND state = 'due' GROUP BY target, stores",
+            WHERE job_id = $1 AND kind = {kind.erase} AND state = {partition.due} GROUP BY target, stores",
         ))
         .bind(&id_text)
         .fetch_all(&mut *tx)

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use strum::IntoEnumIterator as _;
 
 use super::error::LedgerError;
 use super::types::{Fence, Route, Work};
@@ -31,6 +32,11 @@ pub(super) fn parsed_if_any<T: FromStr>(
     }
 }
 
+/// Returns whether a column holds a word of a closed set.
+pub(super) fn says(row: &AnyRow, column: &str, word: impl Into<&'static str>) -> Result<bool, LedgerError> {
+    Ok(row.try_get::<String, _>(column)? == word.into())
+}
+
 /// Reads a JSON column.
 pub(super) fn json<T: serde::de::DeserializeOwned>(
     row: &AnyRow,
@@ -56,8 +62,7 @@ pub(super) fn small_number(row: &AnyRow, column: &str) -> Result<u32, LedgerErro
 
 pub(super) fn stores(row: &AnyRow) -> Result<Vec<StoreKind>, LedgerError> {
     let text: String = row.try_get("stores")?;
-    Ok([StoreKind::Sql, StoreKind::Vector]
-        .into_iter()
+    Ok(StoreKind::iter()
         .filter(|store| text.contains(store.as_str()))
         .collect())
 }

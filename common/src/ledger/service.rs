@@ -40,12 +40,11 @@ pub struct ServiceState {
 impl Ledger {
     /// Returns how many jobs have not ended.
     pub async fn backlog(&self) -> Result<u64, LedgerError> {
-        let row =
-            sqlx::query(self.inner.sql(
-                "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state <> 'receiving'",
-            ))
-            .fetch_one(&self.inner.read)
-            .await?;
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state <> {job.receiving}",
+        ))
+        .fetch_one(&self.inner.read)
+        .await?;
         rows::number(&row, "n")
     }
 
@@ -84,7 +83,7 @@ impl Ledger {
         let remaining = sqlx::query(self.inner.sql(
             "-- ledger::service_state remaining
             SELECT target, route, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE state IN ('due', 'running') GROUP BY target, route",
+            WHERE state IN ({partition.due}, {partition.running}) GROUP BY target, route",
         ))
         .fetch_all(read)
         .await?;
@@ -96,8 +95,8 @@ impl Ledger {
             "-- ledger::service_state largest
             SELECT id, selected, settled, {now} - started_at AS ms,
                 (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id
-                 AND state IN ('due', 'running', 'blocked')) AS remaining
-            FROM jobs WHERE state IN ('planning', 'running', 'verifying', 'cancelling') AND ended_at IS NULL
+                 AND state IN ({partition.due}, {partition.running}, {partition.blocked})) AS remaining
+            FROM jobs WHERE state IN ({job.planning}, {job.running}, {job.verifying}, {job.cancelling}) AND ended_at IS NULL
               AND started_at IS NOT NULL
             ORDER BY selected DESC, id LIMIT $1",
         ))

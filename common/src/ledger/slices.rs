@@ -11,7 +11,9 @@ use sqlx::Row;
 
 use super::error::LedgerError;
 use super::open::Ledger;
+use super::partition_state::PartitionState;
 use super::rows;
+use super::words::RESIDUE;
 use crate::job::{JobId, Outcome, StoreKind};
 
 /// What became of the memories of one slice.
@@ -33,7 +35,7 @@ impl SliceCounts {
     /// Returns how many memories are accounted for.
     pub fn accounted(&self) -> u64 {
         let outcomes = |counts: &BTreeMap<String, u64>| {
-            let outcomes = counts.iter().filter(|(outcome, _)| *outcome != "residue");
+            let outcomes = counts.iter().filter(|(outcome, _)| *outcome != RESIDUE);
             outcomes.map(|(_, n)| n).sum()
         };
         self.stores.values().map(outcomes).max().unwrap_or(0)
@@ -79,12 +81,12 @@ impl Ledger {
             };
             let (what, n): (String, u64) = (row.try_get("what")?, rows::number(row, "n")?);
             let is_partition = rows::number(row, "is_partition")? == 1;
-            let outcome = match (is_partition, what.as_str()) {
-                (false, outcome) => outcome,
+            let outcome = match (is_partition, what.parse()) {
+                (false, _) => what.as_str(),
                 // What it was about and did not come to.
-                (true, "failed") => Outcome::Failed.as_str(),
-                (true, "cancelled") => Outcome::Left.as_str(),
-                (true, "done") => continue,
+                (true, Ok(PartitionState::Failed)) => Outcome::Failed.as_str(),
+                (true, Ok(PartitionState::Cancelled)) => Outcome::Left.as_str(),
+                (true, Ok(PartitionState::Done)) => continue,
                 (true, _) => {
                     slice.remaining += n;
                     continue;

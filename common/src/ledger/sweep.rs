@@ -4,15 +4,15 @@
 //! rows, and finds nothing the second time.
 
 use serde_json::json;
-use sqlx::Row;
 
 use super::advance;
 use super::change::JobChange;
 use super::close::{self, Close};
 use super::error::LedgerError;
 use super::open::Ledger;
+use super::partition_state::PartitionState;
 use super::rows;
-use crate::job::{JobId, Outcome};
+use crate::job::{JobId, Outcome, SelectorKind};
 
 /// The most jobs that one step looks at.
 // Keeps each transaction short; what is left is found by the next step.
@@ -29,7 +29,7 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::sweep find
-            SELECT id, kind FROM jobs WHERE ended_at IS NULL AND state <> 'receiving'
+            SELECT id, kind FROM jobs WHERE ended_at IS NULL AND state <> {{job.receiving}}
               AND id IN (SELECT job_id FROM partitions WHERE {which}) LIMIT $1"
         )))
         .bind(STEP)
@@ -41,9 +41,9 @@ impl Ledger {
             let id: JobId = rows::parsed(row, "jobs", "id")?;
             let close = Close {
                 from: which.to_owned(),
-                to: "failed",
+                to: PartitionState::Failed,
                 outcome: Outcome::Failed,
-                unlisted: row.try_get::<String, _>("kind")? != "ids",
+                unlisted: !rows::says(row, "kind", SelectorKind::Ids)?,
                 most: Close::ALL,
             };
             let closed = close::close_partitions(inner, &mut tx, &json!([{"id": id}]).to_string(), &close).await?;
@@ -64,7 +64,7 @@ impl Ledger {
     pub async fn drop_abandoned_uploads(&self) -> Result<usize, LedgerError> {
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::sweep uploads
-            SELECT id FROM jobs WHERE state = 'receiving' AND ended_at IS NULL AND touched_at <= {now} - $1 LIMIT $2",
+            SELECT id FROM jobs WHERE state = {job.receiving} AND ended_at IS NULL AND touched_at <= {now} - $1 LIMIT $2",
         ))
         .bind(UPLOAD_SILENCE_MS)
         .bind(STEP)
@@ -81,7 +81,7 @@ impl Ledger {
     pub async fn drop_all_uploads(&self) -> Result<(), LedgerError> {
         let rows = sqlx::query(
             self.inner
-                .sql("-- ledger::sweep all uploads\nSELECT id FROM jobs WHERE state = 'receiving'"),
+                .sql("-- ledger::sweep all uploads\nSELECT id FROM jobs WHERE state = {job.receiving}"),
         )
         .fetch_all(&self.inner.read)
         .await?;
@@ -96,7 +96,7 @@ impl Ledger {
     pub async fn end_all_leases(&self) -> Result<u64, LedgerError> {
         let ended = sqlx::query(self.inner.sql(
             "-- ledger::sweep leases
-            UPDATE partitions SET due_at = {now} WHERE state = 'running'",
+            UPDATE partitions SET due_at = {now} WHERE state = {partition.running}",
         ))
         .execute(&self.inner.write)
         .await?;

@@ -40,7 +40,7 @@ impl Ledger {
             "-- ledger::throttle
             UPDATE jobs SET version = version + 1, per_second = CASE WHEN $2 > 0 THEN $2 END, throttled_till = {till}, idle_since = accepted_at,
                 throttled_ms = throttled_ms - (throttled_till - ({till}))
-            WHERE id = $1 AND ended_at IS NULL AND state <> 'receiving' RETURNING id"
+            WHERE id = $1 AND ended_at IS NULL AND state <> {{job.receiving}} RETURNING id"
         )))
         .bind(id.to_string())
         .bind(pace)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use strum::{EnumIter, EnumString, IntoStaticStr};
+use strum::{EnumDiscriminants, EnumIter, EnumString, IntoStaticStr};
 
 use crate::filter::Filter;
 use crate::job::{JobId, StoreKind, Subject};
@@ -182,8 +182,13 @@ pub struct Manner {
 }
 
 /// How a job by query tells what was there when it began.
-#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(SnapshotKind),
+    vis(pub(super)),
+    derive(EnumString, IntoStaticStr),
+    strum(serialize_all = "snake_case")
+)]
 pub enum Snapshot {
     /// By when rows were written, up to a bound in the worker's own words.
     CreatedAt(String),
@@ -193,9 +198,9 @@ pub enum Snapshot {
     Plan,
 }
 
-impl Snapshot {
+impl SnapshotKind {
     /// Returns the word used in the ledger and in answers.
-    pub fn as_str(&self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         self.into()
     }
 }

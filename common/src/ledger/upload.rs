@@ -7,7 +7,9 @@ use sqlx::{AnyConnection, Row};
 
 use super::accept::{Accepted, Idempotency, NewJob, insert_jobs};
 use super::error::LedgerError;
+use super::moves::Moves;
 use super::open::{Inner, Ledger};
+use super::partition_state::PartitionState;
 use super::partitions::{insert_partitions, rows_of};
 use super::rows;
 use super::totals::{Increment, TotalsMetric};
@@ -73,7 +75,7 @@ impl Ledger {
                 return Ok(None);
             }
         }
-        insert_jobs(inner, &mut tx, &[job], State::Receiving.as_str()).await?;
+        insert_jobs(inner, &mut tx, &[job], State::Receiving).await?;
         tx.commit().await?;
         Ok(Some(Upload {
             id: job.id,
@@ -112,7 +114,15 @@ impl Ledger {
     // The job first: ids of an upload that was swept would stay behind for good.
     pub async fn append(&self, upload: &mut Upload, partitions: &[NewPartition]) -> Result<(), LedgerError> {
         let inner = &self.inner;
-        let rows = rows_of(upload.id, upload.next_ordinal, "blocked", partitions, false, None, None);
+        let rows = rows_of(
+            upload.id,
+            upload.next_ordinal,
+            PartitionState::Blocked,
+            partitions,
+            false,
+            None,
+            None,
+        );
         let mut tx = inner.begin().await?;
         touch(inner, &mut tx, upload.id).await?;
         insert_partitions(inner, &mut tx, &rows).await?;
@@ -129,7 +139,7 @@ impl Ledger {
         let inner = &self.inner;
         let id = upload.id.to_string();
         let mut tx = inner.begin().await?;
-        let moves = Event::Uploaded.moves();
+        let moves = Moves::of(Event::Uploaded);
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::upload finish
             UPDATE jobs SET state = {}, unfinished = $2, next_ordinal = $4, selected = $3, accepted_at = {{now}},
@@ -150,7 +160,7 @@ impl Ledger {
         }
         sqlx::query(inner.sql(
             "-- ledger::upload due
-            UPDATE partitions SET state = 'due', due_at = (SELECT not_before FROM jobs WHERE id = $1) WHERE job_id = $1",
+            UPDATE partitions SET state = {partition.due}, due_at = (SELECT not_before FROM jobs WHERE id = $1) WHERE job_id = $1",
         ))
         .bind(&id)
         .execute(&mut *tx)
@@ -192,7 +202,7 @@ impl Ledger {
         let mut tx = self.inner.begin().await?;
         let dropped = sqlx::query(
             self.inner
-                .sql("-- ledger::upload drop\nDELETE FROM jobs WHERE id = $1 AND state = 'receiving'"),
+                .sql("-- ledger::upload drop\nDELETE FROM jobs WHERE id = $1 AND state = {job.receiving}"),
         )
         .bind(id.to_string())
         .execute(&mut *tx)
@@ -217,7 +227,7 @@ impl Ledger {
 pub(super) async fn touch(inner: &Inner, tx: &mut AnyConnection, id: JobId) -> Result<(), LedgerError> {
     let touched = sqlx::query(inner.sql(
         "-- ledger::upload touch
-        UPDATE jobs SET touched_at = {now} WHERE id = $1 AND state = 'receiving'",
+        UPDATE jobs SET touched_at = {now} WHERE id = $1 AND state = {job.receiving}",
     ))
     .bind(id.to_string())
     .execute(tx)

@@ -16,7 +16,7 @@ use super::types::Lease;
 use crate::schedule::Windows;
 
 /// The windows of a job, as a column of a statement. A job that is being cancelled waits for none: its partitions end.
-const WINDOWS: &str = "CASE WHEN state <> 'cancelling' THEN windows END AS windows";
+const WINDOWS: &str = "CASE WHEN state <> {job.cancelling} THEN windows END AS windows";
 
 impl Ledger {
     /// Returns whether a job has to wait for a window before its next batch begins.
@@ -42,8 +42,8 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let given_back = sqlx::query(inner.sql(
             "-- ledger::release_until_window
-            UPDATE partitions SET state = 'due', due_at = {now}, worker = NULL
-            WHERE job_id = $1 AND ordinal = $2 AND lease_token = $3 AND state = 'running' RETURNING ordinal",
+            UPDATE partitions SET state = {partition.due}, due_at = {now}, worker = NULL
+            WHERE job_id = $1 AND ordinal = $2 AND lease_token = $3 AND state = {partition.running} RETURNING ordinal",
         ))
         .bind(fence.job.to_string())
         .bind(fence.ordinal)

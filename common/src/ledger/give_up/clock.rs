@@ -4,11 +4,12 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use crate::job::JobId;
+use crate::job::{JobId, SelectorKind};
 use crate::ledger::error::LedgerError;
 use crate::ledger::open::Inner;
 use crate::ledger::rows;
 use crate::schedule::Windows;
+use crate::state::State;
 
 /// A job that may have been idle for too long. Times are milliseconds since 1970.
 pub(super) struct Idle {
@@ -29,7 +30,7 @@ pub(super) struct Idle {
 
 impl Idle {
     pub(super) fn read(row: &AnyRow) -> Result<Self, LedgerError> {
-        let cancelling = row.try_get::<String, _>("state")? == "cancelling";
+        let cancelling = rows::says(row, "state", State::Cancelling)?;
         // A batch that has begun does not wait for the rate limit, which may let the next one begin in thirty years.
         let waits_for_turn = !cancelling && row.try_get::<i64, _>("begun")? == 0;
         let times = [
@@ -50,7 +51,7 @@ impl Idle {
         Ok(Self {
             id: rows::parsed(row, "jobs", "id")?,
             cancelling,
-            unlisted: row.try_get::<String, _>("kind")? != "ids",
+            unlisted: !rows::says(row, "kind", SelectorKind::Ids)?,
             error_code: row.try_get("error_code")?,
             since: times.into_iter().max().unwrap_or(0),
             now: row.try_get("now_ms")?,
