@@ -21,7 +21,8 @@ use super::step::{Aborts, JobRow, step};
 use super::totals::{Increment, TotalsMetric};
 use super::types::{Fence, SnapshotKind};
 use super::warning::{self, WarningCode};
-use crate::job::{JobId, Outcome, SelectorKind};
+use crate::error_code::ErrorCode;
+use crate::job::{JobId, SelectorKind};
 use crate::state::{Event, State};
 
 /// A job that has ended.
@@ -127,7 +128,7 @@ pub(super) async fn advance(
     }
     look_back(inner, tx, &mut ready).await?;
     preview::gather(inner, tx, &mut ready).await?;
-    let mut steps: HashMap<Event, Vec<(&JobRow, Option<&'static str>)>> = HashMap::new();
+    let mut steps: HashMap<Event, Vec<(&JobRow, Option<ErrorCode>)>> = HashMap::new();
     for job in &ready {
         if let Some((event, code)) = step(job, inner.options.max_rounds) {
             steps.entry(event).or_default().push((job, code));
@@ -188,22 +189,13 @@ async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -
         let id: JobId = rows::parsed(row, "partitions", "job_id")?;
         let (what, n): (String, u64) = (row.try_get("what")?, rows::number(row, "n")?);
         if let Some(job) = jobs.iter_mut().find(|job| job.id == id).filter(|_| n > 0) {
-            match (what.as_str(), what.parse::<Outcome>()) {
+            if what == PartitionState::Blocked.as_str() {
+                job.blocked = n;
+            } else if let Ok(outcome) = what.parse() {
                 // A failure says more than what could not be established.
-                (_, Ok(outcome)) => job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome))),
-                // What is still there matters more than what nobody can undo.
-                ("kept", _) => job.bad_code = Some("kept"),
-                // A query says which memories it left; who named them, or a person, is told that they are there.
-                ("point_conflict", _) if job.is_query => {}
-                ("point_conflict", _) => {
-                    job.bad = Some(Outcome::Failed);
-                    job.bad_code = job.bad_code.filter(|code| *code == "kept").or(Some("point_conflict"));
-                }
-                ("split", _) => job.bad_code = job.bad_code.or(Some("split")),
-                ("constraint", _) => job.bad_code = job.bad_code.or(Some("constraint")),
-                ("rejected", _) => job.bad_code = job.bad_code.or(Some("rejected")),
-                (blocked, _) if blocked == PartitionState::Blocked.as_str() => job.blocked = n,
-                (_, Err(_)) => {}
+                job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome)));
+            } else if let Ok(code) = what.parse() {
+                job.meet(code);
             }
         }
     }
@@ -215,7 +207,7 @@ async fn move_on(
     inner: &Inner,
     tx: &mut AnyConnection,
     event: Event,
-    jobs: &[(&JobRow, Option<&'static str>)],
+    jobs: &[(&JobRow, Option<ErrorCode>)],
     which: &str,
 ) -> Result<(), LedgerError> {
     let moves = Moves::of(event);
@@ -238,7 +230,7 @@ async fn move_on(
 async fn read_back(
     inner: &Inner,
     tx: &mut AnyConnection,
-    jobs: &[(&JobRow, Option<&'static str>)],
+    jobs: &[(&JobRow, Option<ErrorCode>)],
     finishing: &[Fence],
 ) -> Result<HashSet<Key>, LedgerError> {
     sqlx::query(inner.sql(
@@ -274,7 +266,7 @@ async fn read_back(
 async fn unblock(
     inner: &Inner,
     tx: &mut AnyConnection,
-    jobs: &[(&JobRow, Option<&'static str>)],
+    jobs: &[(&JobRow, Option<ErrorCode>)],
 ) -> Result<(), LedgerError> {
     sqlx::query(inner.sql(
         "-- ledger::advance unblock
@@ -292,7 +284,7 @@ async fn unblock(
 async fn close_blocked(
     inner: &Inner,
     tx: &mut AnyConnection,
-    jobs: &[(&JobRow, Option<&'static str>)],
+    jobs: &[(&JobRow, Option<ErrorCode>)],
 ) -> Result<Vec<Increment>, LedgerError> {
     let mut increments = Vec::new();
     for (left, (to, outcome)) in [(false, FAILED), (true, LEFT)] {
@@ -320,7 +312,7 @@ async fn end(
     inner: &Inner,
     tx: &mut AnyConnection,
     event: Event,
-    jobs: &[(&JobRow, Option<&'static str>)],
+    jobs: &[(&JobRow, Option<ErrorCode>)],
     advanced: &mut Advanced,
 ) -> Result<(), LedgerError> {
     let moves = Moves::of(event);

@@ -1,6 +1,7 @@
 //! What a transaction changes in a job, summed: an UPDATE applies one row to each.
 
 use super::types::SnapshotKind;
+use crate::error_code::ErrorCode;
 use crate::job::JobId;
 
 /// What a transaction changes in a job.
@@ -13,7 +14,7 @@ pub(super) struct JobChange {
     pub(super) skipped: i64,
     /// Whether the job has made progress: its limit counts from now.
     pub(super) progress: bool,
-    pub(super) code: Option<&'static str>,
+    pub(super) code: Option<ErrorCode>,
     pub(super) version_erased: Option<i64>,
     pub(super) snapshot: Option<SnapshotKind>,
     /// JSON objects with commas between them.

@@ -19,6 +19,7 @@ use super::partitions::{HEAVIEST, LIGHTEST};
 use super::rows;
 use super::siblings::REVISION;
 use super::types::{Ahead, Claim, JobFacts, Kind, Lease};
+use crate::error_code::ErrorCode;
 use crate::job::JobId;
 use crate::state::{Event, State};
 
@@ -107,7 +108,7 @@ impl Ledger {
         let which = format!(
             "state = {{partition.running}} AND job_id = '{job}' AND ordinal = {ordinal} AND lease_token = {token}"
         );
-        self.fail(&which, Some("corrupt")).await?;
+        self.fail(&which, Some(ErrorCode::Corrupt)).await?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! touches nothing.
 
 use super::preview::Preview;
+use crate::error_code::ErrorCode;
 use crate::job::{JobId, Outcome};
 use crate::selection::Digest;
 use crate::state::{Event, State};
@@ -32,7 +33,7 @@ pub(super) struct JobRow {
     /// The outcome that forbids success, if there is one.
     pub(super) bad: Option<Outcome>,
     /// Why a memory failed by itself, if one did.
-    pub(super) bad_code: Option<&'static str>,
+    pub(super) bad_code: Option<ErrorCode>,
 }
 
 /// Whether a memory that changed in between stops a job.
@@ -66,6 +67,25 @@ impl JobRow {
             }
     }
 
+    /// Takes in that a memory failed by itself.
+    pub(super) fn meet(&mut self, code: ErrorCode) {
+        match code {
+            // What is still there matters more than what nobody can undo.
+            ErrorCode::Kept => self.bad_code = Some(code),
+            // A query says which memories it left; who named them, or a person, is told that they are there.
+            ErrorCode::PointConflict if self.is_query => {}
+            ErrorCode::PointConflict => {
+                self.bad = Some(Outcome::Failed);
+                let kept = self.bad_code.filter(|known| *known == ErrorCode::Kept);
+                self.bad_code = kept.or(Some(code));
+            }
+            ErrorCode::Split | ErrorCode::Constraint | ErrorCode::Rejected => {
+                self.bad_code = self.bad_code.or(Some(code));
+            }
+            _ => {}
+        }
+    }
+
     fn is_another_selection(&self) -> bool {
         let found = self.found.as_ref().map(|found| found.digest).unwrap_or_default();
         self.expect.is_some_and(|expect| expect != found)
@@ -73,19 +93,19 @@ impl JobRow {
 }
 
 /// Returns the event that a job without unfinished partitions meets, and the error it ends with.
-pub(super) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'static str>)> {
+pub(super) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<ErrorCode>)> {
     // The code of a failed partition was written when it failed.
     let failed = job.failures > 0;
     match job.state {
-        State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some("conflict"))),
+        State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some(ErrorCode::Conflict))),
         State::Cancelling => Some((Event::Stopped, None)),
         // A queued one: given up before any worker claimed a part of it.
         State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
-        State::Planning | State::Running if job.is_mistyped() => Some((Event::Failed, Some("mistyped"))),
+        State::Planning | State::Running if job.is_mistyped() => Some((Event::Failed, Some(ErrorCode::Mistyped))),
         State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
-            Some((Event::Failed, Some("limit_exceeded")))
+            Some((Event::Failed, Some(ErrorCode::LimitExceeded)))
         }
-        State::Planning if job.is_another_selection() => Some((Event::Failed, Some("selection_changed"))),
+        State::Planning if job.is_another_selection() => Some((Event::Failed, Some(ErrorCode::SelectionChanged))),
         State::Planning => Some((Event::Planned, None)),
         State::Running if job.dry_run => Some((Event::Previewed, None)),
         // Reading back could not make it a success any more, and would find again what was tried
@@ -93,11 +113,11 @@ pub(super) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<&'sta
         State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
         State::Running => Some((Event::Erased, None)),
         State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
-        State::Verifying if job.blocked > 0 => Some((Event::Failed, Some("residue"))),
+        State::Verifying if job.blocked > 0 => Some((Event::Failed, Some(ErrorCode::Residue))),
         State::Verifying => Some(match job.bad {
             None => (Event::Verified, None),
-            Some(Outcome::Unverifiable) => (Event::Failed, Some("unverifiable")),
-            Some(Outcome::Unsupported) => (Event::Failed, Some("unsupported")),
+            Some(Outcome::Unverifiable) => (Event::Failed, Some(ErrorCode::Unverifiable)),
+            Some(Outcome::Unsupported) => (Event::Failed, Some(ErrorCode::Unsupported)),
             Some(_) => (Event::Failed, job.bad_code),
         }),
         _ => None,

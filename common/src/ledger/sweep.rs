@@ -12,6 +12,7 @@ use super::error::LedgerError;
 use super::open::Ledger;
 use super::partition_state::PartitionState;
 use super::rows;
+use crate::error_code::ErrorCode;
 use crate::job::{JobId, Outcome, SelectorKind};
 
 /// The most jobs that one step looks at.
@@ -24,7 +25,7 @@ const UPLOAD_SILENCE_MS: i64 = 15 * 60 * 1000;
 
 impl Ledger {
     /// Fails partitions, and moves their jobs on; returns the jobs that changed.
-    pub(super) async fn fail(&self, which: &str, code: Option<&'static str>) -> Result<Vec<JobId>, LedgerError> {
+    pub(super) async fn fail(&self, which: &str, code: Option<ErrorCode>) -> Result<Vec<JobId>, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let found = sqlx::query(inner.sql(&format!(

@@ -6,21 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::clock::Idle;
+use crate::error_code::ErrorCode;
 use crate::ledger::error::LedgerError;
 use crate::ledger::open::Ledger;
-
-/// What stores answer that are down, or that only an operator can repair.
-const OUTAGES: [&str; 9] = [
-    "unavailable",
-    "read_only",
-    "timeout",
-    "busy",
-    "internal",
-    "unauthorized",
-    "forbidden",
-    "missing",
-    "mapping",
-];
 
 /// For how long a worker is believed to be there at least.
 // Workers report every few seconds; one that misses a few reports has not gone.
@@ -31,7 +19,7 @@ pub(super) struct Served {
     /// The routes that one of them has.
     routes: BTreeSet<String>,
     /// What is wrong with the stores of targets.
-    down: BTreeMap<String, &'static str>,
+    down: BTreeMap<String, ErrorCode>,
 }
 
 impl Ledger {
@@ -62,10 +50,10 @@ impl Ledger {
 impl Served {
     /// Returns the error of a job with partitions on `routes` that is given up; `None`: the one that it has. `others` are idle jobs
     /// of the same targets.
-    pub(super) fn code(&self, job: &Idle, routes: Option<&BTreeSet<String>>, others: &[Idle]) -> Option<&'static str> {
+    pub(super) fn code(&self, job: &Idle, routes: Option<&BTreeSet<String>>, others: &[Idle]) -> Option<ErrorCode> {
         let mut routes = routes.into_iter().flatten();
         if routes.clone().any(|route| !self.routes.contains(route)) {
-            return Some("unserved");
+            return Some(ErrorCode::Unserved);
         }
         if job.error_code.is_some() {
             return None;
@@ -74,16 +62,34 @@ impl Served {
         let target = |route: &String| route.split('/').next().and_then(|target| self.down.get(target));
         let met = |other: &Idle| known(other.error_code.as_deref()?);
         let of_store = routes.find_map(target).copied();
-        of_store.or_else(|| others.iter().find_map(met)).or(Some("expired"))
+        of_store
+            .or_else(|| others.iter().find_map(met))
+            .or(Some(ErrorCode::Expired))
     }
 }
 
 /// Returns what is wrong with a store of a target, as a worker reports it.
-fn outage(said: &Value) -> Option<&'static str> {
+fn outage(said: &Value) -> Option<ErrorCode> {
     let stores = said.get("stores")?.as_object()?;
     stores.values().find_map(|store| known(store.get("code")?.as_str()?))
 }
 
-fn known(code: &str) -> Option<&'static str> {
-    OUTAGES.into_iter().find(|known| *known == code)
+fn known(code: &str) -> Option<ErrorCode> {
+    code.parse().ok().filter(|code| is_outage(*code))
+}
+
+/// Returns whether a store that answers so is down, or can be repaired by an operator only.
+fn is_outage(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Unavailable
+            | ErrorCode::ReadOnly
+            | ErrorCode::Timeout
+            | ErrorCode::Busy
+            | ErrorCode::Internal
+            | ErrorCode::Unauthorized
+            | ErrorCode::Forbidden
+            | ErrorCode::Missing
+            | ErrorCode::Mapping
+    )
 }

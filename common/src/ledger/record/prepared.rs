@@ -206,7 +206,7 @@ fn change(record: &Record<'_>) -> JobChange {
     match &record.end {
         Some(RecordEnd::Failed(code)) => {
             change.failures = 1;
-            change.code = Some(code);
+            change.code = code.parse().ok();
         }
         Some(RecordEnd::Residue { n, .. }) => change.selected += i64::try_from(*n).unwrap_or(0),
         _ => {}
