@@ -165,7 +165,7 @@ impl AttemptAnswer {
         Self {
             attempt: attempt.attempt,
             state: attempt.state.as_str(),
-            error_code: attempt.error_code,
+            error_code: attempt.error_code.map(String::from),
             started_at: attempt.started_at.and_then(from_millis),
             ended_at: attempt.ended_at.and_then(from_millis),
             stores: attempt.stores.into_iter().map(|store| counts(store, dry_run)).collect(),
@@ -258,7 +258,7 @@ impl From<JobView> for Job {
             round: job.round,
             waits_for: job.waits_for_window.then_some("window"),
             next_attempt_at: job.next_attempt_at.and_then(from_millis),
-            error_code: job.error_code,
+            error_code: job.error_code.map(String::from),
             accepted_at: from_millis(job.accepted_at),
             not_before: from_millis(job.not_before),
             started_at: job.started_at.and_then(from_millis),
@@ -392,7 +392,7 @@ impl Item {
             table: row.table,
             store: row.store,
             outcome: outcome.to_owned(),
-            code: row.code,
+            code: row.code.map(String::from),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::StoreCounts;
 use super::read::JobView;
+use crate::error_code::StoredCode;
 use crate::state::State;
 
 /// One attempt of a job.
@@ -16,7 +17,7 @@ pub struct Attempt {
     /// How it ended, or how it stands.
     pub state: State,
     /// Its last error.
-    pub error_code: Option<String>,
+    pub error_code: Option<StoredCode>,
     /// When its first partition was claimed, in milliseconds since 1970.
     pub started_at: Option<i64>,
     /// When it ended.

@@ -10,6 +10,7 @@ use super::error::LedgerError;
 use super::open::Ledger;
 use super::rows;
 use super::types::Lease;
+use crate::error_code::StoredCode;
 use crate::filter::Filter;
 use crate::job::{JobId, StoreKind};
 
@@ -28,8 +29,8 @@ pub struct ItemRow {
     pub store: String,
     /// The outcome.
     pub outcome: String,
-    /// Why, a word of a closed list.
-    pub code: Option<String>,
+    /// Why.
+    pub code: Option<StoredCode>,
 }
 
 impl Ledger {
@@ -76,7 +77,7 @@ impl Ledger {
                     table: row.try_get("table_name")?,
                     store: row.try_get("store")?,
                     outcome: row.try_get("outcome")?,
-                    code: row.try_get("code")?,
+                    code: rows::code(row, "code")?,
                 })
             })
             .collect()

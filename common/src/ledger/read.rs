@@ -13,6 +13,7 @@ use super::open::Ledger;
 use super::preview::Preview;
 use super::rows;
 use super::warning::{self, Warning};
+use crate::error_code::StoredCode;
 use crate::job::JobId;
 use crate::schedule::Windows;
 use crate::selection::Digest;
@@ -83,8 +84,8 @@ pub struct JobView {
     pub selected: u64,
     /// Memories not accounted for yet, in each store.
     pub remaining: u64,
-    /// The last error, a word of a closed list.
-    pub error_code: Option<String>,
+    /// The last error.
+    pub error_code: Option<StoredCode>,
     /// Of a job with exactly one id, once its row is erased: the version that the row had, where one
     /// is mapped.
     pub version_erased: Option<i64>,
@@ -276,7 +277,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         round: rows::number(row, "round")?,
         selected: rows::number(row, "selected")?,
         remaining: rows::number(row, "remaining")?,
-        error_code: row.try_get("error_code")?,
+        error_code: rows::code(row, "error_code")?,
         version_erased: row.try_get("version_erased")?,
         snapshot: row.try_get("snapshot")?,
         warnings: warning::read(row)?,

@@ -8,6 +8,7 @@ use strum::IntoEnumIterator as _;
 
 use super::error::LedgerError;
 use super::types::{Fence, Route, Work};
+use crate::error_code::StoredCode;
 use crate::job::{JobId, StoreKind};
 
 /// Reads a column and parses it.
@@ -49,6 +50,11 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
         column,
         row: key_of(row),
     })
+}
+
+/// Reads an error code that may be NULL.
+pub(super) fn code(row: &AnyRow, column: &str) -> Result<Option<StoredCode>, LedgerError> {
+    Ok(row.try_get::<Option<String>, _>(column)?.map(StoredCode::from))
 }
 
 /// Reads a number that is never negative.

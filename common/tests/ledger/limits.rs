@@ -72,7 +72,8 @@ async fn put_back(ledger: &Ledger, lease: &Lease, error: &'static str) {
 }
 
 async fn error_code(ledger: &Ledger, id: JobId) -> Option<String> {
-    ledger.job(id).await.unwrap().unwrap().error_code
+    let code = ledger.job(id).await.unwrap().unwrap().error_code;
+    code.map(String::from)
 }
 
 /// Records one memory; returns whether the partition goes on.

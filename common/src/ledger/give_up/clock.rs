@@ -4,6 +4,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
+use crate::error_code::StoredCode;
 use crate::job::{JobId, SelectorKind};
 use crate::ledger::error::LedgerError;
 use crate::ledger::open::Inner;
@@ -19,7 +20,7 @@ pub(super) struct Idle {
     /// Whether it is being cancelled: what has not begun is left.
     pub(super) cancelling: bool,
     /// The last error that it met.
-    pub(super) error_code: Option<String>,
+    pub(super) error_code: Option<StoredCode>,
     /// When its clock began.
     pub(super) since: i64,
     /// The ledger's time.
@@ -52,7 +53,7 @@ impl Idle {
             id: rows::parsed(row, "jobs", "id")?,
             cancelling,
             unlisted: !rows::says(row, "kind", SelectorKind::Ids)?,
-            error_code: row.try_get("error_code")?,
+            error_code: rows::code(row, "error_code")?,
             since: times.into_iter().max().unwrap_or(0),
             now: row.try_get("now_ms")?,
             windows,

@@ -60,7 +60,7 @@ impl Served {
         }
         // Behind a breaker one partition is tried, and the others wait for it.
         let target = |route: &String| route.split('/').next().and_then(|target| self.down.get(target));
-        let met = |other: &Idle| known(other.error_code.as_deref()?);
+        let met = |other: &Idle| other.error_code.as_ref()?.known().filter(|code| is_outage(*code));
         let of_store = routes.find_map(target).copied();
         of_store
             .or_else(|| others.iter().find_map(met))
@@ -71,11 +71,8 @@ impl Served {
 /// Returns what is wrong with a store of a target, as a worker reports it.
 fn outage(said: &Value) -> Option<ErrorCode> {
     let stores = said.get("stores")?.as_object()?;
-    stores.values().find_map(|store| known(store.get("code")?.as_str()?))
-}
-
-fn known(code: &str) -> Option<ErrorCode> {
-    code.parse().ok().filter(|code| is_outage(*code))
+    let code = |store: &Value| store.get("code")?.as_str()?.parse::<ErrorCode>().ok();
+    stores.values().filter_map(code).find(|code| is_outage(*code))
 }
 
 /// Returns whether a store that answers so is down, or can be repaired by an operator only.
