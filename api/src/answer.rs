@@ -15,6 +15,7 @@ use lethe_common::selection::Digest;
 use lethe_common::state::State;
 use serde::Serialize;
 use serde_json::Number;
+use strum::IntoEnumIterator as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -269,7 +270,7 @@ impl From<JobView> for Job {
 
 /// Returns the counts with every outcome, so that callers need not tell absent from zero.
 fn counts(store: StoreCounts, dry_run: bool) -> StoreAnswer {
-    let words = Outcome::ALL.map(Outcome::as_str).into_iter().chain(["residue"]);
+    let words = Outcome::iter().map(Outcome::as_str).chain(["residue"]);
     let mut counts: BTreeMap<String, u64> = words.map(|word| (word.to_owned(), 0)).collect();
     counts.extend(store.counts);
     if dry_run {

@@ -196,7 +196,7 @@ impl StoreKind {
     }
 }
 
-/// What became of one memory in one store.
+/// What became of one memory in one store; in the order in which outcomes are shown.
 #[derive(
     Debug,
     Clone,
@@ -234,18 +234,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
-        Self::Erased,
-        Self::Absent,
-        Self::Held,
-        Self::Conflicted,
-        Self::Unsupported,
-        Self::Unverifiable,
-        Self::Failed,
-        Self::Left,
-    ];
-
     /// Returns the word used in the ledger, in answers and in metric labels.
     pub fn as_str(self) -> &'static str {
         self.into()

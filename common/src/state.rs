@@ -97,20 +97,6 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
 }
 
 impl State {
-    /// All states.
-    pub const ALL: [Self; 10] = [
-        Self::Receiving,
-        Self::Queued,
-        Self::Planning,
-        Self::Running,
-        Self::Verifying,
-        Self::Cancelling,
-        Self::Held,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
     /// Returns the word used in the ledger, in answers and in metric labels.
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -22,6 +22,7 @@ use lethe_common::ledger::{
 };
 use lethe_common::state::State;
 use proptest::prelude::*;
+use strum::IntoEnumIterator as _;
 use support::{erased, ids, new_job, route};
 
 #[derive(Debug, Clone)]
@@ -301,8 +302,7 @@ impl World {
         for id in &self.jobs {
             let job = self.ledger.job(*id).await.unwrap().unwrap();
             for store in &job.stores {
-                let counted: u64 = Outcome::ALL
-                    .iter()
+                let counted: u64 = Outcome::iter()
                     .filter_map(|outcome| store.counts.get(outcome.as_str()))
                     .sum();
                 assert_eq!(counted, job.selected, "{job:?}");

@@ -222,17 +222,6 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// All scopes, as they are written.
-    pub const ALL: [(&str, Self); 7] = [
-        ("memories:delete", Self::MemoriesDelete),
-        ("memories:delete:any", Self::MemoriesDeleteAny),
-        ("subjects:erase", Self::SubjectsErase),
-        ("jobs:read", Self::JobsRead),
-        ("jobs:admin", Self::JobsAdmin),
-        ("metrics:read", Self::MetricsRead),
-        ("admin", Self::Admin),
-    ];
-
     /// Returns the word used in the file and in answers.
     pub fn as_str(self) -> &'static str {
         self.into()
