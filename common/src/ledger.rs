@@ -2,80 +2,34 @@
 //!
 //! Every method is one short transaction that commits itself. Nothing outside this module writes
 //! state. The texts are written once for PostgreSQL and SQLite; where the two differ, the
-//! difference has a name in `ledger/dialect.rs`.
+//! difference has a name in `ledger/db/dialect.rs`.
 
 mod accept;
 mod advance;
-mod attempts;
-mod cancel;
-mod change;
 mod claim;
-mod close;
-mod control;
-mod counts;
-mod dialect;
-mod error;
-mod fire;
-mod forget;
-mod give_up;
-mod intend;
-mod items;
-mod join;
-mod keys;
-mod leave;
-mod moves;
-mod open;
+mod db;
+mod ending;
+mod lease;
+mod operation;
 mod partition_state;
-mod partitions;
-mod plan;
-mod preview;
-mod read;
 mod record;
-mod release;
-mod repeats;
-mod retry;
-mod rows;
 mod schedules;
-mod service;
-mod siblings;
-mod slices;
-mod spelling;
-mod step;
-mod sweep;
-mod throttle;
 mod totals;
 mod types;
-mod upload;
-mod warning;
-mod windows;
-mod words;
-mod writer;
+mod views;
 
-pub use accept::{Accepted, Idempotency, NewJob, Scope};
-pub use attempts::Attempt;
-pub use cancel::CancelOutcome;
-pub use control::{Pauses, WorkerReport, WorkerRow};
-pub use counts::StoreCounts;
-pub use error::LedgerError;
-pub use fire::Run;
-pub use forget::Kept;
-pub use give_up::GivenUp;
-pub use intend::Go;
-pub use items::ItemRow;
-pub use keys::{KeyRecord, KeyRow};
-pub use open::{Ledger, LedgerOptions};
-pub use preview::{Preview, TablePreview};
-pub use read::{JobFilter, JobView, Whose};
+pub use accept::{Accepted, Idempotency, NewJob, Scope, Spelling, Upload};
+pub use advance::{Preview, TablePreview};
+pub use db::{Ledger, LedgerError, LedgerOptions};
+pub use ending::{CancelOutcome, GivenUp, Kept, RetryOutcome};
+pub use lease::{Go, Release};
+pub use operation::{
+    KeyRecord, KeyRow, Pauses, RetireOutcome, SLOWEST, Siblings, ThrottleOutcome, WorkerReport, WorkerRow,
+};
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
-pub use release::Release;
-pub use retry::RetryOutcome;
-pub use schedules::{ScheduleRecord, ScheduleRow};
-pub use service::{Running, ServiceState};
-pub use siblings::{RetireOutcome, Siblings};
-pub use slices::SliceCounts;
-pub use spelling::Spelling;
-pub use throttle::{SLOWEST, ThrottleOutcome};
+pub use schedules::{Run, ScheduleRecord, ScheduleRow};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{Ahead, Claim, Fence, JobFacts, Kind, Lease, Manner, NewPartition, Route, Snapshot, Work};
-pub use upload::Upload;
-pub use warning::{Warning, WarningCode};
+pub use views::{
+    Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Warning, WarningCode, Whose,
+};

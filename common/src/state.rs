@@ -1,7 +1,7 @@
 //! The states of a job and every move between them.
 //!
 //! [`next`] is the only place that knows which moves exist. The ledger computes its statements from it
-//! (`ledger/moves.rs`), so that SQL and code cannot disagree.
+//! (`ledger/db/moves.rs`), so that SQL and code cannot disagree.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumIter, EnumString, IntoStaticStr};

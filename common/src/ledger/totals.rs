@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 use strum::IntoStaticStr;
 
-use super::error::LedgerError;
-use super::open::{Inner, Ledger};
 use crate::job::StoreKind;
+use crate::ledger::db::{Inner, Ledger, LedgerError};
 
 /// What is summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]

@@ -10,8 +10,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::prepared::Prepared;
 use crate::job::Outcome;
-use crate::ledger::error::LedgerError;
-use crate::ledger::open::Inner;
+use crate::ledger::db::{Inner, LedgerError};
 
 /// A memory in a store: job, store, table, key.
 type Place = (String, String, String, String);

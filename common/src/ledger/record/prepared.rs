@@ -6,14 +6,12 @@ use serde_json::{Value, json};
 
 use super::{After, Record, RecordEnd};
 use crate::job::{JobId, Outcome};
-use crate::ledger::change::JobChange;
-use crate::ledger::items::{beside_key, key, listed};
+use crate::ledger::advance::JobChange;
+use crate::ledger::db::{RESIDUE, rows};
 use crate::ledger::partition_state::PartitionState;
-use crate::ledger::rows;
 use crate::ledger::totals::{Increment, TotalsMetric};
-use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot, SnapshotKind};
-use crate::ledger::warning::{self, WarningCode};
-use crate::ledger::words::RESIDUE;
+use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot, SnapshotKind, beside_key, key, listed};
+use crate::ledger::views::warning::{self, WarningCode};
 use crate::state::State;
 
 /// Records that belong together: all of one call.

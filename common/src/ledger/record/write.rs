@@ -8,18 +8,14 @@ use sqlx::{AnyConnection, Row};
 use super::credit;
 use super::prepared::{Prepared, Recorded, Recording};
 use crate::job::JobId;
+use crate::ledger::accept::{insert_partitions, rows_of};
 use crate::ledger::advance;
-use crate::ledger::cancel;
-use crate::ledger::change::JobChange;
-use crate::ledger::error::LedgerError;
-use crate::ledger::open::Inner;
+use crate::ledger::advance::{Aborts, JobChange, JobRow};
+use crate::ledger::db::{Grouped, Inner, LedgerError, rows};
+use crate::ledger::ending::cancel;
 use crate::ledger::partition_state::PartitionState;
-use crate::ledger::partitions::{insert_partitions, rows_of};
-use crate::ledger::rows;
-use crate::ledger::step::{Aborts, JobRow};
 use crate::ledger::totals::Increment;
 use crate::ledger::types::Fence;
-use crate::ledger::writer::Grouped;
 use crate::state::State;
 
 /// The most rows of one transaction, so that nobody waits long for a group.
