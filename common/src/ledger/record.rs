@@ -10,5 +10,3 @@ mod prepared;
 mod write;
 
 pub use batch::{After, Delta, ItemOutcome, Record, RecordEnd};
-
-pub(super) use prepared::Recording;

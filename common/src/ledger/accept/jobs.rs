@@ -111,7 +111,7 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database did not take it; the job then does not exist,
     /// or, if only the answer was lost, is found again by its idempotency key.
     pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
-        self.inner.accepts.write(job).await
+        self.inner.groups.write(job).await
     }
 }
 

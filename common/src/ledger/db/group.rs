@@ -3,7 +3,9 @@
 //! A commit costs a disk flush; under load the next group gathers while the present one is being
 //! flushed. If the process dies here, nobody was told anything yet.
 
-use std::sync::{OnceLock, Weak};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError, Weak};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -31,17 +33,22 @@ type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
 // Well above what arrives during one flush, small enough that a group's SQL stays short.
 const WAITING: usize = 256;
 
-/// The task that writes groups.
-pub(in crate::ledger) struct Writer<T: Grouped> {
-    queue: OnceLock<mpsc::Sender<(T, Answer<T>)>>,
+/// What waits to be written.
+type Queue<T> = mpsc::Sender<(T, Answer<T>)>;
+
+/// The tasks that write groups, one for each type of what is written.
+///
+/// Each type is defined beside what writes it, and this knows none of them.
+pub(in crate::ledger) struct Groups {
+    queues: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
     inner: Weak<Inner>,
 }
 
-impl<T: Grouped> Writer<T> {
-    /// Prepares the task; it starts when it is first needed.
-    pub(in crate::ledger) fn new(inner: Weak<Inner>) -> Self {
+impl Groups {
+    /// Prepares the tasks; each starts when it is first needed.
+    pub(super) fn new(inner: Weak<Inner>) -> Self {
         Self {
-            queue: OnceLock::new(),
+            queues: Mutex::default(),
             inner,
         }
     }
@@ -50,17 +57,24 @@ impl<T: Grouped> Writer<T> {
     ///
     /// # Cancel safety
     /// What was handed over is written, whoever still waits for the answer.
-    pub(in crate::ledger) async fn write(&self, one: T) -> Result<T::Answer, LedgerError> {
-        let queue = self.queue.get_or_init(|| {
-            let (sender, receiver) = mpsc::channel(WAITING);
-            // It ends with the last sender, that is with the ledger.
-            tokio::spawn(run(receiver, Weak::clone(&self.inner)));
-            sender
-        });
+    pub(in crate::ledger) async fn write<T: Grouped>(&self, one: T) -> Result<T::Answer, LedgerError> {
+        let queue = self.queue::<T>();
         let (answer, answered) = oneshot::channel();
         let gone = || LedgerError::Unavailable(sqlx::Error::WorkerCrashed);
         queue.send((one, answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    fn queue<T: Grouped>(&self) -> Queue<T> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = queues.entry(TypeId::of::<T>()).or_insert_with(|| {
+            let (sender, receiver): (Queue<T>, _) = mpsc::channel(WAITING);
+            // It ends with the last sender, that is with the ledger.
+            tokio::spawn(run(receiver, Weak::clone(&self.inner)));
+            Box::new(sender)
+        });
+        let queue: &Queue<T> = queue.downcast_ref().expect("a queue is found by its own type");
+        queue.clone()
     }
 }
 

@@ -10,10 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::dialect::Dialect;
 use super::error::LedgerError;
-use super::group::Writer;
+use super::group::Groups;
 use crate::config::Config;
-use crate::ledger::accept::NewJob;
-use crate::ledger::record::Recording;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -62,8 +60,8 @@ pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) options: LedgerOptions,
     /// This process' row of the totals.
     pub(in crate::ledger) slot: i64,
-    pub(in crate::ledger) accepts: Writer<NewJob>,
-    pub(in crate::ledger) records: Writer<Recording>,
+    /// What is written together with what else waits.
+    pub(in crate::ledger) groups: Groups,
     /// Permits for reading on one connection while writing on another: one fewer than there are connections, so
     /// that of those who hold the first one somebody always gets the second.
     pub(in crate::ledger) pairs: Semaphore,
@@ -113,8 +111,7 @@ impl Ledger {
                 read,
                 options,
                 slot: rand::random_range(0..SLOTS),
-                accepts: Writer::new(weak.clone()),
-                records: Writer::new(weak.clone()),
+                groups: Groups::new(weak.clone()),
                 pairs: Semaphore::new(pairs),
             }),
         })

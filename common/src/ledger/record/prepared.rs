@@ -15,7 +15,7 @@ use crate::ledger::views::warning::{self, WarningCode};
 use crate::state::State;
 
 /// Records that belong together: all of one call.
-pub(in crate::ledger) struct Recording(pub(super) Vec<Prepared>);
+pub(super) struct Recording(pub(super) Vec<Prepared>);
 
 /// A record, as rows.
 pub(super) struct Prepared {
@@ -38,7 +38,7 @@ pub(super) struct Prepared {
 }
 
 /// What a record led to.
-pub(in crate::ledger) enum Recorded {
+pub(super) enum Recorded {
     Lost,
     Refused,
     GoesOn { cancelling: bool, per_second: Option<f64> },
