@@ -18,8 +18,8 @@ mod totals;
 mod types;
 mod views;
 
+pub use crate::route::Route;
 pub use accept::{Accepted, Idempotency, NewJob, Scope, Spelling, Upload};
-pub use advance::{Preview, TablePreview};
 pub use db::{Ledger, LedgerError, LedgerOptions};
 pub use ending::{CancelOutcome, GivenUp, Kept, RetryOutcome};
 pub use lease::{Go, Release};
@@ -27,9 +27,10 @@ pub use operation::{
     KeyRecord, KeyRow, Pauses, RetireOutcome, SLOWEST, Siblings, ThrottleOutcome, WorkerReport, WorkerRow,
 };
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
-pub use schedules::{Run, ScheduleRecord, ScheduleRow};
+pub use schedules::{ScheduleRecord, ScheduleRow};
 pub use totals::{TotalRow, TotalsMetric};
-pub use types::{Ahead, Claim, Fence, JobFacts, Kind, Lease, Manner, NewPartition, Route, Snapshot, Work};
-pub use views::{
-    Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Warning, WarningCode, Whose,
+pub use types::{
+    Ahead, Claim, Fence, JobFacts, Kind, Lease, Manner, NewPartition, Preview, Run, Snapshot, TablePreview, Warning,
+    WarningCode, Work,
 };
+pub use views::{Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Whose};

@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod limits;
 pub mod metrics;
 pub mod ndjson;
+pub mod route;
 pub mod schedule;
 pub mod selection;
 pub mod state;

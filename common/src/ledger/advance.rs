@@ -10,8 +10,6 @@ mod found;
 mod phase;
 mod step;
 
-pub use found::{Preview, TablePreview};
-
 pub(super) use change::JobChange;
 pub(super) use phase::{advance, update_jobs};
 pub(super) use step::{Aborts, JobRow};

@@ -3,5 +3,4 @@
 mod fire;
 mod stored;
 
-pub use fire::Run;
 pub use stored::{ScheduleRecord, ScheduleRow};

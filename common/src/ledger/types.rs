@@ -1,9 +1,21 @@
 //! What workers, callers and the ledger hand each other. Nothing here asks the database.
 
+mod claim;
+mod job;
+mod lease;
 mod memory_key;
-mod work;
+mod partition;
+mod preview;
+mod run;
+pub(super) mod warning;
 
-pub use work::{Ahead, Claim, Fence, JobFacts, Kind, Lease, Manner, NewPartition, Route, Snapshot, Work};
+pub use claim::{Ahead, Claim};
+pub use job::{JobFacts, Manner, Snapshot};
+pub use lease::{Fence, Lease};
+pub use partition::{Kind, NewPartition, Work};
+pub use preview::{Preview, TablePreview};
+pub use run::Run;
+pub use warning::{Warning, WarningCode};
 
+pub(super) use job::SnapshotKind;
 pub(super) use memory_key::{beside_key, key, listed};
-pub(super) use work::SnapshotKind;

@@ -6,7 +6,6 @@ mod items;
 mod job;
 mod service;
 mod slices;
-pub(super) mod warning;
 
 pub use attempts::Attempt;
 pub use counts::StoreCounts;
@@ -14,6 +13,5 @@ pub use items::ItemRow;
 pub use job::{JobFilter, JobView, Whose};
 pub use service::{Running, ServiceState};
 pub use slices::SliceCounts;
-pub use warning::{Warning, WarningCode};
 
 pub(super) use counts::counts_in;

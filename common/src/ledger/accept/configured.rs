@@ -5,18 +5,8 @@ use std::collections::BTreeSet;
 use super::jobs::NewJob;
 use crate::config::{Table, Target};
 use crate::job::StoreKind;
-use crate::ledger::types::{Kind, NewPartition, Route, Work};
-
-impl Route {
-    /// Returns the route to a table of a target.
-    pub fn to(target: &Target, table: &Table) -> Self {
-        Self {
-            target: target.name.clone(),
-            table: table.name.clone(),
-            digest: target.digest(table),
-        }
-    }
-}
+use crate::ledger::types::{Kind, NewPartition, Work};
+use crate::route::Route;
 
 impl Table {
     /// Returns the stores in which its memories are accounted for.

@@ -3,35 +3,14 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{AnyConnection, Row};
 
 use super::step::JobRow;
 use crate::job::JobId;
 use crate::ledger::db::{Inner, LedgerError, rows};
-use crate::selection::{Digest, Selection};
-
-/// What a job selects, as a look found it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Preview {
-    /// What [`NewJob::expect`](super::NewJob::expect) compares.
-    pub digest: Digest,
-    /// Table by table.
-    pub tables: Vec<TablePreview>,
-}
-
-/// What was found in one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TablePreview {
-    /// The target.
-    pub target: String,
-    /// The table.
-    pub table: String,
-    /// What was found.
-    #[serde(flatten)]
-    pub found: Selection,
-}
+use crate::ledger::types::TablePreview;
+use crate::selection::Selection;
 
 /// Adds up what the partitions of previews and expectations found. A failed job found only a part, and is left out.
 pub(in crate::ledger) async fn gather(

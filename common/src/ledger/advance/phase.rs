@@ -15,8 +15,8 @@ use crate::ledger::db::rows::{self, Key};
 use crate::ledger::db::{Inner, LedgerError, Moves};
 use crate::ledger::partition_state::PartitionState;
 use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::types::warning::{self, WarningCode};
 use crate::ledger::types::{Fence, SnapshotKind};
-use crate::ledger::views::warning::{self, WarningCode};
 use crate::state::{Event, State};
 
 /// A job that has ended.

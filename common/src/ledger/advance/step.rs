@@ -1,9 +1,9 @@
 //! What follows for a job when the last partition of its phase has ended: said by one function, which
 //! touches nothing.
 
-use super::found::Preview;
 use crate::error_code::ErrorCode;
 use crate::job::{JobId, Outcome};
+use crate::ledger::types::Preview;
 use crate::selection::Digest;
 use crate::state::{Event, State};
 

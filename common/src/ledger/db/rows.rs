@@ -9,7 +9,8 @@ use strum::IntoEnumIterator as _;
 use super::error::LedgerError;
 use crate::error_code::StoredCode;
 use crate::job::{JobId, StoreKind};
-use crate::ledger::types::{Fence, Route, Work};
+use crate::ledger::types::{Fence, Work};
+use crate::route::Route;
 
 /// Reads a column and parses it.
 pub(in crate::ledger) fn parsed<T: FromStr>(

@@ -8,8 +8,7 @@ use std::str::FromStr;
 use crate::error_code::ErrorCode;
 use crate::job::{Outcome, SelectorKind, StoreKind};
 use crate::ledger::partition_state::PartitionState;
-use crate::ledger::schedules::Run;
-use crate::ledger::types::{Kind, SnapshotKind};
+use crate::ledger::types::{Kind, Run, SnapshotKind};
 use crate::state::State;
 
 /// Counts and items hold it beside the outcomes: memories that reading back found.

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use strum::IntoEnumIterator as _;
 
 use crate::ledger::db::{Ledger, LedgerError, rows};
-use crate::ledger::types::Route;
+use crate::route::Route;
 use crate::state::State;
 
 /// What is paused.

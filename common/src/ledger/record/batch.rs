@@ -6,8 +6,7 @@ use std::time::Instant;
 use super::prepared::{Prepared, Recording};
 use crate::job::{Outcome, StoreKind};
 use crate::ledger::db::{Ledger, LedgerError};
-use crate::ledger::types::{Lease, NewPartition, Snapshot};
-use crate::ledger::views::WarningCode;
+use crate::ledger::types::{Lease, NewPartition, Snapshot, WarningCode};
 use crate::selection::Selection;
 use crate::state::State;
 

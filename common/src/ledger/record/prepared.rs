@@ -10,8 +10,8 @@ use crate::ledger::advance::JobChange;
 use crate::ledger::db::{RESIDUE, rows};
 use crate::ledger::partition_state::PartitionState;
 use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::types::warning::{self, WarningCode};
 use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot, SnapshotKind, beside_key, key, listed};
-use crate::ledger::views::warning::{self, WarningCode};
 use crate::state::State;
 
 /// Records that belong together: all of one call.

@@ -5,38 +5,12 @@
 //! job is there. However many times were missed, there is one that is due.
 
 use sqlx::{AnyConnection, Row};
-use strum::{EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
 
 use super::stored::{COLUMNS, ScheduleRow, schedule};
 use crate::ledger::accept::{self, NewJob};
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 use crate::ledger::totals::{Increment, TotalsMetric};
-
-/// What came of a time of a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum Run {
-    /// It made a job.
-    Fired,
-    /// The job before had not ended.
-    Skipped,
-    /// Its job could not be accepted.
-    Refused,
-    /// Somebody else took the time, or changed the schedule.
-    Gone,
-}
-
-impl Run {
-    /// Returns what counts as a run.
-    pub fn counted() -> impl Iterator<Item = Self> {
-        Self::iter().filter(|run| *run != Self::Gone)
-    }
-
-    /// Returns the word used in the ledger, in answers and in metric labels.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
+use crate::ledger::types::Run;
 
 /// The time that a statement is about: due, of this revision, and nobody's yet.
 const TAKEN: &str = "name = $1 AND revision = $2 AND next_run_at = $3 AND paused = 0";

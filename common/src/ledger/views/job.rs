@@ -8,11 +8,10 @@ use sqlx::any::AnyRow;
 
 use super::attempts::Attempt;
 use super::counts::StoreCounts;
-use super::warning::{self, Warning};
 use crate::error_code::StoredCode;
 use crate::job::JobId;
-use crate::ledger::advance::Preview;
 use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::types::{Preview, Warning};
 use crate::schedule::Windows;
 use crate::selection::Digest;
 use crate::state::State;
@@ -278,7 +277,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         error_code: rows::code(row, "error_code")?,
         version_erased: row.try_get("version_erased")?,
         snapshot: row.try_get("snapshot")?,
-        warnings: warning::read(row)?,
+        warnings: warnings(row)?,
         next_attempt_at,
         stores,
         now,
@@ -289,4 +288,12 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         view.attempts.push(Attempt::present(&view, &carried));
     }
     Ok(view)
+}
+
+/// Reads a job's warnings, each once: the names of a person are planned apart, in the same tables.
+fn warnings(row: &AnyRow) -> Result<BTreeSet<Warning>, LedgerError> {
+    match row.try_get::<Option<String>, _>("warnings")? {
+        Some(_) => rows::json(row, "jobs", "warnings"),
+        None => Ok(BTreeSet::new()),
+    }
 }

@@ -7,7 +7,8 @@ use super::{renew, settled};
 use crate::job::{JobId, SelectorKind};
 use crate::ledger::db::{Ledger, LedgerError, Moves, rows};
 use crate::ledger::totals::{Increment, TotalsMetric};
-use crate::ledger::views::{Attempt, WarningCode, counts_in};
+use crate::ledger::types::WarningCode;
+use crate::ledger::views::{Attempt, counts_in};
 use crate::state::{Event, State};
 
 /// What became of a request for another attempt.

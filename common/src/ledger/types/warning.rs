@@ -1,14 +1,9 @@
 //! What somebody should know of a job although nothing has failed.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
-use sqlx::any::AnyRow;
 use strum::IntoStaticStr;
 
-use crate::ledger::db::{LedgerError, rows};
-use crate::ledger::types::Route;
+use crate::route::Route;
 
 /// What a job meets, in a table or as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,12 +49,4 @@ pub(in crate::ledger) fn text(code: WarningCode, route: &Route) -> String {
 pub(in crate::ledger) fn of_job(code: WarningCode) -> String {
     let (target, table) = (None, None);
     serde_json::json!(Warning { code, target, table }).to_string()
-}
-
-/// Reads a job's warnings, each once: the names of a person are planned apart, in the same tables.
-pub(in crate::ledger) fn read(row: &AnyRow) -> Result<BTreeSet<Warning>, LedgerError> {
-    match row.try_get::<Option<String>, _>("warnings")? {
-        Some(_) => rows::json(row, "jobs", "warnings"),
-        None => Ok(BTreeSet::new()),
-    }
 }
