@@ -6,6 +6,7 @@ mod give_up;
 mod leave;
 mod retry;
 mod sweep;
+mod task;
 
 pub use cancel::CancelOutcome;
 pub use forget::Kept;

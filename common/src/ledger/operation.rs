@@ -1,13 +1,16 @@
 //! What operators and processes tell the ledger beside jobs: pauses, paces, workers, mappings, keys, secrets.
 
-mod control;
 mod keys;
+mod pauses;
+mod secrets;
 mod siblings;
 mod throttle;
+mod workers;
 
-pub use control::{Pauses, WorkerReport, WorkerRow};
 pub use keys::{KeyRecord, KeyRow};
+pub use pauses::Pauses;
 pub use siblings::{RetireOutcome, Siblings};
 pub use throttle::{SLOWEST, ThrottleOutcome};
+pub use workers::{WorkerReport, WorkerRow};
 
 pub(super) use siblings::REVISION;
