@@ -6,10 +6,15 @@
 
 mod change;
 pub(super) mod close;
+mod end;
 mod found;
+mod look_back;
+mod moving;
 mod phase;
 mod step;
+mod update;
 
 pub(super) use change::JobChange;
-pub(super) use phase::{advance, update_jobs};
+pub(super) use moving::advance;
 pub(super) use step::{Aborts, JobRow};
+pub(super) use update::update_jobs;

@@ -1,6 +1,8 @@
 //! What follows for a job when the last partition of its phase has ended: said by one function, which
 //! touches nothing.
 
+use serde_json::json;
+
 use crate::error_code::ErrorCode;
 use crate::job::{JobId, Outcome};
 use crate::ledger::types::Preview;
@@ -122,4 +124,9 @@ pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, O
         }),
         _ => None,
     }
+}
+
+/// Returns jobs as the list that a statement opens.
+pub(super) fn ids_of<'a>(jobs: impl IntoIterator<Item = &'a JobRow>) -> String {
+    json!(jobs.into_iter().map(|job| json!({"id": job.id})).collect::<Vec<_>>()).to_string()
 }
