@@ -5,11 +5,14 @@ mod error;
 mod group;
 mod ledger;
 mod moves;
+mod options;
+mod pools;
 pub(super) mod rows;
 mod words;
 
 pub use error::LedgerError;
-pub use ledger::{Ledger, LedgerOptions};
+pub use ledger::Ledger;
+pub use options::LedgerOptions;
 
 pub(super) use dialect::Dialect;
 pub(super) use group::Grouped;

@@ -1,50 +1,18 @@
-//! Opening the ledger: connections, pragmas, migrations, transactions.
+//! The ledger as its users hold it: opening, migrations, transactions.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
+use secrecy::ExposeSecret;
+use sqlx::{Any, AnyPool, AssertSqlSafe, SqlSafeStr, Transaction};
 use tokio::sync::Semaphore;
 
 use super::dialect::Dialect;
 use super::error::LedgerError;
 use super::group::Groups;
-use crate::config::Config;
+use super::options::LedgerOptions;
+use super::pools::Pools;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
-/// How the ledger is opened.
-#[derive(Debug, Clone)]
-pub struct LedgerOptions {
-    /// `postgres://…` or `sqlite://path`.
-    pub url: SecretString,
-    /// The most connections this process opens, at least two.
-    pub max_connections: u32,
-    /// How long a lease lasts.
-    pub lease: Duration,
-    /// How many further rounds reading back may start.
-    pub max_rounds: u32,
-    /// After how long without progress a job fails: [`Ledger::give_up`].
-    pub give_up_after: Duration,
-    /// How many leases of a partition that cannot be read may run out before it fails.
-    pub rescues: u32,
-}
-
-impl From<&Config> for LedgerOptions {
-    /// Takes the settings of a process. Without a configured URL the ledger is a file whose place the caller knows.
-    fn from(config: &Config) -> Self {
-        Self {
-            url: config.ledger.url.clone().unwrap_or_default(),
-            max_connections: config.ledger.max_connections,
-            lease: config.lease.duration,
-            max_rounds: config.retry.rounds,
-            give_up_after: config.retry.give_up_after,
-            rescues: config.lease.rescues,
-        }
-    }
-}
 
 /// The ledger of one installation.
 #[derive(Clone)]
@@ -52,6 +20,7 @@ pub struct Ledger {
     pub(in crate::ledger) inner: Arc<Inner>,
 }
 
+/// What every method of the ledger works with.
 pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) dialect: Dialect,
     /// Writes: on SQLite a single connection, since it has one writer at a time anyway.
@@ -74,45 +43,16 @@ impl Ledger {
     ///
     /// [`LedgerError::Url`] for a URL of another kind.
     pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
-        sqlx::any::install_default_drivers();
-        let url = options.url.expose_secret();
-        let dialect = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Dialect::Postgres
-        } else if url.starts_with("sqlite:") {
-            Dialect::Sqlite
-        } else {
-            return Err(LedgerError::Url);
-        };
-        let connect: AnyConnectOptions = url.parse().map_err(|_| LedgerError::Url)?;
-        let pool = |connections: u32| {
-            AnyPoolOptions::new()
-                .max_connections(connections)
-                // Long enough for a burst, short enough that a caller still gets its 503.
-                .acquire_timeout(Duration::from_secs(5))
-                .after_connect(move |connection, _| Box::pin(prepare(dialect, connection)))
-                .connect_lazy_with(connect.clone())
-        };
-        let readers = match dialect {
-            Dialect::Postgres => options.max_connections.max(2),
-            Dialect::Sqlite => options.max_connections.clamp(2, 4),
-        };
-        let pairs = readers as usize - 1;
-        let (write, read) = match dialect {
-            Dialect::Postgres => {
-                let both = pool(readers);
-                (both.clone(), both)
-            }
-            Dialect::Sqlite => (pool(1), pool(readers)),
-        };
+        let pools = Pools::to(options.url.expose_secret(), options.max_connections)?;
         Ok(Self {
             inner: Arc::new_cyclic(|weak| Inner {
-                dialect,
-                write,
-                read,
+                dialect: pools.dialect,
+                pairs: Semaphore::new(pools.readers - 1),
+                write: pools.write,
+                read: pools.read,
                 options,
                 slot: rand::random_range(0..SLOTS),
                 groups: Groups::new(weak.clone()),
-                pairs: Semaphore::new(pairs),
             }),
         })
     }
@@ -166,22 +106,4 @@ impl Inner {
     pub(in crate::ledger) fn sql(&self, text: &str) -> sqlx::SqlStr {
         AssertSqlSafe(self.dialect.text(text)).into_sql_str()
     }
-}
-
-async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let settings = match dialect {
-        // A statement of the ledger that takes longer than this is stuck behind a lock. Lists of ids
-        // hardly get smaller: where the server has a quick way to try, it is taken.
-        Dialect::Postgres => {
-            "SET statement_timeout = '30s'; SET application_name = 'lethe'; SET synchronous_commit = on;
-            SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings
-                WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
-        }
-        // FULL: what was acknowledged is on the disk. secure_delete: forgotten ids leave the file too.
-        Dialect::Sqlite => {
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON"
-        }
-    };
-    connection.execute(settings).await?;
-    Ok(())
 }
