@@ -2,13 +2,16 @@
 
 mod configured;
 mod jobs;
+mod jobs_table;
 mod join;
+mod keys;
+mod new_job;
 mod partitions;
 mod repeats;
 mod spelling;
 mod upload;
 
-pub use jobs::{Accepted, Idempotency, NewJob, Scope};
+pub use new_job::{Accepted, Idempotency, NewJob, Scope};
 pub use spelling::Spelling;
 pub use upload::Upload;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::jobs::NewJob;
+use super::new_job::NewJob;
 use crate::config::{Table, Target};
 use crate::job::StoreKind;
 use crate::ledger::types::{Kind, NewPartition, Work};

@@ -12,7 +12,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
-use super::jobs::{self, INSERT_JOBS, NewJob, job_rows};
+use super::jobs_table::{self, INSERT_JOBS, job_rows};
+use super::new_job::NewJob;
 use crate::job::JobId;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 use crate::state::State;
@@ -30,7 +31,7 @@ pub(in crate::ledger) async fn insert_jobs(
     let queued = State::Queued;
     let (mut open, alone): (Vec<&NewJob>, Vec<&NewJob>) = jobs.iter().partition(|job| job.request.is_some());
     if !alone.is_empty() {
-        jobs::insert_jobs(inner, tx, &alone, queued).await?;
+        jobs_table::insert_jobs(inner, tx, &alone, queued).await?;
     }
     // All processes insert in one order: two groups never wait for each other.
     let key = |job: &NewJob| (job.scope.principal.clone(), job.request.clone());

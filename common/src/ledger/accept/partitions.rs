@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
-use super::jobs::NewJob;
+use super::new_job::NewJob;
 use crate::job::{JobId, StoreKind};
 use crate::ledger::db::{Inner, LedgerError};
 use crate::ledger::partition_state::PartitionState;

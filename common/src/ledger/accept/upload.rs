@@ -5,7 +5,8 @@
 
 use sqlx::{AnyConnection, Row};
 
-use super::jobs::{Accepted, Idempotency, NewJob, insert_jobs};
+use super::jobs_table::insert_jobs;
+use super::new_job::{Accepted, Idempotency, NewJob};
 use super::partitions::{insert_partitions, rows_of};
 use crate::job::{JobId, StoreKind};
 use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
