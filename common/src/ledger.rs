@@ -3,6 +3,24 @@
 //! Every method is one short transaction that commits itself. Nothing outside this module writes
 //! state. The texts are written once for PostgreSQL and SQLite; where the two differ, the
 //! difference has a name in `ledger/db/dialect.rs`.
+//!
+//! Rooms, in their order: each imports from those above it only.
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | `partition_state` | the states of a partition |
+//! | `types` | what workers, callers and the ledger hand each other |
+//! | `db` | connections, transactions, statements, rows |
+//! | `totals` | sums that only grow |
+//! | `operation` | pauses, paces, workers, mappings, keys, secrets |
+//! | `views` | what callers and gauges read |
+//! | `accept` | jobs that come in |
+//! | `advance` | the next phase of a job, and its end |
+//! | `ending` | cancelling, trying again, giving up, sweeping, forgetting |
+//! | `claim` | leases that begin |
+//! | `lease` | intents, renewals, turns, giving back |
+//! | `record` | what a batch did |
+//! | `schedules` | deletions that recur |
 
 mod accept;
 mod advance;

@@ -8,7 +8,7 @@ use crate::ledger::db::{Inner, LedgerError};
 use crate::state::State;
 
 /// Inserts jobs in a state.
-pub(in crate::ledger) async fn insert_jobs(
+pub(super) async fn insert_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[&NewJob],
@@ -21,7 +21,7 @@ pub(in crate::ledger) async fn insert_jobs(
 }
 
 /// Returns jobs as rows for [`INSERT_JOBS`].
-pub(in crate::ledger) fn job_rows(jobs: &[&NewJob], state: State) -> String {
+pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
     let rows: Vec<Value> = jobs
         .iter()
         .map(|job| {
@@ -45,7 +45,7 @@ pub(in crate::ledger) fn job_rows(jobs: &[&NewJob], state: State) -> String {
 }
 
 /// Inserts the rows in `$1`, as [`job_rows`] makes them.
-pub(in crate::ledger) const INSERT_JOBS: &str =
+pub(super) const INSERT_JOBS: &str =
         "INSERT INTO jobs (id, principal, state, kind, target, targets, table_name, subject, query, owner, workspace, memory_kind, dry_run,
             max_selected, expect, per_second, batch_size, most, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before, request,
             idle_since, accepted_at, touched_at, selected, unfinished,

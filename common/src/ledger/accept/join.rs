@@ -23,7 +23,7 @@ const TRIES: usize = 5;
 
 /// Inserts jobs that are queued, but for those whose request has an unfinished job: returns these with
 /// the jobs that they join.
-pub(in crate::ledger) async fn insert_jobs(
+pub(super) async fn insert_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[&NewJob],

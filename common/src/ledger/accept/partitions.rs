@@ -10,7 +10,7 @@ use crate::ledger::partition_state::PartitionState;
 use crate::ledger::types::{NewPartition, Work};
 
 /// Returns a job's partitions as rows for [`insert_partitions`].
-pub(in crate::ledger) fn partition_rows(id: JobId, first: i64, state: PartitionState, job: &NewJob) -> Vec<Value> {
+pub(super) fn partition_rows(id: JobId, first: i64, state: PartitionState, job: &NewJob) -> Vec<Value> {
     let shares_calls =
         job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run && job.expect.is_none();
     rows_of(id, first, state, &job.partitions, shares_calls, job.not_before, None)

@@ -37,12 +37,12 @@ impl Upload {
         self.id
     }
 
-    pub(in crate::ledger) fn has_one_part(&self) -> bool {
+    pub(super) fn has_one_part(&self) -> bool {
         self.next_ordinal <= 1
     }
 
     /// Takes away memories that were there twice, and partitions that held nothing else.
-    pub(in crate::ledger) fn shrink(&mut self, memories: usize, partitions: usize) {
+    pub(super) fn shrink(&mut self, memories: usize, partitions: usize) {
         self.selected -= memories as u64;
         self.partitions -= i64::try_from(partitions).unwrap_or(0);
     }

@@ -13,11 +13,7 @@ use crate::ledger::types::TablePreview;
 use crate::selection::Selection;
 
 /// Adds up what the partitions of previews and expectations found. A failed job found only a part, and is left out.
-pub(in crate::ledger) async fn gather(
-    inner: &Inner,
-    tx: &mut AnyConnection,
-    jobs: &mut [JobRow],
-) -> Result<(), LedgerError> {
+pub(super) async fn gather(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -> Result<(), LedgerError> {
     let looked_at = jobs.iter().filter(|job| job.is_looked_at() && job.failures == 0);
     let ids: Vec<_> = looked_at.map(|job| json!({"id": job.id})).collect();
     if ids.is_empty() {

@@ -51,7 +51,7 @@ pub(in crate::ledger) enum Aborts {
 
 impl JobRow {
     /// Returns whether somebody wants to know what a look at it found.
-    pub(in crate::ledger) fn is_looked_at(&self) -> bool {
+    pub(super) fn is_looked_at(&self) -> bool {
         match self.state {
             State::Planning => self.expect.is_some(),
             State::Running => self.dry_run,

@@ -14,7 +14,7 @@ use crate::ledger::totals::Increment;
 use crate::state::State;
 
 /// Partitions without an intent that no worker holds. The next claim finishes a partition with an intent.
-pub(in crate::ledger) const NOT_BEGUN: &str = "state = {partition.due} AND intent IS NULL";
+pub(super) const NOT_BEGUN: &str = "state = {partition.due} AND intent IS NULL";
 
 /// Ends, as left, what has not begun of those jobs of a list of fences that are being cancelled.
 ///

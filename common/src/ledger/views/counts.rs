@@ -25,10 +25,7 @@ pub struct StoreCounts {
 
 impl Ledger {
     /// Returns the counts of jobs: what was recorded, and what failed or was left without running.
-    pub(in crate::ledger) async fn counts_of(
-        &self,
-        ids: &str,
-    ) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
+    pub(super) async fn counts_of(&self, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
         let mut read = self.inner.read.acquire().await?;
         counts_in(&self.inner, &mut read, ids).await
     }
