@@ -133,18 +133,6 @@ pub enum Field {
     Kind,
 }
 
-impl Field {
-    /// All fields.
-    pub const ALL: [Self; 6] = [
-        Self::User,
-        Self::Agent,
-        Self::App,
-        Self::Run,
-        Self::Workspace,
-        Self::Kind,
-    ];
-}
-
 /// What a job selects by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]

@@ -15,6 +15,7 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
     After, Claim, Delta, ItemOutcome, Kind, Lease, Ledger, LedgerOptions, NewJob, NewPartition, Record, RecordEnd,
@@ -153,7 +154,7 @@ impl World {
             }
             Op::Finish(n) => self.done(*n).await,
             Op::Fail(n) => {
-                self.end(*n, |_| (Delta::default(), RecordEnd::Failed("rejected")))
+                self.end(*n, |_| (Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)))
                     .await;
             }
             Op::Residue(n) => {
@@ -169,7 +170,7 @@ impl World {
                     let release = Release {
                         fence: lease.fence(),
                         delay_ms: 0,
-                        error: Some("busy"),
+                        error: Some(ErrorCode::Busy),
                         charged: true,
                         alone: true,
                     };

@@ -4,6 +4,7 @@
 //! partition: nothing more is written about it. The second means that nothing about it can be written as it is: the
 //! partition fails, by itself, instead of being tried for ever.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{After, Delta, Lease, Record, RecordEnd, Release};
 
 use crate::environment::Environment;
@@ -11,10 +12,10 @@ use crate::retry;
 use crate::task::Stop;
 
 /// The code of a partition about which the ledger refuses to store something.
-pub(crate) const LEDGER_REFUSED: &str = "ledger_refused";
+pub(crate) const LEDGER_REFUSED: ErrorCode = ErrorCode::LedgerRefused;
 
 /// The code of a partition of which the ledger holds something that cannot be read.
-pub(crate) const CORRUPT: &str = "corrupt";
+pub(crate) const CORRUPT: ErrorCode = ErrorCode::Corrupt;
 
 impl Environment {
     /// Records what was done, and tells the world what follows. The answers are in the order of `records`.
@@ -62,7 +63,7 @@ impl Environment {
 }
 
 /// Returns the record of a partition that cannot be done; what remains of it counts as failed.
-pub(crate) fn failure<'a>(lease: &'a Lease, code: &'static str) -> Record<'a> {
+pub(crate) fn failure(lease: &Lease, code: ErrorCode) -> Record<'_> {
     Record {
         lease,
         delta: Delta::default(),

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use lethe_common::config::Retry;
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{Lease, Release};
 use lethe_common::metrics::{self, RetryClass};
 
@@ -90,7 +91,7 @@ pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &Sto
     tracing::warn!(
         partitions = leases.len(),
         target = first.route.target,
-        error.code = error.code(),
+        error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = release.delay_ms,
         alone = release.alone,
@@ -104,7 +105,7 @@ pub(crate) async fn after_error(env: &Environment, leases: &[Lease], error: &Sto
 #[derive(Debug, Default)]
 struct Together {
     delay_ms: u64,
-    error: Option<&'static str>,
+    error: Option<ErrorCode>,
     charged: bool,
     alone: bool,
 }
@@ -136,12 +137,12 @@ pub(crate) async fn put_back(
     if let Verdict::Down(pause) = verdict {
         delay = delay.max(pause);
     }
-    metrics::retry(RetryClass::Transient, error.code());
+    metrics::retry(RetryClass::Transient, Some(error.code()));
     tracing::warn!(
         job.id = %lease.job.id,
         partition = lease.ordinal,
         target = lease.route.target,
-        error.code = error.code(),
+        error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = delay.as_millis(),
         "a partition met an error and is tried again later"
@@ -163,19 +164,19 @@ pub(crate) async fn put_back(
 }
 
 /// Says that a partition failed for good.
-pub(crate) fn note_failure(lease: &Lease, code: &'static str) {
-    metrics::retry(RetryClass::Permanent, code);
+pub(crate) fn note_failure(lease: &Lease, code: ErrorCode) {
+    metrics::retry(RetryClass::Permanent, Some(code));
     tracing::error!(
         job.id = %lease.job.id,
         partition = lease.ordinal,
         target = lease.route.target,
-        error.code = code,
+        error.code = code.as_str(),
         "a partition failed for good"
     );
 }
 
 /// Ends a partition that cannot be done; what remains of it counts as failed.
-pub(crate) async fn fail(env: &Environment, lease: &Lease, code: &'static str) -> Result<(), Stop> {
+pub(crate) async fn fail(env: &Environment, lease: &Lease, code: ErrorCode) -> Result<(), Stop> {
     note_failure(lease, code);
     env.record(&[failure(lease, code)]).await.map(drop)
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use lethe_common::doorbell::Ring;
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{After, Kind, Lease, Release};
 use lethe_common::metrics::{self, RetryClass};
 use tokio::sync::OwnedSemaphorePermit;
@@ -68,7 +69,7 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
             metrics::queue_wait(millis(lease.job.waited_ms));
         }
         if lease.rescues > 0 {
-            metrics::retry(RetryClass::Rescue, "none");
+            metrics::retry(RetryClass::Rescue, None);
         }
     }
     let target = leases
@@ -89,7 +90,7 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
         Ok(Ok(true)) => env.answered(&target),
         Ok(Ok(false)) => {}
         Ok(Err(Stop::Lost)) => {
-            metrics::retry(RetryClass::LeaseLost, "none");
+            metrics::retry(RetryClass::LeaseLost, None);
             // One lost lease stops its group; the others need not run out.
             put_back(&env, &fences, None).await;
         }
@@ -103,7 +104,7 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
             put_back(&env, &fences, None).await;
         }
         Ok(Err(Stop::Rejected)) => {
-            metrics::retry(RetryClass::Transient, LEDGER_REFUSED);
+            metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
             put_back(&env, &fences, Some(LEDGER_REFUSED)).await;
         }
         Ok(Err(Stop::Store(leases, error))) => {
@@ -115,7 +116,7 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
                 mapped.reopen().await;
             }
             if retry::after_error(&env, &leases, &error).await.is_err() {
-                metrics::retry(RetryClass::LeaseLost, "none");
+                metrics::retry(RetryClass::LeaseLost, None);
             }
         }
         Err(_) => after_panic(&env, &fences).await,
@@ -148,7 +149,7 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<bool, Stop> {
         && lease.rescues >= env.config.lease.rescues
     {
         // Its workers die, and nothing comes of it: that is the partition's own fault.
-        return retry::fail(env, lease, "poison").await.map(|()| false);
+        return retry::fail(env, lease, ErrorCode::Poison).await.map(|()| false);
     }
     // Erasing asks before each batch.
     let leases = match kind {
@@ -186,21 +187,21 @@ async fn work(env: &Environment, leases: Vec<Lease>) -> Result<bool, Stop> {
 /// A panic says nothing about the stores: the partitions are tried again, alone, a few times.
 async fn after_panic(env: &Environment, leases: &[Lease]) {
     for lease in leases {
-        metrics::retry(RetryClass::Transient, "panic");
+        metrics::retry(RetryClass::Transient, Some(ErrorCode::Panic));
         tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "the work on a partition panicked");
     }
     match leases {
         [lease] if lease.failures >= env.config.lease.rescues => {
-            if retry::fail(env, lease, "panic").await.is_err() {
+            if retry::fail(env, lease, ErrorCode::Panic).await.is_err() {
                 tracing::warn!(job.id = %lease.job.id, "its lease has to run out");
             }
         }
-        _ => put_back(env, leases, Some("panic")).await,
+        _ => put_back(env, leases, Some(ErrorCode::Panic)).await,
     }
 }
 
 /// Puts back what a task still holds of the leases that it began with; what was lost is left out.
-async fn put_back(env: &Environment, leases: &[Lease], error: Option<&'static str>) {
+async fn put_back(env: &Environment, leases: &[Lease], error: Option<ErrorCode>) {
     let failures = leases.iter().map(|lease| lease.failures).max().unwrap_or(0);
     let delay = retry::backoff(&env.config.retry, failures).as_millis();
     let delay_ms = u64::try_from(delay).unwrap_or(u64::MAX);
@@ -248,7 +249,7 @@ impl Environment {
                     }
                 }
                 After::Lost => {
-                    metrics::retry(RetryClass::LeaseLost, "none");
+                    metrics::retry(RetryClass::LeaseLost, None);
                     self.leases.remove(lease);
                 }
                 // The job's other partitions are due again, for whoever is idle.

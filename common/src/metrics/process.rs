@@ -12,8 +12,12 @@ use metrics::{counter, gauge, histogram};
 use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
 use super::names;
+use crate::error_code::ErrorCode;
 use crate::job::StoreKind;
 use crate::ledger::Kind;
+
+/// The label of an attempt that met no error.
+const NO_CODE: &str = "none";
 
 /// Why an attempt did not finish its partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
@@ -92,17 +96,17 @@ pub(super) fn expose_shared(redis: bool) {
 }
 
 /// Puts what a worker sees at 0.
-pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[&'static str]) {
+pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[ErrorCode]) {
     for kind in Kind::iter() {
         counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(0);
     }
     for code in codes {
         for class in [RetryClass::Transient, RetryClass::Permanent] {
-            counter!(names::RETRIES, "class" => class.as_str(), "code" => *code).increment(0);
+            counter!(names::RETRIES, "class" => class.as_str(), "code" => code.as_str()).increment(0);
         }
     }
     for class in [RetryClass::Rescue, RetryClass::LeaseLost] {
-        counter!(names::RETRIES, "class" => class.as_str(), "code" => "none").increment(0);
+        counter!(names::RETRIES, "class" => class.as_str(), "code" => NO_CODE).increment(0);
     }
     counter!(names::MISSES).increment(0);
     gauge!(names::IN_PROGRESS).set(0);
@@ -124,9 +128,9 @@ pub fn attempt(kind: Kind) {
     counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(1);
 }
 
-/// Counts an attempt that did not finish its partition; `code` is from a closed list, `none` for a
-/// rescue or a lost lease.
-pub fn retry(class: RetryClass, code: &'static str) {
+/// Counts an attempt that did not finish its partition; a rescue and a lost lease have no code.
+pub fn retry(class: RetryClass, code: Option<ErrorCode>) {
+    let code = code.map_or(NO_CODE, ErrorCode::as_str);
     counter!(names::RETRIES, "class" => class.as_str(), "code" => code).increment(1);
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::Outcome;
 use lethe_common::ledger::{Delta, Kept, NewJob, RecordEnd};
 use strum::IntoEnumIterator as _;
@@ -32,7 +33,7 @@ async fn the_totals_add_up(TestLedger { ledger, _dir, .. }: TestLedger) {
     finish(&ledger, &leases[0]).await;
     record(
         &ledger,
-        end(&leases[1], Delta::default(), RecordEnd::Failed("rejected")),
+        end(&leases[1], Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
     )
     .await;
     let ended = total(&ledger, "ended", "succeeded").await

@@ -1,5 +1,6 @@
 //! What each memory of a batch met in each store.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 
 use super::effects::Target;
@@ -10,16 +11,16 @@ use crate::store::vector::PointId;
 /// What a memory met in each store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Met {
-    sql: (Outcome, Option<&'static str>),
-    vector: (Outcome, Option<&'static str>),
+    sql: (Outcome, Option<ErrorCode>),
+    vector: (Outcome, Option<ErrorCode>),
     /// Why the database refuses to delete its row, if it does.
-    pub(super) refused: Option<&'static str>,
+    pub(super) refused: Option<ErrorCode>,
     /// The points that were there after they had been deleted, or since.
     pub(super) kept: Vec<PointId>,
 }
 
 impl Met {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<&'static str>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<ErrorCode>)> {
         [
             (StoreKind::Sql, self.sql.0, self.sql.1),
             (StoreKind::Vector, self.vector.0, self.vector.1),
@@ -46,7 +47,7 @@ impl Met {
         )
     }
 
-    fn plain(sql: (Outcome, Option<&'static str>), vector: (Outcome, Option<&'static str>)) -> Self {
+    fn plain(sql: (Outcome, Option<ErrorCode>), vector: (Outcome, Option<ErrorCode>)) -> Self {
         Self {
             sql,
             vector,
@@ -57,13 +58,13 @@ impl Met {
 }
 
 /// The code of a vector that was still there after it was deleted.
-const KEPT: &str = "kept";
+const KEPT: ErrorCode = ErrorCode::Kept;
 
 /// The code of a memory whose row dropped out after its vector went.
-const SPLIT: &str = "split";
+const SPLIT: ErrorCode = ErrorCode::Split;
 
 /// The code of a memory one of whose points says that it is somebody else's.
-const POINT_CONFLICT: &str = "point_conflict";
+const POINT_CONFLICT: ErrorCode = ErrorCode::PointConflict;
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub(super) enum Row {
     /// It is there, but not under the conditions any more.
     DroppedOut,
     /// The database refuses to delete it, and would again.
-    Refused(&'static str),
+    Refused(ErrorCode),
 }
 
 pub(super) fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::error_code::ErrorCode;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::ending::leave_given_back;
 use crate::ledger::types::Fence;
@@ -14,7 +15,7 @@ pub struct Release {
     /// When to try again, from now.
     pub delay_ms: u64,
     /// The error, if that is why: the job shows it.
-    pub error: Option<&'static str>,
+    pub error: Option<ErrorCode>,
     /// Whether that was an attempt of this partition. A group that met a store that is down says nothing of its members.
     pub charged: bool,
     /// Whether it must run by itself from now on.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::prepared::{Prepared, Recording};
+use crate::error_code::ErrorCode;
 use crate::job::{Outcome, StoreKind};
 use crate::ledger::db::{Ledger, LedgerError};
 use crate::ledger::types::{Lease, NewPartition, Snapshot, WarningCode};
@@ -20,8 +21,8 @@ pub struct ItemOutcome {
     pub store: StoreKind,
     /// What became of it; `None` for residue.
     pub outcome: Option<Outcome>,
-    /// Why, a word of a closed list.
-    pub code: Option<&'static str>,
+    /// Why.
+    pub code: Option<ErrorCode>,
 }
 
 /// What a batch did.
@@ -67,7 +68,7 @@ pub enum RecordEnd {
     /// It was looked at; it is erased once all of the job was.
     Checked,
     /// It cannot be done; what remains of it counts as failed.
-    Failed(&'static str),
+    Failed(ErrorCode),
     /// Its job was cancelled; what remains of it is left.
     Cancelled,
     /// Reading back found memories: they are to be erased in another round.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{After, Record, RecordEnd};
+use crate::error_code::ErrorCode;
 use crate::job::{JobId, Outcome};
 use crate::ledger::advance::JobChange;
 use crate::ledger::db::{RESIDUE, rows};
@@ -114,7 +115,7 @@ fn conflicts(record: &Record<'_>) -> bool {
     let items = &record.delta.items;
     items
         .iter()
-        .any(|item| item.outcome == Some(Outcome::Conflicted) || item.code == Some("split"))
+        .any(|item| item.outcome == Some(Outcome::Conflicted) || item.code == Some(ErrorCode::Split))
 }
 
 fn partition(record: &Record<'_>) -> Value {
@@ -204,7 +205,7 @@ fn change(record: &Record<'_>) -> JobChange {
     match &record.end {
         Some(RecordEnd::Failed(code)) => {
             change.failures = 1;
-            change.code = code.parse().ok();
+            change.code = Some(*code);
         }
         Some(RecordEnd::Residue { n, .. }) => change.selected += i64::try_from(*n).unwrap_or(0),
         _ => {}
