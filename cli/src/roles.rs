@@ -33,11 +33,7 @@ impl Parts {
     pub(crate) fn new(config: Config, ledger_url: SecretString) -> anyhow::Result<Self> {
         let ledger = Ledger::open(LedgerOptions {
             url: ledger_url,
-            max_connections: config.ledger.max_connections,
-            lease: config.lease.duration,
-            max_rounds: config.retry.rounds,
-            give_up_after: config.retry.give_up_after,
-            rescues: config.lease.rescues,
+            ..LedgerOptions::from(&config)
         })?;
         let doorbell = Doorbell::open(&config.doorbell).context("read the doorbell's URL")?;
         let metrics = Metrics::install(&config);

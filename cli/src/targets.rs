@@ -178,7 +178,7 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
 
 /// Returns the well-known schema that the stores have, and takes what it covers out of the proposal.
 async fn preset(options: &Infer, stores: &Stores, inferred: &mut Inferred) -> anyhow::Result<Option<&'static str>> {
-    for (name, _) in Preset::ALL {
+    for &name in Preset::NAMES {
         let text = options.proposal(Some(name), &[])?;
         let Ok(config) = stores.config(&text) else { continue };
         let checked = lethe_worker::check(&config).await?;

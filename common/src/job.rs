@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumIter, EnumString, IntoStaticStr};
 use uuid::Uuid;
 
 /// The id of a job: a version 7 UUID, so that ids sort by the time of acceptance.
@@ -115,7 +116,7 @@ impl Subject {
 }
 
 /// What a mapped column or payload field means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumIter)]
 #[serde(rename_all = "lowercase")]
 pub enum Field {
     /// The owner.
@@ -132,21 +133,43 @@ pub enum Field {
     Kind,
 }
 
-impl Field {
-    /// All fields.
-    pub const ALL: [Self; 6] = [
-        Self::User,
-        Self::Agent,
-        Self::App,
-        Self::Run,
-        Self::Workspace,
-        Self::Kind,
-    ];
+/// What a job selects by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum SelectorKind {
+    /// A list of ids.
+    Ids,
+    /// A filter.
+    Query,
+    /// Everything of a person.
+    Subject,
+}
+
+impl SelectorKind {
+    /// Returns the word used in the ledger and in answers.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// The kind of a store inside a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum StoreKind {
     /// The SQL database.
     Sql,
@@ -157,16 +180,28 @@ pub enum StoreKind {
 impl StoreKind {
     /// Returns the word used in the ledger, in answers and in metric labels.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sql => "sql",
-            Self::Vector => "vector",
-        }
+        self.into()
     }
 }
 
-/// What became of one memory in one store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// What became of one memory in one store; in the order in which outcomes are shown.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// It was there and is gone.
     Erased,
@@ -187,37 +222,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
-        Self::Erased,
-        Self::Absent,
-        Self::Held,
-        Self::Conflicted,
-        Self::Unsupported,
-        Self::Unverifiable,
-        Self::Failed,
-        Self::Left,
-    ];
-
     /// Returns the word used in the ledger, in answers and in metric labels.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Erased => "erased",
-            Self::Absent => "absent",
-            Self::Held => "held",
-            Self::Conflicted => "conflicted",
-            Self::Unsupported => "unsupported",
-            Self::Unverifiable => "unverifiable",
-            Self::Failed => "failed",
-            Self::Left => "left",
-        }
-    }
-}
-
-impl FromStr for Outcome {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text).ok_or(())
+        self.into()
     }
 }

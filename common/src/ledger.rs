@@ -2,80 +2,53 @@
 //!
 //! Every method is one short transaction that commits itself. Nothing outside this module writes
 //! state. The texts are written once for PostgreSQL and SQLite; where the two differ, the
-//! difference has a name in `ledger/dialect.rs`.
+//! difference has a name in `ledger/db/dialect.rs`.
+//!
+//! Rooms, in their order: each imports from those above it only.
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | `partition_state` | the states of a partition |
+//! | `types` | what workers, callers and the ledger hand each other |
+//! | `db` | connections, transactions, statements, rows |
+//! | `totals` | sums that only grow |
+//! | `operation` | pauses, paces, workers, mappings, keys, secrets |
+//! | `views` | what callers and gauges read |
+//! | `accept` | jobs that come in |
+//! | `advance` | the next phase of a job, and its end |
+//! | `ending` | cancelling, trying again, giving up, sweeping, forgetting |
+//! | `claim` | leases that begin |
+//! | `lease` | intents, renewals, turns, giving back |
+//! | `record` | what a batch did |
+//! | `schedules` | deletions that recur |
 
 mod accept;
 mod advance;
-mod attempts;
-mod cancel;
-mod change;
 mod claim;
-mod close;
-mod control;
-mod counts;
-mod dialect;
-mod error;
-mod fire;
-mod forget;
-mod give_up;
-mod intend;
-mod items;
-mod join;
-mod keys;
-mod leave;
-mod open;
-mod partitions;
-mod plan;
-mod preview;
-mod read;
+mod db;
+mod ending;
+mod lease;
+mod operation;
+mod partition_state;
 mod record;
-mod release;
-mod repeats;
-mod retry;
-mod rows;
 mod schedules;
-mod service;
-mod siblings;
-mod slices;
-mod spelling;
-mod step;
-mod sweep;
-mod throttle;
 mod totals;
 mod types;
-mod upload;
-mod warning;
-mod windows;
-mod writer;
+mod views;
 
-pub use accept::{Accepted, Idempotency, NewJob, Scope};
-pub use attempts::Attempt;
-pub use cancel::CancelOutcome;
-pub use control::{Pauses, WorkerReport, WorkerRow};
-pub use counts::StoreCounts;
-pub use error::LedgerError;
-pub use fire::Run;
-pub use forget::Kept;
-pub use give_up::GivenUp;
-pub use intend::Go;
-pub use items::ItemRow;
-pub use keys::{KeyRecord, KeyRow};
-pub use open::{Ledger, LedgerOptions};
-pub use preview::{Preview, TablePreview};
-pub use read::{JobFilter, JobView, Whose};
+pub use crate::route::Route;
+pub use accept::{Accepted, Idempotency, NewJob, Scope, Spelling, Upload};
+pub use db::{Ledger, LedgerError, LedgerOptions};
+pub use ending::{CancelOutcome, GivenUp, Kept, RetryOutcome};
+pub use lease::{Go, Release};
+pub use operation::{
+    KeyRecord, KeyRow, Pauses, RetireOutcome, SLOWEST, Siblings, ThrottleOutcome, WorkerReport, WorkerRow,
+};
 pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
-pub use release::Release;
-pub use retry::RetryOutcome;
 pub use schedules::{ScheduleRecord, ScheduleRow};
-pub use service::{Running, ServiceState};
-pub use siblings::{RetireOutcome, Siblings};
-pub use slices::SliceCounts;
-pub use spelling::Spelling;
-pub use throttle::{SLOWEST, ThrottleOutcome};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{
-    Ahead, AloneFirst, Claim, Fence, JobFacts, Kind, Lapsed, Lease, Manner, NewPartition, Route, SmallFirst, Snapshot,
-    Work,
+    Ahead, AloneFirst, Claim, Fence, JobFacts, Kind, Lapsed, Lease, Manner, NewPartition, Preview, Run, SmallFirst,
+    Snapshot, TablePreview, Warning, WarningCode, Work,
 };
-pub use upload::Upload;
-pub use warning::{Warning, WarningCode};
+pub use views::{Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Whose};

@@ -3,12 +3,14 @@
 pub mod clock;
 pub mod config;
 pub mod doorbell;
+pub mod error_code;
 pub mod filter;
 pub mod job;
 pub mod ledger;
 pub mod limits;
 pub mod metrics;
 pub mod ndjson;
+pub mod route;
 pub mod schedule;
 pub mod selection;
 pub mod state;

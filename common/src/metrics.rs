@@ -19,6 +19,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 use metrics_process::Collector;
 
 use crate::config::{Config, Target};
+use crate::error_code::ErrorCode;
 use crate::job::StoreKind;
 
 pub use authentication::{AuthFailure, authentication_failed};
@@ -72,7 +73,7 @@ impl Metrics {
     }
 
     /// Puts every series of a worker at 0; `codes` are the reasons that its retries give.
-    pub fn expose_worker(&self, codes: &[&'static str]) {
+    pub fn expose_worker(&self, codes: &[ErrorCode]) {
         process::expose_worker(&self.stores, codes);
     }
 

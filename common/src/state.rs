@@ -1,16 +1,15 @@
 //! The states of a job and every move between them.
 //!
-//! [`next`] is the only place that knows which moves exist. The ledger writes states by
-//! [`Event::moves`], which is computed from it, so that SQL and code cannot disagree.
-
-use std::fmt::Write as _;
-use std::str::FromStr;
+//! [`next`] is the only place that knows which moves exist. The ledger computes its statements from it
+//! (`ledger/db/moves.rs`), so that SQL and code cannot disagree.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumIter, EnumString, IntoStaticStr};
 
 /// The state of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumIter, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum State {
     /// Its ids are being uploaded; not accepted yet.
     Receiving,
@@ -35,7 +34,7 @@ pub enum State {
 }
 
 /// What may happen to a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
 pub enum Event {
     /// The last id of an upload was stored.
     Uploaded,
@@ -98,34 +97,9 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
 }
 
 impl State {
-    /// All states.
-    pub const ALL: [Self; 10] = [
-        Self::Receiving,
-        Self::Queued,
-        Self::Planning,
-        Self::Running,
-        Self::Verifying,
-        Self::Cancelling,
-        Self::Held,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
     /// Returns the word used in the ledger, in answers and in metric labels.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Receiving => "receiving",
-            Self::Queued => "queued",
-            Self::Planning => "planning",
-            Self::Running => "running",
-            Self::Verifying => "verifying",
-            Self::Cancelling => "cancelling",
-            Self::Held => "held",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+        self.into()
     }
 
     /// Returns whether the job has ended.
@@ -134,66 +108,17 @@ impl State {
     }
 }
 
-impl FromStr for State {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(())
-    }
-}
-
-/// The SQL of an event: which states it may find, and which state each becomes.
-pub struct Moves {
-    /// `'queued', 'running'`: for `state IN (…)`.
-    pub from: String,
-    /// `CASE state WHEN 'queued' THEN 'cancelling' … END`: for `SET state = …`.
-    pub to: String,
-}
-
-impl Event {
-    /// Returns the moves of this event as SQL.
-    pub fn moves(self) -> Moves {
-        let mut from = String::new();
-        let mut to = String::from("CASE state");
-        for state in State::ALL {
-            if let Ok(after) = next(state, self) {
-                let separator = if from.is_empty() { "" } else { ", " };
-                write!(from, "{separator}'{}'", state.as_str()).expect("a String takes all text");
-                write!(to, " WHEN '{}' THEN '{}'", state.as_str(), after.as_str()).expect("a String takes all text");
-            }
-        }
-        to.push_str(" END");
-        Moves { from, to }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::IntoEnumIterator as _;
 
     use super::*;
 
-    const EVENTS: [Event; 14] = [
-        Event::Uploaded,
-        Event::PlanStarted,
-        Event::Started,
-        Event::Planned,
-        Event::Erased,
-        Event::Previewed,
-        Event::ResidueFound,
-        Event::Verified,
-        Event::Failed,
-        Event::CancelRequested,
-        Event::Stopped,
-        Event::HoldPlaced,
-        Event::HoldReleased,
-        Event::RetryRequested,
-    ];
-
     #[test]
     fn only_a_retry_leads_out_of_an_ended_state() {
-        for state in State::ALL.into_iter().filter(|state| state.is_ended()) {
-            for event in EVENTS {
+        for state in State::iter().filter(|state| state.is_ended()) {
+            for event in Event::iter() {
                 let retried = event == Event::RetryRequested && state != State::Succeeded;
                 assert_eq!(next(state, event).is_ok(), retried, "{state:?} {event:?}");
             }
@@ -202,11 +127,11 @@ mod tests {
 
     #[test]
     fn every_state_that_has_not_ended_can_reach_an_end() {
-        for start in State::ALL {
+        for start in State::iter() {
             let mut seen = vec![start];
             let mut at = 0;
             while at < seen.len() {
-                for event in EVENTS {
+                for event in Event::iter() {
                     if let Ok(after) = next(seen[at], event)
                         && !seen.contains(&after)
                     {
@@ -221,8 +146,8 @@ mod tests {
 
     #[test]
     fn success_is_reached_by_reading_back_or_by_a_preview_alone() {
-        for state in State::ALL {
-            for event in EVENTS {
+        for state in State::iter() {
+            for event in Event::iter() {
                 if next(state, event) == Ok(State::Succeeded) {
                     assert!(matches!(
                         (state, event),
@@ -233,19 +158,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn moves_say_in_sql_what_next_says() {
-        let moves = Event::CancelRequested.moves();
-        assert_eq!(moves.from, "'queued', 'planning', 'running', 'verifying', 'held'");
-        assert!(moves.to.contains("WHEN 'held' THEN 'cancelling'"));
+    fn event() -> impl Strategy<Value = Event> {
+        prop::sample::select(Event::iter().collect::<Vec<_>>())
     }
 
     proptest! {
         #[test]
-        fn no_sequence_of_events_leads_back_to_receiving(events in prop::collection::vec(0..EVENTS.len(), 0..60)) {
+        fn no_sequence_of_events_leads_back_to_receiving(events in prop::collection::vec(event(), 0..60)) {
             let mut state = State::Receiving;
             for event in events {
-                if let Ok(after) = next(state, EVENTS[event]) {
+                if let Ok(after) = next(state, event) {
                     prop_assert_ne!(after, State::Receiving);
                     state = after;
                 }

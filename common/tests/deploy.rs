@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use lethe_common::config::{Config, LogFormat, Role, Scope};
 use secrecy::ExposeSecret;
+use strum::IntoEnumIterator as _;
 
 /// The volumes of the compose installation, in a directory.
 struct Volumes(tempfile::TempDir);
@@ -176,8 +177,8 @@ fn keys_are_added_and_removed() {
 fn every_scope_can_be_given() {
     let volumes = Volumes::new();
     let mut arguments = vec!["add", "all"];
-    arguments.extend(Scope::ALL.iter().map(|(word, _)| *word));
+    arguments.extend(Scope::iter().map(Scope::as_str));
     let key = volumes.keys(&arguments);
     let auth = volumes.config("api", Role::Api).auth;
-    assert_eq!(auth.find(&key).unwrap().scopes.len(), Scope::ALL.len());
+    assert_eq!(auth.find(&key).unwrap().scopes.len(), Scope::iter().count());
 }

@@ -15,6 +15,7 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
     After, AloneFirst, Claim, Delta, ItemOutcome, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob, NewPartition,
@@ -22,6 +23,7 @@ use lethe_common::ledger::{
 };
 use lethe_common::state::State;
 use proptest::prelude::*;
+use strum::IntoEnumIterator as _;
 use support::{erased, ids, new_job, route};
 
 #[derive(Debug, Clone)]
@@ -152,7 +154,7 @@ impl World {
             }
             Op::Finish(n) => self.done(*n).await,
             Op::Fail(n) => {
-                self.end(*n, |_| (Delta::default(), RecordEnd::Failed("rejected")))
+                self.end(*n, |_| (Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)))
                     .await;
             }
             Op::Residue(n) => {
@@ -168,7 +170,7 @@ impl World {
                     let release = Release {
                         fence: lease.fence(),
                         delay_ms: 0,
-                        error: Some("busy"),
+                        error: Some(ErrorCode::Busy),
                         charged: true,
                         alone: true,
                     };
@@ -301,8 +303,7 @@ impl World {
         for id in &self.jobs {
             let job = self.ledger.job(*id).await.unwrap().unwrap();
             for store in &job.stores {
-                let counted: u64 = Outcome::ALL
-                    .iter()
+                let counted: u64 = Outcome::iter()
                     .filter_map(|outcome| store.counts.get(outcome.as_str()))
                     .sum();
                 assert_eq!(counted, job.selected, "{job:?}");

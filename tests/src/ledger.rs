@@ -13,17 +13,11 @@ use crate::wait::DEADLINE;
 pub fn beside(site: &Site) -> Ledger {
     let config = Config::from_toml(&site.config.text()).unwrap();
     let file = site.directory.path().join("data/ledger.sqlite");
-    let url = config
-        .ledger
-        .url
-        .unwrap_or_else(|| format!("sqlite://{}", file.display()).into());
+    let url = config.ledger.url.clone();
     Ledger::open(LedgerOptions {
-        url,
+        url: url.unwrap_or_else(|| format!("sqlite://{}", file.display()).into()),
         max_connections: 2,
-        lease: config.lease.duration,
-        max_rounds: config.retry.rounds,
-        give_up_after: config.retry.give_up_after,
-        rescues: config.lease.rescues,
+        ..LedgerOptions::from(&config)
     })
     .unwrap()
 }

@@ -54,16 +54,23 @@ mod task;
 mod window;
 mod work;
 
+use lethe_common::error_code::ErrorCode;
+
 pub use check::{Checked, Verdict, check};
 pub use environment::Environment;
 pub use health::Health;
 pub use infer::{Inferred, infer};
 pub use run::run;
 
-/// Returns every word that an error of a partition may be counted under.
-pub fn error_codes() -> Vec<&'static str> {
+/// Returns every code that an error of a partition may be counted under.
+pub fn error_codes() -> Vec<ErrorCode> {
     store::StoreError::CODES
         .into_iter()
-        .chain(["panic", "poison", lease_guard::CORRUPT, lease_guard::LEDGER_REFUSED])
+        .chain([
+            ErrorCode::Panic,
+            ErrorCode::Poison,
+            lease_guard::CORRUPT,
+            lease_guard::LEDGER_REFUSED,
+        ])
         .collect()
 }

@@ -32,7 +32,7 @@ impl Environment {
                 }
             }
             After::Lost => {
-                metrics::retry(RetryClass::LeaseLost, "none");
+                metrics::retry(RetryClass::LeaseLost, None);
                 self.leases.remove(lease.fence());
             }
             // The job's other partitions are due again, for whoever is idle.

@@ -85,7 +85,7 @@ mod tests {
         let (told, ()) = tokio::join!(asking, async { all_ask.notify_one() });
         let told = told
             .into_iter()
-            .map(|told| told.map(|made| *made).map_err(|error| error.code()));
+            .map(|told| told.map(|made| *made).map_err(|error| error.code().as_str()));
         (made.get(), told.collect())
     }
 

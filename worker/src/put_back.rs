@@ -3,6 +3,7 @@
 //! That concerns those which the task still holds, as they are now: what it recorded or gave back before is nobody's
 //! any more. If the process dies here, they run out.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{Fence, Release};
 use lethe_common::metrics::{self, RetryClass};
 
@@ -16,7 +17,7 @@ use crate::{backoff, retry};
 pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop) {
     match stop {
         Stop::Lost => {
-            metrics::retry(RetryClass::LeaseLost, "none");
+            metrics::retry(RetryClass::LeaseLost, None);
             // One lost lease stops its group; the others need not run out.
             put_back(env, claimed, None).await;
         }
@@ -28,7 +29,7 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
             put_back(env, claimed, None).await;
         }
         Stop::Rejected => {
-            metrics::retry(RetryClass::Transient, LEDGER_REFUSED);
+            metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
             put_back(env, claimed, Some(LEDGER_REFUSED)).await;
         }
         Stop::Store(error) => after_error(env, claimed, &error).await,
@@ -38,18 +39,18 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
 /// A panic says nothing about the stores: the partitions are tried again, alone, a few times.
 pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
     for fence in claimed {
-        metrics::retry(RetryClass::Transient, "panic");
+        metrics::retry(RetryClass::Transient, Some(ErrorCode::Panic));
         tracing::error!(job.id = %fence.job, partition = fence.ordinal, "the work on a partition panicked");
     }
     let mut held = env.leases.still_held(claimed);
     match held.pop() {
         Some(lease) if held.is_empty() && lease.failures >= env.config.lease.rescues => {
             let job = lease.job.id;
-            if lease.fail(env, "panic").await.is_err() {
+            if lease.fail(env, ErrorCode::Panic).await.is_err() {
                 tracing::warn!(job.id = %job, "its lease has to run out");
             }
         }
-        _ => put_back(env, claimed, Some("panic")).await,
+        _ => put_back(env, claimed, Some(ErrorCode::Panic)).await,
     }
 }
 
@@ -72,12 +73,12 @@ async fn after_error(env: &Environment, claimed: &[Fence], error: &StoreError) {
         mapped.reopen().await;
     }
     if retry::after_error(env, leases, error).await.is_err() {
-        metrics::retry(RetryClass::LeaseLost, "none");
+        metrics::retry(RetryClass::LeaseLost, None);
     }
 }
 
 /// Puts back what a task still holds; what was lost is left out.
-async fn put_back(env: &Environment, claimed: &[Fence], error: Option<&'static str>) {
+async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>) {
     let held = env.leases.still_held(claimed);
     let failures = held.iter().map(|lease| lease.failures).max().unwrap_or(0);
     let back = Back {

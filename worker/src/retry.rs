@@ -72,7 +72,7 @@ pub(crate) async fn after_error(
     tracing::warn!(
         partitions = leases.len(),
         target = leases[0].route.target,
-        error.code = error.code(),
+        error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = back.delay.as_millis(),
         alone = back.alone,
@@ -121,12 +121,12 @@ pub(crate) async fn put_back(
     if let Verdict::Down(pause) | Verdict::Away(pause) = verdict {
         delay = delay.max(pause);
     }
-    metrics::retry(RetryClass::Transient, error.code());
+    metrics::retry(RetryClass::Transient, Some(error.code()));
     tracing::warn!(
         job.id = %lease.job.id,
         partition = lease.ordinal,
         target = lease.route.target,
-        error.code = error.code(),
+        error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = delay.as_millis(),
         "a partition met an error and is tried again later"

@@ -75,6 +75,6 @@ fn count_claimed(lease: &Lease) {
         metrics::queue_wait(Duration::from_millis(waited));
     }
     if lease.rescues > 0 {
-        metrics::retry(RetryClass::Rescue, "none");
+        metrics::retry(RetryClass::Rescue, None);
     }
 }

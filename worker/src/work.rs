@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::Kind;
 use lethe_common::metrics;
 
@@ -26,7 +27,7 @@ pub(crate) async fn work(env: &Environment, mut leases: Vec<LeaseGuard>) -> Resu
         && let Some(lease) = leases.pop_if(poisoned)
     {
         // Its workers die, and nothing comes of it: that is the partition's own fault.
-        return lease.fail(env, "poison").await.map(|()| false);
+        return lease.fail(env, ErrorCode::Poison).await.map(|()| false);
     }
     // Erasing asks before each batch.
     let leases = match kind {

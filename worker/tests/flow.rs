@@ -87,10 +87,7 @@ impl World {
         let ledger = Ledger::open(LedgerOptions {
             url: file("ledger.sqlite").into(),
             max_connections: 2,
-            lease: config.lease.duration,
-            max_rounds: config.retry.rounds,
-            give_up_after: config.retry.give_up_after,
-            rescues: 3,
+            ..LedgerOptions::from(&*config)
         })
         .unwrap();
         ledger.migrate().await.unwrap();

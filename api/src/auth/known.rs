@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use lethe_common::config::{KeyHash, Scope};
 use lethe_common::ledger::{KeyRow, Ledger, LedgerError};
+use strum::IntoEnumIterator as _;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
@@ -149,9 +150,6 @@ fn answer(row: KeyRow) -> Answer {
         return Answer::Expired;
     }
     // A word that this version does not know opens nothing.
-    let scopes = Scope::ALL
-        .into_iter()
-        .filter(|(word, _)| row.key.scopes.iter().any(|scope| scope == word));
-    let scopes = scopes.map(|(_, scope)| scope);
+    let scopes = Scope::iter().filter(|known| row.key.scopes.iter().any(|scope| scope == known.as_str()));
     Answer::Known(Principal::new(&row.key.name, scopes, row.key.bounds))
 }

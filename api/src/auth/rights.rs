@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use lethe_common::config::{Bounds, Scope, is_name};
 use lethe_common::ledger::LedgerError;
 use serde::{Deserialize, Serialize};
+use strum::IntoEnumIterator as _;
 
 use super::known::Answer;
 use super::principal::Principal;
@@ -75,11 +76,11 @@ fn read(name: &str, rights: &str) -> Option<Principal> {
         targets,
     } = serde_json::from_str(rights).ok()?;
     // A word that this version does not know opens nothing.
-    let known = Scope::ALL.into_iter().filter(|(word, _)| scopes.contains(*word));
+    let known = Scope::iter().filter(|scope| scopes.contains(scope.as_str()));
     let bounds = Bounds {
         user,
         workspaces,
         targets,
     };
-    Some(Principal::new(name, known.map(|(_, scope)| scope), bounds))
+    Some(Principal::new(name, known, bounds))
 }

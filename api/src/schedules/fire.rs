@@ -1,7 +1,7 @@
 //! Making jobs of the schedules that are due, in every api process.
 //!
 //! Each looks by itself and needs to tell nobody: a time is taken in the transaction that accepts its job
-//! (`ledger/fire.rs`). If the process dies here, another one, or this one later, finds the time still due.
+//! (`ledger/schedules/fire.rs`). If the process dies here, another one, or this one later, finds the time still due.
 
 use std::time::Duration;
 

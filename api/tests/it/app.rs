@@ -1,7 +1,6 @@
 //! An API over a ledger of its own, and requests to it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -82,11 +81,7 @@ impl App {
         let dir = tempfile::tempdir().expect("a directory for the ledger");
         let ledger = Ledger::open(LedgerOptions {
             url: format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display()).into(),
-            max_connections: 4,
-            lease: Duration::from_secs(30),
-            max_rounds: 5,
-            give_up_after: Duration::from_hours(1),
-            rescues: 2,
+            ..LedgerOptions::from(&*config)
         })
         .expect("a URL of SQLite");
         ledger.migrate().await.expect("a new file");

@@ -11,6 +11,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use strum::{EnumIter, EnumString, IntoStaticStr, VariantNames};
 use subtle::ConstantTimeEq;
 
 use super::error::ConfigErrors;
@@ -180,48 +181,50 @@ impl TryFrom<String> for KeyHash {
 }
 
 /// What an API key opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Deserialize,
+    EnumIter,
+    IntoStaticStr,
+    EnumString,
+    VariantNames,
+)]
 #[serde(try_from = "String")]
 pub enum Scope {
     /// Erasing one's own memories, or those of an owner who is named.
+    #[strum(serialize = "memories:delete")]
     MemoriesDelete,
     /// Erasing memories without naming their owner.
+    #[strum(serialize = "memories:delete:any")]
     MemoriesDeleteAny,
     /// Erasing everything of a person.
+    #[strum(serialize = "subjects:erase")]
     SubjectsErase,
     /// Looking at jobs.
+    #[strum(serialize = "jobs:read")]
     JobsRead,
     /// Cancelling, retrying, pausing.
+    #[strum(serialize = "jobs:admin")]
     JobsAdmin,
     /// Reading metrics on the api's own listener.
+    #[strum(serialize = "metrics:read")]
     MetricsRead,
     /// Everything.
+    #[strum(serialize = "admin")]
     Admin,
 }
 
 impl Scope {
-    /// All scopes, as they are written.
-    pub const ALL: [(&str, Self); 7] = [
-        ("memories:delete", Self::MemoriesDelete),
-        ("memories:delete:any", Self::MemoriesDeleteAny),
-        ("subjects:erase", Self::SubjectsErase),
-        ("jobs:read", Self::JobsRead),
-        ("jobs:admin", Self::JobsAdmin),
-        ("metrics:read", Self::MetricsRead),
-        ("admin", Self::Admin),
-    ];
-
     /// Returns the word used in the file and in answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MemoriesDelete => "memories:delete",
-            Self::MemoriesDeleteAny => "memories:delete:any",
-            Self::SubjectsErase => "subjects:erase",
-            Self::JobsRead => "jobs:read",
-            Self::JobsAdmin => "jobs:admin",
-            Self::MetricsRead => "metrics:read",
-            Self::Admin => "admin",
-        }
+        self.into()
     }
 }
 
@@ -229,6 +232,6 @@ impl TryFrom<String> for Scope {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &Self::ALL)
+        text::word(&text)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use strum::{EnumString, VariantNames};
 
 use super::error::ConfigErrors;
 use super::target::Target;
@@ -32,13 +33,15 @@ pub struct Compat {
 }
 
 /// What a client is answered whose job has not ended in time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
 pub enum OnTimeout {
     /// 202 with the job.
     #[default]
+    #[strum(serialize = "202")]
     Accepted,
     /// 503: the client asks again, and waits for the same job.
+    #[strum(serialize = "503")]
     Unavailable,
 }
 
@@ -46,7 +49,7 @@ impl TryFrom<String> for OnTimeout {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &[("202", Self::Accepted), ("503", Self::Unavailable)])
+        text::word(&text)
     }
 }
 
@@ -63,8 +66,9 @@ pub struct OpenSearch {
 }
 
 /// What a container is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
+#[strum(serialize_all = "lowercase")]
 pub enum Containers {
     /// A target.
     #[default]
@@ -77,7 +81,7 @@ impl TryFrom<String> for Containers {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &[("targets", Self::Targets), ("workspaces", Self::Workspaces)])
+        text::word(&text)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[log]`: what is logged, and how.
 
 use serde::Deserialize;
+use strum::{EnumString, VariantNames};
 use tracing_subscriber::EnvFilter;
 
 use super::error::ConfigErrors;
@@ -17,8 +18,9 @@ pub struct Log {
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
+#[strum(serialize_all = "lowercase")]
 pub enum LogFormat {
     /// One readable line.
     #[default]
@@ -31,7 +33,7 @@ impl TryFrom<String> for LogFormat {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &[("human", Self::Human), ("json", Self::Json)])
+        text::word(&text)
     }
 }
 

@@ -5,13 +5,15 @@
 
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use strum::{EnumString, VariantNames};
 
 use super::target::{Table, Target};
 use super::text;
 
 /// A schema that is known by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
+#[strum(serialize_all = "lowercase")]
 pub enum Preset {
     /// Agno's memories in SQLite or PostgreSQL.
     Agno,
@@ -23,11 +25,7 @@ pub enum Preset {
 
 impl Preset {
     /// The names, as they are written in the file.
-    pub const ALL: [(&'static str, Self); 3] = [
-        ("agno", Self::Agno),
-        ("mem0", Self::Mem0),
-        ("openmemory", Self::OpenMemory),
-    ];
+    pub const NAMES: &'static [&'static str] = Self::VARIANTS;
 
     /// Returns the tables that it stands for in `target`, as a file would write them.
     pub(super) fn text(self, target: &Target) -> &'static str {
@@ -67,7 +65,7 @@ impl TryFrom<String> for Preset {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &Self::ALL)
+        text::word(&text)
     }
 }
 

@@ -4,11 +4,11 @@
 //! what the ledger says: places and scopes as hashes, which follow from the configuration alone.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use strum::{EnumString, IntoStaticStr};
 
 use super::mapping::hex;
 use super::target::{Table, Target};
@@ -29,8 +29,9 @@ pub struct Sibling {
 }
 
 /// What mappings share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum PlaceKind {
     /// A collection of a vector store.
     Collection,
@@ -41,19 +42,7 @@ pub enum PlaceKind {
 impl PlaceKind {
     /// Returns the word used in the ledger and in answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Collection => "collection",
-            Self::Table => "table",
-        }
-    }
-}
-
-impl FromStr for PlaceKind {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let kinds = [Self::Collection, Self::Table];
-        kinds.into_iter().find(|kind| kind.as_str() == text).ok_or(())
+        self.into()
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, VariantNames};
 
 use super::preset::Preset;
 use super::scope::MappingScope;
@@ -174,8 +175,9 @@ pub struct Owners {
 }
 
 /// How UUIDs, or what is declared as such, are written in a database that has no type for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, VariantNames)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[strum(serialize_all = "lowercase")]
 pub enum Uuids {
     /// As 32 hexadecimal digits, without hyphens: what `SQLAlchemy` does.
     Hex,
@@ -189,10 +191,7 @@ impl TryFrom<String> for Uuids {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(
-            &text,
-            &[("hex", Self::Hex), ("text", Self::Text), ("bytes", Self::Bytes)],
-        )
+        text::word(&text)
     }
 }
 
@@ -275,8 +274,9 @@ pub struct Collection {
 }
 
 /// How a memory's id becomes a point's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, VariantNames)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[strum(serialize_all = "lowercase")]
 pub enum PointId {
     /// The id is a UUID and is the point's id.
     Uuid,
@@ -293,13 +293,7 @@ impl TryFrom<String> for PointId {
 
     // Written out, so that a wrong word is answered with the right ones.
     fn try_from(text: String) -> Result<Self, String> {
-        let words = [
-            ("uuid", Self::Uuid),
-            ("number", Self::Number),
-            ("uuid5", Self::Uuid5),
-            ("payload", Self::Payload),
-        ];
-        text::word(&text, &words)
+        text::word(&text)
     }
 }
 

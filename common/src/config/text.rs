@@ -5,10 +5,12 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::de::{Deserializer, Error, Visitor};
+use strum::VariantNames;
 
 /// Reads a time such as `500ms`, `30s`, `5min`, `24h` or `30d`; a day is 24 hours.
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -70,15 +72,12 @@ pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, 
         .map_err(|_| D::Error::custom("write an address and a port, such as \"127.0.0.1:7878\""))
 }
 
-/// Finds `text` in a closed list, or says what the list is.
-pub(super) fn word<T: Copy>(text: &str, list: &[(&str, T)]) -> Result<T, String> {
-    list.iter()
-        .find(|(word, _)| *word == text)
-        .map(|&(_, value)| value)
-        .ok_or_else(|| {
-            let words: Vec<_> = list.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            format!("write one of {}", words.join(", "))
-        })
+/// Reads a word of a closed set, or says what the set is.
+pub(super) fn word<T: FromStr + VariantNames>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| {
+        let words: Vec<_> = T::VARIANTS.iter().map(|word| format!("\"{word}\"")).collect();
+        format!("write one of {}", words.join(", "))
+    })
 }
 
 /// Returns whether `name` may be a metric label and part of a path without escaping.

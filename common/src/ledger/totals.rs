@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
+use strum::IntoStaticStr;
 
-use super::error::LedgerError;
-use super::open::{Inner, Ledger};
 use crate::job::StoreKind;
+use crate::ledger::db::{Inner, Ledger, LedgerError};
 
 /// What is summed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum TotalsMetric {
     /// Jobs accepted.
     Accepted,
@@ -32,14 +33,7 @@ pub enum TotalsMetric {
 impl TotalsMetric {
     /// Returns the word used in the ledger.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Ended => "ended",
-            Self::Selected => "selected",
-            Self::Memories => "memories",
-            Self::Residue => "residue",
-            Self::Runs => "runs",
-        }
+        self.into()
     }
 }
 

@@ -6,11 +6,13 @@
 )]
 
 use metrics::counter;
+use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
 use super::names;
 
 /// Why a caller was not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthFailure {
     /// It sent no credentials.
     Missing,
@@ -47,46 +49,9 @@ pub enum AuthFailure {
 }
 
 impl AuthFailure {
-    /// All reasons.
-    pub const ALL: [Self; 16] = [
-        Self::Missing,
-        Self::Malformed,
-        Self::Scheme,
-        Self::UnknownKey,
-        Self::ExpiredKey,
-        Self::WrongName,
-        Self::TokenMalformed,
-        Self::TokenAlgorithm,
-        Self::TokenKey,
-        Self::TokenSignature,
-        Self::TokenExpired,
-        Self::TokenNotYet,
-        Self::TokenIssuer,
-        Self::TokenAudience,
-        Self::TokenUser,
-        Self::Limited,
-    ];
-
     /// Returns the word used in logs and metric labels.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Malformed => "malformed",
-            Self::Scheme => "scheme",
-            Self::UnknownKey => "unknown_key",
-            Self::ExpiredKey => "expired_key",
-            Self::WrongName => "wrong_name",
-            Self::TokenMalformed => "token_malformed",
-            Self::TokenAlgorithm => "token_algorithm",
-            Self::TokenKey => "token_key",
-            Self::TokenSignature => "token_signature",
-            Self::TokenExpired => "token_expired",
-            Self::TokenNotYet => "token_not_yet",
-            Self::TokenIssuer => "token_issuer",
-            Self::TokenAudience => "token_audience",
-            Self::TokenUser => "token_user",
-            Self::Limited => "limited",
-        }
+        self.into()
     }
 }
 
@@ -97,7 +62,7 @@ pub fn authentication_failed(why: AuthFailure) {
 
 /// Puts every reason at 0.
 pub(super) fn expose() {
-    for why in AuthFailure::ALL {
+    for why in AuthFailure::iter() {
         counter!(names::AUTH_FAILURES, "reason" => why.as_str()).increment(0);
     }
 }

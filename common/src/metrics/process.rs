@@ -9,13 +9,19 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
+use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
 use super::names;
+use crate::error_code::ErrorCode;
 use crate::job::StoreKind;
 use crate::ledger::Kind;
 
+/// The label of an attempt that met no error.
+const NO_CODE: &str = "none";
+
 /// Why an attempt did not finish its partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RetryClass {
     /// It will be tried again.
     Transient,
@@ -29,17 +35,13 @@ pub enum RetryClass {
 
 impl RetryClass {
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Transient => "transient",
-            Self::Permanent => "permanent",
-            Self::Rescue => "rescue",
-            Self::LeaseLost => "lease_lost",
-        }
+        self.into()
     }
 }
 
 /// What a store was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum StoreCall {
     /// Which of these ids are there, under the job's conditions.
     Find,
@@ -54,16 +56,8 @@ pub enum StoreCall {
 }
 
 impl StoreCall {
-    const ALL: [Self; 5] = [Self::Find, Self::Delete, Self::ReadBack, Self::Page, Self::Count];
-
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Find => "find",
-            Self::Delete => "delete",
-            Self::ReadBack => "read_back",
-            Self::Page => "page",
-            Self::Count => "count",
-        }
+        self.into()
     }
 }
 
@@ -102,17 +96,17 @@ pub(super) fn expose_shared(redis: bool) {
 }
 
 /// Puts what a worker sees at 0.
-pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[&'static str]) {
-    for kind in Kind::ALL {
+pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[ErrorCode]) {
+    for kind in Kind::iter() {
         counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(0);
     }
     for code in codes {
         for class in [RetryClass::Transient, RetryClass::Permanent] {
-            counter!(names::RETRIES, "class" => class.as_str(), "code" => *code).increment(0);
+            counter!(names::RETRIES, "class" => class.as_str(), "code" => code.as_str()).increment(0);
         }
     }
     for class in [RetryClass::Rescue, RetryClass::LeaseLost] {
-        counter!(names::RETRIES, "class" => class.as_str(), "code" => "none").increment(0);
+        counter!(names::RETRIES, "class" => class.as_str(), "code" => NO_CODE).increment(0);
     }
     counter!(names::MISSES).increment(0);
     gauge!(names::IN_PROGRESS).set(0);
@@ -123,7 +117,7 @@ pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[&'static st
     for (target, store) in stores {
         breaker(target, *store, false);
         dependency(Dependency::Store(target, *store), false, None);
-        for call in StoreCall::ALL {
+        for call in StoreCall::iter() {
             drop(call_duration(target, *store, call));
         }
     }
@@ -134,9 +128,9 @@ pub fn attempt(kind: Kind) {
     counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(1);
 }
 
-/// Counts an attempt that did not finish its partition; `code` is from a closed list, `none` for a
-/// rescue or a lost lease.
-pub fn retry(class: RetryClass, code: &'static str) {
+/// Counts an attempt that did not finish its partition; a rescue and a lost lease have no code.
+pub fn retry(class: RetryClass, code: Option<ErrorCode>) {
+    let code = code.map_or(NO_CODE, ErrorCode::as_str);
     counter!(names::RETRIES, "class" => class.as_str(), "code" => code).increment(1);
 }
 

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strum::IntoEnumIterator as _;
+
 use super::names::{self, SERVICE};
 use super::text;
 use crate::job::{Outcome, StoreKind};
@@ -46,12 +48,12 @@ impl Service {
                 names::SELECTED => self.per_store(text, name, TotalsMetric::Selected, stores),
                 names::RESIDUE => self.per_store(text, name, TotalsMetric::Residue, stores),
                 names::RUNS => {
-                    let zeros = Run::ALL.map(|run| vec![run.as_str()]);
+                    let zeros = Run::counted().map(|run| vec![run.as_str()]);
                     self.total(text, name, TotalsMetric::Runs, &["outcome"], zeros);
                 }
                 names::MEMORIES => {
                     let zeros = stores.iter().flat_map(|(target, store)| {
-                        Outcome::ALL.map(|outcome| vec![target.as_str(), store.as_str(), outcome.as_str()])
+                        Outcome::iter().map(move |outcome| vec![target.as_str(), store.as_str(), outcome.as_str()])
                     });
                     self.total(
                         text,
@@ -62,7 +64,7 @@ impl Service {
                     );
                 }
                 names::JOBS => {
-                    for state in State::ALL.into_iter().filter(|state| !state.is_ended()) {
+                    for state in State::iter().filter(|state| !state.is_ended()) {
                         let n = self.state.jobs.get(state.as_str()).copied().unwrap_or(0);
                         text::sample(text, name, &[("state", state.as_str())], n);
                     }

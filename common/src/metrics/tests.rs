@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 
+use strum::IntoEnumIterator as _;
+
 use super::*;
+use crate::error_code::ErrorCode;
 use crate::ledger::{Kind, Running, ServiceState, TotalRow};
 
 const TARGET: &str = "[doorbell]\nurl = \"redis://r\"\n[[target]]\nname = \"main\"\n\
@@ -13,7 +16,7 @@ fn rendered(service: &Service, act: impl FnOnce()) -> String {
     let recorder = recorder();
     metrics::with_local_recorder(&recorder, || {
         let metrics = Metrics::with(recorder.handle(), &Config::from_toml(TARGET).unwrap());
-        metrics.expose_worker(&["timeout"]);
+        metrics.expose_worker(&[ErrorCode::Timeout]);
         metrics.expose_api();
         act();
         metrics.render_with(service)
@@ -22,7 +25,7 @@ fn rendered(service: &Service, act: impl FnOnce()) -> String {
 
 fn act_on_everything() {
     attempt(Kind::Erase);
-    retry(RetryClass::Transient, "timeout");
+    retry(RetryClass::Transient, Some(ErrorCode::Timeout));
     in_progress(3);
     queue_wait(Duration::from_millis(3));
     job_ended(Duration::from_secs(30));
@@ -173,7 +176,7 @@ fn the_text_is_what_prometheus_reads() {
 #[test]
 fn every_series_is_there_before_anything_happened() {
     let text = rendered(&Service::default(), || {});
-    for outcome in crate::job::Outcome::ALL {
+    for outcome in crate::job::Outcome::iter() {
         let series = format!(
             "lethe_memories_total{{target=\"main\",store=\"sql\",outcome=\"{}\"}}",
             outcome.as_str()

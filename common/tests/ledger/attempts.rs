@@ -6,6 +6,7 @@ mod planned;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
     After, Delta, ItemOutcome, Kind, Lease, Ledger, NewJob, NewPartition, Record, RecordEnd, RetryOutcome, StoreCounts,
@@ -289,7 +290,11 @@ async fn an_attempt_with_nothing_to_erase_reads_back(TestLedger { ledger, _dir, 
     let After::ReadBack(lease) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
         panic!("its worker reads it back")
     };
-    let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    let after = record(
+        &ledger,
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+    )
+    .await;
     assert_eq!(ended_as(&after), Some(State::Failed));
     retry(&ledger, id).await;
     let lease = claim_one(&ledger).await;

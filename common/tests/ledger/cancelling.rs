@@ -1,5 +1,6 @@
 //! Cancelling: what has begun is finished, the rest is left.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
     After, AloneFirst, CancelOutcome, Claim, Delta, Go, ItemOutcome, Lapsed, Manner, NewJob, Record, RecordEnd,
@@ -117,7 +118,7 @@ async fn a_batch_that_has_begun_is_written_down_again_whatever_stops_others(
         .release(&[Release {
             fence: lease.fence(),
             delay_ms: 0,
-            error: Some("kept"),
+            error: Some(ErrorCode::Kept),
             charged: true,
             alone: true,
         }])

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{Accepted, Delta, ItemOutcome, Ledger, NewJob, RecordEnd, RetryOutcome, Scope};
 use lethe_common::state::State;
@@ -148,7 +149,11 @@ async fn an_end_that_nobody_has_heard_is_told_once(TestLedger { ledger, _dir, ..
     let failed = accept(&ledger, repeatable("cleo", "r")).await;
     ledger.owe(failed).await.unwrap();
     let lease = claim_one(&ledger).await;
-    let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    let after = record(
+        &ledger,
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+    )
+    .await;
     assert_eq!(ended_as(&after), Some(State::Failed));
     let next = finished("cleo").await;
     assert_eq!(ledger.owed_before(next).await.unwrap(), None);

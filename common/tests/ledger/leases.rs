@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{After, Delta, Go, NewJob, Record, RecordEnd, Release, RetryOutcome, ThrottleOutcome};
 use lethe_common::state::State;
@@ -42,7 +43,7 @@ async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .
         .release(&[Release {
             fence: old.fence(),
             delay_ms: 0,
-            error: Some("late"),
+            error: Some(ErrorCode::Timeout),
             charged: true,
             alone: false,
         }])

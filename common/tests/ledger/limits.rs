@@ -3,6 +3,7 @@
 mod clock;
 mod unreadable;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
     After, Delta, GivenUp, Go, Lease, Ledger, Record, RecordEnd, Release, RetryOutcome, Route, WorkerReport,
@@ -60,11 +61,11 @@ async fn report(ledger: &Ledger, routes: Vec<Route>, targets: Value) {
     ledger.report_worker(&report).await.unwrap();
 }
 
-async fn put_back(ledger: &Ledger, lease: &Lease, error: &'static str) {
+async fn put_back(ledger: &Ledger, lease: &Lease, error: &str) {
     let release = Release {
         fence: lease.fence(),
         delay_ms: 0,
-        error: Some(error),
+        error: Some(error.parse().unwrap()),
         charged: true,
         alone: true,
     };
@@ -72,7 +73,8 @@ async fn put_back(ledger: &Ledger, lease: &Lease, error: &'static str) {
 }
 
 async fn error_code(ledger: &Ledger, id: JobId) -> Option<String> {
-    ledger.job(id).await.unwrap().unwrap().error_code
+    let code = ledger.job(id).await.unwrap().unwrap().error_code;
+    code.map(String::from)
 }
 
 /// Records one memory; returns whether the partition goes on.
@@ -111,7 +113,7 @@ async fn jobs_that_wait_behind_one_that_is_tried_end_by_their_own_limit(test: Te
         .map(|lease| Release {
             fence: lease.fence(),
             delay_ms: 0,
-            error: (lease.job.id == first[0]).then_some("timeout"),
+            error: (lease.job.id == first[0]).then_some(ErrorCode::Timeout),
             charged: lease.job.id == first[0],
             alone: true,
         })
@@ -171,7 +173,11 @@ async fn a_limit_does_not_begin_again_with_failures(test: TestLedger) {
         for lease in claim(ledger).await {
             if n == 2 && lease.ordinal == 0 {
                 // It fails for good, which is no progress.
-                record(ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+                record(
+                    ledger,
+                    end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+                )
+                .await;
             } else {
                 put_back(ledger, &lease, "unavailable").await;
             }

@@ -1,5 +1,6 @@
 //! From plan to read-back, and around again.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{After, Delta, Kind, NewJob, NewPartition, RecordEnd, RetryOutcome, Work};
 use lethe_common::state::State;
 
@@ -61,7 +62,7 @@ async fn a_failed_partition_fails_its_job_and_its_rest_counts_as_failed(TestLedg
     let leases = claim(&ledger).await;
     record(
         &ledger,
-        end(&leases[0], Delta::default(), RecordEnd::Failed("rejected")),
+        end(&leases[0], Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
     )
     .await;
     let after = record(&ledger, end(&leases[1], erased(leases[1].remaining), RecordEnd::Done)).await;
@@ -77,7 +78,11 @@ async fn a_retry_begins_with_what_is_left(TestLedger { ledger, _dir, .. }: TestL
     let id = accept(&ledger, new_job(vec![ids(5)])).await;
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::NotEnded(State::Queued));
     let lease = claim_one(&ledger).await;
-    record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    record(
+        &ledger,
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+    )
+    .await;
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
     let lease = claim_one(&ledger).await;
     assert_eq!((lease.remaining, lease.kind), (5, Kind::Erase));
@@ -133,7 +138,7 @@ async fn only_a_job_with_one_partition_says_which_version_it_erased(TestLedger {
                 version_erased: Some(7),
                 ..erased(1)
             };
-            record(&ledger, end(&lease, delta, RecordEnd::Failed("rejected"))).await;
+            record(&ledger, end(&lease, delta, RecordEnd::Failed(ErrorCode::Rejected))).await;
         }
         assert_eq!(ledger.job(id).await.unwrap().unwrap().version_erased, said);
         ledger.retry(id).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::filter::{Filter, Path, Scalar};
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
@@ -158,7 +159,11 @@ async fn a_retry_plans_anew_with_another_snapshot(TestLedger { ledger, _dir, .. 
     let lease = claim_one(&ledger).await;
     finish_plan(&ledger, &lease, planned(&[2], Some(until("5")))).await;
     let lease = claim_one(&ledger).await;
-    record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    record(
+        &ledger,
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+    )
+    .await;
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
     assert_eq!(snapshot(&ledger, id).await, None);
     let lease = claim_one(&ledger).await;
@@ -178,7 +183,11 @@ async fn a_retry_of_a_query_that_matched_nothing_plans_first(TestLedger { ledger
     record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
     let lease = claim_one(&ledger).await;
     assert!(lease.kind == Kind::ReadBack && lease.work == Work::Query);
-    record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    record(
+        &ledger,
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+    )
+    .await;
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
     let lease = claim_one(&ledger).await;
     assert!(lease.kind == Kind::Plan && lease.work == Work::Query);
@@ -212,7 +221,11 @@ async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger
     let lease = claim_one(&ledger).await;
     finish_plan(&ledger, &lease, planned(&[7], Some(until("5")))).await;
     let lease = claim_one(&ledger).await;
-    record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    record(
+        &ledger,
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+    )
+    .await;
     assert_eq!(total(&ledger, "selected", "").await, 22);
     assert_eq!(total(&ledger, "memories", "failed").await, 7);
 }
@@ -279,7 +292,11 @@ async fn what_is_worth_knowing_is_said_once_and_until_it_is_tried_again(TestLedg
     assert_eq!(warnings().await.into_iter().collect::<Vec<_>>(), [warning]);
 
     for lease in claim(&ledger).await {
-        record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+        record(
+            &ledger,
+            end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+        )
+        .await;
     }
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
     assert!(warnings().await.is_empty());
@@ -336,7 +353,11 @@ async fn what_a_plan_listed_is_read_back_and_listed_anew_by_a_retry(TestLedger {
     let lists = back.iter().filter(|lease| matches!(lease.work, Work::Listed(_)));
     assert_eq!((lists.count(), back.len()), (2, 3));
     for lease in &back {
-        record(&ledger, end(lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+        record(
+            &ledger,
+            end(lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+        )
+        .await;
     }
     assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
     let lease = claim_one(&ledger).await;

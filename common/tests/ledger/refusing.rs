@@ -1,5 +1,6 @@
 //! What the ledger's database refuses for good, and ids that are longer than an entry of an index.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{Accepted, After, Delta, Go, ItemOutcome, Lease, Ledger, NewJob, Record, RecordEnd};
 use lethe_common::state::State;
@@ -185,7 +186,7 @@ async fn a_refused_record_can_be_failed(test: TestLedger) {
     // The lease is held as before.
     let after = record(
         ledger,
-        end(&lease, Delta::default(), RecordEnd::Failed("ledger_refused")),
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::LedgerRefused)),
     )
     .await;
     assert_eq!(ended_as(&after), Some(State::Failed));

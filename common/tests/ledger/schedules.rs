@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::tz::TimeZone;
 use lethe_common::clock::Clock;
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{Delta, Ledger, Manner, NewJob, RecordEnd, Release, Run, ScheduleRecord, ScheduleRow};
 use lethe_common::schedule::{Window, Windows};
@@ -232,7 +233,7 @@ async fn what_waits_for_a_window_is_not_given_up(test: TestLedger) {
         .release(&[Release {
             fence: lease.fence(),
             delay_ms: 0,
-            error: Some("timeout"),
+            error: Some(ErrorCode::Timeout),
             charged: true,
             alone: false,
         }])

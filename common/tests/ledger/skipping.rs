@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Delta, Kind, NewJob, NewPartition, RecordEnd, RetryOutcome, Warning, WarningCode, Work};
 use lethe_common::state::State;
@@ -143,7 +144,7 @@ async fn what_dependents_lost_is_added_up_and_outlives_a_retry_and_the_ids(
         end(
             &leases[1],
             took(&[("chunks", 5), ("none", 0)]),
-            RecordEnd::Failed("rejected"),
+            RecordEnd::Failed(ErrorCode::Rejected),
         ),
     ];
     ledger.record(&records).await.unwrap();
@@ -157,7 +158,11 @@ async fn what_dependents_lost_is_added_up_and_outlives_a_retry_and_the_ids(
     // What the first attempt settled is not begun again.
     let leases = claim(&ledger).await;
     assert_eq!(leases.len(), 1);
-    let again = end(&leases[0], took(&[("links", 1)]), RecordEnd::Failed("rejected"));
+    let again = end(
+        &leases[0],
+        took(&[("links", 1)]),
+        RecordEnd::Failed(ErrorCode::Rejected),
+    );
     record(&ledger, again).await;
     let expected = BTreeMap::from([("chunks".to_owned(), 12), ("links".to_owned(), 2)]);
     assert_eq!(dependents().await, expected);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::filter::Filter;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
@@ -103,7 +104,11 @@ async fn what_is_not_counted_by_slices_has_none(TestLedger { ledger, _dir, .. }:
     let id = accept(&ledger, job(Some(2))).await;
     plan(&ledger, &[2]).await;
     let lease = claim_one(&ledger).await;
-    let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Failed("rejected"))).await;
+    let after = record(
+        &ledger,
+        end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
+    )
+    .await;
     assert_eq!(ended_as(&after), Some(State::Failed));
     assert_eq!(slices(&ledger, id).await, [[0, 2, 0, 2], [0; 4]]);
     // Another attempt begins with nothing.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::Outcome;
 use lethe_common::ledger::{Delta, Kept, NewJob, RecordEnd};
+use strum::IntoEnumIterator as _;
 
 use crate::support::new_job;
 use crate::{TestLedger, accept, claim, claim_one, end, finish, forget, ids, record, total};
@@ -31,7 +33,7 @@ async fn the_totals_add_up(TestLedger { ledger, _dir, .. }: TestLedger) {
     finish(&ledger, &leases[0]).await;
     record(
         &ledger,
-        end(&leases[1], Delta::default(), RecordEnd::Failed("rejected")),
+        end(&leases[1], Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
     )
     .await;
     let ended = total(&ledger, "ended", "succeeded").await
@@ -42,7 +44,7 @@ async fn the_totals_add_up(TestLedger { ledger, _dir, .. }: TestLedger) {
         ended + ledger.backlog().await.unwrap()
     );
     let mut outcomes = 0;
-    for outcome in Outcome::ALL {
+    for outcome in Outcome::iter() {
         outcomes += total(&ledger, "memories", outcome.as_str()).await;
     }
     let remaining: u64 = ledger.service_state(20).await.unwrap().remaining.values().sum();

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 
 use super::read_back::ReadBack;
@@ -13,16 +14,16 @@ use crate::store::vector::PointId;
 /// What a memory met in each store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Met {
-    sql: (Outcome, Option<&'static str>),
-    vector: (Outcome, Option<&'static str>),
+    sql: (Outcome, Option<ErrorCode>),
+    vector: (Outcome, Option<ErrorCode>),
     /// Why the database refuses to delete its row, if it does.
-    pub(super) refused: Option<&'static str>,
+    pub(super) refused: Option<ErrorCode>,
     /// The points that were there after they had been deleted, or since.
     pub(super) kept: Vec<PointId>,
 }
 
 impl Met {
-    pub(super) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<&'static str>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<ErrorCode>)> {
         [
             (StoreKind::Sql, self.sql.0, self.sql.1),
             (StoreKind::Vector, self.vector.0, self.vector.1),
@@ -49,7 +50,7 @@ impl Met {
         )
     }
 
-    fn plain(sql: (Outcome, Option<&'static str>), vector: (Outcome, Option<&'static str>)) -> Self {
+    fn plain(sql: (Outcome, Option<ErrorCode>), vector: (Outcome, Option<ErrorCode>)) -> Self {
         Self {
             sql,
             vector,
@@ -60,13 +61,13 @@ impl Met {
 }
 
 /// The code of a vector that was still there after it was deleted.
-const KEPT: &str = "kept";
+const KEPT: ErrorCode = ErrorCode::Kept;
 
 /// The code of a memory whose row dropped out after its vector went.
-const SPLIT: &str = "split";
+const SPLIT: ErrorCode = ErrorCode::Split;
 
 /// The code of a memory one of whose points says that it is somebody else's.
-const POINT_CONFLICT: &str = "point_conflict";
+const POINT_CONFLICT: ErrorCode = ErrorCode::PointConflict;
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub(super) enum Row {
     /// It is there, but not under the conditions any more.
     DroppedOut,
     /// The database refuses to delete it, and would again.
-    Refused(&'static str),
+    Refused(ErrorCode),
 }
 
 /// Returns what each memory of each share met, in their order. Those at the `stopped` places kept their rows.

@@ -1,5 +1,6 @@
 //! What became of a batch, as the ledger is told.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{Delta, ItemOutcome, RecordEnd, WarningCode, Work};
 
@@ -29,7 +30,7 @@ pub(super) async fn record(env: &Environment, shares: Vec<Share>, met: Vec<Vec<M
 }
 
 /// Returns what the database has made of the partition's rows so far, and why it is given up, if it is.
-fn refused(share: &Share, met: &[Met]) -> (Refused, Option<&'static str>) {
+fn refused(share: &Share, met: &[Met]) -> (Refused, Option<ErrorCode>) {
     let before = Cursor::of(&share.lease).refused;
     let mut codes = met.iter().filter_map(|met| met.refused);
     let first = codes.next();

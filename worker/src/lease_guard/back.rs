@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{Fence, Release};
 
 /// How leases are given back; by default at once, and at nobody's expense.
@@ -10,7 +11,7 @@ pub(crate) struct Back {
     /// When to try again, from now.
     pub(crate) delay: Duration,
     /// The error, if that is why.
-    pub(crate) error: Option<&'static str>,
+    pub(crate) error: Option<ErrorCode>,
     /// Whether that was an attempt of each partition.
     pub(crate) charged: bool,
     /// Whether each must run by itself from now on.

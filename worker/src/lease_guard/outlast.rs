@@ -81,11 +81,7 @@ mod tests {
         let config = Arc::new(Config::default());
         let ledger = Ledger::open(LedgerOptions {
             url: format!("sqlite://{}?mode=rwc", directory.path().join("l.sqlite").display()).into(),
-            max_connections: 2,
-            lease: config.lease.duration,
-            max_rounds: 1,
-            give_up_after: config.retry.give_up_after,
-            rescues: 3,
+            ..LedgerOptions::from(&*config)
         })
         .unwrap();
         ledger.migrate().await.unwrap();

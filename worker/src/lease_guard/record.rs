@@ -6,6 +6,7 @@
 
 use std::slice;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{After, Delta, Fence, Lease, Record, RecordEnd};
 use lethe_common::metrics::{self, RetryClass};
 
@@ -16,10 +17,10 @@ use crate::environment::Environment;
 use crate::stop::Stop;
 
 /// The code of a partition about which the ledger refuses to store something.
-pub(crate) const LEDGER_REFUSED: &str = "ledger_refused";
+pub(crate) const LEDGER_REFUSED: ErrorCode = ErrorCode::LedgerRefused;
 
 /// The code of a partition of which the ledger holds something that cannot be read.
-pub(crate) const CORRUPT: &str = "corrupt";
+pub(crate) const CORRUPT: ErrorCode = ErrorCode::Corrupt;
 
 /// What is recorded about a partition, under its lease.
 #[derive(Default)]
@@ -91,7 +92,7 @@ impl LeaseGuard {
     }
 
     /// Ends a partition that cannot be done; what remains of it counts as failed.
-    pub(crate) async fn fail(self, env: &Environment, code: &'static str) -> Result<(), Stop> {
+    pub(crate) async fn fail(self, env: &Environment, code: ErrorCode) -> Result<(), Stop> {
         let step = Step::end(&self, RecordEnd::Failed(code));
         self.record(env, step).await.map(drop)
     }
@@ -196,13 +197,13 @@ impl Environment {
 }
 
 /// Says that a partition failed for good.
-fn note_failure(lease: &Lease, code: &'static str) {
-    metrics::retry(RetryClass::Permanent, code);
+fn note_failure(lease: &Lease, code: ErrorCode) {
+    metrics::retry(RetryClass::Permanent, Some(code));
     tracing::error!(
         job.id = %lease.job.id,
         partition = lease.ordinal,
         target = lease.route.target,
-        error.code = code,
+        error.code = code.as_str(),
         "a partition failed for good"
     );
 }

@@ -10,6 +10,7 @@ mod sql;
 
 use std::fmt;
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::filter::Mistyped;
 use lethe_common::job::Field;
 
@@ -182,53 +183,51 @@ impl StoreError {
         }
     }
 
-    /// Returns the word for the error: a metric label, and the job's `last error code`.
-    pub fn code(&self) -> &'static str {
+    /// Returns the code of the error: a metric label, and the job's `last error code`.
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable { .. } => "unavailable",
-            Self::ReadOnly { .. } => "read_only",
-            Self::Timeout { .. } => "timeout",
-            Self::Busy { .. } => "busy",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Forbidden { .. } => "forbidden",
-            Self::Missing { .. } => "missing",
-            Self::Mapping { .. } => "mapping",
-            Self::Internal { .. } => "internal",
-            Self::Constraint { .. } => "constraint",
-            Self::Rejected { .. } => "rejected",
-            Self::Kept => "kept",
-            Self::Unreadable => "unreadable",
-            Self::Unmapped { .. } => "unmapped",
-            Self::Unindexed { .. } => "unindexed",
-            Self::Mistyped(_) => "mistyped",
+            Self::Unavailable { .. } | Self::Neighbour { error: None, .. } => ErrorCode::Unavailable,
+            Self::ReadOnly { .. } => ErrorCode::ReadOnly,
+            Self::Timeout { .. } => ErrorCode::Timeout,
+            Self::Busy { .. } => ErrorCode::Busy,
+            Self::Unauthorized { .. } => ErrorCode::Unauthorized,
+            Self::Forbidden { .. } => ErrorCode::Forbidden,
+            Self::Missing { .. } => ErrorCode::Missing,
+            Self::Mapping { .. } => ErrorCode::Mapping,
+            Self::Internal { .. } => ErrorCode::Internal,
+            Self::Constraint { .. } => ErrorCode::Constraint,
+            Self::Rejected { .. } => ErrorCode::Rejected,
+            Self::Kept => ErrorCode::Kept,
+            Self::Unreadable => ErrorCode::Unreadable,
+            Self::Unmapped { .. } => ErrorCode::Unmapped,
+            Self::Unindexed { .. } => ErrorCode::Unindexed,
+            Self::Mistyped(_) => ErrorCode::Mistyped,
             Self::Neighbour { error: Some(error), .. } => error.code(),
-            Self::Neighbour { error: None, .. } => "unavailable",
-            Self::LeaseLost => "lease_lost",
-            Self::Misuse(_) => "misuse",
+            Self::LeaseLost => ErrorCode::LeaseLost,
+            Self::Misuse(_) => ErrorCode::Misuse,
         }
     }
 
-    /// All words that [`code`](Self::code) may return, so that every metric series exists from
-    /// the start.
-    pub const CODES: [&'static str; 18] = [
-        "unavailable",
-        "read_only",
-        "timeout",
-        "busy",
-        "unauthorized",
-        "forbidden",
-        "missing",
-        "mapping",
-        "internal",
-        "constraint",
-        "rejected",
-        "kept",
-        "unreadable",
-        "unmapped",
-        "unindexed",
-        "mistyped",
-        "lease_lost",
-        "misuse",
+    /// All that [`code`](Self::code) may return, so that every metric series exists from the start.
+    pub const CODES: [ErrorCode; 18] = [
+        ErrorCode::Unavailable,
+        ErrorCode::ReadOnly,
+        ErrorCode::Timeout,
+        ErrorCode::Busy,
+        ErrorCode::Unauthorized,
+        ErrorCode::Forbidden,
+        ErrorCode::Missing,
+        ErrorCode::Mapping,
+        ErrorCode::Internal,
+        ErrorCode::Constraint,
+        ErrorCode::Rejected,
+        ErrorCode::Kept,
+        ErrorCode::Unreadable,
+        ErrorCode::Unmapped,
+        ErrorCode::Unindexed,
+        ErrorCode::Mistyped,
+        ErrorCode::LeaseLost,
+        ErrorCode::Misuse,
     ];
 
     /// Returns whether the error says that the store as a whole is out of reach, so that other

@@ -140,7 +140,7 @@ impl From<JobView> for Event {
             started_at: job.started_at.and_then(from_millis),
             completed_at: job.ended_at.and_then(from_millis),
             latency: job.ended_at.zip(job.started_at).map(|(ended, started)| ended - started),
-            error: job.error_code,
+            error: job.error_code.map(String::from),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a deletion by query did not erase everything: memory by memory, where it is known.
 
 use axum::http::StatusCode;
+use lethe_common::error_code::{ErrorCode, StoredCode};
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{ItemRow, JobView};
 use lethe_common::state::State;
@@ -88,20 +89,18 @@ impl Failure {
 /// The most memories that are named as failures.
 const MOST: u32 = 1_000;
 
-/// What became of a memory that changed after its vector went.
-const SPLIT: &str = "split";
-
 /// Returns why a job that has ended did not erase everything.
 ///
 /// # Errors
 /// If the ledger cannot say which memories it is about.
 pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Vec<Failure>, Problem> {
     let index = job.table.clone().unwrap_or_default();
-    let Some(code) = job.error_code.as_deref().filter(|_| job.state == State::Failed) else {
+    let Some(code) = job.error_code.as_ref().filter(|_| job.state == State::Failed) else {
         return Ok(Vec::new());
     };
+    let is_conflict = code.known() == Some(ErrorCode::Conflict);
     let mut failures = Vec::new();
-    if code == "conflict" {
+    if is_conflict {
         let conflicted = items(state, job, "conflicted").await?;
         failures.extend(
             conflicted
@@ -110,22 +109,26 @@ pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Vec<Failure>, 
         );
     }
     for item in items(state, job, "failed").await? {
-        failures.push(match item.code.as_deref() {
-            Some(SPLIT) => Failure::conflict(job, &index, Some(item.id)),
-            of_item => Failure::other(&index, Some(item.id), of_item.unwrap_or(code)),
+        // It changed after its vector had gone.
+        let is_split = item.code.as_ref().and_then(StoredCode::known) == Some(ErrorCode::Split);
+        failures.push(if is_split {
+            Failure::conflict(job, &index, Some(item.id))
+        } else {
+            Failure::other(&index, Some(item.id), item.code.as_ref().unwrap_or(code))
         });
     }
     for item in items(state, job, "residue").await? {
         let is_new = failures.iter().all(|failure| failure.id.as_ref() != Some(&item.id));
         if is_new {
-            failures.push(Failure::other(&index, Some(item.id), "residue"));
+            failures.push(Failure::other(&index, Some(item.id), ErrorCode::Residue.as_str()));
         }
     }
     failures.truncate(MOST as usize);
     if failures.is_empty() {
-        failures.push(match code {
-            "conflict" => Failure::conflict(job, &index, None),
-            code => Failure::other(&index, None, code),
+        failures.push(if is_conflict {
+            Failure::conflict(job, &index, None)
+        } else {
+            Failure::other(&index, None, code)
         });
     }
     Ok(failures)

@@ -4,6 +4,7 @@
 //! plans it, which touches nothing, and is answered as if it had been refused at once.
 
 use lethe_common::config::Table;
+use lethe_common::error_code::{ErrorCode, StoredCode};
 use lethe_common::filter::{Asked, Mistyped, Type, Unit};
 use lethe_common::ledger::{JobView, Route};
 use lethe_common::state::State;
@@ -12,9 +13,6 @@ use super::fields;
 use crate::deletion::column_types;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
-
-/// The code of jobs that a worker has refused for it.
-const CODE: &str = "mistyped";
 
 /// Returns what is said of a mistake.
 pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
@@ -58,7 +56,7 @@ pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
 /// # Errors
 /// If the ledger cannot be asked.
 pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Option<Problem>, Problem> {
-    if job.state != State::Failed || job.error_code.as_deref() != Some(CODE) {
+    if job.state != State::Failed || job.error_code.as_ref().and_then(StoredCode::known) != Some(ErrorCode::Mistyped) {
         return Ok(None);
     }
     let config = state.config();

@@ -3,6 +3,7 @@
 use lethe_common::config::{Collection, Columns, Table};
 use lethe_common::filter::Path;
 use lethe_common::job::Field;
+use strum::IntoEnumIterator as _;
 
 use crate::deletion::placement;
 
@@ -43,7 +44,7 @@ fn mapped(table: &Table) -> Vec<(&'static str, Known)> {
 }
 
 fn of_columns(columns: &Columns) -> Vec<(&'static str, Known)> {
-    let fields = Field::ALL.map(|field| (placement::word(field), placement::column(columns, field)));
+    let fields = Field::iter().map(|field| (placement::word(field), placement::column(columns, field)));
     let others = [
         ("version", columns.version.as_ref()),
         ("created_at", columns.created_at.as_ref()),
@@ -64,6 +65,6 @@ fn of_payload(collection: &Collection) -> Vec<(&'static str, Known)> {
         ))
     };
     std::iter::once((ID, Known::Id))
-        .chain(Field::ALL.into_iter().filter_map(field))
+        .chain(Field::iter().filter_map(field))
         .collect()
 }

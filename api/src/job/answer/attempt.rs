@@ -33,7 +33,7 @@ impl AttemptAnswer {
         Self {
             attempt: attempt.attempt,
             state: attempt.state.as_str(),
-            error_code: attempt.error_code,
+            error_code: attempt.error_code.map(String::from),
             started_at: attempt.started_at.and_then(from_millis),
             ended_at: attempt.ended_at.and_then(from_millis),
             stores: attempt

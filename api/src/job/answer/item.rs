@@ -27,7 +27,7 @@ impl Item {
             table: row.table,
             store: row.store,
             outcome: outcome.to_owned(),
-            code: row.code,
+            code: row.code.map(String::from),
         }
     }
 }

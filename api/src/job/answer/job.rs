@@ -159,7 +159,7 @@ impl From<JobView> for Job {
             round: job.round,
             waits_for: job.waits_for_window.then_some("window"),
             next_attempt_at: job.next_attempt_at.and_then(from_millis),
-            error_code: job.error_code,
+            error_code: job.error_code.map(String::from),
             accepted_at: from_millis(job.accepted_at),
             not_before: from_millis(job.not_before),
             started_at: job.started_at.and_then(from_millis),

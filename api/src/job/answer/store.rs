@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lethe_common::job::Outcome;
 use lethe_common::ledger::StoreCounts;
 use serde::Serialize;
+use strum::IntoEnumIterator as _;
 use utoipa::ToSchema;
 
 /// What became of a job's memories in one store.
@@ -28,7 +29,7 @@ pub(crate) struct StoreAnswer {
 impl StoreAnswer {
     /// Returns the counts with every outcome, so that callers need not tell absent from zero.
     pub(super) fn new(store: StoreCounts, dry_run: bool) -> Self {
-        let words = Outcome::ALL.map(Outcome::as_str).into_iter().chain(["residue"]);
+        let words = Outcome::iter().map(Outcome::as_str).chain(["residue"]);
         let mut counts: BTreeMap<String, u64> = words.map(|word| (word.to_owned(), 0)).collect();
         counts.extend(store.counts);
         if dry_run {

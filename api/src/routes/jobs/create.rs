@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{Accepted, JobView, NewJob};
 use tokio::time::timeout;
 
@@ -102,12 +103,12 @@ pub(crate) async fn create(
 
 /// Returns why a job that has ended touched nothing: what it selects is not what its caller thought.
 fn untouched(job: &JobView) -> Option<Problem> {
-    match job.error_code.as_deref()? {
-        "selection_changed" => Some(Problem::new(
+    match job.error_code.as_ref()?.known()? {
+        ErrorCode::SelectionChanged => Some(Problem::new(
             Kind::SelectionChanged,
             "the selection is not the one that `expect` stands for, and nothing was touched: look again with a dry run",
         )),
-        "limit_exceeded" => Some(Problem::new(
+        ErrorCode::LimitExceeded => Some(Problem::new(
             Kind::SelectionTooLarge,
             "more is selected than `limit` allows, and nothing was touched: look at it with a dry run",
         )),

@@ -6,6 +6,7 @@ use lethe_common::config::{NAME, is_name};
 use lethe_common::ledger::JobFilter;
 use lethe_common::state::State as JobState;
 use serde::{Deserialize, Serialize};
+use strum::IntoEnumIterator as _;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
@@ -92,7 +93,7 @@ fn schedule(name: String) -> Result<String, Problem> {
 
 fn job_state(word: &str) -> Result<JobState, Problem> {
     // A job that is still being received is none yet.
-    let shown = || JobState::ALL.into_iter().filter(|state| *state != JobState::Receiving);
+    let shown = || JobState::iter().filter(|state| *state != JobState::Receiving);
     shown().find(|state| state.as_str() == word).ok_or_else(|| {
         let words: Vec<_> = shown().map(JobState::as_str).collect();
         Problem::invalid("state", format_args!("write one of {}", words.join(", ")))

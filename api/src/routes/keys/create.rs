@@ -12,6 +12,7 @@ use lethe_common::clock::to_millis;
 use lethe_common::config::{Bounds, KeyHash, NAME, Scope, is_name};
 use lethe_common::ledger::KeyRecord;
 use serde::{Deserialize, Serialize};
+use strum::IntoEnumIterator as _;
 use utoipa::ToSchema;
 
 use super::allowed::{allow, unknown};
@@ -148,7 +149,7 @@ impl CreateKey {
         if !is_name(&self.name) {
             return Err(Problem::invalid("name", NAME));
         }
-        let words: Vec<_> = Scope::ALL.iter().map(|(word, _)| *word).collect();
+        let words: Vec<_> = Scope::iter().map(Scope::as_str).collect();
         let known = |scope: &String| words.contains(&scope.as_str());
         if self.scopes.is_empty() || !self.scopes.iter().all(known) {
             let what = format_args!("write at least one of {}", words.join(", "));

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use futures::future::join_all;
 use lethe_common::doorbell::Ring;
+use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{Delta, Record, RecordEnd};
 use serde_json::json;
 
@@ -169,7 +170,7 @@ async fn fail_all(app: &App) {
                 delta: Delta::default(),
                 progress: None,
                 remaining: 1,
-                end: Some(RecordEnd::Failed("constraint")),
+                end: Some(RecordEnd::Failed(ErrorCode::Constraint)),
             };
             app.ledger.record(&[record]).await.expect("the ledger answers");
             app.doorbell.ring(Ring::Changed(lease.job.id));

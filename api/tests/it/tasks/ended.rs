@@ -1,5 +1,6 @@
 //! How a deletion by query that was waited for has ended: its status, its counts, and its failures by name.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{
     Delta, ItemOutcome, Kind, Lease, NewPartition, Record, RecordEnd, Route, Work, WorkerReport,
@@ -96,7 +97,7 @@ async fn failures_are_named_and_the_highest_is_the_status_of_an_index() {
         let app = App::with(TYPED).await;
         let answer = meanwhile(&app, path, async || {
             let lease = planned(&app, 3).await;
-            let item = |id: &str, code: &'static str| ItemOutcome {
+            let item = |id: &str, code: ErrorCode| ItemOutcome {
                 id: id.to_owned(),
                 store: StoreKind::Sql,
                 outcome: Some(Outcome::Failed),
@@ -105,8 +106,8 @@ async fn failures_are_named_and_the_highest_is_the_status_of_an_index() {
             let mut delta = Delta::default();
             delta.count(StoreKind::Sql, Outcome::Erased, 1);
             delta.count(StoreKind::Sql, Outcome::Failed, 2);
-            delta.items = vec![item("m1", "rejected"), item("m2", "split")];
-            end(&app, &lease, delta, RecordEnd::Failed("rejected")).await;
+            delta.items = vec![item("m1", ErrorCode::Rejected), item("m2", ErrorCode::Split)];
+            end(&app, &lease, delta, RecordEnd::Failed(ErrorCode::Rejected)).await;
         })
         .await;
         assert_eq!(answer.status, status, "{}", answer.text);
@@ -191,7 +192,7 @@ async fn a_mistake_is_answered_alike_before_and_after_columns_are_known() {
         // No worker is there yet: the one that plans it refuses it, and reports then.
         let (first, ()) = tokio::join!(send(INDEX), async {
             let plan = claimed(&app).await;
-            end(&app, &plan, Delta::default(), RecordEnd::Failed("mistyped")).await;
+            end(&app, &plan, Delta::default(), RecordEnd::Failed(ErrorCode::Mistyped)).await;
             app.ledger
                 .report_worker(&report(&app, &json!({})))
                 .await
@@ -242,7 +243,7 @@ async fn a_task_whose_query_was_a_mistake_has_an_error() {
     let answer = app.send_json("eraser", "POST", &path, &body).await;
     let task = answer.body["task"].as_str().expect("a task").to_owned();
     let plan = claimed(&app).await;
-    end(&app, &plan, Delta::default(), RecordEnd::Failed("mistyped")).await;
+    end(&app, &plan, Delta::default(), RecordEnd::Failed(ErrorCode::Mistyped)).await;
     let types = json!({"working": {"user_id": "text"}});
     app.ledger
         .report_worker(&report(&app, &types))

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use strum::{EnumString, VariantNames};
 
 use super::super::error::ConfigErrors;
 use super::super::text::{self, NAME, is_name, is_text};
@@ -134,8 +135,9 @@ impl PartialEq for JwtKey {
 impl Eq for JwtKey {}
 
 /// How a token is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum JwtAlgorithm {
     /// HMAC with SHA-256.
     Hs256,
@@ -148,19 +150,11 @@ pub enum JwtAlgorithm {
     /// ECDSA on P-256 with SHA-256.
     Es256,
     /// Ed25519.
+    #[strum(serialize = "EdDSA")]
     EdDsa,
 }
 
 impl JwtAlgorithm {
-    const ALL: [(&str, Self); 6] = [
-        ("HS256", Self::Hs256),
-        ("HS384", Self::Hs384),
-        ("HS512", Self::Hs512),
-        ("RS256", Self::Rs256),
-        ("ES256", Self::Es256),
-        ("EdDSA", Self::EdDsa),
-    ];
-
     /// Returns whether whoever verifies a token could sign one.
     pub fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
@@ -171,7 +165,7 @@ impl TryFrom<String> for JwtAlgorithm {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text::word(&text, &Self::ALL)
+        text::word(&text)
     }
 }
 

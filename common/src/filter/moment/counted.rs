@@ -1,16 +1,17 @@
 //! Numbers that count since 1970.
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString};
 
 use crate::filter::Comparison;
 
 /// What a column of numbers counts since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Display, EnumString)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[strum(serialize_all = "lowercase")]
 pub enum Unit {
     /// Seconds, maybe with a fraction.
     Seconds,
@@ -22,20 +23,7 @@ impl TryFrom<String> for Unit {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.as_str() {
-            "seconds" => Ok(Self::Seconds),
-            "milliseconds" => Ok(Self::Milliseconds),
-            _ => Err("write \"seconds\" or \"milliseconds\""),
-        }
-    }
-}
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Seconds => "seconds",
-            Self::Milliseconds => "milliseconds",
-        })
+        text.parse().map_err(|_| "write \"seconds\" or \"milliseconds\"")
     }
 }
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::prepared::Prepared;
-use crate::ledger::error::LedgerError;
-use crate::ledger::open::Inner;
+use crate::job::Outcome;
+use crate::ledger::db::{Inner, LedgerError};
 
 /// A memory in a store: job, store, table, key.
 type Place = (String, String, String, String);
@@ -20,7 +20,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
     let repeated = records.iter().filter(|record| record.repeats);
     let absent: Vec<&Value> = repeated
         .flat_map(|record| &record.items)
-        .filter(|item| item["outcome"] == "absent")
+        .filter(|item| item["outcome"] == Outcome::Absent.as_str())
         .collect();
     if absent.is_empty() {
         return Ok(());
@@ -40,9 +40,9 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
         .collect();
     let found = sqlx::query(inner.sql(
         "-- ledger::record erased before
-        DELETE FROM items WHERE outcome = 'erased' AND (job_id, memory_key, table_name, store, ordinal) IN (
+        DELETE FROM items WHERE outcome = {outcome.erased} AND (job_id, memory_key, table_name, store, ordinal) IN (
             SELECT i.job_id, i.memory_key, i.table_name, i.store, i.ordinal FROM {each}
-            JOIN items i ON i.job_id = e.value->>'job' AND i.outcome = 'erased' AND i.memory_key = e.value->>'key'
+            JOIN items i ON i.job_id = e.value->>'job' AND i.outcome = {outcome.erased} AND i.memory_key = e.value->>'key'
               AND i.table_name = e.value->>'table' AND i.store = e.value->>'store'
             JOIN partitions p ON p.job_id = i.job_id AND p.ordinal = i.ordinal AND p.target = e.value->>'target')
         RETURNING job_id, store, table_name, memory_key",
@@ -71,7 +71,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
     sqlx::query(inner.sql(
         "-- ledger::record not absent
         DELETE FROM items WHERE (job_id, outcome, memory_key, table_name, store, ordinal) IN (
-            SELECT e.value->>'job', 'absent', e.value->>'key', e.value->>'table', e.value->>'store',
+            SELECT e.value->>'job', {outcome.absent}, e.value->>'key', e.value->>'table', e.value->>'store',
                 CAST(e.value->>'ordinal' AS BIGINT) FROM {each})",
     ))
     .bind(json!(credited).to_string())
@@ -80,8 +80,8 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
     let rows: Vec<Value> = counts
         .into_iter()
         .flat_map(|((job, ordinal, store), n)| {
-            [("erased", n), ("absent", -n)]
-                .map(|(outcome, n)| json!({"job": job, "ordinal": ordinal, "store": store, "outcome": outcome, "n": n}))
+            [(Outcome::Erased, n), (Outcome::Absent, -n)]
+                .map(|(outcome, n)| json!({"job": job, "ordinal": ordinal, "store": store, "outcome": outcome.as_str(), "n": n}))
         })
         .collect();
     super::write::add_counts(inner, tx, &json!(rows).to_string()).await

@@ -5,17 +5,18 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{After, Record, RecordEnd};
+use crate::error_code::ErrorCode;
 use crate::job::{JobId, Outcome};
-use crate::ledger::change::JobChange;
-use crate::ledger::items::{beside_key, key, listed};
-use crate::ledger::rows;
+use crate::ledger::advance::JobChange;
+use crate::ledger::db::{RESIDUE, rows};
+use crate::ledger::partition_state::PartitionState;
 use crate::ledger::totals::{Increment, TotalsMetric};
-use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot};
-use crate::ledger::warning::{self, WarningCode};
+use crate::ledger::types::warning::{self, WarningCode};
+use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot, SnapshotKind, beside_key, key, listed};
 use crate::state::State;
 
 /// Records that belong together: all of one call.
-pub(in crate::ledger) struct Recording(pub(super) Vec<Prepared>);
+pub(super) struct Recording(pub(super) Vec<Prepared>);
 
 /// A record, as rows.
 pub(super) struct Prepared {
@@ -38,7 +39,7 @@ pub(super) struct Prepared {
 }
 
 /// What a record led to.
-pub(in crate::ledger) enum Recorded {
+pub(super) enum Recorded {
     Lost,
     Refused,
     GoesOn { cancelling: bool, per_second: Option<f64> },
@@ -114,19 +115,19 @@ fn conflicts(record: &Record<'_>) -> bool {
     let items = &record.delta.items;
     items
         .iter()
-        .any(|item| item.outcome == Some(Outcome::Conflicted) || item.code == Some("split"))
+        .any(|item| item.outcome == Some(Outcome::Conflicted) || item.code == Some(ErrorCode::Split))
 }
 
 fn partition(record: &Record<'_>) -> Value {
     let mut row = rows::fence(record.lease.fence());
     let (state, code, progress) = match &record.end {
-        None => ("running", None, &record.progress),
-        Some(RecordEnd::Done) => ("done", None, &record.progress),
-        Some(RecordEnd::Failed(code)) => ("failed", Some(*code), &record.progress),
-        Some(RecordEnd::Cancelled) => ("cancelled", None, &record.progress),
+        None => (PartitionState::Running, None, &record.progress),
+        Some(RecordEnd::Done) => (PartitionState::Done, None, &record.progress),
+        Some(RecordEnd::Failed(code)) => (PartitionState::Failed, Some(*code), &record.progress),
+        Some(RecordEnd::Cancelled) => (PartitionState::Cancelled, None, &record.progress),
         // Blocked until all of the job is read back, so that a round has one beginning.
-        Some(RecordEnd::Residue { progress, .. }) => ("blocked", None, progress),
-        Some(RecordEnd::Checked) => ("blocked", None, &record.progress),
+        Some(RecordEnd::Residue { progress, .. }) => (PartitionState::Blocked, None, progress),
+        Some(RecordEnd::Checked) => (PartitionState::Blocked, None, &record.progress),
     };
     let remaining = match &record.end {
         Some(RecordEnd::Done) => 0,
@@ -135,7 +136,7 @@ fn partition(record: &Record<'_>) -> Value {
     };
     let again = matches!(record.end, Some(RecordEnd::Residue { .. } | RecordEnd::Checked));
     let kind = if again { Kind::Erase } else { record.lease.kind };
-    row["state"] = json!(state);
+    row["state"] = json!(state.as_str());
     row["code"] = json!(code);
     row["progress"] = json!(progress);
     row["snapshot"] = json!(bound(record));
@@ -155,7 +156,7 @@ fn counts(record: &Record<'_>) -> Vec<Value> {
         .counts
         .iter()
         .map(|((store, outcome), n)| (store, outcome.as_str(), n));
-    let residue = record.delta.residue.iter().map(|(store, n)| (store, "residue", n));
+    let residue = record.delta.residue.iter().map(|(store, n)| (store, RESIDUE, n));
     outcomes
         .chain(residue)
         .filter(|(_, _, n)| **n > 0)
@@ -170,7 +171,7 @@ fn items(record: &Record<'_>) -> Vec<Value> {
     let row = |item: &super::ItemOutcome| {
         let id = listed(&item.id);
         json!({
-            "job": lease.job.id, "outcome": item.outcome.map_or("residue", Outcome::as_str),
+            "job": lease.job.id, "outcome": item.outcome.map_or(RESIDUE, Outcome::as_str),
             "store": item.store.as_str(), "table": lease.route.table, "key": key(&id), "id": beside_key(&id),
             "code": item.code, "ordinal": lease.ordinal, "target": lease.route.target,
         })
@@ -191,7 +192,7 @@ fn change(record: &Record<'_>) -> JobChange {
     change.ended = i64::from(record.end.is_some());
     change.selected = record.delta.selected;
     change.version_erased = record.delta.version_erased;
-    change.snapshot = record.delta.snapshot.as_ref().map(Snapshot::as_str);
+    change.snapshot = record.delta.snapshot.as_ref().map(SnapshotKind::from);
     change.warnings = record
         .delta
         .warning
@@ -204,7 +205,7 @@ fn change(record: &Record<'_>) -> JobChange {
     match &record.end {
         Some(RecordEnd::Failed(code)) => {
             change.failures = 1;
-            change.code = Some(code);
+            change.code = Some(*code);
         }
         Some(RecordEnd::Residue { n, .. }) => change.selected += i64::try_from(*n).unwrap_or(0),
         _ => {}

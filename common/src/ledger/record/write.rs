@@ -8,17 +8,14 @@ use sqlx::{AnyConnection, Row};
 use super::credit;
 use super::prepared::{Prepared, Recorded, Recording};
 use crate::job::JobId;
+use crate::ledger::accept::{insert_partitions, rows_of};
 use crate::ledger::advance;
-use crate::ledger::cancel;
-use crate::ledger::change::JobChange;
-use crate::ledger::error::LedgerError;
-use crate::ledger::open::Inner;
-use crate::ledger::partitions::{insert_partitions, rows_of};
-use crate::ledger::rows;
-use crate::ledger::step::{Aborts, JobRow};
+use crate::ledger::advance::{Aborts, JobChange, JobRow};
+use crate::ledger::db::{Grouped, Inner, LedgerError, rows};
+use crate::ledger::ending::cancel;
+use crate::ledger::partition_state::PartitionState;
 use crate::ledger::totals::Increment;
 use crate::ledger::types::Fence;
-use crate::ledger::writer::Grouped;
 use crate::state::State;
 
 /// The most rows of one transaction, so that nobody waits long for a group.
@@ -163,7 +160,7 @@ async fn update_partitions(
             remaining = CAST(e.value->>'remaining' AS BIGINT)
         FROM {each}
         WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = 'running'
+          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {partition.running}
         RETURNING partitions.job_id, ordinal, lease_token - 1 AS token",
     ))
     .bind(json!(rows).to_string())
@@ -263,7 +260,15 @@ fn planned(records: &[&Prepared], jobs: &[JobRow]) -> Vec<Value> {
         let mut next = job.next_ordinal - i64::try_from(n).unwrap_or(0);
         for record in of_job().filter(|record| !record.planned.is_empty()) {
             let (list, snapshot) = (&record.planned, record.snapshot.as_deref());
-            rows.extend(rows_of(job.id, next, "blocked", list, false, None, snapshot));
+            rows.extend(rows_of(
+                job.id,
+                next,
+                PartitionState::Blocked,
+                list,
+                false,
+                None,
+                snapshot,
+            ));
             next += i64::try_from(list.len()).unwrap_or(0);
         }
     }

@@ -1,5 +1,6 @@
 //! Batches that an attempt began and did not record: the next one finishes them.
 
+use lethe_common::error_code::ErrorCode;
 use lethe_common::job::Outcome;
 use lethe_common::ledger::{Delta, Go, Kind, Lease, Ledger, NewPartition, Record, RecordEnd, Release, Work};
 use lethe_common::state::State;
@@ -22,7 +23,7 @@ async fn a_batch_that_had_begun_is_finished_by_the_next_attempt(TestLedger { led
     assert!(matches!(go[0], Go::Proceed(_)));
     let failed = Record {
         progress: lease.progress.clone(),
-        ..end(&lease, Delta::default(), RecordEnd::Failed("rejected"))
+        ..end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected))
     };
     record(&ledger, failed).await;
     assert_eq!(state(&ledger, id).await, State::Failed);
@@ -38,7 +39,7 @@ async fn a_batch_that_had_begun_is_finished_by_the_next_attempt(TestLedger { led
         ..end(
             &lease,
             met(&[("memory-1", Outcome::Failed, Outcome::Erased)]),
-            RecordEnd::Failed("constraint"),
+            RecordEnd::Failed(ErrorCode::Constraint),
         )
     };
     record(&ledger, refused).await;
@@ -52,7 +53,7 @@ async fn begin_and_fail(ledger: &Ledger, lease: &Lease) {
     assert!(matches!(go[0], Go::Proceed(_)));
     let failed = Record {
         progress: lease.progress.clone(),
-        ..end(lease, Delta::default(), RecordEnd::Failed("rejected"))
+        ..end(lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected))
     };
     record(ledger, failed).await;
 }
@@ -106,7 +107,7 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
     let release = Release {
         fence: begun.fence(),
         delay_ms: 60_000,
-        error: Some("timeout"),
+        error: Some(ErrorCode::Timeout),
         charged: true,
         alone: true,
     };

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_missing_collection_is_waited_for_and_is_no_outage() {
         assert_eq!(of(Code::NotFound).class(), Class::Transient);
-        assert_eq!(of(Code::NotFound).code(), "missing");
+        assert_eq!(of(Code::NotFound).code().as_str(), "missing");
         assert!(!of(Code::NotFound).is_outage());
     }
 

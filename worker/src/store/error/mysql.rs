@@ -76,7 +76,7 @@ mod tests {
             (1160, "08S01", "unavailable", true),
         ] {
             let error = of_number(number, Some(state));
-            assert_eq!((error.code(), error.is_outage()), (code, outage), "{number}");
+            assert_eq!((error.code().as_str(), error.is_outage()), (code, outage), "{number}");
             assert_eq!(error.class(), Class::Transient, "{number}");
         }
     }
@@ -92,7 +92,11 @@ mod tests {
             (1292, "22007", "rejected"),
         ] {
             let error = of_number(number, Some(state));
-            assert_eq!((error.code(), error.class()), (code, Class::Permanent), "{number}");
+            assert_eq!(
+                (error.code().as_str(), error.class()),
+                (code, Class::Permanent),
+                "{number}"
+            );
             assert!(error.may_be_one_rows());
         }
         assert_eq!(

@@ -175,7 +175,7 @@ mod tests {
         assert!(of_sqlstate(*b"57P03").is_outage());
         assert!(of_sqlstate(*b"28P01").is_outage());
         let standby = of_sqlstate(*b"25006");
-        assert!((standby.code(), standby.is_outage()) == ("read_only", true));
+        assert!((standby.code().as_str(), standby.is_outage()) == ("read_only", true));
         assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_outage());
         assert!(!of_sqlstate(*b"40P01").is_outage());
         assert!(!of_sqlstate(*b"57014").is_outage());

@@ -6,6 +6,7 @@ use lethe_common::config::{Collection, PointId as Rule};
 use lethe_common::filter::bytes_text;
 use lethe_common::job::Field;
 use qdrant_client::qdrant::CollectionInfo;
+use strum::IntoEnumIterator as _;
 use uuid::Uuid;
 
 use super::connect::VectorStore;
@@ -174,7 +175,7 @@ impl VectorCollection {
         }
         if strict(info) {
             // The id is filtered by where points are found by it; else only compared.
-            let filtered = fields(payload, &self.mapping.scope, Field::ALL)
+            let filtered = fields(payload, &self.mapping.scope, Field::iter())
                 .into_iter()
                 .filter(|path| by_payload || payload.id.as_deref() != Some(path));
             for path in filtered {
@@ -197,7 +198,7 @@ impl VectorCollection {
             .and_then(|config| config.strict_mode_config.as_ref());
         let enabled = config.filter(|config| config.enabled == Some(true));
         let written = if strict(info) {
-            fields(&self.mapping.payload, &self.mapping.scope, Field::ALL)
+            fields(&self.mapping.payload, &self.mapping.scope, Field::iter())
                 .into_iter()
                 .filter_map(|path| index_of(info, &path).map(|written| (path, written)))
                 .collect()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lethe_common::config::PointId as Rule;
 use lethe_common::job::Field;
 use qdrant_client::qdrant::Filter;
+use strum::IntoEnumIterator as _;
 
 use super::VectorCollection;
 use super::filter::scoped;
@@ -21,7 +22,7 @@ impl VectorCollection {
     /// Fails if the store cannot be asked.
     pub async fn advice(&self) -> Result<Vec<MappingFault>, StoreError> {
         let scope = &self.mapping.scope;
-        let named = fields(&self.mapping.payload, scope, Field::ALL);
+        let named = fields(&self.mapping.payload, scope, Field::iter());
         if named.is_empty() {
             return Ok(Vec::new());
         }
@@ -69,7 +70,7 @@ impl VectorCollection {
 
     fn key_of(&self, path: &str) -> String {
         let payload = &self.mapping.payload;
-        let field = Field::ALL.into_iter().find(|field| payload.get(*field) == Some(path));
+        let field = Field::iter().find(|field| payload.get(*field) == Some(path));
         match field {
             _ if payload.id.as_deref() == Some(path) => "collection.payload.id".to_owned(),
             Some(field) => format!("collection.payload.{}", word(field)),

@@ -145,7 +145,7 @@ async fn bytes_can_be_asked_for(database: Database) {
     }
     let nonsense = query(of("id", &[TWO, "nonsense"]));
     let refused = table.page(&nonsense, None, None, 10).await.unwrap_err();
-    assert_eq!(refused.code(), "mistyped");
+    assert_eq!(refused.code().as_str(), "mistyped");
 }
 
 async fn what_belongs_to_bytes_goes_first(database: Database) {

@@ -257,7 +257,7 @@ async fn dependents_of_a_transaction_that_is_rolled_back_are_not_counted(databas
 
     let deletion = table.delete_shares(&batch, &[0, 0, 1]).await.unwrap();
 
-    assert_eq!(deletion.refused[&1].code(), "constraint");
+    assert_eq!(deletion.refused[&1].code().as_str(), "constraint");
     assert_eq!(taken(&deletion, 0), json!({"chunks": 1}));
     assert_eq!(taken(&deletion, 1), json!({"chunks": 1}));
     assert_eq!(database.left("chunks", "id").await, ["20", "21"]);

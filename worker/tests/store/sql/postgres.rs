@@ -156,7 +156,7 @@ async fn hidden_rows_are_an_error_and_not_absent() {
     database.run("ALTER TABLE memories ENABLE ROW LEVEL SECURITY").await;
 
     let error = table.find(&items(&["1"], &of_user("alice"))).await.unwrap_err();
-    assert_eq!((error.code(), error.class()), ("forbidden", Class::Transient));
+    assert_eq!((error.code().as_str(), error.class()), ("forbidden", Class::Transient));
     let error = SqlTable::open(&store, &mapping()).await.unwrap_err();
     assert!(
         error.to_string().contains("row security hides rows of `memories`"),

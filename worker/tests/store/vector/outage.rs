@@ -56,7 +56,7 @@ async fn a_collection_that_went_away_is_missing_and_not_absent() {
         collection.delete(&[num(1)]).await.unwrap_err(),
         collection.count(&crate::of_user("alice")).await.unwrap_err(),
     ] {
-        assert_eq!((error.code(), error.class()), ("missing", Class::Transient));
+        assert_eq!((error.code().as_str(), error.class()), ("missing", Class::Transient));
         assert!(!error.is_outage());
     }
     assert_eq!(collection.check().await.unwrap()[0].key, "collection.name");

@@ -1,0 +1,64 @@
+//! What the configuration says about jobs before any store is asked.
+
+use std::collections::BTreeSet;
+
+use super::new_job::NewJob;
+use crate::config::{Table, Target};
+use crate::job::StoreKind;
+use crate::ledger::types::{Kind, NewPartition, Work};
+use crate::route::Route;
+
+impl Table {
+    /// Returns the stores in which its memories are accounted for.
+    pub fn stores(&self) -> Vec<StoreKind> {
+        let sql = self.columns.as_ref().map(|_| StoreKind::Sql);
+        let vector = self.collection.as_ref().map(|_| StoreKind::Vector);
+        sql.into_iter().chain(vector).collect()
+    }
+}
+
+impl NewJob {
+    /// Returns the targets that it is about, sorted, with commas between.
+    pub(in crate::ledger) fn targets(&self) -> String {
+        let partitions = self.partitions.iter();
+        let targets: BTreeSet<&str> = partitions.map(|partition| partition.route.target.as_str()).collect();
+        targets.into_iter().collect::<Vec<_>>().join(",")
+    }
+}
+
+impl NewPartition {
+    /// Returns a partition of ids.
+    pub fn ids(target: &Target, table: &Table, ids: Vec<String>, kind: Kind) -> Self {
+        let remaining = ids.len() as u64;
+        Self {
+            kind,
+            route: Route::to(target, table),
+            stores: table.stores(),
+            work: Work::Ids(ids.into()),
+            alias: 0,
+            remaining,
+        }
+    }
+
+    /// Returns the partition that begins the erasure of a subject, under one of its names, in one table:
+    /// its plan, or its preview.
+    pub fn subject(target: &Target, table: &Table, alias: u32, dry_run: bool) -> Self {
+        let kind = if dry_run { Kind::Preview } else { Kind::Plan };
+        Self {
+            kind,
+            route: Route::to(target, table),
+            stores: table.stores(),
+            work: Work::Subject,
+            alias,
+            remaining: 0,
+        }
+    }
+
+    /// Returns the partition that begins a query's erasure in one table: its plan, or its preview.
+    pub fn query(target: &Target, table: &Table, dry_run: bool) -> Self {
+        Self {
+            work: Work::Query,
+            ..Self::subject(target, table, 0, dry_run)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Accepting a job: one transaction for the job, its partitions and its idempotency key.
+
+use serde_json::Value;
+use sqlx::AnyConnection;
+
+use super::jobs_table::insert_jobs;
+use super::join;
+use super::keys::reserve_keys;
+use super::new_job::{Accepted, NewJob};
+use super::partitions::{insert_partitions, partition_rows};
+use crate::ledger::db::{Grouped, Inner, Ledger, LedgerError};
+use crate::ledger::partition_state::PartitionState;
+use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::types::Kind;
+use crate::state::State;
+
+impl Ledger {
+    /// Accepts a job; once this returns, it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not take it; the job then does not exist,
+    /// or, if only the answer was lost, is found again by its idempotency key.
+    pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
+        self.inner.groups.write(job).await
+    }
+}
+
+impl Grouped for NewJob {
+    type Answer = Accepted;
+
+    // In ids, so that a few huge requests do not make one huge statement.
+    const GROUP: usize = 20_000;
+
+    fn size(&self) -> usize {
+        let ids: u64 = self.partitions.iter().map(|partition| partition.remaining).sum();
+        usize::try_from(ids).unwrap_or(usize::MAX)
+    }
+
+    async fn write(inner: &Inner, group: &[Self]) -> Result<Vec<Accepted>, LedgerError> {
+        write(inner, group).await
+    }
+}
+
+/// Writes a group of jobs in one transaction.
+async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerError> {
+    let mut tx = inner.begin().await?;
+    let mut answers = reserve_keys(inner, &mut tx, jobs).await?;
+    let mut new: Vec<&NewJob> = jobs.iter().filter(|job| !answers.contains_key(&job.id)).collect();
+    if !new.is_empty() {
+        let joining = join::insert_jobs(inner, &mut tx, &new).await?;
+        new.retain(|job| !joining.contains_key(&job.id));
+        answers.extend(joining.into_iter().map(|(id, joined)| (id, Accepted::Replay(joined))));
+        let increments = insert_partitions_of(inner, &mut tx, &new).await?;
+        inner.add_totals(&mut tx, increments).await?;
+    }
+    tx.commit().await?;
+    let answer = |job: &NewJob| answers.remove(&job.id).unwrap_or(Accepted::New(job.id));
+    Ok(jobs.iter().map(answer).collect())
+}
+
+/// Inserts jobs with their partitions; returns what that adds to the totals.
+pub(in crate::ledger) async fn insert(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    new: &[&NewJob],
+) -> Result<Vec<Increment>, LedgerError> {
+    insert_jobs(inner, tx, new, State::Queued).await?;
+    insert_partitions_of(inner, tx, new).await
+}
+
+/// Inserts the partitions of jobs that are there; returns what the jobs add to the totals.
+async fn insert_partitions_of(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    new: &[&NewJob],
+) -> Result<Vec<Increment>, LedgerError> {
+    let rows: Vec<Value> = new
+        .iter()
+        .flat_map(|job| partition_rows(job.id, 0, PartitionState::Due, job))
+        .collect();
+    insert_partitions(inner, tx, &rows).await?;
+    let increments = new
+        .iter()
+        .flat_map(|job| std::iter::once(Increment::new(TotalsMetric::Accepted, "", None, "", 1)).chain(selected(job)));
+    Ok(increments.collect())
+}
+
+/// Returns what an accepted job adds to the totals of selected memories.
+fn selected(job: &NewJob) -> impl Iterator<Item = Increment> {
+    job.partitions
+        .iter()
+        .filter(|partition| matches!(partition.kind, Kind::Erase | Kind::Check))
+        .flat_map(|partition| {
+            partition.stores.iter().map(|store| {
+                Increment::new(
+                    TotalsMetric::Selected,
+                    &partition.route.target,
+                    Some(*store),
+                    "",
+                    partition.remaining,
+                )
+            })
+        })
+}

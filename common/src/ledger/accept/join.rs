@@ -1,0 +1,147 @@
+//! Requests that may be repeated: the same one joins its job while that has not ended.
+//!
+//! An index that is unique over unfinished jobs decides, inside the accepting transaction. So two
+//! requests at once make one job, and an ended job makes room for the next by ending.
+//!
+//! A caller who was told to ask again may do so after the end. The next job then finds nothing, and
+//! the caller would hear that there never was anything. So a job remembers that its end is
+//! [owed](Ledger::owe).
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::jobs_table::{self, INSERT_JOBS, job_rows};
+use super::new_job::NewJob;
+use crate::job::JobId;
+use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
+use crate::state::State;
+
+/// How often a job is looked for that ended between two statements. Once is rare.
+const TRIES: usize = 5;
+
+/// Inserts jobs that are queued, but for those whose request has an unfinished job: returns these with
+/// the jobs that they join.
+pub(super) async fn insert_jobs(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[&NewJob],
+) -> Result<HashMap<JobId, JobId>, LedgerError> {
+    let queued = State::Queued;
+    let (mut open, alone): (Vec<&NewJob>, Vec<&NewJob>) = jobs.iter().partition(|job| job.request.is_some());
+    if !alone.is_empty() {
+        jobs_table::insert_jobs(inner, tx, &alone, queued).await?;
+    }
+    // All processes insert in one order: two groups never wait for each other.
+    let key = |job: &NewJob| (job.scope.principal.clone(), job.request.clone());
+    open.sort_by_cached_key(|job| key(job));
+    let mut joining = HashMap::new();
+    for _ in 0..TRIES {
+        if open.is_empty() {
+            return Ok(joining);
+        }
+        let inserted = insert_absent(inner, tx, &open, queued).await?;
+        open.retain(|job| !inserted.contains(&job.id.to_string()));
+        let found = unfinished(inner, tx, &open).await?;
+        open.retain(|job| !found.contains_key(&job.id));
+        joining.extend(found);
+    }
+    if open.is_empty() {
+        Ok(joining)
+    } else {
+        Err(LedgerError::Unavailable(sqlx::Error::RowNotFound))
+    }
+}
+
+/// Inserts the jobs whose request has no unfinished job; returns their ids.
+async fn insert_absent(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[&NewJob],
+    state: State,
+) -> Result<HashSet<String>, LedgerError> {
+    let sql = format!(
+        "-- ledger::join insert
+        {INSERT_JOBS}
+        ON CONFLICT (principal, request) WHERE request IS NOT NULL AND ended_at IS NULL DO NOTHING RETURNING id"
+    );
+    let query = sqlx::query(inner.sql(&sql)).bind(job_rows(jobs, state));
+    let inserted = query.fetch_all(tx).await?;
+    Ok(inserted.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?)
+}
+
+/// Returns the unfinished jobs of requests.
+async fn unfinished(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[&NewJob],
+) -> Result<HashMap<JobId, JobId>, LedgerError> {
+    if jobs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let asked: Vec<Value> = jobs
+        .iter()
+        .map(|job| json!({"p": job.scope.principal, "r": job.request, "j": job.id}))
+        .collect();
+    let found = sqlx::query(inner.sql(
+        "-- ledger::join unfinished
+        SELECT e.value->>'j' AS asked, j.id AS id
+        FROM {each} JOIN jobs j ON j.principal = e.value->>'p' AND j.request = e.value->>'r' AND j.ended_at IS NULL",
+    ))
+    .bind(json!(asked).to_string())
+    .fetch_all(tx)
+    .await?;
+    found
+        .iter()
+        .map(|row| Ok((rows::parsed(row, "jobs", "asked")?, rows::parsed(row, "jobs", "id")?)))
+        .collect()
+}
+
+impl Ledger {
+    /// Notes that a caller was told to ask again for the end of a job.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn owe(&self, id: JobId) -> Result<(), LedgerError> {
+        self.set_owed(id, 1).await
+    }
+
+    /// Notes that a caller has heard the end of a job.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn heard(&self, id: JobId) -> Result<(), LedgerError> {
+        self.set_owed(id, 0).await
+    }
+
+    async fn set_owed(&self, id: JobId, owed: i64) -> Result<(), LedgerError> {
+        let sql = "-- ledger::owed\nUPDATE jobs SET owed = $2 WHERE id = $1 AND request IS NOT NULL AND owed <> $2";
+        let query = sqlx::query(self.inner.sql(sql)).bind(id.to_string()).bind(owed);
+        query.execute(&self.inner.write).await?;
+        Ok(())
+    }
+
+    /// Returns the job of the same request that succeeded earlier, if a caller is still owed its
+    /// end; from now on none is.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn owed_before(&self, id: JobId) -> Result<Option<JobId>, LedgerError> {
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::owed before
+            UPDATE jobs SET owed = 0 WHERE owed = 1 AND state = {job.succeeded} AND id IN (
+                SELECT earlier.id FROM jobs AS own JOIN jobs AS earlier
+                  ON earlier.principal = own.principal AND earlier.request = own.request AND earlier.owed = 1
+                WHERE own.id = $1 AND earlier.id <> own.id)
+            RETURNING id",
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&self.inner.write)
+        .await?;
+        row.map(|row| rows::parsed(&row, "jobs", "id")).transpose()
+    }
+}

@@ -1,0 +1,111 @@
+//! Inserting partitions, and what each weighs in the queue.
+
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+
+use super::new_job::NewJob;
+use crate::job::{JobId, StoreKind};
+use crate::ledger::db::{Inner, LedgerError};
+use crate::ledger::partition_state::PartitionState;
+use crate::ledger::types::{NewPartition, Work};
+
+/// Returns a job's partitions as rows for [`insert_partitions`].
+pub(super) fn partition_rows(id: JobId, first: i64, state: PartitionState, job: &NewJob) -> Vec<Value> {
+    let shares_calls =
+        job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run && job.expect.is_none();
+    rows_of(id, first, state, &job.partitions, shares_calls, job.not_before, None)
+}
+
+/// Returns partitions as rows for [`insert_partitions`], numbered from `first`.
+pub(in crate::ledger) fn rows_of(
+    id: JobId,
+    first: i64,
+    state: PartitionState,
+    partitions: &[NewPartition],
+    shares_calls: bool,
+    due_at: Option<i64>,
+    snapshot: Option<&str>,
+) -> Vec<Value> {
+    (first..)
+        .zip(partitions)
+        .map(|(ordinal, partition)| {
+            let small = matches!(&partition.work, Work::Ids(ids) if ids.len() <= SMALL);
+            json!({
+                "job": id, "ordinal": ordinal, "kind": partition.kind.as_str(), "target": partition.route.target,
+                "table": partition.route.table, "route": partition.route.to_string(),
+                "stores": stores_text(&partition.stores),
+                "weight": if small && shares_calls { 0 } else if partitions.len() == 1 && first == 0 { 1 } else { weight(ordinal) },
+                "state": state.as_str(), "alias": partition.alias, "work": json!(partition.work).to_string(), "remaining": partition.remaining,
+                "due_at": due_at, "reads_back": i64::from(reads_back(&partition.work)),
+                "snapshot": snapshot,
+            })
+        })
+        .collect()
+}
+
+/// What a small partition weighs whose caller has few unfinished jobs.
+pub(in crate::ledger) const LIGHTEST: i64 = -1;
+
+/// The most that a partition weighs.
+pub(in crate::ledger) const HEAVIEST: i64 = 6;
+
+/// How many unfinished jobs a caller may have for its small ones to go before those of callers who have
+/// more: so nobody waits for another's flood.
+// About as many as share one call, and found in a look at as many entries of an index.
+const FEW: usize = 100;
+
+/// Returns what one of many partitions weighs: the more, the more of its job come before it. So the
+/// beginning of a job goes before what is left of a larger one, however long that has been waiting.
+fn weight(ordinal: i64) -> i64 {
+    let before = ordinal.unsigned_abs().saturating_add(1);
+    i64::from(2 + before.ilog(8)).min(HEAVIEST)
+}
+
+/// Returns whether a partition is what its job selects, and not only a part of it: it is read back.
+fn reads_back(work: &Work) -> bool {
+    match work {
+        // Nothing at all is what a plan makes of a query that matches nothing.
+        Work::Ids(ids) => !ids.is_empty(),
+        // What a plan listed is all that the query was about.
+        Work::Subject | Work::Query | Work::Listed(_) => true,
+        Work::Range { .. } | Work::Points => false,
+    }
+}
+
+/// The most ids of a partition that shares calls with others.
+// Ten of them still fit into one batch of the default size, so sharing pays.
+const SMALL: usize = 100;
+
+fn stores_text(stores: &[StoreKind]) -> String {
+    stores.iter().map(|store| store.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// Inserts partitions, `rows` as [`rows_of`] makes them.
+pub(in crate::ledger) async fn insert_partitions(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    rows: &[Value],
+) -> Result<(), LedgerError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(&format!(
+        "-- ledger::accept partitions
+        INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work,
+            size, remaining, due_at, reads_back, snapshot)
+        SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
+            e.value->>'table', e.value->>'route', e.value->>'stores',
+            CASE WHEN CAST(e.value->>'weight' AS BIGINT) = 0 AND NOT EXISTS (
+                SELECT 1 FROM jobs WHERE ended_at IS NULL AND not_before <= {{now}}
+                  AND principal = (SELECT own.principal FROM jobs AS own WHERE own.id = e.value->>'job')
+                LIMIT 1 OFFSET {FEW}
+            ) THEN {LIGHTEST} ELSE CAST(e.value->>'weight' AS BIGINT) END,
+            e.value->>'state', CAST(e.value->>'alias' AS BIGINT), e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
+            CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {{now}}), CAST(e.value->>'reads_back' AS BIGINT), e.value->>'snapshot'
+        FROM {{each}}"
+    )))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}

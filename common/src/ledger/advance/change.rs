@@ -1,0 +1,64 @@
+//! What a transaction changes in a job, summed: an UPDATE applies one row to each.
+
+use crate::error_code::ErrorCode;
+use crate::job::JobId;
+use crate::ledger::types::SnapshotKind;
+
+/// What a transaction changes in a job.
+pub(in crate::ledger) struct JobChange {
+    pub(in crate::ledger) id: JobId,
+    pub(in crate::ledger) ended: i64,
+    pub(in crate::ledger) selected: i64,
+    pub(in crate::ledger) planned: i64,
+    pub(in crate::ledger) failures: i64,
+    pub(in crate::ledger) skipped: i64,
+    /// Whether the job has made progress: its limit counts from now.
+    pub(in crate::ledger) progress: bool,
+    pub(in crate::ledger) code: Option<ErrorCode>,
+    pub(in crate::ledger) version_erased: Option<i64>,
+    pub(in crate::ledger) snapshot: Option<SnapshotKind>,
+    /// JSON objects with commas between them.
+    pub(in crate::ledger) warnings: Option<String>,
+}
+
+impl JobChange {
+    pub(in crate::ledger) fn new(id: JobId) -> Self {
+        Self {
+            id,
+            ended: 0,
+            selected: 0,
+            planned: 0,
+            failures: 0,
+            skipped: 0,
+            progress: false,
+            code: None,
+            version_erased: None,
+            snapshot: None,
+            warnings: None,
+        }
+    }
+}
+
+impl JobChange {
+    /// Adds what another record changes in the same job.
+    pub(in crate::ledger) fn add(&mut self, other: &Self) {
+        self.ended += other.ended;
+        self.selected += other.selected;
+        self.planned += other.planned;
+        self.failures += other.failures;
+        self.skipped += other.skipped;
+        self.progress |= other.progress;
+        self.code = other.code.or(self.code);
+        self.version_erased = self.version_erased.or(other.version_erased);
+        self.snapshot = match (self.snapshot, other.snapshot) {
+            (known, None) => known,
+            // A job that spans tables can promise no more than the least of them.
+            (Some(SnapshotKind::Batch), Some(_)) => Some(SnapshotKind::Batch),
+            (_, said) => said,
+        };
+        self.warnings = match (self.warnings.take(), &other.warnings) {
+            (Some(known), Some(more)) => Some(format!("{known},{more}")),
+            (known, more) => known.or_else(|| more.clone()),
+        };
+    }
+}

@@ -1,0 +1,98 @@
+//! Ending jobs, and the partitions that they will not begin.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::close::{Close, FAILED, LEFT, close_partitions};
+use super::step::{JobRow, ids_of};
+use crate::error_code::ErrorCode;
+use crate::job::JobId;
+use crate::ledger::db::{Inner, LedgerError, Moves, rows};
+use crate::ledger::totals::Increment;
+use crate::ledger::types::warning::{self, WarningCode};
+use crate::state::{Event, State};
+
+/// A job that has ended.
+pub(in crate::ledger) struct Ended {
+    pub(in crate::ledger) state: State,
+    pub(in crate::ledger) duration_ms: i64,
+}
+
+/// Ends the partitions that a job which ends will not begin: residue counts as failed, and as left
+/// if the job was cancelled; so does a plan that was not carried out.
+pub(super) async fn close_blocked(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: &[(&JobRow, Option<ErrorCode>)],
+) -> Result<Vec<Increment>, LedgerError> {
+    let mut increments = Vec::new();
+    for (left, (to, outcome)) in [(false, FAILED), (true, LEFT)] {
+        for unlisted in [false, true] {
+            let some: Vec<&JobRow> = jobs
+                .iter()
+                .map(|(job, _)| *job)
+                .filter(|job| matches!(job.state, State::Planning | State::Cancelling) == left)
+                .filter(|job| job.unlisted == unlisted)
+                .collect();
+            let close = Close {
+                from: "state = {partition.blocked}".to_owned(),
+                to,
+                outcome,
+                unlisted,
+                most: Close::ALL,
+            };
+            increments.extend(close_partitions(inner, tx, &ids_of(some), &close).await?.increments);
+        }
+    }
+    Ok(increments)
+}
+
+/// Ends jobs.
+pub(super) async fn end(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    event: Event,
+    jobs: &[(&JobRow, Option<ErrorCode>)],
+) -> Result<HashMap<JobId, Ended>, LedgerError> {
+    let moves = Moves::of(event);
+    let list: Vec<Value> = jobs
+        .iter()
+        .map(|(job, code)| {
+            let found = job.found.as_ref().map(|found| json!(found).to_string());
+            // Of ids, what is absent is said of each.
+            let nothing = job.unlisted && job.selected == 0 && matches!(event, Event::Verified | Event::Previewed);
+            let warning = nothing.then(|| warning::of_job(WarningCode::NothingSelected));
+            json!({"id": job.id, "code": code, "preview": found, "warning": warning})
+        })
+        .collect();
+    // A success forgets the errors that it got over.
+    let code = if event == Event::Failed {
+        "COALESCE(e.value->>'code', error_code)"
+    } else {
+        "NULL"
+    };
+    let ended = sqlx::query(inner.sql(&format!(
+        "-- ledger::advance end
+        UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code},
+            preview = e.value->>'preview',
+            warnings = COALESCE(warnings || ',' || (e.value->>'warning'), e.value->>'warning', warnings)
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
+        RETURNING jobs.id AS id, state, {{now}} - not_before AS duration",
+        moves.to, moves.from
+    )))
+    .bind(json!(list).to_string())
+    .fetch_all(tx)
+    .await?;
+    ended
+        .iter()
+        .map(|row| {
+            let ended = Ended {
+                state: rows::parsed(row, "jobs", "state")?,
+                duration_ms: row.try_get::<i64, _>("duration")?.max(0),
+            };
+            Ok((rows::parsed(row, "jobs", "id")?, ended))
+        })
+        .collect()
+}

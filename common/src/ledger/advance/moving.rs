@@ -1,0 +1,76 @@
+//! Moving on the jobs whose phase has ended.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::AnyConnection;
+
+use super::end::{Ended, close_blocked, end};
+use super::found;
+use super::look_back::look_back;
+use super::phase::{move_on, read_back, unblock};
+use super::step::{JobRow, step};
+use crate::error_code::ErrorCode;
+use crate::job::JobId;
+use crate::ledger::db::rows::Key;
+use crate::ledger::db::{Inner, LedgerError};
+use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::types::Fence;
+use crate::state::Event;
+
+/// What [`advance`] did.
+#[derive(Default)]
+pub(in crate::ledger) struct Advanced {
+    pub(in crate::ledger) ended: HashMap<JobId, Ended>,
+    /// Jobs whose next phase has begun: its partitions are due.
+    pub(in crate::ledger) due: HashSet<JobId>,
+    /// Partitions that are now to be read back under the lease they were erased under.
+    pub(in crate::ledger) read_back: HashSet<Key>,
+    pub(in crate::ledger) totals: Vec<Increment>,
+}
+
+/// Moves on those of the jobs that have no unfinished partition left.
+pub(in crate::ledger) async fn advance(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    jobs: Vec<JobRow>,
+    finishing: &[Fence],
+) -> Result<Advanced, LedgerError> {
+    let mut ready: Vec<JobRow> = jobs.into_iter().filter(|job| job.unfinished == 0).collect();
+    let mut advanced = Advanced::default();
+    if ready.is_empty() {
+        return Ok(advanced);
+    }
+    look_back(inner, tx, &mut ready).await?;
+    found::gather(inner, tx, &mut ready).await?;
+    let mut steps: HashMap<Event, Vec<(&JobRow, Option<ErrorCode>)>> = HashMap::new();
+    for job in &ready {
+        if let Some((event, code)) = step(job, inner.options.max_rounds) {
+            steps.entry(event).or_default().push((job, code));
+        }
+    }
+    for (event, jobs) in steps {
+        if matches!(event, Event::Planned | Event::Erased | Event::ResidueFound) {
+            advanced.due.extend(jobs.iter().map(|(job, _)| job.id));
+        }
+        match event {
+            Event::Erased => {
+                move_on(inner, tx, event, &jobs, "reads_back = 1 AND state = {partition.done}").await?;
+                advanced.read_back = read_back(inner, tx, &jobs, finishing).await?;
+            }
+            Event::Planned | Event::ResidueFound => {
+                move_on(inner, tx, event, &jobs, "state = {partition.blocked}").await?;
+                unblock(inner, tx, &jobs).await?;
+            }
+            _ => {
+                if matches!(event, Event::Failed | Event::Stopped) {
+                    advanced.totals.extend(close_blocked(inner, tx, &jobs).await?);
+                }
+                let ended = end(inner, tx, event, &jobs).await?;
+                let count = |ended: &Ended| Increment::new(TotalsMetric::Ended, "", None, ended.state.as_str(), 1);
+                advanced.totals.extend(ended.values().map(count));
+                advanced.ended.extend(ended);
+            }
+        }
+    }
+    Ok(advanced)
+}

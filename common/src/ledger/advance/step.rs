@@ -1,0 +1,132 @@
+//! What follows for a job when the last partition of its phase has ended: said by one function, which
+//! touches nothing.
+
+use serde_json::json;
+
+use crate::error_code::ErrorCode;
+use crate::job::{JobId, Outcome};
+use crate::ledger::types::Preview;
+use crate::selection::Digest;
+use crate::state::{Event, State};
+
+/// A job, as far as its next step depends on it.
+pub(in crate::ledger) struct JobRow {
+    pub(in crate::ledger) id: JobId,
+    pub(in crate::ledger) state: State,
+    pub(in crate::ledger) next_ordinal: i64,
+    pub(in crate::ledger) unfinished: i64,
+    pub(in crate::ledger) per_second: Option<f64>,
+    pub(in crate::ledger) aborts: Aborts,
+    pub(in crate::ledger) dry_run: bool,
+    /// Whether it is by subject or query.
+    pub(in crate::ledger) unlisted: bool,
+    pub(in crate::ledger) is_query: bool,
+    pub(in crate::ledger) failures: i64,
+    /// Partitions whose table cannot hold what the job demands.
+    pub(in crate::ledger) skipped: i64,
+    pub(in crate::ledger) round: u32,
+    pub(in crate::ledger) selected: u64,
+    pub(in crate::ledger) limit: Option<u64>,
+    pub(in crate::ledger) expect: Option<Digest>,
+    /// What a look found, where all of the job was looked at and somebody wants to know.
+    pub(in crate::ledger) found: Option<Preview>,
+    /// Partitions that wait for another round.
+    pub(in crate::ledger) blocked: u64,
+    /// The outcome that forbids success, if there is one.
+    pub(in crate::ledger) bad: Option<Outcome>,
+    /// Why a memory failed by itself, if one did.
+    pub(in crate::ledger) bad_code: Option<ErrorCode>,
+}
+
+/// Whether a memory that changed in between stops a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) enum Aborts {
+    /// It does not.
+    Never,
+    /// The first one will.
+    AtConflict,
+    /// One has: the job is being stopped.
+    Now,
+}
+
+impl JobRow {
+    /// Returns whether somebody wants to know what a look at it found.
+    pub(super) fn is_looked_at(&self) -> bool {
+        match self.state {
+            State::Planning => self.expect.is_some(),
+            State::Running => self.dry_run,
+            _ => false,
+        }
+    }
+
+    /// Returns whether no table that it is about can hold what it demands. A plan of one that can makes at least
+    /// one partition, which waits; a preview makes none.
+    fn is_mistyped(&self) -> bool {
+        self.skipped > 0
+            && match self.state {
+                State::Planning => self.blocked == 0,
+                _ => self.dry_run && self.skipped >= self.next_ordinal,
+            }
+    }
+
+    /// Takes in that a memory failed by itself.
+    pub(in crate::ledger) fn meet(&mut self, code: ErrorCode) {
+        match code {
+            // What is still there matters more than what nobody can undo.
+            ErrorCode::Kept => self.bad_code = Some(code),
+            // A query says which memories it left; who named them, or a person, is told that they are there.
+            ErrorCode::PointConflict if self.is_query => {}
+            ErrorCode::PointConflict => {
+                self.bad = Some(Outcome::Failed);
+                let kept = self.bad_code.filter(|known| *known == ErrorCode::Kept);
+                self.bad_code = kept.or(Some(code));
+            }
+            ErrorCode::Split | ErrorCode::Constraint | ErrorCode::Rejected => {
+                self.bad_code = self.bad_code.or(Some(code));
+            }
+            _ => {}
+        }
+    }
+
+    fn is_another_selection(&self) -> bool {
+        let found = self.found.as_ref().map(|found| found.digest).unwrap_or_default();
+        self.expect.is_some_and(|expect| expect != found)
+    }
+}
+
+/// Returns the event that a job without unfinished partitions meets, and the error it ends with.
+pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<ErrorCode>)> {
+    // The code of a failed partition was written when it failed.
+    let failed = job.failures > 0;
+    match job.state {
+        State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some(ErrorCode::Conflict))),
+        State::Cancelling => Some((Event::Stopped, None)),
+        // A queued one: given up before any worker claimed a part of it.
+        State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
+        State::Planning | State::Running if job.is_mistyped() => Some((Event::Failed, Some(ErrorCode::Mistyped))),
+        State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
+            Some((Event::Failed, Some(ErrorCode::LimitExceeded)))
+        }
+        State::Planning if job.is_another_selection() => Some((Event::Failed, Some(ErrorCode::SelectionChanged))),
+        State::Planning => Some((Event::Planned, None)),
+        State::Running if job.dry_run => Some((Event::Previewed, None)),
+        // Reading back could not make it a success any more, and would find again what was tried
+        // often enough, and count it twice.
+        State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
+        State::Running => Some((Event::Erased, None)),
+        State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
+        State::Verifying if job.blocked > 0 => Some((Event::Failed, Some(ErrorCode::Residue))),
+        State::Verifying => Some(match job.bad {
+            None => (Event::Verified, None),
+            Some(Outcome::Unverifiable) => (Event::Failed, Some(ErrorCode::Unverifiable)),
+            Some(Outcome::Unsupported) => (Event::Failed, Some(ErrorCode::Unsupported)),
+            Some(_) => (Event::Failed, job.bad_code),
+        }),
+        _ => None,
+    }
+}
+
+/// Returns jobs as the list that a statement opens.
+pub(super) fn ids_of<'a>(jobs: impl IntoIterator<Item = &'a JobRow>) -> String {
+    json!(jobs.into_iter().map(|job| json!({"id": job.id})).collect::<Vec<_>>()).to_string()
+}

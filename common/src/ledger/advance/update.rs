@@ -1,0 +1,82 @@
+//! Applying what a transaction changes in jobs.
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::change::JobChange;
+use super::step::{Aborts, JobRow};
+use crate::job::SelectorKind;
+use crate::ledger::db::{Inner, LedgerError, rows};
+use crate::ledger::types::SnapshotKind;
+
+/// Applies changes to jobs and returns how they stand.
+pub(in crate::ledger) async fn update_jobs(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    changes: &[JobChange],
+) -> Result<Vec<JobRow>, LedgerError> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list: Vec<Value> = changes
+        .iter()
+        .map(|change| {
+            json!({
+                "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
+                "failures": change.failures, "skipped": change.skipped, "progress": i64::from(change.progress), "code": change.code, "version_erased": change.version_erased,
+                "snapshot": change.snapshot.map(SnapshotKind::as_str), "warnings": change.warnings,
+            })
+        })
+        .collect();
+    let rows = sqlx::query(inner.sql(
+        "-- ledger::advance changes
+        UPDATE jobs SET version = version + 1,
+            unfinished = unfinished - CAST(e.value->>'ended' AS BIGINT),
+            selected = selected + CAST(e.value->>'selected' AS BIGINT),
+            next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
+            failures = failures + CAST(e.value->>'failures' AS BIGINT),
+            skipped = skipped + CAST(e.value->>'skipped' AS BIGINT),
+            progressed_at = CASE WHEN CAST(e.value->>'progress' AS BIGINT) = 1 THEN {now} ELSE progressed_at END,
+            error_code = COALESCE(e.value->>'code', error_code),
+            snapshot = CASE WHEN snapshot = {snapshot.batch} THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
+            warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
+            version_erased = CASE WHEN kind = {selector.ids} AND (next_ordinal = 1 OR selected = 1)
+                THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
+        FROM {each} WHERE jobs.id = e.value->>'id'
+        RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, skipped, round, selected,
+            max_selected, expect, per_second, aborts",
+    ))
+    .bind(json!(list).to_string())
+    .fetch_all(tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let limit: Option<i64> = row.try_get("max_selected")?;
+            Ok(JobRow {
+                id: rows::parsed(row, "jobs", "id")?,
+                state: rows::parsed(row, "jobs", "state")?,
+                next_ordinal: row.try_get("next_ordinal")?,
+                unfinished: row.try_get("unfinished")?,
+                per_second: row.try_get("per_second")?,
+                aborts: match row.try_get("aborts")? {
+                    0_i64 => Aborts::Never,
+                    1 => Aborts::AtConflict,
+                    _ => Aborts::Now,
+                },
+                dry_run: row.try_get::<i64, _>("dry_run")? != 0,
+                unlisted: !rows::says(row, "kind", SelectorKind::Ids)?,
+                is_query: rows::says(row, "kind", SelectorKind::Query)?,
+                failures: row.try_get("failures")?,
+                skipped: row.try_get("skipped")?,
+                round: rows::small_number(row, "round")?,
+                selected: rows::number(row, "selected")?,
+                limit: limit.map(|limit| u64::try_from(limit).unwrap_or(0)),
+                blocked: 0,
+                bad: None,
+                bad_code: None,
+                expect: rows::parsed_if_any(row, "jobs", "expect")?,
+                found: None,
+            })
+        })
+        .collect()
+}

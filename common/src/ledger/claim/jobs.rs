@@ -1,0 +1,98 @@
+//! The jobs of claimed partitions: moved on, and read as far as their partitions share it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use crate::job::JobId;
+use crate::ledger::db::{Inner, LedgerError, Moves, rows};
+use crate::ledger::types::{JobFacts, Kind};
+use crate::state::{Event, State};
+
+/// Moves the jobs of claimed partitions on, and reads what their partitions share.
+pub(super) async fn start_jobs(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    claimed: &[AnyRow],
+) -> Result<HashMap<JobId, Arc<JobFacts>>, LedgerError> {
+    // In order: another claim may lock the same jobs.
+    let mut kinds: BTreeMap<JobId, bool> = BTreeMap::new();
+    for row in claimed {
+        let plans = rows::says(row, "kind", Kind::Check)? || rows::says(row, "kind", Kind::Plan)?;
+        *kinds.entry(rows::parsed(row, "partitions", "job_id")?).or_insert(false) |= plans;
+    }
+    let list: Vec<Value> = kinds
+        .iter()
+        .map(|(id, plans)| json!({"id": id, "plans": i64::from(*plans)}))
+        .collect();
+    let list = json!(list).to_string();
+    let (planned, started) = (Moves::of(Event::PlanStarted), Moves::of(Event::Started));
+    let first = sqlx::query(inner.sql(&format!(
+        "-- ledger::claim start
+        UPDATE jobs SET version = version + 1, started_at = COALESCE(started_at, {{now}}),
+            state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
+                    SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state IN ({{partition.due}}, {{partition.running}}))
+                THEN {} ELSE {} END
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
+        RETURNING jobs.id",
+        planned.to, started.to, started.from
+    )))
+    .bind(&list)
+    .fetch_all(&mut *tx)
+    .await?;
+    let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let facts = sqlx::query(inner.sql(
+        "-- ledger::claim jobs
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect, schedule, lenient, trace, state, attempt, {now} - not_before AS waited
+        FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
+    ))
+    .bind(&list)
+    .fetch_all(tx)
+    .await?;
+    let mut jobs = HashMap::with_capacity(facts.len());
+    for row in &facts {
+        match facts_of(row, &first) {
+            Ok(facts) => drop(jobs.insert(facts.id, Arc::new(facts))),
+            // Its partitions are then without a job, and are dealt with as such.
+            Err(error @ LedgerError::Corrupt { .. }) => tracing::error!(error = %error, "a job cannot be read"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(jobs)
+}
+
+fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
+    let id: JobId = rows::parsed(row, "jobs", "id")?;
+    let subject = match row.try_get::<Option<String>, _>("subject")? {
+        Some(_) => Some(rows::json(row, "jobs", "subject")?),
+        None => None,
+    };
+    let query = match row.try_get::<Option<String>, _>("query")? {
+        Some(_) => Some(Arc::new(rows::json(row, "jobs", "query")?)),
+        None => None,
+    };
+    let batch: Option<i64> = row.try_get("batch_size")?;
+    let most: Option<i64> = row.try_get("most")?;
+    Ok(JobFacts {
+        id,
+        owner: row.try_get("owner")?,
+        workspace: row.try_get("workspace")?,
+        memory_kind: row.try_get("memory_kind")?,
+        subject,
+        query,
+        per_second: row.try_get("per_second")?,
+        batch: batch.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        most: most.map(|n| u64::try_from(n).unwrap_or(0)),
+        expects: row.try_get::<Option<String>, _>("expect")?.is_some(),
+        scheduled: row.try_get::<Option<String>, _>("schedule")?.is_some(),
+        lenient: row.try_get::<i64, _>("lenient")? != 0,
+        trace: row.try_get("trace")?,
+        cancelling: rows::says(row, "state", State::Cancelling)?,
+        waited_ms: row.try_get("waited")?,
+        first: first.contains(&id.to_string()),
+        attempt: rows::number(row, "attempt")?,
+    })
+}

@@ -1,0 +1,21 @@
+//! The database of the ledger: connections, transactions, statements, and rows as they are read.
+
+mod dialect;
+mod error;
+mod group;
+mod ledger;
+mod moves;
+mod options;
+mod pools;
+pub(super) mod rows;
+mod words;
+
+pub use error::LedgerError;
+pub use ledger::Ledger;
+pub use options::LedgerOptions;
+
+pub(super) use dialect::Dialect;
+pub(super) use group::Grouped;
+pub(super) use ledger::Inner;
+pub(super) use moves::Moves;
+pub(super) use words::RESIDUE;

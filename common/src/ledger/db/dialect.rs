@@ -1,0 +1,121 @@
+//! Writing a statement for the database that holds the ledger.
+//!
+//! The texts are the same for both databases. Their few differences, and the words of closed sets, are placeholders.
+
+use super::words;
+
+/// The kind of database that holds the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) enum Dialect {
+    /// PostgreSQL 13 or newer.
+    Postgres,
+    /// SQLite, as linked into this program.
+    Sqlite,
+}
+
+impl Dialect {
+    /// Fills the placeholders of a text:
+    ///
+    /// * `{now}`: milliseconds since 1970 by the database's clock, at this very moment
+    /// * `{each}`: the rows of the JSON array in `$1`, as `e.value`
+    /// * `{list}`: the aggregate that makes a JSON array of a column
+    /// * `{ids}`: the ids of a partition `p` that is a list of them, as `e.value`
+    /// * `{bytes}`: texts are told apart, and sorted, by their bytes
+    /// * `{skip_locked}`: take the rows, leaving out what others hold
+    /// * `{locked}`: take the rows, waiting for those who hold them
+    /// * `{partition.due}` and the like: a [word](words) of a closed set, as a literal
+    ///
+    /// Other braces are left as they are: JSON has them too.
+    // Words are literals and no binds: a partial index serves only a statement that says what the index says.
+    pub(in crate::ledger) fn text(self, sql: &str) -> String {
+        let mut text = String::with_capacity(sql.len() * 2);
+        let mut rest = sql;
+        while let Some((before, from)) = rest.split_once('{') {
+            text.push_str(before);
+            rest = match from.split_once('}') {
+                Some((name, after)) if self.fill(name, &mut text) => after,
+                _ => {
+                    text.push('{');
+                    from
+                }
+            };
+        }
+        text.push_str(rest);
+        text
+    }
+
+    /// Appends what a placeholder stands for; returns whether it is one.
+    fn fill(self, name: &str, text: &mut String) -> bool {
+        if let Some(sql) = self.difference(name) {
+            text.push_str(sql);
+        } else if let Some(word) = words::word(name) {
+            text.extend(["'", word, "'"]);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Returns what this database writes differently.
+    fn difference(self, name: &str) -> Option<&'static str> {
+        Some(match (name, self) {
+            ("now", Self::Postgres) => "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
+            ("now", Self::Sqlite) => "CAST(unixepoch('subsec') * 1000 AS BIGINT)",
+            // In a query of its own, so that planning does not read the list for nothing.
+            ("each", Self::Postgres) => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)",
+            ("each", Self::Sqlite) => "json_each($1) AS e",
+            ("list", Self::Postgres) => "jsonb_agg",
+            ("list", Self::Sqlite) => "json_group_array",
+            ("ids", Self::Postgres) => "jsonb_array_elements_text(p.work::jsonb -> 'ids') AS e(value)",
+            ("ids", Self::Sqlite) => "json_each(p.work, '$.ids') AS e",
+            ("bytes", Self::Postgres) => "COLLATE \"C\"",
+            ("skip_locked", Self::Postgres) => "FOR UPDATE SKIP LOCKED",
+            ("locked", Self::Postgres) => "FOR UPDATE",
+            // It compares bytes anyway, and has one writer at a time: nothing to lock, nothing to skip.
+            ("bytes" | "skip_locked" | "locked", Self::Sqlite) => "",
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_and_other_braces_stay() {
+        for (text, on_sqlite) in [
+            ("state = {partition.due}", "state = 'due'"),
+            (
+                "state IN ({job.queued}, {job.running}) {locked}",
+                "state IN ('queued', 'running') ",
+            ),
+            (
+                "outcome <> {residue} AND code = {code.point_conflict}",
+                "outcome <> 'residue' AND code = 'point_conflict'",
+            ),
+            (
+                "kind = {kind.read_back} OR kind = {selector.ids}",
+                "kind = 'read_back' OR kind = 'ids'",
+            ),
+            ("'{\"ids\":[]}' || {store.sql}", "'{\"ids\":[]}' || 'sql'"),
+            ("LIKE '{____}' OR '{' {run.fired}", "LIKE '{____}' OR '{' 'fired'"),
+            ("{snapshot.batch} {", "'batch' {"),
+        ] {
+            assert_eq!(Dialect::Sqlite.text(text), on_sqlite);
+        }
+    }
+
+    #[test]
+    fn a_word_that_its_set_does_not_have_is_refused_by_the_database() {
+        for text in [
+            "{partition.queued}",
+            "{job.due}",
+            "{outcome.residue}",
+            "{due}",
+            "{state.due}",
+        ] {
+            assert_eq!(Dialect::Postgres.text(text), text);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What can go wrong in the ledger.
+
+use crate::ledger::types::Fence;
+
+/// Why the ledger did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The database did not answer, or said that it is busy; trying again may help.
+    #[error("the ledger database is unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refuses the values of one step, and would refuse them again.
+    #[error("the ledger database refuses the values of a step")]
+    Refused(#[source] sqlx::Error),
+    /// The database rejects a statement, whatever its values, until an operator changes something.
+    #[error("the ledger database rejected a statement")]
+    Rejected(#[source] sqlx::Error),
+    /// A row holds what this version cannot read.
+    #[error("the ledger's table `{table}` holds an unreadable `{column}` in row {row}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// The migrations could not be applied.
+    #[error("the ledger could not be migrated")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The URL is of no kind the ledger knows.
+    #[error("the ledger's URL must begin with postgres:// or sqlite://")]
+    Url,
+}
+
+impl From<sqlx::Error> for LedgerError {
+    fn from(error: sqlx::Error) -> Self {
+        let kind: fn(sqlx::Error) -> Self = match &error {
+            error if is_transient(error) => Self::Unavailable,
+            sqlx::Error::Database(database) if database.code().is_some_and(|code| is_refusal(&code)) => Self::Refused,
+            _ => Self::Rejected,
+        };
+        kind(error)
+    }
+}
+
+impl LedgerError {
+    /// Returns whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// Returns whether the same call would be refused again, and is to blame for it itself.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Corrupt { .. })
+    }
+
+    /// Says in the log which partition's step was refused.
+    pub(in crate::ledger) fn log_refusal(&self, fence: Fence) {
+        tracing::error!(
+            job.id = %fence.job,
+            partition = fence.ordinal,
+            ledger.sqlstate = self.sqlstate(),
+            "the ledger refuses a step of a partition"
+        );
+    }
+
+    /// Returns the SQLSTATE or SQLite's result code, for logs: texts of databases may hold values.
+    pub fn sqlstate(&self) -> Option<String> {
+        match self {
+            Self::Unavailable(error) | Self::Refused(error) | Self::Rejected(error) => error
+                .as_database_error()
+                .and_then(sqlx::error::DatabaseError::code)
+                .map(std::borrow::Cow::into_owned),
+            Self::Corrupt { .. } | Self::Migration(_) | Self::Url => None,
+        }
+    }
+}
+
+/// Returns whether a database error says "not now".
+fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| is_transient_code(&code)),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+fn is_transient_code(code: &str) -> bool {
+    // Timeouts of locks and statements; a session that may only read, as on a server that was replaced; a database or
+    // a table that is not there yet, since an api serves before the migrations are through.
+    ["55P03", "57014", "25006", "3D000", "42P01"].contains(&code)
+        // Connections, rollbacks (serialization, deadlock), resources, shutdown, the system under the database.
+        || (code.len() == 5 && ["08", "40", "53", "57P", "58"].iter().any(|class| code.starts_with(class)))
+        // SQLITE_BUSY and SQLITE_LOCKED, an I/O error and a full disk, which an operator can fix.
+        || primary(code).is_some_and(|code| matches!(code, 5 | 6 | 10 | 13))
+}
+
+/// Returns whether a code is about the values of one step: other steps pass.
+fn is_refusal(code: &str) -> bool {
+    // Data exceptions, constraints, limits of the database, conditions of views, what a trigger raises.
+    (code.len() == 5 && ["22", "23", "44", "54", "P0"].iter().any(|class| code.starts_with(class)))
+        // SQLITE_TOOBIG, SQLITE_CONSTRAINT (which triggers raise too), SQLITE_MISMATCH.
+        || primary(code).is_some_and(|code| matches!(code, 18..=20))
+}
+
+/// Returns SQLite's primary result code, which extended ones keep in the low byte.
+fn primary(code: &str) -> Option<i64> {
+    // SQLSTATEs have five characters, and SQLite's codes fewer.
+    let code = code.parse::<i64>().ok().filter(|_| code.len() != 5);
+    code.map(|code| code & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_blames_the_values_is_told_from_what_may_pass_and_from_what_an_operator_changes() {
+        // An index row that is too large, bad JSON, a CHECK, a trigger; SQLite's too big, CHECK and trigger.
+        for code in ["54000", "22P02", "22P05", "23514", "P0001", "18", "275", "1811"] {
+            assert!(is_refusal(code) && !is_transient_code(code), "{code}");
+        }
+        for code in [
+            "40001", "40P01", "08006", "53100", "53300", "57P01", "57014", "25006", "5", "261", "10", "13",
+        ] {
+            assert!(is_transient_code(code) && !is_refusal(code), "{code}");
+        }
+        // Missing rights, a missing column, a server's own fault; SQLite's generic error and a file that may only be read.
+        for code in ["42501", "42703", "XX000", "1", "8"] {
+            assert!(!is_transient_code(code) && !is_refusal(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What waits at the same time shares one commit.
+//!
+//! A commit costs a disk flush; under load the next group gathers while the present one is being
+//! flushed. If the process dies here, nobody was told anything yet.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError, Weak};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::LedgerError;
+use super::ledger::Inner;
+
+/// What is written in groups.
+pub(in crate::ledger) trait Grouped: Sized + Send + Sync + 'static {
+    /// What each is answered.
+    type Answer: Send + 'static;
+
+    /// How large a group may grow before the next begins.
+    const GROUP: usize;
+
+    /// Returns its part of a group.
+    fn size(&self) -> usize;
+
+    /// Writes a group in one transaction; the answers are in the order of the group.
+    fn write(inner: &Inner, group: &[Self]) -> impl Future<Output = Result<Vec<Self::Answer>, LedgerError>> + Send;
+}
+
+type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
+
+/// The most that may wait, and the most of one group.
+// Well above what arrives during one flush, small enough that a group's SQL stays short.
+const WAITING: usize = 256;
+
+/// What waits to be written.
+type Queue<T> = mpsc::Sender<(T, Answer<T>)>;
+
+/// The tasks that write groups, one for each type of what is written.
+///
+/// Each type is defined beside what writes it, and this knows none of them.
+pub(in crate::ledger) struct Groups {
+    queues: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
+    inner: Weak<Inner>,
+}
+
+impl Groups {
+    /// Prepares the tasks; each starts when it is first needed.
+    pub(super) fn new(inner: Weak<Inner>) -> Self {
+        Self {
+            queues: Mutex::default(),
+            inner,
+        }
+    }
+
+    /// Writes `one`, with what else is waiting.
+    ///
+    /// # Cancel safety
+    /// What was handed over is written, whoever still waits for the answer.
+    pub(in crate::ledger) async fn write<T: Grouped>(&self, one: T) -> Result<T::Answer, LedgerError> {
+        let queue = self.queue::<T>();
+        let (answer, answered) = oneshot::channel();
+        let gone = || LedgerError::Unavailable(sqlx::Error::WorkerCrashed);
+        queue.send((one, answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    fn queue<T: Grouped>(&self) -> Queue<T> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = queues.entry(TypeId::of::<T>()).or_insert_with(|| {
+            let (sender, receiver): (Queue<T>, _) = mpsc::channel(WAITING);
+            // It ends with the last sender, that is with the ledger.
+            tokio::spawn(run(receiver, Weak::clone(&self.inner)));
+            Box::new(sender)
+        });
+        let queue: &Queue<T> = queue.downcast_ref().expect("a queue is found by its own type");
+        queue.clone()
+    }
+}
+
+async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<Inner>) {
+    while let Some(first) = queue.recv().await {
+        let Some(inner) = inner.upgrade() else { return };
+        let mut size = first.0.size();
+        let mut group = vec![first];
+        while group.len() < WAITING && size < T::GROUP {
+            let Ok(next) = queue.try_recv() else { break };
+            size += next.0.size();
+            group.push(next);
+        }
+        let (group, answers): (Vec<T>, Vec<Answer<T>>) = group.into_iter().unzip();
+        match T::write(&inner, &group).await {
+            Ok(written) => answer_all::<T>(answers, written.into_iter().map(Ok)),
+            // One that is bad must not refuse the others: each again by itself.
+            Err(_) if group.len() > 1 => {
+                for (one, answer) in group.into_iter().zip(answers) {
+                    let result = T::write(&inner, std::slice::from_ref(&one)).await;
+                    answer_all::<T>([answer], [result.map(|mut one| one.remove(0))]);
+                }
+            }
+            Err(error) => answer_all::<T>(answers, [Err(error)]),
+        }
+    }
+}
+
+fn answer_all<T: Grouped>(
+    answers: impl IntoIterator<Item = Answer<T>>,
+    results: impl IntoIterator<Item = Result<T::Answer, LedgerError>>,
+) {
+    for (answer, result) in answers.into_iter().zip(results) {
+        // Whoever asked may have left; it is written all the same.
+        drop(answer.send(result));
+    }
+}

@@ -1,0 +1,76 @@
+//! Connections to the database, and what each of them is set to.
+
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Executor};
+
+use super::dialect::Dialect;
+use super::error::LedgerError;
+
+/// The connections of a process.
+pub(super) struct Pools {
+    pub(super) dialect: Dialect,
+    pub(super) write: AnyPool,
+    pub(super) read: AnyPool,
+    /// The most connections that read.
+    pub(super) readers: usize,
+}
+
+impl Pools {
+    /// Prepares connections to a database, without connecting yet.
+    pub(super) fn to(url: &str, most: u32) -> Result<Self, LedgerError> {
+        sqlx::any::install_default_drivers();
+        let dialect = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Dialect::Postgres
+        } else if url.starts_with("sqlite:") {
+            Dialect::Sqlite
+        } else {
+            return Err(LedgerError::Url);
+        };
+        let connect: AnyConnectOptions = url.parse().map_err(|_| LedgerError::Url)?;
+        let pool = |connections: u32| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                // Long enough for a burst, short enough that a caller still gets its 503.
+                .acquire_timeout(Duration::from_secs(5))
+                .after_connect(move |connection, _| Box::pin(prepare(dialect, connection)))
+                .connect_lazy_with(connect.clone())
+        };
+        let readers = match dialect {
+            Dialect::Postgres => most.max(2),
+            Dialect::Sqlite => most.clamp(2, 4),
+        };
+        let (write, read) = match dialect {
+            Dialect::Postgres => {
+                let both = pool(readers);
+                (both.clone(), both)
+            }
+            Dialect::Sqlite => (pool(1), pool(readers)),
+        };
+        Ok(Self {
+            dialect,
+            write,
+            read,
+            readers: readers as usize,
+        })
+    }
+}
+
+async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let settings = match dialect {
+        // A statement of the ledger that takes longer than this is stuck behind a lock. Lists of ids
+        // hardly get smaller: where the server has a quick way to try, it is taken.
+        Dialect::Postgres => {
+            "SET statement_timeout = '30s'; SET application_name = 'lethe'; SET synchronous_commit = on;
+            SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings
+                WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
+        }
+        // FULL: what was acknowledged is on the disk. secure_delete: forgotten ids leave the file too.
+        Dialect::Sqlite => {
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON"
+        }
+    };
+    connection.execute(settings).await?;
+    Ok(())
+}

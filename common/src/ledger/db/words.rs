@@ -1,0 +1,107 @@
+//! The words of closed sets in statements: the only place that turns one into SQL.
+//!
+//! A statement writes `{partition.due}` for the word of [`PartitionState::Due`]. A word that its set does not have is no
+//! placeholder: the database refuses the statement, where a mistyped literal would match no row.
+
+use std::str::FromStr;
+
+use crate::error_code::ErrorCode;
+use crate::job::{Outcome, SelectorKind, StoreKind};
+use crate::ledger::partition_state::PartitionState;
+use crate::ledger::types::{Kind, Run, SnapshotKind};
+use crate::state::State;
+
+/// Counts and items hold it beside the outcomes: memories that reading back found.
+pub(in crate::ledger) const RESIDUE: &str = "residue";
+
+/// Returns the word that a placeholder names: `{job.queued}`, `{partition.due}`, …
+pub(in crate::ledger) fn word(placeholder: &str) -> Option<&'static str> {
+    let Some((set, word)) = placeholder.split_once('.') else {
+        return (placeholder == RESIDUE).then_some(RESIDUE);
+    };
+    match set {
+        "job" => of::<State>(word),
+        "partition" => of::<PartitionState>(word),
+        "kind" => of::<Kind>(word),
+        "selector" => of::<SelectorKind>(word),
+        "store" => of::<StoreKind>(word),
+        "outcome" => of::<Outcome>(word),
+        "code" => of::<ErrorCode>(word),
+        "snapshot" => of::<SnapshotKind>(word),
+        "run" => of::<Run>(word),
+        _ => None,
+    }
+}
+
+fn of<T: FromStr + Into<&'static str>>(word: &str) -> Option<&'static str> {
+    word.parse::<T>().ok().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Returns the sources of the ledger, without their tests.
+    fn sources() -> Vec<String> {
+        let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger")];
+        let mut sources = Vec::new();
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                sources.extend(text.split("#[cfg(test)]").next().map(str::to_owned));
+            }
+        }
+        sources
+    }
+
+    fn is_word(text: &str) -> bool {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    }
+
+    #[test]
+    fn statements_name_words_that_there_are() {
+        let mut named = 0;
+        for source in sources() {
+            for text in source.split('{').filter_map(|text| text.split_once('}')) {
+                if text
+                    .0
+                    .split_once('.')
+                    .is_some_and(|(set, word)| is_word(set) && is_word(word))
+                {
+                    assert!(word(text.0).is_some(), "{{{}}} is no word", text.0);
+                    named += 1;
+                }
+            }
+        }
+        assert!(named > 80, "{named}");
+    }
+
+    #[test]
+    fn statements_spell_no_word_themselves() {
+        let sets = [
+            "job",
+            "partition",
+            "kind",
+            "selector",
+            "store",
+            "outcome",
+            "code",
+            "snapshot",
+            "run",
+        ];
+        for source in sources() {
+            let quoted: Vec<&str> = source.split('\'').collect();
+            for (before, text) in quoted.iter().zip(quoted.iter().skip(1)) {
+                // The name of a member of JSON is none of these words.
+                let is_member = before.trim_end().ends_with('>');
+                let is_of = |set: &&str| is_word(text) && word(&format!("{set}.{text}")).is_some();
+                assert!(is_member || *text != RESIDUE && !sets.iter().any(is_of), "'{text}'");
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Cancelling: one conditional move; what has not begun ends here, what has begun is finished by
+//! its worker.
+
+use serde_json::json;
+use sqlx::{AnyConnection, Row};
+
+use super::leave::{self, Left, NOT_BEGUN};
+use crate::job::{JobId, Outcome, SelectorKind};
+use crate::ledger::advance;
+use crate::ledger::advance::close::{self, Close};
+use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
+use crate::ledger::partition_state::PartitionState;
+use crate::state::{Event, State};
+
+/// What became of a request to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It is being cancelled, or was cancelled at once.
+    Accepted,
+    /// It had ended before.
+    Ended(State),
+    /// There is no such job.
+    Unknown,
+}
+
+impl Ledger {
+    /// Cancels a job.
+    pub async fn cancel(&self, id: JobId) -> Result<CancelOutcome, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let Some(stopping) = stop(inner, &mut tx, id, "aborts").await? else {
+            let row = sqlx::query(inner.sql("-- ledger::cancel state\nSELECT id, state FROM jobs WHERE id = $1"))
+                .bind(id.to_string())
+                .fetch_optional(&mut *tx)
+                .await?;
+            return match row {
+                None => Ok(CancelOutcome::Unknown),
+                Some(row) => Ok(match rows::parsed(&row, "jobs", "state")? {
+                    State::Cancelling => CancelOutcome::Accepted,
+                    State::Receiving => CancelOutcome::Unknown,
+                    state => CancelOutcome::Ended(state),
+                }),
+            };
+        };
+        let advanced = advance::advance(inner, &mut tx, stopping.jobs, &[]).await?;
+        inner
+            .add_totals(&mut tx, stopping.totals.into_iter().chain(advanced.totals))
+            .await?;
+        tx.commit().await?;
+        Ok(CancelOutcome::Accepted)
+    }
+}
+
+/// Begins to stop a job: ends what of it has not begun. `None` if it is stopping already, or has
+/// ended. `aborts` is what becomes of the column.
+pub(in crate::ledger) async fn stop(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    id: JobId,
+    aborts: &str,
+) -> Result<Option<Left>, LedgerError> {
+    let moves = Moves::of(Event::CancelRequested);
+    // Nothing of it waits for its rate limit or a window any more: the sweep computes anew how long it has been idle.
+    let found = sqlx::query(inner.sql(&format!(
+        "-- ledger::cancel
+        UPDATE jobs SET version = version + 1, state = {}, aborts = {aborts}, idle_since = accepted_at WHERE id = $1 AND state IN ({}) RETURNING kind",
+        moves.to, moves.from
+    )))
+    .bind(id.to_string())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let close = Close {
+        from: format!("(state = {{partition.blocked}} OR {NOT_BEGUN})"),
+        to: PartitionState::Cancelled,
+        outcome: Outcome::Left,
+        unlisted: !rows::says(&found, "kind", SelectorKind::Ids)?,
+        most: Close::ALL,
+    };
+    let ids = json!([{"id": id}]).to_string();
+    // Blocked partitions were not counted as unfinished.
+    let blocked: i64 = sqlx::query(inner.sql(
+        "-- ledger::cancel blocked\nSELECT COUNT(*) AS n FROM partitions WHERE job_id = $1 AND state = {partition.blocked}",
+    ))
+    .bind(id.to_string())
+    .fetch_one(&mut *tx)
+    .await?
+    .try_get("n")?;
+    let mut closed = close::close_partitions(inner, &mut *tx, &ids, &close).await?;
+    *closed.jobs.entry(id).or_insert(0) -= blocked;
+    leave::left(inner, tx, closed).await.map(Some)
+}

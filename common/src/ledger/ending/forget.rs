@@ -1,0 +1,196 @@
+//! Forgetting: when the retention of an ended job has passed, its ids and all that is personal
+//! leave the ledger; the counts stay, until the job goes too.
+//!
+//! Done in steps, each a short transaction over a bounded number of rows, so that claims never wait
+//! for more than one of them, however large a job was and however many have ended. Jobs that another
+//! worker has in hand are left to it. What a step leaves half done the next one finds.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use crate::ledger::db::{Inner, Ledger, LedgerError};
+use crate::ledger::views::counts_in;
+
+/// The most jobs of one step.
+const JOBS: i64 = 500;
+
+/// The most memories that leave in one step.
+const ITEMS: i64 = 5_000;
+
+/// The most partitions that leave in one step; each may hold a batch of ids.
+// 20 MB of them: SQLite writes zeros over what is deleted, in about 0.1 s.
+const PARTITIONS: i64 = 500;
+
+/// How long what was recorded about a job stays after its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// Its ids and all that is personal.
+    pub items: Duration,
+    /// The job.
+    pub jobs: Duration,
+    /// Idempotency keys, at least.
+    pub keys: Duration,
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+impl Ledger {
+    /// Takes a step in forgetting what need not be kept any longer; returns whether there may be
+    /// more to do.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not answer.
+    pub async fn forget(&self, kept: Kept) -> Result<bool, LedgerError> {
+        let forgotten = self.forget_jobs(kept.items).await?;
+        let cleared = self.clear_jobs().await?;
+        let dropped = self.drop_jobs(kept.jobs).await?;
+        let keys = self.drop_keys(kept.keys).await?;
+        Ok(forgotten || cleared || dropped || keys)
+    }
+
+    /// Forgets whom and what jobs were about; their counts become a summary.
+    async fn forget_jobs(&self, after: Duration) -> Result<bool, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let due = ids(
+            inner,
+            &mut tx,
+            "-- ledger::forget due
+            SELECT id FROM jobs WHERE ended_at IS NOT NULL AND forgotten_at IS NULL AND ended_at <= {now} - $1
+            ORDER BY ended_at LIMIT $2 {skip_locked}",
+            Some(after),
+        )
+        .await?;
+        if due.is_empty() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let mut counts = counts_in(inner, &mut tx, &list(&due)).await?;
+        let summaries: Vec<Value> = due
+            .iter()
+            .map(|id| {
+                let counts = counts.remove(id).unwrap_or_default();
+                json!({"id": id, "summary": json!(counts).to_string()})
+            })
+            .collect();
+        sqlx::query(inner.sql(
+            "-- ledger::forget
+            UPDATE jobs SET forgotten_at = {now}, summary = e.value->>'summary', subject = NULL, query = NULL, owner = NULL,
+                workspace = NULL, memory_kind = NULL, slices = NULL, opaque_id = NULL, expect = NULL, preview = NULL,
+                request = NULL, owed = 0
+            FROM {each} WHERE jobs.id = e.value->>'id'",
+        ))
+        .bind(json!(summaries).to_string())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(is_full(due.len()))
+    }
+
+    /// Deletes the ids of forgotten jobs, and where they were kept.
+    async fn clear_jobs(&self) -> Result<bool, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let due = ids(
+            inner,
+            &mut tx,
+            "-- ledger::forget uncleared
+            SELECT id FROM jobs WHERE forgotten_at IS NOT NULL AND cleared = 0 ORDER BY forgotten_at LIMIT $1 {skip_locked}",
+            None,
+        )
+        .await?;
+        if due.is_empty() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let of_due = list(&due);
+        let mut more = is_full(due.len());
+        let mut emptied = true;
+        for (table, key, most) in [
+            (
+                "items",
+                "job_id, outcome, memory_key, table_name, store, ordinal",
+                ITEMS,
+            ),
+            ("counts", "job_id, ordinal, store, outcome", ITEMS),
+            ("dependents", "job_id, target, table_name", ITEMS),
+            ("partitions", "job_id, ordinal", PARTITIONS),
+        ] {
+            let sql = format!(
+                "-- ledger::forget {table}
+                DELETE FROM {table} WHERE ({key}) IN
+                    (SELECT {key} FROM {table} WHERE job_id IN (SELECT e.value->>'id' FROM {{each}}) LIMIT $2)"
+            );
+            let query = sqlx::query(inner.sql(&sql)).bind(&of_due).bind(most);
+            let deleted = query.execute(&mut *tx).await?.rows_affected();
+            emptied &= deleted < most.unsigned_abs();
+        }
+        if emptied {
+            let sql = "-- ledger::forget cleared
+                UPDATE jobs SET cleared = 1 FROM {each} WHERE jobs.id = e.value->>'id'";
+            sqlx::query(inner.sql(sql)).bind(&of_due).execute(&mut *tx).await?;
+        } else {
+            more = true;
+        }
+        tx.commit().await?;
+        Ok(more)
+    }
+
+    /// Deletes jobs of which nothing else is left.
+    async fn drop_jobs(&self, after: Duration) -> Result<bool, LedgerError> {
+        self.drop_some(
+            "-- ledger::forget jobs
+            DELETE FROM jobs WHERE id IN
+                (SELECT id FROM jobs WHERE cleared = 1 AND ended_at <= {now} - $1 ORDER BY ended_at LIMIT $2 {skip_locked})",
+            after,
+        )
+        .await
+    }
+
+    /// Deletes idempotency keys; one lives at least as long as its job has not ended.
+    async fn drop_keys(&self, after: Duration) -> Result<bool, LedgerError> {
+        self.drop_some(
+            "-- ledger::forget keys
+            DELETE FROM idempotency WHERE job_id IN
+                (SELECT i.job_id FROM idempotency i LEFT JOIN jobs j ON j.id = i.job_id
+                 WHERE i.created_at <= {now} - $1 AND (j.id IS NULL OR j.ended_at <= {now} - $1) LIMIT $2)",
+            after,
+        )
+        .await
+    }
+
+    async fn drop_some(&self, sql: &str, after: Duration) -> Result<bool, LedgerError> {
+        let query = sqlx::query(self.inner.sql(sql)).bind(ms(after)).bind(JOBS);
+        let dropped = query.execute(&self.inner.write).await?.rows_affected();
+        Ok(dropped >= JOBS.unsigned_abs())
+    }
+}
+
+/// Returns the ids that a statement finds and locks, at most as many as a step is about.
+async fn ids(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    sql: &str,
+    after: Option<Duration>,
+) -> Result<Vec<String>, LedgerError> {
+    let query = sqlx::query(inner.sql(sql));
+    let query = match after {
+        Some(after) => query.bind(ms(after)),
+        None => query,
+    };
+    let rows = query.bind(JOBS).fetch_all(tx).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+fn list(ids: &[String]) -> String {
+    json!(ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()).to_string()
+}
+
+fn is_full(jobs: usize) -> bool {
+    i64::try_from(jobs).is_ok_and(|jobs| jobs >= JOBS)
+}

@@ -1,0 +1,137 @@
+//! Finding the jobs that may have been idle for too long, along the index `jobs_idle`.
+
+use sqlx::{AnyConnection, Row};
+
+use super::clock::Idle;
+use crate::job::JobId;
+use crate::ledger::db::{Inner, Ledger, LedgerError};
+
+/// The jobs that have a clock, in the words of the index `jobs_idle`.
+const CLOCKED: &str = "ended_at IS NULL AND idle_since IS NOT NULL";
+
+impl Ledger {
+    /// Returns the targets of jobs that may have been idle for so long. Those that are paused are left out:
+    /// the clocks of their jobs stand still.
+    pub(super) async fn idle_targets(&self, limit_ms: i64) -> Result<Vec<String>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(&targets_text()))
+            .bind(limit_ms)
+            .fetch_all(&self.inner.read)
+            .await?;
+        let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let pauses = self.pauses().await?;
+        let is_paused = |targets: &String| pauses.all || targets.split(',').any(|one| pauses.targets.contains(one));
+        Ok(found.into_iter().filter(|targets| !is_paused(targets)).collect())
+    }
+}
+
+/// Which jobs a look reads.
+#[derive(Clone, Copy)]
+pub(super) struct Which<'a> {
+    pub(super) targets: &'a str,
+    pub(super) limit_ms: i64,
+    /// One of them alone.
+    pub(super) alone: Option<JobId>,
+    /// The most of them.
+    pub(super) most: i64,
+}
+
+/// Reads the jobs that may have been idle for so long, and locks them: a record waits until they have failed, or
+/// they wait until it is written. What somebody writes to at this moment is left for the next time.
+pub(super) async fn idle_jobs(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    which: Which<'_>,
+) -> Result<Vec<Idle>, LedgerError> {
+    let text = look_text(if which.alone.is_some() { "AND id = $4" } else { "" });
+    let mut looking = sqlx::query(inner.sql(&text))
+        .bind(which.targets)
+        .bind(which.limit_ms)
+        .bind(which.most);
+    if let Some(id) = which.alone {
+        looking = looking.bind(id.to_string());
+    }
+    let mut idle = Vec::new();
+    for row in &looking.fetch_all(tx).await? {
+        match Idle::read(row) {
+            Ok(job) => idle.push(job),
+            Err(error @ LedgerError::Corrupt { .. }) => {
+                tracing::error!(error = %error, "a job cannot be read, nor given up");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(idle)
+}
+/// Returns the text that finds the targets of jobs that may have been idle for `$1` milliseconds.
+fn targets_text() -> String {
+    // From one entry of the index to the first of the next targets, and to the longest idle job of each, however
+    // many jobs there are. Asked whether there is one, PostgreSQL would read them all.
+    let next = |which: &str| format!("SELECT targets FROM jobs WHERE {CLOCKED} {which} ORDER BY targets LIMIT 1");
+    format!(
+        "-- ledger::give_up targets
+        WITH RECURSIVE found (targets) AS (
+            SELECT * FROM ({}) AS first_one
+            UNION ALL
+            SELECT ({}) FROM found WHERE found.targets IS NOT NULL
+        )
+        SELECT targets FROM found WHERE targets IS NOT NULL AND (
+            SELECT idle_since FROM jobs WHERE {CLOCKED} AND jobs.targets = found.targets
+            ORDER BY idle_since LIMIT 1) <= (SELECT {{now}}) - $1",
+        next(""),
+        next("AND jobs.targets > found.targets"),
+    )
+}
+
+/// Returns the text that reads and locks jobs of the targets `$1` that may have been idle for `$2` milliseconds; `which`
+/// chooses among them.
+fn look_text(which: &str) -> String {
+    format!(
+        "-- ledger::give_up look
+        SELECT id, kind, state, windows, accepted_at, not_before, progressed_at, throttled_till, reserved_at, error_code,
+            CASE WHEN per_second IS NULL THEN 0 ELSE (SELECT COUNT(*) FROM partitions p
+                WHERE p.job_id = jobs.id AND p.state IN ({{partition.due}}, {{partition.running}}) AND p.intent IS NOT NULL) END AS begun,
+            {{now}} AS now_ms
+        FROM jobs WHERE {CLOCKED} AND targets = $1 AND idle_since <= (SELECT {{now}}) - $2 {which}
+        ORDER BY idle_since LIMIT $3 {{skip_locked}}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row};
+
+    use super::{look_text, targets_text};
+    use crate::config::Config;
+    use crate::ledger::{Ledger, LedgerOptions};
+
+    #[tokio::test]
+    async fn jobs_are_found_along_the_index_however_many_are_queued() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(LedgerOptions {
+            url: format!("sqlite://{}?mode=rwc", dir.path().join("ledger.sqlite").display()).into(),
+            ..LedgerOptions::from(&Config::default())
+        })
+        .unwrap();
+        ledger.migrate().await.unwrap();
+        for text in [targets_text(), look_text("")] {
+            let text = format!("EXPLAIN QUERY PLAN {}", ledger.inner.dialect.text(&text));
+            let rows = sqlx::query(AssertSqlSafe(text))
+                .fetch_all(&ledger.inner.read)
+                .await
+                .unwrap();
+            let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let of_jobs = steps.iter().filter(|step| step.contains(" jobs"));
+            let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
+            assert!(of_jobs.clone().count() > 0 && !sorts, "{steps:?}");
+            for step in of_jobs {
+                assert!(
+                    step.contains("jobs USING INDEX jobs_idle") || step.contains("COVERING INDEX jobs_idle"),
+                    "{steps:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Ending what has not begun of jobs that are being cancelled.
+//!
+//! A partition that was given back is not claimed while its target is paused, its breaker is open, or no worker serves it. So a
+//! cancelled job must not wait for that claim.
+
+use sqlx::AnyConnection;
+
+use crate::job::SelectorKind;
+use crate::ledger::advance;
+use crate::ledger::advance::close::{self, Close, Closed, LEFT};
+use crate::ledger::advance::{JobChange, JobRow};
+use crate::ledger::db::{Inner, LedgerError, rows};
+use crate::ledger::totals::Increment;
+use crate::state::State;
+
+/// Partitions without an intent that no worker holds. The next claim finishes a partition with an intent.
+pub(super) const NOT_BEGUN: &str = "state = {partition.due} AND intent IS NULL";
+
+/// Ends, as left, what has not begun of those jobs of a list of fences that are being cancelled.
+///
+/// Locks the jobs, in their order: a cancellation comes before this or after it, and finds what waits.
+pub(in crate::ledger) async fn leave_given_back(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    fences: &str,
+) -> Result<(), LedgerError> {
+    // No condition on the state: PostgreSQL would leave out, and not wait for, a job that is cancelled at this moment.
+    let rows = sqlx::query(inner.sql(
+        "-- ledger::leave jobs
+        SELECT id, kind, state FROM jobs WHERE id IN (SELECT e.value->>'job' FROM {each}) ORDER BY id {locked}",
+    ))
+    .bind(fences)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut jobs = Vec::new();
+    for row in &rows {
+        if rows::says(row, "state", State::Cancelling)? {
+            jobs.push((
+                rows::parsed(row, "jobs", "id")?,
+                !rows::says(row, "kind", SelectorKind::Ids)?,
+            ));
+        }
+    }
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let closed = close::close_of(inner, tx, &jobs, NOT_BEGUN, LEFT, Close::ALL).await?;
+    let left = left(inner, tx, closed).await?;
+    let advanced = advance::advance(inner, tx, left.jobs, &[]).await?;
+    inner
+        .add_totals(tx, left.totals.into_iter().chain(advanced.totals))
+        .await
+}
+
+/// What ending partitions of cancelled jobs changes: how the jobs stand, and what it counts.
+pub(in crate::ledger) struct Left {
+    pub(in crate::ledger) jobs: Vec<JobRow>,
+    pub(in crate::ledger) totals: Vec<Increment>,
+}
+
+/// Counts partitions that have ended in their jobs.
+pub(in crate::ledger) async fn left(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    closed: Closed,
+) -> Result<Left, LedgerError> {
+    let changes: Vec<JobChange> = closed
+        .jobs
+        .iter()
+        .map(|(id, n)| {
+            let mut change = JobChange::new(*id);
+            change.ended = *n;
+            change
+        })
+        .collect();
+    Ok(Left {
+        jobs: advance::update_jobs(inner, tx, &changes).await?,
+        totals: closed.increments,
+    })
+}

@@ -1,0 +1,139 @@
+//! Queuing an ended job for another attempt.
+
+use serde_json::json;
+use sqlx::Row;
+
+use super::{renew, settled};
+use crate::job::{JobId, SelectorKind};
+use crate::ledger::db::{Ledger, LedgerError, Moves, rows};
+use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::types::WarningCode;
+use crate::ledger::views::{Attempt, counts_in};
+use crate::state::{Event, State};
+
+/// What became of a request for another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryOutcome {
+    /// It is queued again.
+    Accepted,
+    /// It has not failed, nor was it cancelled.
+    NotEnded(State),
+    /// It said what its selection has to be, and that was for one attempt.
+    Expects,
+    /// Its ids were forgotten: nobody knows what to erase.
+    Forgotten,
+    /// There is no such job.
+    Unknown,
+}
+
+impl Ledger {
+    /// Queues an ended job for another attempt.
+    pub async fn retry(&self, id: JobId) -> Result<RetryOutcome, LedgerError> {
+        let Some(view) = self.job(id).await? else {
+            return Ok(RetryOutcome::Unknown);
+        };
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let moves = Moves::of(Event::RetryRequested);
+        let id_text = id.to_string();
+        // The attempt that was read: another one may have been asked for in between.
+        let found = sqlx::query(inner.sql(&format!(
+            "-- ledger::retry
+            UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,
+                error_code = NULL, snapshot = NULL, preview = NULL, skipped = 0, throttled_ms = 0,
+                warnings = CASE WHEN warnings LIKE '%{}%' THEN warnings END,
+                task_forgotten = 0, aborts = CASE WHEN aborts = 2 THEN 1 ELSE aborts END, ended_at = NULL, started_at = NULL, not_before = {{now}},
+                progressed_at = NULL, idle_since = {{now}},
+                request = NULL, owed = 0
+            WHERE id = $1 AND attempt = $2 AND state IN ({}) AND forgotten_at IS NULL AND expect IS NULL
+            RETURNING kind",
+            moves.to,
+            WarningCode::DependentsUncounted.as_str(),
+            moves.from
+        )))
+        .bind(&id_text)
+        .bind(i64::try_from(view.attempt).unwrap_or(i64::MAX))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = found else {
+            drop(tx);
+            return self.why_not_retried(id).await;
+        };
+        let unlisted = !rows::says(&row, "kind", SelectorKind::Ids)?;
+        if view.dry_run {
+            renew::dry_run(inner, &mut tx, &id_text).await?;
+        } else {
+            settled::keep(inner, &mut tx, &id_text).await?;
+            if unlisted {
+                renew::unlisted(inner, &mut tx, &id_text).await?;
+            } else {
+                renew::listed(inner, &mut tx, &id_text).await?;
+            }
+            settled::forget_the_rest(inner, &mut tx, &id_text).await?;
+        }
+        sqlx::query(inner.sql(
+            "-- ledger::retry size
+            UPDATE jobs SET unfinished = (SELECT COUNT(*) FROM partitions WHERE job_id = jobs.id AND state = {partition.due}),
+                settled = $2, selected = $2 +
+                    (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id AND state = {partition.due})
+            WHERE id = $1",
+        ))
+        .bind(&id_text)
+        .bind(settled::count(inner, &mut tx, &id_text).await?)
+        .execute(&mut *tx)
+        .await?;
+        let carried = counts_in(inner, &mut tx, &json!([{"id": id}]).to_string())
+            .await?
+            .remove(&id_text);
+        let mut attempts = view.attempts.clone();
+        if attempts.is_empty() {
+            attempts.push(Attempt::first(&view));
+        }
+        sqlx::query(inner.sql("-- ledger::retry attempts\nUPDATE jobs SET attempts = $2, carried = $3 WHERE id = $1"))
+            .bind(&id_text)
+            .bind(json!(attempts).to_string())
+            .bind(json!(carried.unwrap_or_default()).to_string())
+            .execute(&mut *tx)
+            .await?;
+        let sizes = sqlx::query(inner.sql(
+            "-- ledger::retry totals
+            SELECT target, stores, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
+            WHERE job_id = $1 AND kind = {kind.erase} AND state = {partition.due} GROUP BY target, stores",
+        ))
+        .bind(&id_text)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut increments = vec![Increment::new(TotalsMetric::Accepted, "", None, "", 1)];
+        for row in &sizes {
+            let target: String = row.try_get("target")?;
+            for store in rows::stores(row)? {
+                let n = rows::number(row, "n")?;
+                increments.push(Increment::new(TotalsMetric::Selected, &target, Some(store), "", n));
+            }
+        }
+        inner.add_totals(&mut tx, increments).await?;
+        tx.commit().await?;
+        Ok(RetryOutcome::Accepted)
+    }
+
+    async fn why_not_retried(&self, id: JobId) -> Result<RetryOutcome, LedgerError> {
+        let row = sqlx::query(
+            self.inner
+                .sql("-- ledger::retry state\nSELECT id, state, forgotten_at FROM jobs WHERE id = $1"),
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.inner.write)
+        .await?;
+        let Some(row) = row else {
+            return Ok(RetryOutcome::Unknown);
+        };
+        let state: State = rows::parsed(&row, "jobs", "state")?;
+        let forgotten = row.try_get::<Option<i64>, _>("forgotten_at")?.is_some();
+        Ok(match state {
+            State::Failed | State::Cancelled if forgotten => RetryOutcome::Forgotten,
+            State::Failed | State::Cancelled => RetryOutcome::Expects,
+            State::Receiving => RetryOutcome::Unknown,
+            _ => RetryOutcome::NotEnded(state),
+        })
+    }
+}

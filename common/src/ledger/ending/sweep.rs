@@ -1,0 +1,108 @@
+//! What time alone brings about, beside [giving up](super::give_up): dropping abandoned uploads, ending leases.
+//!
+//! Any worker may sweep at any time; each step is one short transaction over a bounded number of
+//! rows, and finds nothing the second time.
+
+use serde_json::json;
+
+use crate::error_code::ErrorCode;
+use crate::job::{JobId, Outcome, SelectorKind};
+use crate::ledger::advance;
+use crate::ledger::advance::JobChange;
+use crate::ledger::advance::close::{self, Close};
+use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::partition_state::PartitionState;
+
+/// The most jobs that one step looks at.
+// Keeps each transaction short; what is left is found by the next step.
+const STEP: i64 = 50;
+
+/// How long the sender of an upload may be silent.
+// Longer than a request may last by default.
+const UPLOAD_SILENCE_MS: i64 = 15 * 60 * 1000;
+
+impl Ledger {
+    /// Fails partitions, and moves their jobs on; returns the jobs that changed.
+    pub(in crate::ledger) async fn fail(
+        &self,
+        which: &str,
+        code: Option<ErrorCode>,
+    ) -> Result<Vec<JobId>, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let found = sqlx::query(inner.sql(&format!(
+            "-- ledger::sweep find
+            SELECT id, kind FROM jobs WHERE ended_at IS NULL AND state <> {{job.receiving}}
+              AND id IN (SELECT job_id FROM partitions WHERE {which}) LIMIT $1"
+        )))
+        .bind(STEP)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut changed = Vec::new();
+        let mut totals = Vec::new();
+        for row in &found {
+            let id: JobId = rows::parsed(row, "jobs", "id")?;
+            let close = Close {
+                from: which.to_owned(),
+                to: PartitionState::Failed,
+                outcome: Outcome::Failed,
+                unlisted: !rows::says(row, "kind", SelectorKind::Ids)?,
+                most: Close::ALL,
+            };
+            let closed = close::close_partitions(inner, &mut tx, &json!([{"id": id}]).to_string(), &close).await?;
+            let n = closed.jobs.get(&id).copied().unwrap_or(0);
+            let mut change = JobChange::new(id);
+            (change.ended, change.failures, change.code) = (n, n, code);
+            let jobs = advance::update_jobs(inner, &mut tx, &[change]).await?;
+            let advanced = advance::advance(inner, &mut tx, jobs, &[]).await?;
+            totals.extend(closed.increments.into_iter().chain(advanced.totals));
+            changed.push(id);
+        }
+        inner.add_totals(&mut tx, totals).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// Drops uploads whose sender has been silent for too long.
+    pub async fn drop_abandoned_uploads(&self) -> Result<usize, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::sweep uploads
+            SELECT id FROM jobs WHERE state = {job.receiving} AND ended_at IS NULL AND touched_at <= {now} - $1 LIMIT $2",
+        ))
+        .bind(UPLOAD_SILENCE_MS)
+        .bind(STEP)
+        .fetch_all(&self.inner.read)
+        .await?;
+        for row in &rows {
+            self.drop_receiving(rows::parsed(row, "jobs", "id")?).await?;
+        }
+        Ok(rows.len())
+    }
+
+    /// Drops every upload: for the start of an installation that is one process, whose former
+    /// process is known to be dead, with all that was being sent to it.
+    pub async fn drop_all_uploads(&self) -> Result<(), LedgerError> {
+        let rows = sqlx::query(
+            self.inner
+                .sql("-- ledger::sweep all uploads\nSELECT id FROM jobs WHERE state = {job.receiving}"),
+        )
+        .fetch_all(&self.inner.read)
+        .await?;
+        for row in &rows {
+            self.drop_receiving(rows::parsed(row, "jobs", "id")?).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes all leases end now: for the start of an installation that is one process, whose
+    /// former process is known to be dead.
+    pub async fn end_all_leases(&self) -> Result<u64, LedgerError> {
+        let ended = sqlx::query(self.inner.sql(
+            "-- ledger::sweep leases
+            UPDATE partitions SET due_at = {now} WHERE state = {partition.running}",
+        ))
+        .execute(&self.inner.write)
+        .await?;
+        Ok(ended.rows_affected())
+    }
+}

@@ -1,0 +1,65 @@
+//! Before an effect: write down what is about to happen, and keep the lease.
+
+use serde_json::{Value, json};
+
+use super::renew::Go;
+use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::operation::REVISION;
+use crate::ledger::types::{Fence, Lease};
+
+impl Ledger {
+    /// Commits the intents of batches under their leases, and renews these.
+    ///
+    /// The answers are in the order of the question. An intent is written only for
+    /// [`Go::Proceed`]. One that the ledger refuses leaves the others alone: [`Go::Refused`]. An intent in place of
+    /// another is written whatever else keeps batches from beginning: its batch has begun, and is finished.
+    pub async fn intend(&self, intents: &[(&Lease, String)]) -> Result<Vec<Go>, LedgerError> {
+        let mut answers = Vec::with_capacity(intents.len());
+        let mut open = vec![intents];
+        while let Some(some) = open.pop() {
+            match (self.intend_together(some).await, some) {
+                (Err(error), [(lease, _)]) if error.is_refusal() => {
+                    error.log_refusal(lease.fence());
+                    answers.push(Go::Refused);
+                }
+                // Which one it is shows when it is alone.
+                (Err(error), some) if error.is_refusal() && some.len() > 1 => {
+                    let (left, right) = some.split_at(some.len() / 2);
+                    open.extend([right, left]);
+                }
+                (written, _) => answers.extend(written?),
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn intend_together(&self, intents: &[(&Lease, String)]) -> Result<Vec<Go>, LedgerError> {
+        let rows: Vec<Value> = intents
+            .iter()
+            .map(|(lease, intent)| {
+                let mut row = rows::fence(lease.fence());
+                row["intent"] = Value::String(intent.clone());
+                row["siblings"] = json!(lease.siblings);
+                row
+            })
+            .collect();
+        let fences: Vec<Fence> = intents.iter().map(|(lease, _)| lease.fence()).collect();
+        self.touch(
+            &fences,
+            &rows,
+            &format!(
+                "-- ledger::intend
+            UPDATE partitions SET intent = e.value->>'intent', due_at = {{now}} + $2
+            FROM {{each}}
+            WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {{partition.running}}
+              AND (partitions.intent IS NOT NULL
+                OR EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> {{job.cancelling}})
+                  AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
+                  AND {REVISION} = CAST(e.value->>'siblings' AS BIGINT))
+            RETURNING partitions.job_id, ordinal"
+            ),
+        )
+        .await
+    }
+}

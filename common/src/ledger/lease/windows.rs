@@ -1,0 +1,88 @@
+//! Waiting for a window: what a job's schedule says about when its batches may begin.
+//!
+//! Nothing is told to workers: each asks before every batch, and who finds the windows closed gives
+//! its partition back until one opens. Whoever changes them makes the partitions due at once, and
+//! workers look again.
+
+use serde_json::json;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::ending::leave_given_back;
+use crate::ledger::types::Lease;
+use crate::schedule::Windows;
+
+/// The windows of a job, as a column of a statement. A job that is being cancelled waits for none: its partitions end.
+const WINDOWS: &str = "CASE WHEN state <> {job.cancelling} THEN windows END AS windows";
+
+impl Ledger {
+    /// Returns whether a job has to wait for a window before its next batch begins.
+    pub async fn waits_for_window(&self, lease: &Lease) -> Result<bool, LedgerError> {
+        if !lease.job.scheduled {
+            return Ok(false);
+        }
+        let row = sqlx::query(self.inner.sql(&format!(
+            "-- ledger::waits_for_window\nSELECT id, {WINDOWS}, {{now}} AS now_ms FROM jobs WHERE id = $1"
+        )))
+        .bind(lease.job.id.to_string())
+        .fetch_one(&self.inner.read)
+        .await?;
+        Ok(wait_ms(&row)? > 0)
+    }
+
+    /// Gives a partition back until its job's next window opens: no attempt is counted.
+    ///
+    /// A partition whose lease was lost is left out in silence: it is somebody else's.
+    pub async fn release_until_window(&self, lease: &Lease) -> Result<(), LedgerError> {
+        let inner = &self.inner;
+        let fence = lease.fence();
+        let mut tx = inner.begin().await?;
+        let given_back = sqlx::query(inner.sql(
+            "-- ledger::release_until_window
+            UPDATE partitions SET state = {partition.due}, due_at = {now}, worker = NULL
+            WHERE job_id = $1 AND ordinal = $2 AND lease_token = $3 AND state = {partition.running} RETURNING ordinal",
+        ))
+        .bind(fence.job.to_string())
+        .bind(fence.ordinal)
+        .bind(fence.token)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if given_back.is_none() {
+            return Ok(());
+        }
+        // Written, so that it is locked: whoever changes the windows comes before this or after it, and
+        // finds a partition that waits.
+        let row = sqlx::query(inner.sql(&format!(
+            "-- ledger::release_until_window job
+            UPDATE jobs SET version = version + 1 WHERE id = $1 RETURNING id, {WINDOWS}, {{now}} AS now_ms"
+        )))
+        .bind(fence.job.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+        sqlx::query(inner.sql(
+            "-- ledger::release_until_window wait
+            UPDATE partitions SET due_at = due_at + $4
+            WHERE job_id = $1 AND ordinal = $2 AND lease_token = $3",
+        ))
+        .bind(fence.job.to_string())
+        .bind(fence.ordinal)
+        .bind(fence.token)
+        .bind(wait_ms(&row)?)
+        .execute(&mut *tx)
+        .await?;
+        leave_given_back(inner, &mut tx, &json!([rows::fence(fence)]).to_string()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Returns in how many milliseconds a window of a job is open, by the time of the row.
+fn wait_ms(row: &AnyRow) -> Result<i64, LedgerError> {
+    if row.try_get::<Option<String>, _>("windows")?.is_none() {
+        return Ok(0);
+    }
+    let windows: Windows = rows::json(row, "jobs", "windows")?;
+    let wait = windows.wait(row.try_get("now_ms")?);
+    Ok(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 4))
+}

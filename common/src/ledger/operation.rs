@@ -1,0 +1,16 @@
+//! What operators and processes tell the ledger beside jobs: pauses, paces, workers, mappings, keys, secrets.
+
+mod keys;
+mod pauses;
+mod secrets;
+mod siblings;
+mod throttle;
+mod workers;
+
+pub use keys::{KeyRecord, KeyRow};
+pub use pauses::Pauses;
+pub use siblings::{RetireOutcome, Siblings};
+pub use throttle::{SLOWEST, ThrottleOutcome};
+pub use workers::{WorkerReport, WorkerRow};
+
+pub(super) use siblings::REVISION;

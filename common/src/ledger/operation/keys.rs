@@ -1,0 +1,132 @@
+//! The API keys that Lethe made itself. Only their hashes are here.
+//!
+//! Whether a key has expired is decided by the database's clock, inside the statement.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::config::Bounds;
+use crate::ledger::db::{Ledger, LedgerError, rows};
+
+/// A key that Lethe made itself.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the key, hexadecimal.
+    pub sha256: String,
+    /// The words of its scopes.
+    pub scopes: Vec<String>,
+    /// What it is confined to.
+    pub bounds: Bounds,
+    /// When it stops opening anything, in milliseconds since 1970; absent: never.
+    pub expires_at: Option<i64>,
+}
+
+/// A key as the ledger knows it.
+#[derive(Debug, Clone)]
+pub struct KeyRow {
+    /// What was stored.
+    pub key: KeyRecord,
+    /// When, in milliseconds since 1970.
+    pub created_at: i64,
+    /// How long it still opens anything: nothing left if it has expired, absent if it never does.
+    pub left: Option<Duration>,
+}
+
+const COLUMNS: &str = "name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at, {now} AS at";
+
+impl Ledger {
+    /// Returns the key with this hash, expired or not.
+    pub async fn key_by_hash(&self, sha256: &str) -> Result<Option<KeyRow>, LedgerError> {
+        let text = format!("-- ledger::key_by_hash\nSELECT {COLUMNS} FROM api_keys WHERE sha256 = $1");
+        let row = sqlx::query(self.inner.sql(&text))
+            .bind(sha256)
+            .fetch_optional(&self.inner.read)
+            .await?;
+        row.as_ref().map(key).transpose()
+    }
+
+    /// Returns the key of this name, expired or not.
+    pub async fn key_by_name(&self, name: &str) -> Result<Option<KeyRow>, LedgerError> {
+        let text = format!("-- ledger::key_by_name\nSELECT {COLUMNS} FROM api_keys WHERE name = $1");
+        let row = sqlx::query(self.inner.sql(&text))
+            .bind(name)
+            .fetch_optional(&self.inner.read)
+            .await?;
+        row.as_ref().map(key).transpose()
+    }
+
+    /// Returns keys by name, at most `limit`, those after `after`.
+    pub async fn keys(&self, after: &str, limit: u32) -> Result<Vec<KeyRow>, LedgerError> {
+        let text = format!("-- ledger::keys\nSELECT {COLUMNS} FROM api_keys WHERE name > $1 ORDER BY name LIMIT $2");
+        let rows = sqlx::query(self.inner.sql(&text))
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&self.inner.read)
+            .await?;
+        rows.iter().map(key).collect()
+    }
+
+    /// Stores a key if there is none of its name; returns whether it was stored.
+    pub async fn add_key(&self, key: &KeyRecord) -> Result<bool, LedgerError> {
+        let list = |names: &BTreeSet<String>| json!(names).to_string();
+        let added = sqlx::query(self.inner.sql(
+            "-- ledger::add_key
+            INSERT INTO api_keys (name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, {now})
+            ON CONFLICT (name) DO NOTHING",
+        ))
+        .bind(&key.name)
+        .bind(&key.sha256)
+        .bind(json!(key.scopes).to_string())
+        .bind(&key.bounds.user)
+        .bind(key.bounds.workspaces.as_ref().map(list))
+        .bind(key.bounds.targets.as_ref().map(list))
+        .bind(key.expires_at)
+        .execute(&self.inner.write)
+        .await?;
+        Ok(added.rows_affected() == 1)
+    }
+
+    /// Takes a key away; returns whether there was one of this name.
+    pub async fn remove_key(&self, name: &str) -> Result<bool, LedgerError> {
+        let removed = sqlx::query(
+            self.inner
+                .sql("-- ledger::remove_key\nDELETE FROM api_keys WHERE name = $1"),
+        )
+        .bind(name)
+        .execute(&self.inner.write)
+        .await?;
+        Ok(removed.rows_affected() == 1)
+    }
+}
+
+fn key(row: &AnyRow) -> Result<KeyRow, LedgerError> {
+    let list = |column| -> Result<Option<BTreeSet<String>>, LedgerError> {
+        let written: Option<String> = row.try_get(column)?;
+        written.map(|_| rows::json(row, "api_keys", column)).transpose()
+    };
+    let expires_at: Option<i64> = row.try_get("expires_at")?;
+    let at: i64 = row.try_get("at")?;
+    let left = |until: i64| Duration::from_millis(u64::try_from(until.saturating_sub(at)).unwrap_or(0));
+    Ok(KeyRow {
+        left: expires_at.map(left),
+        created_at: row.try_get("created_at")?,
+        key: KeyRecord {
+            name: row.try_get("name")?,
+            sha256: row.try_get("sha256")?,
+            scopes: rows::json(row, "api_keys", "scopes")?,
+            bounds: Bounds {
+                user: row.try_get("bound_user")?,
+                workspaces: list("workspaces")?,
+                targets: list("targets")?,
+            },
+            expires_at,
+        },
+    })
+}

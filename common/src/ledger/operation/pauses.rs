@@ -1,0 +1,89 @@
+//! Pauses: no new batch of a target, or of any, begins; acceptance goes on.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use strum::IntoEnumIterator as _;
+
+use crate::ledger::db::{Ledger, LedgerError};
+use crate::state::State;
+
+/// What is paused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pauses {
+    /// Whether everything is.
+    pub all: bool,
+    /// The targets that are.
+    pub targets: BTreeSet<String>,
+}
+
+impl Ledger {
+    /// Returns what is paused.
+    pub async fn pauses(&self) -> Result<Pauses, LedgerError> {
+        let rows = sqlx::query(self.inner.sql("-- ledger::pauses\nSELECT scope FROM pauses"))
+            .fetch_all(&self.inner.read)
+            .await?;
+        let mut pauses = Pauses::default();
+        for row in rows {
+            let scope: String = row.try_get("scope")?;
+            if scope == "*" {
+                pauses.all = true;
+            } else {
+                pauses.targets.insert(scope);
+            }
+        }
+        Ok(pauses)
+    }
+
+    /// Pauses a target, or everything: no new batch begins, acceptance goes on.
+    pub async fn pause(&self, target: Option<&str>) -> Result<(), LedgerError> {
+        sqlx::query(self.inner.sql(
+            "-- ledger::pause
+            INSERT INTO pauses (scope, paused_at) VALUES ($1, {now}) ON CONFLICT (scope) DO NOTHING",
+        ))
+        .bind(target.unwrap_or("*"))
+        .execute(&self.inner.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Lifts a pause. Its time counts for no job's limit.
+    pub async fn resume(&self, target: Option<&str>) -> Result<(), LedgerError> {
+        let inner = &self.inner;
+        let scope = target.unwrap_or("*");
+        let mut tx = inner.begin().await?;
+        let lifted =
+            sqlx::query(inner.sql("-- ledger::resume\nDELETE FROM pauses WHERE scope = $1 RETURNING paused_at"))
+                .bind(scope)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some(lifted) = lifted else { return Ok(()) };
+        // What no unfinished job has seen is nobody's stop. One look into the index for each state.
+        let oldest = |state: State| {
+            let state = state.as_str();
+            format!("SELECT MIN(accepted_at) AS oldest_at FROM jobs WHERE ended_at IS NULL AND state = {{job.{state}}}")
+        };
+        let states: Vec<String> = State::iter()
+            .filter(|state| !state.is_ended())
+            .map(|state| format!("SELECT ({}) AS oldest_at", oldest(state)))
+            .collect();
+        sqlx::query(inner.sql(&format!(
+            "-- ledger::resume forget
+            DELETE FROM past_pauses WHERE resumed_at < (SELECT COALESCE(MIN(oldest_at), {{now}}) FROM ({}) AS oldest)",
+            states.join(" UNION ALL ")
+        )))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(inner.sql(
+            "-- ledger::resume past
+            INSERT INTO past_pauses (scope, paused_at, resumed_at) VALUES ($1, $2, {now})",
+        ))
+        .bind(scope)
+        .bind(lifted.try_get::<i64, _>("paused_at")?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! Which mappings share a collection or a table, as workers have published it.
+//!
+//! Where nothing tells the memories of two mappings apart, a deletion through one erases what belongs to the other. One
+//! file with both is refused; here the files of all workers meet. An entry stays until somebody retires it, since a
+//! mapping that nobody serves any more may still have memories, or until a newer version of the same mapping replaces it.
+//!
+//! Each change has a revision. A claim names the one that its worker has read, and so does the intent of each new
+//! batch: after a change nothing begins before the worker has looked again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use crate::config::Sibling;
+use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
+
+/// The published siblings, and the revision that they were read at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Siblings {
+    /// The revision.
+    pub revision: i64,
+    /// All of them, by place.
+    pub published: Vec<Sibling>,
+}
+
+/// What became of retiring a sibling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetireOutcome {
+    /// It is forgotten wherever no worker has it.
+    Retired,
+    /// A worker has it.
+    Served,
+    /// Nobody has published it.
+    Unknown,
+}
+
+/// The revision of the siblings, as a part of a statement.
+pub(in crate::ledger) const REVISION: &str = "(SELECT n FROM revisions WHERE name = 'siblings')";
+
+/// How recently a worker must have reported for what it has to be in use.
+// Workers report every 5 s: two reports may be lost.
+const IN_USE: Duration = Duration::from_secs(15);
+
+impl Ledger {
+    /// Publishes a worker's siblings, and returns all of them; `None` if nothing has changed since `known`.
+    ///
+    /// An older version of one of them goes, once no worker has it.
+    pub async fn publish_siblings(&self, own: &[Sibling], known: Option<i64>) -> Result<Option<Siblings>, LedgerError> {
+        // Retiring changes the revision too: with the one that is known, what was published is still there.
+        if known.is_some() && known == Some(self.siblings_revision().await?) {
+            return Ok(None);
+        }
+        let siblings = self.siblings().await?;
+        let published: BTreeSet<String> = siblings.published.iter().map(Sibling::key).collect();
+        let missing: Vec<&Sibling> = own.iter().filter(|own| !published.contains(&own.key())).collect();
+        let own_keys: BTreeSet<String> = own.iter().map(Sibling::key).collect();
+        let is_older = |other: &&Sibling| {
+            let same = |own: &Sibling| own.place == other.place && own.is_same_mapping(other);
+            !own_keys.contains(&other.key()) && own.iter().any(same)
+        };
+        let older: Vec<&Sibling> = siblings.published.iter().filter(is_older).collect();
+        let older = self.unused(older).await?;
+        if missing.is_empty() && older.is_empty() {
+            return Ok(Some(siblings));
+        }
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        insert(inner, &mut tx, &missing).await?;
+        delete(inner, &mut tx, &older).await?;
+        revise(inner, &mut tx).await?;
+        tx.commit().await?;
+        self.siblings().await.map(Some)
+    }
+
+    /// Returns all siblings, with a revision that is not newer than what is returned.
+    pub async fn siblings(&self) -> Result<Siblings, LedgerError> {
+        let revision = self.siblings_revision().await?;
+        let found = sqlx::query(self.inner.sql(
+            "-- ledger::siblings
+            SELECT place, kind, target, table_name, scope FROM siblings ORDER BY place, target, table_name, identity",
+        ))
+        .fetch_all(&self.inner.read)
+        .await?;
+        let published = found
+            .iter()
+            .map(|row| {
+                let scope: BTreeMap<String, String> = rows::json(row, "siblings", "scope")?;
+                Ok(Sibling {
+                    place: row.try_get("place")?,
+                    kind: rows::parsed(row, "siblings", "kind")?,
+                    target: row.try_get("target")?,
+                    table: row.try_get("table_name")?,
+                    scope,
+                })
+            })
+            .collect::<Result<_, LedgerError>>()?;
+        Ok(Siblings { revision, published })
+    }
+
+    /// Forgets a mapping in every place where no worker has it.
+    pub async fn retire_sibling(&self, target: &str, table: &str) -> Result<RetireOutcome, LedgerError> {
+        let known = self.siblings().await?.published;
+        let named: Vec<&Sibling> = known
+            .iter()
+            .filter(|sibling| sibling.target == target && sibling.table == table)
+            .collect();
+        if named.is_empty() {
+            return Ok(RetireOutcome::Unknown);
+        }
+        let unused = self.unused(named).await?;
+        if unused.is_empty() {
+            return Ok(RetireOutcome::Served);
+        }
+        let mut tx = self.inner.begin().await?;
+        delete(&self.inner, &mut tx, &unused).await?;
+        revise(&self.inner, &mut tx).await?;
+        tx.commit().await?;
+        Ok(RetireOutcome::Retired)
+    }
+
+    /// Returns those that no worker has.
+    async fn unused<'a>(&self, siblings: Vec<&'a Sibling>) -> Result<Vec<&'a Sibling>, LedgerError> {
+        if siblings.is_empty() {
+            return Ok(siblings);
+        }
+        let workers = self.workers(IN_USE).await?;
+        let used: BTreeSet<&String> = workers.iter().flat_map(|worker| &worker.siblings).collect();
+        Ok(siblings
+            .into_iter()
+            .filter(|sibling| !used.contains(&sibling.key()))
+            .collect())
+    }
+
+    async fn siblings_revision(&self) -> Result<i64, LedgerError> {
+        let text = format!("-- ledger::siblings revision\nSELECT {REVISION} AS n");
+        let row = sqlx::query(self.inner.sql(&text)).fetch_one(&self.inner.read).await?;
+        Ok(row.try_get("n")?)
+    }
+}
+
+async fn insert(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) -> Result<(), LedgerError> {
+    let rows: Vec<Value> = siblings
+        .iter()
+        .map(|sibling| {
+            json!({
+                "place": sibling.place, "kind": sibling.kind, "identity": sibling.identity(), "target": sibling.target,
+                "table": sibling.table, "scope": json!(sibling.scope).to_string(),
+            })
+        })
+        .collect();
+    sqlx::query(inner.sql(
+        "-- ledger::siblings publish
+        INSERT INTO siblings (place, kind, identity, target, table_name, scope, published_at)
+        SELECT e.value->>'place', e.value->>'kind', e.value->>'identity', e.value->>'target', e.value->>'table',
+            e.value->>'scope', {now}
+        FROM {each} WHERE TRUE
+        ON CONFLICT (place, identity) DO NOTHING",
+    ))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn delete(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) -> Result<(), LedgerError> {
+    let keys: Vec<Value> = siblings
+        .iter()
+        .map(|sibling| json!({"place": sibling.place, "identity": sibling.identity()}))
+        .collect();
+    sqlx::query(inner.sql(
+        "-- ledger::siblings retire
+        DELETE FROM siblings WHERE (place, identity) IN (SELECT e.value->>'place', e.value->>'identity' FROM {each})",
+    ))
+    .bind(json!(keys).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Counts a change: the row's lock puts changes one after another.
+async fn revise(inner: &Inner, tx: &mut AnyConnection) -> Result<(), LedgerError> {
+    sqlx::query(inner.sql("-- ledger::siblings revise\nUPDATE revisions SET n = n + 1 WHERE name = 'siblings'"))
+        .execute(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Changing the pace of a job that has not ended.
+//!
+//! Nothing is told to workers: each asks for the pace with every batch it records, and whoever waits
+//! for its turn looks again within a second.
+
+use crate::job::JobId;
+use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::state::State;
+
+/// The slowest pace: a memory in thirty years. What is slower is this.
+pub const SLOWEST: f64 = 1e-9;
+
+/// What became of a change of pace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThrottleOutcome {
+    /// It has the new pace.
+    Accepted,
+    /// It had ended before.
+    Ended(State),
+    /// There is no such job.
+    Unknown,
+}
+
+impl Ledger {
+    /// Gives an unfinished job another pace, in memories a second; `None`: as fast as it can.
+    ///
+    /// A faster one shortens the wait for the next batch; a slower one counts from that batch on.
+    pub async fn throttle(&self, id: JobId, per_second: Option<f64>) -> Result<ThrottleOutcome, LedgerError> {
+        let inner = &self.inner;
+        let pace = per_second.map_or(0.0, |pace| pace.max(SLOWEST));
+        // In the statement, so that a batch that is reserved at this moment is counted. The sweep computes anew how
+        // long the job has been idle.
+        let till = "CASE WHEN throttled_till <= {now} OR $2 > 0 AND $2 <= per_second THEN throttled_till
+            WHEN $2 > 0 AND per_second IS NOT NULL
+                THEN {now} + CAST((throttled_till - {now}) * per_second / $2 AS BIGINT)
+            ELSE {now} END";
+        let changed = sqlx::query(inner.sql(&format!(
+            "-- ledger::throttle
+            UPDATE jobs SET version = version + 1, per_second = CASE WHEN $2 > 0 THEN $2 END, throttled_till = {till}, idle_since = accepted_at,
+                throttled_ms = throttled_ms - (throttled_till - ({till}))
+            WHERE id = $1 AND ended_at IS NULL AND state <> {{job.receiving}} RETURNING id"
+        )))
+        .bind(id.to_string())
+        .bind(pace)
+        .fetch_optional(&inner.write)
+        .await?;
+        if changed.is_some() {
+            return Ok(ThrottleOutcome::Accepted);
+        }
+        let row = sqlx::query(inner.sql("-- ledger::throttle state\nSELECT id, state FROM jobs WHERE id = $1"))
+            .bind(id.to_string())
+            .fetch_optional(&inner.write)
+            .await?;
+        let Some(row) = row else {
+            return Ok(ThrottleOutcome::Unknown);
+        };
+        Ok(match rows::parsed(&row, "jobs", "state")? {
+            State::Receiving => ThrottleOutcome::Unknown,
+            state => ThrottleOutcome::Ended(state),
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! What workers say of themselves, as long as they are heard of.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::route::Route;
+
+/// What a worker says of itself.
+#[derive(Debug, Clone)]
+pub struct WorkerReport {
+    /// Its name, unique per start.
+    pub name: String,
+    /// Its version.
+    pub version: &'static str,
+    /// How many tasks it runs at once.
+    pub slots: u32,
+    /// The mappings it claims for.
+    pub routes: Vec<Route>,
+    /// The keys of its mappings among the siblings.
+    pub siblings: Vec<String>,
+    /// Health and mapping faults of each target, as JSON.
+    pub targets: Value,
+    /// Whether it has claimed something since its last report.
+    pub claimed: bool,
+}
+
+/// A worker as the ledger knows it.
+#[derive(Debug, Clone)]
+pub struct WorkerRow {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How many tasks it runs at once.
+    pub slots: u64,
+    /// The mappings it claims for.
+    pub routes: Vec<String>,
+    /// The keys of its mappings among the siblings.
+    pub siblings: Vec<String>,
+    /// Health and mapping faults of each target.
+    pub targets: Value,
+    /// Milliseconds since 1970.
+    pub started_at: i64,
+    /// When it last reported.
+    pub last_seen_at: i64,
+    /// When it last claimed something.
+    pub last_claim_at: Option<i64>,
+}
+
+impl Ledger {
+    /// Writes down what a worker says of itself.
+    pub async fn report_worker(&self, report: &WorkerReport) -> Result<(), LedgerError> {
+        let routes: Vec<String> = report.routes.iter().map(Route::to_string).collect();
+        sqlx::query(self.inner.sql(
+            "-- ledger::report_worker
+            INSERT INTO workers (name, version, slots, routes, targets, siblings, started_at, last_seen_at)
+            VALUES ($1, $2, $3, $4, $5, $6, {now}, {now})
+            ON CONFLICT (name) DO UPDATE SET last_seen_at = {now}, targets = excluded.targets, routes = excluded.routes",
+        ))
+        .bind(&report.name)
+        .bind(report.version)
+        .bind(i64::from(report.slots))
+        .bind(json!(routes).to_string())
+        .bind(report.targets.to_string())
+        .bind(json!(report.siblings).to_string())
+        .execute(&self.inner.write)
+        .await?;
+        if report.claimed {
+            sqlx::query(
+                self.inner
+                    .sql("-- ledger::report_worker claim\nUPDATE workers SET last_claim_at = {now} WHERE name = $1"),
+            )
+            .bind(&report.name)
+            .execute(&self.inner.write)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a worker that stops, and those not heard of for a day.
+    pub async fn forget_worker(&self, name: &str) -> Result<(), LedgerError> {
+        sqlx::query(self.inner.sql(
+            "-- ledger::forget_worker
+            DELETE FROM workers WHERE name = $1 OR last_seen_at < {now} - 86400000",
+        ))
+        .bind(name)
+        .execute(&self.inner.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Returns the workers heard of within `within`.
+    pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerRow>, LedgerError> {
+        self.each_worker(within).await?.into_iter().collect()
+    }
+
+    /// Returns the workers heard of within `within`, also those that this version cannot read.
+    pub(in crate::ledger) async fn each_worker(
+        &self,
+        within: Duration,
+    ) -> Result<Vec<Result<WorkerRow, LedgerError>>, LedgerError> {
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::workers
+            SELECT name, version, slots, routes, siblings, targets, started_at, last_seen_at, last_claim_at FROM workers
+            WHERE last_seen_at >= {now} - $1 ORDER BY name",
+        ))
+        .bind(i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4))
+        .fetch_all(&self.inner.read)
+        .await?;
+        Ok(rows.iter().map(worker).collect())
+    }
+
+    /// Returns the routes that workers heard of within `within` have.
+    pub async fn routes_seen_within(&self, within: Duration) -> Result<BTreeSet<String>, LedgerError> {
+        Ok(self
+            .workers(within)
+            .await?
+            .into_iter()
+            .flat_map(|worker| worker.routes)
+            .collect())
+    }
+}
+
+fn worker(row: &AnyRow) -> Result<WorkerRow, LedgerError> {
+    Ok(WorkerRow {
+        name: row.try_get("name")?,
+        version: row.try_get("version")?,
+        slots: rows::number(row, "slots")?,
+        routes: rows::json(row, "workers", "routes")?,
+        siblings: rows::json(row, "workers", "siblings")?,
+        targets: rows::json(row, "workers", "targets")?,
+        started_at: row.try_get("started_at")?,
+        last_seen_at: row.try_get("last_seen_at")?,
+        last_claim_at: row.try_get("last_claim_at")?,
+    })
+}

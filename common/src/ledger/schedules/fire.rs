@@ -1,0 +1,128 @@
+//! Making jobs of schedules that are due: once for each time, however many processes try.
+//!
+//! A time is taken by the transaction that moves the schedule on to its next one, and the job is accepted
+//! in the same transaction. If the process dies before its commit, the time is still due; after it, the
+//! job is there. However many times were missed, there is one that is due.
+
+use sqlx::{AnyConnection, Row};
+
+use super::stored::{COLUMNS, ScheduleRow, schedule};
+use crate::ledger::accept::{self, NewJob};
+use crate::ledger::db::{Inner, Ledger, LedgerError};
+use crate::ledger::totals::{Increment, TotalsMetric};
+use crate::ledger::types::Run;
+
+/// The time that a statement is about: due, of this revision, and nobody's yet.
+const TAKEN: &str = "name = $1 AND revision = $2 AND next_run_at = $3 AND paused = 0";
+
+/// Whether the job before has not ended.
+const UNFINISHED: &str = "EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job AND jobs.ended_at IS NULL)";
+
+impl Ledger {
+    /// Returns schedules that are due, those that have been for longest first.
+    pub async fn due_schedules(&self, limit: u32) -> Result<Vec<ScheduleRow>, LedgerError> {
+        let text = format!(
+            "-- ledger::due_schedules
+            SELECT {COLUMNS} FROM schedules
+            WHERE next_run_at IS NOT NULL AND paused = 0 AND next_run_at <= (SELECT {{now}})
+            ORDER BY next_run_at LIMIT $1"
+        );
+        let rows = sqlx::query(self.inner.sql(&text))
+            .bind(i64::from(limit))
+            .fetch_all(&self.inner.read)
+            .await?;
+        let mut due = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match schedule(row) {
+                Ok(row) => due.push(row),
+                // It must not keep the others from being fired.
+                Err(error @ LedgerError::Corrupt { .. }) => {
+                    tracing::error!(error = %error, "a schedule cannot be read");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(due)
+    }
+
+    /// Returns in how many milliseconds the next schedule is due: none if one is; `None` if none will be.
+    pub async fn next_schedule(&self) -> Result<Option<u64>, LedgerError> {
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::next_schedule
+            SELECT MIN(next_run_at) - {now} AS wait FROM schedules WHERE next_run_at IS NOT NULL AND paused = 0",
+        ))
+        .fetch_one(&self.inner.read)
+        .await?;
+        let wait: Option<i64> = row.try_get("wait")?;
+        Ok(wait.map(|wait| u64::try_from(wait).unwrap_or(0)))
+    }
+
+    /// Takes a schedule's time and accepts its job, unless the one before has not ended; `next` is the
+    /// time after.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Unavailable`] if the database did not take it; if only the answer was lost, the next
+    /// try finds the time taken.
+    pub async fn fire(&self, due: &ScheduleRow, next: Option<i64>, job: &NewJob) -> Result<Run, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let id = job.id.to_string();
+        let set = "last_run_at = {now}, last_outcome = {run.fired}, last_problem = NULL, last_job = $5";
+        if take(inner, &mut tx, due, next, (set, &id), &format!("AND NOT {UNFINISHED}")).await? {
+            let mut increments = accept::insert(inner, &mut tx, &[job]).await?;
+            increments.push(counted(Run::Fired));
+            inner.add_totals(&mut tx, increments).await?;
+            tx.commit().await?;
+            return Ok(Run::Fired);
+        }
+        let set = "last_outcome = $5, last_problem = NULL, skipped = skipped + 1";
+        let skipped = (set, Run::Skipped.as_str());
+        if take(inner, &mut tx, due, next, skipped, &format!("AND {UNFINISHED}")).await? {
+            inner.add_totals(&mut tx, [counted(Run::Skipped)]).await?;
+            tx.commit().await?;
+            return Ok(Run::Skipped);
+        }
+        tx.rollback().await?;
+        Ok(Run::Gone)
+    }
+
+    /// Takes a schedule's time whose job could not be accepted; `why` says so to whoever looks.
+    pub async fn refuse_run(&self, due: &ScheduleRow, next: Option<i64>, why: &str) -> Result<Run, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let set = "last_outcome = {run.refused}, last_problem = $5, refused = refused + 1";
+        if take(inner, &mut tx, due, next, (set, why), "").await? {
+            inner.add_totals(&mut tx, [counted(Run::Refused)]).await?;
+            tx.commit().await?;
+            return Ok(Run::Refused);
+        }
+        tx.rollback().await?;
+        Ok(Run::Gone)
+    }
+}
+
+/// Moves a schedule on to its next time; returns whether this one was still to be taken.
+async fn take(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    due: &ScheduleRow,
+    next: Option<i64>,
+    (set, value): (&str, &str),
+    only: &str,
+) -> Result<bool, LedgerError> {
+    let text = format!("-- ledger::fire\nUPDATE schedules SET next_run_at = $4, {set} WHERE {TAKEN} {only}");
+    let taken = sqlx::query(inner.sql(&text))
+        .bind(&due.schedule.name)
+        .bind(&due.revision)
+        .bind(due.next_run_at)
+        .bind(next)
+        .bind(value)
+        .execute(tx)
+        .await?;
+    Ok(taken.rows_affected() == 1)
+}
+
+fn counted(run: Run) -> Increment {
+    Increment::new(TotalsMetric::Runs, "", None, run.as_str(), 1)
+}

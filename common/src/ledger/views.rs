@@ -1,0 +1,17 @@
+//! What callers and gauges read. Nothing here writes.
+
+mod attempts;
+mod counts;
+mod items;
+mod job;
+mod service;
+mod slices;
+
+pub use attempts::Attempt;
+pub use counts::StoreCounts;
+pub use items::ItemRow;
+pub use job::{JobFilter, JobView, Whose};
+pub use service::{Running, ServiceState};
+pub use slices::SliceCounts;
+
+pub(super) use counts::counts_in;

@@ -1,0 +1,123 @@
+//! How the service stands: what gauges and the bound on the backlog read. Nothing here writes.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+
+use crate::job::JobId;
+use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::schedule::Windows;
+
+/// A running job, for the gauges of the largest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    /// The id.
+    pub id: JobId,
+    /// Memories accounted for, 0 to 1.
+    pub progress: f64,
+    /// Memories accounted for per second since the present attempt's start.
+    pub per_second: f64,
+}
+
+/// How the service stands, for gauges computed at scrape.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServiceState {
+    /// Jobs by state.
+    pub jobs: BTreeMap<String, u64>,
+    /// Milliseconds since the oldest unfinished job could have started. Of one with windows, since one
+    /// opened: it counts only while one is open.
+    pub oldest_ms: u64,
+    /// Memories not accounted for, by target.
+    pub remaining: BTreeMap<String, u64>,
+    /// Routes of due partitions.
+    pub due_routes: Vec<String>,
+    /// The largest running jobs.
+    pub largest: Vec<Running>,
+}
+
+impl Ledger {
+    /// Returns how many jobs have not ended.
+    pub async fn backlog(&self) -> Result<u64, LedgerError> {
+        let row = sqlx::query(self.inner.sql(
+            "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state <> {job.receiving}",
+        ))
+        .fetch_one(&self.inner.read)
+        .await?;
+        rows::number(&row, "n")
+    }
+
+    /// Returns how the service stands, with at most `largest` running jobs.
+    pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
+        let read = &self.inner.read;
+        let mut state = ServiceState::default();
+        // Ended jobs are counted by the totals; counting them here would grow with the ledger.
+        let jobs = sqlx::query(self.inner.sql(
+            "-- ledger::service_state jobs
+            SELECT state, COUNT(*) AS n,
+                CAST(COALESCE(MAX({now} - CASE WHEN windows IS NULL THEN not_before END), 0) AS BIGINT) AS oldest
+            FROM jobs WHERE ended_at IS NULL GROUP BY state",
+        ))
+        .fetch_all(read)
+        .await?;
+        for row in &jobs {
+            state.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
+            state.oldest_ms = state.oldest_ms.max(rows::number(row, "oldest")?);
+        }
+        // One for each schedule, at most.
+        let windowed = sqlx::query(self.inner.sql(
+            "-- ledger::service_state windows
+            SELECT id, windows, not_before, {now} AS now_ms FROM jobs WHERE ended_at IS NULL AND windows IS NOT NULL",
+        ))
+        .fetch_all(read)
+        .await?;
+        for row in &windowed {
+            let windows: Windows = rows::json(row, "jobs", "windows")?;
+            let (now, not_before): (i64, i64) = (row.try_get("now_ms")?, row.try_get("not_before")?);
+            let Some(open) = windows.open_for(now) else { continue };
+            let waited = u64::try_from(now - not_before).unwrap_or(0);
+            let open = u64::try_from(open.as_millis()).unwrap_or(u64::MAX);
+            state.oldest_ms = state.oldest_ms.max(waited.min(open));
+        }
+        let remaining = sqlx::query(self.inner.sql(
+            "-- ledger::service_state remaining
+            SELECT target, route, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
+            WHERE state IN ({partition.due}, {partition.running}) GROUP BY target, route",
+        ))
+        .fetch_all(read)
+        .await?;
+        for row in &remaining {
+            *state.remaining.entry(row.try_get("target")?).or_insert(0) += rows::number(row, "n")?;
+            state.due_routes.push(row.try_get("route")?);
+        }
+        let running = sqlx::query(self.inner.sql(
+            "-- ledger::service_state largest
+            SELECT id, selected, settled, {now} - started_at AS ms,
+                (SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM partitions WHERE job_id = jobs.id
+                 AND state IN ({partition.due}, {partition.running}, {partition.blocked})) AS remaining
+            FROM jobs WHERE state IN ({job.planning}, {job.running}, {job.verifying}, {job.cancelling}) AND ended_at IS NULL
+              AND started_at IS NOT NULL
+            ORDER BY selected DESC, id LIMIT $1",
+        ))
+        .bind(i64::from(largest))
+        .fetch_all(read)
+        .await?;
+        for row in &running {
+            let (selected, remaining) = (rows::number(row, "selected")?, rows::number(row, "remaining")?);
+            let done = selected.saturating_sub(remaining);
+            state.largest.push(Running {
+                id: rows::parsed(row, "jobs", "id")?,
+                progress: ratio(done, selected),
+                per_second: ratio(
+                    done.saturating_sub(rows::number(row, "settled")?).saturating_mul(1000),
+                    rows::number(row, "ms")?,
+                ),
+            });
+        }
+        Ok(state)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
