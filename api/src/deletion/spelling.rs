@@ -1,6 +1,6 @@
 //! Spellings of one id in one request: a memory counts once.
 
-use lethe_common::config::{PointId, Table};
+use lethe_common::config::Table;
 use lethe_common::filter::Type;
 use lethe_common::ledger::{LedgerError, NewJob, Route, Spelling};
 
@@ -9,10 +9,9 @@ use crate::workers::{self, HEARD_WITHIN};
 
 /// Returns how the ids of a table are told apart, as far as a worker has looked.
 pub(crate) async fn of(state: &AppState, route: &Route, table: &Table) -> Result<Spelling, LedgerError> {
+    // Without a row only the canonical spelling of a UUID reaches its point: another one is another memory's id.
     let Some(columns) = &table.columns else {
-        let collection = table.collection.as_ref();
-        let uuids = collection.is_some_and(|collection| collection.point == PointId::Uuid);
-        return Ok(if uuids { Spelling::Uuid } else { Spelling::Text });
+        return Ok(Spelling::Text);
     };
     let workers = state.ledger().workers(HEARD_WITHIN).await?;
     let types = workers::types(&workers, route);

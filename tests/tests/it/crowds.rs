@@ -94,7 +94,19 @@ async fn one_point_among_very_many_keeps_its_memory(layout: Layout) {
 }
 
 async fn many_points_without_a_row_go_with_their_person(layout: Layout) {
-    let site = site(layout).await;
+    orphans_go(&site(layout).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_points_of_one_uuid_are_no_repetition_of_it() {
+    let site = site(Layout::POSTGRES).await;
+    site.memories
+        .run("ALTER TABLE agno_memories ALTER COLUMN memory_id TYPE uuid USING memory_id::uuid")
+        .await;
+    orphans_go(&site).await;
+}
+
+async fn orphans_go(site: &Site) {
     let (alice, bob) = (memories::of("alice", 2), memories::of("bob", 1));
     site.vectors.put(chunks(0, 2_500, &alice[0])).await;
     site.vectors.put(chunks(5_000, 500, &alice[1])).await;

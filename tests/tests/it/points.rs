@@ -27,6 +27,7 @@ on_both_databases!(
     open_search_deletes_by_query,
     the_totals_add_up,
     few_points_among_many_are_found_without_the_filter,
+    another_spelling_of_an_id_hides_no_point,
 );
 
 /// A site whose one table has no rows.
@@ -355,4 +356,19 @@ async fn the_totals_add_up(layout: Layout) {
         of_store.map(|row| row.n).sum()
     };
     assert_eq!((sum("selected"), sum("memories")), (67, 67), "{totals:?}");
+}
+
+async fn another_spelling_of_an_id_hides_no_point(layout: Layout) {
+    let site = site(layout).await;
+    let all = memories::of("ana", 3);
+    add(&site, &all, &json!({})).await;
+    let service = site.start().await;
+    let id = &all[0].id;
+
+    // Without a row a UUID in capitals reaches no point: it must not stand for the one that does.
+    let asked = json!({"select": {"ids": [id.to_uppercase(), id]}});
+    let done = service.client.succeeds(&asked).await;
+
+    assert_eq!(counts(&done), json!({"vector": {"absent": 1, "erased": 1}}), "{done:#}");
+    holds(&site, &all[1..]).await;
 }

@@ -51,13 +51,13 @@ pub(super) async fn select(
     let mut left = Vec::new();
     let mut entries = entries.into_iter();
     for begun in begun {
-        let found: Vec<Entry> = entries.by_ref().take(begun.batch.items.len()).collect();
+        let mut found: Vec<Entry> = entries.by_ref().take(begun.batch.items.len()).collect();
         if found.is_empty() && !begun.batch.items.is_empty() {
             left.push(begun.lease);
         } else {
-            let mut share = share(begun, found);
-            repeats::drop_repeats(&mut share.intent.entries, by_value);
-            shares.push(share);
+            // Not of the points that were listed: a memory without a row may have many.
+            repeats::drop_repeats(&mut found, by_value);
+            shares.push(share(begun, found));
         }
     }
     look_again(env, mapped, &mut shares).await?;

@@ -175,8 +175,13 @@ fn disturbed(
         let was = if same { at_first.fate(&element) } else { Fate::Stays };
         // What the job had erased, and somebody else wrote again as it was.
         let is_back = same && !between.before.has(&element);
+        // A row that is named by its id, with no demand, goes whatever it has become since the job looked. Its points
+        // do not follow if they changed, which the job has to say.
+        let is_named = !job.is_query() && !job.is_subject() && job.demands().is_empty() && !element.is_point();
+        let goes_as_named = is_named && !between.anew && !done.has_succeeded() && at_first.fate(&element) == Fate::Goes;
         let may_go = met.iter().any(|verdict| verdict.fate(&element) != Fate::Stays)
-            || (was != Fate::Stays && (!between.anew || is_back));
+            || (was != Fate::Stays && (!between.anew || is_back))
+            || goes_as_named;
         let is = then.fate(&element);
         let must_go = if between.anew && !job.is_query() {
             is == Fate::Goes

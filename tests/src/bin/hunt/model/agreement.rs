@@ -24,12 +24,14 @@ pub(crate) enum Agreement {
 
 /// Returns what a payload says at a dotted path, in a column of numbers or of texts.
 pub(crate) fn said_by(payload: &Map<String, Value>, path: &str, number: bool) -> Said {
+    said(at(payload, path), number)
+}
+
+/// Returns what is at a path, its steps separated by points.
+pub(crate) fn at<'a>(payload: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     let mut steps = path.split('.');
-    let mut found = steps.next().and_then(|step| payload.get(step));
-    for step in steps {
-        found = found.and_then(|value| value.get(step));
-    }
-    said(found, number)
+    let first = steps.next().and_then(|step| payload.get(step));
+    steps.fold(first, |found, step| found?.get(step))
 }
 
 fn said(value: Option<&Value>, number: bool) -> Said {

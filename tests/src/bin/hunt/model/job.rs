@@ -64,4 +64,8 @@ impl Job {
     pub(crate) fn is_query(&self) -> bool {
         matches!(self.what, What::Query(_))
     }
+
+    pub(crate) fn is_subject(&self) -> bool {
+        matches!(self.what, What::Subject { .. })
+    }
 }

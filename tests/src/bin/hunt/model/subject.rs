@@ -1,6 +1,6 @@
 //! Everything of a person, under one name.
 
-use super::agreement::{Said, said_by};
+use super::agreement::{Said, at, said_by};
 use super::job::Job;
 use super::judge::{Fate, Scoped, Verdict, is_taken, meets, memory, memory_said, row, scoped};
 use super::mapping::{Field, Mapping};
@@ -105,7 +105,5 @@ fn mentions(
         return false;
     };
     said_by(payload, path, mapping.is_number(field)) == Said::Other
-        && payload
-            .get(path)
-            .is_some_and(|value| value.to_string().contains(wanted))
+        && at(payload, path).is_some_and(|value| value.to_string().contains(wanted))
 }
