@@ -1,14 +1,15 @@
 # The image of every role: `lethe api`, `lethe worker`, `lethe migrate`, or all in one with `lethe up`.
-# The vector engine is one large crate: the first build takes minutes and about 4 GiB of memory.
+# The embedded vector engine is most of the build. Who has a Qdrant leaves it out: `--build-arg FEATURES=`.
 
 FROM rust:1.95.0-bookworm AS builder
 WORKDIR /build
 COPY . .
+ARG FEATURES=embedded
 # The caches outlive the layers, so that a change of one file does not compile the engine again;
 # the binary has to be copied out, since a cache is not part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bin lethe \
+    cargo build --release --locked --bin lethe --no-default-features --features "$FEATURES" \
     && strip -o /lethe target/release/lethe
 
 # The same Debian as the builder's: the binary is linked to its C library.

@@ -36,6 +36,8 @@ struct Memory {
 
 /// Runs `lethe demo`.
 pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
+    let config = Config::from_toml("")?;
+    embedded::is_wanted(&config)?;
     let temporary = tempfile::tempdir().context("make a temporary directory")?;
     let data = options.data.as_deref().unwrap_or_else(|| temporary.path());
     if data.join("memories.sqlite").exists() {
@@ -49,7 +51,7 @@ pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
 
     let stop = Stop::on_signals()?;
     let any_port = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let service = Service::start(Config::from_toml("")?, data, any_port, &stop).await?;
+    let service = Service::start(config, data, any_port, &stop).await?;
     let shown = tokio::select! {
         shown = show(&service, data) => shown,
         () = stop.soon.cancelled() => bail!("interrupted"),

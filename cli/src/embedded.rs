@@ -3,10 +3,10 @@
 //! What applications write into them is said in `cli/docs/embedded.md`, whose snippet a test runs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use lethe_common::config::Config;
-use lethe_edge::EdgeOptions;
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance, VectorParamsBuilder};
 use secrecy::ExposeSecret;
@@ -53,15 +53,7 @@ pub(crate) async fn serve_vectors(data: &DataDir, shutdown: CancellationToken) -
         .await
         .context("bind the vector store")?;
     let address = listener.local_addr().context("bind the vector store")?;
-    let options = EdgeOptions {
-        directory: data.join("vectors"),
-        api_key: key.clone().into(),
-    };
-    let served = tokio::spawn(async move {
-        lethe_edge::serve(listener, options, shutdown)
-            .await
-            .context("serve the vector store")
-    });
+    let served = tokio::spawn(serve(listener, data.join("vectors"), key.clone(), shutdown));
     Ok(Vectors {
         url: format!("http://{address}"),
         key,
@@ -115,6 +107,38 @@ async fn create_collection(client: &Qdrant) -> anyhow::Result<()> {
 }
 
 /// Returns whether a configuration leaves it to us where memories are.
-pub(crate) fn is_wanted(config: &Config) -> bool {
-    config.targets.is_empty()
+///
+/// # Errors
+///
+/// If it does, and this build has no engine to keep them in.
+pub(crate) fn is_wanted(config: &Config) -> anyhow::Result<bool> {
+    let wanted = config.targets.is_empty();
+    if wanted && !cfg!(feature = "embedded") {
+        bail!(
+            "this build has no stores of its own: name a [[target]] in the configuration, or build it with the feature `embedded`"
+        );
+    }
+    Ok(wanted)
+}
+
+#[cfg(feature = "embedded")]
+async fn serve(
+    listener: TcpListener,
+    directory: PathBuf,
+    key: String,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let options = lethe_edge::EdgeOptions {
+        directory,
+        api_key: key.into(),
+    };
+    lethe_edge::serve(listener, options, shutdown)
+        .await
+        .context("serve the vector store")
+}
+
+/// Never asked for: [`is_wanted`] has refused it.
+#[cfg(not(feature = "embedded"))]
+async fn serve(_: TcpListener, _: PathBuf, _: String, _: CancellationToken) -> anyhow::Result<()> {
+    bail!("this build has no vector store")
 }

@@ -46,11 +46,13 @@ impl Service {
         listen: Option<std::net::SocketAddr>,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
+        // Before anything is made.
+        let embedded = embedded::is_wanted(&config)?;
         let data = DataDir::open(data)?;
         let listener = bind(listen.unwrap_or(config.api.listen)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let vectors_stop = CancellationToken::new();
-        let vectors = if embedded::is_wanted(&config) {
+        let vectors = if embedded {
             let vectors = embedded::serve_vectors(&data, vectors_stop.clone()).await?;
             embedded::add_target(&mut config, &data, &vectors).await?;
             Some(vectors)
