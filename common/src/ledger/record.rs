@@ -6,7 +6,9 @@
 
 mod batch;
 mod credit;
+mod jobs;
 mod prepared;
+mod statements;
 mod write;
 
 pub use batch::{After, Delta, ItemOutcome, Record, RecordEnd};

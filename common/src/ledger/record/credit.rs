@@ -84,5 +84,5 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
                 .map(|(outcome, n)| json!({"job": job, "ordinal": ordinal, "store": store, "outcome": outcome.as_str(), "n": n}))
         })
         .collect();
-    super::write::add_counts(inner, tx, &json!(rows).to_string()).await
+    super::statements::add_counts(inner, tx, &json!(rows).to_string()).await
 }

@@ -1,20 +1,15 @@
 //! Writing a group of records in one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-use serde_json::{Value, json};
-use sqlx::{AnyConnection, Row};
+use std::collections::{HashMap, HashSet};
 
 use super::credit;
+use super::jobs::{abort, job_changes, planned};
 use super::prepared::{Prepared, Recorded, Recording};
+use super::statements::{add_dependents, insert_counts, insert_items, update_partitions};
 use crate::job::JobId;
-use crate::ledger::accept::{insert_partitions, rows_of};
+use crate::ledger::accept::insert_partitions;
 use crate::ledger::advance;
-use crate::ledger::advance::{Aborts, JobChange, JobRow};
-use crate::ledger::db::{Grouped, Inner, LedgerError, rows};
-use crate::ledger::ending::cancel;
-use crate::ledger::partition_state::PartitionState;
-use crate::ledger::totals::Increment;
+use crate::ledger::db::{Grouped, Inner, LedgerError};
 use crate::ledger::types::Fence;
 use crate::state::State;
 
@@ -118,159 +113,4 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
             }
         })
         .collect())
-}
-
-/// Begins to stop those jobs that a memory stops which changed in between, if one has; returns what
-/// ending their partitions counts.
-async fn abort(
-    inner: &Inner,
-    tx: &mut AnyConnection,
-    records: &[&Prepared],
-    jobs: &mut [JobRow],
-) -> Result<Vec<Increment>, LedgerError> {
-    let mut totals = Vec::new();
-    for job in jobs.iter_mut().filter(|job| job.aborts == Aborts::AtConflict) {
-        if !records.iter().any(|record| record.job() == job.id && record.conflicts) {
-            continue;
-        }
-        if let Some(stopping) = cancel::stop(inner, tx, job.id, "2").await? {
-            totals.extend(stopping.totals);
-            if let Some(row) = stopping.jobs.into_iter().next() {
-                *job = row;
-            }
-        }
-    }
-    Ok(totals)
-}
-
-/// Moves the partitions on; returns the fences of those whose lease still held.
-async fn update_partitions(
-    inner: &Inner,
-    tx: &mut AnyConnection,
-    records: &[&Prepared],
-) -> Result<HashSet<Fence>, LedgerError> {
-    let rows: Vec<&Value> = records.iter().map(|record| &record.partition).collect();
-    let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
-    let held = sqlx::query(inner.sql(
-        "-- ledger::record
-        UPDATE partitions SET intent = CASE WHEN CAST(e.value->>'begun' AS BIGINT) = 1 THEN intent END, lease_token = lease_token + 1, rescues = 0, failures = 0,
-            due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
-            progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot),
-            found = COALESCE(e.value->>'found', found), kind = e.value->>'kind',
-            remaining = CAST(e.value->>'remaining' AS BIGINT)
-        FROM {each}
-        WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {partition.running}
-        RETURNING partitions.job_id, ordinal, lease_token - 1 AS token",
-    ))
-    .bind(json!(rows).to_string())
-    .bind(lease_ms)
-    .fetch_all(tx)
-    .await?;
-    held.iter()
-        .map(|row| {
-            let (job, ordinal) = rows::key(row)?;
-            let token = row.try_get("token")?;
-            Ok(Fence { job, ordinal, token })
-        })
-        .collect()
-}
-
-async fn insert_counts(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
-    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.counts).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    add_counts(inner, tx, &json!(rows).to_string()).await
-}
-
-/// Adds to the counts of partitions.
-pub(super) async fn add_counts(inner: &Inner, tx: &mut AnyConnection, rows: &str) -> Result<(), LedgerError> {
-    sqlx::query(inner.sql(
-        "-- ledger::record counts
-        INSERT INTO counts (job_id, ordinal, store, outcome, n)
-        SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'store', e.value->>'outcome',
-            CAST(e.value->>'n' AS BIGINT)
-        FROM {each} WHERE TRUE
-        ON CONFLICT (job_id, ordinal, store, outcome) DO UPDATE SET n = counts.n + excluded.n",
-    ))
-    .bind(rows)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn insert_items(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
-    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.items).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(inner.sql(
-        "-- ledger::record items
-        INSERT INTO items (job_id, outcome, store, table_name, memory_key, memory_id, code, ordinal)
-        SELECT e.value->>'job', e.value->>'outcome', e.value->>'store', e.value->>'table', e.value->>'key',
-            e.value->>'id', e.value->>'code', CAST(e.value->>'ordinal' AS BIGINT)
-        FROM {each} WHERE TRUE
-        ON CONFLICT (job_id, outcome, memory_key, table_name, store, ordinal) DO NOTHING",
-    ))
-    .bind(json!(rows).to_string())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Adds what went of dependent tables: one row of each, since an upsert touches none twice.
-async fn add_dependents(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
-    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.dependents).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(inner.sql(
-        "-- ledger::record dependents
-        INSERT INTO dependents (job_id, target, table_name, n)
-        SELECT e.value->>'job', e.value->>'target', e.value->>'table', SUM(CAST(e.value->>'n' AS BIGINT))
-        FROM {each} WHERE TRUE
-        GROUP BY e.value->>'job', e.value->>'target', e.value->>'table'
-        ORDER BY e.value->>'job', e.value->>'target', e.value->>'table'
-        ON CONFLICT (job_id, target, table_name) DO UPDATE SET n = dependents.n + excluded.n",
-    ))
-    .bind(json!(rows).to_string())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Sums what the records change in their jobs: one row a job, since an UPDATE applies one.
-fn job_changes(records: &[&Prepared]) -> Vec<JobChange> {
-    let mut changes: BTreeMap<JobId, JobChange> = BTreeMap::new();
-    for record in records {
-        let id = record.job();
-        let change = changes.entry(id).or_insert_with(|| JobChange::new(id));
-        change.add(&record.change);
-    }
-    changes.into_values().collect()
-}
-
-/// Returns the rows of what the records planned, numbered as their jobs count.
-fn planned(records: &[&Prepared], jobs: &[JobRow]) -> Vec<Value> {
-    let mut rows = Vec::new();
-    for job in jobs {
-        let of_job = || records.iter().filter(|record| record.job() == job.id);
-        let n: usize = of_job().map(|record| record.planned.len()).sum();
-        let mut next = job.next_ordinal - i64::try_from(n).unwrap_or(0);
-        for record in of_job().filter(|record| !record.planned.is_empty()) {
-            let (list, snapshot) = (&record.planned, record.snapshot.as_deref());
-            rows.extend(rows_of(
-                job.id,
-                next,
-                PartitionState::Blocked,
-                list,
-                false,
-                None,
-                snapshot,
-            ));
-            next += i64::try_from(list.len()).unwrap_or(0);
-        }
-    }
-    rows
 }

@@ -1,0 +1,119 @@
+//! The statements that write a group of records, each about all of them.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Row};
+
+use super::prepared::Prepared;
+use crate::ledger::db::{Inner, LedgerError, rows};
+use crate::ledger::types::Fence;
+
+/// Moves the partitions on; returns the fences of those whose lease still held.
+pub(super) async fn update_partitions(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    records: &[&Prepared],
+) -> Result<HashSet<Fence>, LedgerError> {
+    let rows: Vec<&Value> = records.iter().map(|record| &record.partition).collect();
+    let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+    let held = sqlx::query(inner.sql(
+        "-- ledger::record
+        UPDATE partitions SET intent = CASE WHEN CAST(e.value->>'begun' AS BIGINT) = 1 THEN intent END, lease_token = lease_token + 1, rescues = 0, failures = 0,
+            due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
+            progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot),
+            found = COALESCE(e.value->>'found', found), kind = e.value->>'kind',
+            remaining = CAST(e.value->>'remaining' AS BIGINT)
+        FROM {each}
+        WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {partition.running}
+        RETURNING partitions.job_id, ordinal, lease_token - 1 AS token",
+    ))
+    .bind(json!(rows).to_string())
+    .bind(lease_ms)
+    .fetch_all(tx)
+    .await?;
+    held.iter()
+        .map(|row| {
+            let (job, ordinal) = rows::key(row)?;
+            let token = row.try_get("token")?;
+            Ok(Fence { job, ordinal, token })
+        })
+        .collect()
+}
+
+pub(super) async fn insert_counts(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    records: &[&Prepared],
+) -> Result<(), LedgerError> {
+    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.counts).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    add_counts(inner, tx, &json!(rows).to_string()).await
+}
+
+/// Adds to the counts of partitions.
+pub(super) async fn add_counts(inner: &Inner, tx: &mut AnyConnection, rows: &str) -> Result<(), LedgerError> {
+    sqlx::query(inner.sql(
+        "-- ledger::record counts
+        INSERT INTO counts (job_id, ordinal, store, outcome, n)
+        SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'store', e.value->>'outcome',
+            CAST(e.value->>'n' AS BIGINT)
+        FROM {each} WHERE TRUE
+        ON CONFLICT (job_id, ordinal, store, outcome) DO UPDATE SET n = counts.n + excluded.n",
+    ))
+    .bind(rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn insert_items(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    records: &[&Prepared],
+) -> Result<(), LedgerError> {
+    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.items).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(
+        "-- ledger::record items
+        INSERT INTO items (job_id, outcome, store, table_name, memory_key, memory_id, code, ordinal)
+        SELECT e.value->>'job', e.value->>'outcome', e.value->>'store', e.value->>'table', e.value->>'key',
+            e.value->>'id', e.value->>'code', CAST(e.value->>'ordinal' AS BIGINT)
+        FROM {each} WHERE TRUE
+        ON CONFLICT (job_id, outcome, memory_key, table_name, store, ordinal) DO NOTHING",
+    ))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Adds what went of dependent tables: one row of each, since an upsert touches none twice.
+pub(super) async fn add_dependents(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    records: &[&Prepared],
+) -> Result<(), LedgerError> {
+    let rows: Vec<&Value> = records.iter().flat_map(|record| &record.dependents).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(inner.sql(
+        "-- ledger::record dependents
+        INSERT INTO dependents (job_id, target, table_name, n)
+        SELECT e.value->>'job', e.value->>'target', e.value->>'table', SUM(CAST(e.value->>'n' AS BIGINT))
+        FROM {each} WHERE TRUE
+        GROUP BY e.value->>'job', e.value->>'target', e.value->>'table'
+        ORDER BY e.value->>'job', e.value->>'target', e.value->>'table'
+        ON CONFLICT (job_id, target, table_name) DO UPDATE SET n = dependents.n + excluded.n",
+    ))
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
