@@ -3,4 +3,5 @@
 mod ahead;
 mod jobs;
 mod lease;
+mod leases;
 mod take;
