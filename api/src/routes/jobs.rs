@@ -7,5 +7,6 @@ pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod items;
 pub(crate) mod list;
+mod not_accepted;
 pub(crate) mod retry;
 mod upload;
