@@ -16,6 +16,7 @@ mod connections;
 mod control;
 mod crowds;
 mod dependents;
+mod documents;
 mod doorbell;
 mod embedded;
 mod erasing;
