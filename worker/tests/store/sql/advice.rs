@@ -12,6 +12,7 @@ super::on_each! {
     a_schema_is_read_from_its_names_and_keys,
     tables_in_a_circle_are_proposed_once,
     what_chunks_belong_to_is_proposed_whatever_it_is_called,
+    a_part_of_a_part_is_proposed_once,
     how_uuids_are_written_is_read_from_one,
 }
 
@@ -204,6 +205,25 @@ async fn what_chunks_belong_to_is_proposed_whatever_it_is_called(database: Datab
     let mem = json!({"name": "mem", "columns": {"id": "id", "user": "uid"},
         "dependents": [{"table": "chunks", "references": "mem"}]});
     assert_eq!(tables, json!([mem]));
+}
+
+async fn a_part_of_a_part_is_proposed_once(database: Database) {
+    database
+        .run(
+            "CREATE TABLE files (id BIGINT PRIMARY KEY);
+             CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT);
+             CREATE TABLE entries (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, entry BIGINT NOT NULL, file BIGINT NOT NULL,
+                 FOREIGN KEY (entry) REFERENCES entries (id), FOREIGN KEY (file) REFERENCES files (id))",
+        )
+        .await;
+    let proposed = database.store().propose().await.unwrap();
+
+    let tables = serde_json::to_value(&proposed.tables).unwrap();
+    let below = json!([{"table": "chunks", "references": "entry"}]);
+    let memories = json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
+        "dependents": [{"table": "entries", "references": "memory", "id": "id", "dependents": below}]});
+    assert_eq!(tables, json!([memories]));
 }
 
 async fn how_uuids_are_written_is_read_from_one(database: Database) {
