@@ -167,8 +167,8 @@ async fn prepare(
         };
     }
     open.clear();
-    let by_value = match mapped.sql().await {
-        Ok(table) => table.is_some_and(|table| table.has_uuid_ids()),
+    let table = match mapped.sql().await {
+        Ok(table) => table,
         Err(error) => return Ok(Err(error)),
     };
     let mut entries = entries.into_iter();
@@ -178,7 +178,7 @@ async fn prepare(
             open.push(begun.lease);
         } else {
             // Not of the points that were listed: a memory without a row may have many.
-            repeats::drop_repeats(&mut found, by_value);
+            repeats::drop_repeats(&mut found, table.as_deref());
             shares.push(share(begun, found));
         }
     }
