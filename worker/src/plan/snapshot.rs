@@ -81,7 +81,7 @@ async fn start(
     if walk.is_none() {
         walk = match whole(env, mapped, &table, leases).await? {
             Ok(start) => return Ok(Ok(start.ok_or(Snapshot::Batch))),
-            Err(StoreError::Timeout { status }) => match walk::begin(env, mapped, &table, leases, status).await? {
+            Err(StoreError::Timeout { .. }) => match walk::begin(env, mapped, &table, leases).await? {
                 Ok(walk) => Some(walk),
                 Err(error) => return Ok(Err(error)),
             },

@@ -109,6 +109,12 @@ pub enum StoreError {
     /// A query compares a column with what it cannot hold.
     #[error("a query compares columns with what they cannot hold: {0}")]
     Mistyped(Mistyped),
+    /// A table has to be read in pieces, and nothing bounds the rows that were there at a job's start.
+    #[error("the rows that were there at the start cannot be told in pieces: {why}")]
+    NoSnapshot {
+        /// What keeps them from being told.
+        why: &'static str,
+    },
     /// The call was not made: the lease does not last as long as it may take, and was not renewed.
     #[error("the lease does not last as long as a call to a store may take")]
     LeaseLost,
@@ -147,8 +153,9 @@ impl StoreError {
     /// Transient is also what an operator can mend without changing the job: credentials, a
     /// missing table or collection, a mapping that does not fit. A collection may be rebuilt, an
     /// alias switched or a backup restored at this moment, and a store in which nothing could be
-    /// looked up proves nothing about a memory; such errors end with the job's `give_up_after`. A
-    /// timeout after the call was sent is transient because erasing is idempotent.
+    /// looked up proves nothing about a memory; such errors end with the job's `give_up_after`. So
+    /// do rows that are dated in the future, since their time passes. A timeout after the call was
+    /// sent is transient because erasing is idempotent.
     pub fn class(&self) -> Class {
         match self {
             Self::Unavailable { .. }
@@ -160,6 +167,7 @@ impl StoreError {
             | Self::Missing { .. }
             | Self::Mapping { .. }
             | Self::Internal { .. }
+            | Self::NoSnapshot { .. }
             | Self::LeaseLost => Class::Transient,
             Self::Constraint { .. }
             | Self::Rejected { .. }
@@ -191,6 +199,7 @@ impl StoreError {
             Self::Unmapped { .. } => "unmapped",
             Self::Unindexed { .. } => "unindexed",
             Self::Mistyped(_) => "mistyped",
+            Self::NoSnapshot { .. } => "no_snapshot",
             Self::LeaseLost => "lease_lost",
             Self::Misuse(_) => "misuse",
         }
@@ -198,7 +207,7 @@ impl StoreError {
 
     /// All words that [`code`](Self::code) may return, so that every metric series exists from
     /// the start.
-    pub const CODES: [&'static str; 18] = [
+    pub const CODES: [&'static str; 19] = [
         "unavailable",
         "read_only",
         "timeout",
@@ -215,6 +224,7 @@ impl StoreError {
         "unmapped",
         "unindexed",
         "mistyped",
+        "no_snapshot",
         "lease_lost",
         "misuse",
     ];
