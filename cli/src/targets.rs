@@ -196,7 +196,9 @@ async fn preset(options: &Infer, stores: &Stores, inferred: &mut Inferred) -> an
 
 fn is_same(known: &Table, table: &Table) -> bool {
     match (&known.columns, &table.columns) {
-        (Some(_), Some(_)) => known.sql_table() == table.sql_table(),
+        (Some(_), Some(_)) => {
+            known.sql_table() == table.sql_table() || known.dependent_tables().contains(&table.sql_table())
+        }
         (_, None) => {
             known.collection.as_ref().map(|known| &known.name) == table.collection.as_ref().map(|other| &other.name)
         }

@@ -61,6 +61,9 @@ pub enum ErrorCode {
     Unindexed,
     /// The query compares a column with a value of another type. Nothing was touched; correct the query.
     Mistyped,
+    /// A table is read in pieces, and what was there at the start cannot be told. Correct the times of its rows, or write
+    /// `as`.
+    NoSnapshot,
     /// A lease did not last as long as a call may take. It is tried again; see whether the ledger is slow.
     LeaseLost,
     /// By the types of the columns the filter means every memory. Say `{"all": true}` if it is meant to.

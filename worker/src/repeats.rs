@@ -1,20 +1,24 @@
 //! One memory under two spellings in one batch: it goes once, and the later spelling finds it absent.
 //!
-//! Ids of a table that compares UUIDs by value may be written in several ways. In batches of their own the second one
-//! finds nothing; in one batch both would find the same row and the same vector.
+//! Ids of a table that compares them by value (UUIDs, bytes) may be written in several ways. In batches of their own
+//! the second one finds nothing; in one batch both would find the same row and the same vector.
 
 use std::collections::HashSet;
 
-use uuid::Uuid;
-
 use crate::intent::Entry;
+use crate::store::sql::SqlTable;
 
-/// Lets the later of two entries about the same memory find nothing.
-pub(crate) fn drop_repeats(entries: &mut [Entry], by_value: bool) {
+/// Lets the later of two entries about the same memory find nothing. Without a table ids are the same if their texts are.
+pub(crate) fn drop_repeats(entries: &mut [Entry], table: Option<&SqlTable>) {
+    drop_later(entries, |id| table?.canonical(id));
+}
+
+/// Does the same by how the database writes an id; `None` of what it cannot hold, which is its own text.
+fn drop_later(entries: &mut [Entry], canonical: impl Fn(&str) -> Option<String>) {
     let (mut ids, mut points) = (HashSet::new(), HashSet::new());
     for entry in entries {
-        let uuid = entry.id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
-        let same_id = by_value && uuid.is_some_and(|uuid| !ids.insert(uuid));
+        let id = entry.id.as_deref();
+        let same_id = id.is_some_and(|id| !ids.insert(canonical(id).unwrap_or_else(|| id.to_owned())));
         // Where there is no row, a point is the memory.
         let same_points = !entry.row && !entry.points.is_empty() && entry.points.iter().all(|id| points.contains(id));
         if same_id || same_points {
@@ -29,6 +33,8 @@ pub(crate) fn drop_repeats(entries: &mut [Entry], by_value: bool) {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::intent::Vectors;
     use crate::store::vector::PointId;
@@ -51,7 +57,8 @@ mod tests {
         );
         let found = |by_value| {
             let mut entries = [entry(one, 1), entry(other, if by_value { 1 } else { 2 })];
-            drop_repeats(&mut entries, by_value);
+            let canonical = |id: &str| Some(Uuid::try_parse(id).ok()?.to_string());
+            drop_later(&mut entries, |id| by_value.then(|| canonical(id)).flatten());
             let [first, second] = entries;
             assert!(first == entry(one, 1));
             (second.row, second.points.len(), second.vectors)

@@ -1,5 +1,6 @@
 //! Whether this worker may claim for its mappings: not while the ledger knows another mapping of the same collection
-//! or table, in whatever worker's file, and nothing tells the memories of both apart.
+//! or table, in whatever worker's file, and nothing tells the memories of both apart. Nor while another mapping has a
+//! table that is a dependent here: its memories would go whoever owns them, and leave their points.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -9,8 +10,17 @@ use lethe_common::ledger::{Ledger, LedgerError, Route, Siblings};
 
 /// What this worker has, and what it has read of the ledger.
 pub(crate) struct Known {
-    own: Vec<(Route, Vec<Sibling>)>,
+    own: Vec<Own>,
     read: Mutex<Option<Read>>,
+}
+
+/// A mapping of this worker.
+struct Own {
+    route: Route,
+    /// It, in each place where its memories are.
+    siblings: Vec<Sibling>,
+    /// Where its dependents are.
+    dependents: Vec<String>,
 }
 
 /// What was read of the ledger.
@@ -19,6 +29,8 @@ struct Read {
     revision: i64,
     /// The mappings that each of this worker's mappings is mixed with, as people call them.
     mixed: BTreeMap<Route, BTreeSet<String>>,
+    /// The mappings whose tables are dependents of each of this worker's mappings, as people call them.
+    taken: BTreeMap<Route, BTreeSet<String>>,
     /// Whether an older version of a mapping of this worker is published still.
     outdated: bool,
 }
@@ -28,7 +40,11 @@ impl Known {
     pub(crate) fn new(config: &Config) -> Self {
         let mappings = config.targets.iter().flat_map(|target| {
             let tables = target.tables.iter();
-            tables.map(move |table| (Route::to(target, table), target.siblings(table)))
+            tables.map(move |table| Own {
+                route: Route::to(target, table),
+                siblings: target.siblings(table),
+                dependents: target.dependent_places(table),
+            })
         });
         Self {
             own: mappings.collect(),
@@ -38,7 +54,7 @@ impl Known {
 
     /// Publishes this worker's mappings, and reads the others, unless nothing has changed.
     pub(crate) async fn publish(&self, ledger: &Ledger) -> Result<(), LedgerError> {
-        let own: Vec<Sibling> = self.own.iter().flat_map(|(_, siblings)| siblings.clone()).collect();
+        let own: Vec<Sibling> = self.own.iter().flat_map(|own| own.siblings.clone()).collect();
         // An older version goes with the last worker that has it, which changes nothing by itself.
         let known = self
             .lock()
@@ -59,31 +75,36 @@ impl Known {
     /// Returns the keys of this worker's mappings.
     pub(crate) fn keys(&self) -> Vec<String> {
         let own = self.own.iter();
-        own.flat_map(|(_, siblings)| siblings.iter().map(Sibling::key))
-            .collect()
+        own.flat_map(|own| own.siblings.iter().map(Sibling::key)).collect()
     }
 
     /// Returns whether this worker may claim for a mapping.
     pub(crate) fn allow(&self, route: &Route) -> bool {
         let read = self.lock();
         let Some(read) = &*read else { return false };
-        read.mixed.get(route).is_none_or(BTreeSet::is_empty)
+        let with = [&read.mixed, &read.taken].map(|with| with.get(route));
+        with.into_iter().flatten().all(BTreeSet::is_empty)
     }
 
-    /// Returns why nothing is claimed for a mapping, a line for each mapping that it is mixed with.
+    /// Returns why nothing is claimed for a mapping, a line for each mapping that keeps it from that.
     pub(crate) fn faults(&self, route: &Route) -> Vec<String> {
         let read = self.lock();
-        let mixed = read.as_ref().and_then(|read| read.mixed.get(route));
-        let names = mixed.into_iter().flatten();
-        names
-            .map(|name| {
-                format!(
-                    "`{name}` has the same collection or table, in this or another worker's file, and nothing tells \
-                     their memories apart: write a scope in both, or, once no worker has it, run \
-                     `lethe targets retire {name}`"
-                )
-            })
-            .collect()
+        let Some(read) = &*read else { return Vec::new() };
+        let mixed = read.mixed.get(route).into_iter().flatten().map(|name| {
+            format!(
+                "`{name}` has the same collection or table, in this or another worker's file, and nothing tells \
+                 their memories apart: write a scope in both, or, once no worker has it, run \
+                 `lethe targets retire {name}`"
+            )
+        });
+        let taken = read.taken.get(route).into_iter().flatten().map(|name| {
+            format!(
+                "the table of `{name}`, in this or another worker's file, is a dependent here, and its memories would \
+                 go whoever owns them and leave their points: remove the dependent, or, once no worker has it, run \
+                 `lethe targets retire {name}`"
+            )
+        });
+        mixed.chain(taken).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Read>> {
@@ -96,7 +117,7 @@ impl Read {
     ///
     /// A mapping is in every place under which somebody has published it: the URL of one store may differ between
     /// processes.
-    fn of(own: &[(Route, Vec<Sibling>)], siblings: &Siblings) -> Self {
+    fn of(own: &[Own], siblings: &Siblings) -> Self {
         let mut by_place: BTreeMap<&str, Vec<&Sibling>> = BTreeMap::new();
         let mut by_name: BTreeMap<(&str, &str), Vec<&Sibling>> = BTreeMap::new();
         for sibling in &siblings.published {
@@ -110,10 +131,15 @@ impl Read {
         };
         // One file's mappings were told apart when it was read, and a worker that has both protects each from the other.
         let is_own = |other: &Sibling| {
-            let mut names = own.iter().map(|(route, _)| (&route.target, &route.table));
+            let mut names = own.iter().map(|own| (&own.route.target, &own.route.table));
             names.any(|name| name == (&other.target, &other.table))
         };
-        for (route, mine) in own {
+        for Own {
+            route,
+            siblings: mine,
+            dependents,
+        } in own
+        {
             let same = by_name.get(&(route.target.as_str(), route.table.as_str()));
             let elsewhere = same.into_iter().flatten().copied();
             let mut mixed = BTreeSet::new();
@@ -137,6 +163,14 @@ impl Read {
                 }
             }
             read.mixed.insert(route.clone(), mixed);
+            // This worker's other mappings too: by another URL its own file does not show that they are.
+            let others = dependents
+                .iter()
+                .filter_map(|place| by_place.get(place.as_str()))
+                .flatten();
+            let is_other = |other: &&&Sibling| (&other.target, &other.table) != (&route.target, &route.table);
+            let taken = others.filter(is_other).map(|other| other.name()).collect();
+            read.taken.insert(route.clone(), taken);
         }
         read
     }
@@ -159,6 +193,14 @@ mod tests {
         }
     }
 
+    fn own(route: Route, mine: &Sibling) -> Own {
+        Own {
+            route,
+            siblings: vec![mine.clone()],
+            dependents: Vec::new(),
+        }
+    }
+
     /// Returns with what `mine` is mixed, and whether an older version of it is there.
     fn mixed(mine: &Sibling, published: &[Sibling]) -> (Vec<String>, bool) {
         let route = Route {
@@ -170,7 +212,7 @@ mod tests {
             revision: 1,
             published: [std::slice::from_ref(mine), published].concat(),
         };
-        let read = Read::of(&[(route.clone(), vec![mine.clone()])], &siblings);
+        let read = Read::of(&[own(route.clone(), mine)], &siblings);
         (read.mixed[&route].iter().cloned().collect(), read.outdated)
     }
 
@@ -210,9 +252,50 @@ mod tests {
             revision: 1,
             published: vec![rows.clone(), points.clone()],
         };
-        let own = [&rows, &points].map(|sibling| (route(sibling), vec![sibling.clone()]));
+        let own = [&rows, &points].map(|sibling| own(route(sibling), sibling));
         assert!(Read::of(&own, &siblings).mixed.values().all(BTreeSet::is_empty));
         assert_eq!(Read::of(&own[..1], &siblings).mixed[&route(&rows)].len(), 1);
+    }
+
+    #[test]
+    fn a_dependent_that_any_file_maps_keeps_what_it_depends_on_and_nothing_else() {
+        let conversations = r#"[[target]]
+            name = "a"
+            sql = { url = "postgres://db/x" }
+            [[target.table]]
+            name = "conversations"
+            columns = { id = "id" }
+            dependents = [{ table = "turns", references = "of", id = "id",
+                            dependents = [{ table = "public.memories", references = "of" }] }]"#;
+        let memories = r#"[[target]]
+            name = "b"
+            sql = { url = "postgresql://other@DB:5432/x" }
+            [[target.table]]
+            name = "memories"
+            columns = { id = "id" }
+            scope = { tenant = "a" }"#;
+        let [above, below] = [conversations, memories].map(|text| Known::new(&Config::from_toml(text).unwrap()));
+        let published = |known: &[&Known]| Siblings {
+            revision: 1,
+            published: known.iter().flat_map(|known| known.own[0].siblings.clone()).collect(),
+        };
+        for (known, published, taken) in [
+            (&above, published(&[&above]), false),
+            (&above, published(&[&above, &below]), true),
+            (&below, published(&[&above, &below]), false),
+        ] {
+            let route = &known.own[0].route;
+            *known.lock() = Some(Read::of(&known.own, &published));
+            assert_eq!(known.allow(route), !taken);
+            let faults = known.faults(route);
+            assert_eq!(faults.len(), usize::from(taken), "{faults:?}");
+            assert!(
+                faults
+                    .iter()
+                    .all(|fault| fault.starts_with("the table of `b/memories`")),
+                "{faults:?}"
+            );
+        }
     }
 
     #[test]

@@ -324,6 +324,42 @@ async fn a_point_that_spells_a_uuid_as_the_row_of_another_table_does_is_that_row
 }
 
 #[tokio::test]
+async fn spellings_of_bytes_are_one_memory() {
+    for (uuids, spellings) in [
+        ("text", ["abcd", "ABCD", "aBcD"]),
+        (
+            "bytes",
+            [
+                "0190a0a000007000800000000000000a",
+                "0190A0A0-0000-7000-8000-00000000000A",
+                "0190A0A000007000800000000000000A",
+            ],
+        ),
+    ] {
+        let world = World::over(
+            "CREATE TABLE memories (id BLOB PRIMARY KEY, user_id TEXT);
+             INSERT INTO memories VALUES (x'abcd', 'ana'), (x'0190a0a000007000800000000000000a', 'ana')",
+            json!({
+                "name": "memories",
+                "columns": {"id": "id", "user": "user_id", "uuids": uuids},
+                "collection": {"name": "memories", "point": "payload", "payload": {"id": "of"}},
+            }),
+        )
+        .await;
+        world
+            .add_points([(Uuid::from_u128(1), json!({"of": spellings[0]}))])
+            .await;
+
+        let job = world.erase_ids(&spellings, None).await;
+
+        assert_eq!((job.state, world.points().await), (State::Succeeded, 0), "{uuids}");
+        for store in ["sql", "vector"] {
+            assert_eq!(counts(&job, store), [("absent", 2), ("erased", 1)], "{uuids} {store}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_batch_that_had_begun_and_cannot_be_read_fails() {
     let world = World::start(json!({"name": "memories", "point": "uuid5", "payload": {"user": "user"}})).await;
     let target = &world.config.targets[0];

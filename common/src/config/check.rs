@@ -227,7 +227,7 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
             "write a name wherever a table or a column is named",
         );
     }
-    dependents(path, &table.dependents, &mut vec![table.sql_table()], errors);
+    dependents(path, target, &table.dependents, &mut vec![table.sql_table()], errors);
     if let Some(collection) = &table.collection {
         errors.require(
             target.vector.is_some(),
@@ -239,7 +239,13 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
 }
 
 /// Checks the dependents of the last of the tables `above`.
-fn dependents<'a>(path: &str, list: &'a [Dependent], above: &mut Vec<&'a str>, errors: &mut ConfigErrors) {
+fn dependents<'a>(
+    path: &str,
+    target: &Target,
+    list: &'a [Dependent],
+    above: &mut Vec<&'a str>,
+    errors: &mut ConfigErrors,
+) {
     let mut seen = BTreeSet::new();
     for (n, dependent) in list.iter().enumerate() {
         let path = format!("{path}.dependents[{n}]");
@@ -260,7 +266,7 @@ fn dependents<'a>(path: &str, list: &'a [Dependent], above: &mut Vec<&'a str>, e
         );
         // Its rows would be memories, or dependents of themselves.
         errors.require(
-            !above.contains(&dependent.table.as_str()),
+            !above.iter().any(|name| is_same_table(target, name, &dependent.table)),
             format_args!("{path}.table"),
             "write another table: this one is above it",
         );
@@ -279,10 +285,17 @@ fn dependents<'a>(path: &str, list: &'a [Dependent], above: &mut Vec<&'a str>, e
         );
         if above.len() < Dependent::LEVELS {
             above.push(&dependent.table);
-            dependents(&path, &dependent.dependents, above, errors);
+            dependents(&path, target, &dependent.dependents, above, errors);
             above.pop();
         }
     }
+}
+
+fn is_same_table(target: &Target, one: &str, other: &str) -> bool {
+    one == other
+        || target
+            .sql_place(one)
+            .is_some_and(|place| target.sql_place(other) == Some(place))
 }
 
 fn collection(path: &str, collection: &Collection, errors: &mut ConfigErrors) {

@@ -105,6 +105,17 @@ impl Table {
         self.sql_table.as_deref().unwrap_or(&self.name)
     }
 
+    /// Returns the names of the tables whose rows go with a memory, at any depth.
+    pub fn dependent_tables(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        let mut lists = vec![&self.dependents];
+        while let Some(list) = lists.pop() {
+            names.extend(list.iter().map(|dependent| dependent.table.as_str()));
+            lists.extend(list.iter().map(|dependent| &dependent.dependents));
+        }
+        names
+    }
+
     /// Returns where a name that queries use is: one of `fields`, or a path that goes on from one of
     /// them (`namespace.user` where `namespace` is a field); `None` if it is not mapped.
     pub fn field(&self, name: &str) -> Option<FieldPath> {

@@ -16,8 +16,12 @@ impl Target {
     /// Returns where the rows of a table are, if it has any.
     pub fn table_place(&self, table: &Table) -> Option<String> {
         table.columns.as_ref()?;
+        self.sql_place(table.sql_table())
+    }
+
+    /// Returns where a table of its database is, by the table's name there.
+    pub(super) fn sql_place(&self, name: &str) -> Option<String> {
         let url = self.sql.as_ref()?.url.expose_secret();
-        let name = table.sql_table();
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).ok()?;
             let (host, port) = (same_host(options.get_host()), options.get_port());

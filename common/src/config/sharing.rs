@@ -2,10 +2,13 @@
 //!
 //! Without one a deletion through one mapping erases what belongs to the other. One exception: beside a mapping that
 //! has rows, one that has only vectors is about the points without a row.
+//!
+//! No scope helps where the table of one mapping is a dependent of another: dependents go with their memory, whoever
+//! owns them, and their points stay.
 
 use super::Config;
 use super::error::ConfigErrors;
-use super::target::{Table, Target};
+use super::target::{Dependent, Table, Target};
 
 /// A mapping, and where the file has it.
 pub(super) struct Written<'a> {
@@ -16,6 +19,9 @@ pub(super) struct Written<'a> {
 
 /// Refuses mappings that share a place and that no scope tells apart.
 pub(super) fn check(mappings: &[Written<'_>], errors: &mut ConfigErrors) {
+    for one in mappings {
+        dependents(one.path, &one.table.dependents, one, mappings, errors);
+    }
     for (n, one) in mappings.iter().enumerate() {
         for other in &mappings[..n] {
             let named = format!("table `{}` of target `{}`", other.table.name, other.target.name);
@@ -37,6 +43,28 @@ pub(super) fn check(mappings: &[Written<'_>], errors: &mut ConfigErrors) {
                 ),
             );
         }
+    }
+}
+
+/// Refuses dependents of `one` that have a mapping of their own.
+fn dependents(path: &str, list: &[Dependent], one: &Written<'_>, mappings: &[Written<'_>], errors: &mut ConfigErrors) {
+    for (n, dependent) in list.iter().enumerate() {
+        let path = format!("{path}.dependents[{n}]");
+        let place = one.target.sql_place(&dependent.table);
+        let is_other = |other: &&Written<'_>| !std::ptr::eq(other.table, one.table);
+        for other in mappings.iter().filter(is_other) {
+            errors.require(
+                place.is_none() || place != other.target.table_place(other.table),
+                format_args!("{path}.table"),
+                &format!(
+                    "remove it: its rows are the memories of table `{}` of target `{}`, and dependents go whoever owns \
+                     them and leave their points; let the database set the reference null (ON DELETE SET NULL), or \
+                     remove that table",
+                    other.table.name, other.target.name
+                ),
+            );
+        }
+        dependents(&path, &dependent.dependents, one, mappings, errors);
     }
 }
 

@@ -79,7 +79,7 @@ impl Target {
     /// Returns a mapping as the sibling that it is in each place where its memories are.
     pub fn siblings(&self, table: &Table) -> Vec<Sibling> {
         let sibling = |kind, place: String, scope: &super::MappingScope| Sibling {
-            place: hashed(&json!([kind, place])),
+            place: place_of(kind, &place),
             kind,
             target: self.name.clone(),
             table: table.name.clone(),
@@ -101,10 +101,23 @@ impl Target {
         });
         rows.into_iter().chain(points).collect()
     }
+
+    /// Returns the places of a mapping's dependents, as a mapping of such a table publishes its own.
+    pub fn dependent_places(&self, table: &Table) -> Vec<String> {
+        let places = table
+            .dependent_tables()
+            .into_iter()
+            .filter_map(|name| self.sql_place(name));
+        places.map(|place| place_of(PlaceKind::Table, &place)).collect()
+    }
 }
 
 /// Long enough that no two places have the same hash.
 const HASH_BYTES: usize = 16;
+
+fn place_of(kind: PlaceKind, place: &str) -> String {
+    hashed(&json!([kind, place]))
+}
 
 fn hashed(value: &serde_json::Value) -> String {
     hex(&Sha256::digest(value.to_string())[..HASH_BYTES])

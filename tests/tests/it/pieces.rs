@@ -128,6 +128,30 @@ async fn a_row_of_a_clock_that_is_ahead_is_there_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_dated_far_ahead_is_named_as_what_stops_a_query() {
+    let (site, ana, mut ben) = site().await;
+    let service = site.start().await;
+    let ahead = "INSERT INTO agno_memories (memory_id, user_id, memory, created_at)
+        VALUES ('z', 'ana', '1', now() + interval '1 day')";
+    site.memories.run(ahead).await;
+    let id = service.client.submit(&job(of_user("ana"))).await;
+    let stops = |job: &Value| job["error_code"] == "no_snapshot";
+    let waiting = service.client.when(&id, "it says what stops it", stops).await;
+    assert_eq!(waiting["state"], "planning", "{waiting:#}");
+
+    let corrected = "UPDATE agno_memories SET created_at = now() - interval '1 hour' WHERE memory_id = 'z'";
+    site.memories.run(corrected).await;
+    service.client.post(&format!("/v1/jobs/{id}/cancel")).await;
+    service.client.ended(&id).await;
+    service.client.post(&format!("/v1/jobs/{id}/retry")).await;
+    let job = service.client.ended(&id).await;
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    assert_eq!(counts(&job)["sql"], json!({"erased": ana.len() + 1}), "{job:#}");
+    ben.sort();
+    assert_eq!(site.memories.left().await, ben);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_in_a_large_table_is_found_and_read_back() {
     let (site, ana, mut ben) = site().await;
     let service = site.start().await;

@@ -87,6 +87,18 @@ async fn two_mappings_of_the_same_rows_are_refused_unless_a_scope_tells_them_apa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn memories_that_would_go_as_dependents_of_others_are_refused() {
+    let mut site = Site::new(Layout::SQLITE).await;
+    let conversations = "[[target.table]]\nname = \"conversations\"\ncolumns = { id = \"id\", user = \"user_id\" }\n\
+                         dependents = [{ table = \"agno_memories\", references = \"conversation_id\" }]\n";
+    site.configure(|config| config.targets(conversations));
+    let (refused, said) = check(&site, &[]).await;
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    let says = "target[0].table[1].dependents[0].table: remove it: its rows are the memories of table `memories` of target `main`";
+    assert!(said.contains(says), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_points_lack_and_what_has_no_index_is_said() {
     let site = Site::new(Layout::SQLITE).await;
     let all = memories::of("alice", 3);

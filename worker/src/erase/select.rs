@@ -47,7 +47,7 @@ pub(super) async fn select(
     if !items.is_empty() {
         entries = resolve(env, mapped, &items, listed, &fences).await?;
     }
-    let by_value = mapped.sql().await?.is_some_and(|table| table.has_uuid_ids());
+    let table = mapped.sql().await?;
     let mut left = Vec::new();
     let mut entries = entries.into_iter();
     for begun in begun {
@@ -56,7 +56,7 @@ pub(super) async fn select(
             left.push(begun.lease);
         } else {
             // Not of the points that were listed: a memory without a row may have many.
-            repeats::drop_repeats(&mut found, by_value);
+            repeats::drop_repeats(&mut found, table.as_deref());
             shares.push(share(begun, found));
         }
     }

@@ -89,9 +89,7 @@ async fn start(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
     if walk.is_none() {
         walk = match whole(env, mapped, &table, lease).await {
             Ok(start) => return Ok(Told::of(start)),
-            Err(Stop::Store(StoreError::Timeout { status })) => {
-                Some(walk::begin(env, mapped, &table, lease, status).await?)
-            }
+            Err(Stop::Store(StoreError::Timeout { .. })) => Some(walk::begin(env, mapped, &table, lease).await?),
             Err(stop) => return Err(stop),
         };
     }

@@ -16,8 +16,9 @@
 //! What the pieces are read for is whether each row says if the query matches it, and rows of later times that were
 //! there all the same, of a clock that is far ahead. Such a row is known by a time that is still in the future when its
 //! piece is read. Then the walk waits until the bound can be as late, and begins anew, a few times. After that nothing
-//! can be bounded in pieces, and neither can it where a column of numbers does not say what they count. Then the job
-//! waits as it does for any call that takes too long, and does not succeed without such rows.
+//! can be bounded in pieces, and neither can it where a column of numbers does not say what they count. Then the attempt
+//! fails with [`StoreError::NoSnapshot`]: the job does not succeed without such rows. Tried instead: leaving them, which
+//! one statement about all rows does not do, since it takes the greatest time for its bound.
 //!
 //! Where such a time passes before its piece is read, the row looks like one that was written since, and stays as they
 //! do. A walk that met rows of either kind says so in the log.
@@ -37,7 +38,6 @@ use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pieces;
 use crate::stop::Stop;
-use crate::store::error::Status;
 use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError};
 
@@ -50,14 +50,12 @@ pub(super) async fn begin(
     mapped: &Mapped,
     table: &SqlTable,
     lease: &LeaseGuard,
-    status: Status,
 ) -> Result<Walk, Stop> {
     let mut until = None;
     if table.is_dated() {
         until = bound(env, mapped, table).await?;
         if until.is_none() {
-            let why = "a column of times does not say what it counts";
-            return Err(cannot(lease, status, why).into());
+            return Err(cannot(lease, "a column of times does not say what it counts").into());
         }
         pass(env, lease, AHEAD + SECOND).await?;
     }
@@ -73,7 +71,7 @@ async fn bound(env: &Environment, mapped: &Mapped, table: &SqlTable) -> Result<O
 }
 
 /// Says why no bound can be found in pieces.
-fn cannot(lease: &Lease, status: Status, why: &'static str) -> StoreError {
+fn cannot(lease: &Lease, why: &'static str) -> StoreError {
     tracing::warn!(
         job.id = %lease.job.id,
         partition = lease.ordinal,
@@ -82,7 +80,7 @@ fn cannot(lease: &Lease, status: Status, why: &'static str) -> StoreError {
         why,
         "the rows that were there at a job's start cannot be told in pieces"
     );
-    StoreError::Timeout { status }
+    StoreError::NoSnapshot { why }
 }
 
 /// What a piece has.
@@ -165,7 +163,7 @@ async fn again(
             })
         }
         // Nothing is recorded: this is no progress.
-        _ => Err(cannot(lease, Status::Silent, "a row's time lies in the future").into()),
+        _ => Err(cannot(lease, "a row's time lies in the future").into()),
     }
 }
 

@@ -118,6 +118,12 @@ pub enum StoreError {
         /// Why; nothing if it was not asked, since its stores are out of reach.
         error: Option<Box<StoreError>>,
     },
+    /// A table has to be read in pieces, and nothing bounds the rows that were there at a job's start.
+    #[error("the rows that were there at the start cannot be told in pieces: {why}")]
+    NoSnapshot {
+        /// What keeps them from being told.
+        why: &'static str,
+    },
     /// The call was not made: the lease does not last as long as it may take, and was not renewed.
     #[error("the lease does not last as long as a call to a store may take")]
     LeaseLost,
@@ -156,8 +162,9 @@ impl StoreError {
     /// Transient is also what an operator can mend without changing the job: credentials, a
     /// missing table or collection, a mapping that does not fit. A collection may be rebuilt, an
     /// alias switched or a backup restored at this moment, and a store in which nothing could be
-    /// looked up proves nothing about a memory; such errors end with the job's `give_up_after`. A
-    /// timeout after the call was sent is transient because erasing is idempotent.
+    /// looked up proves nothing about a memory; such errors end with the job's `give_up_after`. So
+    /// do rows that are dated in the future, since their time passes. A timeout after the call was
+    /// sent is transient because erasing is idempotent.
     pub fn class(&self) -> Class {
         match self {
             Self::Unavailable { .. }
@@ -170,6 +177,7 @@ impl StoreError {
             | Self::Mapping { .. }
             | Self::Internal { .. }
             | Self::Neighbour { error: None, .. }
+            | Self::NoSnapshot { .. }
             | Self::LeaseLost => Class::Transient,
             Self::Neighbour { error: Some(error), .. } => error.class(),
             Self::Constraint { .. }
@@ -202,6 +210,7 @@ impl StoreError {
             Self::Unmapped { .. } => ErrorCode::Unmapped,
             Self::Unindexed { .. } => ErrorCode::Unindexed,
             Self::Mistyped(_) => ErrorCode::Mistyped,
+            Self::NoSnapshot { .. } => ErrorCode::NoSnapshot,
             Self::Neighbour { error: Some(error), .. } => error.code(),
             Self::LeaseLost => ErrorCode::LeaseLost,
             Self::Misuse(_) => ErrorCode::Misuse,
@@ -209,7 +218,7 @@ impl StoreError {
     }
 
     /// All that [`code`](Self::code) may return, so that every metric series exists from the start.
-    pub const CODES: [ErrorCode; 18] = [
+    pub const CODES: [ErrorCode; 19] = [
         ErrorCode::Unavailable,
         ErrorCode::ReadOnly,
         ErrorCode::Timeout,
@@ -226,6 +235,7 @@ impl StoreError {
         ErrorCode::Unmapped,
         ErrorCode::Unindexed,
         ErrorCode::Mistyped,
+        ErrorCode::NoSnapshot,
         ErrorCode::LeaseLost,
         ErrorCode::Misuse,
     ];

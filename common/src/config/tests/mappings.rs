@@ -131,6 +131,63 @@ fn mappings_that_share_a_table_need_a_scope_each() {
 }
 
 #[test]
+fn a_dependent_is_no_mapping_of_its_own() {
+    let chunks = "sql_table = \"memories\"\ncolumns = { id = \"id\" }\nscope = { tenant = \"a\" }";
+    let conversations = |dependents: &str| {
+        format!("sql_table = \"conversations\"\ncolumns = {{ id = \"id\" }}\ndependents = [{dependents}]")
+    };
+    let of = |table: &str| conversations(&format!("{{ table = \"{table}\", references = \"conversation\" }}"));
+    let says = |errors: &[String], path: &str, table: &str| {
+        let says = format!("{path}.table: remove it: its rows are the memories of {table}, ");
+        assert!(errors.len() == 1 && errors[0].starts_with(&says), "{says}: {errors:?}");
+    };
+    let pg = "sql = { url = \"postgres://db/x\" }";
+    // Whatever its scope, whichever is written first, and however the database is called.
+    says(
+        &two((pg, &of("memories")), (pg, chunks)),
+        "target[0].table[0].dependents[0]",
+        "table `t` of target `b`",
+    );
+    let again = "sql = { url = \"postgresql://u@DB:5432/x\" }";
+    says(
+        &two((pg, chunks), (again, &of("public.memories"))),
+        "target[1].table[0].dependents[0]",
+        "table `t` of target `a`",
+    );
+    let nested = conversations(
+        "{ table = \"turns\", references = \"conversation\", id = \"id\", \
+         dependents = [{ table = \"memories\", references = \"turn\" }] }",
+    );
+    says(
+        &two((pg, &nested), (pg, chunks)),
+        "target[0].table[0].dependents[0].dependents[0]",
+        "table `t` of target `b`",
+    );
+    // In one target, where people write both.
+    let errors = refused(&format!(
+        "{}\n[[target.table]]\nname = \"more\"\ncolumns = {{ id = \"id\" }}\n\
+         dependents = [{{ table = \"public.memories\", references = \"more\" }}]\n",
+        with_table("columns = { id = \"id\" }")
+    ));
+    says(
+        &errors,
+        "target[0].table[1].dependents[0]",
+        "table `memories` of target `main`",
+    );
+    let other = "sql = { url = \"postgres://db/y\" }";
+    assert_eq!(two((pg, &of("memories")), (other, chunks)), [""; 0]);
+    assert_eq!(two((pg, &of("audit.memories")), (pg, chunks)), [""; 0]);
+    // A dependent of two mappings is a dependent of both.
+    assert_eq!(
+        two(
+            (pg, &of("turns")),
+            (pg, &of("turns").replace("\"conversations\"", "\"c2\""))
+        ),
+        [""; 0]
+    );
+}
+
+#[test]
 fn mappings_that_share_a_collection_need_a_scope_each() {
     let stores = "vector = { url = \"http://q:6334\" }";
     let collection = |more: &str| format!("collection = {{ name = \"c\", point = \"uuid\"{more} }}");
@@ -214,6 +271,10 @@ fn dependents_nest_and_make_no_circle() {
         ),
         (
             "{ table = \"memories\", references = \"parent\" }".to_owned(),
+            format!("{path}.table: write another table"),
+        ),
+        (
+            "{ table = \"public.memories\", references = \"parent\" }".to_owned(),
             format!("{path}.table: write another table"),
         ),
         (

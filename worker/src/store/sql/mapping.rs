@@ -111,7 +111,7 @@ impl Mapping {
             .map(|(_, column)| column)
             .chain(id.iter().map(|(id, _)| id))
             .collect();
-        check.only_bytes(name, &identifying).await?;
+        check.only_bytes(name, scope.as_deref(), &identifying).await?;
         let holds = |column: &&Column| match (&column.kind, live.as_ref()?.column(dialect, &column.name)?) {
             (Kind::Bytes { dialect, uuids }, _) if *dialect == Dialect::Sqlite => {
                 Some(Holds::Declared(Declared::Bytes { uuids: *uuids }))
@@ -138,7 +138,7 @@ impl Mapping {
             .map(|(column, _)| column.name.as_str())
             .collect();
         let seen = match &live {
-            Some(_) => check.seen(name, &times, &mut asked).await?,
+            Some(_) => check.seen(name, scope.as_deref(), &times, &mut asked).await?,
             None => BTreeMap::new(),
         };
         let as_asked = |time: Option<(Column, Holds)>| {

@@ -75,6 +75,7 @@ impl SqlStore {
                 proposed.others.push(known.name.clone());
             }
         }
+        leave_dependents(&mut proposed.tables);
         Ok(proposed)
     }
 
@@ -139,6 +140,18 @@ impl SqlStore {
         } else {
             Uuids::Text
         }))
+    }
+}
+
+/// Leaves out what goes with the rows of another table that is proposed: that it has a mapping of its own is refused.
+fn leave_dependents(tables: &mut Vec<Table>) {
+    let is_below = |one: &Table, tables: &[Table]| {
+        let mut others = tables.iter().filter(|other| other.sql_table() != one.sql_table());
+        others.any(|other| other.dependent_tables().contains(&one.sql_table()))
+    };
+    // One after another: of two that are each other's, one stays.
+    while let Some(n) = tables.iter().position(|table| is_below(table, tables)) {
+        tables.remove(n);
     }
 }
 

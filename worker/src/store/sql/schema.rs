@@ -19,6 +19,8 @@ pub(super) struct LiveTable {
     pub(super) columns: Vec<LiveColumn>,
     /// The columns of the primary key.
     pub(super) key: Vec<String>,
+    /// The column whose values the database gives to new rows again, once theirs are deleted (SQLite).
+    pub(super) reused: Option<String>,
     /// What identifies a row beside its columns, where there is such a thing (SQLite's rowid).
     pub(super) row_handle: Option<&'static str>,
 }

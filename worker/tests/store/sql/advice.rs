@@ -12,6 +12,8 @@ super::on_each! {
     a_schema_is_read_from_its_names_and_keys,
     tables_in_a_circle_are_proposed_once,
     what_chunks_belong_to_is_proposed_whatever_it_is_called,
+    a_part_of_a_part_is_proposed_once,
+    an_id_that_is_given_again_is_said,
     how_uuids_are_written_is_read_from_one,
 }
 
@@ -204,6 +206,50 @@ async fn what_chunks_belong_to_is_proposed_whatever_it_is_called(database: Datab
     let mem = json!({"name": "mem", "columns": {"id": "id", "user": "uid"},
         "dependents": [{"table": "chunks", "references": "mem"}]});
     assert_eq!(tables, json!([mem]));
+}
+
+async fn a_part_of_a_part_is_proposed_once(database: Database) {
+    database
+        .run(
+            "CREATE TABLE files (id BIGINT PRIMARY KEY);
+             CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT);
+             CREATE TABLE entries (id BIGINT PRIMARY KEY, memory BIGINT NOT NULL, FOREIGN KEY (memory) REFERENCES memories (id));
+             CREATE TABLE chunks (id BIGINT PRIMARY KEY, entry BIGINT NOT NULL, file BIGINT NOT NULL,
+                 FOREIGN KEY (entry) REFERENCES entries (id), FOREIGN KEY (file) REFERENCES files (id))",
+        )
+        .await;
+    let proposed = database.store().propose().await.unwrap();
+
+    let tables = serde_json::to_value(&proposed.tables).unwrap();
+    let below = json!([{"table": "chunks", "references": "entry"}]);
+    let memories = json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
+        "dependents": [{"table": "entries", "references": "memory", "id": "id", "dependents": below}]});
+    assert_eq!(tables, json!([memories]));
+}
+
+async fn an_id_that_is_given_again_is_said(database: Database) {
+    let said = "`columns.id`: the highest `id` of `memories` is given to a new row once its own is deleted: \
+        a job that lists it may erase a memory that was written since; \
+        copy the rows into a table with \"id\" INTEGER PRIMARY KEY AUTOINCREMENT";
+    let mapping = table(json!({"name": "memories", "columns": {"id": "id"}}));
+    let mut kinds = vec![("id INTEGER PRIMARY KEY", database.is_sqlite())];
+    if database.is_sqlite() {
+        kinds.extend([
+            ("id integer PRIMARY KEY AUTOINCREMENT", false),
+            ("id INTEGER PRIMARY KEY DESC", false),
+            ("id INT PRIMARY KEY", false),
+            ("id TEXT UNIQUE, n INTEGER PRIMARY KEY", false),
+            ("id TEXT PRIMARY KEY", false),
+        ]);
+    }
+    for (columns, reused) in kinds {
+        database
+            .run(&format!("CREATE TABLE memories ({columns}, body TEXT)"))
+            .await;
+        let expected: &[&str] = if reused { &[said] } else { &[] };
+        assert_eq!(advice(&database, &mapping).await, expected, "{columns}");
+        database.run("DROP TABLE memories").await;
+    }
 }
 
 async fn how_uuids_are_written_is_read_from_one(database: Database) {

@@ -1,9 +1,9 @@
 //! Every statement demands the mapping's scope.
 
 use lethe_common::config::Table;
-use lethe_common::filter::Filter;
+use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
 use lethe_worker::store::sql::Found::{Absent, Matching, Other, Outside};
-use lethe_worker::store::sql::SqlTable;
+use lethe_worker::store::sql::{Keys, SqlTable};
 use lethe_worker::store::{Conditions, Item, Written};
 use serde_json::json;
 
@@ -16,6 +16,9 @@ super::on_each! {
     pages_counts_and_snapshots_are_about_rows_inside,
     a_deletion_leaves_rows_outside,
     a_deletion_with_dependents_leaves_rows_outside,
+    what_rows_outside_hold_stops_no_query,
+    the_type_of_a_column_is_that_of_values_inside,
+    bytes_are_demanded_of_rows_inside,
 }
 
 /// Rows 1 and 4 are inside.
@@ -139,4 +142,85 @@ async fn a_deletion_with_dependents_leaves_rows_outside(database: Database) {
     assert!(deletion.refused.is_empty(), "rows outside are not locked");
     assert_eq!(database.left("notes", "id").await, ["2", "3"]);
     assert_eq!(database.left("parts", "id").await, ["2", "3"]);
+}
+
+fn before(column: &str, bound: &str) -> Conditions {
+    query(Filter::Range {
+        path: Path::column(column),
+        bounds: Bounds {
+            lt: Some(Scalar::from(bound)),
+            ..Bounds::default()
+        },
+    })
+}
+
+async fn what_rows_outside_hold_stops_no_query(database: Database) {
+    database
+        .run(
+            "CREATE TABLE notes (id INTEGER PRIMARY KEY, owner TEXT, tenant TEXT, made TEXT);
+             INSERT INTO notes VALUES (1, 'u', 'a', '2024-01-01 00:00:00'), (2, 'u', 'b', 'soon'), (3, 'u', NULL, '')",
+        )
+        .await;
+    let mut mapping = mapping();
+    mapping.as_object_mut().unwrap().remove("as");
+    let old = before("made", "2024-06-01");
+    let opened = database.open(&table(mapping.clone())).await;
+    opened.decided(&old).await.unwrap();
+    let keys = Keys {
+        after: Some("1"),
+        through: Some("3"),
+    };
+    opened.decided_in(&old, keys).await.unwrap();
+    mapping["scope"]["tenant"] = json!("b");
+    let opened = database.open(&table(mapping)).await;
+    assert_eq!(opened.decided(&old).await.unwrap_err().code().as_str(), "mistyped");
+}
+
+// The other two have types of their own.
+async fn the_type_of_a_column_is_that_of_values_inside(database: Database) {
+    if !database.is_sqlite() {
+        return;
+    }
+    database
+        .run(
+            "CREATE TABLE notes (id INTEGER PRIMARY KEY, owner TEXT, tenant TEXT, made DATETIME, tag);
+             INSERT INTO notes VALUES (1, 'u', 'b', 7, 7), (2, 'u', 'a', '2024-01-01 00:00:00', 'x')",
+        )
+        .await;
+    let mut mapping = mapping();
+    mapping.as_object_mut().unwrap().remove("as");
+    mapping["fields"] = json!({"tag": "tag"});
+    let opened = database.open(&table(mapping)).await;
+    assert_eq!(opened.types()["tag"], Type::Text);
+    for (column, bound) in [("made", "2024-06-01"), ("tag", "y")] {
+        let page = opened.page(&before(column, bound), None, None, 10).await.unwrap();
+        assert_eq!(page, ["2"], "{column}");
+    }
+}
+
+async fn bytes_are_demanded_of_rows_inside(database: Database) {
+    if !database.is_sqlite() {
+        return;
+    }
+    database
+        .run(
+            "CREATE TABLE notes (id BLOB PRIMARY KEY, owner BLOB, tenant TEXT);
+             INSERT INTO notes VALUES (x'01', x'aa', 'a'), ('02', 'bb', 'b'), (3, 7, NULL)",
+        )
+        .await;
+    let mut mapping = json!({
+        "name": "notes",
+        "columns": {"id": "id", "user": "owner", "uuids": "text"},
+        "scope": {"tenant": "a"},
+    });
+    let opened = database.open(&table(mapping.clone())).await;
+    assert_eq!(opened.exists(&["01", "02"]).await.unwrap(), [true, false]);
+    mapping["scope"]["tenant"] = json!("b");
+    let faults = database.faults(&table(mapping)).await;
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(
+        faults
+            .iter()
+            .all(|fault| fault.to_string().contains("holds values that are no bytes"))
+    );
 }

@@ -28,6 +28,11 @@ pub(super) fn given(columns: &Columns) -> impl Iterator<Item = (Field, &str)> {
     .filter_map(|(field, column)| column.as_deref().map(|column| (field, column)))
 }
 
+/// Returns the condition of a scope, as it follows another one.
+pub(super) fn inside(scope: Option<&str>) -> String {
+    scope.map_or_else(String::new, |scope| format!(" AND {scope}"))
+}
+
 /// What is read of the live schema for a mapping, and what does not fit.
 pub(super) struct Check<'c> {
     pub(super) connection: &'c mut AnyConnection,
@@ -122,7 +127,8 @@ impl Check<'_> {
                     .is_some_and(|live| live.nullable);
                 self.outlives(dependent, parent, nullable).await?;
                 let bytes: Vec<&Column> = std::iter::once(&column).chain(&id).collect();
-                self.only_bytes(name, &bytes).await?;
+                // Whose they are the row above says: all of them are looked at.
+                self.only_bytes(name, None, &bytes).await?;
                 if let Some(id) = id {
                     let this = Above {
                         table: quote_table(name),
@@ -144,9 +150,14 @@ impl Check<'_> {
         })
     }
 
-    /// Looks whether SQLite's columns of bytes hold anything else: no id that is read as bytes would ever meet
-    /// that, and what is left for it would count as absent.
-    pub(super) async fn only_bytes(&mut self, table: &str, columns: &[&Column]) -> Result<(), CallError> {
+    /// Looks whether SQLite's columns of bytes hold anything else in a scope: no id that is read as bytes would ever
+    /// meet that, and what is left for it would count as absent.
+    pub(super) async fn only_bytes(
+        &mut self,
+        table: &str,
+        scope: Option<&str>,
+        columns: &[&Column],
+    ) -> Result<(), CallError> {
         for column in columns {
             let Kind::Bytes {
                 dialect: dialect @ Dialect::Sqlite,
@@ -155,12 +166,10 @@ impl Check<'_> {
             else {
                 continue;
             };
-            let (quoted, name) = (quote_table(table), quote(&column.name));
-            // Bytes come last in the order of values, so the first one says it: an index on the column has it.
-            let text = format!(
-                "-- store::sql::only bytes\nSELECT 1 FROM (SELECT min({name}) AS first FROM {quoted}) \
-                 WHERE typeof(first) NOT IN ('blob', 'null')"
-            );
+            let (quoted, name, inside) = (quote_table(table), quote(&column.name), inside(scope));
+            // Bytes come last in the order of values, so an index on the column has the others together.
+            let text =
+                format!("-- store::sql::only bytes\nSELECT 1 FROM {quoted} AS m WHERE m.{name} < x''{inside} LIMIT 1");
             let asked = Sql::vouched(dialect, text).about(Vec::new());
             if asked.fetch_optional(&mut *self.connection).await?.is_some() {
                 let missing = format!("column `{}` of `{table}` holds values that are no bytes", column.name);

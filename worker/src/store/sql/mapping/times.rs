@@ -11,7 +11,7 @@ use super::super::connect::CallError;
 use super::super::dialect::{quote, quote_table};
 use super::super::schema::LiveTable;
 use super::super::statement::Sql;
-use super::check::Check;
+use super::check::{Check, inside};
 use crate::store::fault::nearest;
 
 impl Check<'_> {
@@ -62,10 +62,11 @@ impl Check<'_> {
 
     /// Looks at columns whose type says nothing (SQLite's `DATETIME`, mostly), and returns what the first value
     /// is: the others are taken to be like it when a query is checked. Texts in one of `times`, or in one that is
-    /// declared for dates, are moments.
+    /// declared for dates, are moments. Values outside the scope are other mappings'.
     pub(super) async fn seen(
         &mut self,
         table: &str,
+        scope: Option<&str>,
         times: &[&str],
         asked: &mut BTreeMap<String, Holds>,
     ) -> Result<BTreeMap<String, Type>, CallError> {
@@ -74,7 +75,7 @@ impl Check<'_> {
             let is_dated = matches!(holds, Holds::Moments(_));
             let is_time = is_dated || times.contains(&column.as_str());
             if is_dated || *holds == Holds::Declared(Declared::Any) {
-                match self.first(table, column).await?.as_deref() {
+                match self.first(table, scope, column).await?.as_deref() {
                     Some("integer" | "real") if is_time => *holds = Holds::Declared(Declared::Stamp),
                     Some("integer" | "real") => drop(seen.insert(column.clone(), Type::Number)),
                     Some("text") if !is_time => drop(seen.insert(column.clone(), Type::Text)),
@@ -89,9 +90,12 @@ impl Check<'_> {
     }
 
     /// Returns the type of the first value in a column of SQLite.
-    async fn first(&mut self, table: &str, column: &str) -> Result<Option<String>, CallError> {
+    async fn first(&mut self, table: &str, scope: Option<&str>, column: &str) -> Result<Option<String>, CallError> {
         let (quoted, name) = (quote_table(table), quote(column));
-        let text = format!("-- store::sql::seen\nSELECT typeof({name}) FROM {quoted} WHERE {name} IS NOT NULL LIMIT 1");
+        let inside = inside(scope);
+        let text = format!(
+            "-- store::sql::seen\nSELECT typeof(m.{name}) FROM {quoted} AS m WHERE m.{name} IS NOT NULL{inside} LIMIT 1"
+        );
         let asked = Sql::vouched(self.dialect, text).about(Vec::new());
         let row = asked.fetch_optional(&mut *self.connection).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)

@@ -100,6 +100,7 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
         obstacle,
         columns: rows.iter().map(column).collect::<Result<_, _>>()?,
         key: key(&rows)?,
+        reused: None,
         row_handle: None,
     }))
 }

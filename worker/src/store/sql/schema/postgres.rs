@@ -103,6 +103,7 @@ pub(super) async fn read(
         obstacle: obstacle(first, locks)?,
         columns: rows.iter().map(column).collect::<Result<_, _>>()?,
         key: key(&rows)?,
+        reused: None,
         row_handle: None,
     }))
 }

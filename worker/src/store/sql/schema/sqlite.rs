@@ -31,6 +31,16 @@ SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared, CAST(c.pk
 FROM pragma_table_xinfo($2, $1) AS c
 ORDER BY c.cid";
 
+// An integer primary key is the row's own number: a new row gets the greatest one and one more, unless the table
+// remembers how far it came. A key that counts down is none, and has an index.
+const REUSED: &str = "
+-- store::sql::reused
+SELECT CAST(c.name AS TEXT) FROM pragma_table_xinfo($2, $1) AS c
+WHERE c.pk = 1 AND upper(c.type) = 'INTEGER' AND (SELECT max(o.pk) FROM pragma_table_xinfo($2, $1) AS o) = 1
+  AND NOT EXISTS (SELECT 1 FROM pragma_index_list($2, $1) AS i WHERE i.origin = 'pk')
+  AND NOT EXISTS (SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = $2 COLLATE NOCASE
+                  AND upper(m.sql) LIKE '%AUTOINCREMENT%')";
+
 // A key that names no columns references the primary key.
 const REFERENCES: &str = "
 -- store::sql::references
@@ -74,7 +84,12 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
     let rows = sqlx::query(COLUMNS)
         .bind(schema)
         .bind(table)
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
+        .await?;
+    let reused = sqlx::query_scalar(REUSED)
+        .bind(schema)
+        .bind(table)
+        .fetch_optional(connection)
         .await?;
     let columns: Vec<LiveColumn> = rows
         .iter()
@@ -84,6 +99,7 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
         obstacle: (kind != "table").then_some(Obstacle::NotATable),
         row_handle: if without_rowid { None } else { row_handle(&columns) },
         key: key(&rows)?,
+        reused: reused.filter(|_| !without_rowid),
         columns,
     }))
 }

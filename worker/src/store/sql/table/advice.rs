@@ -27,9 +27,11 @@ impl SqlTable {
     pub async fn advice_beside(&self, table: &Table, others: &[Table]) -> Result<Vec<MappingFault>, StoreError> {
         let mut advice = self.unmapped(table, others).await?;
         advice.extend(self.without_index(table));
+        let Some(live) = self.live(table.sql_table()).await? else {
+            return Ok(advice);
+        };
         if let Some(columns) = &table.columns
             && columns.created_at.is_none()
-            && let Some(live) = self.live(table.sql_table()).await?
             && let Some(column) = convention::pick(&live, &CREATED_AT)
         {
             advice.push(MappingFault::new(
@@ -38,7 +40,25 @@ impl SqlTable {
                 Some(format!("write created_at = \"{}\"", column.name)),
             ));
         }
+        advice.extend(self.reused(table, &live));
         Ok(advice)
+    }
+
+    /// Returns advice about ids that the database gives to new rows again.
+    fn reused(&self, table: &Table, live: &schema::LiveTable) -> Option<MappingFault> {
+        let id = live.reused.as_ref().filter(|id| **id == self.mapping.id.name)?;
+        let written = self.store.dialect.written(id);
+        Some(MappingFault::new(
+            "columns.id",
+            format!(
+                "the highest `{id}` of `{}` is given to a new row once its own is deleted: a job that lists it may erase \
+                 a memory that was written since",
+                table.sql_table()
+            ),
+            Some(format!(
+                "copy the rows into a table with {written} INTEGER PRIMARY KEY AUTOINCREMENT"
+            )),
+        ))
     }
 
     /// Returns advice about the rows that reference others, are not mapped, and would be left.

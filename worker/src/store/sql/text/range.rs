@@ -184,7 +184,7 @@ fn counted(dialect: Dialect, mapping: &Mapping, filter: &str) -> Sql {
 
 /// Returns the text that asks whether there is a row.
 pub(in super::super) fn some(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
-    let (filter, _) = filter(mapping, range);
+    let (filter, _) = scoped(mapping, range);
     Sql::vouched(
         dialect,
         format!(
