@@ -1,5 +1,5 @@
 //! Erasing partitions, batch by batch:
-//! resolve → intent → vectors → rows → vectors read back → record.
+//! select → intent → vectors → rows → vectors read back → record.
 //!
 //! If the process dies before the intent is committed, nothing happened. If it dies after, the
 //! next holder of the lease finds the intent and finishes it by its ids, in all stores, before

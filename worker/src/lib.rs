@@ -2,7 +2,7 @@
 //! database and the vector store, and read back that it is gone.
 //!
 //! ```text
-//! claim_loop ──leases──► backend (apalis) ──one task a group──► task ──► plan | erase | read_back | preview
+//! claim_loop ──leases──► backend (apalis) ──one task a group──► task ──► work ──► plan | erase | read_back | preview
 //! ```
 //!
 //! Nothing here is durable: whatever a worker knows and the ledger does not is lost without harm
