@@ -2,6 +2,8 @@
 //!
 //! What applications write into them is said in `cli/docs/embedded.md`, whose snippet a test runs.
 
+#[cfg(not(feature = "embedded"))]
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -139,6 +141,6 @@ async fn serve(
 
 /// Never asked for: [`is_wanted`] has refused it.
 #[cfg(not(feature = "embedded"))]
-async fn serve(_: TcpListener, _: PathBuf, _: String, _: CancellationToken) -> anyhow::Result<()> {
-    bail!("this build has no vector store")
+fn serve(_: TcpListener, _: PathBuf, _: String, _: CancellationToken) -> Ready<anyhow::Result<()>> {
+    ready(Err(anyhow::anyhow!("this build has no vector store")))
 }
