@@ -45,8 +45,9 @@ async fn a_vector_store_that_is_down_for_a_while_costs_no_attempt(layout: Layout
     let later = service.client.submit_ids(&ids(&more)).await;
 
     site.vectors.restart().await;
-    site.tap.set_upstream(&site.vectors.url);
+    // Before the worker can reach the store: else it may find the rows without vectors.
     site.vectors.add(&more).await;
+    site.tap.set_upstream(&site.vectors.url);
     let (job, later) = (service.client.ended(&id).await, service.client.ended(&later).await);
 
     assert_eq!(
