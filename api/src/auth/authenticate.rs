@@ -31,7 +31,7 @@ impl Auth {
     /// Returns who asks, if the request says so by one of `schemes`, and not too often.
     ///
     /// # Errors
-    /// 401 with what is accepted here; 429 for whoever asks, or fails to say who it is, too often.
+    /// 401 with the accepted schemes; 429 above the limit of requests or of failed authentications.
     pub(crate) async fn authenticate(&self, parts: &Parts, schemes: Schemes) -> Result<Principal, Problem> {
         let source = Source::of(parts, self.config().api.trusted_proxies);
         let within = self.config().api.request_timeout;
@@ -122,7 +122,7 @@ fn limited(wait: Duration) -> Problem {
     .with_retry_after(wait)
 }
 
-/// Returns what to do about it. It tells whoever guesses no more than that it was wrong.
+/// Returns what to do about it. It does not say why credentials are wrong, since a guess could use that.
 fn detail(why: AuthFailure, schemes: Schemes) -> String {
     match why {
         AuthFailure::Missing | AuthFailure::Malformed | AuthFailure::Scheme => {

@@ -27,7 +27,7 @@ pub(crate) struct How {
     pub(crate) mistyped: Says,
 }
 
-/// Whose memories, and where; what is absent is not demanded, or follows from who asks.
+/// The owner and the place of the memories. An absent field is not demanded, or follows from the caller.
 #[derive(Default)]
 pub(crate) struct Place {
     pub(crate) target: Option<String>,

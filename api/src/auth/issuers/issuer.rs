@@ -20,7 +20,7 @@ use crate::http::problem::{Kind, Problem};
 // Anybody can send such tokens; issuers publish a key long before they use it.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Whoever makes tokens that are taken.
+/// An issuer of accepted tokens.
 pub(super) struct Issuer {
     jwt: Jwt,
     keys: RwLock<Arc<Keys>>,

@@ -124,7 +124,7 @@ impl Kind {
         }
     }
 
-    /// Returns what is said where nothing more is known.
+    /// Returns the default detail of the problem.
     pub(super) fn usual_detail(self) -> &'static str {
         match self {
             Self::NotFound => "no route has this path: see /openapi.json",

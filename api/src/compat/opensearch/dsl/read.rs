@@ -37,7 +37,7 @@ pub(in crate::compat::opensearch) fn read(
     Ok(filter)
 }
 
-/// Returns whether a query says `match_all` somewhere: what is true of every memory is not enough.
+/// Returns whether a query contains `match_all`. A filter that matches every memory is not enough.
 fn says_all(query: &Value) -> bool {
     match query {
         Value::Object(object) => object

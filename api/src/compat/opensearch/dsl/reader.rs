@@ -1,4 +1,4 @@
-//! What is known while a query is read: the table, the container, and what the query is under.
+//! The context of a query that is being read: the table, the container, the clauses around it.
 
 use jiff::Timestamp;
 use lethe_common::config::Table;
@@ -25,7 +25,7 @@ pub(super) struct Reader<'a> {
     pub(super) table: &'a Table,
     pub(super) container: &'a str,
     pub(super) now: Timestamp,
-    /// Whether what is read is under a negation.
+    /// Whether the clause is inside a negation.
     pub(super) negated: bool,
     /// Whether what matches is kept: not if it is under two negations.
     pub(super) excludes: bool,
