@@ -4,6 +4,7 @@ mod dialect;
 mod error;
 mod group;
 mod ledger;
+mod migrations;
 mod moves;
 mod options;
 mod pools;

@@ -12,8 +12,6 @@ use super::group::Groups;
 use super::options::LedgerOptions;
 use super::pools::Pools;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
 /// The ledger of one installation.
 #[derive(Clone)]
 pub struct Ledger {
@@ -64,10 +62,13 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database cannot be reached.
     pub async fn migrate(&self) -> Result<(), LedgerError> {
         let mut connection = self.inner.write.acquire().await?;
-        MIGRATIONS.run(&mut *connection).await.map_err(|error| match error {
-            sqlx::migrate::MigrateError::Execute(error) => LedgerError::from(error),
-            other => LedgerError::Migration(other),
-        })
+        super::migrations::all()
+            .run(&mut *connection)
+            .await
+            .map_err(|error| match error {
+                sqlx::migrate::MigrateError::Execute(error) => LedgerError::from(error),
+                other => LedgerError::Migration(other),
+            })
     }
 
     /// Returns once the database has answered.

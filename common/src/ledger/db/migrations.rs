@@ -1,0 +1,54 @@
+//! What makes the ledger's tables, in order.
+//!
+//! Listed by hand, since sqlx reads a directory only through its macros, which compile all of its drivers twice.
+//! A test holds the list to the directory.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// Version, description and text of each; sqlx stores a hash of the text and refuses one that has changed.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../../../migrations/0001_ledger.sql"))];
+
+/// All of them, for [`Migrator::run`], which applies those that are missing.
+pub(super) fn all() -> Migrator {
+    Migrator::with_migrations(
+        MIGRATIONS
+            .into_iter()
+            .map(|(version, description, text)| {
+                Migration::new(
+                    version,
+                    Cow::Borrowed(description),
+                    MigrationType::Simple,
+                    text.into_sql_str(),
+                    false,
+                )
+            })
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+
+    #[test]
+    fn every_file_of_the_directory_is_listed() {
+        let mut files: Vec<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
+            .expect("the directory of migrations")
+            .map(|file| {
+                file.expect("one file")
+                    .file_name()
+                    .into_string()
+                    .expect("a name in UTF-8")
+            })
+            .collect();
+        files.sort();
+        let listed: Vec<String> = MIGRATIONS
+            .iter()
+            .map(|(version, description, _)| format!("{version:04}_{description}.sql"))
+            .collect();
+        assert_eq!(listed, files);
+    }
+}
