@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use lethe_common::config::Config;
 use qdrant_client::Qdrant;
-use qdrant_client::qdrant::{CreateCollectionBuilder, Distance, VectorParamsBuilder};
+use qdrant_client::qdrant::{
+    CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, VectorParamsBuilder,
+};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -37,6 +39,9 @@ name = "main"
 
 /// The name of the embedded collection.
 pub(crate) const COLLECTION: &str = "memories";
+
+/// The payload fields that the mapping names.
+const INDEXED: [&str; 3] = ["memory_id", "user_id", "agent_id"];
 
 /// The embedded vector store, while it is served.
 pub(crate) struct Vectors {
@@ -104,6 +109,15 @@ async fn create_collection(client: &Qdrant) -> anyhow::Result<()> {
             .create_collection(CreateCollectionBuilder::new(COLLECTION).vectors_config(vectors))
             .await
             .context("create the collection")?;
+    }
+    // Points are looked for by these: without an index each look reads all of them.
+    for field in INDEXED {
+        client
+            .create_field_index(
+                CreateFieldIndexCollectionBuilder::new(COLLECTION, field, FieldType::Keyword).wait(true),
+            )
+            .await
+            .context("create a payload index")?;
     }
     Ok(())
 }

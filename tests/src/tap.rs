@@ -28,7 +28,7 @@ pub const SCROLL: &str = "/qdrant.Points/Scroll";
 const INFO: &str = "/qdrant.Collections/Get";
 
 /// The path of reads by id.
-pub const GET: &str = "/qdrant.Points/Get";
+const GET: &str = "/qdrant.Points/Get";
 
 /// The paths of all that workers do with points.
 const POINTS: [&str; 4] = [DELETE, SCROLL, GET, "/qdrant.Points/Count"];

@@ -15,7 +15,7 @@ use crate::mapped::Mapped;
 use crate::matching;
 use crate::pages::{self, Page, Rows};
 use crate::piece::Piece;
-use crate::resolve::{Claim, Judge, Owner, owners};
+use crate::resolve::{Claim, Judge, Owner, mark_contradicted, owners};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 
@@ -309,8 +309,9 @@ pub(crate) async fn orphans(
     env: &Environment,
     mapped: &Mapped,
     conditions: &Conditions,
-    found: Vec<(Point, Option<String>)>,
+    mut found: Vec<(Point, Option<String>)>,
 ) -> Result<Vec<Entry>, StoreError> {
+    mark_contradicted(env, mapped, found.iter_mut().map(|(point, _)| point)).await?;
     let table = mapped.sql().await?;
     let judge = Judge::new(table.as_deref());
     let mut claimed = Vec::with_capacity(found.len());

@@ -214,12 +214,7 @@ impl Mapped {
             let opened = self.collection().await?;
             let mut opened = opened.ok_or(StoreError::Misuse("the mapping has no collection"))?;
             if let Some(table) = self.sql().await? {
-                if table.has_uuid_ids() {
-                    opened = opened.with_uuid_ids();
-                }
-                if table.has_byte_ids() {
-                    opened = opened.with_byte_ids();
-                }
+                opened = opened.with_spellings(table.spellings());
             }
             Ok(opened)
         };

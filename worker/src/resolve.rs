@@ -3,6 +3,7 @@
 //! The one selector of the program: erasing acts on what it returns, a preview counts it, and
 //! reading back expects it to be nothing.
 
+mod contradicted;
 mod crowd;
 mod find;
 mod judge;
@@ -20,6 +21,7 @@ use crate::store::sql::Found;
 use crate::store::vector::{Point, VectorCollection};
 use crate::store::{self, Item, StoreError};
 
+pub(crate) use contradicted::mark_contradicted;
 pub(crate) use crowd::{Crowd, Others, page as page_of_crowd};
 pub(crate) use find::points_of;
 pub(crate) use judge::{Claim, Judge};
@@ -121,7 +123,8 @@ async fn points(
     loop {
         let found = collection.find(&items[..n], &compared[..n]);
         let found = env.call(mapped, StoreKind::Vector, StoreCall::Find, found).await?;
-        if let Some(points) = found {
+        if let Some(mut points) = found {
+            mark_contradicted(env, mapped, points.iter_mut().flatten()).await?;
             mapped.fits.fitted(n, points.iter().map(Vec::len).sum());
             return Ok(Points::Found(points));
         }

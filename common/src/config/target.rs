@@ -284,7 +284,7 @@ pub enum PointId {
     Number,
     /// The point's id is the version 5 UUID of the memory's id.
     Uuid5,
-    /// Points carry the memory's id in the payload field `payload.id`; a memory may have many points.
+    /// Points have ids of their own, and name their memory in the payload field `payload.id`.
     Payload,
 }
 

@@ -5,7 +5,7 @@ use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_both_databases;
 use lethe_tests::service::{Service, Site};
-use lethe_tests::tap::{DELETE, GET, Side};
+use lethe_tests::tap::{DELETE, SCROLL, Side};
 use serde_json::{Value, json};
 
 on_both_databases!(
@@ -126,8 +126,8 @@ async fn a_vector_written_after_a_query_erased_its_row_stays(layout: Layout) {
         .submit(&json!({"select": {"query": {"eq": {"user_id": "alice"}}}}))
         .await;
     deletion.caught().await;
-    // The next look comes after the rows are gone.
-    let mut reading_back = site.tap.hold(GET, 0, Side::Before);
+    // The next page comes after the rows are gone; before them points are read by their ids.
+    let mut reading_back = site.tap.hold(SCROLL, 0, Side::Before);
     deletion.release();
     reading_back.caught().await;
     site.tap.set_upstream("http://127.0.0.1:9");

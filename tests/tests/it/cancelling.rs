@@ -5,7 +5,7 @@ use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_both_databases;
 use lethe_tests::service::{Service, Site};
-use lethe_tests::tap::{DELETE, GET, Side};
+use lethe_tests::tap::{DELETE, SCROLL, Side};
 use serde_json::{Value, json};
 
 on_both_databases!(
@@ -76,7 +76,7 @@ async fn a_vector_that_is_put_back_once_goes_before_the_job_is_cancelled(layout:
     let (site, all) = site(layout).await;
     let service = site.up().await;
     // After the rows are gone, before the vectors are read back.
-    let mut reading_back = site.tap.hold(GET, 1, Side::Before);
+    let mut reading_back = site.tap.hold(SCROLL, 1, Side::Before);
     let id = service.client.submit_ids(&ids(&all)).await;
     reading_back.caught().await;
     site.vectors.add(&all[..1]).await;
@@ -100,7 +100,7 @@ async fn what_waits_for_a_store_that_is_down_is_cancelled_all_the_same(layout: L
             config.set("retry.base", "1h").set("retry.cap", "1h")
         });
         let service = site.up().await;
-        let mut look = site.tap.hold(GET, skip, Side::Before);
+        let mut look = site.tap.hold(SCROLL, skip, Side::Before);
         let id = service.client.submit_ids(&ids(&all)).await;
         look.caught().await;
         cancel(&service, &id).await;
@@ -120,7 +120,7 @@ async fn a_paused_job_remembers_its_rounds(layout: Layout) {
     let (site, all) = site(layout).await;
     site.tap.swallow(true);
     let service = site.up().await;
-    let mut reading_back = site.tap.hold(GET, 1, Side::Before);
+    let mut reading_back = site.tap.hold(SCROLL, 1, Side::Before);
     let id = service.client.submit_ids(&ids(&all[..5])).await;
     reading_back.caught().await;
     assert!(service.client.post("/v1/pause").await.status.is_success());

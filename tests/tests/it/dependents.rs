@@ -5,7 +5,7 @@ use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_each_database;
 use lethe_tests::service::Site;
-use lethe_tests::tap::{DELETE, GET, Side};
+use lethe_tests::tap::{DELETE, SCROLL, Side};
 use serde_json::{Value, json};
 
 on_each_database!(
@@ -93,11 +93,11 @@ async fn what_went_is_counted_once_though_the_vector_store_was_silent(layout: La
     site.configure(Config::short_leases);
     let service = site.start().await;
 
-    // The next look after the deletion of vectors comes after the rows are gone.
+    // The next page after the deletion of vectors comes after the rows are gone.
     let mut deletion = site.tap.hold(DELETE, 0, Side::After);
     let id = service.client.submit_ids(&ids(&all[..5])).await;
     deletion.caught().await;
-    let mut reading_back = site.tap.hold(GET, 0, Side::Before);
+    let mut reading_back = site.tap.hold(SCROLL, 0, Side::Before);
     deletion.release();
     reading_back.caught().await;
     assert_eq!(chunks(&site).await, 15);
@@ -119,7 +119,7 @@ async fn what_a_worker_did_not_live_to_count_is_said_to_be_missing(layout: Layou
     let mut deletion = site.tap.hold(DELETE, 0, Side::After);
     let id = service.client.submit_ids(&ids(&all[..5])).await;
     deletion.caught().await;
-    let mut reading_back = site.tap.hold(GET, 0, Side::Before);
+    let mut reading_back = site.tap.hold(SCROLL, 0, Side::Before);
     deletion.release();
     reading_back.caught().await;
     service.process.kill();

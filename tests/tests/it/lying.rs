@@ -5,7 +5,7 @@ use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, ids};
 use lethe_tests::on_both_databases;
 use lethe_tests::service::Site;
-use lethe_tests::tap::{GET, Side};
+use lethe_tests::tap::{SCROLL, Side};
 use serde_json::{Value, json};
 
 on_both_databases!(
@@ -103,7 +103,7 @@ async fn written_back(site: &Site, times: usize) -> Value {
     site.add(&all).await;
     let service = site.up().await;
     // A round asks three times: to resolve, after its deletions, and when all is read back.
-    let mut reading_back = site.tap.hold(GET, 2, Side::Before);
+    let mut reading_back = site.tap.hold(SCROLL, 2, Side::Before);
     let id = service.client.submit_ids(&ids(&all)).await;
     for time in 1..=times {
         reading_back.caught().await;
@@ -112,7 +112,7 @@ async fn written_back(site: &Site, times: usize) -> Value {
         let next = if time == times {
             None
         } else {
-            Some(site.tap.hold(GET, 2, Side::Before))
+            Some(site.tap.hold(SCROLL, 2, Side::Before))
         };
         reading_back.release();
         let Some(next) = next else { break };

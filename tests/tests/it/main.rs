@@ -24,6 +24,7 @@ mod ledger_refuses;
 mod limits;
 mod lying;
 mod mistyped;
+mod named;
 mod neighbours;
 mod nobody;
 mod numbers;

@@ -8,7 +8,7 @@ use lethe_tests::memories::{self, Memories, Memory, ids};
 use lethe_tests::mysql::Mysql;
 use lethe_tests::postgres::{self, Postgres};
 use lethe_tests::service::{Service, Site, lethe};
-use lethe_tests::tap::{DELETE, GET, Side};
+use lethe_tests::tap::{DELETE, SCROLL, Side};
 use lethe_tests::wait;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -163,7 +163,7 @@ async fn a_server_that_is_set_to_read_only_while_it_is_connected_is_not_believed
         let person = json!({"select": {"subject": {"user_id": "ana"}}});
         let id = service.client.submit(&person).await;
         deletion.caught().await;
-        let mut look = site.tap.hold(GET, 0, Side::Before);
+        let mut look = site.tap.hold(SCROLL, 0, Side::Before);
         if rows == 0 {
             deletion.release();
             look.caught().await;

@@ -12,7 +12,7 @@ use super::share::{Share, fences};
 use crate::environment::Environment;
 use crate::intent::{Dropped, Entry, Vectors};
 use crate::mapped::Mapped;
-use crate::resolve::{Claim, Judge, have_rows, resolve};
+use crate::resolve::{Claim, Judge, have_rows, mark_contradicted, resolve};
 use crate::stop::Stop;
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
@@ -95,7 +95,9 @@ async fn sight(
     let judge = Judge::new(table.as_deref());
     let points: Vec<PointId> = entries.iter().flat_map(|entry| entry.points.iter().copied()).collect();
     let seen = collection.see(&points, conditions);
-    for point in env.call(mapped, StoreKind::Vector, StoreCall::Find, seen).await? {
+    let mut seen = env.call(mapped, StoreKind::Vector, StoreCall::Find, seen).await?;
+    mark_contradicted(env, mapped, seen.iter_mut()).await?;
+    for point in seen {
         let sighted = Sighted {
             memory: point.memory.as_deref().map(|memory| collection.spelled(memory)),
             is_met: judge.claim(conditions, &point) == Claim::Met,

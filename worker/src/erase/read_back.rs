@@ -10,7 +10,7 @@ use super::target::Target;
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
-use crate::resolve::{Claim, Judge, points_of};
+use crate::resolve::{Claim, Judge, mark_contradicted, points_of};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 
@@ -61,7 +61,8 @@ pub(super) async fn read_vectors(
         let points = alone.iter().flat_map(|n| targets[*n].entry.points.iter().copied());
         let points: Vec<PointId> = points.collect();
         let seen = collection.see(&points, conditions);
-        let seen = env.call(mapped, StoreKind::Vector, StoreCall::ReadBack, seen).await?;
+        let mut seen = env.call(mapped, StoreKind::Vector, StoreCall::ReadBack, seen).await?;
+        mark_contradicted(env, mapped, seen.iter_mut()).await?;
         let seen: HashMap<PointId, Point> = seen.into_iter().map(|point| (point.id, point)).collect();
         for n in alone {
             let there = targets[n].entry.points.iter().filter_map(|point| seen.get(point));

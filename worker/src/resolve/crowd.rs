@@ -6,6 +6,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
+use super::contradicted::mark_contradicted;
 use super::judge::{Claim, Holder, Judge};
 use super::owned::{Owner, holders, owners};
 use crate::environment::Environment;
@@ -37,7 +38,8 @@ pub(crate) async fn page(
     let table = mapped.sql().await?;
     let judge = Judge::new(table.as_deref());
     let page = collection.page_of_memory(crowd.item, crowd.entry.seen.row.is_some(), offset);
-    let (points, next) = env.call(mapped, StoreKind::Vector, call, page).await?;
+    let (mut points, next) = env.call(mapped, StoreKind::Vector, call, page).await?;
+    mark_contradicted(env, mapped, points.iter_mut()).await?;
     let mut others = Others::default();
     let belongs = |point: &Point| {
         if let Some(row) = &crowd.entry.seen.row {
@@ -83,7 +85,8 @@ async fn doubt(
     loop {
         env.keep(fences).await?;
         let page = collection.page_of_memory(item, is_compared, offset);
-        let (points, next) = env.call(mapped, StoreKind::Vector, StoreCall::Find, page).await?;
+        let (mut points, next) = env.call(mapped, StoreKind::Vector, StoreCall::Find, page).await?;
+        mark_contradicted(env, mapped, points.iter_mut()).await?;
         let is_in_doubt = |point: &Point| judge.is_in_doubt(mapped, &item.conditions, &rows, point);
         if points.iter().any(is_in_doubt) {
             entry.vectors = Vectors::Unverifiable;

@@ -3,6 +3,7 @@
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
+use super::contradicted::mark_contradicted;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::store::vector::{Point, VectorCollection};
@@ -32,5 +33,6 @@ pub(crate) async fn points_of(
             }
         }
     }
+    mark_contradicted(env, mapped, all.iter_mut().flatten()).await?;
     Ok(all)
 }

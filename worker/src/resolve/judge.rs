@@ -81,7 +81,7 @@ impl<'a> Judge<'a> {
         rows: &[Holder<'_>],
         point: &Point,
     ) -> bool {
-        let names_another = point.is_foreign && point.memory.is_some();
+        let names_another = point.is_foreign && point.memory.is_some() && point.other.is_none();
         if conditions.query.is_some() || names_another {
             return false;
         }

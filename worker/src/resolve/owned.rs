@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
-use uuid::Uuid;
 
 use super::judge::Holder;
 use crate::environment::Environment;
 use crate::mapped::Mapped;
 use crate::store::sql::{Found, SqlTable};
-use crate::store::{RowOwner, StoreError};
+use crate::store::{RowOwner, Spelling, StoreError};
 
 /// Which row has a memory's id.
 #[derive(Clone)]
@@ -38,17 +37,17 @@ pub(crate) async fn owners(env: &Environment, mapped: &Mapped, ids: &[&str]) -> 
     if ids.is_empty() {
         return Ok(owners);
     }
-    let by_value = match mapped.sql().await? {
-        Some(table) => table.has_uuid_ids(),
-        None => false,
+    let own = match mapped.sql().await? {
+        Some(table) => table.spellings().ids,
+        None => Spelling::Exact,
     };
     for other in env.mappings.sharing(mapped) {
         let target = &other.route.target;
         if *target == mapped.route.target {
-            ask(env, other, by_value, ids, &mut owners).await?;
+            ask(env, other, own, ids, &mut owners).await?;
         } else if env.breakers.may_ask(target, Instant::now()) {
             // Its fault is not this target's: no breaker but its own counts it.
-            ask(env, other, by_value, ids, &mut owners)
+            ask(env, other, own, ids, &mut owners)
                 .await
                 .map_err(|error| error.of_neighbour(target))?;
         } else {
@@ -61,31 +60,32 @@ pub(crate) async fn owners(env: &Environment, mapped: &Mapped, ids: &[&str]) -> 
     Ok(owners)
 }
 
-/// Asks one more table for the rows of these ids.
+/// Asks one more table for the rows of these ids, which are written as `own` says.
 async fn ask(
     env: &Environment,
     other: &Mapped,
-    by_value: bool,
+    own: Spelling,
     ids: &[&str],
     owners: &mut [Owner],
 ) -> Result<(), StoreError> {
     let Some(table) = other.sql().await? else {
         return Ok(());
     };
-    let mut spellings = vec![ids.to_vec()];
-    let others: Vec<String>;
-    if by_value && !table.has_uuid_ids() {
-        // A point may be found by either, and there they are two ids.
-        others = ids.iter().map(|id| other_spelling(id)).collect();
-        spellings.push(others.iter().map(String::as_str).collect());
-    }
-    for ids in spellings {
-        let found = env
-            .call(other, StoreKind::Sql, StoreCall::Find, table.find_ids(&ids))
-            .await?;
-        for (owner, (found, seen)) in owners.iter_mut().zip(found) {
-            owner.meet(&table, found, seen.whose);
-        }
+    // Where they are one id here and several there, a point may be found by each.
+    let own = if table.spellings().ids == own {
+        Spelling::Exact
+    } else {
+        own
+    };
+    let forms = ids.iter().enumerate();
+    let forms: Vec<(usize, String)> = forms
+        .flat_map(|(n, id)| own.forms(id).into_iter().map(move |form| (n, form)))
+        .collect();
+    let asked: Vec<&str> = forms.iter().map(|(_, form)| form.as_str()).collect();
+    let found = table.find_ids(&asked);
+    let found = env.call(other, StoreKind::Sql, StoreCall::Find, found).await?;
+    for ((n, _), (found, seen)) in forms.iter().zip(found) {
+        owners[*n].meet(&table, found, seen.whose);
     }
     Ok(())
 }
@@ -104,14 +104,5 @@ impl Owner {
             (Found::Outside, Self::Nobody) => *self = Self::Outside(vec![(Arc::clone(table), whose)]),
             (Found::Outside, Self::Outside(rows)) => rows.push((Arc::clone(table), whose)),
         }
-    }
-}
-
-/// Returns a UUID with hyphens as one without, and the other way round; what is none as it is.
-fn other_spelling(id: &str) -> String {
-    match Uuid::try_parse(id) {
-        Ok(uuid) if id.contains('-') => uuid.simple().to_string(),
-        Ok(uuid) => uuid.to_string(),
-        Err(_) => id.to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod fault;
+mod spelling;
 pub mod sql;
 pub mod vector;
 mod written;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{Class, StoreError};
 pub use fault::MappingFault;
+pub use spelling::{Spelling, Spellings};
 
 /// What must hold of a memory besides its id: the job's owner, workspace or subject.
 // Shared by all memories of a job, hence the `Arc`; personal data, hence the `Debug`.

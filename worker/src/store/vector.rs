@@ -5,6 +5,7 @@
 //! A deletion returns no count: whoever needs one looks before and after.
 
 mod asked;
+mod candidates;
 mod collection;
 mod compile;
 mod connect;

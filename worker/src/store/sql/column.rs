@@ -6,6 +6,7 @@ use lethe_common::filter::{Type, Unit, bytes_text};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
+use crate::store::Spelling;
 
 /// A mapped column of the live schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,18 +31,22 @@ pub(super) struct Names {
 impl Column {
     /// Returns whether `text` is of the column's type.
     pub(super) fn is_of(&self, text: &str) -> bool {
-        self.names
-            .as_ref()
-            .map_or(&self.kind, |names| &names.name.kind)
-            .is_of(text)
+        self.compared().is_of(text)
+    }
+
+    /// Returns how values may be written elsewhere.
+    pub(super) fn spelling(&self) -> Spelling {
+        self.compared().spelling()
+    }
+
+    /// Returns what a caller's texts are compared with.
+    fn compared(&self) -> &Kind {
+        self.names.as_ref().map_or(&self.kind, |names| &names.name.kind)
     }
 
     /// Returns the value that `text` demands of this column, or `None` if no row can meet it.
     pub(super) fn parse<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
-        self.names
-            .as_ref()
-            .map_or(&self.kind, |names| &names.name.kind)
-            .parse(text)
+        self.compared().parse(text)
     }
 }
 
@@ -240,6 +245,15 @@ impl Kind {
             Self::Integer(bits) | Self::Whole { bits, .. } => Type::Integer(*bits),
         };
         of.may_be(text)
+    }
+
+    /// Returns how values may be written elsewhere.
+    fn spelling(&self) -> Spelling {
+        match self {
+            kind if kind.is_uuid() => Spelling::Uuid,
+            Self::Bytes { .. } => Spelling::Bytes,
+            _ => Spelling::Exact,
+        }
     }
 
     /// Returns whether values are UUIDs by type, so that every spelling of one is the same value.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lethe_common::config::Table;
 use lethe_common::filter::Type;
+use lethe_common::job::Field;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -16,7 +17,7 @@ use super::text::{self, Range, Texts};
 use super::tuples::{Tuple, demands};
 use super::{MAX_ITEMS, MAX_PAGE};
 use crate::store::error::Status;
-use crate::store::{Conditions, Item, Place, Seen, StoreError};
+use crate::store::{Conditions, Item, Place, Seen, Spellings, StoreError};
 
 mod advice;
 mod agreement;
@@ -82,6 +83,16 @@ impl SqlTable {
     /// Returns whether ids are UUIDs by type, so that every spelling of one is the same memory.
     pub fn has_uuid_ids(&self) -> bool {
         self.mapping.id.kind.is_uuid()
+    }
+
+    /// Returns how the ids of memories may be written in payloads, and what jobs demand of them.
+    pub fn spellings(&self) -> Spellings {
+        let fields = self.mapping.fields.iter();
+        let of = |(field, column): &(Field, Column)| (*field, column.spelling());
+        Spellings {
+            ids: self.mapping.id.spelling(),
+            fields: fields.map(of).collect(),
+        }
     }
 
     /// Returns whether ids are bytes, so that both cases of their digits are the same memory.

@@ -3,30 +3,27 @@
 use std::collections::HashMap;
 
 use lethe_common::config::{Collection, PointId as Rule};
-use lethe_common::filter::bytes_text;
 use lethe_common::job::Field;
 use qdrant_client::qdrant::CollectionInfo;
 use strum::IntoEnumIterator as _;
-use uuid::Uuid;
 
 use super::connect::VectorStore;
 use super::filter::Written;
 use super::payload::fields;
 use super::{MAX_POINTS_PER_REQUEST, PointId, point_of_orphan, point_of_row};
 use crate::store::fault::nearest;
-use crate::store::{MappingFault, StoreError};
+use crate::store::{MappingFault, Spellings, StoreError};
 
 /// One mapped collection of a vector store.
 ///
-/// A point belongs to a memory if it is in the mapping's scope and its id follows from the memory's id by the
-/// mapping's rule; where points are found by their payload, if it carries the memory's id there.
+/// A point belongs to a memory if it is in the mapping's scope, and its id follows from the memory's id by the
+/// mapping's rule, or its payload carries the memory's id where that is mapped.
 #[derive(Debug)]
 pub struct VectorCollection {
     pub(super) store: VectorStore,
     pub(super) mapping: Collection,
     pub(super) limits: Limits,
-    pub(super) uuid_ids: bool,
-    byte_ids: bool,
+    pub(super) spellings: Spellings,
 }
 
 /// What the live collection allows.
@@ -40,17 +37,10 @@ pub(super) struct Limits {
     pub(super) timeout: u64,
     /// Whether the server limits what a request may ask.
     pub(super) is_strict: bool,
-    /// Whether a filter may ask only for fields that have an index.
-    only_indexed: bool,
     written: HashMap<String, Written>,
 }
 
 impl Limits {
-    /// Returns whether a filter may ask for a field.
-    pub(super) fn may_ask(&self, path: &str) -> bool {
-        !self.only_indexed || self.written.contains_key(path)
-    }
-
     pub(super) fn written(&self, path: &str) -> Written {
         self.written.get(path).copied().unwrap_or_default()
     }
@@ -66,8 +56,7 @@ impl VectorCollection {
             store: store.clone(),
             mapping: collection.clone(),
             limits: Limits::default(),
-            uuid_ids: false,
-            byte_ids: false,
+            spellings: Spellings::default(),
         };
         let (info, faults) = opened.inspect().await?;
         match info {
@@ -79,19 +68,12 @@ impl VectorCollection {
         }
     }
 
-    /// Says that memories' ids are UUIDs by type (see
-    /// [`SqlTable::has_uuid_ids`](crate::store::sql::SqlTable::has_uuid_ids)), so that every
-    /// spelling of one is the same memory, here too.
+    /// Says how the ids of memories and what jobs demand may be written (see
+    /// [`SqlTable::spellings`](crate::store::sql::SqlTable::spellings)): every way is the same memory, or person, here
+    /// too.
     #[must_use]
-    pub fn with_uuid_ids(mut self) -> Self {
-        self.uuid_ids = true;
-        self
-    }
-
-    /// Says that memories' ids are bytes, so that both cases of their digits are the same memory, here too.
-    #[must_use]
-    pub fn with_byte_ids(mut self) -> Self {
-        self.byte_ids = true;
+    pub fn with_spellings(mut self, spellings: Spellings) -> Self {
+        self.spellings = spellings;
         self
     }
 
@@ -108,40 +90,28 @@ impl VectorCollection {
         &self.mapping
     }
 
-    /// Returns the point that follows from a memory's id, if one does.
-    pub(super) fn point(&self, id: &str, row_found: bool) -> Option<PointId> {
-        if row_found {
-            point_of_row(&self.mapping, id)
-        } else {
-            point_of_orphan(&self.mapping, id)
-        }
-    }
-
     /// Returns the id by which points are looked for.
     pub(crate) fn spelled(&self, id: &str) -> String {
-        let uuid = || Uuid::try_parse(id).ok().map(|uuid| uuid.to_string());
-        let uuid = self.uuid_ids.then(uuid).flatten();
-        let bytes = || self.byte_ids.then(|| bytes_text(id, false)).flatten();
-        uuid.or_else(bytes).unwrap_or_else(|| id.to_owned())
+        self.spellings.ids.canonical(id)
     }
 
-    /// Returns all the ways in which a memory's id may be written in a payload.
-    pub(super) fn spellings(&self, id: &str) -> impl Iterator<Item = String> {
-        std::iter::once(self.spelled(id)).chain(self.digits(id))
-    }
-
-    /// Returns the points that follow from a memory's id: from a UUID's name two may, since it is written in two
-    /// ways.
-    pub(super) fn points(&self, id: &str, row_found: bool) -> impl Iterator<Item = PointId> {
-        let digits = self.digits(id).filter(|_| self.mapping.point == Rule::Uuid5);
-        let other = digits.and_then(|digits| self.point(&digits, row_found));
-        self.point(id, row_found).into_iter().chain(other)
-    }
-
-    /// Returns the other way in which an id that is a UUID by type is written.
-    pub(super) fn digits(&self, id: &str) -> Option<String> {
-        let uuid = Uuid::try_parse(id).ok().filter(|_| self.uuid_ids)?;
-        Some(uuid.simple().to_string())
+    /// Returns the points that follow from a memory's id: from a UUID's name several may, since it is written in
+    /// several ways.
+    pub(super) fn points(&self, id: &str, row_found: bool) -> Vec<PointId> {
+        let point = |id: &str| match row_found {
+            true => point_of_row(&self.mapping, id),
+            false => point_of_orphan(&self.mapping, id),
+        };
+        if self.mapping.point == Rule::Uuid5 {
+            self.spellings
+                .ids
+                .forms(id)
+                .iter()
+                .filter_map(|form| point(form))
+                .collect()
+        } else {
+            point(id).into_iter().collect()
+        }
     }
 
     async fn inspect(&self) -> Result<(Option<CollectionInfo>, Vec<MappingFault>), StoreError> {
@@ -165,8 +135,7 @@ impl VectorCollection {
     fn faults(&self, info: &CollectionInfo) -> Vec<MappingFault> {
         let mut faults = Vec::new();
         let payload = &self.mapping.payload;
-        let by_payload = self.mapping.point == Rule::Payload;
-        if by_payload && payload.id.is_none() {
+        if self.mapping.point == Rule::Payload && payload.id.is_none() {
             faults.push(MappingFault::new(
                 "collection.payload.id",
                 "points are to be found by their payload, and no field of it is named",
@@ -174,11 +143,7 @@ impl VectorCollection {
             ));
         }
         if strict(info) {
-            // The id is filtered by where points are found by it; else only compared.
-            let filtered = fields(payload, &self.mapping.scope, Field::iter())
-                .into_iter()
-                .filter(|path| by_payload || payload.id.as_deref() != Some(path));
-            for path in filtered {
+            for path in fields(payload, &self.mapping.scope, Field::iter()) {
                 if index_of(info, &path).is_none() {
                     faults.push(MappingFault::new(
                         "collection.payload",
@@ -219,7 +184,6 @@ impl VectorCollection {
                 .and_then(|config| config.max_timeout)
                 .map_or(seconds, |most| seconds.min(u64::from(most.max(1)))),
             is_strict: enabled.is_some(),
-            only_indexed: strict(info),
             written,
         }
     }
@@ -271,8 +235,7 @@ mod tests {
                 scope: MappingScope::default(),
             },
             limits: Limits::default(),
-            uuid_ids: false,
-            byte_ids: false,
+            spellings: Spellings::default(),
         }
     }
 
@@ -322,11 +285,12 @@ mod tests {
                 .collect()
         };
 
-        let faults = said(Rule::Uuid);
-        assert_eq!(faults.len(), 1);
-        assert!(faults[0].contains("`workspace`"), "{}", faults[0]);
-        // Where points are found by their payload, the id is filtered by as well.
-        assert_eq!(said(Rule::Payload).len(), 2);
+        for rule in [Rule::Uuid, Rule::Payload] {
+            let faults = said(rule);
+            assert_eq!(faults.len(), 2);
+            assert!(faults[0].contains("`id`"), "{}", faults[0]);
+            assert!(faults[1].contains("`workspace`"), "{}", faults[1]);
+        }
     }
 
     #[tokio::test]

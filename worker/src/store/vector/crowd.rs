@@ -2,28 +2,23 @@
 
 use std::slice;
 
-use lethe_common::config::PointId as Rule;
-use qdrant_client::qdrant::{CountPoints, Filter};
+use qdrant_client::qdrant::CountPoints;
 
-use super::filter::{any_of, scoped};
-use super::payload::is_in;
 use super::read::next_of;
 use super::{Point, PointId, VectorCollection};
 use crate::store::{Item, StoreError};
 
 impl VectorCollection {
-    /// Returns how many points carry the ids of these memories, exactly.
+    /// Returns how many points have the ids of these memories, as their own or in their payload: of one memory
+    /// exactly; a point of two of them may be counted twice.
     ///
     /// # Errors
     /// Fails as a whole.
     pub async fn crowd(&self, items: &[Item]) -> Result<u64, StoreError> {
-        let values: Vec<String> = items.iter().flat_map(|item| self.spellings(&item.id)).collect();
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let mut sum = 0;
         self.store
             .bounded(async {
-                for chunk in values.chunks(self.limits.values) {
-                    let Some(filter) = self.carrying(chunk) else { continue };
+                for filter in self.candidates_of(items, &vec![true; items.len()]) {
                     let request = CountPoints {
                         collection_name: self.mapping.name.clone(),
                         filter: Some(filter),
@@ -39,7 +34,8 @@ impl VectorCollection {
             .await
     }
 
-    /// Returns a page of the points of one memory that is found by payload, from `offset` on, and the offset of the next.
+    /// Returns those points of a page that are candidates of one memory, from `offset` on, and the offset of the next
+    /// page.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -49,38 +45,18 @@ impl VectorCollection {
         row_found: bool,
         offset: Option<PointId>,
     ) -> Result<(Vec<Point>, Option<PointId>), StoreError> {
-        let values: Vec<String> = self.spellings(&item.id).collect();
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        let Some(filter) = self.carrying(&values) else {
+        let item = slice::from_ref(item);
+        // The store's limits take one memory in one condition.
+        let Some(filter) = self.candidates_of(item, &[row_found]).pop() else {
             return Ok((Vec::new(), None));
         };
-        let payload = self.payload_for(slice::from_ref(item), &[row_found]);
+        let payload = self.payload_for(item, &[row_found]);
         self.store
             .bounded(async {
                 let answer = self.scroll(filter, offset, self.limits.page, payload).await?;
-                let mut points = Vec::with_capacity(answer.result.len());
-                for point in &answer.result {
-                    let said = self.said_memory(point);
-                    if is_in(&self.mapping.scope, &point.payload) {
-                        points.push(self.seen(point, &said, said.one().is_none(), item, row_found)?);
-                    }
-                }
+                let points = self.candidates_among(&answer.result, &item[0], row_found)?;
                 Ok((points, next_of(&answer)?))
             })
             .await
-    }
-
-    /// Returns the condition that a point of the scope carries one of these ids; `None` where points are not found
-    /// by their payload.
-    fn carrying(&self, ids: &[&str]) -> Option<Filter> {
-        let path = self
-            .mapping
-            .payload
-            .id
-            .as_deref()
-            .filter(|_| self.mapping.point == Rule::Payload)?;
-        let mut must = scoped(&self.mapping.scope);
-        must.push(any_of(path, self.limits.written(path), ids));
-        Some(Filter::must(must))
     }
 }

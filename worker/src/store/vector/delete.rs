@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{Condition, DeletePoints, Filter, PointsIdsList, PointsSelector, UpdateStatus};
 
-use super::filter::{any_of, at_most_one, demanded, says_nothing, scoped, unchanged};
+use super::filter::{any_of, at_most_one, says_nothing, scoped, unchanged};
 use super::payload::Whose;
 use super::{MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::error::Status;
@@ -87,8 +87,7 @@ impl VectorCollection {
             must.extend(unchanged(payload, |path| self.limits.written(path), &first.whose));
         }
         must.push(Condition::has_id(points.iter().map(|point| point.id)));
-        // Where points are found by their own id, strict mode needs no index of the memory's.
-        if let Some(path) = payload.id.as_deref().filter(|path| self.limits.may_ask(path)) {
+        if let Some(path) = payload.id.as_deref() {
             let memories: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
             if memories.is_empty() {
                 must.push(says_nothing(path));
@@ -103,7 +102,7 @@ impl VectorCollection {
     /// Returns conditions on whose a point is: in scope, and all that is demanded, by one owner.
     pub(super) fn guard(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let payload = &self.mapping.payload;
-        let mut guard = demanded(payload, |path| self.limits.written(path), conditions)?;
+        let mut guard = self.demanded(conditions)?;
         guard.extend(scoped(&self.mapping.scope));
         let paths = conditions.fields.iter().filter_map(|(field, _)| payload.get(*field));
         guard.extend(paths.map(at_most_one));

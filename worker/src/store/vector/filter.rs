@@ -7,7 +7,6 @@ use qdrant_client::qdrant::{
 };
 
 use super::payload::{Said, Whose};
-use crate::store::{Conditions, StoreError};
 
 /// How values of a payload field are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,25 +49,6 @@ pub(super) fn any_of(path: &str, written: Written, values: &[&str]) -> Condition
         Written::Either if integers.is_empty() => texts(),
         Written::Either => Filter::should([texts(), numbers(integers)]).into(),
     }
-}
-
-/// Returns conditions for all that is demanded.
-///
-/// # Errors
-/// Fails if something is demanded for which no payload field is mapped.
-pub(super) fn demanded(
-    payload: &Payload,
-    written: impl Fn(&str) -> Written,
-    conditions: &Conditions,
-) -> Result<Vec<Condition>, StoreError> {
-    conditions
-        .fields
-        .iter()
-        .map(|(field, value)| {
-            let path = payload.get(*field).ok_or(StoreError::Unmapped { field: *field })?;
-            Ok(any_of(path, written(path), &[value]))
-        })
-        .collect()
 }
 
 /// Returns a condition that a field has one value only: a list with more would be somebody

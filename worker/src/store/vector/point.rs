@@ -36,7 +36,10 @@ pub struct Point {
     pub whose: Whose,
     /// The memory's id in its payload, if there is one.
     pub memory: Option<String>,
-    /// Whether its payload names another memory, or several.
+    /// The memory whose id its own id is, where its payload names another one: if that memory has a row, nobody can
+    /// say whose the point is.
+    pub other: Option<String>,
+    /// Whether it may be another memory's: its payload names another one, or several.
     pub is_foreign: bool,
 }
 

@@ -1,51 +1,21 @@
-//! Finding, paging and counting points.
+//! Looking at points, paging and counting them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use lethe_common::config::PointId as Rule;
 use lethe_common::job::Field;
 use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
 use qdrant_client::qdrant::{
-    CountPoints, Filter, GetPoints, PayloadIncludeSelector, RetrievedPoint, ScrollPoints, ScrollResponse,
+    Condition, CountPoints, Filter, GetPoints, PayloadIncludeSelector, RetrievedPoint, ScrollPoints, ScrollResponse,
     WithPayloadSelector,
 };
 
-use super::filter::{any_of, demanded, scoped};
-use super::payload::{COMPARED, Said, Whose, fields, is_in, said};
+use super::filter::{any_of, scoped};
+use super::payload::{Said, Whose, fields, is_in, said};
 use super::point::memory_of;
-use super::{MAX_POINTS_FOUND, MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
-use crate::store::{Conditions, Item, StoreError};
+use super::{MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
+use crate::store::{Conditions, StoreError};
 
 impl VectorCollection {
-    /// Looks for the points of memories; the answer has the order of `items`. A point outside the mapping's scope is
-    /// no point of these memories.
-    ///
-    /// `row_found` says for each item whether its row is there: then the payload is read for a comparison with
-    /// the row, else for what is demanded, and the id must be spelled exactly as the store would. Where points are
-    /// found by payload a memory may have many: if there are more than [`MAX_POINTS_FOUND`] in all, the answer is
-    /// `None`, and fewer memories have to be asked about.
-    ///
-    /// # Errors
-    /// Fails as a whole.
-    pub async fn find(&self, items: &[Item], row_found: &[bool]) -> Result<Option<Vec<Vec<Point>>>, StoreError> {
-        if items.len() != row_found.len() {
-            return Err(StoreError::Misuse("one answer about the row is needed for each item"));
-        }
-        let ids: Vec<String> = items.iter().map(|item| self.spelled(&item.id)).collect();
-        let mut found = vec![Vec::new(); items.len()];
-        let all = self
-            .store
-            .bounded(async {
-                if self.mapping.point == Rule::Payload {
-                    self.find_by_payload(items, &ids, row_found, &mut found).await
-                } else {
-                    self.find_by_id(items, &ids, row_found, &mut found).await.map(|()| true)
-                }
-            })
-            .await?;
-        Ok(all.then_some(found))
-    }
-
     /// Returns which of `points` are there.
     ///
     /// # Errors
@@ -146,99 +116,24 @@ impl VectorCollection {
         if conditions.is_empty() {
             return Err(StoreError::Misuse("without conditions this would be about every point"));
         }
-        let written = |path: &str| self.limits.written(path);
-        let mut must = demanded(&self.mapping.payload, written, conditions)?;
+        let mut must = self.demanded(conditions)?;
         must.extend(scoped(&self.mapping.scope));
         Ok(Filter::must(must))
     }
 
-    async fn find_by_id(
-        &self,
-        items: &[Item],
-        ids: &[String],
-        row_found: &[bool],
-        found: &mut [Vec<Point>],
-    ) -> Result<(), StoreError> {
-        let mut wanted: HashMap<PointId, Vec<usize>> = HashMap::new();
-        for (n, (id, row_found)) in ids.iter().zip(row_found).enumerate() {
-            for point in self.points(id, *row_found) {
-                wanted.entry(point).or_default().push(n);
-            }
-        }
-        let payload = self.payload_for(items, row_found);
-        let points: Vec<PointId> = wanted.keys().copied().collect();
-        for chunk in points.chunks(MAX_POINTS_PER_REQUEST) {
-            for point in &self.get(chunk, payload.clone()).await? {
-                if !is_in(&self.mapping.scope, &point.payload) {
-                    continue;
-                }
-                let said = self.said_memory(point);
-                for &n in wanted.get(&id_of(point)?).into_iter().flatten() {
-                    let named = self.names(&said, &ids[n]);
-                    // What says of itself that it is another memory's is a candidate only beside the row.
-                    if named || row_found[n] || said.all().is_empty() {
-                        let is_foreign = match said {
-                            Said::Nothing => false,
-                            _ => !named || said.one().is_none(),
-                        };
-                        found[n].push(self.seen(point, &said, is_foreign, &items[n], row_found[n])?);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns whether these are all.
-    async fn find_by_payload(
-        &self,
-        items: &[Item],
-        ids: &[String],
-        row_found: &[bool],
-        found: &mut [Vec<Point>],
-    ) -> Result<bool, StoreError> {
-        let Some(path) = self.mapping.payload.id.as_deref() else {
-            return Ok(true);
-        };
-        let mut wanted: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (n, id) in ids.iter().enumerate() {
-            wanted.entry(id).or_default().push(n);
-        }
-        let payload = self.payload_for(items, row_found);
-        let values: Vec<String> = wanted.keys().flat_map(|id| self.spellings(id)).collect();
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        let mut seen = 0;
-        for chunk in values.chunks(self.limits.values) {
-            let mut must = vec![any_of(path, self.limits.written(path), chunk)];
-            must.extend(scoped(&self.mapping.scope));
-            let filter = Filter::must(must);
-            let mut offset = None;
-            loop {
-                let answer = self
-                    .scroll(filter.clone(), offset, self.limits.page, payload.clone())
-                    .await?;
-                for point in &answer.result {
-                    if !is_in(&self.mapping.scope, &point.payload) {
-                        continue;
-                    }
-                    let said = self.said_memory(point);
-                    let memories: HashSet<String> = said.all().iter().map(|memory| self.spelled(memory)).collect();
-                    for &n in memories.iter().filter_map(|memory| wanted.get(&**memory)).flatten() {
-                        let is_foreign = said.one().is_none();
-                        found[n].push(self.seen(point, &said, is_foreign, &items[n], row_found[n])?);
-                    }
-                }
-                seen += answer.result.len();
-                offset = next_of(&answer)?;
-                if seen > MAX_POINTS_FOUND {
-                    return Ok(false);
-                }
-                if offset.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(true)
+    /// Returns conditions for all that is demanded, in every way in which it may be written.
+    ///
+    /// # Errors
+    /// Fails if something is demanded for which no payload field is mapped.
+    pub(super) fn demanded(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
+        let demanded = conditions.fields.iter().map(|(field, value)| {
+            let path = self.mapping.payload.get(*field);
+            let path = path.ok_or(StoreError::Unmapped { field: *field })?;
+            let forms = self.spellings.of(*field).forms(value);
+            let forms: Vec<&str> = forms.iter().map(String::as_str).collect();
+            Ok(any_of(path, self.limits.written(path), &forms))
+        });
+        demanded.collect()
     }
 
     /// Returns what a payload says about which memory its point belongs to.
@@ -251,17 +146,13 @@ impl VectorCollection {
     fn point_of(&self, point: &RetrievedPoint, fields: impl Iterator<Item = Field>) -> Result<Point, StoreError> {
         let (id, said) = (id_of(point)?, self.said_memory(point));
         let memory = said.one();
-        // Where a point's id follows from its memory's, a payload that names another memory contradicts it.
-        let follows = |memory: &String| {
-            self.mapping.point == Rule::Payload || self.points(&self.spelled(memory), true).any(|point| point == id)
-        };
         Ok(Point {
             id,
             whose: Whose::read(&self.mapping.payload, fields, &point.payload),
-            is_foreign: match said {
-                Said::Nothing => false,
-                _ => !memory.as_ref().is_some_and(follows),
-            },
+            other: memory
+                .as_deref()
+                .and_then(|memory| self.other(id, &self.spelled(memory))),
+            is_foreign: said != Said::Nothing && memory.is_none(),
             memory,
         })
     }
@@ -272,36 +163,6 @@ impl VectorCollection {
             Said::Nothing => memory_of(self.mapping.point, point),
             said => said.one(),
         }
-    }
-
-    /// Returns whether one of the ids that a payload names is this memory's, spelled as points are looked for: byte
-    /// for byte, or by value where ids are UUIDs or bytes by type.
-    fn names(&self, said: &Said, memory: &str) -> bool {
-        said.all().iter().any(|named| self.spelled(named) == memory)
-    }
-
-    /// Returns a point as it was seen, with what decides about it.
-    pub(super) fn seen(
-        &self,
-        point: &RetrievedPoint,
-        memory: &Said,
-        is_foreign: bool,
-        item: &Item,
-        row_found: bool,
-    ) -> Result<Point, StoreError> {
-        let payload = &self.mapping.payload;
-        let whose = if row_found {
-            Whose::read(payload, COMPARED, &point.payload)
-        } else {
-            let demanded = item.conditions.fields.iter().map(|(field, _)| *field);
-            Whose::read(payload, demanded, &point.payload)
-        };
-        Ok(Point {
-            id: id_of(point)?,
-            whose,
-            memory: memory.one(),
-            is_foreign,
-        })
     }
 
     pub(super) async fn get(
@@ -341,14 +202,7 @@ impl VectorCollection {
     }
 
     // What a memory says is the customer's: only what identifies it is read, and what decides about it.
-    pub(super) fn payload_for(&self, items: &[Item], row_found: &[bool]) -> WithPayloadSelector {
-        let compared = COMPARED.into_iter().filter(|_| row_found.contains(&true));
-        let asked = items.iter().zip(row_found).filter(|(_, row_found)| !**row_found);
-        let demanded = asked.flat_map(|(item, _)| item.conditions.fields.iter());
-        self.payload_of(demanded.map(|(field, _)| *field).chain(compared))
-    }
-
-    fn payload_of(&self, more: impl IntoIterator<Item = Field>) -> WithPayloadSelector {
+    pub(super) fn payload_of(&self, more: impl IntoIterator<Item = Field>) -> WithPayloadSelector {
         let fields = fields(&self.mapping.payload, &self.mapping.scope, more);
         if fields.is_empty() {
             without_payload()

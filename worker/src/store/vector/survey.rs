@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use lethe_common::config::PointId as Rule;
 use lethe_common::job::Field;
 use qdrant_client::qdrant::Filter;
 use strum::IntoEnumIterator as _;
@@ -52,11 +51,8 @@ impl VectorCollection {
             );
             advice.push(MappingFault::new(self.key_of(path), missing, Some(self.without(path))));
         }
-        // The id is compared, and looked up only where points are found by it.
-        let is_asked =
-            |path: &&String| self.mapping.point == Rule::Payload || self.mapping.payload.id.as_ref() != Some(*path);
         let unindexed = |path: &&String| !info.payload_schema.contains_key(*path);
-        for path in named.iter().filter(is_asked).filter(unindexed) {
+        for path in named.iter().filter(unindexed) {
             advice.push(MappingFault::new(
                 self.key_of(path),
                 format!(

@@ -3,7 +3,7 @@
 use lethe_common::job::Field;
 use lethe_worker::store::Conditions;
 use lethe_worker::store::vector::{MAX_POINTS_FOUND, Point, PointId, VectorCollection};
-use lethe_worker::store::{Item, StoreError};
+use lethe_worker::store::{Item, Spelling, Spellings, StoreError};
 use serde_json::json;
 
 use super::harness::{Vectors, ids, num, uuid};
@@ -90,7 +90,12 @@ async fn without_a_row_another_spelling_reaches_no_point() {
     let found = find(&collection, &batch, &[true, true]).await;
     assert_eq!((found[0].len(), found[1].len()), (1, 1));
     // Where ids are UUIDs by type, both spell the same memory.
-    let found = find(&collection.with_uuid_ids(), &batch, &[false, false]).await;
+    let found = find(
+        &collection.with_spellings(Spellings::of_ids(Spelling::Uuid)),
+        &batch,
+        &[false, false],
+    )
+    .await;
     assert_eq!((found[0].len(), found[1].len()), (1, 1));
 }
 
@@ -103,6 +108,8 @@ async fn a_uuid_by_type_is_found_as_its_payload_spells_it() {
             (num(1), json!({"m": A})),
             (num(2), json!({"m": digits})),
             (num(3), json!({"m": B})),
+            (num(4), json!({"m": A.to_uppercase()})),
+            (num(5), json!({"m": digits.to_uppercase()})),
         ])
         .await;
     let open = async || vectors.open("payload", json!({"id": "m"})).await;
@@ -114,8 +121,8 @@ async fn a_uuid_by_type_is_found_as_its_payload_spells_it() {
     };
 
     assert_eq!(points(open().await).await, [PointId::Num(2)]);
-    let both = [PointId::Num(1), PointId::Num(2)];
-    assert_eq!(points(open().await.with_uuid_ids()).await, both);
+    let by_value = open().await.with_spellings(Spellings::of_ids(Spelling::Uuid));
+    assert_eq!(points(by_value).await, [1, 2, 4, 5].map(PointId::Num));
 }
 
 #[tokio::test]
@@ -130,7 +137,8 @@ async fn both_names_of_a_uuid_by_type_lead_to_a_point() {
             (uuid(&named(B)), json!({})),
         ])
         .await;
-    let collection = vectors.open("uuid5", json!({})).await.with_uuid_ids();
+    let collection = vectors.open("uuid5", json!({})).await;
+    let collection = collection.with_spellings(Spellings::of_ids(Spelling::Uuid));
 
     let found = find(&collection, &items(&[&digits], &Conditions::default()), &[true]).await;
     assert_eq!(found[0].len(), 2);
@@ -140,19 +148,21 @@ async fn both_names_of_a_uuid_by_type_lead_to_a_point() {
 async fn bytes_are_found_in_both_cases_of_their_digits() {
     let vectors = Vectors::start().await;
     vectors
-        .add([(num(1), json!({"m": "ff00"})), (num(2), json!({"m": "ff01"}))])
+        .add([
+            (num(1), json!({"m": "ff00"})),
+            (num(2), json!({"m": "ff01"})),
+            (num(3), json!({"m": "FF00"})),
+        ])
         .await;
-    let collection = vectors.open("payload", json!({"id": "m"})).await.with_byte_ids();
+    let collection = vectors.open("payload", json!({"id": "m"})).await;
+    let collection = collection.with_spellings(Spellings::of_ids(Spelling::Bytes));
 
     let found = find(&collection, &items(&["FF00"], &Conditions::default()), &[true]).await;
-    assert_eq!(
-        found[0].iter().map(|point| point.id).collect::<Vec<_>>(),
-        [PointId::Num(1)]
-    );
+    assert_eq!(ids(&found[0]), [num(1), num(3)].into());
 }
 
 #[tokio::test]
-async fn a_point_that_carries_the_id_of_another_memory_is_a_candidate_only_beside_the_row() {
+async fn a_point_is_found_by_its_own_id_and_by_the_one_that_it_names() {
     let vectors = Vectors::start().await;
     vectors
         .add([
@@ -162,15 +172,89 @@ async fn a_point_that_carries_the_id_of_another_memory_is_a_candidate_only_besid
         ])
         .await;
     let collection = vectors.open("number", json!({"id": "m.id"})).await;
-
     let batch = items(&["1", "2", "3", "02"], &Conditions::default());
-    let found = find(&collection, &batch, &[true; 4]).await;
-    assert_eq!(lengths(&found), [1, 1, 1, 0]);
-    let foreign: Vec<bool> = found.iter().flatten().map(|point| point.is_foreign).collect();
-    assert_eq!(foreign, [true, false, false]);
+    let mut seen = Vec::new();
+    for row_found in [true, false] {
+        for (memory, points) in find(&collection, &batch, &[row_found; 4]).await.iter().enumerate() {
+            seen.extend(
+                points
+                    .iter()
+                    .map(|point| (row_found, memory, point.id, point.is_foreign, point.other.clone())),
+            );
+        }
+    }
+    seen.sort_unstable_by_key(|(row_found, memory, point, ..)| (!row_found, *memory, *point));
 
-    let found = find(&collection, &batch, &[false; 4]).await;
-    assert_eq!(lengths(&found), [0, 1, 1, 0]);
+    let one = || Some("1".to_owned());
+    assert_eq!(
+        seen,
+        [
+            // What says of itself that it is another memory's is a candidate by its own id only beside the row.
+            (true, 0, num(1), true, None),
+            (true, 1, num(1), false, one()),
+            (true, 1, num(2), false, None),
+            (true, 2, num(3), false, None),
+            (false, 1, num(1), false, one()),
+            (false, 1, num(2), false, None),
+            (false, 2, num(3), false, None),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_memory_has_all_points_that_name_it_whatever_the_rule_for_its_own() {
+    let vectors = Vectors::start().await;
+    let named = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, A.as_bytes()).to_string();
+    let chunk = "0190a0a0-0000-7000-8000-0000000000ff";
+    vectors
+        .add([
+            (uuid(A), json!({"m": A})),
+            (uuid(&named), json!({"m": A})),
+            (uuid(chunk), json!({"m": A})),
+            (num(7), json!({"m": A})),
+            (uuid(B), json!({"m": B})),
+        ])
+        .await;
+    let batch = items(&[A], &Conditions::default());
+    for rule in ["uuid", "uuid5", "number", "payload"] {
+        let collection = vectors.open(rule, json!({"id": "m"})).await;
+        for row_found in [true, false] {
+            let found = find(&collection, &batch, &[row_found]).await;
+            assert_eq!(
+                ids(&found[0]),
+                [uuid(A), uuid(&named), uuid(chunk), num(7)].into(),
+                "{rule}"
+            );
+        }
+        let (page, next) = collection.page_of_memory(&batch[0], true, None).await.unwrap();
+        assert_eq!(
+            (page.len(), next, collection.crowd(&batch).await.unwrap()),
+            (4, None, 4),
+            "{rule}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_found_as_payloads_write_them() {
+    let vectors = Vectors::start().await;
+    let owners = [json!(A), json!(A.to_uppercase()), json!(A.replace('-', "")), json!(B)];
+    vectors
+        .add((1..).zip(owners).map(|(n, owner)| (num(n), json!({"user": owner}))))
+        .await;
+    let found = async |spelling| {
+        let collection = vectors.open("number", json!({"user": "user"})).await;
+        let spellings = Spellings {
+            fields: vec![(Field::User, spelling)],
+            ..Spellings::default()
+        };
+        let collection = collection.with_spellings(spellings);
+        let (page, _) = collection.page(&of_user(A), None, 10).await.unwrap();
+        assert_eq!(collection.count(&of_user(A)).await.unwrap(), page.len() as u64);
+        page.into_iter().map(|(point, _)| point.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Spelling::Uuid).await, [1, 2, 3].map(num));
+    assert_eq!(found(Spelling::Exact).await, [num(1)]);
 }
 
 #[tokio::test]

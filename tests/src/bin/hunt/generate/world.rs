@@ -137,10 +137,16 @@ fn memory(
         let payload = payload(random, mapping, [id, another], wanted, odd);
         state.points.entry(pid).or_insert(payload);
     }
-    let by_payload = mapping
-        .points
-        .as_ref()
-        .is_some_and(|points| points.rule == Rule::Payload);
+    let points = mapping.points.as_ref();
+    let by_payload = points.is_some_and(|points| points.rule == Rule::Payload);
+    let is_named = points.is_some_and(|points| points.id.is_some());
+    if is_named && !by_payload && random.percent(15) {
+        // A memory whose points name it, beside the one that follows from its id.
+        let pid = free(random, world);
+        state
+            .points
+            .insert(pid, payload(random, mapping, [id, another], wanted, odd));
+    }
     if by_payload && random.percent(odd / 2) {
         // Somebody else's application has a memory with this id, in the same collection.
         let other = random.one(&people.users).clone();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::agreement::{Agreement, Said, compare, said_by};
 use super::job::{Job, What};
-use super::mapping::{Columns, Field, Mapping, Rule};
+use super::mapping::{Columns, Field, Mapping};
 use super::orphan;
 use super::state::{Element, Pid, Row, State};
 use super::subject;
@@ -143,12 +143,14 @@ pub(super) fn candidates<'a>(
             Said::Other => mentions(mapping, payload, id),
             Said::Nothing => false,
         };
-        let by_payload = mapping
-            .points
-            .as_ref()
-            .is_some_and(|points| points.rule == Rule::Payload);
-        // Its own id says one memory, and its payload another, or several.
-        let contradicts = said != Said::Nothing && (said == Said::Other || is_said != is_named && !by_payload);
+        // Its payload names another memory, or several; or its own id is that of another memory with a row.
+        let is_anothers = |memory: String| state.rows.keys().any(|(_, id)| *id == memory);
+        let contradicts = match said {
+            Said::Nothing => false,
+            Said::Other => true,
+            Said::One(_) if is_named => !is_said,
+            Said::One(_) => mapping.memory_of(*pid).is_some_and(is_anothers),
+        };
         let is_its = (is_named || is_said) && scoped != Scoped::Outside;
         is_its.then_some(Candidate {
             pid: *pid,

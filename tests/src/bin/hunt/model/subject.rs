@@ -48,10 +48,14 @@ pub(super) fn judge(
             Carries::All => {}
         }
         let by_id = mapping.memory_of(*pid);
+        let has_any_row = |id: &str| state.rows.keys().any(|(_, row)| row == id);
         let id = match memory_said(mapping, payload) {
             Said::Nothing => by_id,
-            Said::One(id) if mapping.point_of(&id).is_none_or(|named| named == *pid) => Some(id),
-            // It says that it is several memories', or another one's than its id: it is left to the worker.
+            Said::One(id) if mapping.point_of(&id) == Some(*pid) || !by_id.as_deref().is_some_and(has_any_row) => {
+                Some(id)
+            }
+            // It says that it is several memories', or its own id is that of another one with a row: it is left to the
+            // worker.
             Said::One(_) | Said::Other => {
                 verdict.may_fail(SHARED);
                 verdict.set(Element::Point(*pid), Fate::Either);
