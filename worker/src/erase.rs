@@ -3,7 +3,8 @@
 //!
 //! If the process dies before the intent is committed, nothing happened. If it dies after, the
 //! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
-//! anything else. The SQL row goes after the vector, since it is the last handle on a memory.
+//! anything else. The SQL row goes after the vector, since it is the last handle on a memory, and stays where a vector
+//! turned out to be somebody else's.
 
 use crate::environment::Environment;
 use crate::lease_guard::{LeaseGuard, Next};
@@ -23,6 +24,7 @@ mod record;
 mod rows;
 mod select;
 mod share;
+mod stopped;
 mod target;
 mod vectors;
 

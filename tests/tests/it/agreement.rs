@@ -212,5 +212,9 @@ async fn a_point_that_changes_before_it_is_deleted_stays(layout: Layout) {
 
     assert_eq!(site.vectors.ids().await, [all[0].id.as_str()]);
     assert_eq!(job["error_code"], "point_conflict", "{job:#}");
-    assert_eq!(counts(&job)["vector"], json!({"erased": 2, "conflicted": 1}));
+    for store in ["sql", "vector"] {
+        assert_eq!(counts(&job)[store], json!({"erased": 2, "conflicted": 1}), "{job:#}");
+    }
+    // Whose the memory is cannot be told any more.
+    assert_eq!(site.memories.left().await, all[..1]);
 }

@@ -3,12 +3,11 @@
 //! If the process dies in between, part of the points are gone, and the row is still there: the next attempt goes
 //! through what is left.
 
-use std::collections::HashSet;
-
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Fence;
 use lethe_common::metrics::StoreCall;
 
+use super::stopped::{Stopped, Went};
 use super::target::Target;
 use crate::environment::Environment;
 use crate::intent::Vectors;
@@ -18,14 +17,14 @@ use crate::stop::Stop;
 use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
 
-/// Returns the places of those whose points began to disagree meanwhile: their rows stay.
+/// Returns the places of those whose points began to disagree meanwhile, of which nobody knows how many went.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
     targets: &[Target<'_>],
     fences: &[Fence],
-) -> Result<HashSet<usize>, Stop> {
-    let mut stopped = HashSet::new();
+) -> Result<Stopped, Stop> {
+    let mut stopped = Stopped::new();
     let crowds = targets
         .iter()
         .enumerate()
@@ -43,7 +42,7 @@ pub(super) async fn delete(
             env.keep(fences).await?;
             let (others, next) = delete_page(env, mapped, &crowd, offset).await?;
             if others.disagree {
-                stopped.insert(place);
+                stopped.insert(place, Went::Some);
                 break;
             }
             if next.is_none() {

@@ -1,12 +1,11 @@
 //! What each memory of a batch met in each store.
 
-use std::collections::HashSet;
-
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 
 use super::read_back::ReadBack;
 use super::share::Share;
+use super::stopped::{Stopped, Went};
 use super::target::{Target, targets};
 use crate::intent::{Dropped, Vectors};
 use crate::store::vector::PointId;
@@ -42,12 +41,13 @@ impl Met {
         !self.kept.is_empty()
     }
 
-    /// Returns what a memory met one of whose very many points began to disagree while the others went.
-    fn stopped() -> Self {
-        Self::plain(
-            (Outcome::Failed, Some(SPLIT)),
-            (Outcome::Conflicted, Some(POINT_CONFLICT)),
-        )
+    /// Returns what a memory met one of whose points began to disagree while the others went, or none did.
+    fn stopped(went: Went) -> Self {
+        let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));
+        match went {
+            Went::Some => Self::plain((Outcome::Failed, Some(SPLIT)), conflict),
+            Went::None => Self::plain(conflict, conflict),
+        }
     }
 
     fn plain(sql: (Outcome, Option<ErrorCode>), vector: (Outcome, Option<ErrorCode>)) -> Self {
@@ -84,19 +84,11 @@ pub(super) enum Row {
 }
 
 /// Returns what each memory of each share met, in their order. Those at the `stopped` places kept their rows.
-pub(super) fn met(
-    shares: &[Share],
-    rows: Vec<Row>,
-    read_back: Vec<ReadBack>,
-    stopped: &HashSet<usize>,
-) -> Vec<Vec<Met>> {
+pub(super) fn met(shares: &[Share], rows: Vec<Row>, read_back: Vec<ReadBack>, stopped: &Stopped) -> Vec<Vec<Met>> {
     let all = targets(shares).into_iter().zip(rows).zip(read_back).enumerate();
-    let mut met = all.map(|(place, ((target, row), read_back))| {
-        if stopped.contains(&place) {
-            Met::stopped()
-        } else {
-            meet(&target, row, read_back)
-        }
+    let mut met = all.map(|(place, ((target, row), read_back))| match stopped.get(&place) {
+        Some(went) => Met::stopped(*went),
+        None => meet(&target, row, read_back),
     });
     shares
         .iter()

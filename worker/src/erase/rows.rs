@@ -1,13 +1,12 @@
 //! The effects on rows: they go last, since a row is the last handle on a memory.
 
-use std::collections::HashSet;
-
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
 use super::dependents;
 use super::met::Row;
 use super::share::{Share, fences};
+use super::stopped::Stopped;
 use super::target::{Target, targets};
 use crate::environment::Environment;
 use crate::mapped::Mapped;
@@ -21,7 +20,7 @@ pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
     shares: &mut [Share],
-    stopped: &HashSet<usize>,
+    stopped: &Stopped,
 ) -> Result<Vec<Row>, Stop> {
     env.keep(&fences(shares)).await?;
     let (rows, taken) = delete_intended(env, mapped, &targets(shares), stopped).await?;
@@ -35,7 +34,7 @@ async fn delete_intended(
     env: &Environment,
     mapped: &Mapped,
     targets: &[Target<'_>],
-    stopped: &HashSet<usize>,
+    stopped: &Stopped,
 ) -> Result<(Vec<Row>, sql::Taken), StoreError> {
     let mut rows = vec![Row::None; targets.len()];
     let Some(table) = mapped.sql().await? else {
@@ -44,7 +43,7 @@ async fn delete_intended(
     let intended: Vec<(usize, Item)> = targets
         .iter()
         .enumerate()
-        .filter(|(place, target)| target.entry.row && target.is_meant() && !stopped.contains(place))
+        .filter(|(place, target)| target.entry.row && target.is_meant() && !stopped.contains_key(place))
         .filter_map(|(n, target)| {
             Some((
                 n,

@@ -5,6 +5,7 @@ use crate::intent::{Entry, Vectors};
 use crate::store::Conditions;
 
 /// One entry of the batch, with what its job demands.
+#[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) entry: &'a Entry,
     pub(super) conditions: &'a Conditions,

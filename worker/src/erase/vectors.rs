@@ -1,4 +1,5 @@
-//! The effects on vectors: they go before the rows, and are read back by id after them.
+//! The effects on vectors: they go before the rows, and are read back by id after them: what was written between the two is
+//! found.
 
 use std::collections::HashSet;
 
@@ -7,6 +8,7 @@ use lethe_common::metrics::StoreCall;
 
 use super::read_back::{ReadBack, read_vectors};
 use super::share::{Share, fences};
+use super::stopped::{self, Stopped};
 use super::target::{Target, targets};
 use super::{crowds, dependents, points};
 use crate::environment::Environment;
@@ -15,16 +17,19 @@ use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::vector::{Point, PointId};
 
-/// Deletes the vectors of a batch. Returns the places of those memories whose very many points began to disagree
-/// meanwhile: their rows stay.
-pub(super) async fn delete(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<HashSet<usize>, Stop> {
+/// Deletes the vectors of a batch. Returns the places of those memories one of whose points began to disagree meanwhile:
+/// their rows stay.
+pub(super) async fn delete(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<Stopped, Stop> {
     let (fences, targets) = (fences(shares), targets(shares));
     // Before each effect: its time limit must fit into what is left of the leases, all of them.
     env.keep(&fences).await?;
     let still = points::still_meant(env, mapped, &targets).await?;
     env.keep(&fences).await?;
     delete_seen(env, mapped, &targets, &still).await?;
-    crowds::delete(env, mapped, &targets, &fences).await
+    let mut stopped = crowds::delete(env, mapped, &targets, &fences).await?;
+    env.keep(&fences).await?;
+    stopped::look(env, mapped, &targets, &mut stopped).await?;
+    Ok(stopped)
 }
 
 /// Reads the vectors of a batch back.
