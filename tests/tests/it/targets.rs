@@ -111,12 +111,13 @@ async fn what_points_lack_and_what_has_no_index_is_said() {
     let (_, said) = check(&site, &[]).await;
     let lacks = "`collection.payload.user`: 1 of 3 points that were looked at have no `user_id`; ";
     assert!(said.contains(lacks), "{said}");
+    // Points are looked for by both.
+    for (key, field) in [("id", "memory_id"), ("user", "user_id")] {
+        let unindexed = format!("`collection.payload.{key}`: `{field}` has no payload index");
+        assert!(said.contains(&unindexed), "{said}");
+    }
     assert!(
-        said.contains("`collection.payload.user`: `user_id` has no payload index"),
-        "{said}"
-    );
-    assert!(
-        !said.contains("`memory_id` has no payload index") && !said.contains("alice"),
+        !said.contains("`agent_id` has no payload index") && !said.contains("alice"),
         "{said}"
     );
 }
