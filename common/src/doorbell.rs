@@ -36,7 +36,9 @@ const BACKLOG: usize = 4096;
 pub enum Ring {
     /// There may be due work.
     Work,
-    /// A job changed.
+    /// A job moved on, and has not ended.
+    Progress(JobId),
+    /// A job changed, and may have ended.
     Changed(JobId),
     /// Rings may have been lost, or could not be read: look at whatever you wait for.
     Everything,
@@ -48,13 +50,18 @@ impl Ring {
         matches!(self, Self::Work | Self::Everything)
     }
 
-    /// Returns whether one who waits for `job` should look at it.
+    /// Returns whether one who watches `job` should look at it.
     pub fn concerns(self, job: JobId) -> bool {
         match self {
             Self::Work => false,
-            Self::Changed(changed) => changed == job,
+            Self::Progress(changed) | Self::Changed(changed) => changed == job,
             Self::Everything => true,
         }
+    }
+
+    /// Returns whether `job` may have ended.
+    pub fn may_end(self, job: JobId) -> bool {
+        !matches!(self, Self::Progress(_)) && self.concerns(job)
     }
 }
 

@@ -41,7 +41,12 @@ impl Environment {
             After::Continue { .. } => self.answered(&lease.route.target),
             After::Refused => {}
         }
-        self.changed(lease.job.id);
+        match after {
+            After::JobEnded { .. } | After::Lost | After::Refused => self.changed(lease.job.id),
+            After::Continue { .. } | After::Ended { .. } | After::ReadBack(_) => {
+                self.doorbell.ring(Ring::Progress(lease.job.id));
+            }
+        }
     }
 
     /// Notes that the stores of a target did what they were asked.
@@ -59,7 +64,7 @@ impl Environment {
         }
     }
 
-    /// Tells whoever watches a job that it has changed.
+    /// Tells those who watch a job that it has changed, and may have ended.
     pub(crate) fn changed(&self, job: JobId) {
         self.doorbell.ring(Ring::Changed(job));
     }

@@ -1,4 +1,4 @@
-//! Waiting for a job to change: woken by the doorbell, and once a second in case a ring was lost.
+//! Waiting for a job to change, or to end: woken by the doorbell, and once a second in case a ring was lost.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::state::AppState;
 /// What a lost ring costs at most.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The least time between two looks: a large job changes many times a second.
+/// The least time between two looks of those who watch: a large job changes many times a second.
 const REST: Duration = Duration::from_millis(50);
 
 /// Waits for a job to change.
@@ -46,6 +46,16 @@ impl Watch {
         }
         self.rested = Instant::now() + REST;
     }
+
+    /// Waits until the job may have ended. The caller may look at once: of progress it hears nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`changed`](Self::changed).
+    async fn may_have_ended(&mut self) {
+        let heard = async { while !self.rings.recv().await.may_end(self.id) {} };
+        timeout(POLL, heard).await.ok();
+    }
 }
 
 /// Waits for an accepted job's end as long as the caller prefers; returns it as it is then, and what
@@ -63,19 +73,18 @@ pub(crate) async fn as_preferred(state: &AppState, mut job: JobView, mut prefer:
 
 /// Waits for the job's end; returns it as it is then.
 // An error of the ledger must not turn an accepted job into a failed request.
-async fn ended_within(state: &AppState, mut job: JobView, wait: Duration) -> JobView {
+async fn ended_within(state: &AppState, job: JobView, wait: Duration) -> JobView {
     let until = Instant::now() + wait;
     let mut watch = Watch::new(state, job.id);
-    loop {
-        if let Ok(Some(seen)) = state.ledger().job(job.id).await {
-            job = seen;
+    // It may have ended before anybody listened; from here on one look is enough, at its end.
+    while !matches!(state.ledger().has_ended(job.id).await, Ok(true)) {
+        let ended = state.stopping().run_until_cancelled(watch.may_have_ended());
+        if !matches!(timeout_at(until, ended).await, Ok(Some(()))) {
+            break;
         }
-        if job.state.is_ended() {
-            return job;
-        }
-        let changed = state.stopping().run_until_cancelled(watch.changed());
-        if !matches!(timeout_at(until, changed).await, Ok(Some(()))) {
-            return job;
-        }
+    }
+    match state.ledger().job(job.id).await {
+        Ok(Some(seen)) => seen,
+        Ok(None) | Err(_) => job,
     }
 }

@@ -9,6 +9,9 @@ use tokio::sync::watch;
 use super::{DoorbellState, Ring};
 use crate::metrics::{self, Dependency};
 
+/// What a message about a job that has not ended begins with.
+const PROGRESS: char = '+';
+
 /// The names of the channels.
 #[derive(Debug, Clone)]
 pub(super) struct Channels {
@@ -29,8 +32,21 @@ impl Channels {
         if channel == self.work {
             return Ring::Work;
         }
-        let job = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
-        job.map_or(Ring::Everything, Ring::Changed)
+        let text = std::str::from_utf8(payload).unwrap_or_default();
+        let ring = match text.strip_prefix(PROGRESS) {
+            Some(job) => job.parse().map(Ring::Progress),
+            None => text.parse().map(Ring::Changed),
+        };
+        ring.unwrap_or(Ring::Everything)
+    }
+
+    /// Returns the message about a job, or about everything.
+    pub(super) fn write(ring: Ring) -> String {
+        match ring {
+            Ring::Progress(job) => format!("{PROGRESS}{job}"),
+            Ring::Changed(job) => job.to_string(),
+            Ring::Work | Ring::Everything => String::new(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rings that wait to be published: each at most once, and bounded whatever happens.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,22 +23,31 @@ pub(super) struct Outbox {
 pub(super) struct Pending {
     pub(super) work: bool,
     pub(super) everything: bool,
-    pub(super) jobs: HashSet<JobId>,
+    /// Jobs that changed, each with whether it may have ended.
+    pub(super) jobs: HashMap<JobId, bool>,
 }
 
 impl Pending {
     fn add(&mut self, ring: Ring) {
         match ring {
             Ring::Work => self.work = true,
-            Ring::Changed(_) if self.everything => {}
-            Ring::Changed(job) if self.jobs.len() < MAX_JOBS => {
-                self.jobs.insert(job);
-            }
-            Ring::Changed(_) | Ring::Everything => {
+            Ring::Progress(job) => self.add_job(job, false),
+            Ring::Changed(job) => self.add_job(job, true),
+            Ring::Everything => {
                 self.everything = true;
                 self.jobs.clear();
             }
         }
+    }
+
+    fn add_job(&mut self, job: JobId, may_end: bool) {
+        if self.everything {
+            return;
+        }
+        if self.jobs.len() >= MAX_JOBS && !self.jobs.contains_key(&job) {
+            return self.add(Ring::Everything);
+        }
+        *self.jobs.entry(job).or_insert(false) |= may_end;
     }
 
     /// Returns how many messages it takes.
@@ -61,8 +70,8 @@ impl Outbox {
         if failed.everything {
             pending.add(Ring::Everything);
         }
-        for job in failed.jobs {
-            pending.add(Ring::Changed(job));
+        for (job, may_end) in failed.jobs {
+            pending.add_job(job, may_end);
         }
         drop(pending);
         self.filled.notify_one();
@@ -100,9 +109,11 @@ mod tests {
         for _ in 0..10 {
             outbox.add(Ring::Work);
             outbox.add(Ring::Changed(job));
+            outbox.add(Ring::Progress(job));
         }
         let pending = outbox.take().await;
-        assert_eq!((pending.work, pending.everything, pending.jobs.len()), (true, false, 1));
+        assert_eq!((pending.work, pending.everything), (true, false));
+        assert_eq!(pending.jobs, HashMap::from([(job, true)]));
         outbox.put_back(pending);
         for _ in 0..MAX_JOBS {
             outbox.add(Ring::Changed(JobId::new()));

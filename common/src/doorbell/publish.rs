@@ -82,12 +82,14 @@ fn pipeline(channels: &Channels, pending: &Pending) -> redis::Pipeline {
         // No id: look at everything.
         pipeline.cmd("PUBLISH").arg(&channels.changed).arg("").ignore();
     }
-    for job in &pending.jobs {
-        pipeline
-            .cmd("PUBLISH")
-            .arg(&channels.changed)
-            .arg(job.to_string())
-            .ignore();
+    for (job, may_end) in &pending.jobs {
+        let ring = if *may_end {
+            Ring::Changed(*job)
+        } else {
+            Ring::Progress(*job)
+        };
+        let payload = Channels::write(ring);
+        pipeline.cmd("PUBLISH").arg(&channels.changed).arg(payload).ignore();
     }
     pipeline
 }

@@ -169,6 +169,15 @@ impl Ledger {
         })
     }
 
+    /// Returns whether a job has ended; one that is not there has not.
+    pub async fn has_ended(&self, id: JobId) -> Result<bool, LedgerError> {
+        let ended = sqlx::query("SELECT 1 AS ended FROM jobs WHERE id = $1 AND ended_at IS NOT NULL")
+            .bind(id.to_string())
+            .fetch_optional(&self.inner.read)
+            .await?;
+        Ok(ended.is_some())
+    }
+
     /// Lists jobs, the newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
         let (principal, targets) = filter.whose.parts();
