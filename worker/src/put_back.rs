@@ -88,10 +88,14 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
         alone: true,
     };
     let releases: Vec<Release> = held.iter().map(|lease| back.of(lease.fence())).collect();
-    if !releases.is_empty() && env.ledger.release(&releases).await.is_err() {
-        tracing::warn!(
+    if releases.is_empty() {
+        return;
+    }
+    match env.ledger.release(&releases).await {
+        Ok(ended) => ended.into_iter().for_each(|job| env.changed(job)),
+        Err(_) => tracing::warn!(
             partitions = releases.len(),
             "the ledger cannot be reached: leases have to run out"
-        );
+        ),
     }
 }

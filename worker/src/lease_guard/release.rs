@@ -17,6 +17,8 @@ impl LeaseGuard {
     pub(crate) async fn release_until_window(self, env: &Environment) -> Result<(), Stop> {
         self.ask(env, || env.ledger.release_until_window(&self)).await?;
         env.leases.remove(self.fence());
+        // It waits, or has ended if somebody cancelled it meanwhile.
+        env.changed(self.job.id);
         Ok(())
     }
 }
@@ -25,7 +27,9 @@ impl LeaseGuard {
 pub(crate) async fn release(env: &Environment, leases: Vec<LeaseGuard>, how: Back) -> Result<(), Stop> {
     let fences = fences(&leases);
     let releases: Vec<Release> = fences.iter().map(|fence| how.of(*fence)).collect();
-    env.insist(&fences, || env.ledger.release(&releases)).await?;
+    for ended in env.insist(&fences, || env.ledger.release(&releases)).await? {
+        env.changed(ended);
+    }
     for fence in fences {
         env.leases.remove(fence);
     }

@@ -5,7 +5,7 @@
 
 use sqlx::AnyConnection;
 
-use crate::job::SelectorKind;
+use crate::job::{JobId, SelectorKind};
 use crate::ledger::advance;
 use crate::ledger::advance::close::{self, Close, Closed, LEFT};
 use crate::ledger::advance::{JobChange, JobRow};
@@ -18,12 +18,13 @@ pub(super) const NOT_BEGUN: &str = "state = {partition.due} AND intent IS NULL";
 
 /// Ends, as left, what has not begun of those jobs of a list of fences that are being cancelled.
 ///
-/// Locks the jobs, in their order: a cancellation comes before this or after it, and finds what waits.
+/// Locks the jobs, in their order: a cancellation comes before this or after it, and finds what waits. Returns the jobs that
+/// have ended by this.
 pub(in crate::ledger) async fn leave_given_back(
     inner: &Inner,
     tx: &mut AnyConnection,
     fences: &str,
-) -> Result<(), LedgerError> {
+) -> Result<Vec<JobId>, LedgerError> {
     // No condition on the state: PostgreSQL would leave out, and not wait for, a job that is cancelled at this moment.
     let rows = sqlx::query(inner.sql(
         "-- ledger::leave jobs
@@ -42,14 +43,15 @@ pub(in crate::ledger) async fn leave_given_back(
         }
     }
     if jobs.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let closed = close::close_of(inner, tx, &jobs, NOT_BEGUN, LEFT, Close::ALL).await?;
     let left = left(inner, tx, closed).await?;
     let advanced = advance::advance(inner, tx, left.jobs, &[]).await?;
     inner
         .add_totals(tx, left.totals.into_iter().chain(advanced.totals))
-        .await
+        .await?;
+    Ok(advanced.ended.into_keys().collect())
 }
 
 /// What ending partitions of cancelled jobs changes: how the jobs stand, and what it counts.

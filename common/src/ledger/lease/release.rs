@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error_code::ErrorCode;
+use crate::job::JobId;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::ending::leave_given_back;
 use crate::ledger::types::Fence;
@@ -26,8 +27,8 @@ impl Ledger {
     /// Gives partitions back, now or for later.
     ///
     /// Those whose lease was lost are left out in silence: they are somebody else's. What has not begun of a job that
-    /// is being cancelled ends.
-    pub async fn release(&self, releases: &[Release]) -> Result<(), LedgerError> {
+    /// is being cancelled ends. Returns the jobs that have ended by this.
+    pub async fn release(&self, releases: &[Release]) -> Result<Vec<JobId>, LedgerError> {
         let rows: Vec<Value> = releases
             .iter()
             .map(|release| {
@@ -55,7 +56,7 @@ impl Ledger {
         .bind(&list)
         .execute(&mut *tx)
         .await?;
-        leave_given_back(&self.inner, &mut tx, &list).await?;
+        let ended = leave_given_back(&self.inner, &mut tx, &list).await?;
         sqlx::query(self.inner.sql(
             "-- ledger::release jobs
             UPDATE jobs SET version = version + 1, error_code = e.value->>'error'
@@ -65,6 +66,6 @@ impl Ledger {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(())
+        Ok(ended)
     }
 }
