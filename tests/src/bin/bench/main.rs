@@ -5,12 +5,13 @@
 //!
 //! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
 //! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
-//! `erase`, `memory`, `past`, `query`, `linear`, `scale`, `neighbours`.
+//! `singles`, `wait`, `erase`, `memory`, `past`, `query`, `linear`, `scale`, `neighbours`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
 mod neighbours;
 mod query;
+mod singles;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -46,6 +47,12 @@ async fn main() {
     }
     if runs("pickup") {
         Box::pin(pickup()).await;
+    }
+    if runs("singles") {
+        Box::pin(singles::singles()).await;
+    }
+    if runs("wait") {
+        Box::pin(singles::wait()).await;
     }
     if runs("erase") {
         Box::pin(erase()).await;
