@@ -109,7 +109,7 @@ pub(in crate::ledger) async fn close_partitions(
         "-- ledger::advance close
         WITH closing AS MATERIALIZED (
             SELECT job_id, ordinal FROM partitions
-            WHERE {} AND job_id IN (SELECT e.value->>'id' FROM {{each}}) LIMIT {} {{skip_locked}}
+            WHERE {} AND job_id {{in_ids}} LIMIT {} {{skip_locked}}
         )
         UPDATE partitions SET state = {{partition.{}}}, lease_token = lease_token + 1
         WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM closing)

@@ -22,7 +22,7 @@ pub(super) async fn gather(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [Jo
     let mut found = sqlx::query(inner.sql(
         "-- ledger::preview
         SELECT job_id, ordinal, target, table_name, found FROM partitions
-        WHERE found IS NOT NULL AND job_id IN (SELECT e.value->>'id' FROM {each})",
+        WHERE found IS NOT NULL AND job_id {in_ids}",
     ))
     .bind(json!(ids).to_string())
     .fetch(tx);

@@ -23,15 +23,15 @@ pub(super) async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut 
     let found = sqlx::query(inner.sql(
         "-- ledger::advance look back
         SELECT job_id, {partition.blocked} AS what, COUNT(*) AS n FROM partitions
-        WHERE state = {partition.blocked} AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id
+        WHERE state = {partition.blocked} AND job_id {in_ids} GROUP BY job_id
         UNION ALL
         SELECT job_id, outcome AS what, CAST(SUM(n) AS BIGINT) AS n FROM counts
         WHERE outcome IN ({outcome.failed}, {outcome.unsupported}, {outcome.unverifiable})
-          AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, outcome
+          AND job_id {in_ids} GROUP BY job_id, outcome
         UNION ALL
         SELECT job_id, code AS what, COUNT(*) AS n FROM items
         WHERE (outcome = {outcome.failed} OR code = {code.point_conflict}) AND code IS NOT NULL
-          AND job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, code",
+          AND job_id {in_ids} GROUP BY job_id, code",
     ))
     .bind(ids)
     .fetch_all(tx)

@@ -47,7 +47,7 @@ pub(super) async fn read_back(
     sqlx::query(inner.sql(
         "-- ledger::advance read back
         UPDATE partitions SET kind = {kind.read_back}, state = {partition.due}, due_at = {now}, remaining = 0
-        WHERE reads_back = 1 AND state = {partition.done} AND job_id IN (SELECT e.value->>'id' FROM {each})",
+        WHERE reads_back = 1 AND state = {partition.done} AND job_id {in_ids}",
     ))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
     .execute(&mut *tx)
@@ -83,7 +83,7 @@ pub(super) async fn unblock(
     sqlx::query(inner.sql(
         "-- ledger::advance unblock
         UPDATE partitions SET state = {partition.due}, due_at = {now}
-        WHERE state = {partition.blocked} AND job_id IN (SELECT e.value->>'id' FROM {each})",
+        WHERE state = {partition.blocked} AND job_id {in_ids}",
     ))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
     .execute(tx)

@@ -18,6 +18,7 @@ impl Dialect {
     ///
     /// * `{now}`: milliseconds since 1970 by the database's clock, at this very moment
     /// * `{each}`: the rows of the JSON array in `$1`, as `e.value`
+    /// * `{in_ids}`: is the `id` of one of those rows
     /// * `{list}`: the aggregate that makes a JSON array of a column
     /// * `{ids}`: the ids of a partition `p` that is a list of them, as `e.value`
     /// * `{bytes}`: texts are told apart, and sorted, by their bytes
@@ -64,6 +65,11 @@ impl Dialect {
             // In a query of its own, so that planning does not read the list for nothing.
             ("each", Self::Postgres) => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)",
             ("each", Self::Sqlite) => "json_each($1) AS e",
+            // An array, and no join: of a join's rows PostgreSQL knows nothing, and may compare each with each.
+            ("in_ids", Self::Postgres) => {
+                "= ANY (ARRAY(SELECT e.value->>'id' FROM jsonb_array_elements($1::jsonb) AS e(value)))"
+            }
+            ("in_ids", Self::Sqlite) => "IN (SELECT e.value->>'id' FROM json_each($1) AS e)",
             ("list", Self::Postgres) => "jsonb_agg",
             ("list", Self::Sqlite) => "json_group_array",
             ("ids", Self::Postgres) => "jsonb_array_elements_text(p.work::jsonb -> 'ids') AS e(value)",

@@ -124,7 +124,7 @@ impl Ledger {
             let sql = format!(
                 "-- ledger::forget {table}
                 DELETE FROM {table} WHERE ({key}) IN
-                    (SELECT {key} FROM {table} WHERE job_id IN (SELECT e.value->>'id' FROM {{each}}) LIMIT $2)"
+                    (SELECT {key} FROM {table} WHERE job_id {{in_ids}} LIMIT $2)"
             );
             let query = sqlx::query(inner.sql(&sql)).bind(&of_due).bind(most);
             let deleted = query.execute(&mut *tx).await?.rows_affected();

@@ -41,7 +41,7 @@ pub(in crate::ledger) async fn counts_in(
     let partitions = sqlx::query(inner.sql(
         "-- ledger::counts partitions
             SELECT job_id, target, stores, state, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE job_id IN (SELECT e.value->>'id' FROM {each}) GROUP BY job_id, target, stores, state",
+            WHERE job_id {in_ids} GROUP BY job_id, target, stores, state",
     ))
     .bind(ids)
     .fetch_all(&mut *tx)
@@ -67,7 +67,7 @@ pub(in crate::ledger) async fn counts_in(
             SELECT c.job_id AS job_id, p.target AS target, c.store AS store, c.outcome AS outcome,
                 CAST(SUM(c.n) AS BIGINT) AS n
             FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
-            WHERE c.job_id IN (SELECT e.value->>'id' FROM {each})
+            WHERE c.job_id {in_ids}
             GROUP BY c.job_id, p.target, c.store, c.outcome",
     ))
     .bind(ids)
@@ -112,7 +112,7 @@ async fn dependents_in(
     let rows = sqlx::query(inner.sql(
         "-- ledger::counts dependents
         SELECT job_id, target, table_name, n FROM dependents
-        WHERE job_id IN (SELECT e.value->>'id' FROM {each})",
+        WHERE job_id {in_ids}",
     ))
     .bind(ids)
     .fetch_all(tx)

@@ -57,13 +57,13 @@ impl Ledger {
             SELECT j.id AS id, j.slices AS slices, (p.ordinal + j.slices - 1) % j.slices AS slice, p.stores AS stores,
                 CAST(1 AS BIGINT) AS is_partition, p.state AS what, CAST(SUM(p.remaining) AS BIGINT) AS n
             FROM jobs j JOIN partitions p ON p.job_id = j.id
-            WHERE j.slices IS NOT NULL AND j.id IN (SELECT e.value->>'id' FROM {each})
+            WHERE j.slices IS NOT NULL AND j.id {in_ids}
             GROUP BY j.id, j.slices, (p.ordinal + j.slices - 1) % j.slices, p.stores, p.state
             UNION ALL
             SELECT j.id AS id, j.slices AS slices, (c.ordinal + j.slices - 1) % j.slices AS slice, c.store AS stores,
                 CAST(0 AS BIGINT) AS is_partition, c.outcome AS what, CAST(SUM(c.n) AS BIGINT) AS n
             FROM jobs j JOIN counts c ON c.job_id = j.id
-            WHERE j.slices IS NOT NULL AND j.id IN (SELECT e.value->>'id' FROM {each})
+            WHERE j.slices IS NOT NULL AND j.id {in_ids}
             GROUP BY j.id, j.slices, (c.ordinal + j.slices - 1) % j.slices, c.store, c.outcome",
         ))
         .bind(json!(ids).to_string())
