@@ -1,14 +1,19 @@
 //! Points of which it comes out late, or by a detour, that they are another memory's.
 
+use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory, ids};
 use lethe_tests::on_both_databases;
-use lethe_tests::service::Site;
-use lethe_tests::tap::{DELETE, Side};
+use lethe_tests::service::{Service, Site};
+use lethe_tests::tap::{DELETE, SCROLL, Side};
 use qdrant_client::qdrant::PointId;
 use serde_json::{Value, json};
 
-on_both_databases!(an_orphan_that_names_a_memory_with_a_row_by_now_stays,);
+on_both_databases!(
+    an_orphan_that_names_a_memory_with_a_row_by_now_stays,
+    one_point_that_disagrees_keeps_the_row_whatever_else_is_there,
+    what_went_in_an_earlier_attempt_makes_a_split,
+);
 
 async fn put(site: &Site, point: PointId, payload: Value) {
     site.vectors.put([(point, payload)]).await;
@@ -40,4 +45,71 @@ async fn an_orphan_that_names_a_memory_with_a_row_by_now_stays(layout: Layout) {
 
     assert_eq!(site.vectors.ids().await, [point], "{job:#}");
     assert_eq!(site.memories.left().await, bob);
+}
+
+async fn one_point_that_disagrees_keeps_the_row_whatever_else_is_there(layout: Layout) {
+    let site = Site::new(layout).await;
+    let alice = memories::of("alice", 1);
+    site.add(&alice).await;
+    let chunk = uuid();
+    put(&site, PointId::from(chunk.as_str()), says(&alice[0], "alice")).await;
+    let service = site.start().await;
+
+    let mut look = site.tap.hold(SCROLL, 0, Side::After);
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    look.caught().await;
+    put(&site, PointId::from(alice[0].id.as_str()), says(&alice[0], "bob")).await;
+    look.release();
+    deletion.caught().await;
+    // A writer puts the other one back.
+    put(&site, PointId::from(chunk.as_str()), says(&alice[0], "alice")).await;
+    deletion.release();
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(
+        site.memories.left().await,
+        alice,
+        "left: {:?} {job:#}",
+        site.vectors.ids().await
+    );
+}
+
+/// Begins to erase a memory with two points, and takes the vector store away when both are gone. One is written again
+/// with `user` before it is there again.
+async fn one_is_back(site: &Site, service: &Service, alice: &[Memory], chunk: &str, user: &str) -> String {
+    site.add(alice).await;
+    put(site, PointId::from(chunk), says(&alice[0], "alice")).await;
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+    let id = service.client.submit_ids(&ids(alice)).await;
+    deletion.caught().await;
+    site.tap.set_upstream("http://127.0.0.1:9");
+    deletion.lose();
+    let waits = |job: &Value| job["error_code"].is_string();
+    service.client.when(&id, "it waits for the store", waits).await;
+    put(site, PointId::from(chunk), says(&alice[0], user)).await;
+    id
+}
+
+async fn what_went_in_an_earlier_attempt_makes_a_split(layout: Layout) {
+    let site = Site::new(layout).await;
+    let (alice, chunk) = (memories::of("alice", 1), uuid());
+    let service = site.start().await;
+    let id = one_is_back(&site, &service, &alice, &chunk, "alice").await;
+
+    // It becomes another's while the second attempt is about to delete it.
+    let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
+    site.tap.set_upstream(&site.vectors.url);
+    deletion.caught().await;
+    put(&site, PointId::from(chunk.as_str()), says(&alice[0], "bob")).await;
+    deletion.release();
+    is_split(&site, &service, &id, &alice, &chunk).await;
+}
+
+async fn is_split(site: &Site, service: &Service, id: &str, alice: &[Memory], chunk: &str) {
+    let job = service.client.ended(id).await;
+    assert_eq!(site.memories.left().await, alice, "{job:#}");
+    assert_eq!(site.vectors.ids().await, [chunk], "{job:#}");
+    let expected = json!({"sql": {"failed": 1}, "vector": {"conflicted": 1}});
+    assert_eq!(counts(&job), expected, "{job:#}");
 }
