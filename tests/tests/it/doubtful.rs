@@ -13,6 +13,7 @@ on_both_databases!(
     an_orphan_that_names_a_memory_with_a_row_by_now_stays,
     one_point_that_disagrees_keeps_the_row_whatever_else_is_there,
     what_went_in_an_earlier_attempt_makes_a_split,
+    a_point_of_very_many_that_changes_before_it_is_deleted_keeps_the_row,
 );
 
 async fn put(site: &Site, point: PointId, payload: Value) {
@@ -104,6 +105,27 @@ async fn what_went_in_an_earlier_attempt_makes_a_split(layout: Layout) {
     put(&site, PointId::from(chunk.as_str()), says(&alice[0], "bob")).await;
     deletion.release();
     is_split(&site, &service, &id, &alice, &chunk).await;
+}
+
+async fn a_point_of_very_many_that_changes_before_it_is_deleted_keeps_the_row(layout: Layout) {
+    let site = Site::new(layout).await;
+    let alice = memories::of("alice", 1);
+    site.memories.add(&alice).await;
+    let chunks = (0..10_500_u64).map(|n| (PointId::from(n), says(&alice[0], "alice")));
+    site.vectors.put(chunks).await;
+    let service = site.start().await;
+
+    let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    deletion.caught().await;
+    put(&site, PointId::from(5_u64), says(&alice[0], "bob")).await;
+    deletion.release();
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(site.vectors.ids().await, ["5"], "{job:#}");
+    assert_eq!(site.memories.left().await, alice, "{job:#}");
+    let expected = json!({"sql": {"failed": 1}, "vector": {"conflicted": 1}});
+    assert_eq!(counts(&job), expected, "{job:#}");
 }
 
 async fn is_split(site: &Site, service: &Service, id: &str, alice: &[Memory], chunk: &str) {

@@ -38,7 +38,7 @@ pub(super) async fn delete(
         };
         let mut offset = None;
         loop {
-            // Each page is two calls.
+            // Each page is two calls, and a look follows the last one.
             env.keep(fences).await?;
             let (others, next) = delete_page(env, mapped, &crowd, offset).await?;
             if others.disagree {
@@ -46,6 +46,11 @@ pub(super) async fn delete(
                 break;
             }
             if next.is_none() {
+                // What a deleting request left, because it says something else by now.
+                let left = page_of_crowd(env, mapped, &crowd, None, StoreCall::ReadBack).await?;
+                if left.1.disagree {
+                    stopped.insert(place, Went::Some);
+                }
                 break;
             }
             offset = next;
