@@ -14,6 +14,8 @@ on_both_databases!(
     one_point_that_disagrees_keeps_the_row_whatever_else_is_there,
     what_went_in_an_earlier_attempt_makes_a_split,
     a_point_of_very_many_that_changes_before_it_is_deleted_keeps_the_row,
+    a_point_with_the_id_of_a_row_in_capitals_keeps_both,
+    a_query_leaves_a_point_with_the_id_of_a_row,
 );
 
 async fn put(site: &Site, point: PointId, payload: Value) {
@@ -126,6 +128,60 @@ async fn a_point_of_very_many_that_changes_before_it_is_deleted_keeps_the_row(la
     assert_eq!(site.memories.left().await, alice, "{job:#}");
     let expected = json!({"sql": {"failed": 1}, "vector": {"conflicted": 1}});
     assert_eq!(counts(&job), expected, "{job:#}");
+}
+
+async fn a_point_with_the_id_of_a_row_in_capitals_keeps_both(layout: Layout) {
+    let site = Site::new(layout).await;
+    let alice = memories::of("alice", 1);
+    let point = uuid();
+    let bob = Memory {
+        id: point.to_uppercase(),
+        user: "bob".to_owned(),
+    };
+    site.memories.add(&[alice.clone(), vec![bob.clone()]].concat()).await;
+    put(&site, PointId::from(point.as_str()), says(&alice[0], "alice")).await;
+    let service = site.start().await;
+
+    // From the other side both stay.
+    let id = service.client.submit_ids(&[bob.id.as_str()]).await;
+    let job = service.client.ended(&id).await;
+    assert_eq!(job["error_code"], "point_conflict", "{job:#}");
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(site.vectors.ids().await, [point], "{job:#}");
+    assert_eq!(job["error_code"], "point_conflict", "{job:#}");
+}
+
+/// Adds a target that has only the points of the site's collection.
+fn loose(site: &mut Site, rule: &str) {
+    let (url, key, collection) = (site.tap.url(), &site.vectors.key, &site.vectors.collection);
+    let target = format!(
+        r#"
+[[target]]
+name = "loose"
+vector = {{ url = "{url}", api_key = "{key}" }}
+  [[target.table]]
+  name = "memories"
+  collection = {{ name = "{collection}", point = "{rule}", payload = {{ id = "memory_id", user = "user_id" }} }}
+"#
+    );
+    site.configure(|config| config.targets(&target));
+}
+
+async fn a_query_leaves_a_point_with_the_id_of_a_row(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    loose(&mut site, "uuid");
+    let (alice, bob) = (memories::of("alice", 1), memories::of("bob", 1));
+    site.memories.add(&bob).await;
+    put(&site, PointId::from(bob[0].id.as_str()), says(&alice[0], "alice")).await;
+    let service = site.start().await;
+
+    let body = json!({"target": "loose", "select": {"query": {"eq": {"user_id": "alice"}}}});
+    let id = service.client.submit(&body).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(site.vectors.ids().await, ids(&bob), "{job:#}");
 }
 
 async fn is_split(site: &Site, service: &Service, id: &str, alice: &[Memory], chunk: &str) {
