@@ -17,6 +17,9 @@ on_both_databases!(
     a_point_with_the_id_of_a_row_in_capitals_keeps_both,
     a_query_leaves_a_point_with_the_id_of_a_row,
     a_preview_of_contradicted_points_counts_as_the_job_does,
+    an_orphan_whose_own_memory_got_a_row_before_another_attempt_stays,
+    a_point_that_is_back_with_the_id_of_a_row_keeps_both,
+    one_of_very_many_points_with_the_id_of_a_row_keeps_its_memory,
 );
 
 async fn put(site: &Site, point: PointId, payload: Value) {
@@ -212,6 +215,65 @@ async fn a_preview_of_contradicted_points_counts_as_the_job_does(layout: Layout)
         assert_eq!(counts(&preview), erased, "{select} {job:#}");
         put(&site, PointId::from(all[2].id.as_str()), says(&all[2], "alice")).await;
     }
+}
+
+async fn an_orphan_whose_own_memory_got_a_row_before_another_attempt_stays(layout: Layout) {
+    let site = Site::new(layout).await;
+    let (alice, bob) = (memories::of("alice", 1), memories::of("bob", 1));
+    put(&site, PointId::from(bob[0].id.as_str()), says(&alice[0], "alice")).await;
+    let service = site.start().await;
+
+    let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
+    let body = json!({"select": {"subject": {"user_id": "alice"}}});
+    let id = service.client.submit(&body).await;
+    deletion.caught().await;
+    site.tap.set_upstream("http://127.0.0.1:9");
+    deletion.lose();
+    let waits = |job: &Value| job["error_code"].is_string();
+    service.client.when(&id, "it waits for the store", waits).await;
+    site.memories.add(&bob).await;
+    site.tap.set_upstream(&site.vectors.url);
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(site.vectors.ids().await, ids(&bob), "{job:#}");
+}
+
+async fn a_point_that_is_back_with_the_id_of_a_row_keeps_both(layout: Layout) {
+    let site = Site::new(layout).await;
+    let (alice, bob) = (memories::of("alice", 1), memories::of("bob", 1));
+    site.memories.add(&alice).await;
+    let point = PointId::from(bob[0].id.as_str());
+    put(&site, point.clone(), says(&alice[0], "alice")).await;
+    let service = site.start().await;
+
+    let mut deletion = site.tap.hold(DELETE, 0, Side::After);
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    deletion.caught().await;
+    site.memories.add(&bob).await;
+    put(&site, point, says(&alice[0], "alice")).await;
+    deletion.release();
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["error_code"], "point_conflict", "{job:#}");
+    assert_eq!(site.vectors.ids().await, ids(&bob), "{job:#}");
+    assert_eq!(site.memories.left().await.len(), 2, "{job:#}");
+}
+
+async fn one_of_very_many_points_with_the_id_of_a_row_keeps_its_memory(layout: Layout) {
+    let site = Site::new(layout).await;
+    let all = memories::of("alice", 2);
+    site.memories.add(&all).await;
+    let chunks = (0..10_500_u64).map(|n| (PointId::from(n), says(&all[0], "alice")));
+    site.vectors.put(chunks).await;
+    put(&site, PointId::from(all[1].id.as_str()), says(&all[0], "alice")).await;
+    let service = site.start().await;
+
+    let id = service.client.submit_ids(&ids(&all[..1])).await;
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["error_code"], "point_conflict", "{job:#}");
+    assert_eq!(site.vectors.count().await, 10_501);
+    assert_eq!(site.memories.count().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
