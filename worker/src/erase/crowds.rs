@@ -38,7 +38,7 @@ pub(super) async fn delete(
         };
         let mut offset = None;
         loop {
-            // Each page is two calls, and a look follows the last one.
+            // Each page is two calls.
             env.keep(fences).await?;
             let (others, next) = delete_page(env, mapped, &crowd, offset).await?;
             if others.disagree {
@@ -46,6 +46,7 @@ pub(super) async fn delete(
                 break;
             }
             if next.is_none() {
+                env.keep(fences).await?;
                 // What a deleting request left, because it says something else by now.
                 let left = page_of_crowd(env, mapped, &crowd, None, StoreCall::ReadBack).await?;
                 if left.1.disagree {
