@@ -14,7 +14,7 @@ use crate::cursor::{Cursor, Ends};
 use crate::environment::Environment;
 use crate::intent::{Entry, Vectors};
 use crate::mapped::Mapped;
-use crate::resolve::have_rows;
+use crate::resolve::{have_rows, have_rows_in_any_form};
 use crate::store::vector::{PointId, Sighted};
 use crate::store::{Conditions, StoreError};
 
@@ -99,10 +99,14 @@ pub(crate) async fn listed(
 async fn of_nobody(env: &Environment, mapped: &Mapped, points: Vec<Sighted>) -> Result<Vec<Entry>, StoreError> {
     let ids: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
     let mut owned = have_rows(env, mapped, &ids).await?.into_iter();
+    let others = points.iter().filter_map(|point| point.other.as_deref());
+    let mut contradicted = have_rows_in_any_form(env, mapped, others).await?.into_iter();
     let rows_exist = env.mappings.sharing(mapped).next().is_some();
     let of_nobody = |point: Sighted| {
+        let is_contradicted = point.other.is_some() && contradicted.next().unwrap_or(true);
         let vectors = match &point.memory {
             Some(_) if owned.next().unwrap_or(true) => return None,
+            Some(_) if is_contradicted => Vectors::Unverifiable,
             None if rows_exist => Vectors::Unverifiable,
             Some(_) | None => Vectors::Orphans,
         };

@@ -18,6 +18,7 @@ mod crowds;
 mod dependents;
 mod documents;
 mod doorbell;
+mod doubtful;
 mod embedded;
 mod erasing;
 mod ledger_refuses;

@@ -113,12 +113,13 @@ async fn sight(
     sight.owned = owned.map(|(id, _)| (*id).to_owned()).collect();
     for entry in entries {
         // What a payload names is compared with what is looked for.
-        if let Some(id) = &entry.id {
-            let spelled = collection.spelled(id);
-            for point in &entry.points {
-                if let Some(sighted) = sight.there.get_mut(point) {
-                    sighted.is_silent &= sighted.memory.as_ref().is_none_or(|memory| *memory == spelled);
-                }
+        let spelled = entry.id.as_deref().map(|id| collection.spelled(id));
+        for point in &entry.points {
+            if let Some(sighted) = sight.there.get_mut(point) {
+                let is_same = sighted.memory.is_none() || sighted.memory == spelled;
+                sighted.is_silent &= is_same;
+                // Nobody looked whether the one that it names by now has a row.
+                sighted.is_met &= is_same;
             }
         }
     }

@@ -46,6 +46,12 @@ pub(super) async fn delete(
                 break;
             }
             if next.is_none() {
+                env.keep(fences).await?;
+                // What a deleting request left, because it says something else by now.
+                let left = page_of_crowd(env, mapped, &crowd, None, StoreCall::ReadBack).await?;
+                if left.1.disagree {
+                    stopped.insert(place, Went::Some);
+                }
                 break;
             }
             offset = next;

@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
-use super::read_back::{ReadBack, read_vectors};
 use super::target::Target;
 use crate::environment::Environment;
 use crate::intent::Vectors;
 use crate::mapped::Mapped;
-use crate::store::StoreError;
+use crate::resolve::{Judge, points_of};
 use crate::store::vector::PointId;
+use crate::store::{Item, StoreError};
 
 /// How many of a memory's points had gone when one of them kept the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +39,8 @@ pub(super) async fn look(
     let is_listed = |target: &Target<'_>| target.is_meant() && target.entry.vectors != Vectors::Crowd;
     let with_row = |(_, target): &(usize, &Target<'_>)| is_listed(target) && target.entry.seen.row.is_some();
     let rows: Vec<(usize, &Target<'_>)> = targets.iter().enumerate().filter(with_row).collect();
-    let points = |target: &Target<'_>| {
-        target
-            .entry
-            .seen
-            .points
-            .iter()
-            .map(|point| point.id)
-            .collect::<Vec<PointId>>()
-    };
-    let all: Vec<PointId> = rows.iter().flat_map(|(_, target)| points(target)).collect();
+    let all = rows.iter().flat_map(|(_, target)| target.entry.seen.points.iter());
+    let all: Vec<PointId> = all.map(|point| point.id).collect();
     if all.is_empty() {
         return Ok(());
     }
@@ -56,21 +48,35 @@ pub(super) async fn look(
     let present = env
         .call(mapped, StoreKind::Vector, StoreCall::ReadBack, present)
         .await?;
-    let left = |target: &Target<'_>| points(target).iter().filter(|point| present.contains(point)).count();
-    let rows: Vec<(usize, Target<'_>)> = rows
-        .into_iter()
-        .filter(|(_, target)| left(target) > 0)
-        .map(|(place, target)| (place, *target))
-        .collect();
-    if rows.is_empty() {
+    // With those that an earlier attempt deleted.
+    let points = |target: &Target<'_>| target.entry.points.len();
+    let left = |target: &Target<'_>| {
+        target
+            .entry
+            .points
+            .iter()
+            .filter(|point| present.contains(point))
+            .count()
+    };
+    let rows: Vec<(usize, &Target<'_>)> = rows.into_iter().filter(|(_, target)| left(target) > 0).collect();
+    let items = rows
+        .iter()
+        .filter_map(|(_, target)| Some(Item::new(target.entry.id.clone()?, target.conditions)));
+    let items: Vec<Item> = items.collect();
+    if items.is_empty() {
         return Ok(());
     }
-    let (places, targets): (Vec<usize>, Vec<Target<'_>>) = rows.into_iter().unzip();
-    let found = read_vectors(env, mapped, &targets).await?;
-    for ((place, target), found) in places.into_iter().zip(&targets).zip(found) {
-        // One that is there as it was is the job's, and is deleted again.
-        if found == ReadBack::Changed {
-            let all = left(target) == points(target).len();
+    let row_found = vec![true; items.len()];
+    let found = points_of(env, mapped, &collection, &items, &row_found, StoreCall::ReadBack).await?;
+    let table = mapped.sql().await?;
+    let judge = Judge::new(table.as_deref());
+    for ((place, target), found) in rows.into_iter().zip(found) {
+        // Those that are there as they were are the job's, and are deleted again.
+        if found
+            .iter()
+            .any(|point| !judge.agrees(target.entry.seen.row.as_ref(), point))
+        {
+            let all = left(target) == points(target);
             stopped.insert(place, if all { Went::None } else { Went::Some });
         }
     }

@@ -21,6 +21,8 @@ pub struct Sighted {
     pub id: PointId,
     /// The memory that it belongs to, where that can be told.
     pub memory: Option<String>,
+    /// The memory whose id its own id is, where its payload names another one.
+    pub other: Option<String>,
     /// Whether it is what the job asks for.
     pub is_met: bool,
 }
@@ -184,6 +186,9 @@ impl VectorCollection {
             let memory = self.memory_of(id, &self.said_memory(point));
             Ok(Sighted {
                 id,
+                other: memory
+                    .as_deref()
+                    .and_then(|memory| self.other(id, &self.spelled(memory))),
                 memory,
                 is_met: asked.is_met(id, &point.payload),
             })

@@ -354,3 +354,19 @@ async fn more_than_one_request_is_answered_in_order() {
     let error = collection.find(&batch, &[true]).await.unwrap_err();
     assert!(matches!(error, StoreError::Misuse(_)));
 }
+
+#[tokio::test]
+async fn a_point_that_two_requests_return_is_each_memorys_once() {
+    let vectors = Vectors::start().await;
+    vectors.add([(num(0), json!({"m": "1000"}))]).await;
+    let collection = vectors.open("number", json!({"id": "m"})).await;
+    // One more than a request names.
+    let batch: Vec<_> = (0..=1_000)
+        .map(|id| item(&id.to_string(), &Conditions::default()))
+        .collect();
+
+    let found = find(&collection, &batch, &vec![true; batch.len()]).await;
+
+    assert_eq!((found[0].len(), found[1_000].len()), (1, 1));
+    assert_eq!(lengths(&found).into_iter().sum::<usize>(), 2);
+}
