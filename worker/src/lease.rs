@@ -12,6 +12,7 @@
 //! [`release`]: release::release
 
 mod back;
+mod codes;
 mod environment;
 mod guard;
 mod insist;
@@ -28,6 +29,7 @@ mod stop;
 pub(crate) mod window;
 
 pub(crate) use back::Back;
+pub use codes::error_codes;
 pub use environment::Environment;
 pub(crate) use guard::{LeaseGuard, fences};
 pub(crate) use intend::intend;

@@ -22,22 +22,7 @@ mod runtime;
 pub mod store;
 mod targets;
 
-use lethe_common::error_code::ErrorCode;
-
 pub use health::Health;
-pub use lease::Environment;
+pub use lease::{Environment, error_codes};
 pub use runtime::{backend, run};
 pub use targets::{Checked, Inferred, Verdict, check, infer};
-
-/// Returns every code that an error of a partition may be counted under.
-pub fn error_codes() -> Vec<ErrorCode> {
-    store::StoreError::CODES
-        .into_iter()
-        .chain([
-            ErrorCode::Panic,
-            ErrorCode::Poison,
-            lease::CORRUPT,
-            lease::LEDGER_REFUSED,
-        ])
-        .collect()
-}
