@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 # Roots whose rooms have no circles. Add a root here as soon as it has none.
-CHECKED = ["api/src"]
+CHECKED = ["api/src", "cli/src", "common/src", "common/src/ledger", "edge/src", "worker/src"]
 
 # Comments, strings and characters. A lifetime is no character.
 SILENT = re.compile(r'//[^\n]*|/\*.*?\*/|\bb?r(#*)".*?"\1|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\\n]|\\.[^\'\n]*)\'', re.S)

@@ -1,141 +1,16 @@
 //! The client commands: they talk to the API as any caller does.
 
-use std::io::IsTerminal;
-use std::time::Duration;
-
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::{RequestBuilder, Response};
 use serde_json::{Map, Value, json};
 
+use crate::api::{Api, json_of};
 use crate::ending::conclude;
 use crate::ids_file;
-use crate::options::{self, Server};
-use crate::output;
-
-/// How often a job that is watched is asked for.
-// As often as an eye follows a bar.
-const LOOK: Duration = Duration::from_millis(100);
+use crate::options;
+use crate::output::{self, show};
 
 /// How many memories are asked for at a time: the most that the API gives.
 const ITEMS_A_PAGE: u32 = 1_000;
-
-/// What a full bar counts to: of memories it may not be known yet how many there are, and a bar of
-/// none looks full.
-const BAR: u64 = 1_000;
-
-/// A connection to the API.
-pub(crate) struct Api {
-    client: reqwest::Client,
-    url: String,
-    key: String,
-}
-
-impl Api {
-    pub(crate) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().build().context("make an HTTP client")?;
-        Ok(Self {
-            client,
-            url: url.trim_end_matches('/').to_owned(),
-            key: key.to_owned(),
-        })
-    }
-
-    /// Returns the connection that the options name.
-    pub(crate) fn of(server: &Server) -> anyhow::Result<Self> {
-        Self::new(&server.url, &server.key)
-    }
-
-    /// Sends a request; returns the answer's body, or what the API says against it.
-    pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let answer: Response = request
-            .bearer_auth(&self.key)
-            .send()
-            .await
-            .map_err(reqwest::Error::without_url)
-            .context("reach the API")?;
-        let status = answer.status();
-        let body: Value = answer
-            .json()
-            .await
-            .map_err(reqwest::Error::without_url)
-            .unwrap_or(Value::Null);
-        if !status.is_success() {
-            let detail = body["detail"]
-                .as_str()
-                .or_else(|| body["title"].as_str())
-                .unwrap_or("no details");
-            bail!("{status}: {detail}");
-        }
-        Ok(body)
-    }
-
-    /// Begins a GET of a path under `/v1/`.
-    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}/v1/{path}", self.url))
-    }
-
-    /// Begins a POST to one.
-    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(format!("{}/v1/{path}", self.url))
-    }
-
-    /// Begins a PUT to one.
-    pub(crate) fn put(&self, path: &str) -> RequestBuilder {
-        self.client.put(format!("{}/v1/{path}", self.url))
-    }
-
-    /// Begins a PATCH of one.
-    pub(crate) fn patch(&self, path: &str) -> RequestBuilder {
-        self.client.patch(format!("{}/v1/{path}", self.url))
-    }
-
-    /// Begins a DELETE of one.
-    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
-        self.client.delete(format!("{}/v1/{path}", self.url))
-    }
-
-    /// Submits a deletion; returns the job.
-    pub(crate) async fn submit(&self, job: &Value) -> anyhow::Result<Value> {
-        self.send(self.post("jobs").json(job)).await
-    }
-
-    /// Returns a job.
-    pub(crate) async fn job(&self, id: &str) -> anyhow::Result<Value> {
-        self.send(self.get(&format!("jobs/{id}"))).await
-    }
-
-    /// Shows a job's progress until it ends; returns it.
-    pub(crate) async fn follow(&self, id: &str) -> anyhow::Result<Value> {
-        let bar = ProgressBar::new(BAR);
-        if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("  {bar:40.cyan/blue} {msg}").context("draw a bar")?;
-            bar.set_style(style);
-        } else {
-            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-        }
-        loop {
-            let job = self.job(id).await?;
-            let state = job["state"].as_str().unwrap_or_default().to_owned();
-            let selected = job["selected"].as_u64().unwrap_or(0);
-            let progress = job["progress"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0);
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a bar shows a fraction"
-            )]
-            let of = |whole: u64| (progress * whole as f64).round() as u64;
-            bar.set_position(of(BAR));
-            bar.set_message(format!("{}/{selected} {state}", of(selected)));
-            if ["succeeded", "failed", "cancelled"].contains(&state.as_str()) {
-                bar.finish();
-                return Ok(job);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-}
 
 /// Submits a deletion.
 pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
@@ -199,20 +74,6 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
     } else {
         show(&job)
     }
-}
-
-/// Returns JSON as it was written, on the command line or in a file: what is wrong with it, a field
-/// that it names twice for one, is for the API to say.
-pub(crate) fn json_of(given: &str) -> anyhow::Result<String> {
-    let text = if given.trim_start().starts_with('{') {
-        given.to_owned()
-    } else {
-        std::fs::read_to_string(given).with_context(|| format!("read {given}"))?
-    };
-    let text = text.trim_start_matches('\u{feff}');
-    // It becomes a part of the request: it has to be one value.
-    serde_json::from_str::<Value>(text).context("read it as JSON")?;
-    Ok(text.to_owned())
 }
 
 /// Watches a job until it ends.
@@ -287,10 +148,4 @@ pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Resu
         None => verb.to_owned(),
     };
     show(&api.send(api.post(&path)).await?)
-}
-
-/// Prints an answer.
-pub(crate) fn show(answer: &Value) -> anyhow::Result<()> {
-    output::line(&serde_json::to_string_pretty(answer).context("print the answer")?);
-    Ok(())
 }

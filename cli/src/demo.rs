@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
-use crate::client::Api;
+use crate::api::Api;
 use crate::embedded::{self, COLLECTION};
 use crate::lifecycle::Stop;
 use crate::up::Service;

@@ -3,8 +3,7 @@
 use anyhow::bail;
 use serde_json::Value;
 
-use crate::client::show;
-use crate::output;
+use crate::output::{self, show};
 
 /// Shows an ended job, and in words what is worth knowing; anything but success is an error for the shell too,
 /// and so is a success that found nothing, if something has to be found.

@@ -12,7 +12,7 @@ use tokio::fs::File;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::io::ReaderStream;
 
-use crate::client::Api;
+use crate::api::Api;
 
 /// How much of a file is read at a time.
 const PART: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use lethe_common::clock::Clock;
 use lethe_common::config::{Config, KeyHash, NAME, is_name};
 use serde_json::{Map, Value, json};
 
-use crate::client::Api;
+use crate::api::{Api, Server};
 use crate::options::{self, KeysCommand, NewKey};
 use crate::output;
 
@@ -33,7 +33,7 @@ async fn create(options: &options::CreateKey) -> anyhow::Result<()> {
 }
 
 /// Lists the keys that the API made, page by page.
-async fn list(server: &options::Server) -> anyhow::Result<()> {
+async fn list(server: &Server) -> anyhow::Result<()> {
     let api = Api::of(server)?;
     let mut after = String::new();
     loop {

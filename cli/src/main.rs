@@ -1,5 +1,6 @@
 //! The `lethe` binary: every role of the service, and the tools beside it.
 
+mod api;
 mod client;
 mod data_dir;
 mod demo;

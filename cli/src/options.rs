@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+use crate::api::Server;
+use crate::output::Format;
 use crate::schedules::Schedules;
 use crate::targets::Targets;
 
@@ -158,17 +160,6 @@ pub(crate) struct Health {
     pub(crate) url: String,
 }
 
-/// Where the API is, and the key for it.
-#[derive(Debug, Args)]
-pub(crate) struct Server {
-    /// The base URL of the API.
-    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878")]
-    pub(crate) url: String,
-    /// The API key.
-    #[arg(long, env = "LETHE_KEY", hide_env_values = true)]
-    pub(crate) key: String,
-}
-
 /// A deletion to submit.
 #[derive(Debug, Args)]
 pub(crate) struct Submit {
@@ -310,13 +301,4 @@ pub(crate) struct Scope {
     pub(crate) server: Server,
     /// The target; default: everything.
     pub(crate) target: Option<String>,
-}
-
-/// How to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Text,
-    /// One line of JSON.
-    Json,
 }

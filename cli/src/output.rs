@@ -2,6 +2,19 @@
 
 use std::io::{Write, stderr, stdout};
 
+use anyhow::Context;
+use clap::ValueEnum;
+use serde_json::Value;
+
+/// How to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
 /// Prints a line of the answer.
 pub(crate) fn line(text: &str) {
     // Whoever reads may have seen enough and gone, as `head` does: no reason to panic.
@@ -16,4 +29,10 @@ pub(crate) fn note(text: &str) {
 /// Prints why a command failed.
 pub(crate) fn error(text: &str) {
     drop(writeln!(stderr(), "error: {text}"));
+}
+
+/// Prints an answer.
+pub(crate) fn show(answer: &Value) -> anyhow::Result<()> {
+    line(&serde_json::to_string_pretty(answer).context("print the answer")?);
+    Ok(())
 }

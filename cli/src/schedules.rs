@@ -5,9 +5,8 @@ use clap::{Args, Subcommand};
 use lethe_common::config::{NAME, is_name};
 use serde_json::Value;
 
-use crate::client::{self, Api};
-use crate::options::Server;
-use crate::output;
+use crate::api::{Api, Server, json_of};
+use crate::output::{self, show};
 
 /// Deletions that recur.
 #[derive(Debug, Args)]
@@ -60,12 +59,12 @@ pub(crate) async fn run(options: &Schedules) -> anyhow::Result<()> {
         SchedulesCommand::List(server) => list(server).await,
         SchedulesCommand::Show(schedule) => {
             let (api, path) = schedule.place()?;
-            client::show(&api.send(api.get(&path)).await?)
+            show(&api.send(api.get(&path)).await?)
         }
         SchedulesCommand::Put(put) => {
             let (api, path) = put.schedule.place()?;
             let request = api.put(&path).header("content-type", "application/json");
-            client::show(&api.send(request.body(client::json_of(&put.body)?)).await?)
+            show(&api.send(request.body(json_of(&put.body)?)).await?)
         }
         SchedulesCommand::Delete(schedule) => {
             let (api, path) = schedule.place()?;
@@ -90,7 +89,7 @@ impl Schedule {
 
     async fn act(&self, verb: &str) -> anyhow::Result<()> {
         let (api, path) = self.place()?;
-        client::show(&api.send(api.post(&format!("{path}/{verb}"))).await?)
+        show(&api.send(api.post(&format!("{path}/{verb}"))).await?)
     }
 }
 

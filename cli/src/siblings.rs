@@ -4,8 +4,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use lethe_common::config::{NAME, is_name};
 
-use crate::client::Api;
-use crate::options::Server;
+use crate::api::{Api, Server};
 use crate::output;
 
 /// A mapping to be retired.

@@ -1,5 +1,7 @@
 //! Targets: whether mappings fit their stores, and what mappings of others might be.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use lethe_common::config::{Config, NAME, Preset, Role, SqlEndpoint, Table, VectorEndpoint, is_name};
@@ -11,8 +13,8 @@ use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::options::{Format, Role as Options, Server};
-use crate::output;
+use crate::api::Server;
+use crate::output::{self, Format};
 use crate::siblings::{self, Retire};
 
 /// Where the vector store's API key is looked for, as its own clients do.
@@ -39,8 +41,9 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Check {
-    #[command(flatten)]
-    role: Options,
+    /// The configuration file; default: `lethe.toml` if there is one.
+    #[arg(long, env = "LETHE_CONFIG")]
+    config: Option<PathBuf>,
     /// How to answer.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -73,7 +76,7 @@ pub(crate) async fn run(options: &Targets) -> anyhow::Result<()> {
 }
 
 async fn check(options: &Check) -> anyhow::Result<()> {
-    let config = Config::load(options.role.config.as_deref(), Role::Worker)?;
+    let config = Config::load(options.config.as_deref(), Role::Worker)?;
     if config.targets.is_empty() {
         bail!("the configuration names no target: write one, or propose one by `lethe targets infer`");
     }

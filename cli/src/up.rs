@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::data_dir::DataDir;
 use crate::embedded::{self, Vectors};
 use crate::lifecycle::Stop;
-use crate::options::{self, Format};
-use crate::output;
+use crate::options;
+use crate::output::{self, Format};
 use crate::roles::{Parts, bind};
 
 /// The name of the key that is made at the first start.

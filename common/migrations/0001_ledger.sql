@@ -40,7 +40,7 @@ CREATE TABLE jobs (
     started_at     BIGINT,
     ended_at       BIGINT,
     progressed_at  BIGINT,                    -- the last record of this attempt that made progress, or the last change of its windows
-    idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/give_up.rs; NULL while its ids are uploaded
+    idle_since     BIGINT,                    -- since when it has made no progress, at the earliest: common/src/ledger/ending/give_up.rs; NULL while its ids are uploaded
     touched_at     BIGINT NOT NULL,           -- the last step of an upload
     forgotten_at   BIGINT,                    -- when ids and personal data left
     attempt        BIGINT NOT NULL DEFAULT 1, -- 1 + retries asked for by a person
@@ -135,7 +135,7 @@ CREATE TABLE items (
     outcome    TEXT NOT NULL,
     store      TEXT NOT NULL,
     table_name TEXT NOT NULL,
-    memory_key TEXT NOT NULL,   -- the id where it is short; common/src/ledger/items/key.rs
+    memory_key TEXT NOT NULL,   -- the id where it is short; common/src/ledger/types/memory_key.rs
     memory_id  TEXT,            -- the id where its key is another; NULL: the key
     code       TEXT,
     ordinal    BIGINT NOT NULL, -- its partition

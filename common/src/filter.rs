@@ -24,8 +24,6 @@ pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
 pub use typed::{Asked, Mistyped};
 pub use value::{Type, bytes_text};
 
-use crate::config::FieldPath;
-
 /// Which memories a job is about.
 // Values are personal data: no `Debug` with them.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -146,15 +144,6 @@ impl Path {
         Self {
             column: name.into(),
             steps: Vec::new(),
-        }
-    }
-}
-
-impl From<FieldPath> for Path {
-    fn from(field: FieldPath) -> Self {
-        Self {
-            column: field.column,
-            steps: field.path,
         }
     }
 }

@@ -9,18 +9,20 @@ use std::{
     thread::JoinHandle,
 };
 
-use qdrant_edge::{EdgeConfig, EdgeShard, OperationResult, UpdateOperation};
+use qdrant_edge::{EdgeConfig, EdgeShard, OperationResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{
     engine::{Slot, guarded},
     error::Failure,
     files,
-    writer::{Ending, Message, Write, Writer},
+    writer::{Change, Ending, Message, Write, Writer},
 };
 
+/// Largest request: clients of Qdrant send batches of up to some tens of megabytes.
+pub(crate) const MESSAGE_LIMIT: usize = 64 * 1024 * 1024;
 /// Encoded requests that may wait in all write queues together: twice the largest message.
-const QUEUED_BYTES: usize = 2 * crate::serve::MESSAGE_LIMIT;
+const QUEUED_BYTES: usize = 2 * MESSAGE_LIMIT;
 /// Unit of the permits that count them, because a semaphore counts in `u32`.
 const PERMIT_BYTES: usize = 1024;
 /// Reads that run at once: a few for each core, because each may hold a whole answer in memory.
@@ -48,18 +50,6 @@ impl Limits {
         let acquired = Arc::clone(&self.queued).acquire_many_owned(permits).await;
         acquired.map_err(|_| Failure::Stopping)
     }
-}
-
-/// A write and what the writer must know about it.
-pub(crate) struct Change {
-    /// The engine's operation.
-    pub(crate) operation: UpdateOperation,
-    /// How many distinct points it puts in place of nothing or of older ones.
-    pub(crate) upserted: u64,
-    /// How many payloads it changes at most.
-    pub(crate) rewritten: u64,
-    /// Length of the encoded request.
-    pub(crate) bytes: usize,
 }
 
 /// One collection that is being served.

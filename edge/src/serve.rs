@@ -18,14 +18,13 @@ use tonic::{
 
 use crate::{
     auth::KeyCheck,
+    collection::MESSAGE_LIMIT,
     convert::unsupported,
     error::EdgeError,
     services::{collections::CollectionCalls, health::HealthCall, points::PointCalls, snapshots::SnapshotCalls},
     store::Store,
 };
 
-/// Largest request: clients of Qdrant send batches of up to some tens of megabytes.
-pub(crate) const MESSAGE_LIMIT: usize = 64 * 1024 * 1024;
 /// Requests one connection may have under way, so that one client cannot fill the memory.
 const CALLS_PER_CONNECTION: usize = 64;
 /// How long open calls may take after shutdown was asked for: Lethe's own store timeout.

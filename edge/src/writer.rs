@@ -16,11 +16,10 @@ use std::{
     time::Duration,
 };
 
-use qdrant_edge::EdgeShard;
+use qdrant_edge::{EdgeShard, UpdateOperation};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::{
-    collection::Change,
     compact,
     engine::{Slot, State, guarded},
     error::Failure,
@@ -36,6 +35,18 @@ const LIVE_PER_ERASED: u64 = 20;
 /// Log that may pile up beside twice the size of the points, before they are copied although
 /// writers wait: sixteen of the engine's log files of 32 MiB.
 const LOG_LIMIT: u64 = 512 * 1024 * 1024;
+
+/// A write and what the writer must know about it.
+pub(crate) struct Change {
+    /// The engine's operation.
+    pub(crate) operation: UpdateOperation,
+    /// How many distinct points it puts in place of nothing or of older ones.
+    pub(crate) upserted: u64,
+    /// How many payloads it changes at most.
+    pub(crate) rewritten: u64,
+    /// Length of the encoded request.
+    pub(crate) bytes: usize,
+}
 
 /// A queued write.
 pub(crate) struct Write {

@@ -8,69 +8,21 @@
 //! Nothing here is durable: whatever a worker knows and the ledger does not is lost without harm
 //! when it dies. Its leases run out, and another worker goes on from the intent and the progress
 //! that were committed.
+//!
+//! The rooms use each other in one direction, which `tests/rooms.py` checks: `store` knows of no target,
+//! `targets` of no lease, `lease` of no work and `job` of no slot; `runtime` uses them all.
 
-pub mod backend;
 mod backoff;
-mod batch;
-mod breaker;
-mod check;
-mod claim_loop;
-mod claimable;
-mod conditions;
-mod cursor;
-mod environment;
-mod erase;
-mod fits;
-mod fitting;
 #[cfg(test)]
 mod fixture;
-mod grouping;
 mod health;
-mod housekeeping;
-mod infer;
-mod intent;
-mod lease_guard;
-mod look;
-mod mapped;
-mod matching;
-mod observe;
-mod once;
-mod pages;
-mod piece;
-mod pieces;
-mod plan;
-mod preview;
-mod put_back;
-mod read_back;
-mod repeats;
-mod resolve;
-mod retry;
-mod run;
-mod shares;
-mod siblings;
-mod stop;
+mod job;
+mod lease;
+mod runtime;
 pub mod store;
-mod task;
-mod window;
-mod work;
+mod targets;
 
-use lethe_common::error_code::ErrorCode;
-
-pub use check::{Checked, Verdict, check};
-pub use environment::Environment;
 pub use health::Health;
-pub use infer::{Inferred, infer};
-pub use run::run;
-
-/// Returns every code that an error of a partition may be counted under.
-pub fn error_codes() -> Vec<ErrorCode> {
-    store::StoreError::CODES
-        .into_iter()
-        .chain([
-            ErrorCode::Panic,
-            ErrorCode::Poison,
-            lease_guard::CORRUPT,
-            lease_guard::LEDGER_REFUSED,
-        ])
-        .collect()
-}
+pub use lease::{Environment, error_codes};
+pub use runtime::{backend, run};
+pub use targets::{Checked, Inferred, Verdict, check, infer};

@@ -13,7 +13,7 @@ use strum::{EnumString, VariantNames};
 use super::preset::Preset;
 use super::scope::MappingScope;
 use super::text;
-use crate::filter::{Unit, Zone};
+use crate::filter::{Path, Unit, Zone};
 use crate::job::Field;
 
 /// A SQL database and/or a vector store whose memories Lethe erases (Agno's `db_id`).
@@ -226,6 +226,15 @@ impl From<FieldPath> for String {
             .chain(field.path)
             .collect::<Vec<_>>()
             .join(".")
+    }
+}
+
+impl From<FieldPath> for Path {
+    fn from(field: FieldPath) -> Self {
+        Self {
+            column: field.column,
+            steps: field.path,
+        }
     }
 }
 

@@ -17,9 +17,10 @@ use qdrant_edge::{
 use tonic::Status;
 
 use crate::{
-    collection::{Change, Collection},
+    collection::Collection,
     convert::{self, index, points, refuse, selectors, selectors::Selected},
     store::Store,
+    writer::Change,
 };
 
 /// Inserts points, or puts them in the place of those with the same ids.

@@ -1,0 +1,69 @@
+//! Erasing partitions, batch by batch:
+//! select → intent → vectors → rows → vectors read back → record.
+//!
+//! If the process dies before the intent is committed, nothing happened. If it dies after, the
+//! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
+//! anything else. The SQL row goes after the vector, since it is the last handle on a memory, and stays where a vector
+//! turned out to be somebody else's.
+
+use crate::lease::{Environment, LeaseGuard, Next, Stop};
+use crate::targets::Mapped;
+
+mod again;
+mod begin;
+mod crowds;
+mod dependents;
+mod intend;
+mod kept;
+mod met;
+mod points;
+mod read_back;
+mod record;
+mod rows;
+mod select;
+mod share;
+mod stopped;
+mod target;
+mod vectors;
+
+use begin::may_begin;
+use intend::intend;
+use met::met;
+use record::record;
+use select::select;
+
+/// Erases partitions until they end; returns those that are to be read back now, and whether a store was
+/// asked for anything.
+///
+/// Several leases come only with lists of ids that fit into one batch together.
+pub(crate) async fn erase(
+    env: &Environment,
+    mapped: &Mapped,
+    mut open: Vec<LeaseGuard>,
+) -> Result<(Vec<LeaseGuard>, bool), Stop> {
+    let mut read_back = Vec::new();
+    let mut asked = false;
+    while !open.is_empty() {
+        env.keep_those_left(&mut open).await?;
+        open = may_begin(env, open).await?;
+        asked |= !open.is_empty();
+        let (shares, left) = select(env, mapped, open).await?;
+        open = left;
+        let mut shares = intend(env, shares).await?;
+        if shares.is_empty() {
+            continue;
+        }
+        let stopped = vectors::delete(env, mapped, &shares).await?;
+        let rows = rows::delete(env, mapped, &mut shares, &stopped).await?;
+        let kept = vectors::check(env, mapped, &shares).await?;
+        let met = met(&shares, rows, kept, &stopped);
+        for next in record(env, shares, met).await? {
+            match next {
+                Next::GoesOn(lease) => open.push(lease),
+                Next::ReadBack(lease) => read_back.push(lease),
+                Next::Over => {}
+            }
+        }
+    }
+    Ok((read_back, asked))
+}

@@ -1,0 +1,79 @@
+//! Deleting the points of memories that have too many of them to be listed: page by page, in constant memory.
+//!
+//! If the process dies in between, part of the points are gone, and the row is still there: the next attempt goes
+//! through what is left.
+
+use lethe_common::job::StoreKind;
+use lethe_common::ledger::Fence;
+use lethe_common::metrics::StoreCall;
+
+use super::stopped::{Stopped, Went};
+use super::target::Target;
+use crate::job::intent::Vectors;
+use crate::job::resolve::{Crowd, Others, page_of_crowd};
+use crate::lease::{Environment, Stop};
+use crate::store::vector::PointId;
+use crate::store::{Item, StoreError};
+use crate::targets::Mapped;
+
+/// Returns the places of those whose points began to disagree meanwhile, of which nobody knows how many went.
+pub(super) async fn delete(
+    env: &Environment,
+    mapped: &Mapped,
+    targets: &[Target<'_>],
+    fences: &[Fence],
+) -> Result<Stopped, Stop> {
+    let mut stopped = Stopped::new();
+    let crowds = targets
+        .iter()
+        .enumerate()
+        .filter(|(_, target)| target.is_meant() && target.entry.vectors == Vectors::Crowd);
+    for (place, target) in crowds {
+        let Some(id) = &target.entry.id else { continue };
+        let item = Item::new(id, target.conditions);
+        let crowd = Crowd {
+            item: &item,
+            entry: target.entry,
+        };
+        let mut offset = None;
+        loop {
+            // Each page is two calls.
+            env.keep(fences).await?;
+            let (others, next) = delete_page(env, mapped, &crowd, offset).await?;
+            if others.disagree {
+                stopped.insert(place, Went::Some);
+                break;
+            }
+            if next.is_none() {
+                env.keep(fences).await?;
+                // What a deleting request left, because it says something else by now.
+                let left = page_of_crowd(env, mapped, &crowd, None, StoreCall::ReadBack).await?;
+                if left.1.disagree {
+                    stopped.insert(place, Went::Some);
+                }
+                break;
+            }
+            offset = next;
+        }
+    }
+    Ok(stopped)
+}
+
+/// Deletes the points of a page if none of it disagrees, and returns where the next one begins.
+async fn delete_page(
+    env: &Environment,
+    mapped: &Mapped,
+    crowd: &Crowd<'_>,
+    offset: Option<PointId>,
+) -> Result<(Others, Option<PointId>), StoreError> {
+    let (points, others, next) = page_of_crowd(env, mapped, crowd, offset, StoreCall::Find).await?;
+    if let Some(collection) = mapped
+        .vector()
+        .await?
+        .filter(|_| !points.is_empty() && !others.disagree)
+    {
+        let deleted = collection.delete_seen(&points);
+        env.call(mapped, StoreKind::Vector, StoreCall::Delete, deleted).await?;
+    }
+    Ok((others, next))
+}

@@ -1,0 +1,175 @@
+//! What each memory of a batch met in each store.
+
+use lethe_common::error_code::ErrorCode;
+use lethe_common::job::{Outcome, StoreKind};
+
+use super::read_back::ReadBack;
+use super::share::Share;
+use super::stopped::{Stopped, Went};
+use super::target::{Target, targets};
+use crate::job::intent::{Dropped, Vectors};
+use crate::store::vector::PointId;
+
+/// What a memory met in each store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Met {
+    sql: (Outcome, Option<ErrorCode>),
+    vector: (Outcome, Option<ErrorCode>),
+    /// Why the database refuses to delete its row, if it does.
+    pub(super) refused: Option<ErrorCode>,
+    /// The points that were there after they had been deleted, or since.
+    pub(super) kept: Vec<PointId>,
+}
+
+impl Met {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<ErrorCode>)> {
+        [
+            (StoreKind::Sql, self.sql.0, self.sql.1),
+            (StoreKind::Vector, self.vector.0, self.vector.1),
+        ]
+        .into_iter()
+    }
+
+    /// Returns whether it was erased from a store.
+    pub(super) fn is_erased(&self, store: StoreKind) -> bool {
+        self.iter()
+            .any(|(met, outcome, _)| (met, outcome) == (store, Outcome::Erased))
+    }
+
+    /// Returns whether a vector was still there after it was deleted.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Returns what a memory met one of whose points began to disagree while the others went, or none did.
+    fn stopped(went: Went) -> Self {
+        let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));
+        match went {
+            Went::Some => Self::plain((Outcome::Failed, Some(SPLIT)), conflict),
+            Went::None => Self::plain(conflict, conflict),
+        }
+    }
+
+    fn plain(sql: (Outcome, Option<ErrorCode>), vector: (Outcome, Option<ErrorCode>)) -> Self {
+        Self {
+            sql,
+            vector,
+            refused: None,
+            kept: Vec::new(),
+        }
+    }
+}
+
+/// The code of a vector that was still there after it was deleted.
+const KEPT: ErrorCode = ErrorCode::Kept;
+
+/// The code of a memory whose row dropped out after its vector went.
+const SPLIT: ErrorCode = ErrorCode::Split;
+
+/// The code of a memory one of whose points says that it is somebody else's.
+const POINT_CONFLICT: ErrorCode = ErrorCode::PointConflict;
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    /// There was none to delete.
+    None,
+    Deleted,
+    /// It was not there any more.
+    Gone,
+    /// It is there, but not under the conditions any more.
+    DroppedOut,
+    /// The database refuses to delete it, and would again.
+    Refused(ErrorCode),
+}
+
+/// Returns what each memory of each share met, in their order. Those at the `stopped` places kept their rows.
+pub(super) fn met(shares: &[Share], rows: Vec<Row>, read_back: Vec<ReadBack>, stopped: &Stopped) -> Vec<Vec<Met>> {
+    let all = targets(shares).into_iter().zip(rows).zip(read_back).enumerate();
+    let mut met = all.map(|(place, ((target, row), read_back))| match stopped.get(&place) {
+        Some(went) => Met::stopped(*went),
+        None => meet(&target, row, read_back),
+    });
+    shares
+        .iter()
+        .map(|share| met.by_ref().take(share.intent.entries.len()).collect())
+        .collect()
+}
+
+fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
+    let entry = target.entry;
+    if let Some(met) = set_aside(target) {
+        return met;
+    }
+    let sql = match row {
+        Row::Deleted => (Outcome::Erased, None),
+        // The attempt that wrote the intent knows that it was somebody else; a later one finds
+        // what an earlier one did.
+        Row::Gone => (if target.fresh { Outcome::Absent } else { Outcome::Erased }, None),
+        Row::DroppedOut if entry.vectors.go() => (Outcome::Failed, Some(SPLIT)),
+        Row::DroppedOut => (Outcome::Conflicted, None),
+        Row::Refused(code) => (Outcome::Failed, Some(code)),
+        Row::None if entry.vectors == Vectors::Changed => (Outcome::Conflicted, None),
+        Row::None => (Outcome::Absent, None),
+    };
+    let mut kept = Vec::new();
+    let vector = match (entry.vectors, read_back) {
+        (Vectors::Unverifiable, _) => (Outcome::Unverifiable, None),
+        // Its row stayed, with another owner, who may have written it again.
+        (vectors, ReadBack::Kept(_)) if row == Row::DroppedOut => (
+            if vectors.go() {
+                Outcome::Conflicted
+            } else {
+                Outcome::Absent
+            },
+            None,
+        ),
+        (_, ReadBack::Kept(points)) => {
+            kept = points;
+            (Outcome::Failed, Some(KEPT))
+        }
+        (Vectors::None, _) => (Outcome::Absent, None),
+        // Its row is gone by now.
+        (Vectors::Partly, _) => (Outcome::Unverifiable, None),
+        (vectors, ReadBack::Changed) if vectors.go() && entry.row => (Outcome::Conflicted, Some(POINT_CONFLICT)),
+        (Vectors::Changed | Vectors::Disagree, _) | (_, ReadBack::Changed) => (Outcome::Conflicted, None),
+        (Vectors::OfRow | Vectors::Orphans | Vectors::Crowd | Vectors::Alone, ReadBack::Gone) => {
+            (Outcome::Erased, None)
+        }
+    };
+    let refused = match row {
+        Row::Refused(code) => Some(code),
+        _ => None,
+    };
+    Met {
+        sql,
+        vector,
+        refused,
+        kept,
+    }
+}
+
+/// Returns what a memory met that nothing was done about, if that is so.
+fn set_aside(target: &Target<'_>) -> Option<Met> {
+    let entry = target.entry;
+    let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));
+    match entry.seen.dropped {
+        _ if entry.vectors == Vectors::Disagree => Some(Met::plain(conflict, conflict)),
+        Some(Dropped::Disagrees) => Some(Met::plain(conflict, conflict)),
+        Some(Dropped::Split) => Some(Met::plain((Outcome::Failed, Some(SPLIT)), (Outcome::Erased, None))),
+        Some(Dropped::Changed) => {
+            let sql = if entry.row {
+                Outcome::Conflicted
+            } else {
+                Outcome::Absent
+            };
+            let vector = match entry.vectors {
+                Vectors::Unverifiable => Outcome::Unverifiable,
+                vectors if vectors.go() => Outcome::Conflicted,
+                _ => Outcome::Absent,
+            };
+            Some(Met::plain((sql, None), (vector, None)))
+        }
+        None => None,
+    }
+}

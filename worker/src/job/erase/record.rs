@@ -1,0 +1,95 @@
+//! What became of a batch, as the ledger is told.
+
+use lethe_common::error_code::ErrorCode;
+use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::ledger::{Delta, ItemOutcome, RecordEnd, WarningCode, Work};
+
+use super::kept;
+use super::met::Met;
+use super::share::{Share, is_one};
+use crate::job::cursor::{Cursor, Refused};
+use crate::lease::{self, Environment, Next, Step, Stop};
+
+/// Records what was done, and returns what follows; what is to be tried again is put back instead.
+pub(super) async fn record(env: &Environment, shares: Vec<Share>, met: Vec<Vec<Met>>) -> Result<Vec<Next>, Stop> {
+    let (kept, done): (Vec<_>, Vec<_>) = shares
+        .into_iter()
+        .zip(met)
+        .partition(|(share, met)| kept::is_worth_another_try(env, &share.intent, met));
+    kept::put_back(env, kept).await?;
+    if done.is_empty() {
+        return Ok(Vec::new());
+    }
+    let steps = done.into_iter().map(|(share, met)| {
+        let step = step_of(&share, &met);
+        (share.lease, step)
+    });
+    lease::record(env, steps.collect()).await
+}
+
+/// Returns what the database has made of the partition's rows so far, and why it is given up, if it is.
+fn refused(share: &Share, met: &[Met]) -> (Refused, Option<ErrorCode>) {
+    let before = Cursor::of(&share.lease).refused;
+    let mut codes = met.iter().filter_map(|met| met.refused);
+    let first = codes.next();
+    let refused = usize::from(first.is_some()) + codes.count();
+    let deleted = met.iter().filter(|met| met.is_erased(StoreKind::Sql)).count();
+    let now = before.and(refused, deleted);
+    (now, first.filter(|_| now.is_hopeless()))
+}
+
+fn step_of(share: &Share, met: &[Met]) -> Step {
+    let mut delta = Delta::default();
+    for (entry, met) in share.intent.entries.iter().zip(met) {
+        for (store, outcome, code) in met.iter() {
+            if !share.lease.stores.contains(&store) {
+                continue;
+            }
+            delta.count(store, outcome, 1);
+            if (store, outcome) == (StoreKind::Sql, Outcome::Erased) && is_one(&share.lease) {
+                delta.version_erased = entry.version;
+            }
+            // A listed point is its own: others may carry the same id, or it may by now.
+            let point = matches!(share.lease.work, Work::Listed(_)).then(|| entry.points.first());
+            let id = point.flatten().map(|point| point.text()).or_else(|| entry.id.clone());
+            if outcome != Outcome::Erased
+                && let Some(id) = id
+            {
+                delta.items.push(ItemOutcome {
+                    id,
+                    store,
+                    outcome: Some(outcome),
+                    code,
+                });
+            }
+        }
+    }
+    if let Some(taken) = &share.intent.taken {
+        delta.dependents.clone_from(&taken.tables);
+        delta.warning = taken.more.then_some(WarningCode::DependentsUncounted);
+    }
+    let n = u64::try_from(met.len()).expect("a length fits 64 bits");
+    let known = n.min(share.lease.remaining);
+    let rest = share.lease.remaining - known;
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    // More than was known of were found, or fewer.
+    delta.selected = signed(n - known);
+    let done = share.intent.then.is_none();
+    if done {
+        delta.selected -= signed(rest);
+    }
+    let (refused, hopeless) = refused(share, met);
+    let end = match hopeless {
+        Some(code) => Some(RecordEnd::Failed(code)),
+        None => done.then_some(RecordEnd::Done),
+    };
+    Step {
+        delta,
+        progress: match &share.intent.then {
+            Some(then) => Some(then.clone().with_refused(refused).text()),
+            None => Cursor::of(&share.lease).kept(),
+        },
+        remaining: if done { 0 } else { rest },
+        end,
+    }
+}

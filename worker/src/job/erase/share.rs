@@ -1,0 +1,49 @@
+//! A lease with the batch that is to be done under it.
+
+use lethe_common::ledger::{Fence, Lease, Work};
+
+use crate::job::conditions::conditions;
+use crate::job::intent::Intent;
+use crate::lease::LeaseGuard;
+use crate::store::Conditions;
+
+/// A lease with the batch that is to be done under it.
+pub(super) struct Share {
+    pub(super) lease: LeaseGuard,
+    /// What its job demands of each memory.
+    pub(super) conditions: Conditions,
+    pub(super) intent: Intent,
+    /// Whether this attempt wrote the intent: then the statements' own answers decide what was
+    /// erased and what was absent.
+    pub(super) fresh: bool,
+}
+
+impl Share {
+    /// Returns the share of a lease whose batch another attempt began.
+    pub(super) fn found(lease: LeaseGuard, intent: Intent) -> Self {
+        Self {
+            conditions: conditions(&lease),
+            lease,
+            intent,
+            fresh: false,
+        }
+    }
+
+    /// Returns the share of a lease whose batch this attempt begins.
+    pub(super) fn begun(lease: LeaseGuard, intent: Intent) -> Self {
+        Self {
+            fresh: true,
+            ..Self::found(lease, intent)
+        }
+    }
+}
+
+/// Returns the fences of all shares.
+pub(super) fn fences(shares: &[Share]) -> Vec<Fence> {
+    shares.iter().map(|share| share.lease.fence()).collect()
+}
+
+/// Returns whether a partition is about one memory, of which the job says which version it had.
+pub(super) fn is_one(lease: &Lease) -> bool {
+    matches!(&lease.work, Work::Ids(ids) if ids.len() == 1)
+}

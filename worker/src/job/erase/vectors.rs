@@ -1,0 +1,68 @@
+//! The effects on vectors: they go before the rows, and are read back by id after them: what was written between the two is
+//! found.
+
+use std::collections::HashSet;
+
+use lethe_common::job::StoreKind;
+use lethe_common::metrics::StoreCall;
+
+use super::read_back::{ReadBack, read_vectors};
+use super::share::{Share, fences};
+use super::stopped::{self, Stopped};
+use super::target::{Target, targets};
+use super::{crowds, dependents, points};
+use crate::lease::{Environment, Stop};
+use crate::store::StoreError;
+use crate::store::vector::{Point, PointId};
+use crate::targets::Mapped;
+
+/// Deletes the vectors of a batch. Returns the places of those memories one of whose points began to disagree meanwhile:
+/// their rows stay.
+pub(super) async fn delete(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<Stopped, Stop> {
+    let (fences, targets) = (fences(shares), targets(shares));
+    // Before each effect: its time limit must fit into what is left of the leases, all of them.
+    env.keep(&fences).await?;
+    let still = points::still_meant(env, mapped, &targets).await?;
+    env.keep(&fences).await?;
+    delete_seen(env, mapped, &targets, &still).await?;
+    let mut stopped = crowds::delete(env, mapped, &targets, &fences).await?;
+    env.keep(&fences).await?;
+    stopped::look(env, mapped, &targets, &mut stopped).await?;
+    Ok(stopped)
+}
+
+/// Reads the vectors of a batch back.
+pub(super) async fn check(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<Vec<ReadBack>, Stop> {
+    env.keep(&fences(shares)).await?;
+    match read_vectors(env, mapped, &targets(shares)).await {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            // The rows are gone: what went with them is known here alone.
+            dependents::remember(env, shares).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Deletes the points that were seen, each only if it still says what it said.
+async fn delete_seen(
+    env: &Environment,
+    mapped: &Mapped,
+    targets: &[Target<'_>],
+    still: &HashSet<PointId>,
+) -> Result<(), StoreError> {
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(());
+    };
+    points::delete(env, mapped, &collection, targets, still).await?;
+    let seen: Vec<Point> = targets
+        .iter()
+        .filter(|target| target.is_meant() && !target.is_listed_point())
+        .flat_map(|target| target.entry.seen.points.iter().cloned())
+        .collect();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let deleted = collection.delete_seen(&seen);
+    env.call(mapped, StoreKind::Vector, StoreCall::Delete, deleted).await
+}

@@ -1,0 +1,140 @@
+//! Looking at what a partition is about: the same selection as an erasure, counted and digested instead
+//! of acted upon.
+
+use std::collections::BTreeMap;
+
+use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::ledger::{ItemOutcome, Lease, Route, Work};
+use lethe_common::metrics::StoreCall;
+use lethe_common::selection::{Selection, Sighting};
+
+use crate::job::batch;
+use crate::job::cursor::Cursor;
+use crate::job::intent::{Entry, Vectors};
+use crate::job::resolve::resolve;
+use crate::lease::{Environment, LeaseGuard, Stop};
+use crate::store::StoreError;
+use crate::targets::Mapped;
+
+/// How many of the memories that a preview found are named, of each list and each table.
+const SAMPLE: usize = 100;
+
+/// What a look found.
+#[derive(Default)]
+pub(crate) struct Look {
+    /// What would be erased.
+    pub(crate) found: Selection,
+    /// How many memories were asked about, or met.
+    pub(crate) memories: u64,
+    /// What would become of them; [`Outcome::Left`] stands for found, and left alone.
+    pub(crate) counts: BTreeMap<(StoreKind, Outcome), u64>,
+    /// Those of a list that would not be erased, and some that would.
+    pub(crate) items: Vec<ItemOutcome>,
+    named: usize,
+}
+
+/// Looks at all that a lease is about, page by page.
+pub(crate) async fn look(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Look, Stop> {
+    let mut look = Look::default();
+    let mut cursor = Some(Cursor::default());
+    while let Some(from) = cursor {
+        // There may be any number of pages.
+        lease.keep(env).await?;
+        let (entries, workspaces, then) = page(env, mapped, lease, from).await?;
+        for (name, rows) in workspaces {
+            look.found.add_workspace(name.unwrap_or_default(), rows);
+        }
+        for entry in &entries {
+            look.add(lease, &mapped.route, entry);
+        }
+        cursor = then;
+    }
+    Ok(look)
+}
+
+type Page = (Vec<Entry>, Vec<(Option<String>, u64)>, Option<Cursor>);
+
+async fn page(env: &Environment, mapped: &Mapped, lease: &LeaseGuard, from: Cursor) -> Result<Page, Stop> {
+    let batch = batch::next(env, mapped, lease, from.clone()).await?;
+    let mut entries = Vec::new();
+    if !batch.items.is_empty() {
+        entries = resolve(env, mapped, &batch.items, batch.listed, &[lease.fence()]).await?;
+    }
+    let then = batch.then_after(lease, &from, entries.len());
+    entries.extend(batch.orphans);
+    let workspaces = workspaces(env, mapped, &entries).await?;
+    Ok((entries, workspaces, then))
+}
+
+/// Counts the rows of a page by their workspace.
+async fn workspaces(
+    env: &Environment,
+    mapped: &Mapped,
+    entries: &[Entry],
+) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+    let rows: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.row)
+        .filter_map(|entry| entry.id.as_deref())
+        .collect();
+    match mapped.sql().await? {
+        Some(table) if !rows.is_empty() => {
+            let asked = table.workspaces(&rows);
+            env.call(mapped, StoreKind::Sql, StoreCall::Count, asked).await
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+impl Look {
+    fn add(&mut self, lease: &Lease, route: &Route, entry: &Entry) {
+        self.memories += 1;
+        let outcomes: Vec<_> = lease
+            .stores
+            .iter()
+            .map(|store| (*store, outcome(entry, *store)))
+            .collect();
+        for key in &outcomes {
+            *self.counts.entry(*key).or_insert(0) += 1;
+        }
+        let is_found = count(&mut self.found, lease, route, entry);
+        let Some(id) = &entry.id else { return };
+        let samples = is_found && self.named < SAMPLE && (lease.ordinal == 0 || lease.job.is_unlisted());
+        self.named += usize::from(samples);
+        let listed = matches!(lease.work, Work::Ids(_));
+        for (store, outcome) in outcomes {
+            let is_named = if outcome == Outcome::Left { samples } else { listed };
+            if is_named {
+                self.items.push(ItemOutcome {
+                    id: id.clone(),
+                    store,
+                    outcome: Some(outcome),
+                    code: None,
+                });
+            }
+        }
+    }
+}
+
+/// Adds a memory to a selection if it would be erased, and returns whether it would.
+pub(crate) fn count(selection: &mut Selection, lease: &Lease, route: &Route, entry: &Entry) -> bool {
+    let found = |store| lease.stores.contains(&store) && outcome(entry, store) == Outcome::Left;
+    let (row, vectors) = (found(StoreKind::Sql), found(StoreKind::Vector));
+    let point = entry.points.first().map(|point| point.text());
+    if (row || vectors)
+        && let Some(id) = entry.id.as_deref().or(point.as_deref())
+    {
+        selection.add(route, Sighting { id, row, vectors });
+    }
+    row || vectors
+}
+
+fn outcome(entry: &Entry, store: StoreKind) -> Outcome {
+    match (store, entry.vectors) {
+        (StoreKind::Sql, _) if entry.row => Outcome::Left,
+        (StoreKind::Vector, vectors) if vectors.go() => Outcome::Left,
+        (StoreKind::Vector, Vectors::Unverifiable) => Outcome::Unverifiable,
+        (_, Vectors::Changed | Vectors::Disagree) => Outcome::Conflicted,
+        _ => Outcome::Absent,
+    }
+}

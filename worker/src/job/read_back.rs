@@ -1,0 +1,340 @@
+//! Reading back: every store is asked again, by the selection that was erased.
+//!
+//! Only nothing is success. What is found goes into another round of erasing, which begins when
+//! the whole job has been read back. Nothing is changed in any store here.
+
+use lethe_common::job::{Outcome, StoreKind};
+use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, RecordEnd, Work};
+
+use lethe_common::metrics::StoreCall;
+
+use crate::job::batch;
+use crate::job::conditions::conditions;
+use crate::job::cursor::{Cursor, listed};
+use crate::job::intent::{Entry, Vectors};
+use crate::job::resolve::resolve;
+use crate::lease::{Environment, LeaseGuard, Step, Stop, fences, record};
+use crate::store::sql::Found as Row;
+use crate::store::vector::{Point, PointId};
+use crate::store::{Conditions, Item, StoreError};
+use crate::targets::Mapped;
+
+mod listed;
+mod rows;
+
+/// What reading one partition back found.
+#[derive(Default)]
+struct Found {
+    delta: Delta,
+    /// Memories that are still there, in any store.
+    residue: u64,
+    /// Their ids, where the partition is a list of ids, or of points.
+    ids: Vec<String>,
+    /// The ids of memories of which a point is there, and nobody can say whose it is; of a list of ids.
+    unverifiable: Vec<String>,
+}
+
+pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Vec<LeaseGuard>) -> Result<(), Stop> {
+    env.keep_those_left(&mut leases).await?;
+    // What is being cancelled is not looked at any more: its store may be down, and nothing follows from it.
+    let (stopped, mut leases): (Vec<LeaseGuard>, Vec<LeaseGuard>) =
+        leases.into_iter().partition(|lease| lease.job.cancelling);
+    if !stopped.is_empty() {
+        let nothing = stopped.iter().map(|_| Found::default()).collect();
+        tell(env, stopped, nothing).await?;
+    }
+    if leases.is_empty() {
+        return Ok(());
+    }
+    let found = look(env, mapped, &mut leases).await?;
+    tell(env, leases, found).await
+}
+
+/// Records what was found, of each lease.
+async fn tell(env: &Environment, leases: Vec<LeaseGuard>, found: Vec<Found>) -> Result<(), Stop> {
+    let steps = leases.into_iter().zip(found).map(|(lease, found)| {
+        let step = step_of(&lease, found);
+        (lease, step)
+    });
+    record(env, steps.collect()).await.map(drop)
+}
+
+async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> Result<Vec<Found>, Stop> {
+    if let [lease] = leases {
+        match lease.work {
+            Work::Subject => return Ok(vec![subject(env, mapped, lease).await?]),
+            Work::Query => return Ok(vec![query(env, mapped, lease).await?]),
+            Work::Listed(_) => return Ok(vec![listed::read_back(env, mapped, lease).await?]),
+            Work::Ids(_) | Work::Range { .. } | Work::Points => {}
+        }
+    }
+    ids(env, mapped, leases).await
+}
+
+/// Looks for the memories of lists of ids, all lists together.
+async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Result<Vec<Found>, Stop> {
+    let items: Vec<(usize, Item)> = leases
+        .iter()
+        .enumerate()
+        .flat_map(|(n, lease)| {
+            let conditions = conditions(lease);
+            listed(lease).iter().map(move |id| (n, Item::new(id, &conditions)))
+        })
+        .collect();
+    let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
+    let fences = fences(leases);
+    for chunk in items.chunks(env.config.worker.batch as usize) {
+        env.keep(&fences).await?;
+        let batch: Vec<Item> = chunk.iter().map(|(_, item)| item.clone()).collect();
+        let mut done = 0;
+        while done < batch.len() {
+            let entries = resolve(env, mapped, &batch[done..], false, &fences).await?;
+            for ((n, _), entry) in chunk[done..].iter().zip(&entries) {
+                found[*n].add(entry);
+            }
+            done += entries.len();
+        }
+    }
+    for (lease, found) in leases.iter().zip(&mut found) {
+        unverifiable(env, lease, found).await?;
+    }
+    Ok(found)
+}
+
+/// Counts the memories of which a point is there, and nobody can say whose it is: those of which that was not said when
+/// they were erased. Once, when nothing else is left.
+async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Found) -> Result<(), Stop> {
+    if found.residue > 0 || found.unverifiable.is_empty() {
+        return Ok(());
+    }
+    let (outcome, store) = (Outcome::Unverifiable, StoreKind::Vector);
+    let ids = std::mem::take(&mut found.unverifiable);
+    let said = lease
+        .ask(env, || env.ledger.recorded(lease, outcome, store, &ids))
+        .await?;
+    let new: Vec<String> = ids.into_iter().filter(|id| !said.contains(id)).collect();
+    found.count_unverifiable(lease, u64::try_from(new.len()).expect("a length fits 64 bits"));
+    found.delta.items.extend(new.into_iter().map(|id| ItemOutcome {
+        id,
+        store,
+        outcome: Some(outcome),
+        code: None,
+    }));
+    Ok(())
+}
+
+/// Asks for all that exists of a subject in one table and its collection.
+async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Found, Stop> {
+    // As the plan decided, and said. To ask again is no use: a column may look as if it held no such value once all
+    // rows that have it are gone.
+    if Cursor::of(lease).skipped {
+        return Ok(Found::default());
+    }
+    let conditions = conditions(lease);
+    let mut found = Found::default();
+    let (mut page, mut unverifiable) = (Some(None), 0);
+    let rows = rows::count(env, mapped, lease).await?;
+    found.still(StoreKind::Sql, rows);
+    found.residue += rows;
+    while let Some(offset) = page {
+        // Of points that cannot be erased there may be any number.
+        lease.keep(env).await?;
+        let points = points(env, mapped, &conditions, offset).await?;
+        found.still(StoreKind::Vector, points.orphans);
+        found.residue += points.orphans;
+        unverifiable += points.unverifiable;
+        page = points.next.map(Some);
+    }
+    if found.residue == 0 && unverifiable > 0 {
+        // Counted once, by the pass that finds nothing else.
+        found.count_unverifiable(lease, unverifiable);
+    }
+    Ok(found)
+}
+
+/// Asks for all that a query still matches of what was there at its start, less what changed since
+/// it was listed. Where that cannot be told, every batch was verified by itself, and nothing is
+/// counted: what matches now may have been written since. What a plan listed is read back list by list.
+async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Found, Stop> {
+    let mut found = Found::default();
+    // Earlier attempts may have taken all that the job takes: then the rest stays.
+    if lease.snapshot.is_none() || lease.job.most == Some(0) {
+        return Ok(found);
+    }
+    let conditions = conditions(lease);
+    let mut left = match Cursor::of(lease).through {
+        None => rows::count(env, mapped, lease).await?,
+        Some(through) => rows::count_through(env, mapped, lease, &through).await?,
+    };
+    let mut after = (String::new(), String::new(), String::new());
+    while left > 0 {
+        // As many as memories changed.
+        lease.keep(env).await?;
+        let size = env.config.worker.batch;
+        let after_this = (after.0.as_str(), after.1.as_str(), after.2.as_str());
+        let conflicted = Outcome::Conflicted.as_str();
+        let items = lease
+            .ask(env, || env.ledger.items(lease.job.id, conflicted, after_this, size))
+            .await?;
+        let Some(last) = items.last() else { break };
+        after = (last.id.clone(), last.table.clone(), last.store.clone());
+        let here = |item: &&ItemRow| item.store == StoreKind::Sql.as_str() && item.table == lease.route.table;
+        let changed: Vec<Item> = items
+            .iter()
+            .filter(here)
+            .map(|item| Item::new(&item.id, &conditions))
+            .collect();
+        left = left.saturating_sub(matching(env, mapped, &changed).await?);
+    }
+    found.still(StoreKind::Sql, left);
+    found.residue = left;
+    Ok(found)
+}
+
+/// Returns how many of these memories have a row under their conditions.
+async fn matching(env: &Environment, mapped: &Mapped, items: &[Item]) -> Result<u64, StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok(0);
+    };
+    let rows = env
+        .call(mapped, StoreKind::Sql, StoreCall::ReadBack, table.find(items))
+        .await?;
+    let n = rows.iter().filter(|row| **row == Row::Matching).count();
+    Ok(u64::try_from(n).expect("a length fits 64 bits"))
+}
+
+/// What a page of a subject's points holds.
+#[derive(Default)]
+struct Points {
+    /// Those without a row.
+    orphans: u64,
+    /// Those of which nobody can say whose they are.
+    unverifiable: u64,
+    /// Where the next page begins.
+    next: Option<PointId>,
+}
+
+/// Looks at a page of a subject's points.
+async fn points(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    offset: Option<PointId>,
+) -> Result<Points, StoreError> {
+    let Some(collection) = mapped.vector().await? else {
+        return Ok(Points::default());
+    };
+    let page = collection.page(conditions, offset, env.config.worker.batch);
+    let (page, next) = env.call(mapped, StoreKind::Vector, StoreCall::ReadBack, page).await?;
+    let (others, unverifiable) = without_own_rows(env, mapped, conditions, page).await?;
+    let mut points = Points {
+        orphans: 0,
+        unverifiable,
+        next,
+    };
+    for entry in batch::orphans(env, mapped, conditions, others).await? {
+        if entry.vectors == Vectors::Alone {
+            points.orphans += 1;
+        } else {
+            points.unverifiable += 1;
+        }
+    }
+    Ok(points)
+}
+
+/// Leaves out the points whose row is in this table: those of the subject's rows were counted with
+/// the rows; the others, which carry the subject's name beside another's row, are returned as a
+/// number: whose they are cannot be established.
+async fn without_own_rows(
+    env: &Environment,
+    mapped: &Mapped,
+    conditions: &Conditions,
+    page: Vec<(Point, Option<String>)>,
+) -> Result<(Vec<(Point, Option<String>)>, u64), StoreError> {
+    let Some(table) = mapped.sql().await? else {
+        return Ok((page, 0));
+    };
+    let items: Vec<Item> = page
+        .iter()
+        .filter_map(|(_, id)| id.clone())
+        .map(|id| Item::new(id, conditions))
+        .collect();
+    let rows = env
+        .call(mapped, StoreKind::Sql, StoreCall::ReadBack, table.find(&items))
+        .await?;
+    let mut rows = rows.into_iter();
+    let mut strangers = 0;
+    let others = page
+        .into_iter()
+        .filter(|(_, id)| {
+            let row = id.as_ref().and_then(|_| rows.next());
+            strangers += u64::from(matches!(row, Some(Row::Other | Row::Outside)));
+            matches!(row, None | Some(Row::Absent))
+        })
+        .collect();
+    Ok((others, strangers))
+}
+
+impl Found {
+    fn add(&mut self, entry: &Entry) {
+        let vectors = entry.vectors.go();
+        // Such a row is the job's, and was not there when its memory was looked for.
+        let row = entry.row || entry.vectors == Vectors::Disagree;
+        for (store, there) in [(StoreKind::Sql, row), (StoreKind::Vector, vectors)] {
+            if let Some(id) = entry.id.as_ref().filter(|_| there) {
+                self.still(store, 1);
+                self.delta.items.push(ItemOutcome {
+                    id: id.clone(),
+                    store,
+                    outcome: None,
+                    code: None,
+                });
+            }
+        }
+        if row || vectors {
+            self.residue += 1;
+            self.ids.extend(entry.id.clone());
+        } else if entry.vectors == Vectors::Unverifiable {
+            self.unverifiable.extend(entry.id.clone());
+        }
+    }
+
+    fn count_unverifiable(&mut self, lease: &Lease, n: u64) {
+        if n > 0 {
+            self.delta.count(StoreKind::Vector, Outcome::Unverifiable, n);
+            if lease.stores.contains(&StoreKind::Sql) {
+                self.delta.count(StoreKind::Sql, Outcome::Absent, n);
+            }
+            self.delta.selected += i64::try_from(n).unwrap_or(i64::MAX);
+        }
+    }
+
+    fn still(&mut self, store: StoreKind, n: u64) {
+        if n > 0 {
+            *self.delta.residue.entry(store).or_insert(0) += n;
+        }
+    }
+}
+
+fn step_of(lease: &Lease, found: Found) -> Step {
+    let end = if lease.job.cancelling {
+        RecordEnd::Cancelled
+    } else if found.residue > 0 {
+        let progress = match lease.work {
+            Work::Ids(_) | Work::Listed(_) => Some(Cursor::only(found.ids).text()),
+            _ => Cursor::of(lease).kept(),
+        };
+        RecordEnd::Residue {
+            n: found.residue,
+            progress,
+        }
+    } else {
+        RecordEnd::Done
+    };
+    Step {
+        delta: found.delta,
+        progress: Cursor::of(lease).kept(),
+        remaining: 0,
+        end: Some(end),
+    }
+}

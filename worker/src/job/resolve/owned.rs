@@ -1,0 +1,108 @@
+//! Whether a memory has a row in any of the tables whose vectors are in the same collection.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use lethe_common::job::StoreKind;
+use lethe_common::metrics::StoreCall;
+
+use super::judge::Holder;
+use crate::lease::Environment;
+use crate::store::sql::{Found, SqlTable};
+use crate::store::{RowOwner, Spelling, StoreError};
+use crate::targets::Mapped;
+
+/// Which row has a memory's id.
+#[derive(Clone)]
+pub(crate) enum Owner {
+    /// None.
+    Nobody,
+    /// One in the scope of its mapping, whoever owns it.
+    Row,
+    /// Only such that are outside the scope of their mapping.
+    Outside(Vec<(Arc<SqlTable>, RowOwner)>),
+}
+
+/// Returns for each id whether any mapped table that shares the collection has its row, whoever
+/// owns it.
+pub(crate) async fn have_rows(env: &Environment, mapped: &Mapped, ids: &[&str]) -> Result<Vec<bool>, StoreError> {
+    let owners = owners(env, mapped, ids).await?;
+    let is_owned = |owner: Owner| !matches!(owner, Owner::Nobody);
+    Ok(owners.into_iter().map(is_owned).collect())
+}
+
+/// Returns for each id which row of the mapped tables that share the collection has it.
+pub(crate) async fn owners(env: &Environment, mapped: &Mapped, ids: &[&str]) -> Result<Vec<Owner>, StoreError> {
+    let mut owners = vec![Owner::Nobody; ids.len()];
+    if ids.is_empty() {
+        return Ok(owners);
+    }
+    let own = match mapped.sql().await? {
+        Some(table) => table.spellings().ids,
+        None => Spelling::Exact,
+    };
+    for other in env.mappings.sharing(mapped) {
+        let target = &other.route.target;
+        if *target == mapped.route.target {
+            ask(env, other, own, ids, &mut owners).await?;
+        } else if env.breakers.may_ask(target, Instant::now()) {
+            // Its fault is not this target's: no breaker but its own counts it.
+            ask(env, other, own, ids, &mut owners)
+                .await
+                .map_err(|error| error.of_neighbour(target))?;
+        } else {
+            return Err(StoreError::Neighbour {
+                target: target.clone(),
+                error: None,
+            });
+        }
+    }
+    Ok(owners)
+}
+
+/// Asks one more table for the rows of these ids, which are written as `own` says.
+async fn ask(
+    env: &Environment,
+    other: &Mapped,
+    own: Spelling,
+    ids: &[&str],
+    owners: &mut [Owner],
+) -> Result<(), StoreError> {
+    let Some(table) = other.sql().await? else {
+        return Ok(());
+    };
+    // Where they are one id here and several there, a point may be found by each.
+    let own = if table.spellings().ids == own {
+        Spelling::Exact
+    } else {
+        own
+    };
+    let forms = ids.iter().enumerate();
+    let forms: Vec<(usize, String)> = forms
+        .flat_map(|(n, id)| own.forms(id).into_iter().map(move |form| (n, form)))
+        .collect();
+    let asked: Vec<&str> = forms.iter().map(|(_, form)| form.as_str()).collect();
+    let found = table.find_ids(&asked);
+    let found = env.call(other, StoreKind::Sql, StoreCall::Find, found).await?;
+    for ((n, _), (found, seen)) in forms.iter().zip(found) {
+        owners[*n].meet(&table, found, seen.whose);
+    }
+    Ok(())
+}
+
+/// Returns the rows as they are compared with points.
+pub(super) fn holders(rows: &[(Arc<SqlTable>, RowOwner)]) -> Vec<Holder<'_>> {
+    rows.iter().map(|(table, row)| (&**table, row)).collect()
+}
+
+impl Owner {
+    /// Adds what a look into one more table found.
+    fn meet(&mut self, table: &Arc<SqlTable>, found: Found, whose: RowOwner) {
+        match (found, &mut *self) {
+            (Found::Absent, _) | (_, Self::Row) => {}
+            (Found::Matching | Found::Other, _) => *self = Self::Row,
+            (Found::Outside, Self::Nobody) => *self = Self::Outside(vec![(Arc::clone(table), whose)]),
+            (Found::Outside, Self::Outside(rows)) => rows.push((Arc::clone(table), whose)),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! No call to a store may still be under way when the lease has ended.
+//!
+//! Between two looks at the lease a batch may make any number of calls: one for each group of memories, each table that
+//! shares a collection, each page. So every single call is checked, right before it is made.
+
+use std::time::Instant;
+
+use lethe_common::ledger::{Fence, Go};
+
+use super::environment::Environment;
+use crate::store::StoreError;
+
+impl Environment {
+    /// Makes sure that a call to a store may start now: the leases of this task last as long as it may take.
+    /// Renews them if they do not.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] if one was lost, or could not be renewed in time.
+    pub(crate) async fn outlast(&self) -> Result<(), StoreError> {
+        if self.watched.is_empty() {
+            return Ok(());
+        }
+        let lasts = |until: Option<Instant>| {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            left.is_some_and(|left| left >= self.config.worker.store_timeout)
+        };
+        let held = self.leases.ends(&self.watched);
+        let until = held.iter().map(|(_, until)| *until).min();
+        if self.leases.are_given_back() {
+            return Err(StoreError::LeaseLost);
+        }
+        if lasts(until) {
+            return Ok(());
+        }
+        let until = until.ok_or(StoreError::LeaseLost)?;
+        let fences: Vec<Fence> = held.iter().map(|(fence, _)| *fence).collect();
+        let renewed = self.insist_until(until, || self.ledger.renew(&fences)).await;
+        let mut ends = Vec::with_capacity(fences.len());
+        for (fence, answer) in fences.iter().zip(renewed.map_err(|_| StoreError::LeaseLost)?) {
+            let (Go::Proceed(until) | Go::Cancel(until) | Go::Pause(until)) = answer else {
+                return Err(StoreError::LeaseLost);
+            };
+            self.leases.renewed(*fence, until);
+            ends.push(until);
+        }
+        // The answer may have taken its time.
+        if lasts(ends.into_iter().min()) {
+            Ok(())
+        } else {
+            Err(StoreError::LeaseLost)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use lethe_common::config::Config;
+    use lethe_common::doorbell::Doorbell;
+    use lethe_common::ledger::{Lease, Ledger, LedgerOptions, Route};
+
+    use super::*;
+    use crate::fixture;
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    /// Claims everything that is due.
+    async fn claim(ledger: &Ledger, route: &Route) -> Vec<Lease> {
+        ledger
+            .claim(&fixture::claim(std::slice::from_ref(route)))
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_call_begins_only_under_a_lease_that_outlasts_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Arc::new(Config::default());
+        let ledger = Ledger::open(LedgerOptions {
+            url: format!("sqlite://{}?mode=rwc", directory.path().join("l.sqlite").display()).into(),
+            ..LedgerOptions::from(&*config)
+        })
+        .unwrap();
+        ledger.migrate().await.unwrap();
+        let job = fixture::job(vec!["1".to_owned()]);
+        let route = job.partitions[0].route.clone();
+        ledger.accept(job).await.unwrap();
+        let lease = claim(&ledger, &route).await.remove(0);
+        let fence = lease.fence();
+        let env = Environment::new("w".to_owned(), config, ledger.clone(), Doorbell::local()).unwrap();
+        drop(env.leases.add(lease));
+        let task = env.watching(&[fence]);
+        let until = || env.leases.still_held(&[fence])[0].until;
+
+        let claimed = until();
+        task.outlast().await.unwrap();
+        assert_eq!(until(), claimed, "it lasts long enough");
+        env.leases.renewed(fence, Instant::now() + SOON);
+        task.outlast().await.unwrap();
+        assert!(until() >= claimed, "it was renewed");
+
+        ledger.end_all_leases().await.unwrap();
+        assert_eq!(claim(&ledger, &route).await.len(), 1, "another worker has taken over");
+        task.outlast().await.unwrap();
+        env.leases.renewed(fence, Instant::now() + SOON);
+        assert!(matches!(task.outlast().await, Err(StoreError::LeaseLost)));
+        // Who works on nothing may ask, to see how a store is.
+        env.outlast().await.unwrap();
+    }
+}

@@ -1,0 +1,103 @@
+//! What becomes of the leases of a task whose work stopped before they were recorded.
+//!
+//! That concerns those which the task still holds, as they are now: what it recorded or gave back before is nobody's
+//! any more. If the process dies here, they run out.
+
+use lethe_common::error_code::ErrorCode;
+use lethe_common::ledger::{Fence, Release};
+use lethe_common::metrics::{self, RetryClass};
+
+use super::back::Back;
+use super::environment::Environment;
+use super::record::LEDGER_REFUSED;
+use super::retry;
+use super::stop::Stop;
+use crate::backoff;
+use crate::store::StoreError;
+
+/// Puts leases back, or ends them, after their work stopped. They are given as they were claimed.
+pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop) {
+    match stop {
+        Stop::Lost => {
+            metrics::retry(RetryClass::LeaseLost, None);
+            // One lost lease stops its group; the others need not run out.
+            put_back(env, claimed, None).await;
+        }
+        Stop::Refused(about) => {
+            if let [fence] = about.as_slice() {
+                fail_refused(env, *fence).await;
+            }
+            // Whose fault it is shows when each is alone.
+            put_back(env, claimed, None).await;
+        }
+        Stop::Rejected => {
+            metrics::retry(RetryClass::Transient, Some(LEDGER_REFUSED));
+            put_back(env, claimed, Some(LEDGER_REFUSED)).await;
+        }
+        Stop::Store(error) => after_error(env, claimed, &error).await,
+    }
+}
+
+/// A panic says nothing about the stores: the partitions are tried again, alone, a few times.
+pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
+    for fence in claimed {
+        metrics::retry(RetryClass::Transient, Some(ErrorCode::Panic));
+        tracing::error!(job.id = %fence.job, partition = fence.ordinal, "the work on a partition panicked");
+    }
+    let mut held = env.leases.still_held(claimed);
+    match held.pop() {
+        Some(lease) if held.is_empty() && lease.failures >= env.config.lease.rescues => {
+            let job = lease.job.id;
+            if lease.fail(env, ErrorCode::Panic).await.is_err() {
+                tracing::warn!(job.id = %job, "its lease has to run out");
+            }
+        }
+        _ => put_back(env, claimed, Some(ErrorCode::Panic)).await,
+    }
+}
+
+/// Fails the partition about which the ledger refused a step.
+async fn fail_refused(env: &Environment, fence: Fence) {
+    for lease in env.leases.still_held(&[fence]) {
+        if lease.fail(env, LEDGER_REFUSED).await.is_err() {
+            tracing::warn!(job.id = %fence.job, "it could not be failed");
+        }
+    }
+}
+
+async fn after_error(env: &Environment, claimed: &[Fence], error: &StoreError) {
+    let leases = env.leases.still_held(claimed);
+    if matches!(
+        error,
+        StoreError::Missing { .. } | StoreError::Mapping { .. } | StoreError::Mistyped(_)
+    ) && let Some(mapped) = leases.first().and_then(|lease| env.mappings.get(&lease.route))
+    {
+        mapped.reopen().await;
+    }
+    if retry::after_error(env, leases, error).await.is_err() {
+        metrics::retry(RetryClass::LeaseLost, None);
+    }
+}
+
+/// Puts back what a task still holds; what was lost is left out.
+async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>) {
+    let held = env.leases.still_held(claimed);
+    let failures = held.iter().map(|lease| lease.failures).max().unwrap_or(0);
+    let back = Back {
+        delay: backoff::jittered(&env.config.retry, failures),
+        error,
+        charged: error.is_some(),
+        alone: true,
+    };
+    let releases: Vec<Release> = held.iter().map(|lease| back.of(lease.fence())).collect();
+    if releases.is_empty() {
+        return;
+    }
+    match env.ledger.release(&releases).await {
+        Ok(ended) => ended.into_iter().for_each(|job| env.changed(job)),
+        Err(_) => tracing::warn!(
+            partitions = releases.len(),
+            "the ledger cannot be reached: leases have to run out"
+        ),
+    }
+}

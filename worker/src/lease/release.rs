@@ -1,0 +1,37 @@
+//! Giving leases back, now or for later.
+
+use lethe_common::ledger::Release;
+
+use super::back::Back;
+use super::environment::Environment;
+use super::guard::{LeaseGuard, fences};
+use super::stop::Stop;
+
+impl LeaseGuard {
+    /// Gives the lease back.
+    pub(crate) async fn release(self, env: &Environment, how: Back) -> Result<(), Stop> {
+        release(env, vec![self], how).await
+    }
+
+    /// Gives the lease back until a window of its job opens.
+    pub(crate) async fn release_until_window(self, env: &Environment) -> Result<(), Stop> {
+        self.ask(env, || env.ledger.release_until_window(&self)).await?;
+        env.leases.remove(self.fence());
+        // It waits, or has ended if somebody cancelled it meanwhile.
+        env.changed(self.job.id);
+        Ok(())
+    }
+}
+
+/// Gives several leases back in one step.
+pub(crate) async fn release(env: &Environment, leases: Vec<LeaseGuard>, how: Back) -> Result<(), Stop> {
+    let fences = fences(&leases);
+    let releases: Vec<Release> = fences.iter().map(|fence| how.of(*fence)).collect();
+    for ended in env.insist(&fences, || env.ledger.release(&releases)).await? {
+        env.changed(ended);
+    }
+    for fence in fences {
+        env.leases.remove(fence);
+    }
+    Ok(())
+}

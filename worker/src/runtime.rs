@@ -1,0 +1,13 @@
+//! Running a worker: it claims partitions as slots get free, makes tasks of them, and keeps house meanwhile.
+//!
+//! Nothing here asks a store about a memory. What a task does is in `job`.
+
+pub mod backend;
+mod claim_loop;
+mod claimable;
+mod grouping;
+mod housekeeping;
+mod run;
+mod task;
+
+pub use run::run;

@@ -1,0 +1,395 @@
+//! The claim loop: asks the ledger for due partitions whenever there is a free slot and a reason.
+//!
+//! A reason is a ring, a task that ended, or the poll. Slots are permits: as many as are free are
+//! claimed for, so that no lease runs while it waits. If the process dies here, leases that were
+//! claimed and not yet worked on run out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lethe_common::clock::Clock;
+use lethe_common::ledger::{AloneFirst, Claim, Lapsed, Lease, LedgerError, Release, Route, SmallFirst};
+use lethe_common::metrics;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::claimable::{self, Claimable, Offer};
+use super::grouping::{SMALL, grouped};
+use super::task::Group;
+use crate::backoff;
+use crate::health::{Health, TURN};
+use crate::lease::Environment;
+use crate::targets::Share;
+
+/// The pauses while the ledger is out of reach: nobody waits for work that cannot be claimed.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Claims until `stop`, and sends groups to the tasks.
+pub(crate) async fn run(
+    env: Arc<Environment>,
+    slots: Arc<Semaphore>,
+    groups: mpsc::Sender<Group>,
+    stop: CancellationToken,
+) {
+    let mut doorbell = env.doorbell.subscribe();
+    let mut claimer = Claimer {
+        env: &env,
+        slots: &slots,
+        groups: &groups,
+        turn: 0,
+        large: 0,
+        probes: 0,
+        small: SMALL,
+        confined: false,
+        full: false,
+        trouble: None,
+        siblings: 0,
+    };
+    let mut rung = true;
+    loop {
+        let Some(permit) = free_slot(&slots, &env.health, &stop, TURN).await else {
+            return;
+        };
+        env.health.turned();
+        let found = claimer.claim(permit).await;
+        if found && !rung {
+            metrics::doorbell_miss();
+        }
+        if found {
+            // There may be more.
+            rung = true;
+            continue;
+        }
+        // Jitter, so that idle workers do not ask together.
+        let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
+        let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
+        let ahead = env.ledger.ahead().await.ok();
+        if ahead.is_some_and(|ahead| env.mappings.siblings.revision() != Some(ahead.siblings)) {
+            // Nothing is given to a worker that has not read the last change.
+            if claimer.read_siblings().await {
+                rung = true;
+                continue;
+            }
+        }
+        let due = ahead.and_then(|ahead| ahead.due_in_ms).map(Duration::from_millis);
+        let due = due.filter(|due| *due < poll);
+        // What is known to become due then needs no ring.
+        rung = due.is_some();
+        let wait = due.unwrap_or(poll);
+        let sleep = tokio::time::sleep(wait);
+        let another = another(&env, &slots, &claimer);
+        tokio::pin!(sleep, another);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = &mut sleep => break,
+                () = &mut another => {
+                    rung = true;
+                    break;
+                }
+                heard = doorbell.recv() => if heard.means_work() {
+                    rung = true;
+                    break;
+                },
+            }
+        }
+    }
+}
+
+/// Waits for a free slot, and says now and then that the loop turns: tasks may legitimately be long. Returns `None` at `stop`.
+async fn free_slot(
+    slots: &Arc<Semaphore>,
+    health: &Health,
+    stop: &CancellationToken,
+    turn: Duration,
+) -> Option<OwnedSemaphorePermit> {
+    let permit = Arc::clone(slots).acquire_owned();
+    tokio::pin!(permit);
+    let mut turns = tokio::time::interval(turn);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            permit = &mut permit => return permit.ok(),
+            _ = turns.tick() => health.turned(),
+        }
+    }
+}
+
+/// Waits for what the last claim lacked: a slot beside the one that is free, where that one was all that there was; a slot
+/// of a target that had its share; or the answer of a store that was out of reach.
+async fn another(env: &Environment, slots: &Semaphore, last: &Claimer<'_>) {
+    tokio::select! {
+        _ = slots.acquire_many(2), if last.confined => {}
+        () = env.shares.freed(), if last.full => {}
+        () = env.shares.answered() => {}
+    }
+}
+
+struct Claimer<'a> {
+    env: &'a Arc<Environment>,
+    slots: &'a Arc<Semaphore>,
+    groups: &'a mpsc::Sender<Group>,
+    turn: u64,
+    /// How often large jobs were asked for.
+    large: u64,
+    /// How often a partition was asked for as a probe.
+    probes: u64,
+    /// How many small partitions to claim at once: as many as found a slot the last time, and more
+    /// again while all of them do.
+    small: u32,
+    /// Whether only small jobs were asked for, since one slot alone was free.
+    confined: bool,
+    /// Whether nothing was asked for of a target that has its share of the slots.
+    full: bool,
+    /// How long to wait while the ledger is out of reach; leases that ended meanwhile count
+    /// against nobody.
+    trouble: Option<Duration>,
+    /// The revision of the siblings by which mappings were chosen.
+    siblings: i64,
+}
+
+impl Claimer<'_> {
+    /// Publishes this worker's mappings and reads those of others; returns whether the ledger answered.
+    async fn read_siblings(&mut self) -> bool {
+        match self.env.mappings.siblings.publish(&self.env.ledger).await {
+            Ok(()) => true,
+            Err(error) => self.in_trouble(&error),
+        }
+    }
+
+    /// Claims what is due; returns whether anything was.
+    async fn claim(&mut self, permit: OwnedSemaphorePermit) -> bool {
+        if self.env.mappings.siblings.revision().is_none() && !self.read_siblings().await {
+            return false;
+        }
+        // Before the routes: should the siblings be read in between, the claim finds nothing and is repeated.
+        self.siblings = self.env.mappings.siblings.revision().unwrap_or(0);
+        let now = Instant::now();
+        let mut claimable = Claimable::now(self.env, now);
+        self.full = claimable.is_full;
+        for target in std::mem::take(&mut claimable.unheard) {
+            self.env.breakers.pings(&target, now);
+            tokio::spawn(claimable::ping(Arc::clone(self.env), target));
+        }
+        if let Err(error) = claimable.leave_out_idle(self.env, now).await {
+            return self.in_trouble(&error);
+        }
+        let free = self.slots.available_permits().saturating_add(1);
+        self.turn = self.turn.wrapping_add(1);
+        // Before the usual work, of which there may be no end.
+        let leases = match self.probe_each(&claimable.silent, now).await {
+            Ok(leases) if leases.is_empty() => self.ask_each(&claimable.usual, free).await,
+            other => other,
+        };
+        let leases = match leases {
+            Ok(leases) => leases,
+            Err(error) => return self.in_trouble(&error),
+        };
+        if self.trouble.take().is_some() {
+            tracing::info!("the ledger answers again");
+        }
+        metrics::claimed(Clock::system().now());
+        self.env.health.claimed();
+        if leases.is_empty() {
+            return false;
+        }
+        self.env.health.works();
+        let claimed = leases.len();
+        let homeless = self.hand_out(leases, permit).await;
+        self.small = if homeless == 0 {
+            self.small.saturating_mul(2).min(SMALL)
+        } else {
+            u32::try_from(claimed - homeless).unwrap_or(SMALL).clamp(1, SMALL)
+        };
+        true
+    }
+
+    /// Asks for work of each offer, in turn, until there is some.
+    async fn ask_each(&mut self, offers: &[Offer], free: usize) -> Result<Vec<Lease>, LedgerError> {
+        // One slot is kept for small jobs, so that no large one keeps them waiting; those of ill targets are no help.
+        let ill = self.env.shares.held_by(|target| self.env.breakers.is_ill(target));
+        self.confined = free <= 1 && self.env.config.worker.slots.saturating_sub(ill) > 1;
+        let first = usize::try_from(self.turn).unwrap_or(0) % offers.len().max(1);
+        let (before, after) = offers.split_at(first);
+        for Offer { routes, room } in after.iter().chain(before) {
+            let leases = if self.confined || room.large == 0 {
+                self.env.ledger.claim(&self.order(routes, self.small, 0)).await?
+            } else if free <= 1 || room.slots <= 1 {
+                self.in_turn(routes).await?
+            } else {
+                let large = u32::try_from(room.large.min(free - 1)).unwrap_or(u32::MAX);
+                self.large = self.large.wrapping_add(1);
+                self.env.ledger.claim(&self.order(routes, self.small, large)).await?
+            };
+            if !leases.is_empty() {
+                return Ok(leases);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Asks for small jobs or for a large one: an only slot is for each kind in turn.
+    async fn in_turn(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
+        let small_first = self.turn.is_multiple_of(2);
+        self.large = self.large.wrapping_add(u64::from(!small_first));
+        let kinds = if small_first {
+            [(self.small, 0), (0, 1)]
+        } else {
+            [(0, 1), (self.small, 0)]
+        };
+        let mut leases = Vec::new();
+        for (small, large) in kinds {
+            if leases.is_empty() {
+                leases = self.env.ledger.claim(&self.order(routes, small, large)).await?;
+            }
+        }
+        Ok(leases)
+    }
+
+    /// Asks for one partition of a target whose breaker is open: of one target after the other, since only a claim for one
+    /// goes by an index of its own.
+    async fn probe_each(&mut self, silent: &[Vec<Route>], now: Instant) -> Result<Vec<Lease>, LedgerError> {
+        // By chance, so that no target is always behind another.
+        let (before, after) = silent.split_at(rand::random_range(0..=silent.len()));
+        for routes in after.iter().chain(before) {
+            let Some(Route { target, .. }) = routes.first() else {
+                continue;
+            };
+            let leases = self.probe(routes).await?;
+            if !leases.is_empty() {
+                self.env.breakers.probes(target, now);
+                return Ok(leases);
+            }
+            self.env.breakers.idles(target, now);
+        }
+        Ok(Vec::new())
+    }
+
+    /// Asks for one partition, of either kind first in turn: partitions of one kind may all have to wait.
+    async fn probe(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
+        self.probes = self.probes.wrapping_add(1);
+        let kinds = if self.probes.is_multiple_of(2) {
+            [(1, 0), (0, 1)]
+        } else {
+            [(0, 1), (1, 0)]
+        };
+        let mut leases = Vec::new();
+        for (small, alone) in kinds {
+            if leases.is_empty() {
+                leases = self.env.ledger.claim(&self.order(routes, small, alone)).await?;
+            }
+        }
+        Ok(leases)
+    }
+
+    fn order<'b>(&'b self, routes: &'b [Route], small: u32, alone: u32) -> Claim<'b> {
+        Claim {
+            worker: &self.env.name,
+            routes,
+            siblings: self.siblings,
+            small,
+            alone,
+            lapsed: if self.trouble.is_none() {
+                Lapsed::Counts
+            } else {
+                Lapsed::Excused
+            },
+            small_first: if self.turn.is_multiple_of(4) {
+                SmallFirst::OfMany
+            } else {
+                SmallFirst::OfFew
+            },
+            alone_first: if self.large.is_multiple_of(4) {
+                AloneFirst::Oldest
+            } else {
+                AloneFirst::Lightest
+            },
+        }
+    }
+
+    fn in_trouble(&mut self, error: &LedgerError) -> bool {
+        let pause = self.trouble.map_or(FIRST, |pause| backoff::longer(pause, LONGEST));
+        if self.trouble.is_none() {
+            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger cannot be asked for work");
+        }
+        self.trouble = Some(pause);
+        false
+    }
+
+    /// Takes a slot for the target of a group, if it has room for one more.
+    fn share(&self, group: &[Lease], targets: usize) -> Option<Share> {
+        let (target, env) = (&group.first()?.route.target, self.env);
+        let room = env.shares.room(target, |target| env.breakers.is_ill(target), targets);
+        (room.slots > 0).then(|| env.shares.take(target))
+    }
+
+    /// Sends groups to the tasks, each with a permit; what has no slot goes back at once. Returns how
+    /// many leases that were.
+    async fn hand_out(&self, leases: Vec<Lease>, permit: OwnedSemaphorePermit) -> usize {
+        let mut permit = Some(permit);
+        let (mut homeless, targets) = (Vec::new(), self.env.mappings.served());
+        for leases in grouped(leases, self.env.config.worker.batch as usize) {
+            let slot = permit
+                .take()
+                .or_else(|| Arc::clone(self.slots).try_acquire_owned().ok());
+            match (slot, self.share(&leases, targets)) {
+                (Some(slot), Some(share)) => {
+                    // The channel is as large as there are permits; it closes after this loop only.
+                    drop(
+                        self.groups
+                            .send(Group {
+                                leases,
+                                _permit: slot,
+                                _share: share,
+                            })
+                            .await,
+                    );
+                }
+                (slot, _) => {
+                    permit = slot;
+                    homeless.extend(leases);
+                }
+            }
+        }
+        let releases: Vec<Release> = homeless
+            .iter()
+            .map(|lease| Release {
+                fence: lease.fence(),
+                delay_ms: 0,
+                error: None,
+                charged: false,
+                alone: false,
+            })
+            .collect();
+        if !releases.is_empty() && self.env.ledger.release(&releases).await.is_err() {
+            tracing::warn!(
+                partitions = releases.len(),
+                "claimed partitions without a slot have to wait for their leases"
+            );
+        }
+        releases.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_whose_slots_are_all_busy_is_alive() {
+        let (slots, health, stop) = (Arc::new(Semaphore::new(1)), Health::default(), CancellationToken::new());
+        let busy = Arc::clone(&slots).acquire_owned().await.unwrap();
+        let waiting = free_slot(&slots, &health, &stop, Duration::from_millis(1));
+        tokio::pin!(waiting);
+        for _ in 0..3 {
+            health.was_silent();
+            while !health.is_alive() {
+                let turned = tokio::time::timeout(Duration::from_millis(1), &mut waiting).await;
+                assert!(turned.is_err(), "no slot is free");
+            }
+        }
+        drop(busy);
+        assert!(waiting.await.is_some());
+    }
+}

@@ -1,0 +1,102 @@
+//! Which mappings a worker may claim for at the moment, and for how many slots.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lethe_common::ledger::{LedgerError, Route};
+
+use crate::lease::Environment;
+use crate::targets::{Allowed, Room};
+
+/// What may be claimed at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Claimable {
+    /// Where stores answer, as far as is known, and there is room.
+    pub(crate) usual: Vec<Offer>,
+    /// The mappings of each target of which one partition may try the stores.
+    pub(crate) silent: Vec<Vec<Route>>,
+    /// The targets whose stores are to be pinged.
+    pub(crate) unheard: BTreeSet<String>,
+    /// Whether a target has its share of slots: more of it may be claimed when it gives one back.
+    pub(crate) is_full: bool,
+}
+
+/// Mappings that one claim may be for.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    /// The mappings: of one target, or of all.
+    pub(crate) routes: Vec<Route>,
+    /// How many slots each of their targets may get.
+    pub(crate) room: Room,
+}
+
+impl Claimable {
+    pub(crate) fn now(env: &Environment, now: Instant) -> Self {
+        let routes = env.mappings.routes();
+        let targets = routes.chunk_by(|one, other| one.target == other.target).count();
+        let mut claimable = Self::default();
+        for routes in routes.chunk_by(|one, other| one.target == other.target) {
+            let target = &routes[0].target;
+            let allowed = env.breakers.allowed(target, now);
+            let room = env.shares.room(target, |target| env.breakers.is_ill(target), targets);
+            let lacks = room.slots == 0 || room.large == 0;
+            claimable.is_full |= lacks && matches!(allowed, Allowed::Yes | Allowed::Probe);
+            match allowed {
+                Allowed::No => {}
+                Allowed::Ping => {
+                    claimable.unheard.insert(target.clone());
+                }
+                Allowed::Yes | Allowed::Probe if room.slots == 0 => {}
+                Allowed::Probe => claimable.silent.push(routes.to_vec()),
+                Allowed::Yes => claimable.usual.push(Offer {
+                    routes: routes.to_vec(),
+                    room,
+                }),
+            }
+        }
+        // One claim for all goes along the queue, and passes over what it leaves out: of one target there may be much.
+        let rooms = || claimable.usual.iter().map(|offer| offer.room);
+        let least = Room {
+            slots: rooms().map(|room| room.slots).min().unwrap_or(0),
+            large: rooms().map(|room| room.large).min().unwrap_or(0),
+        };
+        if claimable.usual.len() == targets && least.slots > 1 && least.large > 0 {
+            claimable.usual = vec![Offer { routes, room: least }];
+        }
+        claimable
+    }
+
+    /// Leaves out the targets of which nothing is due, where there are several: one read in place of a transaction each.
+    pub(crate) async fn leave_out_idle(&mut self, env: &Environment, now: Instant) -> Result<(), LedgerError> {
+        let offers = || self.usual.iter().map(|offer| &offer.routes).chain(&self.silent);
+        if offers().count() <= 1 {
+            return Ok(());
+        }
+        let targets: Vec<&str> = offers().filter_map(|routes| target_of(routes)).collect();
+        let due = env.ledger.due(&targets).await?;
+        let has_work = |routes: &[Route]| target_of(routes).is_some_and(|target| due.contains(target));
+        self.usual.retain(|offer| has_work(&offer.routes));
+        let (silent, idle) = std::mem::take(&mut self.silent)
+            .into_iter()
+            .partition::<Vec<_>, _>(|routes| has_work(routes));
+        self.silent = silent;
+        for target in idle.iter().filter_map(|routes| target_of(routes)) {
+            env.breakers.idles(target, now);
+        }
+        Ok(())
+    }
+}
+
+fn target_of(routes: &[Route]) -> Option<&str> {
+    routes.first().map(|route| route.target.as_str())
+}
+
+/// Pings the stores of a target whose breaker is open, and lets the claim loop look again if they answer.
+pub(crate) async fn ping(env: Arc<Environment>, target: String) {
+    let answered = env.mappings.answer(&target).await;
+    env.breakers.pinged(&target, answered, Instant::now());
+    if answered {
+        env.shares.look_again();
+    }
+}

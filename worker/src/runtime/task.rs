@@ -1,0 +1,78 @@
+//! One apalis task: a group of leases, worked on until each is recorded or given back.
+//!
+//! The task's outcome is in the ledger before it ends, so apalis' own retries never act. If the
+//! task panics, its leases are put back like any failure; if the process dies, they run out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use lethe_common::ledger::{Fence, Lease};
+use lethe_common::metrics::{self, RetryClass};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::job::work;
+use crate::lease::{Environment, Stop, put_back};
+use crate::store::StoreError;
+use crate::targets::Share;
+
+/// What one task works on.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The leases: one, or several small ones of one route and kind.
+    pub(crate) leases: Vec<Lease>,
+    /// The slot it occupies.
+    pub(crate) _permit: OwnedSemaphorePermit,
+    /// Its target's claim to that slot.
+    pub(crate) _share: Share,
+}
+
+/// Runs a group.
+pub(crate) async fn run(group: Group, env: Arc<Environment>) {
+    // The share goes before the permit: who waits for a permit finds the target's share up to date.
+    let Group {
+        leases,
+        _permit,
+        _share,
+    } = group;
+    let claimed: Vec<Fence> = leases.iter().map(Lease::fence).collect();
+    let env = env.watching(&claimed);
+    leases.iter().for_each(count_claimed);
+    let target = leases
+        .first()
+        .map(|lease| lease.route.target.clone())
+        .unwrap_or_default();
+    let leases = leases.into_iter().map(|lease| env.leases.add(lease)).collect();
+    metrics::in_progress(env.leases.count());
+    let outcome = AssertUnwindSafe(work(&env, leases)).catch_unwind().await;
+    // The breaker of a slow store waits for its pause.
+    let slow = matches!(
+        &outcome,
+        Ok(Err(Stop::Store(StoreError::Timeout { .. } | StoreError::Busy { .. })))
+    );
+    match outcome {
+        Ok(Ok(true)) => env.answered(&target),
+        Ok(Ok(false)) => {}
+        Ok(Err(stop)) => put_back::after_stop(&env, &claimed, stop).await,
+        Err(_) => put_back::after_panic(&env, &claimed).await,
+    }
+    // One that closed the breaker or kept it open is no longer a probe.
+    if !slow {
+        env.learnt_nothing(&target);
+    }
+    for fence in claimed {
+        env.leases.remove(fence);
+    }
+    metrics::in_progress(env.leases.count());
+}
+
+fn count_claimed(lease: &Lease) {
+    if lease.job.first {
+        let waited = u64::try_from(lease.job.waited_ms).unwrap_or(0);
+        metrics::queue_wait(Duration::from_millis(waited));
+    }
+    if lease.rescues > 0 {
+        metrics::retry(RetryClass::Rescue, None);
+    }
+}
