@@ -9,6 +9,8 @@ use lethe_common::doorbell::Doorbell;
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Fence, Ledger};
 use lethe_common::metrics::{self, StoreCall};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::breaker::Breakers;
 use crate::health::Health;
@@ -72,7 +74,7 @@ impl Environment {
         Arc::clone(&self.health)
     }
 
-    /// Makes a call to a store, and measures it, unless the leases of the task do not last as long as the call may take.
+    /// Makes a call to a store in a span of its own, and measures it, unless the leases of the task do not last as long as the call may take.
     pub(crate) async fn call<T>(
         &self,
         mapped: &Mapped,
@@ -81,9 +83,23 @@ impl Environment {
         future: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.outlast().await?;
+        let target = &mapped.route.target;
+        let span = tracing::debug_span!(
+            "store.call",
+            store = store.as_str(),
+            operation = call.as_str(),
+            target.name = target,
+            outcome = Empty
+        );
         let start = Instant::now();
-        let result = future.await;
-        metrics::store_call(&mapped.route.target, store, call, start.elapsed());
+        let result = future.instrument(span.clone()).await;
+        let took = start.elapsed();
+        metrics::store_call(target, store, call, took);
+        span.record(
+            "outcome",
+            result.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok"),
+        );
+        span.in_scope(|| tracing::debug!(ms = took.as_secs_f64() * 1_000.0, "a store was called"));
         result
     }
 }

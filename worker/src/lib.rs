@@ -48,6 +48,7 @@ mod retry;
 mod run;
 mod shares;
 mod siblings;
+mod span;
 mod stop;
 pub mod store;
 mod task;

@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::piece::Piece;
+use crate::span::About;
 use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::store::sql::SqlTable;
@@ -34,11 +35,12 @@ pub(crate) async fn end(
 /// not answer at all.
 pub(crate) async fn begin(lease: &Lease, table: &SqlTable) -> Result<(), StoreError> {
     table.ping().await?;
+    let about = About::lease(lease);
     tracing::info!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
-        table = lease.route.table,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
+        table = about.table,
         "a call about a whole table took too long: it is read in pieces"
     );
     Ok(())

@@ -10,6 +10,7 @@ use lethe_common::metrics::{self, RetryClass};
 use crate::backoff;
 use crate::environment::Environment;
 use crate::lease_guard::{Back, LeaseGuard, release};
+use crate::span::{self, About};
 use crate::stop::Stop;
 use crate::store::{Class, StoreError};
 
@@ -71,7 +72,7 @@ pub(crate) async fn after_error(
     let back = together(env, &leases, error, verdict);
     tracing::warn!(
         partitions = leases.len(),
-        target = leases[0].route.target,
+        target.name = span::target(&leases[0].route.target),
         error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = back.delay.as_millis(),
@@ -122,10 +123,11 @@ pub(crate) async fn put_back(
         delay = delay.max(pause);
     }
     metrics::retry(RetryClass::Transient, Some(error.code()));
+    let about = About::lease(&lease);
     tracing::warn!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
         error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = delay.as_millis(),

@@ -11,13 +11,14 @@ use futures::FutureExt;
 use lethe_common::ledger::{Fence, Lease};
 use lethe_common::metrics::{self, RetryClass};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use crate::environment::Environment;
-use crate::put_back;
 use crate::shares::Share;
 use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::work::work;
+use crate::{put_back, span};
 
 /// What one task works on.
 #[derive(Debug)]
@@ -30,8 +31,13 @@ pub(crate) struct Group {
     pub(crate) _share: Share,
 }
 
-/// Runs a group.
+/// Runs a group, in the span of its work.
 pub(crate) async fn run(group: Group, env: Arc<Environment>) {
+    let span = span::of(&group.leases);
+    run_inside(group, env).instrument(span).await;
+}
+
+async fn run_inside(group: Group, env: Arc<Environment>) {
     // The share goes before the permit: who waits for a permit finds the target's share up to date.
     let Group {
         leases,

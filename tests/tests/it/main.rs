@@ -41,6 +41,7 @@ mod repeats;
 mod schedules;
 mod sharing;
 mod siblings;
+mod spans;
 mod standby;
 mod start;
 mod stop;

@@ -14,6 +14,7 @@ use super::back::Back;
 use super::guard::LeaseGuard;
 use crate::backoff;
 use crate::environment::Environment;
+use crate::span::About;
 use crate::stop::Stop;
 
 /// The code of a partition about which the ledger refuses to store something.
@@ -190,7 +191,12 @@ impl Environment {
             alone: true,
         };
         if self.ledger.release(&[back.of(lease.fence())]).await.is_err() {
-            tracing::warn!(job.id = %lease.job.id, partition = lease.ordinal, "its lease has to run out");
+            let about = About::lease(lease);
+            tracing::warn!(
+                job.id = about.job,
+                partition = about.partition,
+                "its lease has to run out"
+            );
         }
         After::Lost
     }
@@ -199,10 +205,11 @@ impl Environment {
 /// Says that a partition failed for good.
 fn note_failure(lease: &Lease, code: ErrorCode) {
     metrics::retry(RetryClass::Permanent, Some(code));
+    let about = About::lease(lease);
     tracing::error!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
         error.code = code.as_str(),
         "a partition failed for good"
     );

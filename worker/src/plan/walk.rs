@@ -37,6 +37,7 @@ use crate::environment::Environment;
 use crate::lease_guard::LeaseGuard;
 use crate::mapped::Mapped;
 use crate::pieces;
+use crate::span::About;
 use crate::stop::Stop;
 use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError};
@@ -72,11 +73,12 @@ async fn bound(env: &Environment, mapped: &Mapped, table: &SqlTable) -> Result<O
 
 /// Says why no bound can be found in pieces.
 fn cannot(lease: &Lease, why: &'static str) -> StoreError {
+    let about = About::lease(lease);
     tracing::warn!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
-        table = lease.route.table,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
+        table = about.table,
         why,
         "the rows that were there at a job's start cannot be told in pieces"
     );
@@ -134,11 +136,12 @@ pub(crate) async fn step(
 
 /// Says that a walk met rows which stay.
 fn say_beyond(lease: &Lease) {
+    let about = About::lease(lease);
     tracing::warn!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
-        table = lease.route.table,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
+        table = about.table,
         "rows that a query matches say that they were written after it began: they stay, also those of a clock that was \
          far ahead"
     );
