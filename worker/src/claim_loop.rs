@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lethe_common::clock::Clock;
 use lethe_common::ledger::{AloneFirst, Claim, Lapsed, Lease, LedgerError, Release, Route, SmallFirst};
 use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -189,7 +188,7 @@ impl Claimer<'_> {
         if self.trouble.take().is_some() {
             tracing::info!("the ledger answers again");
         }
-        metrics::claimed(Clock::system().now());
+        metrics::claimed(self.env.clock.now());
         self.env.health.claimed();
         if leases.is_empty() {
             return false;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
+use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::StoreKind;
@@ -31,17 +32,24 @@ pub struct Environment {
     pub(crate) leases: Arc<Leases>,
     pub(crate) config: Arc<Config>,
     pub(crate) health: Arc<Health>,
+    pub(crate) clock: Clock,
     /// The leases under which a task works, as they were claimed; none where nothing is worked on.
     pub(crate) watched: Arc<[Fence]>,
 }
 
 impl Environment {
-    /// Prepares a worker, without connecting to any store.
+    /// Prepares a worker that goes by `clock`, without connecting to any store.
     ///
     /// # Errors
     ///
     /// Fails if the URL of a store cannot be read.
-    pub fn new(name: String, config: Arc<Config>, ledger: Ledger, doorbell: Doorbell) -> Result<Self, StoreError> {
+    pub fn new(
+        name: String,
+        config: Arc<Config>,
+        ledger: Ledger,
+        doorbell: Doorbell,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let retry = &config.retry;
         Ok(Self {
             name,
@@ -57,6 +65,7 @@ impl Environment {
             leases: Arc::default(),
             watched: Arc::default(),
             health: Arc::new(Health::default()),
+            clock,
             config,
         })
     }

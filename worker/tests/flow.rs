@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lethe_common::clock::Clock;
 use lethe_common::config::{Config, Target};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::{JobId, Subject};
@@ -199,7 +200,7 @@ impl World {
         let doorbell = Doorbell::local();
         let mut rings = doorbell.subscribe();
         let config = Arc::clone(&self.config);
-        let env = Environment::new("w".to_owned(), config, self.ledger.clone(), doorbell).unwrap();
+        let env = Environment::new("w".to_owned(), config, self.ledger.clone(), doorbell, Clock::system()).unwrap();
         let stop = CancellationToken::new();
         let worker = tokio::spawn(lethe_worker::run(env, stop.clone(), CancellationToken::new()));
         let ended = async {
