@@ -61,7 +61,7 @@ pub use check::{Checked, Verdict, check};
 pub use environment::Environment;
 pub use health::Health;
 pub use infer::{Inferred, infer};
-pub use run::run;
+pub use run::{run, run_due_jobs};
 
 /// Returns every code that an error of a partition may be counted under.
 pub fn error_codes() -> Vec<ErrorCode> {
