@@ -3,8 +3,11 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use lethe_common::config::{NAME, is_name};
+use lethe_common::job::JobId;
+use reqwest::header::HeaderValue;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Map, Value, json};
 
@@ -33,6 +36,9 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
+        if HeaderValue::try_from(key).is_err() {
+            bail!("the API key has a line end or another character that no key has: look at LETHE_KEY");
+        }
         let client = reqwest::Client::builder().build().context("make an HTTP client")?;
         Ok(Self {
             client,
@@ -55,19 +61,20 @@ impl Api {
             .map_err(reqwest::Error::without_url)
             .context("reach the API")?;
         let status = answer.status();
-        let body: Value = answer
-            .json()
-            .await
-            .map_err(reqwest::Error::without_url)
-            .unwrap_or(Value::Null);
-        if !status.is_success() {
-            let detail = body["detail"]
-                .as_str()
-                .or_else(|| body["title"].as_str())
-                .unwrap_or("no details");
-            bail!("{status}: {detail}");
+        let text = answer.text().await.map_err(reqwest::Error::without_url);
+        if status.is_success() {
+            let text = text.context("read the answer")?;
+            if text.is_empty() {
+                return Ok(Value::Null);
+            }
+            return serde_json::from_str(&text).context("the API did not answer with JSON: look at the URL");
         }
-        Ok(body)
+        let body: Value = text
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let detail = body["detail"].as_str().or_else(|| body["title"].as_str());
+        bail!("{status}: {}", detail.unwrap_or("no details"));
     }
 
     /// Begins a GET of a path under `/v1/`.
@@ -102,7 +109,7 @@ impl Api {
 
     /// Returns a job.
     pub(crate) async fn job(&self, id: &str) -> anyhow::Result<Value> {
-        self.send(self.get(&format!("jobs/{id}"))).await
+        self.send(self.get(&job_path(id)?)).await
     }
 
     /// Shows a job's progress until it ends; returns it.
@@ -116,7 +123,8 @@ impl Api {
         }
         loop {
             let job = self.job(id).await?;
-            let state = job["state"].as_str().unwrap_or_default().to_owned();
+            let state = job["state"].as_str().context("the API did not answer with a job")?;
+            let state = state.to_owned();
             let selected = job["selected"].as_u64().unwrap_or(0);
             let progress = job["progress"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0);
             #[expect(
@@ -227,7 +235,7 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
     let mut query = vec![("limit", options.limit.to_string())];
     query.extend(options.state.clone().map(|state| ("state", state)));
     let list = api.send(api.get("jobs").query(&query)).await?;
-    for job in list["jobs"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    for job in listed(&list, "jobs")? {
         let text = |name: &str| job[name].as_str().unwrap_or("-").to_owned();
         output::line(&format!(
             "{}  {:<10} {:>10}  {}",
@@ -244,30 +252,29 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
 pub(crate) async fn pace(options: &options::Pace) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let change = json!({"per_second": options.rate.0});
-    show(
-        &api.send(api.patch(&format!("jobs/{}", options.job)).json(&change))
-            .await?,
-    )
+    show(&api.send(api.patch(&job_path(&options.job)?).json(&change)).await?)
 }
 
 /// Cancels or retries a job.
 pub(crate) async fn act(options: &options::Job, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    show(&api.send(api.post(&format!("jobs/{}/{verb}", options.job))).await?)
+    show(
+        &api.send(api.post(&format!("{}/{verb}", job_path(&options.job)?)))
+            .await?,
+    )
 }
 
 /// Lists the memories of a job that met an outcome, page by page.
 pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
+    let path = format!("{}/items", job_path(&options.job)?);
     let mut query = vec![
         ("outcome", options.outcome.clone()),
         ("limit", ITEMS_A_PAGE.to_string()),
     ];
     loop {
-        let page = api
-            .send(api.get(&format!("jobs/{}/items", options.job)).query(&query))
-            .await?;
-        for item in page["items"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let page = api.send(api.get(&path).query(&query)).await?;
+        for item in listed(&page, "items")? {
             // An id may hold anything, a line end too.
             output::line(&item.to_string());
         }
@@ -283,14 +290,34 @@ pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
 pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let path = match &options.target {
+        // It would be another path: that of everything, for `..`.
+        Some(target) if !is_name(target) => bail!("no target has such a name: {NAME}"),
         Some(target) => format!("targets/{target}/{verb}"),
         None => verb.to_owned(),
     };
     show(&api.send(api.post(&path)).await?)
 }
 
+/// Returns the path of a job.
+fn job_path(id: &str) -> anyhow::Result<String> {
+    // Anything else might be another path.
+    let id: JobId = id
+        .parse()
+        .map_err(|_| anyhow!("no job has such an id: write one that `lethe jobs` lists"))?;
+    Ok(format!("jobs/{id}"))
+}
+
+/// Returns a list of an answer.
+pub(crate) fn listed<'a>(answer: &'a Value, name: &str) -> anyhow::Result<&'a [Value]> {
+    let list = answer[name].as_array().map(Vec::as_slice);
+    list.context("the API did not answer with a list")
+}
+
 /// Prints an answer.
 pub(crate) fn show(answer: &Value) -> anyhow::Result<()> {
+    if answer.is_null() {
+        bail!("the API did not answer with anything: look at the URL");
+    }
     output::line(&serde_json::to_string_pretty(answer).context("print the answer")?);
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reqwest::Url;
 
 use crate::schedules::Schedules;
 use crate::targets::Targets;
@@ -154,7 +155,7 @@ pub(crate) struct NewKey {
 #[derive(Debug, Args)]
 pub(crate) struct Health {
     /// The base URL of the process.
-    #[arg(default_value = "http://127.0.0.1:7878")]
+    #[arg(default_value = "http://127.0.0.1:7878", value_parser = url)]
     pub(crate) url: String,
 }
 
@@ -162,7 +163,7 @@ pub(crate) struct Health {
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// The base URL of the API.
-    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878")]
+    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878", value_parser = url)]
     pub(crate) url: String,
     /// The API key.
     #[arg(long, env = "LETHE_KEY", hide_env_values = true)]
@@ -211,7 +212,7 @@ pub(crate) struct Submit {
     #[arg(long, value_name = "DIGEST", conflicts_with = "dry_run")]
     pub(crate) expect: Option<String>,
     /// The most memories to erase in a second.
-    #[arg(long)]
+    #[arg(long, value_parser = number, allow_negative_numbers = true)]
     pub(crate) per_second: Option<f64>,
     /// When to start at the earliest, such as 2030-01-31T12:00:00Z.
     #[arg(long)]
@@ -272,10 +273,21 @@ fn rate(text: &str) -> Result<Rate, &'static str> {
     if text == "none" {
         return Ok(Rate(None));
     }
+    let number = number(text).map_err(|_| "write a number such as 50 or 0.5, or none")?;
+    Ok(Rate(Some(number)))
+}
+
+// JSON has no other numbers: they would be sent as `null`, which is no limit at all.
+fn number(text: &str) -> Result<f64, &'static str> {
     let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-    number
-        .map(|number| Rate(Some(number)))
-        .ok_or("write a number such as 50 or 0.5, or none")
+    number.ok_or("write a number such as 50 or 0.5")
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    let is_one = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    let url = Url::parse(text).ok().filter(is_one);
+    url.map(|_| text.to_owned())
+        .ok_or("write a URL such as http://127.0.0.1:7878")
 }
 
 /// A list of jobs.

@@ -1,6 +1,6 @@
 //! Deletions that recur, from the command line.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use lethe_common::config::{NAME, is_name};
 use serde_json::Value;
@@ -100,10 +100,7 @@ async fn list(server: &Server) -> anyhow::Result<()> {
     let mut query: Vec<(&str, String)> = Vec::new();
     loop {
         let page = api.send(api.get("schedules").query(&query)).await?;
-        let schedules = page["schedules"]
-            .as_array()
-            .context("the API did not answer with a list")?;
-        for schedule in schedules {
+        for schedule in client::listed(&page, "schedules")? {
             output::line(&line(schedule));
         }
         let Some(next) = page["next"].as_str() else {

@@ -5,6 +5,7 @@
 
 mod again;
 mod agreement;
+mod answers;
 mod bounded;
 mod cancelling;
 mod changed;
@@ -48,5 +49,6 @@ mod stop;
 mod targets;
 mod throttle;
 mod unparsed;
+mod usage;
 mod watching;
 mod workers;
