@@ -35,15 +35,14 @@ struct Shared {
 }
 
 impl AppState {
-    /// Returns the state of one API process.
-    pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Self {
+    /// Returns the state of one API process, which goes by `clock`.
+    pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics, clock: Clock) -> Self {
         metrics.expose_api();
-        let clock = Clock::system();
         let fingerprints = Fingerprints::new(ledger.clone());
         Self(Arc::new(Shared {
             places: Places::new(config.api.max_uploads, config.api.max_streams),
             backlog: Backlog::new(config.api.max_queue),
-            auth: Auth::new(Arc::clone(&config), ledger.clone(), clock, fingerprints.clone()),
+            auth: Auth::new(Arc::clone(&config), ledger.clone(), clock.clone(), fingerprints.clone()),
             config,
             ledger,
             doorbell,

@@ -3,10 +3,12 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::{RequestBuilder, Response};
+use lethe_common::job::JobId;
+use reqwest::header::HeaderValue;
+use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 
 /// How often a job that is watched is asked for.
@@ -21,7 +23,7 @@ const BAR: u64 = 1_000;
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// The base URL of the API.
-    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878")]
+    #[arg(long, env = "LETHE_URL", default_value = "http://127.0.0.1:7878", value_parser = url)]
     pub(crate) url: String,
     /// The API key.
     #[arg(long, env = "LETHE_KEY", hide_env_values = true)]
@@ -37,6 +39,9 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
+        if HeaderValue::try_from(key).is_err() {
+            bail!("the API key has a line end or another character that no key has: look at LETHE_KEY");
+        }
         let client = reqwest::Client::builder().build().context("make an HTTP client")?;
         Ok(Self {
             client,
@@ -59,19 +64,20 @@ impl Api {
             .map_err(reqwest::Error::without_url)
             .context("reach the API")?;
         let status = answer.status();
-        let body: Value = answer
-            .json()
-            .await
-            .map_err(reqwest::Error::without_url)
-            .unwrap_or(Value::Null);
-        if !status.is_success() {
-            let detail = body["detail"]
-                .as_str()
-                .or_else(|| body["title"].as_str())
-                .unwrap_or("no details");
-            bail!("{status}: {detail}");
+        let text = answer.text().await.map_err(reqwest::Error::without_url);
+        if status.is_success() {
+            let text = text.context("read the answer")?;
+            if text.is_empty() {
+                return Ok(Value::Null);
+            }
+            return serde_json::from_str(&text).context("the API did not answer with JSON: look at the URL");
         }
-        Ok(body)
+        let body: Value = text
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let detail = body["detail"].as_str().or_else(|| body["title"].as_str());
+        bail!("{status}: {}", detail.unwrap_or("no details"));
     }
 
     /// Begins a GET of a path under `/v1/`.
@@ -106,7 +112,7 @@ impl Api {
 
     /// Returns a job.
     pub(crate) async fn job(&self, id: &str) -> anyhow::Result<Value> {
-        self.send(self.get(&format!("jobs/{id}"))).await
+        self.send(self.get(&job_path(id)?)).await
     }
 
     /// Shows a job's progress until it ends; returns it.
@@ -120,7 +126,8 @@ impl Api {
         }
         loop {
             let job = self.job(id).await?;
-            let state = job["state"].as_str().unwrap_or_default().to_owned();
+            let state = job["state"].as_str().context("the API did not answer with a job")?;
+            let state = state.to_owned();
             let selected = job["selected"].as_u64().unwrap_or(0);
             let progress = job["progress"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0);
             #[expect(
@@ -153,4 +160,27 @@ pub(crate) fn json_of(given: &str) -> anyhow::Result<String> {
     // It becomes a part of the request: it has to be one value.
     serde_json::from_str::<Value>(text).context("read it as JSON")?;
     Ok(text.to_owned())
+}
+
+/// Returns the path of a job.
+pub(crate) fn job_path(id: &str) -> anyhow::Result<String> {
+    // Anything else might be another path.
+    let id: JobId = id
+        .parse()
+        .map_err(|_| anyhow!("no job has such an id: write one that `lethe jobs` lists"))?;
+    Ok(format!("jobs/{id}"))
+}
+
+/// Returns a list of an answer.
+pub(crate) fn listed<'a>(answer: &'a Value, name: &str) -> anyhow::Result<&'a [Value]> {
+    let list = answer[name].as_array().map(Vec::as_slice);
+    list.context("the API did not answer with a list")
+}
+
+/// Reads the base URL of a process.
+pub(crate) fn url(text: &str) -> Result<String, &'static str> {
+    let is_one = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    let url = Url::parse(text).ok().filter(is_one);
+    url.map(|_| text.to_owned())
+        .ok_or("write a URL such as http://127.0.0.1:7878")
 }

@@ -1,9 +1,10 @@
 //! The client commands: they talk to the API as any caller does.
 
 use anyhow::{Context, bail};
+use lethe_common::config::{NAME, is_name};
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, json_of};
+use crate::api::{Api, job_path, json_of, listed};
 use crate::ending::conclude;
 use crate::ids_file;
 use crate::options;
@@ -88,7 +89,7 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
     let mut query = vec![("limit", options.limit.to_string())];
     query.extend(options.state.clone().map(|state| ("state", state)));
     let list = api.send(api.get("jobs").query(&query)).await?;
-    for job in list["jobs"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    for job in listed(&list, "jobs")? {
         let text = |name: &str| job[name].as_str().unwrap_or("-").to_owned();
         output::line(&format!(
             "{}  {:<10} {:>10}  {}",
@@ -105,30 +106,29 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
 pub(crate) async fn pace(options: &options::Pace) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let change = json!({"per_second": options.rate.0});
-    show(
-        &api.send(api.patch(&format!("jobs/{}", options.job)).json(&change))
-            .await?,
-    )
+    show(&api.send(api.patch(&job_path(&options.job)?).json(&change)).await?)
 }
 
 /// Cancels or retries a job.
 pub(crate) async fn act(options: &options::Job, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
-    show(&api.send(api.post(&format!("jobs/{}/{verb}", options.job))).await?)
+    show(
+        &api.send(api.post(&format!("{}/{verb}", job_path(&options.job)?)))
+            .await?,
+    )
 }
 
 /// Lists the memories of a job that met an outcome, page by page.
 pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
+    let path = format!("{}/items", job_path(&options.job)?);
     let mut query = vec![
         ("outcome", options.outcome.clone()),
         ("limit", ITEMS_A_PAGE.to_string()),
     ];
     loop {
-        let page = api
-            .send(api.get(&format!("jobs/{}/items", options.job)).query(&query))
-            .await?;
-        for item in page["items"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let page = api.send(api.get(&path).query(&query)).await?;
+        for item in listed(&page, "items")? {
             // An id may hold anything, a line end too.
             output::line(&item.to_string());
         }
@@ -144,6 +144,8 @@ pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
 pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let path = match &options.target {
+        // It would be another path: that of everything, for `..`.
+        Some(target) if !is_name(target) => bail!("no target has such a name: {NAME}"),
         Some(target) => format!("targets/{target}/{verb}"),
         None => verb.to_owned(),
     };

@@ -8,7 +8,7 @@ use lethe_common::clock::Clock;
 use lethe_common::config::{Config, KeyHash, NAME, is_name};
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, Server};
+use crate::api::{Api, Server, listed};
 use crate::options::{self, KeysCommand, NewKey};
 use crate::output;
 
@@ -38,7 +38,7 @@ async fn list(server: &Server) -> anyhow::Result<()> {
     let mut after = String::new();
     loop {
         let page = api.send(api.get("keys").query(&[("after", &after)])).await?;
-        for key in page["keys"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for key in listed(&page, "keys")? {
             output::line(&line(key));
         }
         let Some(next) = page["next"].as_str() else {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::api::Server;
+use crate::api::{Server, url};
 use crate::output::Format;
 use crate::schedules::Schedules;
 use crate::targets::Targets;
@@ -156,7 +156,7 @@ pub(crate) struct NewKey {
 #[derive(Debug, Args)]
 pub(crate) struct Health {
     /// The base URL of the process.
-    #[arg(default_value = "http://127.0.0.1:7878")]
+    #[arg(default_value = "http://127.0.0.1:7878", value_parser = url)]
     pub(crate) url: String,
 }
 
@@ -202,7 +202,7 @@ pub(crate) struct Submit {
     #[arg(long, value_name = "DIGEST", conflicts_with = "dry_run")]
     pub(crate) expect: Option<String>,
     /// The most memories to erase in a second.
-    #[arg(long)]
+    #[arg(long, value_parser = number, allow_negative_numbers = true)]
     pub(crate) per_second: Option<f64>,
     /// When to start at the earliest, such as 2030-01-31T12:00:00Z.
     #[arg(long)]
@@ -263,10 +263,14 @@ fn rate(text: &str) -> Result<Rate, &'static str> {
     if text == "none" {
         return Ok(Rate(None));
     }
+    let number = number(text).map_err(|_| "write a number such as 50 or 0.5, or none")?;
+    Ok(Rate(Some(number)))
+}
+
+// JSON has no other numbers: they would be sent as `null`, which is no limit at all.
+fn number(text: &str) -> Result<f64, &'static str> {
     let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-    number
-        .map(|number| Rate(Some(number)))
-        .ok_or("write a number such as 50 or 0.5, or none")
+    number.ok_or("write a number such as 50 or 0.5")
 }
 
 /// A list of jobs.

@@ -2,7 +2,7 @@
 
 use std::io::{Write, stderr, stdout};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::Value;
 
@@ -33,6 +33,9 @@ pub(crate) fn error(text: &str) {
 
 /// Prints an answer.
 pub(crate) fn show(answer: &Value) -> anyhow::Result<()> {
+    if answer.is_null() {
+        bail!("the API did not answer with anything: look at the URL");
+    }
     line(&serde_json::to_string_pretty(answer).context("print the answer")?);
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use lethe_common::clock::Clock;
 use lethe_common::config::{Config, ConfigError, ConfigErrors, Role};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::ledger::{Ledger, LedgerOptions};
@@ -74,6 +75,7 @@ impl Parts {
             Arc::clone(&self.config),
             self.ledger.clone(),
             self.doorbell.clone(),
+            Clock::system(),
         )
     }
 }
@@ -105,6 +107,7 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
         parts.ledger.clone(),
         parts.doorbell.clone(),
         parts.metrics.clone(),
+        Clock::system(),
     );
     // It serves while the ledger is not there yet, and says so.
     let (migrated, served) = tokio::join!(migrated, lethe_api::serve(listener, state, stop.soon.clone()));

@@ -1,11 +1,11 @@
 //! Deletions that recur, from the command line.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use lethe_common::config::{NAME, is_name};
 use serde_json::Value;
 
-use crate::api::{Api, Server, json_of};
+use crate::api::{Api, Server, json_of, listed};
 use crate::output::{self, show};
 
 /// Deletions that recur.
@@ -99,10 +99,7 @@ async fn list(server: &Server) -> anyhow::Result<()> {
     let mut query: Vec<(&str, String)> = Vec::new();
     loop {
         let page = api.send(api.get("schedules").query(&query)).await?;
-        let schedules = page["schedules"]
-            .as_array()
-            .context("the API did not answer with a list")?;
-        for schedule in schedules {
+        for schedule in listed(&page, "schedules")? {
             output::line(&line(schedule));
         }
         let Some(next) = page["next"].as_str() else {

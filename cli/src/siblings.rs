@@ -1,10 +1,10 @@
 //! Mappings that share a collection or a table: listed, and retired once no worker has them.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use lethe_common::config::{NAME, is_name};
 
-use crate::api::{Api, Server};
+use crate::api::{Api, Server, listed};
 use crate::output;
 
 /// A mapping to be retired.
@@ -21,10 +21,7 @@ pub(crate) struct Retire {
 pub(crate) async fn list(server: &Server) -> anyhow::Result<()> {
     let api = Api::of(server)?;
     let list = api.send(api.get("siblings")).await?;
-    let siblings = list["siblings"]
-        .as_array()
-        .context("the API did not answer with a list")?;
-    for sibling in siblings {
+    for sibling in listed(&list, "siblings")? {
         let text = |name: &str| sibling[name].as_str().unwrap_or("-");
         output::line(&format!(
             "{}  {:<10} {:>3} workers  {}/{}",

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use lethe_common::clock::Clock;
 use lethe_common::config::{Bounds, Config, KeyHash, Role};
 use lethe_common::ledger::{KeyRecord, LedgerError};
 use lethe_common::telemetry;
@@ -81,6 +82,7 @@ impl Service {
             parts.ledger.clone(),
             parts.doorbell.clone(),
             parts.metrics.clone(),
+            Clock::system(),
         );
         let env = parts.worker().context("prepare the stores")?;
         let upkeep = parts.metrics.clone();

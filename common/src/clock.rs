@@ -3,11 +3,23 @@
 //! Leases, due times and whatever else is compared between processes use the clock of the
 //! ledger's database, inside the statement. This one must not decide who may do what.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use jiff::Timestamp;
 
-/// Wall time: the system's, or one that a test set.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Clock(Option<Timestamp>);
+/// Wall time: the system's, or one that a test sets. Clones are the same clock.
+///
+/// ```
+/// use lethe_common::clock::Clock;
+///
+/// let clock = Clock::fixed("2030-01-31T12:00:00Z".parse()?);
+/// let handed_in = clock.clone();
+/// clock.set("2030-02-01T12:00:00Z".parse()?);
+/// assert_eq!(handed_in.now().to_string(), "2030-02-01T12:00:00Z");
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Option<Arc<Mutex<Timestamp>>>);
 
 impl Clock {
     /// Returns the system's clock.
@@ -15,9 +27,19 @@ impl Clock {
         Self(None)
     }
 
-    /// Returns a clock that stands still.
+    /// Returns a clock that stands still until it is set.
     pub fn fixed(at: Timestamp) -> Self {
-        Self(Some(at))
+        Self(Some(Arc::new(Mutex::new(at))))
+    }
+
+    /// Sets a clock that stands still.
+    ///
+    /// # Panics
+    ///
+    /// The system's clock is not for us to set.
+    pub fn set(&self, to: Timestamp) {
+        let at = self.0.as_ref().expect("only clocks of tests are set");
+        *lock(at) = to;
     }
 
     /// Returns the present time.
@@ -26,8 +48,12 @@ impl Clock {
         reason = "this is the place that the ban of it points to"
     )]
     pub fn now(&self) -> Timestamp {
-        self.0.unwrap_or_else(Timestamp::now)
+        self.0.as_ref().map_or_else(Timestamp::now, |at| *lock(at))
     }
+}
+
+fn lock(at: &Mutex<Timestamp>) -> MutexGuard<'_, Timestamp> {
+    at.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns `at` as the ledger stores times: milliseconds since 1970, rounded down.

@@ -1,12 +1,21 @@
 //! Logs on standard error, and the context by which a request is followed across services.
 //!
-//! No exporter: whoever wants spans elsewhere collects the JSON lines, which carry their fields.
-//! What must never be in a line is a matter of the one who writes it.
+//! No exporter: a collector reads the JSON lines, and each line carries the fields of its spans.
+//! The code that writes a line keeps personal data out of it.
+//!
+//! ```text
+//! http.request            an API answers a request
+//! erase.partition         a worker works on a partition, or on a small group of them
+//! └─ store.call           a store is asked, inside of it
+//! ```
+//!
+//! A job's work begins long after its request has been answered, so the second is no child of the first.
 
 mod traceparent;
 
 use std::io::{IsTerminal as _, stderr};
 
+use tracing::Span;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
@@ -39,4 +48,11 @@ pub fn init(log: &Log) -> Result<(), TryInitError> {
             )
             .try_init(),
     }
+}
+
+/// Returns a field of a line, or nothing if the span around the line has a field of that name: a line says a thing once.
+///
+/// A span that the filter leaves out says nothing, so the line does.
+pub fn unless_in_span<T>(field: &str, value: T) -> Option<T> {
+    (!Span::current().has_field(field)).then_some(value)
 }

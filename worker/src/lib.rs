@@ -19,10 +19,11 @@ mod health;
 mod job;
 mod lease;
 mod runtime;
+mod span;
 pub mod store;
 mod targets;
 
 pub use health::Health;
 pub use lease::{Environment, error_codes};
-pub use runtime::{backend, run};
+pub use runtime::{backend, run, run_due_jobs};
 pub use targets::{Checked, Inferred, Verdict, check, infer};

@@ -10,4 +10,4 @@ mod housekeeping;
 mod run;
 mod task;
 
-pub use run::run;
+pub use run::{run, run_due_jobs};

@@ -1,11 +1,12 @@
-//! A worker with its stores and its ledger in one process: what a job looks like at its end.
+//! A worker's work with its stores and its ledger in one process: what a job looks like at its end. Nothing is waited for.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_common::config::{Config, Target};
+use lethe_common::clock::Clock;
+use lethe_common::config::{Config, Retry, Target};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{Accepted, JobView, Kind, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
@@ -22,6 +23,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 const KEY: &str = "a key for tests";
+
+/// How long what failed has to wait, at most: by chance it is less, and no test takes that long.
+const NOT_DURING_A_TEST: Duration = Duration::from_hours(8_760);
 
 /// One table with its collection, and a ledger.
 struct World {
@@ -82,6 +86,11 @@ impl World {
         .unwrap();
         let config = Arc::new(Config {
             targets: vec![target],
+            retry: Retry {
+                base: NOT_DURING_A_TEST,
+                cap: NOT_DURING_A_TEST,
+                ..Retry::default()
+            },
             ..Config::default()
         });
         let ledger = Ledger::open(LedgerOptions {
@@ -186,7 +195,16 @@ impl World {
 
     /// Runs a statement past the ledger.
     async fn in_ledger(&self, sql: &'static str) {
-        let file = self.directory.path().join("ledger.sqlite");
+        self.in_file("ledger.sqlite", sql).await;
+    }
+
+    /// Runs a statement where the rows are.
+    async fn in_memories(&self, sql: &'static str) {
+        self.in_file("memories.sqlite", sql).await;
+    }
+
+    async fn in_file(&self, name: &str, sql: &'static str) {
+        let file = self.directory.path().join(name);
         let pool = sqlx::AnyPool::connect(&format!("sqlite://{}", file.display()))
             .await
             .unwrap();
@@ -194,27 +212,23 @@ impl World {
         pool.close().await;
     }
 
-    /// Works until a job has ended, and returns it.
+    /// Works on what is due, and returns a job that has ended by it.
     async fn work(&self, id: JobId) -> JobView {
-        let doorbell = Doorbell::local();
-        let mut rings = doorbell.subscribe();
-        let config = Arc::clone(&self.config);
-        let env = Environment::new("w".to_owned(), config, self.ledger.clone(), doorbell).unwrap();
-        let stop = CancellationToken::new();
-        let worker = tokio::spawn(lethe_worker::run(env, stop.clone(), CancellationToken::new()));
-        let ended = async {
-            loop {
-                let job = self.ledger.job(id).await.unwrap().unwrap();
-                if job.state.is_ended() {
-                    return job;
-                }
-                while !rings.recv().await.concerns(id) {}
-            }
-        };
-        let job = tokio::time::timeout(Duration::from_mins(1), ended).await.unwrap();
-        stop.cancel();
-        worker.await.unwrap();
+        self.run_due_jobs().await;
+        let job = self.seen(id).await;
+        assert!(job.state.is_ended(), "{job:?}");
         job
+    }
+
+    /// Works on what is due, as a worker that has just started.
+    async fn run_due_jobs(&self) -> usize {
+        let (config, ledger) = (Arc::clone(&self.config), self.ledger.clone());
+        let env = Environment::new("w".to_owned(), config, ledger, Doorbell::local(), Clock::system()).unwrap();
+        lethe_worker::run_due_jobs(env).await
+    }
+
+    async fn seen(&self, id: JobId) -> JobView {
+        self.ledger.job(id).await.unwrap().unwrap()
     }
 }
 
@@ -357,6 +371,39 @@ async fn spellings_of_bytes_are_one_memory() {
             assert_eq!(counts(&job, store), [("absent", 2), ("erased", 1)], "{uuids} {store}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_failed_is_left_until_its_time_and_then_goes_on() {
+    let world = World::over(
+        "CREATE TABLE memories (id TEXT PRIMARY KEY); INSERT INTO memories VALUES ('1'), ('2')",
+        json!({"name": "memories", "columns": {"id": "id"}}),
+    )
+    .await;
+    world.in_memories("ALTER TABLE memories RENAME TO elsewhere").await;
+    let target = &world.config.targets[0];
+    let ids = vec!["1".to_owned(), "2".to_owned()];
+    let partition = NewPartition::ids(target, &target.tables[0], ids, Kind::Erase);
+    let id = world
+        .accept(NewJob {
+            partitions: vec![partition],
+            ..World::job()
+        })
+        .await;
+
+    assert_eq!(world.run_due_jobs().await, 1);
+    let job = world.seen(id).await;
+    assert_eq!(
+        (job.state, job.error_code.as_deref()),
+        (State::Running, Some("mapping"))
+    );
+    world.in_memories("ALTER TABLE elsewhere RENAME TO memories").await;
+    assert_eq!(world.run_due_jobs().await, 0, "it is not due yet");
+    world.in_ledger("UPDATE partitions SET due_at = 0").await;
+    let job = world.work(id).await;
+    assert_eq!(job.state, State::Succeeded);
+    assert_eq!(counts(&job, "sql"), [("erased", 2)]);
+    assert_eq!(world.run_due_jobs().await, 0);
 }
 
 #[tokio::test]

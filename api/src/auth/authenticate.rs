@@ -1,6 +1,6 @@
 //! Establishing who asks: by a key of the configuration, an issuer's token, or a key of the ledger.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -47,7 +47,7 @@ impl Auth {
             Err(Unproven::Failed(AuthFailure::Missing)) => AuthFailure::Missing,
             Err(Unproven::Counted(why)) => why,
             Err(Unproven::Failed(why)) => {
-                self.failures().take(source).map_err(limited)?;
+                self.failures().take(source, Instant::now()).map_err(limited)?;
                 why
             }
         };
@@ -70,7 +70,7 @@ impl Auth {
             }
             Principal::new(&key.name, key.scopes.iter().copied(), key.bounds())
         } else if credentials.scheme == Scheme::Bearer && self.issuers().may_have_made(presented) {
-            return self.issuers().verify(presented).await;
+            return self.issuers().verify(presented, self.clock().now()).await;
         } else {
             self.in_ledger(presented, source).await?
         };
@@ -89,7 +89,9 @@ impl Auth {
             Remembered::WasGood => (keys.find(presented).await?, false),
             Remembered::Nothing => {
                 // Counted before it is known to fail, so that many guesses at once are not one.
-                self.failures().take(source).map_err(Unproven::Limited)?;
+                self.failures()
+                    .take(source, Instant::now())
+                    .map_err(Unproven::Limited)?;
                 let answer = keys.find(presented).await;
                 let failed = matches!(answer, Ok(Answer::Unknown | Answer::Expired));
                 if !failed {

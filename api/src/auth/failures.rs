@@ -79,12 +79,11 @@ impl Failures {
         }
     }
 
-    /// Counts a failure.
+    /// Counts a failure at `now`.
     ///
     /// # Errors
     /// There were too many: how long until there may be one more.
-    pub(super) fn take(&self, source: Source) -> Result<(), Duration> {
-        let now = Instant::now();
+    pub(super) fn take(&self, source: Source, now: Instant) -> Result<(), Duration> {
         let mut all = self.all();
         if all.len() >= MOST {
             all.retain(|_, until| *until > now);
@@ -154,27 +153,34 @@ mod tests {
 
     #[test]
     fn so_many_failures_are_taken_and_what_did_not_fail_is_given_back() {
-        let failures = Failures::new(2);
+        const HALF: Duration = Duration::from_secs(30);
+        let (failures, now) = (Failures::new(2), Instant::now());
         let (one, other) = (address("1.1.1.1"), address("2.2.2.2"));
-        assert!(failures.take(one).is_ok() && failures.take(one).is_ok());
-        let wait = failures.take(one).unwrap_err();
-        assert!(
-            wait > Duration::from_secs(29) && wait <= Duration::from_secs(30),
-            "{wait:?}"
-        );
-        assert!(failures.take(other).is_ok());
+        assert!(failures.take(one, now).is_ok() && failures.take(one, now).is_ok());
+        assert_eq!(failures.take(one, now), Err(HALF));
+        assert_eq!(failures.take(one, now + HALF / 2), Err(HALF / 2));
+        assert!(failures.take(other, now).is_ok());
         failures.give_back(one);
-        assert!(failures.take(one).is_ok() && failures.take(one).is_err());
+        assert!(failures.take(one, now).is_ok() && failures.take(one, now).is_err());
+        // One is forgotten after half a minute, both after a minute, and no more than two are ever free.
+        let later = now + HALF;
+        assert!(failures.take(one, later).is_ok() && failures.take(one, later).is_err());
+        let much_later = now + MINUTE * 60;
+        assert!(failures.take(one, much_later).is_ok() && failures.take(one, much_later).is_ok());
+        assert_eq!(failures.take(one, much_later), Err(HALF));
     }
 
     #[test]
-    fn addresses_beyond_those_remembered_share_one_count() {
-        let failures = Failures::new(1);
+    fn addresses_beyond_those_remembered_share_one_count_until_some_are_forgotten() {
+        let (failures, now) = (Failures::new(1), Instant::now());
         for n in 0..u32::try_from(MOST).unwrap() {
-            assert!(failures.take(Source::address(IpAddr::from(n.to_be_bytes()))).is_ok());
+            let source = Source::address(IpAddr::from(n.to_be_bytes()));
+            assert!(failures.take(source, now).is_ok());
         }
-        assert!(failures.take(address("200.0.0.1")).is_ok());
-        assert!(failures.take(address("200.0.0.2")).is_err());
+        assert!(failures.take(address("200.0.0.1"), now).is_ok());
+        assert!(failures.take(address("200.0.0.2"), now).is_err());
         assert!(failures.all().len() <= MOST + 1);
+        assert!(failures.take(address("200.0.0.2"), now + MINUTE).is_ok());
+        assert_eq!(failures.all().len(), 1);
     }
 }

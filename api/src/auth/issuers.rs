@@ -9,5 +9,6 @@ mod choice;
 mod fetch;
 mod issuer;
 mod keys;
+mod lifetime;
 
 pub(super) use choice::Issuers;

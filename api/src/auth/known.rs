@@ -68,7 +68,7 @@ impl KnownKeys {
 
     /// Returns what is known of a key without asking the ledger.
     pub(super) fn remembered(&self, presented: &str) -> Remembered {
-        self.memory().of(&KeyHash::of(presented).to_string())
+        self.memory().of(&KeyHash::of(presented).to_string(), Instant::now())
     }
 
     /// Returns who holds the key.
@@ -80,7 +80,7 @@ impl KnownKeys {
         let removals = {
             let memory = self.memory();
             // Whoever was before us may have asked the same.
-            if let Remembered::Fresh(answer) = memory.of(&hash) {
+            if let Remembered::Fresh(answer) = memory.of(&hash, Instant::now()) {
                 return Ok(answer);
             }
             memory.removals
@@ -95,7 +95,7 @@ impl KnownKeys {
         if memory.removals == removals {
             // A key that is about to expire is not believed beyond that.
             let until = asked + left.filter(|left| !left.is_zero()).unwrap_or(REMEMBER).min(REMEMBER);
-            memory.keep(hash, until, answer.clone());
+            memory.keep(hash, until, answer.clone(), asked);
         }
         Ok(answer)
     }
@@ -121,18 +121,19 @@ impl KnownKeys {
 }
 
 impl Memory {
-    fn of(&self, hash: &str) -> Remembered {
+    /// Returns what is remembered of a key at `now`.
+    fn of(&self, hash: &str, now: Instant) -> Remembered {
         match self.answers.get(hash) {
-            Some((until, answer)) if Instant::now() < *until => Remembered::Fresh(answer.clone()),
+            Some((until, answer)) if now < *until => Remembered::Fresh(answer.clone()),
             Some((_, Answer::Known(_))) => Remembered::WasGood,
             _ => Remembered::Nothing,
         }
     }
 
-    fn keep(&mut self, hash: String, until: Instant, answer: Answer) {
+    /// Remembers an answer to a question of `asked`.
+    fn keep(&mut self, hash: String, until: Instant, answer: Answer, asked: Instant) {
         if self.answers.len() >= MOST {
-            let now = Instant::now();
-            self.answers.retain(|_, (until, _)| now < *until);
+            self.answers.retain(|_, (until, _)| asked < *until);
         }
         if self.answers.len() >= MOST {
             // A flood of guesses: forget those first.
@@ -152,4 +153,44 @@ fn answer(row: KeyRow) -> Answer {
     // A word that this version does not know opens nothing.
     let scopes = Scope::iter().filter(|known| row.key.scopes.iter().any(|scope| scope == known.as_str()));
     Answer::Known(Principal::new(&row.key.name, scopes, row.key.bounds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(name: &str) -> Answer {
+        Answer::Known(Principal::new(name, [], lethe_common::config::Bounds::default()))
+    }
+
+    #[test]
+    fn an_answer_is_believed_until_its_time_and_a_good_key_is_remembered_as_one() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        memory.keep("good".to_owned(), now + REMEMBER, known("a"), now);
+        memory.keep("bad".to_owned(), now + REMEMBER, Answer::Unknown, now);
+        for hash in ["good", "bad"] {
+            let remembered = memory.of(hash, now + REMEMBER.mul_f64(0.99));
+            assert!(matches!(remembered, Remembered::Fresh(_)), "{hash}");
+        }
+        assert!(matches!(memory.of("good", now + REMEMBER), Remembered::WasGood));
+        assert!(matches!(memory.of("bad", now + REMEMBER), Remembered::Nothing));
+        assert!(matches!(memory.of("other", now), Remembered::Nothing));
+    }
+
+    #[test]
+    fn a_flood_of_guesses_is_forgotten_before_good_keys_are() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        memory.keep("good".to_owned(), now + REMEMBER, known("a"), now);
+        for n in 0..MOST * 3 {
+            memory.keep(n.to_string(), now + REMEMBER, Answer::Unknown, now);
+            assert!(memory.answers.len() <= MOST);
+        }
+        assert!(matches!(memory.of("good", now), Remembered::Fresh(_)));
+        // What is no longer believed makes room first.
+        for n in 0..MOST {
+            memory.keep(n.to_string(), now + REMEMBER * 3, known("b"), now + REMEMBER);
+        }
+        assert!(matches!(memory.of("good", now), Remembered::Nothing));
+        assert_eq!(memory.answers.len(), MOST);
+    }
 }

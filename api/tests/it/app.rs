@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use lethe_api::{AppState, router};
+use lethe_common::clock::Clock;
 use lethe_common::config::{Config, KeyHash, Role};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::JobId;
@@ -57,6 +58,11 @@ impl App {
 
     /// Starts so, with variables in the environment.
     pub(crate) async fn in_env(toml: &str, env: &[(&str, &str)]) -> Self {
+        Self::at(toml, env, Clock::system()).await
+    }
+
+    /// Starts so, with a clock.
+    pub(crate) async fn at(toml: &str, env: &[(&str, &str)], clock: Clock) -> Self {
         let keys = [
             ("root", "\"admin\""),
             ("eraser", "\"memories:delete:any\", \"jobs:read\""),
@@ -87,7 +93,7 @@ impl App {
         ledger.migrate().await.expect("a new file");
         let doorbell = Doorbell::local();
         let metrics = Metrics::install(&config);
-        let state = AppState::new(Arc::clone(&config), ledger.clone(), doorbell.clone(), metrics);
+        let state = AppState::new(Arc::clone(&config), ledger.clone(), doorbell.clone(), metrics, clock);
         Self {
             router: router(state.clone()),
             state,

@@ -226,6 +226,21 @@ async fn an_expired_key_opens_nothing() {
 }
 
 #[tokio::test]
+async fn a_key_of_the_configuration_opens_until_the_time_that_it_names() {
+    let hash = KeyHash::of("key-of-guest");
+    let keys = format!(
+        "[[auth.key]]\nname = \"guest\"\nsha256 = \"{hash}\"\nscopes = [\"admin\"]\nexpires_at = 2030-01-31T12:00:00Z\n"
+    );
+    let clock = Clock::fixed("2030-01-31T11:59:59.999Z".parse().expect("a time"));
+    let app = App::at(&format!("{MAIN}\n{keys}"), &[], clock.clone()).await;
+    assert_eq!(app.get("guest", "/v1/jobs").await.status, 200);
+    clock.set("2030-01-31T12:00:00Z".parse().expect("a time"));
+    app.get("guest", "/v1/jobs")
+        .await
+        .refused(401, "unauthorized", "has expired");
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_a_text_is_nobody_s() {
     let app = App::new().await;
     delete(&app, "root", "%ff").await.refused(404, "not-found", "name");

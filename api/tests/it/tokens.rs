@@ -1,5 +1,6 @@
 //! Tokens of issuers: which are taken, and what they open.
 
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use lethe_common::clock::Clock;
 use serde_json::{Value, json};
@@ -75,6 +76,27 @@ pub(crate) fn issuer(more: &str) -> String {
 async fn app(issuers: &str) -> App {
     let toml = format!("api.auth_failures_per_minute = 1000\n{MAIN}\n{issuers}");
     App::in_env(&toml, &[("JWT_SECRET", SECRET)]).await
+}
+
+#[tokio::test]
+async fn a_token_opens_from_its_begin_to_its_end() {
+    const BEGIN: i64 = 1_900_000_000;
+    let at = |second| Timestamp::from_second(second).expect("a time");
+    let clock = Clock::fixed(at(BEGIN - 1));
+    let toml = format!(
+        "api.auth_failures_per_minute = 1000\n{MAIN}\n{}",
+        issuer("leeway = \"0s\"")
+    );
+    let app = App::at(&toml, &[("JWT_SECRET", SECRET)], clock.clone()).await;
+    let token = signed(&claims(
+        &json!({"nbf": BEGIN, "exp": BEGIN + 60, "scope": "memories:delete"}),
+    ));
+    let select = json!({"select": {"ids": ["a"]}});
+    for (second, status) in [(-1, 401), (0, 202), (60, 202), (61, 401)] {
+        clock.set(at(BEGIN + second));
+        let answer = app.create(&token, &select).await;
+        assert_eq!(answer.status.as_u16(), status, "{second}: {}", answer.text);
+    }
 }
 
 #[tokio::test]

@@ -56,7 +56,8 @@ pub enum StoreCall {
 }
 
 impl StoreCall {
-    fn as_str(self) -> &'static str {
+    /// Returns its word in metrics and spans.
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }

@@ -5,6 +5,7 @@
 
 mod again;
 mod agreement;
+mod answers;
 mod bounded;
 mod cancelling;
 mod changed;
@@ -42,11 +43,13 @@ mod repeats;
 mod schedules;
 mod sharing;
 mod siblings;
+mod spans;
 mod standby;
 mod start;
 mod stop;
 mod targets;
 mod throttle;
 mod unparsed;
+mod usage;
 mod watching;
 mod workers;

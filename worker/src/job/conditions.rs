@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lethe_common::job::Field;
 use lethe_common::ledger::Lease;
 
+use crate::span::About;
 use crate::store::{Conditions, Query, Start, Written};
 
 /// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
@@ -44,7 +45,12 @@ pub(crate) fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
 fn start(lease: &Lease) -> Option<Start> {
     let text = lease.snapshot.as_deref()?;
     Some(serde_json::from_str(text).unwrap_or_else(|_| {
-        tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "a snapshot cannot be read");
+        let about = About::lease(lease);
+        tracing::error!(
+            job.id = about.job,
+            partition = about.partition,
+            "a snapshot cannot be read"
+        );
         Start {
             written: Written::Unknown,
             changed: None,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::job::cursor::{Cursor, ids_left};
+use crate::span::About;
 use crate::store::vector::{Point, PointId};
 use crate::store::{Place, RowOwner};
 
@@ -163,7 +164,12 @@ impl Intent {
     pub(crate) fn of(lease: &Lease) -> Option<Self> {
         let read = Self::read(lease, lease.intent.as_deref()?);
         if read.is_none() {
-            tracing::error!(job.id = %lease.job.id, partition = lease.ordinal, "an intent cannot be read");
+            let about = About::lease(lease);
+            tracing::error!(
+                job.id = about.job,
+                partition = about.partition,
+                "an intent cannot be read"
+            );
         }
         read
     }

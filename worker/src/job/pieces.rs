@@ -12,6 +12,7 @@ use lethe_common::metrics::StoreCall;
 use crate::job::cursor::{Cursor, Walk};
 use crate::job::piece::Piece;
 use crate::lease::{Environment, LeaseGuard, Stop};
+use crate::span::About;
 use crate::store::StoreError;
 use crate::store::sql::SqlTable;
 use crate::targets::Mapped;
@@ -32,11 +33,12 @@ pub(crate) async fn end(
 /// not answer at all.
 pub(crate) async fn begin(lease: &Lease, table: &SqlTable) -> Result<(), StoreError> {
     table.ping().await?;
+    let about = About::lease(lease);
     tracing::info!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
-        table = lease.route.table,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
+        table = about.table,
         "a call about a whole table took too long: it is read in pieces"
     );
     Ok(())

@@ -4,11 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
+use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Fence, Ledger};
 use lethe_common::metrics::{self, StoreCall};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::leases::Leases;
 use crate::health::Health;
@@ -27,17 +30,24 @@ pub struct Environment {
     pub(crate) leases: Arc<Leases>,
     pub(crate) config: Arc<Config>,
     pub(crate) health: Arc<Health>,
+    pub(crate) clock: Clock,
     /// The leases under which a task works, as they were claimed; none where nothing is worked on.
     pub(crate) watched: Arc<[Fence]>,
 }
 
 impl Environment {
-    /// Prepares a worker, without connecting to any store.
+    /// Prepares a worker that goes by `clock`, without connecting to any store.
     ///
     /// # Errors
     ///
     /// Fails if the URL of a store cannot be read.
-    pub fn new(name: String, config: Arc<Config>, ledger: Ledger, doorbell: Doorbell) -> Result<Self, StoreError> {
+    pub fn new(
+        name: String,
+        config: Arc<Config>,
+        ledger: Ledger,
+        doorbell: Doorbell,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let retry = &config.retry;
         Ok(Self {
             name,
@@ -53,6 +63,7 @@ impl Environment {
             leases: Arc::default(),
             watched: Arc::default(),
             health: Arc::new(Health::default()),
+            clock,
             config,
         })
     }
@@ -70,7 +81,7 @@ impl Environment {
         Arc::clone(&self.health)
     }
 
-    /// Makes a call to a store, and measures it, unless the leases of the task do not last as long as the call may take.
+    /// Makes a call to a store in a span of its own, and measures it, unless the leases of the task do not last as long as the call may take.
     pub(crate) async fn call<T>(
         &self,
         mapped: &Mapped,
@@ -79,9 +90,23 @@ impl Environment {
         future: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.outlast().await?;
+        let target = &mapped.route.target;
+        let span = tracing::debug_span!(
+            "store.call",
+            store = store.as_str(),
+            operation = call.as_str(),
+            target.name = target,
+            outcome = Empty
+        );
         let start = Instant::now();
-        let result = future.await;
-        metrics::store_call(&mapped.route.target, store, call, start.elapsed());
+        let result = future.instrument(span.clone()).await;
+        let took = start.elapsed();
+        metrics::store_call(target, store, call, took);
+        span.record(
+            "outcome",
+            result.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok"),
+        );
+        span.in_scope(|| tracing::debug!(ms = took.as_secs_f64() * 1_000.0, "a store was called"));
         result
     }
 }

@@ -8,6 +8,7 @@ use lethe_common::ledger::{After, Lease};
 use lethe_common::metrics::{self, RetryClass};
 
 use super::environment::Environment;
+use crate::span::{self, About};
 
 impl Environment {
     /// Tells the world what was recorded. A lease that has ended is forgotten.
@@ -16,7 +17,7 @@ impl Environment {
             After::JobEnded { state, duration_ms } => {
                 metrics::job_ended(millis(*duration_ms));
                 tracing::info!(
-                    job.id = %lease.job.id,
+                    job.id = About::lease(lease).job,
                     job.state = state.as_str(),
                     duration_ms,
                     trace = lease.job.trace,
@@ -52,7 +53,7 @@ impl Environment {
     /// Notes that the stores of a target did what they were asked.
     pub(crate) fn answered(&self, target: &str) {
         if self.breakers.succeeded(target) {
-            tracing::info!(target, "the target's stores answer again");
+            tracing::info!(target.name = span::target(target), "the target's stores answer again");
             self.shares.look_again();
         }
     }

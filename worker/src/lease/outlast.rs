@@ -58,6 +58,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use lethe_common::clock::Clock;
     use lethe_common::config::Config;
     use lethe_common::doorbell::Doorbell;
     use lethe_common::ledger::{Lease, Ledger, LedgerOptions, Route};
@@ -90,7 +91,14 @@ mod tests {
         ledger.accept(job).await.unwrap();
         let lease = claim(&ledger, &route).await.remove(0);
         let fence = lease.fence();
-        let env = Environment::new("w".to_owned(), config, ledger.clone(), Doorbell::local()).unwrap();
+        let env = Environment::new(
+            "w".to_owned(),
+            config,
+            ledger.clone(),
+            Doorbell::local(),
+            Clock::system(),
+        )
+        .unwrap();
         drop(env.leases.add(lease));
         let task = env.watching(&[fence]);
         let until = || env.leases.still_held(&[fence])[0].until;

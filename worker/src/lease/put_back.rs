@@ -13,6 +13,7 @@ use super::record::LEDGER_REFUSED;
 use super::retry;
 use super::stop::Stop;
 use crate::backoff;
+use crate::span::About;
 use crate::store::StoreError;
 
 /// Puts leases back, or ends them, after their work stopped. They are given as they were claimed.
@@ -42,14 +43,19 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
 pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
     for fence in claimed {
         metrics::retry(RetryClass::Transient, Some(ErrorCode::Panic));
-        tracing::error!(job.id = %fence.job, partition = fence.ordinal, "the work on a partition panicked");
+        let about = About::fence(*fence);
+        tracing::error!(
+            job.id = about.job,
+            partition = about.partition,
+            "the work on a partition panicked"
+        );
     }
     let mut held = env.leases.still_held(claimed);
     match held.pop() {
         Some(lease) if held.is_empty() && lease.failures >= env.config.lease.rescues => {
-            let job = lease.job.id;
+            let fence = lease.fence();
             if lease.fail(env, ErrorCode::Panic).await.is_err() {
-                tracing::warn!(job.id = %job, "its lease has to run out");
+                tracing::warn!(job.id = About::fence(fence).job, "its lease has to run out");
             }
         }
         _ => put_back(env, claimed, Some(ErrorCode::Panic)).await,
@@ -60,7 +66,7 @@ pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
 async fn fail_refused(env: &Environment, fence: Fence) {
     for lease in env.leases.still_held(&[fence]) {
         if lease.fail(env, LEDGER_REFUSED).await.is_err() {
-            tracing::warn!(job.id = %fence.job, "it could not be failed");
+            tracing::warn!(job.id = About::fence(fence).job, "it could not be failed");
         }
     }
 }

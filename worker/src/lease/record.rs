@@ -15,6 +15,7 @@ use super::environment::Environment;
 use super::guard::LeaseGuard;
 use super::stop::Stop;
 use crate::backoff;
+use crate::span::About;
 
 /// The code of a partition about which the ledger refuses to store something.
 pub(crate) const LEDGER_REFUSED: ErrorCode = ErrorCode::LedgerRefused;
@@ -190,7 +191,12 @@ impl Environment {
             alone: true,
         };
         if self.ledger.release(&[back.of(lease.fence())]).await.is_err() {
-            tracing::warn!(job.id = %lease.job.id, partition = lease.ordinal, "its lease has to run out");
+            let about = About::lease(lease);
+            tracing::warn!(
+                job.id = about.job,
+                partition = about.partition,
+                "its lease has to run out"
+            );
         }
         After::Lost
     }
@@ -199,10 +205,11 @@ impl Environment {
 /// Says that a partition failed for good.
 fn note_failure(lease: &Lease, code: ErrorCode) {
     metrics::retry(RetryClass::Permanent, Some(code));
+    let about = About::lease(lease);
     tracing::error!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
         error.code = code.as_str(),
         "a partition failed for good"
     );

@@ -13,6 +13,7 @@ use super::guard::LeaseGuard;
 use super::release::release;
 use super::stop::Stop;
 use crate::backoff;
+use crate::span::{self, About};
 use crate::store::{Class, StoreError};
 
 /// What an error says about the stores of its target.
@@ -73,7 +74,7 @@ pub(crate) async fn after_error(
     let back = together(env, &leases, error, verdict);
     tracing::warn!(
         partitions = leases.len(),
-        target = leases[0].route.target,
+        target.name = span::target(&leases[0].route.target),
         error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = back.delay.as_millis(),
@@ -124,10 +125,11 @@ pub(crate) async fn put_back(
         delay = delay.max(pause);
     }
     metrics::retry(RetryClass::Transient, Some(error.code()));
+    let about = About::lease(&lease);
     tracing::warn!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
         error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = delay.as_millis(),

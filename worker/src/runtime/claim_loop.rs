@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lethe_common::clock::Clock;
 use lethe_common::ledger::{AloneFirst, Claim, Lapsed, Lease, LedgerError, Release, Route, SmallFirst};
 use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claimable::{self, Claimable, Offer};
 use super::grouping::{SMALL, grouped};
-use super::task::Group;
+use super::task::{self, Group};
 use crate::backoff;
 use crate::health::{Health, TURN};
 use crate::lease::Environment;
@@ -33,19 +32,7 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) {
     let mut doorbell = env.doorbell.subscribe();
-    let mut claimer = Claimer {
-        env: &env,
-        slots: &slots,
-        groups: &groups,
-        turn: 0,
-        large: 0,
-        probes: 0,
-        small: SMALL,
-        confined: false,
-        full: false,
-        trouble: None,
-        siblings: 0,
-    };
+    let mut claimer = Claimer::new(&env, &slots, &groups);
     let mut rung = true;
     loop {
         let Some(permit) = free_slot(&slots, &env.health, &stop, TURN).await else {
@@ -95,6 +82,29 @@ pub(crate) async fn run(
             }
         }
     }
+}
+
+/// Claims and works until nothing is due; returns how many groups that were.
+///
+/// Nothing is waited for: what is put back for later is left, and so is what becomes due through others meanwhile.
+pub(crate) async fn run_due(env: &Arc<Environment>) -> usize {
+    let size = env.config.worker.slots;
+    let slots = Arc::new(Semaphore::new(size));
+    let (groups, mut receiver) = mpsc::channel(size);
+    let mut claimer = Claimer::new(env, &slots, &groups);
+    let mut done = 0;
+    while let Ok(permit) = Arc::clone(&slots).acquire_owned().await {
+        let found = claimer.claim(permit).await;
+        assert!(claimer.trouble.is_none(), "the ledger cannot be asked for work");
+        if !found {
+            break;
+        }
+        while let Ok(group) = receiver.try_recv() {
+            done += 1;
+            task::run(group, Arc::clone(env)).await;
+        }
+    }
+    done
 }
 
 /// Waits for a free slot, and says now and then that the loop turns: tasks may legitimately be long. Returns `None` at `stop`.
@@ -149,7 +159,23 @@ struct Claimer<'a> {
     siblings: i64,
 }
 
-impl Claimer<'_> {
+impl<'a> Claimer<'a> {
+    fn new(env: &'a Arc<Environment>, slots: &'a Arc<Semaphore>, groups: &'a mpsc::Sender<Group>) -> Self {
+        Self {
+            env,
+            slots,
+            groups,
+            turn: 0,
+            large: 0,
+            probes: 0,
+            small: SMALL,
+            confined: false,
+            full: false,
+            trouble: None,
+            siblings: 0,
+        }
+    }
+
     /// Publishes this worker's mappings and reads those of others; returns whether the ledger answered.
     async fn read_siblings(&mut self) -> bool {
         match self.env.mappings.siblings.publish(&self.env.ledger).await {
@@ -189,7 +215,7 @@ impl Claimer<'_> {
         if self.trouble.take().is_some() {
             tracing::info!("the ledger answers again");
         }
-        metrics::claimed(Clock::system().now());
+        metrics::claimed(self.env.clock.now());
         self.env.health.claimed();
         if leases.is_empty() {
             return false;

@@ -68,6 +68,20 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
     }
 }
 
+/// Claims and works until nothing is due, one group after the other, and returns how many that were: for tests, which
+/// then need not wait.
+///
+/// What failed and is tried again later is not due. There is neither apalis nor housekeeping: leases are not renewed by
+/// themselves.
+///
+/// # Panics
+///
+/// If the ledger cannot be asked for work.
+#[doc(hidden)]
+pub async fn run_due_jobs(env: Environment) -> usize {
+    claim_loop::run_due(&Arc::new(env)).await
+}
+
 /// Runs apalis' worker under its monitor until `finished`.
 async fn monitor<T, F, Done>(name: String, backend: ChannelBackend<T>, handle: F, finished: CancellationToken)
 where

@@ -11,9 +11,11 @@ use futures::FutureExt;
 use lethe_common::ledger::{Fence, Lease};
 use lethe_common::metrics::{self, RetryClass};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use crate::job::work;
 use crate::lease::{Environment, Stop, put_back};
+use crate::span;
 use crate::store::StoreError;
 use crate::targets::Share;
 
@@ -28,8 +30,13 @@ pub(crate) struct Group {
     pub(crate) _share: Share,
 }
 
-/// Runs a group.
+/// Runs a group, in the span of its work.
 pub(crate) async fn run(group: Group, env: Arc<Environment>) {
+    let span = span::of(&group.leases);
+    run_inside(group, env).instrument(span).await;
+}
+
+async fn run_inside(group: Group, env: Arc<Environment>) {
     // The share goes before the permit: who waits for a permit finds the target's share up to date.
     let Group {
         leases,

@@ -36,8 +36,8 @@ impl Fitting {
         let Route { target, table, .. } = &looked.route;
         for change in self.changes(looked) {
             match change {
-                Change::Fault(fault) => tracing::warn!(target, table, fault, "the mapping does not fit"),
-                Change::Fits => tracing::info!(target, table, "the mapping fits again"),
+                Change::Fault(fault) => tracing::warn!(target.name = target, table, fault, "the mapping does not fit"),
+                Change::Fits => tracing::info!(target.name = target, table, "the mapping fits again"),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use jsonwebtoken::{dangerous, decode_header};
 use lethe_common::config::Config;
 use lethe_common::metrics::AuthFailure;
@@ -49,15 +50,15 @@ impl Issuers {
         !self.list.is_empty() && three && parts.next().is_none() && presented.starts_with("ey")
     }
 
-    /// Returns who holds a token.
-    pub(in crate::auth) async fn verify(&self, presented: &str) -> Result<Principal, Unproven> {
+    /// Returns who holds a token, if it is good at `now`.
+    pub(in crate::auth) async fn verify(&self, presented: &str, now: Timestamp) -> Result<Principal, Unproven> {
         let header = decode_header(presented).map_err(|_| AuthFailure::TokenMalformed)?;
         if header.crit.is_some() {
             // RFC 7515, 4.1.11: what is not understood must not be overlooked.
             return Err(AuthFailure::TokenMalformed.into());
         }
         let issuer = self.of(presented)?;
-        let claims = issuer.claims(presented, &header).await?;
+        let claims = issuer.claims(presented, &header, now).await?;
         let jwt = issuer.jwt();
         let user = token::user(&claims, jwt, self.longest)?;
         let mut fingerprint = self.fingerprints.begin("principal").await?;

@@ -1,6 +1,7 @@
 //! What can go wrong in the ledger.
 
 use crate::ledger::types::Fence;
+use crate::telemetry::unless_in_span;
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +59,8 @@ impl LedgerError {
     /// Says in the log which partition's step was refused.
     pub(in crate::ledger) fn log_refusal(&self, fence: Fence) {
         tracing::error!(
-            job.id = %fence.job,
-            partition = fence.ordinal,
+            job.id = unless_in_span("job.id", tracing::field::display(fence.job)),
+            partition = unless_in_span("partition", fence.ordinal),
             ledger.sqlstate = self.sqlstate(),
             "the ledger refuses a step of a partition"
         );

@@ -13,7 +13,6 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lethe_common::clock::Clock;
 use lethe_common::config::Table;
 use lethe_common::filter::Unit;
 use lethe_common::job::StoreKind;
@@ -55,7 +54,7 @@ pub(super) async fn snapshot(
     let rest = times
         .into_iter()
         .zip(units)
-        .filter_map(|(time, unit)| Some(tick_left(time?, unit, Clock::system().now())))
+        .filter_map(|(time, unit)| Some(tick_left(time?, unit, env.clock.now())))
         .max();
     pass(env, lease, rest.unwrap_or_default()).await?;
     let text = serde_json::to_string(&start).expect("texts are always JSON");

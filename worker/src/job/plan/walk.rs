@@ -35,6 +35,7 @@ use crate::job::conditions::conditions;
 use crate::job::cursor::Walk;
 use crate::job::pieces;
 use crate::lease::{Environment, LeaseGuard, Stop};
+use crate::span::About;
 use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError};
 use crate::targets::Mapped;
@@ -70,11 +71,12 @@ async fn bound(env: &Environment, mapped: &Mapped, table: &SqlTable) -> Result<O
 
 /// Says why no bound can be found in pieces.
 fn cannot(lease: &Lease, why: &'static str) -> StoreError {
+    let about = About::lease(lease);
     tracing::warn!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
-        table = lease.route.table,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
+        table = about.table,
         why,
         "the rows that were there at a job's start cannot be told in pieces"
     );
@@ -132,11 +134,12 @@ pub(crate) async fn step(
 
 /// Says that a walk met rows which stay.
 fn say_beyond(lease: &Lease) {
+    let about = About::lease(lease);
     tracing::warn!(
-        job.id = %lease.job.id,
-        partition = lease.ordinal,
-        target = lease.route.target,
-        table = lease.route.table,
+        job.id = about.job,
+        partition = about.partition,
+        target.name = about.target,
+        table = about.table,
         "rows that a query matches say that they were written after it began: they stay, also those of a clock that was \
          far ahead"
     );

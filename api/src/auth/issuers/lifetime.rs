@@ -1,0 +1,92 @@
+//! Whether a token is good at a time.
+//!
+//! The library that verifies signatures would read the system's clock. The time is handed in here, so that a test says
+//! which it is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lethe_common::metrics::AuthFailure;
+use serde_json::Value;
+
+use crate::auth::token::Claims;
+
+/// Checks that a token is good at `now`, as far as clocks differ by `leeway` at most.
+pub(super) fn check(claims: &Claims, now: Timestamp, leeway: Duration) -> Result<(), AuthFailure> {
+    let (now, leeway) = (u64::try_from(now.as_second()).unwrap_or(0), leeway.as_secs());
+    // A token without an end is good for ever, which no token may be.
+    let end = claims.get("exp").and_then(seconds).ok_or(AuthFailure::TokenExpired)?;
+    if end < now.saturating_sub(leeway) {
+        return Err(AuthFailure::TokenExpired);
+    }
+    match claims.get("nbf").map(seconds) {
+        Some(None) => Err(AuthFailure::TokenMalformed),
+        Some(Some(begin)) if begin > now.saturating_add(leeway) => Err(AuthFailure::TokenNotYet),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a `NumericDate` (RFC 7519, 2), which may have a fraction.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "the number is known to fit"
+)]
+fn seconds(claim: &Value) -> Option<u64> {
+    let fits = |number: &f64| *number >= 0.0 && *number < u64::MAX as f64;
+    claim
+        .as_u64()
+        .or_else(|| claim.as_f64().filter(fits).map(|number| number.round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: i64 = 1_900_000_000;
+
+    fn at(claims: &Value) -> Result<(), AuthFailure> {
+        let now = Timestamp::from_second(NOW).unwrap();
+        check(claims.as_object().unwrap(), now, Duration::from_secs(30))
+    }
+
+    #[test]
+    fn a_token_is_good_from_its_begin_to_its_end_and_a_little_more() {
+        for (claims, expected) in [
+            (json!({"exp": NOW}), Ok(())),
+            (json!({"exp": NOW - 30}), Ok(())),
+            (json!({"exp": NOW - 31}), Err(AuthFailure::TokenExpired)),
+            (json!({"exp": NOW, "nbf": NOW + 30}), Ok(())),
+            (json!({"exp": NOW, "nbf": NOW + 31}), Err(AuthFailure::TokenNotYet)),
+            (json!({"exp": 1_899_999_969.6}), Ok(())),
+            (json!({"exp": 1_899_999_969.4}), Err(AuthFailure::TokenExpired)),
+            (json!({"exp": u64::MAX, "nbf": 0}), Ok(())),
+        ] {
+            assert_eq!(at(&claims), expected, "{claims}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for no_time in [
+            json!(null),
+            json!("tomorrow"),
+            json!(-1),
+            json!(1e300),
+            json!([NOW]),
+            json!(true),
+        ] {
+            assert_eq!(
+                at(&json!({"exp": no_time})),
+                Err(AuthFailure::TokenExpired),
+                "{no_time}"
+            );
+            let claims = json!({"exp": NOW, "nbf": no_time});
+            assert_eq!(at(&claims), Err(AuthFailure::TokenMalformed), "{no_time}");
+        }
+        assert_eq!(at(&json!({})), Err(AuthFailure::TokenExpired));
+    }
+}

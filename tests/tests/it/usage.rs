@@ -1,0 +1,263 @@
+//! The command line without a service: its help, and what it refuses, with what to do.
+
+use std::process::Output;
+
+use lethe_tests::service::lethe;
+
+/// A port that nobody listens on.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// Every subcommand, as it is called.
+const COMMANDS: [&[&str]; 34] = [
+    &[],
+    &["up"],
+    &["demo"],
+    &["api"],
+    &["worker"],
+    &["migrate"],
+    &["keys"],
+    &["keys", "create"],
+    &["keys", "list"],
+    &["keys", "revoke"],
+    &["keys", "config"],
+    &["schedules"],
+    &["schedules", "list"],
+    &["schedules", "show"],
+    &["schedules", "put"],
+    &["schedules", "delete"],
+    &["schedules", "pause"],
+    &["schedules", "resume"],
+    &["schedules", "preview"],
+    &["targets"],
+    &["targets", "check"],
+    &["targets", "infer"],
+    &["targets", "siblings"],
+    &["targets", "retire"],
+    &["health"],
+    &["submit"],
+    &["watch"],
+    &["jobs"],
+    &["pace"],
+    &["cancel"],
+    &["retry"],
+    &["items"],
+    &["pause"],
+    &["resume"],
+];
+
+/// Runs `lethe` in an empty directory, with a key in its environment.
+fn run(arguments: &[&str], key: &str) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = lethe();
+    command
+        .args(arguments)
+        .current_dir(directory.path())
+        .env("LETHE_KEY", key);
+    command.output().unwrap()
+}
+
+/// Asserts that a command is refused with an exit code, and says something; it prints no answer.
+#[track_caller]
+fn refused(arguments: &[&str], code: i32, says: &str) {
+    let output = run(arguments, "a-key");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert!(
+        said.starts_with("error: ") && said.contains(says),
+        "{arguments:?}: {said}"
+    );
+    assert!(output.stdout.is_empty(), "{arguments:?}: {:?}", output.stdout);
+    assert!(!said.contains("a-key"), "{arguments:?}: {said}");
+}
+
+#[test]
+fn every_command_says_what_it_is_for() {
+    let mut all = String::new();
+    for command in COMMANDS {
+        let asked = [command, &["--help"]].concat();
+        let output = run(&asked, "a-key");
+        assert!(output.status.success() && output.stderr.is_empty(), "{command:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(!said.contains("a-key"), "{said}");
+        // None is left out here.
+        for name in subcommands(&said) {
+            let called = [command, &[name]].concat();
+            assert!(COMMANDS.contains(&called.as_slice()), "{called:?}");
+        }
+        let lines = said.lines().map(str::trim_end);
+        let lines = [format!("$ lethe {}", asked.join(" "))]
+            .into_iter()
+            .chain(lines.map(str::to_owned));
+        all.extend(lines.map(|line| line + "\n"));
+        all.push('\n');
+    }
+    insta::assert_snapshot!("help", all);
+}
+
+/// Returns the subcommands that a help lists.
+fn subcommands(help: &str) -> impl Iterator<Item = &str> {
+    let (_, listed) = help.split_once("Commands:\n").unwrap_or_default();
+    let names = listed.lines().map_while(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help")
+}
+
+#[test]
+fn a_command_without_what_it_needs_is_refused() {
+    for (arguments, says) in [
+        (&["no-such-command"][..], "unrecognized subcommand"),
+        (&["up", "--listen", "here"], "--listen"),
+        (&["up", "--output", "yaml"], "[possible values: text, json]"),
+        (&["demo", "more"], "unexpected argument"),
+        (&["keys", "create"], "--scope"),
+        (&["keys", "revoke"], "<NAME>"),
+        (&["keys", "config", "nightly"], "--scope"),
+        (&["schedules", "show"], "<NAME>"),
+        (&["schedules", "put", "nightly"], "<JSON|FILE>"),
+        (&["schedules", "delete"], "<NAME>"),
+        (&["schedules", "pause"], "<NAME>"),
+        (&["schedules", "resume"], "<NAME>"),
+        (&["schedules", "preview"], "<NAME>"),
+        (
+            &["targets", "check", "--output", "yaml"],
+            "[possible values: text, json]",
+        ),
+        (&["targets", "infer"], "<URL>"),
+        (&["targets", "retire"], "<TARGET/TABLE>"),
+        (&["submit", "1", "--user", "ana"], "cannot be used with"),
+        (&["submit", "--user", "ana", "--query", "{}"], "cannot be used with"),
+        (&["submit", "--ids-file", "f", "--query", "{}"], "cannot be used with"),
+        (&["submit", "--user", "ana", "--owner", "ana"], "cannot be used with"),
+        (&["submit", "--alias", "ana"], "--user"),
+        (&["submit", "1", "--limit", "many"], "--limit"),
+        (&["submit", "1", "--require-found"], "--watch"),
+        (&["submit", "1", "--dry-run", "--expect", "0"], "cannot be used with"),
+        (&["watch"], "<JOB>"),
+        (&["jobs", "--limit", "many"], "--limit"),
+        (&["pace", "1"], "<RATE>"),
+        (&["cancel"], "<JOB>"),
+        (&["retry"], "<JOB>"),
+        (&["items", "1"], "--outcome"),
+        (&["pause", "main", "other"], "unexpected argument"),
+        (&["resume", "main", "other"], "unexpected argument"),
+    ] {
+        refused(arguments, 2, says);
+    }
+}
+
+#[test]
+fn a_command_about_the_api_needs_a_key() {
+    let mut command = lethe();
+    command.arg("jobs");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--key <KEY>"));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_refused_by_every_role() {
+    for role in ["api", "worker", "migrate"] {
+        refused(&[role], 2, "ledger.url: name the ledger's database, or run `lethe up`");
+    }
+    for arguments in [&["up"][..], &["api"], &["worker"], &["migrate"], &["targets", "check"]] {
+        refused(&[arguments, &["--config", "nowhere.toml"]].concat(), 2, "nowhere.toml");
+    }
+    refused(&["targets", "check"], 1, "lethe targets infer");
+    refused(&["keys", "config", "Nightly", "--scope", "admin"], 2, "a-z");
+    refused(&["keys", "config", "nightly", "--scope", "all"], 2, "memories:delete");
+    refused(
+        &["keys", "config", "nightly", "--scope", "admin", "--expires", "90"],
+        1,
+        "90d or 2030-01-31T12:00:00Z",
+    );
+}
+
+#[test]
+fn what_is_refused_before_anything_is_sent() {
+    let job = "00000000-0000-7000-8000-000000000000";
+    for (arguments, code, says) in [
+        (&["submit"][..], 1, "name ids, an --ids-file, a --user or a --query"),
+        (&["submit", "--ids-file", "nowhere"], 1, "open nowhere"),
+        (&["submit", "--query", "nowhere"], 1, "read nowhere"),
+        (&["submit", "--query", "{"], 1, "as JSON"),
+        (&["submit", "1", "--per-second", "nan"], 2, "write a number"),
+        (&["submit", "1", "--per-second", "inf"], 2, "write a number"),
+        (&["pace", job, "nan"], 2, "write a number"),
+        (&["schedules", "put", "nightly", "{"], 1, "as JSON"),
+        (&["schedules", "put", "nightly", "nowhere"], 1, "read nowhere"),
+        (&["schedules", "show", "../jobs"], 1, "no schedule has such a name"),
+        (&["keys", "revoke", "../jobs"], 1, "no key has such a name"),
+        (
+            &["keys", "create", "k", "--scope", "admin", "--expires", "soon"],
+            1,
+            "90d",
+        ),
+        (&["targets", "retire", "main"], 1, "write TARGET/TABLE"),
+        (&["targets", "retire", "main/../x"], 1, "write TARGET/TABLE"),
+        (&["watch", "../keys"], 1, "no job has such an id"),
+        (&["cancel", "../targets/main/pause?"], 1, "no job has such an id"),
+        (&["retry", "1"], 1, "no job has such an id"),
+        (&["pace", "1", "50"], 1, "no job has such an id"),
+        (&["items", "1", "--outcome", "failed"], 1, "no job has such an id"),
+        // Without a name in between, these would pause and resume everything.
+        (&["pause", ".."], 1, "no target has such a name"),
+        (&["resume", ".."], 1, "no target has such a name"),
+        (&["pause", ""], 1, "no target has such a name"),
+    ] {
+        refused(arguments, code, says);
+    }
+    for url in ["", "localhost:7878", "127.0.0.1:7878", "ftp://localhost"] {
+        refused(&["jobs", "--url", url], 2, "write a URL such as http://127.0.0.1:7878");
+        refused(&["health", url], 2, "write a URL such as http://127.0.0.1:7878");
+    }
+    let output = run(&["jobs", "--url", NOWHERE], "a-key\n");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("LETHE_KEY") && !said.contains("a-key"), "{said}");
+}
+
+#[test]
+fn an_api_that_cannot_be_reached_is_said() {
+    let job = "00000000-0000-7000-8000-000000000000";
+    for arguments in [
+        &["submit", "1"][..],
+        &["watch", job],
+        &["jobs"],
+        &["pace", job, "50"],
+        &["cancel", job],
+        &["retry", job],
+        &["items", job, "--outcome", "failed"],
+        &["pause"],
+        &["resume", "main"],
+        &["keys", "create", "nightly", "--scope", "admin"],
+        &["keys", "list"],
+        &["keys", "revoke", "nightly"],
+        &["schedules", "list"],
+        &["schedules", "show", "nightly"],
+        &["schedules", "put", "nightly", "{}"],
+        &["schedules", "delete", "nightly"],
+        &["schedules", "pause", "nightly"],
+        &["schedules", "resume", "nightly"],
+        &["schedules", "preview", "nightly"],
+        &["targets", "siblings"],
+        &["targets", "retire", "main/memories"],
+    ] {
+        refused(&[arguments, &["--url", NOWHERE]].concat(), 1, "reach the API");
+    }
+    refused(&["health", NOWHERE], 1, "ask for readiness");
+}
+
+#[test]
+fn directories_that_cannot_be_used_are_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let data = file.path().join("data");
+    let data = data.to_str().unwrap();
+    refused(&["up", "--data", data, "--listen", "127.0.0.1:0"], 1, data);
+    refused(&["demo", "--data", data], 1, data);
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("memories.sqlite"), "").unwrap();
+    refused(
+        &["demo", "--data", directory.path().to_str().unwrap()],
+        1,
+        "holds memories already",
+    );
+}
