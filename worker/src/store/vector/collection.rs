@@ -98,9 +98,12 @@ impl VectorCollection {
     /// Returns the points that follow from a memory's id: from a UUID's name several may, since it is written in
     /// several ways.
     pub(super) fn points(&self, id: &str, row_found: bool) -> Vec<PointId> {
-        let point = |id: &str| match row_found {
-            true => point_of_row(&self.mapping, id),
-            false => point_of_orphan(&self.mapping, id),
+        let point = |id: &str| {
+            if row_found {
+                point_of_row(&self.mapping, id)
+            } else {
+                point_of_orphan(&self.mapping, id)
+            }
         };
         if self.mapping.point == Rule::Uuid5 {
             self.spellings
