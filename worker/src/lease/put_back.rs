@@ -99,11 +99,12 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
     if releases.is_empty() {
         return;
     }
-    match env.ledger.release(&releases).await {
-        Ok(ended) => ended.into_iter().for_each(|job| env.changed(job)),
-        Err(_) => tracing::warn!(
+    if let Ok(ended) = env.ledger.release(&releases).await {
+        ended.into_iter().for_each(|job| env.changed(job));
+    } else {
+        tracing::warn!(
             partitions = releases.len(),
             "the ledger cannot be reached: leases have to run out"
-        ),
+        );
     }
 }
