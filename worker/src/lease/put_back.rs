@@ -100,7 +100,9 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
         return;
     }
     if let Ok(ended) = env.ledger.release(&releases).await {
-        ended.into_iter().for_each(|job| env.changed(job));
+        for job in ended {
+            env.changed(job);
+        }
     } else {
         tracing::warn!(
             partitions = releases.len(),

@@ -98,13 +98,8 @@ impl VectorCollection {
     /// Returns the points that follow from a memory's id: from a UUID's name several may, since it is written in
     /// several ways.
     pub(super) fn points(&self, id: &str, row_found: bool) -> Vec<PointId> {
-        let point = |id: &str| {
-            if row_found {
-                point_of_row(&self.mapping, id)
-            } else {
-                point_of_orphan(&self.mapping, id)
-            }
-        };
+        let point_of = if row_found { point_of_row } else { point_of_orphan };
+        let point = |id: &str| point_of(&self.mapping, id);
         if self.mapping.point == Rule::Uuid5 {
             self.spellings
                 .ids
