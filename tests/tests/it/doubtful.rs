@@ -211,7 +211,6 @@ async fn a_preview_of_contradicted_points_counts_as_the_job_does(layout: Layout)
                 erased[store]["found"] = n;
             }
         }
-        println!("{select}: {} {}", counts(&preview), counts(&job));
         assert_eq!(counts(&preview), erased, "{select} {job:#}");
         put(&site, PointId::from(all[2].id.as_str()), says(&all[2], "alice")).await;
     }

@@ -38,7 +38,7 @@ pub(crate) async fn singles() {
         site.add(&all).await;
         let before = Cpu::now();
         let run = each(CONNECTIONS, &all, bare.clone(), |bare, memory| async move {
-            bare.delete(&memory).await
+            bare.delete(&memory).await;
         })
         .await;
         run.print("singles", "bare loop", &before);
@@ -84,7 +84,7 @@ pub(crate) async fn wait() {
             site.add(&all).await;
             let before = Cpu::now();
             let run = each(connections, &all, bare.clone(), |bare, memory| async move {
-                bare.delete(&memory).await
+                bare.delete(&memory).await;
             })
             .await;
             run.print("wait", &format!("{connections} connections: bare loop"), &before);
