@@ -276,7 +276,6 @@ async fn one_of_very_many_points_with_the_id_of_a_row_keeps_its_memory(layout: L
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the rule of the mapping that has the rows is not asked"]
 async fn a_mapping_of_points_leaves_what_has_the_id_of_a_row() {
     let mut site = Site::new(Layout::SQLITE).await;
     loose(&mut site, "payload");
@@ -293,7 +292,6 @@ async fn a_mapping_of_points_leaves_what_has_the_id_of_a_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "what an earlier attempt deleted is not counted beside a disagreement"]
 async fn what_went_before_another_disagreed_makes_a_split() {
     let site = Site::new(Layout::SQLITE).await;
     let (alice, chunk) = (memories::of("alice", 1), uuid());

@@ -87,6 +87,8 @@ pub(crate) enum Dropped {
     Split,
     /// A point speaks against its being the row's.
     Disagrees,
+    /// So does one, and others went before.
+    DisagreesPartly,
 }
 
 /// What is to become of the points of a memory.

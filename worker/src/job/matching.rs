@@ -12,7 +12,7 @@ use lethe_common::metrics::StoreCall;
 
 use crate::job::cursor::{Cursor, Ends};
 use crate::job::intent::{Entry, Vectors};
-use crate::job::resolve::{have_rows, have_rows_in_any_form};
+use crate::job::resolve::{contradicted, have_rows};
 use crate::lease::Environment;
 use crate::store::vector::{PointId, Sighted};
 use crate::store::{Conditions, StoreError};
@@ -99,11 +99,14 @@ pub(crate) async fn listed(
 async fn of_nobody(env: &Environment, mapped: &Mapped, points: Vec<Sighted>) -> Result<Vec<Entry>, StoreError> {
     let ids: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
     let mut owned = have_rows(env, mapped, &ids).await?.into_iter();
-    let others = points.iter().filter_map(|point| point.other.as_deref());
-    let mut contradicted = have_rows_in_any_form(env, mapped, others).await?.into_iter();
+    let named = points
+        .iter()
+        .filter_map(|point| Some((point.id, point.memory.as_deref()?)));
+    let named: Vec<_> = named.collect();
+    let mut contradicted = contradicted(env, mapped, &named).await?.into_iter();
     let rows_exist = env.mappings.sharing(mapped).next().is_some();
     let of_nobody = |point: Sighted| {
-        let is_contradicted = point.other.is_some() && contradicted.next().unwrap_or(true);
+        let is_contradicted = point.memory.is_some() && contradicted.next().unwrap_or(true);
         let vectors = match &point.memory {
             Some(_) if owned.next().unwrap_or(true) => return None,
             Some(_) if is_contradicted => Vectors::Unverifiable,

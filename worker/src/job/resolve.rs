@@ -20,7 +20,7 @@ use crate::store::vector::{Point, VectorCollection};
 use crate::store::{self, Item, StoreError};
 use crate::targets::Mapped;
 
-pub(crate) use contradicted::{have_rows_in_any_form, mark_contradicted};
+pub(crate) use contradicted::{contradicted, mark_contradicted};
 pub(crate) use crowd::{Crowd, Others, page as page_of_crowd};
 pub(crate) use find::points_of;
 pub(crate) use judge::{Claim, Judge};

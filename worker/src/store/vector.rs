@@ -24,6 +24,7 @@ mod survey;
 pub use collection::VectorCollection;
 pub use connect::VectorStore;
 pub use payload::{COMPARED, Said, Whose};
+pub(crate) use point::memory_of;
 pub use point::{Point, PointId, point_of_orphan, point_of_row};
 pub use query::Sighted;
 pub(crate) use sample::Sample;

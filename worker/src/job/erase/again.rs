@@ -142,7 +142,13 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
     let vectors = now.vectors;
     entry.seen = now.seen;
     if vectors == Vectors::Disagree {
-        entry.seen.dropped = Some(Dropped::Disagrees);
+        // Of a crowd nobody knows how many went.
+        let went = missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd;
+        entry.seen.dropped = Some(if went {
+            Dropped::DisagreesPartly
+        } else {
+            Dropped::Disagrees
+        });
         return;
     }
     if entry.seen.is_foreign {

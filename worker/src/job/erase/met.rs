@@ -155,7 +155,8 @@ fn set_aside(target: &Target<'_>) -> Option<Met> {
     let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));
     match entry.seen.dropped {
         _ if entry.vectors == Vectors::Disagree => Some(Met::plain(conflict, conflict)),
-        Some(Dropped::Disagrees) => Some(Met::plain(conflict, conflict)),
+        Some(Dropped::Disagrees) => Some(Met::stopped(Went::None)),
+        Some(Dropped::DisagreesPartly) => Some(Met::stopped(Went::Some)),
         Some(Dropped::Split) => Some(Met::plain((Outcome::Failed, Some(SPLIT)), (Outcome::Erased, None))),
         Some(Dropped::Changed) => {
             let sql = if entry.row {

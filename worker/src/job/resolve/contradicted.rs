@@ -1,8 +1,8 @@
 //! Points that name one memory and have the id of another one, which has a row: nobody can say whose they are.
 
-use crate::job::resolve::have_rows;
+use super::owned::{Owner, ask_of};
 use crate::lease::Environment;
-use crate::store::vector::Point;
+use crate::store::vector::{Point, PointId, memory_of, point_of_row};
 use crate::store::{Spelling, StoreError};
 use crate::targets::Mapped;
 
@@ -12,27 +12,42 @@ pub(crate) async fn mark_contradicted<'a>(
     mapped: &Mapped,
     points: impl Iterator<Item = &'a mut Point>,
 ) -> Result<(), StoreError> {
-    let doubtful: Vec<&mut Point> = points.filter(|point| point.other.is_some()).collect();
-    let others = doubtful.iter().filter_map(|point| point.other.as_deref());
-    let owned = have_rows_in_any_form(env, mapped, others).await?;
-    for (point, is_owned) in doubtful.into_iter().zip(owned) {
-        point.is_foreign |= is_owned;
+    let named: Vec<&mut Point> = points.filter(|point| point.named.is_some()).collect();
+    let pairs = named
+        .iter()
+        .filter_map(|point| Some((point.id, point.named.as_deref()?)));
+    let contradicted = contradicted(env, mapped, &pairs.collect::<Vec<_>>()).await?;
+    for (point, is_contradicted) in named.into_iter().zip(contradicted) {
+        point.is_contradicted = is_contradicted;
     }
     Ok(())
 }
 
-/// Returns for each id that a point's own id stands for whether it has a row. A row in a column of texts vouches for
-/// its point however it writes the UUID.
-pub(crate) async fn have_rows_in_any_form(
+/// Returns for each point, with the memory that it names, whether its own id is that of another memory with a row: by
+/// the rule of each mapping that has rows and to whose memories the point may belong.
+pub(crate) async fn contradicted(
     env: &Environment,
     mapped: &Mapped,
-    ids: impl Iterator<Item = &str>,
+    points: &[(PointId, &str)],
 ) -> Result<Vec<bool>, StoreError> {
-    let forms: Vec<Vec<String>> = ids.map(|id| Spelling::Uuid.forms(id)).collect();
-    let asked: Vec<&str> = forms.iter().flatten().map(String::as_str).collect();
-    let mut found = have_rows(env, mapped, &asked).await?.into_iter();
-    let owned = forms
-        .iter()
-        .map(|forms| found.by_ref().take(forms.len()).fold(false, |any, one| any | one));
-    Ok(owned.collect())
+    let mut contradicted = vec![false; points.len()];
+    for other in env.mappings.sharing(mapped) {
+        let Some(collection) = &other.table.collection else {
+            continue;
+        };
+        let own = points.iter().enumerate().filter_map(|(n, (point, named))| {
+            let own = memory_of(collection.point, *point)?;
+            (point_of_row(collection, named) != Some(*point)).then_some((n, own))
+        });
+        // A row in a column of texts vouches for its point however it writes the UUID.
+        let forms = own.flat_map(|(n, own)| Spelling::Uuid.forms(&own).into_iter().map(move |form| (n, form)));
+        let forms: Vec<(usize, String)> = forms.collect();
+        let asked: Vec<&str> = forms.iter().map(|(_, form)| form.as_str()).collect();
+        let mut owners = vec![Owner::Nobody; asked.len()];
+        ask_of(env, mapped, other, Spelling::Exact, &asked, &mut owners).await?;
+        for ((n, _), owner) in forms.iter().zip(owners) {
+            contradicted[*n] |= !matches!(owner, Owner::Nobody);
+        }
+    }
+    Ok(contradicted)
 }

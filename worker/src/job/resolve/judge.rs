@@ -36,12 +36,16 @@ impl<'a> Judge<'a> {
         let Some((row, table)) = row.zip(self.table) else {
             return false;
         };
-        !point.is_foreign && table.agrees(row, &point.whose)
+        !point.is_anothers() && table.agrees(row, &point.whose)
     }
 
     /// Returns whose a point without a row is.
     pub(crate) fn claim(self, conditions: &Conditions, point: &Point) -> Claim {
-        let mut claim = if point.is_foreign { Claim::Unknown } else { Claim::Met };
+        let mut claim = if point.is_anothers() {
+            Claim::Unknown
+        } else {
+            Claim::Met
+        };
         for (field, demanded) in conditions.fields.iter() {
             let is_demanded = |said: &Said| match self.table {
                 Some(table) => table.is_demanded(*field, said, demanded),
@@ -65,8 +69,8 @@ impl<'a> Judge<'a> {
     /// Returns whether a point says nothing that speaks against its being the job's, and no several owners.
     pub(crate) fn is_silent(self, conditions: &Conditions, point: &Point) -> bool {
         let says_several = |(_, said): (_, &Said)| matches!(said, Said::Several(_) | Said::Other);
-        let is_foreign = point.is_foreign || point.whose.iter().any(says_several);
-        !is_foreign && self.claim(conditions, point) != Claim::Foreign
+        let is_anothers = point.is_anothers() || point.whose.iter().any(says_several);
+        !is_anothers && self.claim(conditions, point) != Claim::Foreign
     }
 
     /// Returns whether a point may be the job's though rows outside the scope hold its memory's id: they may have taken
@@ -81,7 +85,7 @@ impl<'a> Judge<'a> {
         rows: &[Holder<'_>],
         point: &Point,
     ) -> bool {
-        let names_another = point.is_foreign && point.memory.is_some() && point.other.is_none();
+        let names_another = point.is_foreign && point.memory.is_some();
         if conditions.query.is_some() || names_another {
             return false;
         }

@@ -42,22 +42,37 @@ pub(crate) async fn owners(env: &Environment, mapped: &Mapped, ids: &[&str]) -> 
         None => Spelling::Exact,
     };
     for other in env.mappings.sharing(mapped) {
-        let target = &other.route.target;
-        if *target == mapped.route.target {
-            ask(env, other, own, ids, &mut owners).await?;
-        } else if env.breakers.may_ask(target, Instant::now()) {
-            // Its fault is not this target's: no breaker but its own counts it.
-            ask(env, other, own, ids, &mut owners)
-                .await
-                .map_err(|error| error.of_neighbour(target))?;
-        } else {
-            return Err(StoreError::Neighbour {
-                target: target.clone(),
-                error: None,
-            });
-        }
+        ask_of(env, mapped, other, own, ids, &mut owners).await?;
     }
     Ok(owners)
+}
+
+/// Asks one of the tables that share the collection for the rows of these ids, which are written as `own` says. The error
+/// of another target's table is that target's.
+pub(super) async fn ask_of(
+    env: &Environment,
+    mapped: &Mapped,
+    other: &Mapped,
+    own: Spelling,
+    ids: &[&str],
+    owners: &mut [Owner],
+) -> Result<(), StoreError> {
+    let target = &other.route.target;
+    if ids.is_empty() {
+        return Ok(());
+    }
+    if *target == mapped.route.target {
+        return ask(env, other, own, ids, owners).await;
+    }
+    if !env.breakers.may_ask(target, Instant::now()) {
+        return Err(StoreError::Neighbour {
+            target: target.clone(),
+            error: None,
+        });
+    }
+    let asked = ask(env, other, own, ids, owners).await;
+    // Its fault is not this target's: no breaker but its own counts it.
+    asked.map_err(|error| error.of_neighbour(target))
 }
 
 /// Asks one more table for the rows of these ids, which are written as `own` says.

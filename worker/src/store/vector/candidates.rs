@@ -6,7 +6,6 @@ use qdrant_client::qdrant::{Condition, Filter, RetrievedPoint, WithPayloadSelect
 
 use super::filter::{any_of, scoped};
 use super::payload::{COMPARED, Said, Whose, is_in};
-use super::point::memory_of;
 use super::read::{id_of, next_of};
 use super::{MAX_POINTS_FOUND, MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::{Item, StoreError};
@@ -83,19 +82,14 @@ impl VectorCollection {
         Ok(Some(Point {
             id,
             whose,
-            other: is_named.then(|| self.other(id, &wanted.id)).flatten(),
+            named: is_named.then(|| wanted.id.clone()),
+            is_contradicted: false,
             is_foreign: match said {
                 Said::Nothing => false,
                 _ => !is_named || said.one().is_none(),
             },
             memory: said.one(),
         }))
-    }
-
-    /// Returns the memory whose id a point's own id is, if it is another one than its payload names.
-    pub(super) fn other(&self, point: PointId, named: &str) -> Option<String> {
-        let memory = memory_of(self.mapping.point, point)?;
-        (!self.points(named, true).contains(&point)).then_some(memory)
     }
 
     /// Returns the condition on the candidates of some memories; `None` if no point can be one.

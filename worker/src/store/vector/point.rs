@@ -36,11 +36,19 @@ pub struct Point {
     pub whose: Whose,
     /// The memory's id in its payload, if there is one.
     pub memory: Option<String>,
-    /// The memory whose id its own id is, where its payload names another one: if that memory has a row, nobody can
-    /// say whose the point is.
-    pub other: Option<String>,
-    /// Whether it may be another memory's: its payload names another one, or several.
+    /// The memory that it was looked for, where its payload names it.
+    pub named: Option<String>,
+    /// Whether its own id is that of another memory with a row: nobody can say whose the point is.
+    pub is_contradicted: bool,
+    /// Whether its payload names another memory, or several.
     pub is_foreign: bool,
+}
+
+impl Point {
+    /// Returns whether it may be another memory's, by its payload or by its own id.
+    pub(crate) fn is_anothers(&self) -> bool {
+        self.is_foreign || self.is_contradicted
+    }
 }
 
 impl From<PointId> for qdrant::PointId {
@@ -101,7 +109,7 @@ pub fn point_of_orphan(collection: &Collection, id: &str) -> Option<PointId> {
 }
 
 /// Returns the memory's id that a point's id stands for, where it can be told.
-pub(super) fn memory_of(rule: Rule, point: PointId) -> Option<String> {
+pub(crate) fn memory_of(rule: Rule, point: PointId) -> Option<String> {
     match (rule, point) {
         (Rule::Uuid, PointId::Uuid(uuid)) => Some(uuid.to_string()),
         (Rule::Number, PointId::Num(number)) => Some(number.to_string()),

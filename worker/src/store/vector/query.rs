@@ -21,8 +21,6 @@ pub struct Sighted {
     pub id: PointId,
     /// The memory that it belongs to, where that can be told.
     pub memory: Option<String>,
-    /// The memory whose id its own id is, where its payload names another one.
-    pub other: Option<String>,
     /// Whether it is what the job asks for.
     pub is_met: bool,
 }
@@ -183,13 +181,9 @@ impl VectorCollection {
     fn sighted(&self, asked: &Asked<'_>, points: &[RetrievedPoint]) -> Result<Vec<Sighted>, StoreError> {
         let sighted = |point: &RetrievedPoint| {
             let id = id_of(point)?;
-            let memory = self.memory_of(id, &self.said_memory(point));
             Ok(Sighted {
                 id,
-                other: memory
-                    .as_deref()
-                    .and_then(|memory| self.other(id, &self.spelled(memory))),
-                memory,
+                memory: self.memory_of(id, &self.said_memory(point)),
                 is_met: asked.is_met(id, &point.payload),
             })
         };

@@ -149,9 +149,8 @@ impl VectorCollection {
         Ok(Point {
             id,
             whose: Whose::read(&self.mapping.payload, fields, &point.payload),
-            other: memory
-                .as_deref()
-                .and_then(|memory| self.other(id, &self.spelled(memory))),
+            named: memory.as_deref().map(|memory| self.spelled(memory)),
+            is_contradicted: false,
             is_foreign: said != Said::Nothing && memory.is_none(),
             memory,
         })

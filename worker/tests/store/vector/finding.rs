@@ -179,24 +179,23 @@ async fn a_point_is_found_by_its_own_id_and_by_the_one_that_it_names() {
             seen.extend(
                 points
                     .iter()
-                    .map(|point| (row_found, memory, point.id, point.is_foreign, point.other.clone())),
+                    .map(|point| (row_found, memory, point.id, point.is_foreign, point.named.is_some())),
             );
         }
     }
     seen.sort_unstable_by_key(|(row_found, memory, point, ..)| (!row_found, *memory, *point));
 
-    let one = || Some("1".to_owned());
     assert_eq!(
         seen,
         [
             // What says of itself that it is another memory's is a candidate by its own id only beside the row.
-            (true, 0, num(1), true, None),
-            (true, 1, num(1), false, one()),
-            (true, 1, num(2), false, None),
-            (true, 2, num(3), false, None),
-            (false, 1, num(1), false, one()),
-            (false, 1, num(2), false, None),
-            (false, 2, num(3), false, None),
+            (true, 0, num(1), true, false),
+            (true, 1, num(1), false, true),
+            (true, 1, num(2), false, true),
+            (true, 2, num(3), false, false),
+            (false, 1, num(1), false, true),
+            (false, 1, num(2), false, true),
+            (false, 2, num(3), false, false),
         ]
     );
 }
