@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory};
 use lethe_tests::service::{Service, Site};
-use qdrant_client::qdrant::{DeletePointsBuilder, PointId, PointsIdsList};
+use qdrant_client::qdrant::{DeletePointsBuilder, FieldType, PointId, PointsIdsList};
 use reqwest::Method;
 use serde_json::json;
 use sqlx::postgres::PgPool;
@@ -87,6 +87,10 @@ async fn site() -> Site {
             .set("worker.slots", 8)
             .set("worker.poll", "1s")
     });
+    // As `lethe targets check` advises: without them each look for points reads all of them.
+    for field in ["memory_id", "user_id"] {
+        site.vectors.index(field, FieldType::Keyword).await;
+    }
     site
 }
 
