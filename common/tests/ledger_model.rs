@@ -255,7 +255,7 @@ impl World {
             end: Some(end),
         };
         match self.ledger.record(&[record]).await.unwrap().remove(0) {
-            After::ReadBack(next) => self.leases.push(*next),
+            After::ReadBack { lease: next, .. } => self.leases.push(*next),
             After::Lost => panic!("a live lease was lost"),
             _ => {}
         }

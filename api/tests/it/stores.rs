@@ -128,7 +128,7 @@ impl Worker {
             };
             let after = app.ledger.record(&[record]).await.expect("the ledger answers");
             match after.into_iter().next() {
-                Some(After::ReadBack(next)) => lease = *next,
+                Some(After::ReadBack { lease: next, .. }) => lease = *next,
                 Some(After::JobEnded { .. }) => {
                     app.doorbell.ring(Ring::Changed(lease.job.id));
                     return;

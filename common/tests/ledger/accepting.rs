@@ -22,7 +22,7 @@ async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, 
     assert_eq!(state(&ledger, id).await, State::Running);
     let go = ledger.intend(&[(&lease, "intent".to_owned())]).await.unwrap();
     assert!(matches!(go[0], Go::Proceed(_)));
-    let After::ReadBack(back) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
+    let After::ReadBack { lease: back, .. } = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
         panic!("the last partition is read back by its worker")
     };
     assert_eq!(

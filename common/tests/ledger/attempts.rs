@@ -275,7 +275,7 @@ async fn lists_with_nothing_settled_begin_anew(TestLedger { ledger, _dir, .. }: 
         "small ones share calls"
     );
     let delta = met(&[("memory-0", Outcome::Absent, Outcome::Erased)]);
-    let After::ReadBack(lease) = record(&ledger, end(&lease, delta, RecordEnd::Done)).await else {
+    let After::ReadBack { lease, .. } = record(&ledger, end(&lease, delta, RecordEnd::Done)).await else {
         panic!("its worker reads it back")
     };
     record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
@@ -287,7 +287,7 @@ async fn lists_with_nothing_settled_begin_anew(TestLedger { ledger, _dir, .. }: 
 async fn an_attempt_with_nothing_to_erase_reads_back(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(3)])).await;
     let lease = claim_one(&ledger).await;
-    let After::ReadBack(lease) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
+    let After::ReadBack { lease, .. } = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
         panic!("its worker reads it back")
     };
     let after = record(

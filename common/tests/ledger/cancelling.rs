@@ -64,7 +64,7 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
 async fn residue_that_is_found_after_a_cancellation_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(3)])).await;
     let lease = claim_one(&ledger).await;
-    let After::ReadBack(lease) = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
+    let After::ReadBack { lease, .. } = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
         panic!("it is read back by its worker")
     };
     ledger.cancel(id).await.unwrap();

@@ -236,7 +236,7 @@ fn ended_as(after: &After) -> Option<State> {
 async fn finish(ledger: &Ledger, lease: &Lease) -> After {
     let n = lease.remaining;
     match record(ledger, end(lease, erased(n), RecordEnd::Done)).await {
-        After::ReadBack(lease) => record(ledger, end(&lease, Delta::default(), RecordEnd::Done)).await,
+        After::ReadBack { lease, .. } => record(ledger, end(&lease, Delta::default(), RecordEnd::Done)).await,
         other => other,
     }
 }

@@ -34,7 +34,7 @@ async fn residue_starts_rounds_until_there_are_none_left(TestLedger { ledger, _d
                 record(&ledger, end(&lease, erased(lease.remaining), RecordEnd::Done)).await
             };
             match after {
-                After::ReadBack(lease) => queue.push(*lease),
+                After::ReadBack { lease, .. } => queue.push(*lease),
                 After::JobEnded { state, .. } => ended = Some(state),
                 _ => {}
             }

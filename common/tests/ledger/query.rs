@@ -126,7 +126,7 @@ async fn a_query_is_planned_and_its_snapshot_goes_with_every_part(TestLedger { l
     record(&ledger, end(&back[0], Delta::default(), residue)).await;
     let again = claim_one(&ledger).await;
     assert_eq!((again.kind, again.snapshot.as_deref()), (Kind::Erase, Some("5")));
-    let After::ReadBack(last) = record(&ledger, end(&again, erased(2), RecordEnd::Done)).await else {
+    let After::ReadBack { lease: last, .. } = record(&ledger, end(&again, erased(2), RecordEnd::Done)).await else {
         panic!("its worker reads it back")
     };
     assert_eq!(last.snapshot.as_deref(), Some("5"));
@@ -344,7 +344,8 @@ async fn what_a_plan_listed_is_read_back_and_listed_anew_by_a_retry(TestLedger {
     assert_eq!(leases.len(), 2);
     assert!(leases.iter().all(|lease| lease.snapshot.is_none()));
     record(&ledger, end(&leases[0], Delta::default(), RecordEnd::Done)).await;
-    let After::ReadBack(last) = record(&ledger, end(&leases[1], Delta::default(), RecordEnd::Done)).await else {
+    let After::ReadBack { lease: last, .. } = record(&ledger, end(&leases[1], Delta::default(), RecordEnd::Done)).await
+    else {
         panic!("its worker reads it back")
     };
     let mut back = claim(&ledger).await;

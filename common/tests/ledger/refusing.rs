@@ -170,7 +170,7 @@ async fn a_record_that_is_refused_leaves_its_neighbours(test: TestLedger) {
             let job = ledger.job(bad).await.unwrap().unwrap();
             assert_eq!((job.state, job.remaining), (State::Running, 1), "nothing was recorded");
         } else {
-            assert!(matches!(after, After::ReadBack(_)), "{after:?}");
+            assert!(matches!(after, After::ReadBack { .. }), "{after:?}");
         }
     }
 }

@@ -36,15 +36,19 @@ impl Environment {
                 metrics::retry(RetryClass::LeaseLost, None);
                 self.leases.remove(lease.fence());
             }
-            // The job's other partitions are due again, for whoever is idle.
-            After::ReadBack(_) => self.doorbell.ring(Ring::Work),
+            // A job of one partition has no others: nobody idle is to look for them.
+            After::ReadBack { others, .. } => {
+                if *others {
+                    self.doorbell.ring(Ring::Work);
+                }
+            }
             // A batch is done in both stores; the rest of the partition may take long.
             After::Continue { .. } => self.answered(&lease.route.target),
             After::Refused => {}
         }
         match after {
             After::JobEnded { .. } | After::Lost | After::Refused => self.changed(lease.job.id),
-            After::Continue { .. } | After::Ended { .. } | After::ReadBack(_) => {
+            After::Continue { .. } | After::Ended { .. } | After::ReadBack { .. } => {
                 self.doorbell.ring(Ring::Progress(lease.job.id));
             }
         }

@@ -138,7 +138,7 @@ pub(crate) async fn record(env: &Environment, steps: Vec<(LeaseGuard, Step)>) ->
     let all = leases.into_iter().zip(recorded).zip(far);
     Ok(all
         .map(|((mut lease, after), (progress, remaining))| {
-            if let After::ReadBack(read_back) = after {
+            if let After::ReadBack { lease: read_back, .. } = after {
                 *lease.lease_mut() = *read_back;
                 env.leases.moved_on(&lease);
                 Next::ReadBack(lease)

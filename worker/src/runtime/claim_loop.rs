@@ -40,11 +40,10 @@ pub(crate) async fn run(
         };
         env.health.turned();
         let found = claimer.claim(permit).await;
-        if found && !rung {
+        if found != Found::Nothing && !rung {
             metrics::doorbell_miss();
         }
-        if found {
-            // There may be more.
+        if found == Found::Some {
             rung = true;
             continue;
         }
@@ -96,7 +95,7 @@ pub(crate) async fn run_due(env: &Arc<Environment>) -> usize {
     while let Ok(permit) = Arc::clone(&slots).acquire_owned().await {
         let found = claimer.claim(permit).await;
         assert!(claimer.trouble.is_none(), "the ledger cannot be asked for work");
-        if !found {
+        if found == Found::Nothing {
             break;
         }
         while let Ok(group) = receiver.try_recv() {
@@ -136,6 +135,17 @@ async fn another(env: &Environment, slots: &Semaphore, last: &Claimer<'_>) {
     }
 }
 
+/// What a claim found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Nothing is due.
+    Nothing,
+    /// Something, and there may be more.
+    Some,
+    /// All that was due.
+    All,
+}
+
 struct Claimer<'a> {
     env: &'a Arc<Environment>,
     slots: &'a Arc<Semaphore>,
@@ -148,6 +158,8 @@ struct Claimer<'a> {
     /// How many small partitions to claim at once: as many as found a slot the last time, and more
     /// again while all of them do.
     small: u32,
+    /// Of fewer partitions than this it is known that they were all: each kind was asked for, and so many of it.
+    asked: usize,
     /// Whether only small jobs were asked for, since one slot alone was free.
     confined: bool,
     /// Whether nothing was asked for of a target that has its share of the slots.
@@ -169,6 +181,7 @@ impl<'a> Claimer<'a> {
             large: 0,
             probes: 0,
             small: SMALL,
+            asked: 0,
             confined: false,
             full: false,
             trouble: None,
@@ -180,14 +193,17 @@ impl<'a> Claimer<'a> {
     async fn read_siblings(&mut self) -> bool {
         match self.env.mappings.siblings.publish(&self.env.ledger).await {
             Ok(()) => true,
-            Err(error) => self.in_trouble(&error),
+            Err(error) => {
+                self.in_trouble(&error);
+                false
+            }
         }
     }
 
-    /// Claims what is due; returns whether anything was.
-    async fn claim(&mut self, permit: OwnedSemaphorePermit) -> bool {
+    /// Claims what is due.
+    async fn claim(&mut self, permit: OwnedSemaphorePermit) -> Found {
         if self.env.mappings.siblings.revision().is_none() && !self.read_siblings().await {
-            return false;
+            return Found::Nothing;
         }
         // Before the routes: should the siblings be read in between, the claim finds nothing and is repeated.
         self.siblings = self.env.mappings.siblings.revision().unwrap_or(0);
@@ -199,7 +215,8 @@ impl<'a> Claimer<'a> {
             tokio::spawn(claimable::ping(Arc::clone(self.env), target));
         }
         if let Err(error) = claimable.leave_out_idle(self.env, now).await {
-            return self.in_trouble(&error);
+            self.in_trouble(&error);
+            return Found::Nothing;
         }
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
@@ -210,7 +227,10 @@ impl<'a> Claimer<'a> {
         };
         let leases = match leases {
             Ok(leases) => leases,
-            Err(error) => return self.in_trouble(&error),
+            Err(error) => {
+                self.in_trouble(&error);
+                return Found::Nothing;
+            }
         };
         if self.trouble.take().is_some() {
             tracing::info!("the ledger answers again");
@@ -218,17 +238,22 @@ impl<'a> Claimer<'a> {
         metrics::claimed(self.env.clock.now());
         self.env.health.claimed();
         if leases.is_empty() {
-            return false;
+            return Found::Nothing;
         }
         self.env.health.works();
         let claimed = leases.len();
+        let is_all = claimed < self.asked && claimable.silent.is_empty() && claimable.usual.len() == 1;
         let homeless = self.hand_out(leases, permit).await;
         self.small = if homeless == 0 {
             self.small.saturating_mul(2).min(SMALL)
         } else {
             u32::try_from(claimed - homeless).unwrap_or(SMALL).clamp(1, SMALL)
         };
-        true
+        if is_all && homeless == 0 {
+            Found::All
+        } else {
+            Found::Some
+        }
     }
 
     /// Asks for work of each offer, in turn, until there is some.
@@ -238,6 +263,7 @@ impl<'a> Claimer<'a> {
         self.confined = free <= 1 && self.env.config.worker.slots.saturating_sub(ill) > 1;
         let first = usize::try_from(self.turn).unwrap_or(0) % offers.len().max(1);
         let (before, after) = offers.split_at(first);
+        self.asked = 0;
         for Offer { routes, room } in after.iter().chain(before) {
             let leases = if self.confined || room.large == 0 {
                 self.env.ledger.claim(&self.order(routes, self.small, 0)).await?
@@ -246,7 +272,12 @@ impl<'a> Claimer<'a> {
             } else {
                 let large = u32::try_from(room.large.min(free - 1)).unwrap_or(u32::MAX);
                 self.large = self.large.wrapping_add(1);
-                self.env.ledger.claim(&self.order(routes, self.small, large)).await?
+                let order = self.order(routes, self.small, large);
+                let of_many = matches!(order.small_first, SmallFirst::OfMany);
+                let leases = self.env.ledger.claim(&order).await?;
+                // Of many's small jobs first: those of callers with few were not asked for.
+                self.asked = if of_many { 0 } else { self.small.min(large) as usize };
+                leases
             };
             if !leases.is_empty() {
                 return Ok(leases);
@@ -334,13 +365,12 @@ impl<'a> Claimer<'a> {
         }
     }
 
-    fn in_trouble(&mut self, error: &LedgerError) -> bool {
+    fn in_trouble(&mut self, error: &LedgerError) {
         let pause = self.trouble.map_or(FIRST, |pause| backoff::longer(pause, LONGEST));
         if self.trouble.is_none() {
             tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger cannot be asked for work");
         }
         self.trouble = Some(pause);
-        false
     }
 
     /// Takes a slot for the target of a group, if it has room for one more.

@@ -78,7 +78,7 @@ pub(super) async fn end(
         UPDATE jobs SET version = version + 1, state = {}, ended_at = {{now}}, error_code = {code},
             preview = e.value->>'preview',
             warnings = COALESCE(warnings || ',' || (e.value->>'warning'), e.value->>'warning', warnings)
-        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})
         RETURNING jobs.id AS id, state, {{now}} - not_before AS duration",
         moves.to, moves.from
     )))

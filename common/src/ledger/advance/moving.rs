@@ -25,6 +25,8 @@ pub(in crate::ledger) struct Advanced {
     pub(in crate::ledger) due: HashSet<JobId>,
     /// Partitions that are now to be read back under the lease they were erased under.
     pub(in crate::ledger) read_back: HashSet<Key>,
+    /// Whether others are due to be read back.
+    pub(in crate::ledger) others: bool,
     pub(in crate::ledger) totals: Vec<Increment>,
 }
 
@@ -55,7 +57,7 @@ pub(in crate::ledger) async fn advance(
         match event {
             Event::Erased => {
                 move_on(inner, tx, event, &jobs, "reads_back = 1 AND state = {partition.done}").await?;
-                advanced.read_back = read_back(inner, tx, &jobs, finishing).await?;
+                (advanced.read_back, advanced.others) = read_back(inner, tx, &jobs, finishing).await?;
             }
             Event::Planned | Event::ResidueFound => {
                 move_on(inner, tx, event, &jobs, "state = {partition.blocked}").await?;

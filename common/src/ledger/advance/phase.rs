@@ -27,7 +27,7 @@ pub(super) async fn move_on(
         "-- ledger::advance phase
         UPDATE jobs SET version = version + 1, state = {}, round = round + $2,
             unfinished = (SELECT COUNT(*) FROM partitions p WHERE p.job_id = jobs.id AND {which})
-        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})",
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})",
         moves.to, moves.from
     )))
     .bind(ids_of(jobs.iter().map(|(job, _)| *job)))
@@ -37,14 +37,15 @@ pub(super) async fn move_on(
     Ok(())
 }
 
-/// Turns what was erased into partitions that read back; those just finished stay with their worker.
+/// Turns what was erased into partitions that read back; those just finished stay with their worker. Returns these, and
+/// whether there are others.
 pub(super) async fn read_back(
     inner: &Inner,
     tx: &mut AnyConnection,
     jobs: &[(&JobRow, Option<ErrorCode>)],
     finishing: &[Fence],
-) -> Result<HashSet<Key>, LedgerError> {
-    sqlx::query(inner.sql(
+) -> Result<(HashSet<Key>, bool), LedgerError> {
+    let due = sqlx::query(inner.sql(
         "-- ledger::advance read back
         UPDATE partitions SET kind = {kind.read_back}, state = {partition.due}, due_at = {now}, remaining = 0
         WHERE reads_back = 1 AND state = {partition.done} AND job_id {in_ids}",
@@ -71,7 +72,9 @@ pub(super) async fn read_back(
     .bind(lease_ms)
     .fetch_all(tx)
     .await?;
-    kept.iter().map(rows::key).collect()
+    let kept: HashSet<Key> = kept.iter().map(rows::key).collect::<Result<_, _>>()?;
+    let others = due.rows_affected() > kept.len() as u64;
+    Ok((kept, others))
 }
 
 /// Makes the partitions due that waited for their job.

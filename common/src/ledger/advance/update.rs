@@ -42,7 +42,7 @@ pub(in crate::ledger) async fn update_jobs(
             warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
             version_erased = CASE WHEN kind = {selector.ids} AND (next_ordinal = 1 OR selected = 1)
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
-        FROM {each} WHERE jobs.id = e.value->>'id'
+        FROM {each} WHERE jobs.id = e.value->>'id' AND jobs.id {in_ids}
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, skipped, round, selected,
             max_selected, expect, per_second, aborts",
     ))

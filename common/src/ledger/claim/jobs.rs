@@ -36,7 +36,7 @@ pub(super) async fn start_jobs(
             state = CASE WHEN CAST(e.value->>'plans' AS BIGINT) = 1 OR attempt > 1 AND EXISTS (
                     SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state IN ({{partition.due}}, {{partition.running}}))
                 THEN {} ELSE {} END
-        FROM {{each}} WHERE jobs.id = e.value->>'id' AND state IN ({})
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})
         RETURNING jobs.id",
         planned.to, started.to, started.from
     )))
@@ -47,7 +47,7 @@ pub(super) async fn start_jobs(
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
         SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect, schedule, lenient, trace, state, attempt, {now} - not_before AS waited
-        FROM {each} JOIN jobs ON jobs.id = e.value->>'id'",
+        FROM {each} JOIN jobs ON jobs.id = e.value->>'id' AND jobs.id {in_ids}",
     ))
     .bind(&list)
     .fetch_all(tx)

@@ -18,7 +18,8 @@ impl Dialect {
     ///
     /// * `{now}`: milliseconds since 1970 by the database's clock, at this very moment
     /// * `{each}`: the rows of the JSON array in `$1`, as `e.value`
-    /// * `{in_ids}`: is the `id` of one of those rows
+    /// * `{in_ids}`: is the `id` of one of those rows. Said beside a join with `{each}` too: PostgreSQL then goes along the
+    ///   index, whatever it believes of how many rows a table has
     /// * `{list}`: the aggregate that makes a JSON array of a column
     /// * `{ids}`: the ids of a partition `p` that is a list of them, as `e.value`
     /// * `{bytes}`: texts are told apart, and sorted, by their bytes

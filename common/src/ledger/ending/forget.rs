@@ -83,7 +83,7 @@ impl Ledger {
             UPDATE jobs SET forgotten_at = {now}, summary = e.value->>'summary', subject = NULL, query = NULL, owner = NULL,
                 workspace = NULL, memory_kind = NULL, slices = NULL, opaque_id = NULL, expect = NULL, preview = NULL,
                 request = NULL, owed = 0
-            FROM {each} WHERE jobs.id = e.value->>'id'",
+            FROM {each} WHERE jobs.id = e.value->>'id' AND jobs.id {in_ids}",
         ))
         .bind(json!(summaries).to_string())
         .execute(&mut *tx)
@@ -132,7 +132,7 @@ impl Ledger {
         }
         if emptied {
             let sql = "-- ledger::forget cleared
-                UPDATE jobs SET cleared = 1 FROM {each} WHERE jobs.id = e.value->>'id'";
+                UPDATE jobs SET cleared = 1 FROM {each} WHERE jobs.id = e.value->>'id' AND jobs.id {in_ids}";
             sqlx::query(inner.sql(sql)).bind(&of_due).execute(&mut *tx).await?;
         } else {
             more = true;

@@ -112,7 +112,12 @@ pub enum After {
         due: bool,
     },
     /// The partition was the last of its job's erasing: read it back, under the same lease.
-    ReadBack(Box<Lease>),
+    ReadBack {
+        /// The lease.
+        lease: Box<Lease>,
+        /// Whether other partitions are due to be read back, of this job or of one that was recorded with it.
+        others: bool,
+    },
     /// The job has ended.
     JobEnded {
         /// How.

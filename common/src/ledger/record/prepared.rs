@@ -44,7 +44,7 @@ pub(super) enum Recorded {
     Refused,
     GoesOn { cancelling: bool, per_second: Option<f64> },
     Ended { due: bool },
-    ReadBack,
+    ReadBack { others: bool },
     JobEnded { state: State, duration_ms: i64 },
 }
 
@@ -72,17 +72,20 @@ impl Recorded {
             },
             Self::Ended { due } => After::Ended { due },
             Self::JobEnded { state, duration_ms } => After::JobEnded { state, duration_ms },
-            Self::ReadBack => After::ReadBack(Box::new(Lease {
-                kind: Kind::ReadBack,
-                token: lease.token + 1,
-                until,
-                progress: record.progress.clone(),
-                intent: None,
-                remaining: 0,
-                rescues: 0,
-                failures: 0,
-                ..lease.clone()
-            })),
+            Self::ReadBack { others } => After::ReadBack {
+                lease: Box::new(Lease {
+                    kind: Kind::ReadBack,
+                    token: lease.token + 1,
+                    until,
+                    progress: record.progress.clone(),
+                    intent: None,
+                    remaining: 0,
+                    rescues: 0,
+                    failures: 0,
+                    ..lease.clone()
+                }),
+                others,
+            },
         }
     }
 }

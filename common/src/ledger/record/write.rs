@@ -106,7 +106,9 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
                     duration_ms: ended.duration_ms,
                 }
             } else if advanced.read_back.contains(&(id, record.fence.ordinal)) {
-                Recorded::ReadBack
+                Recorded::ReadBack {
+                    others: advanced.others,
+                }
             } else {
                 let due = advanced.due.contains(&id);
                 Recorded::Ended { due }

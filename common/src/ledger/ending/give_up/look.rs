@@ -205,7 +205,7 @@ async fn look_later(inner: &Inner, tx: &mut AnyConnection, later: &BTreeMap<JobI
         .collect();
     sqlx::query(inner.sql(
         "-- ledger::give_up later
-        UPDATE jobs SET idle_since = CAST(e.value->>'since' AS BIGINT) FROM {each} WHERE jobs.id = e.value->>'id'",
+        UPDATE jobs SET idle_since = CAST(e.value->>'since' AS BIGINT) FROM {each} WHERE jobs.id = e.value->>'id' AND jobs.id {in_ids}",
     ))
     .bind(json!(list).to_string())
     .execute(tx)
