@@ -44,6 +44,12 @@ async fn a_fresh_directory_serves_the_agno_fixture() {
     assert_eq!(all.len(), 5_011);
     vectors.add(&all).await;
 
+    // Points are looked for by these.
+    let info = vectors.client().collection_info("memories").await.unwrap();
+    let mut indexed: Vec<String> = info.result.unwrap().payload_schema.into_keys().collect();
+    indexed.sort();
+    assert_eq!(indexed, ["agent_id", "memory_id", "user_id"]);
+
     let gone: Vec<Memory> = all.iter().step_by(10).cloned().collect();
     let job = service.client.succeeds(&json!({"select": {"ids": ids(&gone)}})).await;
     let expected = json!({"erased": gone.len()});

@@ -213,6 +213,15 @@ impl Mapped {
         let open = async {
             let opened = self.collection().await?;
             let mut opened = opened.ok_or(StoreError::Misuse("the mapping has no collection"))?;
+            if let Some(field) = opened.unindexed() {
+                let collection = &opened.mapping().name;
+                tracing::warn!(
+                    target.name = self.route.target,
+                    collection,
+                    field,
+                    "a payload field has no index: each look for points reads all of them; create one of type keyword"
+                );
+            }
             if let Some(table) = self.sql().await? {
                 opened = opened.with_spellings(table.spellings());
             }

@@ -35,6 +35,8 @@ pub(super) struct Limits {
     pub(super) values: usize,
     /// What a request gives the server, in seconds.
     pub(super) timeout: u64,
+    /// A field that names memories and has no index: each look for points reads all of them.
+    unindexed: Option<String>,
     /// Whether the server limits what a request may ask.
     pub(super) is_strict: bool,
     written: HashMap<String, Written>,
@@ -75,6 +77,11 @@ impl VectorCollection {
     pub fn with_spellings(mut self, spellings: Spellings) -> Self {
         self.spellings = spellings;
         self
+    }
+
+    /// Returns the payload field that names memories, if it has no index: each look for points reads all of them.
+    pub(crate) fn unindexed(&self) -> Option<&str> {
+        self.limits.unindexed.as_deref()
     }
 
     /// Returns what is wrong with the mapping now; empty if it fits.
@@ -181,6 +188,12 @@ impl VectorCollection {
             timeout: enabled
                 .and_then(|config| config.max_timeout)
                 .map_or(seconds, |most| seconds.min(u64::from(most.max(1)))),
+            unindexed: self
+                .mapping
+                .payload
+                .id
+                .clone()
+                .filter(|path| !info.payload_schema.contains_key(path)),
             is_strict: enabled.is_some(),
             written,
         }
