@@ -36,12 +36,12 @@ impl<'a> Judge<'a> {
         let Some((row, table)) = row.zip(self.table) else {
             return false;
         };
-        !point.is_anothers() && table.agrees(row, &point.whose)
+        !point.is_of_another() && table.agrees(row, &point.whose)
     }
 
     /// Returns whose a point without a row is.
     pub(crate) fn claim(self, conditions: &Conditions, point: &Point) -> Claim {
-        let mut claim = if point.is_anothers() {
+        let mut claim = if point.is_of_another() {
             Claim::Unknown
         } else {
             Claim::Met
@@ -69,8 +69,8 @@ impl<'a> Judge<'a> {
     /// Returns whether a point says nothing that speaks against its being the job's, and no several owners.
     pub(crate) fn is_silent(self, conditions: &Conditions, point: &Point) -> bool {
         let says_several = |(_, said): (_, &Said)| matches!(said, Said::Several(_) | Said::Other);
-        let is_anothers = point.is_anothers() || point.whose.iter().any(says_several);
-        !is_anothers && self.claim(conditions, point) != Claim::Foreign
+        let is_of_another = point.is_of_another() || point.whose.iter().any(says_several);
+        !is_of_another && self.claim(conditions, point) != Claim::Foreign
     }
 
     /// Returns whether a point may be the job's though rows outside the scope hold its memory's id: they may have taken

@@ -46,7 +46,7 @@ pub struct Point {
 
 impl Point {
     /// Returns whether it may be another memory's, by its payload or by its own id.
-    pub(crate) fn is_anothers(&self) -> bool {
+    pub(crate) fn is_of_another(&self) -> bool {
         self.is_foreign || self.is_contradicted
     }
 }

@@ -355,7 +355,7 @@ async fn more_than_one_request_is_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_point_that_two_requests_return_is_each_memorys_once() {
+async fn a_point_that_two_requests_return_counts_once_for_each_memory() {
     let vectors = Vectors::start().await;
     vectors.add([(num(0), json!({"m": "1000"}))]).await;
     let collection = vectors.open("number", json!({"id": "m"})).await;

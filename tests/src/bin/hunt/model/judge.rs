@@ -144,12 +144,12 @@ pub(super) fn candidates<'a>(
             Said::Nothing => false,
         };
         // Its payload names another memory, or several; or its own id is that of another memory with a row.
-        let is_anothers = |memory: String| state.rows.keys().any(|(_, id)| *id == memory);
+        let is_of_another = |memory: String| state.rows.keys().any(|(_, id)| *id == memory);
         let contradicts = match said {
             Said::Nothing => false,
             Said::Other => true,
             Said::One(_) if is_named => !is_said,
-            Said::One(_) => mapping.memory_of(*pid).is_some_and(is_anothers),
+            Said::One(_) => mapping.memory_of(*pid).is_some_and(is_of_another),
         };
         let is_its = (is_named || is_said) && scoped != Scoped::Outside;
         is_its.then_some(Candidate {
