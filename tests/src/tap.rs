@@ -106,8 +106,13 @@ pub struct Held {
 impl Held {
     /// Waits until the call has come.
     pub async fn caught(&mut self) {
+        assert!(self.is_caught().await, "its caller has gone");
+    }
+
+    /// Waits until the call has come; returns whether its caller still waited for the answer then.
+    pub async fn is_caught(&mut self) -> bool {
         let caught = self.caught.take().expect("it is caught once");
-        crate::wait::ends("a call to the vector store", caught).await.unwrap();
+        crate::wait::ends("a call to the vector store", caught).await.is_ok()
     }
 
     /// Lets the call go on.

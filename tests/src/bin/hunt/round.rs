@@ -121,7 +121,10 @@ async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result
     let mut asking = std::pin::pin!(asking);
     tokio::select! {
         done = &mut asking => return (job.clone(), done, None),
-        () = held.caught() => {}
+        caught = held.is_caught() => if !caught {
+            // Its worker was killed for another world's sake.
+            return (job.clone(), asking.await, None);
+        },
         // A job may wait for something else; whether it ends is seen where it is asked for.
         () = tokio::time::sleep(PATIENCE) => return (job.clone(), asking.await, None),
     }
