@@ -55,7 +55,7 @@ impl<'a> About<'a> {
         }
     }
 
-    /// Returns the same of a partition of which no more is at hand.
+    /// Returns the same of a partition whose lease is not at hand.
     pub(crate) fn fence(fence: Fence) -> Self {
         Self {
             job: unless_in_span("job.id", display(fence.job)),

@@ -1,4 +1,4 @@
-//! Points of which it comes out late, or by a detour, that they are another memory's.
+//! Points that turn out late, or by a detour, to be another memory's.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;

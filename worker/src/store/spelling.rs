@@ -20,7 +20,7 @@ pub enum Spelling {
 }
 
 impl Spelling {
-    /// Returns the way of writing a value by which it is compared: what is none of its kind stays as it is.
+    /// Returns the one way of writing a value by which it is compared. A value of another kind stays as it is.
     pub fn canonical(self, value: &str) -> String {
         let canonical = match self {
             Self::Exact => None,
@@ -66,7 +66,7 @@ pub struct Spellings {
 }
 
 impl Spellings {
-    /// Returns the spellings of a table of which only the ids are written in several ways.
+    /// Returns the spellings of a table in which only the ids are written in several ways.
     pub fn of_ids(ids: Spelling) -> Self {
         Self { ids, ..Self::default() }
     }

@@ -16,7 +16,7 @@ use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
 use crate::targets::Mapped;
 
-/// Returns the places of those whose points began to disagree meanwhile, of which nobody knows how many went.
+/// Returns the places of those whose points began to disagree meanwhile. Nobody knows how many of their points went.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,

@@ -1,4 +1,4 @@
-//! Memories of which a point turned out to be somebody else's after the look at them: their rows stay.
+//! Memories with a point that changed hands after the worker had looked at it: their rows stay.
 //!
 //! A deleting request leaves such a point where it is, and does not say so. So the points are looked for once more before
 //! their rows go: one call, which finds nothing unless somebody wrote in between.
@@ -26,7 +26,7 @@ pub(super) enum Went {
 /// The places of the memories whose rows stay.
 pub(super) type Stopped = HashMap<usize, Went>;
 
-/// Adds those memories with a row of which a point was not deleted because it says something else by now.
+/// Adds those memories with a row that have a point which was not deleted, since it says something else by now.
 pub(super) async fn look(
     env: &Environment,
     mapped: &Mapped,
