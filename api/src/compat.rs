@@ -1,6 +1,6 @@
 //! The delete APIs of other systems: each a translation, request → job and job → answer.
 //!
-//! One file a system, in its words and its shapes, and nothing else; what they share is here and
+//! One file or room a system, in its words and its shapes; which systems there are is in `system.rs` and `routes.rs`. What they share is here and
 //! below: who asks ([`authenticate`]), accepting and waiting ([`erase`]), reading paths and queries
 //! ([`read`]). Success is never a guess: a system's own success is answered when the job has
 //! succeeded, read back, and 202 with the job until then.

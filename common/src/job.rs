@@ -152,7 +152,7 @@ impl SelectorKind {
     }
 }
 
-/// The kind of a store inside a target.
+/// The part that a store plays inside a target, whatever the product.
 #[derive(
     Debug,
     Clone,
@@ -184,7 +184,8 @@ impl StoreKind {
     }
 }
 
-/// What became of one memory in one store; in the order in which outcomes are shown.
+/// What became of one memory in one store. A later one says more of its job: where a job has met several that keep it from
+/// succeeding, the last of them names its error.
 #[derive(
     Debug,
     Clone,

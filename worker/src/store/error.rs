@@ -157,7 +157,7 @@ pub enum Status {
 }
 
 impl StoreError {
-    /// Returns the class of the error: the only retry decision in the program.
+    /// Returns the class of the error: whether another try can help. No other code decides that of a store's error.
     ///
     /// Transient is also what an operator can mend without changing the job: credentials, a
     /// missing table or collection, a mapping that does not fit. A collection may be rebuilt, an

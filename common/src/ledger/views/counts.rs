@@ -74,11 +74,7 @@ pub(in crate::ledger) async fn counts_in(
     .fetch_all(&mut *tx)
     .await?;
     for row in &counts {
-        let store = if rows::says(row, "store", StoreKind::Sql)? {
-            StoreKind::Sql
-        } else {
-            StoreKind::Vector
-        };
+        let store = rows::parsed(row, "counts", "store")?;
         let counts = found
             .entry((row.try_get("job_id")?, row.try_get("target")?, store))
             .or_default();
