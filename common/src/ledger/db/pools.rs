@@ -60,9 +60,11 @@ impl Pools {
 async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let settings = match dialect {
         // A statement of the ledger that takes longer than this is stuck behind a lock. Lists of ids
-        // hardly get smaller: where the server has a quick way to try, it is taken.
+        // hardly get smaller: where the server has a quick way to try, it is taken. Every statement has an index to go
+        // along, and few rows to find: to read a whole table, as the planner likes to while one is small, costs ten times as much.
         Dialect::Postgres => {
             "SET statement_timeout = '30s'; SET application_name = 'lethe'; SET synchronous_commit = on;
+            SET enable_seqscan = off; SET random_page_cost = 1.1; SET jit = off;
             SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings
                 WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
         }

@@ -67,7 +67,7 @@ pub(in crate::ledger) async fn counts_in(
             SELECT c.job_id AS job_id, p.target AS target, c.store AS store, c.outcome AS outcome,
                 CAST(SUM(c.n) AS BIGINT) AS n
             FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
-            WHERE c.job_id {in_ids}
+            WHERE c.job_id {in_ids} AND p.job_id {in_ids}
             GROUP BY c.job_id, p.target, c.store, c.outcome",
     ))
     .bind(ids)
