@@ -12,62 +12,11 @@ use utoipa_axum::routes;
 use crate::compat;
 use crate::http::cors;
 use crate::http::limits::pace;
-use crate::http::observe::{self, Site};
+use crate::http::observe::{self, VoiceOf};
 use crate::http::unknown::unknown;
 use crate::openapi;
 use crate::routes::{health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
 use crate::state::AppState;
-
-/// The templates of all routes: what spans and labels call them.
-const TEMPLATES: [&str; 47] = [
-    "/",
-    "/v1/jobs",
-    "/v1/jobs/{id}",
-    "/v1/jobs/{id}/items",
-    "/v1/jobs/{id}/events",
-    "/v1/jobs/{id}/cancel",
-    "/v1/jobs/{id}/retry",
-    "/v1/pause",
-    "/v1/resume",
-    "/v1/targets",
-    "/v1/targets/{name}/pause",
-    "/v1/targets/{name}/resume",
-    "/v1/workers",
-    "/v1/siblings",
-    "/v1/siblings/{target}/{table}",
-    "/v1/schedules",
-    "/v1/schedules/{name}",
-    "/v1/schedules/{name}/pause",
-    "/v1/schedules/{name}/resume",
-    "/v1/schedules/{name}/preview",
-    "/v1/keys",
-    "/v1/keys/{name}",
-    "/livez",
-    "/readyz",
-    "/metrics",
-    "/openapi.json",
-    "/memories",
-    "/memories/{memory_id}",
-    "/api/v1/memories/{memory_id}",
-    "/api/memories/{memoryId}",
-    "/v1/memories/",
-    "/v1/memories/{memory_id}/",
-    "/v1/batch/",
-    "/v1/event/{event_id}/",
-    "/v1/ping/",
-    "/v2/entities/{entity_type}/{entity_id}/",
-    "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
-    "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
-    "/{index}/_delete_by_query",
-    "/memories/_delete_by_query",
-    "/_tasks",
-    "/_tasks/_cancel",
-    "/_tasks/{task_id}",
-    "/_tasks/{task_id}/_cancel",
-    "/_delete_by_query/{task_id}/_rethrottle",
-    "/_reindex/{task_id}/_rethrottle",
-    "/_update_by_query/{task_id}/_rethrottle",
-];
 
 /// Returns the routes of the API.
 ///
@@ -77,10 +26,7 @@ const TEMPLATES: [&str; 47] = [
 pub fn router(state: AppState) -> Router {
     let (router, document) = described(&state).split_for_parts();
     let document = document.to_json().expect("the document holds only what JSON can");
-    let site = Site {
-        templates: &TEMPLATES,
-        voice: compat::voice,
-    };
+    let voice: VoiceOf = compat::voice;
     router
         .merge(openapi::route(document))
         .fallback(async |uri: Uri| unknown(&uri))
@@ -88,7 +34,7 @@ pub fn router(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(pace::announce))
         .layer(from_fn_with_state(Arc::clone(state.config()), cors::cors))
-        .layer(from_fn_with_state(site, observe::observe))
+        .layer(from_fn_with_state(voice, observe::observe))
         .with_state(state)
 }
 

@@ -227,4 +227,39 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// Returns whether a job with such a memory fails: it may still be there, against what was asked.
+    pub const fn fails_job(self) -> bool {
+        match self {
+            Self::Unsupported | Self::Unverifiable | Self::Failed => true,
+            Self::Erased | Self::Absent | Self::Held | Self::Conflicted | Self::Left => false,
+        }
+    }
+
+    /// Returns whether nothing remains to be done about such a memory.
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::Erased | Self::Absent => true,
+            Self::Held | Self::Conflicted | Self::Unsupported | Self::Unverifiable | Self::Failed | Self::Left => false,
+        }
+    }
+
+    /// Returns whether a retry of the job asks for such a memory again. Those that were left are no listed memories:
+    /// their partitions go on.
+    pub const fn is_retried(self) -> bool {
+        match self {
+            Self::Held | Self::Conflicted | Self::Unsupported | Self::Unverifiable | Self::Failed => true,
+            Self::Erased | Self::Absent | Self::Left => false,
+        }
+    }
+
+    /// Returns whether such memories are listed by id: all but those that are counted only.
+    pub const fn is_listed(self) -> bool {
+        match self {
+            Self::Absent | Self::Held | Self::Conflicted | Self::Unsupported | Self::Unverifiable | Self::Failed => {
+                true
+            }
+            Self::Erased | Self::Left => false,
+        }
+    }
 }

@@ -24,20 +24,14 @@ const MAX_REQUEST_ID: usize = 64;
 /// Writes a problem with a status, for a request of an id.
 pub(crate) type Voice = fn(&Problem, StatusCode, &str) -> Response;
 
-/// What is known of the routes that requests are for.
-#[derive(Clone, Copy)]
-pub(crate) struct Site {
-    /// The templates of all routes.
-    pub(crate) templates: &'static [&'static str],
-    /// Returns who writes the problems of a request.
-    pub(crate) voice: fn(&Request) -> Voice,
-}
+/// Returns who writes the problems of a request.
+pub(crate) type VoiceOf = fn(&Request) -> Voice;
 
 /// Gives a request its id and span, and writes the body of its problem, if it has one.
-pub(crate) async fn observe(State(site): State<Site>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(voice_of): State<VoiceOf>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let route = site.template(request.extensions().get::<MatchedPath>());
+    let route = template(request.extensions().get::<MatchedPath>()).to_owned();
     let method = word(request.method());
     let span = tracing::info_span!(
         "http.request",
@@ -45,7 +39,7 @@ pub(crate) async fn observe(State(site): State<Site>, request: Request, next: Ne
         http.method = method,
         request.id = id
     );
-    let voice = (site.voice)(&request);
+    let voice = voice_of(&request);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = Problem::of_response(&response) {
         response = with_body(&response, &problem, voice, &id);
@@ -96,17 +90,13 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
-impl Site {
-    /// Returns the route's template; whatever matches none shares one word.
-    // A slash at the end makes no other route.
-    fn template(self, matched: Option<&MatchedPath>) -> &'static str {
-        let bare = |path: &'static str| path.trim_end_matches('/');
-        matched
-            .and_then(|path| {
-                let path = path.as_str().trim_end_matches('/');
-                self.templates.iter().copied().find(|template| bare(template) == path)
-            })
-            .unwrap_or("unmatched")
+/// Returns the route's template; whatever matches none shares one word.
+// Templates are a closed set: those that the router has. A slash at the end makes no other route.
+fn template(matched: Option<&MatchedPath>) -> &str {
+    match matched.map(MatchedPath::as_str) {
+        None => "unmatched",
+        Some("/") => "/",
+        Some(path) => path.trim_end_matches('/'),
     }
 }
 

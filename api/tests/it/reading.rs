@@ -113,7 +113,7 @@ async fn items_are_listed_by_outcome_page_by_page() {
     for (query, says) in [
         (
             "",
-            "`outcome`: write one of found, absent, held, conflicted, unverifiable, failed, residue",
+            "`outcome`: write one of found, absent, held, conflicted, unsupported, unverifiable, failed, residue",
         ),
         ("?outcome=erased", "`outcome`"),
         ("?outcome=absent&after=zz", "`after`"),

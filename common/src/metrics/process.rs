@@ -200,8 +200,9 @@ pub fn doorbell_miss() {
 }
 
 /// Counts a request and observes its duration; `route` is a template such as `/v1/jobs/{id}`.
-pub fn http_request(route: &'static str, method: &'static str, status: u16, duration: Duration) {
-    counter!(names::HTTP_REQUESTS, "route" => route, "method" => method, "status" => status.to_string()).increment(1);
+pub fn http_request(route: String, method: &'static str, status: u16, duration: Duration) {
+    counter!(names::HTTP_REQUESTS, "route" => route.clone(), "method" => method, "status" => status.to_string())
+        .increment(1);
     histogram!(names::HTTP_DURATION, "route" => route, "method" => method).record(duration);
 }
 

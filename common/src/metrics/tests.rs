@@ -37,7 +37,7 @@ fn act_on_everything() {
     doorbell_received(1);
     doorbell_failed(1);
     doorbell_miss();
-    http_request("/v1/jobs/{id}", "GET", 200, Duration::from_millis(4));
+    http_request("/v1/jobs/{id}".to_owned(), "GET", 200, Duration::from_millis(4));
 }
 
 fn total(metric: &str, target: &str, store: &str, outcome: &str, n: u64) -> TotalRow {

@@ -1,12 +1,14 @@
 //! `GET /v1/jobs/{id}/items`: the memories that were not simply erased.
 
 use std::fmt::Write;
+use std::iter;
 
 use axum::Json;
 use axum::extract::State;
 use lethe_common::job::Outcome;
 use lethe_common::ledger::ItemRow;
 use serde::{Deserialize, Serialize};
+use strum::IntoEnumIterator as _;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Principal;
@@ -24,23 +26,20 @@ const LIMIT: (u32, u32) = (100, 1_000);
 /// What a dry run would have erased.
 const FOUND: &str = "found";
 
-/// The outcomes whose memories are kept by id.
-const OUTCOMES: [&str; 7] = [
-    FOUND,
-    "absent",
-    "held",
-    "conflicted",
-    "unverifiable",
-    "failed",
-    "residue",
-];
+/// Returns the words of the outcomes whose memories are kept by id.
+fn outcomes() -> impl Iterator<Item = &'static str> {
+    let listed = Outcome::iter()
+        .filter(|outcome| outcome.is_listed())
+        .map(Outcome::as_str);
+    iter::once(FOUND).chain(listed).chain(iter::once("residue"))
+}
 
 /// Which memories.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ItemParams {
-    /// `found` (of a dry run: some of what would be erased), `absent`, `held`, `conflicted`, `unverifiable`, `failed` or `residue`.
+    /// `found` (of a dry run: some of what would be erased), `absent`, `held`, `conflicted`, `unsupported`, `unverifiable`, `failed` or `residue`.
     #[param(required, value_type = String)]
     outcome: Option<String>,
     /// `next` of the page before.
@@ -79,9 +78,10 @@ pub(crate) async fn items(
     JobPath(id): JobPath,
     Params(params): Params<ItemParams>,
 ) -> Result<Json<ItemList>, Problem> {
-    let outcome = params.outcome.filter(|outcome| OUTCOMES.contains(&outcome.as_str()));
+    let outcome = params.outcome.filter(|outcome| outcomes().any(|word| word == outcome));
     let Some(outcome) = outcome else {
-        let what = format_args!("write one of {}", OUTCOMES.join(", "));
+        let words: Vec<&str> = outcomes().collect();
+        let what = format_args!("write one of {}", words.join(", "));
         return Err(Problem::invalid("outcome", what));
     };
     let limit = limit(params.limit.as_deref(), LIMIT)?;

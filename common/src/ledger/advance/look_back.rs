@@ -26,7 +26,7 @@ pub(super) async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut 
         WHERE state = {partition.blocked} AND job_id {in_ids} GROUP BY job_id
         UNION ALL
         SELECT job_id, outcome AS what, CAST(SUM(n) AS BIGINT) AS n FROM counts
-        WHERE outcome IN ({outcome.failed}, {outcome.unsupported}, {outcome.unverifiable})
+        WHERE outcome IN {outcomes.fail_job}
           AND job_id {in_ids} GROUP BY job_id, outcome
         UNION ALL
         SELECT job_id, code AS what, COUNT(*) AS n FROM items

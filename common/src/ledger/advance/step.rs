@@ -118,11 +118,22 @@ pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, O
         State::Verifying if job.blocked > 0 => Some((Event::Failed, Some(ErrorCode::Residue))),
         State::Verifying => Some(match job.bad {
             None => (Event::Verified, None),
-            Some(Outcome::Unverifiable) => (Event::Failed, Some(ErrorCode::Unverifiable)),
-            Some(Outcome::Unsupported) => (Event::Failed, Some(ErrorCode::Unsupported)),
-            Some(_) => (Event::Failed, job.bad_code),
+            Some(outcome) => (Event::Failed, error_of(outcome, job.bad_code)),
         }),
         _ => None,
+    }
+}
+
+/// Returns the error of a job that met an outcome which forbids success; `own` is what a memory itself failed with.
+fn error_of(outcome: Outcome, own: Option<ErrorCode>) -> Option<ErrorCode> {
+    match outcome {
+        Outcome::Unverifiable => Some(ErrorCode::Unverifiable),
+        Outcome::Unsupported => Some(ErrorCode::Unsupported),
+        Outcome::Failed => own,
+        Outcome::Erased | Outcome::Absent | Outcome::Held | Outcome::Conflicted | Outcome::Left => {
+            debug_assert!(!outcome.fails_job(), "an outcome that fails a job has an error");
+            own
+        }
     }
 }
 

@@ -26,6 +26,7 @@ impl Dialect {
     /// * `{skip_locked}`: take the rows, leaving out what others hold
     /// * `{locked}`: take the rows, waiting for those who hold them
     /// * `{partition.due}` and the like: a [word](words) of a closed set, as a literal
+    /// * `{outcomes.settled}` and the like: a [list](words::list) of such words, in parentheses
     ///
     /// Other braces are left as they are: JSON has them too.
     // Words are literals and no binds: a partial index serves only a statement that says what the index says.
@@ -52,6 +53,8 @@ impl Dialect {
             text.push_str(sql);
         } else if let Some(word) = words::word(name) {
             text.extend(["'", word, "'"]);
+        } else if let Some(list) = words::list(name) {
+            text.push_str(&list);
         } else {
             return false;
         }
@@ -105,6 +108,11 @@ mod tests {
                 "kind = {kind.read_back} OR kind = {selector.ids}",
                 "kind = 'read_back' OR kind = 'ids'",
             ),
+            (
+                "outcome IN {outcomes.fail_job}",
+                "outcome IN ('unsupported', 'unverifiable', 'failed')",
+            ),
+            ("outcome IN {outcomes.settled}", "outcome IN ('erased', 'absent')"),
             ("'{\"ids\":[]}' || {store.sql}", "'{\"ids\":[]}' || 'sql'"),
             ("LIKE '{____}' OR '{' {run.fired}", "LIKE '{____}' OR '{' 'fired'"),
             ("{snapshot.batch} {", "'batch' {"),
@@ -119,6 +127,7 @@ mod tests {
             "{partition.queued}",
             "{job.due}",
             "{outcome.residue}",
+            "{outcomes.retry}",
             "{due}",
             "{state.due}",
         ] {

@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use strum::IntoEnumIterator as _;
+
 use crate::error_code::ErrorCode;
 use crate::job::{Outcome, SelectorKind, StoreKind};
 use crate::ledger::partition_state::PartitionState;
@@ -31,6 +33,22 @@ pub(in crate::ledger) fn word(placeholder: &str) -> Option<&'static str> {
         "run" => of::<Run>(word),
         _ => None,
     }
+}
+
+/// Returns the list that a placeholder names: `{outcomes.settled}` for the words of all outcomes that settle a memory.
+// Made of what an outcome says of itself, so that a new one is in each list that it belongs to.
+pub(in crate::ledger) fn list(placeholder: &str) -> Option<String> {
+    let is_in = match placeholder {
+        "outcomes.fail_job" => Outcome::fails_job,
+        "outcomes.settled" => Outcome::is_settled,
+        "outcomes.retried" => Outcome::is_retried,
+        _ => return None,
+    };
+    let words: Vec<String> = Outcome::iter()
+        .filter(|outcome| is_in(*outcome))
+        .map(|outcome| format!("'{}'", outcome.as_str()))
+        .collect();
+    Some(format!("({})", words.join(", ")))
 }
 
 fn of<T: FromStr + Into<&'static str>>(word: &str) -> Option<&'static str> {
@@ -73,7 +91,11 @@ mod tests {
                     .split_once('.')
                     .is_some_and(|(set, word)| is_word(set) && is_word(word))
                 {
-                    assert!(word(text.0).is_some(), "{{{}}} is no word", text.0);
+                    assert!(
+                        word(text.0).is_some() || list(text.0).is_some(),
+                        "{{{}}} is no word",
+                        text.0
+                    );
                     named += 1;
                 }
             }

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::settled;
+use super::settled::OPEN;
 use crate::ledger::db::{Inner, LedgerError};
 
 /// What a partition forgets when it is due again.
@@ -61,8 +61,7 @@ pub(super) async fn unlisted(inner: &Inner, tx: &mut AnyConnection, id: &str) ->
 /// Lists of ids go on where they stopped. Memories in between that are not settled make partitions of their own; their
 /// lists read them back.
 pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
-    let open = settled::open();
-    let is_open = format!("ordinal IN (SELECT ordinal FROM {open} u)");
+    let is_open = format!("ordinal IN (SELECT ordinal FROM {OPEN} u)");
     let has_settled = "EXISTS (SELECT 1 FROM counts c WHERE c.job_id = $1 AND c.ordinal = partitions.ordinal AND c.outcome <> {residue})";
     let again = format!(
         "-- ledger::retry again
@@ -70,7 +69,7 @@ pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> R
         SELECT p.job_id, j.next_ordinal + ROW_NUMBER() OVER (ORDER BY p.ordinal) - 1, {{kind.erase}}, p.target, p.table_name, p.route,
             p.stores, CASE WHEN p.weight > 0 THEN p.weight ELSE 1 END, {{partition.due}}, p.alias, '{{\"ids\":' || u.ids || '}}', 0, u.n,
             u.n, {{now}}
-        FROM (SELECT ordinal, CAST({{list}}(COALESCE(memory_id, memory_key)) AS TEXT) AS ids, COUNT(*) AS n FROM {open} o GROUP BY ordinal) u
+        FROM (SELECT ordinal, CAST({{list}}(COALESCE(memory_id, memory_key)) AS TEXT) AS ids, COUNT(*) AS n FROM {OPEN} o GROUP BY ordinal) u
         JOIN partitions p ON p.job_id = $1 AND p.ordinal = u.ordinal
         JOIN jobs j ON j.id = p.job_id
         WHERE p.intent IS NOT NULL OR EXISTS (

@@ -8,20 +8,12 @@ use sqlx::{AnyConnection, Row};
 
 use crate::ledger::db::{Inner, LedgerError};
 
-/// The outcomes that settle nothing, as a list of a statement.
-pub(super) const OPEN: &str =
-    "({outcome.held}, {outcome.conflicted}, {outcome.unsupported}, {outcome.unverifiable}, {outcome.failed})";
-
 /// The memories of a job that are not settled, as a part of a statement.
-pub(super) fn open() -> String {
-    format!(
-        "(SELECT DISTINCT ordinal, table_name, memory_key, memory_id FROM items WHERE job_id = $1 AND outcome IN {OPEN})"
-    )
-}
+pub(super) const OPEN: &str = "(SELECT DISTINCT ordinal, table_name, memory_key, memory_id FROM items
+    WHERE job_id = $1 AND outcome IN {outcomes.retried})";
 
 /// Leaves of a job's counts what is settled.
 pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
-    let open = open();
     let same =
         "i.job_id = $1 AND i.ordinal = u.ordinal AND i.table_name = u.table_name AND i.memory_key = u.memory_key";
     for sql in [
@@ -30,7 +22,7 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
             "-- ledger::retry erased
             INSERT INTO items (job_id, outcome, store, table_name, memory_key, memory_id, code, ordinal)
             SELECT p.job_id, {{outcome.erased}}, s.store, u.table_name, u.memory_key, u.memory_id, NULL, u.ordinal
-            FROM {open} u JOIN partitions p ON p.job_id = $1 AND p.ordinal = u.ordinal
+            FROM {OPEN} u JOIN partitions p ON p.job_id = $1 AND p.ordinal = u.ordinal
             JOIN (SELECT {{store.sql}} AS store UNION ALL SELECT {{store.vector}} AS store) s ON p.stores LIKE '%' || s.store || '%'
             WHERE NOT EXISTS (SELECT 1 FROM items i WHERE {same} AND i.store = s.store AND i.outcome <> {{residue}})
             ON CONFLICT (job_id, outcome, memory_key, table_name, store, ordinal) DO NOTHING"
@@ -39,7 +31,7 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
             "-- ledger::retry open
             UPDATE counts SET n = counts.n - d.n FROM (
                 SELECT i.ordinal AS ordinal, i.store AS store, i.outcome AS outcome, COUNT(*) AS n
-                FROM items i JOIN {open} u ON {same}
+                FROM items i JOIN {OPEN} u ON {same}
                 WHERE i.job_id = $1 AND i.outcome <> {{residue}} AND (i.outcome <> {{outcome.erased}} OR NOT EXISTS (
                     SELECT 1 FROM items o WHERE o.job_id = $1 AND o.ordinal = i.ordinal AND o.table_name = i.table_name
                       AND o.memory_key = i.memory_key AND o.store = i.store AND o.outcome NOT IN ({{outcome.erased}}, {{residue}})))
@@ -50,11 +42,11 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
         format!(
             "-- ledger::retry nameless
             UPDATE counts SET n = counts.n - d.n FROM (
-                SELECT ordinal, store, SUM(n) AS n FROM counts WHERE job_id = $1 AND outcome IN {OPEN} GROUP BY ordinal, store
+                SELECT ordinal, store, SUM(n) AS n FROM counts WHERE job_id = $1 AND outcome IN {{outcomes.retried}} GROUP BY ordinal, store
             ) AS d
             WHERE counts.job_id = $1 AND counts.outcome = {{outcome.absent}} AND counts.ordinal = d.ordinal AND counts.store <> d.store"
         ),
-        format!("-- ledger::retry counts\nDELETE FROM counts WHERE job_id = $1 AND (outcome IN {OPEN} OR n <= 0)"),
+        format!("-- ledger::retry counts\nDELETE FROM counts WHERE job_id = $1 AND (outcome IN {{outcomes.retried}} OR n <= 0)"),
     ] {
         sqlx::query(inner.sql(&sql)).bind(id).execute(&mut *tx).await?;
     }
@@ -63,15 +55,13 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
 
 /// Forgets what was listed of memories that are asked for again.
 pub(super) async fn forget_the_rest(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
-    let open = open();
     for sql in [
         format!(
             "-- ledger::retry absent
             DELETE FROM items WHERE job_id = $1 AND outcome = {{outcome.absent}}
-              AND (ordinal, table_name, memory_key) IN (SELECT ordinal, table_name, memory_key FROM {open} u)"
+              AND (ordinal, table_name, memory_key) IN (SELECT ordinal, table_name, memory_key FROM {OPEN} u)"
         ),
-        "-- ledger::retry items\nDELETE FROM items WHERE job_id = $1 AND outcome NOT IN ({outcome.absent}, {outcome.erased})"
-            .to_owned(),
+        "-- ledger::retry items\nDELETE FROM items WHERE job_id = $1 AND outcome NOT IN {outcomes.settled}".to_owned(),
     ] {
         sqlx::query(inner.sql(&sql)).bind(id).execute(&mut *tx).await?;
     }
@@ -85,7 +75,7 @@ pub(super) async fn count(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Re
         SELECT CAST(COALESCE(SUM(most), 0) AS BIGINT) AS n FROM (
             SELECT ordinal, MAX(n) AS most FROM (
                 SELECT ordinal, store, SUM(n) AS n FROM counts
-                WHERE job_id = $1 AND outcome IN ({outcome.erased}, {outcome.absent}) GROUP BY ordinal, store
+                WHERE job_id = $1 AND outcome IN {outcomes.settled} GROUP BY ordinal, store
             ) AS by_store GROUP BY ordinal
         ) AS by_partition",
     ))
