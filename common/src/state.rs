@@ -52,6 +52,8 @@ pub enum Event {
     ResidueFound,
     /// Reading back found nothing.
     Verified,
+    /// Its only partition ended, and had been read back before that was recorded: nothing was found.
+    ErasedAndVerified,
     /// It cannot succeed.
     Failed,
     /// Somebody asked for its end.
@@ -86,7 +88,7 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
         (S::Queued, E::PlanStarted) => Ok(S::Planning),
         (S::Queued, E::Started) | (S::Planning, E::Planned) | (S::Verifying, E::ResidueFound) => Ok(S::Running),
         (S::Running, E::Erased) => Ok(S::Verifying),
-        (S::Running, E::Previewed) | (S::Verifying, E::Verified) => Ok(S::Succeeded),
+        (S::Running, E::Previewed | E::ErasedAndVerified) | (S::Verifying, E::Verified) => Ok(S::Succeeded),
         // One that stops may do so because it cannot succeed.
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Cancelling, E::Failed) => Ok(S::Failed),
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Held, E::CancelRequested) => Ok(S::Cancelling),
@@ -151,7 +153,8 @@ mod tests {
                 if next(state, event) == Ok(State::Succeeded) {
                     assert!(matches!(
                         (state, event),
-                        (State::Verifying, Event::Verified) | (State::Running, Event::Previewed)
+                        (State::Verifying, Event::Verified)
+                            | (State::Running, Event::Previewed | Event::ErasedAndVerified)
                     ));
                 }
             }

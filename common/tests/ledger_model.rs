@@ -31,7 +31,8 @@ enum Op {
     Accept(Vec<usize>),
     Claim(u32),
     Batch(usize),
-    Finish(usize),
+    /// Whether it was read back before.
+    Finish(usize, bool),
     /// One memory is deleted from one store alone, and fails in the other.
     Split(usize, bool),
     Repeat(usize),
@@ -52,7 +53,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => prop::collection::vec(1..5_usize, 1..4).prop_map(Op::Accept),
         4 => (1..4_u32).prop_map(Op::Claim),
         3 => some.clone().prop_map(Op::Batch),
-        6 => some.clone().prop_map(Op::Finish),
+        6 => (some.clone(), any::<bool>()).prop_map(|(n, gone)| Op::Finish(n, gone)),
         2 => (some.clone(), any::<bool>()).prop_map(|(n, sql)| Op::Split(n, sql)),
         2 => some.clone().prop_map(Op::Repeat),
         2 => some.clone().prop_map(Op::Residue),
@@ -152,7 +153,7 @@ impl World {
                     self.batch(at, Some(fails).filter(|_| !written)).await;
                 }
             }
-            Op::Finish(n) => self.done(*n).await,
+            Op::Finish(n, gone) => self.done(*n, *gone).await,
             Op::Fail(n) => {
                 self.end(*n, |_| (Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)))
                     .await;
@@ -236,11 +237,12 @@ impl World {
         assert_eq!(keys.len(), self.leases.len(), "two leases on one partition");
     }
 
-    async fn done(&mut self, n: usize) {
+    async fn done(&mut self, n: usize, gone: bool) {
         let Some(at) = self.pick(n) else { return };
         let lease = self.leases[at].clone();
         let delta = self.delete(&lease, lease.remaining, None);
-        self.end(n, |_| (delta.clone(), RecordEnd::Done)).await;
+        let end = if gone { RecordEnd::Gone } else { RecordEnd::Done };
+        self.end(n, |_| (delta.clone(), end.clone())).await;
     }
 
     async fn end(&mut self, n: usize, how: impl Fn(&Lease) -> (Delta, RecordEnd)) {
@@ -294,7 +296,7 @@ impl World {
             self.claim(1_000).await;
             assert!(!self.leases.is_empty(), "unfinished jobs, and nothing to do");
             while !self.leases.is_empty() {
-                self.done(0).await;
+                self.done(0, false).await;
             }
             steps += 1;
             assert!(steps < 50, "a job goes round in circles");

@@ -28,6 +28,7 @@ pub(crate) fn lease(work: Work) -> Lease {
         waited_ms: 0,
         first: false,
         attempt: 1,
+        is_single: true,
     };
     Lease {
         job: Arc::new(job),

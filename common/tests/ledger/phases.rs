@@ -1,6 +1,7 @@
 //! From plan to read-back, and around again.
 
 use lethe_common::error_code::ErrorCode;
+use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{After, Delta, Kind, NewJob, NewPartition, RecordEnd, RetryOutcome, Work};
 use lethe_common::state::State;
 
@@ -13,6 +14,50 @@ crate::on_both! {
     a_retry_begins_with_what_is_left,
     a_plan_beyond_its_limit_touches_nothing,
     only_a_job_with_one_partition_says_which_version_it_erased,
+    a_job_of_one_partition_ends_with_it_if_it_was_read_back_before,
+    a_job_of_several_is_read_back_whatever_was_read_back_before,
+}
+
+async fn a_job_of_one_partition_ends_with_it_if_it_was_read_back_before(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let gone = async |delta: Delta| {
+        let id = accept(&ledger, new_job(vec![ids(3)])).await;
+        let lease = claim_one(&ledger).await;
+        assert!(lease.job.is_single);
+        (id, record(&ledger, end(&lease, delta, RecordEnd::Gone)).await)
+    };
+    let (id, after) = gone(erased(3)).await;
+    assert_eq!(ended_as(&after), Some(State::Succeeded));
+    let job = ledger.job(id).await.unwrap().unwrap();
+    assert_eq!((job.selected, job.remaining), (3, 0));
+    assert!(job.stores.iter().all(|store| store.counts["erased"] == 3), "{job:?}");
+
+    // What forbids success is met as ever.
+    let mut unverifiable = Delta::default();
+    unverifiable.count(StoreKind::Sql, Outcome::Absent, 3);
+    unverifiable.count(StoreKind::Vector, Outcome::Unverifiable, 3);
+    let (_, after) = gone(unverifiable).await;
+    let After::ReadBack { lease, .. } = after else {
+        panic!("{after:?}")
+    };
+    let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
+    assert_eq!(ended_as(&after), Some(State::Failed));
+
+    let id = accept(&ledger, new_job(vec![ids(3)])).await;
+    let lease = claim_one(&ledger).await;
+    ledger.cancel(id).await.unwrap();
+    let after = record(&ledger, end(&lease, erased(3), RecordEnd::Gone)).await;
+    assert_eq!(ended_as(&after), Some(State::Cancelled));
+}
+
+async fn a_job_of_several_is_read_back_whatever_was_read_back_before(TestLedger { ledger, _dir, .. }: TestLedger) {
+    let id = accept(&ledger, new_job(vec![ids(3), ids(3)])).await;
+    let leases = claim(&ledger).await;
+    assert!(leases.iter().all(|lease| !lease.job.is_single));
+    let first = record(&ledger, end(&leases[0], erased(3), RecordEnd::Gone)).await;
+    assert!(matches!(first, After::Ended { due: false }), "{first:?}");
+    let last = record(&ledger, end(&leases[1], erased(3), RecordEnd::Gone)).await;
+    assert!(matches!(last, After::ReadBack { others: true, .. }), "{last:?}");
+    assert_eq!(state(&ledger, id).await, State::Verifying);
 }
 
 async fn residue_starts_rounds_until_there_are_none_left(TestLedger { ledger, _dir, .. }: TestLedger) {

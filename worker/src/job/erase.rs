@@ -1,5 +1,6 @@
 //! Erasing partitions, batch by batch:
-//! select → intent → vectors → rows → vectors read back → record.
+//! select → intent → vectors → rows → vectors read back → record. A small job is read back before it is recorded, so that
+//! one record ends it.
 //!
 //! If the process dies before the intent is committed, nothing happened. If it dies after, the
 //! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
@@ -11,6 +12,7 @@ use crate::targets::Mapped;
 
 mod again;
 mod begin;
+mod confirm;
 mod crowds;
 mod dependents;
 mod intend;
@@ -57,7 +59,7 @@ pub(crate) async fn erase(
         let rows = rows::delete(env, mapped, &mut shares, &stopped).await?;
         let kept = vectors::check(env, mapped, &shares).await?;
         let met = met(&shares, rows, kept, &stopped);
-        for next in record(env, shares, met).await? {
+        for next in record(env, mapped, shares, met).await? {
             match next {
                 Next::GoesOn(lease) => open.push(lease),
                 Next::ReadBack(lease) => read_back.push(lease),

@@ -4,7 +4,7 @@
 //! the whole job has been read back. Nothing is changed in any store here.
 
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{Delta, ItemOutcome, ItemRow, Lease, RecordEnd, Work};
+use lethe_common::ledger::{Delta, Fence, ItemOutcome, ItemRow, Lease, RecordEnd, Work};
 
 use lethe_common::metrics::StoreCall;
 
@@ -13,7 +13,7 @@ use crate::job::conditions::conditions;
 use crate::job::cursor::{Cursor, listed};
 use crate::job::intent::{Entry, Vectors};
 use crate::job::resolve::resolve;
-use crate::lease::{Environment, LeaseGuard, Step, Stop, fences, record};
+use crate::lease::{Environment, LeaseGuard, Step, Stop, record};
 use crate::store::sql::Found as Row;
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
@@ -71,8 +71,25 @@ async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> 
     ids(env, mapped, leases).await
 }
 
-/// Looks for the memories of lists of ids, all lists together.
+/// Returns of which lists of ids nothing is left, nor anything of which nobody can say whose it is.
+pub(crate) async fn is_gone(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<bool>, Stop> {
+    let found = find(env, mapped, leases).await?;
+    let is_gone = |found: &Found| found.residue == 0 && found.unverifiable.is_empty();
+    Ok(found.iter().map(is_gone).collect())
+}
+
+/// Reads lists of ids back, all lists together.
 async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Result<Vec<Found>, Stop> {
+    let leases: Vec<&LeaseGuard> = leases.iter().collect();
+    let mut found = find(env, mapped, &leases).await?;
+    for (lease, found) in leases.into_iter().zip(&mut found) {
+        unverifiable(env, lease, found).await?;
+    }
+    Ok(found)
+}
+
+/// Looks for the memories of lists of ids.
+async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<Found>, Stop> {
     let items: Vec<(usize, Item)> = leases
         .iter()
         .enumerate()
@@ -82,7 +99,7 @@ async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Resul
         })
         .collect();
     let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
-    let fences = fences(leases);
+    let fences: Vec<Fence> = leases.iter().map(|lease| lease.fence()).collect();
     for chunk in items.chunks(env.config.worker.batch as usize) {
         env.keep(&fences).await?;
         let batch: Vec<Item> = chunk.iter().map(|(_, item)| item.clone()).collect();
@@ -94,9 +111,6 @@ async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Resul
             }
             done += entries.len();
         }
-    }
-    for (lease, found) in leases.iter().zip(&mut found) {
-        unverifiable(env, lease, found).await?;
     }
     Ok(found)
 }

@@ -30,6 +30,8 @@ pub(in crate::ledger) struct JobRow {
     pub(in crate::ledger) expect: Option<Digest>,
     /// What a look found, where all of the job was looked at and somebody wants to know.
     pub(in crate::ledger) found: Option<Preview>,
+    /// Whether its only partition was read back before it was recorded, and nothing was found.
+    pub(in crate::ledger) is_gone: bool,
     /// Partitions that wait for another round.
     pub(in crate::ledger) blocked: u64,
     /// The outcome that forbids success, if there is one.
@@ -113,6 +115,7 @@ pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, O
         // Reading back could not make it a success any more, and would find again what was tried
         // often enough, and count it twice.
         State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
+        State::Running if job.is_gone && job.bad.is_none() => Some((Event::ErasedAndVerified, None)),
         State::Running => Some((Event::Erased, None)),
         State::Verifying if job.blocked > 0 && job.round < max_rounds => Some((Event::ResidueFound, None)),
         State::Verifying if job.blocked > 0 => Some((Event::Failed, Some(ErrorCode::Residue))),

@@ -71,6 +71,7 @@ pub(in crate::ledger) async fn update_jobs(
                 round: rows::small_number(row, "round")?,
                 selected: rows::number(row, "selected")?,
                 limit: limit.map(|limit| u64::try_from(limit).unwrap_or(0)),
+                is_gone: false,
                 blocked: 0,
                 bad: None,
                 bad_code: None,

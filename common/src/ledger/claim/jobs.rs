@@ -46,7 +46,7 @@ pub(super) async fn start_jobs(
     let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let facts = sqlx::query(inner.sql(
         "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect, schedule, lenient, trace, state, attempt, {now} - not_before AS waited
+        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect, schedule, lenient, trace, state, attempt, next_ordinal, {now} - not_before AS waited
         FROM {each} JOIN jobs ON jobs.id = e.value->>'id' AND jobs.id {in_ids}",
     ))
     .bind(&list)
@@ -94,5 +94,6 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         waited_ms: row.try_get("waited")?,
         first: first.contains(&id.to_string()),
         attempt: rows::number(row, "attempt")?,
+        is_single: rows::number(row, "next_ordinal")? == 1,
     })
 }

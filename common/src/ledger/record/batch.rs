@@ -65,6 +65,11 @@ impl Delta {
 pub enum RecordEnd {
     /// Everything in it is accounted for.
     Done,
+    /// Everything in it is accounted for, and reading it back has found nothing. That ends a job which has no other
+    /// partition ([`JobFacts::is_single`]); of any other job the partition is read back again.
+    ///
+    /// [`JobFacts::is_single`]: crate::ledger::JobFacts::is_single
+    Gone,
     /// It was looked at; it is erased once all of the job was.
     Checked,
     /// It cannot be done; what remains of it counts as failed.

@@ -36,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) conflicts: bool,
     /// Whether an earlier attempt may have erased what this one found absent.
     pub(super) repeats: bool,
+    /// Whether it was read back before, and nothing was found.
+    pub(super) is_gone: bool,
 }
 
 /// What a record led to.
@@ -105,6 +107,7 @@ impl Prepared {
             totals: increments(record),
             conflicts: conflicts(record),
             repeats: record.lease.job.attempt > 1,
+            is_gone: record.end == Some(RecordEnd::Gone),
         }
     }
 
@@ -125,7 +128,7 @@ fn partition(record: &Record<'_>) -> Value {
     let mut row = rows::fence(record.lease.fence());
     let (state, code, progress) = match &record.end {
         None => (PartitionState::Running, None, &record.progress),
-        Some(RecordEnd::Done) => (PartitionState::Done, None, &record.progress),
+        Some(RecordEnd::Done | RecordEnd::Gone) => (PartitionState::Done, None, &record.progress),
         Some(RecordEnd::Failed(code)) => (PartitionState::Failed, Some(*code), &record.progress),
         Some(RecordEnd::Cancelled) => (PartitionState::Cancelled, None, &record.progress),
         // Blocked until all of the job is read back, so that a round has one beginning.
@@ -133,12 +136,15 @@ fn partition(record: &Record<'_>) -> Value {
         Some(RecordEnd::Checked) => (PartitionState::Blocked, None, &record.progress),
     };
     let remaining = match &record.end {
-        Some(RecordEnd::Done) => 0,
+        Some(RecordEnd::Done | RecordEnd::Gone) => 0,
         Some(RecordEnd::Residue { n, .. }) => *n,
         _ => record.remaining,
     };
-    let again = matches!(record.end, Some(RecordEnd::Residue { .. } | RecordEnd::Checked));
-    let kind = if again { Kind::Erase } else { record.lease.kind };
+    let kind = match record.end {
+        Some(RecordEnd::Residue { .. } | RecordEnd::Checked) => Kind::Erase,
+        Some(RecordEnd::Gone) => Kind::ReadBack,
+        _ => record.lease.kind,
+    };
     row["state"] = json!(state.as_str());
     row["code"] = json!(code);
     row["progress"] = json!(progress);

@@ -69,6 +69,9 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
     add_dependents(inner, &mut tx, &kept).await?;
     credit::credit(inner, &mut tx, &kept).await?;
     let mut jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
+    for job in jobs.iter_mut().filter(|job| job.next_ordinal == 1) {
+        job.is_gone = kept.iter().any(|record| record.job() == job.id && record.is_gone);
+    }
     let stopped = abort(inner, &mut tx, &kept, &mut jobs).await?;
     let partitions = planned(&kept, &jobs);
     insert_partitions(inner, &mut tx, &partitions).await?;

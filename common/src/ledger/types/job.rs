@@ -49,6 +49,8 @@ pub struct JobFacts {
     pub first: bool,
     /// 1, and one more for each retry.
     pub attempt: u64,
+    /// Whether it has one partition.
+    pub is_single: bool,
 }
 
 impl JobFacts {

@@ -4,14 +4,21 @@ use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{Delta, ItemOutcome, RecordEnd, WarningCode, Work};
 
+use super::confirm::confirm;
 use super::kept;
 use super::met::Met;
 use super::share::{Share, is_one};
 use crate::job::cursor::{Cursor, Refused};
 use crate::lease::{self, Environment, Next, Step, Stop};
+use crate::targets::Mapped;
 
 /// Records what was done, and returns what follows; what is to be tried again is put back instead.
-pub(super) async fn record(env: &Environment, shares: Vec<Share>, met: Vec<Vec<Met>>) -> Result<Vec<Next>, Stop> {
+pub(super) async fn record(
+    env: &Environment,
+    mapped: &Mapped,
+    shares: Vec<Share>,
+    met: Vec<Vec<Met>>,
+) -> Result<Vec<Next>, Stop> {
     let (kept, done): (Vec<_>, Vec<_>) = shares
         .into_iter()
         .zip(met)
@@ -20,8 +27,9 @@ pub(super) async fn record(env: &Environment, shares: Vec<Share>, met: Vec<Vec<M
     if done.is_empty() {
         return Ok(Vec::new());
     }
+    let gone = confirm(env, mapped, &done).await?;
     let steps = done.into_iter().map(|(share, met)| {
-        let step = step_of(&share, &met);
+        let step = step_of(&share, &met, gone.contains(&share.lease.job.id));
         (share.lease, step)
     });
     lease::record(env, steps.collect()).await
@@ -38,7 +46,7 @@ fn refused(share: &Share, met: &[Met]) -> (Refused, Option<ErrorCode>) {
     (now, first.filter(|_| now.is_hopeless()))
 }
 
-fn step_of(share: &Share, met: &[Met]) -> Step {
+fn step_of(share: &Share, met: &[Met], is_gone: bool) -> Step {
     let mut delta = Delta::default();
     for (entry, met) in share.intent.entries.iter().zip(met) {
         for (store, outcome, code) in met.iter() {
@@ -81,6 +89,7 @@ fn step_of(share: &Share, met: &[Met]) -> Step {
     let (refused, hopeless) = refused(share, met);
     let end = match hopeless {
         Some(code) => Some(RecordEnd::Failed(code)),
+        None if is_gone => Some(RecordEnd::Gone),
         None => done.then_some(RecordEnd::Done),
     };
     Step {

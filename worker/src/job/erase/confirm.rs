@@ -1,0 +1,49 @@
+//! Reading a small job back before its batch is recorded: then one record ends it.
+//!
+//! Only of lists of ids that are all of their job, and of which nothing failed. Where anything is found, or cannot be looked
+//! for, nothing follows from it: the batch is recorded as any other, and reading back comes after it.
+
+use std::collections::HashSet;
+
+use lethe_common::job::JobId;
+use lethe_common::ledger::{Kind, Work};
+use lethe_common::metrics;
+
+use super::met::Met;
+use super::share::Share;
+use crate::job::read_back;
+use crate::lease::{Environment, LeaseGuard, Stop};
+use crate::targets::Mapped;
+
+/// Returns the jobs of which nothing is left, of those that end with this batch.
+pub(super) async fn confirm(
+    env: &Environment,
+    mapped: &Mapped,
+    done: &[(Share, Vec<Met>)],
+) -> Result<HashSet<JobId>, Stop> {
+    let ending = done.iter().filter(|(share, met)| is_all(share, met));
+    let leases: Vec<&LeaseGuard> = ending.map(|(share, _)| &share.lease).collect();
+    if leases.is_empty() {
+        return Ok(HashSet::new());
+    }
+    for _ in &leases {
+        metrics::attempt(Kind::ReadBack);
+    }
+    match read_back::is_gone(env, mapped, &leases).await {
+        Ok(gone) => {
+            let gone = leases.iter().zip(gone).filter(|(_, gone)| *gone);
+            Ok(gone.map(|(lease, _)| lease.job.id).collect())
+        }
+        // What the batch did is recorded first: nobody else knows it.
+        Err(Stop::Store(_)) => Ok(HashSet::new()),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Returns whether this batch is the last of a job that has one list of ids, and nothing of it failed.
+fn is_all(share: &Share, met: &[Met]) -> bool {
+    let job = &share.lease.job;
+    let is_last = matches!(share.lease.work, Work::Ids(_)) && job.is_single && share.intent.then.is_none();
+    let fails = |met: &Met| met.refused.is_some() || met.iter().any(|(_, outcome, _)| outcome.fails_job());
+    is_last && !job.cancelling && !met.iter().any(fails)
+}
