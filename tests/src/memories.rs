@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use crate::{mysql, postgres};
+
+/// How long a SQLite file may be locked by somebody else: longer than an outage lasts.
+const LOCKED: Duration = Duration::from_mins(10);
 
 /// 5,011 memories of 100 invented people, written by Agno's own code.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/agno-memories.sqlite");
@@ -79,7 +83,7 @@ impl Memories {
         let options: SqliteConnectOptions = url.parse().unwrap();
         let options = options
             .create_if_missing(true)
-            .busy_timeout(crate::wait::DEADLINE)
+            .busy_timeout(LOCKED)
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
         Self {
             url: url.to_owned(),
