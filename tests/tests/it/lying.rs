@@ -102,7 +102,8 @@ async fn written_back(site: &Site, times: usize) -> Value {
     let all = memories::of("alice", 10);
     site.add(&all).await;
     let service = site.up().await;
-    // A round asks three times: to resolve, after its deletions, and when all is read back.
+    // A round asks three times: to resolve, after its deletions, and when all is read back; what is found then is looked
+    // for once more, when the batch has been recorded.
     let mut reading_back = site.tap.hold(SCROLL, 2, Side::Before);
     let id = service.client.submit_ids(&ids(&all)).await;
     for time in 1..=times {
@@ -112,7 +113,7 @@ async fn written_back(site: &Site, times: usize) -> Value {
         let next = if time == times {
             None
         } else {
-            Some(site.tap.hold(SCROLL, 2, Side::Before))
+            Some(site.tap.hold(SCROLL, 3, Side::Before))
         };
         reading_back.release();
         let Some(next) = next else { break };

@@ -12,6 +12,10 @@ use crate::ledger::db::{Inner, LedgerError, Moves, rows};
 use crate::ledger::types::{JobFacts, Kind};
 use crate::state::{Event, State};
 
+/// What the partitions of a job share, as columns.
+const FACTS: &str = "jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect,
+            schedule, lenient, trace, state, attempt, next_ordinal, {now} - not_before AS waited";
+
 /// Moves the jobs of claimed partitions on, and reads what their partitions share.
 pub(super) async fn start_jobs(
     inner: &Inner,
@@ -28,7 +32,6 @@ pub(super) async fn start_jobs(
         .iter()
         .map(|(id, plans)| json!({"id": id, "plans": i64::from(*plans)}))
         .collect();
-    let list = json!(list).to_string();
     let (planned, started) = (Moves::of(Event::PlanStarted), Moves::of(Event::Started));
     let first = sqlx::query(inner.sql(&format!(
         "-- ledger::claim start
@@ -37,24 +40,20 @@ pub(super) async fn start_jobs(
                     SELECT 1 FROM partitions p WHERE p.job_id = jobs.id AND p.kind = {{kind.plan}} AND p.state IN ({{partition.due}}, {{partition.running}}))
                 THEN {} ELSE {} END
         FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}} AND state IN ({})
-        RETURNING jobs.id",
+        RETURNING {FACTS}",
         planned.to, started.to, started.from
     )))
-    .bind(&list)
+    .bind(json!(list).to_string())
     .fetch_all(&mut *tx)
     .await?;
-    let first: Vec<String> = first.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let facts = sqlx::query(inner.sql(
-        "-- ledger::claim jobs
-        SELECT jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect, schedule, lenient, trace, state, attempt, next_ordinal, {now} - not_before AS waited
-        FROM {each} JOIN jobs ON jobs.id = e.value->>'id' AND jobs.id {in_ids}",
-    ))
-    .bind(&list)
-    .fetch_all(tx)
-    .await?;
-    let mut jobs = HashMap::with_capacity(facts.len());
-    for row in &facts {
-        match facts_of(row, &first) {
+    for row in &first {
+        kinds.remove(&rows::parsed(row, "jobs", "id")?);
+    }
+    let others = others(inner, tx, kinds.keys()).await?;
+    let mut jobs = HashMap::with_capacity(first.len() + others.len());
+    let all = first.iter().map(|row| (row, true));
+    for (row, is_first) in all.chain(others.iter().map(|row| (row, false))) {
+        match facts_of(row, is_first) {
             Ok(facts) => drop(jobs.insert(facts.id, Arc::new(facts))),
             // Its partitions are then without a job, and are dealt with as such.
             Err(error @ LedgerError::Corrupt { .. }) => tracing::error!(error = %error, "a job cannot be read"),
@@ -64,7 +63,24 @@ pub(super) async fn start_jobs(
     Ok(jobs)
 }
 
-fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
+/// Reads the jobs that had been claimed from before.
+async fn others(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    ids: impl Iterator<Item = &JobId>,
+) -> Result<Vec<AnyRow>, LedgerError> {
+    let list: Vec<Value> = ids.map(|id| json!({"id": id})).collect();
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    let jobs = sqlx::query(inner.sql(&format!(
+        "-- ledger::claim jobs
+        SELECT {FACTS} FROM {{each}} JOIN jobs ON jobs.id = e.value->>'id' AND jobs.id {{in_ids}}"
+    )));
+    Ok(jobs.bind(json!(list).to_string()).fetch_all(tx).await?)
+}
+
+fn facts_of(row: &AnyRow, first: bool) -> Result<JobFacts, LedgerError> {
     let id: JobId = rows::parsed(row, "jobs", "id")?;
     let subject = match row.try_get::<Option<String>, _>("subject")? {
         Some(_) => Some(rows::json(row, "jobs", "subject")?),
@@ -92,7 +108,7 @@ fn facts_of(row: &AnyRow, first: &[String]) -> Result<JobFacts, LedgerError> {
         trace: row.try_get("trace")?,
         cancelling: rows::says(row, "state", State::Cancelling)?,
         waited_ms: row.try_get("waited")?,
-        first: first.contains(&id.to_string()),
+        first,
         attempt: rows::number(row, "attempt")?,
         is_single: rows::number(row, "next_ordinal")? == 1,
     })

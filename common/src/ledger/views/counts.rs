@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use crate::job::{Outcome, StoreKind};
@@ -31,94 +32,89 @@ impl Ledger {
     }
 }
 
+/// A row of what is read of jobs: where it is from, and so what its word means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Partitions of one state; the number of memories that remain in them.
+    Partitions,
+    /// Memories of one outcome.
+    Counts,
+    /// Rows of one dependent table.
+    Dependents,
+}
+
+impl Source {
+    fn of(row: &AnyRow) -> Result<Self, LedgerError> {
+        Ok(match row.try_get::<i64, _>("source")? {
+            0 => Self::Partitions,
+            1 => Self::Counts,
+            _ => Self::Dependents,
+        })
+    }
+}
+
 /// Returns the counts of jobs as a connection sees them.
+// One statement: whoever waits for a job reads them when it ends, and a round trip costs more than they do.
 pub(in crate::ledger) async fn counts_in(
     inner: &Inner,
     tx: &mut AnyConnection,
     ids: &str,
 ) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
-    let mut found: BTreeMap<(String, String, StoreKind), BTreeMap<String, u64>> = BTreeMap::new();
-    let partitions = sqlx::query(inner.sql(
-        "-- ledger::counts partitions
-            SELECT job_id, target, stores, state, CAST(SUM(remaining) AS BIGINT) AS n FROM partitions
-            WHERE job_id {in_ids} GROUP BY job_id, target, stores, state",
-    ))
-    .bind(ids)
-    .fetch_all(&mut *tx)
-    .await?;
-    for row in &partitions {
-        let outcome = match row.try_get::<String, _>("state")?.parse() {
-            Ok(PartitionState::Failed) => Some(Outcome::Failed),
-            Ok(PartitionState::Cancelled) => Some(Outcome::Left),
-            _ => None,
-        };
-        let n = rows::number(row, "n")?;
-        for store in rows::stores(row)? {
-            let counts = found
-                .entry((row.try_get("job_id")?, row.try_get("target")?, store))
-                .or_default();
-            if let Some(outcome) = outcome.filter(|_| n > 0) {
-                *counts.entry(outcome.as_str().to_owned()).or_insert(0) += n;
-            }
-        }
-    }
-    let counts = sqlx::query(inner.sql(
+    let read = sqlx::query(inner.sql(
         "-- ledger::counts
-            SELECT c.job_id AS job_id, p.target AS target, c.store AS store, c.outcome AS outcome,
-                CAST(SUM(c.n) AS BIGINT) AS n
-            FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
-            WHERE c.job_id {in_ids} AND p.job_id {in_ids}
-            GROUP BY c.job_id, p.target, c.store, c.outcome",
-    ))
-    .bind(ids)
-    .fetch_all(&mut *tx)
-    .await?;
-    for row in &counts {
-        let store = rows::parsed(row, "counts", "store")?;
-        let counts = found
-            .entry((row.try_get("job_id")?, row.try_get("target")?, store))
-            .or_default();
-        *counts.entry(row.try_get("outcome")?).or_insert(0) += rows::number(row, "n")?;
-    }
-    let mut dependents = dependents_in(inner, tx, ids).await?;
-    let mut by_job: HashMap<String, Vec<StoreCounts>> = HashMap::new();
-    for ((job, target, store), counts) in found {
-        let key = (job, target);
-        let dependents = match store {
-            StoreKind::Sql => dependents.remove(&key).unwrap_or_default(),
-            StoreKind::Vector => BTreeMap::new(),
-        };
-        let (job, target) = key;
-        by_job.entry(job).or_default().push(StoreCounts {
-            target,
-            store,
-            counts,
-            dependents,
-        });
-    }
-    Ok(by_job)
-}
-
-/// Returns what went of dependent tables, by job and target.
-async fn dependents_in(
-    inner: &Inner,
-    tx: &mut AnyConnection,
-    ids: &str,
-) -> Result<BTreeMap<(String, String), BTreeMap<String, u64>>, LedgerError> {
-    let rows = sqlx::query(inner.sql(
-        "-- ledger::counts dependents
-        SELECT job_id, target, table_name, n FROM dependents
-        WHERE job_id {in_ids}",
+        SELECT CAST(0 AS BIGINT) AS source, job_id, target, stores, state AS word, CAST(SUM(remaining) AS BIGINT) AS n
+        FROM partitions WHERE job_id {in_ids} GROUP BY job_id, target, stores, state
+        UNION ALL
+        SELECT CAST(1 AS BIGINT), c.job_id, p.target, c.store, c.outcome, CAST(SUM(c.n) AS BIGINT)
+        FROM counts c JOIN partitions p ON p.job_id = c.job_id AND p.ordinal = c.ordinal
+        WHERE c.job_id {in_ids} AND p.job_id {in_ids} GROUP BY c.job_id, p.target, c.store, c.outcome
+        UNION ALL
+        SELECT CAST(2 AS BIGINT), job_id, target, {store.sql}, table_name, n FROM dependents WHERE job_id {in_ids}",
     ))
     .bind(ids)
     .fetch_all(tx)
     .await?;
-    let mut dependents: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
-    for row in &rows {
-        let of_target = dependents.entry((row.try_get("job_id")?, row.try_get("target")?));
-        of_target
-            .or_default()
-            .insert(row.try_get("table_name")?, rows::number(row, "n")?);
+    let mut found: BTreeMap<(String, String, StoreKind), StoreCounts> = BTreeMap::new();
+    for row in &read {
+        let (job, target): (String, String) = (row.try_get("job_id")?, row.try_get("target")?);
+        let (word, n): (String, u64) = (row.try_get("word")?, rows::number(row, "n")?);
+        let source = Source::of(row)?;
+        let stores = match source {
+            Source::Partitions => rows::stores(row)?,
+            Source::Counts | Source::Dependents => vec![rows::parsed(row, "counts", "stores")?],
+        };
+        for store in stores {
+            let of_store = || StoreCounts {
+                target: target.clone(),
+                store,
+                counts: BTreeMap::new(),
+                dependents: BTreeMap::new(),
+            };
+            let key = (job.clone(), target.clone(), store);
+            let met = found.entry(key).or_insert_with(of_store);
+            match source {
+                Source::Partitions => {
+                    if let Some(outcome) = never_run(&word).filter(|_| n > 0) {
+                        *met.counts.entry(outcome.as_str().to_owned()).or_insert(0) += n;
+                    }
+                }
+                Source::Counts => *met.counts.entry(word.clone()).or_insert(0) += n,
+                Source::Dependents => drop(met.dependents.insert(word.clone(), n)),
+            }
+        }
     }
-    Ok(dependents)
+    let mut by_job: HashMap<String, Vec<StoreCounts>> = HashMap::new();
+    for ((job, ..), counts) in found {
+        by_job.entry(job).or_default().push(counts);
+    }
+    Ok(by_job)
+}
+
+/// Returns what became of the memories that remain in partitions of a state.
+fn never_run(state: &str) -> Option<Outcome> {
+    match state.parse() {
+        Ok(PartitionState::Failed) => Some(Outcome::Failed),
+        Ok(PartitionState::Cancelled) => Some(Outcome::Left),
+        _ => None,
+    }
 }
