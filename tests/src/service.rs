@@ -25,6 +25,8 @@ pub struct Servers {
     pub postgres: Option<String>,
     /// Redis' URL; default: the shared server.
     pub redis: Option<String>,
+    /// Whether the vector store is the site's own, whatever the environment names: then it can be killed.
+    pub own_vectors: bool,
 }
 
 /// Stores with memories in them, and the configuration that leads there; no process of Lethe yet.
@@ -54,11 +56,24 @@ impl Site {
         Self::on(layout, Servers::default()).await
     }
 
+    /// Makes empty stores, of which the vector store can be killed.
+    pub async fn with_own_vectors(layout: Layout) -> Self {
+        let servers = Servers {
+            own_vectors: true,
+            ..Servers::default()
+        };
+        Self::on(layout, servers).await
+    }
+
     /// Makes empty stores on certain servers.
     pub async fn on(layout: Layout, servers: Servers) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let postgres = || servers.postgres.clone().unwrap_or_else(postgres::shared);
-        let vectors = Vectors::start().await;
+        let vectors = if servers.own_vectors {
+            Vectors::own().await
+        } else {
+            Vectors::start().await
+        };
         let tap = Tap::before(&vectors.url).await;
         let (memories, ledger) = match layout.sql {
             Sql::Sqlite => (Memories::sqlite(directory.path()).await, None),

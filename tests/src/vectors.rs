@@ -40,13 +40,21 @@ struct Edge {
 impl Vectors {
     /// Starts a server, unless the environment names one, and makes a collection.
     pub async fn start() -> Self {
-        let (url, key, edge) = if let Some(url) = variable("LETHE_TEST_QDRANT_URL") {
-            (url, variable("LETHE_TEST_QDRANT_API_KEY").unwrap_or_default(), None)
-        } else {
-            let directory = tempfile::tempdir().unwrap();
-            let (process, url) = serve(&directory).await;
-            (url, KEY.to_owned(), Some(Edge { directory, process }))
+        let Some(url) = variable("LETHE_TEST_QDRANT_URL") else {
+            return Self::own().await;
         };
+        let key = variable("LETHE_TEST_QDRANT_API_KEY").unwrap_or_default();
+        Self::on(url, key, None).await
+    }
+
+    /// Starts a server of the test's own, and makes a collection.
+    pub async fn own() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (process, url) = serve(&directory).await;
+        Self::on(url, KEY.to_owned(), Some(Edge { directory, process })).await
+    }
+
+    async fn on(url: String, key: String, edge: Option<Edge>) -> Self {
         let vectors = Self {
             url,
             key,
@@ -91,11 +99,6 @@ impl Vectors {
             .timeout(Duration::from_mins(1))
             .build()
             .unwrap()
-    }
-
-    /// Returns whether the server is the test's own, and can be killed.
-    pub fn is_own(&self) -> bool {
-        self.edge.is_some()
     }
 
     /// Kills the test's own server.

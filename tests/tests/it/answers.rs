@@ -49,7 +49,7 @@ async fn a_start_is_said_in_one_line_of_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_of_mappings_answers_in_json() {
-    let mut site = Site::new(Layout::SQLITE).await;
+    let mut site = Site::with_own_vectors(Layout::SQLITE).await;
     let file = site.config.write(site.directory.path());
     let check = [
         "targets",

@@ -93,11 +93,8 @@ async fn agno_deletes_many_and_only_the_owners(layout: Layout) {
 }
 
 async fn agno_says_later_while_a_store_is_down(layout: Layout) {
-    let mut site = Site::new(layout).await;
+    let mut site = Site::with_own_vectors(layout).await;
     site.configure(|config| config.set("compat.wait", "300ms").set("retry.breaker_pause", "100ms"));
-    if !site.vectors.is_own() {
-        return;
-    }
     let ana = memories::of("ana", 3);
     site.add(&ana).await;
     let service = site.start().await;
@@ -222,10 +219,7 @@ async fn mem0_counts_each_memory_of_a_batch_once_in_whichever_store_it_is(layout
 }
 
 async fn a_client_that_cannot_see_202_is_told_to_ask_again_and_hears_of_the_success(layout: Layout) {
-    let mut site = Site::new(layout).await;
-    if !site.vectors.is_own() {
-        return;
-    }
+    let mut site = Site::with_own_vectors(layout).await;
     site.configure(|config| {
         config
             .set("compat.wait", "100ms")

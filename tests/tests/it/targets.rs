@@ -28,7 +28,7 @@ async fn check(site: &Site, more: &[&str]) -> (Output, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mapping_is_compared_with_the_live_schema() {
-    let mut site = Site::new(Layout::POSTGRES).await;
+    let mut site = Site::with_own_vectors(Layout::POSTGRES).await;
     let (fits, said) = check(&site, &[]).await;
     assert!(fits.status.success(), "{said}");
     assert!(said.starts_with("main/memories\n  sql     fits\n"), "{said}");
