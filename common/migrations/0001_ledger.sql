@@ -63,8 +63,11 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_by_principal ON jobs (principal, id);
 CREATE INDEX jobs_by_schedule ON jobs (schedule, id) WHERE schedule IS NOT NULL;
-CREATE INDEX jobs_unfinished_by_principal ON jobs (principal) WHERE ended_at IS NULL;
+CREATE INDEX jobs_unfinished_by_principal ON jobs (principal, not_before) WHERE ended_at IS NULL;
 CREATE INDEX jobs_unfinished ON jobs (state, accepted_at) WHERE ended_at IS NULL;
+-- What a scrape asks for: it must not read a million that wait.
+CREATE INDEX jobs_windowed ON jobs (id) WHERE ended_at IS NULL AND windows IS NOT NULL;
+CREATE INDEX jobs_oldest ON jobs (not_before) WHERE ended_at IS NULL AND windows IS NULL;
 CREATE INDEX jobs_idle ON jobs (targets, idle_since) WHERE ended_at IS NULL AND idle_since IS NOT NULL;
 -- One unfinished job for each request that may be repeated; the ended ones make room by themselves.
 CREATE UNIQUE INDEX jobs_by_request ON jobs (principal, request) WHERE request IS NOT NULL AND ended_at IS NULL;
@@ -153,6 +156,7 @@ CREATE TABLE idempotency (
     PRIMARY KEY (principal, route, key_text)
 );
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
+CREATE INDEX idempotency_by_job ON idempotency (job_id);
 
 -- Monotonic sums, each row written by few processes; they outlive the jobs they count.
 CREATE TABLE totals (

@@ -146,6 +146,7 @@ use on_both;
 
 mod accepting;
 mod attempts;
+mod backlog;
 mod cancelling;
 mod joining;
 mod leases;

@@ -29,10 +29,13 @@ const REREAD: Duration = Duration::from_mins(5);
 
 /// Looks, reports and sweeps until `stop`.
 pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
-    // Apart, since a look waits for the slowest store: a target that is down must not make the
-    // worker look dead.
+    // Apart, since a look waits for the slowest store, and a sweep for the ledger: neither must make the worker look dead.
     let looked = Notify::new();
-    tokio::join!(look(&env, &looked, &stop), report(&env, &looked, &stop));
+    tokio::join!(
+        look(&env, &looked, &stop),
+        report(&env, &looked, &stop),
+        sweep_now_and_then(&env, &stop)
+    );
     if env.ledger.forget_worker(&env.name).await.is_err() {
         tracing::debug!("the worker could not take its leave");
     }
@@ -76,7 +79,7 @@ fn mapped<'e>(env: &'e Environment, stores: &'e Stores) -> impl Iterator<Item = 
     all.filter(|mapped| mapped.route.target == stores.name)
 }
 
-/// Says how the worker and its stores are, and sweeps. What the first look at a target saw is said at once: the API waits for
+/// Says how the worker and its stores are. What the first look at a target saw is said at once: the API waits for
 /// what columns hold.
 async fn report(env: &Environment, looked_first: &Notify, stop: &CancellationToken) {
     let mut ticks = ticks();
@@ -90,8 +93,14 @@ async fn report(env: &Environment, looked_first: &Notify, stop: &CancellationTok
         if let Err(error) = tell(env).await {
             tracing::debug!(error = %error, "the worker could not report");
             metrics::dependency(Dependency::Ledger, false, None);
-            continue;
         }
+    }
+}
+
+/// Lets time take its course in the ledger.
+async fn sweep_now_and_then(env: &Environment, stop: &CancellationToken) {
+    let mut ticks = ticks();
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Err(error) = sweep(env).await {
             tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger could not be swept");
         }
@@ -131,7 +140,7 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
         jobs: retention.jobs,
         keys: retention.idempotency,
     };
-    // Not so long that the next report is late; as long again for others as each step took.
+    // As long again for others as each step took.
     let start = Instant::now();
     while start.elapsed() < INTERVAL / 2 {
         let step = Instant::now();

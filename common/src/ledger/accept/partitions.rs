@@ -96,7 +96,7 @@ pub(in crate::ledger) async fn insert_partitions(
         SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'route', e.value->>'stores',
             CASE WHEN CAST(e.value->>'weight' AS BIGINT) = 0 AND NOT EXISTS (
-                SELECT 1 FROM jobs WHERE ended_at IS NULL AND not_before <= {{now}}
+                SELECT 1 FROM jobs WHERE ended_at IS NULL AND not_before <= (SELECT {{now}})
                   AND principal = (SELECT own.principal FROM jobs AS own WHERE own.id = e.value->>'job')
                 LIMIT 1 OFFSET {FEW}
             ) THEN {LIGHTEST} ELSE CAST(e.value->>'weight' AS BIGINT) END,

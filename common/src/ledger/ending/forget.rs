@@ -4,6 +4,9 @@
 //! Done in steps, each a short transaction over a bounded number of rows, so that claims never wait
 //! for more than one of them, however large a job was and however many have ended. Jobs that another
 //! worker has in hand are left to it. What a step leaves half done the next one finds.
+//!
+//! A bound is `(SELECT {now})`: the time is then read once, and the index is read up to there. A bare `{now}` is another
+//! one for each row: PostgreSQL read a million entries, 1.5 s, to find that none was due.
 
 use std::time::Duration;
 
@@ -61,7 +64,7 @@ impl Ledger {
             inner,
             &mut tx,
             "-- ledger::forget due
-            SELECT id FROM jobs WHERE ended_at IS NOT NULL AND forgotten_at IS NULL AND ended_at <= {now} - $1
+            SELECT id FROM jobs WHERE ended_at IS NOT NULL AND forgotten_at IS NULL AND ended_at <= (SELECT {now}) - $1
             ORDER BY ended_at LIMIT $2 {skip_locked}",
             Some(after),
         )
@@ -146,7 +149,7 @@ impl Ledger {
         self.drop_some(
             "-- ledger::forget jobs
             DELETE FROM jobs WHERE id IN
-                (SELECT id FROM jobs WHERE cleared = 1 AND ended_at <= {now} - $1 ORDER BY ended_at LIMIT $2 {skip_locked})",
+                (SELECT id FROM jobs WHERE cleared = 1 AND ended_at <= (SELECT {now}) - $1 ORDER BY ended_at LIMIT $2 {skip_locked})",
             after,
         )
         .await
@@ -158,7 +161,7 @@ impl Ledger {
             "-- ledger::forget keys
             DELETE FROM idempotency WHERE job_id IN
                 (SELECT i.job_id FROM idempotency i LEFT JOIN jobs j ON j.id = i.job_id
-                 WHERE i.created_at <= {now} - $1 AND (j.id IS NULL OR j.ended_at <= {now} - $1) LIMIT $2)",
+                 WHERE i.created_at <= (SELECT {now}) - $1 AND (j.id IS NULL OR j.ended_at <= (SELECT {now}) - $1) LIMIT $2)",
             after,
         )
         .await

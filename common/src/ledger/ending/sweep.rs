@@ -67,7 +67,7 @@ impl Ledger {
     pub async fn drop_abandoned_uploads(&self) -> Result<usize, LedgerError> {
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::sweep uploads
-            SELECT id FROM jobs WHERE state = {job.receiving} AND ended_at IS NULL AND touched_at <= {now} - $1 LIMIT $2",
+            SELECT id FROM jobs WHERE state = {job.receiving} AND ended_at IS NULL AND touched_at <= (SELECT {now}) - $1 LIMIT $2",
         ))
         .bind(UPLOAD_SILENCE_MS)
         .bind(STEP)

@@ -86,7 +86,7 @@ impl Ledger {
     pub async fn forget_worker(&self, name: &str) -> Result<(), LedgerError> {
         sqlx::query(self.inner.sql(
             "-- ledger::forget_worker
-            DELETE FROM workers WHERE name = $1 OR last_seen_at < {now} - 86400000",
+            DELETE FROM workers WHERE name = $1 OR last_seen_at < (SELECT {now}) - 86400000",
         ))
         .bind(name)
         .execute(&self.inner.write)
@@ -107,7 +107,7 @@ impl Ledger {
         let rows = sqlx::query(self.inner.sql(
             "-- ledger::workers
             SELECT name, version, slots, routes, siblings, targets, started_at, last_seen_at, last_claim_at FROM workers
-            WHERE last_seen_at >= {now} - $1 ORDER BY name",
+            WHERE last_seen_at >= (SELECT {now}) - $1 ORDER BY name",
         ))
         .bind(i64::try_from(within.as_millis()).unwrap_or(i64::MAX / 4))
         .fetch_all(&self.inner.read)

@@ -166,7 +166,7 @@ impl Ledger {
             sqlx::query(inner.sql(
                 "-- ledger::replace_schedule partitions
                 UPDATE partitions SET due_at = {now}
-                WHERE job_id = $1 AND state = {partition.due} AND due_at > {now}",
+                WHERE job_id = $1 AND state = {partition.due} AND due_at > (SELECT {now})",
             ))
             .bind(job)
             .execute(&inner.write)

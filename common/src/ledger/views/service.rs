@@ -54,14 +54,15 @@ impl Ledger {
         let jobs = sqlx::query(self.inner.sql(
             "-- ledger::service_state jobs
             SELECT state, COUNT(*) AS n,
-                CAST(COALESCE(MAX({now} - CASE WHEN windows IS NULL THEN not_before END), 0) AS BIGINT) AS oldest
+                {now} - (SELECT MIN(not_before) FROM jobs WHERE ended_at IS NULL AND windows IS NULL) AS oldest
             FROM jobs WHERE ended_at IS NULL GROUP BY state",
         ))
         .fetch_all(read)
         .await?;
         for row in &jobs {
             state.jobs.insert(row.try_get("state")?, rows::number(row, "n")?);
-            state.oldest_ms = state.oldest_ms.max(rows::number(row, "oldest")?);
+            let oldest: Option<i64> = row.try_get("oldest")?;
+            state.oldest_ms = oldest.map_or(0, |ms| u64::try_from(ms).unwrap_or(0));
         }
         // One for each schedule, at most.
         let windowed = sqlx::query(self.inner.sql(
