@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sqlx::{AnyPool, Executor, Row};
 
-use crate::{LEASE, forget, on_postgres};
+use crate::support::route;
+use crate::{LEASE, claim, forget, on_postgres};
 
 /// Jobs that wait, and as many that have ended.
 const JOBS: &str = "
@@ -13,6 +14,11 @@ const JOBS: &str = "
     SELECT s || n, 'p', s, 'ids', 'main', 'main', 0, t, t, t, CASE WHEN s = 'succeeded' THEN t END, t, t
     FROM generate_series(1, 20000) AS n, (VALUES ('queued'), ('succeeded')) AS states (s),
         (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS t) AS now";
+
+/// Partitions of the jobs that wait.
+const PARTITIONS: &str = "
+    INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, work, reads_back, size, remaining, due_at)
+    SELECT id, 0, 'erase', 'main', 'memories', $1, 'sql', 0, 'due', '{\"ids\":[]}', 1, 1, 1, not_before FROM jobs WHERE ended_at IS NULL";
 
 const KEYS: &str = "
     INSERT INTO idempotency (principal, route, key_text, fingerprint, job_id, created_at)
@@ -33,12 +39,19 @@ async fn nothing_to_do_costs_next_to_nothing() {
     ] {
         pool.execute(statement).await.unwrap();
     }
+    sqlx::query(PARTITIONS)
+        .bind(route().to_string())
+        .execute(&pool)
+        .await
+        .unwrap();
     let day = Duration::from_hours(24);
 
     forget(&test.ledger, day, day).await;
     test.ledger.drop_abandoned_uploads().await.unwrap();
     test.ledger.give_up().await.unwrap();
     test.ledger.ahead().await.unwrap();
+    test.ledger.pause(Some("main")).await.unwrap();
+    assert!(claim(&test.ledger).await.is_empty());
 
     let read =
         "SELECT substring(query from '-- (ledger::[a-z_ ]+)') AS name, shared_blks_hit + shared_blks_read AS pages
@@ -46,7 +59,15 @@ async fn nothing_to_do_costs_next_to_nothing() {
           AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
     let rows = pool.fetch_all(read).await.unwrap();
     let read: Vec<(String, i64)> = rows.iter().map(|row| (row.get("name"), row.get("pages"))).collect();
-    for name in ["forget due", "forget jobs", "forget keys", "sweep", "give_up", "ahead"] {
+    for name in [
+        "forget due",
+        "forget jobs",
+        "forget keys",
+        "sweep",
+        "give_up",
+        "ahead",
+        "claim",
+    ] {
         assert!(read.iter().any(|(read, _)| read.contains(name)), "{name}: {read:?}");
     }
     let much: Vec<_> = read.iter().filter(|(_, pages)| *pages > PAGES).collect();

@@ -29,14 +29,15 @@ pub(super) async fn take(
     let routes: Vec<Value> = claim
         .routes
         .iter()
-        .map(|route| json!({"route": route.to_string()}))
+        .map(|route| json!({"route": route.to_string(), "target": route.target}))
         .collect();
     // Of one target alone the queue has an index: there may be any number of another's before it.
     let target = claim.routes.first().map(|route| &route.target);
     let target = target.filter(|target| claim.routes.iter().all(|route| route.target == **target));
     let of_target = if target.is_some() { "AND target = $7" } else { "" };
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
-    // `IS TRUE`: PostgreSQL would make a join of a bare `IN`, and sort the whole queue for it; like
+    // Whether anything may be claimed at all is asked once, so that the partitions of paused targets, of which there may be
+    // a million, are not read for it. `IS TRUE`: PostgreSQL would make a join of a bare `IN`, and sort the whole queue for it; like
     // this it goes along the index and stops at the limit.
     let text = inner.sql(&format!(
         "-- ledger::claim
@@ -46,6 +47,7 @@ pub(super) async fn take(
               AND (route IN (SELECT e.value->>'route' FROM {{each}})) IS TRUE
               AND (target IN (SELECT scope FROM pauses)) IS FALSE
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*')
+              AND EXISTS (SELECT 1 FROM {{each}} WHERE NOT EXISTS (SELECT 1 FROM pauses WHERE scope = e.value->>'target'))
               AND {PLANNABLE} AND {REVISION} = $6
             ORDER BY {order} LIMIT $2 {{skip_locked}}
         )
