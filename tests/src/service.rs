@@ -56,7 +56,7 @@ impl Site {
         Self::on(layout, Servers::default()).await
     }
 
-    /// Makes empty stores, of which the vector store can be killed.
+    /// Makes empty stores with a vector store that a test can kill.
     pub async fn with_own_vectors(layout: Layout) -> Self {
         let servers = Servers {
             own_vectors: true,

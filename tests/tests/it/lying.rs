@@ -102,8 +102,8 @@ async fn written_back(site: &Site, times: usize) -> Value {
     let all = memories::of("alice", 10);
     site.add(&all).await;
     let service = site.up().await;
-    // A round asks three times: to resolve, after its deletions, and when all is read back; what is found then is looked
-    // for once more, when the batch has been recorded.
+    // A round asks three times: to resolve, after its deletions, and to read back. If reading back finds something, it
+    // asks once more after the record.
     let mut reading_back = site.tap.hold(SCROLL, 2, Side::Before);
     let id = service.client.submit_ids(&ids(&all)).await;
     for time in 1..=times {

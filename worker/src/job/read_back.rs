@@ -71,7 +71,7 @@ async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> 
     ids(env, mapped, leases).await
 }
 
-/// Returns of which lists of ids nothing is left, nor anything of which nobody can say whose it is.
+/// Returns whether each list of ids has nothing left in any store: no memory, and no vector without a known owner.
 pub(crate) async fn is_gone(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<bool>, Stop> {
     let found = find(env, mapped, leases).await?;
     let is_gone = |found: &Found| found.residue == 0 && found.unverifiable.is_empty();

@@ -36,8 +36,8 @@ pub(super) async fn take(
     let target = target.filter(|target| claim.routes.iter().all(|route| route.target == **target));
     let of_target = if target.is_some() { "AND target = $7" } else { "" };
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
-    // Whether anything may be claimed at all is asked once, so that the partitions of paused targets, of which there may be
-    // a million, are not read for it. `IS TRUE`: PostgreSQL would make a join of a bare `IN`, and sort the whole queue for it; like
+    // One look tells that all targets of a worker are paused: their partitions, up to a million, are not read then.
+    // `IS TRUE`: PostgreSQL would make a join of a bare `IN`, and sort the whole queue for it; like
     // this it goes along the index and stops at the limit.
     let text = inner.sql(&format!(
         "-- ledger::claim

@@ -32,7 +32,7 @@ impl Ledger {
     }
 }
 
-/// A row of what is read of jobs: where it is from, and so what its word means.
+/// The table that a row of the counts comes from. It tells what the row's word means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// Partitions of one state; the number of memories that remain in them.
@@ -54,7 +54,7 @@ impl Source {
 }
 
 /// Returns the counts of jobs as a connection sees them.
-// One statement: whoever waits for a job reads them when it ends, and a round trip costs more than they do.
+// One statement: a waiting caller reads the counts when its job ends, and three round trips cost more than the query.
 pub(in crate::ledger) async fn counts_in(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -1,7 +1,7 @@
 //! Reading a small job back before its batch is recorded: then one record ends it.
 //!
-//! Only of lists of ids that are all of their job, and of which nothing failed. Where anything is found, or cannot be looked
-//! for, nothing follows from it: the batch is recorded as any other, and reading back comes after it.
+//! A job takes this way if it is one list of ids and nothing failed. If the look finds a memory, or a store does not answer, the
+//! batch is recorded like any other, and the job is read back after the record.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::job::read_back;
 use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::targets::Mapped;
 
-/// Returns the jobs of which nothing is left, of those that end with this batch.
+/// Returns the jobs that end with this batch and have nothing left in any store.
 pub(super) async fn confirm(
     env: &Environment,
     mapped: &Mapped,
@@ -34,7 +34,7 @@ pub(super) async fn confirm(
             let gone = leases.iter().zip(gone).filter(|(_, gone)| *gone);
             Ok(gone.map(|(lease, _)| lease.job.id).collect())
         }
-        // What the batch did is recorded first: nobody else knows it.
+        // The record comes first: only this task knows what the batch did.
         Err(Stop::Store(_)) => Ok(HashSet::new()),
         Err(stop) => Err(stop),
     }
