@@ -14,6 +14,7 @@ on_both_databases!(
     what_was_kept_can_be_erased_by_trying_again,
     a_vector_that_is_written_back_while_the_job_runs_goes_in_another_round,
     a_vector_that_is_written_back_again_and_again_is_a_failure,
+    a_small_job_that_cannot_be_read_back_at_once_is_read_back_later,
 );
 
 /// A site whose vector store lies from the start, and that gives up soon.
@@ -154,4 +155,24 @@ async fn a_vector_that_is_written_back_again_and_again_is_a_failure(layout: Layo
         json!({"erased": 12, "failed": 1, "residue": 3}),
         "{job:#}"
     );
+}
+
+async fn a_small_job_that_cannot_be_read_back_at_once_is_read_back_later(layout: Layout) {
+    let site = Site::new(layout).await;
+    let all = memories::of("alice", 10);
+    site.add(&all).await;
+    let service = site.up().await;
+    let mut reading_back = site.tap.hold(SCROLL, 2, Side::Before);
+    let id = service.client.submit_ids(&ids(&all)).await;
+    reading_back.caught().await;
+    assert_eq!((site.memories.count().await, site.vectors.count().await), (0, 0));
+    let before = site.tap.calls()[SCROLL];
+    reading_back.lose_twice();
+    let job = service.client.ended(&id).await;
+
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let erased = json!({"erased": 10});
+    assert_eq!(counts(&job), json!({"sql": erased, "vector": erased}), "{job:#}");
+    let after = site.tap.calls()[SCROLL];
+    assert!(after > before, "it was read back all the same: {before}, {after}");
 }
