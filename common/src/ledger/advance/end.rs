@@ -62,7 +62,8 @@ pub(super) async fn end(
         .map(|(job, code)| {
             let found = job.found.as_ref().map(|found| json!(found).to_string());
             // Of ids, what is absent is said of each.
-            let nothing = job.unlisted && job.selected == 0 && matches!(event, Event::Verified | Event::Previewed);
+            let succeeds = matches!(event, Event::Verified | Event::ErasedAndVerified | Event::Previewed);
+            let nothing = job.unlisted && job.selected == 0 && succeeds;
             let warning = nothing.then(|| warning::of_job(WarningCode::NothingSelected));
             json!({"id": job.id, "code": code, "preview": found, "warning": warning})
         })

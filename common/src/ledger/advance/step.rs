@@ -10,6 +10,10 @@ use crate::selection::Digest;
 use crate::state::{Event, State};
 
 /// A job, as far as its next step depends on it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else, and none excludes another"
+)]
 pub(in crate::ledger) struct JobRow {
     pub(in crate::ledger) id: JobId,
     pub(in crate::ledger) state: State,

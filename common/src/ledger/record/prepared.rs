@@ -21,7 +21,7 @@ pub(super) struct Recording(pub(super) Vec<Prepared>);
 /// A record, as rows.
 pub(super) struct Prepared {
     pub(super) fence: Fence,
-    pub(super) ends: bool,
+    pub(super) end: End,
     /// What becomes of the partition.
     pub(super) partition: Value,
     pub(super) counts: Vec<Value>,
@@ -36,8 +36,27 @@ pub(super) struct Prepared {
     pub(super) conflicts: bool,
     /// Whether an earlier attempt may have erased what this one found absent.
     pub(super) repeats: bool,
-    /// Whether it was read back before, and nothing was found.
-    pub(super) is_gone: bool,
+}
+
+/// Whether a record ends its partition.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It goes on.
+    Open,
+    /// It ends.
+    Ended,
+    /// It ends, and was read back before: nothing was found.
+    Gone,
+}
+
+impl End {
+    fn of(record: &Record<'_>) -> Self {
+        match record.end {
+            None => Self::Open,
+            Some(RecordEnd::Gone) => Self::Gone,
+            Some(_) => Self::Ended,
+        }
+    }
 }
 
 /// What a record led to.
@@ -96,7 +115,7 @@ impl Prepared {
     pub(super) fn of(record: &Record<'_>) -> Self {
         Self {
             fence: record.lease.fence(),
-            ends: record.end.is_some(),
+            end: End::of(record),
             partition: partition(record),
             counts: counts(record),
             items: items(record),
@@ -107,7 +126,6 @@ impl Prepared {
             totals: increments(record),
             conflicts: conflicts(record),
             repeats: record.lease.job.attempt > 1,
-            is_gone: record.end == Some(RecordEnd::Gone),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::credit;
 use super::jobs::{abort, job_changes, planned};
-use super::prepared::{Prepared, Recorded, Recording};
+use super::prepared::{End, Prepared, Recorded, Recording};
 use super::statements::{add_dependents, insert_counts, insert_items, update_partitions};
 use crate::job::JobId;
 use crate::ledger::accept::insert_partitions;
@@ -69,8 +69,13 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
     add_dependents(inner, &mut tx, &kept).await?;
     credit::credit(inner, &mut tx, &kept).await?;
     let mut jobs = advance::update_jobs(inner, &mut tx, &job_changes(&kept)).await?;
+    let gone = kept
+        .iter()
+        .filter(|record| record.end == End::Gone)
+        .map(|record| record.job());
+    let gone: HashSet<JobId> = gone.collect();
     for job in jobs.iter_mut().filter(|job| job.next_ordinal == 1) {
-        job.is_gone = kept.iter().any(|record| record.job() == job.id && record.is_gone);
+        job.is_gone = gone.contains(&job.id);
     }
     let stopped = abort(inner, &mut tx, &kept, &mut jobs).await?;
     let partitions = planned(&kept, &jobs);
@@ -83,7 +88,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
     let paces: HashMap<JobId, Option<f64>> = jobs.iter().map(|job| (job.id, job.per_second)).collect();
     let finishing: Vec<Fence> = kept
         .iter()
-        .filter(|record| record.ends)
+        .filter(|record| record.end != End::Open)
         .map(|record| record.fence)
         .collect();
     let advanced = advance::advance(inner, &mut tx, jobs, &finishing).await?;
@@ -98,7 +103,7 @@ async fn write(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, Le
             let id = record.job();
             if !held.contains(&record.fence) {
                 Recorded::Lost
-            } else if !record.ends {
+            } else if record.end == End::Open {
                 Recorded::GoesOn {
                     cancelling: cancelling.contains(&id),
                     per_second: paces.get(&id).copied().flatten(),

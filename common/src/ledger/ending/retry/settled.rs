@@ -39,14 +39,13 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
             WHERE counts.job_id = $1 AND counts.ordinal = d.ordinal AND counts.store = d.store AND counts.outcome = d.outcome"
         ),
         // Points of which not even the memory is known are listed nowhere; their rows counted as absent.
-        format!(
-            "-- ledger::retry nameless
-            UPDATE counts SET n = counts.n - d.n FROM (
-                SELECT ordinal, store, SUM(n) AS n FROM counts WHERE job_id = $1 AND outcome IN {{outcomes.retried}} GROUP BY ordinal, store
-            ) AS d
-            WHERE counts.job_id = $1 AND counts.outcome = {{outcome.absent}} AND counts.ordinal = d.ordinal AND counts.store <> d.store"
-        ),
-        format!("-- ledger::retry counts\nDELETE FROM counts WHERE job_id = $1 AND (outcome IN {{outcomes.retried}} OR n <= 0)"),
+        "-- ledger::retry nameless
+        UPDATE counts SET n = counts.n - d.n FROM (
+            SELECT ordinal, store, SUM(n) AS n FROM counts WHERE job_id = $1 AND outcome IN {outcomes.retried} GROUP BY ordinal, store
+        ) AS d
+        WHERE counts.job_id = $1 AND counts.outcome = {outcome.absent} AND counts.ordinal = d.ordinal AND counts.store <> d.store"
+            .to_owned(),
+        "-- ledger::retry counts\nDELETE FROM counts WHERE job_id = $1 AND (outcome IN {outcomes.retried} OR n <= 0)".to_owned(),
     ] {
         sqlx::query(inner.sql(&sql)).bind(id).execute(&mut *tx).await?;
     }
