@@ -110,6 +110,13 @@ long-term = "notes"
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
 
+    /// Returns for how many milliseconds the last job waits until somebody looks at it again; nothing while somebody does.
+    async fn next_attempt_in(&self) -> Option<i64> {
+        let listed = self.service.client.get("/v1/jobs?limit=1").await;
+        let next: jiff::Timestamp = listed.body["jobs"][0]["next_attempt_at"].as_str()?.parse().unwrap();
+        Some(next.as_millisecond() - lethe_common::clock::Clock::system().now().as_millisecond())
+    }
+
     async fn left(&self) -> String {
         let list = match self.site.layout.sql {
             Sql::Sqlite => "SELECT COALESCE(group_concat(id, ' '), '') FROM (SELECT id FROM notes ORDER BY id)",

@@ -37,6 +37,9 @@ async fn a_purge_under_way_follows_its_new_pace(layout: Layout) {
     );
     assert!(waits_a_month(&seen), "{seen}");
     assert!(status["throttled_millis"].as_u64().unwrap() < 60_000, "{seen}");
+    // What waits for a month looks for another pace each second, and half a second later at most.
+    let next = notes.next_attempt_in().await;
+    assert!(next.is_none_or(|ms| ms <= 1_500), "{next:?}");
 
     notes.rethrottle(&task, "20").await;
     wait::until_true("it goes on", || async { notes.count().await < 299 }).await;
