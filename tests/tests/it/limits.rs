@@ -9,7 +9,10 @@ use lethe_tests::service::Site;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-on_both_databases!(jobs_behind_an_open_breaker_end_within_their_own_limit);
+on_both_databases!(
+    jobs_behind_an_open_breaker_end_within_their_own_limit,
+    a_job_that_was_never_tried_says_what_opened_the_breaker,
+);
 
 const LIMIT: SignedDuration = SignedDuration::from_secs(3);
 
@@ -51,6 +54,33 @@ async fn jobs_behind_an_open_breaker_end_within_their_own_limit(layout: Layout) 
         assert_eq!(job["state"], "succeeded", "{job:#}");
     }
     assert_eq!(site.memories.count().await, 58);
+}
+
+async fn a_job_that_was_never_tried_says_what_opened_the_breaker(layout: Layout) {
+    let mut site = Site::new(layout).await;
+    // Longer than it takes until the ledger has heard of a breaker.
+    site.configure(|config| {
+        config
+            .set("retry.give_up_after", "12s")
+            .set("retry.breaker_failures", 1)
+            .set("retry.breaker_pause", "1h")
+            .set("retry.breaker_pause_cap", "1h")
+    });
+    let all = memories::of("alice", 2);
+    site.add(&all).await;
+    let service = site.start().await;
+    let client = &service.client;
+    site.tap.lose(true);
+    let ids = ids(&all);
+    let tried = client.submit_ids(&[&ids[0]]).await;
+    let tried = client.ended(&tried).await;
+    assert_eq!(tried["error_code"], "unavailable", "{tried:#}");
+
+    let waits = client.submit_ids(&[&ids[1]]).await;
+    let waits = client.ended(&waits).await;
+    let code = (&waits["state"], &waits["error_code"]);
+    assert_eq!(code, (&json!("failed"), &json!("unavailable")), "{waits:#}");
+    site.holds(&all).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

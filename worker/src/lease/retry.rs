@@ -42,13 +42,13 @@ async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
             Verdict::Fine => Verdict::Fine,
         },
         StoreError::Neighbour { target, error: None } => Verdict::Away(env.breakers.pause(target, Instant::now())),
-        _ if error.is_outage() => Verdict::Down(env.breakers.failed(target, Instant::now())),
+        _ if error.is_outage() => Verdict::Down(env.breakers.failed(target, error.code(), Instant::now())),
         // A slow statement, or a store that hangs.
         StoreError::Timeout { .. } if !env.mappings.answer(target).await => {
-            Verdict::Down(env.breakers.went_down(target, Instant::now()))
+            Verdict::Down(env.breakers.went_down(target, error.code(), Instant::now()))
         }
         StoreError::Timeout { .. } | StoreError::Busy { .. } => {
-            env.breakers.was_slow(target);
+            env.breakers.was_slow(target, error.code());
             Verdict::Slow
         }
         _ => Verdict::Fine,

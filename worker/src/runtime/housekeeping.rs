@@ -159,7 +159,11 @@ async fn target(env: &Environment, stores: &Stores) -> (Value, Vec<Looked>) {
     let faults: Vec<Value> = looked.iter().flat_map(told).collect();
     let types = join_all(mapped(env, stores).map(|mapped| types(mapped))).await;
     let types: Map<String, Value> = types.into_iter().flatten().collect();
-    (json!({"stores": health, "faults": faults, "types": types}), looked)
+    let met = env.breakers.illness(&stores.name);
+    (
+        json!({"stores": health, "met": met, "faults": faults, "types": types}),
+        looked,
+    )
 }
 
 /// Returns how a target's stores are.

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use lethe_common::error_code::ErrorCode;
+
 use crate::backoff;
 
 /// Whether a target may be worked on.
@@ -25,6 +27,8 @@ pub(crate) enum Allowed {
 
 #[derive(Debug, Clone, Copy)]
 struct Tripped {
+    /// What a call met last.
+    code: ErrorCode,
     failures: u32,
     pause: Duration,
     /// Until when an open breaker leaves the target alone.
@@ -148,28 +152,45 @@ impl Breakers {
     }
 
     /// Notes that a store of the target was out of reach of a call; returns how long to leave it alone.
-    pub(crate) fn failed(&self, target: &str, now: Instant) -> Duration {
-        self.fail(target, 1, now)
+    pub(crate) fn failed(&self, target: &str, code: ErrorCode, now: Instant) -> Duration {
+        self.fail(target, code, 1, now)
     }
 
     /// Notes that a store of the target answers nobody; returns how long to leave it alone.
-    pub(crate) fn went_down(&self, target: &str, now: Instant) -> Duration {
-        self.fail(target, self.after, now)
+    pub(crate) fn went_down(&self, target: &str, code: ErrorCode, now: Instant) -> Duration {
+        self.fail(target, code, self.after, now)
     }
 
     /// Notes that a call to a store of the target took too long, though the store answers.
-    pub(crate) fn was_slow(&self, target: &str) {
-        self.lock().entry(target.to_owned()).or_insert_with(|| self.closed());
+    pub(crate) fn was_slow(&self, target: &str, code: ErrorCode) {
+        self.trip(&mut self.lock(), target, code);
+    }
+
+    /// Returns what a call met last for the stores' sake, if no call of the target has succeeded since.
+    pub(crate) fn illness(&self, target: &str) -> Option<ErrorCode> {
+        self.lock().get(target).map(|tripped| tripped.code)
     }
 
     /// Returns whether no call of the target has succeeded since one failed for its stores' sake.
     pub(crate) fn is_ill(&self, target: &str) -> bool {
-        self.lock().contains_key(target)
+        self.illness(target).is_some()
     }
 
-    fn fail(&self, target: &str, failures: u32, now: Instant) -> Duration {
+    fn trip<'a>(&self, all: &'a mut HashMap<String, Tripped>, target: &str, code: ErrorCode) -> &'a mut Tripped {
+        let tripped = all.entry(target.to_owned()).or_insert(Tripped {
+            code,
+            failures: 0,
+            pause: self.first_pause,
+            until: None,
+            trial: Trial::Ping,
+        });
+        tripped.code = code;
+        tripped
+    }
+
+    fn fail(&self, target: &str, code: ErrorCode, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
-        let tripped = all.entry(target.to_owned()).or_insert_with(|| self.closed());
+        let tripped = self.trip(&mut all, target, code);
         // It was open, and closed for want of a probe only.
         let again = tripped.failures >= self.after;
         tripped.failures = tripped.failures.saturating_add(failures);
@@ -193,15 +214,6 @@ impl Breakers {
         tripped.pause = backoff::longer(tripped.pause, self.longest_pause);
         tripped.until = Some(now + tripped.pause);
         tripped.pause
-    }
-
-    fn closed(&self) -> Tripped {
-        Tripped {
-            failures: 0,
-            pause: self.first_pause,
-            until: None,
-            trial: Trial::Ping,
-        }
     }
 
     /// Notes that a target's stores did what a partition asked; returns whether that closed its breaker.
@@ -230,14 +242,15 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const DOWN: ErrorCode = ErrorCode::Unavailable;
 
     #[test]
     fn a_breaker_opens_probes_and_closes() {
         let breakers = Breakers::new(2, SECOND, 3 * SECOND);
         let start = Instant::now();
-        breakers.failed("main", start);
+        breakers.failed("main", DOWN, start);
         assert_eq!(breakers.allowed("main", start), Allowed::Yes, "one failure is none");
-        assert_eq!(breakers.failed("main", start), SECOND);
+        assert_eq!(breakers.failed("main", DOWN, start), SECOND);
         assert_eq!(breakers.allowed("main", start), Allowed::No);
         assert_eq!(breakers.allowed("other", start), Allowed::Yes);
         let later = start + SECOND;
@@ -255,7 +268,7 @@ mod tests {
     fn one_partition_probes_at_a_time() {
         let breakers = Breakers::new(1, SECOND, 3 * SECOND);
         let start = Instant::now();
-        breakers.failed("main", start);
+        breakers.failed("main", DOWN, start);
         let probed = start + SECOND;
         breakers.pinged("main", true, probed);
         assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
@@ -266,15 +279,23 @@ mod tests {
             Allowed::Probe,
             "nothing was heard of it"
         );
-        assert_eq!(breakers.failed("main", probed), 2 * SECOND, "it says something new");
-        assert_eq!(breakers.failed("main", probed), 2 * SECOND, "a second one does not");
+        assert_eq!(
+            breakers.failed("main", DOWN, probed),
+            2 * SECOND,
+            "it says something new"
+        );
+        assert_eq!(
+            breakers.failed("main", DOWN, probed),
+            2 * SECOND,
+            "a second one does not"
+        );
     }
 
     #[test]
     fn a_probe_that_asks_no_store_makes_room_for_another() {
         let breakers = Breakers::new(1, SECOND, 3 * SECOND);
         let start = Instant::now();
-        breakers.failed("main", start);
+        breakers.failed("main", DOWN, start);
         assert!(!breakers.learnt_nothing("main", start), "it was no probe");
         assert_eq!(breakers.allowed("main", start), Allowed::No);
         let probed = start + SECOND;
@@ -292,21 +313,21 @@ mod tests {
     fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
         let breakers = Breakers::new(3, SECOND, 3 * SECOND);
         let start = Instant::now();
-        breakers.went_down("main", start);
+        breakers.went_down("main", DOWN, start);
         breakers.idles("main", start);
         assert_eq!(breakers.allowed("main", start), Allowed::No, "no ping was answered");
         let answered = start + SECOND;
         breakers.pinged("main", true, answered);
         breakers.idles("main", answered);
         assert_eq!(breakers.allowed("main", answered), Allowed::Yes);
-        assert!(breakers.is_ill("main"));
+        assert_eq!(breakers.illness("main"), Some(DOWN));
         assert_eq!(
-            breakers.failed("main", answered),
+            breakers.failed("main", DOWN, answered),
             2 * SECOND,
             "as if it had been a probe"
         );
         assert_eq!(
-            breakers.failed("main", answered),
+            breakers.failed("main", DOWN, answered),
             2 * SECOND,
             "a second one says nothing new"
         );
@@ -318,7 +339,7 @@ mod tests {
     fn a_breaker_waits_for_its_probe_while_nothing_else_is_due() {
         let breakers = Breakers::new(1, SECOND, 3 * SECOND);
         let start = Instant::now();
-        breakers.failed("main", start);
+        breakers.failed("main", DOWN, start);
         breakers.pinged("main", true, start);
         breakers.probes("main", start);
         breakers.idles("main", start + SECOND);
@@ -331,20 +352,20 @@ mod tests {
     fn a_failing_probe_doubles_the_pause_up_to_its_cap() {
         let breakers = Breakers::new(1, SECOND, 3 * SECOND);
         let start = Instant::now();
-        assert_eq!(breakers.failed("main", start), SECOND);
+        assert_eq!(breakers.failed("main", DOWN, start), SECOND);
         assert_eq!(
-            breakers.failed("main", start),
+            breakers.failed("main", DOWN, start),
             SECOND,
             "a call that was under way does not count"
         );
-        assert_eq!(breakers.failed("main", start + SECOND), 2 * SECOND);
-        assert_eq!(breakers.failed("main", start + 3 * SECOND), 3 * SECOND);
+        assert_eq!(breakers.failed("main", DOWN, start + SECOND), 2 * SECOND);
+        assert_eq!(breakers.failed("main", DOWN, start + 3 * SECOND), 3 * SECOND);
     }
     #[test]
     fn a_store_that_answers_no_ping_is_left_alone_longer() {
         let breakers = Breakers::new(3, SECOND, 3 * SECOND);
         let start = Instant::now();
-        assert_eq!(breakers.went_down("main", start), SECOND, "at once");
+        assert_eq!(breakers.went_down("main", DOWN, start), SECOND, "at once");
         breakers.pings("main", start + SECOND);
         breakers.pinged("main", false, start + SECOND);
         assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::No);
@@ -355,7 +376,7 @@ mod tests {
     fn what_was_under_way_when_it_opened_does_not_close_it() {
         let breakers = Breakers::new(1, SECOND, 3 * SECOND);
         let start = Instant::now();
-        breakers.failed("main", start);
+        breakers.failed("main", DOWN, start);
         assert!(!breakers.succeeded("main"));
         assert_eq!(breakers.allowed("main", start), Allowed::No);
     }
@@ -363,10 +384,10 @@ mod tests {
     #[test]
     fn a_slow_target_is_ill_until_a_call_succeeds() {
         let breakers = Breakers::new(2, SECOND, 3 * SECOND);
-        breakers.was_slow("main");
+        breakers.was_slow("main", ErrorCode::Busy);
         assert_eq!(breakers.allowed("main", Instant::now()), Allowed::Yes);
-        assert!(breakers.is_ill("main") && !breakers.is_ill("other"));
+        assert!(breakers.illness("main") == Some(ErrorCode::Busy) && breakers.illness("other").is_none());
         assert!(!breakers.succeeded("main"), "it was closed");
-        assert!(!breakers.is_ill("main"));
+        assert!(breakers.illness("main").is_none());
     }
 }

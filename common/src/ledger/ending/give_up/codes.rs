@@ -67,11 +67,14 @@ impl Served {
     }
 }
 
-/// Returns what is wrong with a store of a target, as a worker reports it.
+/// Returns what is wrong with the stores of a target, as a worker reports it: what they answer to a ping, else what a call
+/// met last. A store whose file is locked, or that refuses to delete, answers pings.
 fn outage(said: &Value) -> Option<ErrorCode> {
     let stores = said.get("stores")?.as_object()?;
-    let code = |store: &Value| store.get("code")?.as_str()?.parse::<ErrorCode>().ok();
-    stores.values().filter_map(code).find(|code| is_outage(*code))
+    let pinged = stores.values().map(|store| store.get("code"));
+    let met = pinged.chain([said.get("met")]).flatten();
+    met.filter_map(|code| code.as_str()?.parse().ok())
+        .find(|code| is_outage(*code))
 }
 
 /// Returns whether a store that answers so is down, or can be repaired by an operator only.
