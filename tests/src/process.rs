@@ -143,7 +143,8 @@ impl Drop for Process {
     }
 }
 
+/// Shows something about a test that failed.
 #[expect(clippy::print_stderr, reason = "what a failed test shows")]
-fn show(text: &str) {
+pub(crate) fn show(text: &str) {
     eprintln!("{text}");
 }

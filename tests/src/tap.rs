@@ -13,10 +13,12 @@ use qdrant_client::qdrant::{
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::transport::Endpoint;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Endpoint};
 use tonic_prost::prost::Message;
 use tower::ServiceExt;
+
+use crate::process::show;
 
 /// The path of deletions.
 pub const DELETE: &str = "/qdrant.Points/Delete";
@@ -50,9 +52,9 @@ pub struct Tap {
     _stop: DropGuard,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    upstream: Mutex<String>,
+    upstream: Mutex<Channel>,
     state: Mutex<Control>,
 }
 
@@ -63,6 +65,8 @@ struct Control {
     info: Option<GetCollectionInfoResponse>,
     refused: Option<&'static str>,
     searching: bool,
+    /// Calls that found no server.
+    failures: Vec<String>,
     /// How many calls about points do not reach the server.
     lost: usize,
     traps: Vec<Trap>,
@@ -142,8 +146,10 @@ impl Tap {
     pub async fn before(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared::default());
-        upstream.clone_into(&mut shared.upstream.lock().unwrap());
+        let shared = Arc::new(Shared {
+            upstream: Mutex::new(channel(upstream)),
+            state: Mutex::default(),
+        });
         let stop = CancellationToken::new();
         let router = axum::Router::new().fallback(pass).with_state(Arc::clone(&shared));
         let serving = tonic::transport::Server::builder()
@@ -164,7 +170,7 @@ impl Tap {
 
     /// Sends calls to another place: the server has moved.
     pub fn set_upstream(&self, url: &str) {
-        url.clone_into(&mut self.shared.upstream.lock().unwrap());
+        *self.shared.upstream.lock().unwrap() = channel(url);
     }
 
     /// Returns how often each method was called.
@@ -190,6 +196,11 @@ impl Tap {
     /// Refuses calls of a method from now on, as a server does that finds them wrong.
     pub fn refuse(&self, path: &'static str) {
         self.shared.state.lock().unwrap().refused = Some(path);
+    }
+
+    /// Keeps calls about points from the server from now on, or lets them pass again. Pings are answered all the while.
+    pub fn lose(&self, losing: bool) {
+        self.shared.state.lock().unwrap().lost = if losing { usize::MAX } else { 0 };
     }
 
     /// Does not answer from now on for what page it would have to look at more points than are on it.
@@ -222,6 +233,19 @@ impl Tap {
         Held {
             caught: Some(on_caught),
             release,
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Ok(state) = self.shared.state.lock()
+        {
+            show(&format!(
+                "---- calls: {:?}; without a server: {:?}",
+                state.calls, state.failures
+            ));
         }
     }
 }
@@ -295,6 +319,7 @@ fn unreachable(why: &str) -> Response {
 }
 
 async fn answer(shared: &Shared, request: Request, instead: Instead) -> Response {
+    let path = request.uri().path().to_owned();
     match instead {
         Instead::Nothing => {}
         Instead::Done => {
@@ -318,14 +343,19 @@ async fn answer(shared: &Shared, request: Request, instead: Instead) -> Response
         }
     }
     let upstream = shared.upstream.lock().unwrap().clone();
-    let sent = async {
-        let channel = Endpoint::from_shared(upstream)?.connect().await?;
-        channel.oneshot(request.map(tonic::body::Body::new)).await
-    };
-    match sent.await {
+    match upstream.oneshot(request.map(tonic::body::Body::new)).await {
         Ok(answer) => answer.map(axum::body::Body::new),
-        Err(error) => unreachable(&error.to_string()),
+        Err(error) => {
+            // Clients repeat a call that fails so, and the second one does not meet the trap of the first.
+            shared.state.lock().unwrap().failures.push(format!("{path}: {error}"));
+            unreachable(&error.to_string())
+        }
     }
+}
+
+/// Returns a connection that is made when it is first used, and again when it breaks.
+fn channel(url: &str) -> Channel {
+    Endpoint::from_shared(url.to_owned()).unwrap().connect_lazy()
 }
 
 /// Returns the request of a page, never if it is filtered.
