@@ -9,6 +9,7 @@
 
 mod auth;
 mod compat;
+pub mod connections;
 mod deletion;
 mod fingerprint;
 mod http;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use axum::{Json, Router};
+use lethe_api::connections::Limits;
 use lethe_common::metrics::Metrics;
 use lethe_worker::Health;
 use serde_json::{Value, json};
@@ -39,12 +40,7 @@ pub(crate) async fn check(options: &options::Health) -> anyhow::Result<()> {
 }
 
 /// Serves a worker's `/livez`, `/readyz` and `/metrics`.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    health: Arc<Health>,
-    metrics: Metrics,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Metrics, stop: CancellationToken) {
     let ready = Arc::clone(&health);
     let router = Router::new()
         .route(
@@ -59,10 +55,7 @@ pub(crate) async fn serve(
             "/metrics",
             get(move || async move { ([(CONTENT_TYPE, EXPOSITION)], metrics.render()) }),
         );
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await
-        .context("serve the worker's health")
+    lethe_api::connections::serve(listener, router, Limits::of_few(), stop).await;
 }
 
 /// Prometheus' text format.

@@ -110,9 +110,8 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
         Clock::system(),
     );
     // It serves while the ledger is not there yet, and says so.
-    let (migrated, served) = tokio::join!(migrated, lethe_api::serve(listener, state, stop.soon.clone()));
+    let (migrated, ()) = tokio::join!(migrated, lethe_api::serve(listener, state, stop.soon.clone()));
     parts.ledger.close().await;
-    served.context("serve the API")?;
     migrated
 }
 
@@ -142,7 +141,7 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
         Err(error) => Err(error),
     };
     stop.soon.cancel();
-    served.await.context("serve the worker's health")??;
+    served.await.context("serve the worker's health")?;
     parts.ledger.close().await;
     done
 }

@@ -31,7 +31,7 @@ pub(crate) struct Service {
     pub(crate) key: Option<String>,
     /// The embedded vector store.
     pub(crate) vectors: Option<Vectors>,
-    api: JoinHandle<std::io::Result<()>>,
+    api: JoinHandle<()>,
     worker: JoinHandle<()>,
     parts: Parts,
     vectors_stop: CancellationToken,
@@ -103,7 +103,7 @@ impl Service {
 
     /// Waits until everything has ended after a stop, the stores last.
     pub(crate) async fn ended(self) -> anyhow::Result<()> {
-        self.api.await.context("serve the API")??;
+        self.api.await.context("serve the API")?;
         self.worker.await.context("run the worker")?;
         self.parts.ledger.close().await;
         self.vectors_stop.cancel();

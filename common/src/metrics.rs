@@ -5,6 +5,7 @@
 //! here decides anything, and no label may hold an id of a memory, an owner or a path.
 
 mod authentication;
+mod connections;
 mod names;
 mod process;
 mod service;
@@ -23,6 +24,7 @@ use crate::error_code::ErrorCode;
 use crate::job::StoreKind;
 
 pub use authentication::{AuthFailure, authentication_failed};
+pub use connections::{Crowded, connections, turned_away};
 pub use process::{
     Dependency, RetryClass, StoreCall, attempt, breaker, claimed, dependency, doorbell_failed, doorbell_miss,
     doorbell_received, doorbell_sent, http_request, in_progress, job_ended, queue_wait, retry, store_call,
@@ -65,6 +67,7 @@ impl Metrics {
         names::describe();
         let stores = config.targets.iter().flat_map(stores).collect();
         process::expose_shared(config.doorbell.url.is_some());
+        connections::expose();
         Self {
             handle,
             process,

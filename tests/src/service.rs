@@ -244,7 +244,11 @@ pub fn role(role: &str, config: &Config, directory: &Path) -> Process {
 
 /// Starts everything in one process, on a data directory; its log goes to `logs`.
 pub async fn up(data: &Path, config: Option<&Config>, logs: &Path) -> Service {
-    let mut command = lethe();
+    up_by(lethe(), data, config, logs).await
+}
+
+/// As [`up`], by a command that ends in `lethe`.
+pub async fn up_by(mut command: Command, data: &Path, config: Option<&Config>, logs: &Path) -> Service {
     command
         .arg("up")
         .arg("--data")

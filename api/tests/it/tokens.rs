@@ -385,7 +385,7 @@ async fn published_keys_are_read_again_while_the_api_is_served() {
     }
     assert_eq!(app.get(&token, "/v1/jobs").await.status, 200);
     stop.cancel();
-    serving.await.expect("no panic").expect("it ends well");
+    serving.await.expect("no panic");
 }
 
 #[tokio::test]

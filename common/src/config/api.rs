@@ -45,6 +45,14 @@ pub struct Api {
     pub requests_per_second: u32,
     /// The most failed authentications from one address in a minute.
     pub auth_failures_per_minute: u32,
+    /// The most connections at a time. One address may hold as many of them as are free, unless there are proxies.
+    pub max_connections: usize,
+    /// How long the head of a request may take from its first byte.
+    #[serde(deserialize_with = "text::duration")]
+    pub header_timeout: Duration,
+    /// How long a connection may stay on which no request comes, or no part of an answer is taken.
+    #[serde(deserialize_with = "text::duration")]
+    pub idle_timeout: Duration,
     /// How many proxies in front of the api append to `X-Forwarded-For`; 0: the header is not believed.
     pub trusted_proxies: usize,
     /// Which pages of a browser may ask.
@@ -74,6 +82,13 @@ impl Default for Api {
             requests_per_second: 1_000,
             // A mistyped key in a script that is mended, and no way to guess one.
             auth_failures_per_minute: 30,
+            // With their heads at most 64 MiB, and twice as many as there may be event streams, uploads and waiting calls of a
+            // few services together.
+            max_connections: 1_024,
+            // A head is a packet or two.
+            header_timeout: Duration::from_secs(10),
+            // Above what usual proxies keep a connection for: they must be the first to close it.
+            idle_timeout: Duration::from_secs(75),
             // A header that anybody can write says nothing.
             trusted_proxies: 0,
             cors: Cors::default(),
@@ -103,6 +118,13 @@ impl Api {
         errors.require(self.max_streams > 0, "api.max_streams", zero);
         errors.require(self.requests_per_second > 0, "api.requests_per_second", zero);
         errors.require(self.auth_failures_per_minute > 0, "api.auth_failures_per_minute", zero);
+        errors.require(self.max_connections > 0, "api.max_connections", zero);
+        for (timeout, name) in [
+            (self.header_timeout, "api.header_timeout"),
+            (self.idle_timeout, "api.idle_timeout"),
+        ] {
+            errors.require(!timeout.is_zero(), name, "write more than 0s");
+        }
         self.cors.check(errors);
     }
 }

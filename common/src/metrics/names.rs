@@ -31,6 +31,8 @@ pub(super) const MISSES: &str = "lethe_doorbell_misses_total";
 pub(super) const BUILD: &str = "lethe_build_info";
 pub(super) const HTTP_REQUESTS: &str = "lethe_http_requests_total";
 pub(super) const AUTH_FAILURES: &str = "lethe_authentication_failures_total";
+pub(super) const CONNECTIONS: &str = "lethe_http_connections";
+pub(super) const TURNED_AWAY: &str = "lethe_http_connections_refused_total";
 pub(super) const HTTP_DURATION: &str = "lethe_http_request_duration_seconds";
 
 /// One millisecond (a ring in one process) to one hour (a backlog).
@@ -164,6 +166,12 @@ pub(super) fn describe() {
         AUTH_FAILURES,
         Unit::Count,
         "Requests whose credentials were not believed, by reason; `limited` were not looked at, because others from the same address failed before."
+    );
+    describe_gauge!(CONNECTIONS, Unit::Count, "Connections of the process' HTTP port.");
+    describe_counter!(
+        TURNED_AWAY,
+        Unit::Count,
+        "Connections that were turned away, by reason: all (as many as may be were open), address (theirs had as many as were free)."
     );
     describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests answered, by route template.");
     describe_histogram!(

@@ -115,6 +115,8 @@ fn names_types_and_labels() {
     lethe_dependency_up gauge dependency
     lethe_doorbell_misses_total counter -
     lethe_doorbell_rings_total counter direction
+    lethe_http_connections gauge -
+    lethe_http_connections_refused_total counter reason
     lethe_http_request_duration_seconds histogram le,method,route
     lethe_http_requests_total counter method,route,status
     lethe_job_duration_seconds histogram le
@@ -196,6 +198,7 @@ fn every_series_is_there_before_anything_happened() {
         "lethe_doorbell_rings_total{direction=\"failed\"}",
         "lethe_doorbell_misses_total",
         "lethe_authentication_failures_total{reason=\"unknown_key\"}",
+        "lethe_http_connections_refused_total{reason=\"address\"}",
         "lethe_dependency_up{dependency=\"main/vector\"}",
         "lethe_dependency_up{dependency=\"doorbell\"}",
         "lethe_queue_wait_seconds_count",

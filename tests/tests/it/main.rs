@@ -22,6 +22,7 @@ mod doorbell;
 mod doubtful;
 mod embedded;
 mod erasing;
+mod knocking;
 mod ledger_refuses;
 mod limits;
 mod lying;

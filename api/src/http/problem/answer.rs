@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::kind::Kind;
 use super::value::Problem;
@@ -55,6 +56,14 @@ impl Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         response
+    }
+
+    /// Returns the whole answer to a request that gets no further than its connection.
+    pub(crate) fn alone(self) -> Response {
+        let mut answer = self.body(self.kind.status(), &Uuid::now_v7().to_string());
+        let bare = self.into_response();
+        answer.headers_mut().extend(bare.headers().clone());
+        answer
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) enum Kind {
     TooManyRequests,
     TooManyUploads,
     TooManyStreams,
+    TooManyConnections,
     Internal,
     ErasureFailed,
     Unfinished,
@@ -75,6 +76,7 @@ impl Kind {
             Self::TooManyRequests => (S::TOO_MANY_REQUESTS, "Too many requests"),
             Self::TooManyUploads => (S::TOO_MANY_REQUESTS, "Too many uploads at a time"),
             Self::TooManyStreams => (S::TOO_MANY_REQUESTS, "Too many event streams at a time"),
+            Self::TooManyConnections => (S::SERVICE_UNAVAILABLE, "Too many connections"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "Something is wrong on this side"),
             Self::ErasureFailed => (S::INTERNAL_SERVER_ERROR, "Not everything could be erased"),
             Self::Unfinished => (S::SERVICE_UNAVAILABLE, "The job has not ended yet"),
@@ -102,9 +104,12 @@ impl Kind {
     pub(super) fn retry_after(self) -> Option<u64> {
         match self {
             // As long as one statement of the ledger, or one answer, usually takes many times over.
-            Self::LedgerUnavailable | Self::Slow | Self::KeyInFlight | Self::TooManyRequests | Self::Unfinished => {
-                Some(1)
-            }
+            Self::LedgerUnavailable
+            | Self::Slow
+            | Self::KeyInFlight
+            | Self::TooManyRequests
+            | Self::TooManyConnections
+            | Self::Unfinished => Some(1),
             // Uploads, streams and queues take longer to become fewer; an issuer is not asked more often.
             Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull | Self::IssuerUnavailable => Some(10),
             _ => None,

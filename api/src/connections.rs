@@ -1,0 +1,15 @@
+//! Serving HTTP/1.1 on so many connections and no more, each of which has to keep moving.
+//!
+//! What axum serves by itself waits without end for a head, and takes as many connections as the process may open files:
+//! a thousand callers that say nothing keep everybody else out. Here a head has to come in time, a connection on which
+//! nothing moves is closed, and nobody may hold more connections than are left for others.
+
+mod accept;
+mod limits;
+mod paced;
+mod places;
+mod requests;
+
+pub use accept::serve;
+pub use limits::Limits;
+pub(crate) use places::network;

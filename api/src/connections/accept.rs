@@ -1,0 +1,132 @@
+//! Accepting connections, as long as there are places for them.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use lethe_common::metrics::{self, Crowded};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::limits::Limits;
+use super::paced::Paced;
+use super::places::Places;
+use super::requests::Requests;
+use crate::http::problem::{Kind, Problem};
+
+/// The largest head, in bytes, and what is read of a body at a time.
+// Ours are below a kilobyte, with a token below ten.
+const HEAD: usize = 64 << 10;
+
+/// The most connections at a time that are told why they are turned away; others are closed.
+const TOLD: usize = 64;
+
+/// How long one may take to be told.
+const TELLING: Duration = Duration::from_secs(1);
+
+/// How long nothing is accepted after the system refused to.
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves connections until `stop`, then answers what has begun.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+    let limits = limits.within_files();
+    let places = Places::new(limits.connections, limits.by_address);
+    let told = Arc::new(Semaphore::new(TOLD));
+    let open = GracefulShutdown::new();
+    while let Some((stream, address)) = stop.run_until_cancelled(accept(&listener)).await {
+        let place = match places.take(address.ip()) {
+            Ok(place) => place,
+            Err(why) => {
+                metrics::turned_away(why);
+                if let Ok(place) = Arc::clone(&told).try_acquire_owned() {
+                    tokio::spawn(async move {
+                        // Who doesn't ask in time is not told.
+                        timeout(TELLING, turn_away(stream, why)).await.ok();
+                        drop(place);
+                    });
+                }
+                continue;
+            }
+        };
+        let (requests, router) = (Requests::default(), router.clone());
+        let stream = Paced::new(stream, requests.clone(), limits.head, limits.idle);
+        let service = service_fn(move |request| {
+            let (requests, router) = (requests.clone(), router.clone());
+            async move { requests.answer(router, request, ConnectInfo(address)).await }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.idle)
+            .max_buf_size(HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = open.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    // Who comes now is to find nobody, and ask another.
+    drop(listener);
+    open.shutdown().await;
+}
+
+/// Returns the next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                // Answers are written at once, and small.
+                stream.set_nodelay(true).ok();
+                return (stream, address);
+            }
+            // One that was given up before it was accepted.
+            Err(error) if is_callers(&error) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, "no connection can be accepted: the process may have too many files open");
+                sleep(REST).await;
+            }
+        }
+    }
+}
+
+fn is_callers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// Answers the first request of a connection with why there is no place for it.
+async fn turn_away(stream: TcpStream, why: Crowded) {
+    let detail = match why {
+        Crowded::All => "send this again later: all connections are taken",
+        Crowded::Address => {
+            "close connections that are not needed: your address has as many as are left for others \
+             (behind a proxy, api.trusted_proxies has to say so)"
+        }
+    };
+    let problem = Problem::new(Kind::TooManyConnections, detail);
+    let service = service_fn(move |_| {
+        let answer = problem.clone().alone();
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(HEAD)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service);
+    // Whether it was read changes nothing.
+    connection.await.ok();
+}

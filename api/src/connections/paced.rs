@@ -1,0 +1,128 @@
+//! A stream whose caller has to keep moving.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::requests::Requests;
+
+/// A stream that fails when the head of a request takes too long, or when what is written is not taken.
+#[derive(Debug)]
+pub(super) struct Paced<S> {
+    stream: S,
+    requests: Requests,
+    /// What [`Requests::now`] said when it was last read from.
+    seen: u64,
+    head: Patience,
+    taken: Patience,
+}
+
+impl<S> Paced<S> {
+    pub(super) fn new(stream: S, requests: Requests, head: Duration, taken: Duration) -> Self {
+        Self {
+            stream,
+            seen: requests.now().0,
+            requests,
+            head: Patience::new(head),
+            taken: Patience::new(taken),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let (now, is_answered) = self.requests.now();
+        if now != self.seen {
+            self.seen = now;
+            self.head.stop();
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if is_answered {
+            // A body, which has limits of its own.
+            return read;
+        }
+        if buffer.filled().len() > before {
+            self.head.start();
+        }
+        self.head.check(cx)?;
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Paced<S> {
+    fn written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.taken.stop();
+            return written;
+        }
+        self.taken.start();
+        self.taken.check(cx)?;
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(cx, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.written(cx, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// How long something may take, once it has begun.
+#[derive(Debug)]
+struct Patience {
+    limit: Duration,
+    running: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        Self { limit, running: None }
+    }
+
+    fn start(&mut self) {
+        self.running.get_or_insert_with(|| Box::pin(sleep(self.limit)));
+    }
+
+    fn stop(&mut self) {
+        self.running = None;
+    }
+
+    /// Fails if it took too long; else the task is woken when it has.
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        match running.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
