@@ -3,6 +3,7 @@
 //! Nothing here knows of routes, of callers or of deletions.
 
 pub(crate) mod body;
+pub(crate) mod browsers;
 pub(crate) mod cors;
 pub(crate) mod extract;
 pub(crate) mod headers;

@@ -10,9 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::compat;
+use crate::http::browsers;
 use crate::http::cors;
 use crate::http::limits::pace;
 use crate::http::observe::{self, VoiceOf};
+
 use crate::http::unknown::unknown;
 use crate::openapi;
 use crate::routes::{health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
@@ -33,6 +35,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.auth().clone(), compat::authenticate))
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(pace::announce))
+        .layer(from_fn_with_state(Arc::clone(state.config()), browsers::guard))
         .layer(from_fn_with_state(Arc::clone(state.config()), cors::cors))
         .layer(from_fn_with_state(voice, observe::observe))
         .with_state(state)

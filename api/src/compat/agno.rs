@@ -199,7 +199,7 @@ pub(crate) async fn delete_memories(
 /// Reads the body of a deletion of several memories.
 async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<DeleteMemories, Problem> {
     // Agno answers a wrong content type like any other thing that is wrong with the body.
-    json_only(headers).map_err(|problem| problem.into_kind(Kind::Invalid))?;
+    json_only(headers, incoming.is_nothing()).map_err(|problem| problem.into_kind(Kind::Invalid))?;
     let within = state.config().api.request_timeout;
     let bytes = incoming.whole(headers, state.places(), within).await?;
     let read: Result<Object<DeleteMemories>, _> = json::read(&bytes);

@@ -53,7 +53,7 @@ pub(super) fn problem(status: u16) -> Problem {
             Kind::TooLarge,
             "send at most 16777216 bytes: split it into several requests",
         ),
-        415 => says(Kind::MediaType, "send `content-type: application/json`"),
+        406 | 415 => says(Kind::MediaType, "send `content-type: application/json`"),
         422 => Problem::invalid("user_id", "write something, or leave it out"),
         429 => says(
             Kind::TooManyRequests,

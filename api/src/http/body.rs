@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use lethe_common::config::Api;
@@ -31,7 +31,7 @@ pub(crate) async fn object<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     let mut incoming = Incoming::new(body, limits.max_body);
     let read = async {
-        json_only(headers)?;
+        json_only(headers, incoming.is_nothing())?;
         let bytes = incoming.whole(headers, places, limits.request_timeout).await?;
         let Object(asked) = json::read(&bytes)?;
         Ok(asked)
@@ -57,6 +57,11 @@ impl Incoming {
             most,
             ended: false,
         }
+    }
+
+    /// Returns whether there is no body.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.stream.is_end_stream()
     }
 
     /// Returns the next part, which must arrive within `within`.

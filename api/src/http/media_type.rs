@@ -36,12 +36,13 @@ fn is_json(essence: &str) -> bool {
     of_application.is_some_and(|name| name == "json" || name.strip_suffix("+json").is_some_and(|kind| !kind.is_empty()))
 }
 
-/// Refuses a body that says it is something else than JSON; one that says nothing is taken for it.
-pub(crate) fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses a body that does not say that it is JSON. Who sends nothing need not say anything.
+// A page of any origin may send a body of no type, or of a type that forms have, without being asked whether it may.
+pub(crate) fn json_only(headers: &HeaderMap, is_nothing: bool) -> Result<(), Problem> {
     match MediaType::of(headers) {
         Err(problem) if headers.contains_key(header::CONTENT_ENCODING) => Err(problem),
         Ok(MediaType::Json) => Ok(()),
-        Err(_) if !headers.contains_key(header::CONTENT_TYPE) => Ok(()),
+        Err(_) if is_nothing && !headers.contains_key(header::CONTENT_TYPE) => Ok(()),
         Ok(MediaType::Ndjson) | Err(_) => Err(Problem::new(Kind::MediaType, "send `content-type: application/json`")),
     }
 }

@@ -3,6 +3,7 @@
 
 mod accepting;
 mod app;
+mod browsers;
 mod callers;
 mod compat;
 mod documented;

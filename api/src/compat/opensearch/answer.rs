@@ -102,7 +102,7 @@ const UNPROVEN: &str = "send one header `Authorization: Basic` with an API key's
 pub(super) type Errors = crate::compat::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
-    const STATUSES: &'static [u16] = &[400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
+    const STATUSES: &'static [u16] = &[400, 401, 403, 404, 406, 408, 409, 413, 429, 500, 503];
 
     fn example(status: u16) -> Option<Value> {
         example_of::<Self>(status)
@@ -227,6 +227,7 @@ impl Says for ErrorBody {
             _ if problem.missing == Some(Missing::Task) => "resource_not_found_exception",
             _ if problem.missing == Some(Missing::Validity) => "action_request_validation_exception",
             (Kind::BadQuery, _) => "parsing_exception",
+            (Kind::MediaType, _) => "media_type_header_exception",
             (_, StatusCode::UNAUTHORIZED) => "security_exception",
             (_, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED) => "illegal_argument_exception",
             _ => "status_exception",
@@ -257,8 +258,9 @@ impl Says for ErrorBody {
 
 /// Says a problem as OpenSearch does.
 pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
-    // OpenSearch has no 422.
+    // OpenSearch has neither 415 nor 422.
     let status = match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::NOT_ACCEPTABLE,
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
         status => status,
     };

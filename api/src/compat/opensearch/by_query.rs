@@ -223,7 +223,7 @@ async fn read<'a>(
     validation: Validation,
 ) -> Result<(Found<'a>, Filter, How), Problem> {
     let (state, headers) = (asked.state, asked.headers);
-    json_only(headers)?;
+    json_only(headers, incoming.is_nothing())?;
     let bytes = incoming
         .whole(headers, state.places(), state.config().api.request_timeout)
         .await?;

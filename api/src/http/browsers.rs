@@ -1,0 +1,133 @@
+//! What browsers are told, and what pages of other origins may not do.
+//!
+//! A browser sends what a page asks for with the credentials that it keeps for this origin: OpenSearch's routes take Basic, which
+//! browsers keep. So whatever changes something is refused where a browser says that a page of another origin sent it, unless
+//! the configuration names that origin.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use lethe_common::config::{Config, Cors};
+
+use super::problem::{Kind, Problem};
+
+/// Which page sent a request, as browsers say and pages cannot (W3C, Fetch Metadata Request Headers).
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+const REFUSED: &str = "pages of other origins change nothing here: let api.cors.origins name the origin of this one";
+
+/// Data is read by nothing but the caller.
+const OF_DATA: [(HeaderName, &str); 2] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// What a page of ours loads is ours. Swagger UI writes styles into its elements.
+const OF_PAGES: [(HeaderName, &str); 1] = [(
+    header::CONTENT_SECURITY_POLICY,
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+)];
+
+const OF_ALL: [(HeaderName, &str); 2] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+/// Refuses what a page of another origin would change, and tells browsers what an answer may be used for.
+pub(crate) async fn guard(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
+    let is_page = is_page(request.uri());
+    let mut response = if !request.method().is_safe() && is_foreign(request.headers(), &config.api.cors) {
+        Problem::new(Kind::Forbidden, REFUSED).into_response()
+    } else {
+        next.run(request).await
+    };
+    let more: &[_] = if is_page { &OF_PAGES } else { &OF_DATA };
+    for (name, value) in OF_ALL.iter().chain(more) {
+        let headers = response.headers_mut();
+        // A route may know better.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Returns whether this is the page that shows the document, or a part of it.
+fn is_page(uri: &Uri) -> bool {
+    uri.path() == "/docs" || uri.path().starts_with("/docs/")
+}
+
+/// Returns whether a page of another origin sent the request, and the configuration does not name it.
+fn is_foreign(headers: &HeaderMap, cors: &Cors) -> bool {
+    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+    if origin.is_some_and(|origin| cors.allows(origin)) {
+        return false;
+    }
+    match headers.get(SITE).map(HeaderValue::as_bytes) {
+        // A page of ours, or somebody who typed an address.
+        Some(b"same-origin" | b"none") => false,
+        Some(_) => true,
+        // No browser, or one from before 2023: it names the origin if it is another.
+        None => origin.is_some_and(|origin| !is_ours(origin, headers)),
+    }
+}
+
+/// Returns whether an origin is where the request was sent to. Whether by TLS is not known here: a proxy may have ended it.
+fn is_ours(origin: &[u8], headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let named = [b"https://".as_slice(), b"http://"];
+    let named = named.into_iter().find_map(|scheme| origin.strip_prefix(scheme));
+    named.is_some() && named == host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn foreign(said: &[(HeaderName, &'static str)]) -> bool {
+        let headers = said
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        let mut all: HeaderMap = headers.collect();
+        all.insert(header::HOST, HeaderValue::from_static("lethe.example:7878"));
+        let cors = Cors {
+            origins: vec!["https://app.example".to_owned()],
+        };
+        is_foreign(&all, &cors)
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_told_from_everybody_else() {
+        let from = |origin| (header::ORIGIN, origin);
+        let site = |site| (SITE, site);
+        assert!(!foreign(&[]), "no browser");
+        assert!(!foreign(&[from("http://lethe.example:7878")]));
+        assert!(!foreign(&[from("https://lethe.example:7878")]), "a proxy ended TLS");
+        assert!(
+            !foreign(&[from("https://app.example"), site("cross-site")]),
+            "the configuration names it"
+        );
+        assert!(
+            !foreign(&[from("https://behind.example"), site("same-origin")]),
+            "a proxy writes another host"
+        );
+        assert!(!foreign(&[site("none")]));
+        for origin in [
+            "https://evil.example",
+            "null",
+            "http://lethe.example",
+            "https://app.example.evil.example",
+        ] {
+            assert!(foreign(&[from(origin)]), "{origin}");
+            assert!(foreign(&[from(origin), site("cross-site")]), "{origin}");
+            assert!(foreign(&[from(origin), site("same-site")]), "{origin}");
+        }
+        assert!(foreign(&[site("cross-site")]), "a form without an origin");
+        assert!(foreign(&[site("unheard-of")]));
+    }
+}

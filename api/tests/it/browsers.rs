@@ -1,0 +1,106 @@
+//! What pages of other origins may not do, and what browsers are told.
+
+use axum::body::Body;
+use axum::http::Request;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::app::{Answer, App, MAIN};
+
+const BY_QUERY: &str = "/_plugins/_ml/memory_containers/main/memories/long-term/_delete_by_query";
+
+async fn app() -> App {
+    let origins = "[api.cors]\norigins = [\"https://app.example\"]\n[compat]\nwait = \"0s\"\n";
+    App::with(&format!(
+        "{origins}[compat.opensearch.types]\nlong-term = \"memories\"\n{MAIN}"
+    ))
+    .await
+}
+
+/// Sends what a browser would for a page: with the credentials that it keeps, and headers that the page cannot write.
+async fn sent(app: &App, path: &str, kind: Option<&str>, headers: &[(&str, &str)], body: &str) -> Answer {
+    let credentials = BASE64_STANDARD.encode("root:key-of-root");
+    let request = Request::post(path)
+        .header("host", "lethe.example")
+        .header("authorization", format!("Basic {credentials}"));
+    let kind = kind.map(|kind| ("content-type", kind));
+    let headers = headers.iter().copied().chain(kind);
+    let request = headers.fold(request, |request, (name, value)| request.header(name, value));
+    app.send(request.body(Body::from(body.to_owned())).expect("a request"))
+        .await
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_erases_nothing() {
+    let app = app().await;
+    let query = r#"{"query": {"term": {"user_id": "alice"}}}"#;
+    let json = Some("application/json");
+    for headers in [
+        &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")][..],
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://other.lethe.example"),
+        ],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+    ] {
+        let answer = sent(&app, BY_QUERY, json, headers, query).await;
+        assert_eq!(answer.status, 403, "{headers:?}: {}", answer.text);
+        assert_eq!(answer.body["status"], 403, "in OpenSearch's words: {}", answer.text);
+        assert!(answer.text.contains("api.cors.origins"), "{}", answer.text);
+    }
+    // A form sends no JSON, and a request without a type needs no preflight.
+    for kind in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
+        let answer = sent(&app, BY_QUERY, kind, &[], query).await;
+        assert_eq!(answer.status, 406, "{kind:?}: {}", answer.text);
+        let answer = sent(&app, "/v1/jobs", kind, &[], r#"{"select": {"ids": ["1"]}}"#).await;
+        assert_eq!(answer.status, 415, "{kind:?}: {}", answer.text);
+    }
+    assert_eq!(app.count().await, 0);
+
+    for headers in [
+        &[][..],
+        &[("sec-fetch-site", "same-origin"), ("origin", "https://lethe.example")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "https://app.example")],
+    ] {
+        let answer = sent(&app, BY_QUERY, json, headers, query).await;
+        assert_ne!(answer.status, 403, "{headers:?}: {}", answer.text);
+    }
+    assert_eq!(app.count().await, 3);
+}
+
+#[tokio::test]
+async fn every_answer_says_what_it_may_be_used_for() {
+    let app = app().await;
+    for (who, path) in [
+        ("root", "/v1/jobs"),
+        ("", "/v1/jobs"),
+        ("root", "/no/such/path"),
+        ("root", "/memories"),
+        ("", "/livez"),
+        ("", "/openapi.json"),
+    ] {
+        let answer = app.get(who, path).await;
+        let header = |name| {
+            answer
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("cache-control"), "no-store", "{path}");
+        let policy = header("content-security-policy");
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'", "{path}");
+    }
+    let page = app.get("", "/docs/").await;
+    let policy = page.headers["content-security-policy"].to_str().expect("text");
+    assert!(page.status == 200 && policy.contains("script-src 'self';"), "{policy}");
+    assert!(
+        !page.text.contains("<script>"),
+        "the page has no script of its own: {}",
+        page.text
+    );
+}
