@@ -17,4 +17,5 @@ pub(crate) mod page;
 pub(crate) mod prefer;
 pub(crate) mod problem;
 pub(crate) mod query;
+mod shape;
 pub(crate) mod unknown;

@@ -200,8 +200,7 @@ pub(crate) async fn delete_memories(
 async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<DeleteMemories, Problem> {
     // Agno answers a wrong content type like any other thing that is wrong with the body.
     json_only(headers, incoming.is_nothing()).map_err(|problem| problem.into_kind(Kind::Invalid))?;
-    let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state.places(), within).await?;
+    let bytes = incoming.whole(headers, state.places(), &state.config().api).await?;
     let read: Result<Object<DeleteMemories>, _> = json::read(&bytes);
     let Object(asked) = read.map_err(|problem| problem.into_kind(Kind::Invalid))?;
     if asked.memory_ids.is_empty() {

@@ -14,6 +14,7 @@ use super::limits::places::Places;
 use super::media_type::json_only;
 use super::object::Object;
 use super::problem::{Kind, Problem};
+use super::shape;
 
 /// What a body may hold before it counts as an upload; a job of some hundred ids.
 const SMALL: usize = 64 << 10;
@@ -32,7 +33,7 @@ pub(crate) async fn object<T: DeserializeOwned>(
     let mut incoming = Incoming::new(body, limits.max_body);
     let read = async {
         json_only(headers, incoming.is_nothing())?;
-        let bytes = incoming.whole(headers, places, limits.request_timeout).await?;
+        let bytes = incoming.whole(headers, places, limits).await?;
         let Object(asked) = json::read(&bytes)?;
         Ok(asked)
     };
@@ -86,13 +87,14 @@ impl Incoming {
         }
     }
 
-    /// Reads all of it, within `within`; a large one takes a place.
+    /// Reads all of it, which is JSON, in time and of no more values than any request needs; a large one takes a place.
     pub(crate) async fn whole(
         &mut self,
         headers: &HeaderMap,
         places: &Places,
-        within: Duration,
+        limits: &Api,
     ) -> Result<Vec<u8>, Problem> {
+        let within = limits.request_timeout;
         let announced: Option<u64> = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse().ok());
@@ -100,7 +102,7 @@ impl Incoming {
             return Err(self.too_large());
         }
         let until = Instant::now() + within;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(announced.map_or(0, |length| usize::try_from(length).unwrap_or(0)));
         let mut permit = None;
         while let Some(part) = timeout_at(until, self.next(within))
             .await
@@ -111,6 +113,7 @@ impl Incoming {
             }
             bytes.extend_from_slice(&part);
         }
+        shape::check(&bytes, limits.max_ids_per_request)?;
         Ok(bytes)
     }
 

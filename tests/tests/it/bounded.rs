@@ -4,7 +4,7 @@ use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory};
 use lethe_tests::service::Site;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 /// What a job ten times as large may cost in addition, in KiB: the allocator's habits, and not a
@@ -47,4 +47,37 @@ async fn ten_times_as_many_ids_need_no_more_memory() {
     assert!(large.0 < small.0 + MORE, "the API: {large:?} KiB after {small:?}");
     assert!(large.1 < small.1 + MORE, "the worker: {large:?} KiB after {small:?}");
     site.holds(&[]).await;
+}
+
+/// As much as a body may have, of values that take many times as much memory as bytes.
+fn values(part: &str) -> String {
+    format!(r#"{{"query":[{}0]}}"#, part.repeat(((16 << 20) - 32) / part.len()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_many_values_needs_no_more_memory_than_its_bytes() {
+    let site = Site::new(Layout::SQLITE).await;
+    let service = site.up().await;
+    let before = peak(service.process.id());
+    for path in ["/v1/jobs", "/memories/_delete_by_query", "/v1/schedules/all"] {
+        let method = if path.ends_with("all") {
+            Method::PUT
+        } else {
+            Method::POST
+        };
+        for part in [r#"{"":0},"#, "[],", "0,", r#""","#] {
+            let request = service.client.request(method.clone(), path);
+            let request = request.header("content-type", "application/json").body(values(part));
+            let answer = service.client.send(request).await;
+            assert_eq!(
+                answer.status,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "{path} {part}: {}",
+                answer.text
+            );
+        }
+    }
+    let more = peak(service.process.id()) - before;
+    // The body, and what the allocator keeps of it.
+    assert!(more < 64 * 1_024, "{more} KiB more");
 }

@@ -224,9 +224,7 @@ async fn read<'a>(
 ) -> Result<(Found<'a>, Filter, How), Problem> {
     let (state, headers) = (asked.state, asked.headers);
     json_only(headers, incoming.is_nothing())?;
-    let bytes = incoming
-        .whole(headers, state.places(), state.config().api.request_timeout)
-        .await?;
+    let bytes = incoming.whole(headers, state.places(), &state.config().api).await?;
     let body = body::Body::read(&bytes, &parameters.unsupported, validation)?;
     let how = parameters.how(&body, opaque_id(headers))?;
     let there = there?;

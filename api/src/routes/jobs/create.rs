@@ -100,7 +100,7 @@ async fn from_json(
     }
     let key = idempotency::key(headers)?;
     let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state.places(), within).await?;
+    let bytes = incoming.whole(headers, state.places(), &state.config().api).await?;
     let Object(asked): Object<CreateJob> = json::read(&bytes)?;
     drop(bytes);
     let slow = |_| Problem::usual(Kind::Slow);

@@ -127,9 +127,8 @@ async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Creat
         ));
     }
     let mut incoming = Incoming::new(body, MOST);
-    let within = state.config().api.request_timeout;
     let bytes = incoming
-        .whole(headers, state.places(), within)
+        .whole(headers, state.places(), &state.config().api)
         .await
         .map_err(|problem| {
             if problem.kind == Kind::TooLarge {

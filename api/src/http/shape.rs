@@ -1,0 +1,72 @@
+//! How much a body makes of its bytes, before anything is made of them.
+//!
+//! A value takes a few bytes of JSON and some dozens in memory: 16 MiB of `{"":0},` are two gigabytes. So what a body is made of is
+//! counted first, which takes a look at each byte and no memory.
+
+use super::problem::{Kind, Problem};
+
+/// The most objects and lists. A filter has at most 4,096 conditions, of three each.
+const CONTAINERS: usize = 1 << 15;
+
+/// The most members of objects, and of values that are no ids: twice as many as a filter has terms.
+const MEMBERS: usize = 1 << 17;
+
+/// Refuses a body of more values than any request needs, which has at most `ids` ids.
+pub(super) fn check(bytes: &[u8], ids: usize) -> Result<(), Problem> {
+    let (mut containers, mut members, mut values) = (0_usize, 0_usize, 0_usize);
+    let mut bytes = bytes.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => skip_text(&mut bytes),
+            b'{' | b'[' => containers += 1,
+            b':' => members += 1,
+            b',' => values += 1,
+            _ => {}
+        }
+    }
+    if containers > CONTAINERS || members > MEMBERS || values > ids.saturating_add(MEMBERS) {
+        return Err(Problem::new(
+            Kind::TooLarge,
+            "send fewer values: split this into several requests, or send ids as NDJSON",
+        ));
+    }
+    Ok(())
+}
+
+/// Goes past the end of a text.
+fn skip_text(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            // Whatever is next does not end it.
+            b'\\' => drop(bytes.next()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_of_many_values_is_not_made() {
+        for part in [r#"{"":0},"#, "[],", "{},"] {
+            let body = format!("[{}0]", part.repeat(CONTAINERS));
+            assert_eq!(check(body.as_bytes(), 0).unwrap_err().kind, Kind::TooLarge, "{part}");
+        }
+        let members = format!("{{{}}}", r#""":0,"#.repeat(MEMBERS + 1));
+        assert!(check(members.as_bytes(), 1_000_000).is_err());
+        let ids = format!("[{}0]", "0,".repeat(MEMBERS + 101));
+        assert!(check(ids.as_bytes(), 100).is_err());
+        assert!(check(ids.as_bytes(), 101).is_ok());
+    }
+
+    #[test]
+    fn what_stands_in_texts_is_no_value() {
+        let text = r#"{[:,\"\\"#.repeat(MEMBERS);
+        assert!(check(format!(r#"["{text}", "{text}"]"#).as_bytes(), 0).is_ok());
+        // What has no end is not JSON, which is said by who reads it.
+        assert!(check(br#"{"a": "\"#, 0).is_ok() && check(b"\"", 0).is_ok());
+    }
+}
