@@ -24,7 +24,7 @@ use crate::error_code::ErrorCode;
 use crate::job::StoreKind;
 
 pub use authentication::{AuthFailure, authentication_failed};
-pub use connections::{Crowded, connections, turned_away};
+pub use connections::{Crowded, connection_closed, connection_opened, turned_away};
 pub use process::{
     Dependency, RetryClass, StoreCall, attempt, breaker, claimed, dependency, doorbell_failed, doorbell_miss,
     doorbell_received, doorbell_sent, http_request, in_progress, job_ended, queue_wait, retry, store_call,

@@ -169,7 +169,7 @@ pub(crate) async fn delete_memories(
     body: Body,
 ) -> Result<Response, Problem> {
     let mut incoming = Incoming::new(body, state.config().api.max_body);
-    let body = read(&state, &headers, &mut incoming).await;
+    let body = read(&state, &principal, &headers, &mut incoming).await;
     let body = incoming.settle(&headers, body).await?;
     let of_query = query.owner("user_id")?;
     let of_body = body.user_id.filter(|user| !user.is_empty());
@@ -197,10 +197,17 @@ pub(crate) async fn delete_memories(
 }
 
 /// Reads the body of a deletion of several memories.
-async fn read(state: &AppState, headers: &HeaderMap, incoming: &mut Incoming) -> Result<DeleteMemories, Problem> {
+async fn read(
+    state: &AppState,
+    principal: &Principal,
+    headers: &HeaderMap,
+    incoming: &mut Incoming,
+) -> Result<DeleteMemories, Problem> {
     // Agno answers a wrong content type like any other thing that is wrong with the body.
     json_only(headers, incoming.is_nothing()).map_err(|problem| problem.into_kind(Kind::Invalid))?;
-    let bytes = incoming.whole(headers, state.places(), &state.config().api).await?;
+    let bytes = incoming
+        .whole(headers, &state.places().of(&principal.name), &state.config().api)
+        .await?;
     let read: Result<Object<DeleteMemories>, _> = json::read(&bytes);
     let Object(asked) = read.map_err(|problem| problem.into_kind(Kind::Invalid))?;
     if asked.memory_ids.is_empty() {

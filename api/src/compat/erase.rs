@@ -103,7 +103,7 @@ impl Asked<'_> {
             wait: Some(self.state.config().api.request_timeout),
             ..Prefer::default()
         };
-        let (job, _) = watch::as_preferred(self.state, job, within).await;
+        let (job, _) = watch::as_preferred(self.state, &self.principal.name, job, within).await;
         match job.state {
             // What a dry run found it left.
             State::Succeeded => Ok(most(&job, "left") > 0),
@@ -183,7 +183,7 @@ impl Asked<'_> {
         let asked = self.preference();
         let wait = asked.wait.or_else(|| (!asked.respond_async).then_some(usual));
         let wait = wait.filter(|wait| !wait.is_zero());
-        let (job, waited) = watch::as_preferred(self.state, job, Prefer { wait, ..asked }).await;
+        let (job, waited) = watch::as_preferred(self.state, &self.principal.name, job, Prefer { wait, ..asked }).await;
         let heeded = Prefer {
             wait: asked.wait.filter(|asked| asked.is_zero() || waited.wait.is_some()),
             ..asked

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::json;
-use super::limits::places::Places;
+use super::limits::places::OfCaller;
 use super::media_type::json_only;
 use super::object::Object;
 use super::problem::{Kind, Problem};
@@ -18,6 +18,12 @@ use super::shape;
 
 /// What a body may hold before it counts as an upload; a job of some hundred ids.
 const SMALL: usize = 64 << 10;
+
+/// The least pace of a body, in bytes a second: a caller who sends a byte now and then holds a place for ever.
+const LEAST: u64 = 1_024;
+
+/// How long any body is waited for at most, all its parts together.
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// How much of a refused body is still read, and for how long: a caller that is still sending
 /// when the connection closes would not see why.
@@ -28,7 +34,7 @@ pub(crate) async fn object<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
     limits: &Api,
-    places: &Places,
+    places: &OfCaller<'_>,
 ) -> Result<T, Problem> {
     let mut incoming = Incoming::new(body, limits.max_body);
     let read = async {
@@ -46,6 +52,8 @@ pub(crate) struct Incoming {
     stream: BodyDataStream,
     read: u64,
     most: u64,
+    /// How long its sender was waited for.
+    waited: Duration,
     ended: bool,
 }
 
@@ -56,6 +64,7 @@ impl Incoming {
             stream: body.into_data_stream(),
             read: 0,
             most,
+            waited: Duration::ZERO,
             ended: false,
         }
     }
@@ -65,9 +74,14 @@ impl Incoming {
         self.stream.is_end_stream()
     }
 
-    /// Returns the next part, which must arrive within `within`.
+    /// Returns the next part, which must arrive within `within`, and all of them together at the least pace from then on.
     pub(crate) async fn next(&mut self, within: Duration) -> Result<Option<Bytes>, Problem> {
-        match timeout(within, self.stream.next()).await {
+        let earned = within + Duration::from_millis(self.read * 1_000 / LEAST);
+        let left = earned.min(LONGEST).saturating_sub(self.waited);
+        let start = Instant::now();
+        let next = timeout(within.min(left), self.stream.next()).await;
+        self.waited += start.elapsed();
+        match next {
             Err(_) => Err(Problem::usual(Kind::Timeout)),
             Ok(None) => {
                 self.ended = true;
@@ -91,7 +105,7 @@ impl Incoming {
     pub(crate) async fn whole(
         &mut self,
         headers: &HeaderMap,
-        places: &Places,
+        places: &OfCaller<'_>,
         limits: &Api,
     ) -> Result<Vec<u8>, Problem> {
         let within = limits.request_timeout;

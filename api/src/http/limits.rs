@@ -3,3 +3,4 @@
 pub(crate) mod backlog;
 pub(crate) mod pace;
 pub(crate) mod places;
+pub(crate) mod shares;

@@ -60,9 +60,14 @@ impl Watch {
 
 /// Waits for an accepted job's end as long as the caller prefers; returns it as it is then, and what
 /// was heeded.
-pub(crate) async fn as_preferred(state: &AppState, mut job: JobView, mut prefer: Prefer) -> (JobView, Prefer) {
+pub(crate) async fn as_preferred(
+    state: &AppState,
+    caller: &str,
+    mut job: JobView,
+    mut prefer: Prefer,
+) -> (JobView, Prefer) {
     if let Some(wait) = prefer.wait {
-        match state.places().stream() {
+        match state.places().of(caller).stream() {
             Ok(_permit) => job = ended_within(state, job, wait).await,
             // Accepted is accepted: whoever cannot wait here is answered at once.
             Err(_) => prefer.wait = None,

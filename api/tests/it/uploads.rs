@@ -1,6 +1,7 @@
 //! Streams of ids.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use futures::stream;
@@ -9,7 +10,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::accepting::claim;
-use crate::app::{App, MAIN};
+use crate::app::{App, MAIN, request};
 
 #[tokio::test]
 async fn lines_become_partitions_with_the_fields_of_the_query() {
@@ -132,14 +133,53 @@ async fn a_sender_that_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_sender_that_drips_is_not_waited_for() {
+    let app = App::with(&format!("api.request_timeout = \"500ms\"\n{MAIN}")).await;
+    // Each part comes in time, and the whole never would.
+    let drip = async |n: u32| {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((io::Result::Ok(if n % 2 == 0 { "a" } else { "\n" }), n + 1))
+    };
+    let answer = app.upload("", &[], Body::from_stream(stream::unfold(0, drip))).await;
+    answer.refused(408, "timeout", "faster");
+    assert_eq!(app.count().await, 0);
+}
+
+/// A body that says when it is asked for, and never comes.
+fn silent() -> (Body, oneshot::Receiver<()>) {
+    let (begun, has_begun) = oneshot::channel();
+    let silence = stream::once(async move {
+        begun.send(()).expect("the test waits for this");
+        std::future::pending::<io::Result<String>>().await
+    });
+    (Body::from_stream(silence), has_begun)
+}
+
+#[tokio::test]
+async fn a_caller_has_no_more_uploads_than_are_left_for_others() {
+    let app = App::with(&format!("api.max_uploads = 4\n{MAIN}")).await;
+    let [(first, first_begins), (second, second_begins)] = [silent(), silent()];
+    let meanwhile = async {
+        first_begins.await.expect("the first upload begins");
+        second_begins.await.expect("the second upload begins");
+        app.upload("", &[], "\"a\"\n")
+            .await
+            .refused(429, "too-many-uploads", "left for others");
+        let request = request("root", "POST", "/v1/jobs").header("content-type", "application/x-ndjson");
+        app.send(request.body("\"a\"\n".into()).expect("a request")).await.job();
+    };
+    tokio::select! {
+        _ = app.upload("", &[], first) => panic!("the upload does not end by itself"),
+        _ = app.upload("", &[], second) => panic!("the upload does not end by itself"),
+        () = meanwhile => {}
+    }
+}
+
+#[tokio::test]
 async fn a_sender_that_leaves_gives_its_place_to_the_next() {
     let app = App::with(&format!("api.max_uploads = 1\nworker.batch = 1\n{MAIN}")).await;
-    let (begun, has_begun) = oneshot::channel::<()>();
-    let first = stream::once(async move {
-        begun.send(()).expect("the test waits for this");
-        std::future::pending::<Result<String, io::Error>>().await
-    });
-    let upload = app.upload("", &[], Body::from_stream(first));
+    let (first, has_begun) = silent();
+    let upload = app.upload("", &[], first);
     let meanwhile = async {
         has_begun.await.expect("the upload begins");
         let answer = app.upload("", &[], "\"a\"\n").await;

@@ -77,7 +77,7 @@ impl Default for Api {
             max_queue: 1_000_000,
             // Each upload holds a connection to the ledger now and then; 8 of 10 at worst.
             max_uploads: 8,
-            max_streams: 256,
+            max_streams: 512,
             // Far above what a person or a service does, below what keeps the ledger from others.
             requests_per_second: 1_000,
             // A mistyped key in a script that is mended, and no way to guess one.

@@ -20,9 +20,14 @@ pub enum Crowded {
     Address,
 }
 
-/// Sets how many connections there are.
-pub fn connections(open: usize) {
-    gauge!(names::CONNECTIONS).set(super::process::float(open as u64));
+/// Counts a connection that is open from now on.
+pub fn connection_opened() {
+    gauge!(names::CONNECTIONS).increment(1);
+}
+
+/// Counts one that is open no more.
+pub fn connection_closed() {
+    gauge!(names::CONNECTIONS).decrement(1);
 }
 
 /// Counts a connection that was turned away.
@@ -32,7 +37,7 @@ pub fn turned_away(why: Crowded) {
 
 /// Puts all of it at 0.
 pub(super) fn expose() {
-    connections(0);
+    gauge!(names::CONNECTIONS).set(0);
     for why in Crowded::iter() {
         counter!(names::TURNED_AWAY, "reason" => <&str>::from(why)).increment(0);
     }

@@ -224,7 +224,9 @@ async fn read<'a>(
 ) -> Result<(Found<'a>, Filter, How), Problem> {
     let (state, headers) = (asked.state, asked.headers);
     json_only(headers, incoming.is_nothing())?;
-    let bytes = incoming.whole(headers, state.places(), &state.config().api).await?;
+    let bytes = incoming
+        .whole(headers, &state.places().of(&asked.principal.name), &state.config().api)
+        .await?;
     let body = body::Body::read(&bytes, &parameters.unsupported, validation)?;
     let how = parameters.how(&body, opaque_id(headers))?;
     let there = there?;

@@ -2,36 +2,73 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use super::shares::{Full, Share, Shares};
 use crate::http::problem::{Kind, Problem};
 
 /// The places of one process.
 pub(crate) struct Places {
-    uploads: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
+    uploads: Arc<Shares<Arc<str>>>,
+    streams: Arc<Shares<Arc<str>>>,
 }
+
+/// The places that one caller may take.
+#[derive(Clone)]
+pub(crate) struct OfCaller<'a> {
+    places: &'a Places,
+    caller: Arc<str>,
+}
+
+/// A place, until it is dropped.
+pub(crate) type Place = Share<Arc<str>>;
 
 impl Places {
     /// Returns so many places of each kind.
     pub(crate) fn new(uploads: usize, streams: usize) -> Self {
         Self {
-            uploads: Arc::new(Semaphore::new(uploads)),
-            streams: Arc::new(Semaphore::new(streams)),
+            uploads: Shares::new(uploads),
+            streams: Shares::new(streams),
         }
     }
 
+    /// Returns those that a caller of this name may take.
+    pub(crate) fn of(&self, caller: &str) -> OfCaller<'_> {
+        OfCaller {
+            places: self,
+            caller: caller.into(),
+        }
+    }
+}
+
+impl OfCaller<'_> {
     /// Returns the right to hold a large body.
-    pub(crate) fn upload(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.uploads)
-            .try_acquire_owned()
-            .map_err(|_| Problem::new(Kind::TooManyUploads, "send this again when other uploads have ended"))
+    pub(crate) fn upload(&self) -> Result<Place, Problem> {
+        let refused = |full| {
+            let what = match full {
+                Full::All => "send this again when other uploads have ended",
+                Full::Holder => "send this again when one of your uploads has ended: the others are left for others",
+            };
+            Problem::new(Kind::TooManyUploads, what)
+        };
+        self.places
+            .uploads
+            .take(Some(Arc::clone(&self.caller)))
+            .map_err(refused)
     }
 
     /// Returns the right to watch a job.
-    pub(crate) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.streams)
-            .try_acquire_owned()
-            .map_err(|_| Problem::new(Kind::TooManyStreams, "ask again later, or poll `GET /v1/jobs/{id}`"))
+    pub(crate) fn stream(&self) -> Result<Place, Problem> {
+        let refused = |full| {
+            let what = match full {
+                Full::All => "ask again later, or poll `GET /v1/jobs/{id}`",
+                Full::Holder => {
+                    "end one of your event streams, or poll `GET /v1/jobs/{id}`: the others are left for others"
+                }
+            };
+            Problem::new(Kind::TooManyStreams, what)
+        };
+        self.places
+            .streams
+            .take(Some(Arc::clone(&self.caller)))
+            .map_err(refused)
     }
 }

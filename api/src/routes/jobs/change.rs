@@ -57,7 +57,8 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Job>, Problem> {
-    let change: ChangeJob = body::object(&headers, body, &state.config().api, state.places()).await?;
+    let change: ChangeJob =
+        body::object(&headers, body, &state.config().api, &state.places().of(&principal.name)).await?;
     principal.require_control(&visible(&state, &principal, id).await?)?;
     match state.ledger().throttle(id, change.per_second.map(f64::from)).await? {
         ThrottleOutcome::Accepted => {

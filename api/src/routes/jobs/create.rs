@@ -73,7 +73,7 @@ pub(crate) async fn create(
         Err(problem) => Err(problem),
     };
     let job = incoming.settle(&headers, accepted).await?;
-    let (job, prefer) = watch::as_preferred(&state, job, prefer).await;
+    let (job, prefer) = watch::as_preferred(&state, &principal.name, job, prefer).await;
     if prefer.wait.is_none() || !job.state.is_ended() {
         return Ok(answer::with_job(StatusCode::ACCEPTED, job, prefer));
     }
@@ -100,7 +100,9 @@ async fn from_json(
     }
     let key = idempotency::key(headers)?;
     let within = state.config().api.request_timeout;
-    let bytes = incoming.whole(headers, state.places(), &state.config().api).await?;
+    let bytes = incoming
+        .whole(headers, &state.places().of(&principal.name), &state.config().api)
+        .await?;
     let Object(asked): Object<CreateJob> = json::read(&bytes)?;
     drop(bytes);
     let slow = |_| Problem::usual(Kind::Slow);

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, stream};
 use lethe_common::job::JobId;
 use lethe_common::ledger::JobView;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::auth::Principal;
 use crate::http::extract::JobPath;
+use crate::http::limits::places::Place;
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::visible::visible;
@@ -51,7 +51,7 @@ pub(crate) async fn events(
     JobPath(id): JobPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let permit = state.places().stream()?;
+    let permit = state.places().of(&principal.name).stream()?;
     let seen = headers
         .get(LAST_EVENT_ID)
         .and_then(|version| version.to_str().ok()?.trim().parse().ok());
@@ -86,7 +86,7 @@ struct Changes {
     seen: Option<u64>,
     next: Option<JobView>,
     ended: bool,
-    _permit: OwnedSemaphorePermit,
+    _permit: Place,
 }
 
 fn changes(changes: Changes) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -95,7 +95,7 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     allow(&principal)?;
-    let asked = read(&state, &headers, body).await?;
+    let asked = read(&state, &principal, &headers, body).await?;
     let (key, hash) = KeyHash::make();
     let record = asked.checked(&state, &hash)?;
     let taken = || {
@@ -119,7 +119,7 @@ pub(crate) async fn create(
     Ok(response)
 }
 
-async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<CreateKey, Problem> {
+async fn read(state: &AppState, principal: &Principal, headers: &HeaderMap, body: Body) -> Result<CreateKey, Problem> {
     if !matches!(MediaType::of(headers), Ok(MediaType::Json)) {
         return Err(Problem::new(
             Kind::MediaType,
@@ -128,7 +128,7 @@ async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Creat
     }
     let mut incoming = Incoming::new(body, MOST);
     let bytes = incoming
-        .whole(headers, state.places(), &state.config().api)
+        .whole(headers, &state.places().of(&principal.name), &state.config().api)
         .await
         .map_err(|problem| {
             if problem.kind == Kind::TooLarge {

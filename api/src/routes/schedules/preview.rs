@@ -43,7 +43,7 @@ pub(crate) async fn preview(
     let now = state.clock().now();
     let job = schedules::job(&state, &row, &principal, asked, now)?;
     let accepted = submit(&state, job, Columns::Unasked).await?;
-    let (job, prefer) = watch::as_preferred(&state, accepted.job, prefer).await;
+    let (job, prefer) = watch::as_preferred(&state, &principal.name, accepted.job, prefer).await;
     let ended = job.state.is_ended() && prefer.wait.is_some();
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::with_job(status, job, prefer))

@@ -49,7 +49,8 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Schedule>), Problem> {
-    let asked: PutSchedule = body::object(&headers, body, &state.config().api, state.places()).await?;
+    let asked: PutSchedule =
+        body::object(&headers, body, &state.config().api, &state.places().of(&principal.name)).await?;
     if !is_name(&name) {
         return Err(Problem::invalid("name", NAME));
     }

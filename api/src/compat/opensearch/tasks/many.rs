@@ -55,7 +55,7 @@ pub(crate) async fn list(
         let until = Instant::now() + wait;
         for job in &mut jobs {
             let left = until.saturating_duration_since(Instant::now());
-            *job = ended(&state, job.clone(), left).await;
+            *job = ended(&state, &principal.name, job.clone(), left).await;
         }
     }
     let details = if detailed {
@@ -106,7 +106,7 @@ pub(crate) async fn cancel(
         let until = Instant::now() + WAIT;
         for job in &mut stopped {
             let left = until.saturating_duration_since(Instant::now());
-            *job = ended(&state, job.clone(), left).await;
+            *job = ended(&state, &principal.name, job.clone(), left).await;
         }
     }
     let details = Details::of(&state, &stopped).await?;

@@ -51,7 +51,7 @@ pub(crate) async fn get(
     let waits = values::flag(&query, "wait_for_completion", false)?;
     let mut job = task(&state, &principal, &id).await?;
     if waits {
-        job = ended(&state, job, wait).await;
+        job = ended(&state, &principal.name, job, wait).await;
     }
     let result = match mistyped::of(&state, &job).await? {
         Some(problem) => Some(Err(Cause::of(&problem))),
@@ -100,7 +100,7 @@ pub(crate) async fn cancel(
     }
     let mut job = task(&state, &principal, &id).await?;
     if waits {
-        job = ended(&state, job, WAIT).await;
+        job = ended(&state, &principal.name, job, WAIT).await;
     }
     one(&state, job, group_by).await
 }

@@ -45,12 +45,12 @@ pub(super) fn is_task(job: &JobView) -> bool {
 }
 
 /// Returns a job when it has ended, or as it is then.
-pub(super) async fn ended(state: &AppState, job: JobView, wait: Duration) -> JobView {
+pub(super) async fn ended(state: &AppState, caller: &str, job: JobView, wait: Duration) -> JobView {
     let wait = Prefer {
         wait: Some(wait),
         ..Prefer::default()
     };
-    watch::as_preferred(state, job, wait).await.0
+    watch::as_preferred(state, caller, job, wait).await.0
 }
 
 /// Answers with one task.

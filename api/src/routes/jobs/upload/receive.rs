@@ -47,7 +47,7 @@ pub(in crate::routes::jobs) async fn receive(
         key,
         fingerprint: String::new(),
     });
-    let _permit = state.places().upload()?;
+    let _permit = state.places().of(&principal.name).upload()?;
     let mut receiver = Receiver::new(state, place, &options, fingerprint);
     if let Err(problem) = options.check_start(state.clock().now()) {
         // It may have been accepted while its start was not in the past yet.
