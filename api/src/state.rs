@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::FromRef;
+use axum::http::StatusCode;
 use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
@@ -15,6 +17,7 @@ use crate::auth::Auth;
 use crate::fingerprint::Fingerprints;
 use crate::http::limits::backlog::Backlog;
 use crate::http::limits::places::Places;
+use crate::http::limits::remembered::Remembered;
 
 /// What handlers share. Clones are the same state.
 #[derive(Clone)]
@@ -30,6 +33,7 @@ struct Shared {
     fingerprints: Fingerprints,
     backlog: Backlog,
     places: Places,
+    readiness: Remembered<(StatusCode, Bytes)>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -41,6 +45,7 @@ impl AppState {
         let fingerprints = Fingerprints::new(ledger.clone());
         Self(Arc::new(Shared {
             places: Places::new(config.api.max_uploads, config.api.max_streams),
+            readiness: Remembered::new(),
             backlog: Backlog::new(config.api.max_queue),
             auth: Auth::new(Arc::clone(&config), ledger.clone(), clock.clone(), fingerprints.clone()),
             config,
@@ -88,6 +93,11 @@ impl AppState {
 
     pub(crate) fn places(&self) -> &Places {
         &self.0.places
+    }
+
+    /// What `/readyz` answered last.
+    pub(crate) fn readiness(&self) -> &Remembered<(StatusCode, Bytes)> {
+        &self.0.readiness
     }
 
     /// Returned once the process is to end: streams and waits end early.

@@ -3,4 +3,5 @@
 pub(crate) mod backlog;
 pub(crate) mod pace;
 pub(crate) mod places;
+pub(crate) mod remembered;
 pub(crate) mod shares;

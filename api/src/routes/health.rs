@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use lethe_common::config::Target;
 use lethe_common::ledger::{Ledger, Route, WorkerRow};
@@ -14,7 +14,6 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::http::problem::Problem;
 use crate::state::AppState;
 use crate::workers::{self, Found, HEARD_WITHIN};
 
@@ -78,11 +77,25 @@ pub(crate) async fn livez() -> &'static str {
         (status = 200, description = "It can", body = Readiness),
         (status = 503, description = "The ledger is away", body = Readiness),
     ))]
-pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, Problem> {
+pub(crate) async fn readyz(State(state): State<AppState>) -> Response {
+    let look = async {
+        let (status, readiness) = look(&state).await;
+        (
+            status,
+            serde_json::to_vec(&readiness)
+                .expect("numbers and texts are JSON")
+                .into(),
+        )
+    };
+    let (status, body) = state.readiness().get(look).await;
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn look(state: &AppState) -> (StatusCode, Readiness) {
     let ledger = ledger(state.ledger()).await;
     let ready = ledger.is_some();
     let mut dependencies = vec![depends(Dependency::Ledger, ready, ledger, true)];
-    dependencies.extend(doorbell(&state));
+    dependencies.extend(doorbell(state));
     let workers = if ready { workers(state.ledger()).await } else { None };
     let targets = state.config().targets.iter();
     let targets = targets.map(|target| reached(target, workers.as_deref()));
@@ -96,7 +109,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, Pr
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    Ok((status, Json(answer)).into_response())
+    (status, answer)
 }
 
 /// Notes as metrics how the dependencies are.

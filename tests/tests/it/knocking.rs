@@ -78,12 +78,19 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
     }
 }
 
-/// Reads an answer to its end, which is that of its JSON.
+/// Reads the rest of an answer.
 async fn rest_of_answer(stream: &mut TcpStream) {
-    let mut byte = [0];
-    while byte != *b"}" {
-        stream.read_exact(&mut byte).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
     }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let length = head
+        .split("content-length: ")
+        .nth(1)
+        .and_then(|rest| rest.split_once('\r'));
+    let length: usize = length.unwrap().0.parse().unwrap();
+    stream.read_exact(&mut vec![0; length]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
