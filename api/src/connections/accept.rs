@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use lethe_common::metrics::{self, Crowded};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::limits::Limits;
 use super::paced::Paced;
@@ -42,7 +43,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let limits = limits.within_files();
     let places = Places::new(limits.connections, limits.by_address);
     let told = Arc::new(Semaphore::new(TOLD));
-    let open = GracefulShutdown::new();
+    let open = TaskTracker::new();
     while let Some((stream, address)) = stop.run_until_cancelled(accept(&listener)).await {
         let place = match places.take(address.ip()) {
             Ok(place) => place,
@@ -58,28 +59,41 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
                 continue;
             }
         };
-        let (requests, router) = (Requests::default(), router.clone());
-        let stream = Paced::new(stream, requests.clone(), limits.head, limits.idle);
-        let service = service_fn(move |request| {
-            let (requests, router) = (requests.clone(), router.clone());
-            async move { requests.answer(router, request, ConnectInfo(address)).await }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.idle)
-            .max_buf_size(HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = open.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "a connection ended early");
-            }
+        let (router, limits, stop) = (router.clone(), limits, stop.clone());
+        open.spawn(async move {
+            connection(stream, address, router, limits, stop).await;
             drop(place);
         });
     }
     // Who comes now is to find nobody, and ask another.
     drop(listener);
-    open.shutdown().await;
+    open.close();
+    open.wait().await;
+}
+
+/// Serves a connection until it ends; from `stop` on only what has begun.
+async fn connection(stream: TcpStream, address: SocketAddr, router: Router, limits: Limits, stop: CancellationToken) {
+    let requests = Requests::default();
+    let stream = Paced::new(stream, requests.clone(), limits.head, limits.idle);
+    let service = service_fn(|request| requests.answer(router.clone(), request, ConnectInfo(address)));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = match stop.run_until_cancelled(connection.as_mut()).await {
+        Some(ended) => ended,
+        // It has never asked, so that hyper would wait for its first request.
+        None if requests.now().0 == 0 => return,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error = %error, "a connection ended early");
+    }
 }
 
 /// Returns the next connection.

@@ -56,6 +56,8 @@ async fn streams_and_waits_end_when_the_process_is_to_end() {
     // It is accepted, and waits.
     rings.recv().await;
 
+    // Who has not asked yet is not waited for.
+    let _silent = TcpStream::connect(address).await.expect("it listens");
     stop.cancel();
     assert!(until(&mut waiting, "\r\n\r\n").await.starts_with("HTTP/1.1 202"));
     let mut rest = Vec::new();
