@@ -44,6 +44,15 @@ impl Principal {
         }
     }
 
+    /// Refuses a caller that may erase nothing at all, whatever a request is about: before its body is read.
+    pub(crate) fn require_erasing(&self) -> Result<(), Denied> {
+        let scopes = [Scope::MemoriesDeleteAny, Scope::SubjectsErase];
+        if scopes.into_iter().any(|scope| self.has(scope)) {
+            return Ok(());
+        }
+        self.require(Scope::MemoriesDelete)
+    }
+
     /// Returns the person to whom the caller is bound.
     pub(crate) fn user(&self) -> Option<&str> {
         self.bounds.user.as_deref()

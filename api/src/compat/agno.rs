@@ -203,6 +203,7 @@ async fn read(
     headers: &HeaderMap,
     incoming: &mut Incoming,
 ) -> Result<DeleteMemories, Problem> {
+    principal.require_erasing()?;
     // Agno answers a wrong content type like any other thing that is wrong with the body.
     json_only(headers, incoming.is_nothing()).map_err(|problem| problem.into_kind(Kind::Invalid))?;
     let bytes = incoming

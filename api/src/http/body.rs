@@ -29,8 +29,9 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// when the connection closes would not see why.
 const LINGER: (usize, Duration) = (16 << 20, Duration::from_secs(2));
 
-/// Reads a body that is a JSON object.
+/// Reads a body that is a JSON object, if its caller `may` do anything with it.
 pub(crate) async fn object<T: DeserializeOwned>(
+    may: Result<(), impl Into<Problem>>,
     headers: &HeaderMap,
     body: Body,
     limits: &Api,
@@ -38,6 +39,7 @@ pub(crate) async fn object<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     let mut incoming = Incoming::new(body, limits.max_body);
     let read = async {
+        may.map_err(Into::into)?;
         json_only(headers, incoming.is_nothing())?;
         let bytes = incoming.whole(headers, places, limits).await?;
         let Object(asked) = json::read(&bytes)?;

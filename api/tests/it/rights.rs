@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use futures::stream;
 use lethe_common::config::{Bounds, KeyHash};
 use lethe_common::ledger::Kept;
 use lethe_common::ledger::KeyRecord;
@@ -171,4 +172,23 @@ async fn a_forgotten_job_keeps_its_counts_but_not_its_ids() {
     retry.refused(410, "forgotten", "as a new job");
     let job = app.get("eraser", &format!("/v1/jobs/{id}")).await;
     assert_eq!(job.body["stores"][0]["counts"]["left"], 2, "{}", job.text);
+}
+
+#[tokio::test]
+async fn who_may_erase_nothing_is_not_read() {
+    let app = App::new().await;
+    for (method, path) in [
+        ("POST", "/v1/jobs"),
+        ("PUT", "/v1/schedules/nightly"),
+        ("DELETE", "/memories"),
+        ("DELETE", "/v1/batch/"),
+        ("POST", "/memories/_delete_by_query"),
+    ] {
+        // A body that never comes.
+        let body = Body::from_stream(stream::pending::<std::io::Result<String>>());
+        let request = request("scraper", method, path).header("content-type", "application/json");
+        let request = request.header("expect", "100-continue");
+        let answer = app.send(request.body(body).expect("a request")).await;
+        assert_eq!(answer.status, 403, "{path}: {}", answer.text);
+    }
 }

@@ -68,7 +68,14 @@ pub(crate) async fn delete_batch(
     body: Body,
 ) -> Result<Response, Problem> {
     query.only(&ACCOUNT)?;
-    let batch = body::object(&headers, body, &state.config().api, &state.places().of(&principal.name)).await?;
+    let batch = body::object(
+        principal.require_erasing(),
+        &headers,
+        body,
+        &state.config().api,
+        &state.places().of(&principal.name),
+    )
+    .await?;
     let ids = ids(batch)?;
     let asked = Asked {
         state: &state,

@@ -223,6 +223,7 @@ async fn read<'a>(
     validation: Validation,
 ) -> Result<(Found<'a>, Filter, How), Problem> {
     let (state, headers) = (asked.state, asked.headers);
+    asked.principal.require_erasing()?;
     json_only(headers, incoming.is_nothing())?;
     let bytes = incoming
         .whole(headers, &state.places().of(&asked.principal.name), &state.config().api)

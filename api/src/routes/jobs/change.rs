@@ -57,9 +57,17 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Job>, Problem> {
-    let change: ChangeJob =
-        body::object(&headers, body, &state.config().api, &state.places().of(&principal.name)).await?;
-    principal.require_control(&visible(&state, &principal, id).await?)?;
+    let may = visible(&state, &principal, id)
+        .await
+        .and_then(|job| Ok(principal.require_control(&job)?));
+    let change: ChangeJob = body::object(
+        may,
+        &headers,
+        body,
+        &state.config().api,
+        &state.places().of(&principal.name),
+    )
+    .await?;
     match state.ledger().throttle(id, change.per_second.map(f64::from)).await? {
         ThrottleOutcome::Accepted => {
             changed::ring(&state, id);

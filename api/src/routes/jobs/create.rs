@@ -62,16 +62,19 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let prefer = Prefer::read(&headers, state.config().api.max_wait);
     let media = MediaType::of(&headers);
-    let most = match media {
+    let most = match &media {
         Ok(MediaType::Ndjson) => state.config().api.max_upload,
         _ => state.config().api.max_body,
     };
     let mut incoming = Incoming::new(body, most);
-    let accepted = match media {
-        Ok(MediaType::Json) => from_json(&state, &principal, &headers, &uri, &mut incoming).await,
-        Ok(MediaType::Ndjson) => Box::pin(upload::receive(&state, &principal, &headers, &uri, &mut incoming)).await,
-        Err(problem) => Err(problem),
+    let accepted = async {
+        principal.require_erasing()?;
+        match media? {
+            MediaType::Json => from_json(&state, &principal, &headers, &uri, &mut incoming).await,
+            MediaType::Ndjson => Box::pin(upload::receive(&state, &principal, &headers, &uri, &mut incoming)).await,
+        }
     };
+    let accepted = accepted.await;
     let job = incoming.settle(&headers, accepted).await?;
     let (job, prefer) = watch::as_preferred(&state, &principal.name, job, prefer).await;
     if prefer.wait.is_none() || !job.state.is_ended() {

@@ -49,8 +49,14 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Schedule>), Problem> {
-    let asked: PutSchedule =
-        body::object(&headers, body, &state.config().api, &state.places().of(&principal.name)).await?;
+    let asked: PutSchedule = body::object(
+        principal.require_erasing(),
+        &headers,
+        body,
+        &state.config().api,
+        &state.places().of(&principal.name),
+    )
+    .await?;
     if !is_name(&name) {
         return Err(Problem::invalid("name", NAME));
     }
