@@ -51,4 +51,4 @@ pub use types::{
     Ahead, AloneFirst, Claim, Fence, JobFacts, Kind, Lapsed, Lease, Manner, NewPartition, Preview, Run, SmallFirst,
     Snapshot, TablePreview, Warning, WarningCode, Work,
 };
-pub use views::{Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Whose};
+pub use views::{Aim, Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Whose};

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use lethe_common::config::{Bounds, Config, Scope, Target};
-use lethe_common::ledger::{JobView, Whose};
+use lethe_common::ledger::{Aim, JobView, Whose};
 
 use super::denied::Denied;
 
@@ -130,7 +130,7 @@ impl Principal {
     }
 
     // Whether it reaches only a part of the memories of a target.
-    fn is_bound_inside(&self) -> bool {
+    pub(crate) fn is_bound_inside(&self) -> bool {
         self.bounds.user.is_some() || self.bounds.workspaces.is_some()
     }
 
@@ -154,6 +154,37 @@ impl Principal {
         let erases = [Scope::MemoriesDelete, Scope::MemoriesDeleteAny, Scope::SubjectsErase];
         let own = principal == self.name && self.reaches_job(target) && erases.into_iter().any(|scope| self.has(scope));
         if own { Ok(()) } else { self.require(Scope::JobsAdmin) }
+    }
+
+    /// Returns whether the caller's bounds leave it to know what a job is about. A key made anew under a name has the jobs of
+    /// that name, and may be bound to another person.
+    pub(crate) fn is_within(&self, aim: &Aim) -> bool {
+        let is_users = |user: &String| match &aim.subject {
+            Some(subject) => {
+                let mut names = subject.user_id.iter().chain(&subject.aliases).peekable();
+                names.peek().is_some() && names.all(|name| name == user)
+            }
+            None => aim.owner.as_ref() == Some(user),
+        };
+        let workspace = || aim.workspace.as_ref();
+        self.bounds.user.as_ref().is_none_or(is_users)
+            && (self.bounds.workspaces.as_ref())
+                .is_none_or(|bound| workspace().is_some_and(|workspace| bound.contains(workspace)))
+    }
+
+    /// Refuses a caller that could not ask for a job now, as it is: another attempt erases as the first one did. Operators
+    /// repeat what others asked for.
+    pub(crate) fn require_again(&self, aim: &Aim) -> Result<(), Denied> {
+        if !self.is_within(aim) {
+            return Err(Denied::OwnerForeign);
+        }
+        if self.has(Scope::JobsAdmin) {
+            return Ok(());
+        }
+        match &aim.subject {
+            Some(subject) => self.subject(subject.user_id.as_deref()).map(drop),
+            None => self.owner(aim.owner.as_deref()).map(drop),
+        }
     }
 
     /// Refuses a caller whose credentials do not cover all of a target, or of everything.

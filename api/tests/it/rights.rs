@@ -192,3 +192,67 @@ async fn who_may_erase_nothing_is_not_read() {
         assert_eq!(answer.status, 403, "{path}: {}", answer.text);
     }
 }
+
+/// Makes a key called `turned`, in place of the one before.
+async fn turned(app: &App, rights: serde_json::Value) -> String {
+    let request = request("root", "DELETE", "/v1/keys/turned").body(Body::empty());
+    app.send(request.expect("a request")).await;
+    let mut asked = json!({"name": "turned"});
+    asked
+        .as_object_mut()
+        .expect("an object")
+        .extend(rights.as_object().expect("rights").clone());
+    let answer = app.send_json("root", "POST", "/v1/keys", &asked).await;
+    answer.body["key"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{}", answer.text))
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
+    let app = App::new().await;
+    let of = |user: &str| json!({"scopes": ["memories:delete"], "user": user});
+    let everybodys = json!({"scopes": ["subjects:erase", "memories:delete:any"]});
+    let alices = json!({"select": {"subject": {"user_id": "alice"}}});
+    let ids = json!({"select": {"ids": ["a"]}});
+    for (before, body, after, status) in [
+        (of("alice"), &alices, of("bob"), 404),
+        (of("alice"), &ids, of("bob"), 404),
+        (everybodys.clone(), &alices, of("bob"), 404),
+        (everybodys.clone(), &ids, of("alice"), 404),
+        (
+            everybodys.clone(),
+            &alices,
+            json!({"scopes": ["memories:delete:any"]}),
+            403,
+        ),
+        (everybodys.clone(), &ids, json!({"scopes": ["memories:delete"]}), 403),
+        (of("alice"), &alices, of("alice"), 202),
+        (everybodys.clone(), &alices, of("alice"), 202),
+    ] {
+        let case = format!("{before} {body} {after}");
+        let key = turned(&app, before).await;
+        let id = app.create(&key, body).await.job();
+        app.post(&key, &format!("/v1/jobs/{id}/cancel")).await;
+        assert_eq!(
+            app.get("root", &format!("/v1/jobs/{id}")).await.body["state"],
+            "cancelled",
+            "{case}"
+        );
+
+        let key = turned(&app, after).await;
+        let retried = app.post(&key, &format!("/v1/jobs/{id}/retry")).await;
+        assert_eq!(retried.status, status, "{case}: {}", retried.text);
+        let expected = if status == 202 { "queued" } else { "cancelled" };
+        assert_eq!(
+            app.get("root", &format!("/v1/jobs/{id}")).await.body["state"],
+            expected,
+            "{case}"
+        );
+        if status == 404 {
+            let items = app.get(&key, &format!("/v1/jobs/{id}/items")).await;
+            assert_eq!(items.status, 404, "{case}: {}", items.text);
+        }
+    }
+}

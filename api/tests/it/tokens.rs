@@ -1,5 +1,7 @@
 //! Tokens of issuers: which are taken, and what they open.
 
+mod published;
+
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use lethe_common::clock::Clock;
@@ -331,84 +333,4 @@ async fn a_set_of_keys_is_searched_by_the_token_s_id() {
         let answer = app.get(&with_key(algorithm, id, &of("set")), "/v1/jobs").await;
         assert_eq!(answer.status, expected, "{algorithm:?} {id:?}");
     }
-}
-
-/// Publishes sets of keys one after the other, and counts who asks.
-async fn published(sets: Vec<Value>) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    let asked = std::sync::Arc::new(AtomicUsize::new(0));
-    let counter = std::sync::Arc::clone(&asked);
-    let route = axum::routing::get(async move || {
-        let n = counter.fetch_add(1, Ordering::SeqCst).min(sets.len() - 1);
-        axum::Json(sets[n].clone())
-    });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/jwks.json", route)).await });
-    (url, asked)
-}
-
-#[tokio::test]
-async fn published_keys_are_read_when_a_token_names_one_that_is_not_there_but_not_for_every_one() {
-    // The binary does this; a second test of the process finds it done.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let set: Value = serde_json::from_slice(include_bytes!("../keys/jwks.json")).expect("JSON");
-    let (url, asked) = published(vec![set]).await;
-    let app = app(&public("set", "ES256", &format!("jwks_url = \"{url}\""))).await;
-    let of = claims(&json!({"iss": "set"}));
-    assert_eq!(
-        app.get(&with_key(Algorithm::ES256, Some("ec-1"), &of), "/v1/jobs")
-            .await
-            .status,
-        200
-    );
-    for n in 0..5 {
-        let guess = with_key(Algorithm::ES256, Some(&format!("guess-{n}")), &of);
-        app.get(&guess, "/v1/jobs").await.refused(401, "unauthorized", "");
-    }
-    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
-}
-
-#[tokio::test]
-async fn published_keys_are_read_again_while_the_api_is_served() {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let set: Value = serde_json::from_slice(include_bytes!("../keys/jwks.json")).expect("JSON");
-    let (url, asked) = published(vec![json!({"keys": [set["keys"][0]]}), set.clone()]).await;
-    let source = format!("jwks_url = \"{url}\"\njwks_refresh = \"50ms\"");
-    let app = app(&public("set", "RS256\", \"ES256", &source)).await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let stop = tokio_util::sync::CancellationToken::new();
-    let serving = tokio::spawn(lethe_api::serve(listener, app.state.clone(), stop.clone()));
-    let token = with_key(Algorithm::ES256, Some("ec-1"), &claims(&json!({"iss": "set"})));
-    while asked.load(std::sync::atomic::Ordering::SeqCst) < 3 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert_eq!(app.get(&token, "/v1/jobs").await.status, 200);
-    stop.cancel();
-    serving.await.expect("no panic");
-}
-
-#[tokio::test]
-async fn a_token_whose_issuer_cannot_be_asked_is_neither_good_nor_a_guess() {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    // Nothing listens there: the port was free a moment ago.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let gone = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
-    drop(listener);
-    // Something answers, but not with keys.
-    let (mended, _) = published(vec![json!({"message": "maintenance"})]).await;
-    let issuers =
-        [("gone", gone), ("mended", mended)].map(|(name, url)| public(name, "ES256", &format!("jwks_url = \"{url}\"")));
-    let app = App::with(&format!("api.auth_failures_per_minute = 1\n{MAIN}{}", issuers.concat())).await;
-    for issuer in ["gone", "mended", "gone", "mended"] {
-        let token = with_key(Algorithm::ES256, Some("ec-1"), &claims(&json!({"iss": issuer})));
-        let answer = app.get(&token, "/v1/jobs").await;
-        answer.refused(503, "issuer-unavailable", "again later");
-        assert_eq!(answer.headers["retry-after"], "10");
-    }
-    // None of them was counted against where it came from; the one that is allowed is still there.
-    app.get("guess", "/v1/jobs").await.refused(401, "unauthorized", "");
-    app.get("guess", "/v1/jobs").await.refused(429, "too-many-requests", "");
-    let forged = with_key(Algorithm::RS256, Some("ec-1"), &claims(&json!({"iss": "gone"})));
-    app.get(&forged, "/v1/jobs").await.refused(429, "too-many-requests", "");
 }

@@ -1,5 +1,6 @@
 //! What callers and gauges read. Nothing here writes.
 
+mod aim;
 mod attempts;
 mod counts;
 mod items;
@@ -7,6 +8,7 @@ mod job;
 mod service;
 mod slices;
 
+pub use aim::Aim;
 pub use attempts::Attempt;
 pub use counts::StoreCounts;
 pub use items::ItemRow;

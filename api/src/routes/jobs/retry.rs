@@ -43,6 +43,10 @@ pub(crate) async fn retry(
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     principal.require_control(&visible(&state, &principal, id).await?)?;
+    // What nobody knows any more is not tried again.
+    if let Some(aim) = state.ledger().aim(id).await? {
+        principal.require_again(&aim)?;
+    }
     match state.ledger().retry(id).await? {
         RetryOutcome::Accepted => {
             changed::ring(&state, id);
