@@ -61,6 +61,16 @@ impl Auth {
         Err(Problem::new(Kind::Unauthorized, detail(why, schemes)).with_challenge(challenge(schemes)))
     }
 
+    /// Returns whether the request that `principal` sent a while ago would still be believed, and to be the same caller's with the same
+    /// rights. While nobody can tell it is.
+    pub(crate) async fn is_still(&self, parts: &Parts, principal: &Principal) -> bool {
+        let source = Source::of(parts, self.config().api.trusted_proxies);
+        match self.prove(parts, BEARER, source).await {
+            Ok(now) => now == *principal,
+            Err(unproven) => matches!(unproven, Unproven::Problem(_)),
+        }
+    }
+
     async fn prove(&self, parts: &Parts, schemes: Schemes, source: Source) -> Result<Principal, Unproven> {
         let credentials = Credentials::read(&parts.headers, schemes)?;
         let presented = credentials.secret.as_str();

@@ -6,7 +6,7 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::{StatusCode, header};
 use futures::StreamExt;
 use lethe_common::job::JobId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::app::{App, MAIN, request};
@@ -19,7 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Events {
     async fn of(app: &App, id: JobId, last: Option<&str>) -> Self {
-        let mut request = request("eraser", "GET", &format!("/v1/jobs/{id}/events"));
+        Self::seen_by("eraser", app, id, last).await
+    }
+
+    async fn seen_by(who: &str, app: &App, id: JobId, last: Option<&str>) -> Self {
+        let mut request = request(who, "GET", &format!("/v1/jobs/{id}/events"));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -126,4 +130,19 @@ async fn streams_are_bounded_and_a_wait_does_without() {
     assert!(!answer.headers.contains_key("preference-applied"));
     drop(stream);
     Events::of(&app, id, None).await.next().await.expect("an event");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_credentials_that_opened_it() {
+    let app = App::new().await;
+    let asked = json!({"name": "brief", "scopes": ["memories:delete:any"]});
+    let answer = app.send_json("root", "POST", "/v1/keys", &asked).await;
+    let key = answer.body["key"].as_str().expect("a key").to_owned();
+    let id = app.create(&key, &json!({"select": {"ids": ["a"]}})).await.job();
+    let mut events = Events::seen_by(&key, &app, id, None).await;
+    events.next().await.expect("an event");
+
+    let request = request("root", "DELETE", "/v1/keys/brief").body(Body::empty());
+    app.send(request.expect("a request")).await;
+    assert_eq!(events.next().await, None);
 }

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, stream};
@@ -49,10 +50,11 @@ pub(crate) async fn events(
     State(state): State<AppState>,
     principal: Principal,
     JobPath(id): JobPath,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Problem> {
     let permit = state.places().of(&principal.name).stream()?;
-    let seen = headers
+    let seen = parts
+        .headers
         .get(LAST_EVENT_ID)
         .and_then(|version| version.to_str().ok()?.trim().parse().ok());
     let watch = Watch::new(&state, id);
@@ -66,6 +68,7 @@ pub(crate) async fn events(
     }
     let changes = changes(Changes {
         state,
+        caller: (parts, principal),
         id,
         watch,
         // A version that does not exist yet was made up, or the job is another's copy.
@@ -81,6 +84,7 @@ pub(crate) async fn events(
 /// A stream under way.
 struct Changes {
     state: AppState,
+    caller: (Parts, Principal),
     id: JobId,
     watch: Watch,
     seen: Option<u64>,
@@ -114,11 +118,15 @@ impl Changes {
         None
     }
 
-    /// Waits for a change; `None` when the job is gone, or when the process stops.
+    /// Waits for a change; `None` when the job is gone, when the process stops, or when the caller's credentials are not good any more.
     async fn look(&mut self) -> Option<JobView> {
         loop {
             let stopping = self.state.stopping().clone();
             stopping.run_until_cancelled(self.watch.changed()).await?;
+            let (parts, principal) = &self.caller;
+            if !self.state.auth().is_still(parts, principal).await {
+                return None;
+            }
             match self.state.ledger().job(self.id).await {
                 Ok(job) => return job,
                 // The ledger may come back: the stream is kept alive meanwhile.
