@@ -7,6 +7,7 @@ mod ledger;
 mod migrations;
 mod moves;
 mod options;
+mod personal;
 mod pools;
 pub(super) mod rows;
 mod words;

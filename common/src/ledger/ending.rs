@@ -5,6 +5,7 @@ mod forget;
 mod give_up;
 mod leave;
 mod retry;
+mod scrub;
 mod sweep;
 mod task;
 

@@ -161,6 +161,7 @@ mod siblings;
 mod skipping;
 mod slices;
 mod totals;
+mod traces;
 
 const LEASE: Duration = Duration::from_secs(30);
 

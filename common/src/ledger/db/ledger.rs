@@ -1,6 +1,7 @@
 //! The ledger as its users hold it: opening, migrations, transactions.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
 use sqlx::{Any, AnyPool, AssertSqlSafe, SqlSafeStr, Transaction};
@@ -32,6 +33,8 @@ pub(in crate::ledger) struct Inner {
     /// Permits for reading on one connection while writing on another: one fewer than there are connections, so
     /// that of those who hold the first one somebody always gets the second.
     pub(in crate::ledger) pairs: Semaphore,
+    /// Whether SQLite's log may hold what was forgotten.
+    pub(in crate::ledger) unclean: AtomicBool,
 }
 
 impl Ledger {
@@ -46,6 +49,8 @@ impl Ledger {
             inner: Arc::new_cyclic(|weak| Inner {
                 dialect: pools.dialect,
                 pairs: Semaphore::new(pools.readers - 1),
+                // Somebody may have forgotten something and died.
+                unclean: AtomicBool::new(true),
                 write: pools.write,
                 read: pools.read,
                 options,
@@ -62,13 +67,18 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database cannot be reached.
     pub async fn migrate(&self) -> Result<(), LedgerError> {
         let mut connection = self.inner.write.acquire().await?;
-        super::migrations::all()
+        let migrated = super::migrations::all()
             .run(&mut *connection)
             .await
             .map_err(|error| match error {
                 sqlx::migrate::MigrateError::Execute(error) => LedgerError::from(error),
                 other => LedgerError::Migration(other),
-            })
+            });
+        migrated?;
+        if self.inner.dialect == Dialect::Postgres {
+            super::personal::keep_no_statistics(&mut connection).await?;
+        }
+        Ok(())
     }
 
     /// Returns once the database has answered.

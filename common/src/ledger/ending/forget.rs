@@ -8,6 +8,7 @@
 //! A bound is `(SELECT {now})`: the time is then read once, and the index is read up to there. A bare `{now}` is another
 //! one for each row: PostgreSQL read a million entries, 1.5 s, to find that none was due.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,6 +26,26 @@ const ITEMS: i64 = 5_000;
 /// The most partitions that leave in one step; each may hold a batch of ids.
 // 20 MB of them: SQLite writes zeros over what is deleted, in about 0.1 s.
 const PARTITIONS: i64 = 500;
+
+/// What a step has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    /// All that there was.
+    All,
+    /// As much as a step does: there may be more.
+    More,
+}
+
+impl Step {
+    fn of(jobs: u64) -> Self {
+        match jobs {
+            0 => Self::Nothing,
+            jobs if jobs < JOBS.unsigned_abs() => Self::All,
+            _ => Self::More,
+        }
+    }
+}
 
 /// How long what was recorded about a job stays after its end.
 #[derive(Debug, Clone, Copy)]
@@ -49,15 +70,24 @@ impl Ledger {
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer.
     pub async fn forget(&self, kept: Kept) -> Result<bool, LedgerError> {
-        let forgotten = self.forget_jobs(kept.items).await?;
-        let cleared = self.clear_jobs().await?;
-        let dropped = self.drop_jobs(kept.jobs).await?;
-        let keys = self.drop_keys(kept.keys).await?;
-        Ok(forgotten || cleared || dropped || keys)
+        let steps = [
+            self.forget_jobs(kept.items).await?,
+            self.clear_jobs().await?,
+            self.drop_jobs(kept.jobs).await?,
+            self.drop_keys(kept.keys).await?,
+        ];
+        if steps.iter().any(|step| *step != Step::Nothing) {
+            self.inner.unclean.store(true, Ordering::Relaxed);
+        }
+        let more = steps.contains(&Step::More);
+        if !more {
+            self.scrub().await?;
+        }
+        Ok(more)
     }
 
     /// Forgets whom and what jobs were about; their counts become a summary.
-    async fn forget_jobs(&self, after: Duration) -> Result<bool, LedgerError> {
+    async fn forget_jobs(&self, after: Duration) -> Result<Step, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let due = ids(
@@ -71,7 +101,7 @@ impl Ledger {
         .await?;
         if due.is_empty() {
             tx.rollback().await?;
-            return Ok(false);
+            return Ok(Step::Nothing);
         }
         let mut counts = counts_in(inner, &mut tx, &list(&due)).await?;
         let summaries: Vec<Value> = due
@@ -92,11 +122,11 @@ impl Ledger {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(is_full(due.len()))
+        Ok(Step::of(due.len() as u64))
     }
 
     /// Deletes the ids of forgotten jobs, and where they were kept.
-    async fn clear_jobs(&self) -> Result<bool, LedgerError> {
+    async fn clear_jobs(&self) -> Result<Step, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let due = ids(
@@ -109,10 +139,10 @@ impl Ledger {
         .await?;
         if due.is_empty() {
             tx.rollback().await?;
-            return Ok(false);
+            return Ok(Step::Nothing);
         }
         let of_due = list(&due);
-        let mut more = is_full(due.len());
+        let mut step = Step::of(due.len() as u64);
         let mut emptied = true;
         for (table, key, most) in [
             (
@@ -138,14 +168,14 @@ impl Ledger {
                 UPDATE jobs SET cleared = 1 FROM {each} WHERE jobs.id = e.value->>'id' AND jobs.id {in_ids}";
             sqlx::query(inner.sql(sql)).bind(&of_due).execute(&mut *tx).await?;
         } else {
-            more = true;
+            step = Step::More;
         }
         tx.commit().await?;
-        Ok(more)
+        Ok(step)
     }
 
     /// Deletes jobs of which nothing else is left.
-    async fn drop_jobs(&self, after: Duration) -> Result<bool, LedgerError> {
+    async fn drop_jobs(&self, after: Duration) -> Result<Step, LedgerError> {
         self.drop_some(
             "-- ledger::forget jobs
             DELETE FROM jobs WHERE id IN
@@ -157,7 +187,7 @@ impl Ledger {
 
     /// Deletes idempotency keys; one lives at least as long as its job has not ended.
     // In the order of their age, each job looked up by itself: a join of tables that PostgreSQL has not analysed read all keys.
-    async fn drop_keys(&self, after: Duration) -> Result<bool, LedgerError> {
+    async fn drop_keys(&self, after: Duration) -> Result<Step, LedgerError> {
         self.drop_some(
             "-- ledger::forget keys
             DELETE FROM idempotency WHERE job_id IN
@@ -170,10 +200,10 @@ impl Ledger {
         .await
     }
 
-    async fn drop_some(&self, sql: &str, after: Duration) -> Result<bool, LedgerError> {
+    async fn drop_some(&self, sql: &str, after: Duration) -> Result<Step, LedgerError> {
         let query = sqlx::query(self.inner.sql(sql)).bind(ms(after)).bind(JOBS);
         let dropped = query.execute(&self.inner.write).await?.rows_affected();
-        Ok(dropped >= JOBS.unsigned_abs())
+        Ok(Step::of(dropped))
     }
 }
 
@@ -195,8 +225,4 @@ async fn ids(
 
 fn list(ids: &[String]) -> String {
     json!(ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()).to_string()
-}
-
-fn is_full(jobs: usize) -> bool {
-    i64::try_from(jobs).is_ok_and(|jobs| jobs >= JOBS)
 }
