@@ -1,6 +1,7 @@
 //! The database of the ledger: connections, transactions, statements, and rows as they are read.
 
 mod dialect;
+mod emptied;
 mod error;
 mod group;
 mod ledger;
@@ -20,4 +21,5 @@ pub(super) use dialect::Dialect;
 pub(super) use group::Grouped;
 pub(super) use ledger::Inner;
 pub(super) use moves::Moves;
+pub(super) use pools::BUSY_TIMEOUT;
 pub(super) use words::RESIDUE;

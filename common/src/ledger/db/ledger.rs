@@ -1,13 +1,13 @@
 //! The ledger as its users hold it: opening, migrations, transactions.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
 use sqlx::{Any, AnyPool, AssertSqlSafe, SqlSafeStr, Transaction};
 use tokio::sync::Semaphore;
 
 use super::dialect::Dialect;
+use super::emptied::Emptied;
 use super::error::LedgerError;
 use super::group::Groups;
 use super::options::LedgerOptions;
@@ -33,8 +33,8 @@ pub(in crate::ledger) struct Inner {
     /// Permits for reading on one connection while writing on another: one fewer than there are connections, so
     /// that of those who hold the first one somebody always gets the second.
     pub(in crate::ledger) pairs: Semaphore,
-    /// Whether SQLite's log may hold what was forgotten.
-    pub(in crate::ledger) unclean: AtomicBool,
+    /// When SQLite's log was emptied.
+    pub(in crate::ledger) emptied: Emptied,
 }
 
 impl Ledger {
@@ -49,8 +49,7 @@ impl Ledger {
             inner: Arc::new_cyclic(|weak| Inner {
                 dialect: pools.dialect,
                 pairs: Semaphore::new(pools.readers - 1),
-                // Somebody may have forgotten something and died.
-                unclean: AtomicBool::new(true),
+                emptied: Emptied::default(),
                 write: pools.write,
                 read: pools.read,
                 options,

@@ -29,6 +29,9 @@ const PERSONAL: [(&str, &[&str]); 5] = [
     ("api_keys", &["bound_user", "workspaces"]),
 ];
 
+/// PostgreSQL's `insufficient_privilege`.
+const NOT_THE_OWNER: &str = "42501";
+
 /// Has PostgreSQL keep no statistics of these columns.
 pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result<(), LedgerError> {
     for (table, columns) in PERSONAL {
@@ -39,19 +42,23 @@ pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result
             columns.join(",")
         );
         let sampled = connection.fetch_all(AssertSqlSafe(sql)).await?;
-        let changes: Result<Vec<String>, _> = sampled
-            .iter()
-            .map(|row| {
-                Ok(format!(
-                    "ALTER COLUMN {} SET STATISTICS 0",
-                    row.try_get::<String, _>(0)?
-                ))
-            })
-            .collect::<Result<_, sqlx::Error>>();
-        let changes = changes?;
-        if !changes.is_empty() {
-            let sql = format!("ALTER TABLE {table} {}", changes.join(", "));
-            connection.execute(AssertSqlSafe(sql)).await?;
+        let columns: Vec<String> = sampled.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        if columns.is_empty() {
+            continue;
+        }
+        // What was sampled before goes with the column's type, though that stays the same; no row is written anew.
+        let change =
+            |column: &String| format!("ALTER COLUMN {column} SET STATISTICS 0, ALTER COLUMN {column} TYPE TEXT");
+        let changes: Vec<String> = columns.iter().map(change).collect();
+        let sql = format!("ALTER TABLE {table} {}", changes.join(", "));
+        match connection.execute(AssertSqlSafe(sql)).await {
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == NOT_THE_OWNER) => {
+                tracing::warn!(
+                    table,
+                    "PostgreSQL may keep samples of what is personal: let the owner of the table run `lethe migrate`"
+                );
+            }
+            changed => drop(changed?),
         }
     }
     Ok(())

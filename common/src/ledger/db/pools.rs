@@ -57,6 +57,9 @@ impl Pools {
     }
 }
 
+/// How long SQLite waits for another writer.
+pub(in crate::ledger) const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
+
 async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let settings = match dialect {
         // A statement of the ledger that takes longer than this is stuck behind a lock. Lists of ids
@@ -69,10 +72,12 @@ async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(),
                 WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
         }
         // FULL: what was acknowledged is on the disk. secure_delete: forgotten ids leave the file too.
-        Dialect::Sqlite => {
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON"
-        }
+        Dialect::Sqlite => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
     };
+    if dialect == Dialect::Sqlite {
+        // First: the others may have to wait for another process.
+        connection.execute(BUSY_TIMEOUT).await?;
+    }
     connection.execute(settings).await?;
     Ok(())
 }

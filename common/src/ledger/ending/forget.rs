@@ -8,7 +8,6 @@
 //! A bound is `(SELECT {now})`: the time is then read once, and the index is read up to there. A bare `{now}` is another
 //! one for each row: PostgreSQL read a million entries, 1.5 s, to find that none was due.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -77,7 +76,7 @@ impl Ledger {
             self.drop_keys(kept.keys).await?,
         ];
         if steps.iter().any(|step| *step != Step::Nothing) {
-            self.inner.unclean.store(true, Ordering::Relaxed);
+            self.inner.emptied.is_over();
         }
         let more = steps.contains(&Step::More);
         if !more {
