@@ -152,7 +152,10 @@ impl Principal {
     /// Refuses a caller that may not change what a principal asked for, about a target or several.
     pub(crate) fn require_control_of(&self, principal: &str, target: Option<&str>) -> Result<(), Denied> {
         let erases = [Scope::MemoriesDelete, Scope::MemoriesDeleteAny, Scope::SubjectsErase];
-        let own = principal == self.name && self.reaches_job(target) && erases.into_iter().any(|scope| self.has(scope));
+        let own = principal == self.name && erases.into_iter().any(|scope| self.has(scope));
+        if !self.reaches_job(target) {
+            return Err(Denied::Bound);
+        }
         if own { Ok(()) } else { self.require(Scope::JobsAdmin) }
     }
 

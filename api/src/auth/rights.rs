@@ -41,6 +41,11 @@ pub(crate) fn written(principal: &Principal) -> String {
     serde_json::to_string(&rights).expect("texts are always JSON")
 }
 
+/// Returns whether what was [`written`] has the bounds of a principal: one of the same name may have had others.
+pub(crate) fn are_bounds_of(principal: &Principal, rights: &str) -> bool {
+    read(&principal.name, rights).is_some_and(|writer| writer.bounds == principal.bounds)
+}
+
 impl Auth {
     /// Returns the principal of that name as far as it may do something now; `rights` was [`written`] before.
     ///

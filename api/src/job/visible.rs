@@ -10,13 +10,27 @@ use crate::state::AppState;
 /// Returns a job that the caller may see.
 pub(crate) async fn visible(state: &AppState, principal: &Principal, id: JobId) -> Result<JobView, Problem> {
     let job = state.ledger().job(id).await?;
+    let seen = job.into_iter().filter(|job| principal.sees(job)).collect();
     // Somebody else's job is answered as one that does not exist: its id says nothing.
-    let job = job.filter(|job| principal.sees(job)).ok_or_else(Problem::unknown_job)?;
-    if principal.is_bound_inside() && job.forgotten_at.is_none() {
-        let aim = state.ledger().aim(id).await?;
-        if !aim.is_none_or(|aim| principal.is_within(&aim)) {
-            return Err(Problem::unknown_job());
-        }
+    within(state, principal, seen)
+        .await?
+        .pop()
+        .ok_or_else(Problem::unknown_job)
+}
+
+/// Returns those jobs of the caller's name that are within its bounds: a key made anew under a name may be bound to another
+/// person.
+pub(crate) async fn within(
+    state: &AppState,
+    principal: &Principal,
+    mut jobs: Vec<JobView>,
+) -> Result<Vec<JobView>, Problem> {
+    if jobs.is_empty() || !principal.is_bound_inside() {
+        return Ok(jobs);
     }
-    Ok(job)
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let aims = state.ledger().aims(&ids).await?;
+    // Of what was forgotten nobody knows whose it was, and nothing is left that is anybody's.
+    jobs.retain(|job| aims.get(&job.id).is_none_or(|aim| principal.is_within(aim)));
+    Ok(jobs)
 }

@@ -16,6 +16,7 @@ use crate::tokens::{SECRET, claims, issuer, signed};
 /// Two targets in which everything can be demanded of everything.
 pub(crate) const TWO: &str = r#"
     api.auth_failures_per_minute = 100000
+    lease.duration = "1h"
     [[target]]
     name = "main"
     sql = { url = "sqlite://main.sqlite" }
@@ -57,6 +58,9 @@ pub(crate) struct Caller {
     /// Whether its credentials open nothing.
     pub(crate) unknown: bool,
 }
+
+/// An owner and a workspace.
+pub(crate) type Demands = (Option<&'static str>, Option<&'static str>);
 
 /// Why a caller may not have what it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +151,24 @@ impl Caller {
             ([only], None) => Ok(Some(*only)),
             (_, None) => Err(Why::Unnamed),
         }
+    }
+
+    /// Returns whose memories in which workspace a job of its own by ids demands.
+    pub(crate) fn demands(&self) -> Demands {
+        let any = self.has("memories:delete:any");
+        (self.user.or((!any).then_some("x")), self.workspaces.first().copied())
+    }
+
+    /// Whether it may ask once more for a job of its own that [`demands`](Self::demands) this.
+    pub(crate) fn repeats(&self) -> bool {
+        self.has("jobs:admin") || self.by_ids(self.demands().0).is_ok()
+    }
+
+    /// What is written down of it with a schedule.
+    pub(crate) fn rights(&self) -> String {
+        let workspaces = (!self.workspaces.is_empty()).then_some(self.workspaces);
+        let targets = self.target.map(|target| [target]);
+        json!({"scopes": [], "user": self.user, "workspaces": workspaces, "targets": targets}).to_string()
     }
 
     /// The lines of the configuration that allow it.
@@ -270,14 +292,14 @@ async fn revoked(app: &App) -> String {
     key
 }
 
-/// Puts a job of somebody's into the ledger.
-pub(crate) async fn job_of(app: &App, principal: &str, target: &str) -> JobId {
-    put(app, job_for(app, principal, target)).await
+/// Puts a job of a caller's, or of somebody else's, into the ledger.
+pub(crate) async fn job_of(app: &App, caller: Option<&Caller>, target: &str) -> JobId {
+    put(app, job_for(app, caller, target)).await
 }
 
-/// Puts a job by query of somebody's into the ledger.
-pub(crate) async fn task_of(app: &App, principal: &str, target: &str) -> JobId {
-    let job = job_for(app, principal, target);
+/// Puts a job by query into the ledger.
+pub(crate) async fn task_of(app: &App, caller: Option<&Caller>, target: &str) -> JobId {
+    let job = job_for(app, caller, target);
     let target = app.config.target(target).expect("a target");
     let job = NewJob {
         query: Some(Filter::All),
@@ -293,8 +315,10 @@ async fn put(app: &App, job: NewJob) -> JobId {
     id
 }
 
-fn job_for(app: &App, principal: &str, target: &str) -> NewJob {
+fn job_for(app: &App, caller: Option<&Caller>, target: &str) -> NewJob {
     let target = app.config.target(target).expect("a target");
+    let principal = caller.map_or("somebody", |caller| &caller.name);
+    let (owner, workspace) = caller.map(Caller::demands).unwrap_or_default();
     NewJob {
         id: JobId::new(),
         scope: Scope {
@@ -305,8 +329,8 @@ fn job_for(app: &App, principal: &str, target: &str) -> NewJob {
         request: None,
         target: Some(target.name.clone()),
         table: Some("memories".to_owned()),
-        owner: None,
-        workspace: None,
+        owner: owner.map(str::to_owned),
+        workspace: workspace.map(str::to_owned),
         memory_kind: None,
         query: None,
         subject: None,

@@ -137,12 +137,11 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
     for caller in matrix.callers.clone() {
         for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
             let own = owner == "own";
-            let name = if own { caller.name.as_str() } else { "somebody" };
             let visible = owner != "none" && (own || caller.sees_others(target));
-            let controls = caller.has("jobs:admin") || own && caller.erases();
+            let controls = caller.reaches(target) && (caller.has("jobs:admin") || own && caller.erases());
             let id = match owner {
                 "none" => none.clone(),
-                _ => job_of(&matrix.app, name, target).await.to_string(),
+                _ => job_of(&matrix.app, own.then_some(&caller), target).await.to_string(),
             };
             let path = |end: &str| format!("/v1/jobs/{id}{end}");
             let seen = if visible { 200 } else { 404 };
@@ -179,9 +178,12 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
             }
             // It has ended: its events do.
             matrix.case(&caller, "GET", &path("/events"), &json!(null), seen).await;
-            matrix
-                .case(&caller, "POST", &path("/retry"), &json!(null), changed)
-                .await;
+            let again = if changed == 202 && own && !caller.repeats() {
+                403
+            } else {
+                changed
+            };
+            matrix.case(&caller, "POST", &path("/retry"), &json!(null), again).await;
             if owner != "none" {
                 matrix.app.post("root", &path("/cancel")).await;
             }
@@ -253,12 +255,16 @@ async fn removed(app: &App) -> bool {
 }
 
 /// Puts a schedule of somebody's into the ledger.
-async fn schedule_of(app: &App, principal: &str, target: &str) {
+async fn schedule_of(app: &App, caller: Option<&Caller>, target: &str) {
     removed(app).await;
+    let (name, rights) = caller.map_or_else(
+        || ("somebody", "{}".to_owned()),
+        |caller| (&*caller.name, caller.rights()),
+    );
     let record = ScheduleRecord {
         name: "s".to_owned(),
-        principal: principal.to_owned(),
-        rights: "{}".to_owned(),
+        principal: name.to_owned(),
+        rights,
         target: Some(target.to_owned()),
         cron: "0 3 * * *".to_owned(),
         time_zone: "UTC".to_owned(),
@@ -306,13 +312,12 @@ async fn a_schedule_is_there_for_those_who_may_see_it_and_changed_by_those_who_m
     for caller in matrix.callers.clone() {
         for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
             let own = owner == "own";
-            let name = if own { caller.name.as_str() } else { "somebody" };
             let visible = owner != "none" && (own || caller.sees_others(target));
-            let controls = caller.has("jobs:admin") || own && caller.erases();
+            let controls = caller.reaches(target) && (caller.has("jobs:admin") || own && caller.erases());
             if owner == "none" {
                 removed(&matrix.app).await;
             } else {
-                schedule_of(&matrix.app, name, target).await;
+                schedule_of(&matrix.app, own.then_some(&caller), target).await;
             }
             let seen = if visible { 200 } else { 404 };
             matrix.case(&caller, "GET", SCHEDULE, &json!(null), seen).await;
@@ -345,7 +350,7 @@ async fn a_schedule_is_there_for_those_who_may_see_it_and_changed_by_those_who_m
             if owner == "none" {
                 removed(&matrix.app).await;
             } else {
-                schedule_of(&matrix.app, name, target).await;
+                schedule_of(&matrix.app, own.then_some(&caller), target).await;
             }
             let gone = if changed == 200 { 204 } else { changed };
             matrix.case(&caller, "DELETE", SCHEDULE, &json!(null), gone).await;

@@ -10,6 +10,7 @@ use lethe_common::ledger::KeyRecord;
 use serde_json::json;
 
 use crate::app::{App, MAIN, request};
+use crate::callers::TWO;
 
 #[tokio::test]
 async fn without_a_known_key_nothing_is_answered() {
@@ -211,11 +212,11 @@ async fn turned(app: &App, rights: serde_json::Value) -> String {
 
 #[tokio::test]
 async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
-    let app = App::new().await;
+    let app = App::with(TWO).await;
     let of = |user: &str| json!({"scopes": ["memories:delete"], "user": user});
     let everybodys = json!({"scopes": ["subjects:erase", "memories:delete:any"]});
-    let alices = json!({"select": {"subject": {"user_id": "alice"}}});
-    let ids = json!({"select": {"ids": ["a"]}});
+    let alices = json!({"select": {"subject": {"user_id": "alice"}}, "target": "main"});
+    let ids = json!({"select": {"ids": ["a"]}, "target": "main"});
     for (before, body, after, status) in [
         (of("alice"), &alices, of("bob"), 404),
         (of("alice"), &ids, of("bob"), 404),
@@ -228,6 +229,12 @@ async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
             403,
         ),
         (everybodys.clone(), &ids, json!({"scopes": ["memories:delete"]}), 403),
+        (
+            json!({"scopes": ["admin"]}),
+            &ids,
+            json!({"scopes": ["admin"], "targets": ["spare"]}),
+            403,
+        ),
         (of("alice"), &alices, of("alice"), 202),
         (everybodys.clone(), &alices, of("alice"), 202),
     ] {
@@ -251,8 +258,15 @@ async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
             "{case}"
         );
         if status == 404 {
-            let items = app.get(&key, &format!("/v1/jobs/{id}/items")).await;
+            let items = app.get(&key, &format!("/v1/jobs/{id}/items?outcome=found")).await;
             assert_eq!(items.status, 404, "{case}: {}", items.text);
+            let listed = app.get(&key, "/v1/jobs").await;
+            let jobs = listed.body["jobs"].as_array().expect("a list");
+            assert!(
+                jobs.iter().all(|job| job["id"] != id.to_string()),
+                "{case}: {}",
+                listed.text
+            );
         }
     }
 }

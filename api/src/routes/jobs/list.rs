@@ -15,6 +15,7 @@ use crate::http::extract::Params;
 use crate::http::page::{self, limit};
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
+use crate::job::visible::within;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
 
@@ -78,6 +79,7 @@ pub(crate) async fn list(
     }
     let rows = state.ledger().jobs(&filter).await?;
     let (jobs, next) = page::cut(rows, limit, |job| job.id.to_string());
+    let jobs = within(&state, &principal, jobs).await?;
     let jobs = jobs.into_iter().map(Job::from).collect();
     Ok(Json(JobList { jobs, next }))
 }

@@ -44,7 +44,7 @@ pub(crate) async fn retry(
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     principal.require_control(&visible(&state, &principal, id).await?)?;
     // What nobody knows any more is not tried again.
-    if let Some(aim) = state.ledger().aim(id).await? {
+    if let Some(aim) = state.ledger().aims(&[id]).await?.remove(&id) {
         principal.require_again(&aim)?;
     }
     match state.ledger().retry(id).await? {

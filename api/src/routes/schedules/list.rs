@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Schedule;
+use super::seen::sees;
 use crate::auth::Principal;
 use crate::http::extract::Params;
 use crate::http::page::{self, limit};
@@ -54,6 +55,7 @@ pub(crate) async fn list(
     let after = params.after.unwrap_or_default();
     let rows = state.ledger().schedules(&principal.seen(), &after, limit + 1).await?;
     let (rows, next) = page::cut(rows, limit, |row| row.schedule.name.clone());
-    let schedules = rows.into_iter().map(Schedule::try_from).collect::<Result<_, _>>()?;
+    let rows = rows.into_iter().filter(|row| sees(&principal, row));
+    let schedules = rows.map(Schedule::try_from).collect::<Result<_, _>>()?;
     Ok(Json(ScheduleList { schedules, next }))
 }

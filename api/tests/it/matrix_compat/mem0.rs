@@ -127,10 +127,7 @@ async fn mem0_shows_the_events_that_the_caller_sees_and_pings_whoever_is_known()
         ] {
             let own = whose == Some("own");
             let id = match whose {
-                Some(_) => {
-                    let principal = if own { caller.name.as_str() } else { "somebody" };
-                    job_of(&matrix.app, principal, target).await.to_string()
-                }
+                Some(_) => job_of(&matrix.app, own.then_some(&caller), target).await.to_string(),
                 None => Uuid::now_v7().to_string(),
             };
             let visible = whose.is_some() && (own || caller.sees_others(target));

@@ -201,12 +201,11 @@ async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_
     for caller in &matrix.callers {
         for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
             let own = owner == "own";
-            let name = if own { caller.name.as_str() } else { "somebody" };
             let visible = owner != "none" && (own || caller.sees_others(target));
-            let controls = caller.has("jobs:admin") || own && caller.erases();
+            let controls = caller.reaches(target) && (caller.has("jobs:admin") || own && caller.erases());
             let id = match owner {
                 "none" => JobId::new(),
-                _ => callers::task_of(app, name, target).await,
+                _ => callers::task_of(app, own.then_some(caller), target).await,
             };
             let task = task(id);
             let (seen, changed) = match (visible, controls) {
@@ -239,7 +238,7 @@ async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_
                 cases += 1;
             }
             let list = Ask::new(System::OpenSearch, "GET", "/_tasks?group_by=parents");
-            let fresh = callers::task_of(app, name, target).await;
+            let fresh = callers::task_of(app, own.then_some(caller), target).await;
             let answer = list.send(app, list.system.authorization(caller)).await;
             if !caller.unknown {
                 let listed = answer.body["tasks"].get(self::task(fresh)).is_some();

@@ -213,7 +213,7 @@ async fn a_time_stays_due_while_too_many_jobs_are_unfinished() {
     let mut asked = body();
     asked["job"] = json!({"select": {"ids": ["a"]}});
     assert_eq!(put(&app, "root", &asked).await.status, 201);
-    let job = job_of(&app, "root", "main").await;
+    let job = job_of(&app, None, "main").await;
     miss(&app).await;
     assert_eq!(fired(&app).await, 0);
     assert_eq!(stored(&app).await.last_outcome, None);

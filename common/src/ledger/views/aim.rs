@@ -1,6 +1,10 @@
 //! Whose memories a job is about.
 
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::job::{JobId, Subject};
 use crate::ledger::db::{Ledger, LedgerError, rows};
@@ -18,25 +22,31 @@ pub struct Aim {
 }
 
 impl Ledger {
-    /// Returns whose memories a job is about; `None` if there is no such job, or if nobody knows any more.
-    pub async fn aim(&self, id: JobId) -> Result<Option<Aim>, LedgerError> {
-        let row = sqlx::query(
-            "-- ledger::aim
-            SELECT subject, owner, workspace FROM jobs WHERE id = $1 AND forgotten_at IS NULL",
-        )
-        .bind(id.to_string())
-        .fetch_optional(&self.inner.read)
+    /// Returns whose memories jobs are about, of those of which somebody knows.
+    pub async fn aims(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Aim>, LedgerError> {
+        let listed: Vec<Value> = jobs.iter().map(|id| json!({"id": id})).collect();
+        let rows = sqlx::query(self.inner.sql(
+            "-- ledger::aims
+            SELECT id, subject, owner, workspace FROM jobs WHERE id {in_ids} AND forgotten_at IS NULL",
+        ))
+        .bind(json!(listed).to_string())
+        .fetch_all(&self.inner.read)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let subject: Option<Subject> = match row.try_get::<Option<String>, _>("subject")? {
-            Some(_) => Some(rows::json(&row, "jobs", "subject")?),
-            None => None,
-        };
-        let workspace = row.try_get("workspace")?;
-        Ok(Some(Aim {
-            workspace: subject.as_ref().map_or(workspace, |subject| subject.workspace.clone()),
-            owner: row.try_get("owner")?,
-            subject,
-        }))
+        rows.iter()
+            .map(|row| Ok((rows::parsed(row, "jobs", "id")?, aim(row)?)))
+            .collect()
     }
+}
+
+fn aim(row: &AnyRow) -> Result<Aim, LedgerError> {
+    let subject: Option<Subject> = match row.try_get::<Option<String>, _>("subject")? {
+        Some(_) => Some(rows::json(row, "jobs", "subject")?),
+        None => None,
+    };
+    let workspace = row.try_get("workspace")?;
+    Ok(Aim {
+        workspace: subject.as_ref().map_or(workspace, |subject| subject.workspace.clone()),
+        owner: row.try_get("owner")?,
+        subject,
+    })
 }

@@ -15,6 +15,7 @@ use crate::compat::opensearch::task::Tasks;
 use crate::compat::opensearch::values::{self, Flag, WAIT, WrittenParams};
 use crate::compat::read::{Caller, Query};
 use crate::http::problem::Problem;
+use crate::job::visible::within;
 use crate::state::AppState;
 
 /// The most tasks of a list: an answer of about a megabyte.
@@ -129,5 +130,5 @@ async fn matched(state: &AppState, principal: &Principal, matching: &Matching) -
     };
     let mut jobs = state.ledger().jobs(&filter).await?;
     jobs.retain(|job| is_task(job) && matching.is_met_by(job));
-    Ok(jobs)
+    within(state, principal, jobs).await
 }
