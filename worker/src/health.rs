@@ -57,9 +57,12 @@ impl Health {
         self.lock().claimed = Some(Instant::now());
     }
 
-    /// Notes how a target is.
-    pub(crate) fn saw(&self, target: &str, seen: Value) {
-        self.lock().targets.insert(target.to_owned(), seen);
+    /// Notes how a target is; returns whether that is new.
+    pub(crate) fn saw(&self, target: &str, seen: Value) -> bool {
+        let mut state = self.lock();
+        let is_new = state.targets.get(target) != Some(&seen);
+        state.targets.insert(target.to_owned(), seen);
+        is_new
     }
 
     /// Returns how the targets are, as far as was seen.

@@ -30,10 +30,10 @@ const REREAD: Duration = Duration::from_mins(5);
 /// Looks, reports and sweeps until `stop`.
 pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
     // Apart, since a look waits for the slowest store, and a sweep for the ledger: neither must make the worker look dead.
-    let looked = Notify::new();
+    let news = Notify::new();
     tokio::join!(
-        look(&env, &looked, &stop),
-        report(&env, &looked, &stop),
+        look(&env, &news, &stop),
+        report(&env, &news, &stop),
         sweep_now_and_then(&env, &stop)
     );
     if env.ledger.forget_worker(&env.name).await.is_err() {
@@ -43,16 +43,15 @@ pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
 
 /// Looks at the stores, at those of each target by themselves: one that hangs must not keep the worker from saying how
 /// the others are.
-async fn look(env: &Environment, looked_first: &Notify, stop: &CancellationToken) {
+async fn look(env: &Environment, news: &Notify, stop: &CancellationToken) {
     let targets = env.mappings.targets.iter();
-    join_all(targets.map(|stores| look_after(env, stores, looked_first, stop))).await;
+    join_all(targets.map(|stores| look_after(env, stores, news, stop))).await;
 }
 
 /// Looks at the stores of a target.
-async fn look_after(env: &Environment, stores: &Stores, looked_first: &Notify, stop: &CancellationToken) {
+async fn look_after(env: &Environment, stores: &Stores, news: &Notify, stop: &CancellationToken) {
     let (mut ticks, mut fitting) = (ticks(), Fitting::default());
     let mut read = Instant::now();
-    let mut is_first = true;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if read.elapsed() >= REREAD {
             read = Instant::now();
@@ -66,9 +65,8 @@ async fn look_after(env: &Environment, stores: &Stores, looked_first: &Notify, s
         for looked in &looked {
             fitting.note(looked);
         }
-        env.health.saw(&stores.name, seen);
-        if std::mem::take(&mut is_first) {
-            looked_first.notify_one();
+        if env.health.saw(&stores.name, seen) {
+            news.notify_one();
         }
     }
 }
@@ -79,14 +77,14 @@ fn mapped<'e>(env: &'e Environment, stores: &'e Stores) -> impl Iterator<Item = 
     all.filter(|mapped| mapped.route.target == stores.name)
 }
 
-/// Says how the worker and its stores are. What the first look at a target saw is said at once: the API waits for
-/// what columns hold.
-async fn report(env: &Environment, looked_first: &Notify, stop: &CancellationToken) {
+/// Says how the worker and its stores are. What is new is said at once: the API waits for what columns hold, and a job that is given
+/// up says what its stores were like.
+async fn report(env: &Environment, news: &Notify, stop: &CancellationToken) {
     let mut ticks = ticks();
     let mut next = async || {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = looked_first.notified() => {}
+            () = news.notified() => {}
         }
     };
     while stop.run_until_cancelled(next()).await.is_some() {
