@@ -4,24 +4,9 @@
 
 mod world;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use lethe_common::clock::Clock;
-use lethe_common::config::{Config, Retry, Target};
-use lethe_common::doorbell::Doorbell;
-use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{Accepted, JobView, Kind, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{JobView, Kind, NewJob, NewPartition};
 use lethe_common::state::State;
-use lethe_edge::{EdgeOptions, serve};
-use lethe_worker::Environment;
-use qdrant_client::qdrant::{
-    CountPointsBuilder, CreateCollectionBuilder, Distance, PointStruct, UpsertPointsBuilder, VectorParamsBuilder,
-};
-use qdrant_client::{Payload, Qdrant};
-use serde_json::{Value, json};
-use sqlx::Executor;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use serde_json::json;
 use uuid::Uuid;
 
 use world::World;

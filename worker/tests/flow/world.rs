@@ -8,7 +8,6 @@ use lethe_common::config::{Config, Retry, Target};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{Accepted, JobView, Kind, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
-use lethe_common::state::State;
 use lethe_edge::{EdgeOptions, serve};
 use lethe_worker::Environment;
 use qdrant_client::qdrant::{
