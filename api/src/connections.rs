@@ -12,4 +12,3 @@ mod requests;
 
 pub use accept::serve;
 pub use limits::Limits;
-pub(crate) use places::network;

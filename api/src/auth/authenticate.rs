@@ -67,7 +67,7 @@ impl Auth {
         let source = Source::of(parts, self.config().api.trusted_proxies);
         match self.prove(parts, BEARER, source).await {
             Ok(now) => now == *principal,
-            Err(unproven) => matches!(unproven, Unproven::Problem(_)),
+            Err(unproven) => matches!(unproven, Unproven::Problem(_) | Unproven::Limited(_)),
         }
     }
 

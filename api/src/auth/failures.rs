@@ -11,7 +11,7 @@ use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-use crate::connections::network;
+use crate::http::limits::network::network;
 
 /// The time that the limit is about.
 const MINUTE: Duration = Duration::from_mins(1);

@@ -26,8 +26,8 @@ use super::requests::Requests;
 use crate::http::problem::{Kind, Problem};
 
 /// The largest head, in bytes, and what is read of a body at a time.
-// Ours are below a kilobyte, with a token below ten.
-const HEAD: usize = 64 << 10;
+// The longest path that hyper takes, 65,534 bytes, and headers beside it: ours are below a kilobyte, with a token below ten.
+const HEAD: usize = 80 << 10;
 
 /// The most connections at a time that are told why they are turned away; others are closed.
 const TOLD: usize = 64;
@@ -82,11 +82,11 @@ async fn connection(stream: TcpStream, address: SocketAddr, router: Router, limi
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    let ended = match stop.run_until_cancelled(connection.as_mut()).await {
-        Some(ended) => ended,
-        // It has never asked, so that hyper would wait for its first request.
-        None if requests.now().0 == 0 => return,
-        None => {
+    let ended = tokio::select! {
+        // What has come is looked at before the end: a request may be there already.
+        biased;
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -128,7 +128,7 @@ async fn turn_away(stream: TcpStream, why: Crowded) {
         Crowded::All => "send this again later: all connections are taken",
         Crowded::Address => {
             "close connections that are not needed: your address has as many as are left for others \
-             (behind a proxy, api.trusted_proxies has to say so)"
+             (raise max_connections, or let trusted_proxies say how many proxies append to X-Forwarded-For)"
         }
     };
     let problem = Problem::new(Kind::TooManyConnections, detail);

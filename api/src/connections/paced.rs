@@ -36,8 +36,8 @@ impl<S> Paced<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let (now, is_answered) = self.requests.now();
-        if now != self.seen {
-            self.seen = now;
+        let has_changed = std::mem::replace(&mut self.seen, now) != now;
+        if has_changed {
             self.head.stop();
         }
         let before = buffer.filled().len();
@@ -46,7 +46,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             // A body, which has limits of its own.
             return read;
         }
-        if buffer.filled().len() > before {
+        // The first bytes after an answer may be the rest of a body that nobody read.
+        if !has_changed && buffer.filled().len() > before {
             self.head.start();
         }
         self.head.check(cx)?;

@@ -118,7 +118,8 @@ impl Incoming {
             return Err(self.too_large());
         }
         let until = Instant::now() + within;
-        let mut bytes = Vec::with_capacity(announced.map_or(0, |length| usize::try_from(length).unwrap_or(0)));
+        let announced = announced.map_or(0, |length| usize::try_from(length).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(announced.min(SMALL));
         let mut permit = None;
         while let Some(part) = timeout_at(until, self.next(within))
             .await
@@ -126,6 +127,7 @@ impl Incoming {
         {
             if bytes.len() + part.len() > SMALL && permit.is_none() {
                 permit = Some(places.upload()?);
+                bytes.reserve(announced.saturating_sub(bytes.len()));
             }
             bytes.extend_from_slice(&part);
         }

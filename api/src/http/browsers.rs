@@ -10,12 +10,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use lethe_common::config::{Config, Cors};
+use lethe_common::config::{Api, Config};
 
 use super::problem::{Kind, Problem};
 
 /// Which page sent a request, as browsers say and pages cannot (W3C, Fetch Metadata Request Headers).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Which host a proxy was asked for. A page cannot write it without being asked whether it may.
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 const REFUSED: &str = "pages of other origins change nothing here: let api.cors.origins name the origin of this one";
 
@@ -43,7 +46,7 @@ const OF_ALL: [(HeaderName, &str); 2] = [
 /// Refuses what a page of another origin would change, and tells browsers what an answer may be used for.
 pub(crate) async fn guard(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
     let is_page = is_page(request.uri());
-    let mut response = if !request.method().is_safe() && is_foreign(request.headers(), &config.api.cors) {
+    let mut response = if !request.method().is_safe() && is_foreign(request.headers(), &config.api) {
         Problem::new(Kind::Forbidden, REFUSED).into_response()
     } else {
         next.run(request).await
@@ -63,26 +66,32 @@ fn is_page(uri: &Uri) -> bool {
 }
 
 /// Returns whether a page of another origin sent the request, and the configuration does not name it.
-fn is_foreign(headers: &HeaderMap, cors: &Cors) -> bool {
+fn is_foreign(headers: &HeaderMap, api: &Api) -> bool {
     let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-    if origin.is_some_and(|origin| cors.allows(origin)) {
+    if origin.is_some_and(|origin| api.cors.allows(origin)) {
         return false;
     }
     match headers.get(SITE).map(HeaderValue::as_bytes) {
         // A page of ours, or somebody who typed an address.
         Some(b"same-origin" | b"none") => false,
         Some(_) => true,
-        // No browser, or one from before 2023: it names the origin if it is another.
-        None => origin.is_some_and(|origin| !is_ours(origin, headers)),
+        // No browser, or one that asks without TLS: then it says the origin only.
+        None => origin.is_some_and(|origin| !is_ours(origin, headers, api.trusted_proxies > 0)),
     }
 }
 
-/// Returns whether an origin is where the request was sent to. Whether by TLS is not known here: a proxy may have ended it.
-fn is_ours(origin: &[u8], headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
-    let named = [b"https://".as_slice(), b"http://"];
-    let named = named.into_iter().find_map(|scheme| origin.strip_prefix(scheme));
-    named.is_some() && named == host
+/// Returns whether an origin is where the request was sent to. Whether by TLS is not known here: a proxy may have ended it, and may
+/// have written another host.
+fn is_ours(origin: &[u8], headers: &HeaderMap, behind_proxy: bool) -> bool {
+    let schemes = [b"https://".as_slice(), b"http://"];
+    let Some(named) = schemes.into_iter().find_map(|scheme| origin.strip_prefix(scheme)) else {
+        return false;
+    };
+    let said = [(header::HOST, true), (FORWARDED_HOST, behind_proxy)];
+    let believed = said.into_iter().filter(|(_, believed)| *believed);
+    believed
+        .filter_map(|(name, _)| headers.get(name))
+        .any(|host| host.as_bytes() == named)
 }
 
 #[cfg(test)]
@@ -95,10 +104,12 @@ mod tests {
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let mut all: HeaderMap = headers.collect();
         all.insert(header::HOST, HeaderValue::from_static("lethe.example:7878"));
-        let cors = Cors {
-            origins: vec!["https://app.example".to_owned()],
+        let mut api = Api {
+            trusted_proxies: 1,
+            ..Api::default()
         };
-        is_foreign(&all, &cors)
+        api.cors.origins.push("https://app.example".to_owned());
+        is_foreign(&all, &api)
     }
 
     #[test]
@@ -116,6 +127,10 @@ mod tests {
             !foreign(&[from("https://behind.example"), site("same-origin")]),
             "a proxy writes another host"
         );
+        assert!(!foreign(&[
+            from("http://behind.example"),
+            (FORWARDED_HOST, "behind.example")
+        ]));
         assert!(!foreign(&[site("none")]));
         for origin in [
             "https://evil.example",

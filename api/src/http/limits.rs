@@ -1,6 +1,7 @@
 //! What callers may use of that which belongs to all: requests, large bodies, streams, unfinished jobs.
 
 pub(crate) mod backlog;
+pub(crate) mod network;
 pub(crate) mod pace;
 pub(crate) mod places;
 pub(crate) mod remembered;

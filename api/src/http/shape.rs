@@ -11,13 +11,23 @@ const CONTAINERS: usize = 1 << 15;
 /// The most members of objects, and of values that are no ids: twice as many as a filter has terms.
 const MEMBERS: usize = 1 << 17;
 
+/// How deep serde_json reads.
+const DEEPEST: usize = 128;
+
 /// Refuses a body of more values than any request needs, which has at most `ids` ids.
 pub(super) fn check(bytes: &[u8], ids: usize) -> Result<(), Problem> {
-    let (mut containers, mut members, mut values) = (0_usize, 0_usize, 0_usize);
+    let (mut containers, mut members, mut values, mut depth) = (0_usize, 0_usize, 0_usize, 0_usize);
     let mut bytes = bytes.iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => skip_text(&mut bytes),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        // Nothing is made of what nests deeper: it is refused, or nobody asks for it.
+        match byte {
+            _ if depth > DEEPEST => {}
             b'{' | b'[' => containers += 1,
             b':' => members += 1,
             b',' => values += 1,
@@ -60,6 +70,14 @@ mod tests {
         let ids = format!("[{}0]", "0,".repeat(MEMBERS + 101));
         assert!(check(ids.as_bytes(), 100).is_err());
         assert!(check(ids.as_bytes(), 101).is_ok());
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_left_to_who_reads_it() {
+        let deep = "[".repeat(1_000_000);
+        assert!(check(deep.as_bytes(), 0).is_ok());
+        let hidden = format!("[{}{},{}0]", "[".repeat(200), "]".repeat(200), "[],".repeat(CONTAINERS));
+        assert!(check(hidden.as_bytes(), 0).is_err(), "what comes after it counts");
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Default for Api {
             requests_per_second: 1_000,
             // A mistyped key in a script that is mended, and no way to guess one.
             auth_failures_per_minute: 30,
-            // With their heads at most 64 MiB, and twice as many as there may be event streams, uploads and waiting calls of a
+            // With their heads at most 80 MiB, and twice as many as there may be event streams, uploads and waiting calls of a
             // few services together.
             max_connections: 1_024,
             // A head is a packet or two.
