@@ -32,7 +32,7 @@ async fn sent(app: &App, path: &str, kind: Option<&str>, headers: &[(&str, &str)
 #[tokio::test]
 async fn a_page_of_another_origin_erases_nothing() {
     let app = app().await;
-    let query = r#"{"query": {"term": {"user_id": "alice"}}}"#;
+    let query = r#"{"query": {"ids": {"values": ["a"]}}}"#;
     let json = Some("application/json");
     for headers in [
         &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")][..],

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// So many places, shared by those who hold them.
 ///
 /// One gets another while it holds fewer than are free (a dynamic threshold; Choudhury and Hahne, 1998): alone it may take half of
-/// all, and however many take what they can, a part is left for who comes next.
+/// all, the next one half of what is left. Of what they give back, who holds little gets the first: so they come to hold alike.
 #[derive(Debug)]
 pub(crate) struct Shares<K> {
     all: usize,
@@ -105,11 +105,15 @@ mod tests {
     #[test]
     fn whoever_takes_what_he_can_leaves_some_for_the_next() {
         let shares = Shares::new(1_000);
-        let held: Vec<_> = (0..10).map(|n| all_of(&shares, Some(n))).collect();
+        let mut held: Vec<_> = (0..4).map(|n| all_of(&shares, Some(n))).collect();
         let counts: Vec<usize> = held.iter().map(Vec::len).collect();
-        assert_eq!(counts[..4], [500, 250, 125, 63]);
+        assert_eq!(counts, [500, 250, 125, 63]);
         assert_eq!(shares.take(Some(0)).unwrap_err(), Full::Holder);
         assert!(shares.take(Some(77)).is_ok());
+        // What the first gives back it does not get again.
+        held[0].truncate(300);
+        assert_eq!(shares.take(Some(0)).unwrap_err(), Full::Holder);
+        assert_eq!(all_of(&shares, Some(77)).len(), 131);
     }
 
     #[test]

@@ -93,6 +93,9 @@ async fn every_problem_looks_like_this() {
     429 urn:lethe:problem:too-many-streams
       Too many event streams at a time: change the request: see /openapi.json
       retry-after: 10
+    503 urn:lethe:problem:too-many-connections
+      Too many connections: change the request: see /openapi.json
+      retry-after: 1
     500 urn:lethe:problem:internal
       Something is wrong on this side: this is a fault of the service: its log has more under this request id
     500 urn:lethe:problem:erasure-failed

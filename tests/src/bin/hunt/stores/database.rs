@@ -102,7 +102,18 @@ impl Database {
         let statements = statements.trim_end_matches(';');
         if !statements.is_empty() {
             let text = format!("BEGIN; {statements}; COMMIT");
-            on_pool!(self, pool => drop(sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await.unwrap()));
+            on_pool!(self, pool => {
+                let mut connection = pool.acquire().await.unwrap();
+                loop {
+                    match sqlx::raw_sql(AssertSqlSafe(text.as_str())).execute(&mut *connection).await {
+                        // A worker's transaction and this one waited for each other: once more.
+                        Err(sqlx::Error::Database(error)) if is_deadlock(error.code().as_deref()) => {
+                            sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.unwrap();
+                        }
+                        done => break drop(done.unwrap()),
+                    }
+                }
+            });
         }
     }
 
@@ -121,6 +132,11 @@ impl Database {
             Pool::Mariadb(_) => "CHAR",
         }
     }
+}
+
+/// Returns whether a transaction was ended for the sake of another one: by PostgreSQL, or by MariaDB.
+fn is_deadlock(code: Option<&str>) -> bool {
+    matches!(code, Some("40P01" | "40001"))
 }
 
 /// Writes a text as a literal of all databases.
