@@ -75,8 +75,8 @@ impl Default for Api {
             max_ids_per_job: 10_000_000,
             max_id_length: 1_000,
             max_queue: 1_000_000,
-            // Each upload holds a connection to the ledger now and then; 8 of 10 at worst.
-            max_uploads: 8,
+            // Of which one caller gets half. Each holds a connection to the ledger now and then, for a statement.
+            max_uploads: 16,
             max_streams: 512,
             // Far above what a person or a service does, below what keeps the ledger from others.
             requests_per_second: 1_000,

@@ -96,22 +96,16 @@ async fn from_json(
 ) -> Result<JobView, Problem> {
     if uri.query().is_some_and(|query| !query.is_empty()) {
         // `?dry_run=true` must not be overlooked.
-        return Err(Problem::new(
-            Kind::Invalid,
-            "send no query with JSON: write its fields into the body",
-        ));
+        let what = "send no query with JSON: write its fields into the body";
+        return Err(Problem::new(Kind::Invalid, what));
     }
     let key = idempotency::key(headers)?;
-    let within = state.config().api.request_timeout;
-    let bytes = incoming
-        .whole(headers, &state.places().of(&principal.name), &state.config().api)
-        .await?;
+    let (api, places) = (&state.config().api, state.places().of(&principal.name));
+    let bytes = incoming.whole(headers, &places, api).await?;
     let Object(asked): Object<CreateJob> = json::read(&bytes)?;
     drop(bytes);
-    let slow = |_| Problem::usual(Kind::Slow);
-    timeout(within, accept(state, principal, headers, key, asked))
-        .await
-        .map_err(slow)?
+    let accepted = timeout(api.request_timeout, accept(state, principal, headers, key, asked)).await;
+    accepted.unwrap_or_else(|_| Err(Problem::usual(Kind::Slow)))
 }
 
 async fn accept(
