@@ -154,6 +154,12 @@ impl Site {
                 let worker = self.worker().await;
                 service.workers.push(worker);
             }
+            // A worker that publishes its mappings has the others begin their batches anew: not while a test counts calls.
+            wait::until_true("both workers are known", || async {
+                let known = service.client.get("/v1/workers").await.body;
+                known["workers"].as_array().is_some_and(|workers| workers.len() == 2)
+            })
+            .await;
             return service;
         }
         self.up().await
