@@ -21,5 +21,5 @@ mod unproven;
 pub(crate) use credentials::{Scheme, Schemes};
 pub(crate) use denied::Denied;
 pub(crate) use principal::Principal;
-pub(crate) use rights::{are_bounds_of, written};
+pub(crate) use rights::{are_within, written};
 pub(crate) use state::Auth;

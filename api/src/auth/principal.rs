@@ -44,6 +44,16 @@ impl Principal {
         }
     }
 
+    /// Returns what its credentials add to what it asks for: the same words of somebody else mean something else.
+    pub(crate) fn adds(&self) -> Vec<u8> {
+        let Bounds {
+            user,
+            workspaces,
+            targets,
+        } = &self.bounds;
+        serde_json::to_vec(&(user, workspaces, targets)).expect("texts are JSON")
+    }
+
     /// Refuses a caller that may erase nothing at all, whatever a request is about: before its body is read.
     pub(crate) fn require_erasing(&self) -> Result<(), Denied> {
         let scopes = [Scope::MemoriesDeleteAny, Scope::SubjectsErase];
@@ -141,7 +151,8 @@ impl Principal {
 
     /// Returns whether the caller sees what a principal asked for, about a target or several.
     pub(crate) fn sees_what(&self, principal: &str, target: Option<&str>) -> bool {
-        principal == self.name || self.sees_all() && self.reaches_job(target)
+        let own = principal == self.name && target.is_none_or(|target| self.reaches(target));
+        own || self.sees_all() && self.reaches_job(target)
     }
 
     /// Refuses a caller that may not change the course of jobs; one's own may be.

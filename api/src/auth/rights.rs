@@ -41,9 +41,17 @@ pub(crate) fn written(principal: &Principal) -> String {
     serde_json::to_string(&rights).expect("texts are always JSON")
 }
 
-/// Returns whether what was [`written`] has the bounds of a principal: one of the same name may have had others.
-pub(crate) fn are_bounds_of(principal: &Principal, rights: &str) -> bool {
-    read(&principal.name, rights).is_some_and(|writer| writer.bounds == principal.bounds)
+/// Returns whether what was [`written`] is within the bounds of a principal: one of the same name may have had others.
+pub(crate) fn are_within(principal: &Principal, rights: &str) -> bool {
+    let within = |wide: &Option<BTreeSet<String>>, narrow: &Option<BTreeSet<String>>| {
+        wide.as_ref()
+            .is_none_or(|wide| narrow.as_ref().is_some_and(|narrow| narrow.is_subset(wide)))
+    };
+    read(&principal.name, rights).is_some_and(|writer| {
+        (principal.bounds.user.is_none() || writer.bounds.user == principal.bounds.user)
+            && within(&principal.bounds.workspaces, &writer.bounds.workspaces)
+            && within(&principal.bounds.targets, &writer.bounds.targets)
+    })
 }
 
 impl Auth {
@@ -62,14 +70,18 @@ impl Auth {
                 .any(|jwt| name.starts_with(&format!("jwt:{}:", jwt.name)));
             return Ok(known.then(|| read(name, rights)).flatten());
         }
-        if let Some(key) = auth.keys.iter().find(|key| key.name == name) {
+        let held = if let Some(key) = auth.keys.iter().find(|key| key.name == name) {
             let opens = !key.has_expired(self.clock().now());
-            return Ok(opens.then(|| Principal::new(name, key.scopes.iter().copied(), key.bounds())));
-        }
-        Ok(match self.known_keys().by_name(name).await? {
-            Answer::Known(principal) => Some(principal),
-            Answer::Expired | Answer::Unknown => None,
-        })
+            opens.then(|| Principal::new(name, key.scopes.iter().copied(), key.bounds()))
+        } else {
+            match self.known_keys().by_name(name).await? {
+                Answer::Known(principal) => Some(principal),
+                Answer::Expired | Answer::Unknown => None,
+            }
+        };
+        // A key that was made anew for somebody else: what its name wrote without naming a person meant another one.
+        let is_same = |held: &Principal| read(name, rights).is_none_or(|writer| writer.bounds.user == held.bounds.user);
+        Ok(held.filter(is_same))
     }
 }
 

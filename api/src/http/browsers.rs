@@ -68,7 +68,9 @@ fn is_page(uri: &Uri) -> bool {
 /// Returns whether a page of another origin sent the request, and the configuration does not name it.
 fn is_foreign(headers: &HeaderMap, api: &Api) -> bool {
     let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-    if origin.is_some_and(|origin| api.cors.allows(origin)) {
+    // Every origin is meant for pages that write the credentials themselves: not for what the browser keeps.
+    let is_every = api.cors.origins.iter().any(|known| known == "*");
+    if origin.is_some_and(|origin| api.cors.allows(origin)) && !(is_every && is_kept(headers)) {
         return false;
     }
     match headers.get(SITE).map(HeaderValue::as_bytes) {
@@ -89,9 +91,23 @@ fn is_ours(origin: &[u8], headers: &HeaderMap, behind_proxy: bool) -> bool {
     };
     let said = [(header::HOST, true), (FORWARDED_HOST, behind_proxy)];
     let believed = said.into_iter().filter(|(_, believed)| *believed);
-    believed
-        .filter_map(|(name, _)| headers.get(name))
+    let hosts = believed.filter_map(|(name, _)| headers.get(name)?.to_str().ok());
+    // The first of several is the one that the browser asked for.
+    let hosts = hosts.map(|hosts| hosts.split(',').next().unwrap_or_default().trim());
+    // A proxy may write the port that a browser leaves out.
+    hosts
+        .flat_map(|host| [Some(host), host.strip_suffix(":443"), host.strip_suffix(":80")])
+        .flatten()
         .any(|host| host.as_bytes() == named)
+}
+
+/// Returns whether the credentials are of the kind that browsers keep and send by themselves.
+fn is_kept(headers: &HeaderMap) -> bool {
+    let credentials = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    credentials.is_some_and(|text| {
+        text.get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
+    })
 }
 
 #[cfg(test)]
@@ -131,6 +147,8 @@ mod tests {
             from("http://behind.example"),
             (FORWARDED_HOST, "behind.example")
         ]));
+        let forwarded = "behind.example:443, inner:7878";
+        assert!(!foreign(&[from("https://behind.example"), (FORWARDED_HOST, forwarded)]));
         assert!(!foreign(&[site("none")]));
         for origin in [
             "https://evil.example",
@@ -144,5 +162,18 @@ mod tests {
         }
         assert!(foreign(&[site("cross-site")]), "a form without an origin");
         assert!(foreign(&[site("unheard-of")]));
+    }
+
+    #[test]
+    fn every_origin_may_not_use_what_the_browser_keeps() {
+        let mut api = Api::default();
+        api.cors.origins.push("*".to_owned());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, HeaderValue::from_static("https://evil.example"));
+        headers.insert(SITE, HeaderValue::from_static("cross-site"));
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer key"));
+        assert!(!is_foreign(&headers, &api));
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Basic a2V5"));
+        assert!(is_foreign(&headers, &api));
     }
 }

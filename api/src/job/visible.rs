@@ -10,21 +10,21 @@ use crate::state::AppState;
 /// Returns a job that the caller may see.
 pub(crate) async fn visible(state: &AppState, principal: &Principal, id: JobId) -> Result<JobView, Problem> {
     let job = state.ledger().job(id).await?;
-    let seen = job.into_iter().filter(|job| principal.sees(job)).collect();
     // Somebody else's job is answered as one that does not exist: its id says nothing.
-    within(state, principal, seen)
+    within(state, principal, job.into_iter().collect())
         .await?
         .pop()
         .ok_or_else(Problem::unknown_job)
 }
 
-/// Returns those jobs of the caller's name that are within its bounds: a key made anew under a name may be bound to another
+/// Returns those jobs that the caller may see, within its bounds: a key made anew under a name may be bound to another
 /// person.
 pub(crate) async fn within(
     state: &AppState,
     principal: &Principal,
     mut jobs: Vec<JobView>,
 ) -> Result<Vec<JobView>, Problem> {
+    jobs.retain(|job| principal.sees(job));
     if jobs.is_empty() || !principal.is_bound_inside() {
         return Ok(jobs);
     }

@@ -137,7 +137,7 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
     for caller in matrix.callers.clone() {
         for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
             let own = owner == "own";
-            let visible = owner != "none" && (own || caller.sees_others(target));
+            let visible = owner != "none" && (own && caller.reaches(target) || caller.sees_others(target));
             let controls = caller.reaches(target) && (caller.has("jobs:admin") || own && caller.erases());
             let id = match owner {
                 "none" => none.clone(),
@@ -312,7 +312,7 @@ async fn a_schedule_is_there_for_those_who_may_see_it_and_changed_by_those_who_m
     for caller in matrix.callers.clone() {
         for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
             let own = owner == "own";
-            let visible = owner != "none" && (own || caller.sees_others(target));
+            let visible = owner != "none" && (own && caller.reaches(target) || caller.sees_others(target));
             let controls = caller.reaches(target) && (caller.has("jobs:admin") || own && caller.erases());
             if owner == "none" {
                 removed(&matrix.app).await;

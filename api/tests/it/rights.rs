@@ -233,7 +233,7 @@ async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
             json!({"scopes": ["admin"]}),
             &ids,
             json!({"scopes": ["admin"], "targets": ["spare"]}),
-            403,
+            404,
         ),
         (of("alice"), &alices, of("alice"), 202),
         (everybodys.clone(), &alices, of("alice"), 202),
@@ -269,4 +269,19 @@ async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn a_repeated_request_of_a_key_made_anew_is_another_request() {
+    let app = App::with(TWO).await;
+    let mine = json!({"select": {"subject": {}}, "target": "main"});
+    let of = |user: &str| json!({"scopes": ["memories:delete"], "user": user});
+    let headers = [("idempotency-key", "k")];
+    let key = turned(&app, of("alice")).await;
+    let id = app.create_with(&key, &mine, &headers).await.job();
+    assert_eq!(app.create_with(&key, &mine, &headers).await.job(), id);
+    let key = turned(&app, of("bob")).await;
+    app.create_with(&key, &mine, &headers)
+        .await
+        .refused(422, "key-reused", "");
 }

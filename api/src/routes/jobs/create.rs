@@ -119,6 +119,7 @@ async fn accept(
         None => None,
         Some(key) => {
             let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
+            fingerprint.add(&principal.adds());
             // Field by field in the order of the type: no matter how it was written.
             fingerprint.add(&serde_json::to_vec(&asked).expect("a request that was JSON can be again"));
             Some(fingerprint.of(key))

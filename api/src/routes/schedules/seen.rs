@@ -3,7 +3,7 @@
 use lethe_common::config::is_name;
 use lethe_common::ledger::ScheduleRow;
 
-use crate::auth::{Principal, are_bounds_of};
+use crate::auth::{Principal, are_within};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -29,7 +29,7 @@ pub(super) async fn controlled(state: &AppState, principal: &Principal, name: &s
 /// Returns whether the caller may see a schedule.
 pub(super) fn sees(principal: &Principal, row: &ScheduleRow) -> bool {
     principal.sees_what(&row.schedule.principal, row.schedule.target.as_deref())
-        && (!principal.is_bound_inside() || are_bounds_of(principal, &row.schedule.rights))
+        && (!principal.is_bound_inside() || are_within(principal, &row.schedule.rights))
 }
 
 /// Refuses a caller that may not change a schedule.

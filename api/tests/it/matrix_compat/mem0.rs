@@ -130,7 +130,7 @@ async fn mem0_shows_the_events_that_the_caller_sees_and_pings_whoever_is_known()
                 Some(_) => job_of(&matrix.app, own.then_some(&caller), target).await.to_string(),
                 None => Uuid::now_v7().to_string(),
             };
-            let visible = whose.is_some() && (own || caller.sees_others(target));
+            let visible = whose.is_some() && (own && caller.reaches(target) || caller.sees_others(target));
             let ask = Ask::new(System::Mem0, "GET", format!("/v1/event/{id}/"));
             let answer = ask.send(&matrix.app, System::Mem0.authorization(&caller)).await;
             matrix.cases += 1;

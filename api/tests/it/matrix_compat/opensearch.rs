@@ -201,7 +201,7 @@ async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_
     for caller in &matrix.callers {
         for (owner, target) in [("own", "main"), ("other", "main"), ("other", "spare"), ("none", "main")] {
             let own = owner == "own";
-            let visible = owner != "none" && (own || caller.sees_others(target));
+            let visible = owner != "none" && (own && caller.reaches(target) || caller.sees_others(target));
             let controls = caller.reaches(target) && (caller.has("jobs:admin") || own && caller.erases());
             let id = match owner {
                 "none" => JobId::new(),

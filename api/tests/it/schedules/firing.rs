@@ -294,3 +294,25 @@ async fn a_job_waits_for_the_window_of_its_schedule() {
         json!(null)
     );
 }
+
+#[tokio::test]
+async fn a_schedule_of_a_key_made_anew_for_somebody_else_erases_nothing() {
+    let app = app().await;
+    let made = async |user: &str| {
+        let gone = request("root", "DELETE", "/v1/keys/turned").body(Body::empty());
+        app.send(gone.expect("a request")).await;
+        let asked = json!({"name": "turned", "scopes": ["memories:delete"], "user": user});
+        let answer = app.send_json("root", "POST", "/v1/keys", &asked).await;
+        answer.body["key"].as_str().expect("a key").to_owned()
+    };
+    let key = made("alice").await;
+    // Of whoever holds the key.
+    let answer = put(&app, &key, &with("job", json!({"select": {"subject": {}}}))).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let key = made("bob").await;
+    assert_eq!(app.get(&key, PATH).await.status, 404);
+    miss(&app).await;
+    fired(&app).await;
+    assert_eq!(stored(&app).await.last_outcome.as_deref(), Some("refused"));
+    assert!(claim(&app).await.is_empty());
+}

@@ -18,7 +18,6 @@ const PERSONAL: [(&str, &[&str]); 5] = [
             "workspace",
             "memory_kind",
             "expect",
-            "request",
             "opaque_id",
             "preview",
         ],
@@ -29,8 +28,8 @@ const PERSONAL: [(&str, &[&str]); 5] = [
     ("api_keys", &["bound_user", "workspaces"]),
 ];
 
-/// PostgreSQL's `insufficient_privilege`.
-const NOT_THE_OWNER: &str = "42501";
+/// What must not keep a process from starting: it is not the owner's, a view uses the column, or somebody holds the table.
+const LATER: [&str; 4] = ["42501", "0A000", "57014", "55P03"];
 
 /// Has PostgreSQL keep no statistics of these columns.
 pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result<(), LedgerError> {
@@ -46,19 +45,22 @@ pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result
         if columns.is_empty() {
             continue;
         }
+        let change = |what: &str| {
+            let changes = columns.iter().map(|column| format!("ALTER COLUMN {column} {what}"));
+            format!("ALTER TABLE {table} {}", changes.collect::<Vec<_>>().join(", "))
+        };
         // What was sampled before goes with the column's type, though that stays the same; no row is written anew.
-        let change =
-            |column: &String| format!("ALTER COLUMN {column} SET STATISTICS 0, ALTER COLUMN {column} TYPE TEXT");
-        let changes: Vec<String> = columns.iter().map(change).collect();
-        let sql = format!("ALTER TABLE {table} {}", changes.join(", "));
-        match connection.execute(AssertSqlSafe(sql)).await {
-            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == NOT_THE_OWNER) => {
-                tracing::warn!(
-                    table,
-                    "PostgreSQL may keep samples of what is personal: let the owner of the table run `lethe migrate`"
-                );
+        for sql in [change("SET STATISTICS 0"), change("TYPE TEXT")] {
+            match connection.execute(AssertSqlSafe(sql)).await {
+                Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| LATER.contains(&&*code)) => {
+                    tracing::warn!(
+                        table,
+                        ledger.sqlstate = error.code().as_deref(),
+                        "PostgreSQL may keep samples of what is personal: let the owner of the table run `lethe migrate`"
+                    );
+                }
+                changed => drop(changed?),
             }
-            changed => drop(changed?),
         }
     }
     Ok(())

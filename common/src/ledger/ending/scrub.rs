@@ -5,16 +5,16 @@ use sqlx::{AnyConnection, Executor as _, Row as _};
 use crate::ledger::db::{BUSY_TIMEOUT, Dialect, Ledger, LedgerError};
 
 impl Ledger {
-    /// Empties the log if something was forgotten since it was emptied last, or that is long ago. Where a reader is in the way,
-    /// nobody waits for it: the next step tries again.
+    /// Empties the log if something was forgotten since it was emptied last, or that is long ago. Where a reader stays
+    /// in the way, the next step tries again.
     pub(super) async fn scrub(&self) -> Result<(), LedgerError> {
         let inner = &self.inner;
         if inner.dialect != Dialect::Sqlite || !inner.emptied.is_long_ago() {
             return Ok(());
         }
         let mut connection = inner.write.acquire().await?;
-        // Who waits for readers keeps writers out.
-        connection.execute("PRAGMA busy_timeout = 0").await?;
+        // Who waits for readers keeps writers out: not for one that reads for long.
+        connection.execute("PRAGMA busy_timeout = 100").await?;
         let emptied = empty(&mut connection).await;
         connection.execute(BUSY_TIMEOUT).await?;
         if emptied? {

@@ -37,6 +37,7 @@ pub(in crate::routes::jobs) async fn receive(
     let Query(params) = Query::<UploadParams>::try_from_uri(uri).map_err(|rejection| json::of_query(&rejection))?;
     let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
     fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));
+    fingerprint.add(&principal.adds());
     // Ends the parameters: no byte of the body can be taken for a part of them.
     fingerprint.add(&[0]);
     let options = params.options(config.api.max_id_length)?;
