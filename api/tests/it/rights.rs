@@ -274,7 +274,8 @@ async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
 #[tokio::test]
 async fn a_repeated_request_of_a_key_made_anew_is_another_request() {
     let app = App::with(TWO).await;
-    let mine = json!({"select": {"subject": {}}, "target": "main"});
+    // Of whoever holds the key.
+    let mine = json!({"select": {"ids": ["a"]}, "target": "main"});
     let of = |user: &str| json!({"scopes": ["memories:delete"], "user": user});
     let headers = [("idempotency-key", "k")];
     let key = turned(&app, of("alice")).await;

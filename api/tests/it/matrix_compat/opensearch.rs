@@ -242,7 +242,7 @@ async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_
             let answer = list.send(app, list.system.authorization(caller)).await;
             if !caller.unknown {
                 let listed = answer.body["tasks"].get(self::task(fresh)).is_some();
-                let visible = own || caller.sees_others(target);
+                let visible = own && caller.reaches(target) || caller.sees_others(target);
                 assert_eq!(listed, visible, "{}: {owner} in {target}", caller.name);
             }
             app.ledger.cancel(fresh).await.expect("the ledger answers");

@@ -307,7 +307,7 @@ async fn a_schedule_of_a_key_made_anew_for_somebody_else_erases_nothing() {
     };
     let key = made("alice").await;
     // Of whoever holds the key.
-    let answer = put(&app, &key, &with("job", json!({"select": {"subject": {}}}))).await;
+    let answer = put(&app, &key, &with("job", json!({"select": {"ids": ["a"]}}))).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let key = made("bob").await;
     assert_eq!(app.get(&key, PATH).await.status, 404);
