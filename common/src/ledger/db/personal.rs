@@ -59,7 +59,9 @@ pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result
                         "PostgreSQL may keep samples of what is personal: let the owner of the table run `lethe migrate`"
                     );
                 }
-                changed => drop(changed?),
+                changed => {
+                    changed?;
+                }
             }
         }
     }
