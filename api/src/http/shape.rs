@@ -11,7 +11,7 @@ const CONTAINERS: usize = 1 << 15;
 /// The most members of objects, and of values that are no ids: twice as many as a filter has terms.
 const MEMBERS: usize = 1 << 17;
 
-/// How deep serde_json reads.
+/// How deep `serde_json` reads.
 const DEEPEST: usize = 128;
 
 /// Refuses a body of more values than any request needs, which has at most `ids` ids.

@@ -156,7 +156,10 @@ impl Caller {
     /// Returns whose memories in which workspace a job of its own by ids demands.
     pub(crate) fn demands(&self) -> Demands {
         let any = self.has("memories:delete:any");
-        (self.user.or((!any).then_some("x")), self.workspaces.first().copied())
+        (
+            self.user.or_else(|| (!any).then_some("x")),
+            self.workspaces.first().copied(),
+        )
     }
 
     /// Whether it may ask once more for a job of its own that [`demands`](Self::demands) this.

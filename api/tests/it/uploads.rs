@@ -138,7 +138,7 @@ async fn a_sender_that_drips_is_not_waited_for() {
     // Each part comes in time, and the whole never would.
     let drip = async |n: u32| {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Some((io::Result::Ok(if n % 2 == 0 { "a" } else { "\n" }), n + 1))
+        Some((io::Result::Ok(if n.is_multiple_of(2) { "a" } else { "\n" }), n + 1))
     };
     let answer = app.upload("", &[], Body::from_stream(stream::unfold(0, drip))).await;
     answer.refused(408, "timeout", "faster");

@@ -103,16 +103,22 @@ impl Database {
         if !statements.is_empty() {
             let text = format!("BEGIN; {statements}; COMMIT");
             on_pool!(self, pool => {
-                let mut connection = pool.acquire().await.unwrap();
-                loop {
-                    match sqlx::raw_sql(AssertSqlSafe(text.as_str())).execute(&mut *connection).await {
-                        // A worker's transaction and this one waited for each other: once more.
-                        Err(sqlx::Error::Database(error)) if is_deadlock(error.code().as_deref()) => {
-                            sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.unwrap();
+                Box::pin(async {
+                    let mut connection = pool.acquire().await.unwrap();
+                    loop {
+                        match sqlx::raw_sql(AssertSqlSafe(text.as_str())).execute(&mut *connection).await {
+                            // A worker's transaction and this one waited for each other: once more.
+                            Err(sqlx::Error::Database(error)) if is_deadlock(error.code().as_deref()) => {
+                                sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.unwrap();
+                            }
+                            done => {
+                                done.unwrap();
+                                break;
+                            }
                         }
-                        done => break drop(done.unwrap()),
                     }
-                }
+                })
+                .await;
             });
         }
     }
