@@ -77,11 +77,11 @@ async fn a_job_that_was_never_tried_says_what_opened_the_breaker(layout: Layout)
     let client = &service.client;
     site.tap.lose(true);
     let ids = ids(&all);
-    let tried = client.submit_ids(&[&ids[0]]).await;
+    let tried = client.submit_ids(&ids[..1]).await;
     let tried = client.ended(&tried).await;
     assert_eq!(tried["error_code"], "unavailable", "{tried:#}");
 
-    let waits = client.submit_ids(&[&ids[1]]).await;
+    let waits = client.submit_ids(&ids[1..]).await;
     let waits = client.ended(&waits).await;
     let code = (&waits["state"], &waits["error_code"]);
     assert_eq!(code, (&json!("failed"), &json!("unavailable")), "{waits:#}");
