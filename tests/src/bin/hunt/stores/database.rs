@@ -104,7 +104,7 @@ impl Database {
             let text = format!("BEGIN; {statements}; COMMIT");
             on_pool!(self, pool => {
                 Box::pin(async {
-                    let mut connection = pool.acquire().await.unwrap();
+                    let mut connection = Box::pin(pool.acquire()).await.unwrap();
                     loop {
                         match sqlx::raw_sql(AssertSqlSafe(text.as_str())).execute(&mut *connection).await {
                             // A worker's transaction and this one waited for each other: once more.
