@@ -1,4 +1,4 @@
-//! Serving HTTP/1.1 on so many connections and no more, each of which has to keep moving.
+//! Serving HTTP/1.1 on a bounded number of connections, each of which must make progress.
 //!
 //! What axum serves by itself waits without end for a head, and takes as many connections as the process may open files:
 //! a thousand callers that say nothing keep everybody else out. Here a head has to come in time, a connection on which

@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::requests::Requests;
 
-/// A stream that fails when the head of a request takes too long, or when what is written is not taken.
+/// A stream that fails if the head of a request takes too long, or if the peer stops reading.
 #[derive(Debug)]
 pub(super) struct Paced<S> {
     stream: S,

@@ -75,7 +75,7 @@ impl Default for Api {
             max_ids_per_job: 10_000_000,
             max_id_length: 1_000,
             max_queue: 1_000_000,
-            // Of which one caller gets half. Each holds a connection to the ledger now and then, for a statement.
+            // One caller gets half of them. An upload holds a connection to the ledger now and then, for one statement.
             max_uploads: 16,
             max_streams: 512,
             // Far above what a person or a service does, below what keeps the ledger from others.

@@ -15,7 +15,7 @@ impl<T: Clone> Remembered<T> {
         Self(Mutex::new(None))
     }
 
-    /// Returns what was seen less than a second ago, or what `look` sees; whoever comes meanwhile waits for that.
+    /// Returns the answer of less than a second ago, or a new one by `look`; callers that come meanwhile wait for it.
     pub(crate) async fn get(&self, look: impl Future<Output = T>) -> T {
         let mut last = self.0.lock().await;
         if let Some((at, seen)) = &*last

@@ -1,4 +1,4 @@
-//! What belongs to all, and of which nobody gets more than is left for others.
+//! A bounded number of places, shared fairly: no holder gets more of them than stay free for the others.
 
 use std::collections::HashMap;
 use std::hash::Hash;
