@@ -1,4 +1,4 @@
-//! Serving HTTP/1.1 on a bounded number of connections, each of which must make progress.
+//! Serving HTTP/1.1 on a bounded number of connections, and closing those that make no progress.
 //!
 //! What axum serves by itself waits without end for a head, and takes as many connections as the process may open files:
 //! a thousand callers that say nothing keep everybody else out. Here a head has to come in time, a connection on which

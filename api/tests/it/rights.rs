@@ -274,7 +274,7 @@ async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
 #[tokio::test]
 async fn a_repeated_request_of_a_key_made_anew_is_another_request() {
     let app = App::with(TWO).await;
-    // Of whoever holds the key.
+    // The owner is the person to whom the key is bound.
     let mine = json!({"select": {"ids": ["a"]}, "target": "main"});
     let of = |user: &str| json!({"scopes": ["memories:delete"], "user": user});
     let headers = [("idempotency-key", "k")];

@@ -77,8 +77,8 @@ fn mapped<'e>(env: &'e Environment, stores: &'e Stores) -> impl Iterator<Item = 
     all.filter(|mapped| mapped.route.target == stores.name)
 }
 
-/// Says how the worker and its stores are. What is new is said at once: the API waits for what columns hold, and a job that is given
-/// up says what its stores were like.
+/// Reports how the worker and its stores are: at intervals, and at once when something has changed. The API waits for the types of
+/// columns, and a job that is given up names the outage of its store.
 async fn report(env: &Environment, news: &Notify, stop: &CancellationToken) {
     let mut ticks = ticks();
     let mut next = async || {

@@ -306,7 +306,7 @@ async fn a_schedule_of_a_key_made_anew_for_somebody_else_erases_nothing() {
         answer.body["key"].as_str().expect("a key").to_owned()
     };
     let key = made("alice").await;
-    // Of whoever holds the key.
+    // The owner is the person to whom the key is bound.
     let answer = put(&app, &key, &with("job", json!({"select": {"ids": ["a"]}}))).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let key = made("bob").await;

@@ -69,11 +69,11 @@ async fn a_token_whose_issuer_cannot_be_asked_is_neither_good_nor_a_guess() {
     let gone = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
     drop(listener);
     // Something answers, but not with keys.
-    let (mended, _) = published(vec![json!({"message": "maintenance"})]).await;
-    let issuers =
-        [("gone", gone), ("mended", mended)].map(|(name, url)| public(name, "ES256", &format!("jwks_url = \"{url}\"")));
+    let (repaired, _) = published(vec![json!({"message": "maintenance"})]).await;
+    let issuers = [("gone", gone), ("repaired", repaired)]
+        .map(|(name, url)| public(name, "ES256", &format!("jwks_url = \"{url}\"")));
     let app = App::with(&format!("api.auth_failures_per_minute = 1\n{MAIN}{}", issuers.concat())).await;
-    for issuer in ["gone", "mended", "gone", "mended"] {
+    for issuer in ["gone", "repaired", "gone", "repaired"] {
         let token = with_key(Algorithm::ES256, Some("ec-1"), &claims(&json!({"iss": issuer})));
         let answer = app.get(&token, "/v1/jobs").await;
         answer.refused(503, "issuer-unavailable", "again later");

@@ -22,7 +22,7 @@ pub struct Aim {
 }
 
 impl Ledger {
-    /// Returns whose memories jobs are about, of those of which somebody knows.
+    /// Returns whose memories jobs are about; jobs whose retention has passed are left out.
     pub async fn aims(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Aim>, LedgerError> {
         let listed: Vec<Value> = jobs.iter().map(|id| json!({"id": id})).collect();
         let rows = sqlx::query(self.inner.sql(
