@@ -66,8 +66,8 @@ impl Health {
     }
 
     /// Returns how the targets are, as far as was seen.
-    pub(crate) fn targets(&self) -> Value {
-        Value::Object(self.lock().targets.clone())
+    pub(crate) fn targets(&self) -> Map<String, Value> {
+        self.lock().targets.clone()
     }
 
     /// Notes that the worker has something to do.

@@ -15,15 +15,14 @@ on_both_databases!(
     a_job_that_was_never_tried_says_what_opened_the_breaker,
 );
 
-/// Longer than it takes until the ledger has heard of an outage: workers look at their stores every five seconds.
-const LIMIT: SignedDuration = SignedDuration::from_secs(10);
+const LIMIT: SignedDuration = SignedDuration::from_secs(3);
 
 async fn jobs_behind_an_open_breaker_end_within_their_own_limit(layout: Layout) {
     let mut site = Site::new(layout).await;
     // One job is tried in a minute: all of them one after another would take an hour.
     site.configure(|config| {
         config
-            .set("retry.give_up_after", "10s")
+            .set("retry.give_up_after", "3s")
             .set("retry.breaker_pause_cap", "1min")
     });
     let all = memories::of("alice", 62);
@@ -63,10 +62,9 @@ async fn jobs_behind_an_open_breaker_end_within_their_own_limit(layout: Layout) 
 
 async fn a_job_that_was_never_tried_says_what_opened_the_breaker(layout: Layout) {
     let mut site = Site::new(layout).await;
-    // Longer than it takes until the ledger has heard of a breaker.
     site.configure(|config| {
         config
-            .set("retry.give_up_after", "12s")
+            .set("retry.give_up_after", "3s")
             .set("retry.breaker_failures", 1)
             .set("retry.breaker_pause", "1h")
             .set("retry.breaker_pause_cap", "1h")

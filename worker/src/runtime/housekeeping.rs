@@ -23,6 +23,9 @@ use crate::targets::{Fitting, Looked, Mapped, Stores};
 // Often enough that `/v1/workers` and a vanished target show within seconds.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often a worker reports what is new at most: a store that fails now and then is news each time.
+const PACE: Duration = Duration::from_millis(500);
+
 /// How often schemas are read anew. Nothing else would tell that a column has another type now, by which the
 /// API refuses queries.
 const REREAD: Duration = Duration::from_mins(5);
@@ -81,11 +84,15 @@ fn mapped<'e>(env: &'e Environment, stores: &'e Stores) -> impl Iterator<Item = 
 /// columns, and a job that is given up names the outage of its store.
 async fn report(env: &Environment, news: &Notify, stop: &CancellationToken) {
     let mut ticks = ticks();
+    let mut pace = tokio::time::interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = async || {
         tokio::select! {
             _ = ticks.tick() => {}
             () = news.notified() => {}
+            () = env.breakers.fell_ill() => {}
         }
+        pace.tick().await;
     };
     while stop.run_until_cancelled(next()).await.is_some() {
         if let Err(error) = tell(env).await {
@@ -121,12 +128,21 @@ async fn tell(env: &Environment) -> Result<(), LedgerError> {
             slots: u32::try_from(env.config.worker.slots).unwrap_or(u32::MAX),
             routes: env.mappings.routes(),
             siblings: env.mappings.siblings.keys(),
-            targets: env.health.targets(),
+            targets: targets(env),
             claimed: env.health.has_worked(),
         })
         .await?;
     metrics::dependency(Dependency::Ledger, true, Some(start.elapsed()));
     Ok(())
+}
+
+/// Returns how the targets are, as far as was seen, with what calls met since.
+fn targets(env: &Environment) -> Value {
+    let mut targets = env.health.targets();
+    for (name, seen) in &mut targets {
+        seen["met"] = json!(env.breakers.illness(name));
+    }
+    Value::Object(targets)
 }
 
 async fn sweep(env: &Environment) -> Result<(), LedgerError> {
@@ -157,11 +173,7 @@ async fn target(env: &Environment, stores: &Stores) -> (Value, Vec<Looked>) {
     let faults: Vec<Value> = looked.iter().flat_map(told).collect();
     let types = join_all(mapped(env, stores).map(|mapped| types(mapped))).await;
     let types: Map<String, Value> = types.into_iter().flatten().collect();
-    let met = env.breakers.illness(&stores.name);
-    (
-        json!({"stores": health, "met": met, "faults": faults, "types": types}),
-        looked,
-    )
+    (json!({"stores": health, "faults": faults, "types": types}), looked)
 }
 
 /// Returns how a target's stores are.

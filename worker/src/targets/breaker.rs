@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lethe_common::error_code::ErrorCode;
+use tokio::sync::Notify;
 
 use crate::backoff;
 
@@ -54,6 +55,7 @@ pub(crate) struct Breakers {
     first_pause: Duration,
     longest_pause: Duration,
     tripped: Mutex<HashMap<String, Tripped>>,
+    fell_ill: Notify,
 }
 
 impl Breakers {
@@ -63,6 +65,7 @@ impl Breakers {
             first_pause,
             longest_pause,
             tripped: Mutex::default(),
+            fell_ill: Notify::new(),
         }
     }
 
@@ -171,12 +174,20 @@ impl Breakers {
         self.lock().get(target).map(|tripped| tripped.code)
     }
 
+    /// Waits until a target has another [illness](Self::illness) than before. One may wait.
+    pub(crate) async fn fell_ill(&self) {
+        self.fell_ill.notified().await;
+    }
+
     /// Returns whether no call of the target has succeeded since one failed for its stores' sake.
     pub(crate) fn is_ill(&self, target: &str) -> bool {
         self.illness(target).is_some()
     }
 
     fn trip<'a>(&self, all: &'a mut HashMap<String, Tripped>, target: &str, code: ErrorCode) -> &'a mut Tripped {
+        if all.get(target).is_none_or(|tripped| tripped.code != code) {
+            self.fell_ill.notify_one();
+        }
         let tripped = all.entry(target.to_owned()).or_insert(Tripped {
             code,
             failures: 0,
@@ -239,6 +250,8 @@ impl Breakers {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -389,5 +402,20 @@ mod tests {
         assert!(breakers.illness("main") == Some(ErrorCode::Busy) && breakers.illness("other").is_none());
         assert!(!breakers.succeeded("main"), "it was closed");
         assert!(breakers.illness("main").is_none());
+    }
+
+    #[test]
+    fn an_illness_is_news_once() {
+        let breakers = Breakers::new(2, SECOND, SECOND);
+        let is_news = || breakers.fell_ill().now_or_never().is_some();
+        breakers.was_slow("main", DOWN);
+        assert!(is_news());
+        breakers.failed("main", DOWN, Instant::now());
+        assert!(!is_news(), "the same");
+        breakers.was_slow("main", ErrorCode::Timeout);
+        assert!(is_news(), "another");
+        breakers.succeeded("main");
+        breakers.was_slow("main", ErrorCode::Timeout);
+        assert!(is_news(), "again");
     }
 }
