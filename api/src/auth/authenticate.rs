@@ -35,7 +35,7 @@ impl Auth {
     pub(crate) async fn authenticate(&self, parts: &Parts, schemes: Schemes) -> Result<Principal, Problem> {
         let source = Source::of(parts, self.config().api.trusted_proxies);
         let within = self.config().api.request_timeout;
-        let proven = timeout(within, self.prove(parts, schemes, source)).await;
+        let proven = timeout(within, self.prove(parts, schemes, Some(source))).await;
         let why = match proven.unwrap_or_else(|_| Err(Problem::usual(Kind::Slow).into())) {
             Ok(principal) => {
                 self.pace().admit(&principal.name, &parts.extensions)?;
@@ -64,14 +64,14 @@ impl Auth {
     /// Returns whether the request that `principal` sent a while ago would still be believed, and to be the same caller's with the same
     /// rights. While nobody can tell it is.
     pub(crate) async fn is_still(&self, parts: &Parts, principal: &Principal) -> bool {
-        let source = Source::of(parts, self.config().api.trusted_proxies);
-        match self.prove(parts, BEARER, source).await {
+        match self.prove(parts, BEARER, None).await {
             Ok(now) => now == *principal,
-            Err(unproven) => matches!(unproven, Unproven::Problem(_) | Unproven::Limited(_)),
+            Err(unproven) => matches!(unproven, Unproven::Problem(_)),
         }
     }
 
-    async fn prove(&self, parts: &Parts, schemes: Schemes, source: Source) -> Result<Principal, Unproven> {
+    /// Returns who presents the credentials. Failures are counted for `source`, if they may be guesses.
+    async fn prove(&self, parts: &Parts, schemes: Schemes, source: Option<Source>) -> Result<Principal, Unproven> {
         let credentials = Credentials::read(&parts.headers, schemes)?;
         let presented = credentials.secret.as_str();
         let principal = if let Some(key) = self.config().auth.find(presented) {
@@ -91,13 +91,13 @@ impl Auth {
     }
 
     /// Returns who holds a key of the ledger.
-    async fn in_ledger(&self, presented: &str, source: Source) -> Result<Principal, Unproven> {
+    async fn in_ledger(&self, presented: &str, source: Option<Source>) -> Result<Principal, Unproven> {
         let keys = self.known_keys();
-        let (answer, counted) = match keys.remembered(presented) {
-            Remembered::Fresh(answer) => (answer, false),
+        let (answer, counted) = match (keys.remembered(presented), source) {
+            (Remembered::Fresh(answer), _) => (answer, false),
             // It was good before: it does not suffer for others behind the same address.
-            Remembered::WasGood => (keys.find(presented).await?, false),
-            Remembered::Nothing => {
+            (Remembered::WasGood, _) | (_, None) => (keys.find(presented).await?, false),
+            (Remembered::Nothing, Some(source)) => {
                 // Counted before it is known to fail, so that many guesses at once are not one.
                 self.failures()
                     .take(source, Instant::now())

@@ -134,7 +134,7 @@ async fn streams_are_bounded_and_a_wait_does_without() {
 
 #[tokio::test]
 async fn a_stream_ends_with_the_credentials_that_opened_it() {
-    let app = App::new().await;
+    let app = App::with(&format!("api.auth_failures_per_minute = 2\n{MAIN}")).await;
     let asked = json!({"name": "brief", "scopes": ["memories:delete:any"]});
     let answer = app.send_json("root", "POST", "/v1/keys", &asked).await;
     let key = answer.body["key"].as_str().expect("a key").to_owned();
@@ -142,6 +142,11 @@ async fn a_stream_ends_with_the_credentials_that_opened_it() {
     let mut events = Events::seen_by(&key, &app, id, None).await;
     events.next().await.expect("an event");
 
+    // Its address is not listened to any more.
+    for n in 0..2 {
+        assert_eq!(app.get(&format!("guess-{n}"), "/v1/jobs").await.status, 401);
+    }
+    assert_eq!(app.get("guess-2", "/v1/jobs").await.status, 429);
     let request = request("root", "DELETE", "/v1/keys/brief").body(Body::empty());
     app.send(request.expect("a request")).await;
     assert_eq!(events.next().await, None);
