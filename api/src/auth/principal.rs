@@ -146,25 +146,29 @@ impl Principal {
 
     /// Returns whether the caller sees this job.
     pub(crate) fn sees(&self, job: &JobView) -> bool {
-        self.sees_what(&job.principal, job.target.as_deref())
+        self.reaches_all(&job.targets) && (job.principal == self.name || self.sees_all())
     }
 
-    /// Returns whether the caller sees what a principal asked for, about a target or several.
-    pub(crate) fn sees_what(&self, principal: &str, target: Option<&str>) -> bool {
+    /// Returns whether the caller sees a schedule of a principal, about a target or several.
+    pub(crate) fn sees_schedule(&self, principal: &str, target: Option<&str>) -> bool {
         let own = principal == self.name && target.is_none_or(|target| self.reaches(target));
-        own || self.sees_all() && self.reaches_job(target)
+        own || self.sees_all() && self.reaches_schedule(target)
     }
 
-    /// Refuses a caller that may not change the course of jobs; one's own may be.
+    /// Refuses a caller that may not change the course of a job; one's own may be.
     pub(crate) fn require_control(&self, job: &JobView) -> Result<(), Denied> {
-        self.require_control_of(&job.principal, job.target.as_deref())
+        self.require_control_of(&job.principal, self.reaches_all(&job.targets))
     }
 
-    /// Refuses a caller that may not change what a principal asked for, about a target or several.
-    pub(crate) fn require_control_of(&self, principal: &str, target: Option<&str>) -> Result<(), Denied> {
+    /// Refuses a caller that may not change a schedule of a principal, about a target or several.
+    pub(crate) fn require_control_of_schedule(&self, principal: &str, target: Option<&str>) -> Result<(), Denied> {
+        self.require_control_of(principal, self.reaches_schedule(target))
+    }
+
+    fn require_control_of(&self, principal: &str, is_reached: bool) -> Result<(), Denied> {
         let erases = [Scope::MemoriesDelete, Scope::MemoriesDeleteAny, Scope::SubjectsErase];
         let own = principal == self.name && erases.into_iter().any(|scope| self.has(scope));
-        if !self.reaches_job(target) {
+        if !is_reached {
             return Err(Denied::Bound);
         }
         if own { Ok(()) } else { self.require(Scope::JobsAdmin) }
@@ -220,8 +224,13 @@ impl Principal {
         }
     }
 
-    // A job in several targets is seen by those who reach all of them.
-    fn reaches_job(&self, target: Option<&str>) -> bool {
+    // A job about several targets is seen by those who reach all of them.
+    fn reaches_all(&self, targets: &BTreeSet<String>) -> bool {
+        targets.iter().all(|target| self.reaches(target))
+    }
+
+    // A schedule about several targets may be about more of them tomorrow.
+    fn reaches_schedule(&self, target: Option<&str>) -> bool {
         target.map_or_else(|| self.bounds.targets.is_none(), |target| self.reaches(target))
     }
 }

@@ -31,6 +31,7 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         state: State::Queued,
         kind: job.kind().to_owned(),
         target: job.target.clone(),
+        targets: job.targets(),
         table: job.table.clone(),
         dry_run: job.dry_run,
         limit: job.limit,

@@ -28,13 +28,13 @@ pub(super) async fn controlled(state: &AppState, principal: &Principal, name: &s
 
 /// Returns whether the caller may see a schedule.
 pub(super) fn sees(principal: &Principal, row: &ScheduleRow) -> bool {
-    principal.sees_what(&row.schedule.principal, row.schedule.target.as_deref())
+    principal.sees_schedule(&row.schedule.principal, row.schedule.target.as_deref())
         && (!principal.is_bound_inside() || are_within(principal, &row.schedule.rights))
 }
 
 /// Refuses a caller that may not change a schedule.
 pub(super) fn require_control(principal: &Principal, row: &ScheduleRow) -> Result<(), Problem> {
-    Ok(principal.require_control_of(&row.schedule.principal, row.schedule.target.as_deref())?)
+    Ok(principal.require_control_of_schedule(&row.schedule.principal, row.schedule.target.as_deref())?)
 }
 
 // Somebody else's is answered as one that does not exist.

@@ -18,11 +18,10 @@ impl Table {
 }
 
 impl NewJob {
-    /// Returns the targets that it is about, sorted, with commas between.
-    pub(in crate::ledger) fn targets(&self) -> String {
+    /// Returns the targets that it is about.
+    pub fn targets(&self) -> BTreeSet<String> {
         let partitions = self.partitions.iter();
-        let targets: BTreeSet<&str> = partitions.map(|partition| partition.route.target.as_str()).collect();
-        targets.into_iter().collect::<Vec<_>>().join(",")
+        partitions.map(|partition| partition.route.target.clone()).collect()
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
             json!({
                 "id": job.id, "principal": job.scope.principal, "state": state.as_str(),
                 "kind": job.kind(),
-                "target": job.target, "targets": job.targets(), "table": job.table,
+                "target": job.target, "targets": Vec::from_iter(job.targets()).join(","), "table": job.table,
                 "subject": job.subject.as_ref().map(|subject| json!(subject).to_string()),
                 "query": job.query.as_ref().map(|query| json!(query).to_string()),
                 "owner": job.owner, "workspace": job.workspace, "memory_kind": job.memory_kind, "dry_run": i64::from(job.dry_run),

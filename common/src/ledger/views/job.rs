@@ -31,6 +31,8 @@ pub struct JobView {
     pub kind: String,
     /// The target as asked.
     pub target: Option<String>,
+    /// The targets that it is about.
+    pub targets: BTreeSet<String>,
     /// The table as asked.
     pub table: Option<String>,
     /// Whether nothing is touched.
@@ -144,7 +146,7 @@ pub struct JobFilter {
 }
 
 const JOB_COLUMNS: &str =
-    "id, version, principal, state, kind, target, table_name, dry_run, max_selected, expect, preview, per_second,
+    "id, version, principal, state, kind, target, targets, table_name, dry_run, max_selected, expect, preview, per_second,
     throttled_till, throttled_ms, batch_size, slices, opaque_id, schedule, windows, task_forgotten,
     accepted_at, not_before, started_at, ended_at, forgotten_at, attempt, settled, attempts, carried, round, selected, error_code, summary,
     version_erased, snapshot, '[' || warnings || ']' AS warnings,
@@ -255,6 +257,11 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         state: rows::parsed(row, "jobs", "state")?,
         kind: row.try_get("kind")?,
         target: row.try_get("target")?,
+        targets: row
+            .try_get::<&str, _>("targets")?
+            .split(',')
+            .map(str::to_owned)
+            .collect(),
         table: row.try_get("table_name")?,
         dry_run: row.try_get::<i64, _>("dry_run")? != 0,
         limit: optional("max_selected")?,
