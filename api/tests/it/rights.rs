@@ -272,6 +272,52 @@ async fn a_key_made_anew_repeats_nothing_that_it_could_not_ask_for() {
 }
 
 #[tokio::test]
+async fn a_job_about_several_targets_is_controlled_by_who_reaches_all_of_them() {
+    let app = App::with(TWO).await;
+    let both = json!({"scopes": ["subjects:erase"], "targets": ["main", "spare"]});
+    let key = turned(&app, both.clone()).await;
+    let id = app
+        .create(&key, &json!({"select": {"subject": {"user_id": "alice"}}}))
+        .await
+        .job();
+    let path = |end: &str| format!("/v1/jobs/{id}{end}");
+    let key = turned(&app, json!({"scopes": ["admin"], "targets": ["main"]})).await;
+    assert_eq!(app.get(&key, &path("")).await.status, 404);
+    assert_eq!(app.post(&key, &path("/cancel")).await.status, 404);
+
+    let key = turned(&app, both).await;
+    assert_eq!(app.get(&key, &path("")).await.status, 200);
+    assert_eq!(app.post(&key, &path("/cancel")).await.body["state"], "cancelled");
+    assert_eq!(app.post(&key, &path("/retry")).await.body["state"], "queued");
+}
+
+#[tokio::test]
+async fn a_page_of_a_key_made_anew_is_filled_with_its_own_jobs() {
+    let app = App::with(TWO).await;
+    let of = |user: &str| json!({"scopes": ["memories:delete"], "user": user});
+    let body = json!({"select": {"ids": ["a"]}, "target": "main"});
+    let key = turned(&app, of("alice")).await;
+    let mut alices = Vec::new();
+    for _ in 0..3 {
+        alices.insert(0, json!(app.create(&key, &body).await.job()));
+    }
+    let key = turned(&app, of("bob")).await;
+    for _ in 0..5 {
+        app.create(&key, &body).await.job();
+    }
+    let key = turned(&app, of("alice")).await;
+    let (mut listed, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = app.get(&key, &format!("/v1/jobs?limit=2{after}")).await;
+        let jobs = page.body["jobs"].as_array().expect("a list");
+        listed.push(jobs.iter().map(|job| job["id"].clone()).collect::<Vec<_>>());
+        let Some(next) = page.body["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(listed, [&alices[..2], &alices[2..]]);
+}
+
+#[tokio::test]
 async fn a_repeated_request_of_a_key_made_anew_is_another_request() {
     let app = App::with(TWO).await;
     // The owner is the person to whom the key is bound.
