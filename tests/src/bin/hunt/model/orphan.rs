@@ -121,7 +121,7 @@ pub(super) fn query(mapping: &Mapping, state: &State, job: &Job, filter: &Filter
     }
 }
 
-/// Returns what a payload has for a field of a query; objects are no values.
+/// Returns what a payload has for a field of a query. An object is equal to nothing, and exists if there is a value in it.
 fn of_payload(mapping: &Mapping, payload: &Map<String, Value>, field: &str) -> Vec<Value> {
     let path = match field {
         "user_id" => mapping.points.as_ref().and_then(|points| points.user),
@@ -137,6 +137,35 @@ fn of_payload(mapping: &Mapping, payload: &Map<String, Value>, field: &str) -> V
     if let [Value::Array(list)] = found.as_slice() {
         found = list.clone();
     }
-    found.retain(|value| !value.is_null() && !value.is_object());
+    found.retain(has_value);
     found
+}
+
+fn has_value(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(list) => list.iter().any(has_value),
+        Value::Object(fields) => fields.values().any(has_value),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::has_value;
+
+    #[test]
+    fn an_object_exists_if_there_is_a_value_in_it() {
+        for (value, expected) in [
+            (json!({}), false),
+            (json!({"a": null}), false),
+            (json!([[]]), false),
+            (json!({"a": {"b": 0}}), true),
+            (json!(false), true),
+        ] {
+            assert_eq!(has_value(&value), expected, "{value}");
+        }
+    }
 }
