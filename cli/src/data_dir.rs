@@ -26,7 +26,10 @@ impl DataDir {
             .open(path.join("lethe.lock"))
             .context("open the data directory's lock file")?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => {
+                tighten(&path)?;
+                Ok(Self { path, _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => {
                 bail!(
                     "the data directory {} is used by another process; stop it, or name another with --data",
@@ -84,6 +87,53 @@ pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("create the data directory {}", path.display()))
 }
 
+/// Takes the rights of others to a directory and what is in it: it may have been made by hand.
+///
+/// A volume that belongs to somebody else is used as it is, with a warning: its rights are for its owner to give.
+#[cfg(unix)]
+fn tighten(path: &Path) -> anyhow::Result<()> {
+    let what = || format!("look into the data directory {}", path.display());
+    own(path).with_context(what)?;
+    for entry in fs::read_dir(path).with_context(what)? {
+        let entry = entry.with_context(what)?;
+        let kind = entry.file_type().with_context(what)?;
+        if kind.is_file() || kind.is_dir() {
+            own(&entry.path()).with_context(what)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the rights of others to one file or directory.
+#[cfg(unix)]
+fn own(path: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind;
+    use std::os::unix::fs::PermissionsExt;
+    let mode = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.permissions().mode(),
+        // A temporary file that has gone.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let of_others = mode & 0o077;
+    if of_others == 0 {
+        return Ok(());
+    }
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            tracing::warn!(path = %path.display(), "others may look into the data directory, which holds ids and memories: it belongs to another user");
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+#[cfg(not(unix))]
+fn tighten(_path: &Path) -> anyhow::Result<()> {
+    Ok(())
+}
+
 /// Returns 256 random bits, hexadecimal.
 pub(crate) fn random_hex() -> String {
     use std::fmt::Write as _;
@@ -112,6 +162,33 @@ mod tests {
             let options = SqliteConnectOptions::from_str(data.sqlite("l").expose_secret()).unwrap();
             assert_eq!(options.get_filename(), data.join("l"), "{name}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_was_there_and_what_is_in_it_are_for_its_owner_alone() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("old");
+        fs::create_dir_all(path.join("vectors")).unwrap();
+        for file in ["ledger.sqlite", "tool"] {
+            fs::write(path.join(file), "").unwrap();
+        }
+        for (name, mode) in [
+            ("", 0o755),
+            ("vectors", 0o777),
+            ("ledger.sqlite", 0o644),
+            ("tool", 0o755),
+        ] {
+            fs::set_permissions(path.join(name), Permissions::from_mode(mode)).unwrap();
+        }
+        let _data = DataDir::open(&path).unwrap();
+        let mode = |name: &str| fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(""), mode("vectors"), mode("ledger.sqlite")),
+            (0o700, 0o700, 0o600)
+        );
     }
 
     #[cfg(unix)]
