@@ -32,6 +32,12 @@ pub(crate) struct Parts {
 impl Parts {
     /// Prepares the parts, without waiting for any server: they may come up later.
     pub(crate) fn new(config: Config, ledger_url: SecretString) -> anyhow::Result<Self> {
+        for setting in &config.unverified {
+            tracing::warn!(
+                setting,
+                "TLS is off for a server on another machine: whoever is in the network between may read passwords, and answer in its place"
+            );
+        }
         let ledger = Ledger::open(LedgerOptions {
             url: ledger_url,
             ..LedgerOptions::from(&config)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use lethe_common::config::{Config, NAME, Preset, Role, SqlEndpoint, Table, VectorEndpoint, is_name};
+use lethe_common::config::{Config, NAME, Preset, Role, SqlEndpoint, Table, Tls, VectorEndpoint, is_name};
 use lethe_worker::store::MappingFault;
 use lethe_worker::store::sql::SqlStore;
 use lethe_worker::store::vector::VectorStore;
@@ -19,6 +19,9 @@ use crate::siblings::{self, Retire};
 
 /// Where the vector store's API key is looked for, as its own clients do.
 const API_KEY_ENV: &str = "QDRANT_API_KEY";
+
+/// Where the SQL database's password is looked for.
+const PASSWORD_ENV: &str = "LETHE_SQL_PASSWORD";
 
 /// What to do about targets.
 #[derive(Debug, Args)]
@@ -54,12 +57,21 @@ struct Infer {
     /// The SQL database: postgres://…, mysql://… or sqlite://….
     #[arg(required_unless_present = "vector")]
     url: Option<String>,
+    /// The database's password, if the URL does not hold it. Lists of processes show arguments: set the variable, or name a file.
+    #[arg(long, env = PASSWORD_ENV, hide_env_values = true)]
+    password: Option<String>,
+    /// The file that holds that password.
+    #[arg(long)]
+    password_file: Option<PathBuf>,
     /// The vector store, by its gRPC port, such as `http://localhost:6334`.
     #[arg(long)]
     vector: Option<String>,
     /// The vector store's API key.
     #[arg(long, env = API_KEY_ENV, hide_env_values = true)]
     api_key: Option<String>,
+    /// Do without TLS where the stores are on other machines: their network is trusted.
+    #[arg(long)]
+    tls_off: bool,
     /// What the target is to be called.
     #[arg(long, default_value = "main")]
     name: String,
@@ -79,6 +91,11 @@ async fn check(options: &Check) -> anyhow::Result<()> {
     let config = Config::load(options.config.as_deref(), Role::Worker)?;
     if config.targets.is_empty() {
         bail!("the configuration names no target: write one, or propose one by `lethe targets infer`");
+    }
+    for setting in &config.unverified {
+        output::note(&format!(
+            "{setting} is \"off\": whoever is in the network between may read passwords, and answer in place of the server"
+        ));
     }
     let checked = lethe_worker::check(&config).await?;
     match options.output {
@@ -130,7 +147,7 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     if !is_name(&options.name) {
         bail!("--name: {NAME}");
     }
-    let stores = Stores::of(options);
+    let stores = Stores::of(options)?;
     let timeout = Config::default().worker.store_timeout;
     let sql = match &stores.sql {
         Some(endpoint) => Some(SqlStore::connect_lazy(endpoint, timeout)?),
@@ -210,14 +227,31 @@ fn is_same(known: &Table, table: &Table) -> bool {
 }
 
 impl Infer {
+    fn tls_word(&self) -> Option<&'static str> {
+        self.tls_off.then_some("off")
+    }
+
+    /// Returns the database's password, where the URL does not hold it.
+    fn password(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.password_file else {
+            return Ok(self.password.clone());
+        };
+        let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
     /// Returns the file that says so.
     fn proposal(&self, preset: Option<&str>, tables: &[Table]) -> anyhow::Result<String> {
         let target = Target {
             name: &self.name,
             preset,
-            sql: self.url.as_deref().map(without_password),
+            sql: self.url.as_deref().map(|url| Sql {
+                tls: self.tls_word(),
+                ..without_password(url)
+            }),
             vector: self.vector.as_deref().map(|url| Vector {
                 url,
+                tls: self.tls_word(),
                 api_key_env: self.api_key.as_ref().map(|_| API_KEY_ENV),
             }),
             tables,
@@ -234,22 +268,37 @@ struct Stores {
 }
 
 impl Stores {
-    fn of(options: &Infer) -> Self {
-        Self {
-            sql: options.url.as_ref().map(|url| SqlEndpoint {
-                url: url.clone().into(),
+    fn of(options: &Infer) -> anyhow::Result<Self> {
+        let password = options.password()?;
+        let with = |url: &String| match &password {
+            Some(password) => with_password(url, password),
+            None => Ok(url.clone()),
+        };
+        let url = options.url.as_ref().map(with).transpose()?;
+        let tls = options.tls_off.then_some(Tls::Off);
+        let mut stores = Self {
+            has_password: url.as_deref().is_some_and(|url| without_password(url).url != url),
+            sql: url.map(|url| SqlEndpoint {
+                url: url.into(),
                 max_connections: 2,
+                tls,
             }),
             vector: options.vector.as_ref().map(|url| VectorEndpoint {
                 url: url.clone(),
                 api_key: options.api_key.clone().map(Into::into),
                 api_key_env: None,
+                tls,
             }),
-            has_password: options
-                .url
-                .as_deref()
-                .is_some_and(|url| without_password(url).url != url),
+        };
+        let sql = stores.sql.as_mut().map_or(Ok(()), SqlEndpoint::secure);
+        let vector = stores.vector.as_ref().map_or(Ok(()), VectorEndpoint::check_tls);
+        // What it says is for the file: here it is a flag.
+        if sql.and(vector).is_err() {
+            bail!(
+                "a store is on another machine and its URL does without a verified certificate: write https://, sslmode=verify-full or ssl-mode=VERIFY_IDENTITY, or --tls-off if the network is trusted"
+            );
         }
+        Ok(stores)
     }
 
     /// Returns the configuration that `text` is, over these stores.
@@ -285,13 +334,29 @@ struct Target<'a> {
 #[derive(Serialize)]
 struct Sql {
     url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct Vector<'a> {
     url: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     api_key_env: Option<&'static str>,
+}
+
+/// Puts a password into the URL of a server.
+fn with_password(url: &str, password: &str) -> anyhow::Result<String> {
+    if url.starts_with("sqlite:") || without_password(url).url != url {
+        return Ok(url.to_owned());
+    }
+    let with = Url::parse(url).ok().and_then(|mut url| {
+        url.set_password(Some(password)).ok()?;
+        Some(url.to_string())
+    });
+    with.context("a password needs a URL such as postgres://user@host/database")
 }
 
 // PostgreSQL's may be among the parameters too.
@@ -312,12 +377,29 @@ fn without_password(url: &str) -> Sql {
     });
     Sql {
         url: plain.unwrap_or_else(|| url.to_owned()),
+        tls: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_put_where_the_url_has_a_host() {
+        assert_eq!(
+            with_password("postgres://lethe@db/memories?sslmode=require", "a/b@c:ü").unwrap(),
+            "postgres://lethe:a%2Fb%40c%3A%C3%BC@db/memories?sslmode=require"
+        );
+        assert_eq!(
+            with_password("sqlite://memories.db", "x").unwrap(),
+            "sqlite://memories.db"
+        );
+        for has_one in ["postgres://u:own@db/x", "postgres://u@db/x?password=own"] {
+            assert_eq!(with_password(has_one, "x").unwrap(), has_one);
+        }
+        assert!(with_password("memories", "x").is_err());
+    }
 
     #[test]
     fn a_password_is_left_out_and_nothing_else_is() {

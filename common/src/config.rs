@@ -27,6 +27,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tls;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,7 @@ pub use target::{
     VectorEndpoint,
 };
 pub use text::{NAME, is_name};
+pub use tls::Tls;
 pub use worker::Worker;
 
 use read::Reader;
@@ -108,6 +110,8 @@ pub struct Config {
     pub log: Log,
     /// Where memories are.
     pub targets: Vec<Target>,
+    /// Settings that say of servers on other machines that they need not prove their names.
+    pub unverified: Vec<String>,
 }
 
 impl Config {
@@ -166,6 +170,7 @@ impl Config {
             compat: reader.section("compat"),
             auth: reader.auth(),
             targets: Vec::new(),
+            unverified: Vec::new(),
         };
         let placed = reader.targets();
         let mut errors = reader.finish();
@@ -174,6 +179,7 @@ impl Config {
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
         config.compat.check(&config.targets, &mut errors);
         check::auth(&mut config, env, role, &mut errors);
+        check::tls(&mut config, &mut errors);
         errors.into_result(config)
     }
 

@@ -15,6 +15,7 @@
 #![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
 
 pub mod by_query;
+pub mod certificates;
 pub mod client;
 pub mod config;
 pub mod cut;

@@ -1,11 +1,13 @@
 //! MySQL or MariaDB: a database of a test's own on the shared server, or a server of its own.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 
+use crate::certificates::Shown;
 use crate::postgres::free_port;
 use crate::process::Process;
 use crate::{variable, wait};
@@ -50,7 +52,7 @@ pub fn connect(url: &str) -> MySqlPool {
 /// A server of a test's own: MariaDB.
 #[derive(Debug)]
 pub struct Mysql {
-    _directory: TempDir,
+    directory: TempDir,
     _process: Process,
     port: u16,
 }
@@ -58,7 +60,28 @@ pub struct Mysql {
 impl Mysql {
     /// Makes a data directory, and starts a server on it.
     pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), &[]).await
+    }
+
+    /// Does so with a server that shows a certificate to those who ask for TLS.
+    pub async fn speaking_tls(shown: &Shown) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let [certificate, key] = write(directory.path(), shown);
+        let more = [
+            format!("--ssl-cert={}", certificate.display()),
+            format!("--ssl-key={}", key.display()),
+        ];
+        Self::start_in(directory, &more).await
+    }
+
+    /// Has a server that speaks TLS show another certificate from now on.
+    pub async fn show(&self, shown: &Shown) {
+        write(self.directory.path(), shown);
+        let mut admin = MySqlConnection::connect(&self.url()).await.unwrap();
+        sqlx::raw_sql("FLUSH SSL").execute(&mut admin).await.unwrap();
+    }
+
+    async fn start_in(directory: TempDir, more: &[String]) -> Self {
         let data = directory.path().join("data");
         let mut install = Command::new("mariadb-install-db");
         // Without the machine's settings, which name the machine's own server. It may run as whoever the test is.
@@ -78,13 +101,15 @@ impl Mysql {
             command
                 .arg(format!("--port={port}"))
                 .arg(format!("--datadir={}", data.display()));
-            command.arg(format!("--socket={}", directory.path().join("socket").display()));
+            command
+                .args(more)
+                .arg(format!("--socket={}", directory.path().join("socket").display()));
             let mut process = Process::start("mariadbd", &mut command, directory.path());
             let url = format!("mysql://root@127.0.0.1:{port}/mysql");
             while process.ended().is_none() {
                 if MySqlConnection::connect(&url).await.is_ok() {
                     return Self {
-                        _directory: directory,
+                        directory,
                         _process: process,
                         port,
                     };
@@ -103,4 +128,13 @@ impl Mysql {
     pub fn url(&self) -> String {
         format!("mysql://root@127.0.0.1:{}/mysql", self.port)
     }
+}
+
+/// Writes what a server shows where it looks for that.
+fn write(directory: &Path, shown: &Shown) -> [PathBuf; 2] {
+    [("server.crt", &shown.certificate), ("server.key", &shown.key)].map(|(name, text)| {
+        let path = directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    })
 }

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
+use crate::certificates::Shown;
 use crate::memories::Memories;
 use crate::process::Process;
 use crate::{variable, wait};
@@ -169,6 +170,37 @@ impl Postgres {
                 process.log()
             );
         }
+    }
+
+    /// Has the server show a certificate from now on.
+    pub async fn speak_tls(&self, shown: &Shown) {
+        for (name, text) in [("server.crt", &shown.certificate), ("server.key", &shown.key)] {
+            let path = self.data.join(name);
+            std::fs::write(&path, text).unwrap();
+            let private = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o600);
+            std::fs::set_permissions(&path, private).unwrap();
+            if let Some((user, group)) = user() {
+                std::os::unix::fs::chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
+        let mut admin = PgConnection::connect(&self.url()).await.unwrap();
+        sqlx::raw_sql("ALTER SYSTEM SET ssl = on")
+            .execute(&mut admin)
+            .await
+            .unwrap();
+        // The postmaster reads the files a moment later.
+        let loaded = "SELECT pg_conf_load_time()::text";
+        let before: String = sqlx::query_scalar(loaded).fetch_one(&mut admin).await.unwrap();
+        sqlx::raw_sql("SELECT pg_reload_conf()")
+            .execute(&mut admin)
+            .await
+            .unwrap();
+        wait::until_true("the server has read its certificate", || async {
+            let mut later = PgConnection::connect(&self.url()).await.unwrap();
+            let after: String = sqlx::query_scalar(loaded).fetch_one(&mut later).await.unwrap();
+            after != before
+        })
+        .await;
     }
 
     /// Kills the server: no checkpoint, no goodbye.

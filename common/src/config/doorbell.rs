@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::error::ConfigErrors;
 use super::text::{NAME, is_name};
+use super::tls::Tls;
 
 /// How processes wake each other.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,6 +16,8 @@ pub struct Doorbell {
     pub url: Option<SecretString>,
     /// What the names of the Redis channels start with.
     pub prefix: String,
+    /// Whether the server has to prove its name.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Doorbell {
@@ -22,6 +25,7 @@ impl Default for Doorbell {
         Self {
             url: None,
             prefix: "lethe".to_owned(),
+            tls: None,
         }
     }
 }

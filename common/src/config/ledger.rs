@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::check::{DATABASE_URL, is_database_url};
 use super::error::ConfigErrors;
+use super::tls::Tls;
 
 /// Where Lethe keeps its own state.
 #[derive(Debug, Clone, Deserialize)]
@@ -14,6 +15,8 @@ pub struct Ledger {
     pub url: Option<SecretString>,
     /// The most connections one process opens, at least [`FEWEST`](Self::FEWEST) (a `sqlite://` file has one writer).
     pub max_connections: u32,
+    /// Whether the server has to prove its name.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Ledger {
@@ -23,6 +26,7 @@ impl Default for Ledger {
             // A worker's 8 slots, its claim loop and its sweeper; 10 processes stay within
             // PostgreSQL's default of 100.
             max_connections: 10,
+            tls: None,
         }
     }
 }

@@ -89,13 +89,13 @@ mod tests {
 
     #[test]
     fn a_place_does_not_depend_on_how_it_is_written_and_holds_no_credentials() {
-        let (pg, qdrant) = places("postgres://u:secret@DB:5432/x", "public.t", "http://Q:6334/");
+        let (pg, qdrant) = places("postgres://u:secret@DB:5432/x", "public.t", "https://Q:6334/");
         assert_eq!(
             (pg.as_str(), qdrant.as_str()),
             ("postgres db:5432 x t", "qdrant q:6334 c")
         );
-        assert_eq!(places("postgresql://v@db/x", "t", "http://q:6334").0, pg);
-        assert_ne!(places("postgres://v@db/x", "other.t", "http://q:6334").0, pg);
+        assert_eq!(places("postgresql://v@db/x", "t", "https://q:6334").0, pg);
+        assert_ne!(places("postgres://v@db/x", "other.t", "https://q:6334").0, pg);
         let my = places("mysql://u:secret@db/x", "T", "http://localhost:6334");
         assert_eq!(my, places("mariadb://db:3306/x", "x.t", "http://127.0.0.1:6334"));
         assert_eq!(my.0, "mysql db:3306 x t");

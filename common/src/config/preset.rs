@@ -82,7 +82,7 @@ mod tests {
 
     const SQLITE: &str = "sql = { url = \"sqlite://memories.db\" }\n";
     const POSTGRES: &str = "sql = { url = \"postgres://db/memories\" }\n";
-    const VECTOR: &str = "vector = { url = \"http://q:6334\" }\n";
+    const VECTOR: &str = "vector = { url = \"https://q:6334\" }\n";
 
     fn target(preset: &str, stores: &str) -> String {
         format!("[[target]]\nname = \"main\"\n{preset}{stores}")

@@ -13,6 +13,7 @@ use strum::{EnumString, VariantNames};
 use super::preset::Preset;
 use super::scope::MappingScope;
 use super::text;
+use super::tls::Tls;
 use crate::filter::{Path, Unit, Zone};
 use crate::job::Field;
 
@@ -44,6 +45,8 @@ pub struct SqlEndpoint {
     /// The most connections one worker process opens.
     #[serde(default = "default_connections")]
     pub max_connections: u32,
+    /// Whether the server has to prove its name.
+    pub tls: Option<Tls>,
 }
 
 impl SqlEndpoint {
@@ -62,6 +65,8 @@ pub struct VectorEndpoint {
     pub api_key: Option<SecretString>,
     /// The environment variable that holds the API key.
     pub api_key_env: Option<String>,
+    /// Whether the server has to prove its name.
+    pub tls: Option<Tls>,
 }
 
 /// One mapping: a SQL table with its vector collection (Agno's `table`).

@@ -45,7 +45,7 @@ fn refused(text: &str) -> Vec<String> {
 
 fn with_table(table: &str) -> String {
     let target = "[[target]]\nname = \"main\"\nsql = { url = \"postgres://db/x\" }\n";
-    let vector = "vector = { url = \"http://q:6334\" }\n";
+    let vector = "vector = { url = \"https://q:6334\" }\n";
     format!("{target}{vector}[[target.table]]\nname = \"memories\"\n{table}")
 }
 
@@ -210,7 +210,7 @@ fn memories_may_be_in_mysql_and_the_ledger_may_not() {
             "[[target]]\nname = \"m\"\nsql = {{ url = \"{url}\" }}\n[[target.table]]\nname = \"t\"\ncolumns = {{ id = \"id\" }}"
         )
     };
-    for url in ["mysql://u@h/d", "mariadb://u:p@h:3307/d?ssl-mode=required"] {
+    for url in ["mysql://u@h/d", "mariadb://u:p@h:3307/d?ssl-mode=verify_identity"] {
         Config::from_toml(&target(url)).unwrap();
     }
     // A table is looked up in the URL's database.
@@ -233,7 +233,7 @@ fn no_error_and_no_debug_text_holds_a_secret() {
         format!("[[target]]\nname = \"{SECRET}!\"\nsql = \"postgres://u:{SECRET}@h/d\""),
         format!("[[target]]\nname = \"m\"\nsql = {{ url = \"mysql://u:{SECRET}@h\" }}"),
         format!("[[target]]\nname = \"m\"\nvector = {{ url = \"http://u:{SECRET}@h\" }}"),
-        format!("[[target]]\nname = \"m\"\nvector = {{ url = \"http://h\", api_key = [\"{SECRET}\"] }}"),
+        format!("[[target]]\nname = \"m\"\nvector = {{ url = \"https://h\", api_key = [\"{SECRET}\"] }}"),
         format!("[[auth.key]]\nname = \"m\"\nsha256 = \"{SECRET}\"\nscopes = [\"{SECRET}\"]"),
         format!("[api]\nlisten = \"{SECRET}\"\nmax_wait = \"{SECRET}\"\nmax_body = \"{SECRET}\""),
         format!("[worker]\nslots = {{ a = \"{SECRET}\" }}\nlisten = [\"{SECRET}\"]"),
@@ -244,9 +244,9 @@ fn no_error_and_no_debug_text_holds_a_secret() {
         assert!(!format!("{errors:?}").contains(SECRET), "{errors}");
     }
     let fine = format!(
-        "[ledger]\nurl = \"postgres://u:{SECRET}@h/d\"\n[doorbell]\nurl = \"redis://:{SECRET}@h\"\n\
+        "[ledger]\nurl = \"postgres://u:{SECRET}@h/d\"\n[doorbell]\nurl = \"rediss://:{SECRET}@h\"\n\
          [[target]]\nname = \"m\"\nsql = {{ url = \"postgres://u:{SECRET}@h/e\" }}\n\
-         vector = {{ url = \"http://h:6334\", api_key = \"{SECRET}\" }}"
+         vector = {{ url = \"https://h:6334\", api_key = \"{SECRET}\" }}"
     );
     let config = Config::from_toml(&fine).unwrap();
     assert!(!format!("{config:?}").contains(SECRET), "{config:?}");
@@ -280,7 +280,10 @@ fn the_environment_goes_over_the_file() {
     let config = Config::parse(&text, &env, Role::Api).unwrap();
     assert_eq!(config.worker.slots, 16);
     assert_eq!(config.worker.poll, std::time::Duration::from_secs(2));
-    assert_eq!(config.ledger.url.unwrap().expose_secret(), "postgres://elsewhere/x");
+    assert_eq!(
+        config.ledger.url.unwrap().expose_secret(),
+        "postgres://elsewhere/x?sslmode=verify-full"
+    );
     assert!(config.doorbell.url.is_none());
     let sql = config.targets[0].sql.as_ref().unwrap();
     assert_eq!(sql.url.expose_secret(), "sqlite://memories.db");
@@ -331,7 +334,7 @@ fn contradictions_are_refused() {
         ("[retention]\njobs = \"1h\"", "retention.jobs"),
         ("[retry]\ncap = \"100ms\"", "retry.cap"),
         ("[log]\nlevel = \"a=b=c\"", "log.level"),
-        ("[doorbell]\nurl = \"http://h\"", "doorbell.url"),
+        ("[doorbell]\nurl = \"https://h\"", "doorbell.url"),
         ("[api]\nrequests_per_second = 0", "api.requests_per_second"),
         ("[api]\nauth_failures_per_minute = 0", "api.auth_failures_per_minute"),
         ("[[target]]\nname = \"m\"", "target[0]"),
@@ -358,7 +361,7 @@ fn contradictions_are_refused() {
              or make lease.duration longer, or worker.store_timeout shorter"
         ]
     );
-    let two = "[[target]]\nname = \"m\"\nvector = { url = \"http://h\" }\n".repeat(2);
+    let two = "[[target]]\nname = \"m\"\nvector = { url = \"https://h\" }\n".repeat(2);
     assert!(refused(&two)[0].starts_with("target[1].name: write another name"));
     let same = "[ledger]\nurl = \"sqlite://a.db\"\n[[target]]\nname = \"m\"\nsql = { url = \"sqlite://a.db\" }";
     assert!(refused(same)[0].starts_with("target[0].sql.url: write another file"));
@@ -366,7 +369,7 @@ fn contradictions_are_refused() {
 
 #[test]
 fn the_key_of_a_vector_store_comes_from_the_environment_of_workers() {
-    let text = "[[target]]\nname = \"m\"\nvector = { url = \"http://h\", api_key_env = \"QDRANT\" }";
+    let text = "[[target]]\nname = \"m\"\nvector = { url = \"https://h\", api_key_env = \"QDRANT\" }";
     let with = env(&[("QDRANT", SECRET)]);
     let config = Config::parse(text, &with, Role::Worker).unwrap();
     let key = config.target("m").unwrap().vector.as_ref().unwrap().key().unwrap();

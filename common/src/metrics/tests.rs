@@ -9,8 +9,8 @@ use super::*;
 use crate::error_code::ErrorCode;
 use crate::ledger::{Kind, Running, ServiceState, TotalRow};
 
-const TARGET: &str = "[doorbell]\nurl = \"redis://r\"\n[[target]]\nname = \"main\"\n\
-    sql = { url = \"sqlite://m.db\" }\nvector = { url = \"http://q:6334\" }";
+const TARGET: &str = "[doorbell]\nurl = \"rediss://r\"\n[[target]]\nname = \"main\"\n\
+    sql = { url = \"sqlite://m.db\" }\nvector = { url = \"https://q:6334\" }";
 
 fn rendered(service: &Service, act: impl FnOnce()) -> String {
     let recorder = recorder();

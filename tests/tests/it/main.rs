@@ -50,6 +50,7 @@ mod start;
 mod stop;
 mod targets;
 mod throttle;
+mod tls;
 mod unparsed;
 mod usage;
 mod watching;

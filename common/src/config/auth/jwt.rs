@@ -13,6 +13,7 @@ use strum::{EnumString, VariantNames};
 
 use super::super::error::ConfigErrors;
 use super::super::text::{self, NAME, is_name, is_text};
+use super::super::tls::Tls;
 use super::{Auth, Scope};
 
 /// The shortest secret of an HMAC.
@@ -45,6 +46,9 @@ pub struct Jwt {
     /// Where the issuer publishes that set.
     #[serde(default)]
     pub jwks_url: Option<String>,
+    /// Whether who publishes it has to prove its name.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// How often the set is read again.
     #[serde(default = "jwks_refresh", deserialize_with = "text::duration")]
     pub jwks_refresh: Duration,
@@ -57,6 +61,9 @@ pub struct Jwt {
     /// How far clocks may differ.
     #[serde(default = "leeway", deserialize_with = "text::duration")]
     pub leeway: Duration,
+    /// How long a token may be good, and how old it may be.
+    #[serde(default = "max_age", deserialize_with = "text::duration")]
+    pub max_age: Duration,
     /// The claim that says who the person is.
     #[serde(default = "user_claim")]
     pub user_claim: String,
@@ -86,6 +93,11 @@ fn jwks_refresh() -> Duration {
 // Clocks that are kept by NTP differ by far less.
 fn leeway() -> Duration {
     Duration::from_secs(30)
+}
+
+// A token cannot be taken back: it has to end by itself.
+fn max_age() -> Duration {
+    Duration::from_hours(24)
 }
 
 fn user_claim() -> String {
@@ -195,6 +207,7 @@ impl Auth {
             errors.require(text.is_none_or(|text| is_text(text)), at(key), "write it, or remove it");
         }
         errors.require(!jwt.jwks_refresh.is_zero(), at("jwks_refresh"), "write more than 0s");
+        errors.require(!jwt.max_age.is_zero(), at("max_age"), "write more than 0s");
         errors.require(jwt.leeway <= LEEWAY, at("leeway"), "write at most 10min");
         // Whose keys verify a token is said by its `iss`, and by nothing else.
         for other in &self.jwts {
@@ -239,7 +252,7 @@ impl Jwt {
         errors.require(
             self.jwks_url.as_deref().is_none_or(is_jwks_url),
             format_args!("{path}.jwks_url"),
-            "write a URL: https://host/path, or http:// to a host that nobody can stand in for",
+            "write a URL such as https://host/path",
         );
     }
 

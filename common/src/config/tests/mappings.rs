@@ -57,7 +57,7 @@ fn mappings_that_make_no_sense_are_refused() {
             "[[target]]\nname = \"m\"\n{store}\n[[target.table]]\nname = \"t\"\n{table}"
         ))
     };
-    let columns = only("vector = { url = \"http://h\" }", "columns = { id = \"id\" }");
+    let columns = only("vector = { url = \"https://h\" }", "columns = { id = \"id\" }");
     assert!(columns[0].starts_with("target[0].table[0].columns: "), "{columns:?}");
     let collection = only(
         "sql = { url = \"sqlite://x\" }",
@@ -189,7 +189,7 @@ fn a_dependent_is_no_mapping_of_its_own() {
 
 #[test]
 fn mappings_that_share_a_collection_need_a_scope_each() {
-    let stores = "vector = { url = \"http://q:6334\" }";
+    let stores = "vector = { url = \"https://q:6334\" }";
     let collection = |more: &str| format!("collection = {{ name = \"c\", point = \"uuid\"{more} }}");
     let scoped = |value: &str| collection(&format!(", scope = {{ tenant = {value} }}"));
     let says = "target[1].table[0].collection: write collection = { …, scope = { field = \"value\" } }";
@@ -209,7 +209,7 @@ fn mappings_that_share_a_collection_need_a_scope_each() {
     assert_eq!(
         two(
             (stores, &collection("")),
-            ("vector = { url = \"http://q:7334\" }", &collection(""))
+            ("vector = { url = \"https://q:7334\" }", &collection(""))
         ),
         [""; 0]
     );

@@ -229,6 +229,7 @@ mod tests {
             url: "http://localhost".to_owned(),
             api_key: None,
             api_key_env: None,
+            tls: None,
         };
         let payload = Payload {
             id: Some("id".to_owned()),

@@ -114,6 +114,7 @@ impl Database {
         SqlEndpoint {
             url: self.url.clone().into(),
             max_connections: 4,
+            tls: None,
         }
     }
 

@@ -234,6 +234,7 @@ async fn what_a_user_may_not_do_is_said() {
         let endpoint = lethe_common::config::SqlEndpoint {
             url: format!("{scheme}://{user}:{password}@{host}").into(),
             max_connections: 1,
+            tls: None,
         };
         SqlStore::connect_lazy(&endpoint, Duration::from_secs(4)).unwrap()
     };

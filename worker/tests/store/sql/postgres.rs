@@ -149,6 +149,7 @@ async fn hidden_rows_are_an_error_and_not_absent() {
     let endpoint = lethe_common::config::SqlEndpoint {
         url: format!("{scheme}://{role}@{host}").into(),
         max_connections: 1,
+        tls: None,
     };
     let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, crate::TIMEOUT).unwrap();
     let table = SqlTable::open(&store, &mapping()).await.unwrap();
@@ -257,6 +258,7 @@ async fn a_server_that_has_no_room_for_a_ping_answers() {
     let endpoint = lethe_common::config::SqlEndpoint {
         url: format!("{scheme}://{role}@{host}").into(),
         max_connections: 1,
+        tls: None,
     };
     let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, crate::TIMEOUT).unwrap();
     // The only connection that the role may have is now the pool's.
@@ -272,6 +274,7 @@ async fn a_server_that_has_no_room_for_a_ping_answers() {
     let nobody = lethe_common::config::SqlEndpoint {
         url: "postgres://nobody@127.0.0.1:1/none".to_owned().into(),
         max_connections: 1,
+        tls: None,
     };
     let nobody = lethe_worker::store::sql::SqlStore::connect_lazy(&nobody, crate::TIMEOUT).unwrap();
     assert!(!nobody.answers(crate::TIMEOUT).await);

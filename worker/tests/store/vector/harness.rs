@@ -58,6 +58,7 @@ impl Vectors {
             url,
             api_key: key.map(Into::into),
             api_key_env: None,
+            tls: None,
         };
         Self {
             client,

@@ -21,6 +21,7 @@ async fn a_server_that_is_not_there_is_an_outage() {
         url: format!("http://127.0.0.1:{port}"),
         api_key: None,
         api_key_env: None,
+        tls: None,
     };
     let store = VectorStore::connect_lazy(&endpoint, None, Duration::from_secs(5)).unwrap();
 

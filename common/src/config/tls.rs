@@ -1,0 +1,253 @@
+//! Encrypted connections: which servers have to prove who they are.
+//!
+//! A password that is sent in the clear, or to somebody who stands in for the server, opens all that Lethe may erase. A server that is
+//! not on this machine has to prove its name by a certificate, unless the configuration says of this one that it need not.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use strum::{EnumString, VariantNames};
+
+use super::target::{SqlEndpoint, VectorEndpoint};
+use super::text;
+
+/// Whether a server has to prove its name. Absent: unless it is on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
+#[serde(try_from = "String")]
+#[strum(serialize_all = "lowercase")]
+pub enum Tls {
+    /// Connections are encrypted, and the server's certificate has its name and comes from a known authority.
+    Verify,
+    /// The network is trusted. What the URL says of TLS holds.
+    Off,
+}
+
+impl TryFrom<String> for Tls {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text::word(&text)
+    }
+}
+
+/// What to write in place of a database's URL that asks for less.
+const DATABASE: &str = "leave out what it says of the SSL mode and what begins with #, or write sslmode=verify-full (ssl-mode=VERIFY_IDENTITY): the \
+     server is not on this machine. If its network is trusted, write tls = \"off\" beside it";
+
+/// What to write in place of another URL.
+const OTHER: &str = "write https:// (rediss:// for Redis, without #insecure): the server is not on this machine. If its network is trusted, write \
+     tls = \"off\" beside it";
+
+impl SqlEndpoint {
+    /// Has the server prove its name, if it has to; of a URL that cannot be read nothing is said.
+    ///
+    /// # Errors
+    /// What to write in place of a URL that asks for less.
+    pub fn secure(&mut self) -> Result<(), &'static str> {
+        secure_database(&mut self.url, self.tls)
+    }
+}
+
+impl VectorEndpoint {
+    /// Checks that the server proves its name, if it has to.
+    ///
+    /// # Errors
+    /// What to write in place of a URL that asks for less.
+    pub fn check_tls(&self) -> Result<(), &'static str> {
+        check_scheme(&self.url, "https://", self.tls)
+    }
+}
+
+/// Has a database prove its name, if it has to.
+pub(super) fn secure_database(url: &mut SecretString, tls: Option<Tls>) -> Result<(), &'static str> {
+    let text = url.expose_secret();
+    let Some(server) = Server::of(text) else { return Ok(()) };
+    if !is_needed(server.is_here, tls) || server.is_verified {
+        return Ok(());
+    }
+    let query = text.split_once('?').map(|(_, query)| query);
+    let says = |parameter: &str| parameter.starts_with("sslmode=") || parameter.starts_with("ssl-mode=");
+    if query.is_some_and(|query| query.split('&').any(says)) {
+        return Err(DATABASE);
+    }
+    let separator = if query.is_some() { '&' } else { '?' };
+    let verified = format!("{text}{separator}{}", server.verify);
+    // After a `#` nothing counts.
+    if !Server::of(&verified).is_some_and(|server| server.is_verified) {
+        return Err(DATABASE);
+    }
+    *url = verified.into();
+    Ok(())
+}
+
+/// Checks that a URL begins with `secure`, if it has to.
+pub(super) fn check_scheme(url: &str, secure: &str, tls: Option<Tls>) -> Result<(), &'static str> {
+    let Some((_, rest)) = url.split_once("://") else {
+        return Ok(());
+    };
+    // The Redis client believes any server of such a URL.
+    let is_verified = url.to_lowercase().starts_with(secure) && !rest.ends_with("#insecure");
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if is_verified || !is_needed(is_here(host), tls) {
+        Ok(())
+    } else {
+        Err(OTHER)
+    }
+}
+
+/// Returns whether a database on another machine need not prove its name, since the configuration says so.
+pub(super) fn is_database_waived(url: &str, tls: Option<Tls>) -> bool {
+    tls == Some(Tls::Off) && Server::of(url).is_some_and(|server| !server.is_here && !server.is_verified)
+}
+
+/// Returns whether another server need not, for the same reason.
+pub(super) fn is_waived(url: &str, secure: &str, tls: Option<Tls>) -> bool {
+    tls == Some(Tls::Off) && check_scheme(url, secure, None).is_err()
+}
+
+fn is_needed(is_here: bool, tls: Option<Tls>) -> bool {
+    tls.map_or(!is_here, |tls| tls == Tls::Verify)
+}
+
+/// What a database's URL says of its server.
+struct Server {
+    is_here: bool,
+    is_verified: bool,
+    /// What to add to the URL.
+    verify: &'static str,
+}
+
+impl Server {
+    /// Returns what a URL says; nothing of a file, and of what cannot be read.
+    fn of(url: &str) -> Option<Self> {
+        if url.starts_with("postgres") {
+            let options = PgConnectOptions::from_str(url).ok()?;
+            return Some(Self {
+                is_here: options.get_socket().is_some() || is_here(options.get_host()),
+                is_verified: matches!(options.get_ssl_mode(), PgSslMode::VerifyFull),
+                verify: "sslmode=verify-full",
+            });
+        }
+        let rest = url
+            .strip_prefix("mysql://")
+            .or_else(|| url.strip_prefix("mariadb://"))?;
+        let options = MySqlConnectOptions::from_str(&format!("mysql://{rest}")).ok()?;
+        Some(Self {
+            is_here: options.get_socket().is_some() || is_here(options.get_host()),
+            is_verified: matches!(options.get_ssl_mode(), MySqlSslMode::VerifyIdentity),
+            verify: "ssl-mode=VERIFY_IDENTITY",
+        })
+    }
+}
+
+/// Returns whether a host, with or without a port, is this machine.
+fn is_here(host: &str) -> bool {
+    let address = |text: &str| text.trim_matches(['[', ']']).parse::<IpAddr>();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if address(host).is_err() && port.parse::<u16>().is_ok() => name,
+        _ => host,
+    };
+    // A socket's directory.
+    name.starts_with('/')
+        || name.eq_ignore_ascii_case("localhost")
+        || address(name).is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secured(url: &str, tls: Option<Tls>) -> Result<String, &'static str> {
+        let mut secret: SecretString = url.to_owned().into();
+        secure_database(&mut secret, tls).map(|()| secret.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn a_database_elsewhere_proves_its_name() {
+        for (url, expected) in [
+            ("postgres://u:p@db/x", "postgres://u:p@db/x?sslmode=verify-full"),
+            (
+                "postgresql://u@10.0.0.1:5432/x?application_name=a",
+                "postgresql://u@10.0.0.1:5432/x?application_name=a&sslmode=verify-full",
+            ),
+            ("mysql://u@db/x", "mysql://u@db/x?ssl-mode=VERIFY_IDENTITY"),
+            ("mariadb://u@db/x", "mariadb://u@db/x?ssl-mode=VERIFY_IDENTITY"),
+        ] {
+            assert_eq!(secured(url, None).unwrap(), expected);
+            assert_eq!(secured(expected, None).unwrap(), expected, "it says so already");
+            assert_eq!(secured(url, Some(Tls::Off)).unwrap(), url);
+        }
+        for url in [
+            "postgres://u@db/x?sslmode=require",
+            "postgres://u@db/x#",
+            "postgres://u@db/x#a?b=c",
+            "postgres://u@db/x?sslmode=prefer",
+            "postgres://u@db/x?ssl-mode=verify-ca",
+            "mysql://u@db/x?ssl-mode=required",
+            "mysql://u@db/x#",
+            "mysql://u@db/x?sslmode=disabled",
+        ] {
+            assert_eq!(secured(url, None), Err(DATABASE), "{url}");
+            assert_eq!(secured(url, Some(Tls::Off)).unwrap(), url);
+            assert!(
+                is_database_waived(url, Some(Tls::Off)) && !is_database_waived(url, None),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_database_on_this_machine_need_not_unless_it_is_said() {
+        for url in [
+            "postgres://u@localhost/x",
+            "postgres://u@127.0.0.1:5432/x",
+            "postgres://u@[::1]/x",
+            "postgres:///x?host=/run/postgresql",
+            "mysql://u@127.3.2.1/x?ssl-mode=preferred",
+        ] {
+            assert_eq!(secured(url, None).unwrap(), url);
+            assert!(!is_database_waived(url, Some(Tls::Off)), "{url}");
+        }
+        assert_eq!(
+            secured("postgres://u@localhost/x", Some(Tls::Verify)).unwrap(),
+            "postgres://u@localhost/x?sslmode=verify-full"
+        );
+        assert_eq!(secured("sqlite://x.db", Some(Tls::Verify)).unwrap(), "sqlite://x.db");
+    }
+
+    #[test]
+    fn other_servers_elsewhere_are_asked_over_tls() {
+        for (url, secure) in [
+            ("https://q:6334", "https://"),
+            ("HTTPS://q", "https://"),
+            ("http://localhost:6334", "https://"),
+            ("http://[::1]:6334", "https://"),
+            ("rediss://:p@r:6380", "rediss://"),
+            ("redis://127.0.0.1", "rediss://"),
+            ("redis://u:p@localhost:6379/1", "rediss://"),
+        ] {
+            assert_eq!(check_scheme(url, secure, None), Ok(()), "{url}");
+        }
+        for (url, secure) in [
+            ("http://q:6334", "https://"),
+            ("http://localhost.example:6334", "https://"),
+            ("http://localhost@q", "https://"),
+            ("redis://:p@r", "rediss://"),
+            ("rediss://:p@r/#insecure", "rediss://"),
+        ] {
+            assert_eq!(check_scheme(url, secure, None), Err(OTHER), "{url}");
+            assert_eq!(check_scheme(url, secure, Some(Tls::Off)), Ok(()), "{url}");
+            assert!(
+                is_waived(url, secure, Some(Tls::Off)) && !is_waived(url, secure, None),
+                "{url}"
+            );
+        }
+        let here = check_scheme("http://localhost:6334", "https://", Some(Tls::Verify));
+        assert_eq!(here, Err(OTHER));
+    }
+}

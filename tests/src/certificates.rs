@@ -1,0 +1,62 @@
+//! Certificates of an authority of a test's own.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+
+/// An authority that nobody else knows.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    path: PathBuf,
+}
+
+/// What a server shows: a certificate and its key, both in PEM.
+#[derive(Debug)]
+pub struct Shown {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+impl Authority {
+    /// Makes one, and writes its certificate into a directory.
+    pub fn new(directory: &Path) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let path = directory.join("authority.pem");
+        std::fs::write(&path, params.self_signed(&key).unwrap().pem()).unwrap();
+        Self {
+            issuer: Issuer::new(params, key),
+            path,
+        }
+    }
+
+    /// Returns where its certificate is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Signs for a server of this name or address.
+    pub fn sign(&self, name: &str) -> Shown {
+        self.signed(&CertificateParams::new([name.to_owned()]).unwrap())
+    }
+
+    /// Signs for a server of this name, until a day that has passed.
+    pub fn sign_expired(&self, name: &str) -> Shown {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+        self.signed(&params)
+    }
+
+    fn signed(&self, params: &CertificateParams) -> Shown {
+        let key = KeyPair::generate().unwrap();
+        Shown {
+            certificate: params.signed_by(&key, &self.issuer).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
