@@ -194,6 +194,8 @@ async fn a_token_that_is_not_for_us_now_is_refused() {
     let wrong = [
         ("expired", json!({"exp": now() - 60})),
         ("for ever", json!({"exp": null})),
+        ("for years", json!({"exp": now() + 100_000})),
+        ("made long ago", json!({"iat": now() - 100_000})),
         ("an end that is no number", json!({"exp": "tomorrow"})),
         ("not yet", json!({"nbf": now() + 60})),
         ("another audience", json!({"aud": "other"})),
@@ -214,6 +216,26 @@ async fn a_token_that_is_not_for_us_now_is_refused() {
         ("one of several audiences", json!({"aud": ["other", "lethe"]})),
     ] {
         assert_eq!(app.get(&signed(&claims(&more)), "/v1/jobs").await.status, 200, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_type_says_nothing_of_who_asks() {
+    let app = app(&issuer("")).await;
+    let typed = |typ: Option<&str>| {
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = typ.map(str::to_owned);
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        encode(&header, &claims(&json!({})), &key).expect("a token")
+    };
+    for (typ, status) in [
+        (None, 200),
+        (Some("jwt"), 200),
+        (Some("application/at+jwt"), 200),
+        (Some("logout+jwt"), 401),
+        (Some("dpop+jwt"), 401),
+    ] {
+        assert_eq!(app.get(&typed(typ), "/v1/jobs").await.status, status, "{typ:?}");
     }
 }
 

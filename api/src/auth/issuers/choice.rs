@@ -33,6 +33,13 @@ struct Said {
     iss: Option<Value>,
 }
 
+/// Returns whether a token of this type may say who asks (RFC 8725, 3.11): a logout token may not, for one.
+fn is_access_token(typ: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    // RFC 7515, 4.1.9: without a slash in it, `application/` is left out.
+    ["jwt", "at+jwt"].contains(&typ.strip_prefix("application/").unwrap_or(&typ))
+}
+
 impl Issuers {
     pub(in crate::auth) fn new(config: &Config, fingerprints: Fingerprints) -> Self {
         Self {
@@ -55,6 +62,9 @@ impl Issuers {
         let header = decode_header(presented).map_err(|_| AuthFailure::TokenMalformed)?;
         if header.crit.is_some() {
             // RFC 7515, 4.1.11: what is not understood must not be overlooked.
+            return Err(AuthFailure::TokenMalformed.into());
+        }
+        if !header.typ.as_deref().is_none_or(is_access_token) {
             return Err(AuthFailure::TokenMalformed.into());
         }
         let issuer = self.of(presented)?;

@@ -100,7 +100,7 @@ impl Issuer {
         }
         validation.set_required_spec_claims(&required);
         let claims = decode::<Claims>(presented, &key, &validation).map_err(|error| reason(&error))?;
-        lifetime::check(&claims.claims, now, jwt.leeway)?;
+        lifetime::check(&claims.claims, now, jwt.leeway, jwt.max_age)?;
         Ok(claims.claims)
     }
 

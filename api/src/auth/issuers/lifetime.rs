@@ -11,19 +11,26 @@ use serde_json::Value;
 
 use crate::auth::token::Claims;
 
-/// Checks that a token is good at `now`, as far as clocks differ by `leeway` at most.
-pub(super) fn check(claims: &Claims, now: Timestamp, leeway: Duration) -> Result<(), AuthFailure> {
+/// Checks that a token is good at `now`, as far as clocks differ by `leeway` at most; none is good for longer than `max_age`.
+pub(super) fn check(claims: &Claims, now: Timestamp, leeway: Duration, max_age: Duration) -> Result<(), AuthFailure> {
     let (now, leeway) = (u64::try_from(now.as_second()).unwrap_or(0), leeway.as_secs());
+    let longest = max_age.as_secs().saturating_add(leeway);
     // A token without an end is good for ever, which no token may be.
     let end = claims.get("exp").and_then(seconds).ok_or(AuthFailure::TokenExpired)?;
-    if end < now.saturating_sub(leeway) {
+    if end < now.saturating_sub(leeway) || end > now.saturating_add(longest) {
         return Err(AuthFailure::TokenExpired);
     }
-    match claims.get("nbf").map(seconds) {
-        Some(None) => Err(AuthFailure::TokenMalformed),
-        Some(Some(begin)) if begin > now.saturating_add(leeway) => Err(AuthFailure::TokenNotYet),
-        _ => Ok(()),
+    for name in ["nbf", "iat"] {
+        match claims.get(name).map(seconds) {
+            Some(None) => return Err(AuthFailure::TokenMalformed),
+            Some(Some(begin)) if begin > now.saturating_add(leeway) => return Err(AuthFailure::TokenNotYet),
+            Some(Some(made)) if name == "iat" && made < now.saturating_sub(longest) => {
+                return Err(AuthFailure::TokenExpired);
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Reads a `NumericDate` (RFC 7519, 2), which may have a fraction.
@@ -47,10 +54,11 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_900_000_000;
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn at(claims: &Value) -> Result<(), AuthFailure> {
         let now = Timestamp::from_second(NOW).unwrap();
-        check(claims.as_object().unwrap(), now, Duration::from_secs(30))
+        check(claims.as_object().unwrap(), now, Duration::from_secs(30), HOUR)
     }
 
     #[test]
@@ -63,7 +71,11 @@ mod tests {
             (json!({"exp": NOW, "nbf": NOW + 31}), Err(AuthFailure::TokenNotYet)),
             (json!({"exp": 1_899_999_969.6}), Ok(())),
             (json!({"exp": 1_899_999_969.4}), Err(AuthFailure::TokenExpired)),
-            (json!({"exp": u64::MAX, "nbf": 0}), Ok(())),
+            (json!({"exp": NOW + 3_630, "nbf": 0, "iat": NOW - 3_630}), Ok(())),
+            (json!({"exp": NOW + 3_631}), Err(AuthFailure::TokenExpired)),
+            (json!({"exp": u64::MAX}), Err(AuthFailure::TokenExpired)),
+            (json!({"exp": NOW, "iat": NOW - 3_631}), Err(AuthFailure::TokenExpired)),
+            (json!({"exp": NOW, "iat": NOW + 31}), Err(AuthFailure::TokenNotYet)),
         ] {
             assert_eq!(at(&claims), expected, "{claims}");
         }
@@ -84,8 +96,10 @@ mod tests {
                 Err(AuthFailure::TokenExpired),
                 "{no_time}"
             );
-            let claims = json!({"exp": NOW, "nbf": no_time});
-            assert_eq!(at(&claims), Err(AuthFailure::TokenMalformed), "{no_time}");
+            for name in ["nbf", "iat"] {
+                let claims = json!({"exp": NOW, name: no_time});
+                assert_eq!(at(&claims), Err(AuthFailure::TokenMalformed), "{name} {no_time}");
+            }
         }
         assert_eq!(at(&json!({})), Err(AuthFailure::TokenExpired));
     }
