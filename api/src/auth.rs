@@ -18,7 +18,7 @@ mod state;
 mod token;
 mod unproven;
 
-pub(crate) use credentials::{Scheme, Schemes};
+pub(crate) use credentials::{BEARER, Scheme, Schemes};
 pub(crate) use denied::Denied;
 pub(crate) use principal::Principal;
 pub(crate) use rights::{are_within, written};

@@ -15,6 +15,7 @@ mod fingerprint;
 mod http;
 mod job;
 mod openapi;
+mod readiness;
 mod router;
 mod routes;
 mod schedules;

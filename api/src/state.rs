@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::FromRef;
-use axum::http::StatusCode;
 use lethe_common::clock::Clock;
 use lethe_common::config::Config;
 use lethe_common::doorbell::Doorbell;
@@ -18,6 +16,7 @@ use crate::fingerprint::Fingerprints;
 use crate::http::limits::backlog::Backlog;
 use crate::http::limits::places::Places;
 use crate::http::limits::remembered::Remembered;
+use crate::readiness::Seen;
 
 /// What handlers share. Clones are the same state.
 #[derive(Clone)]
@@ -33,7 +32,7 @@ struct Shared {
     fingerprints: Fingerprints,
     backlog: Backlog,
     places: Places,
-    readiness: Remembered<(StatusCode, Bytes)>,
+    readiness: Remembered<Seen>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -96,7 +95,7 @@ impl AppState {
     }
 
     /// What `/readyz` answered last.
-    pub(crate) fn readiness(&self) -> &Remembered<(StatusCode, Bytes)> {
+    pub(crate) fn readiness(&self) -> &Remembered<Seen> {
         &self.0.readiness
     }
 

@@ -23,7 +23,7 @@ pub(crate) enum Scheme {
 pub(crate) type Schemes = &'static [Scheme];
 
 /// What the native routes accept.
-pub(super) const BEARER: Schemes = &[Scheme::Bearer];
+pub(crate) const BEARER: Schemes = &[Scheme::Bearer];
 
 impl Scheme {
     fn word(self) -> &'static str {

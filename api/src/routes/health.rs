@@ -1,12 +1,12 @@
-//! `/livez` and `/readyz`. Without a key, so without names of anything outside Lethe.
+//! `/livez` and `/readyz`. Who shows no key learns whether, and not which; nobody learns names of anything outside Lethe.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use lethe_common::config::Target;
 use lethe_common::ledger::{Ledger, Route, WorkerRow};
 use lethe_common::metrics::{self, Dependency};
@@ -14,6 +14,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::auth::BEARER;
+use crate::readiness::{Depends, Reached, Seen, word};
 use crate::state::AppState;
 use crate::workers::{self, Found, HEARD_WITHIN};
 
@@ -25,40 +27,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Readiness {
     /// Whether requests can be answered.
     ready: bool,
-    /// What this process depends on.
-    dependencies: Vec<Depends>,
-    /// Whether jobs can be worked on, as far as workers say; an API is ready without.
-    targets: Vec<Reached>,
-}
-
-/// A dependency.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Dependency)]
-struct Depends {
-    /// `ledger` or `doorbell`.
-    name: String,
-    /// `up` or `down`.
-    state: &'static str,
-    /// How long its answer took.
-    ms: Option<u64>,
-    /// Whether requests cannot be answered without it.
-    required: bool,
-}
-
-/// A target.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Served)]
-struct Reached {
-    /// The name.
-    name: String,
-    /// Whether some worker serves each of its tables; `null` if the ledger does not answer.
-    served: Option<bool>,
-    /// Those of `sql` and `vector` that it has: `up` if a worker reaches it, `down` if none does, `null` if
-    /// none has said.
-    #[schema(value_type = BTreeMap<String, Option<String>>)]
-    stores: BTreeMap<&'static str, Option<&'static str>>,
-    /// Whether its mappings fit what is in the stores; `null` while that cannot be seen.
-    fits: Option<bool>,
+    /// What this process depends on; for callers with a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    dependencies: Option<Vec<Depends>>,
+    /// Whether jobs can be worked on, as far as workers say; for callers with a key, those targets that they reach. An API is
+    /// ready without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    targets: Option<Vec<Reached>>,
 }
 
 /// Whether the process lives.
@@ -68,7 +45,7 @@ pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Whether the process can do its work, with each dependency.
+/// Whether the process can do its work; with a key, also each dependency and target.
 ///
 /// Without the doorbell jobs are found by polling, a second later: this is no reason to send
 /// callers elsewhere.
@@ -77,21 +54,46 @@ pub(crate) async fn livez() -> &'static str {
         (status = 200, description = "It can", body = Readiness),
         (status = 503, description = "The ledger is away", body = Readiness),
     ))]
-pub(crate) async fn readyz(State(state): State<AppState>) -> Response {
-    let look = async {
-        let (status, readiness) = look(&state).await;
-        (
-            status,
-            serde_json::to_vec(&readiness)
-                .expect("numbers and texts are JSON")
-                .into(),
-        )
+pub(crate) async fn readyz(State(state): State<AppState>, parts: Parts) -> (StatusCode, Json<Readiness>) {
+    let seen = state.readiness().get(look(&state)).await;
+    let ready = seen
+        .dependencies
+        .iter()
+        .all(|dependency| !dependency.required || dependency.is_up());
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
-    let (status, body) = state.readiness().get(look).await;
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+    // Probes have none.
+    let principal = if parts.headers.contains_key(AUTHORIZATION) {
+        let asks = state.auth().authenticate(&parts, BEARER);
+        timeout(PATIENCE, asks).await.ok().and_then(Result::ok)
+    } else {
+        None
+    };
+    let answer = match principal {
+        None => Readiness {
+            ready,
+            dependencies: None,
+            targets: None,
+        },
+        Some(principal) => {
+            let reached = seen
+                .targets
+                .into_iter()
+                .filter(|target| principal.reaches(&target.name));
+            Readiness {
+                ready,
+                dependencies: Some(seen.dependencies),
+                targets: Some(reached.collect()),
+            }
+        }
+    };
+    (status, Json(answer))
 }
 
-async fn look(state: &AppState) -> (StatusCode, Readiness) {
+async fn look(state: &AppState) -> Seen {
     let ledger = ledger(state.ledger()).await;
     let ready = ledger.is_some();
     let mut dependencies = vec![depends(Dependency::Ledger, ready, ledger, true)];
@@ -99,17 +101,10 @@ async fn look(state: &AppState) -> (StatusCode, Readiness) {
     let workers = if ready { workers(state.ledger()).await } else { None };
     let targets = state.config().targets.iter();
     let targets = targets.map(|target| reached(target, workers.as_deref()));
-    let answer = Readiness {
-        ready,
+    Seen {
         dependencies,
         targets: targets.collect(),
-    };
-    let status = if ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (status, answer)
+    }
 }
 
 /// Notes as metrics how the dependencies are.
@@ -154,10 +149,6 @@ fn reached(target: &Target, workers: Option<&[WorkerRow]>) -> Reached {
         stores: stores.collect(),
         fits: found.fits(target),
     }
-}
-
-fn word(up: bool) -> &'static str {
-    if up { "up" } else { "down" }
 }
 
 fn depends(dependency: Dependency<'_>, up: bool, took: Option<Duration>, required: bool) -> Depends {

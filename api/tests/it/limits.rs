@@ -65,6 +65,8 @@ async fn without_the_ledger_everything_says_so() {
         assert_eq!(answer.headers["retry-after"], "1");
     }
     let ready = app.get("", "/readyz").await;
+    assert_eq!((ready.status.as_u16(), ready.body), (503, json!({"ready": false})));
+    let ready = app.get("reader", "/readyz").await;
     assert_eq!(ready.status, 503);
     assert_eq!(ready.body["ready"], false);
     assert_eq!(ready.body["dependencies"][0]["name"], "ledger");

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::accepting::claim;
 use crate::app::{Answer, App};
+use crate::callers::TWO;
 
 #[tokio::test]
 async fn a_job_is_cancelled_once_and_tried_again() {
@@ -87,7 +88,7 @@ async fn targets_and_workers_are_as_workers_report_them() {
         "{}",
         targets.text
     );
-    let ready = app.get("", "/readyz").await;
+    let ready = app.get("scraper", "/readyz").await;
     assert_eq!(ready.status, 200, "an API is ready without workers");
     let unknown = json!({"name": "main", "served": false, "stores": {"sql": null, "vector": null}, "fits": null});
     assert_eq!(ready.body["targets"], json!([unknown]));
@@ -271,14 +272,31 @@ async fn the_pace_of_a_job_is_changed_until_it_has_ended() {
         .refused(404, "not-found", "");
 }
 
+#[tokio::test]
+async fn who_shows_no_key_learns_whether_it_is_ready_and_not_what_it_has() {
+    let app = App::with(TWO).await;
+    for who in ["", "nobody"] {
+        assert_eq!(app.get(who, "/readyz").await.body, json!({"ready": true}), "{who}");
+    }
+    let names = async |who: &str| {
+        let ready = app.get(who, "/readyz").await.body;
+        let targets = ready["targets"].as_array().expect("targets").iter();
+        targets.map(|target| target["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("owner").await, ["main", "spare"]);
+    let asked = json!({"name": "bound", "scopes": ["jobs:read"], "targets": ["spare"]});
+    let made = app.send_json("root", "POST", "/v1/keys", &asked).await;
+    assert_eq!(names(made.body["key"].as_str().expect("a key")).await, ["spare"]);
+}
+
 /// Asks for readiness, which is looked at once a second, until it is so.
 async fn readiness(app: &App, is_so: impl Fn(&Value) -> bool) -> Answer {
     for _ in 0..3_000 {
-        let ready = app.get("", "/readyz").await;
+        let ready = app.get("reader", "/readyz").await;
         if is_so(&ready.body) {
             return ready;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("it is not so: {}", app.get("", "/readyz").await.text);
+    panic!("it is not so: {}", app.get("reader", "/readyz").await.text);
 }
