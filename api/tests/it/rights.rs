@@ -142,7 +142,10 @@ async fn a_key_of_the_ledger_opens_what_it_says() {
         bounds: Bounds::default(),
         expires_at: None,
     };
-    app.ledger.add_key(&record).await.expect("the ledger answers");
+    app.ledger
+        .add_key(&record, &crate::app::tester())
+        .await
+        .expect("the ledger answers");
     assert_eq!(app.get("made", "/v1/jobs").await.status, 200);
     app.post("made", "/v1/pause")
         .await
@@ -165,6 +168,7 @@ async fn a_forgotten_job_keeps_its_counts_but_not_its_ids() {
         items: Duration::ZERO,
         jobs: day,
         keys: day,
+        audit: day,
     };
     while app.ledger.forget(kept).await.expect("the ledger answers") {}
     let items = app.get("eraser", &format!("/v1/jobs/{id}/items?outcome=failed")).await;
@@ -281,9 +285,21 @@ async fn a_job_about_several_targets_is_controlled_by_who_reaches_all_of_them() 
         .await
         .job();
     let path = |end: &str| format!("/v1/jobs/{id}{end}");
+    let listed = async |key: &str| {
+        let list = app.get(key, "/v1/jobs").await.body;
+        list["jobs"].as_array().expect("a list").len()
+    };
     let key = turned(&app, json!({"scopes": ["admin"], "targets": ["main"]})).await;
     assert_eq!(app.get(&key, &path("")).await.status, 404);
     assert_eq!(app.post(&key, &path("/cancel")).await.status, 404);
+    assert_eq!(listed(&key).await, 0);
+    let asked = json!({"name": "beside", "scopes": ["jobs:read"], "targets": ["main", "spare"]});
+    let made = app.send_json("root", "POST", "/v1/keys", &asked).await;
+    assert_eq!(
+        listed(made.body["key"].as_str().expect("a key")).await,
+        1,
+        "somebody else's"
+    );
 
     let key = turned(&app, both).await;
     assert_eq!(app.get(&key, &path("")).await.status, 200);

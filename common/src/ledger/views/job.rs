@@ -108,7 +108,7 @@ pub enum Whose {
     All,
     /// This principal's.
     Of(String),
-    /// This principal's, and everybody's that are about one of these targets alone.
+    /// This principal's, and everybody's that are about one of these targets alone or about several targets.
     OfOrAbout(String, BTreeSet<String>),
 }
 
@@ -198,7 +198,8 @@ impl Ledger {
             "-- ledger::jobs
             SELECT {JOB_COLUMNS} FROM jobs
             WHERE state <> {{job.receiving}} {tasks} {scheduled}
-              AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}}))
+              AND ($2 = '' OR principal = $2 OR target IN (SELECT e.value->>'t' FROM {{each}})
+                   OR target IS NULL AND EXISTS (SELECT 1 FROM {{each}}))
               AND ($3 = '' OR state = $3) AND ($4 = '' OR target = $4) AND ($5 = '' OR id < $5)
             ORDER BY id DESC LIMIT $6"
         )))
@@ -233,6 +234,12 @@ impl Ledger {
     }
 }
 
+/// Reads a list with commas between.
+fn targets(list: &str) -> BTreeSet<String> {
+    let names = list.split(',').filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
+
 fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> {
     let optional = |column| -> Result<Option<u64>, LedgerError> {
         Ok(row
@@ -257,11 +264,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         state: rows::parsed(row, "jobs", "state")?,
         kind: row.try_get("kind")?,
         target: row.try_get("target")?,
-        targets: row
-            .try_get::<&str, _>("targets")?
-            .split(',')
-            .map(str::to_owned)
-            .collect(),
+        targets: targets(row.try_get("targets")?),
         table: row.try_get("table_name")?,
         dry_run: row.try_get::<i64, _>("dry_run")? != 0,
         limit: optional("max_selected")?,
