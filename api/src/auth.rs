@@ -12,6 +12,7 @@ mod denied;
 mod failures;
 mod issuers;
 mod known;
+mod origin;
 mod principal;
 mod rights;
 mod state;

@@ -16,6 +16,7 @@ mod http;
 mod job;
 mod openapi;
 mod readiness;
+mod readings;
 mod router;
 mod routes;
 mod schedules;

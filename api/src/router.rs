@@ -17,7 +17,7 @@ use crate::http::observe::{self, VoiceOf};
 
 use crate::http::unknown::unknown;
 use crate::openapi;
-use crate::routes::{health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
+use crate::routes::{audit, health, jobs, keys, metrics, pause, schedules, siblings, targets, workers};
 use crate::state::AppState;
 
 /// Returns the routes of the API.
@@ -76,6 +76,7 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(schedules::pause::resume))
         .routes(routes!(keys::create::create, keys::list::list))
         .routes(routes!(keys::revoke::revoke))
+        .routes(routes!(audit::list::list))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -1,6 +1,7 @@
 //! The routes, one file a resource.
 
 mod answers;
+pub(crate) mod audit;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod keys;

@@ -17,6 +17,7 @@ use crate::http::limits::backlog::Backlog;
 use crate::http::limits::places::Places;
 use crate::http::limits::remembered::Remembered;
 use crate::readiness::Seen;
+use crate::readings::Readings;
 
 /// What handlers share. Clones are the same state.
 #[derive(Clone)]
@@ -33,6 +34,7 @@ struct Shared {
     backlog: Backlog,
     places: Places,
     readiness: Remembered<Seen>,
+    readings: Readings,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -45,6 +47,7 @@ impl AppState {
         Self(Arc::new(Shared {
             places: Places::new(config.api.max_uploads, config.api.max_streams),
             readiness: Remembered::new(),
+            readings: Readings::new(ledger.clone()),
             backlog: Backlog::new(config.api.max_queue),
             auth: Auth::new(Arc::clone(&config), ledger.clone(), clock.clone(), fingerprints.clone()),
             config,
@@ -80,6 +83,10 @@ impl AppState {
 
     pub(crate) fn auth(&self) -> &Auth {
         &self.0.auth
+    }
+
+    pub(crate) fn readings(&self) -> &Readings {
+        &self.0.readings
     }
 
     pub(crate) fn fingerprints(&self) -> &Fingerprints {

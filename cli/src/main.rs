@@ -1,6 +1,7 @@
 //! The `lethe` binary: every role of the service, and the tools beside it.
 
 mod api;
+mod audit;
 mod client;
 mod data_dir;
 mod demo;
@@ -42,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Api(role) => Box::pin(roles::api(role.config.as_deref())).await,
         Command::Worker(role) => Box::pin(roles::worker(role.config.as_deref())).await,
         Command::Migrate(role) => roles::migrate(role.config.as_deref()).await,
+        Command::Audit(options) => audit::run(&options).await,
         Command::Keys(keys) => keys::run(&keys).await,
         Command::Schedules(schedules) => schedules::run(&schedules).await,
         Command::Targets(targets) => targets::run(&targets).await,

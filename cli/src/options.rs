@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::api::{Server, url};
+use crate::audit::Audit;
 use crate::output::Format;
 use crate::schedules::Schedules;
 use crate::targets::Targets;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Retry(Job),
     /// List the memories of a job that were not simply erased.
     Items(Items),
+    /// Read the audit trail: who made keys, cancelled, retried, paused, wrote schedules, or read ids.
+    Audit(Audit),
     /// Begin no new batch, everywhere or in one target; acceptance goes on.
     Pause(Scope),
     /// Go on after a pause.

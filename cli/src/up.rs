@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use lethe_common::clock::Clock;
 use lethe_common::config::{Bounds, Config, KeyHash, Role};
-use lethe_common::ledger::{KeyRecord, LedgerError};
+use lethe_common::ledger::{Actor, KeyRecord, LedgerError};
 use lethe_common::telemetry;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -129,7 +129,13 @@ async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
             bounds: Bounds::default(),
             expires_at: None,
         };
-        Ok::<_, LedgerError>(parts.ledger.add_key(&record).await?.then_some(key))
+        Ok::<_, LedgerError>(
+            parts
+                .ledger
+                .add_key(&record, &Actor::named("lethe:up"))
+                .await?
+                .then_some(key),
+        )
     };
     first.await.context("make the first API key")
 }

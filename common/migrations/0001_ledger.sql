@@ -249,9 +249,23 @@ CREATE TABLE api_keys (
     workspaces TEXT,          -- JSON: those it reaches; NULL: all
     targets    TEXT,          -- JSON: those it reaches; NULL: all
     expires_at BIGINT,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    last_used_at BIGINT       -- written once a minute at most
 );
 CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (sha256);
+
+-- The audit trail: who did what, beside deleting. Rows are never updated; they leave with their retention.
+CREATE TABLE audit_events (
+    id    TEXT PRIMARY KEY, -- a UUID of version 7, in the order of time
+    at    BIGINT NOT NULL,
+    act   TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    event TEXT NOT NULL     -- JSON, canonical: the same event has the same bytes for ever
+);
+CREATE INDEX audit_events_by_time ON audit_events (at);
+CREATE INDEX audit_events_by_act ON audit_events (act, id);
+CREATE INDEX audit_events_by_actor ON audit_events (actor, id);
 
 -- Secrets of the installation itself, made once.
 CREATE TABLE secrets (

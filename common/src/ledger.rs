@@ -12,6 +12,7 @@
 //! | `types` | what workers, callers and the ledger hand each other |
 //! | `db` | connections, transactions, statements, rows |
 //! | `totals` | sums that only grow |
+//! | `audit` | who did what |
 //! | `operation` | pauses, paces, workers, mappings, keys, secrets |
 //! | `views` | what callers and gauges read |
 //! | `accept` | jobs that come in |
@@ -24,6 +25,7 @@
 
 mod accept;
 mod advance;
+mod audit;
 mod claim;
 mod db;
 mod ending;
@@ -38,6 +40,7 @@ mod views;
 
 pub use crate::route::Route;
 pub use accept::{Accepted, Idempotency, NewJob, Scope, Spelling, Upload};
+pub use audit::{Act, Actor, AuditEvent, AuditFilter, Effect, Object};
 pub use db::{Ledger, LedgerError, LedgerOptions};
 pub use ending::{CancelOutcome, GivenUp, Kept, RetryOutcome};
 pub use lease::{Go, Release};

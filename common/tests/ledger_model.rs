@@ -18,8 +18,8 @@ use std::time::Duration;
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, AloneFirst, Claim, Delta, ItemOutcome, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob, NewPartition,
-    Record, RecordEnd, Release, SmallFirst, Work,
+    Actor, After, AloneFirst, Claim, Delta, ItemOutcome, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob,
+    NewPartition, Record, RecordEnd, Release, SmallFirst, Work,
 };
 use lethe_common::state::State;
 use proptest::prelude::*;
@@ -202,10 +202,16 @@ impl World {
                 self.claim(1_000).await;
             }
             Op::Cancel(n) if !self.jobs.is_empty() => {
-                self.ledger.cancel(self.jobs[n % self.jobs.len()]).await.unwrap();
+                self.ledger
+                    .cancel(self.jobs[n % self.jobs.len()], &tester())
+                    .await
+                    .unwrap();
             }
             Op::Retry(n) if !self.jobs.is_empty() => {
-                self.ledger.retry(self.jobs[n % self.jobs.len()]).await.unwrap();
+                self.ledger
+                    .retry(self.jobs[n % self.jobs.len()], &tester())
+                    .await
+                    .unwrap();
             }
             Op::GiveUp => {
                 // What runs is left to its worker.
@@ -358,4 +364,9 @@ proptest! {
             world.finish().await;
         });
     }
+}
+
+/// Returns who acts in tests.
+fn tester() -> Actor {
+    Actor::named("tester")
 }

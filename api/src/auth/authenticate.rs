@@ -11,6 +11,7 @@ use super::Principal;
 use super::credentials::{BEARER, Credentials, Scheme, Schemes, challenge};
 use super::failures::Source;
 use super::known::{Answer, Remembered};
+use super::origin::Origin;
 use super::state::Auth;
 use super::unproven::Unproven;
 use crate::http::problem::{Kind, Problem};
@@ -72,6 +73,7 @@ impl Auth {
 
     /// Returns who presents the credentials. Failures are counted for `source`, if they may be guesses.
     async fn prove(&self, parts: &Parts, schemes: Schemes, source: Option<Source>) -> Result<Principal, Unproven> {
+        let origin = Origin::of(parts, self.config().api.trusted_proxies);
         let credentials = Credentials::read(&parts.headers, schemes)?;
         let presented = credentials.secret.as_str();
         let principal = if let Some(key) = self.config().auth.find(presented) {
@@ -80,13 +82,14 @@ impl Auth {
             }
             Principal::new(&key.name, key.scopes.iter().copied(), key.bounds())
         } else if credentials.scheme == Scheme::Bearer && self.issuers().may_have_made(presented) {
-            return self.issuers().verify(presented, self.clock().now()).await;
+            let principal = self.issuers().verify(presented, self.clock().now()).await?;
+            return Ok(principal.from(origin));
         } else {
             self.in_ledger(presented, source).await?
         };
         match &credentials.name {
             Some(name) if *name != principal.name => Err(AuthFailure::WrongName.into()),
-            _ => Ok(principal),
+            _ => Ok(principal.from(origin)),
         }
     }
 

@@ -3,14 +3,13 @@
 //! Nothing is written down: a process that starts anew has forgotten, and each has its own count.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::ConnectInfo;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
+use super::origin::address;
 use crate::http::limits::network::network;
 
 /// The time that the limit is about.
@@ -31,32 +30,12 @@ pub(super) enum Source {
 impl Source {
     /// Returns where a request comes from: the peer, or whom `proxies` proxies in front of us saw.
     pub(super) fn of(parts: &Parts, proxies: usize) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map(|ConnectInfo(peer)| peer.ip());
-        // A header with fewer entries did not come through all of them.
-        let said = proxies.checked_sub(1).and_then(|n| forwarded(&parts.headers, n));
-        said.or(peer).map_or(Self::Unknown, Self::address)
+        address(parts, proxies).map_or(Self::Unknown, Self::address)
     }
 
     fn address(address: IpAddr) -> Self {
         Self::Address(network(address))
     }
-}
-
-/// Returns the address that stands `n` entries from the right.
-fn forwarded(headers: &HeaderMap, n: usize) -> Option<IpAddr> {
-    let values = headers.get_all("x-forwarded-for").iter();
-    let entries: Vec<&str> = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    let entry = entries.iter().rev().nth(n)?;
-    // Some proxies write the port too.
-    entry
-        .parse()
-        .ok()
-        .or_else(|| entry.parse().ok().map(|address: SocketAddr| address.ip()))
 }
 
 /// How often callers failed, by where they come from.
@@ -113,6 +92,9 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
     use axum::http::Request;
 
     use super::*;

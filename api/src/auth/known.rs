@@ -12,6 +12,7 @@ use lethe_common::ledger::{KeyRow, Ledger, LedgerError};
 use strum::IntoEnumIterator as _;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::Principal;
 use crate::http::problem::{Kind, Problem};
@@ -19,6 +20,12 @@ use crate::http::problem::{Kind, Problem};
 /// How long an answer of the ledger is believed: what a key that was taken away still opens in
 /// other processes.
 const REMEMBER: Duration = Duration::from_secs(5);
+
+/// How often the use of a key is noted.
+const MINUTE_MS: i64 = 60_000;
+
+/// How long noting it may keep a request.
+const NOTING: Duration = Duration::from_millis(500);
 
 /// How many answers are remembered; more callers than an installation has, few enough to sweep.
 const MOST: usize = 1_024;
@@ -74,7 +81,7 @@ impl KnownKeys {
     /// Returns who holds the key.
     pub(super) async fn find(&self, presented: &str) -> Result<Answer, Problem> {
         let hash = KeyHash::of(presented).to_string();
-        let Ok(_question) = self.questions.acquire().await else {
+        let Ok(question) = self.questions.acquire().await else {
             return Err(Problem::usual(Kind::Internal));
         };
         let removals = {
@@ -90,14 +97,32 @@ impl KnownKeys {
         // The database compared as it likes; this does so in constant time.
         let row = row.filter(|row| bool::from(row.key.sha256.as_bytes().ct_eq(hash.as_bytes())));
         let left = row.as_ref().and_then(|row| row.left);
+        let used = row
+            .as_ref()
+            .filter(|row| is_worth_noting(row))
+            .map(|row| row.key.name.clone());
         let answer = row.map_or(Answer::Unknown, answer);
-        let mut memory = self.memory();
-        if memory.removals == removals {
-            // A key that is about to expire is not believed beyond that.
-            let until = asked + left.filter(|left| !left.is_zero()).unwrap_or(REMEMBER).min(REMEMBER);
-            memory.keep(hash, until, answer.clone(), asked);
+        {
+            let mut memory = self.memory();
+            if memory.removals == removals {
+                // A key that is about to expire is not believed beyond that.
+                let until = asked + left.filter(|left| !left.is_zero()).unwrap_or(REMEMBER).min(REMEMBER);
+                memory.keep(hash, until, answer.clone(), asked);
+            }
+        }
+        drop(question);
+        if let Some(name) = used {
+            self.note_use(&name).await;
         }
         Ok(answer)
+    }
+
+    /// Notes that a key opens something; it opens all the same where that is not possible.
+    async fn note_use(&self, name: &str) {
+        let noted = timeout(NOTING, self.ledger.use_key(name)).await;
+        if !matches!(noted, Ok(Ok(()))) {
+            tracing::debug!("that a key is used could not be noted");
+        }
     }
 
     /// Returns who holds the key of this name, asked anew.
@@ -143,6 +168,12 @@ impl Memory {
             self.answers.insert(hash, (until, answer));
         }
     }
+}
+
+/// Returns whether a key was last used more than a minute ago, and opens something.
+fn is_worth_noting(row: &KeyRow) -> bool {
+    let is_recent = row.last_used_at.is_some_and(|at| row.now - at < MINUTE_MS);
+    !is_recent && row.left.is_none_or(|left| !left.is_zero())
 }
 
 /// Returns who holds a key of the ledger.

@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use lethe_common::config::{Bounds, Config, Scope, Target};
-use lethe_common::ledger::{Aim, JobView, Whose};
+use lethe_common::ledger::{Actor, Aim, JobView, Whose};
 
 use super::denied::Denied;
+use super::origin::Origin;
 
 /// Who asks.
 // Bounds hold a person's id: no `Debug`.
@@ -20,6 +21,7 @@ pub(crate) struct Principal {
     pub(crate) name: String,
     pub(super) scopes: BTreeSet<Scope>,
     pub(super) bounds: Bounds,
+    origin: Origin,
 }
 
 impl Principal {
@@ -28,6 +30,22 @@ impl Principal {
             name: name.to_owned(),
             scopes: scopes.into_iter().collect(),
             bounds,
+            origin: Origin::default(),
+        }
+    }
+
+    /// Returns the caller of a request from there.
+    pub(super) fn from(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Returns the caller as the audit trail names it.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            name: self.name.clone(),
+            address: self.origin.address,
+            request: self.origin.request.clone(),
         }
     }
 

@@ -16,7 +16,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DE
 
 /// What pages may read of an answer beside its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "lethe-job, location, preference-applied, retry-after, ratelimit, ratelimit-policy, www-authenticate, x-request-id",
+    "lethe-job, location, preference-applied, retry-after, ratelimit, ratelimit-policy, www-authenticate, x-next, x-request-id",
 );
 
 /// For how many seconds a browser may remember a preflight: as long as most of them do at most.

@@ -21,6 +21,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over; a UUID with room for a prefix.
 const MAX_REQUEST_ID: usize = 64;
 
+/// The id of a request, among its extensions.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Writes a problem with a status, for a request of an id.
 pub(crate) type Voice = fn(&Problem, StatusCode, &str) -> Response;
 
@@ -28,7 +32,7 @@ pub(crate) type Voice = fn(&Problem, StatusCode, &str) -> Response;
 pub(crate) type VoiceOf = fn(&Request) -> Voice;
 
 /// Gives a request its id and span, and writes the body of its problem, if it has one.
-pub(crate) async fn observe(State(voice_of): State<VoiceOf>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(voice_of): State<VoiceOf>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let route = template(request.extensions().get::<MatchedPath>()).to_owned();
@@ -40,6 +44,7 @@ pub(crate) async fn observe(State(voice_of): State<VoiceOf>, request: Request, n
         request.id = id
     );
     let voice = voice_of(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = Problem::of_response(&response) {
         response = with_body(&response, &problem, voice, &id);

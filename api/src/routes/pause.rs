@@ -91,9 +91,9 @@ async fn set(
     }
     principal.require_all_of(target)?;
     if pause {
-        state.ledger().pause(target).await?;
+        state.ledger().pause(target, &principal.actor()).await?;
     } else {
-        state.ledger().resume(target).await?;
+        state.ledger().resume(target, &principal.actor()).await?;
         state.doorbell().ring(Ring::Work);
     }
     let pauses = state.ledger().pauses().await?;

@@ -104,7 +104,11 @@ pub(crate) async fn retire(
     if target.contains('\0') || table.contains('\0') {
         return Err(unknown());
     }
-    match state.ledger().retire_sibling(&target, &table).await? {
+    let retired = state
+        .ledger()
+        .retire_sibling(&target, &table, &principal.actor())
+        .await?;
+    match retired {
         RetireOutcome::Retired => {
             state.doorbell().ring(Ring::Work);
             Ok(StatusCode::NO_CONTENT)

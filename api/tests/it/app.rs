@@ -10,7 +10,7 @@ use lethe_common::clock::Clock;
 use lethe_common::config::{Config, KeyHash, Role};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{Ledger, LedgerOptions};
+use lethe_common::ledger::{Actor, Ledger, LedgerOptions};
 use lethe_common::metrics::Metrics;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -238,4 +238,9 @@ pub(crate) fn sorted() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     settings.set_sort_maps(true);
     settings.bind_to_scope()
+}
+
+/// Returns who acts in tests.
+pub(crate) fn tester() -> Actor {
+    Actor::named("tester")
 }

@@ -34,12 +34,13 @@ pub(crate) const TWO: &str = r#"
 /// The names of those targets.
 pub(crate) const TARGETS: [&str; 2] = ["main", "spare"];
 
-const SCOPES: [&str; 7] = [
+const SCOPES: [&str; 8] = [
     "memories:delete",
     "memories:delete:any",
     "subjects:erase",
     "jobs:read",
     "jobs:admin",
+    "audit:read",
     "metrics:read",
     "admin",
 ];
@@ -280,7 +281,10 @@ async fn past(app: &App) -> String {
         bounds: Bounds::default(),
         expires_at: Some(1_000),
     };
-    app.ledger.add_key(&record).await.expect("the ledger answers");
+    app.ledger
+        .add_key(&record, &crate::app::tester())
+        .await
+        .expect("the ledger answers");
     "past".to_owned()
 }
 

@@ -55,6 +55,7 @@ async fn the_document_lists_these_operations() {
     get /metrics
     get /openapi.json
     get /readyz
+    get /v1/audit
     delete /v1/batch/
     get /v1/event/{event_id}/
     get /v1/jobs

@@ -52,8 +52,10 @@ async fn a_key_is_made_shown_once_and_taken_away() {
       "keys": [
         {
           "created_at": "…",
+          "created_by": "root",
           "expired": false,
           "expires_at": "…",
+          "last_used_at": null,
           "name": "nightly",
           "scopes": [
             "jobs:read",
@@ -210,7 +212,10 @@ async fn an_expired_key_opens_nothing() {
             bounds: Bounds::default(),
             expires_at: Some(expires_at),
         };
-        app.ledger.add_key(&record).await.expect("the ledger answers");
+        app.ledger
+            .add_key(&record, &crate::app::tester())
+            .await
+            .expect("the ledger answers");
     }
     app.get("past", "/v1/jobs")
         .await

@@ -3,6 +3,7 @@
 
 mod accepting;
 mod app;
+mod audit;
 mod browsers;
 mod callers;
 mod compat;

@@ -206,6 +206,8 @@ async fn operating_is_for_those_whose_credentials_cover_it() {
         // They are about everybody's.
         let metrics = with("metrics:read", if whole { 200 } else { 403 });
         matrix.case(&caller, "GET", "/metrics", &json!(null), metrics).await;
+        let audit = with("audit:read", if whole { 200 } else { 403 });
+        matrix.case(&caller, "GET", "/v1/audit", &json!(null), audit).await;
         for path in ["/v1/pause", "/v1/resume"] {
             let status = if whole { 200 } else { 403 };
             matrix
@@ -251,7 +253,10 @@ const SCHEDULE: &str = "/v1/schedules/s";
 
 /// Takes the schedule away; returns whether there was one.
 async fn removed(app: &App) -> bool {
-    app.ledger.remove_schedule("s").await.expect("the ledger answers")
+    app.ledger
+        .remove_schedule("s", &crate::app::tester())
+        .await
+        .expect("the ledger answers")
 }
 
 /// Puts a schedule of somebody's into the ledger.
@@ -273,7 +278,12 @@ async fn schedule_of(app: &App, caller: Option<&Caller>, target: &str) {
         paused: false,
         next_run_at: 4_000_000_000_000,
     };
-    assert!(app.ledger.add_schedule(&record).await.expect("the ledger answers"));
+    assert!(
+        app.ledger
+            .add_schedule(&record, &crate::app::tester())
+            .await
+            .expect("the ledger answers")
+    );
 }
 
 #[tokio::test]

@@ -60,7 +60,10 @@ async fn miss(app: &App) {
     };
     zone.clone_into(&mut record.time_zone);
     record.next_run_at = row.now - 10 * 24 * 3_600_000;
-    let replaced = app.ledger.replace_schedule(&record, &row.revision).await;
+    let replaced = app
+        .ledger
+        .replace_schedule(&record, &row.revision, &crate::app::tester())
+        .await;
     assert!(replaced.expect("the ledger answers"));
 }
 

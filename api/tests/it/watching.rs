@@ -88,7 +88,10 @@ async fn a_change_without_a_ring_is_found_all_the_same() {
     let id = app.accepted("eraser").await;
     let mut events = Events::of(&app, id, None).await;
     events.next().await.expect("an event");
-    app.ledger.cancel(id).await.expect("the ledger answers");
+    app.ledger
+        .cancel(id, &crate::app::tester())
+        .await
+        .expect("the ledger answers");
     assert_eq!(events.next().await.expect("an event").1["state"], "cancelled");
 }
 

@@ -213,6 +213,9 @@ pub enum Scope {
     /// Cancelling, retrying, pausing.
     #[strum(serialize = "jobs:admin")]
     JobsAdmin,
+    /// Reading the audit trail.
+    #[strum(serialize = "audit:read")]
+    AuditRead,
     /// Reading metrics on the api's own listener.
     #[strum(serialize = "metrics:read")]
     MetricsRead,

@@ -20,6 +20,9 @@ pub struct Retention {
     /// How long an idempotency key is remembered, at least.
     #[serde(deserialize_with = "text::duration")]
     pub idempotency: Duration,
+    /// How long events of the audit trail are kept.
+    #[serde(deserialize_with = "text::duration")]
+    pub audit: Duration,
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -32,6 +35,8 @@ impl Default for Retention {
             jobs: DAY * 30,
             // What callers' own retry queues usually take.
             idempotency: DAY,
+            // What auditors look back on.
+            audit: DAY * 365,
         }
     }
 }

@@ -84,7 +84,7 @@ async fn step(ledger: &Ledger, lease: &mut Lease, delta: Delta, n: u64, progress
 }
 
 async fn cancel(ledger: &Ledger, lease: &Lease) {
-    ledger.cancel(lease.job.id).await.unwrap();
+    ledger.cancel(lease.job.id, &crate::tester()).await.unwrap();
     let stopped = Record {
         progress: lease.progress.clone(),
         ..end(lease, Delta::default(), RecordEnd::Cancelled)
@@ -113,7 +113,10 @@ fn met(list: &[(&str, Outcome, Outcome)]) -> Delta {
 }
 
 async fn retry(ledger: &Ledger, id: JobId) {
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
 }
 
 /// Reads back everything that is due, and returns how the job ended.
@@ -221,7 +224,7 @@ async fn a_memory_that_is_not_settled_leaves_the_counts_until_it_is(TestLedger {
     let job = ledger.job(id).await.unwrap().unwrap();
     both(&job.stores, &[("erased", 1)]);
     assert_eq!((job.selected, job.remaining), (4, 3));
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     both(
         &ledger.job(id).await.unwrap().unwrap().stores,
         &[("erased", 1), ("left", 3)],
@@ -318,7 +321,7 @@ async fn a_dry_run_is_done_again(TestLedger { ledger, _dir, .. }: TestLedger) {
         },
     )
     .await;
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     retry(&ledger, id).await;
     let lease = claim_one(&ledger).await;
     assert_eq!((lease.kind, lease.remaining), (Kind::Preview, 3));

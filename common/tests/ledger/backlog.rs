@@ -50,7 +50,7 @@ async fn nothing_to_do_costs_next_to_nothing() {
     test.ledger.drop_abandoned_uploads().await.unwrap();
     test.ledger.give_up().await.unwrap();
     test.ledger.ahead().await.unwrap();
-    test.ledger.pause(Some("main")).await.unwrap();
+    test.ledger.pause(Some("main"), &crate::tester()).await.unwrap();
     assert!(claim(&test.ledger).await.is_empty());
 
     let read =

@@ -39,7 +39,10 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
         alone_first: AloneFirst::Lightest,
     };
     let lease = ledger.claim(&order).await.unwrap().remove(0);
-    assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
+    assert_eq!(
+        ledger.cancel(id, &crate::tester()).await.unwrap(),
+        CancelOutcome::Accepted
+    );
     assert_eq!(state(&ledger, id).await, State::Cancelling);
     assert!(claim(&ledger).await.is_empty(), "what had not begun has ended");
     assert!(matches!(
@@ -48,12 +51,18 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
     ));
     let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
     assert_eq!(ended_as(&after), Some(State::Cancelled));
-    assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Ended(State::Cancelled));
-    assert_eq!(ledger.cancel(JobId::new()).await.unwrap(), CancelOutcome::Unknown);
+    assert_eq!(
+        ledger.cancel(id, &crate::tester()).await.unwrap(),
+        CancelOutcome::Ended(State::Cancelled)
+    );
+    assert_eq!(
+        ledger.cancel(JobId::new(), &crate::tester()).await.unwrap(),
+        CancelOutcome::Unknown
+    );
     let job = ledger.job(id).await.unwrap().unwrap();
     assert!(job.stores.iter().all(|store| store.counts["left"] == 12));
     let queued = accept(&ledger, new_job(vec![ids(1)])).await;
-    ledger.cancel(queued).await.unwrap();
+    ledger.cancel(queued, &crate::tester()).await.unwrap();
     assert_eq!(
         state(&ledger, queued).await,
         State::Cancelled,
@@ -67,7 +76,7 @@ async fn residue_that_is_found_after_a_cancellation_is_left(TestLedger { ledger,
     let After::ReadBack { lease, .. } = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
         panic!("it is read back by its worker")
     };
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     let residue = RecordEnd::Residue { n: 2, progress: None };
     let after = record(&ledger, end(&lease, Delta::default(), residue)).await;
     assert_eq!(ended_as(&after), Some(State::Cancelled));
@@ -89,7 +98,7 @@ async fn residue_that_is_found_after_a_cancellation_is_left(TestLedger { ledger,
 async fn what_is_planned_after_a_cancellation_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, subject_job(1)).await;
     let lease = claim_one(&ledger).await;
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     let delta = Delta {
         selected: 5,
         planned: vec![ids(5)],
@@ -109,11 +118,11 @@ async fn a_batch_that_has_begun_is_written_down_again_whatever_stops_others(
     let lease = claim_one(&ledger).await;
     let intend = async |text: &str| ledger.intend(&[(&lease, text.to_owned())]).await.unwrap()[0];
     assert!(matches!(intend("first").await, Go::Proceed(_)));
-    ledger.pause(None).await.unwrap();
+    ledger.pause(None, &crate::tester()).await.unwrap();
     assert!(matches!(intend("paused").await, Go::Proceed(_)));
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     assert!(matches!(intend("cancelling").await, Go::Proceed(_)));
-    ledger.resume(None).await.unwrap();
+    ledger.resume(None, &crate::tester()).await.unwrap();
     ledger
         .release(&[Release {
             fence: lease.fence(),
@@ -137,7 +146,7 @@ async fn what_is_given_back_after_a_cancellation_waits_for_nothing(TestLedger { 
         if begun {
             ledger.intend(&[(&lease, "begun".to_owned())]).await.unwrap();
         }
-        ledger.cancel(id).await.unwrap();
+        ledger.cancel(id, &crate::tester()).await.unwrap();
         let release = Release {
             fence: lease.fence(),
             delay_ms: 3_600_000,
@@ -169,7 +178,7 @@ async fn a_record_says_that_the_job_is_being_cancelled(TestLedger { ledger, _dir
     let mut lease = claim_one(&ledger).await;
     for asked in [false, true] {
         if asked {
-            ledger.cancel(lease.job.id).await.unwrap();
+            ledger.cancel(lease.job.id, &crate::tester()).await.unwrap();
         }
         let record_of = Record {
             lease: &lease,
@@ -205,7 +214,10 @@ async fn cancelling_does_not_wait_for_what_is_being_claimed() {
         .execute("BEGIN; SELECT ordinal FROM partitions WHERE ordinal = 0 FOR UPDATE")
         .await
         .unwrap();
-    assert_eq!(test.ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
+    assert_eq!(
+        test.ledger.cancel(id, &crate::tester()).await.unwrap(),
+        CancelOutcome::Accepted
+    );
     claiming.execute("ROLLBACK").await.unwrap();
     let lease = claim_one(&test.ledger).await;
     assert!(lease.job.cancelling && lease.ordinal == 0);
@@ -273,7 +285,7 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
         lease.remaining = remaining;
         if !aborts {
             assert_eq!(state(&ledger, id).await, State::Running);
-            ledger.cancel(id).await.unwrap();
+            ledger.cancel(id, &crate::tester()).await.unwrap();
         }
         assert!(claim(&ledger).await.is_empty(), "what had not begun has ended");
         let rest = Record {
@@ -296,10 +308,13 @@ async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { 
             );
         }
         if aborts {
-            assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+            assert_eq!(
+                ledger.retry(id, &crate::tester()).await.unwrap(),
+                RetryOutcome::Accepted
+            );
             let lease = ledger.claim(&order).await.unwrap().remove(0);
             assert!(!lease.job.cancelling, "it is tried again");
-            ledger.cancel(id).await.unwrap();
+            ledger.cancel(id, &crate::tester()).await.unwrap();
             record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
             assert_eq!(state(&ledger, id).await, State::Cancelled);
         }

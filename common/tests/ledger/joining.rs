@@ -107,10 +107,13 @@ async fn of_many_at_once_in_several_processes_one_makes_the_job(test: TestLedger
 
 async fn a_retried_job_makes_room_for_the_request(TestLedger { ledger, _dir, .. }: TestLedger) {
     let first = accept(&ledger, repeatable("ana", "r")).await;
-    ledger.cancel(first).await.unwrap();
+    ledger.cancel(first, &crate::tester()).await.unwrap();
     assert_eq!(state(&ledger, first).await, State::Cancelled);
     let second = accept(&ledger, repeatable("ana", "r")).await;
-    assert_eq!(ledger.retry(first).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(first, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     assert_eq!(
         ledger.accept(repeatable("ana", "r")).await.unwrap(),
         Accepted::Replay(second)

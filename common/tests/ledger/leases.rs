@@ -88,17 +88,17 @@ async fn a_record_that_is_repeated_counts_once(TestLedger { ledger, _dir, .. }: 
 
 async fn a_paused_target_is_not_claimed(TestLedger { ledger, _dir, .. }: TestLedger) {
     for scope in [None, Some("main")] {
-        ledger.pause(scope).await.unwrap();
+        ledger.pause(scope, &crate::tester()).await.unwrap();
         accept(&ledger, new_job(vec![ids(1)])).await;
         assert!(claim(&ledger).await.is_empty());
-        ledger.resume(scope).await.unwrap();
+        ledger.resume(scope, &crate::tester()).await.unwrap();
         let lease = claim_one(&ledger).await;
-        ledger.pause(scope).await.unwrap();
+        ledger.pause(scope, &crate::tester()).await.unwrap();
         assert!(matches!(
             ledger.intend(&[(&lease, String::new())]).await.unwrap()[0],
             Go::Pause(_)
         ));
-        ledger.resume(scope).await.unwrap();
+        ledger.resume(scope, &crate::tester()).await.unwrap();
         finish(&ledger, &lease).await;
     }
 }
@@ -175,15 +175,21 @@ async fn a_job_takes_over_another_pace(TestLedger { ledger, _dir, .. }: TestLedg
     assert_eq!(ledger.reserve(&lease, 30).await.unwrap(), None);
     assert!((55_000..=60_000).contains(&till().await), "30 at one in two seconds");
     // Twice as fast is half of the wait; slower is said from the next batch on.
-    assert_eq!(ledger.throttle(id, Some(1.0)).await.unwrap(), ThrottleOutcome::Accepted);
+    assert_eq!(
+        ledger.throttle(id, Some(1.0), &crate::tester()).await.unwrap(),
+        ThrottleOutcome::Accepted
+    );
     assert!((25_000..=30_000).contains(&till().await));
     assert_eq!(
-        ledger.throttle(id, Some(1e-300)).await.unwrap(),
+        ledger.throttle(id, Some(1e-300), &crate::tester()).await.unwrap(),
         ThrottleOutcome::Accepted
     );
     assert!((25_000..=30_000).contains(&till().await));
     assert!(ledger.throttled(&lease).await.unwrap().is_some());
-    assert_eq!(ledger.throttle(id, None).await.unwrap(), ThrottleOutcome::Accepted);
+    assert_eq!(
+        ledger.throttle(id, None, &crate::tester()).await.unwrap(),
+        ThrottleOutcome::Accepted
+    );
     // Whoever still has an older pace need not keep to it.
     assert_eq!(ledger.throttled(&lease).await.unwrap(), None);
     assert_eq!(ledger.reserve(&lease, 1_000_000).await.unwrap(), None);
@@ -192,7 +198,7 @@ async fn a_job_takes_over_another_pace(TestLedger { ledger, _dir, .. }: TestLedg
         (till().await, ledger.job(id).await.unwrap().unwrap().per_second),
         (0, None)
     );
-    ledger.throttle(id, Some(7.0)).await.unwrap();
+    ledger.throttle(id, Some(7.0), &crate::tester()).await.unwrap();
     let step = Record {
         lease: &lease,
         delta: erased(10),
@@ -212,14 +218,14 @@ async fn a_job_takes_over_another_pace(TestLedger { ledger, _dir, .. }: TestLedg
     lease.goes_on(until, cancelling, per_second);
     assert_eq!(lease.job.per_second, Some(7.0));
     lease.remaining = 90;
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
     assert_eq!(
-        ledger.throttle(id, None).await.unwrap(),
+        ledger.throttle(id, None, &crate::tester()).await.unwrap(),
         ThrottleOutcome::Ended(State::Cancelled)
     );
     assert_eq!(
-        ledger.throttle(JobId::new(), None).await.unwrap(),
+        ledger.throttle(JobId::new(), None, &crate::tester()).await.unwrap(),
         ThrottleOutcome::Unknown
     );
 }
@@ -235,7 +241,10 @@ async fn a_job_that_nobody_serves_is_given_up(test: TestLedger) {
         (State::Failed, Some("unserved"), 0)
     );
     assert!(job.stores.iter().all(|store| store.counts["failed"] == 7));
-    assert_eq!(test.ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        test.ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
 }
 
 async fn a_partition_that_cannot_be_read_fails_and_keeps_nobody_waiting(test: TestLedger) {

@@ -237,7 +237,10 @@ async fn a_batch_that_has_begun_fails_with_its_partition_and_is_finished_by_the_
     }
     assert_eq!(total(ledger, "selected", "").await, 5);
     assert_eq!(total(ledger, "memories", "failed").await, 4);
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     let again = claim_one(ledger).await;
     assert_eq!((again.intent.as_deref(), again.remaining), (Some("two of them"), 4));
 }
@@ -268,7 +271,7 @@ async fn a_cancelled_job_whose_store_stays_down_ends(test: TestLedger) {
     let lease = claim_one(ledger).await;
     ledger.intend(&[(&lease, "all of them".to_owned())]).await.unwrap();
     put_back(ledger, &lease, "timeout").await;
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     assert_eq!(state(ledger, id).await, State::Cancelling);
     test.pass(61 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [id]);
@@ -282,7 +285,7 @@ async fn what_has_not_begun_of_a_cancelled_job_is_left(test: TestLedger) {
     let mut leases = claim(ledger).await;
     leases.sort_by_key(|lease| lease.ordinal);
     ledger.intend(&[(&leases[1], "all of them".to_owned())]).await.unwrap();
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     // Their worker dies.
     test.pass(61 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [id]);
@@ -299,7 +302,10 @@ async fn a_retry_begins_a_new_limit(test: TestLedger) {
         assert_eq!(give_up(ledger).await, []);
         test.pass(2 * MINUTE).await;
         assert_eq!(give_up(ledger).await, [id]);
-        assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+        assert_eq!(
+            ledger.retry(id, &crate::tester()).await.unwrap(),
+            RetryOutcome::Accepted
+        );
     }
     let lease = claim_one(ledger).await;
     assert_eq!(ended_as(&finish(ledger, &lease).await), Some(State::Succeeded));
@@ -336,9 +342,9 @@ async fn a_long_queue_ends_in_steps(test: TestLedger) {
     assert!(accepted.iter().all(Result::is_ok));
     // The first look finds them too early, and corrects the time.
     test.pass(50 * MINUTE).await;
-    ledger.pause(None).await.unwrap();
+    ledger.pause(None, &crate::tester()).await.unwrap();
     test.pass(HOUR).await;
-    ledger.resume(None).await.unwrap();
+    ledger.resume(None, &crate::tester()).await.unwrap();
     assert_eq!(give_up(ledger).await, []);
     assert_eq!(ledger.give_up().await.unwrap(), GivenUp::default());
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use lethe_common::job::{JobId, Subject};
 use lethe_common::ledger::{
-    Accepted, After, AloneFirst, Claim, Delta, Kept, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob, NewPartition,
-    Record, RecordEnd, SmallFirst, Work,
+    Accepted, Actor, After, AloneFirst, Claim, Delta, Kept, Kind, Lapsed, Lease, Ledger, LedgerOptions, NewJob,
+    NewPartition, Record, RecordEnd, SmallFirst, Work,
 };
 use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
@@ -18,7 +18,13 @@ use support::{erased, ids, new_job, route};
 /// Forgets all whose retention has passed.
 async fn forget(ledger: &Ledger, items: Duration, jobs: Duration) {
     let keys = Duration::from_hours(24);
-    while ledger.forget(Kept { items, jobs, keys }).await.unwrap() {}
+    let kept = Kept {
+        items,
+        jobs,
+        keys,
+        audit: keys,
+    };
+    while ledger.forget(kept).await.unwrap() {}
 }
 
 /// A ledger of its own for a test.
@@ -146,6 +152,7 @@ use on_both;
 
 mod accepting;
 mod attempts;
+mod audit;
 mod backlog;
 mod cancelling;
 mod joining;
@@ -253,4 +260,9 @@ async fn total(ledger: &Ledger, metric: &str, outcome: &str) -> u64 {
         .filter(|row| row.metric == metric && row.outcome == outcome && row.store != "vector")
         .map(|r| r.n)
         .sum()
+}
+
+/// Returns who acts in tests.
+pub(crate) fn tester() -> Actor {
+    Actor::named("tester")
 }

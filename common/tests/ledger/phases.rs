@@ -44,7 +44,7 @@ async fn a_job_of_one_partition_ends_with_it_if_it_was_read_back_before(TestLedg
 
     let id = accept(&ledger, new_job(vec![ids(3)])).await;
     let lease = claim_one(&ledger).await;
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     let after = record(&ledger, end(&lease, erased(3), RecordEnd::Gone)).await;
     assert_eq!(ended_as(&after), Some(State::Cancelled));
 }
@@ -121,21 +121,27 @@ async fn a_failed_partition_fails_its_job_and_its_rest_counts_as_failed(TestLedg
 
 async fn a_retry_begins_with_what_is_left(TestLedger { ledger, _dir, .. }: TestLedger) {
     let id = accept(&ledger, new_job(vec![ids(5)])).await;
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::NotEnded(State::Queued));
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::NotEnded(State::Queued)
+    );
     let lease = claim_one(&ledger).await;
     record(
         &ledger,
         end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
     )
     .await;
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     let lease = claim_one(&ledger).await;
     assert_eq!((lease.remaining, lease.kind), (5, Kind::Erase));
     assert_eq!(ended_as(&finish(&ledger, &lease).await), Some(State::Succeeded));
     let job = ledger.job(id).await.unwrap().unwrap();
     assert_eq!((job.attempt, job.error_code), (2, None));
     assert_eq!(
-        ledger.retry(id).await.unwrap(),
+        ledger.retry(id, &crate::tester()).await.unwrap(),
         RetryOutcome::NotEnded(State::Succeeded)
     );
 }
@@ -186,9 +192,9 @@ async fn only_a_job_with_one_partition_says_which_version_it_erased(TestLedger {
             record(&ledger, end(&lease, delta, RecordEnd::Failed(ErrorCode::Rejected))).await;
         }
         assert_eq!(ledger.job(id).await.unwrap().unwrap().version_erased, said);
-        ledger.retry(id).await.unwrap();
+        ledger.retry(id, &crate::tester()).await.unwrap();
         // The next attempt is of the same story.
         assert_eq!(ledger.job(id).await.unwrap().unwrap().version_erased, said);
-        ledger.cancel(id).await.unwrap();
+        ledger.cancel(id, &crate::tester()).await.unwrap();
     }
 }

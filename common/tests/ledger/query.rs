@@ -150,7 +150,7 @@ async fn a_job_is_no_better_than_the_least_of_its_snapshots(TestLedger { ledger,
         let mut bounds: Vec<Option<String>> = claim(&ledger).await.into_iter().map(|lease| lease.snapshot).collect();
         bounds.sort();
         assert_eq!(bounds, [None, Some("5".to_owned())], "each table keeps its own");
-        ledger.cancel(id).await.unwrap();
+        ledger.cancel(id, &crate::tester()).await.unwrap();
     }
 }
 
@@ -164,7 +164,10 @@ async fn a_retry_plans_anew_with_another_snapshot(TestLedger { ledger, _dir, .. 
         end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
     )
     .await;
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     assert_eq!(snapshot(&ledger, id).await, None);
     let lease = claim_one(&ledger).await;
     assert!(lease.kind == Kind::Plan && lease.work == Work::Query && lease.snapshot.is_none());
@@ -188,7 +191,10 @@ async fn a_retry_of_a_query_that_matched_nothing_plans_first(TestLedger { ledger
         end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
     )
     .await;
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     let lease = claim_one(&ledger).await;
     assert!(lease.kind == Kind::Plan && lease.work == Work::Query);
 }
@@ -199,7 +205,10 @@ async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger
     let lease = claim_one(&ledger).await;
     finish_plan(&ledger, &lease, planned(&[5, 6], Some(until("5")))).await;
     assert_eq!(total(&ledger, "selected", "").await, 0);
-    assert_eq!(ledger.cancel(id).await.unwrap(), CancelOutcome::Accepted);
+    assert_eq!(
+        ledger.cancel(id, &crate::tester()).await.unwrap(),
+        CancelOutcome::Accepted
+    );
     assert_eq!(total(&ledger, "selected", "").await, 11);
     assert_eq!(total(&ledger, "memories", "left").await, 11);
     // Beyond its limit.
@@ -235,14 +244,17 @@ async fn a_filter_is_forgotten_with_the_rest(test: TestLedger) {
     let id = accept(ledger, job(1)).await;
     let kept = "UPDATE jobs SET query = query WHERE query LIKE '%a-name-in-a-filter%'";
     assert_eq!(test.run(kept).await, 1);
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     let day = Duration::from_hours(24);
     forget(ledger, Duration::ZERO, day).await;
     assert_eq!(
         test.run("UPDATE jobs SET query = query WHERE query IS NOT NULL").await,
         0
     );
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Forgotten);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Forgotten
+    );
 }
 
 async fn memories_that_changed_are_remembered(TestLedger { ledger, _dir, .. }: TestLedger) {
@@ -298,7 +310,10 @@ async fn what_is_worth_knowing_is_said_once_and_until_it_is_tried_again(TestLedg
         )
         .await;
     }
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     assert!(warnings().await.is_empty());
 }
 
@@ -360,7 +375,10 @@ async fn what_a_plan_listed_is_read_back_and_listed_anew_by_a_retry(TestLedger {
         )
         .await;
     }
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     let lease = claim_one(&ledger).await;
     assert!(lease.kind == Kind::Plan && lease.work == Work::Query);
     finish_plan(&ledger, &lease, listing(&[1])).await;

@@ -83,7 +83,7 @@ async fn ids_of_any_length_are_listed_and_settled(TestLedger { ledger, _dir, .. 
             .is_empty()
     );
 
-    ledger.retry(id).await.unwrap();
+    ledger.retry(id, &crate::tester()).await.unwrap();
     let lease = claim_one(&ledger).await;
     let delta = met(&[(&one, Outcome::Absent, Outcome::Erased)]);
     record(&ledger, end(&lease, delta, RecordEnd::Done)).await;

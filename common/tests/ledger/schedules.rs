@@ -66,7 +66,7 @@ fn windows(from: String, to: String) -> Windows {
 }
 
 async fn stored(ledger: &Ledger, record: &ScheduleRecord) -> ScheduleRow {
-    assert!(ledger.add_schedule(record).await.unwrap());
+    assert!(ledger.add_schedule(record, &crate::tester()).await.unwrap());
     let mut due = ledger.due_schedules(10).await.unwrap();
     assert_eq!(due.len(), 1);
     due.remove(0)
@@ -93,7 +93,7 @@ async fn a_job_that_is_being_cancelled_waits_for_no_window(test: TestLedger) {
     let lease = claim_one(ledger).await;
     assert!(ledger.waits_for_window(&lease).await.unwrap());
     // Its worker has looked at the window, and not heard of this.
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     assert!(!ledger.waits_for_window(&lease).await.unwrap());
     ledger.release_until_window(&lease).await.unwrap();
     assert_eq!(state(ledger, id).await, State::Cancelled);
@@ -176,15 +176,25 @@ async fn a_run_is_skipped_while_the_one_before_has_not_ended(TestLedger { ledger
 
 async fn what_was_changed_meanwhile_is_not_fired(TestLedger { ledger, _dir, .. }: TestLedger) {
     let due = stored(&ledger, &schedule(None)).await;
-    assert!(ledger.pause_schedule("nightly", true).await.unwrap());
+    assert!(ledger.pause_schedule("nightly", true, &crate::tester()).await.unwrap());
     assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
     assert!(ledger.due_schedules(10).await.unwrap().is_empty());
     assert_eq!(ledger.next_schedule().await.unwrap(), None);
-    assert!(ledger.pause_schedule("nightly", false).await.unwrap());
+    assert!(ledger.pause_schedule("nightly", false, &crate::tester()).await.unwrap());
     assert_eq!(ledger.next_schedule().await.unwrap(), Some(0));
 
-    assert!(ledger.replace_schedule(&schedule(None), &due.revision).await.unwrap());
-    assert!(!ledger.replace_schedule(&schedule(None), &due.revision).await.unwrap());
+    assert!(
+        ledger
+            .replace_schedule(&schedule(None), &due.revision, &crate::tester())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !ledger
+            .replace_schedule(&schedule(None), &due.revision, &crate::tester())
+            .await
+            .unwrap()
+    );
     assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
     assert_eq!(ledger.refuse_run(&due, LATER, "why").await.unwrap(), Run::Gone);
     let due = again(&ledger).await;
@@ -192,8 +202,8 @@ async fn what_was_changed_meanwhile_is_not_fired(TestLedger { ledger, _dir, .. }
     let after = again(&ledger).await;
     assert_eq!((after.refused, after.last_problem.as_deref()), (1, Some("why")));
 
-    assert!(ledger.remove_schedule("nightly").await.unwrap());
-    assert!(!ledger.remove_schedule("nightly").await.unwrap());
+    assert!(ledger.remove_schedule("nightly", &crate::tester()).await.unwrap());
+    assert!(!ledger.remove_schedule("nightly", &crate::tester()).await.unwrap());
     assert_eq!(ledger.fire(&due, LATER, &job(None)).await.unwrap(), Run::Gone);
     assert_eq!(total(&ledger, "accepted", "").await, 0);
 }
@@ -204,7 +214,12 @@ async fn a_schedule_that_is_replaced_keeps_the_time_that_it_missed(TestLedger { 
         next_run_at: LATER.unwrap(),
         ..schedule(None)
     };
-    assert!(ledger.replace_schedule(&later, &due.revision).await.unwrap());
+    assert!(
+        ledger
+            .replace_schedule(&later, &due.revision, &crate::tester())
+            .await
+            .unwrap()
+    );
     let same = again(&ledger).await;
     assert_eq!(same.next_run_at, Some(MISSED));
     for changed in [
@@ -218,7 +233,12 @@ async fn a_schedule_that_is_replaced_keeps_the_time_that_it_missed(TestLedger { 
         },
     ] {
         let before = again(&ledger).await;
-        assert!(ledger.replace_schedule(&changed, &before.revision).await.unwrap());
+        assert!(
+            ledger
+                .replace_schedule(&changed, &before.revision, &crate::tester())
+                .await
+                .unwrap()
+        );
         assert_eq!(again(&ledger).await.next_run_at, LATER);
     }
 }
@@ -270,7 +290,12 @@ async fn new_windows_begin_a_new_limit(test: TestLedger) {
     // What was no time for the old windows is none for the new ones.
     let replace = async |windows| {
         let revision = again(ledger).await.revision;
-        assert!(ledger.replace_schedule(&schedule(windows), &revision).await.unwrap());
+        assert!(
+            ledger
+                .replace_schedule(&schedule(windows), &revision, &crate::tester())
+                .await
+                .unwrap()
+        );
     };
     replace(None).await;
     assert_eq!(minutes(59).await, []);
@@ -293,7 +318,7 @@ async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
     let before = again(&ledger).await;
     assert!(
         ledger
-            .replace_schedule(&schedule(Some(open())), &before.revision)
+            .replace_schedule(&schedule(Some(open())), &before.revision, &crate::tester())
             .await
             .unwrap()
     );
@@ -304,7 +329,7 @@ async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
     let before = again(&ledger).await;
     assert!(
         ledger
-            .replace_schedule(&schedule(Some(closed())), &before.revision)
+            .replace_schedule(&schedule(Some(closed())), &before.revision, &crate::tester())
             .await
             .unwrap()
     );
@@ -313,7 +338,7 @@ async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
     let before = again(&ledger).await;
     assert!(
         ledger
-            .replace_schedule(&schedule(None), &before.revision)
+            .replace_schedule(&schedule(None), &before.revision, &crate::tester())
             .await
             .unwrap()
     );

@@ -102,7 +102,7 @@ async fn what_is_published_stays_until_it_is_retired(TestLedger { ledger, _dir, 
         ("b", RetireOutcome::Served),
     ] {
         assert_eq!(
-            ledger.retire_sibling(name, "memories").await.unwrap(),
+            ledger.retire_sibling(name, "memories", &crate::tester()).await.unwrap(),
             becomes,
             "{name}"
         );
@@ -112,7 +112,7 @@ async fn what_is_published_stays_until_it_is_retired(TestLedger { ledger, _dir, 
     ledger.forget_worker("w").await.unwrap();
     // Gone for long, and still there.
     assert_eq!(ledger.siblings().await.unwrap().published.len(), 1);
-    let retired = ledger.retire_sibling("b", "memories").await.unwrap();
+    let retired = ledger.retire_sibling("b", "memories", &crate::tester()).await.unwrap();
     assert_eq!(retired, RetireOutcome::Retired);
     // A worker that has it publishes it once more: that is another revision.
     accept(&ledger, new_job(vec![ids(1)])).await;

@@ -58,7 +58,10 @@ async fn a_job_of_which_every_table_was_skipped_fails_and_touches_nothing(TestLe
     assert_eq!(warnings(&job), [WarningCode::Mistyped]);
     assert!(claim(&ledger).await.is_empty());
     // Somebody changed the column.
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     for lease in claim(&ledger).await {
         record(&ledger, end(&lease, planned(0), RecordEnd::Done)).await;
     }
@@ -154,7 +157,10 @@ async fn what_dependents_lost_is_added_up_and_outlives_a_retry_and_the_ids(
     ledger.record(&records).await.unwrap();
     assert_eq!(dependents().await, expected);
 
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     // What the first attempt settled is not begun again.
     let leases = claim(&ledger).await;
     assert_eq!(leases.len(), 1);

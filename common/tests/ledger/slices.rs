@@ -112,11 +112,14 @@ async fn what_is_not_counted_by_slices_has_none(TestLedger { ledger, _dir, .. }:
     assert_eq!(ended_as(&after), Some(State::Failed));
     assert_eq!(slices(&ledger, id).await, [[0, 2, 0, 2], [0; 4]]);
     // Another attempt begins with nothing.
-    assert_eq!(ledger.retry(id).await.unwrap(), RetryOutcome::Accepted);
+    assert_eq!(
+        ledger.retry(id, &crate::tester()).await.unwrap(),
+        RetryOutcome::Accepted
+    );
     assert_eq!(slices(&ledger, id).await, [[0; 4]; 2]);
     assert_eq!(ledger.job(id).await.unwrap().unwrap().slices, Some(2));
     // They leave with the parts that they count.
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     forget(&ledger, Duration::ZERO, Duration::from_hours(24)).await;
     assert_eq!(slices(&ledger, id).await, [[0_u64; 4]; 0]);
     assert_eq!(ledger.job(id).await.unwrap().unwrap().slices, None);

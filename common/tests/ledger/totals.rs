@@ -28,7 +28,7 @@ async fn the_totals_add_up(TestLedger { ledger, _dir, .. }: TestLedger) {
         },
     )
     .await;
-    ledger.cancel(cancelled).await.unwrap();
+    ledger.cancel(cancelled, &crate::tester()).await.unwrap();
     let leases = claim(&ledger).await;
     finish(&ledger, &leases[0]).await;
     record(
@@ -82,12 +82,13 @@ async fn forgetting_keeps_the_counts(TestLedger { ledger, _dir, .. }: TestLedger
 async fn a_large_job_is_forgotten_in_steps(test: TestLedger) {
     let ledger = &test.ledger;
     let id = accept(ledger, new_job((0..501).map(|_| ids(1)).collect())).await;
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     let day = Duration::from_hours(24);
     let kept = Kept {
         items: Duration::ZERO,
         jobs: day,
         keys: day,
+        audit: day,
     };
     let left = "UPDATE partitions SET ordinal = ordinal";
     let mut lefts = Vec::new();

@@ -35,7 +35,7 @@ async fn known(ledger: &Ledger) {
         };
         for job in [about_person, about_memory] {
             let id = accept(ledger, job).await;
-            ledger.cancel(id).await.unwrap();
+            ledger.cancel(id, &crate::tester()).await.unwrap();
         }
     }
 }

@@ -274,6 +274,44 @@ async fn keys_are_made_listed_and_taken_away_from_a_shell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_is_read_from_a_shell() {
+    let site = Site::new(Layout::SQLITE).await;
+    let service = site.up().await;
+    let stdout = |output: Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for command in [["pause", TARGET], ["resume", TARGET]] {
+        stdout(run(&service, &command).await);
+    }
+    let audit = async |more: &[&str]| stdout(run(&service, &[&["audit"][..], more].concat()).await);
+    let trail = audit(&[]).await;
+    let acts: Vec<_> = trail
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    assert_eq!(acts, ["audit.read", "resume", "pause", "key.create"], "{trail}");
+    let pause = trail.lines().nth(2).unwrap();
+    for said in ["target/main", "address=127.0.0.1", "request_id="] {
+        assert!(pause.contains(said), "{pause}");
+    }
+    let first = trail.lines().nth(3).unwrap();
+    assert!(
+        first.contains("lethe:up") && first.contains("scopes=[\"admin\"]"),
+        "{first}"
+    );
+
+    let event: Value = serde_json::from_str(&audit(&["--act", "pause", "--output", "json"]).await).unwrap();
+    assert_eq!(event["object_id"], TARGET);
+    let since = event["at"].as_str().unwrap();
+    let later = audit(&["--since", since, "--act", "resume", "--limit", "1"]).await;
+    assert_eq!(later.lines().count(), 1, "{later}");
+    let wrong = run(&service, &["audit", "--act", "none"]).await;
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("job.cancel"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn schedules_are_written_listed_and_taken_away_from_a_shell() {
     let site = Site::new(Layout::SQLITE).await;
     let alice = memories::of("alice", 3);

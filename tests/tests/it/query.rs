@@ -289,6 +289,7 @@ async fn what_a_query_asked_for_is_forgotten() {
         items: Duration::ZERO,
         jobs: day,
         keys: day,
+        audit: day,
     };
     while ledger.forget(kept).await.unwrap() {}
     let job = ledger.job(id.parse().unwrap()).await.unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! Deletions that recur, through the real processes: each time once, caught up once, in their windows.
 
 use lethe_common::clock::Clock;
-use lethe_common::ledger::Ledger;
+use lethe_common::ledger::{Actor, Ledger};
 use lethe_tests::client::{Answer, counts};
 use lethe_tests::layout::Layout;
 use lethe_tests::memories::{self, Memory};
@@ -131,7 +131,12 @@ async fn miss(ledger: &Ledger, name: &str) {
     let zone = if record.time_zone == "UTC" { "Etc/GMT" } else { "UTC" };
     zone.clone_into(&mut record.time_zone);
     record.next_run_at = row.now - 10 * DAY * 1_000;
-    assert!(ledger.replace_schedule(&record, &row.revision).await.unwrap());
+    assert!(
+        ledger
+            .replace_schedule(&record, &row.revision, &Actor::named("tester"))
+            .await
+            .unwrap()
+    );
 }
 
 async fn what_is_older_goes_at_each_time_and_the_rest_stays(layout: Layout) {

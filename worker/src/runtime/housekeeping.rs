@@ -153,6 +153,7 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
         items: retention.items,
         jobs: retention.jobs,
         keys: retention.idempotency,
+        audit: retention.audit,
     };
     // As long again for others as each step took.
     let start = Instant::now();

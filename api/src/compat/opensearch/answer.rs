@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use lethe_common::ledger::JobView;
+use lethe_common::ledger::{Act, JobView, Object};
 use lethe_common::state::State;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +15,7 @@ use utoipa::{IntoResponses, ToSchema};
 use super::failures::{self, Failure};
 use super::status::{Details, Status};
 use super::values::illegal;
+use crate::auth::Principal;
 use crate::compat::document::{ErrorShape, Says, example_of};
 use crate::http::problem::{Kind, Missing, Problem};
 use crate::state::AppState;
@@ -137,18 +138,25 @@ impl DeletedByQuery {
         highest.unwrap_or(StatusCode::OK)
     }
 
-    /// Says what a job that has ended came to.
+    /// Says what a job that has ended came to, and which memories failed.
     ///
     /// # Errors
     /// If the ledger cannot say which memories stopped it.
-    pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Self, Problem> {
+    pub(super) async fn of(state: &AppState, principal: &Principal, job: &JobView) -> Result<Self, Problem> {
+        let failures = failures::of(state, job).await?;
+        if !failures.is_empty() {
+            state
+                .readings()
+                .note(principal, Act::JobItems, Object::Job(job.id))
+                .await?;
+        }
         let details = Details::of(state, std::slice::from_ref(job)).await?;
         Ok(Self {
             took: job.ended_at.map_or(0, |ended| ended - job.accepted_at).max(0),
             timed_out: false,
             status: Status::new(job, &details),
             canceled: (job.state == State::Cancelled).then_some("by user request"),
-            failures: failures::of(state, job).await?,
+            failures,
         })
     }
 }

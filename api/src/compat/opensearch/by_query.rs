@@ -194,7 +194,7 @@ async fn to_the_end(asked: Asked<'_>, place: Place, what: What, validation: Vali
             if let Some(problem) = mistyped::of(asked.state, &done.job).await? {
                 return Err(problem.about(done.job.id));
             }
-            let body = DeletedByQuery::of(asked.state, &done.job).await?;
+            let body = DeletedByQuery::of(asked.state, asked.principal, &done.job).await?;
             // The agentic memory answers 200 whatever has failed.
             let status = match validation {
                 Validation::OfMemories => StatusCode::OK,

@@ -35,7 +35,7 @@ pub(crate) async fn cancel(
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     principal.require_control(&visible(&state, &principal, id).await?)?;
-    match state.ledger().cancel(id).await? {
+    match state.ledger().cancel(id, &principal.actor()).await? {
         CancelOutcome::Accepted => {
             changed::ring(&state, id);
             let job = visible(&state, &principal, id).await?;

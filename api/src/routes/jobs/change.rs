@@ -68,7 +68,8 @@ pub(crate) async fn change(
         &state.places().of(&principal.name),
     )
     .await?;
-    match state.ledger().throttle(id, change.per_second.map(f64::from)).await? {
+    let pace = change.per_second.map(f64::from);
+    match state.ledger().throttle(id, pace, &principal.actor()).await? {
         ThrottleOutcome::Accepted => {
             changed::ring(&state, id);
             Ok(Json(visible(&state, &principal, id).await?.into()))

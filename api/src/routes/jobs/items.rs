@@ -6,7 +6,7 @@ use std::iter;
 use axum::Json;
 use axum::extract::State;
 use lethe_common::job::Outcome;
-use lethe_common::ledger::ItemRow;
+use lethe_common::ledger::{Act, ItemRow, Object};
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator as _;
 use utoipa::{IntoParams, ToSchema};
@@ -105,6 +105,12 @@ pub(crate) async fn items(
     let Cursor(memory, table, store) = &after;
     let ledger = state.ledger();
     let rows = ledger.items(id, kept_as, (memory, table, store), limit + 1).await?;
+    if !rows.is_empty() {
+        state
+            .readings()
+            .note(&principal, Act::JobItems, Object::Job(id))
+            .await?;
+    }
     let (rows, next) = page::cut(rows, limit, |row| Cursor::at(row).write());
     let items = rows.into_iter().map(|row| Item::new(row, &outcome)).collect();
     Ok(Json(ItemList { items, next }))

@@ -95,7 +95,7 @@ pub(crate) async fn list(
         }
     }
     let (jobs, next) = page::cut(jobs, limit, |job| job.id.to_string());
-    let next = next.or(filter.after.map(|id| id.to_string()));
+    let next = next.or_else(|| filter.after.map(|id| id.to_string()));
     let jobs = jobs.into_iter().map(Job::from).collect();
     Ok(Json(JobList { jobs, next }))
 }

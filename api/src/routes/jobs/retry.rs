@@ -47,7 +47,7 @@ pub(crate) async fn retry(
     if let Some(aim) = state.ledger().aims(&[id]).await?.remove(&id) {
         principal.require_again(&aim)?;
     }
-    match state.ledger().retry(id).await? {
+    match state.ledger().retry(id, &principal.actor()).await? {
         RetryOutcome::Accepted => {
             changed::ring(&state, id);
             let job = visible(&state, &principal, id).await?;

@@ -31,6 +31,11 @@ pub(crate) struct KeyAnswer {
     /// When it was made.
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Timestamp>,
+    /// Who made it.
+    created_by: String,
+    /// When it last opened something, to the minute; `null`: never yet.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
 }
 
 impl From<KeyRow> for KeyAnswer {
@@ -49,6 +54,8 @@ impl From<KeyRow> for KeyAnswer {
             expires_at: row.key.expires_at.and_then(from_millis),
             expired: row.left.is_some_and(|left| left.is_zero()),
             created_at: from_millis(row.created_at),
+            created_by: row.created_by,
+            last_used_at: row.last_used_at.and_then(from_millis),
         }
     }
 }

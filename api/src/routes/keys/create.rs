@@ -38,7 +38,7 @@ pub(crate) struct CreateKey {
     #[schema(example = "nightly", pattern = "^[a-z0-9_-]{1,64}$")]
     name: String,
     /// What it opens: `memories:delete`, `memories:delete:any`, `subjects:erase`, `jobs:read`,
-    /// `jobs:admin`, `metrics:read`, `admin`.
+    /// `jobs:admin`, `audit:read`, `metrics:read`, `admin`.
     #[schema(min_items = 1, example = json!(["memories:delete", "jobs:read"]))]
     scopes: Vec<String>,
     /// The one person whose memories it reaches. Absent: everybody's.
@@ -107,7 +107,7 @@ pub(crate) async fn create(
     if state.config().auth.keys.iter().any(|key| key.name == record.name) {
         return Err(taken());
     }
-    if !state.ledger().add_key(&record).await? {
+    if !state.ledger().add_key(&record, &principal.actor()).await? {
         return Err(taken());
     }
     state.auth().forget(&record.name);

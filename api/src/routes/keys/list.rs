@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use lethe_common::config::is_name;
+use lethe_common::ledger::{Act, Object};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -55,6 +56,9 @@ pub(crate) async fn list(
         return Err(Problem::invalid("after", "write what `next` of the page before said"));
     }
     let rows = state.ledger().keys(&after, limit + 1).await?;
+    if !rows.is_empty() {
+        state.readings().note(&principal, Act::KeyList, Object::All).await?;
+    }
     let (rows, next) = page::cut(rows, limit, |row| row.key.name.clone());
     let keys = rows.into_iter().map(KeyAnswer::from).collect();
     Ok(Json(KeyList { keys, next }))

@@ -34,7 +34,7 @@ pub(crate) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     allow(&principal)?;
     // No key of the ledger is called otherwise, and PostgreSQL takes no NUL.
-    let removed = is_name(&name) && state.ledger().remove_key(&name).await?;
+    let removed = is_name(&name) && state.ledger().remove_key(&name, &principal.actor()).await?;
     if !removed {
         return Err(unknown());
     }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use lethe_common::ledger::{Act, Object};
 
 use super::answer::Schedule;
 use super::seen;
@@ -25,5 +26,9 @@ pub(crate) async fn get(
     NamePath(name): NamePath,
 ) -> Result<Json<Schedule>, Problem> {
     let row = seen::visible(&state, &principal, &name).await?;
+    state
+        .readings()
+        .note(&principal, Act::ScheduleRead, Object::Schedule(&name))
+        .await?;
     Ok(Json(row.try_into()?))
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use lethe_common::config::is_name;
+use lethe_common::ledger::{Act, Object};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -56,6 +57,12 @@ pub(crate) async fn list(
     let rows = state.ledger().schedules(&principal.seen(), &after, limit + 1).await?;
     let (rows, next) = page::cut(rows, limit, |row| row.schedule.name.clone());
     let rows = rows.into_iter().filter(|row| sees(&principal, row));
-    let schedules = rows.map(Schedule::try_from).collect::<Result<_, _>>()?;
+    let schedules: Vec<_> = rows.map(Schedule::try_from).collect::<Result<_, _>>()?;
+    if !schedules.is_empty() {
+        state
+            .readings()
+            .note(&principal, Act::ScheduleRead, Object::All)
+            .await?;
+    }
     Ok(Json(ScheduleList { schedules, next }))
 }

@@ -47,7 +47,7 @@ pub(crate) async fn resume(
 
 async fn set(state: &AppState, principal: &Principal, name: &str, paused: bool) -> Result<Json<Schedule>, Problem> {
     seen::controlled(state, principal, name).await?;
-    if !state.ledger().pause_schedule(name, paused).await? {
+    if !state.ledger().pause_schedule(name, paused, &principal.actor()).await? {
         return Err(seen::unknown());
     }
     let row = seen::visible(state, principal, name).await?;

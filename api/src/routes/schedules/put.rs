@@ -64,9 +64,10 @@ pub(crate) async fn put(
     column_types::check(&state, &job, WORDS)
         .await
         .map_err(schedules::inside)?;
+    let by = principal.actor();
     let status = loop {
         match state.ledger().schedule(&record.name).await? {
-            None if state.ledger().add_schedule(&record).await? => break StatusCode::CREATED,
+            None if state.ledger().add_schedule(&record, &by).await? => break StatusCode::CREATED,
             // Somebody else stored one meanwhile, and may not be replaced by whoever asks.
             None => {}
             Some(row) if !seen::sees(&principal, &row) => {
@@ -74,7 +75,7 @@ pub(crate) async fn put(
             }
             Some(row) => {
                 seen::require_control(&principal, &row)?;
-                if state.ledger().replace_schedule(&record, &row.revision).await? {
+                if state.ledger().replace_schedule(&record, &row.revision, &by).await? {
                     // A job of it may go on.
                     state.doorbell().ring(Ring::Work);
                     break StatusCode::OK;

@@ -25,7 +25,7 @@ pub(crate) async fn remove(
     Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     seen::controlled(&state, &principal, &name).await?;
-    if state.ledger().remove_schedule(&name).await? {
+    if state.ledger().remove_schedule(&name, &principal.actor()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(seen::unknown())

@@ -224,7 +224,10 @@ async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_
             ] {
                 let deletes = method == "DELETE";
                 if deletes && changed == 403 {
-                    app.ledger.cancel(id).await.expect("the ledger answers");
+                    app.ledger
+                        .cancel(id, &crate::app::tester())
+                        .await
+                        .expect("the ledger answers");
                 }
                 let ask = Ask::new(System::OpenSearch, method, path);
                 let answer = ask.send(app, ask.system.authorization(caller)).await;
@@ -245,7 +248,10 @@ async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_
                 let visible = own && caller.reaches(target) || caller.sees_others(target);
                 assert_eq!(listed, visible, "{}: {owner} in {target}", caller.name);
             }
-            app.ledger.cancel(fresh).await.expect("the ledger answers");
+            app.ledger
+                .cancel(fresh, &crate::app::tester())
+                .await
+                .expect("the ledger answers");
         }
     }
     assert!(cases > 300, "{cases}");

@@ -197,7 +197,12 @@ async fn a_schedule_that_a_token_wrote_reaches_no_further_than_the_token_did() {
     let mut record = stored(&app).await.schedule;
     record.principal = record.principal.replacen("jwt:", "jwt:former-", 1);
     (record.name, record.next_run_at) = ("former".to_owned(), 1_000);
-    assert!(app.ledger.add_schedule(&record).await.expect("the ledger answers"));
+    assert!(
+        app.ledger
+            .add_schedule(&record, &crate::app::tester())
+            .await
+            .expect("the ledger answers")
+    );
     assert_eq!((fired(&app).await, app.count().await), (1, 1));
     let refused = app.get("root", "/v1/schedules/former").await.body;
     assert_eq!(refused["last_outcome"], "refused", "{refused}");
@@ -217,7 +222,10 @@ async fn a_time_stays_due_while_too_many_jobs_are_unfinished() {
     miss(&app).await;
     assert_eq!(fired(&app).await, 0);
     assert_eq!(stored(&app).await.last_outcome, None);
-    app.ledger.cancel(job).await.expect("the ledger answers");
+    app.ledger
+        .cancel(job, &crate::app::tester())
+        .await
+        .expect("the ledger answers");
     // The count is believed for a second.
     let start = std::time::Instant::now();
     while fired(&app).await == 0 {

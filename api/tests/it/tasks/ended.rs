@@ -3,7 +3,7 @@
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{
-    Delta, ItemOutcome, Kind, Lease, NewPartition, Record, RecordEnd, Route, Work, WorkerReport,
+    AuditFilter, Delta, ItemOutcome, Kind, Lease, NewPartition, Record, RecordEnd, Route, Work, WorkerReport,
 };
 use serde_json::{Value, json};
 
@@ -111,6 +111,13 @@ async fn failures_are_named_and_the_highest_is_the_status_of_an_index() {
         })
         .await;
         assert_eq!(answer.status, status, "{}", answer.text);
+        // Ids were told, which the audit trail says.
+        let told = AuditFilter {
+            act: "job.items".to_owned(),
+            limit: 9,
+            ..AuditFilter::default()
+        };
+        assert_eq!(app.ledger.audit(&told).await.expect("the ledger answers").len(), 1);
         let failures = answer.body["failures"].as_array().expect("a list");
         let named: Vec<_> = failures
             .iter()

@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Executor as _, Row as _};
 use super::error::LedgerError;
 
 /// Tables, and those of their columns that hold ids or persons.
-const PERSONAL: [(&str, &[&str]); 5] = [
+const PERSONAL: [(&str, &[&str]); 6] = [
     (
         "jobs",
         &[
@@ -26,6 +26,7 @@ const PERSONAL: [(&str, &[&str]); 5] = [
     ("items", &["memory_key", "memory_id"]),
     ("schedules", &["rights", "job"]),
     ("api_keys", &["bound_user", "workspaces"]),
+    ("audit_events", &["event"]),
 ];
 
 /// What must not keep a process from starting: it is not the owner's, a view uses the column, or somebody holds the table.

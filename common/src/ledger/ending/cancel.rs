@@ -8,6 +8,7 @@ use super::leave::{self, Left, NOT_BEGUN};
 use crate::job::{JobId, Outcome, SelectorKind};
 use crate::ledger::advance;
 use crate::ledger::advance::close::{self, Close};
+use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
 use crate::ledger::partition_state::PartitionState;
 use crate::state::{Event, State};
@@ -25,7 +26,7 @@ pub enum CancelOutcome {
 
 impl Ledger {
     /// Cancels a job.
-    pub async fn cancel(&self, id: JobId) -> Result<CancelOutcome, LedgerError> {
+    pub async fn cancel(&self, id: JobId, by: &Actor) -> Result<CancelOutcome, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let Some(stopping) = stop(inner, &mut tx, id, "aborts").await? else {
@@ -33,20 +34,24 @@ impl Ledger {
                 .bind(id.to_string())
                 .fetch_optional(&mut *tx)
                 .await?;
-            return match row {
-                None => Ok(CancelOutcome::Unknown),
-                Some(row) => Ok(match rows::parsed(&row, "jobs", "state")? {
-                    State::Cancelling => CancelOutcome::Accepted,
-                    State::Receiving => CancelOutcome::Unknown,
-                    state => CancelOutcome::Ended(state),
-                }),
+            let Some(row) = row else {
+                return Ok(CancelOutcome::Unknown);
+            };
+            return match rows::parsed(&row, "jobs", "state")? {
+                State::Cancelling => {
+                    let deed = Deed::new(Act::JobCancel, Object::Job(id)).changed(false);
+                    audit::commit(inner, tx, by, deed).await?;
+                    Ok(CancelOutcome::Accepted)
+                }
+                State::Receiving => Ok(CancelOutcome::Unknown),
+                state => Ok(CancelOutcome::Ended(state)),
             };
         };
         let advanced = advance::advance(inner, &mut tx, stopping.jobs, &[]).await?;
         inner
             .add_totals(&mut tx, stopping.totals.into_iter().chain(advanced.totals))
             .await?;
-        tx.commit().await?;
+        audit::commit(inner, tx, by, Deed::new(Act::JobCancel, Object::Job(id))).await?;
         Ok(CancelOutcome::Accepted)
     }
 }

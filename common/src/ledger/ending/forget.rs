@@ -46,7 +46,7 @@ impl Step {
     }
 }
 
-/// How long what was recorded about a job stays after its end.
+/// How long what was recorded stays: of a job, from its end on.
 #[derive(Debug, Clone, Copy)]
 pub struct Kept {
     /// Its ids and all that is personal.
@@ -55,6 +55,8 @@ pub struct Kept {
     pub jobs: Duration,
     /// Idempotency keys, at least.
     pub keys: Duration,
+    /// Events of the audit trail.
+    pub audit: Duration,
 }
 
 fn ms(duration: Duration) -> i64 {
@@ -74,6 +76,7 @@ impl Ledger {
             self.clear_jobs().await?,
             self.drop_jobs(kept.jobs).await?,
             self.drop_keys(kept.keys).await?,
+            self.drop_events(kept.audit).await?,
         ];
         if steps.iter().any(|step| *step != Step::Nothing) {
             self.inner.emptied.is_over();
@@ -194,6 +197,17 @@ impl Ledger {
                  WHERE i.created_at <= (SELECT {now}) - $1 AND COALESCE(
                      (SELECT CASE WHEN j.ended_at <= (SELECT {now}) - $1 THEN 1 ELSE 0 END FROM jobs j WHERE j.id = i.job_id), 1) = 1
                  ORDER BY i.created_at LIMIT $2)",
+            after,
+        )
+        .await
+    }
+
+    /// Deletes events of the audit trail.
+    async fn drop_events(&self, after: Duration) -> Result<Step, LedgerError> {
+        self.drop_some(
+            "-- ledger::forget audit
+            DELETE FROM audit_events WHERE id IN
+                (SELECT id FROM audit_events WHERE at <= (SELECT {now}) - $1 ORDER BY at LIMIT $2)",
             after,
         )
         .await

@@ -10,6 +10,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::config::Bounds;
+use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 
 /// A key that Lethe made itself.
@@ -34,11 +35,17 @@ pub struct KeyRow {
     pub key: KeyRecord,
     /// When, in milliseconds since 1970.
     pub created_at: i64,
+    /// Who made it.
+    pub created_by: String,
+    /// When it last opened something, to the minute, in milliseconds since 1970.
+    pub last_used_at: Option<i64>,
+    /// The ledger's clock when this was read.
+    pub now: i64,
     /// How long it still opens anything: nothing left if it has expired, absent if it never does.
     pub left: Option<Duration>,
 }
 
-const COLUMNS: &str = "name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at, {now} AS at";
+const COLUMNS: &str = "name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at, created_by, last_used_at, {now} AS at";
 
 impl Ledger {
     /// Returns the key with this hash, expired or not.
@@ -73,12 +80,13 @@ impl Ledger {
     }
 
     /// Stores a key if there is none of its name; returns whether it was stored.
-    pub async fn add_key(&self, key: &KeyRecord) -> Result<bool, LedgerError> {
+    pub async fn add_key(&self, key: &KeyRecord, by: &Actor) -> Result<bool, LedgerError> {
         let list = |names: &BTreeSet<String>| json!(names).to_string();
+        let mut tx = self.inner.begin().await?;
         let added = sqlx::query(self.inner.sql(
             "-- ledger::add_key
-            INSERT INTO api_keys (name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, {now})
+            INSERT INTO api_keys (name, sha256, scopes, bound_user, workspaces, targets, expires_at, created_at, created_by)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, {now}, $8)
             ON CONFLICT (name) DO NOTHING",
         ))
         .bind(&key.name)
@@ -88,21 +96,50 @@ impl Ledger {
         .bind(key.bounds.workspaces.as_ref().map(list))
         .bind(key.bounds.targets.as_ref().map(list))
         .bind(key.expires_at)
-        .execute(&self.inner.write)
+        .bind(&by.name)
+        .execute(&mut *tx)
         .await?;
-        Ok(added.rows_affected() == 1)
+        if added.rows_affected() == 0 {
+            return Ok(false);
+        }
+        // Whose memories it reaches is personal.
+        let deed = Deed::new(Act::KeyCreate, Object::Key(&key.name))
+            .with("scopes", key.scopes.clone())
+            .with("bound_to_user", key.bounds.user.is_some())
+            .with("bound_to_workspaces", key.bounds.workspaces.is_some())
+            .with("targets", json!(key.bounds.targets));
+        audit::commit(&self.inner, tx, by, deed).await?;
+        Ok(true)
     }
 
     /// Takes a key away; returns whether there was one of this name.
-    pub async fn remove_key(&self, name: &str) -> Result<bool, LedgerError> {
+    pub async fn remove_key(&self, name: &str, by: &Actor) -> Result<bool, LedgerError> {
+        let mut tx = self.inner.begin().await?;
         let removed = sqlx::query(
             self.inner
                 .sql("-- ledger::remove_key\nDELETE FROM api_keys WHERE name = $1"),
         )
         .bind(name)
+        .execute(&mut *tx)
+        .await?;
+        if removed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let deed = Deed::new(Act::KeyRevoke, Object::Key(name));
+        audit::commit(&self.inner, tx, by, deed).await?;
+        Ok(true)
+    }
+
+    /// Notes that a key opens something, once a minute at most.
+    pub async fn use_key(&self, name: &str) -> Result<(), LedgerError> {
+        sqlx::query(self.inner.sql(
+            "-- ledger::use_key
+            UPDATE api_keys SET last_used_at = {now} WHERE name = $1 AND COALESCE(last_used_at, 0) <= {now} - 60000",
+        ))
+        .bind(name)
         .execute(&self.inner.write)
         .await?;
-        Ok(removed.rows_affected() == 1)
+        Ok(())
     }
 }
 
@@ -116,7 +153,10 @@ fn key(row: &AnyRow) -> Result<KeyRow, LedgerError> {
     let left = |until: i64| Duration::from_millis(u64::try_from(until.saturating_sub(at)).unwrap_or(0));
     Ok(KeyRow {
         left: expires_at.map(left),
+        now: at,
         created_at: row.try_get("created_at")?,
+        created_by: row.try_get("created_by")?,
+        last_used_at: row.try_get("last_used_at")?,
         key: KeyRecord {
             name: row.try_get("name")?,
             sha256: row.try_get("sha256")?,

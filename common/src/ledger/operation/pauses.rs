@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use strum::IntoEnumIterator as _;
 
+use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError};
 use crate::state::State;
 
@@ -37,19 +38,22 @@ impl Ledger {
     }
 
     /// Pauses a target, or everything: no new batch begins, acceptance goes on.
-    pub async fn pause(&self, target: Option<&str>) -> Result<(), LedgerError> {
-        sqlx::query(self.inner.sql(
+    pub async fn pause(&self, target: Option<&str>, by: &Actor) -> Result<(), LedgerError> {
+        let mut tx = self.inner.begin().await?;
+        let paused = sqlx::query(self.inner.sql(
             "-- ledger::pause
             INSERT INTO pauses (scope, paused_at) VALUES ($1, {now}) ON CONFLICT (scope) DO NOTHING",
         ))
         .bind(target.unwrap_or("*"))
-        .execute(&self.inner.write)
+        .execute(&mut *tx)
         .await?;
+        let deed = Deed::new(Act::Pause, object(target)).changed(paused.rows_affected() == 1);
+        audit::commit(&self.inner, tx, by, deed).await?;
         Ok(())
     }
 
     /// Lifts a pause. Its time counts for no job's limit.
-    pub async fn resume(&self, target: Option<&str>) -> Result<(), LedgerError> {
+    pub async fn resume(&self, target: Option<&str>, by: &Actor) -> Result<(), LedgerError> {
         let inner = &self.inner;
         let scope = target.unwrap_or("*");
         let mut tx = inner.begin().await?;
@@ -58,7 +62,10 @@ impl Ledger {
                 .bind(scope)
                 .fetch_optional(&mut *tx)
                 .await?;
-        let Some(lifted) = lifted else { return Ok(()) };
+        let deed = Deed::new(Act::Resume, object(target)).changed(lifted.is_some());
+        let Some(lifted) = lifted else {
+            return audit::commit(inner, tx, by, deed).await;
+        };
         // What no unfinished job has seen is nobody's stop. One look into the index for each state.
         let oldest = |state: State| {
             let state = state.as_str();
@@ -83,7 +90,10 @@ impl Ledger {
         .bind(lifted.try_get::<i64, _>("paused_at")?)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
-        Ok(())
+        audit::commit(inner, tx, by, deed).await
     }
+}
+
+fn object(target: Option<&str>) -> Object<'_> {
+    target.map_or(Object::All, Object::Target)
 }

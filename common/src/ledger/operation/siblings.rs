@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use crate::config::Sibling;
+use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 
 /// The published siblings, and the revision that they were read at.
@@ -100,7 +101,7 @@ impl Ledger {
     }
 
     /// Forgets a mapping in every place where no worker has it.
-    pub async fn retire_sibling(&self, target: &str, table: &str) -> Result<RetireOutcome, LedgerError> {
+    pub async fn retire_sibling(&self, target: &str, table: &str, by: &Actor) -> Result<RetireOutcome, LedgerError> {
         let known = self.siblings().await?.published;
         let named: Vec<&Sibling> = known
             .iter()
@@ -116,7 +117,8 @@ impl Ledger {
         let mut tx = self.inner.begin().await?;
         delete(&self.inner, &mut tx, &unused).await?;
         revise(&self.inner, &mut tx).await?;
-        tx.commit().await?;
+        let deed = Deed::new(Act::MappingRetire, Object::Mapping(target, table));
+        audit::commit(&self.inner, tx, by, deed).await?;
         Ok(RetireOutcome::Retired)
     }
 

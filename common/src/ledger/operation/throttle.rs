@@ -3,7 +3,10 @@
 //! Nothing is told to workers: each asks for the pace with every batch it records, and whoever waits
 //! for its turn looks again within a second.
 
+use serde_json::json;
+
 use crate::job::JobId;
+use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::state::State;
 
@@ -25,8 +28,14 @@ impl Ledger {
     /// Gives an unfinished job another pace, in memories a second; `None`: as fast as it can.
     ///
     /// A faster one shortens the wait for the next batch; a slower one counts from that batch on.
-    pub async fn throttle(&self, id: JobId, per_second: Option<f64>) -> Result<ThrottleOutcome, LedgerError> {
+    pub async fn throttle(
+        &self,
+        id: JobId,
+        per_second: Option<f64>,
+        by: &Actor,
+    ) -> Result<ThrottleOutcome, LedgerError> {
         let inner = &self.inner;
+        let mut tx = inner.begin().await?;
         let pace = per_second.map_or(0.0, |pace| pace.max(SLOWEST));
         // In the statement, so that a batch that is reserved at this moment is counted. The sweep computes anew how
         // long the job has been idle.
@@ -42,14 +51,16 @@ impl Ledger {
         )))
         .bind(id.to_string())
         .bind(pace)
-        .fetch_optional(&inner.write)
+        .fetch_optional(&mut *tx)
         .await?;
         if changed.is_some() {
+            let deed = Deed::new(Act::JobThrottle, Object::Job(id)).with("per_second", json!(per_second));
+            audit::commit(inner, tx, by, deed).await?;
             return Ok(ThrottleOutcome::Accepted);
         }
         let row = sqlx::query(inner.sql("-- ledger::throttle state\nSELECT id, state FROM jobs WHERE id = $1"))
             .bind(id.to_string())
-            .fetch_optional(&inner.write)
+            .fetch_optional(&mut *tx)
             .await?;
         let Some(row) = row else {
             return Ok(ThrottleOutcome::Unknown);

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use crate::job::JobId;
+use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::views::Whose;
 use crate::schedule::Windows;
@@ -104,7 +105,8 @@ impl Ledger {
     }
 
     /// Stores a schedule if there is none of its name; returns whether it was stored.
-    pub async fn add_schedule(&self, schedule: &ScheduleRecord) -> Result<bool, LedgerError> {
+    pub async fn add_schedule(&self, schedule: &ScheduleRecord, by: &Actor) -> Result<bool, LedgerError> {
+        let mut tx = self.inner.begin().await?;
         let added = sqlx::query(self.inner.sql(
             "-- ledger::add_schedule
             INSERT INTO schedules (name, revision, principal, rights, target, cron, time_zone, job, windows, paused,
@@ -116,16 +118,26 @@ impl Ledger {
             ON CONFLICT (name) DO NOTHING",
         ))
         .bind(as_row(schedule))
-        .execute(&self.inner.write)
+        .execute(&mut *tx)
         .await?;
-        Ok(added.rows_affected() == 1)
+        if added.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let deed = Deed::new(Act::ScheduleCreate, Object::Schedule(&schedule.name));
+        audit::commit(&self.inner, tx, by, deed).await?;
+        Ok(true)
     }
 
     /// Stores a schedule in place of the one with `revision`; returns whether that was still there.
     ///
     /// With the same times as before it keeps the next of them, which may have been missed. A job of it that
     /// has not ended follows the new windows.
-    pub async fn replace_schedule(&self, schedule: &ScheduleRecord, revision: &str) -> Result<bool, LedgerError> {
+    pub async fn replace_schedule(
+        &self,
+        schedule: &ScheduleRecord,
+        revision: &str,
+        by: &Actor,
+    ) -> Result<bool, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let replaced = sqlx::query(inner.sql(
@@ -159,7 +171,8 @@ impl Ledger {
             .execute(&mut *tx)
             .await?;
         }
-        tx.commit().await?;
+        let deed = Deed::new(Act::ScheduleReplace, Object::Schedule(&schedule.name));
+        audit::commit(inner, tx, by, deed).await?;
         if let Some(job) = &job {
             // After the commit: whoever gives a partition back locks the job after its partition, and is
             // either seen here or has seen the new windows.
@@ -178,29 +191,52 @@ impl Ledger {
     /// Pauses a schedule, or lifts that; returns whether there is one of this name.
     ///
     /// What it misses while it is paused is caught up once.
-    pub async fn pause_schedule(&self, name: &str, paused: bool) -> Result<bool, LedgerError> {
-        let done = sqlx::query(self.inner.sql(
+    pub async fn pause_schedule(&self, name: &str, paused: bool, by: &Actor) -> Result<bool, LedgerError> {
+        let inner = &self.inner;
+        let mut tx = inner.begin().await?;
+        let changed = sqlx::query(inner.sql(
             "-- ledger::pause_schedule
-            UPDATE schedules SET paused = $2, changed_at = CASE WHEN paused = $2 THEN changed_at ELSE {now} END
-            WHERE name = $1",
+            UPDATE schedules SET paused = $2, changed_at = {now} WHERE name = $1 AND paused <> $2",
         ))
         .bind(name)
         .bind(i64::from(paused))
-        .execute(&self.inner.write)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        let changed = changed.rows_affected() == 1;
+        let found =
+            sqlx::query(inner.sql("-- ledger::pause_schedule found\nSELECT 1 AS found FROM schedules WHERE name = $1"))
+                .bind(name)
+                .fetch_optional(&mut *tx)
+                .await?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        let act = if paused {
+            Act::SchedulePause
+        } else {
+            Act::ScheduleResume
+        };
+        let deed = Deed::new(act, Object::Schedule(name)).changed(changed);
+        audit::commit(inner, tx, by, deed).await?;
+        Ok(true)
     }
 
     /// Takes a schedule away; returns whether there was one of this name. Its jobs stay.
-    pub async fn remove_schedule(&self, name: &str) -> Result<bool, LedgerError> {
+    pub async fn remove_schedule(&self, name: &str, by: &Actor) -> Result<bool, LedgerError> {
+        let mut tx = self.inner.begin().await?;
         let removed = sqlx::query(
             self.inner
                 .sql("-- ledger::remove_schedule\nDELETE FROM schedules WHERE name = $1"),
         )
         .bind(name)
-        .execute(&self.inner.write)
+        .execute(&mut *tx)
         .await?;
-        Ok(removed.rows_affected() == 1)
+        if removed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let deed = Deed::new(Act::ScheduleDelete, Object::Schedule(name));
+        audit::commit(&self.inner, tx, by, deed).await?;
+        Ok(true)
     }
 }
 

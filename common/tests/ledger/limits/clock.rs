@@ -30,11 +30,11 @@ async fn a_pause_stops_the_clock(test: TestLedger) {
     for scope in [None, Some("main")] {
         let before = accept(ledger, new_job(vec![ids(1)])).await;
         test.pass(30 * MINUTE).await;
-        ledger.pause(scope).await.unwrap();
+        ledger.pause(scope, &crate::tester()).await.unwrap();
         let meanwhile = accept(ledger, new_job(vec![ids(1)])).await;
         test.pass(5 * HOUR).await;
         assert_eq!(give_up(ledger).await, [], "paused");
-        ledger.resume(scope).await.unwrap();
+        ledger.resume(scope, &crate::tester()).await.unwrap();
         assert_eq!(give_up(ledger).await, [], "nobody claimed meanwhile");
         test.pass(29 * MINUTE).await;
         assert_eq!(give_up(ledger).await, []);
@@ -47,7 +47,7 @@ async fn a_pause_stops_the_clock(test: TestLedger) {
     }
     // Another target's.
     let id = accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(Some("other")).await.unwrap();
+    ledger.pause(Some("other"), &crate::tester()).await.unwrap();
     test.pass(61 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [id]);
 }
@@ -55,20 +55,20 @@ async fn a_pause_stops_the_clock(test: TestLedger) {
 async fn pauses_that_overlap_count_once(test: TestLedger) {
     let ledger = &test.ledger;
     let id = accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(None).await.unwrap();
+    ledger.pause(None, &crate::tester()).await.unwrap();
     test.pass(HOUR).await;
-    ledger.pause(Some("main")).await.unwrap();
+    ledger.pause(Some("main"), &crate::tester()).await.unwrap();
     test.pass(HOUR).await;
-    ledger.resume(None).await.unwrap();
+    ledger.resume(None, &crate::tester()).await.unwrap();
     test.pass(HOUR).await;
     assert_eq!(give_up(ledger).await, []);
-    ledger.resume(Some("main")).await.unwrap();
+    ledger.resume(Some("main"), &crate::tester()).await.unwrap();
     test.pass(30 * MINUTE).await;
     // Once more, and it lasts.
-    ledger.pause(Some("main")).await.unwrap();
+    ledger.pause(Some("main"), &crate::tester()).await.unwrap();
     test.pass(HOUR).await;
     assert_eq!(give_up(ledger).await, []);
-    ledger.resume(Some("main")).await.unwrap();
+    ledger.resume(Some("main"), &crate::tester()).await.unwrap();
     test.pass(29 * MINUTE).await;
     assert_eq!(give_up(ledger).await, []);
     test.pass(2 * MINUTE).await;
@@ -86,10 +86,10 @@ async fn a_pause_of_one_of_its_targets_stops_the_clock_of_a_job(test: TestLedger
     };
     let both = accept(ledger, new_job(vec![ids(1), other])).await;
     let one = accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(Some("other")).await.unwrap();
+    ledger.pause(Some("other"), &crate::tester()).await.unwrap();
     test.pass(61 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [one]);
-    ledger.resume(Some("other")).await.unwrap();
+    ledger.resume(Some("other"), &crate::tester()).await.unwrap();
     test.pass(59 * MINUTE).await;
     assert_eq!(give_up(ledger).await, []);
     test.pass(2 * MINUTE).await;
@@ -138,9 +138,9 @@ async fn a_pause_outside_of_windows_counts_once(test: TestLedger) {
     let ledger = &test.giving_up_after(Duration::from_mins(150));
     let id = accept(ledger, windowed(daily(3))).await;
     test.pass(24 * HOUR).await;
-    ledger.pause(None).await.unwrap();
+    ledger.pause(None, &crate::tester()).await.unwrap();
     test.pass(48 * HOUR).await;
-    ledger.resume(None).await.unwrap();
+    ledger.resume(None, &crate::tester()).await.unwrap();
     assert_eq!(give_up(ledger).await, []);
     test.pass(24 * HOUR).await;
     assert_eq!(give_up(ledger).await, [], "two hours were open and not paused");
@@ -178,9 +178,9 @@ async fn the_limit_of_an_upload_counts_from_its_end(test: TestLedger) {
     ledger.append(&mut upload, &[ids(1)]).await.unwrap();
     let id = ledger.finish_upload(upload, "").await.unwrap();
     test.pass(30 * MINUTE).await;
-    ledger.pause(Some("main")).await.unwrap();
+    ledger.pause(Some("main"), &crate::tester()).await.unwrap();
     test.pass(HOUR).await;
-    ledger.resume(Some("main")).await.unwrap();
+    ledger.resume(Some("main"), &crate::tester()).await.unwrap();
     test.pass(29 * MINUTE).await;
     assert_eq!(give_up(ledger).await, []);
     test.pass(2 * MINUTE).await;
@@ -226,10 +226,10 @@ async fn a_rate_limit_does_not_stop_the_clock_of_a_batch_that_has_begun(test: Te
     put_back(ledger, &lease, "timeout").await;
     test.pass(10 * HOUR).await;
     assert_eq!(give_up(ledger).await, []);
-    ledger.throttle(id, Some(1.0)).await.unwrap();
+    ledger.throttle(id, Some(1.0), &crate::tester()).await.unwrap();
     let lease = claim_one(ledger).await;
     test.run("UPDATE jobs SET throttled_till = 1").await;
-    ledger.throttle(id, Some(1e-9)).await.unwrap();
+    ledger.throttle(id, Some(1e-9), &crate::tester()).await.unwrap();
     assert_eq!(ledger.reserve(&lease, 1).await.unwrap(), None);
     ledger.intend(&[(&lease, "two".to_owned())]).await.unwrap();
     put_back(ledger, &lease, "timeout").await;
@@ -250,7 +250,7 @@ async fn a_rate_limit_does_not_stop_the_clock_of_a_cancelled_job(test: TestLedge
     test.pass(61 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [], "it has been found, and waits for its turn");
     // Its worker died; nobody serves the target.
-    ledger.cancel(id).await.unwrap();
+    ledger.cancel(id, &crate::tester()).await.unwrap();
     assert_eq!(give_up(ledger).await, [id]);
     assert_eq!(state(ledger, id).await, State::Cancelled);
 }
@@ -265,7 +265,7 @@ async fn a_faster_rate_limit_counts_at_once(test: TestLedger) {
     put_back(ledger, &lease, "timeout").await;
     test.pass(61 * MINUTE).await;
     assert_eq!(give_up(ledger).await, []);
-    ledger.throttle(id, None).await.unwrap();
+    ledger.throttle(id, None, &crate::tester()).await.unwrap();
     test.pass(59 * MINUTE).await;
     assert_eq!(give_up(ledger).await, []);
     test.pass(2 * MINUTE).await;
@@ -276,19 +276,19 @@ async fn past_pauses_are_kept_for_unfinished_jobs_only(test: TestLedger) {
     let ledger = &test.ledger;
     let old = accept(ledger, new_job(vec![ids(1)])).await;
     for _ in 0..3 {
-        ledger.pause(None).await.unwrap();
+        ledger.pause(None, &crate::tester()).await.unwrap();
         test.pass(MINUTE).await;
-        ledger.resume(None).await.unwrap();
+        ledger.resume(None, &crate::tester()).await.unwrap();
         test.pass(MINUTE).await;
     }
     assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 3);
     finish(ledger, &claim_one(ledger).await).await;
     assert_eq!(state(ledger, old).await, State::Succeeded);
     accept(ledger, new_job(vec![ids(1)])).await;
-    ledger.pause(None).await.unwrap();
-    ledger.resume(None).await.unwrap();
+    ledger.pause(None, &crate::tester()).await.unwrap();
+    ledger.resume(None, &crate::tester()).await.unwrap();
     assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
     // A pause that is not there is not lifted.
-    ledger.resume(None).await.unwrap();
+    ledger.resume(None, &crate::tester()).await.unwrap();
     assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
 }

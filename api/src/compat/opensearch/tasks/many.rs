@@ -99,7 +99,7 @@ pub(crate) async fn cancel(
     let mut stopped = Vec::new();
     for job in matched(&state, &principal, &matching).await? {
         // Those of others are left alone; so is what has ended meanwhile.
-        if principal.require_control(&job).is_ok() && stop(&state, &job).await? {
+        if principal.require_control(&job).is_ok() && stop(&state, &principal, &job).await? {
             stopped.push(state.ledger().job(job.id).await?.unwrap_or(job));
         }
     }

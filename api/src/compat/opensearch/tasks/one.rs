@@ -55,7 +55,7 @@ pub(crate) async fn get(
     }
     let result = match mistyped::of(&state, &job).await? {
         Some(problem) => Some(Err(Cause::of(&problem))),
-        None if job.state.is_ended() => Some(Ok(DeletedByQuery::of(&state, &job).await?)),
+        None if job.state.is_ended() => Some(Ok(DeletedByQuery::of(&state, &principal, &job).await?)),
         None => None,
     };
     let details = Details::of(&state, std::slice::from_ref(&job)).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn cancel(
     let job = task(&state, &principal, &id).await?;
     matching.check(&job)?;
     principal.require_control(&job)?;
-    if !stop(&state, &job).await? {
+    if !stop(&state, &principal, &job).await? {
         return Err(absent(&TaskId(job.id).text()));
     }
     let mut job = task(&state, &principal, &id).await?;
@@ -135,7 +135,7 @@ pub(crate) async fn forget(
     values::only(&query, &[])?;
     let job = task(&state, &principal, &id).await?;
     principal.require_control(&job)?;
-    if !state.ledger().forget_task(job.id).await? {
+    if !state.ledger().forget_task(job.id, &principal.actor()).await? {
         let text = format!(
             "task [{}] is running: cancel it, or wait for its end",
             TaskId(job.id).text()

@@ -42,7 +42,8 @@ pub(crate) async fn rethrottle(
     let group_by = group_by(&query)?;
     let job = task(&state, &principal, &id).await?;
     principal.require_control(&job)?;
-    match state.ledger().throttle(job.id, per_second).await? {
+    let changed = state.ledger().throttle(job.id, per_second, &principal.actor()).await?;
+    match changed {
         ThrottleOutcome::Accepted => {
             changed::ring(&state, job.id);
         }

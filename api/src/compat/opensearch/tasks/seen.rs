@@ -19,8 +19,9 @@ use crate::job::watch;
 use crate::state::AppState;
 
 /// Asks for the end of a job; returns whether it was still to come.
-pub(super) async fn stop(state: &AppState, job: &JobView) -> Result<bool, Problem> {
-    let accepted = state.ledger().cancel(job.id).await? == CancelOutcome::Accepted;
+pub(super) async fn stop(state: &AppState, principal: &Principal, job: &JobView) -> Result<bool, Problem> {
+    let outcome = state.ledger().cancel(job.id, &principal.actor()).await?;
+    let accepted = outcome == CancelOutcome::Accepted;
     if accepted {
         changed::ring(state, job.id);
     }

@@ -5,6 +5,7 @@ use sqlx::Row;
 
 use super::{renew, settled};
 use crate::job::{JobId, SelectorKind};
+use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, Moves, rows};
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::WarningCode;
@@ -28,7 +29,7 @@ pub enum RetryOutcome {
 
 impl Ledger {
     /// Queues an ended job for another attempt.
-    pub async fn retry(&self, id: JobId) -> Result<RetryOutcome, LedgerError> {
+    pub async fn retry(&self, id: JobId, by: &Actor) -> Result<RetryOutcome, LedgerError> {
         let Some(view) = self.job(id).await? else {
             return Ok(RetryOutcome::Unknown);
         };
@@ -112,7 +113,8 @@ impl Ledger {
             }
         }
         inner.add_totals(&mut tx, increments).await?;
-        tx.commit().await?;
+        let deed = Deed::new(Act::JobRetry, Object::Job(id)).with("attempt", view.attempt + 1);
+        audit::commit(inner, tx, by, deed).await?;
         Ok(RetryOutcome::Accepted)
     }
 

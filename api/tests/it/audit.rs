@@ -1,0 +1,496 @@
+//! The audit trail: every route that changes something or reveals ids or persons leaves an event, and no other does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header;
+use lethe_common::config::{PlaceKind, Sibling};
+use lethe_common::error_code::ErrorCode;
+use lethe_common::job::{JobId, Outcome, StoreKind};
+use lethe_common::ledger::{Act, AuditEvent, AuditFilter, Delta, Effect, ItemOutcome, Kept, Record, RecordEnd};
+use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
+
+use crate::accepting::claim;
+use crate::app::{Answer, App, MAIN, request};
+
+/// What a route leaves in the trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    /// An event.
+    An(&'static str),
+    /// A job, whose row tells who asked for it.
+    AJob,
+    /// Nothing: it changes nothing, and reveals no id and no person.
+    Nothing,
+}
+
+use Leaves::{AJob, An, Nothing};
+
+/// Every operation of the document, and what it leaves.
+const ALL: &[(&str, Leaves)] = &[
+    ("get /", Nothing),
+    ("post /_delete_by_query/{task_id}/_rethrottle", An("job.throttle")),
+    (
+        "post /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
+        AJob,
+    ),
+    (
+        "delete /_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/{id}",
+        AJob,
+    ),
+    ("post /_reindex/{task_id}/_rethrottle", An("job.throttle")),
+    ("get /_tasks", Nothing),
+    ("post /_tasks/_cancel", An("job.cancel")),
+    ("delete /_tasks/{task_id}", An("task.forget")),
+    // Unless it names what failed, as a test of its own says.
+    ("get /_tasks/{task_id}", Nothing),
+    ("post /_tasks/{task_id}/_cancel", An("job.cancel")),
+    ("post /_update_by_query/{task_id}/_rethrottle", An("job.throttle")),
+    ("delete /api/memories/{memoryId}", AJob),
+    ("delete /api/v1/memories/{memory_id}", AJob),
+    ("get /livez", Nothing),
+    ("delete /memories", AJob),
+    ("delete /memories/{memory_id}", AJob),
+    ("get /metrics", Nothing),
+    ("get /openapi.json", Nothing),
+    ("get /readyz", Nothing),
+    ("get /v1/audit", An("audit.read")),
+    ("delete /v1/batch/", AJob),
+    ("get /v1/event/{event_id}/", Nothing),
+    ("get /v1/jobs", Nothing),
+    ("post /v1/jobs", AJob),
+    ("get /v1/jobs/{id}", Nothing),
+    ("patch /v1/jobs/{id}", An("job.throttle")),
+    ("post /v1/jobs/{id}/cancel", An("job.cancel")),
+    ("get /v1/jobs/{id}/events", Nothing),
+    ("get /v1/jobs/{id}/items", An("job.items")),
+    ("post /v1/jobs/{id}/retry", An("job.retry")),
+    ("get /v1/keys", An("key.list")),
+    ("post /v1/keys", An("key.create")),
+    ("delete /v1/keys/{name}", An("key.revoke")),
+    ("delete /v1/memories/", AJob),
+    ("delete /v1/memories/{memory_id}/", AJob),
+    ("post /v1/pause", An("pause")),
+    ("get /v1/ping/", Nothing),
+    ("post /v1/resume", An("resume")),
+    ("get /v1/schedules", An("schedule.read")),
+    ("delete /v1/schedules/{name}", An("schedule.delete")),
+    ("get /v1/schedules/{name}", An("schedule.read")),
+    ("put /v1/schedules/{name}", An("schedule.create")),
+    ("post /v1/schedules/{name}/pause", An("schedule.pause")),
+    ("post /v1/schedules/{name}/preview", AJob),
+    ("post /v1/schedules/{name}/resume", An("schedule.resume")),
+    ("get /v1/siblings", Nothing),
+    ("delete /v1/siblings/{target}/{table}", An("mapping.retire")),
+    ("get /v1/targets", Nothing),
+    ("post /v1/targets/{name}/pause", An("pause")),
+    ("post /v1/targets/{name}/resume", An("resume")),
+    ("get /v1/workers", Nothing),
+    ("delete /v2/entities/{entity_type}/{entity_id}/", AJob),
+    ("post /{index}/_delete_by_query", AJob),
+];
+
+/// Returns the trail, the newest event first.
+async fn trail(app: &App) -> Vec<AuditEvent> {
+    let all = AuditFilter {
+        limit: 1_000,
+        ..AuditFilter::default()
+    };
+    app.ledger.audit(&all).await.expect("the ledger answers")
+}
+
+/// Returns what the route says of it.
+async fn events(app: &App, query: &str) -> Vec<Value> {
+    let answer = app.get("root", &format!("/v1/audit{query}")).await;
+    let events = answer.body["events"].as_array();
+    events.unwrap_or_else(|| panic!("{}", answer.text)).clone()
+}
+
+/// What routes are asked about: a job that waits and one that has ended, a task of each kind, a schedule, a key, a mapping.
+struct Things {
+    app: App,
+    waiting: JobId,
+    ended: JobId,
+    running_task: JobId,
+    ended_task: JobId,
+}
+
+impl Things {
+    async fn new() -> Self {
+        let app = App::with(MAIN).await;
+        let by_query = json!({"select": {"query": {"all": true}}});
+        let cancelled = async |body: &Value| {
+            let id = app.create("eraser", body).await.job();
+            app.post("eraser", &format!("/v1/jobs/{id}/cancel")).await;
+            id
+        };
+        let ended = failed(&app).await;
+        let ended_task = cancelled(&by_query).await;
+        let running_task = app.create("eraser", &by_query).await.job();
+        let waiting = app.accepted("eraser").await;
+        let written = app.send_json("root", "PUT", "/v1/schedules/x", &schedule()).await;
+        assert_eq!(written.status, 201, "{}", written.text);
+        let key = json!({"name": "x", "scopes": ["jobs:read"], "user": "ana"});
+        let made = app.send_json("root", "POST", "/v1/keys", &key).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let sibling = Sibling {
+            place: "p".to_owned(),
+            kind: PlaceKind::Table,
+            target: "x".to_owned(),
+            table: "y".to_owned(),
+            scope: BTreeMap::new(),
+        };
+        app.ledger
+            .publish_siblings(&[sibling], None)
+            .await
+            .expect("the ledger answers");
+        Self {
+            app,
+            waiting,
+            ended,
+            running_task,
+            ended_task,
+        }
+    }
+
+    /// Sends what the operation is about, as somebody who may.
+    async fn ask(&self, operation: &str) -> Answer {
+        let (method, path) = operation.split_once(' ').expect("a method and a path");
+        let job = if path.ends_with("/retry") || path.ends_with("/items") {
+            &self.ended
+        } else {
+            &self.waiting
+        };
+        let task = if ["get", "delete"].contains(&method) {
+            &self.ended_task
+        } else {
+            &self.running_task
+        };
+        let mut there = path
+            .replace("/jobs/{id}", &format!("/jobs/{job}"))
+            .replace("{event_id}", &job.to_string())
+            .replace("{task_id}", &task_id(*task))
+            .replace("/keys/{name}", "/keys/x")
+            .replace("/schedules/{name}", "/schedules/x")
+            .replace("/targets/{name}", "/targets/main")
+            .replace("{target}/{table}", "x/y");
+        if path.ends_with("_rethrottle") {
+            there.push_str("?requests_per_second=7");
+        }
+        if path.ends_with("/items") {
+            there.push_str("?outcome=failed");
+        }
+        if path == "/_tasks/_cancel" {
+            there.push_str("?actions=*");
+        }
+        let body = match operation {
+            "put /v1/schedules/{name}" => {
+                there.push('2');
+                schedule()
+            }
+            "post /v1/keys" => json!({"name": "y", "scopes": ["jobs:read"], "user": "ana"}),
+            "patch /v1/jobs/{id}" => json!({"per_second": 7}),
+            _ => Value::Null,
+        };
+        let request = request("root", &method.to_uppercase(), &there)
+            .header("x-request-id", "asked-for-this")
+            .header(header::CONTENT_TYPE, "application/json");
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            body.to_string().into()
+        };
+        self.app.send(request.body(body).expect("a request")).await
+    }
+}
+
+/// A schedule that names a person.
+fn schedule() -> Value {
+    let job = json!({"select": {"subject": {"user_id": "ana"}}});
+    json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": job})
+}
+
+/// Makes a job that has failed, with an item.
+async fn failed(app: &App) -> JobId {
+    let id = app.create("eraser", &json!({"select": {"ids": ["a"]}})).await.job();
+    let lease = claim(app).await.remove(0);
+    let mut delta = Delta::default();
+    for store in [StoreKind::Sql, StoreKind::Vector] {
+        delta.count(store, Outcome::Failed, 1);
+    }
+    delta.items.push(ItemOutcome {
+        id: "a".to_owned(),
+        store: StoreKind::Sql,
+        outcome: Some(Outcome::Failed),
+        code: Some(ErrorCode::Rejected),
+    });
+    let record = Record {
+        lease: &lease,
+        delta,
+        progress: None,
+        remaining: 0,
+        end: Some(RecordEnd::Done),
+    };
+    app.ledger.record(&[record]).await.expect("the ledger answers");
+    id
+}
+
+/// Returns the id of a job as a task.
+fn task_id(job: JobId) -> String {
+    let id = job.0.as_u128();
+    format!("{:019x}:{}", id >> 53, id & ((1 << 53) - 1))
+}
+
+#[tokio::test]
+async fn every_route_is_known_to_leave_an_event_or_none() {
+    let app = App::new().await;
+    let document = app.get("", "/openapi.json").await.body;
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for method in item.as_object().expect("an item").keys() {
+            operations.push(format!("{method} {path}"));
+        }
+    }
+    operations.sort();
+    let mut known: Vec<_> = ALL.iter().map(|(operation, _)| (*operation).to_owned()).collect();
+    known.sort();
+    assert_eq!(
+        operations, known,
+        "say in `ALL` what a new route leaves in the audit trail"
+    );
+}
+
+#[tokio::test]
+async fn a_route_leaves_one_event_that_says_who_did_what() {
+    for (operation, leaves) in ALL {
+        let An(act) = leaves else { continue };
+        let things = Things::new().await;
+        let before = trail(&things.app).await.len();
+        let answer = things.ask(operation).await;
+        assert!(
+            answer.status.is_success(),
+            "{operation}: {} {}",
+            answer.status,
+            answer.text
+        );
+        let all = trail(&things.app).await;
+        assert_eq!(all.len(), before + 1, "{operation}: {all:#?}");
+        let event = &all[0];
+        assert_eq!(
+            (event.act.as_str(), event.actor.as_str()),
+            (*act, "root"),
+            "{operation}"
+        );
+        assert_eq!(event.request_id.as_deref(), Some("asked-for-this"), "{operation}");
+        assert_eq!(event.effect, effect(operation), "{operation}");
+        let said = serde_json::to_string(event).expect("JSON");
+        assert!(!said.contains("ana"), "{operation}: {said}");
+    }
+}
+
+fn effect(operation: &str) -> Effect {
+    // Nothing was paused.
+    if operation.ends_with("/resume") {
+        Effect::Unchanged
+    } else {
+        Effect::Done
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_replaced_and_a_job_that_is_cancelling_leave_events_of_their_own() {
+    let things = Things::new().await;
+    let app = &things.app;
+    app.send_json("root", "PUT", "/v1/schedules/x", &schedule()).await;
+    assert_eq!(trail(app).await[0].act, "schedule.replace");
+    // What has begun is finished.
+    for lease in claim(app).await {
+        let begun = app.ledger.intend(&[(&lease, "a batch".to_owned())]).await;
+        begun.expect("the ledger answers");
+    }
+    let cancel = format!("/v1/jobs/{}/cancel", things.waiting);
+    for effect in [Effect::Done, Effect::Unchanged] {
+        assert_eq!(app.post("eraser", &cancel).await.status, 202);
+        let event = trail(app).await.remove(0);
+        assert_eq!((event.act.as_str(), event.effect), ("job.cancel", effect));
+        assert_eq!(event.object_id, things.waiting.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_reading_is_noted_once_a_minute_and_only_if_something_was_read() {
+    let things = Things::new().await;
+    let app = &things.app;
+    let items = |outcome: &str| format!("/v1/jobs/{}/items?outcome={outcome}", things.ended);
+    let before = trail(app).await.len();
+    assert_eq!(app.get("root", &items("absent")).await.status, 200);
+    assert_eq!(trail(app).await.len(), before, "there was nothing to read");
+    for who in ["root", "root", "eraser", "root"] {
+        assert_eq!(app.get(who, &items("failed")).await.status, 200);
+    }
+    let new = trail(app).await.len() - before;
+    assert_eq!(new, 2, "one for each caller");
+}
+
+#[tokio::test]
+async fn what_changes_nothing_and_reveals_nobody_leaves_none() {
+    let things = Things::new().await;
+    let before = trail(&things.app).await.len();
+    for (operation, leaves) in ALL {
+        // A stream has no end.
+        if *leaves == Nothing && !operation.ends_with("/events") {
+            let answer = things.ask(operation).await;
+            assert!(answer.status.is_success(), "{operation}: {}", answer.text);
+        }
+    }
+    // Refused, so nothing was done.
+    for path in ["/v1/pause", "/v1/targets/main/pause"] {
+        assert_eq!(things.app.post("reader", path).await.status, 403);
+    }
+    let cancelled = format!("/v1/jobs/{}/cancel", things.ended);
+    assert_eq!(things.app.post("root", &cancelled).await.status, 409);
+    let all = trail(&things.app).await;
+    assert_eq!(all.len(), before, "{all:#?}");
+}
+
+#[tokio::test]
+async fn every_act_is_left_by_a_route() {
+    let left: Vec<_> = ALL.iter().map(|(_, leaves)| leaves).collect();
+    for act in Act::iter() {
+        // By the route that creates one, too.
+        let expected = An(if act == Act::ScheduleReplace {
+            Act::ScheduleCreate.as_str()
+        } else {
+            act.as_str()
+        });
+        assert!(left.contains(&&expected), "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn events_are_filtered_cut_into_pages_and_written_as_tables() {
+    let app = App::new().await;
+    for _ in 0..3 {
+        app.post("operator", "/v1/pause").await;
+    }
+    app.post("root", "/v1/resume").await;
+    let acts = |events: &[Value]| events.iter().map(|event| event["act"].clone()).collect::<Vec<_>>();
+    assert_eq!(acts(&events(&app, "?act=pause").await), ["pause"; 3]);
+    let operators = events(&app, "?actor=operator").await;
+    assert_eq!(acts(&operators), ["pause"; 3]);
+    let effects: Vec<_> = operators.iter().map(|event| event["effect"].clone()).collect();
+    assert_eq!(effects, ["unchanged", "unchanged", "done"], "the newest first");
+    assert_eq!(
+        events(&app, "?act=pause&since=2100-01-01T00:00:00Z").await,
+        [] as [Value; 0]
+    );
+    assert_eq!(events(&app, "?act=pause&until=2100-01-01T00:00:00Z").await.len(), 3);
+
+    let (mut pages, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = app.get("root", &format!("/v1/audit?act=pause&limit=2{after}")).await;
+        pages.push(page.body["events"].as_array().expect("events").len());
+        let Some(next) = page.body["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(pages, [2, 1]);
+
+    let written = async |kind: &str, query: &str| {
+        let request = request("root", "GET", &format!("/v1/audit{query}")).header(header::ACCEPT, kind);
+        app.send(request.body(Body::empty()).expect("a request")).await
+    };
+    let csv = written("text/csv", "?act=pause&limit=2").await;
+    assert_eq!(
+        csv.headers[header::CONTENT_TYPE],
+        "text/csv; charset=utf-8; header=present"
+    );
+    let lines: Vec<_> = csv.text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "id,at,actor,address,act,object_type,object_id,effect,details,request_id"
+    );
+    assert_eq!(lines.len(), 3);
+    assert!(
+        lines[1].contains(",operator,,pause,all,*,unchanged,{},"),
+        "{}",
+        lines[1]
+    );
+    let next = csv.headers["x-next"].to_str().expect("a cursor");
+    let rest = written("application/x-ndjson", &format!("?act=pause&limit=2&after={next}")).await;
+    assert!(!rest.headers.contains_key("x-next"), "the last page");
+    assert_eq!(rest.headers[header::CONTENT_TYPE], "application/x-ndjson");
+    let event: Value = serde_json::from_str(rest.text.trim_end()).expect("one line of JSON");
+    assert_eq!(event["effect"], "done");
+}
+
+#[tokio::test]
+async fn the_trail_is_for_those_who_may_read_all_of_it() {
+    let app = App::new().await;
+    for who in ["eraser", "reader", "operator", "scraper", "privacy"] {
+        app.get(who, "/v1/audit")
+            .await
+            .refused(403, "forbidden", "`audit:read`");
+    }
+    let key = async |rights: Value| {
+        let made = app.send_json("root", "POST", "/v1/keys", &rights).await;
+        made.body["key"].as_str().expect("a key").to_owned()
+    };
+    let auditor = key(json!({"name": "auditor", "scopes": ["audit:read"]})).await;
+    assert_eq!(app.get(&auditor, "/v1/audit").await.status, 200);
+    app.get(&auditor, "/v1/keys").await.refused(403, "forbidden", "`admin`");
+    for bounds in [
+        json!({"user": "ana"}),
+        json!({"workspaces": ["w"]}),
+        json!({"targets": ["main"]}),
+    ] {
+        let mut rights = json!({"name": "bound", "scopes": ["admin"]});
+        let bounds = bounds.as_object().expect("bounds").clone();
+        rights.as_object_mut().expect("an object").extend(bounds);
+        let bound = key(rights).await;
+        app.get(&bound, "/v1/audit").await.refused(403, "forbidden", "");
+        let revoke = request("root", "DELETE", "/v1/keys/bound").body(Body::empty());
+        assert_eq!(app.send(revoke.expect("a request")).await.status, 204);
+    }
+    for (query, says) in [
+        ("act=none", "job.cancel"),
+        ("since=yesterday", "2030"),
+        ("until=1", "2030"),
+        ("after=x", "next"),
+        ("limit=0", "1 to 1000"),
+        ("limit=1001", "1 to 1000"),
+        ("actor=", "name"),
+        ("actor=%00", "name"),
+    ] {
+        app.get(&auditor, &format!("/v1/audit?{query}"))
+            .await
+            .refused(422, "invalid", says);
+    }
+}
+
+#[tokio::test]
+async fn events_leave_with_their_retention_and_a_key_says_who_made_it_and_when_it_was_used() {
+    let app = App::new().await;
+    let asked = json!({"name": "auditor", "scopes": ["audit:read"]});
+    let made = app.send_json("root", "POST", "/v1/keys", &asked).await;
+    let about = async || app.get("root", "/v1/keys").await.body["keys"][0].clone();
+    assert_eq!(about().await["created_by"], "root");
+    assert_eq!(about().await["last_used_at"], Value::Null);
+    let key = made.body["key"].as_str().expect("a key");
+    assert_eq!(app.get(key, "/v1/audit").await.status, 200);
+    assert!(about().await["last_used_at"].is_string());
+
+    let day = Duration::from_hours(24);
+    let mut kept = Kept {
+        items: day,
+        jobs: day,
+        keys: day,
+        audit: day,
+    };
+    while app.ledger.forget(kept).await.expect("the ledger answers") {}
+    assert!(events(&app, "?act=key.create").await.len() == 1);
+    kept.audit = Duration::ZERO;
+    while app.ledger.forget(kept).await.expect("the ledger answers") {}
+    assert!(trail(&app).await.is_empty());
+}

@@ -1,0 +1,74 @@
+//! An event of the audit trail.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// What an act came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It was done.
+    Done,
+    /// It was so already.
+    Unchanged,
+}
+
+/// An event of the audit trail. It holds no memory's id and no person.
+// Stored as its JSON, field by field in this order, which is that of the alphabet: the same event has the same bytes for ever,
+// so that they can be signed and hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// What was done: a word of [`Act`](super::Act), or of a newer version.
+    pub act: String,
+    /// The name of the key, or the word that stands for a token's issuer and subject.
+    pub actor: String,
+    /// The address that the request came from.
+    pub address: Option<IpAddr>,
+    /// When, by the clock of the process that was asked.
+    pub at: Timestamp,
+    /// What else is to be said of this act.
+    pub details: BTreeMap<String, Value>,
+    /// What it came to.
+    pub effect: Effect,
+    /// The event's own id, a UUID of version 7: ids are in the order of time.
+    pub id: Uuid,
+    /// The job, key, target, schedule or mapping.
+    pub object_id: String,
+    /// Which of these it is.
+    pub object_type: String,
+    /// The id of the request, which the answer and the log have too.
+    pub request_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_an_event_are_in_the_order_of_its_names() {
+        let event = AuditEvent {
+            act: "key.create".to_owned(),
+            actor: "root".to_owned(),
+            address: Some(IpAddr::from([127, 0, 0, 1])),
+            at: Timestamp::UNIX_EPOCH,
+            details: [("b".to_owned(), 1.into()), ("a".to_owned(), "x".into())].into(),
+            effect: Effect::Done,
+            id: Uuid::nil(),
+            object_id: "nightly".to_owned(),
+            object_type: "key".to_owned(),
+            request_id: None,
+        };
+        let bytes = serde_json::to_string(&event).unwrap();
+        assert_eq!(
+            bytes,
+            r#"{"act":"key.create","actor":"root","address":"127.0.0.1","at":"1970-01-01T00:00:00Z","details":{"a":"x","b":1},"#.to_owned()
+                + r#""effect":"done","id":"00000000-0000-0000-0000-000000000000","object_id":"nightly","object_type":"key","request_id":null}"#
+        );
+        assert_eq!(serde_json::from_str::<AuditEvent>(&bytes).unwrap(), event);
+    }
+}

@@ -1,0 +1,104 @@
+//! Writing an event.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::{Any, Transaction};
+use uuid::Uuid;
+
+use super::{Act, Actor, AuditEvent, Effect, Object};
+use crate::clock::to_millis;
+use crate::ledger::db::{Inner, Ledger, LedgerError};
+
+/// Something that was done.
+pub(in crate::ledger) struct Deed<'a> {
+    act: Act,
+    object: Object<'a>,
+    effect: Effect,
+    details: BTreeMap<String, Value>,
+}
+
+impl<'a> Deed<'a> {
+    pub(in crate::ledger) fn new(act: Act, object: Object<'a>) -> Self {
+        Self {
+            act,
+            object,
+            effect: Effect::Done,
+            details: BTreeMap::new(),
+        }
+    }
+
+    /// Says whether it changed anything.
+    pub(in crate::ledger) fn changed(mut self, changed: bool) -> Self {
+        self.effect = if changed { Effect::Done } else { Effect::Unchanged };
+        self
+    }
+
+    /// Adds what else is to be said; no memory's id, and no person.
+    pub(in crate::ledger) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Writes an event into the transaction that does the deed, and commits both.
+pub(in crate::ledger) async fn commit(
+    inner: &Inner,
+    mut tx: Transaction<'_, Any>,
+    by: &Actor,
+    deed: Deed<'_>,
+) -> Result<(), LedgerError> {
+    let (object_type, object_id) = deed.object.parts();
+    // Ids of one process are in the order in which they are made, within a millisecond too.
+    let id = Uuid::now_v7();
+    let at = moment(id);
+    let event = AuditEvent {
+        act: deed.act.as_str().to_owned(),
+        actor: by.name.clone(),
+        address: by.address,
+        at,
+        details: deed.details,
+        effect: deed.effect,
+        id,
+        object_id,
+        object_type: object_type.to_owned(),
+        request_id: by.request.clone(),
+    };
+    sqlx::query(inner.sql(
+        "-- ledger::audit note
+        INSERT INTO audit_events (id, at, act, actor, event) VALUES ($1, $2, $3, $4, $5)",
+    ))
+    .bind(id.to_string())
+    .bind(to_millis(at))
+    .bind(&event.act)
+    .bind(&event.actor)
+    .bind(serde_json::to_string(&event).expect("an event is JSON"))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    tracing::info!(
+        audit.act = event.act,
+        audit.actor = event.actor,
+        audit.object_type = event.object_type,
+        audit.object_id = event.object_id,
+        "an act was noted in the audit trail"
+    );
+    Ok(())
+}
+
+/// Returns the time that an id of version 7 tells, to the millisecond.
+fn moment(id: Uuid) -> Timestamp {
+    let (seconds, nanoseconds) = id.get_timestamp().map_or((0, 0), |at| at.to_unix());
+    let time = i64::try_from(seconds).ok().zip(i32::try_from(nanoseconds).ok());
+    time.and_then(|(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl Ledger {
+    /// Notes that somebody is told ids or persons, before it is answered.
+    pub async fn note_reading(&self, by: &Actor, act: Act, object: Object<'_>) -> Result<(), LedgerError> {
+        let tx = self.inner.begin().await?;
+        commit(&self.inner, tx, by, Deed::new(act, object)).await
+    }
+}
