@@ -5,10 +5,14 @@
 //! nothing moves is closed, and nobody may hold more connections than are left for others.
 
 mod accept;
+mod certificates;
 mod limits;
 mod paced;
 mod places;
+mod port;
 mod requests;
 
 pub use accept::serve;
+pub use certificates::CertificateError;
 pub use limits::Limits;
+pub use port::Port;

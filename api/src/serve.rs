@@ -1,19 +1,18 @@
 //! Serving until the process is to end, and ending gracefully.
 
 use lethe_common::limits;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::connections::{self, Limits};
+use crate::connections::{self, Limits, Port};
 use crate::router::router;
 use crate::schedules;
 use crate::state::AppState;
 
-/// Serves the API on `listener` until `shutdown`, then answers what has begun.
+/// Serves the API on `port` until `shutdown`, then answers what has begun.
 ///
 /// Event streams and waiting requests end at once, uploads may finish for as long as workers may
 /// (`worker.drain`); what is cut off then was not accepted.
-pub async fn serve(listener: TcpListener, state: AppState, shutdown: CancellationToken) {
+pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: CancellationToken) {
     let drain = state.config().worker.drain;
     let stopping = state.stopping().clone();
     let keeper = state.clone();
@@ -36,7 +35,7 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
         stopping.cancel();
     };
     let served = connections::serve(
-        listener,
+        port,
         router(state.clone()),
         Limits::of(&state.config().api),
         shutdown.clone(),

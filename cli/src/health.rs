@@ -8,11 +8,10 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use axum::{Json, Router};
-use lethe_api::connections::Limits;
+use lethe_api::connections::{Limits, Port};
 use lethe_common::metrics::Metrics;
 use lethe_worker::Health;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::options;
@@ -40,7 +39,7 @@ pub(crate) async fn check(options: &options::Health) -> anyhow::Result<()> {
 }
 
 /// Serves a worker's `/livez`, `/readyz` and `/metrics`.
-pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Metrics, stop: CancellationToken) {
+pub(crate) async fn serve(port: Port, health: Arc<Health>, metrics: Metrics, stop: CancellationToken) {
     let ready = Arc::clone(&health);
     let router = Router::new()
         .route(
@@ -55,7 +54,7 @@ pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: M
             "/metrics",
             get(move || async move { ([(CONTENT_TYPE, EXPOSITION)], metrics.render()) }),
         );
-    lethe_api::connections::serve(listener, router, Limits::of_few(), stop).await;
+    lethe_api::connections::serve(port, router, Limits::of_few(), stop).await;
 }
 
 /// Prometheus' text format.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use lethe_api::connections::Port;
 use lethe_common::clock::Clock;
 use lethe_common::config::{Config, ConfigError, ConfigErrors, Role};
 use lethe_common::doorbell::Doorbell;
@@ -104,7 +105,8 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
     let parts = distributed(config, Role::Api)?;
     let stop = Stop::on_signals()?;
     let listener = bind(parts.config.api.listen).await?;
-    tracing::info!(address = %listener.local_addr()?, "the API listens");
+    let port = Port::new(listener, parts.config.api.tls.as_ref()).context("read the certificate of [api.tls]")?;
+    tracing::info!(url = port.url()?, "the API listens");
     let upkeep = parts.metrics.clone();
     tokio::spawn(async move { upkeep.upkeep().await });
     let migrated = parts.migrate(&stop.soon);
@@ -116,7 +118,7 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
         Clock::system(),
     );
     // It serves while the ledger is not there yet, and says so.
-    let (migrated, ()) = tokio::join!(migrated, lethe_api::serve(listener, state, stop.soon.clone()));
+    let (migrated, ()) = tokio::join!(migrated, lethe_api::serve(port, state, stop.soon.clone()));
     parts.ledger.close().await;
     migrated
 }
@@ -126,13 +128,14 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
     let parts = distributed(config, Role::Worker)?;
     let stop = Stop::on_signals()?;
     let listener = bind(parts.config.worker.listen).await?;
-    tracing::info!(address = %listener.local_addr()?, "the worker's health and metrics listen");
+    let port = Port::new(listener, parts.config.worker.tls.as_ref()).context("read the certificate of [worker.tls]")?;
+    tracing::info!(url = port.url()?, "the worker's health and metrics listen");
     let env = parts.worker().context("prepare the stores")?;
     let health = env.health();
     let upkeep = parts.metrics.clone();
     tokio::spawn(async move { upkeep.upkeep().await });
     let served = tokio::spawn(crate::health::serve(
-        listener,
+        port,
         health,
         parts.metrics.clone(),
         stop.soon.clone(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use lethe_api::connections::Port;
 use lethe_common::clock::Clock;
 use lethe_common::config::{Bounds, Config, KeyHash, Role};
 use lethe_common::ledger::{Actor, KeyRecord, LedgerError};
@@ -51,7 +52,8 @@ impl Service {
         let embedded = embedded::is_wanted(&config)?;
         let data = DataDir::open(data)?;
         let listener = bind(listen.unwrap_or(config.api.listen)).await?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let port = Port::new(listener, config.api.tls.as_ref()).context("read the certificate of [api.tls]")?;
+        let url = port.url()?;
         let vectors_stop = CancellationToken::new();
         let vectors = if embedded {
             let vectors = embedded::serve_vectors(&data, vectors_stop.clone()).await?;
@@ -87,7 +89,7 @@ impl Service {
         let env = parts.worker().context("prepare the stores")?;
         let upkeep = parts.metrics.clone();
         tokio::spawn(async move { upkeep.upkeep().await });
-        let api = tokio::spawn(lethe_api::serve(listener, state, stop.soon.clone()));
+        let api = tokio::spawn(lethe_api::serve(port, state, stop.soon.clone()));
         let worker = tokio::spawn(lethe_worker::run(env, stop.soon.clone(), stop.now.clone()));
         Ok(Self {
             url,

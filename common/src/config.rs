@@ -21,6 +21,7 @@ mod read;
 mod retention;
 mod retry;
 mod scope;
+mod server_tls;
 mod sharing;
 mod sibling;
 mod target;
@@ -47,6 +48,7 @@ pub use preset::Preset;
 pub use retention::Retention;
 pub use retry::Retry;
 pub use scope::{Constant, MappingScope};
+pub use server_tls::ServerTls;
 pub use sibling::{PlaceKind, Sibling};
 pub use target::{
     Collection, Columns, Dependent, FieldPath, Owners, Payload, PointId, SqlEndpoint, Table, Target, TimeZone, Uuids,

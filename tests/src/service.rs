@@ -214,12 +214,10 @@ pub struct Worker {
 /// Starts an API; its files go to `directory`.
 pub async fn api(config: &Config, directory: &Path) -> Service {
     let mut process = role("api", config, directory);
-    let address = process
-        .says("the API listens", |process| {
-            logged(process, "the API listens", "address")
-        })
+    let url = process
+        .says("the API listens", |process| logged(process, "the API listens", "url"))
         .await;
-    let client = Client::new(&format!("http://{address}"), KEY);
+    let client = Client::new(&url, KEY);
     migrated(&client).await;
     Service {
         client,
@@ -233,9 +231,9 @@ pub async fn api(config: &Config, directory: &Path) -> Service {
 pub async fn worker(config: &Config, directory: &Path) -> Worker {
     let mut process = role("worker", config, directory);
     let what = "the worker's health and metrics listen";
-    let address = process.says(what, |process| logged(process, what, "address")).await;
+    let url = process.says(what, |process| logged(process, what, "url")).await;
     Worker {
-        client: Client::new(&format!("http://{address}"), KEY),
+        client: Client::new(&url, KEY),
         process,
     }
 }

@@ -13,15 +13,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lethe_common::metrics::{self, Crowded};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::certificates::Certificates;
 use super::limits::Limits;
 use super::paced::Paced;
 use super::places::Places;
+use super::port::Port;
 use super::requests::Requests;
 use crate::http::problem::{Kind, Problem};
 
@@ -39,12 +42,15 @@ const TELLING: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(100);
 
 /// Serves connections until `stop`, then answers what has begun.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub async fn serve(port: impl Into<Port>, router: Router, limits: Limits, stop: CancellationToken) {
+    let Port { listener, certificates } = port.into();
+    let certificates = certificates.map(Arc::new);
     let limits = limits.within_files();
     let places = Places::new(limits.connections, limits.by_address);
     let told = Arc::new(Semaphore::new(TOLD));
     let open = TaskTracker::new();
     while let Some((stream, address)) = stop.run_until_cancelled(accept(&listener)).await {
+        let certificates = certificates.clone();
         let place = match places.take(address.ip()) {
             Ok(place) => place,
             Err(why) => {
@@ -52,7 +58,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
                 if let Ok(place) = Arc::clone(&told).try_acquire_owned() {
                     tokio::spawn(async move {
                         // Who doesn't ask in time is not told.
-                        timeout(TELLING, turn_away(stream, why)).await.ok();
+                        timeout(TELLING, greeted(stream, certificates, why)).await.ok();
                         drop(place);
                     });
                 }
@@ -61,7 +67,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         };
         let (router, limits, stop) = (router.clone(), limits, stop.clone());
         open.spawn(async move {
-            connection(stream, address, router, limits, stop).await;
+            match certificates {
+                None => connection(stream, address, router, limits, stop).await,
+                Some(certificates) => match timeout(limits.head, certificates.acceptor().accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, address, router, limits, stop).await,
+                    Ok(Err(error)) => tracing::debug!(error = %error, "a connection did not become one of TLS"),
+                    Err(_) => tracing::debug!("a connection took too long to become one of TLS"),
+                },
+            }
             drop(place);
         });
     }
@@ -72,7 +85,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
 }
 
 /// Serves a connection until it ends; from `stop` on only what has begun.
-async fn connection(stream: TcpStream, address: SocketAddr, router: Router, limits: Limits, stop: CancellationToken) {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    address: SocketAddr,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let requests = Requests::default();
     let stream = Paced::new(stream, requests.clone(), limits.head, limits.idle);
     let service = service_fn(|request| requests.answer(router.clone(), request, ConnectInfo(address)));
@@ -122,8 +141,20 @@ fn is_callers(error: &io::Error) -> bool {
     )
 }
 
+/// Tells a connection why there is no place for it, in the way in which it asks.
+async fn greeted(stream: TcpStream, certificates: Option<Arc<Certificates>>, why: Crowded) {
+    match certificates {
+        None => turn_away(stream, why).await,
+        Some(certificates) => {
+            if let Ok(stream) = certificates.acceptor().accept(stream).await {
+                turn_away(stream, why).await;
+            }
+        }
+    }
+}
+
 /// Answers the first request of a connection with why there is no place for it.
-async fn turn_away(stream: TcpStream, why: Crowded) {
+async fn turn_away(stream: impl AsyncRead + AsyncWrite + Unpin, why: Crowded) {
     let detail = match why {
         Crowded::All => "send this again later: all connections are taken",
         Crowded::Address => {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::cors::Cors;
 use super::error::ConfigErrors;
+use super::server_tls::ServerTls;
 use super::text;
 
 /// The HTTP interface and its limits.
@@ -57,6 +58,8 @@ pub struct Api {
     pub trusted_proxies: usize,
     /// Which pages of a browser may ask.
     pub cors: Cors,
+    /// The certificate that the port shows; absent: it speaks plain HTTP.
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for Api {
@@ -92,6 +95,7 @@ impl Default for Api {
             // A header that anybody can write says nothing.
             trusted_proxies: 0,
             cors: Cors::default(),
+            tls: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::ConfigErrors;
+use super::server_tls::ServerTls;
 use super::text::{self, NAME, is_name};
 
 /// The largest batch: an intent lists its ids, and one statement binds them.
@@ -33,6 +34,8 @@ pub struct Worker {
     pub store_timeout: Duration,
     /// The name in the ledger and in logs; absent: made of host, process and chance.
     pub name: Option<String>,
+    /// The certificate that the worker's port shows; absent: it speaks plain HTTP.
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for Worker {
@@ -50,6 +53,7 @@ impl Default for Worker {
             // Three calls and a renewal fit into a lease of 30 s.
             store_timeout: Duration::from_secs(8),
             name: None,
+            tls: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The audit trail and the acts that it tells of.
 
-use jiff::{Timestamp, ToSpan};
-use lethe_common::clock::to_millis;
+use jiff::ToSpan;
+use lethe_common::clock::{Clock, to_millis};
 use lethe_common::ledger::{Actor, AuditFilter, CancelOutcome, Effect, Ledger};
 use lethe_common::state::State;
 
@@ -65,7 +65,7 @@ async fn events_are_found_by_act_actor_and_time(test: TestLedger) {
     assert_eq!(acts(of("pause", "one")).await, ["pause one"]);
     assert_eq!(acts(of("", "one")).await, ["resume one", "pause one"]);
 
-    let now = Timestamp::now();
+    let now = Clock::system().now();
     let (before, after) = (to_millis(now - 1.hour()), to_millis(now + 1.hour()));
     let between = |since, until| AuditFilter { since, until, ..all() };
     assert_eq!(acts(between(Some(before), Some(after))).await.len(), 3);

@@ -30,10 +30,10 @@ async fn processes_may_start_before_what_they_depend_on() {
     });
     let mut api = site.role("api");
     let (mut one, mut two) = (site.worker().await, site.worker().await);
-    let address = api
-        .says("it listens", |process| logged(process, "the API listens", "address"))
+    let url = api
+        .says("it listens", |process| logged(process, "the API listens", "url"))
         .await;
-    let client = Client::new(&format!("http://{address}"), config::KEY);
+    let client = Client::new(&url, config::KEY);
     for client in [&client, &one.client] {
         assert_eq!(client.get("/livez").await.status, StatusCode::OK);
         assert_eq!(client.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);

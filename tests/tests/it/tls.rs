@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use lethe_tests::certificates::{Authority, Shown};
 use lethe_tests::mysql::{self, Mysql};
 use lethe_tests::postgres::{self, Postgres};
+use lethe_tests::process::Process;
 use lethe_tests::service::lethe;
+use lethe_tests::wait;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Returns what `lethe targets check` says of a database.
 async fn check(directory: &Path, sql: &str) -> String {
@@ -119,6 +121,126 @@ async fn a_server_that_declines_tls_is_sent_no_password() {
         !heard.is_empty() && heard.iter().all(|said| *said == request),
         "{heard:?}"
     );
+}
+
+/// Writes what a port of ours shows, and the section of the configuration that names it.
+fn write(directory: &Path, shown: &Shown) -> String {
+    let [certificate, key] = ["ours.crt", "ours.key"].map(|name| directory.join(name));
+    std::fs::write(&certificate, &shown.certificate).unwrap();
+    std::fs::write(&key, &shown.key).unwrap();
+    format!(
+        "[api.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+        certificate.display(),
+        key.display()
+    )
+}
+
+/// Starts everything in one process; returns it and its URL.
+async fn up(directory: &Path, config: &str) -> (Process, String) {
+    let file = directory.join("lethe.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut command = lethe();
+    command.args(["up", "--output", "json", "--listen", "127.0.0.1:0", "--config"]);
+    command.arg(&file).arg("--data").arg(directory.join("data"));
+    let mut process = Process::start("up", &mut command, directory);
+    let said: serde_json::Value = process
+        .says("it is ready", |process| {
+            let output = process.output();
+            serde_json::from_str(output.split_once('\n')?.0).ok()
+        })
+        .await;
+    let url = said["url"].as_str().unwrap().to_owned();
+    (process, url)
+}
+
+/// Returns a client that knows an authority, and shows a certificate if it has one.
+fn client(authority: &Authority, own: Option<&Shown>) -> reqwest::Client {
+    // Whoever was first has installed the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let root = std::fs::read(authority.path()).unwrap();
+    let root = reqwest::Certificate::from_pem(&root).unwrap();
+    let mut builder = reqwest::Client::builder()
+        .tls_certs_only([root])
+        .pool_max_idle_per_host(0);
+    if let Some(Shown { certificate, key }) = own {
+        let both = format!("{certificate}{key}");
+        builder = builder.identity(reqwest::Identity::from_pem(both.as_bytes()).unwrap());
+    }
+    builder.build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_speaks_tls_with_the_certificate_that_is_there_now() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new(directory.path());
+    let config = write(directory.path(), &authority.sign("127.0.0.1"));
+    let (_process, url) = up(directory.path(), &format!("{config}[api]\nheader_timeout = \"1s\"\n")).await;
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    let client = client(&authority, None);
+    let asks = async || client.get(format!("{url}/livez")).send().await;
+    assert_eq!(asks().await.unwrap().text().await.unwrap(), "ok\n");
+    let plain = reqwest::get(url.replace("https", "http")).await;
+    assert!(plain.is_err(), "it answers nobody in the clear");
+
+    // Who says nothing is not waited for.
+    let mut silent = TcpStream::connect(url.trim_start_matches("https://")).await.unwrap();
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+
+    write(directory.path(), &authority.sign("elsewhere.example"));
+    wait::until_true("it shows the other certificate", || async { asks().await.is_err() }).await;
+    // Half of a pair changes nothing.
+    std::fs::write(directory.path().join("ours.key"), "nothing").unwrap();
+    assert!(asks().await.is_err());
+    write(directory.path(), &authority.sign("127.0.0.1"));
+    wait::until_true("it shows its own name again", || async { asks().await.is_ok() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_shows_a_certificate_where_one_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new(directory.path());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = Authority::new(elsewhere.path());
+    let config = write(directory.path(), &authority.sign("127.0.0.1"));
+    let config = format!("{config}clients = \"{}\"\n", authority.path().display());
+    let (_process, url) = up(directory.path(), &config).await;
+    let asks = async |own: Option<&Shown>| client(&authority, own).get(format!("{url}/livez")).send().await;
+    assert!(asks(Some(&authority.sign("a-service"))).await.is_ok());
+    assert!(asks(None).await.is_err());
+    assert!(asks(Some(&other.sign("a-service"))).await.is_err());
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_keeps_the_api_from_starting() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new(directory.path());
+    let (one, other) = (authority.sign("127.0.0.1"), authority.sign("127.0.0.1"));
+    let mixed = Shown {
+        certificate: one.certificate,
+        key: other.key,
+    };
+    for (shown, says) in [
+        (mixed, "ours.crt"),
+        (
+            Shown {
+                certificate: String::new(),
+                key: one.key,
+            },
+            "in PEM",
+        ),
+    ] {
+        let config = write(directory.path(), &shown);
+        let file = directory.path().join("lethe.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut command = lethe();
+        command.args(["up", "--listen", "127.0.0.1:0", "--config"]).arg(&file);
+        command.arg("--data").arg(directory.path().join("data"));
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(says), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,126 @@
+//! The certificate that a port shows, read again when its files change: certificates are renewed while processes run.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use lethe_common::config::ServerTls;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::TlsAcceptor;
+
+/// How often the files are looked at, at most.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be used: {why}", path.display())]
+pub struct CertificateError {
+    path: PathBuf,
+    why: String,
+}
+
+/// What a port shows, and the files that hold it.
+pub(super) struct Certificates {
+    files: ServerTls,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    acceptor: TlsAcceptor,
+    /// When the files were written that it was read from.
+    written: Vec<Option<SystemTime>>,
+    looked_at: Instant,
+}
+
+// It holds a key.
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificates")
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Certificates {
+    /// Reads what the configuration names.
+    pub(super) fn read(files: &ServerTls) -> Result<Self, CertificateError> {
+        Ok(Self {
+            files: files.clone(),
+            current: Mutex::new(Current {
+                // Before: what is written meanwhile is read again.
+                written: written(files),
+                acceptor: acceptor(files)?,
+                looked_at: Instant::now(),
+            }),
+        })
+    }
+
+    /// Returns what a new connection is answered with. Files that cannot be used change nothing.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.looked_at.elapsed() >= LOOK {
+            current.looked_at = Instant::now();
+            let written = written(&self.files);
+            if written != current.written {
+                match acceptor(&self.files) {
+                    Ok(acceptor) => {
+                        current.acceptor = acceptor;
+                        tracing::info!("the port's certificate was read again");
+                    }
+                    // One file may be there and the other on its way.
+                    Err(error) => tracing::warn!(error = %error, "the port goes on with the certificate that it had"),
+                }
+                current.written = written;
+            }
+        }
+        current.acceptor.clone()
+    }
+}
+
+fn written(files: &ServerTls) -> Vec<Option<SystemTime>> {
+    let paths = [&files.certificate, &files.key].into_iter().chain(&files.clients);
+    let at = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    paths.map(at).collect()
+}
+
+fn acceptor(files: &ServerTls) -> Result<TlsAcceptor, CertificateError> {
+    let because = |path: &Path| {
+        let path = path.to_owned();
+        move |why: String| CertificateError { path, why }
+    };
+    let builder = ServerConfig::builder();
+    let builder = match &files.clients {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let mut known = RootCertStore::empty();
+            for authority in certificates(path)? {
+                known.add(authority).map_err(|error| because(path)(error.to_string()))?;
+            }
+            let verifier = WebPkiClientVerifier::builder(Arc::new(known)).build();
+            builder.with_client_cert_verifier(verifier.map_err(|error| because(path)(error.to_string()))?)
+        }
+    };
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| because(&files.key)(error.to_string()))?;
+    let mut config = builder
+        .with_single_cert(certificates(&files.certificate)?, key)
+        .map_err(|error| because(&files.certificate)(error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let why = match read {
+        Ok(list) if !list.is_empty() => return Ok(list),
+        Ok(_) => "write at least one certificate in PEM into it".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(CertificateError {
+        path: path.to_owned(),
+        why,
+    })
+}
