@@ -301,21 +301,23 @@ fn effect(operation: &str) -> Effect {
 
 #[tokio::test]
 async fn a_schedule_that_is_replaced_and_a_job_that_is_cancelling_leave_events_of_their_own() {
-    let things = Things::new().await;
-    let app = &things.app;
-    app.send_json("root", "PUT", "/v1/schedules/x", &schedule()).await;
-    assert_eq!(trail(app).await[0].act, "schedule.replace");
+    let app = App::new().await;
+    for act in ["schedule.create", "schedule.replace"] {
+        app.send_json("root", "PUT", "/v1/schedules/x", &schedule()).await;
+        assert_eq!(trail(&app).await[0].act, act);
+    }
+    let id = app.accepted("eraser").await;
     // What has begun is finished.
-    for lease in claim(app).await {
+    for lease in claim(&app).await {
         let begun = app.ledger.intend(&[(&lease, "a batch".to_owned())]).await;
         begun.expect("the ledger answers");
     }
-    let cancel = format!("/v1/jobs/{}/cancel", things.waiting);
+    let cancel = format!("/v1/jobs/{id}/cancel");
     for effect in [Effect::Done, Effect::Unchanged] {
         assert_eq!(app.post("eraser", &cancel).await.status, 202);
-        let event = trail(app).await.remove(0);
+        let event = trail(&app).await.remove(0);
         assert_eq!((event.act.as_str(), event.effect), ("job.cancel", effect));
-        assert_eq!(event.object_id, things.waiting.to_string());
+        assert_eq!(event.object_id, id.to_string());
     }
 }
 
