@@ -10,6 +10,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
+RUNBOOK = "docs/src/how-to/runbook.md"
 SERVICES = {"api", "worker", "postgres", "redis", "qdrant", "prometheus", "grafana"}
 # `name:1`, `name:1.2` and `name:latest` are other images next month.
 PINNED = re.compile(r"^[a-z0-9./_-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$")
@@ -148,7 +149,7 @@ def check_alerts(known):
     rules = [rule for group in groups for rule in group["rules"]]
     tests = yaml.safe_load(read("deploy/prometheus/alerts_test.yml"))["tests"]
     cases = [case for test in tests for case in test["alert_rule_test"]]
-    anchors = set(re.findall(r'<a id="([^"]+)">', read("README.md")))
+    anchors = set(re.findall(r'<a id="([^"]+)">', read(RUNBOOK)))
     for rule in rules:
         name = rule["alert"]
         say = f"alerts: {name}"
@@ -157,8 +158,8 @@ def check_alerts(known):
         expect(rule["labels"]["severity"] in ("warning", "critical"), f"{say}: has no severity")
         expect({"summary", "description", "runbook_url"} <= rule["annotations"].keys(), f"{say}: does not explain itself")
         page, anchor = rule["annotations"]["runbook_url"].split("#")
-        expect(page == "README.md", f"{say}: its runbook is elsewhere")
-        expect(anchor in anchors, f"{say}: the README has no anchor {anchor}")
+        expect(page == RUNBOOK, f"{say}: its runbook is elsewhere")
+        expect(anchor in anchors, f"{say}: the runbook has no anchor {anchor}")
         of_rule = [bool(case.get("exp_alerts")) for case in cases if case["alertname"] == name]
         expect(True in of_rule, f"{say}: no test shows it firing")
         expect(False in of_rule, f"{say}: no test shows it silent")

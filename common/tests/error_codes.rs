@@ -5,7 +5,7 @@ use strum::IntoEnumIterator as _;
 
 #[test]
 fn the_table_of_error_codes_has_each_code_once() {
-    let (_, table) = include_str!("../../README.md")
+    let (_, table) = include_str!("../../docs/src/reference/jobs.md")
         .split_once("| error code | meaning |\n")
         .unwrap();
     let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));

@@ -1,4 +1,4 @@
-"""Runs every snippet of README.md and of the pages of the APIs, as they are written.
+"""Runs every snippet of README.md, of the guide and of the pages of the APIs, as they are written.
 
 Each page has an installation of its own: the default one, or what the page's own TOML configures. TOML that names targets
 configures one by itself, which has to start: its stores are somewhere else. The memories that a page names are in both
@@ -32,7 +32,8 @@ WRITES = {"cli/docs/embedded.md"}
 
 
 def pages():
-    return [ROOT / "README.md", *sorted((ROOT / "api" / "docs").glob("*.md")), *sorted((ROOT / "cli" / "docs").glob("*.md"))]
+    guide = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "```" in page.read_text()]
+    return [ROOT / "README.md", *guide, *sorted((ROOT / "api" / "docs").glob("*.md")), *sorted((ROOT / "cli" / "docs").glob("*.md"))]
 
 
 def snippets(page):
