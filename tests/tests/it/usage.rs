@@ -8,7 +8,7 @@ use lethe_tests::service::lethe;
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// Every subcommand, as it is called.
-const COMMANDS: [&[&str]; 34] = [
+const COMMANDS: [&[&str]; 35] = [
     &[],
     &["up"],
     &["demo"],
@@ -41,6 +41,7 @@ const COMMANDS: [&[&str]; 34] = [
     &["cancel"],
     &["retry"],
     &["items"],
+    &["audit"],
     &["pause"],
     &["resume"],
 ];
