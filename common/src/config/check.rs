@@ -14,9 +14,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::error::ConfigErrors;
 use super::read::Placed;
 use super::sharing::{self, Written};
-use super::target::{Collection, Dependent, PointId, SqlEndpoint, Table, Target, VectorEndpoint};
+use super::target::{Collection, Dependent, PointId, Table, Target, VectorEndpoint};
 use super::text::{NAME, is_name};
-use super::tls::{Tls, check_scheme, is_database_waived, is_waived, secure_database};
 use super::{Config, Role};
 
 /// What to write where [`is_database_url`] says no.
@@ -123,55 +122,6 @@ pub(super) fn auth(config: &mut Config, env: &BTreeMap<String, String>, role: Ro
             jwt.read_key(&format!("auth.jwt[{n}]"), env, errors);
         }
     }
-}
-
-/// Has servers that are not on this machine prove their names; notes those that need not.
-pub(super) fn tls(config: &mut Config, errors: &mut ConfigErrors) {
-    let mut waived = Vec::new();
-    let mut database = |path: String, url: &mut SecretString, tls: Option<Tls>| {
-        if is_database_waived(url.expose_secret(), tls) {
-            waived.push(format!("{path}.tls"));
-        }
-        if let Err(change) = secure_database(url, tls) {
-            errors.push(format_args!("{path}.url"), change);
-        }
-    };
-    if let Some(url) = &mut config.ledger.url {
-        database("ledger".to_owned(), url, config.ledger.tls);
-    }
-    for (n, target) in config.targets.iter_mut().enumerate() {
-        if let Some(SqlEndpoint { url, tls, .. }) = &mut target.sql {
-            database(format!("target[{n}].sql"), url, *tls);
-        }
-    }
-    let mut other = |path: String, key: &str, url: &str, secure: &str, tls: Option<Tls>| {
-        if is_waived(url, secure, tls) {
-            waived.push(format!("{path}.tls"));
-        }
-        if let Err(change) = check_scheme(url, secure, tls) {
-            errors.push(format_args!("{path}.{key}"), change);
-        }
-    };
-    if let Some(url) = &config.doorbell.url {
-        other(
-            "doorbell".to_owned(),
-            "url",
-            url.expose_secret(),
-            "rediss://",
-            config.doorbell.tls,
-        );
-    }
-    for (n, jwt) in config.auth.jwts.iter().enumerate() {
-        if let Some(url) = &jwt.jwks_url {
-            other(format!("auth.jwt[{n}]"), "jwks_url", url, "https://", jwt.tls);
-        }
-    }
-    for (n, target) in config.targets.iter().enumerate() {
-        if let Some(VectorEndpoint { url, tls, .. }) = &target.vector {
-            other(format!("target[{n}].vector"), "url", url, "https://", *tls);
-        }
-    }
-    config.unverified = waived;
 }
 
 fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &mut ConfigErrors) {

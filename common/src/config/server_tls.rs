@@ -11,6 +11,6 @@ pub struct ServerTls {
     pub certificate: PathBuf,
     /// The file of its key, in PEM.
     pub key: PathBuf,
-    /// The file of authorities in PEM, one of which has to have signed the certificate that a client shows. Absent: clients need none.
+    /// The file of authorities in PEM. A client has to show a certificate that one of them signed. Absent: clients need none.
     pub clients: Option<PathBuf>,
 }

@@ -12,6 +12,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use strum::{EnumString, VariantNames};
 
+use super::Config;
+use super::error::ConfigErrors;
 use super::target::{SqlEndpoint, VectorEndpoint};
 use super::text;
 
@@ -62,8 +64,57 @@ impl VectorEndpoint {
     }
 }
 
+/// Has servers that are not on this machine prove their names; notes those that need not.
+pub(super) fn check(config: &mut Config, errors: &mut ConfigErrors) {
+    let mut waived = Vec::new();
+    let mut database = |path: String, url: &mut SecretString, tls: Option<Tls>| {
+        if is_database_waived(url.expose_secret(), tls) {
+            waived.push(format!("{path}.tls"));
+        }
+        if let Err(change) = secure_database(url, tls) {
+            errors.push(format_args!("{path}.url"), change);
+        }
+    };
+    if let Some(url) = &mut config.ledger.url {
+        database("ledger".to_owned(), url, config.ledger.tls);
+    }
+    for (n, target) in config.targets.iter_mut().enumerate() {
+        if let Some(SqlEndpoint { url, tls, .. }) = &mut target.sql {
+            database(format!("target[{n}].sql"), url, *tls);
+        }
+    }
+    let mut other = |path: String, key: &str, url: &str, secure: &str, tls: Option<Tls>| {
+        if is_waived(url, secure, tls) {
+            waived.push(format!("{path}.tls"));
+        }
+        if let Err(change) = check_scheme(url, secure, tls) {
+            errors.push(format_args!("{path}.{key}"), change);
+        }
+    };
+    if let Some(url) = &config.doorbell.url {
+        other(
+            "doorbell".to_owned(),
+            "url",
+            url.expose_secret(),
+            "rediss://",
+            config.doorbell.tls,
+        );
+    }
+    for (n, jwt) in config.auth.jwts.iter().enumerate() {
+        if let Some(url) = &jwt.jwks_url {
+            other(format!("auth.jwt[{n}]"), "jwks_url", url, "https://", jwt.tls);
+        }
+    }
+    for (n, target) in config.targets.iter().enumerate() {
+        if let Some(VectorEndpoint { url, tls, .. }) = &target.vector {
+            other(format!("target[{n}].vector"), "url", url, "https://", *tls);
+        }
+    }
+    config.unverified = waived;
+}
+
 /// Has a database prove its name, if it has to.
-pub(super) fn secure_database(url: &mut SecretString, tls: Option<Tls>) -> Result<(), &'static str> {
+fn secure_database(url: &mut SecretString, tls: Option<Tls>) -> Result<(), &'static str> {
     let text = url.expose_secret();
     let Some(server) = Server::of(text) else { return Ok(()) };
     if !is_needed(server.is_here, tls) || server.is_verified {
@@ -85,7 +136,7 @@ pub(super) fn secure_database(url: &mut SecretString, tls: Option<Tls>) -> Resul
 }
 
 /// Checks that a URL begins with `secure`, if it has to.
-pub(super) fn check_scheme(url: &str, secure: &str, tls: Option<Tls>) -> Result<(), &'static str> {
+fn check_scheme(url: &str, secure: &str, tls: Option<Tls>) -> Result<(), &'static str> {
     let Some((_, rest)) = url.split_once("://") else {
         return Ok(());
     };
@@ -101,12 +152,12 @@ pub(super) fn check_scheme(url: &str, secure: &str, tls: Option<Tls>) -> Result<
 }
 
 /// Returns whether a database on another machine need not prove its name, since the configuration says so.
-pub(super) fn is_database_waived(url: &str, tls: Option<Tls>) -> bool {
+fn is_database_waived(url: &str, tls: Option<Tls>) -> bool {
     tls == Some(Tls::Off) && Server::of(url).is_some_and(|server| !server.is_here && !server.is_verified)
 }
 
 /// Returns whether another server need not, for the same reason.
-pub(super) fn is_waived(url: &str, secure: &str, tls: Option<Tls>) -> bool {
+fn is_waived(url: &str, secure: &str, tls: Option<Tls>) -> bool {
     tls == Some(Tls::Off) && check_scheme(url, secure, None).is_err()
 }
 
