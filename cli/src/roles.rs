@@ -36,7 +36,7 @@ impl Parts {
         for setting in &config.unverified {
             tracing::warn!(
                 setting,
-                "TLS is off for a server on another machine: whoever is in the network between may read passwords, and answer in its place"
+                "TLS is off for a server on another machine: others on the network may read passwords, and answer in its place"
             );
         }
         let ledger = Ledger::open(LedgerOptions {

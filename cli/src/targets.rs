@@ -94,7 +94,7 @@ async fn check(options: &Check) -> anyhow::Result<()> {
     }
     for setting in &config.unverified {
         output::note(&format!(
-            "{setting} is \"off\": whoever is in the network between may read passwords, and answer in place of the server"
+            "{setting} is \"off\": others on the network may read passwords, and answer in place of the server"
         ));
     }
     let checked = lethe_worker::check(&config).await?;

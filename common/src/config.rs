@@ -181,7 +181,7 @@ impl Config {
         config.targets = check::targets(placed, ledger, env, role, &mut errors);
         config.compat.check(&config.targets, &mut errors);
         check::auth(&mut config, env, role, &mut errors);
-        check::tls(&mut config, &mut errors);
+        tls::check(&mut config, &mut errors);
         errors.into_result(config)
     }
 

@@ -51,7 +51,7 @@ impl Certificates {
         Ok(Self {
             files: files.clone(),
             current: Mutex::new(Current {
-                // Before: what is written meanwhile is read again.
+                // Noted first: a file that changes while it is read is read again.
                 written: written(files),
                 acceptor: acceptor(files)?,
                 looked_at: Instant::now(),

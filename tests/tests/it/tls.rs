@@ -155,7 +155,7 @@ async fn up(directory: &Path, config: &str) -> (Process, String) {
 
 /// Returns a client that knows an authority, and shows a certificate if it has one.
 fn client(authority: &Authority, own: Option<&Shown>) -> reqwest::Client {
-    // Whoever was first has installed the same.
+    // Another test of this process may have installed it.
     drop(rustls::crypto::ring::default_provider().install_default());
     let root = std::fs::read(authority.path()).unwrap();
     let root = reqwest::Certificate::from_pem(&root).unwrap();

@@ -23,7 +23,7 @@ use crate::targets::{Fitting, Looked, Mapped, Stores};
 // Often enough that `/v1/workers` and a vanished target show within seconds.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often a worker reports what is new at most: a store that fails now and then is news each time.
+/// The shortest time between two reports: a store that fails now and then changes often.
 const PACE: Duration = Duration::from_millis(500);
 
 /// How often schemas are read anew. Nothing else would tell that a column has another type now, by which the
