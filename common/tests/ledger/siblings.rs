@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::join_all;
 use lethe_common::config::{PlaceKind, Sibling};
 use lethe_common::ledger::{AloneFirst, Claim, Go, Lapsed, Lease, Ledger, RetireOutcome, SmallFirst, WorkerReport};
 use serde_json::json;
@@ -12,6 +13,7 @@ use crate::{TestLedger, accept, end, erased, ids, record};
 crate::on_both! {
     a_claim_names_the_revision_that_its_worker_has_read,
     no_batch_begins_after_a_change_and_what_has_begun_goes_on,
+    workers_that_publish_the_same_at_once_change_the_revision_once,
     what_is_published_stays_until_it_is_retired,
     a_newer_version_of_a_mapping_takes_the_place_of_one_that_nobody_has,
 }
@@ -91,6 +93,15 @@ async fn no_batch_begins_after_a_change_and_what_has_begun_goes_on(TestLedger { 
         end(&leases[0], erased(2), lethe_common::ledger::RecordEnd::Done),
     )
     .await;
+}
+
+async fn workers_that_publish_the_same_at_once_change_the_revision_once(TestLedger { ledger, _dir, .. }: TestLedger) {
+    for (round, target) in (1..).zip(["a", "b", "c"]) {
+        let own = [sibling(target)];
+        let published = join_all((0..4).map(|_| ledger.publish_siblings(&own, None))).await;
+        assert!(published.iter().all(Result::is_ok), "{published:?}");
+        assert_eq!(ledger.siblings().await.unwrap().revision, round);
+    }
 }
 
 async fn what_is_published_stays_until_it_is_retired(TestLedger { ledger, _dir, .. }: TestLedger) {

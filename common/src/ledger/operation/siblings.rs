@@ -68,9 +68,12 @@ impl Ledger {
         }
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
-        insert(inner, &mut tx, &missing).await?;
-        delete(inner, &mut tx, &older).await?;
-        revise(inner, &mut tx).await?;
+        let changed = insert(inner, &mut tx, &missing).await? + delete(inner, &mut tx, &older).await?;
+        // Another worker with the same file may have done it at the same moment: a revision that changes nothing makes every
+        // batch begin anew.
+        if changed > 0 {
+            revise(inner, &mut tx).await?;
+        }
         tx.commit().await?;
         self.siblings().await.map(Some)
     }
@@ -142,7 +145,8 @@ impl Ledger {
     }
 }
 
-async fn insert(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) -> Result<(), LedgerError> {
+/// Inserts siblings; returns how many are new.
+async fn insert(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) -> Result<u64, LedgerError> {
     let rows: Vec<Value> = siblings
         .iter()
         .map(|sibling| {
@@ -152,7 +156,7 @@ async fn insert(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) ->
             })
         })
         .collect();
-    sqlx::query(inner.sql(
+    let inserted = sqlx::query(inner.sql(
         "-- ledger::siblings publish
         INSERT INTO siblings (place, kind, identity, target, table_name, scope, published_at)
         SELECT e.value->>'place', e.value->>'kind', e.value->>'identity', e.value->>'target', e.value->>'table',
@@ -163,22 +167,23 @@ async fn insert(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) ->
     .bind(json!(rows).to_string())
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(inserted.rows_affected())
 }
 
-async fn delete(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) -> Result<(), LedgerError> {
+/// Deletes siblings; returns how many there were.
+async fn delete(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) -> Result<u64, LedgerError> {
     let keys: Vec<Value> = siblings
         .iter()
         .map(|sibling| json!({"place": sibling.place, "identity": sibling.identity()}))
         .collect();
-    sqlx::query(inner.sql(
+    let deleted = sqlx::query(inner.sql(
         "-- ledger::siblings retire
         DELETE FROM siblings WHERE (place, identity) IN (SELECT e.value->>'place', e.value->>'identity' FROM {each})",
     ))
     .bind(json!(keys).to_string())
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(deleted.rows_affected())
 }
 
 /// Counts a change: the row's lock puts changes one after another.
