@@ -1,0 +1,170 @@
+//! What a breaker allows, and when.
+
+use futures::FutureExt as _;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DOWN: ErrorCode = ErrorCode::Unavailable;
+
+#[test]
+fn a_breaker_opens_probes_and_closes() {
+    let breakers = Breakers::new(2, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", DOWN, start);
+    assert_eq!(breakers.allowed("main", start), Allowed::Yes, "one failure is none");
+    assert_eq!(breakers.failed("main", DOWN, start), SECOND);
+    assert_eq!(breakers.allowed("main", start), Allowed::No);
+    assert_eq!(breakers.allowed("other", start), Allowed::Yes);
+    let later = start + SECOND;
+    assert_eq!(breakers.allowed("main", later), Allowed::Ping);
+    breakers.pings("main", later);
+    assert_eq!(breakers.allowed("main", later), Allowed::No, "one is on its way");
+    breakers.pinged("main", true, later);
+    assert_eq!(breakers.allowed("main", later), Allowed::Probe);
+    breakers.probes("main", later);
+    assert!(breakers.succeeded("main"));
+    assert_eq!(breakers.allowed("main", start), Allowed::Yes);
+}
+
+#[test]
+fn one_partition_probes_at_a_time() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", DOWN, start);
+    let probed = start + SECOND;
+    breakers.pinged("main", true, probed);
+    assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
+    breakers.probes("main", probed);
+    assert_eq!(breakers.allowed("main", probed), Allowed::No, "one is on its way");
+    assert_eq!(
+        breakers.allowed("main", probed + SECOND),
+        Allowed::Probe,
+        "nothing was heard of it"
+    );
+    assert_eq!(
+        breakers.failed("main", DOWN, probed),
+        2 * SECOND,
+        "it says something new"
+    );
+    assert_eq!(
+        breakers.failed("main", DOWN, probed),
+        2 * SECOND,
+        "a second one does not"
+    );
+}
+
+#[test]
+fn a_probe_that_asks_no_store_makes_room_for_another() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", DOWN, start);
+    assert!(!breakers.learnt_nothing("main", start), "it was no probe");
+    assert_eq!(breakers.allowed("main", start), Allowed::No);
+    let probed = start + SECOND;
+    breakers.pinged("main", true, probed);
+    breakers.probes("main", probed);
+    assert!(breakers.learnt_nothing("main", probed));
+    assert_eq!(breakers.allowed("main", probed), Allowed::Probe);
+    breakers.probes("main", probed);
+    assert!(breakers.succeeded("main"));
+    assert!(!breakers.learnt_nothing("main", probed));
+    assert_eq!(breakers.allowed("main", probed), Allowed::Yes);
+}
+
+#[test]
+fn a_breaker_with_nothing_to_probe_closes_and_opens_at_the_first_failure() {
+    let breakers = Breakers::new(3, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.went_down("main", DOWN, start);
+    breakers.idles("main", start);
+    assert_eq!(breakers.allowed("main", start), Allowed::No, "no ping was answered");
+    let answered = start + SECOND;
+    breakers.pinged("main", true, answered);
+    breakers.idles("main", answered);
+    assert_eq!(breakers.allowed("main", answered), Allowed::Yes);
+    assert_eq!(breakers.illness("main"), Some(DOWN));
+    assert_eq!(
+        breakers.failed("main", DOWN, answered),
+        2 * SECOND,
+        "as if it had been a probe"
+    );
+    assert_eq!(
+        breakers.failed("main", DOWN, answered),
+        2 * SECOND,
+        "a second one says nothing new"
+    );
+    assert_eq!(breakers.allowed("main", answered), Allowed::No);
+    assert_eq!(breakers.allowed("main", answered + 2 * SECOND), Allowed::Ping);
+}
+
+#[test]
+fn a_breaker_waits_for_its_probe_while_nothing_else_is_due() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", DOWN, start);
+    breakers.pinged("main", true, start);
+    breakers.probes("main", start);
+    breakers.idles("main", start + SECOND);
+    assert_eq!(breakers.allowed("main", start + SECOND), Allowed::No);
+    assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::Probe);
+    assert!(breakers.succeeded("main"));
+}
+
+#[test]
+fn a_failing_probe_doubles_the_pause_up_to_its_cap() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    assert_eq!(breakers.failed("main", DOWN, start), SECOND);
+    assert_eq!(
+        breakers.failed("main", DOWN, start),
+        SECOND,
+        "a call that was under way does not count"
+    );
+    assert_eq!(breakers.failed("main", DOWN, start + SECOND), 2 * SECOND);
+    assert_eq!(breakers.failed("main", DOWN, start + 3 * SECOND), 3 * SECOND);
+}
+#[test]
+fn a_store_that_answers_no_ping_is_left_alone_longer() {
+    let breakers = Breakers::new(3, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    assert_eq!(breakers.went_down("main", DOWN, start), SECOND, "at once");
+    breakers.pings("main", start + SECOND);
+    breakers.pinged("main", false, start + SECOND);
+    assert_eq!(breakers.allowed("main", start + 2 * SECOND), Allowed::No);
+    assert_eq!(breakers.allowed("main", start + 3 * SECOND), Allowed::Ping);
+}
+
+#[test]
+fn what_was_under_way_when_it_opened_does_not_close_it() {
+    let breakers = Breakers::new(1, SECOND, 3 * SECOND);
+    let start = Instant::now();
+    breakers.failed("main", DOWN, start);
+    assert!(!breakers.succeeded("main"));
+    assert_eq!(breakers.allowed("main", start), Allowed::No);
+}
+
+#[test]
+fn a_slow_target_is_ill_until_a_call_succeeds() {
+    let breakers = Breakers::new(2, SECOND, 3 * SECOND);
+    breakers.was_slow("main", ErrorCode::Busy);
+    assert_eq!(breakers.allowed("main", Instant::now()), Allowed::Yes);
+    assert!(breakers.illness("main") == Some(ErrorCode::Busy) && breakers.illness("other").is_none());
+    assert!(!breakers.succeeded("main"), "it was closed");
+    assert!(breakers.illness("main").is_none());
+}
+
+#[test]
+fn an_illness_is_news_once() {
+    let breakers = Breakers::new(2, SECOND, SECOND);
+    let is_news = || breakers.fell_ill().now_or_never().is_some();
+    breakers.was_slow("main", DOWN);
+    assert!(is_news());
+    breakers.failed("main", DOWN, Instant::now());
+    assert!(!is_news(), "the same");
+    breakers.was_slow("main", ErrorCode::Timeout);
+    assert!(is_news(), "another");
+    breakers.succeeded("main");
+    breakers.was_slow("main", ErrorCode::Timeout);
+    assert!(is_news(), "again");
+}
