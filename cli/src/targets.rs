@@ -1,5 +1,7 @@
 //! Targets: whether mappings fit their stores, and what mappings of others might be.
 
+mod password;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -9,10 +11,10 @@ use lethe_worker::store::MappingFault;
 use lethe_worker::store::sql::SqlStore;
 use lethe_worker::store::vector::VectorStore;
 use lethe_worker::{Checked, Inferred, Verdict};
-use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use self::password::{with_password, without_password};
 use crate::api::Server;
 use crate::output::{self, Format};
 use crate::siblings::{self, Retire};
@@ -247,7 +249,7 @@ impl Infer {
             preset,
             sql: self.url.as_deref().map(|url| Sql {
                 tls: self.tls_word(),
-                ..without_password(url)
+                url: without_password(url),
             }),
             vector: self.vector.as_deref().map(|url| Vector {
                 url,
@@ -277,7 +279,7 @@ impl Stores {
         let url = options.url.as_ref().map(with).transpose()?;
         let tls = options.tls_off.then_some(Tls::Off);
         let mut stores = Self {
-            has_password: url.as_deref().is_some_and(|url| without_password(url).url != url),
+            has_password: url.as_deref().is_some_and(|url| without_password(url) != url),
             sql: url.map(|url| SqlEndpoint {
                 url: url.into(),
                 max_connections: 2,
@@ -345,78 +347,4 @@ struct Vector<'a> {
     tls: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     api_key_env: Option<&'static str>,
-}
-
-/// Puts a password into the URL of a server.
-fn with_password(url: &str, password: &str) -> anyhow::Result<String> {
-    if url.starts_with("sqlite:") || without_password(url).url != url {
-        return Ok(url.to_owned());
-    }
-    let with = Url::parse(url).ok().and_then(|mut url| {
-        url.set_password(Some(password)).ok()?;
-        Some(url.to_string())
-    });
-    with.context("a password needs a URL such as postgres://user@host/database")
-}
-
-// PostgreSQL's may be among the parameters too.
-fn without_password(url: &str) -> Sql {
-    let is_password = |name: &str| name.eq_ignore_ascii_case("password");
-    let plain = Url::parse(url).ok().and_then(|mut plain| {
-        let parameters: Vec<(String, String)> = plain.query_pairs().into_owned().collect();
-        let hidden = parameters.iter().any(|(name, _)| is_password(name));
-        if !hidden && plain.password().is_none() {
-            return None;
-        }
-        plain.set_password(None).ok()?;
-        if hidden {
-            let shown = parameters.iter().filter(|(name, _)| !is_password(name));
-            plain.query_pairs_mut().clear().extend_pairs(shown);
-        }
-        Some(plain.to_string())
-    });
-    Sql {
-        url: plain.unwrap_or_else(|| url.to_owned()),
-        tls: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_put_where_the_url_has_a_host() {
-        assert_eq!(
-            with_password("postgres://lethe@db/memories?sslmode=require", "a/b@c:ü").unwrap(),
-            "postgres://lethe:a%2Fb%40c%3A%C3%BC@db/memories?sslmode=require"
-        );
-        assert_eq!(
-            with_password("sqlite://memories.db", "x").unwrap(),
-            "sqlite://memories.db"
-        );
-        for has_one in ["postgres://u:own@db/x", "postgres://u@db/x?password=own"] {
-            assert_eq!(with_password(has_one, "x").unwrap(), has_one);
-        }
-        assert!(with_password("memories", "x").is_err());
-    }
-
-    #[test]
-    fn a_password_is_left_out_and_nothing_else_is() {
-        for (url, plain) in [
-            (
-                "postgres://lethe:s3cret@db:5432/memories?sslmode=require",
-                "postgres://lethe@db:5432/memories?sslmode=require",
-            ),
-            (
-                "postgres://lethe@db/memories?password=s3cret&sslmode=require",
-                "postgres://lethe@db/memories?sslmode=require",
-            ),
-            ("mysql://root:s3cret@db/memories", "mysql://root@db/memories"),
-            ("sqlite://memories.db", "sqlite://memories.db"),
-            ("sqlite:///var/lib/a b.db", "sqlite:///var/lib/a b.db"),
-        ] {
-            assert_eq!(without_password(url).url, plain);
-        }
-    }
 }
