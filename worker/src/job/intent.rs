@@ -3,7 +3,6 @@
 //!
 //! Whoever finds an intent finishes it by these ids in all stores. What was found is part of it,
 //! so that a memory that an earlier attempt erased still counts as erased.
-
 //!
 //! It is written and dropped once a batch, so it is kept small: one character a memory, ids only
 //! where they are not the partition's own list, points only where they do not follow from the id.
@@ -12,6 +11,7 @@ use std::collections::BTreeMap;
 
 use lethe_common::ledger::{Lease, Work};
 use serde::{Deserialize, Serialize};
+use strum::{EnumIter, IntoEnumIterator};
 use uuid::Uuid;
 
 use crate::job::cursor::{Cursor, ids_left};
@@ -92,7 +92,7 @@ pub(crate) enum Dropped {
 }
 
 /// What is to become of the points of a memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumIter)]
 pub(crate) enum Vectors {
     /// There are none that the job may touch.
     #[default]
@@ -125,18 +125,28 @@ impl Vectors {
     }
 }
 
-/// How a memory that was found so is written: without and with a row.
-const FOUND: [(Vectors, [char; 2]); 9] = [
-    (Vectors::None, ['-', 'r']),
-    (Vectors::OfRow, ['v', 'R']),
-    (Vectors::Orphans, ['o', 'O']),
-    (Vectors::Unverifiable, ['u', 'U']),
-    (Vectors::Changed, ['c', 'C']),
-    (Vectors::Disagree, ['d', 'D']),
-    (Vectors::Crowd, ['m', 'M']),
-    (Vectors::Partly, ['p', 'P']),
-    (Vectors::Alone, ['s', 'S']),
-];
+/// Returns the character that an intent has for a memory which was found so.
+const fn character(vectors: Vectors, row: bool) -> char {
+    let [without_row, with_row] = match vectors {
+        Vectors::None => ['-', 'r'],
+        Vectors::OfRow => ['v', 'R'],
+        Vectors::Orphans => ['o', 'O'],
+        Vectors::Unverifiable => ['u', 'U'],
+        Vectors::Changed => ['c', 'C'],
+        Vectors::Disagree => ['d', 'D'],
+        Vectors::Crowd => ['m', 'M'],
+        Vectors::Partly => ['p', 'P'],
+        Vectors::Alone => ['s', 'S'],
+    };
+    if row { with_row } else { without_row }
+}
+
+/// Returns what a character of an intent says of a memory: its vectors, and whether it has a row.
+fn found_as(written: char) -> Option<(Vectors, bool)> {
+    let all = Vectors::iter().flat_map(|vectors| [(vectors, false), (vectors, true)]);
+    all.into_iter()
+        .find(|(vectors, row)| character(*vectors, *row) == written)
+}
 
 /// An intent as it is written.
 #[derive(Default, Serialize, Deserialize)]
@@ -189,10 +199,7 @@ impl Intent {
         let listed = ids_left(lease, &cursor);
         let mut entries = Vec::with_capacity(written.found.len());
         for (n, found) in written.found.chars().enumerate() {
-            let (vectors, row) = FOUND.iter().find_map(|(vectors, written)| {
-                let row = written.iter().position(|written| *written == found)?;
-                Some((*vectors, row == 1))
-            })?;
+            let (vectors, row) = found_as(found)?;
             let id = match &mut written.ids {
                 Some(ids) => ids.get_mut(n)?.take(),
                 None => Some(listed.get(n)?.clone()),
@@ -229,11 +236,7 @@ impl Intent {
             ..Written::default()
         };
         for (n, entry) in self.entries.iter().enumerate() {
-            let (_, characters) = FOUND
-                .iter()
-                .find(|(vectors, _)| *vectors == entry.vectors)
-                .expect("every way to be found is listed");
-            written.found.push(characters[usize::from(entry.row)]);
+            written.found.push(character(entry.vectors, entry.row));
             if entry.points != named(entry.id.as_deref(), entry.vectors) {
                 written.points.insert(n, entry.points.clone());
             }

@@ -60,7 +60,7 @@ fn step_of(share: &Share, met: &[Met], is_gone: bool) -> Step {
             // A listed point is its own: others may carry the same id, or it may by now.
             let point = matches!(share.lease.work, Work::Listed(_)).then(|| entry.points.first());
             let id = point.flatten().map(|point| point.text()).or_else(|| entry.id.clone());
-            if outcome != Outcome::Erased
+            if outcome.is_listed()
                 && let Some(id) = id
             {
                 delta.items.push(ItemOutcome {

@@ -140,3 +140,13 @@ fn a_partition_that_was_made_for_a_batch_is_about_that_alone() {
         assert!(Intent::of(&again) == Some(read) && !Intent::is_lost(&again));
     }
 }
+
+#[test]
+fn every_way_to_be_found_is_read_as_it_was_written() {
+    for vectors in Vectors::iter() {
+        for row in [false, true] {
+            assert_eq!(found_as(character(vectors, row)), Some((vectors, row)));
+        }
+    }
+    assert_eq!(found_as('x'), None);
+}
