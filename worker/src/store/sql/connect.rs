@@ -163,9 +163,10 @@ impl SqlStore {
 
     /// Returns whether the database answers on a connection of the pool that is idle.
     async fn idle_answers(&self) -> bool {
-        // SQLite asks no server: its file may be gone while a connection has it open.
-        if self.dialect == Dialect::Sqlite {
-            return false;
+        match self.dialect {
+            Dialect::Postgres | Dialect::Mysql => {}
+            // It asks no server: its file may be gone while a connection has it open.
+            Dialect::Sqlite => return false,
         }
         match self.readers.try_acquire() {
             Some(mut connection) => connection

@@ -113,10 +113,10 @@ impl Mapping {
             .collect();
         check.only_bytes(name, scope.as_deref(), &identifying).await?;
         let holds = |column: &&Column| match (&column.kind, live.as_ref()?.column(dialect, &column.name)?) {
-            (Kind::Bytes { dialect, uuids }, _) if *dialect == Dialect::Sqlite => {
-                Some(Holds::Declared(Declared::Bytes { uuids: *uuids }))
-            }
-            (kind @ Kind::Bytes { .. }, _) => Some(Holds::Key(kind.clone())),
+            (kind @ Kind::Bytes { dialect, uuids }, _) => Some(match dialect {
+                Dialect::Sqlite => Holds::Declared(Declared::Bytes { uuids: *uuids }),
+                Dialect::Postgres | Dialect::Mysql => Holds::Key(kind.clone()),
+            }),
             (_, live) => live.holds.clone(),
         };
         let mut asked: BTreeMap<String, Holds> = identifying

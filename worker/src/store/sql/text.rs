@@ -178,7 +178,10 @@ fn whose(dialect: Dialect, mapping: &Mapping) -> Option<String> {
 /// Returns where the row is kept, where a statement is found to delete it by that: not where
 /// dependents go first, for which the rows are locked by their ids.
 fn place(dialect: Dialect, mapping: &Mapping) -> Option<&'static str> {
-    (dialect == Dialect::Postgres && mapping.dependents.is_empty()).then_some("m.ctid::pg_catalog.text")
+    match dialect {
+        Dialect::Postgres => mapping.dependents.is_empty().then_some("m.ctid::pg_catalog.text"),
+        Dialect::Sqlite | Dialect::Mysql => None,
+    }
 }
 
 /// Returns the row's version as a number of 64 bits; NULL where there is none.

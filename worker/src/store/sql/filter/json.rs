@@ -107,13 +107,17 @@ impl Compiler<'_> {
     }
 
     pub(super) fn json_one_of(&mut self, values: &[Scalar]) -> String {
-        if self.dialect == Dialect::Postgres {
-            let list = self.bind(Bind::Text(serde_json::json!(values).to_string()));
-            return format!("f.v = ANY (ARRAY(SELECT pg_catalog.jsonb_array_elements({list}::pg_catalog.jsonb)))");
+        match self.dialect {
+            Dialect::Postgres => {
+                let list = self.bind(Bind::Text(serde_json::json!(values).to_string()));
+                format!("f.v = ANY (ARRAY(SELECT pg_catalog.jsonb_array_elements({list}::pg_catalog.jsonb)))")
+            }
+            Dialect::Mysql => self.mysql_json_one_of(values),
+            Dialect::Sqlite => self.sqlite_json_one_of(values),
         }
-        if self.dialect == Dialect::Mysql {
-            return self.mysql_json_one_of(values);
-        }
+    }
+
+    fn sqlite_json_one_of(&mut self, values: &[Scalar]) -> String {
         let some = |wanted: fn(&Scalar) -> bool| values.iter().filter(|value| wanted(value)).collect::<Vec<_>>();
         let texts = some(|value| matches!(value, Scalar::Text(_)));
         let numbers = some(|value| matches!(value, Scalar::Integer(_) | Scalar::Float(_)));

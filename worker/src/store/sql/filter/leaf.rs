@@ -127,11 +127,13 @@ impl Compiler<'_> {
     }
 
     fn plain_one_of(&mut self, name: &str, holds: &Holds, values: &[Scalar]) -> String {
-        match holds {
-            Holds::Counted { number, .. } => self.plain_one_of(name, number, values),
-            _ if self.dialect == Dialect::Mysql => self.mysql_one_of(name, holds, values),
-            Holds::Declared(declared) => self.declared_one_of(name, *declared, values),
-            _ => self.typed_one_of(name, holds, values),
+        match (self.dialect, holds) {
+            (_, Holds::Counted { number, .. }) => self.plain_one_of(name, number, values),
+            (Dialect::Mysql, _) => self.mysql_one_of(name, holds, values),
+            (Dialect::Postgres | Dialect::Sqlite, Holds::Declared(declared)) => {
+                self.declared_one_of(name, *declared, values)
+            }
+            (Dialect::Postgres | Dialect::Sqlite, _) => self.typed_one_of(name, holds, values),
         }
     }
 
@@ -213,10 +215,10 @@ impl Compiler<'_> {
         };
         let parts: Vec<String> = bounds
             .into_iter()
-            .map(|(comparison, bound)| match plain {
-                _ if self.dialect == Dialect::Mysql => self.mysql_bound(&name, plain, comparison, &bound),
-                Holds::Declared(declared) => self.declared_bound(&name, *declared, comparison, bound),
-                _ => self.typed_bound(&name, plain, comparison, &bound),
+            .map(|(comparison, bound)| match (self.dialect, plain) {
+                (Dialect::Mysql, _) => self.mysql_bound(&name, plain, comparison, &bound),
+                (_, Holds::Declared(declared)) => self.declared_bound(&name, *declared, comparison, bound),
+                (Dialect::Postgres | Dialect::Sqlite, _) => self.typed_bound(&name, plain, comparison, &bound),
             })
             .collect();
         let right = joined(&parts, "AND");

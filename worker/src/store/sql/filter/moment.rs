@@ -311,8 +311,9 @@ impl Compiler<'_> {
     /// SQLite: returns bounds on the day that a text begins with. An index serves these bounds, and not the moment
     /// that the statement reads from the text. An offset is less than a day.
     fn coarse(&mut self, name: &str, test: &Test) -> Option<String> {
-        if self.dialect != Dialect::Sqlite {
-            return None;
+        match self.dialect {
+            Dialect::Sqlite => {}
+            Dialect::Postgres | Dialect::Mysql => return None,
         }
         let (least, most) = match test {
             Test::Within(bounds) => {
@@ -364,7 +365,10 @@ pub(in super::super) fn unreadable(dialect: Dialect, name: &str, holds: &Holds) 
         Holds::Declared(Declared::Integer | Declared::Number | Declared::Any | Declared::Stamp) => {
             number::is_number(name)
         }
-        Holds::Float | Holds::Numeric if dialect == Dialect::Postgres => number::is_no_nan(name, holds),
+        Holds::Float | Holds::Numeric => match dialect {
+            Dialect::Postgres => number::is_no_nan(name, holds),
+            Dialect::Sqlite | Dialect::Mysql => return None,
+        },
         _ => return None,
     };
     Some(format!("({name} IS NOT NULL AND NOT ({readable}))"))

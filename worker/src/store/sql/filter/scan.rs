@@ -94,10 +94,16 @@ impl Scan<'_> {
     fn finds_equals(&self, holds: &Holds) -> bool {
         match holds {
             Holds::Json | Holds::Jsonb | Holds::Array | Holds::Declared(Declared::Json) => false,
-            // SQLite finds texts by the days that they begin with.
-            Holds::Moments(_) => self.dialect == Dialect::Sqlite,
+            Holds::Moments(_) => match self.dialect {
+                // It finds texts by the days that they begin with.
+                Dialect::Sqlite => true,
+                Dialect::Postgres | Dialect::Mysql => false,
+            },
             Holds::Counted { number, .. } => self.finds_equals(number),
-            Holds::Time { type_name } => self.dialect == Dialect::Mysql || *type_name != "pg_catalog.date",
+            Holds::Time { type_name } => match self.dialect {
+                Dialect::Mysql => true,
+                Dialect::Postgres | Dialect::Sqlite => *type_name != "pg_catalog.date",
+            },
             Holds::Key(_) | Holds::Float | Holds::Numeric | Holds::Bool | Holds::Declared(_) => true,
         }
     }

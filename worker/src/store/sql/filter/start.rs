@@ -53,12 +53,12 @@ impl Compiler<'_> {
             _ => {}
         }
         let value = self.bind(Bind::Text(bound.to_owned()));
-        Ok(match holds {
-            _ if self.dialect == Dialect::Mysql => mysql::up_to(name, holds, &value),
-            Holds::Key(Kind::Text { .. }) => {
+        Ok(match (self.dialect, holds) {
+            (Dialect::Mysql, _) => mysql::up_to(name, holds, &value),
+            (Dialect::Postgres | Dialect::Sqlite, Holds::Key(Kind::Text { .. })) => {
                 format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\" <= {value}")
             }
-            _ => format!("{name} <= {value}::{}", type_name(holds)),
+            (Dialect::Postgres | Dialect::Sqlite, _) => format!("{name} <= {value}::{}", type_name(holds)),
         })
     }
 }

@@ -183,8 +183,9 @@ impl Check<'_> {
     /// Refuses a SQLite file whose texts are not UTF-8: constants of a scope, and what points are compared with, are
     /// written as bytes.
     pub(super) async fn encoding(&mut self) -> Result<(), CallError> {
-        if self.dialect != Dialect::Sqlite {
-            return Ok(());
+        match self.dialect {
+            Dialect::Sqlite => {}
+            Dialect::Postgres | Dialect::Mysql => return Ok(()),
         }
         let asked = Sql::vouched(self.dialect, "PRAGMA encoding".to_owned()).about(Vec::new());
         let encoding: String = asked.fetch_one(&mut *self.connection).await?.try_get(0)?;

@@ -20,8 +20,9 @@ fn list(bind: usize) -> String {
 /// those that have a row; what follows is as in [`Texts::find`](super::Texts::find). `None` where it would
 /// save nothing.
 pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Range<'_>) -> Option<Sql> {
-    if dialect != Dialect::Postgres {
-        return None;
+    match dialect {
+        Dialect::Postgres => {}
+        Dialect::Sqlite | Dialect::Mysql => return None,
     }
     let (filter, bound) = scoped(mapping, demanded);
     let said = said(dialect, mapping, &filter);
@@ -40,8 +41,9 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
 /// Returns the text that deletes rows where they were seen: the lists of ids and of places are bound last →
 /// one text of the places in the lists. `None` where it would save nothing, or rows are not deleted so.
 pub(in super::super) fn delete_at(dialect: Dialect, mapping: &Mapping, demanded: Range<'_>) -> Option<Sql> {
-    if dialect != Dialect::Postgres {
-        return None;
+    match dialect {
+        Dialect::Postgres => {}
+        Dialect::Sqlite | Dialect::Mysql => return None,
     }
     place(dialect, mapping)?;
     let (filter, bound) = scoped(mapping, demanded);

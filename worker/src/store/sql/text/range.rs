@@ -98,8 +98,9 @@ pub(in super::super) fn last(dialect: Dialect, mapping: &Mapping, range: Range<'
 /// Returns the text of every so manieth id, in key order, of a sample of the table; how manieth is bound
 /// last. `None` where the database draws none.
 pub(in super::super) fn sample(dialect: Dialect, mapping: &Mapping, range: Range<'_>, percent: u8) -> Option<Sql> {
-    if dialect != Dialect::Postgres {
-        return None;
+    match dialect {
+        Dialect::Postgres => {}
+        Dialect::Sqlite | Dialect::Mysql => return None,
     }
     let (filter, bound) = scoped(mapping, range);
     let text = format!(
@@ -125,7 +126,10 @@ pub(in super::super) fn estimate(dialect: Dialect) -> Option<Sql> {
         SELECT COALESCE(sum(GREATEST(c.reltuples, 0)), 0)::pg_catalog.int8\n\
         FROM pg_catalog.pg_class AS c WHERE c.relkind <> 'p' AND (c.oid = pg_catalog.to_regclass($1)\n\
         OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) AS p))";
-    (dialect == Dialect::Postgres).then(|| Sql::vouched(dialect, text.to_owned()))
+    match dialect {
+        Dialect::Postgres => Some(Sql::vouched(dialect, text.to_owned())),
+        Dialect::Sqlite | Dialect::Mysql => None,
+    }
 }
 
 /// Returns the text of the id that comes after as many in key order as are bound last, whatever their rows say.

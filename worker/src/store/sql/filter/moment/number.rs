@@ -94,26 +94,29 @@ impl Compiler<'_> {
             }
             // A column of floats may hold whole numbers too: both are compared exactly with a whole one.
             _ => match at.whole() {
-                Some(whole) if self.dialect == Dialect::Sqlite => (comparison, self.whole_number(whole)),
+                Some(whole) if matches!(self.dialect, Dialect::Sqlite) => (comparison, self.whole_number(whole)),
                 _ => {
                     let (comparison, float) = at.for_float(comparison);
-                    let bound = if self.dialect == Dialect::Postgres {
-                        let text = serde_json::json!(float).to_string();
-                        format!("{}::pg_catalog.float8", self.bind(Bind::Text(text)))
-                    } else {
-                        self.bind(Bind::Float(float))
-                    };
-                    (comparison, bound)
+                    (comparison, self.float(float))
                 }
             },
         }
     }
 
     fn whole_number(&mut self, whole: i64) -> String {
-        if self.dialect == Dialect::Postgres {
-            format!("{}::pg_catalog.int8", self.bind(Bind::Text(whole.to_string())))
-        } else {
-            self.bind(Bind::Integer(whole))
+        match self.dialect {
+            Dialect::Postgres => format!("{}::pg_catalog.int8", self.bind(Bind::Text(whole.to_string()))),
+            Dialect::Sqlite | Dialect::Mysql => self.bind(Bind::Integer(whole)),
+        }
+    }
+
+    fn float(&mut self, float: f64) -> String {
+        match self.dialect {
+            Dialect::Postgres => {
+                let text = serde_json::json!(float).to_string();
+                format!("{}::pg_catalog.float8", self.bind(Bind::Text(text)))
+            }
+            Dialect::Sqlite | Dialect::Mysql => self.bind(Bind::Float(float)),
         }
     }
 }
