@@ -64,8 +64,8 @@ pub(super) async fn read_back(
     let kept = sqlx::query(inner.sql(
         "-- ledger::advance keep
         UPDATE partitions SET state = {partition.running}, due_at = {now} + $2 FROM {each}
-        WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-          AND lease_token = CAST(e.value->>'token' AS BIGINT) + 1 AND kind = {kind.read_back} AND state = {partition.due}
+        WHERE {by_key} AND lease_token = CAST(e.value->>'token' AS BIGINT) + 1 AND kind = {kind.read_back}
+          AND state || '' = {partition.due}
         RETURNING partitions.job_id, ordinal",
     ))
     .bind(json!(fences).to_string())

@@ -20,6 +20,8 @@ impl Dialect {
     /// * `{each}`: the rows of the JSON array in `$1`, as `e.value`
     /// * `{in_ids}`: is the `id` of one of those rows. Said beside a join with `{each}` too: PostgreSQL then goes along the
     ///   index, whatever it believes of how many rows a table has
+    /// * `{by_key}`: is the partition with the `job` and `ordinal` of `e.value`. As `{in_ids}`, along the primary key: by the ids of
+    ///   jobs and the ordinals, since one of the jobs may have a million partitions
     /// * `{list}`: the aggregate that makes a JSON array of a column
     /// * `{ids}`: the ids of a partition `p` that is a list of them, as `e.value`
     /// * `{bytes}`: texts are told apart, and sorted, by their bytes
@@ -74,6 +76,15 @@ impl Dialect {
                 "= ANY (ARRAY(SELECT e.value->>'id' FROM jsonb_array_elements($1::jsonb) AS e(value)))"
             }
             ("in_ids", Self::Sqlite) => "IN (SELECT e.value->>'id' FROM json_each($1) AS e)",
+            ("by_key", Self::Postgres) => {
+                "partitions.job_id = e.value->>'job' AND partitions.ordinal = CAST(e.value->>'ordinal' AS BIGINT)
+                AND partitions.job_id = ANY (ARRAY(SELECT e.value->>'job' FROM jsonb_array_elements($1::jsonb) AS e(value)))
+                AND partitions.ordinal = ANY (ARRAY(SELECT CAST(e.value->>'ordinal' AS BIGINT)
+                    FROM jsonb_array_elements($1::jsonb) AS e(value)))"
+            }
+            ("by_key", Self::Sqlite) => {
+                "partitions.job_id = e.value->>'job' AND partitions.ordinal = CAST(e.value->>'ordinal' AS BIGINT)"
+            }
             ("list", Self::Postgres) => "jsonb_agg",
             ("list", Self::Sqlite) => "json_group_array",
             ("ids", Self::Postgres) => "jsonb_array_elements_text(p.work::jsonb -> 'ids') AS e(value)",

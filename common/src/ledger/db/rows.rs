@@ -111,6 +111,11 @@ pub(in crate::ledger) fn fence(fence: Fence) -> serde_json::Value {
     serde_json::json!({"job": fence.job, "ordinal": fence.ordinal, "token": fence.token})
 }
 
+/// The partition of such a row, if its lease still holds.
+// `|| ''`, so that no index serves the state: PostgreSQL would read all partitions that run, and all that ran since the last
+// vacuum, to find a few.
+pub(in crate::ledger) const HELD: &str = "{by_key} AND partitions.lease_token = CAST(e.value->>'token' AS BIGINT) AND partitions.state || '' = {partition.running}";
+
 /// The key of a partition.
 pub(in crate::ledger) type Key = (JobId, i64);
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::renew::Go;
+use super::renew::{Go, LEFT};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::operation::REVISION;
 use crate::ledger::types::{Fence, Lease};
 
 impl Ledger {
-    /// Commits the intents of batches under their leases, and renews these.
+    /// Commits the intents of batches under their leases, and renews a lease of which an eighth has gone.
     ///
     /// The answers are in the order of the question. An intent is written only for
     /// [`Go::Proceed`]. One that the ledger refuses leaves the others alone: [`Go::Refused`]. An intent in place of
@@ -44,20 +44,21 @@ impl Ledger {
             })
             .collect();
         let fences: Vec<Fence> = intents.iter().map(|(lease, _)| lease.fence()).collect();
+        // A lease that has just begun is not renewed: an update of its end would write the row's indexes.
         self.touch(
             &fences,
             &rows,
             &format!(
                 "-- ledger::intend
-            UPDATE partitions SET intent = e.value->>'intent', due_at = {{now}} + $2
-            FROM {{each}}
-            WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {{partition.running}}
+            UPDATE partitions SET intent = e.value->>'intent',
+                due_at = CASE WHEN due_at < {{now}} + $2 * 7 / 8 THEN {{now}} + $2 ELSE due_at END
+            FROM {{each}} WHERE {HELD}
               AND (partitions.intent IS NOT NULL
                 OR EXISTS (SELECT 1 FROM jobs WHERE jobs.id = partitions.job_id AND jobs.state <> {{job.cancelling}})
                   AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = partitions.target)
                   AND {REVISION} = CAST(e.value->>'siblings' AS BIGINT))
-            RETURNING partitions.job_id, ordinal"
+            RETURNING {LEFT}",
+                HELD = rows::HELD
             ),
         )
         .await

@@ -42,17 +42,16 @@ impl Ledger {
             .collect();
         let list = json!(rows).to_string();
         let mut tx = self.inner.begin().await?;
-        sqlx::query(self.inner.sql(
+        sqlx::query(self.inner.sql(&format!(
             "-- ledger::release
-            UPDATE partitions SET state = {partition.due}, worker = NULL,
-                due_at = {now} + CAST(e.value->>'delay' AS BIGINT),
+            UPDATE partitions SET state = {{partition.due}}, worker = NULL,
+                due_at = {{now}} + CAST(e.value->>'delay' AS BIGINT),
                 failures = failures + CAST(e.value->>'charged' AS BIGINT),
                 error_code = COALESCE(e.value->>'error', error_code),
                 weight = CASE WHEN CAST(e.value->>'alone' AS BIGINT) = 1 AND weight <= 0 THEN 1 ELSE weight END
-            FROM {each}
-            WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {partition.running}",
-        ))
+            FROM {{each}} WHERE {HELD}",
+            HELD = rows::HELD
+        )))
         .bind(&list)
         .execute(&mut *tx)
         .await?;

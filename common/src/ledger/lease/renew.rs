@@ -1,7 +1,7 @@
 //! Keeping a lease: renewals, and why one was not renewed.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -25,6 +25,9 @@ pub enum Go {
     Refused,
 }
 
+/// Of a partition: its key, and for how long its lease still lasts.
+pub(super) const LEFT: &str = "partitions.job_id, ordinal, due_at - {now} AS left_ms";
+
 impl Ledger {
     /// Renews leases. A cancelled or paused job's too: what has begun is finished.
     pub async fn renew(&self, fences: &[Fence]) -> Result<Vec<Go>, LedgerError> {
@@ -32,30 +35,35 @@ impl Ledger {
         self.touch(
             fences,
             &rows,
-            "-- ledger::renew
-            UPDATE partitions SET due_at = {now} + $2
-            FROM {each}
-            WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-              AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {partition.running}
-            RETURNING partitions.job_id, ordinal",
+            &format!(
+                "-- ledger::renew
+            UPDATE partitions SET due_at = {{now}} + $2
+            FROM {{each}} WHERE {HELD}
+            RETURNING {LEFT}",
+                HELD = rows::HELD
+            ),
         )
         .await
     }
 
-    /// Moves the ends of leases on by a statement that returns those it touched.
+    /// Keeps leases by a statement that returns what is [left](LEFT) of those it touched.
     pub(super) async fn touch(&self, fences: &[Fence], rows: &[Value], sql: &str) -> Result<Vec<Go>, LedgerError> {
-        let until = Instant::now() + self.inner.options.lease;
-        let lease_ms = i64::try_from(self.inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
+        let (asked, lease) = (Instant::now(), self.inner.options.lease);
+        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
         let list = json!(rows).to_string();
         let touched = sqlx::query(self.inner.sql(sql))
             .bind(&list)
             .bind(lease_ms)
             .fetch_all(&self.inner.write)
             .await?;
-        let touched = touched.iter().map(rows::key).collect::<Result<Vec<Key>, _>>()?;
-        let mut answers: HashMap<Key, Go> = touched.into_iter().map(|key| (key, Go::Proceed(until))).collect();
+        let mut answers = HashMap::with_capacity(touched.len());
+        for row in &touched {
+            // From before the statement: the lease must not last longer here than in the ledger.
+            let left = Duration::from_millis(rows::number(row, "left_ms")?);
+            answers.insert(rows::key(row)?, Go::Proceed(asked + left.min(lease)));
+        }
         if answers.len() < fences.len() {
-            self.explain(&list, &mut answers, until).await?;
+            self.explain(&list, &mut answers, asked + lease).await?;
         }
         Ok(fences
             .iter()
@@ -65,14 +73,12 @@ impl Ledger {
 
     /// Fills in why a partition was not touched.
     async fn explain(&self, list: &str, answers: &mut HashMap<Key, Go>, until: Instant) -> Result<(), LedgerError> {
-        let rows = sqlx::query(self.inner.sql(
+        let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::intend explain
-            SELECT p.job_id AS job_id, p.ordinal AS ordinal, j.state AS state
-            FROM {each}
-            JOIN partitions p ON p.job_id = e.value->>'job' AND p.ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-              AND p.lease_token = CAST(e.value->>'token' AS BIGINT) AND p.state = {partition.running}
-            JOIN jobs j ON j.id = p.job_id",
-        ))
+            SELECT partitions.job_id AS job_id, ordinal, jobs.state AS state
+            FROM {{each}} JOIN partitions ON {HELD} JOIN jobs ON jobs.id = partitions.job_id",
+            HELD = rows::HELD
+        )))
         .bind(list)
         .fetch_all(&self.inner.write)
         .await?;

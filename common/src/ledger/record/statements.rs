@@ -17,18 +17,17 @@ pub(super) async fn update_partitions(
 ) -> Result<HashSet<Fence>, LedgerError> {
     let rows: Vec<&Value> = records.iter().map(|record| &record.partition).collect();
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
-    let held = sqlx::query(inner.sql(
+    let held = sqlx::query(inner.sql(&format!(
         "-- ledger::record
         UPDATE partitions SET intent = CASE WHEN CAST(e.value->>'begun' AS BIGINT) = 1 THEN intent END, lease_token = lease_token + 1, rescues = 0, failures = 0,
-            due_at = {now} + $2, state = e.value->>'state', error_code = e.value->>'code',
+            due_at = {{now}} + $2, state = e.value->>'state', error_code = e.value->>'code',
             progress = e.value->>'progress', snapshot = COALESCE(e.value->>'snapshot', snapshot),
             found = COALESCE(e.value->>'found', found), kind = e.value->>'kind',
             remaining = CAST(e.value->>'remaining' AS BIGINT)
-        FROM {each}
-        WHERE partitions.job_id = e.value->>'job' AND ordinal = CAST(e.value->>'ordinal' AS BIGINT)
-          AND lease_token = CAST(e.value->>'token' AS BIGINT) AND state = {partition.running}
+        FROM {{each}} WHERE {HELD}
         RETURNING partitions.job_id, ordinal, lease_token - 1 AS token",
-    ))
+        HELD = rows::HELD
+    )))
     .bind(json!(rows).to_string())
     .bind(lease_ms)
     .fetch_all(tx)
