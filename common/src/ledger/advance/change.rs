@@ -7,6 +7,8 @@ use crate::ledger::types::SnapshotKind;
 /// What a transaction changes in a job.
 pub(in crate::ledger) struct JobChange {
     pub(in crate::ledger) id: JobId,
+    /// How many memories a record accounts for, if they are gone and were read back: a job that is about no others ends.
+    pub(in crate::ledger) gone: Option<u64>,
     pub(in crate::ledger) ended: i64,
     pub(in crate::ledger) selected: i64,
     pub(in crate::ledger) planned: i64,
@@ -25,6 +27,7 @@ impl JobChange {
     pub(in crate::ledger) fn new(id: JobId) -> Self {
         Self {
             id,
+            gone: None,
             ended: 0,
             selected: 0,
             planned: 0,
@@ -42,6 +45,7 @@ impl JobChange {
 impl JobChange {
     /// Adds what another record changes in the same job.
     pub(in crate::ledger) fn add(&mut self, other: &Self) {
+        self.gone = self.gone.or(other.gone);
         self.ended += other.ended;
         self.selected += other.selected;
         self.planned += other.planned;

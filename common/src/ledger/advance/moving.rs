@@ -30,6 +30,14 @@ pub(in crate::ledger) struct Advanced {
     pub(in crate::ledger) totals: Vec<Increment>,
 }
 
+impl Advanced {
+    fn end(&mut self, jobs: HashMap<JobId, Ended>) {
+        let count = |ended: &Ended| Increment::new(TotalsMetric::Ended, "", None, ended.state.as_str(), 1);
+        self.totals.extend(jobs.values().map(count));
+        self.ended.extend(jobs);
+    }
+}
+
 /// Moves on those of the jobs that have no unfinished partition left.
 pub(in crate::ledger) async fn advance(
     inner: &Inner,
@@ -37,8 +45,14 @@ pub(in crate::ledger) async fn advance(
     jobs: Vec<JobRow>,
     finishing: &[Fence],
 ) -> Result<Advanced, LedgerError> {
-    let mut ready: Vec<JobRow> = jobs.into_iter().filter(|job| job.unfinished == 0).collect();
+    let (over, open): (Vec<JobRow>, Vec<JobRow>) = jobs.into_iter().partition(|job| job.ended_after.is_some());
+    let mut ready: Vec<JobRow> = open.into_iter().filter(|job| job.unfinished == 0).collect();
     let mut advanced = Advanced::default();
+    let over = over.into_iter().filter_map(|job| {
+        let (state, duration_ms) = (job.state, job.ended_after?.max(0));
+        Some((job.id, Ended { state, duration_ms }))
+    });
+    advanced.end(over.collect());
     if ready.is_empty() {
         return Ok(advanced);
     }
@@ -67,10 +81,7 @@ pub(in crate::ledger) async fn advance(
                 if matches!(event, Event::Failed | Event::Stopped) {
                     advanced.totals.extend(close_blocked(inner, tx, &jobs).await?);
                 }
-                let ended = end(inner, tx, event, &jobs).await?;
-                let count = |ended: &Ended| Increment::new(TotalsMetric::Ended, "", None, ended.state.as_str(), 1);
-                advanced.totals.extend(ended.values().map(count));
-                advanced.ended.extend(ended);
+                advanced.end(end(inner, tx, event, &jobs).await?);
             }
         }
     }

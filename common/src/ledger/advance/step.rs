@@ -34,6 +34,8 @@ pub(in crate::ledger) struct JobRow {
     pub(in crate::ledger) expect: Option<Digest>,
     /// What a look found, where all of the job was looked at and somebody wants to know.
     pub(in crate::ledger) found: Option<Preview>,
+    /// For how many milliseconds it had been there, if it has ended by what changed.
+    pub(in crate::ledger) ended_after: Option<i64>,
     /// Whether its only partition was read back before it was recorded, and nothing was found.
     pub(in crate::ledger) is_gone: bool,
     /// Partitions that wait for another round.

@@ -1,15 +1,18 @@
 //! Applying what a transaction changes in jobs.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
 use super::change::JobChange;
 use super::step::{Aborts, JobRow};
-use crate::job::SelectorKind;
-use crate::ledger::db::{Inner, LedgerError, rows};
+use crate::job::{JobId, SelectorKind};
+use crate::ledger::db::{Inner, LedgerError, Moves, rows};
 use crate::ledger::types::SnapshotKind;
+use crate::state::Event;
 
-/// Applies changes to jobs and returns how they stand.
+/// Applies changes to jobs and returns how they stand; those that are [gone](JobChange::gone) have ended.
 pub(in crate::ledger) async fn update_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -22,38 +25,55 @@ pub(in crate::ledger) async fn update_jobs(
         .iter()
         .map(|change| {
             json!({
-                "id": change.id, "ended": change.ended, "selected": change.selected, "planned": change.planned,
+                "id": change.id, "gone": change.gone, "ended": change.ended, "selected": change.selected, "planned": change.planned,
                 "failures": change.failures, "skipped": change.skipped, "progress": i64::from(change.progress), "code": change.code, "version_erased": change.version_erased,
                 "snapshot": change.snapshot.map(SnapshotKind::as_str), "warnings": change.warnings,
             })
         })
         .collect();
-    let rows = sqlx::query(inner.sql(
+    let moves = Moves::of(Event::ErasedAndVerified);
+    // Most jobs end with their only record: one update of the row, and of its many indexes, in place of two.
+    let gone = format!(
+        "(CAST(e.value->>'gone' AS BIGINT) = selected + CAST(e.value->>'selected' AS BIGINT) AND jobs.state IN ({}) AND next_ordinal = 1
+            AND unfinished = 1 AND failures = 0 AND skipped = 0 AND aborts = 0 AND dry_run = 0)",
+        moves.from
+    );
+    let rows = sqlx::query(inner.sql(&format!(
         "-- ledger::advance changes
         UPDATE jobs SET version = version + 1,
+            state = CASE WHEN {gone} THEN {to} ELSE state END,
+            ended_at = CASE WHEN {gone} THEN {{now}} ELSE ended_at END,
             unfinished = unfinished - CAST(e.value->>'ended' AS BIGINT),
             selected = selected + CAST(e.value->>'selected' AS BIGINT),
             next_ordinal = next_ordinal + CAST(e.value->>'planned' AS BIGINT),
             failures = failures + CAST(e.value->>'failures' AS BIGINT),
             skipped = skipped + CAST(e.value->>'skipped' AS BIGINT),
-            progressed_at = CASE WHEN CAST(e.value->>'progress' AS BIGINT) = 1 THEN {now} ELSE progressed_at END,
-            error_code = COALESCE(e.value->>'code', error_code),
-            snapshot = CASE WHEN snapshot = {snapshot.batch} THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
+            progressed_at = CASE WHEN CAST(e.value->>'progress' AS BIGINT) = 1 THEN {{now}} ELSE progressed_at END,
+            error_code = CASE WHEN {gone} THEN NULL ELSE COALESCE(e.value->>'code', error_code) END,
+            snapshot = CASE WHEN snapshot = {{snapshot.batch}} THEN snapshot ELSE COALESCE(e.value->>'snapshot', snapshot) END,
             warnings = COALESCE(warnings || ',' || (e.value->>'warnings'), e.value->>'warnings', warnings),
-            version_erased = CASE WHEN kind = {selector.ids} AND (next_ordinal = 1 OR selected = 1)
+            version_erased = CASE WHEN kind = {{selector.ids}} AND (next_ordinal = 1 OR selected = 1)
                 THEN COALESCE(CAST(e.value->>'version_erased' AS BIGINT), version_erased) END
-        FROM {each} WHERE jobs.id = e.value->>'id' AND jobs.id {in_ids}
+        FROM {{each}} WHERE jobs.id = e.value->>'id' AND jobs.id {{in_ids}}
         RETURNING jobs.id AS id, state, next_ordinal, unfinished, dry_run, kind, failures, skipped, round, selected,
-            max_selected, expect, per_second, aborts",
-    ))
+            max_selected, expect, per_second, aborts, CASE WHEN ended_at IS NOT NULL THEN {{now}} - not_before END AS ended_after",
+        to = moves.to
+    )))
     .bind(json!(list).to_string())
     .fetch_all(tx)
     .await?;
+    let gone: HashSet<JobId> = changes
+        .iter()
+        .filter(|change| change.gone.is_some())
+        .map(|change| change.id)
+        .collect();
     rows.iter()
         .map(|row| {
+            let id = rows::parsed(row, "jobs", "id")?;
+            let ended_after: Option<i64> = row.try_get("ended_after")?;
             let limit: Option<i64> = row.try_get("max_selected")?;
             Ok(JobRow {
-                id: rows::parsed(row, "jobs", "id")?,
+                id,
                 state: rows::parsed(row, "jobs", "state")?,
                 next_ordinal: row.try_get("next_ordinal")?,
                 unfinished: row.try_get("unfinished")?,
@@ -71,6 +91,7 @@ pub(in crate::ledger) async fn update_jobs(
                 round: rows::small_number(row, "round")?,
                 selected: rows::number(row, "selected")?,
                 limit: limit.map(|limit| u64::try_from(limit).unwrap_or(0)),
+                ended_after: ended_after.filter(|_| gone.contains(&id)),
                 is_gone: false,
                 blocked: 0,
                 bad: None,

@@ -217,6 +217,7 @@ fn dependents(record: &Record<'_>) -> Vec<Value> {
 fn change(record: &Record<'_>) -> JobChange {
     let mut change = JobChange::new(record.lease.job.id);
     change.ended = i64::from(record.end.is_some());
+    change.gone = gone(record);
     change.selected = record.delta.selected;
     change.version_erased = record.delta.version_erased;
     change.snapshot = record.delta.snapshot.as_ref().map(SnapshotKind::from);
@@ -238,6 +239,28 @@ fn change(record: &Record<'_>) -> JobChange {
         _ => {}
     }
     change
+}
+
+/// Returns how many memories this record accounts for in each store, if it tells by itself that nothing of them is left.
+fn gone(record: &Record<'_>) -> Option<u64> {
+    let (lease, delta) = (record.lease, &record.delta);
+    let is_only = lease.job.attempt == 1 && lease.job.is_single && !lease.job.is_unlisted();
+    let is_settled = delta.counts.keys().all(|(_, outcome)| outcome.is_settled());
+    let is_plain = delta.warning.is_none() && delta.items.iter().all(|item| item.code.is_none());
+    if !matches!(record.end, Some(RecordEnd::Gone)) || !is_only || !is_settled || !is_plain {
+        return None;
+    }
+    let in_store = |store| -> u64 {
+        delta
+            .counts
+            .iter()
+            .filter(|((of, _), _)| *of == store)
+            .map(|(_, n)| n)
+            .sum()
+    };
+    let mut counted = lease.stores.iter().map(|store| in_store(*store));
+    let n = counted.next()?;
+    counted.all(|other| other == n).then_some(n)
 }
 
 /// Returns the bound that a plan found, if it found one now.
