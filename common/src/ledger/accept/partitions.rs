@@ -13,7 +13,11 @@ use crate::ledger::types::{NewPartition, Work};
 pub(super) fn partition_rows(id: JobId, first: i64, state: PartitionState, job: &NewJob) -> Vec<Value> {
     let shares_calls =
         job.partitions.len() == 1 && first == 0 && job.per_second.is_none() && !job.dry_run && job.expect.is_none();
-    rows_of(id, first, state, &job.partitions, shares_calls, job.not_before, None)
+    let mut rows = rows_of(id, first, state, &job.partitions, shares_calls, job.not_before, None);
+    for row in rows.iter_mut().filter(|_| shares_calls) {
+        row["principal"] = json!(job.scope.principal);
+    }
+    rows
 }
 
 /// Returns partitions as rows for [`insert_partitions`], numbered from `first`.
@@ -91,15 +95,17 @@ pub(in crate::ledger) async fn insert_partitions(
     }
     sqlx::query(inner.sql(&format!(
         "-- ledger::accept partitions
+        WITH busy AS MATERIALIZED (
+            SELECT principal FROM (SELECT DISTINCT e.value->>'principal' AS principal FROM {{each}}) AS callers
+            WHERE EXISTS (SELECT 1 FROM jobs WHERE ended_at IS NULL AND not_before <= (SELECT {{now}})
+                AND jobs.principal = callers.principal LIMIT 1 OFFSET {FEW})
+        )
         INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work,
             size, remaining, due_at, reads_back, snapshot)
         SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'route', e.value->>'stores',
-            CASE WHEN CAST(e.value->>'weight' AS BIGINT) = 0 AND NOT EXISTS (
-                SELECT 1 FROM jobs WHERE ended_at IS NULL AND not_before <= (SELECT {{now}})
-                  AND principal = (SELECT own.principal FROM jobs AS own WHERE own.id = e.value->>'job')
-                LIMIT 1 OFFSET {FEW}
-            ) THEN {LIGHTEST} ELSE CAST(e.value->>'weight' AS BIGINT) END,
+            CASE WHEN e.value->>'principal' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM busy WHERE busy.principal = e.value->>'principal')
+                THEN {LIGHTEST} ELSE CAST(e.value->>'weight' AS BIGINT) END,
             e.value->>'state', CAST(e.value->>'alias' AS BIGINT), e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
             CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {{now}}), CAST(e.value->>'reads_back' AS BIGINT), e.value->>'snapshot'
         FROM {{each}}"
