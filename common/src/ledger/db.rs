@@ -11,6 +11,7 @@ mod options;
 mod personal;
 mod pools;
 pub(super) mod rows;
+mod storage;
 mod words;
 
 pub use error::LedgerError;

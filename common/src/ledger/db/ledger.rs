@@ -28,7 +28,7 @@ pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) options: LedgerOptions,
     /// This process' row of the totals.
     pub(in crate::ledger) slot: i64,
-    /// What is written together with what else waits.
+    /// What is done together with what else waits.
     pub(in crate::ledger) groups: Groups,
     /// Permits for reading on one connection while writing on another: one fewer than there are connections, so
     /// that of those who hold the first one somebody always gets the second.
@@ -76,6 +76,7 @@ impl Ledger {
         migrated?;
         if self.inner.dialect == Dialect::Postgres {
             super::personal::keep_no_statistics(&mut connection).await?;
+            super::storage::leave_room(&mut connection).await?;
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ const PERSONAL: [(&str, &[&str]); 6] = [
 ];
 
 /// What must not keep a process from starting: it is not the owner's, a view uses the column, or somebody holds the table.
-const LATER: [&str; 4] = ["42501", "0A000", "57014", "55P03"];
+pub(super) const LATER: [&str; 4] = ["42501", "0A000", "57014", "55P03"];
 
 /// Has PostgreSQL keep no statistics of these columns.
 pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result<(), LedgerError> {
