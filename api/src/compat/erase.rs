@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use lethe_common::doorbell::Listener;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{JobView, NewJob};
 use lethe_common::state::State;
@@ -65,13 +66,14 @@ impl Asked<'_> {
     /// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
     /// otherwise than as a success. Part erased is never success.
     pub(crate) async fn erase(self, place: Place, what: What) -> Result<Erasure, Problem> {
+        let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, false).await?;
-        self.outcome(job).await
+        self.outcome(job, rings).await
     }
 
     /// Waits for the end of an accepted job, as [`Asked::erase`] does.
-    pub(super) async fn outcome(self, job: JobView) -> Result<Erasure, Problem> {
-        let (job, heeded) = self.wait_for(job, self.state.config().compat.wait).await;
+    pub(super) async fn outcome(self, job: JobView, rings: Listener) -> Result<Erasure, Problem> {
+        let (job, heeded) = self.wait_for(job, rings, self.state.config().compat.wait).await;
         if job.state == State::Failed {
             return Err(failed(&job));
         }
@@ -84,8 +86,9 @@ impl Asked<'_> {
     /// # Errors
     /// Besides refusals: [`Kind::JobStopped`].
     pub(crate) async fn erase_to_the_end(self, place: Place, what: What) -> Result<Erasure, Problem> {
+        let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, false).await?;
-        let (job, heeded) = self.wait_for(job, FOR_GOOD).await;
+        let (job, heeded) = self.wait_for(job, rings, FOR_GOOD).await;
         if job.state == State::Cancelled {
             let job = Box::new(job);
             return Ok(Erasure::Done(Done { job, heeded }));
@@ -98,12 +101,13 @@ impl Asked<'_> {
     /// # Errors
     /// Besides refusals: if it cannot be said now.
     pub(crate) async fn finds(self, place: Place, what: What) -> Result<bool, Problem> {
+        let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, true).await?;
         let within = Prefer {
             wait: Some(self.state.config().api.request_timeout),
             ..Prefer::default()
         };
-        let (job, _) = watch::as_preferred(self.state, &self.principal.name, job, within).await;
+        let (job, _) = watch::as_preferred(self.state, &self.principal.name, job, rings, within).await;
         match job.state {
             // What a dry run found it left.
             State::Succeeded => Ok(most(&job, "left") > 0),
@@ -179,11 +183,12 @@ impl Asked<'_> {
 
     /// Waits for the job's end as long as the caller prefers, or as long as is usual; returns the job
     /// as it is then, and what was heeded.
-    async fn wait_for(self, job: JobView, usual: Duration) -> (JobView, Prefer) {
+    async fn wait_for(self, job: JobView, rings: Listener, usual: Duration) -> (JobView, Prefer) {
         let asked = self.preference();
         let wait = asked.wait.or_else(|| (!asked.respond_async).then_some(usual));
         let wait = wait.filter(|wait| !wait.is_zero());
-        let (job, waited) = watch::as_preferred(self.state, &self.principal.name, job, Prefer { wait, ..asked }).await;
+        let within = Prefer { wait, ..asked };
+        let (job, waited) = watch::as_preferred(self.state, &self.principal.name, job, rings, within).await;
         let heeded = Prefer {
             wait: asked.wait.filter(|asked| asked.is_zero() || waited.wait.is_some()),
             ..asked

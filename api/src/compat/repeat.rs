@@ -29,9 +29,10 @@ impl Asked<'_> {
         }
         let mut job = self.job(place, what, false)?;
         job.request = Some(request(state, &job).await?);
+        let rings = state.doorbell().subscribe();
         let Submitted { job, joined } = self.put(job, Columns::Unasked).await?;
         let id = job.id;
-        let outcome = self.outcome(job).await;
+        let outcome = self.outcome(job, rings).await;
         match outcome {
             // A client that asks for 202 can see one.
             Ok(Erasure::Later(response)) if self.preference().respond_async => Ok(Erasure::Later(response)),

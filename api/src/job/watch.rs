@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lethe_common::doorbell::Listener;
-use lethe_common::job::JobId;
+use lethe_common::job::{JobId, SelectorKind};
 use lethe_common::ledger::JobView;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -16,6 +16,12 @@ const POLL: Duration = Duration::from_secs(1);
 /// The least time between two looks of those who watch: a large job changes many times a second.
 const REST: Duration = Duration::from_millis(50);
 
+/// How long a look may take.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Jobs about no more memories than this are looked at together.
+const SMALL: u64 = 100;
+
 /// Waits for a job to change.
 pub(crate) struct Watch {
     id: JobId,
@@ -26,9 +32,14 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to listen. What changes after this is heard, so look at the job only then.
     pub(crate) fn new(state: &AppState, id: JobId) -> Self {
+        Self::hearing(state.doorbell().subscribe(), id)
+    }
+
+    /// Waits by a listener that has listened before the job was looked at.
+    fn hearing(rings: Listener, id: JobId) -> Self {
         Self {
             id,
-            rings: state.doorbell().subscribe(),
+            rings,
             rested: Instant::now(),
         }
     }
@@ -58,17 +69,19 @@ impl Watch {
     }
 }
 
-/// Waits for an accepted job's end as long as the caller prefers; returns it as it is then, and what
-/// was heeded.
+/// Waits for a job's end as long as the caller prefers; returns it as it is then, and what was heeded.
+///
+/// `rings` has listened since before the job was accepted, or `job` was read.
 pub(crate) async fn as_preferred(
     state: &AppState,
     caller: &str,
     mut job: JobView,
+    rings: Listener,
     mut prefer: Prefer,
 ) -> (JobView, Prefer) {
     if let Some(wait) = prefer.wait {
         match state.places().of(caller).stream() {
-            Ok(_permit) => job = ended_within(state, job, wait).await,
+            Ok(_permit) => job = ended_within(state, job, rings, wait).await,
             // Accepted is accepted: whoever cannot wait here is answered at once.
             Err(_) => prefer.wait = None,
         }
@@ -77,19 +90,32 @@ pub(crate) async fn as_preferred(
 }
 
 /// Waits for the job's end; returns it as it is then.
-// An error of the ledger must not turn an accepted job into a failed request.
-async fn ended_within(state: &AppState, job: JobView, wait: Duration) -> JobView {
+async fn ended_within(state: &AppState, mut job: JobView, rings: Listener, wait: Duration) -> JobView {
     let until = Instant::now() + wait;
-    let mut watch = Watch::new(state, job.id);
-    // It may have ended before anybody listened; from here on one look is enough, at its end.
-    while !matches!(state.ledger().has_ended(job.id).await, Ok(true)) {
-        let ended = state.stopping().run_until_cancelled(watch.may_have_ended());
-        if !matches!(timeout_at(until, ended).await, Ok(Some(()))) {
+    let mut watch = Watch::hearing(rings, job.id);
+    while !job.state.is_ended() {
+        let rung = state.stopping().run_until_cancelled(watch.may_have_ended());
+        let in_time = matches!(timeout_at(until, rung).await, Ok(Some(())));
+        // An error of the ledger must not turn an accepted job into a failed request, nor keep its caller.
+        if let Ok(Some(seen)) = timeout(LONGEST, look(state, &job, in_time)).await {
+            job = seen;
+        }
+        if !in_time {
             break;
         }
     }
-    match state.ledger().job(job.id).await {
-        Ok(Some(seen)) => seen,
-        Ok(None) | Err(_) => job,
-    }
+    job
+}
+
+/// Returns a job as it is now. If only its end matters, nothing of a large job that has not ended.
+async fn look(state: &AppState, job: &JobView, only_its_end: bool) -> Option<JobView> {
+    let (ledger, id) = (state.ledger(), job.id);
+    let seen = if job.kind == SelectorKind::Ids.as_str() && job.selected <= SMALL {
+        ledger.small_job(id).await
+    } else if only_its_end && !ledger.has_ended(id).await.ok()? {
+        return None;
+    } else {
+        ledger.job(id).await
+    };
+    seen.ok().flatten()
 }

@@ -22,8 +22,7 @@ use crate::http::media_type::MediaType;
 use crate::http::object::Object;
 use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
-use crate::job::answer;
-use crate::job::watch;
+use crate::job::{answer, watch};
 use crate::routes::answers::AcceptedJob;
 use crate::state::AppState;
 
@@ -67,6 +66,7 @@ pub(crate) async fn create(
         _ => state.config().api.max_body,
     };
     let mut incoming = Incoming::new(body, most);
+    let rings = state.doorbell().subscribe();
     let accepted = async {
         principal.require_erasing()?;
         match media? {
@@ -76,7 +76,7 @@ pub(crate) async fn create(
     };
     let accepted = accepted.await;
     let job = incoming.settle(&headers, accepted).await?;
-    let (job, prefer) = watch::as_preferred(&state, &principal.name, job, prefer).await;
+    let (job, prefer) = watch::as_preferred(&state, &principal.name, job, rings, prefer).await;
     if prefer.wait.is_none() || !job.state.is_ended() {
         return Ok(answer::with_job(StatusCode::ACCEPTED, job, prefer));
     }

@@ -42,8 +42,9 @@ pub(crate) async fn preview(
     asked.dry_run = true;
     let now = state.clock().now();
     let job = schedules::job(&state, &row, &principal, asked, now)?;
+    let rings = state.doorbell().subscribe();
     let accepted = submit(&state, job, Columns::Unasked).await?;
-    let (job, prefer) = watch::as_preferred(&state, &principal.name, accepted.job, prefer).await;
+    let (job, prefer) = watch::as_preferred(&state, &principal.name, accepted.job, rings, prefer).await;
     let ended = job.state.is_ended() && prefer.wait.is_some();
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(answer::with_job(status, job, prefer))

@@ -22,7 +22,7 @@ impl Ledger {
     /// [`LedgerError::Unavailable`] if the database did not take it; the job then does not exist,
     /// or, if only the answer was lost, is found again by its idempotency key.
     pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
-        self.inner.groups.write(job).await
+        self.inner.groups.together(job).await
     }
 }
 
@@ -37,7 +37,7 @@ impl Grouped for NewJob {
         usize::try_from(ids).unwrap_or(usize::MAX)
     }
 
-    async fn write(inner: &Inner, group: &[Self]) -> Result<Vec<Accepted>, LedgerError> {
+    async fn together(inner: &Inner, group: &[Self]) -> Result<Vec<Accepted>, LedgerError> {
         write(inner, group).await
     }
 }

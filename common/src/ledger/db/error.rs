@@ -46,6 +46,11 @@ impl From<sqlx::Error> for LedgerError {
 }
 
 impl LedgerError {
+    /// Returns the error of those who shared a call with one that has the database's own.
+    pub(super) fn away() -> Self {
+        Self::Unavailable(sqlx::Error::WorkerCrashed)
+    }
+
     /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))

@@ -1,4 +1,4 @@
-//! What waits at the same time shares one commit.
+//! What waits at the same time shares one commit, or one read.
 //!
 //! A commit costs a disk flush; under load the next group gathers while the present one is being
 //! flushed. If the process dies here, nobody was told anything yet.
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::LedgerError;
 use super::ledger::Inner;
 
-/// What is written in groups.
+/// What is done in groups.
 pub(in crate::ledger) trait Grouped: Sized + Send + Sync + 'static {
     /// What each is answered.
     type Answer: Send + 'static;
@@ -23,8 +23,8 @@ pub(in crate::ledger) trait Grouped: Sized + Send + Sync + 'static {
     /// Returns its part of a group.
     fn size(&self) -> usize;
 
-    /// Writes a group in one transaction; the answers are in the order of the group.
-    fn write(inner: &Inner, group: &[Self]) -> impl Future<Output = Result<Vec<Self::Answer>, LedgerError>> + Send;
+    /// Does all of a group together; the answers are in the order of the group.
+    fn together(inner: &Inner, group: &[Self]) -> impl Future<Output = Result<Vec<Self::Answer>, LedgerError>> + Send;
 }
 
 type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
@@ -33,12 +33,12 @@ type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
 // Well above what arrives during one flush, small enough that a group's SQL stays short.
 const WAITING: usize = 256;
 
-/// What waits to be written.
+/// What waits to be done.
 type Queue<T> = mpsc::Sender<(T, Answer<T>)>;
 
-/// The tasks that write groups, one for each type of what is written.
+/// The tasks that do groups, one for each type of what is done.
 ///
-/// Each type is defined beside what writes it, and this knows none of them.
+/// Each type is defined beside what does it, and this knows none of them.
 pub(in crate::ledger) struct Groups {
     queues: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
     inner: Weak<Inner>,
@@ -53,16 +53,15 @@ impl Groups {
         }
     }
 
-    /// Writes `one`, with what else is waiting.
+    /// Adds `one` to the next group, and returns its answer.
     ///
     /// # Cancel safety
-    /// What was handed over is written, whoever still waits for the answer.
-    pub(in crate::ledger) async fn write<T: Grouped>(&self, one: T) -> Result<T::Answer, LedgerError> {
+    /// What was handed over is done, whoever still waits for the answer.
+    pub(in crate::ledger) async fn together<T: Grouped>(&self, one: T) -> Result<T::Answer, LedgerError> {
         let queue = self.queue::<T>();
         let (answer, answered) = oneshot::channel();
-        let gone = || LedgerError::Unavailable(sqlx::Error::WorkerCrashed);
-        queue.send((one, answer)).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        queue.send((one, answer)).await.map_err(|_| LedgerError::away())?;
+        answered.await.map_err(|_| LedgerError::away())?
     }
 
     fn queue<T: Grouped>(&self) -> Queue<T> {
@@ -89,16 +88,20 @@ async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<
             group.push(next);
         }
         let (group, answers): (Vec<T>, Vec<Answer<T>>) = group.into_iter().unzip();
-        match T::write(&inner, &group).await {
-            Ok(written) => answer_all::<T>(answers, written.into_iter().map(Ok)),
-            // One that is bad must not refuse the others: each again by itself.
-            Err(_) if group.len() > 1 => {
+        match T::together(&inner, &group).await {
+            Ok(done) => answer_all::<T>(answers, done.into_iter().map(Ok)),
+            // One that is bad must not refuse the others: each again by itself. A database that is away would keep them
+            // waiting one after the other.
+            Err(error) if group.len() > 1 && !error.is_transient() => {
                 for (one, answer) in group.into_iter().zip(answers) {
-                    let result = T::write(&inner, std::slice::from_ref(&one)).await;
+                    let result = T::together(&inner, std::slice::from_ref(&one)).await;
                     answer_all::<T>([answer], [result.map(|mut one| one.remove(0))]);
                 }
             }
-            Err(error) => answer_all::<T>(answers, [Err(error)]),
+            Err(error) => {
+                let others = (1..answers.len()).map(|_| Err(LedgerError::away()));
+                answer_all::<T>(answers, std::iter::once(Err(error)).chain(others.collect::<Vec<_>>()));
+            }
         }
     }
 }
@@ -108,7 +111,7 @@ fn answer_all<T: Grouped>(
     results: impl IntoIterator<Item = Result<T::Answer, LedgerError>>,
 ) {
     for (answer, result) in answers.into_iter().zip(results) {
-        // Whoever asked may have left; it is written all the same.
+        // Whoever asked may have left; it is done all the same.
         drop(answer.send(result));
     }
 }

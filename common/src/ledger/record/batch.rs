@@ -148,7 +148,7 @@ impl Ledger {
     pub async fn record(&self, records: &[Record<'_>]) -> Result<Vec<After>, LedgerError> {
         let until = Instant::now() + self.inner.options.lease;
         let prepared = records.iter().map(Prepared::of).collect();
-        let recorded = self.inner.groups.write(Recording(prepared)).await?;
+        let recorded = self.inner.groups.together(Recording(prepared)).await?;
         Ok(records
             .iter()
             .zip(recorded)

@@ -25,7 +25,7 @@ impl Grouped for Recording {
         Self::size(self)
     }
 
-    async fn write(inner: &Inner, group: &[Self]) -> Result<Vec<Vec<Recorded>>, LedgerError> {
+    async fn together(inner: &Inner, group: &[Self]) -> Result<Vec<Vec<Recorded>>, LedgerError> {
         let records: Vec<&Prepared> = group.iter().flat_map(|recording| &recording.0).collect();
         let mut recorded = write_each(inner, &records).await?.into_iter();
         Ok(group

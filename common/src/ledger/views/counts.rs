@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use crate::job::{Outcome, StoreKind};
-use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
+use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::partition_state::PartitionState;
 
 /// What became of a job's memories in one store.
@@ -24,12 +24,10 @@ pub struct StoreCounts {
     pub dependents: BTreeMap<String, u64>,
 }
 
-impl Ledger {
-    /// Returns the counts of jobs: what was recorded, and what failed or was left without running.
-    pub(super) async fn counts_of(&self, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
-        let mut read = self.inner.read.acquire().await?;
-        counts_in(&self.inner, &mut read, ids).await
-    }
+/// Returns the counts of jobs: what was recorded, and what failed or was left without running.
+pub(super) async fn counts_of(inner: &Inner, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
+    let mut read = inner.read.acquire().await?;
+    counts_in(inner, &mut read, ids).await
 }
 
 /// The table that a row of the counts comes from. It tells what the row's word means.

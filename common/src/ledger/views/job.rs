@@ -1,16 +1,16 @@
 //! What callers read of jobs. Nothing here writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::attempts::Attempt;
-use super::counts::StoreCounts;
+use super::counts::{StoreCounts, counts_of};
 use crate::error_code::StoredCode;
 use crate::job::JobId;
-use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::db::{Grouped, Inner, Ledger, LedgerError, rows};
 use crate::ledger::types::{Preview, Warning};
 use crate::schedule::Windows;
 use crate::selection::Digest;
@@ -166,7 +166,7 @@ impl Ledger {
         .fetch_optional(&self.inner.read)
         .await?;
         Ok(match row {
-            Some(row) => self.views(&[row]).await?.pop(),
+            Some(row) => views(&self.inner, &[row]).await?.pop(),
             None => None,
         })
     }
@@ -178,6 +178,12 @@ impl Ledger {
             .fetch_optional(&self.inner.read)
             .await?;
         Ok(ended.is_some())
+    }
+
+    /// Returns a small job, as [`Ledger::job`] does; those who ask at the same time share the reads.
+    // Only of small ones: a job of a million partitions is read for a second, and the others would wait for it.
+    pub async fn small_job(&self, id: JobId) -> Result<Option<JobView>, LedgerError> {
+        self.inner.groups.together(Look(id)).await
     }
 
     /// Lists jobs, the newest first.
@@ -212,26 +218,52 @@ impl Ledger {
         .bind(filter.schedule.as_deref().unwrap_or_default())
         .fetch_all(&self.inner.read)
         .await?;
-        self.views(&rows).await
+        views(&self.inner, &rows).await
+    }
+}
+
+/// One of those who look at jobs at the same time.
+struct Look(JobId);
+
+impl Grouped for Look {
+    type Answer = Option<JobView>;
+
+    const GROUP: usize = 256;
+
+    fn size(&self) -> usize {
+        1
     }
 
-    async fn views(&self, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerError> {
-        let ids: Vec<_> = rows
-            .iter()
-            .map(|row| Ok(json!({"id": row.try_get::<String, _>("id")?})))
-            .collect::<Result<_, sqlx::Error>>()?;
-        let mut counts = self.counts_of(&json!(ids).to_string()).await?;
-        rows.iter()
-            .map(|row| {
-                let id: String = row.try_get("id")?;
-                let stores = match row.try_get::<Option<String>, _>("summary")? {
-                    Some(_) => rows::json(row, "jobs", "summary")?,
-                    None => counts.remove(&id).unwrap_or_default(),
-                };
-                view(row, stores)
-            })
-            .collect()
+    async fn together(inner: &Inner, group: &[Self]) -> Result<Vec<Option<JobView>>, LedgerError> {
+        let ids: Vec<Value> = group.iter().map(|Look(id)| json!({"id": id})).collect();
+        let rows = sqlx::query(inner.sql(&format!(
+            "-- ledger::small jobs\nSELECT {JOB_COLUMNS} FROM jobs WHERE id {{in_ids}} AND state <> {{job.receiving}}"
+        )))
+        .bind(json!(ids).to_string())
+        .fetch_all(&inner.read)
+        .await?;
+        let jobs = views(inner, &rows).await?;
+        let jobs: HashMap<JobId, JobView> = jobs.into_iter().map(|job| (job.id, job)).collect();
+        Ok(group.iter().map(|Look(id)| jobs.get(id).cloned()).collect())
     }
+}
+
+async fn views(inner: &Inner, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerError> {
+    let ids: Vec<_> = rows
+        .iter()
+        .map(|row| Ok(json!({"id": row.try_get::<String, _>("id")?})))
+        .collect::<Result<_, sqlx::Error>>()?;
+    let mut counts = counts_of(inner, &json!(ids).to_string()).await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("id")?;
+            let stores = match row.try_get::<Option<String>, _>("summary")? {
+                Some(_) => rows::json(row, "jobs", "summary")?,
+                None => counts.remove(&id).unwrap_or_default(),
+            };
+            view(row, stores)
+        })
+        .collect()
 }
 
 /// Reads a list with commas between.

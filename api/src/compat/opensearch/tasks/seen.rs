@@ -51,7 +51,10 @@ pub(super) async fn ended(state: &AppState, caller: &str, job: JobView, wait: Du
         wait: Some(wait),
         ..Prefer::default()
     };
-    watch::as_preferred(state, caller, job, wait).await.0
+    let rings = state.doorbell().subscribe();
+    // It may have ended before anybody listened.
+    let job = state.ledger().job(job.id).await.ok().flatten().unwrap_or(job);
+    watch::as_preferred(state, caller, job, rings, wait).await.0
 }
 
 /// Answers with one task.
