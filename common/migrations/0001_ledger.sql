@@ -105,11 +105,11 @@ CREATE TABLE partitions (
     error_code  TEXT,
     PRIMARY KEY (job_id, ordinal)
 );
-CREATE INDEX partitions_queue ON partitions (weight, due_at) WHERE state IN ('due', 'running');
--- Of one target: another, of which nothing may be claimed now, may have any number.
-CREATE INDEX partitions_of_target ON partitions (target, weight, due_at) WHERE state IN ('due', 'running');
+-- By mapping: another, which a worker does not have or of which nothing may be claimed now, may have any number. What a
+-- scrape sums is in it, so that it reads no row.
+CREATE INDEX partitions_queue ON partitions (route, weight, due_at, target, remaining) WHERE state IN ('due', 'running');
 -- What runs alone, so that it is found behind any number of small ones.
-CREATE INDEX partitions_alone ON partitions (weight, due_at)
+CREATE INDEX partitions_alone ON partitions (route, weight, due_at)
     WHERE state IN ('due', 'running') AND (weight > 0 OR state = 'running');
 
 -- What became of the memories of a partition, per store.

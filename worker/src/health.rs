@@ -30,6 +30,8 @@ struct State {
     claimed: Option<Instant>,
     /// Whether something was claimed since the last report.
     worked: bool,
+    /// Whether the ledger could not be written since the last claim.
+    unwritable: bool,
     targets: Map<String, Value>,
 }
 
@@ -40,6 +42,7 @@ impl Default for Health {
                 turned: Instant::now(),
                 claimed: None,
                 worked: false,
+                unwritable: false,
                 targets: Map::new(),
             }),
         }
@@ -78,6 +81,16 @@ impl Health {
     /// Returns whether it had since it was last asked.
     pub(crate) fn has_worked(&self) -> bool {
         std::mem::take(&mut self.lock().worked)
+    }
+
+    /// Notes that the ledger could not be written.
+    pub(crate) fn could_not_write(&self) {
+        self.lock().unwritable = true;
+    }
+
+    /// Returns whether that was so since it was last asked.
+    pub(crate) fn was_unwritable(&self) -> bool {
+        std::mem::take(&mut self.lock().unwritable)
     }
 
     /// Returns whether the claim loop turns.

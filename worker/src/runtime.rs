@@ -8,6 +8,7 @@ mod claimable;
 mod claimer;
 mod grouping;
 mod housekeeping;
+mod rounds;
 mod run;
 mod task;
 

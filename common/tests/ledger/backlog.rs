@@ -1,12 +1,13 @@
-//! What PostgreSQL reads for housekeeping beside a long queue and a long history, when nothing is to be done: next to
-//! nothing, on tables that it has not analysed.
+//! What PostgreSQL reads beside a long queue and a long history: next to nothing, whatever it knows of the tables.
 
 use std::time::Duration;
 
+use lethe_common::ledger::{AloneFirst, Claim, Go, Lapsed, NewPartition, RecordEnd, Route, SmallFirst};
+use lethe_common::state::State;
 use sqlx::{AnyPool, Executor, Row};
 
-use crate::support::route;
-use crate::{LEASE, claim, forget, on_postgres};
+use crate::support::{new_job, route};
+use crate::{LEASE, TestLedger, accept, claim, end, ended_as, erased, forget, ids, on_postgres, record};
 
 /// Jobs that wait, and as many that have ended.
 const JOBS: &str = "
@@ -27,39 +28,29 @@ const KEYS: &str = "
 /// The most pages of one statement: some levels of some indexes.
 const PAGES: i64 = 60;
 
+/// The pages that each statement of the ledger has read since `reset`.
+const READ: &str = "
+    SELECT substring(query from '-- (ledger::[a-z_ ]+)') AS name, shared_blks_hit + shared_blks_read AS pages
+    FROM pg_stat_statements WHERE query LIKE '-- ledger::%' AND query NOT LIKE '%pg_stat_statements%'
+      AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+const RESET: &str =
+    "SELECT pg_stat_statements_reset(0, (SELECT oid FROM pg_database WHERE datname = current_database()), 0)";
+
 #[tokio::test]
 async fn nothing_to_do_costs_next_to_nothing() {
-    let test = on_postgres(LEASE).await;
-    let pool = AnyPool::connect(&test.url).await.unwrap();
-    for statement in [
-        // Needs shared_preload_libraries = pg_stat_statements.
-        "CREATE EXTENSION pg_stat_statements",
-        JOBS,
-        KEYS,
-    ] {
-        pool.execute(statement).await.unwrap();
-    }
-    sqlx::query(PARTITIONS)
-        .bind(route().to_string())
-        .execute(&pool)
-        .await
-        .unwrap();
+    let (test, pool) = counting().await;
+    fill(&pool).await;
     let day = Duration::from_hours(24);
 
     forget(&test.ledger, day, day).await;
     test.ledger.drop_abandoned_uploads().await.unwrap();
     test.ledger.give_up().await.unwrap();
-    test.ledger.ahead().await.unwrap();
+    test.ledger.ahead(&[route()]).await.unwrap();
     test.ledger.pause(Some("main"), &crate::tester()).await.unwrap();
     assert!(claim(&test.ledger).await.is_empty());
 
-    let read =
-        "SELECT substring(query from '-- (ledger::[a-z_ ]+)') AS name, shared_blks_hit + shared_blks_read AS pages
-        FROM pg_stat_statements WHERE query LIKE '-- ledger::%' AND query NOT LIKE '%pg_stat_statements%'
-          AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let rows = pool.fetch_all(read).await.unwrap();
-    let read: Vec<(String, i64)> = rows.iter().map(|row| (row.get("name"), row.get("pages"))).collect();
-    for name in [
+    let statements = [
         "forget due",
         "forget jobs",
         "forget keys",
@@ -67,7 +58,121 @@ async fn nothing_to_do_costs_next_to_nothing() {
         "give_up",
         "ahead",
         "claim",
-    ] {
+    ];
+    read_little(&pool, &statements).await;
+}
+
+/// What PostgreSQL knows of the tables.
+#[derive(Debug, Clone, Copy)]
+enum Tables {
+    /// There is nothing in them.
+    Empty,
+    /// They were never analysed.
+    New,
+    Analysed,
+    /// Each row was written anew, and nothing was swept up.
+    Bloated,
+}
+
+#[tokio::test]
+async fn a_small_job_reads_little_whatever_is_known_of_the_tables() {
+    for tables in [Tables::Empty, Tables::New, Tables::Analysed, Tables::Bloated] {
+        let (test, pool) = counting().await;
+        if !matches!(tables, Tables::Empty) {
+            fill(&pool).await;
+        }
+        match tables {
+            Tables::Empty | Tables::New => {}
+            Tables::Analysed => drop(pool.execute("ANALYZE").await.unwrap()),
+            Tables::Bloated => drop(
+                pool.execute("UPDATE jobs SET idle_since = idle_since + 1; UPDATE partitions SET due_at = due_at + 1")
+                    .await
+                    .unwrap(),
+            ),
+        }
+        // What is planned once is kept: by its own connection, as often as it takes.
+        for _ in 0..8 {
+            pool.execute(RESET).await.unwrap();
+            one_small_job(&test).await;
+        }
+        println!("{tables:?}");
+        let statements = [
+            "accept jobs",
+            "accept partitions",
+            "claim",
+            "claim start",
+            "intend",
+            "renew",
+            "record",
+            "record counts",
+            "advance changes",
+            "ahead",
+            "small jobs",
+            "counts",
+        ];
+        read_little(&pool, &statements).await;
+    }
+}
+
+/// Accepts, claims and ends a job of a mapping that nothing else waits for.
+async fn one_small_job(test: &TestLedger) {
+    let ledger = &test.ledger;
+    let route = Route {
+        digest: "1".to_owned(),
+        ..route()
+    };
+    let partition = NewPartition {
+        route: route.clone(),
+        ..ids(1)
+    };
+    let id = accept(ledger, new_job(vec![partition])).await;
+    let routes = [route];
+    let order = Claim {
+        worker: "w",
+        routes: &routes,
+        small: 100,
+        alone: 8,
+        lapsed: Lapsed::Counts,
+        siblings: 0,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
+    };
+    let leases = ledger.claim(&order).await.unwrap();
+    let [lease] = leases.as_slice() else {
+        panic!("{} leases", leases.len())
+    };
+    let begun = ledger.intend(&[(lease, "{}".to_owned())]).await.unwrap();
+    assert!(matches!(begun[..], [Go::Proceed(_)]));
+    ledger.renew(&[lease.fence()]).await.unwrap();
+    let after = record(ledger, end(lease, erased(1), RecordEnd::Gone)).await;
+    assert_eq!(ended_as(&after), Some(State::Succeeded));
+    assert!(ledger.small_job(id).await.unwrap().is_some());
+    ledger.ahead(&routes).await.unwrap();
+}
+
+/// Returns a ledger whose server counts what statements read.
+async fn counting() -> (TestLedger, AnyPool) {
+    let test = on_postgres(LEASE).await;
+    let pool = AnyPool::connect(&test.url).await.unwrap();
+    // Needs shared_preload_libraries = pg_stat_statements.
+    pool.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        .await
+        .unwrap();
+    (test, pool)
+}
+
+async fn fill(pool: &AnyPool) {
+    pool.execute(JOBS).await.unwrap();
+    pool.execute(KEYS).await.unwrap();
+    let partitions = sqlx::query(PARTITIONS).bind(route().to_string());
+    partitions.execute(pool).await.unwrap();
+}
+
+/// Asserts that each of these statements was made, and that none of the ledger's read much.
+async fn read_little(pool: &AnyPool, statements: &[&str]) {
+    let rows = pool.fetch_all(READ).await.unwrap();
+    let read: Vec<(String, i64)> = rows.iter().map(|row| (row.get("name"), row.get("pages"))).collect();
+    for name in statements {
         assert!(read.iter().any(|(read, _)| read.contains(name)), "{name}: {read:?}");
     }
     let much: Vec<_> = read.iter().filter(|(_, pages)| *pages > PAGES).collect();

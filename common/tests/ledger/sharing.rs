@@ -1,7 +1,7 @@
 //! Large jobs share the workers: none waits for the end of another.
 
 use lethe_common::job::JobId;
-use lethe_common::ledger::{AloneFirst, Claim, Lapsed, NewJob, Scope, SmallFirst};
+use lethe_common::ledger::{AloneFirst, Claim, Lapsed, NewJob, NewPartition, Route, Scope, SmallFirst};
 
 use crate::support::{ids, new_job, route};
 use crate::{TestLedger, accept};
@@ -10,7 +10,8 @@ crate::on_both!(
     the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one,
     a_caller_with_few_jobs_does_not_wait_for_one_with_many,
     callers_with_many_jobs_are_not_kept_waiting_for_good,
-    the_ledger_says_which_targets_have_something_due,
+    the_ledger_says_of_which_mappings_something_is_due,
+    a_claim_for_several_mappings_takes_as_many_as_it_asks_for,
 );
 
 async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestLedger) {
@@ -42,7 +43,10 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
     let next = ledger.claim(&oldest).await.unwrap();
     assert!(next.iter().all(|lease| lease.job.id == large));
     // Whatever it weighs, it is known when it is due.
-    assert_eq!(ledger.ahead().await.unwrap().due_in_ms.map(|wait| wait > 0), Some(true));
+    assert_eq!(
+        ledger.ahead(&[route()]).await.unwrap().due_in_ms.map(|wait| wait > 0),
+        Some(true)
+    );
 }
 
 async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger) {
@@ -109,34 +113,62 @@ async fn callers_with_many_jobs_are_not_kept_waiting_for_good(test: TestLedger) 
     assert_eq!(ledger.claim(&order).await.unwrap().len(), 10);
 }
 
-async fn the_ledger_says_which_targets_have_something_due(test: TestLedger) {
+async fn the_ledger_says_of_which_mappings_something_is_due(test: TestLedger) {
     let ledger = &test.ledger;
-    let due = async || {
-        ledger
-            .due(&["main", "other"])
-            .await
-            .unwrap()
-            .into_iter()
-            .collect::<Vec<_>>()
-    };
+    let due = async || ledger.ahead(&[route(), other()]).await.unwrap().due;
     assert!(due().await.is_empty());
     // Small ones, and one of each weight.
     for partitions in [1, 300] {
         accept(ledger, new_job(vec![ids(1); partitions])).await;
-        assert_eq!(due().await, ["main"]);
-        assert!(ledger.due(&["other"]).await.unwrap().is_empty());
-        let routes = [route()];
-        let all = Claim {
-            worker: "worker",
-            routes: &routes,
-            small: 1_000,
-            alone: 1_000,
-            lapsed: Lapsed::Counts,
-            siblings: 0,
-            small_first: SmallFirst::OfFew,
-            alone_first: AloneFirst::Lightest,
-        };
-        assert_eq!(ledger.claim(&all).await.unwrap().len(), partitions);
+        assert_eq!(due().await, [route()]);
+        assert!(ledger.ahead(&[other()]).await.unwrap().due.is_empty());
+        let routes = [other(), route()];
+        assert_eq!(
+            ledger.claim(&order(&routes, 1_000, 1_000)).await.unwrap().len(),
+            partitions
+        );
         assert!(due().await.is_empty(), "their leases run");
+    }
+}
+
+async fn a_claim_for_several_mappings_takes_as_many_as_it_asks_for(test: TestLedger) {
+    let ledger = &test.ledger;
+    let of_other = |n| NewPartition {
+        route: other(),
+        ..ids(n)
+    };
+    for _ in 0..4 {
+        accept(ledger, new_job(vec![ids(1)])).await;
+        accept(ledger, new_job(vec![of_other(1)])).await;
+    }
+    accept(ledger, new_job(vec![ids(1); 3])).await;
+    accept(ledger, new_job(vec![of_other(1); 3])).await;
+    let routes = [route(), other()];
+    let mut taken = Vec::new();
+    for (small, alone) in [(5, 4), (5, 4), (5, 4)] {
+        let leases = ledger.claim(&order(&routes, small, alone)).await.unwrap();
+        let large = leases.iter().filter(|lease| lease.alone).count();
+        taken.push((leases.len() - large, large));
+    }
+    assert_eq!(taken, [(5, 4), (3, 2), (0, 0)]);
+}
+
+fn other() -> Route {
+    Route {
+        target: "other".to_owned(),
+        ..route()
+    }
+}
+
+fn order(routes: &[Route], small: u32, alone: u32) -> Claim<'_> {
+    Claim {
+        worker: "worker",
+        routes,
+        small,
+        alone,
+        lapsed: Lapsed::Counts,
+        siblings: 0,
+        small_first: SmallFirst::OfFew,
+        alone_first: AloneFirst::Lightest,
     }
 }

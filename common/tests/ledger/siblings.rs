@@ -54,7 +54,7 @@ async fn a_claim_names_the_revision_that_its_worker_has_read(TestLedger { ledger
     let first = publish(&ledger, &["a"]).await;
     assert_eq!(publish(&ledger, &["a"]).await, first, "nothing is new");
     let second = publish(&ledger, &["a", "b"]).await;
-    assert_eq!(ledger.ahead().await.unwrap().siblings, second);
+    assert_eq!(ledger.ahead(&[route()]).await.unwrap().siblings, second);
     assert_eq!(claim_at(&ledger, first).await.len(), 0, "b is not known to it");
     assert_eq!(claim_at(&ledger, second).await.len(), 1);
     // Nothing is read as long as nothing changes.

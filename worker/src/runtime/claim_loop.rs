@@ -31,6 +31,7 @@ pub(crate) async fn run(
             return;
         };
         env.health.turned();
+        claimer.next_round().await;
         let found = claimer.claim(permit).await;
         if found != Found::Nothing && !rung {
             metrics::doorbell_miss();
@@ -42,8 +43,13 @@ pub(crate) async fn run(
         // Jitter, so that idle workers do not ask together.
         let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
         let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
-        let ahead = env.ledger.ahead().await.ok();
-        if ahead.is_some_and(|ahead| env.mappings.siblings.revision() != Some(ahead.siblings)) {
+        let ahead = match claimer.ahead.take() {
+            Some(ahead) => Some(ahead),
+            None => env.ledger.ahead(&env.mappings.routes()).await.ok(),
+        };
+        if let Some(ahead) = &ahead
+            && env.mappings.siblings.revision() != Some(ahead.siblings)
+        {
             // Nothing is given to a worker that has not read the last change.
             if claimer.read_siblings().await {
                 rung = true;

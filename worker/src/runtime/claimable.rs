@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lethe_common::ledger::{LedgerError, Route};
+use lethe_common::ledger::Route;
 
 use crate::lease::Environment;
 use crate::targets::{Allowed, Room};
@@ -55,7 +55,7 @@ impl Claimable {
                 }),
             }
         }
-        // One claim for all goes along the queue, and passes over what it leaves out: of one target there may be much.
+        // One claim for all takes from each in turn: there is room for it in all of them then.
         let rooms = || claimable.usual.iter().map(|offer| offer.room);
         let least = Room {
             slots: rooms().map(|room| room.slots).min().unwrap_or(0),
@@ -67,29 +67,22 @@ impl Claimable {
         claimable
     }
 
-    /// Leaves out the targets of which nothing is due, where there are several: one read in place of a transaction each.
-    pub(crate) async fn leave_out_idle(&mut self, env: &Environment, now: Instant) -> Result<(), LedgerError> {
-        let offers = || self.usual.iter().map(|offer| &offer.routes).chain(&self.silent);
-        if offers().count() <= 1 {
-            return Ok(());
+    /// Leaves out the mappings of which nothing is due; returns whether any is left.
+    pub(crate) fn leave_out_idle(&mut self, env: &Environment, due: &[Route], now: Instant) -> bool {
+        for offer in &mut self.usual {
+            offer.routes.retain(|route| due.contains(route));
         }
-        let targets: Vec<&str> = offers().filter_map(|routes| target_of(routes)).collect();
-        let due = env.ledger.due(&targets).await?;
-        let has_work = |routes: &[Route]| target_of(routes).is_some_and(|target| due.contains(target));
-        self.usual.retain(|offer| has_work(&offer.routes));
-        let (silent, idle) = std::mem::take(&mut self.silent)
-            .into_iter()
-            .partition::<Vec<_>, _>(|routes| has_work(routes));
-        self.silent = silent;
-        for target in idle.iter().filter_map(|routes| target_of(routes)) {
-            env.breakers.idles(target, now);
+        for routes in &mut self.silent {
+            let target = routes.first().map(|route| route.target.clone());
+            routes.retain(|route| due.contains(route));
+            if let Some(target) = target.filter(|_| routes.is_empty()) {
+                env.breakers.idles(&target, now);
+            }
         }
-        Ok(())
+        self.usual.retain(|offer| !offer.routes.is_empty());
+        self.silent.retain(|routes| !routes.is_empty());
+        !self.usual.is_empty() || !self.silent.is_empty()
     }
-}
-
-fn target_of(routes: &[Route]) -> Option<&str> {
-    routes.first().map(|route| route.target.as_str())
 }
 
 /// Pings the stores of a target whose breaker is open, and lets the claim loop look again if they answer.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lethe_common::ledger::{AloneFirst, Claim, Lapsed, Lease, LedgerError, Release, Route, SmallFirst};
+use lethe_common::ledger::{Ahead, AloneFirst, Claim, Lapsed, Lease, LedgerError, Release, Route, SmallFirst};
 use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::claimable::{self, Claimable, Offer};
 use super::grouping::{SMALL, grouped};
+use super::rounds::Rounds;
 use super::task::Group;
 use crate::backoff;
 use crate::lease::Environment;
@@ -34,6 +35,7 @@ pub(super) struct Claimer<'a> {
     env: &'a Arc<Environment>,
     slots: &'a Arc<Semaphore>,
     groups: &'a mpsc::Sender<Group>,
+    rounds: Arc<Rounds>,
     turn: u64,
     /// How often large jobs were asked for.
     large: u64,
@@ -53,6 +55,10 @@ pub(super) struct Claimer<'a> {
     pub(super) trouble: Option<Duration>,
     /// The revision of the siblings by which mappings were chosen.
     siblings: i64,
+    /// Whether the last claim may have left something.
+    more: bool,
+    /// What was seen before the last claim, if that still holds.
+    pub(super) ahead: Option<Ahead>,
 }
 
 impl<'a> Claimer<'a> {
@@ -61,6 +67,7 @@ impl<'a> Claimer<'a> {
             env,
             slots,
             groups,
+            rounds: Arc::default(),
             turn: 0,
             large: 0,
             probes: 0,
@@ -70,6 +77,8 @@ impl<'a> Claimer<'a> {
             full: false,
             trouble: None,
             siblings: 0,
+            more: false,
+            ahead: None,
         }
     }
 
@@ -84,10 +93,22 @@ impl<'a> Claimer<'a> {
         }
     }
 
+    /// Waits until the group of small jobs ends that is under way, for a moment at most; not where more is waiting than a group takes.
+    pub(super) async fn next_round(&self) {
+        if !self.more {
+            self.rounds.next().await;
+        }
+    }
+
     /// Claims what is due.
     pub(super) async fn claim(&mut self, permit: OwnedSemaphorePermit) -> Found {
         if self.env.mappings.siblings.revision().is_none() && !self.read_siblings().await {
             return Found::Nothing;
+        }
+        self.ahead = None;
+        if self.env.health.was_unwritable() {
+            // A look reads only: it would not notice.
+            self.trouble.get_or_insert(FIRST);
         }
         // Before the routes: should the siblings be read in between, the claim finds nothing and is repeated.
         self.siblings = self.env.mappings.siblings.revision().unwrap_or(0);
@@ -98,9 +119,13 @@ impl<'a> Claimer<'a> {
             self.env.breakers.pings(&target, now);
             tokio::spawn(claimable::ping(Arc::clone(self.env), target));
         }
-        if let Err(error) = claimable.leave_out_idle(self.env, now).await {
-            self.in_trouble(&error);
-            return Found::Nothing;
+        match self.may_find(&mut claimable, now).await {
+            Ok(true) => {}
+            Ok(false) => return self.found_nothing(),
+            Err(error) => {
+                self.in_trouble(&error);
+                return Found::Nothing;
+            }
         }
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
@@ -116,14 +141,12 @@ impl<'a> Claimer<'a> {
                 return Found::Nothing;
             }
         };
-        if self.trouble.take().is_some() {
-            tracing::info!("the ledger answers again");
-        }
-        metrics::claimed(self.env.clock.now());
-        self.env.health.claimed();
         if leases.is_empty() {
-            return Found::Nothing;
+            // Others have taken it, or it may not be taken now: what is ahead has changed.
+            self.ahead = None;
+            return self.found_nothing();
         }
+        self.answered();
         self.env.health.works();
         let claimed = leases.len();
         let is_all = claimed < self.asked && claimable.silent.is_empty() && claimable.usual.len() == 1;
@@ -133,11 +156,38 @@ impl<'a> Claimer<'a> {
         } else {
             u32::try_from(claimed - homeless).unwrap_or(SMALL).clamp(1, SMALL)
         };
-        if is_all && homeless == 0 {
-            Found::All
-        } else {
-            Found::Some
+        self.more = !is_all || homeless > 0;
+        if self.more { Found::Some } else { Found::All }
+    }
+
+    /// Returns whether a claim may find something, and leaves out what it would not find. A look costs one statement, a claim
+    /// that finds nothing four; so it comes first, unless the last claim left something. Only a claim tells that
+    /// the ledger can be written again.
+    async fn may_find(&mut self, claimable: &mut Claimable, now: Instant) -> Result<bool, LedgerError> {
+        let routes = self.env.mappings.routes();
+        let is_sure = self.more && routes.len() <= 1 && claimable.silent.is_empty();
+        if is_sure || self.trouble.is_some() {
+            return Ok(true);
         }
+        let ahead = self.env.ledger.ahead(&routes).await?;
+        let may_find = claimable.leave_out_idle(self.env, &ahead.due, now);
+        self.ahead = Some(ahead);
+        Ok(may_find)
+    }
+
+    fn found_nothing(&mut self) -> Found {
+        self.answered();
+        self.more = false;
+        Found::Nothing
+    }
+
+    /// Notes that the ledger has answered.
+    fn answered(&mut self) {
+        if self.trouble.take().is_some() {
+            tracing::info!("the ledger answers again");
+        }
+        metrics::claimed(self.env.clock.now());
+        self.env.health.claimed();
     }
 
     /// Asks for work of each offer, in turn, until there is some.
@@ -188,8 +238,7 @@ impl<'a> Claimer<'a> {
         Ok(leases)
     }
 
-    /// Asks for one partition of a target whose breaker is open: of one target after the other, since only a claim for one
-    /// goes by an index of its own.
+    /// Asks for one partition of a target whose breaker is open: of one target after the other.
     async fn probe_each(&mut self, silent: &[Vec<Route>], now: Instant) -> Result<Vec<Lease>, LedgerError> {
         // By chance, so that no target is always behind another.
         let (before, after) = silent.split_at(rand::random_range(0..=silent.len()));
@@ -275,6 +324,7 @@ impl<'a> Claimer<'a> {
                 .or_else(|| Arc::clone(self.slots).try_acquire_owned().ok());
             match (slot, self.share(&leases, targets)) {
                 (Some(slot), Some(share)) => {
+                    let is_small = leases.iter().all(|lease| !lease.alone);
                     // The channel is as large as there are permits; it closes after this loop only.
                     drop(
                         self.groups
@@ -282,6 +332,7 @@ impl<'a> Claimer<'a> {
                                 leases,
                                 _permit: slot,
                                 _share: share,
+                                _round: is_small.then(|| self.rounds.begin()),
                             })
                             .await,
                     );

@@ -96,6 +96,7 @@ async fn report(env: &Environment, news: &Notify, stop: &CancellationToken) {
     };
     while stop.run_until_cancelled(next()).await.is_some() {
         if let Err(error) = tell(env).await {
+            env.health.could_not_write();
             tracing::debug!(error = %error, "the worker could not report");
             metrics::dependency(Dependency::Ledger, false, None);
         }

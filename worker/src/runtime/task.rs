@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use crate::job::work;
 use crate::lease::{Environment, Stop, put_back};
+use crate::runtime::rounds::Round;
 use crate::span;
 use crate::store::StoreError;
 use crate::targets::Share;
@@ -28,6 +29,8 @@ pub(crate) struct Group {
     pub(crate) _permit: OwnedSemaphorePermit,
     /// Its target's claim to that slot.
     pub(crate) _share: Share,
+    /// The round that it is, if its jobs are small.
+    pub(crate) _round: Option<Round>,
 }
 
 /// Runs a group, in the span of its work.
@@ -37,11 +40,12 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
 }
 
 async fn run_inside(group: Group, env: Arc<Environment>) {
-    // The share goes before the permit: who waits for a permit finds the target's share up to date.
+    // The round and the share go before the permit: who waits for a permit finds both up to date.
     let Group {
         leases,
         _permit,
         _share,
+        _round,
     } = group;
     let claimed: Vec<Fence> = leases.iter().map(Lease::fence).collect();
     let env = env.watching(&claimed);

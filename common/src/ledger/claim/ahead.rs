@@ -1,6 +1,6 @@
 //! What is due, and what will be next: looks into the queue that cost the same however long it is.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -9,62 +9,52 @@ use crate::ledger::accept::{HEAVIEST, LIGHTEST};
 use crate::ledger::db::{Ledger, LedgerError};
 use crate::ledger::operation::REVISION;
 use crate::ledger::types::Ahead;
+use crate::route::Route;
 
 impl Ledger {
-    /// Returns what a worker that has found nothing to do waits for.
-    pub async fn ahead(&self) -> Result<Ahead, LedgerError> {
-        // One look into the index for each weight, however long the queue is. By a time that is
-        // read once: one that moves while the statement runs is no use to an index.
-        let soonest = |weight| {
-            format!(
-                "(SELECT MIN(due_at) FROM partitions
-                  WHERE weight = {weight} AND state IN ({{partition.due}}, {{partition.running}}) AND due_at > (SELECT {{now}}))"
-            )
-        };
-        let each: Vec<String> = (LIGHTEST..=HEAVIEST)
-            .map(|weight| format!("SELECT {} AS due_at", soonest(weight)))
-            .collect();
-        let row = sqlx::query(self.inner.sql(&format!(
-            "-- ledger::ahead
-            SELECT MIN(due_at) - {{now}} AS wait, {REVISION} AS siblings FROM ({}) AS soonest",
-            each.join(" UNION ALL ")
-        )))
-        .fetch_one(&self.inner.read)
-        .await?;
-        let wait: Option<i64> = row.try_get("wait")?;
-        Ok(Ahead {
-            due_in_ms: wait.map(|wait| u64::try_from(wait).unwrap_or(0)),
-            siblings: row.try_get("siblings")?,
-        })
-    }
-
-    /// Returns which of these targets have partitions that may be claimed by their time. A claim may still find none:
-    /// those of a paused target, or of a mapping that the worker does not have.
+    /// Returns what a worker with these mappings may find to do, and what it waits for otherwise.
     ///
     /// # Errors
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer.
-    pub async fn due(&self, targets: &[&str]) -> Result<BTreeSet<String>, LedgerError> {
-        // As in `ahead`: a look into the index for each weight. As values, since a planner may turn `EXISTS` into a
-        // join that reads the whole queue.
-        let each: Vec<String> = (LIGHTEST..=HEAVIEST)
-            .map(|weight| {
-                format!(
-                    "(SELECT MIN(due_at) FROM partitions
-                      WHERE target = e.value->>'target' AND weight = {weight} AND state IN ({{partition.due}}, {{partition.running}}))
-                     <= (SELECT {{now}})"
-                )
-            })
+    pub async fn ahead(&self, routes: &[Route]) -> Result<Ahead, LedgerError> {
+        // Two looks into the index for each mapping and weight, however long the queue is. By a time that is
+        // read once: one that moves while the statement runs is no use to an index.
+        let weights: Vec<String> = (LIGHTEST..=HEAVIEST)
+            .map(|weight| format!("SELECT {weight} AS weight"))
             .collect();
-        let targets: Vec<Value> = targets.iter().map(|target| json!({"target": target})).collect();
+        let of_weight = "SELECT MIN(due_at) FROM partitions
+                WHERE route = e.value->>'route' AND weight = weights.weight AND state IN ({partition.due}, {partition.running})";
+        let list: Vec<Value> = routes.iter().map(|route| json!({"route": route.to_string()})).collect();
+        // A row without a route as well: the revision is told where there are no mappings.
         let rows = sqlx::query(self.inner.sql(&format!(
-            "-- ledger::due
-            SELECT e.value->>'target' AS target FROM {{each}} WHERE {}",
-            each.join(" OR ")
+            "-- ledger::ahead
+            SELECT route, MIN(first) - {{now}} AS first, MIN(next) - {{now}} AS next, {REVISION} AS siblings
+            FROM (SELECT e.value->>'route' AS route, ({of_weight}) AS first, ({of_weight} AND due_at > (SELECT {{now}})) AS next
+                FROM {{each}} CROSS JOIN ({}) AS weights
+                UNION ALL SELECT '', NULL, NULL) AS soonest
+            GROUP BY route",
+            weights.join(" UNION ALL ")
         )))
-        .bind(json!(targets).to_string())
+        .bind(Value::Array(list).to_string())
         .fetch_all(&self.inner.read)
         .await?;
-        rows.iter().map(|row| Ok(row.try_get("target")?)).collect()
+        let mut ahead = Ahead::default();
+        let mut due = HashSet::new();
+        for row in &rows {
+            let (first, next): (Option<i64>, Option<i64>) = (row.try_get("first")?, row.try_get("next")?);
+            if first.is_some_and(|first| first <= 0) {
+                due.insert(row.try_get::<String, _>("route")?);
+            }
+            let next = next.map(|next| u64::try_from(next).unwrap_or(0));
+            ahead.due_in_ms = ahead.due_in_ms.into_iter().chain(next).min();
+            ahead.siblings = row.try_get("siblings")?;
+        }
+        ahead.due = routes
+            .iter()
+            .filter(|route| due.contains(&route.to_string()))
+            .cloned()
+            .collect();
+        Ok(ahead)
     }
 }

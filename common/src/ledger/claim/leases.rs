@@ -6,15 +6,16 @@
 
 use std::time::Instant;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use super::jobs::start_jobs;
 use super::lease::lease;
-use super::take::take;
+use super::take::{Wanted, take};
 use crate::error_code::ErrorCode;
-use crate::ledger::db::{Ledger, LedgerError, rows};
+use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 use crate::ledger::types::{AloneFirst, Claim, Lease, SmallFirst};
+use crate::route::Route;
 
 impl Ledger {
     /// Claims partitions that are due: small ones, which may share calls, and others.
@@ -32,37 +33,11 @@ impl Ledger {
         let until = Instant::now() + inner.options.lease;
         let mut tx = inner.begin().await?;
         let mut rows = Vec::new();
-        if claim.small > 0 && claim.small_first == SmallFirst::OfMany {
-            let which = "weight = 0 AND state = {partition.due}";
-            rows = take(inner, &mut tx, claim, which, "due_at", claim.small).await?;
-        }
-        if claim.small > 0 && rows.is_empty() {
-            rows = take(
-                inner,
-                &mut tx,
-                claim,
-                "weight <= 0 AND state = {partition.due}",
-                "weight, due_at",
-                claim.small,
-            )
-            .await?;
-        }
-        if claim.alone > 0 {
-            let order = match claim.alone_first {
-                AloneFirst::Oldest => "due_at",
-                AloneFirst::Lightest => "weight, due_at",
-            };
-            rows.extend(
-                take(
-                    inner,
-                    &mut tx,
-                    claim,
-                    "(weight > 0 OR state = {partition.running})",
-                    order,
-                    claim.alone,
-                )
-                .await?,
-            );
+        // By chance, so that no mapping is always behind another.
+        let (before, after) = claim.routes.split_at(rand::random_range(0..claim.routes.len()));
+        for route in after.iter().chain(before) {
+            let taken = take_first(inner, &mut tx, claim, route, &rows).await?;
+            rows.extend(taken);
         }
         if rows.is_empty() {
             tx.rollback().await?;
@@ -98,4 +73,52 @@ impl Ledger {
         self.fail(&which, Some(ErrorCode::Corrupt)).await?;
         Ok(())
     }
+}
+
+/// Takes small partitions and others of a mapping, as many as are asked for beside those that were taken.
+async fn take_first(
+    inner: &Inner,
+    tx: &mut AnyConnection,
+    claim: &Claim<'_>,
+    route: &Route,
+    taken: &[AnyRow],
+) -> Result<Vec<AnyRow>, LedgerError> {
+    let mut small = claim.small;
+    let mut alone = claim.alone;
+    for row in taken {
+        let left = if row.try_get::<i64, _>("weight")? > 0 {
+            &mut alone
+        } else {
+            &mut small
+        };
+        *left = left.saturating_sub(1);
+    }
+    let of_weight = |which, order| Wanted {
+        which,
+        order,
+        limit: small,
+    };
+    let mut rows = Vec::new();
+    if small > 0 && claim.small_first == SmallFirst::OfMany {
+        let of_many = of_weight("weight = 0 AND state = {partition.due}", "due_at");
+        rows = take(inner, tx, claim, route, &[of_many]).await?;
+    }
+    let mut wanted = Vec::new();
+    if small > 0 && rows.is_empty() {
+        wanted.push(of_weight("weight <= 0 AND state = {partition.due}", "weight, due_at"));
+    }
+    if alone > 0 {
+        wanted.push(Wanted {
+            which: "(weight > 0 OR state = {partition.running})",
+            order: match claim.alone_first {
+                AloneFirst::Oldest => "due_at",
+                AloneFirst::Lightest => "weight, due_at",
+            },
+            limit: alone,
+        });
+    }
+    if !wanted.is_empty() {
+        rows.extend(take(inner, tx, claim, route, &wanted).await?);
+    }
+    Ok(rows)
 }

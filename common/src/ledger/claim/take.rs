@@ -1,12 +1,12 @@
 //! The statement that takes due partitions.
 
-use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::ledger::db::{Inner, LedgerError};
 use crate::ledger::operation::REVISION;
 use crate::ledger::types::{Claim, Lapsed};
+use crate::route::Route;
 
 /// Whether nothing keeps a partition from being planned. A plan of a later attempt sees what a batch that had begun
 /// has not deleted yet: both would count it.
@@ -17,57 +17,63 @@ const PLANNABLE: &str = "CASE WHEN kind = {kind.plan} AND (SELECT attempt FROM j
                     WHERE b.job_id = partitions.job_id AND b.kind = {kind.erase} AND b.state IN ({partition.due}, {partition.running}) LIMIT 1) IS NULL
                 ELSE TRUE END";
 
-/// Takes partitions that are due and of which `which` holds, in this order.
+/// Which partitions are taken first.
+pub(super) struct Wanted<'a> {
+    /// What holds of them, besides that they are due.
+    pub(super) which: &'a str,
+    /// Their order.
+    pub(super) order: &'a str,
+    /// The most.
+    pub(super) limit: u32,
+}
+
+/// Takes partitions of a mapping that are due: the first of each kind that is wanted. No partition is of two kinds.
+// Of one mapping: along its part of the index, however many another has. And no row is locked that is not taken, since a
+// cancellation leaves those that are locked to a worker. One statement for all mappings would lock some of each.
 pub(super) async fn take(
     inner: &Inner,
     tx: &mut AnyConnection,
     claim: &Claim<'_>,
-    which: &str,
-    order: &str,
-    limit: u32,
+    route: &Route,
+    all: &[Wanted<'_>],
 ) -> Result<Vec<AnyRow>, LedgerError> {
-    let routes: Vec<Value> = claim
-        .routes
-        .iter()
-        .map(|route| json!({"route": route.to_string(), "target": route.target}))
-        .collect();
-    // Of one target alone the queue has an index: there may be any number of another's before it.
-    let target = claim.routes.first().map(|route| &route.target);
-    let target = target.filter(|target| claim.routes.iter().all(|route| route.target == **target));
-    let of_target = if target.is_some() { "AND target = $7" } else { "" };
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
-    // One look tells that all targets of a worker are paused: their partitions, up to a million, are not read then.
-    // `IS TRUE`: PostgreSQL would make a join of a bare `IN`, and sort the whole queue for it; like
-    // this it goes along the index and stops at the limit.
+    // One look tells that the target is paused: its partitions, up to a million, are not read then.
+    let due = |(n, Wanted { which, order, .. }): (usize, &Wanted<'_>)| {
+        let limit = 7 + n;
+        format!(
+            "due{n} AS MATERIALIZED (
+            SELECT job_id, ordinal FROM partitions
+            WHERE state IN ({{partition.due}}, {{partition.running}}) AND route = $1 AND {which} AND due_at <= (SELECT {{now}})
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*' OR scope = $2)
+              AND {PLANNABLE} AND {REVISION} = $6
+            ORDER BY {order} LIMIT ${limit} {{skip_locked}}
+        )"
+        )
+    };
+    let each: Vec<String> = all.iter().enumerate().map(due).collect();
+    let found = (0..all.len()).map(|n| format!("SELECT job_id, ordinal FROM due{n}"));
     let text = inner.sql(&format!(
         "-- ledger::claim
-        WITH due AS MATERIALIZED (
-            SELECT job_id, ordinal FROM partitions
-            WHERE state IN ({{partition.due}}, {{partition.running}}) {of_target} AND {which} AND due_at <= (SELECT {{now}})
-              AND (route IN (SELECT e.value->>'route' FROM {{each}})) IS TRUE
-              AND (target IN (SELECT scope FROM pauses)) IS FALSE
-              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = '*')
-              AND EXISTS (SELECT 1 FROM {{each}} WHERE NOT EXISTS (SELECT 1 FROM pauses WHERE scope = e.value->>'target'))
-              AND {PLANNABLE} AND {REVISION} = $6
-            ORDER BY {order} LIMIT $2 {{skip_locked}}
-        )
+        WITH {}
         UPDATE partitions SET
             rescues = rescues + CASE WHEN state = {{partition.running}} THEN $3 ELSE 0 END,
             state = {{partition.running}}, lease_token = lease_token + 1, due_at = {{now}} + $4, worker = $5
-        WHERE (job_id, ordinal) IN (SELECT job_id, ordinal FROM due)
+        WHERE (job_id, ordinal) IN ({})
         RETURNING job_id, ordinal, kind, route, stores, weight, alias, work, progress, snapshot, intent, remaining, lease_token,
-            rescues, failures"
+            rescues, failures",
+        each.join(", "),
+        found.collect::<Vec<_>>().join(" UNION ALL ")
     ));
-    let claiming = sqlx::query(text)
-        .bind(json!(routes).to_string())
-        .bind(i64::from(limit))
+    let mut claiming = sqlx::query(text)
+        .bind(route.to_string())
+        .bind(&route.target)
         .bind(i64::from(claim.lapsed == Lapsed::Counts))
         .bind(lease_ms)
         .bind(claim.worker)
         .bind(claim.siblings);
-    let claiming = match target {
-        Some(target) => claiming.bind(target),
-        None => claiming,
-    };
+    for Wanted { limit, .. } in all {
+        claiming = claiming.bind(i64::from(*limit));
+    }
     Ok(claiming.fetch_all(tx).await?)
 }

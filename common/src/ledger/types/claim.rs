@@ -2,9 +2,12 @@
 
 use crate::route::Route;
 
-/// What a worker that has found nothing to do waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What there is to do for a worker, and what it waits for if it finds nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ahead {
+    /// The mappings that have partitions which may be claimed by their time. A claim may still find none, as where
+    /// their target is paused.
+    pub due: Vec<Route>,
     /// In how many milliseconds the next partition becomes due that is not due yet.
     pub due_in_ms: Option<u64>,
     /// The revision of the siblings: at one that it has not read a worker is given nothing.

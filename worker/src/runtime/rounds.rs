@@ -1,0 +1,111 @@
+//! Small jobs that arrive while others are under way are claimed together.
+//!
+//! A group of small jobs needs nearly as many calls as one of them. Claimed one by one as they arrive, they keep the ledger
+//! busy with groups of two; claimed when the group before ends, they are one group. A worker without a group claims at once.
+//!
+//! What was tried instead: two groups at a time, which made groups half as large (16 waiting callers: 350 jobs a second in
+//! place of 376), and a pause after each claim, which keeps those waiting who are alone.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// For how long a group keeps its worker from claiming: whatever is due waits no longer than this for a group whose store is slow.
+const YOUNG: Duration = Duration::from_millis(50);
+
+/// The groups of small jobs that are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    begun: Mutex<Begun>,
+    ended: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Begun {
+    last: u64,
+    at: BTreeMap<u64, Instant>,
+}
+
+/// A group that is under way until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Round {
+    id: u64,
+    rounds: Arc<Rounds>,
+}
+
+impl Rounds {
+    /// Says that a group begins.
+    pub(crate) fn begin(self: &Arc<Self>) -> Round {
+        let mut begun = self.lock();
+        begun.last += 1;
+        let id = begun.last;
+        begun.at.insert(id, Instant::now());
+        Round {
+            id,
+            rounds: Arc::clone(self),
+        }
+    }
+
+    /// Waits until the next group may be claimed.
+    pub(crate) async fn next(&self) {
+        while let Some(until) = self.until(Instant::now()) {
+            drop(tokio::time::timeout_at(until.into(), self.ended.notified()).await);
+        }
+    }
+
+    /// Returns until when the next group waits, if none ends before.
+    fn until(&self, now: Instant) -> Option<Instant> {
+        let youngest = self.lock().at.values().next_back().map(|at| *at + YOUNG);
+        youngest.filter(|until| *until > now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Begun> {
+        // Each change leaves it right.
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        self.rounds.lock().at.remove(&self.id);
+        self.rounds.ended.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn who_is_alone_waits_for_nothing() {
+        let rounds = Arc::new(Rounds::default());
+        assert_eq!(rounds.next().now_or_never(), Some(()));
+        drop(rounds.begin());
+        assert_eq!(rounds.next().now_or_never(), Some(()));
+    }
+
+    #[test]
+    fn a_group_that_is_slow_keeps_nobody_waiting() {
+        let rounds = Arc::new(Rounds::default());
+        let before = Instant::now();
+        let _slow = rounds.begin();
+        assert!(rounds.until(before).is_some());
+        assert_eq!(rounds.until(Instant::now() + YOUNG), None);
+    }
+
+    #[tokio::test]
+    async fn the_next_group_is_claimed_when_those_before_have_ended() {
+        let rounds = Arc::new(Rounds::default());
+        let (first, second) = (rounds.begin(), rounds.begin());
+        let now = Instant::now();
+        drop(second);
+        assert!(rounds.until(now).is_some());
+        drop(first);
+        assert_eq!(rounds.until(now), None);
+        rounds.next().await;
+    }
+}
