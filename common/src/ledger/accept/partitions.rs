@@ -104,7 +104,8 @@ pub(in crate::ledger) async fn insert_partitions(
             size, remaining, due_at, reads_back, snapshot)
         SELECT e.value->>'job', CAST(e.value->>'ordinal' AS BIGINT), e.value->>'kind', e.value->>'target',
             e.value->>'table', e.value->>'route', e.value->>'stores',
-            CASE WHEN e.value->>'principal' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM busy WHERE busy.principal = e.value->>'principal')
+            CASE WHEN CAST(e.value->>'weight' AS BIGINT) = 0 AND e.value->>'principal' IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM busy WHERE busy.principal = e.value->>'principal')
                 THEN {LIGHTEST} ELSE CAST(e.value->>'weight' AS BIGINT) END,
             e.value->>'state', CAST(e.value->>'alias' AS BIGINT), e.value->>'work', CAST(e.value->>'remaining' AS BIGINT),
             CAST(e.value->>'remaining' AS BIGINT), COALESCE(CAST(e.value->>'due_at' AS BIGINT), {{now}}), CAST(e.value->>'reads_back' AS BIGINT), e.value->>'snapshot'
