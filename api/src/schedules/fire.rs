@@ -35,13 +35,12 @@ pub(crate) async fn run(state: &AppState) {
 
 /// Makes jobs of the schedules that are due; returns how long to wait until the next look.
 async fn look(state: &AppState) -> Result<Duration, LedgerError> {
-    if fire_due(state).await? > 0 {
-        return Ok(Duration::ZERO);
-    }
-    let next = state.ledger().next_schedule().await?;
-    // One that stays due could not be fired now.
-    let wait = next.filter(|wait| *wait > 0).map(Duration::from_millis);
-    Ok(wait.unwrap_or(LOOK).min(LOOK))
+    Ok(match state.ledger().next_schedule().await? {
+        Some(0) if fire_due(state).await? > 0 => Duration::ZERO,
+        // One that stays due could not be fired now.
+        None | Some(0) => LOOK,
+        Some(wait) => Duration::from_millis(wait).min(LOOK),
+    })
 }
 
 /// Makes jobs of the schedules that are due, at most of some; returns how many times were taken.
