@@ -1,17 +1,18 @@
 //! The benchmark: what accepting costs, how soon idle workers begin, what a large job costs beside a bare loop of the same
 //! deletes, what memory a worker needs, what a ledger costs that remembers much, what a purge by query costs: beside a
-//! bare loop, by its size, and with two workers where the stores are a distance away, and what jobs take while a store of
-//! another target hangs.
+//! bare loop, by its size, and with two workers where the stores are a distance away, what nothing costs, beside an empty
+//! ledger and beside a long queue, and what jobs take while a store of another target hangs.
 //!
 //! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
 //! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
-//! `singles`, `wait`, `erase`, `memory`, `past`, `query`, `linear`, `scale`, `neighbours`.
+//! `singles`, `wait`, `erase`, `memory`, `past`, `query`, `linear`, `scale`, `idle`, `backlog`, `neighbours`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
 mod neighbours;
 mod query;
 mod singles;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -71,6 +72,12 @@ async fn main() {
     }
     if runs("scale") {
         Box::pin(query::scale()).await;
+    }
+    if runs("idle") {
+        Box::pin(standing::idle()).await;
+    }
+    if runs("backlog") {
+        Box::pin(standing::backlog()).await;
     }
     if runs("neighbours") {
         Box::pin(neighbours::neighbours()).await;
@@ -256,9 +263,9 @@ async fn past() {
         let service = site.start().await;
         let ledger = PgPool::connect(site.ledger.as_deref().unwrap()).await.unwrap();
         sqlx::query(
-            "INSERT INTO jobs (id, principal, state, kind, target, table_name, dry_run, not_before, accepted_at,
+            "INSERT INTO jobs (id, principal, state, kind, target, targets, table_name, dry_run, not_before, accepted_at,
                 started_at, ended_at, touched_at, forgotten_at, cleared, summary)
-             SELECT gen_random_uuid()::text, 'bench', 'succeeded', 'ids', 'main', 'memories', 0, t, t, t, t, t, t, 1, '[]'
+             SELECT gen_random_uuid()::text, 'bench', 'succeeded', 'ids', 'main', 'main', 'memories', 0, t, t, t, t, t, t, 1, '[]'
              FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint - n AS t FROM generate_series(1, $1) AS n) AS times",
         )
         .bind(i64::from(jobs))

@@ -114,15 +114,20 @@ pub(crate) async fn wait() {
     statements(&ledger).await;
 }
 
-async fn ready() -> Site {
+/// Returns a site whose ledger's statements are counted.
+pub(crate) async fn ready() -> Site {
     let site = site().await;
+    let ledger = PgPool::connect(site.ledger.as_deref().unwrap()).await.unwrap();
+    // Needs shared_preload_libraries = pg_stat_statements.
+    let counting = sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+    counting.execute(&ledger).await.unwrap();
     // What one run leaves behind must not be swept up in the time of the next.
     let unswept = "ALTER TABLE agno_memories SET (autovacuum_enabled = false)";
     site.memories.run(unswept).await;
     site
 }
 
-/// Prints which statements of the ledger took most of its database's time, if it counts them.
+/// Prints which statements of the ledger took most of its database's time.
 async fn statements(ledger: &PgPool) {
     let rows: Result<Vec<(String, i64, f64)>, _> = sqlx::query_as(
         "SELECT left(substring(query from '-- (ledger::[a-z: _]+)'), 40), SUM(calls)::bigint, SUM(total_exec_time)
