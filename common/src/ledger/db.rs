@@ -1,5 +1,6 @@
 //! The database of the ledger: connections, transactions, statements, and rows as they are read.
 
+mod alter;
 mod dialect;
 mod emptied;
 mod error;

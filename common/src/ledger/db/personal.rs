@@ -5,6 +5,7 @@
 
 use sqlx::{AnyConnection, AssertSqlSafe, Executor as _, Row as _};
 
+use super::alter::alter;
 use super::error::LedgerError;
 
 /// Tables, and those of their columns that hold ids or persons.
@@ -29,9 +30,6 @@ const PERSONAL: [(&str, &[&str]); 6] = [
     ("audit_events", &["event"]),
 ];
 
-/// What must not keep a process from starting: it is not the owner's, a view uses the column, or somebody holds the table.
-pub(super) const LATER: [&str; 4] = ["42501", "0A000", "57014", "55P03"];
-
 /// Has PostgreSQL keep no statistics of these columns.
 pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result<(), LedgerError> {
     for (table, columns) in PERSONAL {
@@ -48,22 +46,12 @@ pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result
         }
         let change = |what: &str| {
             let changes = columns.iter().map(|column| format!("ALTER COLUMN {column} {what}"));
-            format!("ALTER TABLE {table} {}", changes.collect::<Vec<_>>().join(", "))
+            changes.collect::<Vec<_>>().join(", ")
         };
         // What was sampled before goes with the column's type, though that stays the same; no row is written anew.
-        for sql in [change("SET STATISTICS 0"), change("TYPE TEXT")] {
-            match connection.execute(AssertSqlSafe(sql)).await {
-                Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| LATER.contains(&&*code)) => {
-                    tracing::warn!(
-                        table,
-                        ledger.sqlstate = error.code().as_deref(),
-                        "PostgreSQL may keep samples of what is personal: let the owner of the table run `lethe migrate`"
-                    );
-                }
-                changed => {
-                    changed?;
-                }
-            }
+        for changes in [change("SET STATISTICS 0"), change("TYPE TEXT")] {
+            let otherwise = "PostgreSQL may keep samples of what is personal";
+            alter(connection, table, &changes, otherwise).await?;
         }
     }
     Ok(())

@@ -6,8 +6,8 @@
 
 use sqlx::{AnyConnection, AssertSqlSafe, Executor as _};
 
+use super::alter::alter;
 use super::error::LedgerError;
-use super::personal::LATER;
 
 const TABLES: [&str; 2] = ["jobs", "partitions"];
 
@@ -21,19 +21,8 @@ pub(super) async fn leave_room(connection: &mut AnyConnection) -> Result<(), Led
         if connection.fetch_optional(AssertSqlSafe(sql)).await?.is_none() {
             continue;
         }
-        let sql = format!("ALTER TABLE {table} SET ({SETTINGS})");
-        match connection.execute(AssertSqlSafe(sql)).await {
-            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| LATER.contains(&&*code)) => {
-                tracing::warn!(
-                    table,
-                    ledger.sqlstate = error.code().as_deref(),
-                    "the table is not stored as the ledger likes it: let its owner run `lethe migrate`, while nobody else changes it"
-                );
-            }
-            changed => {
-                changed?;
-            }
-        }
+        let otherwise = "PostgreSQL writes more than it has to for each small job";
+        alter(connection, table, &format!("SET ({SETTINGS})"), otherwise).await?;
     }
     Ok(())
 }
