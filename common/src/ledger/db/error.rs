@@ -56,6 +56,16 @@ impl LedgerError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Returns whether the database cannot be reached or works for nobody, whatever it is asked.
+    pub(super) fn is_away(&self) -> bool {
+        let Self::Unavailable(error) = self else { return false };
+        let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
+            return true;
+        };
+        // Connections, resources, shutdown; a session that may only read.
+        code == "25006" || (code.len() == 5 && ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
+    }
+
     /// Returns whether the same call would be refused again, and is to blame for it itself.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Corrupt { .. })

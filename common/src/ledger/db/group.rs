@@ -92,7 +92,7 @@ async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<
             Ok(done) => answer_all::<T>(answers, done.into_iter().map(Ok)),
             // One that is bad must not refuse the others: each again by itself. A database that is away would keep them
             // waiting one after the other.
-            Err(error) if group.len() > 1 && !error.is_transient() => {
+            Err(error) if group.len() > 1 && !error.is_away() => {
                 for (one, answer) in group.into_iter().zip(answers) {
                     let result = T::together(&inner, std::slice::from_ref(&one)).await;
                     answer_all::<T>([answer], [result.map(|mut one| one.remove(0))]);
