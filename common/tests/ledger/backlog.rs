@@ -59,7 +59,7 @@ async fn nothing_to_do_costs_next_to_nothing() {
         "ahead",
         "claim",
     ];
-    read_little(&pool, &statements).await;
+    read_little(&pool, "not analysed", &statements).await;
 }
 
 /// What PostgreSQL knows of the tables.
@@ -95,7 +95,6 @@ async fn a_small_job_reads_little_whatever_is_known_of_the_tables() {
             pool.execute(RESET).await.unwrap();
             one_small_job(&test).await;
         }
-        println!("{tables:?}");
         let statements = [
             "accept jobs",
             "accept partitions",
@@ -110,7 +109,7 @@ async fn a_small_job_reads_little_whatever_is_known_of_the_tables() {
             "small jobs",
             "counts",
         ];
-        read_little(&pool, &statements).await;
+        read_little(&pool, &format!("{tables:?}"), &statements).await;
     }
 }
 
@@ -169,12 +168,15 @@ async fn fill(pool: &AnyPool) {
 }
 
 /// Asserts that each of these statements was made, and that none of the ledger's read much.
-async fn read_little(pool: &AnyPool, statements: &[&str]) {
+async fn read_little(pool: &AnyPool, tables: &str, statements: &[&str]) {
     let rows = pool.fetch_all(READ).await.unwrap();
     let read: Vec<(String, i64)> = rows.iter().map(|row| (row.get("name"), row.get("pages"))).collect();
     for name in statements {
-        assert!(read.iter().any(|(read, _)| read.contains(name)), "{name}: {read:?}");
+        assert!(
+            read.iter().any(|(read, _)| read.contains(name)),
+            "{tables}: {name}: {read:?}"
+        );
     }
     let much: Vec<_> = read.iter().filter(|(_, pages)| *pages > PAGES).collect();
-    assert!(much.is_empty(), "{much:?}");
+    assert!(much.is_empty(), "{tables}: {much:?}");
 }

@@ -266,3 +266,41 @@ async fn a_single_deletion_does_not_wait_for_a_purge() {
     lock.commit("SELECT 1").await;
     assert_eq!(service.client.ended(&purge).await["state"], "succeeded");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_was_busy_asks_seldom_when_nothing_is_due() {
+    let (mut site, alice) = site(1_000, 50).await;
+    // A large job leaves one slot, which is for small ones.
+    site.configure(|config| config.set("worker.slots", 2));
+    let ledger = sqlx::PgPool::connect(site.ledger.as_deref().unwrap()).await.unwrap();
+    // Needs shared_preload_libraries = pg_stat_statements.
+    let counting = sqlx::query("CREATE EXTENSION pg_stat_statements");
+    counting.execute(&ledger).await.unwrap();
+    let service = site.api().await;
+    let _worker = site.worker().await;
+    let id = service.client.submit_ids(&ids(&alice)).await;
+    everything_once(&service.client.ended(&id).await, 1_000);
+
+    // From one report of the worker to the next.
+    let report = async || {
+        let seen = "SELECT last_seen_at FROM workers";
+        let before: i64 = sqlx::query_scalar(seen).fetch_one(&ledger).await.unwrap();
+        wait::until_true("the worker reports", || async {
+            let seen: i64 = sqlx::query_scalar(seen).fetch_one(&ledger).await.unwrap();
+            seen > before
+        })
+        .await;
+    };
+    let looks = async || -> i64 {
+        let count =
+            "SELECT COALESCE(SUM(calls), 0)::bigint FROM pg_stat_statements WHERE query LIKE '-- ledger::ahead%'
+            AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        sqlx::query_scalar(count).fetch_one(&ledger).await.unwrap()
+    };
+    report().await;
+    let before = looks().await;
+    report().await;
+    // Ten a second are due by the configuration.
+    let asked = looks().await - before;
+    assert!((1..1_000).contains(&asked), "{asked} looks");
+}

@@ -67,10 +67,12 @@ impl Claimable {
         claimable
     }
 
-    /// Leaves out the mappings of which nothing is due; returns whether any is left.
+    /// Leaves out the mappings of which nothing is due, and brings the others into the order of `due`; returns whether any is
+    /// left.
     pub(crate) fn leave_out_idle(&mut self, env: &Environment, due: &[Route], now: Instant) -> bool {
         for offer in &mut self.usual {
-            offer.routes.retain(|route| due.contains(route));
+            let of_offer = due.iter().filter(|route| offer.routes.contains(route));
+            offer.routes = of_offer.cloned().collect();
         }
         for routes in &mut self.silent {
             let target = routes.first().map(|route| route.target.clone());

@@ -30,6 +30,15 @@ pub(super) enum Found {
     All,
 }
 
+/// What a claim may have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Some,
+    /// It took as many small jobs as it asked for.
+    Many,
+}
+
 /// Asks for work, in turn of each kind and target, and hands it out to slots.
 pub(super) struct Claimer<'a> {
     env: &'a Arc<Environment>,
@@ -55,8 +64,8 @@ pub(super) struct Claimer<'a> {
     pub(super) trouble: Option<Duration>,
     /// The revision of the siblings by which mappings were chosen.
     siblings: i64,
-    /// Whether the last claim may have left something.
-    more: bool,
+    /// What the last claim may have left.
+    left: Left,
     /// What was seen before the last claim, if that still holds.
     pub(super) ahead: Option<Ahead>,
 }
@@ -77,7 +86,7 @@ impl<'a> Claimer<'a> {
             full: false,
             trouble: None,
             siblings: 0,
-            more: false,
+            left: Left::Nothing,
             ahead: None,
         }
     }
@@ -93,19 +102,20 @@ impl<'a> Claimer<'a> {
         }
     }
 
-    /// Waits until the group of small jobs ends that is under way, for a moment at most; not where more is waiting than a group takes.
+    /// Waits for the end of the group of small jobs that is under way, for a moment at most. Where more are waiting than one claim
+    /// takes, they need not gather.
     pub(super) async fn next_round(&self) {
-        if !self.more {
+        if self.left != Left::Many {
             self.rounds.next().await;
         }
     }
 
     /// Claims what is due.
     pub(super) async fn claim(&mut self, permit: OwnedSemaphorePermit) -> Found {
+        (self.ahead, self.confined) = (None, false);
         if self.env.mappings.siblings.revision().is_none() && !self.read_siblings().await {
             return Found::Nothing;
         }
-        self.ahead = None;
         if self.env.health.was_unwritable() {
             // A look reads only: it would not notice.
             self.trouble.get_or_insert(FIRST);
@@ -149,6 +159,7 @@ impl<'a> Claimer<'a> {
         self.answered();
         self.env.health.works();
         let claimed = leases.len();
+        let are_many = leases.iter().filter(|lease| !lease.alone).count() >= self.small as usize;
         let is_all = claimed < self.asked && claimable.silent.is_empty() && claimable.usual.len() == 1;
         let homeless = self.hand_out(leases, permit).await;
         self.small = if homeless == 0 {
@@ -156,8 +167,15 @@ impl<'a> Claimer<'a> {
         } else {
             u32::try_from(claimed - homeless).unwrap_or(SMALL).clamp(1, SMALL)
         };
-        self.more = !is_all || homeless > 0;
-        if self.more { Found::Some } else { Found::All }
+        self.left = match (is_all && homeless == 0, are_many) {
+            (true, _) => Left::Nothing,
+            (false, false) => Left::Some,
+            (false, true) => Left::Many,
+        };
+        match self.left {
+            Left::Nothing => Found::All,
+            Left::Some | Left::Many => Found::Some,
+        }
     }
 
     /// Returns whether a claim may find something, and leaves out what it would not find. A look costs one statement, a claim
@@ -165,8 +183,9 @@ impl<'a> Claimer<'a> {
     /// the ledger can be written again.
     async fn may_find(&mut self, claimable: &mut Claimable, now: Instant) -> Result<bool, LedgerError> {
         let routes = self.env.mappings.routes();
-        let is_sure = self.more && routes.len() <= 1 && claimable.silent.is_empty();
-        if is_sure || self.trouble.is_some() {
+        let is_sure = self.left != Left::Nothing && routes.len() <= 1 && claimable.silent.is_empty();
+        let is_asked = !claimable.usual.is_empty() || !claimable.silent.is_empty();
+        if is_asked && (is_sure || self.trouble.is_some()) {
             return Ok(true);
         }
         let ahead = self.env.ledger.ahead(&routes).await?;
@@ -177,7 +196,7 @@ impl<'a> Claimer<'a> {
 
     fn found_nothing(&mut self) -> Found {
         self.answered();
-        self.more = false;
+        self.left = Left::Nothing;
         Found::Nothing
     }
 

@@ -1,7 +1,8 @@
 //! What is due, and what will be next: looks into the queue that cost the same however long it is.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
 use sqlx::Row;
 
@@ -29,10 +30,11 @@ impl Ledger {
         // A row without a route as well: the revision is told where there are no mappings.
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::ahead
-            SELECT route, MIN(first) - {{now}} AS first, MIN(next) - {{now}} AS next, {REVISION} AS siblings
-            FROM (SELECT e.value->>'route' AS route, ({of_weight}) AS first, ({of_weight} AND due_at > (SELECT {{now}})) AS next
+            SELECT route, CAST(MIN(CASE WHEN first <= {{now}} THEN weight END) AS BIGINT) AS lightest, MIN(next) - {{now}} AS next,
+                {REVISION} AS siblings
+            FROM (SELECT e.value->>'route' AS route, weight, ({of_weight}) AS first, ({of_weight} AND due_at > (SELECT {{now}})) AS next
                 FROM {{each}} CROSS JOIN ({}) AS weights
-                UNION ALL SELECT '', NULL, NULL) AS soonest
+                UNION ALL SELECT '', NULL, NULL, NULL) AS soonest
             GROUP BY route",
             weights.join(" UNION ALL ")
         )))
@@ -40,21 +42,24 @@ impl Ledger {
         .fetch_all(&self.inner.read)
         .await?;
         let mut ahead = Ahead::default();
-        let mut due = HashSet::new();
+        let mut lightest = HashMap::new();
         for row in &rows {
-            let (first, next): (Option<i64>, Option<i64>) = (row.try_get("first")?, row.try_get("next")?);
-            if first.is_some_and(|first| first <= 0) {
-                due.insert(row.try_get::<String, _>("route")?);
+            if let Some(weight) = row.try_get::<Option<i64>, _>("lightest")? {
+                lightest.insert(row.try_get::<String, _>("route")?, weight);
             }
+            let next: Option<i64> = row.try_get("next")?;
             let next = next.map(|next| u64::try_from(next).unwrap_or(0));
             ahead.due_in_ms = ahead.due_in_ms.into_iter().chain(next).min();
             ahead.siblings = row.try_get("siblings")?;
         }
-        ahead.due = routes
+        let due = routes
             .iter()
-            .filter(|route| due.contains(&route.to_string()))
-            .cloned()
-            .collect();
+            .filter_map(|route| Some((lightest.get(&route.to_string())?, route)));
+        let mut due: Vec<_> = due.collect();
+        // Of those that are alike each has its turn.
+        due.shuffle(&mut rand::rng());
+        due.sort_by_key(|(weight, _)| **weight);
+        ahead.due = due.into_iter().map(|(_, route)| route.clone()).collect();
         Ok(ahead)
     }
 }

@@ -14,7 +14,7 @@ use super::lease::lease;
 use super::take::{Wanted, take};
 use crate::error_code::ErrorCode;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
-use crate::ledger::types::{AloneFirst, Claim, Lease, SmallFirst};
+use crate::ledger::types::{AloneFirst, Claim, Lapsed, Lease, SmallFirst};
 use crate::route::Route;
 
 impl Ledger {
@@ -33,8 +33,14 @@ impl Ledger {
         let until = Instant::now() + inner.options.lease;
         let mut tx = inner.begin().await?;
         let mut rows = Vec::new();
-        // By chance, so that no mapping is always behind another.
-        let (before, after) = claim.routes.split_at(rand::random_range(0..claim.routes.len()));
+        // Now and then by chance, so that no mapping is always behind another.
+        let by_chance = claim.small_first == SmallFirst::OfMany || claim.alone_first == AloneFirst::Oldest;
+        let first = if by_chance {
+            rand::random_range(0..claim.routes.len())
+        } else {
+            0
+        };
+        let (before, after) = claim.routes.split_at(first);
         for route in after.iter().chain(before) {
             let taken = take_first(inner, &mut tx, claim, route, &rows).await?;
             rows.extend(taken);
@@ -86,12 +92,11 @@ async fn take_first(
     let mut small = claim.small;
     let mut alone = claim.alone;
     for row in taken {
-        let left = if row.try_get::<i64, _>("weight")? > 0 {
-            &mut alone
-        } else {
-            &mut small
-        };
-        *left = left.saturating_sub(1);
+        let is_small = row.try_get::<i64, _>("weight")? <= 0;
+        small = small.saturating_sub(u32::from(is_small));
+        // One whose lease ran out runs alone, whatever it weighs.
+        let may_be_lapsed = claim.lapsed == Lapsed::Excused || rows::small_number(row, "rescues")? > 0;
+        alone = alone.saturating_sub(u32::from(!is_small || may_be_lapsed));
     }
     let of_weight = |which, order| Wanted {
         which,

@@ -5,8 +5,8 @@ use crate::route::Route;
 /// What there is to do for a worker, and what it waits for if it finds nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ahead {
-    /// The mappings that have partitions which may be claimed by their time. A claim may still find none, as where
-    /// their target is paused.
+    /// The mappings that have partitions which may be claimed by their time, those with the lightest first. A claim may still
+    /// find none, as where their target is paused.
     pub due: Vec<Route>,
     /// In how many milliseconds the next partition becomes due that is not due yet.
     pub due_in_ms: Option<u64>,
@@ -19,7 +19,7 @@ pub struct Ahead {
 pub struct Claim<'a> {
     /// The worker's name.
     pub worker: &'a str,
-    /// The mappings it has and whose stores answer.
+    /// The mappings it has and whose stores answer, in the order in which they are asked for.
     pub routes: &'a [Route],
     /// The revision of the siblings that it has read; at another it is given nothing.
     pub siblings: i64,
