@@ -17,7 +17,7 @@ const POLL: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(50);
 
 /// How long a look may take.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(3);
 
 /// Jobs about no more memories than this are looked at together.
 const SMALL: u64 = 100;
@@ -95,7 +95,7 @@ async fn ended_within(state: &AppState, mut job: JobView, rings: Listener, wait:
     let mut watch = Watch::hearing(rings, job.id);
     while !job.state.is_ended() {
         let rung = state.stopping().run_until_cancelled(watch.may_have_ended());
-        let in_time = matches!(timeout_at(until, rung).await, Ok(Some(())));
+        let in_time = Instant::now() < until && matches!(timeout_at(until, rung).await, Ok(Some(())));
         // An error of the ledger must not turn an accepted job into a failed request, nor keep its caller.
         if let Ok(Some(seen)) = timeout(LONGEST, look(state, &job, in_time)).await {
             job = seen;
