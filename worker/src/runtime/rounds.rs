@@ -4,7 +4,7 @@
 //! busy with groups of two; claimed when the group before ends, they are one group. A worker without a group claims at once.
 //!
 //! What was tried instead: two groups at a time, which made groups half as large (16 waiting callers: 350 jobs a second in
-//! place of 376), and a pause after each claim, which keeps those waiting who are alone.
+//! place of 376). A pause after each claim was not tried: it keeps callers waiting that are alone.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
