@@ -90,7 +90,7 @@ async fn a_small_job_reads_little_whatever_is_known_of_the_tables() {
                     .unwrap(),
             ),
         }
-        // What is planned once is kept: by its own connection, as often as it takes.
+        // PostgreSQL keeps a plan after five executions on a connection.
         for _ in 0..8 {
             pool.execute(RESET).await.unwrap();
             one_small_job(&test).await;

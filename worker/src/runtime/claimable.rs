@@ -67,8 +67,7 @@ impl Claimable {
         claimable
     }
 
-    /// Leaves out the mappings of which nothing is due, and brings the others into the order of `due`; returns whether any is
-    /// left.
+    /// Keeps only the mappings in `due`, in the order of `due`. Returns whether any mapping is left.
     pub(crate) fn leave_out_idle(&mut self, env: &Environment, due: &[Route], now: Instant) -> bool {
         for offer in &mut self.usual {
             let of_offer = due.iter().filter(|route| offer.routes.contains(route));

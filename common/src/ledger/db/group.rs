@@ -56,7 +56,7 @@ impl Groups {
     /// Adds `one` to the next group, and returns its answer.
     ///
     /// # Cancel safety
-    /// What was handed over is done, whoever still waits for the answer.
+    /// The group runs even if the caller stops waiting.
     pub(in crate::ledger) async fn together<T: Grouped>(&self, one: T) -> Result<T::Answer, LedgerError> {
         let queue = self.queue::<T>();
         let (answer, answered) = oneshot::channel();
@@ -111,7 +111,7 @@ fn answer_all<T: Grouped>(
     results: impl IntoIterator<Item = Result<T::Answer, LedgerError>>,
 ) {
     for (answer, result) in answers.into_iter().zip(results) {
-        // Whoever asked may have left; it is done all the same.
+        // The caller may have left. The group has run all the same.
         drop(answer.send(result));
     }
 }

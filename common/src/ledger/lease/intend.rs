@@ -8,7 +8,7 @@ use crate::ledger::operation::REVISION;
 use crate::ledger::types::{Fence, Lease};
 
 impl Ledger {
-    /// Commits the intents of batches under their leases, and renews a lease of which an eighth has gone.
+    /// Commits the intents of batches under their leases, and renews leases after an eighth of their time.
     ///
     /// The answers are in the order of the question. An intent is written only for
     /// [`Go::Proceed`]. One that the ledger refuses leaves the others alone: [`Go::Refused`]. An intent in place of

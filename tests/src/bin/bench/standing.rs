@@ -104,7 +104,7 @@ async fn scrape(service: &Service) -> Duration {
     took[2]
 }
 
-/// Prints what is used while nothing is asked for, and which statements took longest.
+/// Prints the processor time and statements of an idle service, and the slowest statements.
 async fn quiet(what: &str, ledger: &PgPool) {
     let reset = "SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = current_database()";
     sqlx::query(reset).execute(ledger).await.unwrap();
