@@ -36,7 +36,7 @@ pub(crate) struct Fault {
 
 /// What all workers say about a target together.
 #[derive(Default)]
-pub(crate) struct Found {
+pub(crate) struct TargetReport {
     pub(crate) stores: BTreeMap<String, StoreHealth>,
     pub(crate) faults: BTreeSet<Fault>,
 }
@@ -59,7 +59,7 @@ struct Reached {
     code: Option<String>,
 }
 
-impl Found {
+impl TargetReport {
     /// Returns what `workers` say about the target called `name`.
     pub(crate) fn by(workers: &[WorkerRow], name: &str) -> Self {
         let mut found = Self::default();

@@ -24,7 +24,7 @@ CREATE TABLE jobs (
     reserved_at    BIGINT,                    -- when the last batch of a throttled job was let begin
     throttled_ms   BIGINT NOT NULL DEFAULT 0, -- for how long in all, what is still to be waited for included
     batch_size     BIGINT,                    -- the most memories of a batch, where somebody said so
-    most           BIGINT,                    -- of a query: the most memories that it takes of what matches
+    max_memories   BIGINT,                    -- of a query: the most memories that it takes of what matches
     aborts         BIGINT NOT NULL DEFAULT 0, -- 1: a memory that changed in between stops it; 2: one has
     slices         BIGINT,                    -- of a query: by how many slices it is counted for whoever asks; NULL: none
     request        TEXT,                      -- keyed hash of the request, where the same one joins the job while it has not ended; leaves with the retention

@@ -36,7 +36,7 @@ use std::path::Path;
 
 pub use api::Api;
 pub use auth::{Auth, Bounds, Jwt, JwtAlgorithm, JwtKey, Key, KeyHash, Scope};
-pub use compat::{Compat, Containers, OnTimeout, OpenSearch, Place};
+pub use compat::{Compat, CompatTarget, Containers, OnTimeout, OpenSearch};
 pub use cors::Cors;
 pub use doorbell::Doorbell;
 pub use error::{ConfigError, ConfigErrors};

@@ -43,7 +43,7 @@ pub use accept::{Accepted, Idempotency, NewJob, Scope, Spelling, Upload};
 pub use audit::{Act, Actor, AuditEvent, AuditFilter, Effect, Object};
 pub use db::{Ledger, LedgerError, LedgerOptions};
 pub use ending::{CancelOutcome, GivenUp, Kept, RetryOutcome};
-pub use lease::{Go, Release};
+pub use lease::{LeaseCheck, Release};
 pub use operation::{
     KeyRecord, KeyRow, Pauses, RetireOutcome, SLOWEST, Siblings, ThrottleOutcome, WorkerReport, WorkerRow,
 };
@@ -51,7 +51,7 @@ pub use record::{After, Delta, ItemOutcome, Record, RecordEnd};
 pub use schedules::{ScheduleRecord, ScheduleRow};
 pub use totals::{TotalRow, TotalsMetric};
 pub use types::{
-    Ahead, AloneFirst, Claim, Fence, JobFacts, Kind, Lapsed, Lease, Manner, NewPartition, Preview, Run, SmallFirst,
-    Snapshot, TablePreview, Warning, WarningCode, Work,
+    Ahead, AloneFirst, Claim, ExecutionOptions, Fence, JobFacts, Kind, Lapsed, Lease, NewPartition, Preview, Run,
+    SmallFirst, Snapshot, TablePreview, Warning, WarningCode, Work,
 };
 pub use views::{Aim, Attempt, ItemRow, JobFilter, JobView, Running, ServiceState, SliceCounts, StoreCounts, Whose};

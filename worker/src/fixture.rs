@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use lethe_common::job::{JobId, StoreKind};
 use lethe_common::ledger::{
-    AloneFirst, Claim, JobFacts, Kind, Lapsed, Lease, Manner, NewJob, NewPartition, Route, Scope, SmallFirst, Work,
+    AloneFirst, Claim, ExecutionOptions, JobFacts, Kind, Lapsed, Lease, NewJob, NewPartition, Route, Scope, SmallFirst,
+    Work,
 };
 
 /// Returns a lease of a partition that erases, with nothing done.
@@ -19,7 +20,7 @@ pub(crate) fn lease(work: Work) -> Lease {
         query: None,
         per_second: None,
         batch: None,
-        most: None,
+        max_memories: None,
         expects: false,
         scheduled: false,
         lenient: false,
@@ -94,7 +95,7 @@ pub(crate) fn job(ids: Vec<String>) -> NewJob {
         limit: None,
         expect: None,
         per_second: None,
-        manner: Manner::default(),
+        execution: ExecutionOptions::default(),
         not_before: None,
         trace: None,
         partitions: vec![partition],

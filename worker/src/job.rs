@@ -8,7 +8,6 @@ mod conditions;
 mod cursor;
 mod erase;
 mod intent;
-mod look;
 mod matching;
 mod pages;
 mod piece;
@@ -18,6 +17,7 @@ mod preview;
 mod read_back;
 mod repeats;
 mod resolve;
+mod survey;
 mod work;
 
 pub(crate) use work::work;

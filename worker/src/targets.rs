@@ -5,16 +5,16 @@
 mod breaker;
 mod check;
 mod fits;
-mod fitting;
 mod infer;
 mod mapped;
+mod mapping_log;
 mod once;
 mod shares;
 mod siblings;
 
 pub(crate) use breaker::{Allowed, Breakers};
 pub use check::{Checked, Verdict, check};
-pub(crate) use fitting::{Fitting, Looked};
 pub use infer::{Inferred, infer};
 pub(crate) use mapped::{Mapped, Mappings, Stores};
-pub(crate) use shares::{Room, Share, Shares};
+pub(crate) use mapping_log::{Looked, MappingLog};
+pub(crate) use shares::{Room, Shares, TargetSlot};

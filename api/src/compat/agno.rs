@@ -14,7 +14,7 @@ use super::document::{ErrorShape, Says, example_of};
 use super::erase::Asked;
 use super::outcome::{Erasure, erased};
 use super::read::{Caller, InPath, Query};
-use super::wanted::{Place, What};
+use super::wanted::{MemoryScope, What};
 use crate::auth::{Denied, Principal};
 use crate::deletion::placement;
 use crate::http::body::Incoming;
@@ -221,7 +221,7 @@ async fn read(
 }
 
 /// Returns the target and the table, in Agno's words where there are none.
-fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Place, Problem> {
+fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<MemoryScope, Problem> {
     let (db_id, table) = (query.name("db_id")?, query.name("table")?);
     let missing = |detail: &str| Err(Problem::new(Kind::Malformed, detail));
     let unknown = |detail: String| Err(Problem::new(Kind::NotFound, detail));
@@ -233,7 +233,7 @@ fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Place
         if targets.len() > 1 {
             return missing("The db_id query parameter is required when using multiple databases");
         }
-        return Ok(Place::default());
+        return Ok(MemoryScope::default());
     };
     let Ok(target) = placement::named(&targets, &db_id) else {
         return unknown(format!("No database found with id '{db_id}'"));
@@ -243,10 +243,10 @@ fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Place
     {
         return unknown(format!("No database with id '{db_id}' has table '{table}'"));
     }
-    Ok(Place {
+    Ok(MemoryScope {
         target: Some(db_id),
         table,
-        ..Place::default()
+        ..MemoryScope::default()
     })
 }
 

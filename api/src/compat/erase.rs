@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::advice::{self, Words};
 use super::outcome::{Done, Erasure, about, ended, failed, most};
-use super::wanted::{Place, What};
+use super::wanted::{MemoryScope, What};
 use crate::auth::Principal;
 use crate::deletion::new_job;
 use crate::deletion::placement;
@@ -48,7 +48,7 @@ impl Asked<'_> {
     /// Whatever can be refused is; nothing was touched then.
     pub(crate) async fn accept<A: IntoResponse>(
         self,
-        place: Place,
+        place: MemoryScope,
         what: What,
         answer: impl FnOnce(JobId) -> A,
     ) -> Result<Response, Problem> {
@@ -65,7 +65,7 @@ impl Asked<'_> {
     /// # Errors
     /// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
     /// otherwise than as a success. Part erased is never success.
-    pub(crate) async fn erase(self, place: Place, what: What) -> Result<Erasure, Problem> {
+    pub(crate) async fn erase(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, false).await?;
         self.outcome(job, rings).await
@@ -85,7 +85,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// Besides refusals: [`Kind::JobStopped`].
-    pub(crate) async fn erase_to_the_end(self, place: Place, what: What) -> Result<Erasure, Problem> {
+    pub(crate) async fn erase_to_the_end(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, false).await?;
         let (job, heeded) = self.wait_for(job, rings, FOR_GOOD).await;
@@ -100,7 +100,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// Besides refusals: if it cannot be said now.
-    pub(crate) async fn finds(self, place: Place, what: What) -> Result<bool, Problem> {
+    pub(crate) async fn finds(self, place: MemoryScope, what: What) -> Result<bool, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, true).await?;
         let within = Prefer {
@@ -115,7 +115,7 @@ impl Asked<'_> {
         }
     }
 
-    async fn submit(self, place: Place, what: What, dry_run: bool) -> Result<JobView, Problem> {
+    async fn submit(self, place: MemoryScope, what: What, dry_run: bool) -> Result<JobView, Problem> {
         let columns = match &what {
             What::Query(_, how) => Columns::Awaited(self.state.config().compat.wait, how.mistyped),
             What::Ids(_) | What::Subject(_) => Columns::Unasked,
@@ -132,12 +132,12 @@ impl Asked<'_> {
     }
 
     /// Returns the job that is asked for; a refusal names fields as the system does.
-    pub(super) fn job(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
+    pub(super) fn job(self, place: MemoryScope, what: What, dry_run: bool) -> Result<NewJob, Problem> {
         let job = self.job_at(place, what, dry_run);
         job.map_err(|problem| advice::followable(problem, self.section, self.words).in_words(self.words))
     }
 
-    fn job_at(self, place: Place, what: What, dry_run: bool) -> Result<NewJob, Problem> {
+    fn job_at(self, place: MemoryScope, what: What, dry_run: bool) -> Result<NewJob, Problem> {
         let config = self.state.config();
         let reached = |target: &String| self.principal.reaches(target);
         if place.target.as_ref().is_some_and(|target| !reached(target)) {
@@ -166,13 +166,13 @@ impl Asked<'_> {
             What::Subject(subject) => new_job::by_subject(config, self.principal, &options, subject)?,
             What::Query(filter, how) => NewJob {
                 per_second: how.per_second,
-                manner: how.manner,
+                execution: how.execution,
                 ..new_job::by_query(config, self.principal, &options, |_| Ok(filter))?
             },
         };
         job.scope.route = self.route;
         // Other systems know of nobody by such a name, and of no mistake.
-        job.manner.lenient = true;
+        job.execution.lenient = true;
         job.trace = headers::trace(self.headers);
         Ok(job)
     }

@@ -13,7 +13,7 @@ use super::document::{ErrorShape, Says, example_of};
 use super::erase::Asked;
 use super::outcome::Erasure;
 use super::read::{Caller, InPath};
-use super::wanted::{Place, What};
+use super::wanted::{MemoryScope, What};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -82,7 +82,7 @@ pub(crate) async fn delete_memory(
     headers: HeaderMap,
     NoBody: NoBody,
 ) -> Result<Response, Problem> {
-    let place = Place::from(&state.config().compat.memoryplugin);
+    let place = MemoryScope::from(&state.config().compat.memoryplugin);
     let asked = Asked {
         state: &state,
         principal: &principal,

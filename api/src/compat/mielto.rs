@@ -13,7 +13,7 @@ use super::document::{ErrorShape, Says, example_of};
 use super::erase::Asked;
 use super::outcome::{Erasure, erased};
 use super::read::{Caller, InPath, Query};
-use super::wanted::{Place, What};
+use super::wanted::{MemoryScope, What};
 use crate::auth::Denied;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -115,10 +115,10 @@ pub(crate) async fn delete_memory(
         Err(Denied::OwnerForeign) => return Err(absent()),
         owner => owner?,
     };
-    let place = Place {
+    let place = MemoryScope {
         owner,
         workspace: workspace(&headers)?,
-        ..Place::from(&state.config().compat.mielto)
+        ..MemoryScope::from(&state.config().compat.mielto)
     };
     let asked = Asked {
         state: &state,

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::erase::Asked;
 use super::outcome::{Done, Erasure, erased};
-use super::wanted::{Place, What};
+use super::wanted::{MemoryScope, What};
 use crate::deletion::submit::{Columns, Submitted};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -22,7 +22,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// As [`Asked::erase`]; besides, where the configuration says so, [`Kind::Unfinished`] for what goes on.
-    pub(crate) async fn erase_repeatably(self, place: Place, what: What) -> Result<Erasure, Problem> {
+    pub(crate) async fn erase_repeatably(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let state = self.state;
         if state.config().compat.on_timeout == OnTimeout::Accepted {
             return self.erase(place, what).await;

@@ -3,7 +3,7 @@
 use lethe_common::config;
 use lethe_common::filter::Filter;
 use lethe_common::job::Subject;
-use lethe_common::ledger::Manner;
+use lethe_common::ledger::ExecutionOptions;
 
 use crate::deletion::column_types::Says;
 
@@ -22,14 +22,14 @@ pub(crate) enum What {
 pub(crate) struct How {
     /// The most memories a second.
     pub(crate) per_second: Option<f64>,
-    pub(crate) manner: Manner,
+    pub(crate) execution: ExecutionOptions,
     /// What is said where the query compares a column of a table with what it cannot hold.
     pub(crate) mistyped: Says,
 }
 
 /// The owner and the place of the memories. An absent field is not demanded, or follows from the caller.
 #[derive(Default)]
-pub(crate) struct Place {
+pub(crate) struct MemoryScope {
     pub(crate) target: Option<String>,
     pub(crate) table: Option<String>,
     pub(crate) owner: Option<String>,
@@ -38,8 +38,8 @@ pub(crate) struct Place {
     pub(crate) kind: Option<String>,
 }
 
-impl From<&config::Place> for Place {
-    fn from(place: &config::Place) -> Self {
+impl From<&config::CompatTarget> for MemoryScope {
+    fn from(place: &config::CompatTarget) -> Self {
         Self {
             target: place.target.clone(),
             table: place.table.clone(),

@@ -17,7 +17,7 @@ pub(super) struct Places {
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     _share: Share<IpAddr>,
 }
 
@@ -30,18 +30,18 @@ impl Places {
     }
 
     /// Returns a place for a connection from `address`, or why there is none.
-    pub(super) fn take(&self, address: IpAddr) -> Result<Place, Crowded> {
+    pub(super) fn take(&self, address: IpAddr) -> Result<ConnectionSlot, Crowded> {
         let holder = self.by_address.then(|| network(address));
         let share = self.shares.take(holder).map_err(|full| match full {
             Full::All => Crowded::All,
             Full::Holder => Crowded::Address,
         })?;
         metrics::connection_opened();
-        Ok(Place { _share: share })
+        Ok(ConnectionSlot { _share: share })
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         metrics::connection_closed();
     }

@@ -40,12 +40,12 @@ pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
         per_second: job.per_second,
         throttled_ms: 0,
         throttled_for_ms: 0,
-        batch: job.manner.batch.map(u64::from),
-        slices: job.manner.slices.map(u64::from),
-        opaque_id: job.manner.opaque_id.clone(),
-        schedule: job.manner.schedule.clone(),
+        batch: job.execution.batch.map(u64::from),
+        slices: job.execution.slices.map(u64::from),
+        opaque_id: job.execution.opaque_id.clone(),
+        schedule: job.execution.schedule.clone(),
         waits_for_window: job
-            .manner
+            .execution
             .windows
             .as_ref()
             .is_some_and(|windows| windows.are_closed(now)),

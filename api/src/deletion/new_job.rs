@@ -7,10 +7,10 @@ use lethe_common::clock;
 use lethe_common::config::{Columns, Config, Table, Uuids};
 use lethe_common::filter::Filter;
 use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{Manner, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{ExecutionOptions, NewJob, NewPartition, Scope};
 
 use crate::auth::Principal;
-use crate::deletion::placement::{self, Place};
+use crate::deletion::placement::{self, MappedTable};
 use crate::deletion::query;
 use crate::deletion::request::{CreateJob, Options, Select, text};
 use crate::http::problem::{Kind, Problem};
@@ -93,7 +93,7 @@ pub(crate) fn without_ids<'a>(
     config: &'a Config,
     principal: &Principal,
     options: &Options,
-) -> Result<(NewJob, Place<'a>), Problem> {
+) -> Result<(NewJob, MappedTable<'a>), Problem> {
     let owner = principal.owner(options.owner.as_deref())?;
     let workspace = principal.workspace(options.workspace.as_deref())?;
     let targets = principal.targets(config);
@@ -200,7 +200,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
         limit: options.limit,
         expect: options.expect,
         per_second: options.per_second.map(f64::from),
-        manner: Manner::default(),
+        execution: ExecutionOptions::default(),
         not_before: options.not_before.map(clock::to_millis),
         trace: None,
         partitions: Vec::new(),

@@ -9,14 +9,14 @@ use lethe_common::job::{Field, Subject};
 use crate::http::problem::Problem;
 
 /// A table of a target.
-pub(crate) type Place<'a> = (&'a Target, &'a Table);
+pub(crate) type MappedTable<'a> = (&'a Target, &'a Table);
 
 /// Returns the one table that ids belong to.
 pub(crate) fn for_ids<'a>(
     targets: &[&'a Target],
     target: Option<&str>,
     table: Option<&str>,
-) -> Result<Place<'a>, Problem> {
+) -> Result<MappedTable<'a>, Problem> {
     let target = match target {
         Some(name) => named(targets, name)?,
         None => match targets {
@@ -47,7 +47,7 @@ pub(crate) fn for_subject<'a>(
     targets: &[&'a Target],
     target: Option<&str>,
     table: Option<&str>,
-) -> Result<Vec<Place<'a>>, Problem> {
+) -> Result<Vec<MappedTable<'a>>, Problem> {
     if table.is_some() {
         return Ok(vec![for_ids(targets, target, table)?]);
     }
@@ -65,7 +65,7 @@ pub(crate) fn for_subject<'a>(
 /// Refuses conditions on ids that the mapping cannot hold.
 // Where there is a SQL row, its column decides whose memory it is; a vector without a row is
 // left as unverifiable if its payload does not say.
-pub(crate) fn check_ids((target, table): Place<'_>, [owner, workspace, kind]: [bool; 3]) -> Result<(), Problem> {
+pub(crate) fn check_ids((target, table): MappedTable<'_>, [owner, workspace, kind]: [bool; 3]) -> Result<(), Problem> {
     let demanded = [
         (owner, "owner", Field::User),
         (workspace, "workspace", Field::Workspace),
@@ -88,7 +88,7 @@ pub(crate) fn check_ids((target, table): Place<'_>, [owner, workspace, kind]: [b
 }
 
 /// Refuses a subject that a mapping cannot hold: each of its stores has to find it by itself.
-pub(crate) fn check_subject(places: &[Place<'_>], subject: &Subject) -> Result<(), Problem> {
+pub(crate) fn check_subject(places: &[MappedTable<'_>], subject: &Subject) -> Result<(), Problem> {
     for (field, _) in subject.fields() {
         let name = subject_field(field);
         for &(target, table) in places {
@@ -105,7 +105,13 @@ pub(crate) fn check_subject(places: &[Place<'_>], subject: &Subject) -> Result<(
     Ok(())
 }
 
-fn needs(mapped: bool, name: &str, (target, table): Place<'_>, section: &str, field: Field) -> Result<(), Problem> {
+fn needs(
+    mapped: bool,
+    name: &str,
+    (target, table): MappedTable<'_>,
+    section: &str,
+    field: Field,
+) -> Result<(), Problem> {
     if mapped {
         return Ok(());
     }

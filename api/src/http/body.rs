@@ -17,7 +17,7 @@ use super::problem::{Kind, Problem};
 use super::shape;
 
 /// What a body may hold before it counts as an upload; a job of some hundred ids.
-const SMALL: usize = 64 << 10;
+const UPLOAD_FROM: usize = 64 << 10;
 
 /// The least pace of a body, in bytes a second: a caller who sends a byte now and then holds a place for ever.
 const LEAST: u64 = 1_024;
@@ -119,13 +119,13 @@ impl Incoming {
         }
         let until = Instant::now() + within;
         let announced = announced.map_or(0, |length| usize::try_from(length).unwrap_or(0));
-        let mut bytes = Vec::with_capacity(announced.min(SMALL));
+        let mut bytes = Vec::with_capacity(announced.min(UPLOAD_FROM));
         let mut permit = None;
         while let Some(part) = timeout_at(until, self.next(within))
             .await
             .map_err(|_| Problem::usual(Kind::Timeout))??
         {
-            if bytes.len() + part.len() > SMALL && permit.is_none() {
+            if bytes.len() + part.len() > UPLOAD_FROM && permit.is_none() {
                 permit = Some(places.upload()?);
                 bytes.reserve(announced.saturating_sub(bytes.len()));
             }

@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// Jobs about no more memories than this are looked at together.
-const SMALL: u64 = 100;
+const SHARED_LOOK_MEMORIES: u64 = 100;
 
 /// Waits for a job to change.
 pub(crate) struct Watch {
@@ -110,7 +110,7 @@ async fn ended_within(state: &AppState, mut job: JobView, rings: Listener, wait:
 /// Returns a job as it is now. If only its end matters, nothing of a large job that has not ended.
 async fn look(state: &AppState, job: &JobView, only_its_end: bool) -> Option<JobView> {
     let (ledger, id) = (state.ledger(), job.id);
-    let seen = if job.kind == SelectorKind::Ids.as_str() && job.selected <= SMALL {
+    let seen = if job.kind == SelectorKind::Ids.as_str() && job.selected <= SHARED_LOOK_MEMORIES {
         ledger.small_job(id).await
     } else if only_its_end && !ledger.has_ended(id).await.ok()? {
         return None;

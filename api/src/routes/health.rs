@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::auth::BEARER;
 use crate::readiness::{Depends, Reached, Seen, word};
 use crate::state::AppState;
-use crate::workers::{self, Found, HEARD_WITHIN};
+use crate::workers::{self, HEARD_WITHIN, TargetReport};
 
 /// How long the ledger may take to answer; probes usually give up after a few seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -137,7 +137,7 @@ async fn workers(ledger: &Ledger) -> Option<Vec<WorkerRow>> {
 
 /// Returns how a target is. No codes and no faults: they name what is outside.
 fn reached(target: &Target, workers: Option<&[WorkerRow]>) -> Reached {
-    let found = Found::by(workers.unwrap_or_default(), &target.name);
+    let found = TargetReport::by(workers.unwrap_or_default(), &target.name);
     let stores = workers::stores(target).map(|store| (store.as_str(), found.is_up(store).map(word)));
     Reached {
         name: target.name.clone(),

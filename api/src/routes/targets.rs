@@ -13,7 +13,7 @@ use crate::auth::Principal;
 use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
-use crate::workers::{Fault, Found, HEARD_WITHIN, StoreHealth};
+use crate::workers::{Fault, HEARD_WITHIN, StoreHealth, TargetReport};
 
 /// All targets.
 #[derive(Serialize, ToSchema)]
@@ -79,7 +79,7 @@ fn answer(target: &Target, pauses: &Pauses, workers: &[WorkerRow]) -> TargetAnsw
             served_by: workers.iter().filter(|worker| worker.routes.contains(&route)).count(),
         }
     });
-    let Found { stores, faults } = Found::by(workers, &target.name);
+    let TargetReport { stores, faults } = TargetReport::by(workers, &target.name);
     TargetAnswer {
         name: target.name.clone(),
         paused: pauses.all || pauses.targets.contains(&target.name),

@@ -107,7 +107,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         // Nobody need look at it before.
         job.not_before = (!wait.is_zero()).then(|| due.now.saturating_add(millis(wait)));
     }
-    job.manner.windows.clone_from(&schedule.windows);
+    job.execution.windows.clone_from(&schedule.windows);
     submit::run(state, due, next, job).await
 }
 

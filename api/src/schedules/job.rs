@@ -27,6 +27,6 @@ pub(crate) fn job(
     now: Timestamp,
 ) -> Result<NewJob, Problem> {
     let (mut job, _) = new_job::job(state.config(), principal, asked, None, now)?;
-    job.manner.schedule = Some(row.schedule.name.clone());
+    job.execution.schedule = Some(row.schedule.name.clone());
     Ok(job)
 }

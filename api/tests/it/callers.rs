@@ -7,7 +7,7 @@ use std::fmt::Write;
 use lethe_common::config::{Bounds, KeyHash};
 use lethe_common::filter::Filter;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{KeyRecord, Kind, Manner, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{ExecutionOptions, KeyRecord, Kind, NewJob, NewPartition, Scope};
 use serde_json::json;
 
 use crate::app::{App, key, request};
@@ -345,7 +345,7 @@ fn job_for(app: &App, caller: Option<&Caller>, target: &str) -> NewJob {
         limit: None,
         expect: None,
         per_second: None,
-        manner: Manner::default(),
+        execution: ExecutionOptions::default(),
         not_before: None,
         trace: None,
         partitions: vec![NewPartition::ids(

@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use super::error::ConfigErrors;
 use super::read::Placed;
-use super::sharing::{self, Written};
+use super::sharing::{self, LocatedMapping};
 use super::target::{Collection, Dependent, PointId, Table, Target, VectorEndpoint};
 use super::text::{NAME, is_name};
 use super::{Config, Role};
@@ -96,11 +96,11 @@ pub(super) fn targets(
 }
 
 fn sharing(placed: &[Placed], errors: &mut ConfigErrors) {
-    let mappings: Vec<Written<'_>> = placed
+    let mappings: Vec<LocatedMapping<'_>> = placed
         .iter()
         .flat_map(|Placed { target, tables, .. }| {
             let tables = tables.iter().zip(&target.tables);
-            tables.map(move |(path, table)| Written { path, target, table })
+            tables.map(move |(path, table)| LocatedMapping { path, target, table })
         })
         .collect();
     sharing::check(&mappings, errors);

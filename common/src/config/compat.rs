@@ -23,11 +23,11 @@ pub struct Compat {
     /// What Agno's, Mielto's and MemoryPlugin's clients are answered when their job has not ended by then.
     pub on_timeout: OnTimeout,
     /// Where Mielto's memories are.
-    pub mielto: Place,
+    pub mielto: CompatTarget,
     /// Where MemoryPlugin's memories are.
-    pub memoryplugin: Place,
+    pub memoryplugin: CompatTarget,
     /// Where mem0's memories are.
-    pub mem0: Place,
+    pub mem0: CompatTarget,
     /// What OpenSearch's containers and types of memories are.
     pub opensearch: OpenSearch,
 }
@@ -88,7 +88,7 @@ impl TryFrom<String> for Containers {
 /// Where the memories of a system are whose API names neither a database nor a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Place {
+pub struct CompatTarget {
     /// The target; default: the only one.
     pub target: Option<String>,
     /// The table inside it; default: the only one.
@@ -101,9 +101,9 @@ impl Default for Compat {
             // Several times what a deletion takes while its stores are well, below usual clients' 10 s.
             wait: Duration::from_secs(5),
             on_timeout: OnTimeout::default(),
-            mielto: Place::default(),
-            memoryplugin: Place::default(),
-            mem0: Place::default(),
+            mielto: CompatTarget::default(),
+            memoryplugin: CompatTarget::default(),
+            mem0: CompatTarget::default(),
             opensearch: OpenSearch::default(),
         }
     }
@@ -124,7 +124,7 @@ impl Compat {
 
 impl OpenSearch {
     fn check(&self, targets: &[Target], errors: &mut ConfigErrors) {
-        let place = Place {
+        let place = CompatTarget {
             target: self.target.clone(),
             table: None,
         };
@@ -144,7 +144,7 @@ impl OpenSearch {
     }
 }
 
-impl Place {
+impl CompatTarget {
     // `lethe up` adds its own target after this, so a name is only checked where there are others.
     fn check(&self, system: &str, targets: &[Target], errors: &mut ConfigErrors) {
         let known = |name: &String| targets.iter().find(|target| target.name == *name);

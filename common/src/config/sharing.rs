@@ -11,14 +11,14 @@ use super::error::ConfigErrors;
 use super::target::{Dependent, Table, Target};
 
 /// A mapping, and where the file has it.
-pub(super) struct Written<'a> {
+pub(super) struct LocatedMapping<'a> {
     pub(super) path: &'a str,
     pub(super) target: &'a Target,
     pub(super) table: &'a Table,
 }
 
 /// Refuses mappings that share a place and that no scope tells apart.
-pub(super) fn check(mappings: &[Written<'_>], errors: &mut ConfigErrors) {
+pub(super) fn check(mappings: &[LocatedMapping<'_>], errors: &mut ConfigErrors) {
     for one in mappings {
         dependents(one.path, &one.table.dependents, one, mappings, errors);
     }
@@ -47,11 +47,17 @@ pub(super) fn check(mappings: &[Written<'_>], errors: &mut ConfigErrors) {
 }
 
 /// Refuses dependents of `one` that have a mapping of their own.
-fn dependents(path: &str, list: &[Dependent], one: &Written<'_>, mappings: &[Written<'_>], errors: &mut ConfigErrors) {
+fn dependents(
+    path: &str,
+    list: &[Dependent],
+    one: &LocatedMapping<'_>,
+    mappings: &[LocatedMapping<'_>],
+    errors: &mut ConfigErrors,
+) {
     for (n, dependent) in list.iter().enumerate() {
         let path = format!("{path}.dependents[{n}]");
         let place = one.target.sql_place(&dependent.table);
-        let is_other = |other: &&Written<'_>| !std::ptr::eq(other.table, one.table);
+        let is_other = |other: &&LocatedMapping<'_>| !std::ptr::eq(other.table, one.table);
         for other in mappings.iter().filter(is_other) {
             errors.require(
                 place.is_none() || place != other.target.table_place(other.table),

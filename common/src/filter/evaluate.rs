@@ -45,38 +45,38 @@ enum Part {
     Not(Box<Part>),
     Ids(HashSet<String>),
     OneOf {
-        place: Place,
+        place: TypedPath,
         texts: HashSet<String>,
         others: Vec<Scalar>,
     },
     Range {
-        place: Place,
+        place: TypedPath,
         bounds: Vec<(Comparison, Scalar)>,
     },
     /// One of some moments.
     At {
-        place: Place,
+        place: TypedPath,
         moments: Vec<Timestamp>,
         numbers: Vec<Scalar>,
     },
     /// Within bounds that are moments.
     Within {
-        place: Place,
+        place: TypedPath,
         bounds: Vec<(Comparison, Timestamp)>,
     },
     Text {
-        place: Place,
+        place: TypedPath,
         has: Has,
         text: String,
     },
-    Exists(Place),
-    Opaque(Place),
+    Exists(TypedPath),
+    Opaque(TypedPath),
 }
 
 impl Part {
     fn of(filter: &Filter, ids: Type, types: &dyn Fn(&str) -> Type) -> Self {
         let parts = |parts: &[Filter]| parts.iter().map(|part| Self::of(part, ids, types)).collect();
-        let place = |path: &Path| Place {
+        let place = |path: &Path| TypedPath {
             path: path.clone(),
             of: types(&path.column),
         };
@@ -113,7 +113,7 @@ impl Part {
         }
     }
 
-    fn one_of(place: Place, values: &[Scalar]) -> Self {
+    fn one_of(place: TypedPath, values: &[Scalar]) -> Self {
         let of = place.compared();
         if matches!(of, Type::Time | Type::Counted(_)) {
             let (mut moments, mut numbers) = (Vec::new(), Vec::new());
@@ -144,7 +144,7 @@ impl Part {
     }
 
     /// Of a bound that cannot be compared nothing is within.
-    fn range(place: Place, bounds: &Bounds) -> Self {
+    fn range(place: TypedPath, bounds: &Bounds) -> Self {
         let of = place.compared();
         if let Some(bounds) = bounds.as_moments(of) {
             return Self::Within { place, bounds };
@@ -247,12 +247,12 @@ impl Comparison {
 }
 
 /// Where a value is, in a column of which the type is known.
-struct Place {
+struct TypedPath {
     path: Path,
     of: Type,
 }
 
-impl Place {
+impl TypedPath {
     fn compared(&self) -> Type {
         self.path.compared(self.of)
     }

@@ -7,4 +7,4 @@ mod renew;
 mod windows;
 
 pub use release::Release;
-pub use renew::Go;
+pub use renew::LeaseCheck;

@@ -10,7 +10,7 @@ mod run;
 pub(super) mod warning;
 
 pub use claim::{Ahead, AloneFirst, Claim, Lapsed, SmallFirst};
-pub use job::{JobFacts, Manner, Snapshot};
+pub use job::{ExecutionOptions, JobFacts, Snapshot};
 pub use lease::{Fence, Lease};
 pub use partition::{Kind, NewPartition, Work};
 pub use preview::{Preview, TablePreview};

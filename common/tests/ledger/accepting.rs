@@ -1,6 +1,6 @@
 //! Accepting jobs, and their keys and uploads.
 
-use lethe_common::ledger::{Accepted, After, Delta, Go, Idempotency, Kind, NewJob, RecordEnd, Scope};
+use lethe_common::ledger::{Accepted, After, Delta, Idempotency, Kind, LeaseCheck, NewJob, RecordEnd, Scope};
 use lethe_common::state::State;
 
 use crate::support::new_job;
@@ -21,7 +21,7 @@ async fn an_accepted_job_is_claimed_recorded_and_read_back(TestLedger { ledger, 
     assert!(claim(&ledger).await.is_empty(), "a lease is exclusive");
     assert_eq!(state(&ledger, id).await, State::Running);
     let go = ledger.intend(&[(&lease, "intent".to_owned())]).await.unwrap();
-    assert!(matches!(go[0], Go::Proceed(_)));
+    assert!(matches!(go[0], LeaseCheck::Proceed(_)));
     let After::ReadBack { lease: back, .. } = record(&ledger, end(&lease, erased(3), RecordEnd::Done)).await else {
         panic!("the last partition is read back by its worker")
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lethe_common::ledger::{AloneFirst, Claim, Go, Lapsed, NewPartition, RecordEnd, Route, SmallFirst};
+use lethe_common::ledger::{AloneFirst, Claim, Lapsed, LeaseCheck, NewPartition, RecordEnd, Route, SmallFirst};
 use lethe_common::state::State;
 use sqlx::{AnyPool, Executor, Row};
 
@@ -141,7 +141,7 @@ async fn one_small_job(test: &TestLedger) {
         panic!("{} leases", leases.len())
     };
     let begun = ledger.intend(&[(lease, "{}".to_owned())]).await.unwrap();
-    assert!(matches!(begun[..], [Go::Proceed(_)]));
+    assert!(matches!(begun[..], [LeaseCheck::Proceed(_)]));
     ledger.renew(&[lease.fence()]).await.unwrap();
     let after = record(ledger, end(lease, erased(1), RecordEnd::Gone)).await;
     assert_eq!(ended_as(&after), Some(State::Succeeded));

@@ -3,8 +3,8 @@
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{
-    After, AloneFirst, CancelOutcome, Claim, Delta, Go, ItemOutcome, Lapsed, Manner, NewJob, Record, RecordEnd,
-    Release, RetryOutcome, SmallFirst,
+    After, AloneFirst, CancelOutcome, Claim, Delta, ExecutionOptions, ItemOutcome, Lapsed, LeaseCheck, NewJob, Record,
+    RecordEnd, Release, RetryOutcome, SmallFirst,
 };
 use lethe_common::state::State;
 use sqlx::Executor;
@@ -47,7 +47,7 @@ async fn cancelling_ends_what_has_not_begun_and_stops_the_rest(TestLedger { ledg
     assert!(claim(&ledger).await.is_empty(), "what had not begun has ended");
     assert!(matches!(
         ledger.intend(&[(&lease, String::new())]).await.unwrap()[0],
-        Go::Cancel(_)
+        LeaseCheck::Cancel(_)
     ));
     let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Cancelled)).await;
     assert_eq!(ended_as(&after), Some(State::Cancelled));
@@ -117,11 +117,11 @@ async fn a_batch_that_has_begun_is_written_down_again_whatever_stops_others(
     let id = accept(&ledger, new_job(vec![ids(3)])).await;
     let lease = claim_one(&ledger).await;
     let intend = async |text: &str| ledger.intend(&[(&lease, text.to_owned())]).await.unwrap()[0];
-    assert!(matches!(intend("first").await, Go::Proceed(_)));
+    assert!(matches!(intend("first").await, LeaseCheck::Proceed(_)));
     ledger.pause(None, &crate::tester()).await.unwrap();
-    assert!(matches!(intend("paused").await, Go::Proceed(_)));
+    assert!(matches!(intend("paused").await, LeaseCheck::Proceed(_)));
     ledger.cancel(id, &crate::tester()).await.unwrap();
-    assert!(matches!(intend("cancelling").await, Go::Proceed(_)));
+    assert!(matches!(intend("cancelling").await, LeaseCheck::Proceed(_)));
     ledger.resume(None, &crate::tester()).await.unwrap();
     ledger
         .release(&[Release {
@@ -229,14 +229,14 @@ async fn cancelling_does_not_wait_for_what_is_being_claimed() {
 
 async fn a_memory_that_changed_in_between_stops_a_job_that_says_so(TestLedger { ledger, _dir, .. }: TestLedger) {
     for aborts in [true, false] {
-        let manner = Manner {
+        let execution = ExecutionOptions {
             aborts,
-            ..Manner::default()
+            ..ExecutionOptions::default()
         };
         let id = accept(
             &ledger,
             NewJob {
-                manner,
+                execution,
                 ..new_job(vec![ids(5), ids(7)])
             },
         )

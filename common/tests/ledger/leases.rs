@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{After, Delta, Go, NewJob, Record, RecordEnd, Release, RetryOutcome, ThrottleOutcome};
+use lethe_common::ledger::{
+    After, Delta, LeaseCheck, NewJob, Record, RecordEnd, Release, RetryOutcome, ThrottleOutcome,
+};
 use lethe_common::state::State;
 use sqlx::Executor;
 
@@ -37,8 +39,11 @@ async fn a_record_with_a_lost_lease_changes_nothing(TestLedger { ledger, _dir, .
         record(&ledger, end(&old, erased(2), RecordEnd::Done)).await,
         After::Lost
     ));
-    assert_eq!(ledger.intend(&[(&old, String::new())]).await.unwrap(), [Go::Lost]);
-    assert_eq!(ledger.renew(&[old.fence()]).await.unwrap(), [Go::Lost]);
+    assert_eq!(
+        ledger.intend(&[(&old, String::new())]).await.unwrap(),
+        [LeaseCheck::Lost]
+    );
+    assert_eq!(ledger.renew(&[old.fence()]).await.unwrap(), [LeaseCheck::Lost]);
     ledger
         .release(&[Release {
             fence: old.fence(),
@@ -96,7 +101,7 @@ async fn a_paused_target_is_not_claimed(TestLedger { ledger, _dir, .. }: TestLed
         ledger.pause(scope, &crate::tester()).await.unwrap();
         assert!(matches!(
             ledger.intend(&[(&lease, String::new())]).await.unwrap()[0],
-            Go::Pause(_)
+            LeaseCheck::Pause(_)
         ));
         ledger.resume(scope, &crate::tester()).await.unwrap();
         finish(&ledger, &lease).await;

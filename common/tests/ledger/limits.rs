@@ -6,7 +6,7 @@ mod unreadable;
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
-    After, Delta, GivenUp, Go, Lease, Ledger, Record, RecordEnd, Release, RetryOutcome, Route, WorkerReport,
+    After, Delta, GivenUp, Lease, LeaseCheck, Ledger, Record, RecordEnd, Release, RetryOutcome, Route, WorkerReport,
 };
 use lethe_common::state::State;
 use serde_json::{Value, json};
@@ -225,7 +225,10 @@ async fn a_batch_that_has_begun_fails_with_its_partition_and_is_finished_by_the_
     let mut lease = claim_one(ledger).await;
     assert!(step(ledger, &mut lease).await);
     let intents = [(&lease, "two of them".to_owned())];
-    assert!(matches!(ledger.intend(&intents).await.unwrap()[0], Go::Proceed(_)));
+    assert!(matches!(
+        ledger.intend(&intents).await.unwrap()[0],
+        LeaseCheck::Proceed(_)
+    ));
     put_back(ledger, &lease, "unavailable").await;
     test.pass(61 * MINUTE).await;
     report(ledger, vec![route()], json!({})).await;

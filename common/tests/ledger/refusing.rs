@@ -2,7 +2,7 @@
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{Accepted, After, Delta, Go, ItemOutcome, Lease, Ledger, NewJob, Record, RecordEnd};
+use lethe_common::ledger::{Accepted, After, Delta, ItemOutcome, Lease, LeaseCheck, Ledger, NewJob, Record, RecordEnd};
 use lethe_common::state::State;
 
 use crate::support::new_job;
@@ -205,13 +205,13 @@ async fn an_intent_that_is_refused_leaves_its_neighbours(test: TestLedger) {
         .collect();
     let go = ledger.intend(&intents).await.unwrap();
     for (n, go) in go.iter().enumerate() {
-        assert_eq!(*go == Go::Refused, n == 1, "{n}: {go:?}");
-        assert_eq!(matches!(go, Go::Proceed(_)), n != 1, "{n}: {go:?}");
+        assert_eq!(*go == LeaseCheck::Refused, n == 1, "{n}: {go:?}");
+        assert_eq!(matches!(go, LeaseCheck::Proceed(_)), n != 1, "{n}: {go:?}");
     }
     // Refused, and not lost.
     let fences: Vec<_> = leases.iter().map(Lease::fence).collect();
     let held = ledger.renew(&fences).await.unwrap();
-    assert!(held.iter().all(|go| matches!(go, Go::Proceed(_))), "{held:?}");
+    assert!(held.iter().all(|go| matches!(go, LeaseCheck::Proceed(_))), "{held:?}");
 }
 
 async fn an_acceptance_that_is_refused_leaves_its_neighbours(test: TestLedger) {

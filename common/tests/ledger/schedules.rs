@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 use lethe_common::clock::Clock;
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::JobId;
-use lethe_common::ledger::{Delta, Ledger, Manner, NewJob, RecordEnd, Release, Run, ScheduleRecord, ScheduleRow};
+use lethe_common::ledger::{
+    Delta, ExecutionOptions, Ledger, NewJob, RecordEnd, Release, Run, ScheduleRecord, ScheduleRow,
+};
 use lethe_common::schedule::{Window, Windows};
 use lethe_common::state::State;
 
@@ -74,10 +76,10 @@ async fn stored(ledger: &Ledger, record: &ScheduleRecord) -> ScheduleRow {
 
 fn job(windows: Option<Windows>) -> NewJob {
     NewJob {
-        manner: Manner {
+        execution: ExecutionOptions {
             schedule: Some("nightly".to_owned()),
             windows,
-            ..Manner::default()
+            ..ExecutionOptions::default()
         },
         ..new_job(vec![ids(2)])
     }

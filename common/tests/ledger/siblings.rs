@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use lethe_common::config::{PlaceKind, Sibling};
-use lethe_common::ledger::{AloneFirst, Claim, Go, Lapsed, Lease, Ledger, RetireOutcome, SmallFirst, WorkerReport};
+use lethe_common::ledger::{
+    AloneFirst, Claim, Lapsed, Lease, LeaseCheck, Ledger, RetireOutcome, SmallFirst, WorkerReport,
+};
 use serde_json::json;
 
 use crate::support::{new_job, route};
@@ -78,14 +80,14 @@ async fn no_batch_begins_after_a_change_and_what_has_begun_goes_on(TestLedger { 
         let (ledger, lease) = (ledger.clone(), lease.clone());
         async move { ledger.intend(&[(&lease, "i".to_owned())]).await.unwrap()[0] }
     };
-    assert!(matches!(intents(&ledger, &leases[0]).await, Go::Proceed(_)));
+    assert!(matches!(intents(&ledger, &leases[0]).await, LeaseCheck::Proceed(_)));
     publish(&ledger, &["a"]).await;
     assert!(
-        matches!(intents(&ledger, &leases[1]).await, Go::Pause(_)),
+        matches!(intents(&ledger, &leases[1]).await, LeaseCheck::Pause(_)),
         "it has to look again"
     );
     assert!(
-        matches!(intents(&ledger, &leases[0]).await, Go::Proceed(_)),
+        matches!(intents(&ledger, &leases[0]).await, LeaseCheck::Proceed(_)),
         "its batch has begun"
     );
     record(

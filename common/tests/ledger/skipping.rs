@@ -180,7 +180,7 @@ async fn what_dependents_lost_is_added_up_and_outlives_a_retry_and_the_ids(
 async fn what_is_lenient_is_told_to_workers(TestLedger { ledger, _dir, .. }: TestLedger) {
     for lenient in [false, true] {
         let mut job: NewJob = new_job(vec![ids(1)]);
-        job.manner.lenient = lenient;
+        job.execution.lenient = lenient;
         accept(&ledger, job).await;
         assert_eq!(claim_one(&ledger).await.job.lenient, lenient);
     }

@@ -6,7 +6,7 @@ use lethe_common::error_code::ErrorCode;
 use lethe_common::filter::Filter;
 use lethe_common::job::JobId;
 use lethe_common::ledger::{
-    Delta, Kind, Ledger, Manner, NewJob, NewPartition, RecordEnd, RetryOutcome, SliceCounts, Work,
+    Delta, ExecutionOptions, Kind, Ledger, NewJob, NewPartition, RecordEnd, RetryOutcome, SliceCounts, Work,
 };
 use lethe_common::state::State;
 
@@ -27,9 +27,9 @@ fn job(slices: Option<u32>) -> NewJob {
     };
     NewJob {
         query: Some(Filter::All),
-        manner: Manner {
+        execution: ExecutionOptions {
             slices,
-            ..Manner::default()
+            ..ExecutionOptions::default()
         },
         ..new_job(vec![plan])
     }

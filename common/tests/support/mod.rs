@@ -1,7 +1,7 @@
 //! What the tests of the ledger share.
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
-use lethe_common::ledger::{Delta, Kind, Manner, NewJob, NewPartition, Route, Scope, Work};
+use lethe_common::ledger::{Delta, ExecutionOptions, Kind, NewJob, NewPartition, Route, Scope, Work};
 
 /// Returns a job with nothing special about it.
 pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
@@ -24,7 +24,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
         limit: None,
         expect: None,
         per_second: None,
-        manner: Manner::default(),
+        execution: ExecutionOptions::default(),
         not_before: None,
         trace: None,
         partitions,

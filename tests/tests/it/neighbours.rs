@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// How many small jobs a target has.
-const SMALL: usize = 300;
+const SMALL_JOBS: usize = 300;
 
 /// How many memories its other jobs are about.
 const LARGE: usize = 400;
@@ -31,7 +31,7 @@ struct Jobs {
 impl Load {
     async fn new(lethe: &Neighbours, target: &str) -> Self {
         let load = Self {
-            small: memories::of("sam", SMALL),
+            small: memories::of("sam", SMALL_JOBS),
             subject: memories::of("sue", LARGE),
             purge: memories::of("pat", LARGE),
         };
@@ -218,7 +218,7 @@ async fn jobs_go_on_beside_a_table_that_has_to_ask_a_sick_target() {
 #[tokio::test(flavor = "multi_thread")]
 async fn small_jobs_that_met_a_store_that_hangs_share_calls_once_it_is_back() {
     let lethe = site().await;
-    let all = memories::of("sam", SMALL);
+    let all = memories::of("sam", SMALL_JOBS);
     lethe.add(SICK, &all).await;
     let service = start(&lethe).await;
     assert!(service.client.post("/v1/pause").await.status.is_success());
@@ -237,7 +237,7 @@ async fn small_jobs_that_met_a_store_that_hangs_share_calls_once_it_is_back() {
     }
     // Alone, each takes three calls at least. A batch is 20.
     let calls: usize = lethe.tap.calls().values().sum();
-    assert!(calls < SMALL, "{:?}", lethe.tap.calls());
+    assert!(calls < SMALL_JOBS, "{:?}", lethe.tap.calls());
 }
 
 #[tokio::test(flavor = "multi_thread")]

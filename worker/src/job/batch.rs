@@ -105,7 +105,7 @@ pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
 /// Returns how many rows a batch of a range may hold, if any: what was written into the range since it
 /// was cut must not make it more than its job takes.
 fn room(lease: &Lease, size: u32) -> Option<u32> {
-    if lease.job.most.is_none() {
+    if lease.job.max_memories.is_none() {
         return Some(size);
     }
     let left = u32::try_from(lease.remaining).unwrap_or(u32::MAX);
@@ -173,7 +173,7 @@ async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, cursor: Cursor)
                 return Ok(Batch::nothing());
             };
             let mut batch = rows(env, mapped, lease, &from, through.as_deref(), size, None).await?;
-            if lease.job.most.is_some() && batch.items.len() as u64 >= lease.remaining {
+            if lease.job.max_memories.is_some() && batch.items.len() as u64 >= lease.remaining {
                 batch.then = None;
             }
             Ok(batch)

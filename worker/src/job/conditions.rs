@@ -6,7 +6,7 @@ use lethe_common::job::Field;
 use lethe_common::ledger::Lease;
 
 use crate::span::About;
-use crate::store::{Conditions, Query, Start, Written};
+use crate::store::{Conditions, Query, Start, TimeBound};
 
 /// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
 pub(crate) fn conditions(lease: &Lease) -> Conditions {
@@ -52,7 +52,7 @@ fn start(lease: &Lease) -> Option<Start> {
             "a snapshot cannot be read"
         );
         Start {
-            written: Written::Unknown,
+            written: TimeBound::Unknown,
             changed: None,
         }
     }))

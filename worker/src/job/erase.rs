@@ -11,26 +11,26 @@ use crate::lease::{Environment, LeaseGuard, Next, Stop};
 use crate::targets::Mapped;
 
 mod again;
+mod batch_part;
 mod begin;
 mod confirm;
 mod crowds;
 mod dependents;
 mod intend;
 mod kept;
-mod met;
+mod memory_outcome;
 mod points;
 mod read_back;
 mod record;
 mod rows;
 mod select;
-mod share;
 mod stopped;
 mod target;
 mod vectors;
 
 use begin::may_begin;
 use intend::intend;
-use met::met;
+use memory_outcome::outcomes;
 use record::record;
 use select::select;
 
@@ -49,17 +49,17 @@ pub(crate) async fn erase(
         env.keep_those_left(&mut open).await?;
         open = may_begin(env, open).await?;
         asked |= !open.is_empty();
-        let (shares, left) = select(env, mapped, open).await?;
+        let (parts, left) = select(env, mapped, open).await?;
         open = left;
-        let mut shares = intend(env, shares).await?;
-        if shares.is_empty() {
+        let mut parts = intend(env, parts).await?;
+        if parts.is_empty() {
             continue;
         }
-        let stopped = vectors::delete(env, mapped, &shares).await?;
-        let rows = rows::delete(env, mapped, &mut shares, &stopped).await?;
-        let kept = vectors::check(env, mapped, &shares).await?;
-        let met = met(&shares, rows, kept, &stopped);
-        for next in record(env, mapped, shares, met).await? {
+        let stopped = vectors::delete(env, mapped, &parts).await?;
+        let rows = rows::delete(env, mapped, &mut parts, &stopped).await?;
+        let kept = vectors::check(env, mapped, &parts).await?;
+        let outcomes = outcomes(&parts, rows, kept, &stopped);
+        for next in record(env, mapped, parts, outcomes).await? {
             match next {
                 Next::GoesOn(lease) => open.push(lease),
                 Next::ReadBack(lease) => read_back.push(lease),

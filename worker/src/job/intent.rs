@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::job::cursor::{Cursor, ids_left};
 use crate::span::About;
 use crate::store::vector::{Point, PointId};
-use crate::store::{Place, RowOwner};
+use crate::store::{RowLocation, RowOwner};
 
 /// What a batch is about to do.
 // Ids inside: no `Debug`.
@@ -65,7 +65,7 @@ pub(crate) struct Entry {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// Where its row was.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<RowLocation>,
     /// What its row said of whose it is; nothing: no row was there under the job's conditions.
     pub(crate) row: Option<RowOwner>,
     /// Whether a row with its id was there that is not the job's.
@@ -151,7 +151,7 @@ fn found_as(written: char) -> Option<(Vectors, bool)> {
 /// An intent as it is written.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Written {
+struct StoredIntent {
     /// What was found, a character a memory.
     found: String,
     /// The ids; absent where they are the next ones of the partition's own list.
@@ -194,7 +194,7 @@ impl Intent {
     }
 
     fn read(lease: &Lease, text: &str) -> Option<Self> {
-        let mut written: Written = serde_json::from_str(text).ok()?;
+        let mut written: StoredIntent = serde_json::from_str(text).ok()?;
         let cursor = Cursor::of(lease);
         let listed = ids_left(lease, &cursor);
         let mut entries = Vec::with_capacity(written.found.len());
@@ -228,12 +228,12 @@ impl Intent {
 
     /// Returns the text to be kept in the ledger for this lease.
     pub(crate) fn text(&self, lease: &Lease) -> String {
-        let mut written = Written {
+        let mut written = StoredIntent {
             found: String::with_capacity(self.entries.len()),
             then: self.then.clone(),
             kept: self.kept,
             taken: self.taken.clone(),
-            ..Written::default()
+            ..StoredIntent::default()
         };
         for (n, entry) in self.entries.iter().enumerate() {
             written.found.push(character(entry.vectors, entry.row));

@@ -11,7 +11,7 @@ use lethe_common::selection::Selection;
 
 use crate::job::batch;
 use crate::job::cursor::Cursor;
-use crate::job::look::look;
+use crate::job::survey::survey;
 use crate::lease::{Environment, LeaseGuard, Next, Step, Stop};
 use crate::targets::Mapped;
 
@@ -104,8 +104,8 @@ async fn expected(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Res
     if !lease.job.expects || Cursor::of(lease).has_begun() || lists(mapped, lease) {
         return Ok(None);
     }
-    let look = look(env, mapped, lease).await?;
-    Ok(Some(look.found))
+    let survey = survey(env, mapped, lease).await?;
+    Ok(Some(survey.found))
 }
 
 /// Returns whether a plan lists what it is about.

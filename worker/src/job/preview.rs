@@ -10,8 +10,8 @@ use lethe_common::selection::Selection;
 
 use crate::job::conditions::conditions;
 use crate::job::cursor::{Cursor, Walk};
-use crate::job::look::{Look, look};
 use crate::job::plan::walk;
+use crate::job::survey::{Survey, survey};
 use crate::job::{batch, pieces};
 use crate::lease::{Environment, LeaseGuard, Step, Stop};
 use crate::store::StoreError;
@@ -30,11 +30,11 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut lease: Lease
     if lease.job.cancelling {
         return finish(env, lease, Delta::default(), RecordEnd::Cancelled).await;
     }
-    let look = look(env, mapped, &lease).await?;
+    let survey = survey(env, mapped, &lease).await?;
     if lease.kind == Kind::Check {
-        return finish(env, lease, checked(look), RecordEnd::Checked).await;
+        return finish(env, lease, checked(survey), RecordEnd::Checked).await;
     }
-    let counted = counted(&lease, look);
+    let counted = counted(&lease, survey);
     finish(env, lease, Delta { warning, ..counted }, RecordEnd::Done).await
 }
 
@@ -99,21 +99,21 @@ async fn decided(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
 }
 
 /// Returns what is kept of a look before an erasure, which accounts for the memories itself.
-fn checked(look: Look) -> Delta {
+fn checked(survey: Survey) -> Delta {
     Delta {
-        found: Some(look.found),
+        found: Some(survey.found),
         ..Delta::default()
     }
 }
 
-fn counted(lease: &Lease, look: Look) -> Delta {
+fn counted(lease: &Lease, survey: Survey) -> Delta {
     // How many a list has was known when it was accepted.
-    let met = if lease.job.is_unlisted() { look.memories } else { 0 };
+    let met = if lease.job.is_unlisted() { survey.memories } else { 0 };
     Delta {
-        counts: look.counts,
-        items: look.items,
+        counts: survey.counts,
+        items: survey.items,
         selected: i64::try_from(met).unwrap_or(i64::MAX),
-        found: Some(look.found),
+        found: Some(survey.found),
         ..Delta::default()
     }
 }

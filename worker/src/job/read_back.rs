@@ -14,7 +14,7 @@ use crate::job::cursor::{Cursor, listed};
 use crate::job::intent::{Entry, Vectors};
 use crate::job::resolve::resolve;
 use crate::lease::{Environment, LeaseGuard, Step, Stop, record};
-use crate::store::sql::Found as Row;
+use crate::store::sql::RowMatch as Row;
 use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::targets::Mapped;
@@ -24,7 +24,7 @@ mod rows;
 
 /// What reading one partition back found.
 #[derive(Default)]
-struct Found {
+struct Remaining {
     delta: Delta,
     /// Memories that are still there, in any store.
     residue: u64,
@@ -40,7 +40,7 @@ pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Ve
     let (stopped, mut leases): (Vec<LeaseGuard>, Vec<LeaseGuard>) =
         leases.into_iter().partition(|lease| lease.job.cancelling);
     if !stopped.is_empty() {
-        let nothing = stopped.iter().map(|_| Found::default()).collect();
+        let nothing = stopped.iter().map(|_| Remaining::default()).collect();
         tell(env, stopped, nothing).await?;
     }
     if leases.is_empty() {
@@ -51,7 +51,7 @@ pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Ve
 }
 
 /// Records what was found, of each lease.
-async fn tell(env: &Environment, leases: Vec<LeaseGuard>, found: Vec<Found>) -> Result<(), Stop> {
+async fn tell(env: &Environment, leases: Vec<LeaseGuard>, found: Vec<Remaining>) -> Result<(), Stop> {
     let steps = leases.into_iter().zip(found).map(|(lease, found)| {
         let step = step_of(&lease, found);
         (lease, step)
@@ -59,7 +59,7 @@ async fn tell(env: &Environment, leases: Vec<LeaseGuard>, found: Vec<Found>) -> 
     record(env, steps.collect()).await.map(drop)
 }
 
-async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> Result<Vec<Found>, Stop> {
+async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> Result<Vec<Remaining>, Stop> {
     if let [lease] = leases {
         match lease.work {
             Work::Subject => return Ok(vec![subject(env, mapped, lease).await?]),
@@ -74,12 +74,12 @@ async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> 
 /// Returns whether each list of ids has nothing left in any store: no memory, and no vector without a known owner.
 pub(crate) async fn is_gone(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<bool>, Stop> {
     let found = find(env, mapped, leases).await?;
-    let is_gone = |found: &Found| found.residue == 0 && found.unverifiable.is_empty();
+    let is_gone = |found: &Remaining| found.residue == 0 && found.unverifiable.is_empty();
     Ok(found.iter().map(is_gone).collect())
 }
 
 /// Reads lists of ids back, all lists together.
-async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Result<Vec<Found>, Stop> {
+async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Result<Vec<Remaining>, Stop> {
     let leases: Vec<&LeaseGuard> = leases.iter().collect();
     let mut found = find(env, mapped, &leases).await?;
     for (lease, found) in leases.into_iter().zip(&mut found) {
@@ -89,7 +89,7 @@ async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Resul
 }
 
 /// Looks for the memories of lists of ids.
-async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<Found>, Stop> {
+async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<Remaining>, Stop> {
     let items: Vec<(usize, Item)> = leases
         .iter()
         .enumerate()
@@ -98,7 +98,7 @@ async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Res
             listed(lease).iter().map(move |id| (n, Item::new(id, &conditions)))
         })
         .collect();
-    let mut found: Vec<Found> = leases.iter().map(|_| Found::default()).collect();
+    let mut found: Vec<Remaining> = leases.iter().map(|_| Remaining::default()).collect();
     let fences: Vec<Fence> = leases.iter().map(|lease| lease.fence()).collect();
     for chunk in items.chunks(env.config.worker.batch as usize) {
         env.keep(&fences).await?;
@@ -117,7 +117,7 @@ async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Res
 
 /// Counts the memories of which a point is there, and nobody can say whose it is: those of which that was not said when
 /// they were erased. Once, when nothing else is left.
-async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Found) -> Result<(), Stop> {
+async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Remaining) -> Result<(), Stop> {
     if found.residue > 0 || found.unverifiable.is_empty() {
         return Ok(());
     }
@@ -138,14 +138,14 @@ async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Found) 
 }
 
 /// Asks for all that exists of a subject in one table and its collection.
-async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Found, Stop> {
+async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Remaining, Stop> {
     // As the plan decided, and said. To ask again is no use: a column may look as if it held no such value once all
     // rows that have it are gone.
     if Cursor::of(lease).skipped {
-        return Ok(Found::default());
+        return Ok(Remaining::default());
     }
     let conditions = conditions(lease);
-    let mut found = Found::default();
+    let mut found = Remaining::default();
     let (mut page, mut unverifiable) = (Some(None), 0);
     let rows = rows::count(env, mapped, lease).await?;
     found.still(StoreKind::Sql, rows);
@@ -169,10 +169,10 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
 /// Asks for all that a query still matches of what was there at its start, less what changed since
 /// it was listed. Where that cannot be told, every batch was verified by itself, and nothing is
 /// counted: what matches now may have been written since. What a plan listed is read back list by list.
-async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Found, Stop> {
-    let mut found = Found::default();
+async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Remaining, Stop> {
+    let mut found = Remaining::default();
     // Earlier attempts may have taken all that the job takes: then the rest stays.
-    if lease.snapshot.is_none() || lease.job.most == Some(0) {
+    if lease.snapshot.is_none() || lease.job.max_memories == Some(0) {
         return Ok(found);
     }
     let conditions = conditions(lease);
@@ -289,7 +289,7 @@ async fn without_own_rows(
     Ok((others, strangers))
 }
 
-impl Found {
+impl Remaining {
     fn add(&mut self, entry: &Entry) {
         let vectors = entry.vectors.go();
         // Such a row is the job's, and was not there when its memory was looked for.
@@ -330,7 +330,7 @@ impl Found {
     }
 }
 
-fn step_of(lease: &Lease, found: Found) -> Step {
+fn step_of(lease: &Lease, found: Remaining) -> Step {
     let end = if lease.job.cancelling {
         RecordEnd::Cancelled
     } else if found.residue > 0 {

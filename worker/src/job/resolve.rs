@@ -15,7 +15,7 @@ use lethe_common::metrics::StoreCall;
 
 use crate::job::intent::{Entry, Seen, Vectors};
 use crate::lease::{Environment, Stop};
-use crate::store::sql::Found;
+use crate::store::sql::RowMatch;
 use crate::store::vector::{Point, VectorCollection};
 use crate::store::{self, Item, StoreError};
 use crate::targets::Mapped;
@@ -70,17 +70,17 @@ async fn find(
     mapped: &Mapped,
     items: &[Item],
     listed: bool,
-) -> Result<(Vec<(Found, Entry)>, Points), StoreError> {
+) -> Result<(Vec<(RowMatch, Entry)>, Points), StoreError> {
     let rows = match mapped.sql().await? {
         Some(_) if listed => items.iter().map(as_listed).collect(),
         Some(table) => {
             env.call(mapped, StoreKind::Sql, StoreCall::Find, table.find_rows(items))
                 .await?
         }
-        None => vec![(Found::Absent, store::Seen::default()); items.len()],
+        None => vec![(RowMatch::Absent, store::Seen::default()); items.len()],
     };
     // Points are compared with these rows.
-    let compared = |(row, _): &(Found, _)| matches!(row, Found::Matching | Found::Outside);
+    let compared = |(row, _): &(RowMatch, _)| matches!(row, RowMatch::Matching | RowMatch::Outside);
     let compared: Vec<bool> = rows.iter().map(compared).collect();
     let entries = items
         .iter()
@@ -93,17 +93,17 @@ async fn find(
     Ok((entries, points(env, mapped, &collection, items, &compared).await?))
 }
 
-fn entry(item: &Item, row: Found, seen: store::Seen) -> Entry {
+fn entry(item: &Item, row: RowMatch, seen: store::Seen) -> Entry {
     Entry {
         id: Some(item.id.clone()),
-        row: row == Found::Matching,
+        row: row == RowMatch::Matching,
         vectors: if seen.changed { Vectors::Changed } else { Vectors::None },
         version: seen.version,
         seen: Seen {
             place: seen.place,
-            row: (row == Found::Matching).then(|| seen.whose.clone()),
-            outside: (row == Found::Outside).then_some(seen.whose),
-            is_foreign: matches!(row, Found::Other | Found::Outside),
+            row: (row == RowMatch::Matching).then(|| seen.whose.clone()),
+            outside: (row == RowMatch::Outside).then_some(seen.whose),
+            is_foreign: matches!(row, RowMatch::Other | RowMatch::Outside),
             ..Seen::default()
         },
         ..Entry::default()
@@ -141,7 +141,7 @@ async fn decide(
     env: &Environment,
     mapped: &Mapped,
     items: &[Item],
-    found: Vec<(Found, Entry)>,
+    found: Vec<(RowMatch, Entry)>,
     mut points: Vec<Vec<Point>>,
 ) -> Result<Vec<Entry>, StoreError> {
     let table = mapped.sql().await?;
@@ -152,17 +152,17 @@ async fn decide(
         let (points, conditions) = (&mut points[n], &items[n].conditions);
         match row {
             _ if points.is_empty() => {}
-            Found::Matching if points.iter().all(|point| judge.agrees(entry.seen.row.as_ref(), point)) => {
+            RowMatch::Matching if points.iter().all(|point| judge.agrees(entry.seen.row.as_ref(), point)) => {
                 entry.vectors = Vectors::OfRow;
                 entry.takes(std::mem::take(points));
             }
-            Found::Matching => {
+            RowMatch::Matching => {
                 entry.row = false;
                 entry.vectors = Vectors::Disagree;
             }
             // The row is another's, and so is the vector.
-            Found::Other => {}
-            Found::Outside => {
+            RowMatch::Other => {}
+            RowMatch::Outside => {
                 let rows: Vec<Holder<'_>> = table.as_deref().zip(entry.seen.outside.as_ref()).into_iter().collect();
                 if points
                     .iter()
@@ -171,7 +171,7 @@ async fn decide(
                     entry.vectors = Vectors::Unverifiable;
                 }
             }
-            Found::Absent => orphans.push(n),
+            RowMatch::Absent => orphans.push(n),
         }
         entries.push(entry);
     }
@@ -197,7 +197,11 @@ async fn decide(
 }
 
 /// Returns what was seen of a row when it was listed.
-fn as_listed(item: &Item) -> (Found, store::Seen) {
-    let found = if item.changed { Found::Other } else { Found::Matching };
+fn as_listed(item: &Item) -> (RowMatch, store::Seen) {
+    let found = if item.changed {
+        RowMatch::Other
+    } else {
+        RowMatch::Matching
+    };
     (found, item.seen())
 }

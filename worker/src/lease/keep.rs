@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lethe_common::ledger::{Fence, Go};
+use lethe_common::ledger::{Fence, LeaseCheck};
 
 use super::environment::Environment;
 use super::guard::{LeaseGuard, fences};
@@ -52,8 +52,10 @@ impl Environment {
         let mut answers = answers.into_iter();
         for fence in held {
             match answers.next() {
-                Some(Go::Proceed(until) | Go::Cancel(until) | Go::Pause(until)) => self.leases.renewed(fence, until),
-                Some(Go::Lost | Go::Refused) | None => self.leases.remove(fence),
+                Some(LeaseCheck::Proceed(until) | LeaseCheck::Cancel(until) | LeaseCheck::Pause(until)) => {
+                    self.leases.renewed(fence, until)
+                }
+                Some(LeaseCheck::Lost | LeaseCheck::Refused) | None => self.leases.remove(fence),
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use lethe_common::ledger::{Fence, Go};
+use lethe_common::ledger::{Fence, LeaseCheck};
 
 use super::environment::Environment;
 use crate::store::StoreError;
@@ -38,7 +38,7 @@ impl Environment {
         let renewed = self.insist_until(until, || self.ledger.renew(&fences)).await;
         let mut ends = Vec::with_capacity(fences.len());
         for (fence, answer) in fences.iter().zip(renewed.map_err(|_| StoreError::LeaseLost)?) {
-            let (Go::Proceed(until) | Go::Cancel(until) | Go::Pause(until)) = answer else {
+            let (LeaseCheck::Proceed(until) | LeaseCheck::Cancel(until) | LeaseCheck::Pause(until)) = answer else {
                 return Err(StoreError::LeaseLost);
             };
             self.leases.renewed(*fence, until);

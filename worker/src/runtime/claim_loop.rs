@@ -11,7 +11,7 @@ use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::claimer::{Claimer, Found};
+use super::claimer::{ClaimOutcome, Claimer};
 use super::task::{self, Group};
 use crate::health::{Health, TURN};
 use crate::lease::Environment;
@@ -33,10 +33,10 @@ pub(crate) async fn run(
         env.health.turned();
         claimer.next_round().await;
         let found = claimer.claim(permit).await;
-        if found != Found::Nothing && !rung {
+        if found != ClaimOutcome::Nothing && !rung {
             metrics::doorbell_miss();
         }
-        if found == Found::Some {
+        if found == ClaimOutcome::Some {
             rung = true;
             continue;
         }
@@ -93,7 +93,7 @@ pub(crate) async fn run_due(env: &Arc<Environment>) -> usize {
     while let Ok(permit) = Arc::clone(&slots).acquire_owned().await {
         let found = claimer.claim(permit).await;
         assert!(claimer.trouble.is_none(), "the ledger cannot be asked for work");
-        if found == Found::Nothing {
+        if found == ClaimOutcome::Nothing {
             break;
         }
         while let Ok(group) = receiver.try_recv() {

@@ -8,12 +8,12 @@ use lethe_common::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::claimable::{self, Claimable, Offer};
-use super::grouping::{SMALL, grouped};
+use super::grouping::{SMALL_JOBS_A_CLAIM, grouped};
 use super::rounds::Rounds;
 use super::task::Group;
 use crate::backoff;
 use crate::lease::Environment;
-use crate::targets::Share;
+use crate::targets::TargetSlot;
 
 /// The pauses while the ledger is out of reach: nobody waits for work that cannot be claimed.
 const FIRST: Duration = Duration::from_millis(100);
@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// What a claim found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum ClaimOutcome {
     /// Nothing is due.
     Nothing,
     /// Something, and there may be more.
@@ -80,7 +80,7 @@ impl<'a> Claimer<'a> {
             turn: 0,
             large: 0,
             probes: 0,
-            small: SMALL,
+            small: SMALL_JOBS_A_CLAIM,
             asked: 0,
             confined: false,
             full: false,
@@ -111,10 +111,10 @@ impl<'a> Claimer<'a> {
     }
 
     /// Claims what is due.
-    pub(super) async fn claim(&mut self, permit: OwnedSemaphorePermit) -> Found {
+    pub(super) async fn claim(&mut self, permit: OwnedSemaphorePermit) -> ClaimOutcome {
         (self.ahead, self.confined) = (None, false);
         if self.env.mappings.siblings.revision().is_none() && !self.read_siblings().await {
-            return Found::Nothing;
+            return ClaimOutcome::Nothing;
         }
         if self.env.health.was_unwritable() {
             // A look reads only: it would not notice.
@@ -134,7 +134,7 @@ impl<'a> Claimer<'a> {
             Ok(false) => return self.found_nothing(),
             Err(error) => {
                 self.in_trouble(&error);
-                return Found::Nothing;
+                return ClaimOutcome::Nothing;
             }
         }
         let free = self.slots.available_permits().saturating_add(1);
@@ -148,7 +148,7 @@ impl<'a> Claimer<'a> {
             Ok(leases) => leases,
             Err(error) => {
                 self.in_trouble(&error);
-                return Found::Nothing;
+                return ClaimOutcome::Nothing;
             }
         };
         if leases.is_empty() {
@@ -163,9 +163,11 @@ impl<'a> Claimer<'a> {
         let is_all = claimed < self.asked && claimable.silent.is_empty() && claimable.usual.len() == 1;
         let homeless = self.hand_out(leases, permit).await;
         self.small = if homeless == 0 {
-            self.small.saturating_mul(2).min(SMALL)
+            self.small.saturating_mul(2).min(SMALL_JOBS_A_CLAIM)
         } else {
-            u32::try_from(claimed - homeless).unwrap_or(SMALL).clamp(1, SMALL)
+            u32::try_from(claimed - homeless)
+                .unwrap_or(SMALL_JOBS_A_CLAIM)
+                .clamp(1, SMALL_JOBS_A_CLAIM)
         };
         self.left = match (is_all && homeless == 0, are_many) {
             (true, _) => Left::Nothing,
@@ -173,8 +175,8 @@ impl<'a> Claimer<'a> {
             (false, true) => Left::Many,
         };
         match self.left {
-            Left::Nothing => Found::All,
-            Left::Some | Left::Many => Found::Some,
+            Left::Nothing => ClaimOutcome::All,
+            Left::Some | Left::Many => ClaimOutcome::Some,
         }
     }
 
@@ -194,10 +196,10 @@ impl<'a> Claimer<'a> {
         Ok(may_find)
     }
 
-    fn found_nothing(&mut self) -> Found {
+    fn found_nothing(&mut self) -> ClaimOutcome {
         self.answered();
         self.left = Left::Nothing;
-        Found::Nothing
+        ClaimOutcome::Nothing
     }
 
     /// Notes that the ledger has answered.
@@ -326,7 +328,7 @@ impl<'a> Claimer<'a> {
     }
 
     /// Takes a slot for the target of a group, if it has room for one more.
-    fn share(&self, group: &[Lease], targets: usize) -> Option<Share> {
+    fn share(&self, group: &[Lease], targets: usize) -> Option<TargetSlot> {
         let (target, env) = (&group.first()?.route.target, self.env);
         let room = env.shares.room(target, |target| env.breakers.is_ill(target), targets);
         (room.slots > 0).then(|| env.shares.take(target))

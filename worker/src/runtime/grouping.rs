@@ -4,12 +4,12 @@ use lethe_common::ledger::{Kind, Lease, Work};
 
 /// The most small partitions of one claim.
 // One group of them fills a batch of the default size.
-pub(crate) const SMALL: u32 = 1_000;
+pub(crate) const SMALL_JOBS_A_CLAIM: u32 = 1_000;
 
 /// Returns how many small partitions may share calls with one that failed so often: an eighth each time, so that one
 /// that takes too long is alone before long, and many that met a slow store are not.
 fn company(failures: u32) -> usize {
-    ((SMALL as usize) >> failures.saturating_mul(3).min(usize::BITS - 1)).max(1)
+    ((SMALL_JOBS_A_CLAIM as usize) >> failures.saturating_mul(3).min(usize::BITS - 1)).max(1)
 }
 
 /// Puts small partitions of one route and kind together that failed as often, as many as fit into a batch.

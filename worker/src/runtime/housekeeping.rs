@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::Environment;
 use crate::store::StoreError;
-use crate::targets::{Fitting, Looked, Mapped, Stores};
+use crate::targets::{Looked, Mapped, MappingLog, Stores};
 
 /// How often a worker reports and sweeps.
 // Often enough that `/v1/workers` and a vanished target show within seconds.
@@ -53,7 +53,7 @@ async fn look(env: &Environment, news: &Notify, stop: &CancellationToken) {
 
 /// Looks at the stores of a target.
 async fn look_after(env: &Environment, stores: &Stores, news: &Notify, stop: &CancellationToken) {
-    let (mut ticks, mut fitting) = (ticks(), Fitting::default());
+    let (mut ticks, mut mapping_log) = (ticks(), MappingLog::default());
     let mut read = Instant::now();
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if read.elapsed() >= REREAD {
@@ -66,7 +66,7 @@ async fn look_after(env: &Environment, stores: &Stores, news: &Notify, stop: &Ca
             return;
         };
         for looked in &looked {
-            fitting.note(looked);
+            mapping_log.note(looked);
         }
         if env.health.saw(&stores.name, seen) {
             news.notify_one();

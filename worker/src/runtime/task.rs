@@ -18,7 +18,7 @@ use crate::lease::{Environment, Stop, put_back};
 use crate::runtime::rounds::Round;
 use crate::span;
 use crate::store::StoreError;
-use crate::targets::Share;
+use crate::targets::TargetSlot;
 
 /// What one task works on.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Group {
     /// The slot it occupies.
     pub(crate) _permit: OwnedSemaphorePermit,
     /// Its target's claim to that slot.
-    pub(crate) _share: Share,
+    pub(crate) _share: TargetSlot,
     /// The round that it is, if its jobs are small.
     pub(crate) _round: Option<Round>,
 }

@@ -45,16 +45,16 @@ pub struct Query {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// By the time of their writing.
-    pub written: Written,
+    pub written: TimeBound,
     /// By the time of their last change, if it is mapped: one that was changed since stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changed: Option<Written>,
+    pub changed: Option<TimeBound>,
 }
 
 /// Which rows, by a time of theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Written {
+pub enum TimeBound {
     /// Those whose time is no later than this, in the database's own words, and those of which no time is
     /// known.
     UpTo(String),
@@ -127,7 +127,7 @@ pub struct Item {
     /// The version that its row must have; nothing: any.
     pub version: Option<i64>,
     /// Where its row was seen, if it was.
-    pub place: Option<Place>,
+    pub place: Option<RowLocation>,
     /// Whether its row was changed after its job began: then it stays.
     pub changed: bool,
     /// What its row was seen to say of whose it is.
@@ -139,7 +139,7 @@ pub struct Item {
 /// A hint that saves a statement the way through the index. It is worth nothing once the row has
 /// changed, so nothing is decided by it: whoever finds no row there looks by the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place(pub(crate) String);
+pub struct RowLocation(pub(crate) String);
 
 /// A row that was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -147,7 +147,7 @@ pub struct Seen {
     /// Its version, where one is mapped.
     pub version: Option<i64>,
     /// Where it is kept, where that is of use.
-    pub place: Option<Place>,
+    pub place: Option<RowLocation>,
     /// Whether it was changed after its job began.
     pub changed: bool,
     /// What its points are compared with.

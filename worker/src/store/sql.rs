@@ -21,7 +21,7 @@ mod tuples;
 
 pub use connect::SqlStore;
 pub use propose::Proposed;
-pub use table::{Deletion, Found, Keys, SqlTable, Taken};
+pub use table::{Deletion, Keys, RowMatch, SqlTable, Taken};
 
 /// The most memories one statement names: the batch of the design, and small enough for the
 /// planner's estimate of a JSON list (100 rows) to pick the index.

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::{Start, Written};
+use super::{Start, TimeBound};
 
-impl Written {
+impl TimeBound {
     /// Returns whether this bound lies beyond another; also if that cannot be told.
     pub(crate) fn is_beyond(&self, other: &Self) -> bool {
         match (self, other) {
@@ -20,7 +20,7 @@ impl Written {
 impl Start {
     /// Returns whether a bound of this one lies beyond that of another.
     pub(crate) fn is_beyond(&self, other: &Self) -> bool {
-        let changed = |start: &Self| start.changed.clone().unwrap_or(Written::Unknown);
+        let changed = |start: &Self| start.changed.clone().unwrap_or(TimeBound::Unknown);
         self.written.is_beyond(&other.written) || changed(self).is_beyond(&changed(other))
     }
 }
@@ -49,11 +49,11 @@ mod tests {
             ("1.5", "10"),
             ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.5Z"),
         ] {
-            let [earlier, later] = [earlier, later].map(|time| Written::UpTo(time.to_owned()));
+            let [earlier, later] = [earlier, later].map(|time| TimeBound::UpTo(time.to_owned()));
             assert!(later.is_beyond(&earlier) && !earlier.is_beyond(&later) && !later.is_beyond(&later));
-            assert!(later.is_beyond(&Written::Unknown) && !Written::Unknown.is_beyond(&later));
+            assert!(later.is_beyond(&TimeBound::Unknown) && !TimeBound::Unknown.is_beyond(&later));
         }
-        let [one, other] = ["a", "b"].map(|time| Written::UpTo(time.to_owned()));
+        let [one, other] = ["a", "b"].map(|time| TimeBound::UpTo(time.to_owned()));
         assert!(one.is_beyond(&other) && other.is_beyond(&one), "nobody can tell");
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Room {
 
 /// A slot that a target holds until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct TargetSlot {
     target: String,
     shares: Arc<Shares>,
 }
@@ -88,9 +88,9 @@ impl Shares {
     }
 
     /// Gives a target a slot.
-    pub(crate) fn take(self: &Arc<Self>, target: &str) -> Share {
+    pub(crate) fn take(self: &Arc<Self>, target: &str) -> TargetSlot {
         *self.lock().entry(target.to_owned()).or_default() += 1;
-        Share {
+        TargetSlot {
             target: target.to_owned(),
             shares: Arc::clone(self),
         }
@@ -126,7 +126,7 @@ fn sum(held: &BTreeMap<String, usize>, which: impl Fn(&str) -> bool) -> usize {
     held.iter().filter(|(target, _)| which(target)).map(|(_, n)| n).sum()
 }
 
-impl Drop for Share {
+impl Drop for TargetSlot {
     fn drop(&mut self) {
         let mut held = self.shares.lock();
         if let Some(n) = held.get_mut(&self.target) {
@@ -211,7 +211,7 @@ mod tests {
     fn large_jobs_leave_a_slot_of_their_target_to_small_ones() {
         let shares = Arc::new(Shares::new(8));
         assert_eq!(shares.room("a", |_| false, 2), Room { slots: 6, large: 5 });
-        let _held: Vec<Share> = (0..5).map(|_| shares.take("a")).collect();
+        let _held: Vec<TargetSlot> = (0..5).map(|_| shares.take("a")).collect();
         assert_eq!(shares.room("a", |_| false, 2), Room { slots: 1, large: 0 });
         assert_eq!(shares.room("b", |_| false, 2), Room { slots: 3, large: 3 });
         assert_eq!(shares.room("b", |target| target == "b", 2), Room { slots: 1, large: 1 });

@@ -7,7 +7,9 @@ use lethe_common::clock::Clock;
 use lethe_common::config::{Config, Retry, Target};
 use lethe_common::doorbell::Doorbell;
 use lethe_common::job::{JobId, Subject};
-use lethe_common::ledger::{Accepted, JobView, Kind, Ledger, LedgerOptions, Manner, NewJob, NewPartition, Scope};
+use lethe_common::ledger::{
+    Accepted, ExecutionOptions, JobView, Kind, Ledger, LedgerOptions, NewJob, NewPartition, Scope,
+};
 use lethe_edge::{EdgeOptions, serve};
 use lethe_worker::Environment;
 use qdrant_client::qdrant::{
@@ -170,7 +172,7 @@ impl World {
             limit: None,
             expect: None,
             per_second: None,
-            manner: Manner::default(),
+            execution: ExecutionOptions::default(),
             not_before: None,
             trace: None,
             partitions: Vec::new(),

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::compat::outcome::Done;
 use crate::compat::read::Query;
-use crate::compat::wanted::Place;
+use crate::compat::wanted::MemoryScope;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
@@ -36,6 +36,6 @@ pub(super) fn linked(query: &Query) -> Result<bool, Problem> {
 }
 
 /// Returns where memories are.
-pub(super) fn place(state: &AppState) -> Place {
-    Place::from(&state.config().compat.mem0)
+pub(super) fn place(state: &AppState) -> MemoryScope {
+    MemoryScope::from(&state.config().compat.mem0)
 }

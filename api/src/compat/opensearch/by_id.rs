@@ -8,13 +8,13 @@ use lethe_common::config::{Bounds, Scope};
 
 use super::answer::{Deleted, Errors};
 use super::bodiless::NoBody;
-use super::place::{self, Found};
+use super::place::{self, MappedContainer};
 use super::values::{WrittenParams, only};
 use crate::auth::{Denied, Principal};
 use crate::compat::erase::Asked;
 use crate::compat::outcome::{Done, Erasure, erased};
 use crate::compat::read::{Caller, InPath, Query};
-use crate::compat::wanted::{Place, What};
+use crate::compat::wanted::{MemoryScope, What};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
@@ -43,7 +43,7 @@ pub(crate) async fn delete_memory(
 ) -> Result<Response, Problem> {
     only(&query, &[])?;
     let there = place::find(state.config(), &principal, &container, &kind)?;
-    let place = Place {
+    let place = MemoryScope {
         owner: owner(&principal)?,
         ..at(&there)
     };
@@ -60,7 +60,7 @@ pub(crate) async fn delete_memory(
     let what = What::Ids(vec![id.clone()]);
     match asked.erase(place, what).await? {
         Erasure::Done(Done { job, .. }) if erased(&job) == 0 => {
-            let everybodys = Place {
+            let everybodys = MemoryScope {
                 workspace: principal.workspace(there.workspace.as_deref())?,
                 ..at(&there)
             };
@@ -79,8 +79,8 @@ pub(crate) async fn delete_memory(
 }
 
 /// Returns what to demand besides the owner.
-pub(super) fn at(there: &Found<'_>) -> Place {
-    Place {
+pub(super) fn at(there: &MappedContainer<'_>) -> MemoryScope {
+    MemoryScope {
         target: Some(there.target.name.clone()),
         table: Some(there.table.name.clone()),
         workspace: there.workspace.clone(),
@@ -104,7 +104,7 @@ pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
 /// Returns whether a memory that was not the caller's is somebody else's. The caller has access to the
 /// container, and OpenSearch tells it so.
 // The API asks no store: this is a dry run in nobody's name.
-async fn strangers(asked: Asked<'_>, place: Place, id: String) -> Result<bool, Problem> {
+async fn strangers(asked: Asked<'_>, place: MemoryScope, id: String) -> Result<bool, Problem> {
     let nobody = Principal::new("lethe:probe", [Scope::MemoriesDeleteAny], Bounds::default());
     let asked = Asked {
         principal: &nobody,

@@ -13,7 +13,7 @@ use super::answer::{DeletedByQuery, Errors, StoppedOr};
 use super::body::{self, Validation};
 use super::by_id::{at, owner};
 use super::parameters::{ByQueryParams, Parameters};
-use super::place::{self, Found};
+use super::place::{self, MappedContainer};
 use super::task::Started;
 use super::values::WrittenParams;
 use super::{dsl, mistyped};
@@ -21,7 +21,7 @@ use crate::auth::Principal;
 use crate::compat::erase::Asked;
 use crate::compat::outcome::Erasure;
 use crate::compat::read::{Caller, InPath, Query};
-use crate::compat::wanted::{How, Place, What};
+use crate::compat::wanted::{How, MemoryScope, What};
 use crate::http::body::Incoming;
 use crate::http::media_type::json_only;
 use crate::http::problem::{Problem, Whole};
@@ -165,7 +165,7 @@ async fn delete(
     asked: Asked<'_>,
     query: &Query,
     body: Body,
-    there: Result<Found<'_>, Problem>,
+    there: Result<MappedContainer<'_>, Problem>,
     container: &str,
     validation: Validation,
 ) -> Result<Response, Problem> {
@@ -175,7 +175,7 @@ async fn delete(
     let mut incoming = Incoming::new(body, state.config().api.max_body);
     let read = read(asked, &mut incoming, &parameters, there, container, validation).await;
     let (there, filter, how) = incoming.settle(headers, read).await?;
-    let place = Place { owner, ..at(&there) };
+    let place = MemoryScope { owner, ..at(&there) };
     let what = What::Query(filter, how);
     let mut response = if parameters.wait_for_completion {
         to_the_end(asked, place, what, validation).await?
@@ -188,7 +188,12 @@ async fn delete(
     Ok(response)
 }
 
-async fn to_the_end(asked: Asked<'_>, place: Place, what: What, validation: Validation) -> Result<Response, Problem> {
+async fn to_the_end(
+    asked: Asked<'_>,
+    place: MemoryScope,
+    what: What,
+    validation: Validation,
+) -> Result<Response, Problem> {
     match asked.erase_to_the_end(place, what).await? {
         Erasure::Done(done) => {
             if let Some(problem) = mistyped::of(asked.state, &done.job).await? {
@@ -218,10 +223,10 @@ async fn read<'a>(
     asked: Asked<'_>,
     incoming: &mut Incoming,
     parameters: &Parameters,
-    there: Result<Found<'a>, Problem>,
+    there: Result<MappedContainer<'a>, Problem>,
     container: &str,
     validation: Validation,
-) -> Result<(Found<'a>, Filter, How), Problem> {
+) -> Result<(MappedContainer<'a>, Filter, How), Problem> {
     let (state, headers) = (asked.state, asked.headers);
     asked.principal.require_erasing()?;
     json_only(headers, incoming.is_nothing())?;

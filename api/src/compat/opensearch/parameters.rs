@@ -1,6 +1,6 @@
 //! The parameters of OpenSearch's routes by query, and their refusals in its own words.
 
-use lethe_common::ledger::Manner;
+use lethe_common::ledger::ExecutionOptions;
 use utoipa::IntoParams;
 
 use super::body::Body;
@@ -155,13 +155,13 @@ impl Parameters {
         Ok(How {
             mistyped: mistyped::says,
             per_second: self.per_second,
-            manner: Manner {
+            execution: ExecutionOptions {
                 batch: self.batch,
-                most: most.map(u64::from),
+                max_memories: most.map(u64::from),
                 aborts: self.aborts.or(in_body).unwrap_or(true),
                 slices: Some(self.slices).filter(|slices| *slices > 1),
                 opaque_id,
-                ..Manner::default()
+                ..ExecutionOptions::default()
             },
         })
     }

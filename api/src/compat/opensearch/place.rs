@@ -14,7 +14,7 @@ use crate::http::problem::{Kind, Missing, Problem};
 const TYPES: [&str; 4] = ["sessions", "working", "long-term", "history"];
 
 /// Where the memories of a type in a container are.
-pub(super) struct Found<'a> {
+pub(super) struct MappedContainer<'a> {
     pub(super) target: &'a Target,
     pub(super) table: &'a Table,
     /// The kind to demand, where the table holds several.
@@ -29,7 +29,7 @@ pub(super) fn find<'a>(
     principal: &Principal,
     container: &str,
     memory_type: &str,
-) -> Result<Found<'a>, Problem> {
+) -> Result<MappedContainer<'a>, Problem> {
     let Some(kind) = TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(memory_type)) else {
         let text = short(memory_type);
         let known = TYPES.join(", ");
@@ -39,7 +39,7 @@ pub(super) fn find<'a>(
     let settings = &config.compat.opensearch;
     let (target, workspace) = target(config, principal, settings, container)?;
     let (table, kind) = table(settings, target, kind)?;
-    Ok(Found {
+    Ok(MappedContainer {
         target,
         table,
         kind,
@@ -49,8 +49,8 @@ pub(super) fn find<'a>(
 
 /// Finds the table that an index is: one of the caller's targets with a single table, a table, or
 /// `target.table`.
-pub(super) fn index<'a>(config: &'a Config, principal: &Principal, name: &str) -> Result<Found<'a>, Problem> {
-    let found = |target: &'a Target, table: &'a Table| Found {
+pub(super) fn index<'a>(config: &'a Config, principal: &Principal, name: &str) -> Result<MappedContainer<'a>, Problem> {
+    let found = |target: &'a Target, table: &'a Table| MappedContainer {
         target,
         table,
         kind: None,

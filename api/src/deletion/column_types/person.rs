@@ -21,7 +21,7 @@ struct Demand<'a> {
 
 /// Refuses a job by subject or query of which no table can hold what it demands; what is not known may.
 pub(super) fn check(config: &Config, workers: &[WorkerRow], job: &NewJob) -> Result<(), Problem> {
-    if job.manner.lenient {
+    if job.execution.lenient {
         return Ok(());
     }
     let demands = demands(job);

@@ -19,7 +19,7 @@ pub(crate) struct OfCaller<'a> {
 }
 
 /// A place, until it is dropped.
-pub(crate) type Place = Share<Arc<str>>;
+pub(crate) type CallerSlot = Share<Arc<str>>;
 
 impl Places {
     /// Returns so many places of each kind.
@@ -41,7 +41,7 @@ impl Places {
 
 impl OfCaller<'_> {
     /// Returns the right to hold a large body.
-    pub(crate) fn upload(&self) -> Result<Place, Problem> {
+    pub(crate) fn upload(&self) -> Result<CallerSlot, Problem> {
         let refused = |full| {
             let what = match full {
                 Full::All => "send this again when other uploads have ended",
@@ -56,7 +56,7 @@ impl OfCaller<'_> {
     }
 
     /// Returns the right to watch a job.
-    pub(crate) fn stream(&self) -> Result<Place, Problem> {
+    pub(crate) fn stream(&self) -> Result<CallerSlot, Problem> {
         let refused = |full| {
             let what = match full {
                 Full::All => "ask again later, or poll `GET /v1/jobs/{id}`",

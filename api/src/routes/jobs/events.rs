@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::auth::Principal;
 use crate::http::extract::JobPath;
-use crate::http::limits::places::Place;
+use crate::http::limits::places::CallerSlot;
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer::Job;
 use crate::job::visible::visible;
@@ -96,7 +96,7 @@ struct Changes {
     seen: Option<u64>,
     next: Option<JobView>,
     ended: bool,
-    _permit: Place,
+    _permit: CallerSlot,
 }
 
 fn changes(changes: Changes) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -42,7 +42,7 @@ async fn a_task_is_watched_and_paced() {
     );
     let lease = claim(&app).await.remove(0);
     assert_eq!(
-        (lease.job.per_second, lease.job.batch, lease.job.most),
+        (lease.job.per_second, lease.job.batch, lease.job.max_memories),
         (Some(0.5), Some(7), None)
     );
 
@@ -154,7 +154,7 @@ async fn what_a_caller_calls_its_request_is_said_again() {
     let seen = app.get("eraser", &format!("/_tasks/{task}")).await;
     assert_eq!(seen.body["task"]["headers"], json!({"X-Opaque-Id": "purge 7"}));
     let lease = claim(&app).await.remove(0);
-    assert_eq!(lease.job.most, Some(3));
+    assert_eq!(lease.job.max_memories, Some(3));
     assert!(matches!(lease.work, Work::Query));
 }
 

@@ -199,7 +199,7 @@ async fn size_is_what_max_docs_was_called_and_null_is_nothing() {
         let dated = "299 lethe \"Deprecated field [size] used, expected [max_docs] instead\"";
         assert_eq!(warning, parameters.contains("size").then_some(dated), "{parameters}");
         let lease = claim(&app).await.remove(0);
-        assert_eq!(lease.job.most, most, "{parameters} {body}");
+        assert_eq!(lease.job.max_memories, most, "{parameters} {body}");
         // A conflict says whether it stops the job.
         let mut delta = Delta::default();
         delta.items.push(ItemOutcome {
@@ -233,7 +233,7 @@ async fn what_has_no_meaning_here_is_checked_and_changes_nothing() {
         begun(&app, parameters).await;
         let lease = claim(&app).await.remove(0);
         assert_eq!(
-            (lease.job.most, lease.job.batch, lease.job.per_second),
+            (lease.job.max_memories, lease.job.batch, lease.job.per_second),
             (None, None, None)
         );
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Number, Value};
 
-use super::{Place, whole};
+use super::{TypedPath, whole};
 use crate::filter::{Bounds, Comparison, Counted, Scalar, Stored, Type, Unit, stored};
 
 /// What a value is to a comparison with moments.
@@ -57,7 +57,7 @@ impl Bounds {
     }
 }
 
-impl Place {
+impl TypedPath {
     /// Reads a value that is compared with moments. Local times are UTC.
     pub(super) fn moment<'v>(&self, value: &'v Value) -> Read<'v> {
         match (self.compared(), value) {

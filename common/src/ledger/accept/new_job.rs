@@ -2,7 +2,7 @@
 
 use crate::filter::Filter;
 use crate::job::{JobId, SelectorKind, Subject};
-use crate::ledger::types::{Manner, NewPartition};
+use crate::ledger::types::{ExecutionOptions, NewPartition};
 use crate::selection::Digest;
 
 /// In whose name, and by which route, an idempotency key is valid.
@@ -58,7 +58,7 @@ pub struct NewJob {
     /// The most memories a second.
     pub per_second: Option<f64>,
     /// How it is done.
-    pub manner: Manner,
+    pub execution: ExecutionOptions,
     /// Milliseconds since 1970 before which it must not start.
     pub not_before: Option<i64>,
     /// The traceparent of the request.

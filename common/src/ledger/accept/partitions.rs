@@ -33,7 +33,7 @@ pub(in crate::ledger) fn rows_of(
     (first..)
         .zip(partitions)
         .map(|(ordinal, partition)| {
-            let small = matches!(&partition.work, Work::Ids(ids) if ids.len() <= SMALL);
+            let small = matches!(&partition.work, Work::Ids(ids) if ids.len() <= SHARED_CALL_IDS);
             json!({
                 "job": id, "ordinal": ordinal, "kind": partition.kind.as_str(), "target": partition.route.target,
                 "table": partition.route.table, "route": partition.route.to_string(),
@@ -78,7 +78,7 @@ fn reads_back(work: &Work) -> bool {
 
 /// The most ids of a partition that shares calls with others.
 // Ten of them still fit into one batch of the default size, so sharing pays.
-const SMALL: usize = 100;
+const SHARED_CALL_IDS: usize = 100;
 
 fn stores_text(stores: &[StoreKind]) -> String {
     stores.iter().map(|store| store.as_str()).collect::<Vec<_>>().join(",")

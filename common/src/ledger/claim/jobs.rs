@@ -13,7 +13,7 @@ use crate::ledger::types::{JobFacts, Kind};
 use crate::state::{Event, State};
 
 /// What the partitions of a job share, as columns.
-const FACTS: &str = "jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, most - settled AS most, expect,
+const FACTS: &str = "jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, max_memories - settled AS max_memories, expect,
             schedule, lenient, trace, state, attempt, next_ordinal, {now} - not_before AS waited";
 
 /// Moves the jobs of claimed partitions on, and reads what their partitions share.
@@ -91,7 +91,7 @@ fn facts_of(row: &AnyRow, first: bool) -> Result<JobFacts, LedgerError> {
         None => None,
     };
     let batch: Option<i64> = row.try_get("batch_size")?;
-    let most: Option<i64> = row.try_get("most")?;
+    let max_memories: Option<i64> = row.try_get("max_memories")?;
     Ok(JobFacts {
         id,
         owner: row.try_get("owner")?,
@@ -101,7 +101,7 @@ fn facts_of(row: &AnyRow, first: bool) -> Result<JobFacts, LedgerError> {
         query,
         per_second: row.try_get("per_second")?,
         batch: batch.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
-        most: most.map(|n| u64::try_from(n).unwrap_or(0)),
+        max_memories: max_memories.map(|n| u64::try_from(n).unwrap_or(0)),
         expects: row.try_get::<Option<String>, _>("expect")?.is_some(),
         scheduled: row.try_get::<Option<String>, _>("schedule")?.is_some(),
         lenient: row.try_get::<i64, _>("lenient")? != 0,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::renew::{Go, LEFT};
+use super::renew::{LEFT, LeaseCheck};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::operation::REVISION;
 use crate::ledger::types::{Fence, Lease};
@@ -11,16 +11,16 @@ impl Ledger {
     /// Commits the intents of batches under their leases, and renews leases after an eighth of their time.
     ///
     /// The answers are in the order of the question. An intent is written only for
-    /// [`Go::Proceed`]. One that the ledger refuses leaves the others alone: [`Go::Refused`]. An intent in place of
+    /// [`LeaseCheck::Proceed`]. One that the ledger refuses leaves the others alone: [`LeaseCheck::Refused`]. An intent in place of
     /// another is written whatever else keeps batches from beginning: its batch has begun, and is finished.
-    pub async fn intend(&self, intents: &[(&Lease, String)]) -> Result<Vec<Go>, LedgerError> {
+    pub async fn intend(&self, intents: &[(&Lease, String)]) -> Result<Vec<LeaseCheck>, LedgerError> {
         let mut answers = Vec::with_capacity(intents.len());
         let mut open = vec![intents];
         while let Some(some) = open.pop() {
             match (self.intend_together(some).await, some) {
                 (Err(error), [(lease, _)]) if error.is_refusal() => {
                     error.log_refusal(lease.fence());
-                    answers.push(Go::Refused);
+                    answers.push(LeaseCheck::Refused);
                 }
                 // Which one it is shows when it is alone.
                 (Err(error), some) if error.is_refusal() && some.len() > 1 => {
@@ -33,7 +33,7 @@ impl Ledger {
         Ok(answers)
     }
 
-    async fn intend_together(&self, intents: &[(&Lease, String)]) -> Result<Vec<Go>, LedgerError> {
+    async fn intend_together(&self, intents: &[(&Lease, String)]) -> Result<Vec<LeaseCheck>, LedgerError> {
         let rows: Vec<Value> = intents
             .iter()
             .map(|(lease, intent)| {

@@ -12,8 +12,8 @@ use crate::state::State;
 
 /// What a worker may do after asking the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Go {
-    /// Go on; the lease now lasts until then.
+pub enum LeaseCheck {
+    /// Go on: the lease now lasts until then.
     Proceed(Instant),
     /// Begin no new batch: the job is being cancelled.
     Cancel(Instant),
@@ -30,7 +30,7 @@ pub(super) const LEFT: &str = "partitions.job_id, ordinal, due_at - {now} AS lef
 
 impl Ledger {
     /// Renews leases. A cancelled or paused job's too: what has begun is finished.
-    pub async fn renew(&self, fences: &[Fence]) -> Result<Vec<Go>, LedgerError> {
+    pub async fn renew(&self, fences: &[Fence]) -> Result<Vec<LeaseCheck>, LedgerError> {
         let rows: Vec<Value> = fences.iter().map(|fence| rows::fence(*fence)).collect();
         self.touch(
             fences,
@@ -47,7 +47,12 @@ impl Ledger {
     }
 
     /// Keeps leases by a statement that returns what is [left](LEFT) of those it touched.
-    pub(super) async fn touch(&self, fences: &[Fence], rows: &[Value], sql: &str) -> Result<Vec<Go>, LedgerError> {
+    pub(super) async fn touch(
+        &self,
+        fences: &[Fence],
+        rows: &[Value],
+        sql: &str,
+    ) -> Result<Vec<LeaseCheck>, LedgerError> {
         let (asked, lease) = (Instant::now(), self.inner.options.lease);
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 4);
         let list = json!(rows).to_string();
@@ -60,19 +65,29 @@ impl Ledger {
         for row in &touched {
             // From before the statement: the lease must not last longer here than in the ledger.
             let left = Duration::from_millis(rows::number(row, "left_ms")?);
-            answers.insert(rows::key(row)?, Go::Proceed(asked + left.min(lease)));
+            answers.insert(rows::key(row)?, LeaseCheck::Proceed(asked + left.min(lease)));
         }
         if answers.len() < fences.len() {
             self.explain(&list, &mut answers, asked + lease).await?;
         }
         Ok(fences
             .iter()
-            .map(|fence| answers.get(&(fence.job, fence.ordinal)).copied().unwrap_or(Go::Lost))
+            .map(|fence| {
+                answers
+                    .get(&(fence.job, fence.ordinal))
+                    .copied()
+                    .unwrap_or(LeaseCheck::Lost)
+            })
             .collect())
     }
 
     /// Fills in why a partition was not touched.
-    async fn explain(&self, list: &str, answers: &mut HashMap<Key, Go>, until: Instant) -> Result<(), LedgerError> {
+    async fn explain(
+        &self,
+        list: &str,
+        answers: &mut HashMap<Key, LeaseCheck>,
+        until: Instant,
+    ) -> Result<(), LedgerError> {
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::intend explain
             SELECT partitions.job_id AS job_id, ordinal, jobs.state AS state
@@ -86,9 +101,9 @@ impl Ledger {
             let cancelling = rows::says(row, "state", State::Cancelling)?;
             // The lease was not renewed: nothing is left to do but to give it back.
             let stop = if cancelling {
-                Go::Cancel(until)
+                LeaseCheck::Cancel(until)
             } else {
-                Go::Pause(until)
+                LeaseCheck::Pause(until)
             };
             answers.entry(rows::key(row)?).or_insert(stop);
         }

@@ -13,7 +13,7 @@ use crate::job::Outcome;
 use crate::ledger::db::{Inner, LedgerError};
 
 /// A memory in a store: job, store, table, key.
-type Place = (String, String, String, String);
+type ItemKey = (String, String, String, String);
 
 /// Turns absent into erased where an earlier attempt did it.
 pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
@@ -26,7 +26,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
         return Ok(());
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut by_place: HashMap<Place, &Value> = absent
+    let mut by_place: HashMap<ItemKey, &Value> = absent
         .iter()
         .map(|&item| {
             let place = (
@@ -53,7 +53,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
     let mut credited = Vec::with_capacity(found.len());
     let mut counts: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
     for row in &found {
-        let place: Place = (
+        let place: ItemKey = (
             row.try_get("job_id")?,
             row.try_get("store")?,
             row.try_get("table_name")?,

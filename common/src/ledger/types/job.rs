@@ -32,12 +32,12 @@ pub struct JobFacts {
     /// The most memories of a batch, where somebody said so.
     pub batch: Option<u32>,
     /// Of a job by query: the most memories that this attempt takes of what matches.
-    pub most: Option<u64>,
+    pub max_memories: Option<u64>,
     /// Whether the job says what its selection has to be: it is looked at before anything is touched.
     pub expects: bool,
     /// Whether a schedule made it, which can say at any time when its batches may begin.
     pub scheduled: bool,
-    /// Whether a value that no column can hold is nobody's ([`Manner::lenient`]).
+    /// Whether a value that no column can hold is nobody's ([`ExecutionOptions::lenient`]).
     pub lenient: bool,
     /// The traceparent of the request.
     pub trace: Option<String>,
@@ -64,12 +64,12 @@ impl JobFacts {
 /// How a job is done, beside what it erases.
 // What a caller calls its request may say anything: no `Debug`.
 #[derive(Clone, Default)]
-pub struct Manner {
+pub struct ExecutionOptions {
     /// The most memories of a batch; absent: as many as workers usually take.
     pub batch: Option<u32>,
     /// Of a job by query: the most memories that it takes of what matches, at least one; the rest is
     /// left alone.
-    pub most: Option<u64>,
+    pub max_memories: Option<u64>,
     /// Whether a memory that changed in between stops the job: what has begun is finished, and it fails.
     pub aborts: bool,
     /// By how many slices it is counted for whoever asks; absent: not at all. How it is divided among

@@ -2,7 +2,7 @@
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::Outcome;
-use lethe_common::ledger::{Delta, Go, Kind, Lease, Ledger, NewPartition, Record, RecordEnd, Release, Work};
+use lethe_common::ledger::{Delta, Kind, Lease, LeaseCheck, Ledger, NewPartition, Record, RecordEnd, Release, Work};
 use lethe_common::state::State;
 
 use super::{adds_up, both, met, plan, read_back, retry, step};
@@ -20,7 +20,7 @@ async fn a_batch_that_had_begun_is_finished_by_the_next_attempt(TestLedger { led
     let mut lease = claim_one(&ledger).await;
     step(&ledger, &mut lease, erased(1), 1, "one").await;
     let go = ledger.intend(&[(&lease, "begun".to_owned())]).await.unwrap();
-    assert!(matches!(go[0], Go::Proceed(_)));
+    assert!(matches!(go[0], LeaseCheck::Proceed(_)));
     let failed = Record {
         progress: lease.progress.clone(),
         ..end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected))
@@ -50,7 +50,7 @@ async fn a_batch_that_had_begun_is_finished_by_the_next_attempt(TestLedger { led
 /// Begins a batch, and fails before it is recorded.
 async fn begin_and_fail(ledger: &Ledger, lease: &Lease) {
     let go = ledger.intend(&[(lease, "begun".to_owned())]).await.unwrap();
-    assert!(matches!(go[0], Go::Proceed(_)));
+    assert!(matches!(go[0], LeaseCheck::Proceed(_)));
     let failed = Record {
         progress: lease.progress.clone(),
         ..end(lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected))

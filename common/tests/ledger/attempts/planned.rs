@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lethe_common::filter::Filter;
 use lethe_common::job::{Outcome, StoreKind};
-use lethe_common::ledger::{Delta, Kind, Manner, NewJob, NewPartition, RecordEnd, Work};
+use lethe_common::ledger::{Delta, ExecutionOptions, Kind, NewJob, NewPartition, RecordEnd, Work};
 use lethe_common::state::State;
 
 use super::{adds_up, both, cancel, counts, met, plan, read_back, retry, step};
@@ -79,14 +79,14 @@ async fn points_without_a_name_are_counted_by_the_last_attempt(TestLedger { ledg
 }
 
 async fn earlier_attempts_count_against_what_a_query_may_take(TestLedger { ledger, _dir, .. }: TestLedger) {
-    let manner = Manner {
-        most: Some(10),
-        ..Manner::default()
+    let execution = ExecutionOptions {
+        max_memories: Some(10),
+        ..ExecutionOptions::default()
     };
     let query = NewJob {
         subject: None,
         query: Some(Filter::All),
-        manner,
+        execution,
         ..subject_job(1)
     };
     let id = accept(
@@ -103,10 +103,10 @@ async fn earlier_attempts_count_against_what_a_query_may_take(TestLedger { ledge
     plan(&ledger, &[6, 4]).await;
     let mut ranges = claim(&ledger).await;
     ranges.sort_by_key(|lease| lease.remaining);
-    assert_eq!(ranges[0].job.most, Some(10));
+    assert_eq!(ranges[0].job.max_memories, Some(10));
     record(&ledger, end(&ranges[1], erased(6), RecordEnd::Done)).await;
     cancel(&ledger, &ranges[0]).await;
     retry(&ledger, id).await;
     let lease = claim_one(&ledger).await;
-    assert_eq!((lease.kind, lease.job.most), (Kind::Plan, Some(4)));
+    assert_eq!((lease.kind, lease.job.max_memories), (Kind::Plan, Some(4)));
 }

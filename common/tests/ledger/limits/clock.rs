@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lethe_common::ledger::{Manner, NewJob, NewPartition, Route};
+use lethe_common::ledger::{ExecutionOptions, NewJob, NewPartition, Route};
 use lethe_common::schedule::{Window, Windows};
 use lethe_common::state::State;
 
@@ -108,10 +108,10 @@ fn daily(hour: u8) -> Windows {
 
 fn windowed(windows: Windows) -> NewJob {
     NewJob {
-        manner: Manner {
+        execution: ExecutionOptions {
             schedule: Some("nightly".to_owned()),
             windows: Some(windows),
-            ..Manner::default()
+            ..ExecutionOptions::default()
         },
         ..new_job(vec![ids(2)])
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::ended;
 
 /// How many small jobs there are, and how many memories a subject and a purge are about.
-const SMALL: usize = 300;
+const SMALL_JOBS: usize = 300;
 const SUBJECT: usize = 10_000;
 const PURGE: usize = 50_000;
 
@@ -35,14 +35,14 @@ pub(crate) async fn neighbours() {
         run(&lethe, &service, target, [1, 1, 1]).await;
     }
     // The connections and plans of large jobs are no part of it.
-    run(&lethe, &service, TARGET, [SMALL, SUBJECT, PURGE]).await;
+    run(&lethe, &service, TARGET, [SMALL_JOBS, SUBJECT, PURGE]).await;
     let alone = median(&lethe, &service).await;
 
     for (user, n) in [("sue", SUBJECT), ("pat", PURGE)] {
         lethe.add(SICK, &memories::of(user, n)).await;
     }
     lethe.falls_ill(Store::Vector, Illness::Hangs);
-    submit_each(&service, SICK, &memories::of("sam", SMALL)).await;
+    submit_each(&service, SICK, &memories::of("sam", SMALL_JOBS)).await;
     for job in [subject(SICK, "sue"), purge(SICK, "pat")] {
         service.client.submit(&job).await;
     }
@@ -61,7 +61,7 @@ pub(crate) async fn neighbours() {
 async fn median(lethe: &Neighbours, service: &Service) -> [Duration; 3] {
     let mut times = [const { Vec::new() }; 3];
     for _ in 0..TIMES {
-        let took = run(lethe, service, TARGET, [SMALL, SUBJECT, PURGE]).await;
+        let took = run(lethe, service, TARGET, [SMALL_JOBS, SUBJECT, PURGE]).await;
         for (times, took) in times.iter_mut().zip(took) {
             times.push(took);
         }

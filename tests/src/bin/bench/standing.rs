@@ -19,7 +19,7 @@ const JOBS: u32 = 900_000;
 const QUIET: Duration = Duration::from_secs(30);
 
 /// How many small jobs are waited for.
-const SMALL: usize = 300;
+const SMALL_JOBS: usize = 300;
 
 /// Prints what processors and statements are used while nothing is to be done.
 pub(crate) async fn idle() {
@@ -37,7 +37,7 @@ pub(crate) async fn backlog() {
     let mut medians = Vec::new();
     for jobs in [0, JOBS] {
         fill(&ledger, jobs).await;
-        let all = memories::of("ana", SMALL);
+        let all = memories::of("ana", SMALL_JOBS);
         site.add(&all).await;
         let mut took = Vec::new();
         for memory in &all {
@@ -53,11 +53,11 @@ pub(crate) async fn backlog() {
         took.sort_unstable();
         println!(
             "backlog: {jobs} jobs wait: one memory p50 {:.1?}, p99 {:.1?}; a scrape {:.1?}",
-            took[SMALL / 2],
-            took[SMALL * 99 / 100],
+            took[SMALL_JOBS / 2],
+            took[SMALL_JOBS * 99 / 100],
             scrape(&service).await
         );
-        medians.push(took[SMALL / 2]);
+        medians.push(took[SMALL_JOBS / 2]);
         quiet("backlog", &ledger).await;
     }
     println!(

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
-use super::share::{Share, fences};
+use super::batch_part::{BatchPart, fences};
 use crate::job::intent::{Dropped, Entry, Vectors};
 use crate::job::resolve::{Claim, Judge, have_rows, mark_contradicted, resolve};
 use crate::lease::{Environment, Stop};
@@ -16,14 +16,14 @@ use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::targets::Mapped;
 
-/// Looks again at the shares that this attempt did not begin.
-pub(super) async fn look_again(env: &Environment, mapped: &Mapped, shares: &mut [Share]) -> Result<(), Stop> {
-    let fences = fences(shares);
-    for share in shares.iter_mut().filter(|share| !share.fresh) {
-        let conditions = &share.conditions;
+/// Looks again at the parts that this attempt did not begin.
+pub(super) async fn look_again(env: &Environment, mapped: &Mapped, parts: &mut [BatchPart]) -> Result<(), Stop> {
+    let fences = fences(parts);
+    for part in parts.iter_mut().filter(|part| !part.fresh) {
+        let conditions = &part.conditions;
         let is_query = conditions.query.is_some();
         // A listed point is looked at by itself, on every attempt.
-        let mut entries: Vec<&mut Entry> = share
+        let mut entries: Vec<&mut Entry> = part
             .intent
             .entries
             .iter_mut()

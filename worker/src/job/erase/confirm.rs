@@ -9,16 +9,20 @@ use lethe_common::job::JobId;
 use lethe_common::ledger::{Kind, Work};
 use lethe_common::metrics;
 
-use super::met::Met;
-use super::share::Share;
+use super::batch_part::BatchPart;
+use super::memory_outcome::MemoryOutcome;
 use crate::job::read_back;
 use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::targets::Mapped;
 
 /// Returns the jobs that end with this batch and have nothing left in any store.
-pub(super) async fn confirm(env: &Environment, mapped: &Mapped, done: &[(Share, Vec<Met>)]) -> HashSet<JobId> {
-    let ending = done.iter().filter(|(share, met)| is_all(share, met));
-    let leases: Vec<&LeaseGuard> = ending.map(|(share, _)| &share.lease).collect();
+pub(super) async fn confirm(
+    env: &Environment,
+    mapped: &Mapped,
+    done: &[(BatchPart, Vec<MemoryOutcome>)],
+) -> HashSet<JobId> {
+    let ending = done.iter().filter(|(part, met)| is_all(part, met));
+    let leases: Vec<&LeaseGuard> = ending.map(|(part, _)| &part.lease).collect();
     if leases.is_empty() {
         return HashSet::new();
     }
@@ -43,9 +47,9 @@ pub(super) async fn confirm(env: &Environment, mapped: &Mapped, done: &[(Share, 
 }
 
 /// Returns whether this batch is the last of a job that has one list of ids, and nothing of it failed.
-fn is_all(share: &Share, met: &[Met]) -> bool {
-    let job = &share.lease.job;
-    let is_last = matches!(share.lease.work, Work::Ids(_)) && job.is_single && share.intent.then.is_none();
-    let fails = |met: &Met| met.refused.is_some() || met.iter().any(|(_, outcome, _)| outcome.fails_job());
+fn is_all(part: &BatchPart, met: &[MemoryOutcome]) -> bool {
+    let job = &part.lease.job;
+    let is_last = matches!(part.lease.work, Work::Ids(_)) && job.is_single && part.intent.then.is_none();
+    let fails = |met: &MemoryOutcome| met.refused.is_some() || met.iter().any(|(_, outcome, _)| outcome.fails_job());
     is_last && !job.cancelling && !met.iter().any(fails)
 }

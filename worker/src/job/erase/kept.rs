@@ -1,22 +1,22 @@
 //! Vectors that were still there after they were deleted: they are tried again, a few times.
 
-use lethe_common::ledger::Go;
+use lethe_common::ledger::LeaseCheck;
 
-use super::met::Met;
-use super::share::Share;
+use super::batch_part::BatchPart;
+use super::memory_outcome::MemoryOutcome;
 use crate::job::intent::{Intent, Vectors};
 use crate::lease::retry::{self, Verdict};
 use crate::lease::{Environment, LEDGER_REFUSED, Stop};
 use crate::store::StoreError;
 
 /// Returns whether vectors that were still there after they were deleted are to be tried again.
-pub(super) fn is_worth_another_try(env: &Environment, intent: &Intent, met: &[Met]) -> bool {
-    intent.kept < env.config.retry.rounds && met.iter().any(Met::is_kept)
+pub(super) fn is_worth_another_try(env: &Environment, intent: &Intent, met: &[MemoryOutcome]) -> bool {
+    intent.kept < env.config.retry.rounds && met.iter().any(MemoryOutcome::is_kept)
 }
 
 /// Notes in the intents that vectors were kept, and puts the partitions back.
-pub(super) async fn put_back(env: &Environment, kept: Vec<(Share, Vec<Met>)>) -> Result<(), Stop> {
-    for (Share { lease, mut intent, .. }, met) in kept {
+pub(super) async fn put_back(env: &Environment, kept: Vec<(BatchPart, Vec<MemoryOutcome>)>) -> Result<(), Stop> {
+    for (BatchPart { lease, mut intent, .. }, met) in kept {
         intent.kept += 1;
         for (entry, met) in intent.entries.iter_mut().zip(met).filter(|(_, met)| met.is_kept()) {
             // A point written since the batch began goes too: its memory's row was the job's.
@@ -28,9 +28,9 @@ pub(super) async fn put_back(env: &Environment, kept: Vec<(Share, Vec<Met>)>) ->
             }
         }
         match lease.intend(env, intent.text(&lease)).await? {
-            Go::Refused => lease.fail(env, LEDGER_REFUSED).await?,
-            Go::Lost => lease.forget(env),
-            Go::Proceed(_) | Go::Cancel(_) | Go::Pause(_) => {
+            LeaseCheck::Refused => lease.fail(env, LEDGER_REFUSED).await?,
+            LeaseCheck::Lost => lease.forget(env),
+            LeaseCheck::Proceed(_) | LeaseCheck::Cancel(_) | LeaseCheck::Pause(_) => {
                 retry::put_back(env, lease, &StoreError::Kept, Verdict::Fine).await?;
             }
         }

@@ -4,10 +4,10 @@ use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{Delta, ItemOutcome, RecordEnd, WarningCode, Work};
 
+use super::batch_part::{BatchPart, is_one};
 use super::confirm::confirm;
 use super::kept;
-use super::met::Met;
-use super::share::{Share, is_one};
+use super::memory_outcome::MemoryOutcome;
 use crate::job::cursor::{Cursor, Refused};
 use crate::lease::{self, Environment, Next, Step, Stop};
 use crate::targets::Mapped;
@@ -16,28 +16,28 @@ use crate::targets::Mapped;
 pub(super) async fn record(
     env: &Environment,
     mapped: &Mapped,
-    shares: Vec<Share>,
-    met: Vec<Vec<Met>>,
+    parts: Vec<BatchPart>,
+    met: Vec<Vec<MemoryOutcome>>,
 ) -> Result<Vec<Next>, Stop> {
-    let (kept, done): (Vec<_>, Vec<_>) = shares
+    let (kept, done): (Vec<_>, Vec<_>) = parts
         .into_iter()
         .zip(met)
-        .partition(|(share, met)| kept::is_worth_another_try(env, &share.intent, met));
+        .partition(|(part, met)| kept::is_worth_another_try(env, &part.intent, met));
     kept::put_back(env, kept).await?;
     if done.is_empty() {
         return Ok(Vec::new());
     }
     let gone = confirm(env, mapped, &done).await;
-    let steps = done.into_iter().map(|(share, met)| {
-        let step = step_of(&share, &met, gone.contains(&share.lease.job.id));
-        (share.lease, step)
+    let steps = done.into_iter().map(|(part, met)| {
+        let step = step_of(&part, &met, gone.contains(&part.lease.job.id));
+        (part.lease, step)
     });
     lease::record(env, steps.collect()).await
 }
 
 /// Returns what the database has made of the partition's rows so far, and why it is given up, if it is.
-fn refused(share: &Share, met: &[Met]) -> (Refused, Option<ErrorCode>) {
-    let before = Cursor::of(&share.lease).refused;
+fn refused(part: &BatchPart, met: &[MemoryOutcome]) -> (Refused, Option<ErrorCode>) {
+    let before = Cursor::of(&part.lease).refused;
     let mut codes = met.iter().filter_map(|met| met.refused);
     let first = codes.next();
     let refused = usize::from(first.is_some()) + codes.count();
@@ -46,19 +46,19 @@ fn refused(share: &Share, met: &[Met]) -> (Refused, Option<ErrorCode>) {
     (now, first.filter(|_| now.is_hopeless()))
 }
 
-fn step_of(share: &Share, met: &[Met], is_gone: bool) -> Step {
+fn step_of(part: &BatchPart, met: &[MemoryOutcome], is_gone: bool) -> Step {
     let mut delta = Delta::default();
-    for (entry, met) in share.intent.entries.iter().zip(met) {
+    for (entry, met) in part.intent.entries.iter().zip(met) {
         for (store, outcome, code) in met.iter() {
-            if !share.lease.stores.contains(&store) {
+            if !part.lease.stores.contains(&store) {
                 continue;
             }
             delta.count(store, outcome, 1);
-            if (store, outcome) == (StoreKind::Sql, Outcome::Erased) && is_one(&share.lease) {
+            if (store, outcome) == (StoreKind::Sql, Outcome::Erased) && is_one(&part.lease) {
                 delta.version_erased = entry.version;
             }
             // A listed point is its own: others may carry the same id, or it may by now.
-            let point = matches!(share.lease.work, Work::Listed(_)).then(|| entry.points.first());
+            let point = matches!(part.lease.work, Work::Listed(_)).then(|| entry.points.first());
             let id = point.flatten().map(|point| point.text()).or_else(|| entry.id.clone());
             if outcome.is_listed()
                 && let Some(id) = id
@@ -72,21 +72,21 @@ fn step_of(share: &Share, met: &[Met], is_gone: bool) -> Step {
             }
         }
     }
-    if let Some(taken) = &share.intent.taken {
+    if let Some(taken) = &part.intent.taken {
         delta.dependents.clone_from(&taken.tables);
         delta.warning = taken.more.then_some(WarningCode::DependentsUncounted);
     }
     let n = u64::try_from(met.len()).expect("a length fits 64 bits");
-    let known = n.min(share.lease.remaining);
-    let rest = share.lease.remaining - known;
+    let known = n.min(part.lease.remaining);
+    let rest = part.lease.remaining - known;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     // More than was known of were found, or fewer.
     delta.selected = signed(n - known);
-    let done = share.intent.then.is_none();
+    let done = part.intent.then.is_none();
     if done {
         delta.selected -= signed(rest);
     }
-    let (refused, hopeless) = refused(share, met);
+    let (refused, hopeless) = refused(part, met);
     let end = match hopeless {
         Some(code) => Some(RecordEnd::Failed(code)),
         None if is_gone => Some(RecordEnd::Gone),
@@ -94,9 +94,9 @@ fn step_of(share: &Share, met: &[Met], is_gone: bool) -> Step {
     };
     Step {
         delta,
-        progress: match &share.intent.then {
+        progress: match &part.intent.then {
             Some(then) => Some(then.clone().with_refused(refused).text()),
-            None => Cursor::of(&share.lease).kept(),
+            None => Cursor::of(&part.lease).kept(),
         },
         remaining: if done { 0 } else { rest },
         end,

@@ -3,9 +3,9 @@
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
+use super::batch_part::{BatchPart, fences};
 use super::dependents;
-use super::met::Row;
-use super::share::{Share, fences};
+use super::memory_outcome::Row;
 use super::stopped::Stopped;
 use super::target::{Target, targets};
 use crate::lease::{Environment, Stop};
@@ -18,13 +18,13 @@ use crate::targets::Mapped;
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
-    shares: &mut [Share],
+    parts: &mut [BatchPart],
     stopped: &Stopped,
 ) -> Result<Vec<Row>, Stop> {
-    env.keep(&fences(shares)).await?;
-    let (rows, taken) = delete_intended(env, mapped, &targets(shares), stopped).await?;
+    env.keep(&fences(parts)).await?;
+    let (rows, taken) = delete_intended(env, mapped, &targets(parts), stopped).await?;
     if !mapped.table.dependents.is_empty() {
-        dependents::count(shares, &rows, taken);
+        dependents::count(parts, &rows, taken);
     }
     Ok(rows)
 }
@@ -62,8 +62,8 @@ async fn delete_intended(
         return Ok((rows, sql::Taken::new()));
     }
     let items: Vec<Item> = intended.iter().map(|(_, item)| item.clone()).collect();
-    let shares: Vec<usize> = intended.iter().map(|(n, _)| targets[*n].share).collect();
-    let delete = table.delete_shares(&items, &shares);
+    let parts: Vec<usize> = intended.iter().map(|(n, _)| targets[*n].part).collect();
+    let delete = table.delete_shares(&items, &parts);
     let Deletion {
         deleted,
         refused,

@@ -1,7 +1,7 @@
 //! Which memories a batch is about, and what they are in the stores at this moment.
 
 use super::again::look_again;
-use super::share::{Share, is_one};
+use super::batch_part::{BatchPart, is_one};
 use crate::job::batch::{self, Batch};
 use crate::job::cursor::Cursor;
 use crate::job::intent::{Entry, Intent};
@@ -24,15 +24,15 @@ pub(super) async fn select(
     env: &Environment,
     mapped: &Mapped,
     open: Vec<LeaseGuard>,
-) -> Result<(Vec<Share>, Vec<LeaseGuard>), Stop> {
+) -> Result<(Vec<BatchPart>, Vec<LeaseGuard>), Stop> {
     let fences = lease::fences(&open);
-    let mut shares = Vec::with_capacity(open.len());
+    let mut parts = Vec::with_capacity(open.len());
     let mut begun = Vec::new();
     let mut items: Vec<Item> = Vec::new();
     let mut listed = false;
     for lease in open {
         if let Some(intent) = Intent::of(&lease) {
-            shares.push(Share::found(lease, intent));
+            parts.push(BatchPart::found(lease, intent));
             continue;
         }
         let from = Cursor::of(&lease);
@@ -55,15 +55,15 @@ pub(super) async fn select(
         } else {
             // Not of the points that were listed: a memory without a row may have many.
             repeats::drop_repeats(&mut found, table.as_deref());
-            shares.push(share(begun, found));
+            parts.push(part(begun, found));
         }
     }
-    look_again(env, mapped, &mut shares).await?;
-    Ok((shares, left))
+    look_again(env, mapped, &mut parts).await?;
+    Ok((parts, left))
 }
 
 /// Returns what a lease does next about the first memories of its batch.
-fn share(begun: Begun, mut found: Vec<Entry>) -> Share {
+fn part(begun: Begun, mut found: Vec<Entry>) -> BatchPart {
     let Begun { lease, from, batch } = begun;
     if !is_one(&lease) && lease.job.query.is_none() {
         // Not kept for a thousand memories when nobody will ask.
@@ -77,5 +77,5 @@ fn share(begun: Begun, mut found: Vec<Entry>) -> Share {
         then,
         ..Intent::default()
     };
-    Share::begun(lease, intent)
+    BatchPart::begun(lease, intent)
 }

@@ -1,6 +1,6 @@
-//! The memories of a batch as its effects see them: all shares in a row.
+//! The memories of a batch as its effects see them: all parts in a row.
 
-use super::share::Share;
+use super::batch_part::BatchPart;
 use crate::job::intent::{Entry, Vectors};
 use crate::store::Conditions;
 
@@ -11,7 +11,7 @@ pub(super) struct Target<'a> {
     pub(super) conditions: &'a Conditions,
     pub(super) fresh: bool,
     /// Whose it is, by its position.
-    pub(super) share: usize,
+    pub(super) part: usize,
 }
 
 impl Target<'_> {
@@ -26,14 +26,14 @@ impl Target<'_> {
     }
 }
 
-/// Returns the entries of all shares, in their order.
-pub(super) fn targets(shares: &[Share]) -> Vec<Target<'_>> {
-    let all = shares.iter().enumerate().flat_map(|(n, share)| {
-        share.intent.entries.iter().map(move |entry| Target {
+/// Returns the entries of all parts, in their order.
+pub(super) fn targets(parts: &[BatchPart]) -> Vec<Target<'_>> {
+    let all = parts.iter().enumerate().flat_map(|(n, part)| {
+        part.intent.entries.iter().map(move |entry| Target {
             entry,
-            conditions: &share.conditions,
-            fresh: share.fresh,
-            share: n,
+            conditions: &part.conditions,
+            fresh: part.fresh,
+            part: n,
         })
     });
     all.collect()

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
 
+use super::batch_part::{BatchPart, fences};
 use super::read_back::{ReadBack, read_vectors};
-use super::share::{Share, fences};
 use super::stopped::{self, Stopped};
 use super::target::{Target, targets};
 use super::{crowds, dependents, points};
@@ -18,8 +18,8 @@ use crate::targets::Mapped;
 
 /// Deletes the vectors of a batch. Returns the places of those memories one of whose points began to disagree meanwhile:
 /// their rows stay.
-pub(super) async fn delete(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<Stopped, Stop> {
-    let (fences, targets) = (fences(shares), targets(shares));
+pub(super) async fn delete(env: &Environment, mapped: &Mapped, parts: &[BatchPart]) -> Result<Stopped, Stop> {
+    let (fences, targets) = (fences(parts), targets(parts));
     // Before each effect: its time limit must fit into what is left of the leases, all of them.
     env.keep(&fences).await?;
     let still = points::still_meant(env, mapped, &targets).await?;
@@ -32,13 +32,13 @@ pub(super) async fn delete(env: &Environment, mapped: &Mapped, shares: &[Share])
 }
 
 /// Reads the vectors of a batch back.
-pub(super) async fn check(env: &Environment, mapped: &Mapped, shares: &[Share]) -> Result<Vec<ReadBack>, Stop> {
-    env.keep(&fences(shares)).await?;
-    match read_vectors(env, mapped, &targets(shares)).await {
+pub(super) async fn check(env: &Environment, mapped: &Mapped, parts: &[BatchPart]) -> Result<Vec<ReadBack>, Stop> {
+    env.keep(&fences(parts)).await?;
+    match read_vectors(env, mapped, &targets(parts)).await {
         Ok(found) => Ok(found),
         Err(error) => {
             // The rows are gone: what went with them is known here alone.
-            dependents::remember(env, shares).await?;
+            dependents::remember(env, parts).await?;
             Err(error.into())
         }
     }

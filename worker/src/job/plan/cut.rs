@@ -61,14 +61,14 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     let mut last = cursor.after.clone();
     let mut n = 0;
     let mut more = true;
-    let most = lease.job.most.unwrap_or(u64::MAX);
+    let most = lease.job.max_memories.unwrap_or(u64::MAX);
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let mut full = false;
     let range = BATCHES * env.config.worker.batch as usize;
     let mut ends = if piece.rows > 0 { Ends::Read } else { cursor.ends };
     // Not for the first one: most people's memories are fewer, and are read in a page.
     if let Some(after) = &cursor.after {
-        if ends == Ends::Sampled && lease.job.most.is_none() {
+        if ends == Ends::Sampled && lease.job.max_memories.is_none() {
             match sampled(env, mapped, lease, after).await? {
                 Some(partitions) => return Ok(Cut::last(partitions)),
                 None => ends = Ends::Counted,

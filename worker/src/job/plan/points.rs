@@ -9,7 +9,7 @@ use lethe_common::ledger::{NewPartition, Work};
 use super::cut::{BATCHES, Cut, part};
 use crate::job::conditions::conditions;
 use crate::job::cursor::Cursor;
-use crate::job::{look, matching};
+use crate::job::{matching, survey};
 use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::targets::Mapped;
 
@@ -20,7 +20,7 @@ const PAGES: usize = BATCHES;
 /// Returns the next lists.
 pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Cut, Stop> {
     let cursor = Cursor::of(lease);
-    let most = lease.job.most.unwrap_or(u64::MAX);
+    let most = lease.job.max_memories.unwrap_or(u64::MAX);
     let room = usize::try_from(most.saturating_sub(cursor.taken)).unwrap_or(usize::MAX);
     let size = env.config.worker.batch;
     let mut entries = Vec::new();
@@ -39,7 +39,7 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     entries.truncate(room);
     let mut found = cursor.found.unwrap_or_default();
     for entry in &entries {
-        look::count(&mut found, lease, &mapped.route, entry);
+        survey::count(&mut found, lease, &mapped.route, entry);
     }
     let taken = cursor.taken + entries.len() as u64;
     let done = then.is_none() || entries.len() == room;

@@ -25,7 +25,7 @@ use crate::job::cursor::Cursor;
 use crate::job::pieces;
 use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::store::sql::SqlTable;
-use crate::store::{Start, StoreError, Written};
+use crate::store::{Start, StoreError, TimeBound};
 use crate::targets::Mapped;
 
 /// How long a start waits at most: the clocks of those who write rows may be a second ahead of this one.
@@ -144,8 +144,8 @@ fn units(table: &Table) -> [Option<Unit>; 2] {
 }
 
 /// Returns how long the tick lasts that a time is in, if it is in one of about now.
-fn tick_left(time: &Written, unit: Option<Unit>, now: Timestamp) -> Duration {
-    let Written::UpTo(time) = time else {
+fn tick_left(time: &TimeBound, unit: Option<Unit>, now: Timestamp) -> Duration {
+    let TimeBound::UpTo(time) = time else {
         return Duration::ZERO;
     };
     let Some((begin, tick)) = moment(time, unit) else {
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_start_waits_for_the_end_of_its_last_tick_and_for_nothing_else() {
         let now = Timestamp::from_millisecond(1_767_225_600_250).unwrap();
-        let left = |time: &str| tick_left(&Written::UpTo(time.to_owned()), None, now).as_millis();
+        let left = |time: &str| tick_left(&TimeBound::UpTo(time.to_owned()), None, now).as_millis();
         for (time, expected) in [
             // The second that is running, and the one after it.
             ("1767225600", 750),
@@ -218,8 +218,8 @@ mod tests {
         ] {
             assert_eq!(left(time), expected, "{time}");
         }
-        assert_eq!(tick_left(&Written::Unknown, None, now), Duration::ZERO);
-        let counted = |time: &str, unit| tick_left(&Written::UpTo(time.to_owned()), Some(unit), now).as_millis();
+        assert_eq!(tick_left(&TimeBound::Unknown, None, now), Duration::ZERO);
+        let counted = |time: &str, unit| tick_left(&TimeBound::UpTo(time.to_owned()), Some(unit), now).as_millis();
         assert_eq!(counted("1767225600", Unit::Seconds), 750);
         assert_eq!(counted("1767225600", Unit::Milliseconds), 0);
         assert_eq!(counted("r1767225600.0", Unit::Milliseconds), 0);

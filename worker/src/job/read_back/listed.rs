@@ -5,7 +5,7 @@ use lethe_common::job::StoreKind;
 use lethe_common::ledger::ItemOutcome;
 use lethe_common::metrics::StoreCall;
 
-use super::Found;
+use super::Remaining;
 use crate::job::conditions::conditions;
 use crate::job::cursor::listed;
 use crate::job::intent::Vectors;
@@ -14,10 +14,10 @@ use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::store::vector::PointId;
 use crate::targets::Mapped;
 
-pub(super) async fn read_back(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Found, Stop> {
+pub(super) async fn read_back(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Remaining, Stop> {
     let conditions = conditions(lease);
     let points: Vec<PointId> = listed(lease).iter().filter_map(|id| PointId::from_text(id)).collect();
-    let mut found = Found::default();
+    let mut found = Remaining::default();
     for chunk in points.chunks(env.config.worker.batch as usize) {
         lease.keep(env).await?;
         let entries = matching::listed(env, mapped, &conditions, chunk, StoreCall::ReadBack).await?;

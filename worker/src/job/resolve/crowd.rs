@@ -11,7 +11,7 @@ use super::judge::{Claim, Holder, Judge};
 use super::owned::{Owner, holders, owners};
 use crate::job::intent::{Entry, Vectors};
 use crate::lease::{Environment, Stop};
-use crate::store::sql::{Found, SqlTable};
+use crate::store::sql::{RowMatch, SqlTable};
 use crate::store::vector::{Point, PointId};
 use crate::store::{Item, RowOwner, StoreError};
 use crate::targets::Mapped;
@@ -103,19 +103,19 @@ pub(super) async fn look(
     env: &Environment,
     mapped: &Mapped,
     item: &Item,
-    (row, mut entry): (Found, Entry),
+    (row, mut entry): (RowMatch, Entry),
     fences: &[Fence],
 ) -> Result<Entry, Stop> {
     match row {
         // The row is another's, and so are its points.
-        Found::Other => return Ok(entry),
-        Found::Outside => return doubt(env, mapped, item, entry, Vec::new(), fences).await,
-        Found::Absent => match owners(env, mapped, &[&item.id]).await?.pop() {
+        RowMatch::Other => return Ok(entry),
+        RowMatch::Outside => return doubt(env, mapped, item, entry, Vec::new(), fences).await,
+        RowMatch::Absent => match owners(env, mapped, &[&item.id]).await?.pop() {
             Some(Owner::Row) => return Ok(entry),
             Some(Owner::Outside(rows)) => return doubt(env, mapped, item, entry, rows, fences).await,
             Some(Owner::Nobody) | None => {}
         },
-        Found::Matching => {}
+        RowMatch::Matching => {}
     }
     let (mut belong, mut unknown, mut offset) = (false, false, None);
     loop {

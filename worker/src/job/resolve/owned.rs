@@ -8,7 +8,7 @@ use lethe_common::metrics::StoreCall;
 
 use super::judge::Holder;
 use crate::lease::Environment;
-use crate::store::sql::{Found, SqlTable};
+use crate::store::sql::{RowMatch, SqlTable};
 use crate::store::{RowOwner, Spelling, StoreError};
 use crate::targets::Mapped;
 
@@ -112,12 +112,12 @@ pub(super) fn holders(rows: &[(Arc<SqlTable>, RowOwner)]) -> Vec<Holder<'_>> {
 
 impl Owner {
     /// Adds what a look into one more table found.
-    fn meet(&mut self, table: &Arc<SqlTable>, found: Found, whose: RowOwner) {
+    fn meet(&mut self, table: &Arc<SqlTable>, found: RowMatch, whose: RowOwner) {
         match (found, &mut *self) {
-            (Found::Absent, _) | (_, Self::Row) => {}
-            (Found::Matching | Found::Other, _) => *self = Self::Row,
-            (Found::Outside, Self::Nobody) => *self = Self::Outside(vec![(Arc::clone(table), whose)]),
-            (Found::Outside, Self::Outside(rows)) => rows.push((Arc::clone(table), whose)),
+            (RowMatch::Absent, _) | (_, Self::Row) => {}
+            (RowMatch::Matching | RowMatch::Other, _) => *self = Self::Row,
+            (RowMatch::Outside, Self::Nobody) => *self = Self::Outside(vec![(Arc::clone(table), whose)]),
+            (RowMatch::Outside, Self::Outside(rows)) => rows.push((Arc::clone(table), whose)),
         }
     }
 }

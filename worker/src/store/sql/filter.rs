@@ -20,7 +20,7 @@ use super::column::{Column, Holds};
 use super::dialect::{Dialect, quote};
 use super::mapping::Mapping;
 use super::statement::Bind;
-use crate::store::{Query, StoreError, Written};
+use crate::store::{Query, StoreError, TimeBound};
 
 pub(super) use moment::unreadable;
 pub(super) use scan::is_full_scan;
@@ -118,7 +118,7 @@ pub(super) fn newest(dialect: Dialect, mapping: &Mapping, first: usize) -> Newes
 }
 
 /// Returns which rows are meant by the greatest time that a column of these had.
-pub(super) fn written(mapping: &Mapping, n: usize, newest: Option<String>) -> Written {
+pub(super) fn written(mapping: &Mapping, n: usize, newest: Option<String>) -> TimeBound {
     let time = [&mapping.created_at, &mapping.updated_at][n];
     let is_moment = time
         .as_ref()
@@ -127,7 +127,7 @@ pub(super) fn written(mapping: &Mapping, n: usize, newest: Option<String>) -> Wr
         Some(text) if is_moment => moment::newest_of(mapping.zone.as_ref(), &text).map(|at| at.to_string()),
         newest => newest,
     };
-    newest.map_or(Written::Unknown, Written::UpTo)
+    newest.map_or(TimeBound::Unknown, TimeBound::UpTo)
 }
 
 /// Returns a condition for each column that a query compares with moments: that a row may match but for what is
@@ -320,14 +320,14 @@ impl<'a> Compiler<'a> {
     }
 
     /// Rows without a time may have been there at the start, as they are: they stay in.
-    fn until(&mut self, time: Option<&(Column, Holds)>, until: &Written) -> Result<String, StoreError> {
+    fn until(&mut self, time: Option<&(Column, Holds)>, until: &TimeBound) -> Result<String, StoreError> {
         let Some((column, holds)) = time else {
             return Err(StoreError::Misuse("a snapshot by a column that is not mapped"));
         };
         let name = format!("m.{}", quote(&column.name));
         Ok(match until {
-            Written::Unknown => format!("{name} IS NULL"),
-            Written::UpTo(bound) => {
+            TimeBound::Unknown => format!("{name} IS NULL"),
+            TimeBound::UpTo(bound) => {
                 let within = self.up_to(&name, holds, bound)?;
                 format!("({within} OR {name} IS NULL)")
             }

@@ -17,7 +17,7 @@ use super::text::{self, Range, Texts};
 use super::tuples::{Tuple, demands};
 use super::{MAX_ITEMS, MAX_PAGE};
 use crate::store::error::Status;
-use crate::store::{Conditions, Item, Place, Seen, Spellings, StoreError};
+use crate::store::{Conditions, Item, RowLocation, Seen, Spellings, StoreError};
 
 mod advice;
 mod agreement;
@@ -36,7 +36,7 @@ pub use stretch::Keys;
 
 /// What a look for one memory found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Found {
+pub enum RowMatch {
     /// A row with this id, under the conditions.
     Matching,
     /// A row with this id in the mapping's scope, but not under the conditions.
@@ -132,7 +132,7 @@ impl SqlTable {
     ///
     /// # Errors
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
-    pub async fn find(&self, items: &[Item]) -> Result<Vec<Found>, StoreError> {
+    pub async fn find(&self, items: &[Item]) -> Result<Vec<RowMatch>, StoreError> {
         let found = self.find_rows(items).await?;
         Ok(found.into_iter().map(|(found, _)| found).collect())
     }
@@ -142,7 +142,7 @@ impl SqlTable {
     ///
     /// # Errors
     /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
-    pub async fn find_rows(&self, items: &[Item]) -> Result<Vec<(Found, Seen)>, StoreError> {
+    pub async fn find_rows(&self, items: &[Item]) -> Result<Vec<(RowMatch, Seen)>, StoreError> {
         let tuples = self.tuples(items)?;
         let statement = match self.find_alike(items)? {
             Some(statement) => statement,
@@ -157,14 +157,14 @@ impl SqlTable {
     /// Fails as a whole.
     pub async fn exists(&self, ids: &[&str]) -> Result<Vec<bool>, StoreError> {
         let found = self.find_ids(ids).await?;
-        Ok(found.into_iter().map(|(found, _)| found != Found::Absent).collect())
+        Ok(found.into_iter().map(|(found, _)| found != RowMatch::Absent).collect())
     }
 
     /// Looks for rows by their ids alone: every row in the scope matches.
     ///
     /// # Errors
     /// Fails as a whole.
-    pub async fn find_ids(&self, ids: &[&str]) -> Result<Vec<(Found, Seen)>, StoreError> {
+    pub async fn find_ids(&self, ids: &[&str]) -> Result<Vec<(RowMatch, Seen)>, StoreError> {
         let tuples: Vec<Tuple<'_>> = ids
             .iter()
             .enumerate()
@@ -186,8 +186,8 @@ impl SqlTable {
         statement: &Statement,
         count: usize,
         tuples: &[Tuple<'_>],
-    ) -> Result<Vec<(Found, Seen)>, StoreError> {
-        let mut found = vec![(Found::Absent, Seen::default()); count];
+    ) -> Result<Vec<(RowMatch, Seen)>, StoreError> {
+        let mut found = vec![(RowMatch::Absent, Seen::default()); count];
         self.store
             .bounded(async {
                 let tuples: Vec<&Tuple<'_>> = tuples.iter().collect();
@@ -198,10 +198,10 @@ impl SqlTable {
                         let n = statement.position(chunk, n)?;
                         *found.get_mut(n).ok_or(StoreError::Unreadable)? = match row {
                             Some(row) => match row.strip_prefix(text::OUTSIDE) {
-                                Some(row) => (Found::Outside, self.seen(row)?),
-                                None => (Found::Matching, self.seen(row)?),
+                                Some(row) => (RowMatch::Outside, self.seen(row)?),
+                                None => (RowMatch::Matching, self.seen(row)?),
                             },
-                            None => (Found::Other, Seen::default()),
+                            None => (RowMatch::Other, Seen::default()),
                         };
                     }
                 }

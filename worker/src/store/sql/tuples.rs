@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::column::Column;
 use super::mapping::Mapping;
-use crate::store::{Conditions, Item, Place, StoreError};
+use crate::store::{Conditions, Item, RowLocation, StoreError};
 
 /// One memory, ready for a statement. Values are already what the column's type makes of them.
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ impl<'a> Tuple<'a> {
             return Ok(None);
         };
         tuple.v = item.version;
-        tuple.at = item.place.as_ref().map(|Place(place)| place.as_str());
+        tuple.at = item.place.as_ref().map(|RowLocation(place)| place.as_str());
         for (field, value) in demands {
             tuple.never |= value.is_none();
             *tuple.slot(field) = value;

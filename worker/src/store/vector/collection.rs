@@ -8,7 +8,7 @@ use qdrant_client::qdrant::CollectionInfo;
 use strum::IntoEnumIterator as _;
 
 use super::connect::VectorStore;
-use super::filter::Written;
+use super::filter::FieldForm;
 use super::payload::fields;
 use super::{MAX_POINTS_PER_REQUEST, PointId, point_of_orphan, point_of_row};
 use crate::store::fault::nearest;
@@ -39,11 +39,11 @@ pub(super) struct Limits {
     unindexed: Option<String>,
     /// Whether the server limits what a request may ask.
     pub(super) is_strict: bool,
-    written: HashMap<String, Written>,
+    written: HashMap<String, FieldForm>,
 }
 
 impl Limits {
-    pub(super) fn written(&self, path: &str) -> Written {
+    pub(super) fn written(&self, path: &str) -> FieldForm {
         self.written.get(path).copied().unwrap_or_default()
     }
 }
@@ -211,8 +211,8 @@ pub(super) fn strict(info: &CollectionInfo) -> bool {
     })
 }
 
-fn index_of(info: &CollectionInfo, path: &str) -> Option<Written> {
-    Written::by(info.payload_schema.get(path)?.data_type())
+fn index_of(info: &CollectionInfo, path: &str) -> Option<FieldForm> {
+    FieldForm::by(info.payload_schema.get(path)?.data_type())
 }
 
 #[cfg(test)]
@@ -314,8 +314,8 @@ mod tests {
         let limits = mapped(Rule::Uuid).limits_of(&live(strict(), &indexes));
 
         assert_eq!((limits.page, limits.values, limits.timeout), (100, 50, 3));
-        assert_eq!(limits.written("user"), Written::Numbers);
-        assert_eq!(limits.written("workspace"), Written::Texts);
+        assert_eq!(limits.written("user"), FieldForm::Numbers);
+        assert_eq!(limits.written("workspace"), FieldForm::Texts);
     }
 
     #[tokio::test]
@@ -333,6 +333,6 @@ mod tests {
             (limits.page, limits.values, limits.timeout),
             (1_000, MAX_POINTS_PER_REQUEST, 8)
         );
-        assert_eq!(limits.written("user"), Written::Either);
+        assert_eq!(limits.written("user"), FieldForm::Either);
     }
 }

@@ -10,7 +10,7 @@ use super::payload::{Said, Whose};
 
 /// How values of a payload field are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Written {
+pub(super) enum FieldForm {
     /// As texts, and as numbers where the text is one.
     #[default]
     Either,
@@ -20,7 +20,7 @@ pub(super) enum Written {
     Numbers,
 }
 
-impl Written {
+impl FieldForm {
     /// Returns how an index has the values of its field, if identities can be looked up there.
     pub(super) fn by(index: PayloadSchemaType) -> Option<Self> {
         match index {
@@ -35,7 +35,7 @@ impl Written {
 /// one of them.
 ///
 /// Never the client's own conversion: that makes a full-text search of a value with a blank in it.
-pub(super) fn any_of(path: &str, written: Written, values: &[&str]) -> Condition {
+pub(super) fn any_of(path: &str, written: FieldForm, values: &[&str]) -> Condition {
     let texts = || {
         let strings = values.iter().map(|&value| value.to_owned()).collect();
         Condition::matches(path, MatchValue::Keywords(RepeatedStrings { strings }))
@@ -43,11 +43,11 @@ pub(super) fn any_of(path: &str, written: Written, values: &[&str]) -> Condition
     let integers: Vec<i64> = values.iter().filter_map(|value| integer(value)).collect();
     let numbers = |integers| Condition::matches(path, MatchValue::Integers(RepeatedIntegers { integers }));
     match written {
-        Written::Texts => texts(),
+        FieldForm::Texts => texts(),
         // An empty list of numbers matches nothing, which is right.
-        Written::Numbers => numbers(integers),
-        Written::Either if integers.is_empty() => texts(),
-        Written::Either => Filter::should([texts(), numbers(integers)]).into(),
+        FieldForm::Numbers => numbers(integers),
+        FieldForm::Either if integers.is_empty() => texts(),
+        FieldForm::Either => Filter::should([texts(), numbers(integers)]).into(),
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn scoped(scope: &MappingScope) -> Vec<Condition> {
 }
 
 /// Returns conditions that a payload still says what it said, as far as the store can be asked.
-pub(super) fn unchanged(payload: &Payload, written: impl Fn(&str) -> Written, whose: &Whose) -> Vec<Condition> {
+pub(super) fn unchanged(payload: &Payload, written: impl Fn(&str) -> FieldForm, whose: &Whose) -> Vec<Condition> {
     let mut conditions = Vec::new();
     for (field, said) in whose.iter() {
         let Some(path) = payload.get(field) else { continue };

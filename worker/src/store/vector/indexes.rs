@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaType};
 
-use super::filter::Written;
+use super::filter::FieldForm;
 
 /// What a condition compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +62,9 @@ impl Indexes {
     }
 
     /// Returns how values that identify are looked for: in strict mode as the index has them.
-    pub(super) fn written(&self, key: &str) -> Written {
+    pub(super) fn written(&self, key: &str) -> FieldForm {
         let index = self.types.get(key).filter(|_| self.strict);
-        index.and_then(|index| Written::by(*index)).unwrap_or_default()
+        index.and_then(|index| FieldForm::by(*index)).unwrap_or_default()
     }
 
     /// Returns what a condition on a key would be worth.

@@ -3,7 +3,7 @@
 use lethe_common::config::{Table, Uuids};
 use lethe_common::filter::{Bounds, Filter, Scalar};
 use lethe_worker::store::Conditions;
-use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
 use serde_json::json;
 
 use super::filter::{not, path, query};

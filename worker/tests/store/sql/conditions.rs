@@ -1,7 +1,7 @@
 //! What must hold of a row besides its id.
 
 use lethe_common::job::Field;
-use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
 use lethe_worker::store::{Conditions, StoreError};
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use lethe_common::config::Table;
 use lethe_common::filter::{Filter, Has, Path, Scalar};
 use lethe_worker::store::sql::SqlTable;
-use lethe_worker::store::{Class, Conditions, Item, Query, Start, StoreError, Written};
+use lethe_worker::store::{Class, Conditions, Item, Query, Start, StoreError, TimeBound};
 use serde_json::json;
 
 use super::harness::{Database, table};
@@ -155,7 +155,7 @@ async fn a_version_that_changed_keeps_the_row(database: Database) {
     assert_eq!(database.left("notes", "id").await, ["2"]);
 }
 
-fn written(start: Option<&Start>) -> Option<&Written> {
+fn written(start: Option<&Start>) -> Option<&TimeBound> {
     start.map(|start| &start.written)
 }
 
@@ -228,7 +228,7 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
             ))
             .await;
         let start = table.start(&query(filter.clone())).await.unwrap();
-        assert!(matches!(written(start.as_ref()), Some(Written::UpTo(_))), "{kind}");
+        assert!(matches!(written(start.as_ref()), Some(TimeBound::UpTo(_))), "{kind}");
         database
             .run(&format!("INSERT INTO notes VALUES ('4', 'ana', {later})"))
             .await;
@@ -244,7 +244,7 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
         // Where nothing that matches has a time, only that is meant.
         database.run("DELETE FROM notes WHERE id = '4'").await;
         let start = table.start(&query(filter.clone())).await.unwrap();
-        assert!(matches!(written(start.as_ref()), Some(Written::Unknown)), "{kind}");
+        assert!(matches!(written(start.as_ref()), Some(TimeBound::Unknown)), "{kind}");
         database
             .run(&format!("INSERT INTO notes VALUES ('5', 'ana', {first})"))
             .await;

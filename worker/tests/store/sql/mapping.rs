@@ -1,7 +1,7 @@
 //! A mapping that does not fit is explained, and nothing is done with it.
 
 use lethe_worker::store::Class;
-use lethe_worker::store::sql::{Found, SqlTable};
+use lethe_worker::store::sql::{RowMatch, SqlTable};
 use serde_json::json;
 
 use super::harness::{Database, table};
@@ -142,22 +142,22 @@ async fn a_version_is_read_with_the_row(database: Database) {
     let versioned = database.open(&table(mapping)).await;
     let asked = items(&["1", "2", "3", "4"], &of_user("alice"));
 
-    let seen = async |table: &SqlTable, asked| -> Vec<(Found, Option<i64>)> {
+    let seen = async |table: &SqlTable, asked| -> Vec<(RowMatch, Option<i64>)> {
         let rows = table.find_rows(asked).await.unwrap();
         rows.into_iter().map(|(found, seen)| (found, seen.version)).collect()
     };
     assert_eq!(
         seen(&versioned, &asked).await,
         [
-            (Found::Matching, Some(41)),
-            (Found::Matching, None),
-            (Found::Other, None),
-            (Found::Absent, None)
+            (RowMatch::Matching, Some(41)),
+            (RowMatch::Matching, None),
+            (RowMatch::Other, None),
+            (RowMatch::Absent, None)
         ]
     );
     let mapping = json!({"name": "memories", "columns": {"id": "id", "user": "user_id"}});
     let plain = database.open(&table(mapping)).await;
-    assert_eq!(seen(&plain, &asked[..1]).await, [(Found::Matching, None)]);
+    assert_eq!(seen(&plain, &asked[..1]).await, [(RowMatch::Matching, None)]);
 }
 
 async fn a_view_is_refused(database: Database) {

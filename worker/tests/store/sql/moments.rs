@@ -8,7 +8,7 @@ mod surroundings;
 
 use lethe_common::config::Table;
 use lethe_common::filter::{Bounds, Filter, Path, Scalar};
-use lethe_worker::store::{Query, Start, StoreError, Written};
+use lethe_worker::store::{Query, Start, StoreError, TimeBound};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
@@ -264,7 +264,7 @@ async fn the_greatest_moment_is_the_snapshot_not_the_greatest_text(database: Dat
     let mapping = json!({"name": "notes", "columns": {"id": "id", "created_at": "made", "updated_at": "changed"}});
     let opened = database.open(&table(mapping)).await;
     let start = opened.start(&query(Filter::All)).await.unwrap().unwrap();
-    assert_eq!(start.written, Written::UpTo("2024-01-31T08:30:00Z".to_owned()));
+    assert_eq!(start.written, TimeBound::UpTo("2024-01-31T08:30:00Z".to_owned()));
     database
         .run(
             "INSERT INTO notes VALUES (4, '2024-01-31T10:31:00+02:00', '2024-01-31'), (5, '2024-01-31T10:30:00+02:00', '2024-01-31'),
@@ -328,7 +328,7 @@ async fn what_is_no_moment_is_neither_inside_nor_outside_and_stops_a_job(databas
     let begun = query(old()).with_query(Query {
         filter: old().into(),
         start: Some(Start {
-            written: Written::UpTo("2025-01-01T00:00:00Z".to_owned()),
+            written: TimeBound::UpTo("2025-01-01T00:00:00Z".to_owned()),
             changed: None,
         }),
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lethe_common::filter::{Filter, Path, Scalar};
 use lethe_worker::store::Class;
-use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
 use lethe_worker::store::sql::{SqlStore, SqlTable};
 use serde_json::json;
 

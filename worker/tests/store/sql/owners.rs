@@ -1,7 +1,7 @@
 //! Owners that memories reference, and callers name; and UUIDs that are written as digits.
 
 use lethe_common::config::Table;
-use lethe_worker::store::sql::Found;
+use lethe_worker::store::sql::RowMatch;
 use serde_json::json;
 
 use super::harness::{Database, table};
@@ -71,7 +71,7 @@ async fn an_owner_is_demanded_by_name(database: Database) {
     let table = database.open(&named()).await;
 
     let found = table.find(&items(&[FIRST, THIRD], &of_user("alice"))).await.unwrap();
-    assert_eq!(found, [Found::Matching, Found::Other]);
+    assert_eq!(found, [RowMatch::Matching, RowMatch::Other]);
     assert_eq!(table.count(&of_user("alice")).await.unwrap(), 2);
     // Bob's name is what alice's row is referenced by: it is a name here, and nothing else.
     assert_eq!(table.count(&of_user(ALICE)).await.unwrap(), 1);
@@ -149,8 +149,8 @@ async fn sqlite_s_uuids_are_not_guessed_at() {
 
     let digits = FIRST.replace('-', "");
     for (uuids, found) in [
-        ("hex", [Found::Matching; 2]),
-        ("text", [Found::Absent, Found::Matching]),
+        ("hex", [RowMatch::Matching; 2]),
+        ("text", [RowMatch::Absent, RowMatch::Matching]),
     ] {
         let table = database.open(&columns(json!({"uuids": uuids}))).await;
         let ids = items(&[FIRST, &digits], &of_user(&ALICE.replace('-', "")));

@@ -1,6 +1,6 @@
 //! What is particular to PostgreSQL.
 
-use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
 use lethe_worker::store::sql::SqlTable;
 use lethe_worker::store::{Class, Item};
 use serde_json::json;

@@ -2,9 +2,9 @@
 
 use lethe_common::config::Table;
 use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
-use lethe_worker::store::sql::Found::{Absent, Matching, Other, Outside};
+use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other, Outside};
 use lethe_worker::store::sql::{Keys, SqlTable};
-use lethe_worker::store::{Conditions, Item, Written};
+use lethe_worker::store::{Conditions, Item, TimeBound};
 use serde_json::json;
 
 use super::filter::query;
@@ -84,7 +84,7 @@ async fn pages_counts_and_snapshots_are_about_rows_inside(database: Database) {
     let start = opened.start(&query(Filter::All)).await.unwrap().unwrap();
     // SQLite's says that it is a whole number.
     let newest = if database.is_sqlite() { "i20" } else { "20" };
-    assert_eq!(start.written, Written::UpTo(newest.to_owned()));
+    assert_eq!(start.written, TimeBound::UpTo(newest.to_owned()));
 }
 
 async fn a_deletion_leaves_rows_outside(database: Database) {

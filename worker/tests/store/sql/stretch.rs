@@ -7,7 +7,7 @@ use lethe_common::config::SqlEndpoint;
 use lethe_common::filter::{Filter, Path, Scalar};
 use lethe_common::job::Field;
 use lethe_worker::store::sql::{Keys, SqlStore, SqlTable};
-use lethe_worker::store::{Conditions, Query, Start, StoreError, Written};
+use lethe_worker::store::{Conditions, Query, Start, StoreError, TimeBound};
 use serde_json::json;
 
 use super::harness::{Database, mapping, table};
@@ -106,8 +106,8 @@ async fn the_clock_is_said_in_the_words_of_each_column(database: Database) {
         let opened = database.open(&mapping).await;
         let until = opened.until_now(Duration::ZERO).await.unwrap();
         until.map(|Start { written, .. }| match written {
-            Written::UpTo(time) => time,
-            Written::Unknown => panic!("a clock is known"),
+            TimeBound::UpTo(time) => time,
+            TimeBound::Unknown => panic!("a clock is known"),
         })
     };
     let now = Clock::system().now();
@@ -151,8 +151,8 @@ async fn the_newest_of_a_stretch_is_of_its_rows_alone(database: Database) {
     let newest = async |start, after, through| {
         let newest = opened.start_in(&query(start), Keys { after, through }).await.unwrap();
         match newest.unwrap().written {
-            Written::UpTo(time) => Some(time.trim_start_matches('i').to_owned()),
-            Written::Unknown => None,
+            TimeBound::UpTo(time) => Some(time.trim_start_matches('i').to_owned()),
+            TimeBound::Unknown => None,
         }
     };
     assert_eq!(newest(None, None, None).await.as_deref(), Some("300"));
@@ -161,7 +161,7 @@ async fn the_newest_of_a_stretch_is_of_its_rows_alone(database: Database) {
     assert_eq!(newest(None, Some("4"), None).await, None);
     let mark = if database.is_sqlite() { "i" } else { "" };
     let until = Some(Start {
-        written: Written::UpTo(format!("{mark}250")),
+        written: TimeBound::UpTo(format!("{mark}250")),
         changed: None,
     });
     assert_eq!(

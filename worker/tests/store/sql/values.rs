@@ -1,7 +1,7 @@
 //! Ids and owners match by the column's type, and byte for byte.
 
 use lethe_worker::store::Conditions;
-use lethe_worker::store::sql::Found::{Absent, Matching, Other};
+use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
 
 use super::harness::Database;
 use crate::{item, items, of_user};

@@ -3,7 +3,7 @@
 use lethe_common::filter::{Bounds, Filter, Has, NESTING, Path, Scalar};
 use lethe_common::job::Field;
 use lethe_worker::store::vector::{PointId, VectorCollection};
-use lethe_worker::store::{Conditions, Query, Start, StoreError, Written};
+use lethe_worker::store::{Conditions, Query, Start, StoreError, TimeBound};
 use qdrant_client::qdrant::FieldType;
 use serde_json::json;
 
@@ -197,7 +197,7 @@ async fn what_cannot_be_asked_exactly_is_refused() {
     let written = Conditions::default().with_query(Query {
         filter: Filter::All.into(),
         start: Some(Start {
-            written: Written::Unknown,
+            written: TimeBound::Unknown,
             changed: None,
         }),
     });

@@ -10,4 +10,4 @@ mod reading;
 mod tests;
 
 pub(super) use date::{is_vague, zone};
-pub(super) use reading::{Count, Edge, Reading, Written};
+pub(super) use reading::{Count, Edge, Reading, TimeFormat};

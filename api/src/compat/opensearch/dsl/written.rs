@@ -3,21 +3,21 @@
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::moment::{self, Count, Written};
+use super::moment::{self, Count, TimeFormat};
 use super::syntax::refused;
 use crate::http::json::short;
 use crate::http::problem::Problem;
 
 /// Reads a `format`: names with `||` between them.
-pub(super) fn formats(format: &Value) -> Result<Vec<Written>, Problem> {
+pub(super) fn formats(format: &Value) -> Result<Vec<TimeFormat>, Problem> {
     let Value::String(names) = format else {
         return Err(refused("[range] takes a text as [format]"));
     };
     let format = |name| match name {
-        "strict_date_optional_time" | "date_optional_time" => Ok(Written::Date),
-        "strict_date_time" => Ok(Written::DateTime),
-        "epoch_millis" => Ok(Written::Counted(Count::Milliseconds)),
-        "epoch_second" => Ok(Written::Counted(Count::Seconds)),
+        "strict_date_optional_time" | "date_optional_time" => Ok(TimeFormat::Date),
+        "strict_date_time" => Ok(TimeFormat::DateTime),
+        "epoch_millis" => Ok(TimeFormat::Counted(Count::Milliseconds)),
+        "epoch_second" => Ok(TimeFormat::Counted(Count::Seconds)),
         other => {
             let other = short(other);
             Err(refused(&format!(
@@ -30,10 +30,10 @@ pub(super) fn formats(format: &Value) -> Result<Vec<Written>, Problem> {
 }
 
 /// Returns what a column of numbers counts, as far as the formats say it.
-pub(super) fn counts(formats: &[Written]) -> Option<Count> {
+pub(super) fn counts(formats: &[TimeFormat]) -> Option<Count> {
     formats.iter().find_map(|written| match written {
-        Written::Counted(count) => Some(*count),
-        Written::Date | Written::DateTime => None,
+        TimeFormat::Counted(count) => Some(*count),
+        TimeFormat::Date | TimeFormat::DateTime => None,
     })
 }
 

@@ -7,7 +7,7 @@ use lethe_common::ndjson::{Line, LineError, LineFault, Lines};
 
 use super::staged::Staged;
 use crate::deletion::new_job;
-use crate::deletion::placement::Place;
+use crate::deletion::placement::MappedTable;
 use crate::deletion::request::Options;
 use crate::fingerprint::Fingerprint;
 use crate::http::body::Incoming;
@@ -21,7 +21,7 @@ const TOGETHER: usize = 4;
 /// Turns a stream into partitions.
 pub(super) struct Receiver<'a> {
     state: &'a AppState,
-    place: Place<'a>,
+    place: MappedTable<'a>,
     options: &'a Options,
     lines: Lines,
     batch: Batch,
@@ -40,7 +40,12 @@ struct Batch {
 }
 
 impl<'a> Receiver<'a> {
-    pub(super) fn new(state: &'a AppState, place: Place<'a>, options: &'a Options, fingerprint: Fingerprint) -> Self {
+    pub(super) fn new(
+        state: &'a AppState,
+        place: MappedTable<'a>,
+        options: &'a Options,
+        fingerprint: Fingerprint,
+    ) -> Self {
         Self {
             state,
             place,

@@ -13,7 +13,7 @@ use crate::store::Conditions;
 
 /// How the rows that a condition holds for are found; what comes later costs more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Found {
+enum Access {
     /// There are none.
     Nowhere,
     /// By an index.
@@ -32,16 +32,16 @@ pub(in super::super) fn is_full_scan(dialect: Dialect, mapping: &Mapping, condit
     let found = fields
         .map(|column| by_index(is_indexed(&column.name)))
         .chain(query.map(|query| Scan { dialect, mapping }.of(&query.filter)));
-    all(found) == Found::Scanned
+    all(found) == Access::Scanned
 }
 
-fn by_index(indexed: bool) -> Found {
-    if indexed { Found::Indexed } else { Found::Scanned }
+fn by_index(indexed: bool) -> Access {
+    if indexed { Access::Indexed } else { Access::Scanned }
 }
 
 /// Where all of several conditions hold: one index is enough.
-fn all(parts: impl Iterator<Item = Found>) -> Found {
-    parts.min().unwrap_or(Found::Everywhere)
+fn all(parts: impl Iterator<Item = Access>) -> Access {
+    parts.min().unwrap_or(Access::Everywhere)
 }
 
 struct Scan<'a> {
@@ -50,25 +50,27 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn of(&self, filter: &Filter) -> Found {
+    fn of(&self, filter: &Filter) -> Access {
         match filter {
-            Filter::All => Found::Everywhere,
-            Filter::Nothing => Found::Nowhere,
+            Filter::All => Access::Everywhere,
+            Filter::Nothing => Access::Nowhere,
             Filter::And(parts) => all(parts.iter().map(|part| self.of(part))),
             // Where one of several holds: each of them wants an index.
-            Filter::Or { any, at_least: 0 | 1 } => any.iter().map(|part| self.of(part)).max().unwrap_or(Found::Nowhere),
-            Filter::Or { .. } | Filter::Text { .. } | Filter::Exists(_) => Found::Scanned,
+            Filter::Or { any, at_least: 0 | 1 } => {
+                any.iter().map(|part| self.of(part)).max().unwrap_or(Access::Nowhere)
+            }
+            Filter::Or { .. } | Filter::Text { .. } | Filter::Exists(_) => Access::Scanned,
             // In a column that holds no JSON there is none.
             Filter::Opaque(path) => match self.mapping.asked(self.dialect, path) {
-                Some((_, holds)) if !super::leaf::in_json(path, holds) => Found::Nowhere,
-                _ => Found::Scanned,
+                Some((_, holds)) if !super::leaf::in_json(path, holds) => Access::Nowhere,
+                _ => Access::Scanned,
             },
             Filter::Not(part) => match self.of(part) {
-                Found::Nowhere => Found::Everywhere,
-                Found::Everywhere => Found::Nowhere,
-                Found::Indexed | Found::Scanned => Found::Scanned,
+                Access::Nowhere => Access::Everywhere,
+                Access::Everywhere => Access::Nowhere,
+                Access::Indexed | Access::Scanned => Access::Scanned,
             },
-            Filter::Ids(_) => Found::Indexed,
+            Filter::Ids(_) => Access::Indexed,
             Filter::OneOf { path, .. } => by_index(self.holds(path).is_some_and(|holds| self.finds_equals(holds))),
             Filter::Range { path, bounds } => {
                 let of = self
@@ -77,7 +79,7 @@ impl Scan<'_> {
                     .map(|(_, holds)| super::leaf::type_of(holds));
                 let bounds = bounds.within(of.unwrap_or(Type::Any));
                 if bounds.given().next().is_none() {
-                    return Found::Nowhere;
+                    return Access::Nowhere;
                 }
                 by_index(self.holds(path).is_some_and(|holds| self.finds_range(holds, bounds)))
             }

@@ -6,7 +6,7 @@ use lethe_common::job::Field;
 
 use super::super::column::{Column, Declared, Holds, Kind};
 use super::super::compare::from_digits;
-use super::{Place, Seen, SqlTable, StoreError};
+use super::{RowLocation, Seen, SqlTable, StoreError};
 use crate::store::RowOwner;
 use crate::store::vector::{Said, Whose};
 
@@ -23,7 +23,7 @@ impl SqlTable {
         };
         Ok(Seen {
             version,
-            place: place.map(|place| Place(place.to_owned())),
+            place: place.map(|place| RowLocation(place.to_owned())),
             changed: false,
             whose: self.whose(whose)?,
         })

@@ -11,7 +11,7 @@ use super::super::column::{Column, Holds, Kind};
 use super::super::dialect::{Dialect, quote};
 use super::super::statement::Sql;
 use super::{CallError, SqlTable};
-use crate::store::{Start, StoreError, Written};
+use crate::store::{Start, StoreError, TimeBound};
 
 /// The first second of a number that counts since 1970 and is no other number: the year 2000.
 const FIRST: i128 = 946_684_800;
@@ -67,9 +67,9 @@ impl SqlTable {
     }
 
     /// Returns a moment in the words of a column.
-    async fn until(&self, (column, holds): &(Column, Holds), at: Timestamp) -> Result<Option<Written>, StoreError> {
+    async fn until(&self, (column, holds): &(Column, Holds), at: Timestamp) -> Result<Option<TimeBound>, StoreError> {
         let (unit, number) = match holds {
-            Holds::Time { .. } | Holds::Moments(_) => return Ok(Some(Written::UpTo(at.to_string()))),
+            Holds::Time { .. } | Holds::Moments(_) => return Ok(Some(TimeBound::UpTo(at.to_string()))),
             Holds::Counted { unit, number } => (Some(*unit), &**number),
             holds if holds.is_number() => (self.likely(column).await?, holds),
             _ => (None, holds),
@@ -86,7 +86,7 @@ impl SqlTable {
             };
             // SQLite's numbers are marked with their type.
             let mark = if matches!(number, Holds::Declared(_)) { "i" } else { "" };
-            Written::UpTo(format!("{mark}{}", count.min(most)))
+            TimeBound::UpTo(format!("{mark}{}", count.min(most)))
         }))
     }
 

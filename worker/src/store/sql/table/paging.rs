@@ -8,7 +8,7 @@ use super::super::filter::Rows;
 use super::super::statement::Bind;
 use super::super::text::{self, Range};
 use super::{MAX_PAGE, SqlTable};
-use crate::store::{Conditions, Place, Seen, StoreError};
+use crate::store::{Conditions, RowLocation, Seen, StoreError};
 
 /// How much of a table is drawn for its cuts: of each block of PostgreSQL's either all or nothing.
 // Where rows come in the order of their keys, a range of 10,000 rows is 100 blocks, of which 10 are drawn: so
@@ -89,7 +89,7 @@ impl SqlTable {
                     let whose: Option<&str> = row.try_get(4)?;
                     let seen = Seen {
                         version: row.try_get(1)?,
-                        place: place.map(Place),
+                        place: place.map(RowLocation),
                         changed: changed != 0,
                         whose: self.whose(whose)?,
                     };

@@ -10,7 +10,7 @@ use super::super::filter;
 use super::super::statement::Bind;
 use super::super::text::{self, Range};
 use super::{Demanded, SqlTable, writes};
-use crate::store::{Conditions, Start, StoreError, Written};
+use crate::store::{Conditions, Start, StoreError, TimeBound};
 
 /// A stretch of keys; without bounds: the whole table, rows without a key included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -129,8 +129,8 @@ impl SqlTable {
         let changed = self.mapping.updated_at.as_ref();
         let Some(demanded) = self.demanded(conditions)? else {
             return Ok(Some(Start {
-                written: Written::Unknown,
-                changed: changed.map(|_| Written::Unknown),
+                written: TimeBound::Unknown,
+                changed: changed.map(|_| TimeBound::Unknown),
             }));
         };
         let bounds = self.bounds(keys)?;

@@ -37,7 +37,7 @@ fn one_of(path: &[&str], values: &Value) -> Value {
 }
 
 fn owned(more: impl IntoIterator<Item = Condition>) -> Filter {
-    let owner = any_of("user", super::super::filter::Written::Either, &["ana"]);
+    let owner = any_of("user", super::super::filter::FieldForm::Either, &["ana"]);
     Filter::must(std::iter::once(owner).chain(more))
 }
 
@@ -87,7 +87,7 @@ fn in_strict_mode_every_field_needs_an_index() {
     // Walked through: the store answers nothing about a list at `a`, and no float at `n`.
     for walked in [one_of(&["a", "b"], &json!(["x"])), one_of(&["n"], &json!([0.5]))] {
         let mut owner = owned([]);
-        owner.must = vec![any_of("user", super::super::filter::Written::Texts, &["ana"])];
+        owner.must = vec![any_of("user", super::super::filter::FieldForm::Texts, &["ana"])];
         assert!(compiled(&strict, walked.clone()).unwrap() == Some(owner), "{walked}");
     }
     let unowned = indexes(true, &[]);

@@ -1,7 +1,7 @@
 //! What surrounds moments: the session's settings, and mappings that are proposed.
 
 use lethe_common::filter::{Filter, Path};
-use lethe_worker::store::Written;
+use lethe_worker::store::TimeBound;
 use serde_json::json;
 
 use super::super::filter::query;
@@ -25,7 +25,7 @@ async fn the_session_is_in_utc_whatever_the_database_was_set_to() {
         "fields": {"said": "said"}});
     let opened = database.open(&table(mapping)).await;
     let start = opened.start(&query(Filter::All)).await.unwrap().unwrap();
-    let newest = Written::UpTo("2024-02-01T10:00:00Z".to_owned());
+    let newest = TimeBound::UpTo("2024-02-01T10:00:00Z".to_owned());
     assert_eq!((start.written, start.changed), (newest.clone(), Some(newest)));
     for column in ["made", "changed", "said"] {
         for (limit, found) in [(("lt", 36_000), 0), (("lte", 36_000), 1), (("gt", 36_000), 0)] {

@@ -8,7 +8,7 @@ use super::{date, math};
 
 /// How a text stands for a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::compat::opensearch::dsl) enum Written {
+pub(in crate::compat::opensearch::dsl) enum TimeFormat {
     /// A date, with as much of a time as there is: `strict_date_optional_time`.
     Date,
     /// A date and a time, and how far from UTC: `strict_date_time`.
@@ -27,7 +27,7 @@ pub(in crate::compat::opensearch::dsl) enum Count {
 /// How bounds are read.
 pub(in crate::compat::opensearch::dsl) struct Reading {
     /// How they may be written; the first that fits is meant.
-    pub(in crate::compat::opensearch::dsl) written: Vec<Written>,
+    pub(in crate::compat::opensearch::dsl) written: Vec<TimeFormat>,
     /// Where a date is that does not say it, and where days begin.
     pub(in crate::compat::opensearch::dsl) zone: TimeZone,
     pub(in crate::compat::opensearch::dsl) now: Timestamp,
@@ -37,7 +37,7 @@ impl Reading {
     /// Returns how OpenSearch reads them where nothing is said.
     pub(in crate::compat::opensearch::dsl) fn usual(now: Timestamp) -> Self {
         Self {
-            written: vec![Written::Date, Written::Counted(Count::Milliseconds)],
+            written: vec![TimeFormat::Date, TimeFormat::Counted(Count::Milliseconds)],
             zone: TimeZone::UTC,
             now,
         }
@@ -69,9 +69,9 @@ impl Reading {
 
     fn anchor(&self, text: &str, up: bool) -> Option<Zoned> {
         self.written.iter().find_map(|written| match written {
-            Written::Date => date::read(text, &self.zone, up),
-            Written::DateTime => date::read_whole(text, &self.zone, up),
-            Written::Counted(count) => self.counted(text, *count, up),
+            TimeFormat::Date => date::read(text, &self.zone, up),
+            TimeFormat::DateTime => date::read_whole(text, &self.zone, up),
+            TimeFormat::Counted(count) => self.counted(text, *count, up),
         })
     }
 

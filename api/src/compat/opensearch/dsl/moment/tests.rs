@@ -4,7 +4,7 @@ use super::*;
 
 const NOW: &str = "2024-03-31T10:20:30.456789Z";
 
-fn reading(written: &[Written], zone: &str) -> Reading {
+fn reading(written: &[TimeFormat], zone: &str) -> Reading {
     Reading {
         written: written.to_vec(),
         zone: date::zone(zone).unwrap(),
@@ -137,7 +137,10 @@ fn steps_lead_from_a_moment_to_another() {
 
 #[test]
 fn a_time_zone_says_where_dates_are_and_where_days_begin() {
-    let paris = reading(&[Written::Date, Written::Counted(Count::Milliseconds)], "Europe/Paris");
+    let paris = reading(
+        &[TimeFormat::Date, TimeFormat::Counted(Count::Milliseconds)],
+        "Europe/Paris",
+    );
     reads(
         &paris,
         &[
@@ -164,7 +167,7 @@ fn a_time_zone_says_where_dates_are_and_where_days_begin() {
 
 #[test]
 fn a_format_says_what_a_text_may_be() {
-    let whole = reading(&[Written::DateTime], "UTC");
+    let whole = reading(&[TimeFormat::DateTime], "UTC");
     reads(
         &whole,
         &[
@@ -183,7 +186,7 @@ fn a_format_says_what_a_text_may_be() {
     for wrong in ["2024", "2024-02-29", "2024-02-29T10:30:05", "2024-02-29T10:30Z"] {
         assert_eq!(whole.read(wrong, false), None, "{wrong}");
     }
-    let seconds = reading(&[Written::Counted(Count::Seconds), Written::Date], "UTC");
+    let seconds = reading(&[TimeFormat::Counted(Count::Seconds), TimeFormat::Date], "UTC");
     reads(
         &seconds,
         &[

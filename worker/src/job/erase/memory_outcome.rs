@@ -3,8 +3,8 @@
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
 
+use super::batch_part::BatchPart;
 use super::read_back::ReadBack;
-use super::share::Share;
 use super::stopped::{Stopped, Went};
 use super::target::{Target, targets};
 use crate::job::intent::{Dropped, Vectors};
@@ -12,7 +12,7 @@ use crate::store::vector::PointId;
 
 /// What a memory met in each store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Met {
+pub(super) struct MemoryOutcome {
     sql: (Outcome, Option<ErrorCode>),
     vector: (Outcome, Option<ErrorCode>),
     /// Why the database refuses to delete its row, if it does.
@@ -21,7 +21,7 @@ pub(super) struct Met {
     pub(super) kept: Vec<PointId>,
 }
 
-impl Met {
+impl MemoryOutcome {
     pub(super) fn iter(&self) -> impl Iterator<Item = (StoreKind, Outcome, Option<ErrorCode>)> {
         [
             (StoreKind::Sql, self.sql.0, self.sql.1),
@@ -83,20 +83,25 @@ pub(super) enum Row {
     Refused(ErrorCode),
 }
 
-/// Returns what each memory of each share met, in their order. Those at the `stopped` places kept their rows.
-pub(super) fn met(shares: &[Share], rows: Vec<Row>, read_back: Vec<ReadBack>, stopped: &Stopped) -> Vec<Vec<Met>> {
-    let all = targets(shares).into_iter().zip(rows).zip(read_back).enumerate();
+/// Returns what each memory of each part met, in their order. Those at the `stopped` places kept their rows.
+pub(super) fn outcomes(
+    parts: &[BatchPart],
+    rows: Vec<Row>,
+    read_back: Vec<ReadBack>,
+    stopped: &Stopped,
+) -> Vec<Vec<MemoryOutcome>> {
+    let all = targets(parts).into_iter().zip(rows).zip(read_back).enumerate();
     let mut met = all.map(|(place, ((target, row), read_back))| match stopped.get(&place) {
-        Some(went) => Met::stopped(*went),
+        Some(went) => MemoryOutcome::stopped(*went),
         None => meet(&target, row, read_back),
     });
-    shares
+    parts
         .iter()
-        .map(|share| met.by_ref().take(share.intent.entries.len()).collect())
+        .map(|part| met.by_ref().take(part.intent.entries.len()).collect())
         .collect()
 }
 
-fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
+fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> MemoryOutcome {
     let entry = target.entry;
     if let Some(met) = set_aside(target) {
         return met;
@@ -141,7 +146,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
         Row::Refused(code) => Some(code),
         _ => None,
     };
-    Met {
+    MemoryOutcome {
         sql,
         vector,
         refused,
@@ -150,14 +155,17 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> Met {
 }
 
 /// Returns what a memory met that nothing was done about, if that is so.
-fn set_aside(target: &Target<'_>) -> Option<Met> {
+fn set_aside(target: &Target<'_>) -> Option<MemoryOutcome> {
     let entry = target.entry;
     let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));
     match entry.seen.dropped {
-        _ if entry.vectors == Vectors::Disagree => Some(Met::plain(conflict, conflict)),
-        Some(Dropped::Disagrees) => Some(Met::stopped(Went::None)),
-        Some(Dropped::DisagreesPartly) => Some(Met::stopped(Went::Some)),
-        Some(Dropped::Split) => Some(Met::plain((Outcome::Failed, Some(SPLIT)), (Outcome::Erased, None))),
+        _ if entry.vectors == Vectors::Disagree => Some(MemoryOutcome::plain(conflict, conflict)),
+        Some(Dropped::Disagrees) => Some(MemoryOutcome::stopped(Went::None)),
+        Some(Dropped::DisagreesPartly) => Some(MemoryOutcome::stopped(Went::Some)),
+        Some(Dropped::Split) => Some(MemoryOutcome::plain(
+            (Outcome::Failed, Some(SPLIT)),
+            (Outcome::Erased, None),
+        )),
         Some(Dropped::Changed) => {
             let sql = if entry.row {
                 Outcome::Conflicted
@@ -169,7 +177,7 @@ fn set_aside(target: &Target<'_>) -> Option<Met> {
                 vectors if vectors.go() => Outcome::Conflicted,
                 _ => Outcome::Absent,
             };
-            Some(Met::plain((sql, None), (vector, None)))
+            Some(MemoryOutcome::plain((sql, None), (vector, None)))
         }
         None => None,
     }

@@ -17,7 +17,7 @@ pub(crate) struct Looked {
 
 /// What was seen of all mappings so far.
 #[derive(Debug, Default)]
-pub(crate) struct Fitting {
+pub(crate) struct MappingLog {
     faults: BTreeMap<Route, BTreeSet<String>>,
 }
 
@@ -30,7 +30,7 @@ enum Change {
     Fits,
 }
 
-impl Fitting {
+impl MappingLog {
     /// Notes what a look found, and logs what is new about it.
     pub(crate) fn note(&mut self, looked: &Looked) {
         let Route { target, table, .. } = &looked.route;
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_said_once_until_it_changes_or_is_over() {
-        let mut fitting = Fitting::default();
+        let mut log = MappingLog::default();
         let mut look = |faults: &[&str], whole| {
             let looked = Looked {
                 route: Route {
@@ -76,7 +76,7 @@ mod tests {
                 faults: faults.iter().map(|&fault| fault.to_owned()).collect(),
                 whole,
             };
-            fitting.changes(&looked)
+            log.changes(&looked)
         };
         let fault = |text: &str| Change::Fault(text.to_owned());
 

@@ -8,7 +8,7 @@ use crate::lease::LeaseGuard;
 use crate::store::Conditions;
 
 /// A lease with the batch that is to be done under it.
-pub(super) struct Share {
+pub(super) struct BatchPart {
     pub(super) lease: LeaseGuard,
     /// What its job demands of each memory.
     pub(super) conditions: Conditions,
@@ -18,8 +18,8 @@ pub(super) struct Share {
     pub(super) fresh: bool,
 }
 
-impl Share {
-    /// Returns the share of a lease whose batch another attempt began.
+impl BatchPart {
+    /// Returns the part of a lease whose batch another attempt began.
     pub(super) fn found(lease: LeaseGuard, intent: Intent) -> Self {
         Self {
             conditions: conditions(&lease),
@@ -29,7 +29,7 @@ impl Share {
         }
     }
 
-    /// Returns the share of a lease whose batch this attempt begins.
+    /// Returns the part of a lease whose batch this attempt begins.
     pub(super) fn begun(lease: LeaseGuard, intent: Intent) -> Self {
         Self {
             fresh: true,
@@ -38,9 +38,9 @@ impl Share {
     }
 }
 
-/// Returns the fences of all shares.
-pub(super) fn fences(shares: &[Share]) -> Vec<Fence> {
-    shares.iter().map(|share| share.lease.fence()).collect()
+/// Returns the fences of all parts.
+pub(super) fn fences(parts: &[BatchPart]) -> Vec<Fence> {
+    parts.iter().map(|part| part.lease.fence()).collect()
 }
 
 /// Returns whether a partition is about one memory, of which the job says which version it had.

@@ -21,7 +21,7 @@ const SAMPLE: usize = 100;
 
 /// What a look found.
 #[derive(Default)]
-pub(crate) struct Look {
+pub(crate) struct Survey {
     /// What would be erased.
     pub(crate) found: Selection,
     /// How many memories were asked about, or met.
@@ -34,22 +34,22 @@ pub(crate) struct Look {
 }
 
 /// Looks at all that a lease is about, page by page.
-pub(crate) async fn look(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Look, Stop> {
-    let mut look = Look::default();
+pub(crate) async fn survey(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Survey, Stop> {
+    let mut survey = Survey::default();
     let mut cursor = Some(Cursor::default());
     while let Some(from) = cursor {
         // There may be any number of pages.
         lease.keep(env).await?;
         let (entries, workspaces, then) = page(env, mapped, lease, from).await?;
         for (name, rows) in workspaces {
-            look.found.add_workspace(name.unwrap_or_default(), rows);
+            survey.found.add_workspace(name.unwrap_or_default(), rows);
         }
         for entry in &entries {
-            look.add(lease, &mapped.route, entry);
+            survey.add(lease, &mapped.route, entry);
         }
         cursor = then;
     }
-    Ok(look)
+    Ok(survey)
 }
 
 type Page = (Vec<Entry>, Vec<(Option<String>, u64)>, Option<Cursor>);
@@ -86,7 +86,7 @@ async fn workspaces(
     }
 }
 
-impl Look {
+impl Survey {
     fn add(&mut self, lease: &Lease, route: &Route, entry: &Entry) {
         self.memories += 1;
         let outcomes: Vec<_> = lease
