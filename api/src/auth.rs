@@ -1,10 +1,10 @@
-//! Who asks, and what their credentials open.
+//! Authentication and authorisation: the caller of a request, and the rights of its credentials.
 //!
-//! [`Principal`] is the one place where a handler learns who asks. What is known without asking
-//! anybody is looked at first; the ledger is asked only for an address that has not failed too
-//! often. No credential is logged, and neither is an address: both would say who somebody is.
+//! Handlers learn the caller from [`Principal`] alone. Authentication checks the configuration, tokens and cached keys
+//! first. It asks the ledger only about keys that were good before, or for addresses below the limit of failures. Logs
+//! hold neither credentials nor addresses, since both identify people.
 //!
-//! The room has a state of its own, [`Auth`]: a handler's state has to contain one, and that is all.
+//! The module has a state of its own, [`Auth`]. The state of a handler has to contain it, and nothing else.
 
 mod authenticate;
 mod credentials;

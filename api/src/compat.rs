@@ -1,9 +1,9 @@
-//! The delete APIs of other systems: each a translation, request → job and job → answer.
+//! The delete APIs of other systems: each translates requests into jobs, and jobs into answers.
 //!
-//! One file or room a system, in its words and its shapes; which systems there are is in `system.rs` and `routes.rs`. What they share is here and
-//! below: who asks ([`authenticate`]), accepting and waiting ([`erase`]), reading paths and queries
-//! ([`read`]). Success is never a guess: a system's own success is answered when the job has
-//! succeeded, read back, and 202 with the job until then.
+//! Each system has one file or module, with its own words and shapes. `system.rs` and `routes.rs` list the systems.
+//! Shared parts are here and below: authentication ([`authenticate`]), accepting and waiting ([`erase`]), reading paths
+//! and queries ([`read`]). A system's own success answer means that the job has succeeded and read back. Until then the
+//! answer is 202 with the job, or 503 (`compat.on_timeout`).
 
 mod advice;
 pub(crate) mod agno;

@@ -1,8 +1,8 @@
-//! Serving HTTP/1.1 on a bounded number of connections, and closing those that make no progress.
+//! Serving HTTP/1.1 on a bounded number of connections, with time limits for slow and idle ones.
 //!
-//! What axum serves by itself waits without end for a head, and takes as many connections as the process may open files:
-//! a thousand callers that say nothing keep everybody else out. Here a head has to come in time, a connection on which
-//! nothing moves is closed, and nobody may hold more connections than are left for others.
+//! axum's own server waits without limit for the head of a request. It accepts as many connections as the process may
+//! open files: a thousand silent callers would keep all others out. This server limits the time of heads and of idle
+//! connections. Without proxies, an address may hold no more connections than stay free for others.
 
 mod accept;
 mod certificates;

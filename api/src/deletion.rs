@@ -1,6 +1,6 @@
-//! A deletion on its way in: from the fields of a request to a job that the ledger can accept.
+//! The admission of a deletion: turns the fields of a request into a job that the ledger can accept.
 //!
-//! Whatever can be refused is refused here.
+//! All checks of a deletion happen here. After them only the ledger can refuse a job.
 
 pub(crate) mod accepted;
 pub(crate) mod column_types;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::http::problem::Problem;
 
-/// The secret of the installation, asked for once. Clones share it.
+/// The secret of the installation, read from the ledger once. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Fingerprints(Arc<Secret>);
 
@@ -35,20 +35,20 @@ impl Fingerprints {
         let Secret { ledger, secret } = &*self.0;
         let secret = secret
             .get_or_try_init(|| async {
-                // 244 random bits, should this process be the first.
+                // 244 random bits. They become the secret if the ledger has none yet.
                 let fresh = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
                 ledger.secret("fingerprint", &fresh).await
             })
             .await?;
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(route.as_bytes());
-        // Ends the route: what follows cannot be taken for a part of it.
+        // Ends the route, so that no byte of the request can pass for a part of it.
         mac.update(&[0]);
         Ok(Fingerprint(mac))
     }
 }
 
-/// The keyed hash of a request, as it grows.
+/// A keyed hash that grows with each part of a request.
 #[derive(Clone)]
 pub(crate) struct Fingerprint(Hmac<Sha256>);
 

@@ -1,6 +1,6 @@
-//! What requests and answers have in common, whatever they are about.
+//! The parts that all requests and answers share.
 //!
-//! Nothing here knows of routes, of callers or of deletions.
+//! Nothing here knows of routes, callers or deletions.
 
 pub(crate) mod body;
 pub(crate) mod browsers;

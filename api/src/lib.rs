@@ -1,11 +1,11 @@
-//! The HTTP interface: accepts deletions, and says how far they are.
+//! The HTTP interface: accepts deletions, and reports their progress.
 //!
 //! It validates against the configuration, writes to the ledger and reads from it. It never
 //! touches a store, and never calls a worker.
 //!
-//! The rooms use each other in one direction, which `tests/rooms.py` checks: `http` knows of no
-//! caller, `auth` of no handler, `state` is what handlers share, `deletion` admits every job, `routes`
-//! and `compat` are the handlers, and `router` says what hangs where.
+//! The modules depend on each other in one direction, which `tests/rooms.py` checks. `http` knows no caller, and `auth`
+//! knows no handler. `state` is shared by the handlers. `deletion` admits every job. `routes` and `compat` are the
+//! handlers. `router` connects routes to them.
 
 mod auth;
 mod compat;

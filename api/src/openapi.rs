@@ -1,4 +1,4 @@
-//! `/openapi.json`: what exists, and nothing of what is to come.
+//! `/openapi.json`: describes the existing routes, and no planned ones.
 
 use axum::Router;
 use axum::http::header;
@@ -17,7 +17,7 @@ use crate::http::problem::ProblemBody;
         description = "Erases memories from SQL databases and vector stores. Errors are problems as RFC 9457 describes them."
     ),
     paths(document_itself),
-    // Those that only sets of answers refer to are not found by themselves.
+    // utoipa does not find schemas that only sets of answers refer to.
     components(schemas(
         ProblemBody,
         compat::agno::ErrorBody,
@@ -75,7 +75,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
 )]
 fn document_itself() {}
 
-/// Returns the routes that serve `document`, as it is and as a page whose parts are all ours to serve.
+/// Returns the routes that serve `document` as JSON, and as a page. This process serves all parts of the page.
 pub(crate) fn route<S: Clone + Send + Sync + 'static>(document: String) -> Router<S> {
     let json = [(header::CONTENT_TYPE, "application/json")];
     Router::new()

@@ -1,11 +1,11 @@
-//! What an API process depends on, and how it was when it was last looked at.
+//! The dependencies of an API process, with their last known state.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What was seen a moment ago.
+/// The result of the last readiness check.
 #[derive(Clone)]
 pub(crate) struct Seen {
     pub(crate) dependencies: Vec<Depends>,
@@ -20,9 +20,9 @@ pub(crate) struct Depends {
     pub(crate) name: String,
     /// `up` or `down`.
     pub(crate) state: &'static str,
-    /// How long its answer took.
+    /// The time that its last answer took, in milliseconds.
     pub(crate) ms: Option<u64>,
-    /// Whether requests cannot be answered without it.
+    /// Whether requests need it.
     pub(crate) required: bool,
 }
 
@@ -38,17 +38,17 @@ impl Depends {
 pub(crate) struct Reached {
     /// The name.
     pub(crate) name: String,
-    /// Whether some worker serves each of its tables; `null` if the ledger does not answer.
+    /// Whether each of its tables has a worker that serves it; `null` if the ledger does not answer.
     pub(crate) served: Option<bool>,
-    /// Those of `sql` and `vector` that it has: `up` if a worker reaches it, `down` if none does, `null` if
-    /// none has said.
+    /// Its stores, `sql` and `vector`. `up`: a worker reaches the store. `down`: no worker does. `null`: no worker has
+    /// reported.
     #[schema(value_type = BTreeMap<String, Option<String>>)]
     pub(crate) stores: BTreeMap<&'static str, Option<&'static str>>,
-    /// Whether its mappings fit what is in the stores; `null` while that cannot be seen.
+    /// Whether its mappings fit the schemas of its stores; `null` while a store cannot be checked.
     pub(crate) fits: Option<bool>,
 }
 
-/// Returns the word for whether something answers.
+/// Returns `up` or `down`.
 pub(crate) fn word(up: bool) -> &'static str {
     if up { "up" } else { "down" }
 }

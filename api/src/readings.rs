@@ -1,7 +1,7 @@
-//! Noting in the audit trail who is told ids or persons.
+//! Audit events for reads of ids and persons.
 //!
-//! Once a minute for each caller, address and thing read: a page that is reloaded, or a caller who asks a thousand times a
-//! second, must not fill the ledger.
+//! Equal reads (of one caller, address, act and object) make one event a minute. A page that reloads, or a caller with
+//! a thousand reads a second, must not fill the ledger.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,16 +13,16 @@ use lethe_common::ledger::{Act, Ledger, Object};
 use crate::auth::Principal;
 use crate::http::problem::Problem;
 
-/// For how long a reading stands for others like it.
+/// The time for which one event covers equal reads.
 const STANDS: Duration = Duration::from_mins(1);
 
-/// How many readings are remembered; beyond it each is noted.
+/// The most reads that are cached. Beyond it each read makes an event.
 const MOST: usize = 4_096;
 
-/// Who read what, from where.
+/// A read: the caller's name and address, the act, and the object.
 type Reading = (String, Option<IpAddr>, Act, String);
 
-/// Notes who is told what, once a minute.
+/// Writes audit events for reads, one a minute for equal reads.
 pub(crate) struct Readings {
     ledger: Ledger,
     noted: Noted,
@@ -36,10 +36,10 @@ impl Readings {
         }
     }
 
-    /// Notes that a caller is told what reveals ids or persons.
+    /// Writes an audit event before the caller learns ids or persons.
     ///
     /// # Errors
-    /// If the ledger cannot note it: then the caller is told nothing.
+    /// If the ledger cannot write it. The request then fails, and the caller learns nothing.
     pub(crate) async fn note(&self, principal: &Principal, act: Act, object: Object<'_>) -> Result<(), Problem> {
         let by = principal.actor();
         let reading = (by.name.clone(), by.address, act, object.to_string());
@@ -52,7 +52,7 @@ impl Readings {
     }
 }
 
-/// What was noted lately.
+/// The reads of the last minute that have an event.
 #[derive(Default)]
 struct Noted(Mutex<HashMap<Reading, Instant>>);
 

@@ -1,4 +1,4 @@
-//! What hangs where: the routes, and the layers around them.
+//! The routes, their handlers, and the layers around them.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Returns the routes and what the document says about them.
+/// Returns the routes with their descriptions in the OpenAPI document.
 fn described(state: &AppState) -> OpenApiRouter<AppState> {
     let limit = state.config().api.request_timeout;
     OpenApiRouter::with_openapi(openapi::document())
@@ -50,7 +50,7 @@ fn described(state: &AppState) -> OpenApiRouter<AppState> {
         .merge(compat::routes())
 }
 
-/// Returns the routes that answer as soon as they can.
+/// Returns the routes with the usual time limit.
 fn quick() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::list::list))
@@ -82,7 +82,7 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(metrics::metrics))
 }
 
-/// Returns the routes that keep time by themselves: uploads, waits and streams.
+/// Returns the routes with time limits of their own: uploads, waits and streams.
 fn lasting() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs::create::create))

@@ -1,4 +1,4 @@
-//! Deletions that recur: what a caller writes, and what is made of it.
+//! Schedules (deletions that recur): the requests that write them, and the jobs that they make.
 
 mod body;
 mod fire;

@@ -1,4 +1,4 @@
-//! Serving until the process is to end, and ending gracefully.
+//! Serving the API, and graceful shutdown.
 
 use lethe_common::limits;
 use tokio_util::sync::CancellationToken;
@@ -8,10 +8,10 @@ use crate::router::router;
 use crate::schedules;
 use crate::state::AppState;
 
-/// Serves the API on `port` until `shutdown`, then answers what has begun.
+/// Serves the API on `port` until `shutdown`, then finishes the requests that have begun.
 ///
-/// Event streams and waiting requests end at once, uploads may finish for as long as workers may
-/// (`worker.drain`); what is cut off then was not accepted.
+/// Event streams and waiting requests end at once. Uploads may take as long as workers may (`worker.drain`). An upload
+/// that is cut off then was not accepted.
 pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: CancellationToken) {
     let drain = state.config().worker.drain;
     let stopping = state.stopping().clone();
@@ -52,7 +52,7 @@ pub async fn serve(port: impl Into<Port>, state: AppState, shutdown: Cancellatio
     state.tasks().wait().await;
 }
 
-/// Fails jobs whose limit has passed, for ever. Workers do so too; but there may be none.
+/// Fails jobs whose time limit has passed, again and again. Workers do this too, but there may be no worker.
 async fn give_up(state: &AppState) {
     loop {
         tokio::time::sleep(limits::INTERVAL).await;

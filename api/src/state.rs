@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that handlers share.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::http::limits::remembered::Remembered;
 use crate::readiness::Seen;
 use crate::readings::Readings;
 
-/// What handlers share. Clones are the same state.
+/// The state that handlers share. Clones are the same state.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 
@@ -40,7 +40,7 @@ struct Shared {
 }
 
 impl AppState {
-    /// Returns the state of one API process, which goes by `clock`.
+    /// Returns the state of one API process; `clock` gives its time.
     pub fn new(config: Arc<Config>, ledger: Ledger, doorbell: Doorbell, metrics: Metrics, clock: Clock) -> Self {
         metrics.expose_api();
         let fingerprints = Fingerprints::new(ledger.clone());
@@ -101,17 +101,17 @@ impl AppState {
         &self.0.places
     }
 
-    /// What `/readyz` answered last.
+    /// Returns the cache of the last readiness check.
     pub(crate) fn readiness(&self) -> &Remembered<Seen> {
         &self.0.readiness
     }
 
-    /// Returned once the process is to end: streams and waits end early.
+    /// Returns the token that shutdown cancels. Streams and waits then end early.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }
 
-    /// What goes on after its request has gone.
+    /// Returns the tracker of tasks that outlive their requests.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
     }

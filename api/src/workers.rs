@@ -1,4 +1,4 @@
-//! What workers say about a target: how its stores are, what does not fit its mappings, and what columns hold.
+//! The reports of workers about a target: the health of its stores, faults of its mappings, and types of its columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,45 +10,45 @@ use lethe_common::ledger::{Route, WorkerRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How recently a worker must have reported to count.
+/// The greatest age of a worker's last report. Workers with older reports do not count.
 // Workers report every 5 s: two reports may be lost.
 pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
 
-/// How many workers reach a store.
+/// The number of workers that reach a store.
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct StoreHealth {
-    /// Workers that do.
+    /// Workers that reach it.
     up: usize,
-    /// Workers that do not.
+    /// Workers that do not reach it.
     down: usize,
-    /// Why, words of a closed list.
+    /// The reasons, words of a closed list.
     codes: BTreeSet<String>,
 }
 
-/// What does not fit a mapping.
+/// A fault of a mapping: it does not fit the schema of a store.
 #[derive(Serialize, Deserialize, ToSchema, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fault {
     /// The table.
     table: String,
-    /// What it is.
+    /// The fault, and what to write instead.
     fault: String,
 }
 
-/// What all workers say about a target together.
+/// The reports of all workers about a target, merged.
 #[derive(Default)]
 pub(crate) struct TargetReport {
     pub(crate) stores: BTreeMap<String, StoreHealth>,
     pub(crate) faults: BTreeSet<Fault>,
 }
 
-/// What one worker says about it.
+/// The report of one worker about a target.
 #[derive(Deserialize)]
 struct Report {
     #[serde(default)]
     stores: BTreeMap<String, Reached>,
     #[serde(default)]
     faults: Vec<Fault>,
-    /// By table and column.
+    /// The types of columns, by table and column.
     #[serde(default)]
     types: BTreeMap<String, BTreeMap<String, Type>>,
 }
@@ -60,7 +60,7 @@ struct Reached {
 }
 
 impl TargetReport {
-    /// Returns what `workers` say about the target called `name`.
+    /// Merges the reports of `workers` about the target called `name`.
     pub(crate) fn by(workers: &[WorkerRow], name: &str) -> Self {
         let mut found = Self::default();
         for worker in workers {
@@ -81,13 +81,12 @@ impl TargetReport {
         found
     }
 
-    /// Returns whether a worker reaches a store; `None` if none has tried.
+    /// Returns whether a worker reaches a store; `None` if no worker has reported it.
     pub(crate) fn is_up(&self, store: StoreKind) -> Option<bool> {
         self.stores.get(store.as_str()).map(|health| health.up > 0)
     }
 
-    /// Returns whether the mappings of `target` fit; `None` where a store that is down keeps that
-    /// from being seen.
+    /// Returns whether the mappings of `target` fit; `None` while a store is down or not reported.
     pub(crate) fn fits(&self, target: &Target) -> Option<bool> {
         if !self.faults.is_empty() {
             return Some(false);
@@ -98,13 +97,13 @@ impl TargetReport {
     }
 }
 
-/// Returns what one worker says about a target; a worker of another version may say it differently: then it
-/// says nothing here.
+/// Returns the report of one worker about a target; `None` if it does not parse. A worker of another version may write
+/// reports differently.
 fn said(worker: &WorkerRow, target: &str) -> Option<Report> {
     serde_json::from_value(worker.targets.get(target)?.clone()).ok()
 }
 
-/// Returns what the columns of a table hold, as far as a worker that serves it has looked.
+/// Returns the types of a table's columns, from the first worker that serves the table and has reported them.
 pub(crate) fn types(workers: &[WorkerRow], route: &Route) -> Option<BTreeMap<String, Type>> {
     let mut serving = workers.iter().filter(|worker| serves(worker, route));
     serving.find_map(|worker| said(worker, &route.target)?.types.remove(&route.table))

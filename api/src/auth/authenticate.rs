@@ -1,4 +1,4 @@
-//! Establishing who asks: by a key of the configuration, an issuer's token, or a key of the ledger.
+//! Authentication: by a key of the configuration, an issuer's token, or a key of the ledger.
 
 use std::time::{Duration, Instant};
 
@@ -29,10 +29,11 @@ where
 }
 
 impl Auth {
-    /// Returns who asks, if the request says so by one of `schemes`, and not too often.
+    /// Returns the caller, if its credentials prove it by one of `schemes` and it stays below the rate limit.
     ///
     /// # Errors
-    /// 401 with the accepted schemes; 429 above the limit of requests or of failed authentications.
+    /// 401 with the accepted schemes. 429 above the rate limit or the limit of failures. 503 while a dependency is
+    /// down.
     pub(crate) async fn authenticate(&self, parts: &Parts, schemes: Schemes) -> Result<Principal, Problem> {
         let source = Source::of(parts, self.config().api.trusted_proxies);
         let within = self.config().api.request_timeout;
@@ -44,7 +45,7 @@ impl Auth {
             }
             Err(Unproven::Problem(problem)) => return Err(problem),
             Err(Unproven::Limited(wait)) => return Err(limited(wait)),
-            // Who says nothing guesses nothing.
+            // A request without credentials is no guess, so it does not count.
             Err(Unproven::Failed(AuthFailure::Missing)) => AuthFailure::Missing,
             Err(Unproven::Counted(why)) => why,
             Err(Unproven::Failed(why)) => {
@@ -54,7 +55,7 @@ impl Auth {
         };
         metrics::authentication_failed(why);
         if why == AuthFailure::Missing {
-            // Anybody can cause as many of these as it likes.
+            // Only a debug message: any client can cause these without limit.
             tracing::debug!("no credentials were sent");
         } else {
             tracing::warn!(reason = why.as_str(), "credentials were refused");
@@ -62,8 +63,8 @@ impl Auth {
         Err(Problem::new(Kind::Unauthorized, detail(why, schemes)).with_challenge(challenge(schemes)))
     }
 
-    /// Returns whether the request that `principal` sent a while ago would still be believed, and to be the same caller's with the same
-    /// rights. While nobody can tell it is.
+    /// Returns whether the credentials of an earlier request still prove `principal`, with the same rights. Returns
+    /// `true` while the ledger or an issuer does not answer.
     pub(crate) async fn is_still(&self, parts: &Parts, principal: &Principal) -> bool {
         match self.prove(parts, BEARER, None).await {
             Ok(now) => now == *principal,
@@ -71,7 +72,7 @@ impl Auth {
         }
     }
 
-    /// Returns who presents the credentials. Failures are counted for `source`, if they may be guesses.
+    /// Returns the caller that the credentials prove. A failed look-up in the ledger counts as a failure of `source`.
     async fn prove(&self, parts: &Parts, schemes: Schemes, source: Option<Source>) -> Result<Principal, Unproven> {
         let origin = Origin::of(parts, self.config().api.trusted_proxies);
         let credentials = Credentials::read(&parts.headers, schemes)?;
@@ -93,15 +94,15 @@ impl Auth {
         }
     }
 
-    /// Returns who holds a key of the ledger.
+    /// Returns the holder of a key of the ledger.
     async fn in_ledger(&self, presented: &str, source: Option<Source>) -> Result<Principal, Unproven> {
         let keys = self.known_keys();
         let (answer, counted) = match (keys.remembered(presented), source) {
             (Remembered::Fresh(answer), _) => (answer, false),
-            // It was good before: it does not suffer for others behind the same address.
+            // The key was good before, so failures of others behind the same address do not block it.
             (Remembered::WasGood, _) | (_, None) => (keys.find(presented).await?, false),
             (Remembered::Nothing, Some(source)) => {
-                // Counted before it is known to fail, so that many guesses at once are not one.
+                // Counts before the look-up, so that each of many concurrent guesses counts.
                 self.failures()
                     .take(source, Instant::now())
                     .map_err(Unproven::Limited)?;
@@ -137,7 +138,7 @@ fn limited(wait: Duration) -> Problem {
     .with_retry_after(wait)
 }
 
-/// Returns what to do about it. It does not say why credentials are wrong, since a guess could use that.
+/// Returns what the caller should do. It does not say why unknown credentials are wrong, since that would help a guess.
 fn detail(why: AuthFailure, schemes: Schemes) -> String {
     match why {
         AuthFailure::Missing | AuthFailure::Malformed | AuthFailure::Scheme => {

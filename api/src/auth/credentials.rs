@@ -1,4 +1,4 @@
-//! The header `Authorization`, in the schemes that clients of the systems we stand in for use.
+//! The header `Authorization`, in the schemes of native and compatible clients.
 
 use std::fmt::Write;
 
@@ -13,16 +13,16 @@ use strum::IntoStaticStr;
 pub(crate) enum Scheme {
     /// `Bearer` and an API key or a token: RFC 6750.
     Bearer,
-    /// `Token` and an API key: mem0's habit.
+    /// `Token` and an API key: used by mem0's clients.
     Token,
-    /// `Basic` and a key's name and the key: RFC 7617, OpenSearch's habit.
+    /// `Basic` with a key's name and the key: RFC 7617, used by OpenSearch's clients.
     Basic,
 }
 
-/// What a route accepts.
+/// The schemes that a route accepts.
 pub(crate) type Schemes = &'static [Scheme];
 
-/// What the native routes accept.
+/// The scheme that native routes accept.
 pub(crate) const BEARER: Schemes = &[Scheme::Bearer];
 
 impl Scheme {
@@ -30,7 +30,7 @@ impl Scheme {
         self.into()
     }
 
-    /// Returns how it is written, for people.
+    /// Returns how to write it, for error texts.
     pub(super) fn written(self) -> &'static str {
         match self {
             Self::Bearer => "`Authorization: Bearer` and an API key or a token",
@@ -44,7 +44,7 @@ impl Scheme {
 pub(super) fn challenge(schemes: Schemes) -> String {
     schemes.iter().fold(String::new(), |mut text, scheme| {
         let comma = if text.is_empty() { "" } else { ", " };
-        // Basic has to name a realm.
+        // RFC 7617 requires a realm for Basic.
         let realm = if *scheme == Scheme::Basic {
             " realm=\"lethe\", charset=\"UTF-8\""
         } else {
@@ -55,11 +55,11 @@ pub(super) fn challenge(schemes: Schemes) -> String {
     })
 }
 
-/// What a request says of who asks.
+/// The credentials of a request.
 // A secret: no `Debug`.
 pub(super) struct Credentials {
     pub(super) scheme: Scheme,
-    /// The name that goes with the key, where the scheme has one.
+    /// The name of the key, if the scheme has one.
     pub(super) name: Option<String>,
     /// An API key, or a token.
     pub(super) secret: String,
@@ -71,7 +71,7 @@ impl Credentials {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let value = values.next().ok_or(AuthFailure::Missing)?;
         if values.next().is_some() {
-            // Which of them is meant is not ours to guess.
+            // Several headers are ambiguous.
             return Err(AuthFailure::Malformed);
         }
         let value = value.to_str().map_err(|_| AuthFailure::Malformed)?;

@@ -1,23 +1,23 @@
-//! Why a caller may not have what it asks for.
+//! Refusals of requests that the caller's rights do not cover.
 
 use lethe_common::config::Scope;
 
 use crate::http::problem::{Kind, Problem};
 
-/// Why a caller may not have what it asks for.
+/// The reason why the caller's rights do not cover its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// It has none of the scopes that would open it; the narrowest of them is named.
+    /// The caller has none of the scopes that the request needs. The narrowest one is named.
     Scope(Scope),
-    /// It must say whose memories: it may not erase without naming an owner.
+    /// The caller must name an owner: it may not erase without one.
     OwnerNeeded,
-    /// It named an owner whom its credentials do not cover.
+    /// The caller named an owner that its credentials do not cover.
     OwnerForeign,
-    /// It must say which workspace: its credentials cover several.
+    /// The caller must name a workspace: its credentials cover several, or none.
     WorkspaceNeeded,
-    /// It named a workspace that its credentials do not cover.
+    /// The caller named a workspace that its credentials do not cover.
     WorkspaceForeign,
-    /// What it asks for concerns more than its credentials cover.
+    /// The request concerns more than the caller's credentials cover.
     Bound,
 }
 

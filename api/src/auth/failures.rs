@@ -1,6 +1,6 @@
-//! How often callers from one address may fail to say who they are.
+//! The limit of failed authentications per address.
 //!
-//! Nothing is written down: a process that starts anew has forgotten, and each has its own count.
+//! The counts are only in memory. Each process has its own, and a restart clears them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,23 +12,23 @@ use axum::http::request::Parts;
 use super::origin::address;
 use crate::http::limits::network::network;
 
-/// The time that the limit is about.
+/// The time over which the limit counts.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// How many addresses are remembered; beyond it new ones share one count. Some megabytes.
+/// The most addresses with a count of their own; some megabytes. Beyond it new addresses share one count.
 const MOST: usize = 65_536;
 
-/// Where a request comes from.
+/// The source of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Source {
-    /// Nobody said.
+    /// The address is not known, or too many addresses have a count already.
     Unknown,
-    /// An address; of IPv6, the network that a household or a machine gets as a whole.
+    /// An IPv4 address, or the network of an IPv6 address that one household or machine gets as a whole.
     Address(IpAddr),
 }
 
 impl Source {
-    /// Returns where a request comes from: the peer, or whom `proxies` proxies in front of us saw.
+    /// Returns the source of a request: the peer, or the address that `proxies` trusted proxies forwarded.
     pub(super) fn of(parts: &Parts, proxies: usize) -> Self {
         address(parts, proxies).map_or(Self::Unknown, Self::address)
     }
@@ -38,11 +38,11 @@ impl Source {
     }
 }
 
-/// How often callers failed, by where they come from.
+/// The failed authentications, by source.
 pub(super) struct Failures {
-    /// One failure is forgotten after so long.
+    /// The time after which one failure expires.
     each: Duration,
-    /// When all failures of a source will be forgotten.
+    /// The times at which all failures of a source have expired.
     until: Mutex<HashMap<Source, Instant>>,
 }
 
@@ -57,7 +57,7 @@ impl Failures {
     /// Counts a failure at `now`.
     ///
     /// # Errors
-    /// There were too many: how long until there may be one more.
+    /// The time until the next failure is allowed, if there were too many.
     pub(super) fn take(&self, source: Source, now: Instant) -> Result<(), Duration> {
         let mut all = self.all();
         if all.len() >= MOST {
@@ -78,7 +78,7 @@ impl Failures {
         }
     }
 
-    /// Takes back what was counted before it was known not to fail.
+    /// Removes a failure that was counted in advance, because the credentials did not fail.
     pub(super) fn give_back(&self, source: Source) {
         if let Some(until) = self.all().get_mut(&source) {
             *until = until.checked_sub(self.each).unwrap_or(*until);
@@ -140,7 +140,7 @@ mod tests {
         assert!(failures.take(other, now).is_ok());
         failures.give_back(one);
         assert!(failures.take(one, now).is_ok() && failures.take(one, now).is_err());
-        // One is forgotten after half a minute, both after a minute, and no more than two are ever free.
+        // One failure expires after half a minute, both after a minute. There is never room for more than two.
         let later = now + HALF;
         assert!(failures.take(one, later).is_ok() && failures.take(one, later).is_err());
         let much_later = now + MINUTE * 60;

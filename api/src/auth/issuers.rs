@@ -1,8 +1,7 @@
-//! Whose tokens are taken, and whether a token is one of theirs.
+//! The issuers of accepted tokens, and the check that one of them signed a token.
 //!
-//! Which issuer is asked is said by the token's `iss` alone, never by its key's id: with the key of
-//! one issuer nobody signs for another. Nothing a token says is believed before its signature is
-//! verified, apart from that choice.
+//! Only the token's `iss` chooses among several issuers, never its key's id. So the key of one issuer cannot sign for
+//! another. No other claim is used before the signature is verified.
 
 mod algorithm;
 mod choice;

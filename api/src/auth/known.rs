@@ -1,7 +1,7 @@
-//! The keys that the ledger knows, remembered for a few seconds.
+//! A cache of the ledger's API keys, for a few seconds.
 //!
-//! Without this every request would cost a query. What it remembers is bounded, and so is how many
-//! queries keys that nobody knows can cause at a time.
+//! Without it every request would cost a query. The cache is bounded, and so is the number of concurrent queries for
+//! unknown keys.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,23 +17,22 @@ use tokio::time::timeout;
 use super::Principal;
 use crate::http::problem::{Kind, Problem};
 
-/// How long an answer of the ledger is believed: what a key that was taken away still opens in
-/// other processes.
+/// The time for which an answer of the ledger is cached. A revoked key stays valid in other processes for as long.
 const REMEMBER: Duration = Duration::from_secs(5);
 
-/// How often the use of a key is noted.
+/// The least time between two records of a key's use, in milliseconds.
 const MINUTE_MS: i64 = 60_000;
 
-/// How long noting it may keep a request.
+/// The time limit of such a record: a request waits for it.
 const NOTING: Duration = Duration::from_millis(500);
 
-/// How many answers are remembered; more callers than an installation has, few enough to sweep.
+/// The most cached answers: more than the callers of an installation, and few enough to sweep.
 const MOST: usize = 1_024;
 
-/// How many questions the ledger is asked at a time, so that guesses do not take its connections.
+/// The most concurrent queries, so that guesses do not use up the ledger's connections.
 const QUESTIONS: usize = 2;
 
-/// Who holds a key, if anybody does.
+/// The ledger's answer about a key.
 #[derive(Clone)]
 pub(super) enum Answer {
     Known(Principal),
@@ -41,16 +40,16 @@ pub(super) enum Answer {
     Unknown,
 }
 
-/// What is remembered of a key.
+/// The cached state of a key.
 pub(super) enum Remembered {
-    /// What the ledger said a moment ago.
+    /// The ledger's answer is fresh.
     Fresh(Answer),
-    /// It opened something when the ledger was last asked.
+    /// The answer is old. The key was valid then.
     WasGood,
     Nothing,
 }
 
-/// The keys that the ledger knows, remembered for a few seconds.
+/// A cache of the ledger's API keys, for a few seconds.
 pub(super) struct KnownKeys {
     ledger: Ledger,
     memory: Mutex<Memory>,
@@ -60,7 +59,7 @@ pub(super) struct KnownKeys {
 #[derive(Default)]
 struct Memory {
     answers: HashMap<String, (Instant, Answer)>,
-    // Grows with every key that is taken away: an answer from before is not remembered after.
+    // Grows when a key is made or revoked. An answer from a query before that is not cached after it.
     removals: u64,
 }
 
@@ -73,12 +72,12 @@ impl KnownKeys {
         }
     }
 
-    /// Returns what is known of a key without asking the ledger.
+    /// Returns the cached state of a key, without a query.
     pub(super) fn remembered(&self, presented: &str) -> Remembered {
         self.memory().of(&KeyHash::of(presented).to_string(), Instant::now())
     }
 
-    /// Returns who holds the key.
+    /// Returns the ledger's answer about a key, from the cache if it is fresh.
     pub(super) async fn find(&self, presented: &str) -> Result<Answer, Problem> {
         let hash = KeyHash::of(presented).to_string();
         let Ok(question) = self.questions.acquire().await else {
@@ -86,7 +85,7 @@ impl KnownKeys {
         };
         let removals = {
             let memory = self.memory();
-            // Whoever was before us may have asked the same.
+            // An earlier request in this queue may have asked about the same key.
             if let Remembered::Fresh(answer) = memory.of(&hash, Instant::now()) {
                 return Ok(answer);
             }
@@ -94,7 +93,7 @@ impl KnownKeys {
         };
         let asked = Instant::now();
         let row = self.ledger.key_by_hash(&hash).await?;
-        // The database compared as it likes; this does so in constant time.
+        // The database does not compare in constant time; this does.
         let row = row.filter(|row| bool::from(row.key.sha256.as_bytes().ct_eq(hash.as_bytes())));
         let left = row.as_ref().and_then(|row| row.left);
         let used = row
@@ -105,7 +104,7 @@ impl KnownKeys {
         {
             let mut memory = self.memory();
             if memory.removals == removals {
-                // A key that is about to expire is not believed beyond that.
+                // An answer is not cached beyond the expiry of its key.
                 let until = asked + left.filter(|left| !left.is_zero()).unwrap_or(REMEMBER).min(REMEMBER);
                 memory.keep(hash, until, answer.clone(), asked);
             }
@@ -117,7 +116,7 @@ impl KnownKeys {
         Ok(answer)
     }
 
-    /// Notes that a key opens something; it opens all the same where that is not possible.
+    /// Records the use of a key. If that fails, the request goes on.
     async fn note_use(&self, name: &str) {
         let noted = timeout(NOTING, self.ledger.use_key(name)).await;
         if !matches!(noted, Ok(Ok(()))) {
@@ -125,13 +124,13 @@ impl KnownKeys {
         }
     }
 
-    /// Returns who holds the key of this name, asked anew.
+    /// Returns the ledger's answer about the key of this name, never from the cache.
     pub(super) async fn by_name(&self, name: &str) -> Result<Answer, LedgerError> {
         let row = self.ledger.key_by_name(name).await?;
         Ok(row.map_or(Answer::Unknown, answer))
     }
 
-    /// Forgets what is known of the keys of this name: one was made, or taken away.
+    /// Drops the cached answers for this name, and all refusals, because a key was made or revoked.
     pub(super) fn forget(&self, name: &str) {
         let mut memory = self.memory();
         memory.removals += 1;
@@ -146,7 +145,7 @@ impl KnownKeys {
 }
 
 impl Memory {
-    /// Returns what is remembered of a key at `now`.
+    /// Returns the cached state of a key at `now`.
     fn of(&self, hash: &str, now: Instant) -> Remembered {
         match self.answers.get(hash) {
             Some((until, answer)) if now < *until => Remembered::Fresh(answer.clone()),
@@ -155,13 +154,13 @@ impl Memory {
         }
     }
 
-    /// Remembers an answer to a question of `asked`.
+    /// Caches the answer to a query that began at `asked`.
     fn keep(&mut self, hash: String, until: Instant, answer: Answer, asked: Instant) {
         if self.answers.len() >= MOST {
             self.answers.retain(|_, (until, _)| asked < *until);
         }
         if self.answers.len() >= MOST {
-            // A flood of guesses: forget those first.
+            // Many guesses at a time: drop refusals first.
             self.answers.retain(|_, (_, answer)| matches!(answer, Answer::Known(_)));
         }
         if self.answers.len() < MOST {
@@ -170,18 +169,18 @@ impl Memory {
     }
 }
 
-/// Returns whether a key was last used more than a minute ago, and opens something.
+/// Returns whether a key is valid and has no recorded use within the last minute.
 fn is_worth_noting(row: &KeyRow) -> bool {
     let is_recent = row.last_used_at.is_some_and(|at| row.now - at < MINUTE_MS);
     !is_recent && row.left.is_none_or(|left| !left.is_zero())
 }
 
-/// Returns who holds a key of the ledger.
+/// Returns the answer for a row of the ledger.
 fn answer(row: KeyRow) -> Answer {
     if row.left.is_some_and(|left| left.is_zero()) {
         return Answer::Expired;
     }
-    // A word that this version does not know opens nothing.
+    // A scope that this version does not know is ignored.
     let scopes = Scope::iter().filter(|known| row.key.scopes.iter().any(|scope| scope == known.as_str()));
     Answer::Known(Principal::new(&row.key.name, scopes, row.key.bounds))
 }
@@ -217,7 +216,7 @@ mod tests {
             assert!(memory.answers.len() <= MOST);
         }
         assert!(matches!(memory.of("good", now), Remembered::Fresh(_)));
-        // What is no longer believed makes room first.
+        // Expired answers make room first.
         for n in 0..MOST {
             memory.keep(n.to_string(), now + REMEMBER * 3, known("b"), now + REMEMBER);
         }

@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The origin of a request: its address and its id.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 
 use crate::http::observe::RequestId;
 
-/// Where a request comes from, as the audit trail tells it.
-// No `Debug`: an address is personal.
+/// The origin of a request, as the audit trail records it.
+// No `Debug`: an address is personal data.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Origin {
     /// The address.
@@ -19,7 +19,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Returns where a request comes from; `proxies` proxies are in front of us.
+    /// Returns the origin of a request behind `proxies` trusted proxies.
     pub(super) fn of(parts: &Parts, proxies: usize) -> Self {
         Self {
             address: address(parts, proxies),
@@ -28,16 +28,16 @@ impl Origin {
     }
 }
 
-/// Returns the address of a request: the peer's, or what `proxies` proxies in front of us saw.
+/// Returns the address of a request: the peer's, or the one that `proxies` trusted proxies forwarded.
 pub(super) fn address(parts: &Parts, proxies: usize) -> Option<IpAddr> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
-    // A header with fewer entries did not come through all of them.
+    // A header with fewer entries did not pass all proxies, so it is not believed.
     let said = proxies.checked_sub(1).and_then(|n| forwarded(&parts.headers, n));
     said.or(peer)
 }
 
-/// Returns the address that stands `n` entries from the right.
+/// Returns the address `n` entries from the right of `X-Forwarded-For`.
 fn forwarded(headers: &HeaderMap, n: usize) -> Option<IpAddr> {
     let values = headers.get_all("x-forwarded-for").iter();
     let entries: Vec<&str> = values

@@ -1,8 +1,7 @@
-//! What a caller may do, and to whose memories.
+//! The caller of a request: its rights, and the memories that it reaches.
 //!
-//! Everything here is decided from what the credentials said: no store and no ledger is asked. A
-//! caller who is bound to a person, to workspaces or to targets never reaches beyond them, whatever
-//! a request says.
+//! All decisions follow from the credentials, without a store or the ledger. A caller that is bound to a person, to
+//! workspaces or to targets never reaches beyond them, whatever a request says.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +11,12 @@ use lethe_common::ledger::{Actor, Aim, JobView, Whose};
 use super::denied::Denied;
 use super::origin::Origin;
 
-/// Who asks.
+/// A caller, as its credentials prove it.
 // Bounds hold a person's id: no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
-    /// What jobs and logs call the caller: the key's name, or a word made of a token's issuer and
-    /// subject that tells nobody who it is.
+    /// The caller's name in jobs and logs: the key's name, or a word made of a token's issuer and subject. The word
+    /// identifies no person.
     pub(crate) name: String,
     pub(super) scopes: BTreeSet<Scope>,
     pub(super) bounds: Bounds,
@@ -34,7 +33,7 @@ impl Principal {
         }
     }
 
-    /// Returns the caller of a request from there.
+    /// Returns the caller with the origin of its request.
     pub(super) fn from(mut self, origin: Origin) -> Self {
         self.origin = origin;
         self
@@ -62,7 +61,7 @@ impl Principal {
         }
     }
 
-    /// Returns what its credentials add to what it asks for: the same words of somebody else mean something else.
+    /// Returns the bounds that the credentials add to a request. With other bounds the same body is another request.
     pub(crate) fn adds(&self) -> Vec<u8> {
         let Bounds {
             user,
@@ -72,7 +71,7 @@ impl Principal {
         serde_json::to_vec(&(user, workspaces, targets)).expect("texts are JSON")
     }
 
-    /// Refuses a caller that may erase nothing at all, whatever a request is about: before its body is read.
+    /// Refuses a caller that may erase nothing, before its body is read.
     pub(crate) fn require_erasing(&self) -> Result<(), Denied> {
         let scopes = [Scope::MemoriesDeleteAny, Scope::SubjectsErase];
         if scopes.into_iter().any(|scope| self.has(scope)) {
@@ -86,10 +85,10 @@ impl Principal {
         self.bounds.user.as_deref()
     }
 
-    /// Returns the owner that a deletion by ids must demand, if `asked` is what the caller named.
+    /// Returns the owner condition of a deletion by ids or query; `asked` is the owner that the caller named.
     ///
     /// # Errors
-    /// Denied if the caller may not erase at all, or not as widely as that.
+    /// Denied if the caller may not erase at all, names a foreign owner, or has to name one.
     pub(crate) fn owner(&self, asked: Option<&str>) -> Result<Option<String>, Denied> {
         let any = self.has(Scope::MemoriesDeleteAny);
         if !any && !self.has(Scope::MemoriesDelete) {
@@ -104,12 +103,12 @@ impl Principal {
         }
     }
 
-    /// Returns the owner that a deletion of everything of a person must demand.
+    /// Returns the owner condition of a deletion of all memories of a person.
     ///
     /// A caller bound to a person may erase everything of that person with `memories:delete`.
     ///
     /// # Errors
-    /// Denied if the caller may not, or names somebody else.
+    /// Denied if the caller may not erase persons, or names another person than its own.
     pub(crate) fn subject(&self, asked: Option<&str>) -> Result<Option<String>, Denied> {
         let own = self.user().is_some() && self.has(Scope::MemoriesDelete);
         if !own && !self.has(Scope::SubjectsErase) {
@@ -122,7 +121,7 @@ impl Principal {
         }
     }
 
-    /// Returns the workspace that a deletion must demand, if `asked` is what the caller named.
+    /// Returns the workspace condition of a deletion; `asked` is the workspace that the caller named.
     ///
     /// # Errors
     /// Denied if the caller names a workspace that it may not reach, or has to name one.
@@ -150,14 +149,14 @@ impl Principal {
         targets.is_none_or(|targets| targets.contains(target))
     }
 
-    // Whether the caller sees jobs that others asked for.
-    // What a job was about is not known to it once its retention has passed, so a caller bound to a
-    // person or to workspaces sees its own jobs only.
+    // Whether the caller sees jobs of other callers.
+    // After its retention a job no longer tells whose memories it was about. So a caller bound to a person or to
+    // workspaces sees only its own jobs.
     fn sees_all(&self) -> bool {
         !self.is_bound_inside() && (self.has(Scope::JobsRead) || self.has(Scope::JobsAdmin))
     }
 
-    // Whether it reaches only a part of the memories of a target.
+    // Whether the caller reaches only a part of a target's memories.
     pub(crate) fn is_bound_inside(&self) -> bool {
         self.bounds.user.is_some() || self.bounds.workspaces.is_some()
     }
@@ -167,18 +166,18 @@ impl Principal {
         self.reaches_all(&job.targets) && (job.principal == self.name || self.sees_all())
     }
 
-    /// Returns whether the caller sees a schedule of a principal, about a target or several.
+    /// Returns whether the caller sees a schedule of `principal`. Without `target` it is about several targets.
     pub(crate) fn sees_schedule(&self, principal: &str, target: Option<&str>) -> bool {
         let own = principal == self.name && target.is_none_or(|target| self.reaches(target));
         own || self.sees_all() && self.reaches_schedule(target)
     }
 
-    /// Refuses a caller that may not change the course of a job; one's own may be.
+    /// Refuses a caller that may not cancel, retry or change a job. A caller that may erase controls its own jobs.
     pub(crate) fn require_control(&self, job: &JobView) -> Result<(), Denied> {
         self.require_control_of(&job.principal, self.reaches_all(&job.targets))
     }
 
-    /// Refuses a caller that may not change a schedule of a principal, about a target or several.
+    /// Refuses a caller that may not change a schedule of `principal`. Without `target` it is about several targets.
     pub(crate) fn require_control_of_schedule(&self, principal: &str, target: Option<&str>) -> Result<(), Denied> {
         self.require_control_of(principal, self.reaches_schedule(target))
     }
@@ -192,8 +191,8 @@ impl Principal {
         if own { Ok(()) } else { self.require(Scope::JobsAdmin) }
     }
 
-    /// Returns whether the caller's bounds leave it to know what a job is about. A key made anew under a name has the jobs of
-    /// that name, and may be bound to another person.
+    /// Returns whether a job lies within the caller's bounds. A new key under an old name takes over the jobs of that
+    /// name, and may be bound to another person.
     pub(crate) fn is_within(&self, aim: &Aim) -> bool {
         let is_users = |user: &String| match &aim.subject {
             Some(subject) => {
@@ -208,8 +207,8 @@ impl Principal {
                 .is_none_or(|bound| workspace().is_some_and(|workspace| bound.contains(workspace)))
     }
 
-    /// Refuses a caller that could not ask for a job now, as it is: another attempt erases as the first one did. Operators
-    /// repeat what others asked for.
+    /// Refuses a retry to a caller that could not submit the same job now, since each attempt erases. A caller with
+    /// `jobs:admin` may retry jobs of others.
     pub(crate) fn require_again(&self, aim: &Aim) -> Result<(), Denied> {
         if !self.is_within(aim) {
             return Err(Denied::OwnerForeign);
@@ -223,7 +222,7 @@ impl Principal {
         }
     }
 
-    /// Refuses a caller whose credentials do not cover all of a target, or of everything.
+    /// Refuses a caller whose credentials do not cover all of `target`, or everything if there is no target.
     pub(crate) fn require_all_of(&self, target: Option<&str>) -> Result<(), Denied> {
         let whole = target.is_some_and(|target| self.reaches(target)) || self.bounds.targets.is_none();
         if self.is_bound_inside() || !whole {
@@ -232,7 +231,7 @@ impl Principal {
         Ok(())
     }
 
-    /// Returns whose jobs the caller sees in a list.
+    /// Returns the filter for the jobs that the caller may list.
     pub(crate) fn seen(&self) -> Whose {
         let name = self.name.clone();
         match &self.bounds.targets {
@@ -242,12 +241,12 @@ impl Principal {
         }
     }
 
-    // A job about several targets is seen by those who reach all of them.
+    // Only a caller that reaches all targets of a job sees it.
     fn reaches_all(&self, targets: &BTreeSet<String>) -> bool {
         targets.iter().all(|target| self.reaches(target))
     }
 
-    // A schedule about several targets may be about more of them tomorrow.
+    // A schedule about several targets may cover more targets later.
     fn reaches_schedule(&self, target: Option<&str>) -> bool {
         target.map_or_else(|| self.bounds.targets.is_none(), |target| self.reaches(target))
     }

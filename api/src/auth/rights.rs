@@ -1,8 +1,7 @@
-//! What a principal may do when it is not there to say who it is: while a schedule of its runs.
+//! Authorisation of scheduled runs, where the principal presents no credentials.
 //!
-//! A key is looked up by its name each time, so that one which was taken away, has expired or opens less
-//! now opens no more here. Whoever had a token cannot be asked again: what it could do was written down, and
-//! is believed as long as its issuer is.
+//! Each run looks the key up by its name, so a revoked, expired or narrowed key loses its rights here too. A token
+//! cannot be presented again: the schedule stores its rights. They stay valid while the configuration has its issuer.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +14,7 @@ use super::known::Answer;
 use super::principal::Principal;
 use super::state::Auth;
 
-/// What the credentials of a principal said.
+/// The rights that the credentials of a principal gave.
 // Bounds hold a person's id: no `Debug`.
 #[derive(Serialize, Deserialize)]
 struct Rights {
@@ -25,7 +24,7 @@ struct Rights {
     targets: Option<BTreeSet<String>>,
 }
 
-/// Returns what a principal may do, to be written down.
+/// Returns the rights of a principal as text, for a schedule to store.
 pub(crate) fn written(principal: &Principal) -> String {
     let Bounds {
         user,
@@ -41,7 +40,7 @@ pub(crate) fn written(principal: &Principal) -> String {
     serde_json::to_string(&rights).expect("texts are always JSON")
 }
 
-/// Returns whether what was [`written`] is within the bounds of a principal: one of the same name may have had others.
+/// Returns whether [`written`] rights lie within a principal's bounds. Bounds may change between holders of one name.
 pub(crate) fn are_within(principal: &Principal, rights: &str) -> bool {
     let within = |wide: &Option<BTreeSet<String>>, narrow: &Option<BTreeSet<String>>| {
         wide.as_ref()
@@ -55,14 +54,14 @@ pub(crate) fn are_within(principal: &Principal, rights: &str) -> bool {
 }
 
 impl Auth {
-    /// Returns the principal of that name as far as it may do something now; `rights` was [`written`] before.
+    /// Returns the principal of that name with its current rights; `rights` were [`written`] before.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Unavailable`] if it cannot be said.
+    /// [`LedgerError::Unavailable`] if the ledger does not answer.
     pub(crate) async fn holder(&self, name: &str, rights: &str) -> Result<Option<Principal>, LedgerError> {
         let auth = &self.config().auth;
-        // Names of tokens have a colon in them, and begin with their issuer's.
+        // The name of a token's principal has colons, and begins with the issuer's name.
         if !is_name(name) {
             let known = auth
                 .jwts
@@ -79,7 +78,7 @@ impl Auth {
                 Answer::Expired | Answer::Unknown => None,
             }
         };
-        // A key that was made anew for somebody else: what its name wrote without naming a person meant another one.
+        // A new key under this name may be bound to another person, whom the schedule does not mean.
         let is_same = |held: &Principal| read(name, rights).is_none_or(|writer| writer.bounds.user == held.bounds.user);
         Ok(held.filter(is_same))
     }
@@ -92,7 +91,7 @@ fn read(name: &str, rights: &str) -> Option<Principal> {
         workspaces,
         targets,
     } = serde_json::from_str(rights).ok()?;
-    // A word that this version does not know opens nothing.
+    // A scope that this version does not know is ignored.
     let known = Scope::iter().filter(|scope| scopes.contains(scope.as_str()));
     let bounds = Bounds {
         user,

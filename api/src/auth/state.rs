@@ -1,4 +1,4 @@
-//! What establishing who asks needs.
+//! The state of authentication.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::known::KnownKeys;
 use crate::fingerprint::Fingerprints;
 use crate::http::limits::pace::Pace;
 
-/// What establishing who asks needs. Clones are the same state.
+/// The state of authentication. Clones are the same state.
 #[derive(Clone)]
 pub(crate) struct Auth(Arc<Shared>);
 
@@ -37,12 +37,12 @@ impl Auth {
         }))
     }
 
-    /// Forgets what is known of the keys of this name: one was made, or taken away.
+    /// Drops the cached answers for this name, because a key was made or revoked.
     pub(crate) fn forget(&self, name: &str) {
         self.0.known_keys.forget(name);
     }
 
-    /// Reads the keys of issuers again and again; never returns while there are any.
+    /// Reads the published keys of issuers again and again. Never returns if an issuer publishes keys.
     pub(crate) async fn keep_fresh(&self) {
         self.0.issuers.keep_fresh().await;
     }

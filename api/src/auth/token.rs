@@ -1,4 +1,4 @@
-//! What a verified token says, and who that makes its holder.
+//! The claims of a verified token, and the rights that they give.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 /// The scopes with which a token is not bound to the person that it names.
 const UNBOUND: [Scope; 3] = [Scope::MemoriesDeleteAny, Scope::SubjectsErase, Scope::Admin];
 
-/// What a token says.
+/// The claims of a token.
 pub(super) type Claims = Map<String, Value>;
 
 /// Returns the person that a token names.
 pub(super) fn user(claims: &Claims, jwt: &Jwt, max_length: usize) -> Result<String, AuthFailure> {
     let user = match claims.get(&jwt.user_claim) {
         Some(Value::String(user)) => user.clone(),
-        // Some issuers number their people.
+        // Some issuers use numbers as user ids.
         Some(Value::Number(user)) if user.is_i64() || user.is_u64() => user.to_string(),
         _ => return Err(AuthFailure::TokenUser),
     };
@@ -24,7 +24,7 @@ pub(super) fn user(claims: &Claims, jwt: &Jwt, max_length: usize) -> Result<Stri
     if fits { Ok(user) } else { Err(AuthFailure::TokenUser) }
 }
 
-/// Returns what a token opens, and what it is confined to.
+/// Returns the scopes and the bounds that a token gives.
 pub(super) fn reach(claims: &Claims, jwt: &Jwt, user: String) -> (BTreeSet<Scope>, Bounds) {
     let said = words(claims.get(&jwt.scopes_claim));
     let allowed = jwt.allow_scopes.iter().filter(|scope| said.contains(scope.as_str()));
@@ -32,14 +32,14 @@ pub(super) fn reach(claims: &Claims, jwt: &Jwt, user: String) -> (BTreeSet<Scope
     let bound = !UNBOUND.into_iter().any(|scope| scopes.contains(&scope));
     let bounds = Bounds {
         user: bound.then_some(user),
-        // A token without the claim reaches no workspace: it is to be said, not to be forgotten.
+        // A token without the claim reaches no workspace: a forgotten claim must not widen its rights.
         workspaces: jwt.workspaces_claim.as_ref().map(|claim| list(claims.get(claim))),
         targets: None,
     };
     (scopes, bounds)
 }
 
-/// Reads words with spaces between (RFC 8693), or a list of them.
+/// Reads words separated by spaces (RFC 8693), or a list of words.
 fn words(claim: Option<&Value>) -> BTreeSet<&str> {
     match claim {
         Some(Value::String(text)) => text.split_whitespace().collect(),
@@ -48,7 +48,7 @@ fn words(claim: Option<&Value>) -> BTreeSet<&str> {
     }
 }
 
-/// Reads one name, which may hold spaces, or a list of them.
+/// Reads one name, which may hold spaces, or a list of names.
 fn list(claim: Option<&Value>) -> BTreeSet<String> {
     let names: Vec<&str> = match claim {
         Some(Value::String(text)) => vec![text],

@@ -1,4 +1,4 @@
-//! Why nobody is known to ask.
+//! Why a request has no authenticated caller.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use lethe_common::metrics::AuthFailure;
 
 use crate::http::problem::Problem;
 
-/// Why nobody is known to ask.
+/// Why a request has no authenticated caller.
 pub(super) enum Unproven {
-    /// The credentials are not good.
+    /// The credentials are not valid.
     Failed(AuthFailure),
-    /// They are not, and were counted already.
+    /// The credentials are not valid, and the failure was counted already.
     Counted(AuthFailure),
-    /// They were not looked at: too many from the same address failed.
+    /// The credentials were not checked: too many from the same address failed. Holds the time to wait.
     Limited(Duration),
-    /// It cannot be said.
+    /// The credentials could not be checked.
     Problem(Problem),
 }
 

@@ -1,12 +1,12 @@
-//! What to do about a refusal, for people whose system's API cannot say what is missing.
+//! Advice for refused requests, for clients of an API that cannot name the missing field.
 
 use crate::http::problem::{Kind, Problem};
 
-/// How the names of fields begin here, and in a system's own API.
+/// Pairs of field name prefixes: Lethe's, and the one in a system's own API.
 pub(crate) type Words = &'static [(&'static str, &'static str)];
 
-/// Returns the problem with advice that a system's client can follow: `words` are the fields that its API has, `section`
-/// is where the configuration says what its API cannot.
+/// Returns the problem with advice that a system's client can follow. `words` lists the fields of its API. `section` is
+/// the configuration section for settings that its API lacks.
 pub(super) fn followable(problem: Problem, section: Option<&str>, words: Words) -> Problem {
     let word = |field: &str| words.iter().find(|(here, _)| *here == field).map(|(_, there)| *there);
     match (problem.field.as_deref(), problem.kind) {
@@ -21,7 +21,7 @@ pub(super) fn followable(problem: Problem, section: Option<&str>, words: Words) 
             None => "use an API key that is bound to one workspace: nothing in this API names one".to_owned(),
         }),
         (Some(field @ ("target" | "table")), _) if word(field).is_none() => configured(problem, section),
-        // Nobody can choose another table there.
+        // This API cannot choose a table.
         (Some(_), Kind::Invalid) if word("table").is_none() => {
             let detail = problem.detail.replace(", or choose other tables", "");
             problem.says(detail)
@@ -30,7 +30,7 @@ pub(super) fn followable(problem: Problem, section: Option<&str>, words: Words) 
     }
 }
 
-/// Says which setting names the place that a request cannot name.
+/// Names the setting for a target or table that a request cannot name.
 fn configured(problem: Problem, section: Option<&str>) -> Problem {
     let Some(section) = section else {
         return problem;

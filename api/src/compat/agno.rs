@@ -24,36 +24,36 @@ use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// What went wrong, as Agno says it.
+/// An error in Agno's format.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AgnoError)]
 pub(crate) struct ErrorBody {
-    /// What went wrong.
+    /// The text of the error.
     #[schema(example = "Memory not found")]
     detail: String,
-    /// A word for it.
+    /// The code of the error.
     #[schema(required = false, example = "NOT_FOUND")]
     error_code: &'static str,
 }
 
-/// Several memories.
+/// The memories to delete.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = DeleteMemoriesRequest)]
 pub(crate) struct DeleteMemories {
-    /// The memories.
+    /// The ids of the memories.
     #[schema(min_items = 1)]
     memory_ids: Vec<String>,
-    /// Only those of this owner.
+    /// Deletes only memories of this owner.
     #[serde(default)]
     user_id: Option<String>,
 }
 
-/// Where memories are, and whose.
+/// The place and the owner of a memory.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) struct SingleParams {
-    /// Only if it is this owner's.
+    /// Deletes the memory only if it belongs to this owner.
     #[param(nullable)]
     user_id: Option<String>,
     /// The target.
@@ -64,14 +64,13 @@ pub(crate) struct SingleParams {
     table: Option<String>,
 }
 
-/// The answer to whoever deleted something: no body, of the type that Agno names all the same.
+/// The answer to a deletion. It has no body, but Agno's content type.
 const DELETED: (StatusCode, [(HeaderName, HeaderValue); 1]) = (
     StatusCode::NO_CONTENT,
     [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
 );
 
-/// Below which paths its routes about memories are, those included that are not answered here: its clients read their
-/// refusal.
+/// The path prefixes of Agno's memory routes, served here or not: errors below them are in Agno's format.
 pub(super) const ROOTS: [&str; 4] = [
     "/memories",
     "/memory_topics",
@@ -79,10 +78,10 @@ pub(super) const ROOTS: [&str; 4] = [
     "/optimize-memories",
 ];
 
-/// What its API calls a target, and a table.
+/// Agno's names for a target and for a table.
 const PLACE: [(&str, &str); 2] = [("target", "db_id"), ("table", "table")];
 
-/// What is answered beside success.
+/// The answers other than success.
 type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
@@ -147,7 +146,7 @@ pub(crate) async fn delete_memory(
     }
 }
 
-/// Delete several memories; those that are not there, or are somebody else's, do not matter.
+/// Delete several memories. Absent memories and memories of other owners are skipped.
 #[utoipa::path(
     delete,
     path = "/memories",
@@ -204,7 +203,7 @@ async fn read(
     incoming: &mut Incoming,
 ) -> Result<DeleteMemories, Problem> {
     principal.require_erasing()?;
-    // Agno answers a wrong content type like any other thing that is wrong with the body.
+    // Agno answers a wrong content type like any other invalid body.
     json_only(headers, incoming.is_nothing()).map_err(|problem| problem.into_kind(Kind::Invalid))?;
     let bytes = incoming
         .whole(headers, &state.places().of(&principal.name), &state.config().api)
@@ -220,7 +219,7 @@ async fn read(
     Ok(asked)
 }
 
-/// Returns the target and the table, in Agno's words where there are none.
+/// Returns the target and the table. Errors are in Agno's words.
 fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<MemoryScope, Problem> {
     let (db_id, table) = (query.name("db_id")?, query.name("table")?);
     let missing = |detail: &str| Err(Problem::new(Kind::Malformed, detail));
@@ -250,7 +249,7 @@ fn place(state: &AppState, principal: &Principal, query: &Query) -> Result<Memor
     })
 }
 
-/// Returns the owner to demand: of a person's token the subject decides, whatever the request says.
+/// Returns the owner condition. Credentials that are bound to a person decide it and override the request.
 fn owner(principal: &Principal, asked: Option<String>) -> Result<Option<String>, Problem> {
     let asked = if principal.user().is_some() { None } else { asked };
     match principal.owner(asked.as_deref()) {
@@ -262,7 +261,7 @@ fn owner(principal: &Principal, asked: Option<String>) -> Result<Option<String>,
     }
 }
 
-/// Says a problem as Agno does.
+/// Returns a problem as a response in Agno's format.
 pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
     (status, Json(ErrorBody::of(problem, status, request_id))).into_response()
 }

@@ -1,4 +1,4 @@
-//! Who asks, before anything else of a request is looked at.
+//! Authentication of compatible requests, before any other check.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use super::system::System;
 use crate::auth::{Auth, Principal};
 
-/// Establishes who asks before anything else of a compatible request is looked at, its method and
-/// its path included; handlers find the [`Principal`] among the request's extensions.
+/// Authenticates a compatible request before any other check, even of its method and path. Handlers find the
+/// [`Principal`] in the request's extensions.
 pub(crate) async fn authenticate(State(auth): State<Auth>, request: Request, next: Next) -> Response {
     let Some(system) = System::of(&request) else {
         return next.run(request).await;

@@ -1,4 +1,4 @@
-//! Requests that say everything by their path and their query.
+//! Requests without a body: path and query hold all parameters.
 
 use axum::extract::{FromRequest, Request};
 
@@ -6,14 +6,14 @@ use crate::http::body::Incoming;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
-/// What a client may send that always writes some JSON, but has nothing to say.
+/// Bodies that count as empty. Some clients always send JSON.
 const NOTHING: [&str; 3] = ["", "{}", "null"];
 
-/// More than this is something.
+/// The longest body that may count as empty, in bytes.
 const LONGEST: usize = 64;
 
 /// A request without a body.
-// A condition in a body that is ignored would widen the deletion: all memories of a user in place of one agent's.
+// An ignored condition in a body would widen the deletion: all memories of a user instead of one agent's.
 pub(crate) struct NoBody;
 
 impl FromRequest<AppState> for NoBody {
@@ -25,7 +25,7 @@ impl FromRequest<AppState> for NoBody {
     }
 }
 
-/// Refuses a request whose body says something, with what `refused` returns.
+/// Refuses a request whose body is not empty, with the problem from `refused`.
 pub(super) async fn refuse_body(
     request: Request,
     state: &AppState,
@@ -38,10 +38,10 @@ pub(super) async fn refuse_body(
     incoming.settle(&parts.headers, made).await
 }
 
-/// What is wrong then.
+/// The field that the problem names.
 pub(super) const PLACE: &str = "the body";
 
-/// Returns whether a body has nothing to say. One that is slow, breaks off or is too large has.
+/// Returns whether a body is empty. A body that is slow, breaks off or is too large is not.
 async fn is_nothing(incoming: &mut Incoming, state: &AppState) -> bool {
     let mut text = Vec::new();
     loop {

@@ -1,5 +1,5 @@
-//! What the document says about all routes of other systems: the errors, in their shape, and the
-//! headers that are ours.
+//! The parts of the OpenAPI document that all compatible routes share: errors in each system's format, and Lethe's
+//! headers.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -18,34 +18,34 @@ use super::sample;
 use crate::http::problem::Problem;
 use crate::job::answer::Job;
 
-/// The shape of a system's errors, and the statuses that they come with.
+/// The format of a system's errors, and their statuses.
 pub(crate) trait ErrorShape: ToSchema {
     /// The statuses.
     const STATUSES: &'static [u16];
 
-    /// Returns what a status may come with.
+    /// Returns an example body for a status.
     fn example(_status: u16) -> Option<Value> {
         None
     }
 }
 
-/// The body of a system's errors, as it is made of problems: of those that happen, and of examples.
+/// A system's error body, made from a problem. Real errors and examples use it.
 pub(crate) trait Says: Serialize + Sized {
-    /// Returns the body.
+    /// Returns the error body of a problem.
     fn of(problem: &Problem, status: StatusCode, request_id: &str) -> Self;
 
-    /// Returns a problem with this status that the system has words of its own for.
+    /// Returns the problem with this status, if the system has its own words for it.
     fn special(status: u16) -> Option<Problem>;
 }
 
-/// Returns what a status may come with, in the words of a system.
+/// Returns an example body for a status, in a system's words.
 pub(crate) fn example_of<B: Says>(status: u16) -> Option<Value> {
     let problem = B::special(status).unwrap_or_else(|| sample::problem(status));
     let body = B::of(&problem, StatusCode::from_u16(status).ok()?, sample::REQUEST_ID);
     serde_json::to_value(body).ok()
 }
 
-/// What a system's routes answer with beside success: errors, and 202 with the job.
+/// The answers of a system's routes other than success: errors, and 202 with the job.
 pub(crate) struct Errors<B>(PhantomData<B>);
 
 impl<B: ErrorShape> IntoResponses for Errors<B> {
@@ -62,8 +62,8 @@ impl<B: ErrorShape> IntoResponses for Errors<B> {
     }
 }
 
-/// Says of every deletion which headers are heeded and sent, beside those of its system; `waits` are
-/// those that wait for the end.
+/// Documents Lethe's request and response headers for every deletion. `waits` tells which paths wait for the end of
+/// the job.
 pub(super) fn add_headers(document: &mut OpenApi, waits: impl Fn(&str) -> bool) {
     for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.delete, &mut item.post].into_iter().flatten() {
@@ -77,8 +77,7 @@ pub(super) fn add_headers(document: &mut OpenApi, waits: impl Fn(&str) -> bool) 
     }
 }
 
-/// Takes away what cannot be answered: who sends no body is told nothing about it, and who only reads is
-/// not told what is closed, or stopped.
+/// Removes statuses that cannot occur: errors about the body from routes without one, and 202, 403 and 409 from reads.
 pub(super) fn trim(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         if let Some(read) = &mut item.get {

@@ -1,4 +1,4 @@
-//! Accepting a deletion for another system's client, and waiting for it.
+//! Accepting a deletion for another system's client, and waiting for its end.
 
 use std::time::Duration;
 
@@ -24,10 +24,10 @@ use crate::http::problem::{Kind, Problem};
 use crate::job::watch;
 use crate::state::AppState;
 
-/// How long a caller is waited for that wants to see the end: longer than any connection lasts.
+/// The wait for callers that want the end of the job. It is longer than any connection lasts.
 const FOR_GOOD: Duration = Duration::from_hours(24 * 7);
 
-/// A request of another system's client, as far as all of them are alike.
+/// The parts that all compatible requests share.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) state: &'a AppState,
@@ -35,17 +35,17 @@ pub(crate) struct Asked<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The route's template.
     pub(crate) route: &'static str,
-    /// The section of the configuration that says where memories are, where the system's API names no place.
+    /// The configuration section with the target and table, if the system's API names neither.
     pub(crate) section: Option<&'static str>,
-    /// What the system calls what is called otherwise here.
+    /// The system's names for fields that have another name in Lethe.
     pub(crate) words: Words,
 }
 
 impl Asked<'_> {
-    /// Accepts a deletion, and returns what `answer` makes of it without waiting.
+    /// Accepts a deletion, and returns the answer from `answer` without waiting.
     ///
     /// # Errors
-    /// Whatever can be refused is; nothing was touched then.
+    /// The request is refused. No store was touched.
     pub(crate) async fn accept<A: IntoResponse>(
         self,
         place: MemoryScope,
@@ -60,11 +60,11 @@ impl Asked<'_> {
         Ok(about(answer(job.id), job.id, heeded))
     }
 
-    /// Accepts a deletion, and waits for its end as long as the configuration and the caller have it.
+    /// Accepts a deletion, and waits for its end. The caller's preference, or else `compat.wait`, limits the wait.
     ///
     /// # Errors
-    /// Besides refusals: [`Kind::ErasureFailed`] and [`Kind::JobStopped`], about a job that has ended
-    /// otherwise than as a success. Part erased is never success.
+    /// Besides refusals: [`Kind::ErasureFailed`] for a failed job, [`Kind::JobStopped`] for a cancelled or held one. A
+    /// partial erasure is never a success.
     pub(crate) async fn erase(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, false).await?;
@@ -80,11 +80,11 @@ impl Asked<'_> {
         ended(job, heeded)
     }
 
-    /// Accepts a deletion, and waits until it ends or the caller leaves: then it goes on. One that
-    /// failed or was cancelled is done as well: the answer says why.
+    /// Accepts a deletion, and waits for its end unless the caller prefers less. The job continues after a disconnect.
+    /// A failed or cancelled job is done as well: the answer says why.
     ///
     /// # Errors
-    /// Besides refusals: [`Kind::JobStopped`].
+    /// Besides refusals: [`Kind::JobStopped`] for a held job.
     pub(crate) async fn erase_to_the_end(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, false).await?;
@@ -96,10 +96,10 @@ impl Asked<'_> {
         ended(job, heeded)
     }
 
-    /// Returns whether there is anything to erase, by a dry run.
+    /// Returns whether a dry run finds any memory.
     ///
     /// # Errors
-    /// Besides refusals: if it cannot be said now.
+    /// Besides refusals: [`Kind::Slow`] if the dry run does not succeed in time.
     pub(crate) async fn finds(self, place: MemoryScope, what: What) -> Result<bool, Problem> {
         let rings = self.state.doorbell().subscribe();
         let job = self.submit(place, what, true).await?;
@@ -109,7 +109,7 @@ impl Asked<'_> {
         };
         let (job, _) = watch::as_preferred(self.state, &self.principal.name, job, rings, within).await;
         match job.state {
-            // What a dry run found it left.
+            // A dry run counts the memories that it finds as `left`.
             State::Succeeded => Ok(most(&job, "left") > 0),
             _ => Err(Problem::usual(Kind::Slow)),
         }
@@ -124,14 +124,14 @@ impl Asked<'_> {
         Ok(self.put(job, columns).await?.job)
     }
 
-    /// Accepts a job, unless there is one that the same request joins.
+    /// Accepts a job, or joins the unfinished job of the same request.
     pub(super) async fn put(self, job: NewJob, columns: Columns<'_>) -> Result<Submitted, Problem> {
         let within = self.state.config().api.request_timeout;
         let submitted = timeout(within, submit(self.state, job, columns)).await;
         submitted.map_err(|_| Problem::usual(Kind::Slow))?
     }
 
-    /// Returns the job that is asked for; a refusal names fields as the system does.
+    /// Returns the job of a request. A refusal uses the system's field names.
     pub(super) fn job(self, place: MemoryScope, what: What, dry_run: bool) -> Result<NewJob, Problem> {
         let job = self.job_at(place, what, dry_run);
         job.map_err(|problem| advice::followable(problem, self.section, self.words).in_words(self.words))
@@ -141,7 +141,7 @@ impl Asked<'_> {
         let config = self.state.config();
         let reached = |target: &String| self.principal.reaches(target);
         if place.target.as_ref().is_some_and(|target| !reached(target)) {
-            // The configuration chose it: the caller cannot choose another.
+            // The configuration chose this target. The caller cannot choose another.
             let detail = "your credentials do not cover the memories that this route is about: use others";
             return Err(Problem::new(Kind::Forbidden, detail));
         }
@@ -171,7 +171,7 @@ impl Asked<'_> {
             },
         };
         job.scope.route = self.route;
-        // Other systems know of nobody by such a name, and of no mistake.
+        // Other systems find nothing for a value that no column can hold, and report no error.
         job.execution.lenient = true;
         job.trace = headers::trace(self.headers);
         Ok(job)
@@ -181,8 +181,8 @@ impl Asked<'_> {
         Prefer::read(self.headers, self.state.config().api.max_wait)
     }
 
-    /// Waits for the job's end as long as the caller prefers, or as long as is usual; returns the job
-    /// as it is then, and what was heeded.
+    /// Waits for the job's end, for the caller's preferred time or else for `usual`. Returns the job as it is then, and
+    /// the preferences that applied.
     async fn wait_for(self, job: JobView, rings: Listener, usual: Duration) -> (JobView, Prefer) {
         let asked = self.preference();
         let wait = asked.wait.or_else(|| (!asked.respond_async).then_some(usual));

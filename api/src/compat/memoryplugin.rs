@@ -17,7 +17,7 @@ use super::wanted::{MemoryScope, What};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// What a deletion is answered with.
+/// The answer to a deletion.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MemoryPluginDeleted)]
 pub(crate) struct Deleted {
@@ -25,23 +25,23 @@ pub(crate) struct Deleted {
     message: Message,
 }
 
-/// Always the same.
+/// The only message.
 #[derive(Serialize, ToSchema)]
 enum Message {
     #[serde(rename = "Memory deleted")]
     Deleted,
 }
 
-/// What went wrong, as MemoryPlugin says it.
+/// An error in MemoryPlugin's format.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MemoryPluginError)]
 pub(crate) struct ErrorBody {
-    /// What went wrong.
+    /// The text of the error.
     #[schema(required = false)]
     error: String,
 }
 
-/// What is answered beside success.
+/// The answers other than success.
 type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
@@ -63,7 +63,7 @@ impl Says for ErrorBody {
     }
 }
 
-/// Delete a memory; one that is not there is deleted.
+/// Delete a memory. An absent memory counts as deleted.
 #[utoipa::path(
     delete,
     path = "/api/memories/{memoryId}",
@@ -99,7 +99,7 @@ pub(crate) async fn delete_memory(
     }
 }
 
-/// A deletion of nothing in particular.
+/// Refuses a deletion without an id.
 pub(crate) async fn without_id() -> Problem {
     without_memory()
 }
@@ -108,7 +108,7 @@ fn without_memory() -> Problem {
     Problem::new(Kind::Malformed, "Memory ID is required")
 }
 
-/// Says a problem as MemoryPlugin does. Its document has neither 404 nor 422.
+/// Returns a problem as a response in MemoryPlugin's format. Its API has neither 404 nor 422.
 pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
     let status = match status {
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::NOT_FOUND => StatusCode::BAD_REQUEST,

@@ -18,35 +18,35 @@ use crate::auth::Denied;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// What a deletion is answered with.
+/// The answer to a deletion.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MemoryDeleteResponse)]
 pub(crate) struct Deleted {
     /// The memory's id.
     memory_id: String,
-    /// Always the same.
+    /// A fixed message.
     #[schema(example = "Memory deleted successfully")]
     message: &'static str,
 }
 
-/// What is wrong with a request, as Mielto says it.
+/// The errors of an invalid request, in Mielto's format.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HTTPValidationError)]
 pub(crate) struct InvalidBody {
     detail: Vec<InvalidField>,
 }
 
-/// What is wrong with a field.
+/// The error of a field.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ValidationError)]
 struct InvalidField {
-    /// Where it is.
+    /// The place of the field.
     #[schema(example = json!(["query", "user_id"]))]
     #[schema(value_type = Vec<String>)]
     loc: &'static [&'static str],
-    /// What to change.
+    /// The necessary change.
     msg: String,
-    /// What kind of fault it is.
+    /// The kind of error.
     r#type: &'static str,
 }
 
@@ -54,11 +54,11 @@ struct InvalidField {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MieltoError)]
 pub(crate) struct ErrorBody {
-    /// What went wrong.
+    /// The text of the error.
     detail: String,
 }
 
-/// What is answered beside success.
+/// The answers other than success.
 type Errors = super::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
@@ -80,7 +80,7 @@ impl Says for ErrorBody {
     }
 }
 
-/// Delete a memory: only its owner can.
+/// Delete a memory, only on behalf of its owner.
 #[utoipa::path(
     delete,
     path = "/api/v1/memories/{memory_id}",
@@ -109,9 +109,9 @@ pub(crate) async fn delete_memory(
 ) -> Result<Response, Problem> {
     let asked = query.owner("user_id")?;
     let owner = match principal.owner(asked.as_deref()) {
-        // Whoever may erase anybody's says whose all the same.
+        // Callers with access to all owners must name one too.
         Ok(None) | Err(Denied::OwnerNeeded) => return Err(Problem::invalid("user_id", "name the owner")),
-        // Somebody else's memory does not exist.
+        // Another owner's memory does not exist for this caller.
         Err(Denied::OwnerForeign) => return Err(absent()),
         owner => owner?,
     };
@@ -146,7 +146,7 @@ fn absent() -> Problem {
     Problem::new(Kind::NotFound, "Memory not found")
 }
 
-/// Reads the workspace; one that is empty is none.
+/// Reads the workspace. An empty header means no workspace.
 fn workspace(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all("x-workspace-id").iter();
     let refused = || Problem::invalid("X-Workspace-Id", "send it once, as UTF-8");
@@ -160,7 +160,7 @@ fn workspace(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Says a problem as Mielto does, that is as `FastAPI` does.
+/// Returns a problem as a response in Mielto's format, which is `FastAPI`'s.
 pub(super) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
     if status != StatusCode::UNPROCESSABLE_ENTITY {
         return (status, Json(ErrorBody::of(problem, status, request_id))).into_response();

@@ -1,4 +1,4 @@
-//! How far a deletion came while its request waited, and what is answered then.
+//! The progress of a deletion while its request waits, and the answers to that request.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,11 +11,11 @@ use crate::http::prefer::Prefer;
 use crate::http::problem::{Kind, Problem};
 use crate::job::answer;
 
-/// How far a deletion came while its request waited.
+/// The progress of a deletion while its request waits.
 pub(crate) enum Erasure {
-    /// It has succeeded, read back.
+    /// The job has ended: succeeded and read back, or, after `erase_to_the_end`, also failed or cancelled.
     Done(Done),
-    /// It has not ended: 202 and the job.
+    /// The job has not ended. The answer is 202 with the job.
     Later(Response),
 }
 
@@ -34,13 +34,13 @@ impl Done {
         }
     }
 
-    /// Returns the system's own answer with what every answer says: the job, and what was heeded.
+    /// Returns the system's own answer with the common headers: the job, and the applied preferences.
     pub(crate) fn answer(&self, answer: impl IntoResponse) -> Response {
         about(answer, self.job.id, self.heeded)
     }
 }
 
-/// Returns an answer with what every answer says: the job, and what was heeded.
+/// Returns an answer with the common headers: the job, and the applied preferences.
 pub(super) fn about(answer: impl IntoResponse, job: JobId, heeded: Prefer) -> Response {
     let mut response = answer.into_response();
     headers::name_job(response.headers_mut(), job);
@@ -48,7 +48,7 @@ pub(super) fn about(answer: impl IntoResponse, job: JobId, heeded: Prefer) -> Re
     response
 }
 
-/// Returns how far a job came; of one that was stopped, its problem.
+/// Returns the progress of a job, or the problem of a cancelled or held one.
 pub(super) fn ended(job: JobView, heeded: Prefer) -> Result<Erasure, Problem> {
     match job.state {
         State::Succeeded | State::Failed => {
@@ -64,20 +64,20 @@ pub(super) fn ended(job: JobView, heeded: Prefer) -> Result<Erasure, Problem> {
     }
 }
 
-/// Returns the problem of a job that failed: which one, and why.
+/// Returns the problem of a failed job, with its id and error code.
 pub(super) fn failed(job: &JobView) -> Problem {
     let (id, code) = (job.id, job.error_code.as_deref().unwrap_or("internal"));
     let detail = format!("job {id} failed (`{code}`): `GET /v1/jobs/{id}` says what was erased and what was not");
     Problem::new(Kind::ErasureFailed, detail).about(id)
 }
 
-/// Returns how many memories a job has erased: of one that was in two stores, once.
+/// Returns how many memories a job has erased. A memory in two stores counts once.
 pub(crate) fn erased(job: &JobView) -> u64 {
     most(job, "erased")
 }
 
-/// Returns how many memories met an outcome.
-// Of the stores the one with the most: a memory may be missing in one of them.
+/// Returns how many memories have an outcome.
+// The store with the highest count decides: a memory may be missing in the other.
 pub(crate) fn most(job: &JobView, outcome: &str) -> u64 {
     let counts = job.stores.iter().filter_map(|store| store.counts.get(outcome));
     counts.copied().max().unwrap_or(0)

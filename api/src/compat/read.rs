@@ -1,4 +1,4 @@
-//! Reading the paths and queries of other systems' clients, as those systems read them.
+//! Paths and queries of compatible requests, read as each system reads them.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -9,7 +9,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::http::query;
 use crate::state::AppState;
 
-/// The caller, whom [`authenticate`](super::authenticate) established.
+/// The caller from [`authenticate`](super::authenticate).
 pub(crate) struct Caller(pub(crate) Principal);
 
 impl FromRequestParts<AppState> for Caller {
@@ -31,7 +31,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for InPath<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        // What is refused is not UTF-8.
+        // Decoding fails only for text that is not UTF-8.
         let refused = |_| Problem::invalid("the path", "write ids as percent-encoded UTF-8");
         Path::<T>::from_request_parts(parts, state)
             .await
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for InPath<T> {
     }
 }
 
-/// The parameters of a query; those that nobody asks for are ignored.
+/// The parameters of a query. Parameters that no handler reads are ignored.
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl FromRequestParts<AppState> for Query {
@@ -63,7 +63,7 @@ impl Query {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Refuses parameters that are not `known`, where one that is ignored would widen what is erased.
+    /// Refuses parameters that are not `known`, since an ignored one could widen the deletion.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), Problem> {
         match self.names().find(|name| !known.contains(name)) {
             Some(unknown) => {
@@ -77,7 +77,7 @@ impl Query {
         }
     }
 
-    /// Returns a parameter. One that is given twice is refused: nobody knows which was meant.
+    /// Returns a parameter. A repeated one is ambiguous and refused.
     pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
         let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
@@ -86,13 +86,12 @@ impl Query {
         }
     }
 
-    /// Returns a parameter that means nothing when it is empty.
+    /// Returns a parameter. An empty one counts as absent.
     pub(crate) fn name(&self, name: &str) -> Result<Option<String>, Problem> {
         Ok(self.one(name)?.filter(|value| !value.is_empty()).map(str::to_owned))
     }
 
-    /// Returns a parameter that says whose: an empty one is refused, since it would widen what is
-    /// erased.
+    /// Returns an owner parameter. An empty one is refused, since it would widen the deletion.
     pub(crate) fn owner(&self, name: &str) -> Result<Option<String>, Problem> {
         match self.one(name)? {
             Some("") => Err(Problem::invalid(name, "write something, or leave it out")),

@@ -1,9 +1,9 @@
-//! Deletions of clients that cannot see a 202: what has not ended is a 503, and the same request, sent again, waits for
-//! the same job.
+//! Deletions for clients that cannot handle 202. An unfinished job is answered with 503. The client then retries the
+//! same request, which waits for the same job.
 //!
-//! Clients repeat what was a 503. A second job would look for what the first one has erased, and would answer that there
-//! was nothing. So the repeated request joins the first job until it has ended. If it comes after the end, its own job
-//! looks whether everything is gone, and then the first job's success is the answer.
+//! A second job would find nothing after the first one, and would answer that nothing was there. So a retried request
+//! joins the first job until that job ends. After the end it makes its own job. If that job erases nothing, the first
+//! job's success is the answer.
 
 use lethe_common::config::OnTimeout;
 use lethe_common::ledger::{NewJob, Work};
@@ -17,11 +17,11 @@ use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
 impl Asked<'_> {
-    /// Accepts a deletion, and waits for its end as [`Asked::erase`] does; what has not ended is answered as the
-    /// configuration says.
+    /// Accepts a deletion, and waits for its end as [`Asked::erase`] does. `compat.on_timeout` decides the answer for
+    /// an unfinished job.
     ///
     /// # Errors
-    /// As [`Asked::erase`]; besides, where the configuration says so, [`Kind::Unfinished`] for what goes on.
+    /// As [`Asked::erase`], and [`Kind::Unfinished`] for an unfinished job if `compat.on_timeout` is 503.
     pub(crate) async fn erase_repeatably(self, place: MemoryScope, what: What) -> Result<Erasure, Problem> {
         let state = self.state;
         if state.config().compat.on_timeout == OnTimeout::Accepted {
@@ -34,7 +34,7 @@ impl Asked<'_> {
         let id = job.id;
         let outcome = self.outcome(job, rings).await;
         match outcome {
-            // A client that asks for 202 can see one.
+            // A client that asks for 202 can handle it.
             Ok(Erasure::Later(response)) if self.preference().respond_async => Ok(Erasure::Later(response)),
             Ok(Erasure::Later(_)) => {
                 let owed = state.ledger().owe(id).await;
@@ -58,7 +58,7 @@ impl Asked<'_> {
     }
 }
 
-/// Returns the deletion that erased what `done` has not found: by the same request, whose caller was told to ask again.
+/// Returns the earlier deletion by the same request if its caller was told to retry, or else `done`.
 async fn earlier(state: &AppState, done: Done) -> Result<Done, Problem> {
     let about = |problem: Problem| problem.about(done.job.id);
     let ledger = state.ledger();
@@ -75,15 +75,15 @@ async fn earlier(state: &AppState, done: Done) -> Result<Done, Problem> {
     })
 }
 
-/// Notes that the caller hears the end of the job.
-// If it cannot be noted, another request may hear of the same success: that is no reason to take this one back.
+/// Records that the caller receives the result of the job.
+// Without this record another request may get the same success. This answer stays valid.
 async fn heard(state: &AppState, done: &Done) {
     if let Err(error) = state.ledger().heard(done.job.id).await {
         tracing::warn!(error = %error, job.id = %done.job.id, "the ledger did not note who has heard of a job");
     }
 }
 
-/// Returns the keyed hash of what a request asks for, no matter in which order and how often it names an id.
+/// Returns the keyed hash of a request. The order and the repetition of ids do not change it.
 async fn request(state: &AppState, job: &NewJob) -> Result<String, Problem> {
     let mut fingerprint = state.fingerprints().begin(job.scope.route).await?;
     // All ids are in one table.
@@ -100,7 +100,7 @@ async fn request(state: &AppState, job: &NewJob) -> Result<String, Problem> {
     }
     ids.sort_unstable();
     for id in ids {
-        // No id holds it: what follows cannot be taken for a part of one.
+        // No id contains U+0000, so it separates ids without ambiguity.
         fingerprint.add(&[0]);
         fingerprint.add(id.as_bytes());
     }

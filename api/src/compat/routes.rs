@@ -22,9 +22,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(memoryplugin::delete_memory))
         .merge(mem0::routes())
         .merge(opensearch::routes());
-    // mem0 accepts what may take long without waiting for it.
+    // mem0 answers long deletions without waiting.
     document::add_headers(routes.get_openapi_mut(), |path| !mem0::AT_ONCE.contains(&path));
-    // These make no job, and prefer nothing.
+    // Task routes make no job, and ignore `Prefer`.
     let mut routes = routes.merge(opensearch::task_routes());
     document::trim(routes.get_openapi_mut());
     routes

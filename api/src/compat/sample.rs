@@ -1,4 +1,4 @@
-//! What the document shows of answers: a job, and a problem of each status.
+//! Example answers in the OpenAPI document: a job, and a problem for each status.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(super) fn job() -> Value {
     })
 }
 
-/// Returns a problem that has this status.
+/// Returns a problem with this status.
 pub(super) fn problem(status: u16) -> Problem {
     let says = |kind, detail: &str| Problem::new(kind, detail);
     let goes_on = format!("`GET /v1/jobs/{JOB}` says what was erased and what was not");

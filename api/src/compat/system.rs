@@ -1,4 +1,4 @@
-//! The systems whose clients can be pointed here, and which requests are theirs.
+//! The systems with a compatible API in Lethe, and the requests that belong to each.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
@@ -8,7 +8,7 @@ use crate::auth::{Scheme, Schemes};
 use crate::http::observe::Voice;
 use crate::http::problem::Problem;
 
-/// A system whose clients can be pointed here.
+/// A system with a compatible API in Lethe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum System {
     /// Agno's `AgentOS`.
@@ -24,7 +24,7 @@ pub(super) enum System {
 }
 
 impl System {
-    /// Returns the system to which a request belongs; the native API's belong to none.
+    /// Returns the system of a request. Requests of the native API have none.
     pub(super) fn of(request: &Request) -> Option<Self> {
         let path = request.uri().path();
         let is_answered = request.extensions().get::<MatchedPath>().is_some();
@@ -32,7 +32,7 @@ impl System {
             return Some(Self::OpenSearch);
         }
         match Self::of_path(path) {
-            // The name of an index as well. Memories are deleted there and nothing else is done.
+            // The path may also begin with the name of an index. Lethe serves only Agno's deletions there.
             Some(Self::Agno) if opensearch::would_have(path) => {
                 let is_agnos = is_answered && request.method() == Method::DELETE;
                 Some(if is_agnos { Self::Agno } else { Self::OpenSearch })
@@ -42,7 +42,7 @@ impl System {
         }
     }
 
-    /// Returns the system whose path this is, OpenSearch's apart.
+    /// Returns the system of a path, except OpenSearch.
     fn of_path(path: &str) -> Option<Self> {
         let within = |root: &str| {
             let rest = path.strip_prefix(root);
@@ -61,7 +61,7 @@ impl System {
         }
     }
 
-    /// Returns how its clients may say who they are.
+    /// Returns the authentication schemes of its clients.
     pub(super) fn schemes(self) -> Schemes {
         match self {
             Self::Agno | Self::Mielto | Self::MemoryPlugin => &[Scheme::Bearer],
@@ -70,7 +70,7 @@ impl System {
         }
     }
 
-    /// Returns who writes problems as this system says them.
+    /// Returns the function that writes problems in this system's format.
     fn voice(self) -> Voice {
         match self {
             Self::Agno => agno::error,
@@ -82,7 +82,7 @@ impl System {
     }
 }
 
-/// Returns who writes the problems of a request.
+/// Returns the function that writes the problems of a request.
 pub(crate) fn voice(request: &Request) -> Voice {
     let native: Voice = Problem::body;
     System::of(request).map_or(native, System::voice)
@@ -95,7 +95,7 @@ mod tests {
 
     use super::System;
 
-    /// Returns whose a request is that no route answers.
+    /// Returns the system of a request that matches no route.
     fn of(method: &str, path: &str, accept: &str) -> Option<System> {
         let request = Request::builder().method(method).uri(path).header("accept", accept);
         System::of(&request.body(Body::empty()).unwrap())

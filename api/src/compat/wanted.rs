@@ -1,4 +1,4 @@
-//! What clients of other systems want erased, where, and how.
+//! The selection, the place and the options of a compatible deletion.
 
 use lethe_common::config;
 use lethe_common::filter::Filter;
@@ -7,27 +7,27 @@ use lethe_common::ledger::ExecutionOptions;
 
 use crate::deletion::column_types::Says;
 
-/// What a client of another system wants erased.
+/// The selection of a compatible deletion.
 pub(crate) enum What {
-    /// These memories.
+    /// The memories with these ids.
     Ids(Vec<String>),
-    /// Everything of somebody or something.
+    /// All memories of a subject.
     Subject(Subject),
-    /// What a filter matches, and how that is to be done.
+    /// The memories that match a filter, and the options of the job.
     Query(Filter, How),
 }
 
-/// How a deletion by query is to be done.
+/// The options of a deletion by query.
 #[derive(Clone)]
 pub(crate) struct How {
-    /// The most memories a second.
+    /// The pace: the most memories per second.
     pub(crate) per_second: Option<f64>,
     pub(crate) execution: ExecutionOptions,
-    /// What is said where the query compares a column of a table with what it cannot hold.
+    /// The problem for a query that compares a column with a value of the wrong type.
     pub(crate) mistyped: Says,
 }
 
-/// The owner and the place of the memories. An absent field is not demanded, or follows from the caller.
+/// The owner and the place of the memories. An absent field adds no condition, or follows from the caller.
 #[derive(Default)]
 pub(crate) struct MemoryScope {
     pub(crate) target: Option<String>,

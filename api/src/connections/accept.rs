@@ -1,4 +1,4 @@
-//! Accepting connections, as long as there are places for them.
+//! Accepting connections while slots are free.
 
 use std::convert::Infallible;
 use std::io;
@@ -28,20 +28,20 @@ use super::port::Port;
 use super::requests::Requests;
 use crate::http::problem::{Kind, Problem};
 
-/// The largest head, in bytes, and what is read of a body at a time.
-// The longest path that hyper takes, 65,534 bytes, and headers beside it: ours are below a kilobyte, with a token below ten.
+/// The largest head, in bytes, and the most bytes of a body in one read.
+// hyper's longest path, 65,534 bytes, and the headers: usual heads are below 1 KB, with a token below 10 KB.
 const HEAD: usize = 80 << 10;
 
-/// The most connections at a time that are told why they are turned away; others are closed.
+/// The most concurrent refusals that are answered with the reason. Further connections are just closed.
 const TOLD: usize = 64;
 
-/// How long one may take to be told.
+/// The time limit of such an answer.
 const TELLING: Duration = Duration::from_secs(1);
 
-/// How long nothing is accepted after the system refused to.
+/// The pause after the system could not accept a connection.
 const REST: Duration = Duration::from_millis(100);
 
-/// Serves connections until `stop`, then answers what has begun.
+/// Serves connections until `stop`, then finishes the requests that have begun.
 pub async fn serve(port: impl Into<Port>, router: Router, limits: Limits, stop: CancellationToken) {
     let Port { listener, certificates } = port.into();
     let certificates = certificates.map(Arc::new);
@@ -57,7 +57,7 @@ pub async fn serve(port: impl Into<Port>, router: Router, limits: Limits, stop: 
                 metrics::turned_away(why);
                 if let Ok(place) = Arc::clone(&told).try_acquire_owned() {
                     tokio::spawn(async move {
-                        // Who doesn't ask in time is not told.
+                        // A client that sends no request in time gets no answer.
                         timeout(TELLING, greeted(stream, certificates, why)).await.ok();
                         drop(place);
                     });
@@ -78,13 +78,13 @@ pub async fn serve(port: impl Into<Port>, router: Router, limits: Limits, stop: 
             drop(place);
         });
     }
-    // Who comes now is to find nobody, and ask another.
+    // New connections are refused from now on, so that clients try another process.
     drop(listener);
     open.close();
     open.wait().await;
 }
 
-/// Serves a connection until it ends; from `stop` on only what has begun.
+/// Serves a connection until it ends. After `stop` it only finishes a request that has begun.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     address: SocketAddr,
@@ -102,7 +102,7 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
-        // What has come is looked at before the end: a request may be there already.
+        // The connection comes before `stop`: a request may have arrived already.
         biased;
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
@@ -120,11 +120,11 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                // Answers are written at once, and small.
+                // Answers are small, and written at once.
                 stream.set_nodelay(true).ok();
                 return (stream, address);
             }
-            // One that was given up before it was accepted.
+            // The client gave up before this accepted the connection.
             Err(error) if is_callers(&error) => {}
             Err(error) => {
                 tracing::warn!(error = %error, "no connection can be accepted: the process may have too many files open");
@@ -141,7 +141,7 @@ fn is_callers(error: &io::Error) -> bool {
     )
 }
 
-/// Tells a connection why there is no place for it, in the way in which it asks.
+/// Answers a refused connection with the reason, over TLS if the port has it.
 async fn greeted(stream: TcpStream, certificates: Option<Arc<Certificates>>, why: Crowded) {
     match certificates {
         None => turn_away(stream, why).await,
@@ -153,7 +153,7 @@ async fn greeted(stream: TcpStream, certificates: Option<Arc<Certificates>>, why
     }
 }
 
-/// Answers the first request of a connection with why there is no place for it.
+/// Answers the first request of a refused connection with the reason.
 async fn turn_away(stream: impl AsyncRead + AsyncWrite + Unpin, why: Crowded) {
     let detail = match why {
         Crowded::All => "send this again later: all connections are taken",
@@ -172,6 +172,6 @@ async fn turn_away(stream: impl AsyncRead + AsyncWrite + Unpin, why: Crowded) {
         .max_buf_size(HEAD)
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service);
-    // Whether it was read changes nothing.
+    // The connection is closed in any case.
     connection.await.ok();
 }

@@ -1,4 +1,4 @@
-//! The certificate that a port shows, read again when its files change: certificates are renewed while processes run.
+//! The TLS certificate of a port. It is read again when its files change, since certificates are renewed at run time.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-/// How often the files are looked at, at most.
+/// The least time between two checks of the files.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Why a certificate cannot be used.
@@ -23,7 +23,7 @@ pub struct CertificateError {
     why: String,
 }
 
-/// What a port shows, and the files that hold it.
+/// The certificate of a port, and its files.
 pub(super) struct Certificates {
     files: ServerTls,
     current: Mutex<Current>,
@@ -31,12 +31,12 @@ pub(super) struct Certificates {
 
 struct Current {
     acceptor: TlsAcceptor,
-    /// When the files were written that it was read from.
+    /// The modification times of the files, taken before they were read.
     written: Vec<Option<SystemTime>>,
     looked_at: Instant,
 }
 
-// It holds a key.
+// Leaves out the acceptor, which holds a private key.
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificates")
@@ -46,12 +46,12 @@ impl fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    /// Reads what the configuration names.
+    /// Reads the files that the configuration names.
     pub(super) fn read(files: &ServerTls) -> Result<Self, CertificateError> {
         Ok(Self {
             files: files.clone(),
             current: Mutex::new(Current {
-                // Noted first: a file that changes while it is read is read again.
+                // Taken before the read: a file that changes meanwhile is read again.
                 written: written(files),
                 acceptor: acceptor(files)?,
                 looked_at: Instant::now(),
@@ -59,7 +59,7 @@ impl Certificates {
         })
     }
 
-    /// Returns what a new connection is answered with. Files that cannot be used change nothing.
+    /// Returns the acceptor for a new connection. If new files cannot be used, the old certificate stays.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.looked_at.elapsed() >= LOOK {
@@ -71,7 +71,7 @@ impl Certificates {
                         current.acceptor = acceptor;
                         tracing::info!("the port's certificate was read again");
                     }
-                    // One file may be there and the other on its way.
+                    // One file may be new, and the other not written yet.
                     Err(error) => tracing::warn!(error = %error, "the port goes on with the certificate that it had"),
                 }
                 current.written = written;

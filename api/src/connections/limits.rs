@@ -1,27 +1,27 @@
-//! How many connections there may be, and how slow.
+//! The limits of connections: their number and their times.
 
 use std::time::Duration;
 
 use lethe_common::config::Api;
 
-/// For how many files beside connections a process needs room: the ledger's and the stores' connections, logs, databases.
+/// The open files that a process needs beside these connections: to the ledger and the stores, for logs and databases.
 const OTHER_FILES: u64 = 256;
 
-/// How many connections there may be, and how slow.
+/// The limits of connections: their number and their times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The most connections.
     pub connections: usize,
-    /// Whether an address may hold no more of them than are free.
+    /// Whether one address may hold only as many connections as are free.
     pub by_address: bool,
-    /// How long the head of a request may take from its first byte.
+    /// The time limit for the head of a request, from its first byte.
     pub head: Duration,
-    /// How long a connection may stay on which nothing moves: no request comes, or no part of an answer is taken.
+    /// The time after which an idle connection is closed: without a request, or while no part of an answer is taken.
     pub idle: Duration,
 }
 
 impl Limits {
-    /// Returns those of the API. Behind proxies all callers have their addresses.
+    /// Returns the limits of the API. Behind proxies all callers share addresses, so there is no limit per address.
     #[must_use]
     pub fn of(api: &Api) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Limits {
         }
     }
 
-    /// Returns those of a port that few ask: probes, and who collects metrics.
+    /// Returns the limits of a port for probes and metrics scrapers.
     #[must_use]
     pub fn of_few() -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Limits {
         }
     }
 
-    /// Returns as many of them as the process may open files for, after it raised that number as far as it may.
+    /// Raises the process' limit of open files as far as it may, and returns as many connections as fit into it.
     pub(super) fn within_files(self) -> Self {
         let wanted = self.connections as u64 + OTHER_FILES;
         match rlimit::increase_nofile_limit(wanted) {

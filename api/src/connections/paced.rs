@@ -1,4 +1,4 @@
-//! A stream whose caller has to keep moving.
+//! A stream with time limits for its peer.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use super::requests::Requests;
 pub(super) struct Paced<S> {
     stream: S,
     requests: Requests,
-    /// What [`Requests::now`] said when it was last read from.
+    /// The number that [`Requests::now`] returned at the last read.
     seen: u64,
     head: Patience,
     taken: Patience,
@@ -43,10 +43,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if is_answered {
-            // A body, which has limits of its own.
+            // This reads a body, which has limits of its own.
             return read;
         }
-        // The first bytes after an answer may be the rest of a body that nobody read.
+        // The first bytes after an answer may be the rest of an unread body.
         if !has_changed && buffer.filled().len() > before {
             self.head.start();
         }
@@ -96,7 +96,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
-/// How long something may take, once it has begun.
+/// A time limit that starts when something begins.
 #[derive(Debug)]
 struct Patience {
     limit: Duration,
@@ -116,7 +116,7 @@ impl Patience {
         self.running = None;
     }
 
-    /// Fails if it took too long; else the task is woken when it has.
+    /// Fails if the time is over. Otherwise it wakes the task when the time is over.
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(running) = &mut self.running else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Who holds how many of the connections.
+//! The connection slots of a listener, shared by address.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use lethe_common::metrics::{self, Crowded};
 use crate::http::limits::network::network;
 use crate::http::limits::shares::{Full, Share, Shares};
 
-/// The places of one listener.
+/// The connection slots of one listener.
 #[derive(Debug)]
 pub(super) struct Places {
     shares: Arc<Shares<IpAddr>>,
     by_address: bool,
 }
 
-/// A place, until it is dropped.
+/// A connection slot, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     _share: Share<IpAddr>,
@@ -29,7 +29,7 @@ impl Places {
         }
     }
 
-    /// Returns a place for a connection from `address`, or why there is none.
+    /// Takes a slot for a connection from `address`, or returns why there is none.
     pub(super) fn take(&self, address: IpAddr) -> Result<ConnectionSlot, Crowded> {
         let holder = self.by_address.then(|| network(address));
         let share = self.shares.take(holder).map_err(|full| match full {

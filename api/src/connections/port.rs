@@ -1,4 +1,4 @@
-//! A port that is served, and what it shows of itself.
+//! A port that serves HTTP, plain or over TLS.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::certificates::{CertificateError, Certificates};
 
-/// A port that is served: as it is, or over TLS.
+/// A port that serves HTTP, plain or over TLS.
 #[derive(Debug)]
 pub struct Port {
     pub(super) listener: TcpListener,
@@ -15,7 +15,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// Prepares a port; `tls` is the certificate that it shows, if it is to be served over TLS.
+    /// Prepares a port. With `tls` it serves TLS with this certificate.
     ///
     /// # Errors
     /// If the certificate cannot be used.
@@ -26,7 +26,7 @@ impl Port {
         })
     }
 
-    /// Returns its URL, by its address.
+    /// Returns the URL of the port's address.
     ///
     /// # Errors
     /// If the system does not know its address.

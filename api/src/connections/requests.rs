@@ -1,4 +1,4 @@
-//! Whether a connection has a request that is being answered.
+//! Tells whether a connection is answering a request.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,12 +13,12 @@ use axum::{Error, Router};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tower::ServiceExt as _;
 
-/// How many requests of a connection have begun and ended, together: odd while one is being answered.
+/// Counts begun and ended requests of a connection in one number. It is odd while a request is being answered.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Requests(Arc<AtomicU64>);
 
 impl Requests {
-    /// Returns a number that is another after each beginning and each end, and whether a request is being answered.
+    /// Returns this number, which changes with each begin and end, and whether a request is being answered.
     pub(super) fn now(&self) -> (u64, bool) {
         let n = self.0.load(Ordering::Relaxed);
         (n, n % 2 == 1)

@@ -9,8 +9,8 @@ use lethe_common::ledger::{JobView, NewJob, StoreCounts};
 use lethe_common::state::State;
 
 /// Returns the view of a job that was accepted just now.
-// Reading it back from the ledger would cost each acceptance three queries. Its times are this
-// process' until somebody asks again.
+// Reading it back from the ledger would cost each acceptance three queries. Its times come from this process' clock
+// until a client requests the job again.
 pub(crate) fn just_accepted(job: &NewJob, now: Timestamp) -> JobView {
     let now = to_millis(now);
     let selected = job.partitions.iter().map(|partition| partition.remaining).sum();

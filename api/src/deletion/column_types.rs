@@ -1,8 +1,7 @@
-//! Holding what jobs demand against what columns hold, as workers that serve their tables say.
+//! The check of a job's values against the column types that workers report.
 //!
-//! As long as none has said it a job is accepted: the worker that plans it refuses it then, and touches
-//! nothing (`mistyped`). Tried instead: answering 503 until one has, which refuses what is mostly right for the
-//! first seconds of every start.
+//! Before the first report a job is accepted. The planning worker then fails it (`mistyped`) and touches no store. The
+//! alternative is 503 until the first report. It would refuse mostly valid jobs in the first seconds of every start.
 
 mod check;
 mod held;

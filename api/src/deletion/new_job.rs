@@ -1,4 +1,4 @@
-//! From what was asked to what the ledger accepts: whatever can be refused is refused here.
+//! Translation of a request into a job for the ledger. Invalid requests are refused here.
 
 use std::collections::HashSet;
 
@@ -15,16 +15,16 @@ use crate::deletion::query;
 use crate::deletion::request::{CreateJob, Options, Select, text};
 use crate::http::problem::{Kind, Problem};
 
-/// The route in whose name jobs are accepted, and idempotency keys are valid.
+/// The route in the scope of jobs and their idempotency keys.
 pub(crate) const ROUTE: &str = "POST /v1/jobs";
 
-/// What a query as a whole is called, whatever language it is in.
+/// The field name of a whole query, in every query language.
 pub(crate) const QUERY: &str = "query";
 
-/// What is called otherwise in the body of `POST /v1/jobs`.
+/// The fields that have another name in the body of `POST /v1/jobs`.
 pub(crate) const WORDS: &[(&str, &str)] = &[(QUERY, query::PLACE)];
 
-/// Returns the job that a JSON body asks for, as it is meant at `now`.
+/// Returns the job of a JSON body. Times such as `{"ago": "90d"}` count from `now`.
 pub(crate) fn job(
     config: &Config,
     principal: &Principal,
@@ -88,7 +88,7 @@ pub(crate) fn by_ids(
     Ok(NewJob { partitions, ..new })
 }
 
-/// Returns a job by ids that has none yet, and where they belong.
+/// Returns a job by ids without its ids, and the table that they belong to.
 pub(crate) fn without_ids<'a>(
     config: &'a Config,
     principal: &Principal,
@@ -106,7 +106,7 @@ pub(crate) fn without_ids<'a>(
     Ok((job, place))
 }
 
-/// Returns a job about everything of a person.
+/// Returns a job for all memories of a subject.
 pub(crate) fn by_subject(
     config: &Config,
     principal: &Principal,
@@ -142,7 +142,7 @@ pub(crate) fn by_subject(
             (0..subject.names()).map(|name| NewPartition::subject(target, table, name, options.dry_run))
         })
         .collect();
-    // A job that is about one target is found by its name, whether or not it was said.
+    // A job with a single target is listed under it, even if the request does not name it.
     let target = places[0].0;
     let one = places.iter().all(|(other, _)| other.name == target.name);
     Ok(NewJob {
@@ -154,8 +154,8 @@ pub(crate) fn by_subject(
     })
 }
 
-/// Returns a job about what a filter matches, which `read` checks, given the table that it is about; with
-/// the owner and the workspace that the caller's credentials demand.
+/// Returns a job for the memories that match a filter. `read` makes the filter for the table. The caller's credentials
+/// add the owner and the workspace.
 pub(crate) fn by_query(
     config: &Config,
     principal: &Principal,
@@ -163,7 +163,7 @@ pub(crate) fn by_query(
     read: impl FnOnce(&Table) -> Result<Filter, Problem>,
 ) -> Result<NewJob, Problem> {
     let (job, (target, table)) = without_ids(config, principal, options)?;
-    // A query compares what is in the columns, which here is not what callers name.
+    // A query compares column values, and in this table they differ from the names that callers use.
     let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids != Some(Uuids::Hex);
     if !table.columns.as_ref().is_none_or(comparable) {
         let what = "this table cannot be queried: name ids, or a subject";
@@ -207,7 +207,7 @@ fn new(principal: &Principal, options: &Options) -> NewJob {
     }
 }
 
-/// Refuses what cannot be a memory's id, saying what to write.
+/// Refuses a text that cannot be a memory's id. The error says what to write.
 pub(crate) fn id(id: &str, config: &Config) -> Result<(), String> {
     text("id", id, config.api.max_id_length).map_err(|problem| {
         let what = problem.detail.split_once(": ").map_or("", |(_, what)| what);
@@ -215,7 +215,7 @@ pub(crate) fn id(id: &str, config: &Config) -> Result<(), String> {
     })
 }
 
-/// Returns the ids without those that came before, in the same order.
+/// Returns the ids without duplicates, in the same order.
 fn distinct(mut ids: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::with_capacity(ids.len());
     let first: Vec<bool> = ids.iter().map(|id| seen.insert(id.as_str())).collect();

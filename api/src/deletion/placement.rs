@@ -1,7 +1,7 @@
-//! Which tables a job is about, and whether their mappings can hold its conditions.
+//! The tables of a job, and the check that their mappings support its conditions.
 //!
-//! Said from the configuration alone: nothing here knows whether a store answers. `targets` are
-//! those that the caller reaches; the others do not exist for it.
+//! Only the configuration decides, and no store is queried. `targets` are the targets that the caller reaches. Other
+//! targets do not exist for it.
 
 use lethe_common::config::{Columns, Table, Target};
 use lethe_common::job::{Field, Subject};
@@ -42,7 +42,7 @@ pub(crate) fn for_ids<'a>(
     Ok((target, table))
 }
 
-/// Returns the tables in which a subject is looked for.
+/// Returns the tables to search for a subject.
 pub(crate) fn for_subject<'a>(
     targets: &[&'a Target],
     target: Option<&str>,
@@ -62,9 +62,9 @@ pub(crate) fn for_subject<'a>(
     if places.is_empty() { Err(nowhere()) } else { Ok(places) }
 }
 
-/// Refuses conditions on ids that the mapping cannot hold.
-// Where there is a SQL row, its column decides whose memory it is; a vector without a row is
-// left as unverifiable if its payload does not say.
+/// Refuses conditions on ids that the mapping does not support.
+// The columns of a SQL row decide these conditions. A vector without a row stays as unverifiable if its payload lacks
+// the field.
 pub(crate) fn check_ids((target, table): MappedTable<'_>, [owner, workspace, kind]: [bool; 3]) -> Result<(), Problem> {
     let demanded = [
         (owner, "owner", Field::User),
@@ -87,7 +87,7 @@ pub(crate) fn check_ids((target, table): MappedTable<'_>, [owner, workspace, kin
     Ok(())
 }
 
-/// Refuses a subject that a mapping cannot hold: each of its stores has to find it by itself.
+/// Refuses a subject that a mapping does not support: each store of a table must find it by itself.
 pub(crate) fn check_subject(places: &[MappedTable<'_>], subject: &Subject) -> Result<(), Problem> {
     for (field, _) in subject.fields() {
         let name = subject_field(field);
@@ -172,7 +172,7 @@ pub(crate) fn column(columns: &Columns, field: Field) -> Option<&String> {
     }
 }
 
-/// Returns what a mapping calls a field.
+/// Returns the name of a field in a mapping.
 fn mapping_word(field: Field) -> &'static str {
     match field {
         Field::User => "user",
@@ -184,12 +184,12 @@ fn mapping_word(field: Field) -> &'static str {
     }
 }
 
-/// Returns what a request calls a field of a subject.
+/// Returns the name of a subject's field in a request.
 pub(crate) fn subject_field(field: Field) -> String {
     format!("select.subject.{}", word(field))
 }
 
-/// Returns what a request calls a field.
+/// Returns the name of a field in a request.
 pub(crate) fn word(field: Field) -> &'static str {
     match field {
         Field::User => "user_id",

@@ -1,7 +1,7 @@
-//! The filter language of `POST /v1/jobs`, and how it is read into the one inside.
+//! The filter language of `POST /v1/jobs`, and its translation into Lethe's internal filters.
 //!
-//! Each filter is an object of one operator; `and`, `or` and `not` hold others. Whatever is not known
-//! is refused by its place: nothing is erased by a query that was half understood.
+//! Each filter is an object with one operator. `and`, `or` and `not` hold other filters. Unknown parts are refused with
+//! their place: a query that is only partly understood erases nothing.
 
 mod bound;
 mod fields;

@@ -1,4 +1,4 @@
-//! What a caller asks for: the fields of `POST /v1/jobs`, as a JSON body or beside an upload.
+//! The fields of `POST /v1/jobs`, in a JSON body or as parameters of an upload.
 
 mod create;
 mod options;

@@ -1,4 +1,4 @@
-//! Spellings of one id in one request: a memory counts once.
+//! Deduplication of one id's spellings in a request: a memory counts once.
 
 use lethe_common::config::Table;
 use lethe_common::filter::Type;
@@ -7,9 +7,9 @@ use lethe_common::ledger::{LedgerError, NewJob, Route, Spelling};
 use crate::state::AppState;
 use crate::workers::{self, HEARD_WITHIN};
 
-/// Returns how the ids of a table are told apart, as far as a worker has looked.
+/// Returns the rule that compares ids of a table: by text, unless a worker has reported UUIDs.
 pub(crate) async fn of(state: &AppState, route: &Route, table: &Table) -> Result<Spelling, LedgerError> {
-    // Without a row only the canonical spelling of a UUID reaches its point: another one is another memory's id.
+    // Without rows only the canonical spelling of a UUID reaches its point. Another spelling is another memory's id.
     let Some(columns) = &table.columns else {
         return Ok(Spelling::Text);
     };
@@ -22,10 +22,10 @@ pub(crate) async fn of(state: &AppState, route: &Route, table: &Table) -> Result
     })
 }
 
-/// Leaves the later spellings of an id out of a job by ids.
-// Workers fold those of one batch as well: here is nothing known before one of them has looked.
+/// Removes repeated spellings of an id from a job by ids.
+// Workers also deduplicate each batch, since the API knows no types before the first report.
 pub(crate) async fn fold(state: &AppState, job: &mut NewJob) -> Result<(), LedgerError> {
-    // Mostly there are none, whatever the table's ids are.
+    // Most jobs repeat no id in any spelling, and need no report.
     if job.query.is_some() || job.subject.is_some() || !Spelling::Uuid.repeats(&job.partitions) {
         return Ok(());
     }

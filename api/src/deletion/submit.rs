@@ -1,7 +1,7 @@
-//! The one admission: native, compatible and scheduled requests all end here.
+//! The admission of all native, compatible and scheduled requests.
 //!
-//! The checks come in one order: what columns hold, spellings of one id, the number of unfinished jobs. After them only
-//! the ledger can refuse a job.
+//! The checks run in this order: column types, spellings of ids, number of unfinished jobs. After them only the ledger
+//! can refuse a job.
 
 use std::time::Duration;
 
@@ -15,24 +15,24 @@ use super::{column_types, spelling};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// How a job is compared with what columns hold, before it is accepted.
+/// The check of a job against column types, before its acceptance.
 pub(crate) enum Columns<'a> {
-    /// Not at all: the worker that plans the job does it.
+    /// No check here. The planning worker checks the job.
     Unasked,
-    /// With what workers have reported by now; a refusal calls fields by these words.
+    /// A check against the types that workers have reported. A refusal uses these field names.
     Known(&'a [(&'a str, &'a str)]),
-    /// The query, with what workers report within a time; a refusal is what a system says.
+    /// A check of the query against the types reported within a time limit. The function writes the refusal.
     Awaited(Duration, Says),
 }
 
-/// What became of a request for a job.
+/// The result of a request for a job.
 pub(crate) struct Submitted {
     pub(crate) job: JobView,
     /// Whether another request made the job.
     pub(crate) joined: bool,
 }
 
-/// Accepts a job, unless there is one that the same request made.
+/// Accepts a job, or returns the job that the same request made before.
 pub(crate) async fn submit(state: &AppState, mut job: NewJob, columns: Columns<'_>) -> Result<Submitted, Problem> {
     admit(state, &mut job, columns).await?;
     let view = just_accepted(&job, state.clock().now());
@@ -40,7 +40,7 @@ pub(crate) async fn submit(state: &AppState, mut job: NewJob, columns: Columns<'
     settle(state, accepted, view).await
 }
 
-/// Accepts a job as a run of a schedule that is due; `next` is its next time.
+/// Accepts a job as a run of a due schedule. `next` is the next time in milliseconds since 1970.
 pub(crate) async fn run(
     state: &AppState,
     due: &ScheduleRow,
@@ -65,7 +65,7 @@ async fn admit(state: &AppState, job: &mut NewJob, columns: Columns<'_>) -> Resu
     state.backlog().admit(state.ledger()).await
 }
 
-/// Returns the job that an acceptance led to; `view` is the one that was asked for.
+/// Returns the job of an acceptance: the new one in `view`, or the earlier one of the same request.
 pub(crate) async fn settle(state: &AppState, accepted: Accepted, view: JobView) -> Result<Submitted, Problem> {
     match accepted {
         Accepted::New(_) => {

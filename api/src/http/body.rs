@@ -1,4 +1,4 @@
-//! Reading bodies: bounded in size, in time, and in how many large ones there are at once.
+//! Reading bodies, with limits of size, of time, and of large bodies at a time.
 
 use std::time::Duration;
 
@@ -16,20 +16,20 @@ use super::object::Object;
 use super::problem::{Kind, Problem};
 use super::shape;
 
-/// What a body may hold before it counts as an upload; a job of some hundred ids.
+/// The most bytes of a body that is no upload: a job of some hundred ids.
 const UPLOAD_FROM: usize = 64 << 10;
 
-/// The least pace of a body, in bytes a second: a caller who sends a byte now and then holds a place for ever.
+/// The least speed of a body, in bytes a second. Without it a byte now and then would hold a slot for ever.
 const LEAST: u64 = 1_024;
 
-/// How long any body is waited for at most, all its parts together.
+/// The longest time to wait for a body, all its parts together.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// How much of a refused body is still read, and for how long: a caller that is still sending
-/// when the connection closes would not see why.
+/// The most bytes of a refused body that are still read, and the time limit. A caller that is still sending when the
+/// connection closes would not see the reason.
 const LINGER: (usize, Duration) = (16 << 20, Duration::from_secs(2));
 
-/// Reads a body that is a JSON object, if its caller `may` do anything with it.
+/// Reads a body that is a JSON object, unless `may` refuses the caller.
 pub(crate) async fn object<T: DeserializeOwned>(
     may: Result<(), impl Into<Problem>>,
     headers: &HeaderMap,
@@ -54,7 +54,7 @@ pub(crate) struct Incoming {
     stream: BodyDataStream,
     read: u64,
     most: u64,
-    /// How long its sender was waited for.
+    /// The time that was spent waiting for the sender.
     waited: Duration,
     ended: bool,
 }
@@ -76,7 +76,7 @@ impl Incoming {
         self.stream.is_end_stream()
     }
 
-    /// Returns the next part, which must arrive within `within`, and all of them together at the least pace from then on.
+    /// Returns the next part. It must arrive within `within`, and from then on all parts must keep the least speed.
     pub(crate) async fn next(&mut self, within: Duration) -> Result<Option<Bytes>, Problem> {
         let earned = within + Duration::from_millis(self.read * 1_000 / LEAST);
         let left = earned.min(LONGEST).saturating_sub(self.waited);
@@ -103,7 +103,7 @@ impl Incoming {
         }
     }
 
-    /// Reads all of it, which is JSON, in time and of no more values than any request needs; a large one takes a place.
+    /// Reads a whole JSON body in time, and refuses one with too many values. A large body takes an upload slot.
     pub(crate) async fn whole(
         &mut self,
         headers: &HeaderMap,
@@ -135,7 +135,7 @@ impl Incoming {
         Ok(bytes)
     }
 
-    /// Passes on what was made of the body; of a refused one, reads and drops the rest first.
+    /// Returns `made`. If it is a refusal, this first reads and drops the rest of the body.
     pub(crate) async fn settle<T>(&mut self, headers: &HeaderMap, made: Result<T, Problem>) -> Result<T, Problem> {
         if let Err(problem) = &made {
             self.refused(headers, problem).await;
@@ -143,14 +143,14 @@ impl Incoming {
         made
     }
 
-    /// Reads and drops what is left of a refused body, within reason.
+    /// Reads and drops the rest of a refused body, within [`LINGER`].
     async fn refused(&mut self, headers: &HeaderMap, problem: &Problem) {
         if problem.kind == Kind::Timeout {
-            // Who was too slow already is not waited for once more.
+            // The caller was too slow already, so this does not wait again.
             return;
         }
         if self.read == 0 && headers.contains_key(header::EXPECT) {
-            // The caller waits to be asked for the body, and reading asks.
+            // The caller waits for 100 Continue before it sends the body. Reading would send that.
             return;
         }
         let (most, within) = LINGER;

@@ -1,8 +1,8 @@
-//! What browsers are told, and what pages of other origins may not do.
+//! Security headers for browsers, and the refusal of changes that pages of other origins send.
 //!
-//! A browser sends what a page asks for with the credentials that it keeps for this origin: OpenSearch's routes take Basic, which
-//! browsers keep. So whatever changes something is refused where a browser says that a page of another origin sent it, unless
-//! the configuration names that origin.
+//! A browser sends a page's requests with the credentials that it keeps for this origin. OpenSearch's routes take
+//! Basic, which browsers keep. So a request for a change is refused if the browser says that a page of another origin
+//! sent it. Origins in the configuration are allowed.
 
 use std::sync::Arc;
 
@@ -14,15 +14,15 @@ use lethe_common::config::{Api, Config};
 
 use super::problem::{Kind, Problem};
 
-/// Which page sent a request, as browsers say and pages cannot (W3C, Fetch Metadata Request Headers).
+/// Tells which page sent a request. Browsers set it, pages cannot (W3C, Fetch Metadata Request Headers).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Which host a proxy was asked for. A page cannot write it without being asked whether it may.
+/// The host that a proxy was asked for. A page needs a preflight to set it.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 const REFUSED: &str = "pages of other origins change nothing here: let api.cors.origins name the origin of this one";
 
-/// Data is read by nothing but the caller.
+/// The headers of data, which only the caller reads.
 const OF_DATA: [(HeaderName, &str); 2] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -31,7 +31,7 @@ const OF_DATA: [(HeaderName, &str); 2] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// What a page of ours loads is ours. Swagger UI writes styles into its elements.
+/// The headers of our pages, which load only our files. Swagger UI writes styles into its elements.
 const OF_PAGES: [(HeaderName, &str); 1] = [(
     header::CONTENT_SECURITY_POLICY,
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
@@ -43,7 +43,7 @@ const OF_ALL: [(HeaderName, &str); 2] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Refuses what a page of another origin would change, and tells browsers what an answer may be used for.
+/// Refuses changes from pages of other origins, and restricts the use of answers by headers.
 pub(crate) async fn guard(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
     let is_page = is_page(request.uri());
     let mut response = if !request.method().is_safe() && is_foreign(request.headers(), &config.api) {
@@ -54,13 +54,13 @@ pub(crate) async fn guard(State(config): State<Arc<Config>>, request: Request, n
     let more: &[_] = if is_page { &OF_PAGES } else { &OF_DATA };
     for (name, value) in OF_ALL.iter().chain(more) {
         let headers = response.headers_mut();
-        // A route may know better.
+        // A header that the route has set stays.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-/// Returns whether this is the page that shows the document, or a part of it.
+/// Returns whether this path belongs to the page that shows the OpenAPI document.
 fn is_page(uri: &Uri) -> bool {
     uri.path() == "/docs" || uri.path().starts_with("/docs/")
 }
@@ -68,22 +68,22 @@ fn is_page(uri: &Uri) -> bool {
 /// Returns whether a page of another origin sent the request, and the configuration does not name it.
 fn is_foreign(headers: &HeaderMap, api: &Api) -> bool {
     let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-    // Every origin is meant for pages that write the credentials themselves: not for what the browser keeps.
+    // `*` is meant for pages that write the credentials themselves, not for credentials that the browser keeps.
     let is_every = api.cors.origins.iter().any(|known| known == "*");
     if origin.is_some_and(|origin| api.cors.allows(origin)) && !(is_every && is_kept(headers)) {
         return false;
     }
     match headers.get(SITE).map(HeaderValue::as_bytes) {
-        // A page of ours, or somebody who typed an address.
+        // A page of ours, or an address that a person typed.
         Some(b"same-origin" | b"none") => false,
         Some(_) => true,
-        // No browser, or one that asks without TLS: then it says the origin only.
+        // No browser, or a request without TLS, for which browsers send only the origin.
         None => origin.is_some_and(|origin| !is_ours(origin, headers, api.trusted_proxies > 0)),
     }
 }
 
-/// Returns whether an origin is where the request was sent to. Whether by TLS is not known here: a proxy may have ended it, and may
-/// have written another host.
+/// Returns whether an origin is the host that the request was sent to. The scheme does not count, since a proxy may
+/// have ended TLS. A proxy may also have written another host.
 fn is_ours(origin: &[u8], headers: &HeaderMap, behind_proxy: bool) -> bool {
     let schemes = [b"https://".as_slice(), b"http://"];
     let Some(named) = schemes.into_iter().find_map(|scheme| origin.strip_prefix(scheme)) else {
@@ -92,9 +92,9 @@ fn is_ours(origin: &[u8], headers: &HeaderMap, behind_proxy: bool) -> bool {
     let said = [(header::HOST, true), (FORWARDED_HOST, behind_proxy)];
     let believed = said.into_iter().filter(|(_, believed)| *believed);
     let hosts = believed.filter_map(|(name, _)| headers.get(name)?.to_str().ok());
-    // The first of several is the one that the browser asked for.
+    // The browser asked for the first of several hosts.
     let hosts = hosts.map(|hosts| hosts.split(',').next().unwrap_or_default().trim());
-    // A proxy may write the port that a browser leaves out.
+    // A proxy may write the port that a browser omits.
     hosts
         .flat_map(|host| [Some(host), host.strip_suffix(":443"), host.strip_suffix(":80")])
         .flatten()

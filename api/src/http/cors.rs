@@ -1,7 +1,7 @@
-//! Requests of web pages: an own layer of the few headers that browsers ask for.
+//! Requests of web pages (CORS): a layer with the few headers that browsers need.
 //!
-//! `tower-http` has one as well, which takes every `OPTIONS` for a preflight: without credentials it would answer where
-//! each system says 401.
+//! `tower-http` has such a layer too, which takes every `OPTIONS` for a preflight. It would answer requests without
+//! credentials that each system answers with 401.
 
 use std::sync::Arc;
 
@@ -14,16 +14,15 @@ use lethe_common::config::Config;
 /// The methods of all routes.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
 
-/// What pages may read of an answer beside its body.
+/// The headers of an answer that pages may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "lethe-job, location, preference-applied, retry-after, ratelimit, ratelimit-policy, www-authenticate, x-next, x-request-id",
 );
 
-/// For how many seconds a browser may remember a preflight: as long as most of them do at most.
+/// The seconds for which a browser may cache a preflight: the limit of most browsers.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Answers preflights of the origins that the configuration names, before anything else is looked at, and lets their
-/// pages read answers.
+/// Answers preflights of configured origins before any other check, and lets their pages read answers.
 pub(crate) async fn cors(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
     let cors = &config.api.cors;
     if cors.origins.is_empty() {
@@ -37,7 +36,7 @@ pub(crate) async fn cors(State(config): State<Arc<Config>>, request: Request, ne
         next.run(request).await
     };
     let headers = response.headers_mut();
-    // What one origin may read a cache must not give to another.
+    // A cache must not give one origin's answer to another origin.
     headers.append(header::VARY, HeaderValue::from(header::ORIGIN));
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -46,7 +45,7 @@ pub(crate) async fn cors(State(config): State<Arc<Config>>, request: Request, ne
     response
 }
 
-/// Returns whether a browser asks whether it may ask.
+/// Returns whether this is a preflight request.
 fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
@@ -56,7 +55,7 @@ fn preflight(asked: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    // Every header may be sent: a browser adds no credentials that the page did not write.
+    // All headers are allowed: a browser adds no credentials that the page did not write.
     if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }

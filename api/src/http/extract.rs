@@ -1,4 +1,4 @@
-//! What handlers take out of a request, with our problems in place of axum's texts.
+//! Extractors for handlers, with our problems in place of axum's texts.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::http::json;
 use crate::http::problem::{Kind, Problem};
 
-/// The query; unknown parameters are refused by `T`.
+/// The query parameters; `T` refuses unknown ones.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
@@ -39,14 +39,14 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     }
 }
 
-/// A name in the path: of a key, of a target.
+/// A name in the path: of a key, a target or a schedule.
 pub(crate) struct NamePath(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for NamePath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // What is refused is not UTF-8, and nothing has such a name.
+        // axum only refuses names that are not UTF-8, and nothing has such a name.
         let unknown = |_| {
             Problem::new(
                 Kind::NotFound,
@@ -58,8 +58,8 @@ impl<S: Send + Sync> FromRequestParts<S> for NamePath {
     }
 }
 
-/// A request that says everything by its path.
-// A body or a query that is ignored would let `POST /v1/pause` with a target in it pause everything.
+/// A request without a query and without a body.
+// If a body or a query were ignored, `POST /v1/pause` with a target in it would pause everything.
 pub(crate) struct Nothing;
 
 impl<S: Send + Sync> FromRequest<S> for Nothing {

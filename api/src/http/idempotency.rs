@@ -6,7 +6,7 @@ use super::problem::Problem;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The longest key: a UUID with much room for a prefix.
+/// The longest key, in characters: a UUID with much room for a prefix.
 const MAX_KEY: usize = 255;
 
 /// Reads the idempotency key of a request.

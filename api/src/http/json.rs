@@ -1,17 +1,17 @@
-//! Reading JSON without ever echoing a value: what is wrong is named by its place.
+//! Reading JSON. Errors name the place of a fault, and never repeat a value.
 
 use axum::extract::rejection::QueryRejection;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 
 use crate::http::problem::{Kind, Problem};
 
-/// What later versions will understand. Named, so that nobody believes it was heeded.
+/// The fields of later versions. They are refused by name, so that no caller relies on them.
 const LATER: [&str; 5] = ["deadline", "priority", "callback_url", "reason", "metadata"];
 
-/// The most of an unknown field's name that is said again.
+/// The most characters of an unknown field's name that an error repeats.
 const MAX_NAME: usize = 64;
 
-/// The most of a place that is said; those of what is known are shorter.
+/// The most characters of a place that an error repeats. The places of known fields are shorter.
 const MAX_PLACE: usize = 256;
 
 /// Reads a body.
@@ -27,7 +27,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 
 /// Returns the problem of a query.
 pub(crate) fn of_query(rejection: &QueryRejection) -> Problem {
-    // Of what axum says only the end is about the query; it names fields, and may hold values.
+    // Only the end of axum's text is about the query. It names fields, and may hold values.
     let text = std::error::Error::source(rejection).map_or_else(|| rejection.to_string(), ToString::to_string);
     described(".", text.rsplit_once(": ").map_or(text.as_str(), |(_, end)| end))
 }
@@ -48,7 +48,7 @@ fn refusal(path: &str, error: &serde_json::Error) -> Problem {
     described(path, &text)
 }
 
-/// Turns serde's text about the field at `path` into one without values.
+/// Turns serde's text about the field at `path` into a problem without values.
 fn described(path: &str, text: &str) -> Problem {
     let named = text.split('`').nth(1).unwrap_or_default();
     if text.starts_with("unknown field ") {
@@ -81,7 +81,7 @@ fn described(path: &str, text: &str) -> Problem {
     }
 }
 
-/// Returns the place of a field: the path ends with it if it was read.
+/// Returns the place of a field. The path ends with the field's name if serde has read it.
 fn inside(path: &str, name: &str) -> String {
     let whole = path
         .strip_suffix(name)
@@ -93,7 +93,7 @@ fn inside(path: &str, name: &str) -> String {
     }
 }
 
-/// Returns the part of a name that is said again.
+/// Returns the part of a name that an error repeats.
 pub(crate) fn short(name: &str) -> String {
     printable(name, MAX_NAME)
 }
@@ -116,8 +116,8 @@ fn word(expected: &str) -> &str {
     }
 }
 
-/// Reads an optional field that must not be `null`: a caller who forgot to fill a condition in
-/// would otherwise erase without it.
+/// Reads an optional field that must not be `null`. Otherwise a caller that forgot to fill in a condition would erase
+/// without it.
 pub(crate) fn given<'de, T: serde::Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
@@ -141,7 +141,7 @@ pub(crate) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>
     from.deserialize_u64(Positive).map(Some)
 }
 
-/// What [`positive`] takes.
+/// The description of the numbers that [`positive`] reads.
 pub(crate) const POSITIVE: &str = "a whole number of at least 1";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What callers may use of that which belongs to all: requests, large bodies, streams, unfinished jobs.
+//! The limits of shared resources: requests, large bodies, streams, unfinished jobs.
 
 pub(crate) mod backlog;
 pub(crate) mod network;

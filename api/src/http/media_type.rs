@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 
 use super::problem::{Kind, Problem};
 
-/// The kinds of bodies that make a job.
+/// The media types of bodies that make a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MediaType {
     Json,
@@ -30,14 +30,14 @@ impl MediaType {
     }
 }
 
-/// Returns whether a type in small letters is JSON's, or of a kind that is written as JSON: RFC 6839.
+/// Returns whether a media type in lower case is JSON, or is written as JSON (RFC 6839).
 fn is_json(essence: &str) -> bool {
     let of_application = essence.strip_prefix("application/");
     of_application.is_some_and(|name| name == "json" || name.strip_suffix("+json").is_some_and(|kind| !kind.is_empty()))
 }
 
-/// Refuses a body that does not say that it is JSON. Who sends nothing need not say anything.
-// A page of any origin may send a body of no type, or of a type that forms have, without being asked whether it may.
+/// Refuses a body without a JSON content type. A request without a body needs no content type.
+// A page of any origin may send a body without a type, or with a form's type, without a preflight.
 pub(crate) fn json_only(headers: &HeaderMap, is_nothing: bool) -> Result<(), Problem> {
     match MediaType::of(headers) {
         Err(problem) if headers.contains_key(header::CONTENT_ENCODING) => Err(problem),

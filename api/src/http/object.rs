@@ -1,7 +1,7 @@
-//! JSON objects, and nothing else that serde would take for a struct.
+//! Reading structs from JSON objects only.
 //!
-//! It also takes a list of the fields' values, one after another: `{"subject": ["alice"]}` would
-//! erase a person whom nobody named by a field.
+//! serde also reads a struct from a list of its fields' values. `{"subject": ["alice"]}` would then erase a person
+//! without naming the field.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -44,7 +44,7 @@ pub(crate) fn required<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) 
     Object::deserialize(from).map(|Object(value)| value)
 }
 
-/// Reads an optional field that is an object if it is there.
+/// Reads an optional field that is an object, and not `null`.
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     required(from).map(Some)
 }

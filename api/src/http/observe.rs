@@ -1,5 +1,4 @@
-//! What happens around every request: its id, its span, its measurement, and the body of whatever
-//! problem it ended in.
+//! The layer around every request: its id, its span, its metrics, and the body of its problem.
 //!
 //! Spans and labels carry route templates only: a path or a query can hold an id or an owner.
 
@@ -18,17 +17,17 @@ use crate::http::problem::{Kind, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest request id that is taken over; a UUID with room for a prefix.
+/// The longest request id that is accepted, in characters: a UUID with room for a prefix.
 const MAX_REQUEST_ID: usize = 64;
 
 /// The id of a request, among its extensions.
 #[derive(Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// Writes a problem with a status, for a request of an id.
+/// Writes the body of a problem, with its status and the id of its request.
 pub(crate) type Voice = fn(&Problem, StatusCode, &str) -> Response;
 
-/// Returns who writes the problems of a request.
+/// Returns the function that writes the problems of a request.
 pub(crate) type VoiceOf = fn(&Request) -> Voice;
 
 /// Gives a request its id and span, and writes the body of its problem, if it has one.
@@ -95,8 +94,8 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
-/// Returns the route's template; whatever matches none shares one word.
-// Templates are a closed set: those that the router has. A slash at the end makes no other route.
+/// Returns the route's template. All paths without a route share one word.
+// The templates of the router are a closed set. A slash at the end makes no other route.
 fn template(matched: Option<&MatchedPath>) -> &str {
     match matched.map(MatchedPath::as_str) {
         None => "unmatched",
@@ -105,7 +104,7 @@ fn template(matched: Option<&MatchedPath>) -> &str {
     }
 }
 
-/// Returns the method, a word of a closed list: a caller may make up others.
+/// Returns the method as a word of a closed list, since callers may invent methods.
 fn word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

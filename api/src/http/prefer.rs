@@ -1,6 +1,6 @@
 //! `Prefer: wait=n, respond-async` of RFC 7240.
 //!
-//! What is not understood is ignored, as the RFC asks.
+//! Unknown preferences are ignored, as the RFC requires.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// What a caller prefers.
+/// The preferences of a caller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Prefer {
-    /// How long to wait for the job's end.
+    /// The time to wait for the job's end.
     pub(crate) wait: Option<Duration>,
     /// Whether to answer before the job's end.
     pub(crate) respond_async: bool,
 }
 
 impl Prefer {
-    /// Reads the preferences; nobody waits longer than `most`.
+    /// Reads the preferences, and caps the wait at `most`.
     pub(crate) fn read(headers: &HeaderMap, most: Duration) -> Self {
         let mut prefer = Self::default();
         let lists = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
         for preference in lists.flat_map(|list| list.split(',')) {
-            // Parameters after a semicolon belong to preferences that nobody has defined yet.
+            // Parameters after a semicolon belong to preferences that are not defined yet.
             let preference = preference.split(';').next().unwrap_or_default().trim();
             let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
             let name = name.trim();
             if name.eq_ignore_ascii_case("respond-async") {
                 prefer.respond_async = true;
             } else if name.eq_ignore_ascii_case("wait") && prefer.wait.is_none() {
-                // Of preferences given twice the first counts.
+                // If a preference comes twice, the first one counts.
                 let seconds: Option<u64> = value.trim().trim_matches('"').parse().ok();
                 prefer.wait = seconds.map(|seconds| Duration::from_secs(seconds).min(most));
             }
@@ -39,7 +39,7 @@ impl Prefer {
         prefer
     }
 
-    /// Says in `headers` what was heeded.
+    /// Writes the applied preferences into `headers`.
     pub(crate) fn applied(self, headers: &mut HeaderMap) {
         let wait = self.wait.map(|wait| format!("wait={}", wait.as_secs()));
         let respond_async = self.respond_async.then(|| "respond-async".to_owned());

@@ -1,8 +1,7 @@
-//! Problems as RFC 9457 describes them: the only errors this crate answers with.
+//! Problems as RFC 9457 describes them: the only errors of this crate's answers.
 //!
-//! A 4xx says what to change, a 5xx is a fixed sentence. No text holds a value out of a request,
-//! since every value can be personal data. The body is written by `observe`, which knows the
-//! request's id.
+//! A 4xx says what to change, a 5xx is a fixed sentence. No text holds a value out of a request, since every value can
+//! be personal data. `observe` writes the body, since it knows the request's id.
 
 mod answer;
 mod kind;

@@ -1,10 +1,10 @@
-//! The part of a path after the question mark.
+//! The query of a URL, after the question mark.
 
 use super::problem::Problem;
 
-/// Refuses a query that is not UTF-8 when it is decoded.
-// It would be read with U+FFFD in place of what is not: as an owner that is nobody's, and the job
-// would succeed.
+/// Refuses a query that does not decode to UTF-8.
+// The parser would put U+FFFD in place of wrong bytes. No memory has such an owner, so the job would erase nothing and
+// succeed.
 pub(crate) fn utf8(query: &str) -> Result<(), Problem> {
     let digit = |digit: u8| u8::try_from(char::from(digit).to_digit(16)?).ok();
     let mut decoded = Vec::with_capacity(query.len());

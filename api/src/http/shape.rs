@@ -1,20 +1,20 @@
-//! How much a body makes of its bytes, before anything is made of them.
+//! The limit of values in a JSON body, checked before it is parsed.
 //!
-//! A value takes a few bytes of JSON and some dozens in memory: 16 MiB of `{"":0},` are two gigabytes. So what a body is made of is
-//! counted first, which takes a look at each byte and no memory.
+//! A value takes a few bytes of JSON and dozens in memory: 16 MiB of `{"":0},` are two gigabytes. So the values of a
+//! body are counted first. The count reads each byte once, and takes no memory.
 
 use super::problem::{Kind, Problem};
 
-/// The most objects and lists. A filter has at most 4,096 conditions, of three each.
+/// The most objects and lists. A filter has at most 4,096 conditions, with three objects or lists each.
 const CONTAINERS: usize = 1 << 15;
 
-/// The most members of objects, and of values that are no ids: twice as many as a filter has terms.
+/// The most members of objects, and the most values beside ids: twice as many as a filter has terms.
 const MEMBERS: usize = 1 << 17;
 
-/// How deep `serde_json` reads.
+/// The deepest nesting that `serde_json` reads.
 const DEEPEST: usize = 128;
 
-/// Refuses a body of more values than any request needs, which has at most `ids` ids.
+/// Refuses a body with more values than any request needs. A request has at most `ids` ids.
 pub(super) fn check(bytes: &[u8], ids: usize) -> Result<(), Problem> {
     let (mut containers, mut members, mut values, mut depth) = (0_usize, 0_usize, 0_usize, 0_usize);
     let mut bytes = bytes.iter();
@@ -25,7 +25,7 @@ pub(super) fn check(bytes: &[u8], ids: usize) -> Result<(), Problem> {
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        // Nothing is made of what nests deeper: it is refused, or nobody asks for it.
+        // Deeper values take no memory: the parser refuses or skips them.
         match byte {
             _ if depth > DEEPEST => {}
             b'{' | b'[' => containers += 1,
@@ -43,12 +43,12 @@ pub(super) fn check(bytes: &[u8], ids: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Goes past the end of a text.
+/// Skips to the end of a string.
 fn skip_text(bytes: &mut std::slice::Iter<'_, u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => return,
-            // Whatever is next does not end it.
+            // The next byte does not end the string.
             b'\\' => drop(bytes.next()),
             _ => {}
         }
@@ -84,7 +84,7 @@ mod tests {
     fn what_stands_in_texts_is_no_value() {
         let text = r#"{[:,\"\\"#.repeat(MEMBERS);
         assert!(check(format!(r#"["{text}", "{text}"]"#).as_bytes(), 0).is_ok());
-        // What has no end is not JSON, which is said by who reads it.
+        // A string without an end is not JSON. The parser refuses it.
         assert!(check(br#"{"a": "\"#, 0).is_ok() && check(b"\"", 0).is_ok());
     }
 }

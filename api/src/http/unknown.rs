@@ -1,13 +1,13 @@
-//! Paths that no route has.
+//! Paths without a route.
 
 use axum::http::Uri;
 
 use super::problem::{Kind, Problem};
 
-/// What later versions will have. Named, so that nobody takes it for a mistyped path.
+/// The routes of later versions. The answer names them, so that no caller takes them for a mistyped path.
 const LATER: [&str; 3] = ["/v1/holds", "/v1/suppressions", "/v1/replays"];
 
-/// Refuses a path that no route has, without saying it again: it can hold an id.
+/// Refuses a path without a route, and does not repeat it: it can hold an id.
 pub(crate) fn unknown(uri: &Uri) -> Problem {
     let path = uri.path();
     let later = if path.starts_with("/v1/jobs/") && path.ends_with("/receipt") {

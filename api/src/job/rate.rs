@@ -1,4 +1,4 @@
-//! How many memories a job may erase in a second, as callers say it: any number above 0.
+//! The pace of a job: the most memories that it may erase in a second, as callers write it. Any number above 0.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use serde_json::Number;
 
 use crate::http::problem::Problem;
 
-/// What a caller may write.
+/// The numbers that a caller may write, for errors.
 const WRITE: &str = "a number above 0, of at most 4294967295";
 
-/// The fastest: beyond it nothing is slowed down.
+/// The greatest pace. A greater one would slow down nothing.
 const FASTEST: f64 = 4_294_967_295.0;
 
-/// Memories in a second.
+/// A pace, in memories a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate(f64);
 
@@ -37,7 +37,7 @@ impl From<Rate> for f64 {
     }
 }
 
-/// Returns a pace as it was written: whole, if it is.
+/// Returns a pace as a JSON number, without a fraction if it is whole.
 pub(crate) fn number(per_second: f64) -> Option<Number> {
     #[expect(
         clippy::cast_possible_truncation,
@@ -48,7 +48,7 @@ pub(crate) fn number(per_second: f64) -> Option<Number> {
     whole.or_else(|| Number::from_f64(per_second))
 }
 
-// The same number is the same request, however it was written.
+// The same number is the same request, whether it is written `7` or `7.0`.
 impl Serialize for Rate {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         number(self.0).serialize(to)

@@ -1,4 +1,4 @@
-//! Which jobs a caller sees.
+//! The jobs that a caller may see.
 
 use lethe_common::job::JobId;
 use lethe_common::ledger::JobView;
@@ -10,14 +10,14 @@ use crate::state::AppState;
 /// Returns a job that the caller may see.
 pub(crate) async fn visible(state: &AppState, principal: &Principal, id: JobId) -> Result<JobView, Problem> {
     let job = state.ledger().job(id).await?;
-    // Somebody else's job is answered as one that does not exist: its id says nothing.
+    // Another caller's job is answered as one that does not exist, so ids reveal nothing.
     within(state, principal, job.into_iter().collect())
         .await?
         .pop()
         .ok_or_else(Problem::unknown_job)
 }
 
-/// Returns those jobs that the caller may see, within its bounds: a key made anew under a name may be bound to another
+/// Returns the jobs that the caller may see within its bounds. A new key under an old name may be bound to another
 /// person.
 pub(crate) async fn within(
     state: &AppState,
@@ -30,7 +30,7 @@ pub(crate) async fn within(
     }
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     let aims = state.ledger().aims(&ids).await?;
-    // Of what was forgotten nobody knows whose it was, and nothing is left that is anybody's.
+    // The ledger forgot whose memories these jobs were about. They hold no data of a person any more.
     jobs.retain(|job| aims.get(&job.id).is_none_or(|aim| principal.is_within(aim)));
     Ok(jobs)
 }

@@ -1,4 +1,4 @@
-//! Waiting for a job to change, or to end: woken by the doorbell, and once a second in case a ring was lost.
+//! Waiting for a job to change or to end, by rings (notifications) of the doorbell and by a poll once a second.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use crate::http::prefer::Prefer;
 use crate::state::AppState;
 
-/// What a lost ring costs at most.
+/// The longest delay that a lost ring causes.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The least time between two looks of those who watch: a large job changes many times a second.
+/// The least time between two reads of a watched job: a large job changes many times a second.
 const REST: Duration = Duration::from_millis(50);
 
-/// How long a look may take.
+/// The time limit of a read.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Jobs about no more memories than this are looked at together.
+/// Jobs with at most so many memories are read together for all callers that wait.
 const SHARED_LOOK_MEMORIES: u64 = 100;
 
 /// Waits for a job to change.
@@ -30,12 +30,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to listen. What changes after this is heard, so look at the job only then.
+    /// Begins to listen. Later changes are heard, so read the job only after this call.
     pub(crate) fn new(state: &AppState, id: JobId) -> Self {
         Self::hearing(state.doorbell().subscribe(), id)
     }
 
-    /// Waits by a listener that has listened before the job was looked at.
+    /// Returns a watch with a listener that is older than the last read of the job.
     fn hearing(rings: Listener, id: JobId) -> Self {
         Self {
             id,
@@ -48,17 +48,17 @@ impl Watch {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses at most a ring, which costs a second.
+    /// Dropping the future loses at most a ring, which costs a delay of a second.
     pub(crate) async fn changed(&mut self) {
         let heard = async { while !self.rings.recv().await.concerns(self.id) {} };
-        // Nobody rang: look all the same.
+        // Without a ring the caller reads the job after a second.
         if timeout(POLL, heard).await.is_ok() {
             sleep_until(self.rested).await;
         }
         self.rested = Instant::now() + REST;
     }
 
-    /// Waits until the job may have ended. The caller may look at once: of progress it hears nothing.
+    /// Waits until the job may have ended. It hears nothing of progress, so the caller may read the job at once.
     ///
     /// # Cancel safety
     ///
@@ -69,9 +69,9 @@ impl Watch {
     }
 }
 
-/// Waits for a job's end as long as the caller prefers; returns it as it is then, and what was heeded.
+/// Waits for a job's end for as long as the caller prefers. Returns the job as it is then, and the applied preferences.
 ///
-/// `rings` has listened since before the job was accepted, or `job` was read.
+/// `rings` must have listened before the job was accepted, or before `job` was read.
 pub(crate) async fn as_preferred(
     state: &AppState,
     caller: &str,
@@ -82,21 +82,21 @@ pub(crate) async fn as_preferred(
     if let Some(wait) = prefer.wait {
         match state.places().of(caller).stream() {
             Ok(_permit) => job = ended_within(state, job, rings, wait).await,
-            // Accepted is accepted: whoever cannot wait here is answered at once.
+            // The job stays accepted. A caller without a slot to wait is answered at once.
             Err(_) => prefer.wait = None,
         }
     }
     (job, prefer)
 }
 
-/// Waits for the job's end; returns it as it is then.
+/// Waits for the job's end, for at most `wait`. Returns the job as it is then.
 async fn ended_within(state: &AppState, mut job: JobView, rings: Listener, wait: Duration) -> JobView {
     let until = Instant::now() + wait;
     let mut watch = Watch::hearing(rings, job.id);
     while !job.state.is_ended() {
         let rung = state.stopping().run_until_cancelled(watch.may_have_ended());
         let in_time = Instant::now() < until && matches!(timeout_at(until, rung).await, Ok(Some(())));
-        // An error of the ledger must not turn an accepted job into a failed request, nor keep its caller.
+        // A ledger error must not make the request of an accepted job fail, nor delay its answer.
         if let Ok(Some(seen)) = timeout(LONGEST, look(state, &job, in_time)).await {
             job = seen;
         }
@@ -107,7 +107,7 @@ async fn ended_within(state: &AppState, mut job: JobView, rings: Listener, wait:
     job
 }
 
-/// Returns a job as it is now. If only its end matters, nothing of a large job that has not ended.
+/// Returns the job as it is now. With `only_its_end` it returns `None` for a large job that has not ended.
 async fn look(state: &AppState, job: &JobView, only_its_end: bool) -> Option<JobView> {
     let (ledger, id) = (state.ledger(), job.id);
     let seen = if job.kind == SelectorKind::Ids.as_str() && job.selected <= SHARED_LOOK_MEMORIES {

@@ -1,4 +1,4 @@
-//! Sets of answers: what the document says of routes that answer alike.
+//! Sets of answers that several routes share, for the OpenAPI document.
 
 use utoipa::IntoResponses;
 use utoipa::openapi::content::ContentBuilder;
@@ -6,7 +6,7 @@ use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
 
 use crate::job::answer::Job;
 
-/// Declares sets of problems: each status with what it is about.
+/// Declares sets of problems: each status with its description.
 macro_rules! problems {
     ($($(#[$about:meta])* $name:ident { $($status:literal $says:literal)+ })+) => {$(
         $(#[$about])*
@@ -23,7 +23,7 @@ macro_rules! problems {
 }
 pub(super) use problems;
 
-/// Returns the answer that is a problem.
+/// Returns the description of an answer that is a problem.
 pub(super) fn problem(says: &str) -> RefOr<Response> {
     let schema = Some(Ref::from_schema_name("Problem"));
     let content = ContentBuilder::new().schema(schema).build();
@@ -32,7 +32,7 @@ pub(super) fn problem(says: &str) -> RefOr<Response> {
 }
 
 problems! {
-    /// What every route with a key can answer with.
+    /// The problems of every route that needs credentials.
     Usual {
         401 "No credentials that are known here."
         403 "A scope is missing."
@@ -42,7 +42,7 @@ problems! {
         503 "The ledger is away, or took too long."
     }
 
-    /// What every route that reads a body can answer with.
+    /// The problems of every route that reads a body.
     Unread {
         400 "The body cannot be read"
         408 "The body did not arrive in time"
@@ -57,7 +57,7 @@ problems! {
     IdsForgotten { 410 "Its ids were forgotten" }
 }
 
-/// A job that was accepted.
+/// An accepted job.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) enum AcceptedJob {

@@ -1,4 +1,4 @@
-//! `GET /v1/audit`: who did what, beside deleting.
+//! `GET /v1/audit`: the acts of callers, apart from deletions.
 
 mod event;
 mod format;

@@ -1,4 +1,5 @@
-//! `/livez` and `/readyz`. Who shows no key learns whether, and not which; nobody learns names of anything outside Lethe.
+//! `/livez` and `/readyz`. Without credentials the answer says only whether the process is ready. No answer names
+//! anything outside Lethe.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::readiness::{Depends, Reached, Seen, word};
 use crate::state::AppState;
 use crate::workers::{self, HEARD_WITHIN, TargetReport};
 
-/// How long the ledger may take to answer; probes usually give up after a few seconds.
+/// The time limit for the ledger's answer; probes usually give up after a few seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether this process can do its work.
@@ -27,28 +28,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Readiness {
     /// Whether requests can be answered.
     ready: bool,
-    /// What this process depends on; for callers with a key.
+    /// The dependencies of this process. Only for callers with credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     dependencies: Option<Vec<Depends>>,
-    /// Whether jobs can be worked on, as far as workers say; for callers with a key, those targets that they reach. An API is
-    /// ready without.
+    /// Whether workers can process jobs, per target, as workers report it. Only for callers with credentials, and only
+    /// targets that they reach. Targets do not affect `ready`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     targets: Option<Vec<Reached>>,
 }
 
-/// Whether the process lives.
+/// Check whether the process lives.
 #[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "service", security(()),
     responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
 pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Whether the process can do its work; with a key, also each dependency and target.
+/// Check whether the process can do its work. With credentials also list each dependency and target.
 ///
-/// Without the doorbell jobs are found by polling, a second later: this is no reason to send
-/// callers elsewhere.
+/// Without the doorbell workers find jobs by polling, a second later. So the doorbell does not affect readiness.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "service", security(()),
     responses(
         (status = 200, description = "It can", body = Readiness),
@@ -65,7 +65,7 @@ pub(crate) async fn readyz(State(state): State<AppState>, parts: Parts) -> (Stat
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    // Probes have none.
+    // Probes send no credentials.
     let principal = if parts.headers.contains_key(AUTHORIZATION) {
         let asks = state.auth().authenticate(&parts, BEARER);
         timeout(PATIENCE, asks).await.ok().and_then(Result::ok)
@@ -107,13 +107,13 @@ async fn look(state: &AppState) -> Seen {
     }
 }
 
-/// Notes as metrics how the dependencies are.
+/// Checks the dependencies, and sets their metrics.
 pub(super) async fn note(state: &AppState) {
     ledger(state.ledger()).await;
     doorbell(state);
 }
 
-/// Asks the ledger, notes its answer as a metric, and returns how long it took; `None` without one.
+/// Pings the ledger, sets its metric, and returns the time that it took; `None` without an answer.
 async fn ledger(ledger: &Ledger) -> Option<Duration> {
     let start = Instant::now();
     let up = matches!(timeout(PATIENCE, ledger.ping()).await, Ok(Ok(())));
@@ -122,7 +122,7 @@ async fn ledger(ledger: &Ledger) -> Option<Duration> {
     took
 }
 
-/// Notes how the doorbell is, if it has Redis behind it.
+/// Sets the metric of the doorbell, and returns its state; `None` if it has no Redis.
 fn doorbell(state: &AppState) -> Option<Depends> {
     state.config().doorbell.url.as_ref()?;
     let doorbell = state.doorbell().state();
@@ -130,12 +130,12 @@ fn doorbell(state: &AppState) -> Option<Depends> {
     Some(depends(Dependency::Doorbell, doorbell.is_up(), doorbell.latency, false))
 }
 
-/// Returns the workers that were heard of lately, if the ledger says so in time.
+/// Returns the workers that reported lately, if the ledger answers in time.
 async fn workers(ledger: &Ledger) -> Option<Vec<WorkerRow>> {
     timeout(PATIENCE, ledger.workers(HEARD_WITHIN)).await.ok()?.ok()
 }
 
-/// Returns how a target is. No codes and no faults: they name what is outside.
+/// Returns the state of a target, without codes and faults: these name things outside Lethe.
 fn reached(target: &Target, workers: Option<&[WorkerRow]>) -> Reached {
     let found = TargetReport::by(workers.unwrap_or_default(), &target.name);
     let stores = workers::stores(target).map(|store| (store.as_str(), found.is_up(store).map(word)));

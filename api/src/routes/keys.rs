@@ -1,4 +1,4 @@
-//! `/v1/keys`: the API keys that Lethe makes itself. A key is answered once, its hash never.
+//! `/v1/keys`: the API keys that Lethe makes itself. An answer shows a key once, and its hash never.
 
 mod allowed;
 mod answer;

@@ -1,4 +1,4 @@
-//! `/metrics`: what this process saw, and how the service stands by the ledger.
+//! `/metrics`: the metrics of this process, and of the service as the ledger knows it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::routes::answers::Usual;
 use crate::state::AppState;
 use crate::workers::HEARD_WITHIN;
 
-/// How long the ledger may take; Prometheus gives up after 10 s by default.
+/// The time limit for the ledger; Prometheus gives up after 10 s by default.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Metrics in Prometheus' text format.
+/// Read the metrics in Prometheus' text format.
 ///
-/// Without the ledger only those of this process: gaps are more honest than old numbers.
+/// Without the ledger there are only the metrics of this process: gaps are more honest than old numbers.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "service",
     responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"), Usual))]
 pub(crate) async fn metrics(State(state): State<AppState>, principal: Principal) -> Result<impl IntoResponse, Problem> {
@@ -47,7 +47,7 @@ pub(crate) async fn metrics(State(state): State<AppState>, principal: Principal)
     ))
 }
 
-/// Reads how the service stands.
+/// Reads the state of the service from the ledger.
 async fn service(state: &AppState) -> Result<Service, LedgerError> {
     let ledger = state.ledger();
     let totals = ledger.totals().await?;

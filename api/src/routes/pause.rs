@@ -13,16 +13,16 @@ use crate::http::problem::{Kind, Problem};
 use crate::routes::answers::{NoTarget, Usual};
 use crate::state::AppState;
 
-/// What is paused.
+/// The present pauses.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Paused {
-    /// Whether everything is.
+    /// Whether everything is paused.
     all: bool,
-    /// The targets that are by themselves.
+    /// The targets that are paused by themselves.
     targets: Vec<String>,
 }
 
-/// Pause everything: no new batch begins, jobs are accepted all the same.
+/// Pause everything. No new batch begins, and jobs are still accepted.
 #[utoipa::path(post, path = "/v1/pause", operation_id = "pause", tag = "operation",
     responses((status = 200, description = "What is paused", body = Paused), Usual))]
 pub(crate) async fn pause(
@@ -33,7 +33,7 @@ pub(crate) async fn pause(
     set(&state, &principal, None, true).await
 }
 
-/// Lift the pause of everything; targets that were paused by themselves stay so.
+/// Lift the pause of everything. Targets that were paused by themselves stay paused.
 #[utoipa::path(post, path = "/v1/resume", operation_id = "resume", tag = "operation",
     responses((status = 200, description = "What is paused", body = Paused), Usual))]
 pub(crate) async fn resume(

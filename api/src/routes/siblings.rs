@@ -1,4 +1,4 @@
-//! `/v1/siblings`: which mappings share a collection or a table, as workers have published it.
+//! `/v1/siblings`: the mappings that share a collection or a table, as workers published them.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -16,17 +16,17 @@ use crate::routes::answers::{Usual, problems};
 use crate::state::AppState;
 use crate::workers::HEARD_WITHIN;
 
-/// Mappings by the places that they share.
+/// Mappings, by the collection or table that they share.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SiblingList {
-    /// The mappings, those of one place one after another.
+    /// The mappings, grouped by place.
     siblings: Vec<Sibling>,
 }
 
-/// A mapping in a place that others may share.
+/// A mapping in a place (a collection or a table) that others may share.
 #[derive(Serialize, ToSchema)]
 struct Sibling {
-    /// A hash of where the place is: mappings with the same one share it.
+    /// A hash of the place's address. Mappings with the same hash share the place.
     place: String,
     /// `collection` or `table`.
     kind: &'static str,
@@ -34,7 +34,7 @@ struct Sibling {
     target: String,
     /// The table.
     table: String,
-    /// How many workers have it in their file.
+    /// The number of workers with this mapping in their configuration.
     served_by: usize,
 }
 
@@ -51,10 +51,10 @@ impl Sibling {
     }
 }
 
-/// List the mappings that workers have published, by the collection or table where they are.
+/// List the mappings that workers have published, by collection or table.
 ///
-/// Where scopes do not tell the memories of two mappings apart, no worker claims for either. One that is in no worker's
-/// file any more keeps the others waiting until it is retired: its memories may still be there.
+/// If scopes do not tell the memories of two mappings apart, no worker claims work for either. A mapping that no worker
+/// has any more keeps the others waiting until it is retired: its memories may still be there.
 #[utoipa::path(get, path = "/v1/siblings", operation_id = "listSiblings", tag = "operation",
     responses((status = 200, description = "The mappings", body = SiblingList), Usual))]
 pub(crate) async fn list(State(state): State<AppState>, principal: Principal) -> Result<Json<SiblingList>, Problem> {
@@ -70,7 +70,7 @@ pub(crate) async fn list(State(state): State<AppState>, principal: Principal) ->
 }
 
 problems! {
-    /// What is answered where nothing is retired.
+    /// The problems of mappings that are not retired.
     NotRetired {
         404 "No worker has published it"
         409 "A worker has it"
@@ -79,7 +79,7 @@ problems! {
 
 /// Retire a mapping that no worker has any more, so that others in its collection or table go on.
 ///
-/// Its memories are protected no longer: vectors that it left in a shared collection can then be erased as vectors without a row.
+/// Its memories are no longer protected. Vectors that it left in a shared collection can then be erased as orphans.
 #[utoipa::path(delete, path = "/v1/siblings/{target}/{table}", operation_id = "retireSibling", tag = "operation",
     params(
         ("target" = String, Path, description = "The target's name"),
@@ -100,7 +100,7 @@ pub(crate) async fn retire(
     principal.require_all_of(None)?;
     let unknown = || Problem::new(Kind::NotFound, "no worker has published this mapping: see /v1/siblings");
     let Path((target, table)) = path.map_err(|_| unknown())?;
-    // Names of a configuration, and PostgreSQL takes no NUL.
+    // No name of a configuration has a NUL, and PostgreSQL accepts none.
     if target.contains('\0') || table.contains('\0') {
         return Err(unknown());
     }

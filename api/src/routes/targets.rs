@@ -1,4 +1,4 @@
-//! `GET /v1/targets`: what the configuration says, and what workers say about it.
+//! `GET /v1/targets`: the configured targets, and the reports of workers about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,13 +28,13 @@ pub(crate) struct TargetList {
 struct TargetAnswer {
     /// The name.
     name: String,
-    /// Whether no new batch begins, be it that this target is paused or everything.
+    /// Whether no new batch begins, because this target or everything is paused.
     paused: bool,
     /// The tables.
     tables: Vec<TableAnswer>,
-    /// `sql` and `vector`, as workers find them.
+    /// The health of `sql` and `vector`, as workers report it.
     stores: BTreeMap<String, StoreHealth>,
-    /// What does not fit the mappings, as workers find it, and what to write instead.
+    /// The faults of the mappings, as workers report them, and what to write instead.
     faults: BTreeSet<Fault>,
 }
 
@@ -44,13 +44,13 @@ struct TargetAnswer {
 struct TableAnswer {
     /// The name.
     name: String,
-    /// Where its memories are: `sql`, `vector`.
+    /// The stores of its memories: `sql`, `vector`.
     stores: Vec<&'static str>,
-    /// How many workers serve it with this configuration; 0: jobs wait.
+    /// The number of workers that serve it with this configuration; 0: jobs wait.
     served_by: usize,
 }
 
-/// List the targets with what is paused, and how workers find them.
+/// List the targets, with their pauses and the reports of workers.
 #[utoipa::path(get, path = "/v1/targets", operation_id = "listTargets", tag = "operation",
     responses((status = 200, description = "The targets", body = TargetList), Usual))]
 pub(crate) async fn targets(State(state): State<AppState>, principal: Principal) -> Result<Json<TargetList>, Problem> {

@@ -15,7 +15,7 @@ use crate::routes::answers::Usual;
 use crate::state::AppState;
 use crate::workers::HEARD_WITHIN;
 
-/// The workers that were heard of lately.
+/// The workers that reported lately.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WorkerList {
     /// The workers.
@@ -29,7 +29,7 @@ struct Worker {
     name: String,
     /// Its version.
     version: String,
-    /// How many partitions it works on at a time.
+    /// The number of partitions that it works on at a time.
     slots: u64,
     /// The mappings it serves: target, table and digest.
     mappings: Vec<String>,
@@ -39,7 +39,7 @@ struct Worker {
     /// When it last reported.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_seen_at: Option<Timestamp>,
-    /// When it was last seen with work in hand.
+    /// The time of its last report with work in hand.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_claim_at: Option<Timestamp>,
 }
@@ -58,7 +58,7 @@ impl From<WorkerRow> for Worker {
     }
 }
 
-/// List the workers that were heard of in the last seconds.
+/// List the workers that reported in the last 15 seconds.
 #[utoipa::path(get, path = "/v1/workers", operation_id = "listWorkers", tag = "operation",
     responses((status = 200, description = "The workers", body = WorkerList), Usual))]
 pub(crate) async fn workers(State(state): State<AppState>, principal: Principal) -> Result<Json<WorkerList>, Problem> {

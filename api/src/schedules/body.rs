@@ -1,4 +1,4 @@
-//! The body of `PUT /v1/schedules/{name}`, and its check: whatever can be refused is refused here.
+//! The body of `PUT /v1/schedules/{name}`, and its check. Invalid schedules are refused here.
 
 use jiff::Timestamp;
 use lethe_common::clock::to_millis;
@@ -16,49 +16,48 @@ use crate::http::object::{self, Object};
 use crate::http::problem::Problem;
 
 /// The longest job of a schedule, in bytes.
-// Schedules are read and listed many at a time.
+// Many schedules are read and listed at a time.
 const MAX_JOB: usize = 65_536;
 
-/// A deletion that recurs.
+/// A recurring deletion.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutSchedule {
-    /// When: minute, hour, day of the month, month and day of the week, with seconds before them if there are
-    /// six fields. In the day of the month `L` is the last and `15W` the weekday nearest to the 15th, in the day
-    /// of the week `5#2` is the second Friday and `5L` the last; `?` is `*`. Where both days are given one is
-    /// enough, with `+` before the day of the week both have to match. Or `@hourly`, `@daily`, `@weekly`,
-    /// `@monthly`, `@yearly`.
+    /// The times: minute, hour, day of the month, month and day of the week. Six fields start with seconds. In the day
+    /// of the month `L` is the last day, and `15W` is the weekday nearest to the 15th. In the day of the week `5#2` is
+    /// the second Friday, and `5L` is the last. `?` is `*`. If both days are given, one match is enough. With `+`
+    /// before the day of the week both must match. Or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.
     #[schema(example = "0 3 * * *", max_length = 255)]
     cron: String,
-    /// In which time zone, as IANA calls it.
+    /// The IANA name of the time zone.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
-    /// What: the body of `POST /v1/jobs`, without `not_before` and `expect`. A time such as `{"ago": "90d"}` is meant anew at
-    /// each run.
+    /// The job: the body of `POST /v1/jobs`, without `not_before` and `expect`. A time such as `{"ago": "90d"}` counts
+    /// from each run anew.
     #[serde(deserialize_with = "object::required")]
     job: CreateJob,
-    /// When batches may begin, in the same time zone. Absent: at any time.
+    /// The windows in which batches may start, in the same time zone. Absent: at any time.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1, max_items = 168, value_type = Option<Vec<WindowFields>>)]
     windows: Option<Vec<Object<WindowFields>>>,
-    /// Whether it makes no jobs until it is resumed.
+    /// Whether the schedule makes no jobs until it is resumed.
     #[serde(default)]
     paused: bool,
 }
 
-/// A time on each of some days, until another; if that is not later, until it on the next day.
+/// A window on some days. If `to` is not later than `from`, the window ends on the next day.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Window)]
 pub(crate) struct WindowFields {
-    /// The days on which it opens, of `mon`, `tue`, `wed`, `thu`, `fri`, `sat` and `sun`. Absent: every day.
+    /// The days on which the window opens, of `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`. Absent: every day.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 1, max_items = 7, example = json!(["sat", "sun"]))]
     days: Option<Vec<String>>,
-    /// When it opens.
+    /// The opening time.
     #[schema(example = "22:00", pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
     from: String,
-    /// When it closes; `24:00` is the end of the day.
+    /// The closing time. `24:00` is the end of the day.
     #[schema(example = "06:00", pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
     to: String,
 }
@@ -78,7 +77,7 @@ impl From<&Window> for WindowFields {
 }
 
 impl PutSchedule {
-    /// Returns what is to be stored under a name, and the job that it would make now.
+    /// Returns the schedule to store under a name, and the job that it would make now.
     pub(crate) fn checked(
         self,
         config: &Config,
@@ -106,7 +105,7 @@ impl PutSchedule {
             let what = format_args!("write at most {MAX_JOB} bytes: a schedule is for a query or a subject");
             return Err(Problem::invalid("job", what));
         }
-        // Whatever would be refused at a run is refused now.
+        // A job that a run would refuse is refused now.
         let (accepted, _) = new_job::job(config, principal, self.job, None, now).map_err(inside)?;
         let record = ScheduleRecord {
             name,
@@ -124,7 +123,7 @@ impl PutSchedule {
     }
 }
 
-/// Returns the problem of times.
+/// Returns the problem for an error in the times.
 fn wrong(error: TimesError) -> Problem {
     let field = match error {
         TimesError::Cron | TimesError::Never => "cron",
@@ -133,7 +132,7 @@ fn wrong(error: TimesError) -> Problem {
     Problem::invalid(field, error)
 }
 
-/// Returns the problem of a job as one of the schedule that it is in.
+/// Returns the problem of a job as a problem of its schedule.
 pub(crate) fn inside(problem: Problem) -> Problem {
     let Some(field) = &problem.field else { return problem };
     let what = problem.detail.split_once(": ").map_or("", |(_, what)| what);

@@ -1,7 +1,7 @@
-//! Making jobs of the schedules that are due, in every api process.
+//! Making jobs of due schedules, in every api process.
 //!
-//! Each looks by itself and needs to tell nobody: a time is taken in the transaction that accepts its job
-//! (`ledger/schedules/fire.rs`). If the process dies here, another one, or this one later, finds the time still due.
+//! The processes need no coordination: the transaction that accepts a job also takes its time
+//! (`ledger/schedules/fire.rs`). If the process dies before that, another one, or this one later, finds the time due.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::deletion::submit;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// How long nobody looks, at most: another process may have stored a schedule that is due before.
+/// The longest time between two looks. Another process may store a schedule that is due earlier.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The most schedules of one look; what is left is found by the next one, which comes at once.
+/// The most schedules of one look. The next look finds the rest, and follows at once.
 const STEP: u32 = 50;
 
-/// Makes jobs of schedules for ever.
+/// Makes jobs of due schedules for ever.
 pub(crate) async fn run(state: &AppState) {
     loop {
         let wait = match look(state).await {
@@ -33,21 +33,21 @@ pub(crate) async fn run(state: &AppState) {
     }
 }
 
-/// Makes jobs of the schedules that are due; returns how long to wait until the next look.
+/// Makes jobs of due schedules. Returns how long to wait until the next look.
 async fn look(state: &AppState) -> Result<Duration, LedgerError> {
     Ok(match state.ledger().next_schedule().await? {
         Some(0) if fire_due(state).await? > 0 => Duration::ZERO,
-        // One that stays due could not be fired now.
+        // A schedule that stays due could not be fired now.
         None | Some(0) => LOOK,
         Some(wait) => Duration::from_millis(wait).min(LOOK),
     })
 }
 
-/// Makes jobs of the schedules that are due, at most of some; returns how many times were taken.
+/// Makes jobs of due schedules, at most 50. Returns how many times were taken.
 ///
 /// # Errors
 ///
-/// The ledger's, if it cannot be asked for them.
+/// The ledger cannot return the due schedules.
 pub async fn fire_due(state: &AppState) -> Result<usize, LedgerError> {
     let mut taken = 0;
     for due in state.ledger().due_schedules(STEP).await? {
@@ -58,7 +58,7 @@ pub async fn fire_due(state: &AppState) -> Result<usize, LedgerError> {
                 taken += 1;
                 tracing::info!(schedule = name, outcome = run.as_str(), "a schedule was due");
             }
-            // The ledger, or too many jobs: it stays due.
+            // The ledger did not answer, or too many jobs are unfinished. The schedule stays due.
             Err(problem) => {
                 tracing::warn!(
                     schedule = name,
@@ -75,14 +75,14 @@ pub async fn fire_due(state: &AppState) -> Result<usize, LedgerError> {
 ///
 /// # Errors
 ///
-/// What may pass; it stays due.
+/// A problem that may pass. The schedule stays due.
 async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
     let ledger = state.ledger();
     let schedule = &due.schedule;
-    // By the ledger's clock, which said that it is due: by another it might be due again at once.
+    // The ledger's clock decides that it is due. By another clock it might be due again at once.
     let now = from_millis(due.now).unwrap_or_else(|| state.clock().now());
     let Ok(times) = Times::read(&schedule.cron, &schedule.time_zone) else {
-        // Whoever wrote it could: another process may have what this one lacks.
+        // The process that stored it could read it. Another one may have the time zones that this one lacks.
         return Err(Problem::new(
             Kind::Internal,
             "its times cannot be read here: are time zones installed?",
@@ -104,7 +104,7 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
     };
     if let Some(windows) = &schedule.windows {
         let wait = windows.wait(due.now);
-        // Nobody need look at it before.
+        // Workers need not look at the job before its window opens.
         job.not_before = (!wait.is_zero()).then(|| due.now.saturating_add(millis(wait)));
     }
     job.execution.windows.clone_from(&schedule.windows);

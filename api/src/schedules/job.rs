@@ -1,4 +1,4 @@
-//! What a schedule makes: a job, anew at each of its times.
+//! The job of a schedule, made anew at each of its times.
 
 use jiff::Timestamp;
 use lethe_common::ledger::{LedgerError, NewJob, ScheduleRow};
@@ -18,7 +18,7 @@ pub(crate) fn request(row: &ScheduleRow) -> Result<CreateJob, LedgerError> {
     })
 }
 
-/// Returns a job of a schedule in the name of `principal`, as it is meant at `now`.
+/// Returns a job of a schedule in the name of `principal`. Times such as `{"ago": "90d"}` count from `now`.
 pub(crate) fn job(
     state: &AppState,
     row: &ScheduleRow,

@@ -1,4 +1,4 @@
-//! What is accepted, and how it is answered.
+//! Accepted jobs, and the answers to their requests.
 
 use lethe_common::doorbell::Ring;
 use lethe_common::job::Field;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::{App, MAIN};
 
-/// Claims everything, as a worker with every mapping would.
+/// Claims all partitions, as a worker with every mapping would.
 pub(crate) async fn claim(app: &App) -> Vec<Lease> {
     let routes: Vec<Route> = app
         .config
@@ -249,7 +249,7 @@ async fn preferences_are_heeded_and_said() {
     let answer = app.create_with("eraser", &asked, &[("prefer", "respond-async")]).await;
     answer.job();
     assert_eq!(answer.headers["preference-applied"], "respond-async");
-    // Nobody works on it: the wait ends without the job.
+    // No worker runs: the wait ends without the job's end.
     let answer = app.create_with("eraser", &asked, &[("prefer", "wait=90")]).await;
     answer.job();
     assert_eq!(answer.headers["preference-applied"], "wait=1");

@@ -1,4 +1,4 @@
-//! An API over a ledger of its own, and requests to it.
+//! An API over its own ledger, and requests to it.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(crate) const MAIN: &str = r#"
     collection = { name = "memories", point = "uuid", payload = { id = "id", user = "user_id" } }
 "#;
 
-/// An API over a ledger of its own.
+/// An API over its own ledger.
 pub(crate) struct App {
     pub(crate) router: Router,
     pub(crate) state: AppState,
@@ -56,12 +56,12 @@ impl App {
         Self::in_env(toml, &[]).await
     }
 
-    /// Starts so, with variables in the environment.
+    /// Does the same, with variables in the environment.
     pub(crate) async fn in_env(toml: &str, env: &[(&str, &str)]) -> Self {
         Self::at(toml, env, Clock::system()).await
     }
 
-    /// Starts so, with a clock.
+    /// Does the same, with a clock.
     pub(crate) async fn at(toml: &str, env: &[(&str, &str)], clock: Clock) -> Self {
         let keys = [
             ("root", "\"admin\""),
@@ -141,12 +141,12 @@ impl App {
             .await
     }
 
-    /// Asks for a job.
+    /// Submits a job.
     pub(crate) async fn create(&self, who: &str, body: &Value) -> Answer {
         self.create_with(who, body, &[]).await
     }
 
-    /// Asks for a job, with headers.
+    /// Submits a job, with headers.
     pub(crate) async fn create_with(&self, who: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         self.create_raw(who, "application/json", headers, body.to_string())
             .await
@@ -176,12 +176,12 @@ impl App {
         self.send(request.body(body.into()).expect("a request")).await
     }
 
-    /// Accepts a job by ids; returns its id.
+    /// Submits a job by ids, and returns its id.
     pub(crate) async fn accepted(&self, who: &str) -> JobId {
         self.create(who, &json!({"select": {"ids": ["a", "b"]}})).await.job()
     }
 
-    /// Returns how many jobs the ledger has.
+    /// Returns the number of jobs in the ledger.
     pub(crate) async fn count(&self) -> usize {
         let answer = self.get("root", "/v1/jobs?limit=200").await;
         answer.body["jobs"].as_array().expect("a list").len()
@@ -189,7 +189,7 @@ impl App {
 }
 
 impl Answer {
-    /// Returns the id of the job that was made.
+    /// Returns the id of the accepted job.
     #[track_caller]
     pub(crate) fn job(&self) -> JobId {
         assert_eq!(self.status, StatusCode::ACCEPTED, "{}", self.text);
@@ -199,7 +199,7 @@ impl Answer {
         id.parse().expect("an id")
     }
 
-    /// Asserts that this is a problem, in every part, whose detail says something.
+    /// Asserts that the answer is a complete problem whose detail contains `says`.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str, says: &str) {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
@@ -216,7 +216,7 @@ impl Answer {
     }
 }
 
-/// Begins a request in somebody's name; a key or a token that has a dot or `lethe_` is sent as it is.
+/// Begins a request with a caller's key. A key or a token with a dot or `lethe_` is sent unchanged.
 pub(crate) fn request(who: &str, method: &str, path: &str) -> axum::http::request::Builder {
     let builder = Request::builder().method(method).uri(path);
     if who.is_empty() {
@@ -232,15 +232,15 @@ pub(crate) fn key(name: &str) -> String {
     format!("key-of-{name}")
 }
 
-/// Sorts the keys of snapshots while it lives: their order depends on which features of `serde_json`
-/// the other packages of a build ask for.
+/// Sorts the keys of snapshots while it lives: their order depends on the features of `serde_json` that other packages
+/// of a build enable.
 pub(crate) fn sorted() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     settings.set_sort_maps(true);
     settings.bind_to_scope()
 }
 
-/// Returns who acts in tests.
+/// Returns the actor of tests.
 pub(crate) fn tester() -> Actor {
     Actor::named("tester")
 }

@@ -1,4 +1,4 @@
-//! The audit trail: every route that changes something or reveals ids or persons leaves an event, and no other does.
+//! The audit trail: each route that changes something or reveals ids or persons leaves an event. No other route does.
 
 mod reading;
 
@@ -16,20 +16,20 @@ use strum::IntoEnumIterator as _;
 use crate::accepting::claim;
 use crate::app::{Answer, App, MAIN, request};
 
-/// What a route leaves in the trail.
+/// The trace of a route in the trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Leaves {
     /// An event.
     An(&'static str),
-    /// A job, whose row tells who asked for it.
+    /// A job, whose row names its caller.
     AJob,
-    /// Nothing: it changes nothing, and reveals no id and no person.
+    /// No event: the route changes nothing, and reveals no id and no person.
     Nothing,
 }
 
 use Leaves::{AJob, An, Nothing};
 
-/// Every operation of the document, and what it leaves.
+/// Every operation of the OpenAPI document, and its trace.
 const ALL: &[(&str, Leaves)] = &[
     ("get /", Nothing),
     ("post /_delete_by_query/{task_id}/_rethrottle", An("job.throttle")),
@@ -45,7 +45,7 @@ const ALL: &[(&str, Leaves)] = &[
     ("get /_tasks", Nothing),
     ("post /_tasks/_cancel", An("job.cancel")),
     ("delete /_tasks/{task_id}", An("task.forget")),
-    // Unless it names what failed, as a test of its own says.
+    // Unless it names failed memories, which has its own test.
     ("get /_tasks/{task_id}", Nothing),
     ("post /_tasks/{task_id}/_cancel", An("job.cancel")),
     ("post /_update_by_query/{task_id}/_rethrottle", An("job.throttle")),
@@ -102,7 +102,7 @@ async fn trail(app: &App) -> Vec<AuditEvent> {
     app.ledger.audit(&all).await.expect("the ledger answers")
 }
 
-/// What routes are asked about: a job that waits and one that has ended, a task of each kind, a schedule, a key, a mapping.
+/// The objects of requests: a waiting and an ended job, a task of each kind, a schedule, a key, a mapping.
 struct Things {
     app: App,
     waiting: JobId,
@@ -149,7 +149,7 @@ impl Things {
         }
     }
 
-    /// Sends what the operation is about, as somebody who may.
+    /// Sends a valid request of the operation, as a caller with the rights.
     async fn ask(&self, operation: &str) -> Answer {
         let (method, path) = operation.split_once(' ').expect("a method and a path");
         let job = if path.ends_with("/retry") || path.ends_with("/items") {
@@ -200,7 +200,7 @@ impl Things {
     }
 }
 
-/// A schedule that names a person.
+/// Returns a schedule that names a person.
 fn schedule() -> Value {
     let job = json!({"select": {"subject": {"user_id": "ana"}}});
     json!({"cron": "0 3 * * *", "time_zone": "UTC", "job": job})
@@ -301,7 +301,7 @@ async fn a_schedule_that_is_replaced_and_a_job_that_is_cancelling_leave_events_o
         assert_eq!(trail(&app).await[0].act, act);
     }
     let id = app.accepted("eraser").await;
-    // What has begun is finished.
+    // A cancellation lets batches with an intent finish.
     for lease in claim(&app).await {
         let begun = app.ledger.intend(&[(&lease, "a batch".to_owned())]).await;
         begun.expect("the ledger answers");
@@ -335,13 +335,13 @@ async fn what_changes_nothing_and_reveals_nobody_leaves_none() {
     let things = Things::new().await;
     let before = trail(&things.app).await.len();
     for (operation, leaves) in ALL {
-        // A stream has no end.
+        // The event stream of an unfinished job does not end.
         if *leaves == Nothing && !operation.ends_with("/events") {
             let answer = things.ask(operation).await;
             assert!(answer.status.is_success(), "{operation}: {}", answer.text);
         }
     }
-    // Refused, so nothing was done.
+    // These requests are refused, so nothing is done.
     for path in ["/v1/pause", "/v1/targets/main/pause"] {
         assert_eq!(things.app.post("reader", path).await.status, 403);
     }
@@ -355,7 +355,7 @@ async fn what_changes_nothing_and_reveals_nobody_leaves_none() {
 async fn every_act_is_left_by_a_route() {
     let left: Vec<_> = ALL.iter().map(|(_, leaves)| leaves).collect();
     for act in Act::iter() {
-        // By the route that creates one, too.
+        // The route that creates a schedule also replaces one.
         let expected = An(if act == Act::ScheduleReplace {
             Act::ScheduleCreate.as_str()
         } else {

@@ -1,4 +1,4 @@
-//! What pages of other origins may not do, and what browsers are told.
+//! Refusals of pages from other origins, and the headers that browsers read.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -16,7 +16,7 @@ async fn app() -> App {
     .await
 }
 
-/// Sends what a browser would for a page: with the credentials that it keeps, and headers that the page cannot write.
+/// Sends a browser's request for a page: with stored credentials, and with headers that the page cannot write.
 async fn sent(app: &App, path: &str, kind: Option<&str>, headers: &[(&str, &str)], body: &str) -> Answer {
     let credentials = BASE64_STANDARD.encode("root:key-of-root");
     let request = Request::post(path)

@@ -1,5 +1,4 @@
-//! Every kind of caller, and what the documents let it have: said here in words of their own, not
-//! taken from the code.
+//! Every kind of caller and its rights, written here a second time from the documents, without the code.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -13,7 +12,7 @@ use serde_json::json;
 use crate::app::{App, key, request};
 use crate::tokens::{SECRET, claims, issuer, signed};
 
-/// Two targets in which everything can be demanded of everything.
+/// Two targets with all columns mapped.
 pub(crate) const TWO: &str = r#"
     api.auth_failures_per_minute = 100000
     lease.duration = "1h"
@@ -45,32 +44,32 @@ const SCOPES: [&str; 8] = [
     "admin",
 ];
 
-/// A kind of caller, and what that means.
+/// A kind of caller, and its rights.
 #[derive(Clone, Default)]
 pub(crate) struct Caller {
-    /// What it sends: a key or a token; empty for nothing.
+    /// The key or the token that it sends, or an empty text for none.
     pub(crate) sends: String,
-    /// What its jobs are called.
+    /// The principal of its jobs.
     pub(crate) name: String,
     scopes: BTreeSet<&'static str>,
     pub(crate) user: Option<&'static str>,
     workspaces: &'static [&'static str],
     pub(crate) target: Option<&'static str>,
-    /// Whether its credentials open nothing.
+    /// Whether its credentials are refused.
     pub(crate) unknown: bool,
 }
 
 /// An owner and a workspace.
 pub(crate) type Demands = (Option<&'static str>, Option<&'static str>);
 
-/// Why a caller may not have what it asks for.
+/// The reason for a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// It has none of the scopes that would open it.
+    /// It has none of the scopes for the request.
     Scope,
-    /// It has to say whose, and did not.
+    /// It has to name an owner or a workspace, and did not.
     Unnamed,
-    /// It named what is not its own.
+    /// It named an owner or a workspace that is not its own.
     Foreign,
 }
 
@@ -97,12 +96,12 @@ impl Caller {
         self.scopes.contains(scope) || self.scopes.contains("admin")
     }
 
-    /// Whether it may erase anything at all.
+    /// Returns whether it may erase anything at all.
     pub(crate) fn erases(&self) -> bool {
         SCOPES[..3].iter().any(|scope| self.has(scope))
     }
 
-    /// Whether it reaches only a part of a target's memories.
+    /// Returns whether it reaches only a part of a target's memories.
     pub(crate) fn is_partial(&self) -> bool {
         self.user.is_some() || !self.workspaces.is_empty()
     }
@@ -111,14 +110,14 @@ impl Caller {
         self.target.is_none_or(|own| own == target)
     }
 
-    /// Whether it sees the jobs of others: what a job was about is not known for ever, so who
-    /// reaches a part of a target's memories sees none.
+    /// Returns whether it sees the jobs of other callers. The selector of a job is not kept for ever, so a caller that
+    /// reaches only a part of a target's memories sees none.
     pub(crate) fn sees_others(&self, target: &str) -> bool {
         let reads = self.has("jobs:read") || self.has("jobs:admin");
         reads && !self.is_partial() && self.reaches(target)
     }
 
-    /// Returns whose memories a deletion by ids has to demand, if it asks for somebody's.
+    /// Returns the owner that a deletion by ids has to demand, or the reason of its refusal.
     pub(crate) fn by_ids(&self, asked: Option<&'static str>) -> Result<Option<&'static str>, Why> {
         let any = self.has("memories:delete:any");
         if !any && !self.has("memories:delete") {
@@ -131,7 +130,7 @@ impl Caller {
         }
     }
 
-    /// Returns whose memories a deletion of everything of somebody has to demand.
+    /// Returns the owner that a subject deletion has to demand, or the reason of its refusal.
     pub(crate) fn by_subject(&self, asked: Option<&'static str>) -> Result<Option<&'static str>, Why> {
         let own = self.user.is_some() && self.has("memories:delete");
         if !own && !self.has("subjects:erase") {
@@ -143,7 +142,7 @@ impl Caller {
         }
     }
 
-    /// Returns which workspace a deletion has to demand: of several of its own it has to name one.
+    /// Returns the workspace that a deletion has to demand. A caller with several workspaces has to name one.
     pub(crate) fn in_workspace(&self, asked: Option<&'static str>) -> Result<Option<&'static str>, Why> {
         match (self.workspaces, asked) {
             ([], asked) => Ok(asked),
@@ -154,7 +153,7 @@ impl Caller {
         }
     }
 
-    /// Returns whose memories in which workspace a job of its own by ids demands.
+    /// Returns the owner and the workspace that a job of its own by ids demands.
     pub(crate) fn demands(&self) -> Demands {
         let any = self.has("memories:delete:any");
         (
@@ -163,19 +162,19 @@ impl Caller {
         )
     }
 
-    /// Whether it may ask once more for a job of its own that [`demands`](Self::demands) this.
+    /// Returns whether it may retry a job of its own with these [`demands`](Self::demands).
     pub(crate) fn repeats(&self) -> bool {
         self.has("jobs:admin") || self.by_ids(self.demands().0).is_ok()
     }
 
-    /// What is written down of it with a schedule.
+    /// Returns the rights that its schedules record.
     pub(crate) fn rights(&self) -> String {
         let workspaces = (!self.workspaces.is_empty()).then_some(self.workspaces);
         let targets = self.target.map(|target| [target]);
         json!({"scopes": [], "user": self.user, "workspaces": workspaces, "targets": targets}).to_string()
     }
 
-    /// The lines of the configuration that allow it.
+    /// Returns the lines of the configuration for its key.
     fn lines(&self) -> String {
         let mut lines = format!(
             "[[auth.key]]\nname = \"{}\"\nsha256 = \"{}\"\nscopes = {}\n",
@@ -199,7 +198,7 @@ impl Caller {
     }
 }
 
-/// Those whose keys are in the configuration.
+/// Returns the callers whose keys are in the configuration.
 fn keys() -> Vec<Caller> {
     let mut callers: Vec<Caller> = SCOPES
         .into_iter()
@@ -237,8 +236,7 @@ fn keys() -> Vec<Caller> {
     callers
 }
 
-/// Starts an API over the two targets and what else a configuration says, with everybody who may
-/// come there.
+/// Starts an API over the two targets and further configuration. Returns it with all kinds of callers.
 pub(crate) async fn start(toml: &str) -> (App, Vec<Caller>) {
     let mut callers = keys();
     let lines: String = callers.iter().map(Caller::lines).collect();
@@ -258,11 +256,11 @@ pub(crate) async fn start(toml: &str) -> (App, Vec<Caller>) {
     (app, callers)
 }
 
-/// Returns who sends a token, called as its jobs are.
+/// Returns the caller of a token, named as the principal of its jobs.
 async fn token(app: &App, sends: String, user: Option<&'static str>, scopes: &[&'static str]) -> Caller {
     let asked = json!({"select": {"ids": ["a"]}, "owner": user.unwrap_or("x"), "target": "main"});
     let answer = app.create(&sends, &asked).await;
-    // It is not to be met again.
+    // The job must not affect later cases.
     app.post(&sends, &format!("/v1/jobs/{}/cancel", answer.job())).await;
     let name = answer.body["principal"].as_str().expect("a name");
     Caller {
@@ -288,7 +286,7 @@ async fn past(app: &App) -> String {
     "past".to_owned()
 }
 
-/// Returns a key that was good, is remembered as such, and was taken away.
+/// Returns a key that was valid, is in the API's cache, and was revoked.
 async fn revoked(app: &App) -> String {
     let asked = json!({"name": "revoked", "scopes": ["admin"]});
     let made = app.send_json("root", "POST", "/v1/keys", &asked).await;
@@ -299,7 +297,7 @@ async fn revoked(app: &App) -> String {
     key
 }
 
-/// Puts a job of a caller's, or of somebody else's, into the ledger.
+/// Puts a job of a caller, or of another one, into the ledger.
 pub(crate) async fn job_of(app: &App, caller: Option<&Caller>, target: &str) -> JobId {
     put(app, job_for(app, caller, target)).await
 }

@@ -1,4 +1,4 @@
-//! What other systems' clients are answered, in these systems' own shapes.
+//! Answers to other systems' clients, in these systems' own shapes.
 
 mod bodies;
 mod cross_origin;
@@ -12,7 +12,7 @@ use axum::body::Body;
 
 use crate::app::{Answer, App, MAIN, request};
 
-/// A second target beside that of most tests, and no waiting: no worker runs here.
+/// A second target beside that of most tests. Requests do not wait, since no worker runs here.
 const TWO: &str = r#"
     [[target]]
     name = "other"
@@ -52,7 +52,7 @@ async fn bulk(app: &App, path: &str, body: &str) -> Answer {
     send(app, "root", "DELETE", path, Some("application/json"), body.to_owned()).await
 }
 
-/// Asserts that an error has the shape of the system to which the path belongs.
+/// Asserts that an error has the shape of the path's system.
 #[track_caller]
 fn shaped(path: &str, answer: &Answer) {
     assert_eq!(answer.headers["content-type"], "application/json", "{path}");

@@ -1,4 +1,4 @@
-//! The document and the routes say the same.
+//! The OpenAPI document and the routes agree.
 
 use std::collections::BTreeSet;
 
@@ -100,7 +100,7 @@ fn is_compatible(path: &str) -> bool {
             .any(|root| path.starts_with(root))
 }
 
-/// Returns a path with something in place of what is variable.
+/// Returns a path with values in place of its variables.
 fn concrete(path: &str) -> String {
     let parts = path
         .split('/')
@@ -116,7 +116,7 @@ async fn every_documented_operation_exists_and_no_other_does() {
     for path in paths {
         for method in METHODS {
             let there = concrete(&path);
-            // There the credentials come before the method.
+            // On these routes the API checks credentials before the method.
             let who = if is_compatible(&path) { "root" } else { "" };
             let request = request(who, &method.to_uppercase(), &there).body(Body::empty());
             let status = app.send(request.expect("a request")).await.status;
@@ -165,7 +165,7 @@ async fn every_operation_says_what_it_answers_and_what_it_needs() {
     }
 }
 
-/// Returns the names of the parameters that an operation has after the question mark.
+/// Returns the names of an operation's query parameters.
 fn in_query(operation: &Value) -> BTreeSet<String> {
     let parameters = operation["parameters"].as_array().expect("parameters");
     let named = parameters.iter().filter(|parameter| parameter["in"] == "query");
@@ -226,7 +226,7 @@ async fn who_sends_no_body_is_told_nothing_about_it() {
     assert!(without > 20, "{without}");
 }
 
-/// Returns the schema that one refers to.
+/// Returns the schema that another one refers to.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let name = schema["$ref"]
         .as_str()
@@ -246,7 +246,7 @@ async fn every_answer_to_other_systems_clients_has_an_example_of_its_shape() {
             }
             let is_opensearch = operation["tags"][0] == "opensearch";
             for (status, response) in operation["responses"].as_object().expect("responses") {
-                // Of OpenSearch's answers the errors have one.
+                // Only the errors among OpenSearch's answers have an example.
                 if is_opensearch && !status.starts_with(['4', '5']) {
                     continue;
                 }
@@ -276,7 +276,7 @@ async fn every_answer_to_other_systems_clients_has_an_example_of_its_shape() {
     let example = |path: &str, status: &str| {
         document["paths"][path]["delete"]["responses"][status]["content"]["application/json"]["example"].clone()
     };
-    // Examples show the bodies that are sent.
+    // Examples are the bodies that the API sends.
     for path in [
         "/memories/{memory_id}",
         "/api/v1/memories/{memory_id}",
@@ -326,7 +326,7 @@ async fn memoryplugin_s_answer_is_the_one_word_of_its_document() {
 #[tokio::test]
 async fn nothing_of_later_work_is_in_the_document() {
     let mut document = document(&App::new().await).await;
-    // What another system's answer is made of is no field of ours.
+    // The parts of another system's answer are not fields of Lethe's API.
     document["components"]["schemas"]
         .as_object_mut()
         .expect("schemas")

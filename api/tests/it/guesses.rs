@@ -1,4 +1,4 @@
-//! Failing to say who asks: how often, and what is said and counted.
+//! Failed authentication: its rate limit, its answers and its counts.
 
 use std::net::SocketAddr;
 
@@ -60,10 +60,10 @@ async fn an_address_that_guesses_is_not_listened_to() {
         .parse()
         .expect("seconds");
     assert!((1..=20).contains(&wait), "{wait}");
-    // It is a header of the caller's own making as long as no proxy is trusted.
+    // Without a trusted proxy, the header is the caller's own claim.
     let answer = from(&app, guesser, "10.9.9.9", "guess-3").await;
     answer.refused(429, "too-many-requests", "");
-    // What is known good without asking the ledger is not kept waiting, and neither are others.
+    // Keys that are known to be valid without the ledger are not limited, and neither are other callers.
     assert_eq!(from(&app, guesser, "", "reader").await.status, 200);
     assert_eq!(from(&app, guesser, "", "made").await.status, 200);
     from(&app, guesser, "", "late")
@@ -71,7 +71,7 @@ async fn an_address_that_guesses_is_not_listened_to() {
         .refused(429, "too-many-requests", "");
     assert_eq!(from(&app, other, "", "late").await.status, 200);
     from(&app, other, "", "guess-3").await.refused(401, "unauthorized", "");
-    // Whoever sends nothing guesses nothing.
+    // A request without credentials is no guess.
     from(&app, guesser, "", "")
         .await
         .refused(401, "unauthorized", "send one header");
@@ -145,7 +145,7 @@ async fn a_caller_who_asks_too_fast_is_slowed_down_alone() {
     let answer = app.get("reader", "/v1/jobs").await;
     assert_eq!(answer.headers["ratelimit-policy"], "\"requests\";q=2;w=1");
     assert_eq!(answer.headers["ratelimit"], "\"requests\";r=1;t=1");
-    // A refusal is an answer like any other.
+    // A refusal counts like any other answer.
     let answer = app.get("reader", "/metrics").await;
     answer.refused(403, "forbidden", "");
     assert_eq!(answer.headers["ratelimit"], "\"requests\";r=0;t=1");
@@ -154,7 +154,7 @@ async fn a_caller_who_asks_too_fast_is_slowed_down_alone() {
     assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(answer.headers["ratelimit"], "\"requests\";r=0;t=1");
     assert_eq!(app.get("operator", "/v1/jobs").await.status, 200);
-    // Who shows a key to `/readyz` is a caller there too.
+    // A request with a key to `/readyz` counts too.
     for (who, open) in [("reader", "/livez"), ("", "/readyz"), ("reader", "/openapi.json")] {
         for _ in 0..5 {
             let answer = app.get(who, open).await;

@@ -1,4 +1,4 @@
-//! The same request sent again.
+//! Repetitions of the same request.
 
 use axum::body::Body;
 use futures::{StreamExt, stream};
@@ -95,7 +95,7 @@ async fn a_key_whose_first_request_is_not_answered_yet_is_in_flight() {
     let (sent, wait) = oneshot::channel::<()>();
     let (begun, has_begun) = oneshot::channel::<()>();
     let first = stream::iter([Ok::<_, std::io::Error>("\"a\"\n".to_owned())]);
-    // The second part is asked for once the first was staged under the key.
+    // The second part is read after the first was staged under the key.
     let rest = stream::once(async move {
         begun.send(()).expect("the test waits for this");
         wait.await.expect("the test sends this");
@@ -125,7 +125,7 @@ async fn a_refused_upload_leaves_its_key_to_the_next() {
         .await
         .refused(422, "invalid", "line 2");
     let asked = async || app.upload("", &[KEY], "\"a\"\n").await;
-    // What was staged is removed in the background.
+    // The staged ids are removed in the background.
     let mut answer = asked().await;
     while answer.status == 409 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Making, listing and taking away API keys; what a key that is bound or expired opens.
+//! Making, listing and revoking API keys, and the rights of bound and expired keys.
 
 use axum::body::Body;
 use jiff::{SignedDuration, Timestamp};
@@ -88,7 +88,7 @@ async fn a_key_is_made_shown_once_and_taken_away() {
         .await
         .refused(409, "name-taken", "another name");
     assert_eq!(delete(&app, "root", "nightly").await.status, 204);
-    // At once: nothing is remembered of it.
+    // The revocation acts at once: no cache keeps the key.
     app.get(&key, "/v1/jobs").await.refused(401, "unauthorized", "API key");
     delete(&app, "root", "nightly").await.refused(404, "not-found", "");
     assert_eq!(app.get("root", "/v1/keys").await.body["keys"], json!([]));
@@ -222,7 +222,7 @@ async fn an_expired_key_opens_nothing() {
         .refused(401, "unauthorized", "has expired");
     assert_eq!(app.get("soon", "/v1/jobs").await.status, 200);
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-    // It was remembered, but not for longer than it is good.
+    // The cache does not keep the key longer than it is valid.
     app.get("soon", "/v1/jobs")
         .await
         .refused(401, "unauthorized", "has expired");

@@ -1,4 +1,4 @@
-//! What happens when there is too much, too slowly, or without the ledger.
+//! Limits: too much at once, too slow, or without the ledger.
 
 use axum::body::Body;
 use axum::http::header;
@@ -35,7 +35,7 @@ async fn a_full_queue_is_said_and_what_was_accepted_stays() {
     let app = App::with(&format!("api.max_queue = 1\n{MAIN}")).await;
     let id = app.accepted("eraser").await;
     let asked = json!({"select": {"ids": ["a"]}});
-    // The count is a second old at most: until then more is accepted.
+    // The count may be a second old: until then more jobs are accepted.
     let mut answer = app.create("eraser", &asked).await;
     while answer.status == 202 {
         tokio::task::yield_now().await;
@@ -72,7 +72,7 @@ async fn without_the_ledger_everything_says_so() {
     assert_eq!(ready.body["dependencies"][0]["name"], "ledger");
     assert_eq!(ready.body["dependencies"][0]["state"], "down");
     assert_eq!(app.get("", "/livez").await.status, 200);
-    // What this process saw is still there.
+    // The metrics of this process remain.
     let metrics = app.get("scraper", "/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(metrics.text.contains("lethe_build_info"), "{}", metrics.text);

@@ -1,5 +1,5 @@
-//! The API through its router, over a real ledger in a file; there is no worker, so jobs stay
-//! queued unless a test works on them through the ledger.
+//! The API through its router, over a real ledger in a file. No worker runs, so jobs stay queued unless a test works on
+//! them through the ledger.
 
 mod accepting;
 mod app;

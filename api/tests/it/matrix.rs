@@ -1,7 +1,7 @@
-//! Who may do what: every kind of caller on every native route, about its own, others' and nobody's.
+//! Rights: every kind of caller on every native route, about its own, others' and nonexistent objects.
 //!
-//! What is expected is said once more, in words of its own ([`Caller`]), not taken from the code. The
-//! routes of other systems are in `matrix_compat`.
+//! The expected answers are written a second time ([`Caller`]), without the code. The routes of other systems are in
+//! `matrix_compat`.
 
 use axum::body::Body;
 use lethe_common::job::Field;
@@ -46,10 +46,10 @@ impl Matrix {
     }
 }
 
-/// Whose memories in which workspace, or the status of the refusal.
+/// The demanded owner and workspace, or the status of the refusal.
 type Demanded = Result<(Option<&'static str>, Option<&'static str>), u16>;
 
-/// Whatever a caller may not have is 403 here, but a target beyond its reach does not exist.
+/// Returns the demands of a request. A refusal of rights is 403, but a target beyond the caller's reach does not exist.
 fn demanded(
     caller: &Caller,
     owner: Result<Option<&'static str>, Why>,
@@ -65,7 +65,7 @@ fn demanded(
     }
 }
 
-/// Asserts that the one job in the ledger that waits demands what it has to.
+/// Asserts that the only waiting job in the ledger has the expected demands.
 async fn assert_demands(app: &App, caller: &Caller, demanded: Demanded, subject: bool) {
     let leases = claim(app).await;
     let Ok((owner, workspace)) = demanded else {
@@ -111,7 +111,7 @@ async fn a_deletion_demands_what_its_caller_may_reach() {
                     let status = demands.err().unwrap_or(202);
                     matrix.case(&caller, "POST", "/v1/jobs", &body, status).await;
                     assert_demands(&matrix.app, &caller, demands, false).await;
-                    // What it matches is not for its words to say alone.
+                    // The same demands hold for a query, beside its filter.
                     body["select"] = json!({"query": {"all": true}});
                     matrix.case(&caller, "POST", "/v1/jobs", &body, status).await;
                     assert_demands(&matrix.app, &caller, demands, false).await;
@@ -176,7 +176,7 @@ async fn a_job_is_there_for_those_who_may_see_it_and_changed_by_those_who_may() 
             if owner != "none" && (changed != 202 || caller.unknown) {
                 matrix.app.post("root", &path("/cancel")).await;
             }
-            // It has ended: its events do.
+            // The job has ended, and so has its event stream.
             matrix.case(&caller, "GET", &path("/events"), &json!(null), seen).await;
             let again = if changed == 202 && own && !caller.repeats() {
                 403
@@ -203,7 +203,7 @@ async fn operating_is_for_those_whose_credentials_cover_it() {
                 .await;
         }
         let whole = !caller.is_partial() && caller.target.is_none();
-        // They are about everybody's.
+        // These show data of all callers.
         let metrics = with("metrics:read", if whole { 200 } else { 403 });
         matrix.case(&caller, "GET", "/metrics", &json!(null), metrics).await;
         let audit = with("audit:read", if whole { 200 } else { 403 });
@@ -251,7 +251,7 @@ fn schedule(job: &Value) -> Value {
 
 const SCHEDULE: &str = "/v1/schedules/s";
 
-/// Takes the schedule away; returns whether there was one.
+/// Removes the schedule. Returns whether there was one.
 async fn removed(app: &App) -> bool {
     app.ledger
         .remove_schedule("s", &crate::app::tester())
@@ -259,7 +259,7 @@ async fn removed(app: &App) -> bool {
         .expect("the ledger answers")
 }
 
-/// Puts a schedule of somebody's into the ledger.
+/// Puts a schedule of a caller's into the ledger.
 async fn schedule_of(app: &App, caller: Option<&Caller>, target: &str) {
     removed(app).await;
     let (name, rights) = caller.map_or_else(

@@ -1,9 +1,9 @@
-//! Who may do what on the routes of other systems: every kind of caller, about its own memory,
-//! others', nobody's and none.
+//! Rights on the routes of other systems: every kind of caller, about its own memory, others', unowned and missing
+//! ones.
 //!
-//! What is expected is said here in the words of the documents, not taken from the code: what a
-//! request may demand ([`Demanded`]), what goes then, and in which system's words it is answered.
-//! Whatever a request may not have is there for it as little as what nobody has.
+//! The expectations follow the documents, not the code: the demands that a request may make ([`Demanded`]), the
+//! memories that then go, and the words of the system's answer. A memory beyond a caller's rights looks the same as
+//! one that does not exist.
 
 mod agno;
 mod mem0;
@@ -24,7 +24,7 @@ use crate::callers::{self, Caller};
 use crate::stores::{Memory, Worker};
 use system::{Ask, System};
 
-/// Where the memories of systems are that name no place, and long enough a wait for any job.
+/// The targets of systems without a place in their requests, and a wait that is long enough for any job.
 const COMPAT: &str = r#"
     [compat]
     wait = "30s"
@@ -42,7 +42,7 @@ const ANAS: Memory = Memory {
     kind: "working",
 };
 
-/// What there is before each request.
+/// The memories before each request.
 const MEMORIES: [Memory; 8] = [
     ANAS,
     Memory {
@@ -85,17 +85,17 @@ const MEMORIES: [Memory; 8] = [
     },
 ];
 
-/// What is nowhere.
+/// The id of no memory.
 const ABSENT: &str = "00000000-0000-4000-8000-00000000000a";
 
 const OWNERS: [Option<&str>; 3] = [None, Some("ana"), Some("ben")];
 
-/// The ids of all memories, and of none.
+/// Returns the ids of all memories, and the missing one.
 fn ids() -> impl Iterator<Item = &'static str> {
     MEMORIES.iter().map(|memory| memory.id).chain([ABSENT])
 }
 
-/// What a request demands of a memory that is to go.
+/// The demands of a request on a memory.
 #[derive(Clone, Copy)]
 struct Demands {
     target: &'static str,
@@ -113,8 +113,8 @@ impl Demands {
     }
 }
 
-/// What a request demands, or the statuses of its refusals: which of several is said first the
-/// documents leave open.
+/// The demands of a request, or the possible statuses of its refusal: the documents leave open which of several
+/// reasons comes first.
 type Demanded = Result<Demands, Vec<u16>>;
 
 fn demanded(
@@ -136,13 +136,13 @@ fn demanded(
     }
 }
 
-/// A request that named no place, to a system whose memories are in `main`: a target beyond the
-/// caller's reach does not exist, which is a fault of the request as far as the system can say so.
+/// Returns the target of a request without a place, for a system whose memories are in `main`. A target beyond the
+/// caller's reach does not exist, which the system reports as a fault of the request.
 fn in_main(caller: &Caller, fault: u16) -> Result<&'static str, u16> {
     if caller.reaches("main") { Ok("main") } else { Err(fault) }
 }
 
-/// Answers to a caller that must not tell anything apart.
+/// Collects answers that a caller must not be able to tell apart.
 struct Alike<'a> {
     caller: &'a Caller,
     first: Option<(u16, String, BTreeSet<String>)>,
@@ -184,10 +184,10 @@ impl Matrix {
         }
     }
 
-    /// Sends a request while a worker works; asserts that it is refused as it has to be and nothing
-    /// is touched, or that exactly the memories go that it selects and may demand.
+    /// Sends a request while a worker works. Asserts that it is refused as expected and touches nothing, or that
+    /// exactly the memories go that it selects and may demand.
     ///
-    /// Returns the answer and what went, or the refusal.
+    /// Returns the answer and the deleted memories, or the refusal.
     async fn case(
         &mut self,
         caller: &Caller,
@@ -263,7 +263,7 @@ fn says(caller: &Caller, answer: &Answer, status: u16, body: &Value) {
     );
 }
 
-/// Writes a query of those parameters that are given.
+/// Returns a query string of the parameters that are given.
 fn query(parameters: &[(&str, Option<&str>)]) -> String {
     let given = parameters
         .iter()
@@ -276,7 +276,7 @@ fn query(parameters: &[(&str, Option<&str>)]) -> String {
     }
 }
 
-/// Whose memories a client's request is about that can name nobody.
+/// Returns the owner for a request of a client that can name none.
 fn unnamed(caller: &Caller) -> Result<Option<&'static str>, u16> {
     caller.by_ids(None).map_err(|_| 403)
 }
@@ -285,7 +285,7 @@ fn container_path(container: &str) -> String {
     format!("/_plugins/_ml/memory_containers/{container}/memories/working")
 }
 
-/// A request of each kind about a memory.
+/// Returns a request of each kind about a memory.
 fn asks(id: &str) -> Vec<Ask> {
     let mut asks = vec![
         Ask::delete(System::Agno, format!("/memories/{id}?db_id=main&user_id=ana")),
@@ -353,7 +353,7 @@ async fn credentials_are_taken_in_the_ways_of_each_system_and_in_no_other() {
             (format!("Bearer {sends}"), true),
             (format!("Token {keys}"), mem0),
             (format!("Basic {}", pair("only-admin", keys)), opensearch),
-            // The name of another, no name, or a token: only a key has a name to go with it.
+            // Another name, no name, or a token: only a key has a name to go with it.
             (format!("Basic {}", pair("in-main", keys)), false),
             (format!("Basic {}", pair("", keys)), false),
             (format!("Basic {}", pair(&token.name, sends)), false),

@@ -1,4 +1,4 @@
-//! Cancelling, retrying, pausing; what is said about targets and workers.
+//! Cancelling, retrying and pausing, and the state of targets and workers.
 
 use lethe_common::doorbell::Ring;
 use lethe_common::ledger::{Route, WorkerReport};
@@ -43,7 +43,7 @@ async fn a_job_is_cancelled_once_and_tried_again() {
     assert_eq!(answer.body["attempt"], 2);
     assert!([rings.recv().await, rings.recv().await].contains(&Ring::Work));
     assert_eq!(claim(&app).await.len(), 1);
-    // It has begun: its worker finishes what it has in hand.
+    // The job has begun: its worker finishes the batch under way.
     assert_eq!(app.post("operator", &cancel).await.body["state"], "cancelling");
     assert_eq!(app.post("operator", &cancel).await.status, 202);
     let nowhere = Uuid::now_v7();
@@ -289,7 +289,7 @@ async fn who_shows_no_key_learns_whether_it_is_ready_and_not_what_it_has() {
     assert_eq!(names(made.body["key"].as_str().expect("a key")).await, ["spare"]);
 }
 
-/// Asks for readiness, which is looked at once a second, until it is so.
+/// Asks for readiness, which the API checks once a second, until `is_so` holds.
 async fn readiness(app: &App, is_so: impl Fn(&Value) -> bool) -> Answer {
     for _ in 0..3_000 {
         let ready = app.get("reader", "/readyz").await;

@@ -1,4 +1,4 @@
-//! Deletions by query: what the language of `POST /v1/jobs` becomes, and what is refused.
+//! Deletions by query: the filters that `POST /v1/jobs` makes, and its refusals.
 
 use lethe_common::filter::{CLAUSES, NESTING, TERMS};
 use lethe_common::ledger::Work;
@@ -44,7 +44,7 @@ async fn queries_become_filters() {
         (json!({"eq": {"user_id": "ana"}}), one_of(&["owner"], json!(["ana"]))),
         (json!({"eq": {"id": 7}}), one_of(&["memory_id"], json!([7]))),
         (json!({"eq": {"workspace": "w"}}), one_of(&["space"], json!(["w"]))),
-        // What is written under `fields` goes first.
+        // Names in `fields` come before the standard names.
         (json!({"eq": {"kind": "x"}}), one_of(&["meta", "kind"], json!(["x"]))),
         (
             json!({"in": {"size": [1, 2.5, true, "x"]}}),
@@ -105,7 +105,7 @@ async fn a_query_goes_with_every_other_field() {
         ),
         (Some("ana"), Some("w"), Some("note"))
     );
-    // The same, however it is written.
+    // The same request in another form.
     let again = r#"{"kind": "note", "per_second": 7, "limit": 5, "dry_run": true, "workspace": "w", "owner": "ana",
         "table": "memories", "target": "main", "select" : {"query":{"all":true}}}"#;
     let again = app.create_raw("owner", "application/json", &key, again).await;
@@ -160,7 +160,7 @@ async fn what_is_not_understood_to_its_last_word_is_refused_by_its_place() {
                 `created_at`, `kind`, `size`, `topics`",
             ),
         ),
-        // Those of the other table, of the database, and those that lead out of what holds no JSON.
+        // Names of the other table, of the database, and names below a column without JSON.
         (
             json!({"eq": {"agent_id": SECRET}}),
             at(".eq.agent_id`: table `memories`"),

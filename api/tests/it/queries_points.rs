@@ -1,5 +1,5 @@
-//! Deletions by query of a table that has only vectors: what the language becomes there, and what is
-//! refused since their store cannot say it exactly.
+//! Deletions by query of a table that has only vectors: the filters that they become, and the refusals of queries that
+//! the vector store cannot answer exactly.
 
 use lethe_common::ledger::Work;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn fields_are_those_of_payload() {
         (json!({"exists": "topics"}), json!({"exists": ["meta", "topics"]})),
         (json!({"in": {"id": ["a", 7]}}), json!({"ids": ["a", "7"]})),
         (json!({"not": {"eq": {"id": "a"}}}), json!({"not": {"ids": ["a"]}})),
-        // What cannot be an id is nobody's.
+        // A value that cannot be an id matches no memory.
         (json!({"eq": {"id": 1.5}}), json!({"ids": []})),
     ] {
         app.create("eraser", &job(&query)).await.job();

@@ -1,4 +1,4 @@
-//! Looking at jobs: lists, pages, items.
+//! Reading jobs: lists, pages and items.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Bad input: each is refused by its place, without its value, and nothing is written.
+//! Bad input: each request is refused with the field's place and without its value, and nothing is written.
 
 use serde_json::{Value, json};
 
@@ -220,13 +220,13 @@ async fn the_kind_of_a_body_has_to_be_said_and_known() {
 #[tokio::test]
 async fn what_would_be_ignored_is_refused() {
     let app = App::new().await;
-    // A dry run that is not heeded would erase.
+    // A dry run that is ignored would erase.
     let path = "/v1/jobs?dry_run=true";
     let request = crate::app::request("root", "POST", path).header("content-type", "application/json");
     let body = json!({"select": {"ids": ["a"]}}).to_string();
     let answer = app.send(request.body(body.into()).expect("a request")).await;
     answer.refused(422, "invalid", "send no query with JSON");
-    // So would a target that is not where it belongs pause everything.
+    // A target in the wrong place would pause everything.
     app.post("root", "/v1/pause?target=main")
         .await
         .refused(422, "invalid", "send no query");
@@ -239,8 +239,7 @@ async fn what_would_be_ignored_is_refused() {
     assert_eq!(app.count().await, 0);
 }
 
-/// Three targets: two tables, one of which knows no owner; vectors only; rows with vectors that
-/// know no owner.
+/// Three targets: two tables (one without owners), only vectors, and rows whose vectors have no owner.
 const MANY: &str = r#"
     [[target]]
     name = "rows"
@@ -313,7 +312,7 @@ async fn a_condition_that_no_mapping_holds_is_refused_and_the_mapping_named() {
         ),
         (by_subject("rows", "agent_id"), "map `columns.agent`"),
         (by_subject("points", "user_id"), "map `collection.payload.user`"),
-        // The row's column does not find vectors whose row is gone.
+        // A row's column does not find orphans.
         (by_subject("both", "user_id"), "map `collection.payload.user`"),
         (json!({"select": {"subject": {"run_id": "x"}}}), "map `columns.run`"),
     ] {
@@ -323,7 +322,7 @@ async fn a_condition_that_no_mapping_holds_is_refused_and_the_mapping_named() {
     app.create("root", &by_ids("points", "memories", "workspace"))
         .await
         .job();
-    // The row decides whose memory it is.
+    // The row decides the owner of the memory.
     app.create("root", &by_ids("both", "memories", "owner")).await.job();
     app.create("root", &by_subject("points", "workspace")).await.job();
     assert_eq!(app.count().await, 4);

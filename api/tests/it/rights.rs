@@ -1,4 +1,4 @@
-//! Who may do what.
+//! The rights of callers.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ async fn a_key_of_the_ledger_opens_what_it_says() {
     app.post("made", "/v1/pause")
         .await
         .refused(403, "forbidden", "`jobs:admin`");
-    // It is remembered: the next request asks the ledger nothing about it.
+    // The API's cache has the key: the next request does not ask the ledger about it.
     app.ledger.close().await;
     app.get("made", "/v1/jobs").await.refused(503, "ledger-unavailable", "");
     app.get("unknown", "/v1/jobs")
@@ -189,7 +189,7 @@ async fn who_may_erase_nothing_is_not_read() {
         ("DELETE", "/v1/batch/"),
         ("POST", "/memories/_delete_by_query"),
     ] {
-        // A body that never comes.
+        // The body never arrives.
         let body = Body::from_stream(stream::pending::<std::io::Result<String>>());
         let request = request("scraper", method, path).header("content-type", "application/json");
         let request = request.header("expect", "100-continue");
@@ -198,7 +198,7 @@ async fn who_may_erase_nothing_is_not_read() {
     }
 }
 
-/// Makes a key called `turned`, in place of the one before.
+/// Makes a key called `turned`, in place of the previous one.
 async fn turned(app: &App, rights: serde_json::Value) -> String {
     let request = request("root", "DELETE", "/v1/keys/turned").body(Body::empty());
     app.send(request.expect("a request")).await;
@@ -336,7 +336,7 @@ async fn a_page_of_a_key_made_anew_is_filled_with_its_own_jobs() {
 #[tokio::test]
 async fn a_repeated_request_of_a_key_made_anew_is_another_request() {
     let app = App::with(TWO).await;
-    // The owner is the person to whom the key is bound.
+    // The owner is the person that the key is bound to.
     let mine = json!({"select": {"ids": ["a"]}, "target": "main"});
     let of = |user: &str| json!({"scopes": ["memories:delete"], "user": user});
     let headers = [("idempotency-key", "k")];

@@ -1,4 +1,4 @@
-//! Schedules: what is written and refused, who may do what about them, and what they make.
+//! Schedules: writes and refusals, rights, and the jobs that they make.
 
 mod firing;
 mod writing;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::accepting::claim;
 use crate::app::{Answer, App, MAIN, request};
 
-/// The path of the schedule that most tests are about.
+/// The path of the schedule of most tests.
 const PATH: &str = "/v1/schedules/nightly";
 
 fn body() -> Value {
@@ -48,11 +48,11 @@ async fn stored(app: &App) -> ScheduleRow {
     row.expect("a schedule")
 }
 
-/// Lets the schedule have missed its last times.
+/// Makes the schedule miss its last times.
 async fn miss(app: &App) {
     let row = stored(app).await;
     let mut record = row.schedule.clone();
-    // With another time zone it takes the time that it is given.
+    // Only with another time zone does the ledger keep the given time.
     let zone = if record.time_zone == "UTC" {
         "Europe/Berlin"
     } else {

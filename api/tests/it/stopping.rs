@@ -1,4 +1,4 @@
-//! Ending: what waits is answered, what streams ends, and nobody waits for the drain.
+//! Stopping: waiting requests are answered, event streams end, and no connection waits for the drain.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, MAIN};
 
-/// Long enough for anything that is not a fault, and far from the drain below.
+/// Longer than any correct run takes, and far from the drain below.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Reads until the other side has said `what`.
+/// Reads until the server has sent `what`.
 async fn until(connection: &mut TcpStream, what: &str) -> String {
     let mut text = Vec::new();
     loop {
@@ -53,10 +53,10 @@ async fn streams_and_waits_end_when_the_process_is_to_end() {
     let mut rings = app.doorbell.subscribe();
     let request = format!("POST /v1/jobs HTTP/1.1\r\n{headers}\r\n{body}");
     waiting.write_all(request.as_bytes()).await.expect("it reads");
-    // It is accepted, and waits.
+    // The job is accepted, and its request waits.
     rings.recv().await;
 
-    // Who has not asked yet is not waited for.
+    // A connection without a request is not waited for.
     let _silent = TcpStream::connect(address).await.expect("it listens");
     stop.cancel();
     assert!(until(&mut waiting, "\r\n\r\n").await.starts_with("HTTP/1.1 202"));

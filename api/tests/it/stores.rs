@@ -1,5 +1,5 @@
-//! Stores that are kept in memory, and a worker that erases from them what its leases demand and
-//! nothing else: so that a request which waits for its job sees it end.
+//! Stores in memory, and a worker that erases from them only the memories that its leases demand. With it, a request
+//! that waits for its job sees the end.
 
 use lethe_common::doorbell::{Listener, Ring};
 use lethe_common::filter::Type;
@@ -32,7 +32,7 @@ impl Memory {
         }
     }
 
-    /// Whether it is where the lease's route leads, under all conditions of the lease's job.
+    /// Returns whether the memory is on the lease's route and meets all conditions of its job.
     fn meets(&self, lease: &Lease) -> bool {
         let job = &lease.job;
         let conditions = [
@@ -70,9 +70,9 @@ impl Memory {
 /// The only worker of an API.
 pub(crate) struct Worker {
     rings: Listener,
-    /// What the stores hold.
+    /// The memories in the stores.
     pub(crate) memories: Vec<Memory>,
-    /// How many partitions it was given.
+    /// The number of partitions that it got.
     pub(crate) leases: usize,
 }
 
@@ -85,7 +85,7 @@ impl Worker {
         }
     }
 
-    /// Works whenever it is rung, until it is dropped.
+    /// Works after each ring (a doorbell notification), until it is dropped.
     pub(crate) async fn run(&mut self, app: &App) {
         loop {
             if self.rings.recv().await.means_work() {
@@ -94,7 +94,7 @@ impl Worker {
         }
     }
 
-    /// Works until there is nothing to do.
+    /// Works until no partition is due.
     pub(crate) async fn work(&mut self, app: &App) {
         loop {
             let leases = claim(app).await;
@@ -159,7 +159,7 @@ impl Worker {
         }
     }
 
-    /// Looks for each of some ids, and erases or leaves what it finds.
+    /// Looks for each id, and erases or leaves the memory.
     fn each(&mut self, lease: &Lease, ids: &[String], erases: bool) -> Delta {
         let mut delta = Delta::default();
         for id in ids {
@@ -182,7 +182,7 @@ impl Worker {
         delta
     }
 
-    /// Erases whatever meets the conditions.
+    /// Erases all memories that meet the conditions.
     fn all(&mut self, lease: &Lease) -> Delta {
         let before = self.memories.len();
         self.memories.retain(|memory| !memory.meets(lease));

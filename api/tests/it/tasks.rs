@@ -1,4 +1,4 @@
-//! Deletions by query as OpenSearch has them, and its tasks.
+//! Deletions by query in OpenSearch's form, and its tasks.
 
 mod ended;
 mod indices;

@@ -1,4 +1,4 @@
-//! Tokens of issuers: which are taken, and what they open.
+//! Tokens of issuers: the accepted ones, and their rights.
 
 mod published;
 
@@ -26,7 +26,7 @@ fn now() -> i64 {
     Clock::system().now().as_second()
 }
 
-/// Returns claims that are good for a while, and others beside them.
+/// Returns claims that are valid for ten minutes, with additional ones.
 pub(crate) fn claims(more: &Value) -> Value {
     let mut claims = json!({"sub": "ana", "iss": "https://issuer", "aud": "lethe", "exp": now() + 600});
     claims
@@ -60,14 +60,14 @@ fn with_key(algorithm: Algorithm, id: Option<&str>, claims: &Value) -> String {
     encode(&header, claims, &key.expect("a key")).expect("a token")
 }
 
-/// Writes a token of parts as they are.
+/// Returns a token of these parts, unchecked.
 fn raw(header: &Value, claims: &Value, signature: &str) -> String {
     use base64::Engine;
     let part = |value: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{signature}", part(header), part(claims))
 }
 
-/// An issuer whose tokens are signed with [`SECRET`].
+/// Returns the configuration of an issuer whose tokens are signed with [`SECRET`].
 pub(crate) fn issuer(more: &str) -> String {
     format!(
         "[[auth.jwt]]\nname = \"web\"\nalgorithms = [\"HS256\"]\nsecret_env = \"JWT_SECRET\"\n\
@@ -131,7 +131,7 @@ async fn a_person_erases_its_own_memories_and_sees_its_own_jobs() {
     app.create(&token, &json!({"select": {"subject": {"user_id": "ana"}}}))
         .await
         .job();
-    // Another token of the same person is the same caller; another person is another.
+    // Another token of the same person is the same caller. Another person is another caller.
     let later = signed(&claims(&json!({"exp": now() + 900, "jti": "2"})));
     assert_eq!(app.get(&later, &format!("/v1/jobs/{id}")).await.status, 200);
     let ben = signed(&claims(&json!({"sub": "ben", "scope": "jobs:read admin"})));
@@ -154,7 +154,7 @@ async fn a_token_that_says_nothing_opens_nothing_unless_its_issuer_does() {
     app.get(&says_nothing, "/v1/targets")
         .await
         .refused(403, "forbidden", "`jobs:read`");
-    // What it says of itself it opens, as far as the issuer is allowed to let it.
+    // The token has the scopes that it claims, as far as its issuer may grant them.
     let says_so = signed(&claims(&json!({"scope": "memories:delete admin"})));
     app.create(&says_so, &asked).await.job();
     app.get(&says_so, "/v1/keys").await.refused(403, "forbidden", "`admin`");
@@ -319,7 +319,7 @@ async fn public_keys_verify_what_their_private_keys_signed_and_nothing_else() {
             assert_eq!(answer.status, expected, "{issuer} by {signer}");
         }
     }
-    // The public key is known to everybody: it must not be taken for a secret.
+    // Everybody knows the public key, so it must not be accepted as a secret.
     let confused = EncodingKey::from_secret(RSA_PUBLIC);
     let confused = encode(&Header::new(Algorithm::HS256), &of("rsa"), &confused).expect("a token");
     app.get(&confused, "/v1/jobs").await.refused(401, "unauthorized", "");
@@ -334,7 +334,7 @@ async fn public_keys_verify_what_their_private_keys_signed_and_nothing_else() {
 async fn a_set_of_keys_is_searched_by_the_token_s_id() {
     let set = format!("jwks_file = \"{}\"", file("jwks.json"));
     let all = public("set", "RS256\", \"ES256\", \"EdDSA", &set);
-    // Another issuer with a key of its own: its id is of no use with the set, nor the other way.
+    // Another issuer with its own key: the key ids of one are unknown to the other.
     let one = public(
         "one",
         "RS256",
@@ -346,7 +346,7 @@ async fn a_set_of_keys_is_searched_by_the_token_s_id() {
         (Algorithm::RS256, Some("rsa-1"), 200),
         (Algorithm::ES256, Some("ec-1"), 200),
         (Algorithm::EdDSA, Some("ed-1"), 200),
-        // There is one key of its kind.
+        // There is only one key of this kind.
         (Algorithm::ES256, None, 200),
         (Algorithm::RS256, Some("ec-1"), 401),
         (Algorithm::RS256, Some("of-another-issuer"), 401),

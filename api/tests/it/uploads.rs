@@ -135,7 +135,7 @@ async fn a_sender_that_breaks_off_leaves_nothing() {
 #[tokio::test]
 async fn a_sender_that_drips_is_not_waited_for() {
     let app = App::with(&format!("api.request_timeout = \"500ms\"\n{MAIN}")).await;
-    // Each part comes in time, and the whole never would.
+    // Each part arrives in time, and the whole never does.
     let drip = async |n: u32| {
         tokio::time::sleep(Duration::from_millis(20)).await;
         Some((io::Result::Ok(if n.is_multiple_of(2) { "a" } else { "\n" }), n + 1))
@@ -145,7 +145,7 @@ async fn a_sender_that_drips_is_not_waited_for() {
     assert_eq!(app.count().await, 0);
 }
 
-/// A body that says when it is asked for, and never comes.
+/// Returns a body that never arrives, and a signal that its read has begun.
 fn silent() -> (Body, oneshot::Receiver<()>) {
     let (begun, has_begun) = oneshot::channel();
     let silence = stream::once(async move {
@@ -185,7 +185,7 @@ async fn a_sender_that_leaves_gives_its_place_to_the_next() {
         let answer = app.upload("", &[], "\"a\"\n").await;
         answer.refused(429, "too-many-uploads", "");
         assert_eq!(answer.headers["retry-after"], "10");
-        // A small JSON body is no upload; a large one is.
+        // A small JSON body is no upload. A large one is.
         app.create("eraser", &json!({"select": {"ids": ["a"]}})).await.job();
         let large = json!({"select": {"ids": (0..20_000).map(|n| n.to_string()).collect::<Vec<_>>()}});
         app.create("eraser", &large).await.refused(429, "too-many-uploads", "");

@@ -14,7 +14,7 @@ use crate::app::{App, MAIN, request};
 /// A stream of events being read.
 struct Events(BodyDataStream, String);
 
-/// Long enough for anything that is not a fault.
+/// Longer than any correct run takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Events {
@@ -39,7 +39,7 @@ impl Events {
         Self(response.into_body().into_data_stream(), String::new())
     }
 
-    /// Returns the id and the job of the next event; `None` at the end.
+    /// Returns the id and the job of the next event, or `None` at the end.
     async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some((event, rest)) = self.1.split_once("\n\n") {
@@ -104,10 +104,10 @@ async fn what_was_seen_is_skipped() {
     app.post("operator", &format!("/v1/jobs/{id}/cancel")).await;
     let (last, job) = again.next().await.expect("an event");
     assert_eq!(job["state"], "cancelled");
-    // What nobody can have seen is told.
+    // An id that no listener can have seen starts with the present state.
     let (told, _) = Events::of(&app, id, Some("999")).await.next().await.expect("an event");
     assert_eq!(told, last);
-    // The end was seen: nothing will come any more.
+    // The listener has seen the end, and no event will follow.
     let path = format!("/v1/jobs/{id}/events");
     let request = request("eraser", "GET", &path)
         .header("last-event-id", &last)
@@ -145,7 +145,7 @@ async fn a_stream_ends_with_the_credentials_that_opened_it() {
     let mut events = Events::seen_by(&key, &app, id, None).await;
     events.next().await.expect("an event");
 
-    // Its address is not listened to any more.
+    // Failed attempts use up the rate limit of the listener's address.
     for n in 0..2 {
         assert_eq!(app.get(&format!("guess-{n}"), "/v1/jobs").await.status, 401);
     }

@@ -1,4 +1,4 @@
-//! What the configuration calls the algorithms of tokens.
+//! Maps the configuration's token algorithms to the library's.
 
 use jsonwebtoken::Algorithm;
 use lethe_common::config::JwtAlgorithm;

@@ -1,4 +1,4 @@
-//! Which issuer a token is held against, and whom it makes of its holder.
+//! The choice of a token's issuer, and the principal that a valid token stands for.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::auth::token;
 use crate::auth::unproven::Unproven;
 use crate::fingerprint::Fingerprints;
 
-/// How many digits of the hash of a person are in the name of a principal: 64 bits tell all people apart.
+/// The hexadecimal digits of a person's hash in a principal's name: 64 bits tell all people apart.
 const DIGITS: usize = 16;
 
-/// Those whose tokens are taken.
+/// The issuers of accepted tokens.
 pub(in crate::auth) struct Issuers {
     list: Vec<Issuer>,
     /// The longest name of a person, in characters.
@@ -27,16 +27,16 @@ pub(in crate::auth) struct Issuers {
     fingerprints: Fingerprints,
 }
 
-/// What a token says of who made it.
+/// The claim by which a token names its issuer.
 #[derive(Deserialize)]
 struct Said {
     iss: Option<Value>,
 }
 
-/// Returns whether a token of this type may say who asks (RFC 8725, 3.11): a logout token may not, for one.
+/// Returns whether a token of this type authenticates a caller (RFC 8725, 3.11). A logout token, for example, does not.
 fn is_access_token(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();
-    // RFC 7515, 4.1.9: without a slash in it, `application/` is left out.
+    // RFC 7515, 4.1.9: a type without another slash may omit `application/`.
     ["jwt", "at+jwt"].contains(&typ.strip_prefix("application/").unwrap_or(&typ))
 }
 
@@ -49,7 +49,7 @@ impl Issuers {
         }
     }
 
-    /// Returns whether this can be a token: no API key looks like one.
+    /// Returns whether this can be a token. No API key has this form.
     pub(in crate::auth) fn may_have_made(&self, presented: &str) -> bool {
         let part = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         let mut parts = presented.split('.');
@@ -57,11 +57,11 @@ impl Issuers {
         !self.list.is_empty() && three && parts.next().is_none() && presented.starts_with("ey")
     }
 
-    /// Returns who holds a token, if it is good at `now`.
+    /// Returns the holder of a token that is valid at `now`.
     pub(in crate::auth) async fn verify(&self, presented: &str, now: Timestamp) -> Result<Principal, Unproven> {
         let header = decode_header(presented).map_err(|_| AuthFailure::TokenMalformed)?;
         if header.crit.is_some() {
-            // RFC 7515, 4.1.11: what is not understood must not be overlooked.
+            // RFC 7515, 4.1.11: an extension that is critical and not understood makes the token invalid.
             return Err(AuthFailure::TokenMalformed.into());
         }
         if !header.typ.as_deref().is_none_or(is_access_token) {
@@ -76,8 +76,7 @@ impl Issuers {
         fingerprint.add(&[0]);
         let person = user.clone();
         let (scopes, bounds) = token::reach(&claims, jwt, user);
-        // A person who reaches further by another token is another caller: what that one did is not
-        // this one's to see or to repeat.
+        // The same person with other bounds is another caller. It must not see or repeat the first one's requests.
         fingerprint.add(
             &serde_json::to_vec(&(person, bounds.user.is_some(), &bounds.workspaces)).expect("texts are always JSON"),
         );
@@ -86,8 +85,7 @@ impl Issuers {
         Ok(Principal::new(&format!("jwt:{}:{digits}", jwt.name), scopes, bounds))
     }
 
-    /// Reads published keys again, each issuer's as often as the configuration says; never returns
-    /// while there are any.
+    /// Reads the published keys of each issuer again, every `jwks_refresh`. Never returns if an issuer publishes keys.
     pub(in crate::auth) async fn keep_fresh(&self) {
         let published = self.list.iter().filter(|issuer| issuer.is_published());
         join_all(published.map(|issuer| async {
@@ -99,7 +97,7 @@ impl Issuers {
         .await;
     }
 
-    /// Returns the issuer that made a token, if it says the truth.
+    /// Returns the issuer that a token names. The signature is not verified yet.
     fn of(&self, presented: &str) -> Result<&Issuer, AuthFailure> {
         if let [only] = self.list.as_slice() {
             return Ok(only);

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use lethe_common::config::Jwt;
 
-/// How long an issuer may take: a request may be waiting for it.
+/// The time limit of a fetch: a request may be waiting for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The longest document: hundreds of keys.
+/// The longest document from a URL, in bytes: hundreds of keys.
 const MOST: usize = 1 << 20;
 
-/// Why the keys could not be read. It says no address: a file's name or a URL may hold anything.
+/// The reason why keys could not be read. It holds no file name and no URL, since either may hold a secret.
 #[derive(Debug)]
 pub(super) enum Unread {
-    /// The file could not be.
+    /// The file could not be read.
     File(std::io::ErrorKind),
-    /// The issuer could not be reached, or answered something else.
+    /// The issuer could not be reached, or answered with an error.
     Http(reqwest::Error),
     /// The document is too long.
     TooLong,
@@ -57,7 +57,7 @@ pub(super) async fn published(jwt: &Jwt) -> Result<String, Unread> {
     let url = jwt.jwks_url.as_deref().unwrap_or_default();
     let client = reqwest::Client::builder()
         .timeout(PATIENCE)
-        // Whoever is sent elsewhere believes elsewhere.
+        // Following a redirect would trust the keys of another server.
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
     let mut answer = client.get(url).send().await?.error_for_status()?;

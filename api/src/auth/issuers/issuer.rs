@@ -1,4 +1,4 @@
-//! One issuer: its keys as they are now, and whether it made a token.
+//! One issuer: its current keys, and the check that it signed a token.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -18,19 +18,19 @@ use crate::auth::token::Claims;
 use crate::auth::unproven::Unproven;
 use crate::http::problem::{Kind, Problem};
 
-/// How soon the keys of an issuer are read again because a token names one that is not there.
-// Anybody can send such tokens; issuers publish a key long before they use it.
+/// The least time between two reads of an issuer's keys that tokens with unknown keys cause.
+// Any client can send such tokens. Issuers publish a key long before they use it.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// An issuer of accepted tokens.
 pub(super) struct Issuer {
     jwt: Jwt,
     keys: RwLock<Arc<Keys>>,
-    // Held while they are read, so that one request reads for all.
+    // Locked during a read, so that one request reads for all.
     last: Mutex<Option<Reading>>,
 }
 
-/// When the published keys were last read, or could not be.
+/// The last read of the published keys, successful or not.
 #[derive(Clone, Copy)]
 struct Reading {
     at: Instant,
@@ -66,7 +66,7 @@ impl Issuer {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns what a token says, if this issuer signed it, and for us, and it is good at `now`.
+    /// Returns the claims of a token that this issuer signed for this service, if it is valid at `now`.
     pub(super) async fn claims(&self, presented: &str, header: &Header, now: Timestamp) -> Result<Claims, Unproven> {
         let jwt = &self.jwt;
         if !jwt.algorithms.iter().any(|allowed| algorithm(*allowed) == header.alg) {
@@ -78,14 +78,14 @@ impl Issuer {
             let succeeded = self.read(AGAIN).await;
             key = self.keys().find(header).cloned();
             if key.is_none() && !succeeded {
-                // The token may be good: who sent it is not to blame.
+                // The token may be valid, so this is no failure of the caller.
                 return Err(Problem::usual(Kind::IssuerUnavailable).into());
             }
         }
         let key = key.ok_or(AuthFailure::TokenKey)?;
-        // `alg` of the token is one of the issuer's, and its key is of that family.
+        // The token's `alg` is one of the issuer's, and the key is of its family.
         let mut validation = Validation::new(header.alg);
-        // Of times it checks only that there is an end.
+        // The library only requires `exp`; `lifetime` checks the times.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         let mut required = vec!["exp"];
@@ -94,7 +94,7 @@ impl Issuer {
             required.push("iss");
         }
         if let Some(audience) = &jwt.audience {
-            // Without one a token that names any audience is refused: it was made for another.
+            // Without a configured audience, tokens that name one are refused: they are meant for another service.
             validation.set_audience(&[audience]);
             required.push("aud");
         }
@@ -104,8 +104,8 @@ impl Issuer {
         Ok(claims.claims)
     }
 
-    /// Reads the published keys, unless they were read within `within`; returns whether that
-    /// succeeded when it was last done.
+    /// Reads the published keys, unless the last read is younger than `within`. Returns whether the last read
+    /// succeeded.
     pub(super) async fn read(&self, within: Duration) -> bool {
         let mut last = self.last.lock().await;
         if let Some(reading) = last.filter(|reading| reading.at.elapsed() < within) {
@@ -122,12 +122,12 @@ impl Issuer {
                     tracing::warn!(issuer = self.jwt.name, "the issuer publishes no key that can be used");
                 }
             }
-            // What was known before is still believed.
+            // The keys of the last successful read stay in use.
             Err(error) => {
                 tracing::warn!(issuer = self.jwt.name, error = %error, "the issuer's keys could not be read");
             }
         }
-        // After it: a slow answer must not make the next question come at once.
+        // Taken after the read: a slow answer must not cause the next read at once.
         let at = Instant::now();
         *last = Some(Reading { at, succeeded });
         succeeded

@@ -1,4 +1,4 @@
-//! The keys of an issuer, as tokens are verified with them.
+//! The keys of an issuer, which verify its tokens.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, Header};
@@ -13,19 +13,19 @@ use super::algorithm::algorithm;
 #[derive(Default)]
 pub(super) struct Keys {
     list: Vec<Key>,
-    /// Whether they have ids: a secret and a single public key have none.
+    /// Whether the keys have ids. A secret and a single public key have none.
     named: bool,
 }
 
 struct Key {
     id: Option<String>,
-    /// The one algorithm that it is for, if it says so.
+    /// The only algorithm that the key is for, if the key names one.
     algorithm: Option<String>,
     verifier: DecodingKey,
 }
 
 impl Keys {
-    /// Returns the keys that were read at the start.
+    /// Returns the keys that the configuration read at the start.
     pub(super) fn of(key: &JwtKey, jwt: &Jwt) -> Self {
         let key = match key {
             JwtKey::Jwks(text) => return Self::of_set(text, jwt),
@@ -43,14 +43,14 @@ impl Keys {
         }
     }
 
-    /// Returns the keys of a JSON Web Key Set, less what cannot be used here.
+    /// Returns the usable keys of a JSON Web Key Set.
     pub(super) fn of_set(text: &str, jwt: &Jwt) -> Self {
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<Value>,
         }
         let set: Set = serde_json::from_str(text).unwrap_or(Set { keys: Vec::new() });
-        // Each by itself: a key of a kind that is not known here must not hide the others.
+        // Parses each key by itself: a key of an unknown kind must not hide the others.
         let keys = set
             .keys
             .into_iter()
@@ -65,12 +65,12 @@ impl Keys {
         self.list.is_empty()
     }
 
-    /// Returns the key that a token was signed with, by what its header says.
+    /// Returns the key that verifies a token, by the token's header.
     pub(super) fn find(&self, header: &Header) -> Option<&DecodingKey> {
         let mut fitting = self.list.iter().filter(|key| key.verifies(header.alg));
         match &header.kid {
             Some(id) if self.named => fitting.find(|key| key.id.as_ref() == Some(id)),
-            // Without an id nobody tries one key after the other.
+            // Without an id only a single fitting key is used. Keys are not tried one after the other.
             _ => fitting.next().filter(|_| fitting.next().is_none()),
         }
         .map(|key| &key.verifier)
@@ -86,7 +86,7 @@ impl Key {
             AlgorithmParameters::RSA(_) => true,
             AlgorithmParameters::EllipticCurve(key) => key.curve == EllipticCurve::P256,
             AlgorithmParameters::OctetKeyPair(key) => key.curve == EllipticCurve::Ed25519,
-            // A secret in a document that is published is none.
+            // A published secret is no secret.
             AlgorithmParameters::OctetKey(_) => false,
         };
         Some(Self {
@@ -106,14 +106,14 @@ impl Key {
     }
 }
 
-/// Reads a public key, of the kind that the one algorithm of its issuer needs.
+/// Reads a public key for the issuer's only algorithm.
 fn of_pem(pem: &[u8], jwt: &Jwt) -> Option<DecodingKey> {
     let family = algorithm(*jwt.algorithms.first()?).family();
     let key = match jwt.algorithms.first()? {
         JwtAlgorithm::Rs256 => DecodingKey::from_rsa_pem(pem),
         JwtAlgorithm::Es256 => DecodingKey::from_ec_pem(pem),
         JwtAlgorithm::EdDsa => DecodingKey::from_ed_pem(pem),
-        // The configuration refuses it: a public key is no secret.
+        // The configuration refuses this: a public key is no secret.
         JwtAlgorithm::Hs256 | JwtAlgorithm::Hs384 | JwtAlgorithm::Hs512 => return None,
     };
     key.ok().filter(|_| family != AlgorithmFamily::Hmac)

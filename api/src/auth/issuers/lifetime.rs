@@ -1,7 +1,6 @@
-//! Whether a token is good at a time.
+//! The check that a token is valid at a time.
 //!
-//! The library that verifies signatures would read the system's clock. The time is handed in here, so that a test says
-//! which it is.
+//! The signature library would read the system's clock. Here the time is a parameter, so that tests can set it.
 
 use std::time::Duration;
 
@@ -11,11 +10,11 @@ use serde_json::Value;
 
 use crate::auth::token::Claims;
 
-/// Checks that a token is good at `now`, as far as clocks differ by `leeway` at most; none is good for longer than `max_age`.
+/// Checks that a token is valid at `now`. Clocks may differ by `leeway`. No token is valid for longer than `max_age`.
 pub(super) fn check(claims: &Claims, now: Timestamp, leeway: Duration, max_age: Duration) -> Result<(), AuthFailure> {
     let (now, leeway) = (u64::try_from(now.as_second()).unwrap_or(0), leeway.as_secs());
     let longest = max_age.as_secs().saturating_add(leeway);
-    // A token without an end is good for ever, which no token may be.
+    // A token without `exp` would be valid for ever, which no token may be.
     let end = claims.get("exp").and_then(seconds).ok_or(AuthFailure::TokenExpired)?;
     if end < now.saturating_sub(leeway) || end > now.saturating_add(longest) {
         return Err(AuthFailure::TokenExpired);

@@ -1,4 +1,4 @@
-//! What mem0's deletions have in common.
+//! The parts that mem0's deletions share.
 
 use axum::Json;
 use axum::response::Response;
@@ -11,23 +11,23 @@ use crate::compat::wanted::MemoryScope;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
-/// What a deletion is answered with.
+/// The answer to a deletion.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Deleted)]
 pub(crate) struct Deleted {
-    /// What was done.
+    /// The result of the deletion.
     #[schema(example = "Memory deleted successfully!")]
     message: String,
 }
 
-/// Answers that memories were erased.
+/// Returns the answer for erased memories.
 pub(super) fn deleted(done: &Done, message: String) -> Response {
     done.answer(Json(Deleted { message }))
 }
 
-/// Reads whether what a memory superseded is to go too.
+/// Reads whether the deletion includes the memories that this one superseded.
 pub(super) fn linked(query: &Query) -> Result<bool, Problem> {
-    // As Python and JavaScript write it.
+    // Python and JavaScript write booleans like this.
     match query.one("delete_linked")? {
         None | Some("" | "false" | "False" | "0") => Ok(false),
         Some("true" | "True" | "1") => Ok(true),
@@ -35,7 +35,7 @@ pub(super) fn linked(query: &Query) -> Result<bool, Problem> {
     }
 }
 
-/// Returns where memories are.
+/// Returns the place of mem0's memories in the configuration.
 pub(super) fn place(state: &AppState) -> MemoryScope {
     MemoryScope::from(&state.config().compat.mem0)
 }

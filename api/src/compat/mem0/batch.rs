@@ -20,14 +20,14 @@ use crate::http::object::Object;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// The most memories of one batch, as mem0 has it.
+/// mem0's limit of memories per batch.
 const BATCH: usize = 1_000;
 
-/// What mem0's clients say of their account with every request; there are no accounts here.
+/// The account parameters that mem0's clients always send. Lethe has no accounts and ignores them.
 const ACCOUNT: [&str; 2] = ["org_id", "project_id"];
 
-/// Several memories.
-// A condition that is ignored would widen the deletion.
+/// The memories to delete.
+// An ignored condition would widen the deletion.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Mem0Batch)]
@@ -37,7 +37,7 @@ pub(crate) struct Batch {
     memories: Vec<Object<BatchEntry>>,
 }
 
-/// One of them.
+/// One memory of a batch.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Mem0BatchEntry)]
@@ -46,7 +46,7 @@ pub(crate) struct BatchEntry {
     memory_id: Uuid,
 }
 
-/// Delete several memories; those that are not there do not matter.
+/// Delete several memories. Absent memories are skipped.
 #[utoipa::path(
     delete,
     path = "/v1/batch/",
@@ -114,7 +114,7 @@ fn ids(batch: Batch) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Returns how many memories a batch has erased: those in one store only count like those in both.
+/// Returns how many memories a batch has erased. A memory in one store counts like a memory in both.
 async fn erased_each_once(state: &AppState, done: &Done) -> Result<u64, Problem> {
     let job = &done.job;
     let of = |kind: StoreKind| {

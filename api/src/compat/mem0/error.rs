@@ -1,4 +1,4 @@
-//! What went wrong, as mem0 says it.
+//! Errors in mem0's format.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -10,23 +10,23 @@ use utoipa::ToSchema;
 use crate::compat::document::{self, ErrorShape, Says, example_of};
 use crate::http::problem::{Kind, Problem};
 
-/// What went wrong, as mem0 says it.
+/// An error in mem0's format.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Error)]
 pub(crate) struct ErrorBody {
-    /// What went wrong.
+    /// The text of the error.
     #[schema(example = "Memory not found!")]
     error: String,
-    /// The same again: mem0's own client shows its users this field.
+    /// The same text: mem0's own client shows its users this field.
     #[schema(example = "Memory not found!")]
     detail: String,
 }
 
-/// What a request without credentials is answered with.
+/// The answer to a request without credentials.
 const UNPROVEN: &str =
     "send one header `Authorization: Token` and an API key, or `Authorization: Bearer` and an API key or a token";
 
-/// What is answered beside success.
+/// The answers other than success.
 pub(super) type Errors = document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
@@ -55,7 +55,7 @@ impl Says for ErrorBody {
     }
 }
 
-/// Says a problem as mem0 does, whose API has no 422.
+/// Returns a problem as a response in mem0's format. Its API has no 422.
 pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
     let status = match status {
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,

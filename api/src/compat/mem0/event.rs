@@ -1,4 +1,4 @@
-//! mem0's events, which are our jobs, and its ping.
+//! mem0's events, which are Lethe's jobs, and its ping.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::job::visible::visible;
 use crate::state::AppState;
 
-/// A deletion, as mem0 shows one.
+/// A deletion as a mem0 event.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Event, example = json!({
     "id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47", "event_type": "DELETE", "status": "SUCCEEDED",
@@ -33,27 +33,27 @@ pub(crate) struct Event {
     event_type: &'static str,
     /// `PENDING`, `RUNNING`, `FAILED` or `SUCCEEDED`.
     status: &'static str,
-    /// Always empty: it would say whose memories they were.
+    /// Always empty: it would reveal the owner of the memories.
     payload: Empty,
     /// Always empty.
     metadata: Empty,
-    /// Always empty: what was erased is not kept.
+    /// Always empty: erased memories are not kept.
     results: [Empty; 0],
-    /// When it was accepted.
+    /// The time of acceptance.
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Timestamp>,
-    /// When it started or ended.
+    /// The time of the last of these: acceptance, start, end.
     #[schema(value_type = Option<String>, format = DateTime)]
     updated_at: Option<Timestamp>,
-    /// When it started.
+    /// The time of the start.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
-    /// When it ended.
+    /// The time of the end.
     #[schema(value_type = Option<String>, format = DateTime)]
     completed_at: Option<Timestamp>,
-    /// Milliseconds from its start to its end.
+    /// Milliseconds from the start to the end.
     latency: Option<i64>,
-    /// The last error, a word of a closed list.
+    /// The last error code, from a closed list.
     error: Option<String>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Event {
 #[schema(as = Mem0Nothing)]
 struct Empty {}
 
-/// Who asks, as far as mem0's client wants to know before its first call.
+/// The account that mem0's client requests before its first call.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Ping)]
 pub(crate) struct Ping {
@@ -73,7 +73,7 @@ pub(crate) struct Ping {
     user_email: &'static str,
 }
 
-/// Say how far a deletion is.
+/// Get the progress of a deletion.
 #[utoipa::path(
     get,
     path = "/v1/event/{event_id}/",
@@ -97,7 +97,7 @@ pub(crate) async fn event(
     }
 }
 
-/// Answer whoever has credentials.
+/// Check the credentials of a client.
 #[utoipa::path(
     get,
     path = "/v1/ping/",

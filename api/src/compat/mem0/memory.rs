@@ -42,7 +42,7 @@ pub(crate) async fn delete_memory(
 ) -> Result<Response, Problem> {
     query.only(&["delete_linked", "org_id", "project_id"])?;
     if linked(&query)? {
-        // What it superseded is not known here: to say that it went too would be a lie.
+        // Lethe does not know the superseded memories, so it cannot confirm their deletion.
         let detail = "delete_linked is not supported: delete what this memory superseded by its ids";
         return Err(Problem::new(Kind::Malformed, detail));
     }

@@ -1,4 +1,4 @@
-//! mem0's deletions of everything of somebody.
+//! mem0's deletions of all memories of a subject.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,18 +18,18 @@ use crate::compat::wanted::What;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// What a deletion that goes on is answered with.
+/// The body of the answer to an accepted deletion.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Mem0Deleting)]
 pub(crate) struct Deleting {
-    /// Always the same.
+    /// A fixed message.
     #[schema(example = "Delete in progress. This may take some time.")]
     message: &'static str,
-    /// The job, to be asked for as an event.
+    /// The job's id, which is also the event's id.
     event_id: Uuid,
 }
 
-/// What a deletion is answered with that was accepted.
+/// The answer to an accepted deletion.
 #[derive(IntoResponses)]
 #[response(
     status = 200,
@@ -41,7 +41,7 @@ pub(crate) struct Deleting {
 #[expect(dead_code, reason = "only for the document")]
 struct Begun(Deleting);
 
-/// Delete all memories of a user, an agent, an application or a run; all that are given must match.
+/// Delete all memories of a user, an agent, an application or a run. All given fields must match.
 #[utoipa::path(
     delete,
     path = "/v1/memories/",
@@ -66,7 +66,7 @@ pub(crate) async fn delete_memories(
     headers: HeaderMap,
     NoBody: NoBody,
 ) -> Result<Response, Problem> {
-    // A filter that is not understood must not widen the deletion to all of somebody.
+    // An unknown filter must not widen the deletion to all memories of the subject.
     query.only(&["user_id", "agent_id", "app_id", "run_id", "org_id", "project_id"])?;
     let subject = Subject {
         user_id: query.owner("user_id")?,
@@ -90,7 +90,7 @@ pub(crate) async fn delete_memories(
     forget(asked, subject).await
 }
 
-/// Delete a user, an agent, an application or a run: all memories of it.
+/// Delete all memories of one user, agent, application or run.
 #[utoipa::path(
     delete,
     path = "/v2/entities/{entity_type}/{entity_id}/",

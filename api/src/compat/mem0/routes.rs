@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 use super::{batch, event, memory, person};
 use crate::state::AppState;
 
-/// Below which paths its routes are, those included that are not answered here: its clients read their refusal.
+/// The path prefixes of mem0's routes, served here or not: errors below them are in mem0's format.
 pub(in crate::compat) const ROOTS: [&str; 14] = [
     "/v1/memories",
     "/v1/batch",
@@ -25,7 +25,7 @@ pub(in crate::compat) const ROOTS: [&str; 14] = [
     "/api/v1/orgs",
 ];
 
-/// Deletions that are answered at once: the event says how far they are.
+/// The deletions that are answered at once. Their events show the progress.
 pub(in crate::compat) const AT_ONCE: [&str; 2] = ["/v1/memories/", "/v2/entities/{entity_type}/{entity_id}/"];
 
 /// Returns mem0's routes. Its clients write a slash at the end.

@@ -1,4 +1,4 @@
-//! What OpenSearch's routes answer with, errors included.
+//! The answers of OpenSearch's routes, with errors.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::compat::document::{ErrorShape, Says, example_of};
 use crate::http::problem::{Kind, Missing, Problem};
 use crate::state::AppState;
 
-/// What went wrong, as OpenSearch says it.
+/// An error in OpenSearch's format.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchError)]
 pub(crate) struct ErrorBody {
@@ -39,18 +39,18 @@ struct ErrorCause {
     reason: String,
 }
 
-/// Why.
+/// The cause of an error.
 #[derive(Clone, Serialize, ToSchema)]
 #[schema(as = OpenSearchCause)]
 pub(super) struct Cause {
-    /// What kind of error it is.
+    /// The kind of error.
     #[schema(example = "status_exception")]
     r#type: &'static str,
-    /// What went wrong.
+    /// The text of the error.
     reason: String,
 }
 
-/// A document that was deleted.
+/// A deleted document.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchDeleted)]
 pub(crate) struct Deleted {
@@ -63,13 +63,13 @@ pub(crate) struct Deleted {
     _shards: Shards,
     /// The table.
     _index: String,
-    /// When the deletion was accepted, in milliseconds since 1970: it grows as a sequence does.
+    /// The time of acceptance in milliseconds since 1970. It grows like a sequence number.
     _seq_no: i64,
     /// Always 1.
     _primary_term: u64,
 }
 
-/// In how many stores the memory was looked for and is gone.
+/// The number of stores that the job searched. The memory is gone from all of them.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchShards)]
 struct Shards {
@@ -78,28 +78,28 @@ struct Shards {
     failed: usize,
 }
 
-/// What a deletion by query came to.
+/// The result of a deletion by query.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchDeletedByQuery)]
 pub(crate) struct DeletedByQuery {
-    /// Milliseconds from its acceptance to its end.
+    /// Milliseconds from the acceptance to the end.
     took: i64,
     timed_out: bool,
     #[serde(flatten)]
     status: Status,
-    /// Why it ended early, if it was cancelled.
+    /// The reason for the early end of a cancelled deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     canceled: Option<&'static str>,
-    /// Why not everything could be erased, if so.
+    /// The failures, if some memories could not be erased.
     failures: Vec<Failure>,
 }
 
-/// What a request without credentials is answered with.
+/// The answer to a request without credentials.
 const UNPROVEN: &str = "send one header `Authorization: Basic` with an API key's name as the user and the key as the password, \
                         or `Authorization: Bearer` and an API key or a token";
 
-/// What is answered beside success.
+/// The answers other than success.
 pub(super) type Errors = crate::compat::document::Errors<ErrorBody>;
 
 impl ErrorShape for ErrorBody {
@@ -111,12 +111,12 @@ impl ErrorShape for ErrorBody {
 }
 
 impl Deleted {
-    /// Says that a job has erased a memory.
+    /// Returns the answer for the memory that a job has erased.
     pub(super) fn new(job: &JobView, id: String, table: String) -> Self {
         Self {
             result: "deleted",
             _id: id,
-            // A document that was written once is version 1, and its deletion version 2.
+            // A document that was written once has version 1, and its deletion has version 2.
             _version: job.version_erased.unwrap_or(1).saturating_add(1),
             _shards: Shards {
                 total: job.stores.len(),
@@ -131,17 +131,17 @@ impl Deleted {
 }
 
 impl DeletedByQuery {
-    /// Returns the status of the answer: the highest of its failures, as OpenSearch's
-    /// `BulkIndexByScrollResponseContentListener` has it.
+    /// Returns the status of the answer: the highest status of its failures. OpenSearch's
+    /// `BulkIndexByScrollResponseContentListener` does the same.
     pub(super) fn status(&self) -> StatusCode {
         let highest = self.failures.iter().map(Failure::status).max();
         highest.unwrap_or(StatusCode::OK)
     }
 
-    /// Says what a job that has ended came to, and which memories failed.
+    /// Returns the result of an ended job, with the memories that failed.
     ///
     /// # Errors
-    /// If the ledger cannot say which memories stopped it.
+    /// The ledger cannot return the failed memories.
     pub(super) async fn of(state: &AppState, principal: &Principal, job: &JobView) -> Result<Self, Problem> {
         let failures = failures::of(state, job).await?;
         if !failures.is_empty() {
@@ -161,19 +161,19 @@ impl DeletedByQuery {
     }
 }
 
-/// A deletion by query with failures: the highest of their statuses is the answer's. Or a problem without any.
+/// A deletion by query with failures: their highest status is the answer's. Or a problem without failures.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchStopped)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) enum Stopped {
-    /// What it came to.
+    /// The result.
     Failed(DeletedByQuery),
     /// A problem.
     Refused(ErrorBody),
 }
 
-/// What a deletion by query in an index is answered with beside success.
+/// The answers other than success to a deletion by query in an index.
 pub(super) struct StoppedOr;
 
 impl IntoResponses for StoppedOr {
@@ -193,17 +193,17 @@ impl IntoResponses for StoppedOr {
     }
 }
 
-/// What is answered beside success about a task.
+/// The answers other than success about one task.
 pub(super) struct Refused;
 
 impl IntoResponses for Refused {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        // No job is made, and none is met that was stopped.
+        // Task routes make no job, and a stopped job is no error there.
         without(&["202", "409"])
     }
 }
 
-/// What is answered beside success about whatever tasks there are.
+/// The answers other than success of routes without a single task.
 pub(super) struct RefusedAtAll;
 
 impl IntoResponses for RefusedAtAll {
@@ -219,7 +219,7 @@ fn without(statuses: &[&str]) -> BTreeMap<String, RefOr<utoipa::openapi::Respons
 }
 
 impl Cause {
-    /// Says why a task was refused after it had begun.
+    /// Returns the cause for a task that was refused after its start.
     pub(super) fn of(problem: &Problem) -> Self {
         Self {
             r#type: "illegal_argument_exception",
@@ -264,7 +264,7 @@ impl Says for ErrorBody {
     }
 }
 
-/// Says a problem as OpenSearch does.
+/// Returns a problem as a response in OpenSearch's format.
 pub(in crate::compat) fn error(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
     // OpenSearch has neither 415 nor 422.
     let status = match status {

@@ -1,4 +1,4 @@
-//! What the body of a deletion by query says.
+//! The body of a deletion by query.
 
 use serde_json::{Map, Value};
 
@@ -12,19 +12,19 @@ use crate::http::problem::{Kind, Missing, Problem};
 const NO_QUERY: &str = "Query parameter is required for delete by query operation. To delete all documents, explicitly \
     provide a match_all query: {\"query\": {\"match_all\": {}}}";
 
-/// What is understood of it; `null` is as good as nothing.
+/// The supported fields. A `null` counts as absent.
 const KNOWN: [&str; 3] = ["conflicts", "max_docs", "query"];
 
-/// Whose validation a route has.
+/// The validation rules of a route.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Validation {
-    /// The agentic memory's, which demands a query before anything else.
+    /// The agentic memory's rules. A missing query is reported before any other error.
     OfMemories,
-    /// The search engine's, which says all that is wrong at once.
+    /// The search engine's rules. All errors are reported together.
     OfIndices,
 }
 
-/// What a body says.
+/// The fields of a body.
 pub(super) struct Body {
     pub(super) query: Value,
     pub(super) max_docs: Option<i32>,
@@ -32,10 +32,10 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads it; `unsupported` is what is wrong with the parameters already.
+    /// Reads a body. `unsupported` lists the errors of the parameters.
     pub(super) fn read(bytes: &[u8], unsupported: &[&'static str], validation: Validation) -> Result<Self, Problem> {
         let mut body = object(bytes)?;
-        // What a search has, and a deletion has not.
+        // Searches support these fields, and deletions do not.
         let of_searches = [("from", FROM), ("stored_fields", STORED_FIELDS)];
         let wrong: Vec<&str> = of_searches
             .into_iter()
@@ -74,7 +74,7 @@ impl Validation {
     }
 }
 
-/// Returns the fields; of no body there are none.
+/// Returns the fields. An empty body has none.
 fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());

@@ -78,7 +78,7 @@ pub(crate) async fn delete_memory(
     }
 }
 
-/// Returns what to demand besides the owner.
+/// Returns the conditions of a deletion, without the owner.
 pub(super) fn at(there: &MappedContainer<'_>) -> MemoryScope {
     MemoryScope {
         target: Some(there.target.name.clone()),
@@ -89,8 +89,7 @@ pub(super) fn at(there: &MappedContainer<'_>) -> MemoryScope {
     }
 }
 
-/// Returns the owner to demand. Nobody names one here: whoever may erase for named owners only may
-/// not erase.
+/// Returns the owner condition. This API names no owner, so callers that must name one are refused.
 pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
     match principal.owner(None) {
         Err(Denied::OwnerNeeded) => Err(Problem::new(
@@ -101,9 +100,9 @@ pub(super) fn owner(principal: &Principal) -> Result<Option<String>, Problem> {
     }
 }
 
-/// Returns whether a memory that was not the caller's is somebody else's. The caller has access to the
-/// container, and OpenSearch tells it so.
-// The API asks no store: this is a dry run in nobody's name.
+/// Returns whether the memory belongs to another owner. OpenSearch reveals this to callers with access to the
+/// container.
+// The API never queries a store. A dry run by a principal without an owner searches instead.
 async fn strangers(asked: Asked<'_>, place: MemoryScope, id: String) -> Result<bool, Problem> {
     let nobody = Principal::new("lethe:probe", [Scope::MemoriesDeleteAny], Bounds::default());
     let asked = Asked {

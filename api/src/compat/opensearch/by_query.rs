@@ -27,29 +27,29 @@ use crate::http::media_type::json_only;
 use crate::http::problem::{Problem, Whole};
 use crate::state::AppState;
 
-/// What a caller calls its request; its tasks say it again.
+/// The caller's own name for a request. The tasks of the request return it.
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 
-/// The longest of those that are kept.
+/// The longest name that is kept, in bytes.
 const MAX_OPAQUE_ID: usize = 256;
 
-/// What is said of `size`, as OpenSearch says it: 299 is a warning that stays true.
+/// OpenSearch's warning about `size`. Code 299 marks a persistent warning.
 const DATED: HeaderValue =
     HeaderValue::from_static("299 lethe \"Deprecated field [size] used, expected [max_docs] instead\"");
 
-/// A deletion by query that has ended, or goes on as a task.
+/// A deletion by query that has ended, or continues as a task.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchByQuery)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) enum ByQuery {
-    /// It has ended.
+    /// The deletion has ended.
     Ended(DeletedByQuery),
-    /// It goes on.
+    /// The deletion continues.
     Started(Started),
 }
 
-/// What a deletion by query is answered with where it was not refused.
+/// The answer to an accepted deletion by query.
 #[derive(IntoResponses)]
 #[response(
     status = 200,
@@ -59,7 +59,7 @@ pub(crate) enum ByQuery {
 #[expect(dead_code, reason = "only for the document")]
 struct CameTo(ByQuery);
 
-/// Delete memories by query, waiting until it is done or the client leaves; then it goes on.
+/// Delete memories by query, and wait for the end. The deletion continues if the client disconnects.
 #[utoipa::path(
     post,
     path = "/_plugins/_ml/memory_containers/{memory_container_id}/memories/{type}/_delete_by_query",
@@ -99,7 +99,7 @@ pub(crate) async fn delete_by_query(
     delete(asked, &query, body, there, &container, Validation::OfMemories).await
 }
 
-/// Delete memories of a table by query, of whatever type; the rest is as in a container.
+/// Delete memories of all types in a table by query. Otherwise it works as in a container.
 #[utoipa::path(
     post,
     path = "/{index}/_delete_by_query",
@@ -129,7 +129,7 @@ pub(crate) async fn delete_in_index(
     in_index(&state, &principal, &index, &query, &headers, body).await
 }
 
-/// Deletes in the index of a name that begins another system's paths.
+/// Deletes in the index `memories`. Agno's paths begin with this name too.
 pub(crate) async fn delete_in_memories(
     State(state): State<AppState>,
     Caller(principal): Caller,
@@ -160,7 +160,7 @@ async fn in_index(
     delete(asked, query, body, there, index, Validation::OfIndices).await
 }
 
-/// Deletes by query; `container` is what `memory_container_id` is there.
+/// Deletes by query. `container` is the value of the field `memory_container_id`.
 async fn delete(
     asked: Asked<'_>,
     query: &Query,
@@ -200,7 +200,7 @@ async fn to_the_end(
                 return Err(problem.about(done.job.id));
             }
             let body = DeletedByQuery::of(asked.state, asked.principal, &done.job).await?;
-            // The agentic memory answers 200 whatever has failed.
+            // The agentic memory answers 200 even with failures.
             let status = match validation {
                 Validation::OfMemories => StatusCode::OK,
                 Validation::OfIndices => body.status(),
@@ -211,14 +211,13 @@ async fn to_the_end(
     }
 }
 
-/// Returns what the caller calls its request, if that can be kept.
+/// Returns the caller's name for its request, unless it is empty, too long or not ASCII.
 fn opaque_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(OPAQUE_ID)?.to_str().ok()?;
     (!id.is_empty() && id.len() <= MAX_OPAQUE_ID).then(|| id.to_owned())
 }
 
-/// Reads what is to be erased, and how; what makes no sense is refused before the place is looked at,
-/// as OpenSearch does.
+/// Reads the selection and its options. As in OpenSearch, an invalid request is refused before its index is looked up.
 async fn read<'a>(
     asked: Asked<'_>,
     incoming: &mut Incoming,

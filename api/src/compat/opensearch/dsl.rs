@@ -1,8 +1,8 @@
-//! OpenSearch's query DSL, read into the filter language inside.
+//! OpenSearch's query DSL, translated into Lethe's filters.
 //!
-//! Whatever is not understood to its last word is refused and named: nothing is deleted by a query
-//! that was only half understood. Fields are keywords here: `match` and `match_phrase` compare whole
-//! values, byte for byte, as OpenSearch does on keyword fields.
+//! Unknown queries, parameters and fields are refused by name: a query that is only partly understood deletes nothing.
+//! Fields are keywords: `match` and `match_phrase` compare whole values, byte for byte, as OpenSearch does on keyword
+//! fields.
 
 mod boolean;
 mod compared;

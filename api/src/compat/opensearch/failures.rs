@@ -1,4 +1,4 @@
-//! Why a deletion by query did not erase everything: memory by memory, where it is known.
+//! The failures of a deletion by query, one per memory where the ledger knows the memories.
 
 use axum::http::StatusCode;
 use lethe_common::error_code::{ErrorCode, StoredCode};
@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
-/// Why not everything could be erased.
+/// The failure of a memory, or of the whole job.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchFailure)]
 pub(super) struct Failure {
     /// The table.
     index: String,
-    /// The memory's id, where it is one.
+    /// The memory's id, if the failure is about one memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     id: Option<String>,
@@ -25,20 +25,20 @@ pub(super) struct Failure {
     status: u16,
 }
 
-/// Why a memory, or the rest, could not be erased.
+/// The cause of a failure.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchFailureCause)]
 struct FailureCause {
-    /// What kind of error it is.
+    /// The kind of error.
     #[schema(example = "version_conflict_engine_exception")]
     r#type: &'static str,
-    /// What went wrong.
+    /// The text of the error.
     reason: String,
-    /// Always 0, of a memory: a table has no shards.
+    /// Always 0, and only for a memory: a table has no shards.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     shard: Option<&'static str>,
-    /// The table, of a memory.
+    /// The table, only for a memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     index: Option<String>,
@@ -49,7 +49,7 @@ impl Failure {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Says that a memory has changed since the deletion was accepted, whose sequence number that is.
+    /// Returns the failure of a memory that changed after the acceptance, whose time is the sequence number.
     fn conflict(job: &JobView, index: &str, id: Option<String>) -> Self {
         let name = id.as_deref().unwrap_or("…");
         let reason = format!(
@@ -69,7 +69,7 @@ impl Failure {
         }
     }
 
-    /// Says why a memory, or the rest, could not be erased.
+    /// Returns the failure of a memory or, without an id, of the whole job.
     fn other(index: &str, id: Option<String>, code: &str) -> Self {
         let of_one = id.is_some();
         Self {
@@ -86,13 +86,13 @@ impl Failure {
     }
 }
 
-/// The most memories that are named as failures.
+/// The most failures in an answer.
 const MOST: u32 = 1_000;
 
-/// Returns why a job that has ended did not erase everything.
+/// Returns the failures of an ended job.
 ///
 /// # Errors
-/// If the ledger cannot say which memories it is about.
+/// The ledger cannot return the failed memories.
 pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Vec<Failure>, Problem> {
     let index = job.table.clone().unwrap_or_default();
     let Some(code) = job.error_code.as_ref().filter(|_| job.state == State::Failed) else {
@@ -109,7 +109,7 @@ pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Vec<Failure>, 
         );
     }
     for item in items(state, job, "failed").await? {
-        // It changed after its vector had gone.
+        // The row changed after its vector was deleted.
         let is_split = item.code.as_ref().and_then(StoredCode::known) == Some(ErrorCode::Split);
         failures.push(if is_split {
             Failure::conflict(job, &index, Some(item.id))
@@ -134,9 +134,9 @@ pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Vec<Failure>, 
     Ok(failures)
 }
 
-/// Returns the memories that met an outcome in the store that decides, or in the other one alone.
+/// Returns the memories with an outcome in the deciding store or, except for conflicts, only in the other store.
 async fn items(state: &AppState, job: &JobView, outcome: &str) -> Result<Vec<ItemRow>, Problem> {
-    // Rows decide, where a table has any.
+    // The SQL store decides, if the job has one.
     let rows = job.stores.iter().any(|counts| counts.store == StoreKind::Sql);
     let decides = if rows { StoreKind::Sql } else { StoreKind::Vector };
     let items = state.ledger().items(job.id, outcome, ("", "", ""), MOST).await?;

@@ -1,21 +1,21 @@
-//! What OpenSearch calls the fields of a memory, and where a mapping has them.
+//! OpenSearch's names for the fields of a memory, and their places in a mapping.
 
 use lethe_common::config::{Collection, Columns, Table};
 use lethe_common::filter::Path;
 use lethe_common::job::Field;
 
-/// Where a field is.
+/// The place of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Known {
-    /// It is the memory's id.
+    /// The memory's id.
     Id,
-    /// It is the container, which the request names already.
+    /// The container, which the request already names.
     Container,
-    /// In a column or in payload, or in the JSON inside.
+    /// A column, a payload field, or a path in its JSON.
     At(Path),
 }
 
-/// Returns where a table has a field; what is mapped under `fields` goes first.
+/// Returns the place of a field in a table. The mapping's `fields` take precedence.
 pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
     if let Some(field) = table.field(name) {
         return Some(Known::At(field.into()));
@@ -31,7 +31,7 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
 
 fn in_columns(columns: &Columns, name: &str) -> Option<Known> {
     let column = match name {
-        // Where owners are references, their names are in another table.
+        // With `owners` the column holds references, and the owners' names are in another table.
         "owner_id" => columns.user.as_ref().filter(|_| columns.owners.is_none()),
         "agent_id" => columns.agent.as_ref(),
         "session_id" => columns.run.as_ref(),
@@ -54,7 +54,7 @@ fn in_payload(collection: &Collection, name: &str) -> Option<Known> {
     Some(Known::At(collection.payload.path(field)?.into()))
 }
 
-/// Returns what a column is called, for who asked for it by one of these names.
+/// Returns the name of a column in queries, or else its own name.
 pub(super) fn called(table: &Table, column: &str) -> String {
     let is_at = |name: &str| match find(table, name) {
         Some(Known::At(path)) => path.steps.is_empty() && path.column.eq_ignore_ascii_case(column),
@@ -65,7 +65,7 @@ pub(super) fn called(table: &Table, column: &str) -> String {
     found.unwrap_or(column).to_owned()
 }
 
-/// What OpenSearch calls the columns that every mapping may have.
+/// OpenSearch's names for the columns that every mapping may have.
 const OWN: [&str; 6] = [
     "owner_id",
     "agent_id",

@@ -1,4 +1,4 @@
-//! What this is: what OpenSearch's clients ask first, as `info` and as `ping`.
+//! The service information that OpenSearch's clients request first, with `info` and `ping`.
 
 use axum::Json;
 use axum::http::header::ACCEPT;
@@ -12,13 +12,13 @@ use crate::compat::read::Query;
 use crate::http::problem::Problem;
 use crate::http::unknown::unknown;
 
-/// The version of OpenSearch whose API this is: the first one with agentic memory.
+/// The OpenSearch version of this API: the first one with agentic memory.
 const NUMBER: &str = "3.3.0";
 
-/// What nobody knows here: OpenSearch's own word.
+/// OpenSearch's own word for unknown values.
 const UNKNOWN: &str = "unknown";
 
-/// What this is.
+/// Information about the service.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchInfo)]
 pub(crate) struct Info {
@@ -32,13 +32,13 @@ pub(crate) struct Info {
     tagline: &'static str,
 }
 
-/// Whose API it is.
+/// The software and version of this API.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchVersion)]
 struct Software {
     /// Always `opensearch`.
     distribution: &'static str,
-    /// The version of OpenSearch whose API this is.
+    /// The OpenSearch version of this API.
     number: &'static str,
     /// Always `lethe`.
     build_type: &'static str,
@@ -50,7 +50,7 @@ struct Software {
     minimum_index_compatibility_version: &'static str,
 }
 
-/// Returns whether a caller is a browser: `/` is another page for it, and no credentials are asked for.
+/// Returns whether the client is a browser. It gets another page at `/`, without credentials.
 pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepted.flat_map(|value| value.split(',')).any(|range| {
@@ -59,7 +59,7 @@ pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Say what this is, as OpenSearch does.
+/// Get information about the service, in OpenSearch's format.
 #[utoipa::path(
     get,
     path = "/",

@@ -1,7 +1,7 @@
-//! Queries that compare a field with what its column cannot hold, in OpenSearch's words.
+//! Type errors in queries, in OpenSearch's words: a field compared with a value that its column cannot hold.
 //!
-//! What columns hold is known as soon as a worker has looked. A query that came before is refused by the worker that
-//! plans it, which touches nothing, and is answered as if it had been refused at once.
+//! The API knows the column types after a worker has reported them. Earlier queries are accepted. The planning worker
+//! then fails the job and touches no store, and the answer is the same as an immediate refusal.
 
 use lethe_common::config::Table;
 use lethe_common::error_code::{ErrorCode, StoredCode};
@@ -14,7 +14,7 @@ use crate::deletion::column_types;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// Returns what is said of a mistake.
+/// Returns the problem for a type error.
 pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
     let field = fields::called(table, &error.column);
     let holds = match error.of {
@@ -51,10 +51,10 @@ pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
     Problem::new(Kind::Invalid, format!("field [{field}] holds {holds}: {what}"))
 }
 
-/// Returns why a job failed, if its query was such a mistake.
+/// Returns the problem of a job that failed because of a type error in its query.
 ///
 /// # Errors
-/// If the ledger cannot be asked.
+/// The ledger does not answer.
 pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Option<Problem>, Problem> {
     if job.state != State::Failed || job.error_code.as_ref().and_then(StoredCode::known) != Some(ErrorCode::Mistyped) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The parameters of OpenSearch's routes by query, and their refusals in its own words.
+//! The parameters of OpenSearch's deletions by query, with errors in its own words.
 
 use lethe_common::ledger::ExecutionOptions;
 use utoipa::IntoParams;
@@ -11,7 +11,7 @@ use crate::compat::wanted::How;
 use crate::http::json::short;
 use crate::http::problem::Problem;
 
-/// What a deletion by query takes.
+/// The supported parameters of a deletion by query.
 const BY_QUERY: [&str; 17] = [
     "allow_no_indices",
     "conflicts",
@@ -32,35 +32,35 @@ const BY_QUERY: [&str; 17] = [
     "wait_for_completion",
 ];
 
-/// The most slices, as OpenSearch has it unless an index says otherwise.
+/// OpenSearch's default limit of slices.
 const MAX_SLICES: u32 = 1024;
 
-/// The most memories of a batch, as OpenSearch has it unless an index says otherwise.
+/// OpenSearch's default limit of memories per batch.
 const MAX_BATCH: i32 = 10_000;
 
-/// How a deletion by query is done.
+/// The options of a deletion by query.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) struct ByQueryParams {
-    /// What a memory does that changed in between: `abort`, the default, or `proceed`; in the body as well.
+    /// The reaction to a memory that changed meanwhile: `abort` (the default) or `proceed`. Also allowed in the body.
     conflicts: Option<String>,
-    /// The most memories to take of what matches; in the body as well.
+    /// The most matching memories to delete. Also allowed in the body.
     #[param(minimum = 1, maximum = 2_147_483_647)]
     max_docs: Option<u32>,
-    /// What `max_docs` was called before.
+    /// The old name of `max_docs`.
     #[param(minimum = 1, maximum = 2_147_483_647)]
     #[deprecated]
     size: Option<u32>,
-    /// The most memories of a batch.
+    /// The most memories per batch.
     #[param(minimum = 1, maximum = 10_000)]
     scroll_size: Option<u32>,
-    /// The most memories a second; -1, the default: as fast as it can.
+    /// The most memories per second. -1, the default, means no limit.
     requests_per_second: Option<f64>,
     /// `false`: answer at once, with the id of a task.
     #[param(inline)]
     wait_for_completion: Option<Flag>,
-    /// 1 to 1024, or `auto`, which is 1: how many slices the answer counts.
+    /// The number of slices in the answer: 1 to 1024, or `auto`, which is 1.
     slices: Option<String>,
     /// Checked, and of no effect.
     #[param(inline)]
@@ -73,7 +73,7 @@ pub(crate) struct ByQueryParams {
     search_timeout: Option<String>,
     /// A whole number or `all`: checked, and of no effect.
     wait_for_active_shards: Option<String>,
-    /// Checked, and of no effect: an index that is not there is refused.
+    /// Checked, and of no effect: an unknown index is refused.
     #[param(inline)]
     ignore_unavailable: Option<Flag>,
     /// Checked, and of no effect.
@@ -83,26 +83,26 @@ pub(crate) struct ByQueryParams {
     expand_wildcards: Option<String>,
 }
 
-/// What a deletion by query was asked for beside its query.
+/// The parameters of a deletion by query.
 pub(super) struct Parameters {
     per_second: Option<f64>,
     batch: Option<u32>,
     size: Option<i32>,
     max_docs: Option<i32>,
     slices: u32,
-    /// Whether a conflict stops it, where that is said.
+    /// Whether a conflict stops the job, if the parameters say so.
     aborts: Option<bool>,
-    /// What OpenSearch has for searches and not for deletions, in its words.
+    /// OpenSearch's errors for search parameters that a deletion does not support.
     pub(super) unsupported: Vec<&'static str>,
-    /// Whether to answer when it has ended.
+    /// Whether the answer waits for the end of the job.
     pub(super) wait_for_completion: bool,
 }
 
 impl Parameters {
-    /// Reads them; whatever is wrong or not known is refused.
+    /// Reads the parameters. Unknown and invalid ones are refused.
     pub(super) fn read(query: &Query) -> Result<Self, Problem> {
         only(query, &BY_QUERY)?;
-        // Deletions are seen at once, take as long as they take, and hold nothing open in between.
+        // These have no effect: deletions are visible at once, have no time limit, and hold no search open.
         flag(query, "refresh", false)?;
         for name in ["scroll", "search_timeout", "timeout"] {
             time(query, name)?;
@@ -128,12 +128,12 @@ impl Parameters {
         })
     }
 
-    /// Returns whether something is called as it was called before.
+    /// Returns whether the request uses an old name.
     pub(super) fn is_dated(&self) -> bool {
         self.size.is_some()
     }
 
-    /// Returns how it is to be done: the body may say some of it as well.
+    /// Returns the options of the job. The body may give some of them too.
     pub(super) fn how(&self, body: &Body, opaque_id: Option<String>) -> Result<How, Problem> {
         let in_body = body.conflicts.as_deref().map(aborts).transpose()?;
         let mut most: Option<i32> = None;
@@ -195,7 +195,7 @@ fn scroll_size(query: &Query) -> Result<Option<u32>, Problem> {
     Ok(u32::try_from(size).ok())
 }
 
-/// Returns the number of slices. `auto` is a slice for each shard, and a table is one.
+/// Returns the number of slices. `auto` means one slice per shard, and a table is one shard.
 fn slices(query: &Query) -> Result<u32, Problem> {
     let Some(text) = query.one("slices")?.filter(|text| *text != "auto") else {
         return Ok(1);
@@ -213,7 +213,7 @@ fn slices(query: &Query) -> Result<u32, Problem> {
     Ok(number)
 }
 
-/// Checks for how many copies of the index a caller would wait: here there is always what there can be.
+/// Checks the number of index copies to wait for. A table has none, so there is no wait.
 fn active_shards(query: &Query) -> Result<(), Problem> {
     let Some(text) = query.one("wait_for_active_shards")?.filter(|text| *text != "all") else {
         return Ok(());
@@ -225,8 +225,8 @@ fn active_shards(query: &Query) -> Result<(), Problem> {
     }
 }
 
-/// Checks what is said about indices that are missing, and about patterns: an index is named here, and
-/// one that is not there is refused whatever is said, since its name may be mistyped.
+/// Checks the options for missing indices and patterns. They have no effect: a request names one index, and an
+/// unknown one is always refused, since its name may be mistyped.
 fn indices(query: &Query) -> Result<(), Problem> {
     for name in ["ignore_unavailable", "allow_no_indices"] {
         if !matches!(query.one(name)?, None | Some("" | "true" | "false")) {

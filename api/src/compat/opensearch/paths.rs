@@ -1,17 +1,17 @@
-//! Which paths are OpenSearch's.
+//! The paths that belong to OpenSearch.
 
 use axum::extract::Request;
 
 use super::info;
 
-/// How the names begin that OpenSearch has for what is no index: those of its paths that are not answered here are
-/// its own as well, since its clients read their refusal.
+/// The first character of OpenSearch's reserved names, which are no indices. Paths with such a name are OpenSearch's
+/// even if Lethe does not serve them, since its clients read their errors.
 const OWN: char = '_';
 
-/// How the paths of its routes end that begin with the name of an index.
+/// The end of the path of a route that begins with the name of an index.
 const BY_QUERY: &str = "/_delete_by_query";
 
-/// Returns whether a request is about one of its routes.
+/// Returns whether a request is for one of OpenSearch's routes.
 pub(in crate::compat) fn has(request: &Request) -> bool {
     let path = request.uri().path();
     let index = path.strip_prefix('/').and_then(|path| path.strip_suffix(BY_QUERY));
@@ -19,8 +19,8 @@ pub(in crate::compat) fn has(request: &Request) -> bool {
     is_info || has_name(path.get(1..).unwrap_or_default()) || index.is_some_and(|index| !index.contains('/'))
 }
 
-/// Returns whether a request that no route answers is about one of OpenSearch's. Of a path that is another system's,
-/// only what follows the name of an index can be.
+/// Returns whether a request that matches no route is OpenSearch's: a segment of its path is a reserved name. In
+/// another system's path the first segment is then an index.
 pub(in crate::compat) fn would_have(path: &str) -> bool {
     path.split('/').skip(1).any(has_name)
 }

@@ -1,7 +1,7 @@
-//! Containers and types: where OpenSearch's memories are here.
+//! The places of OpenSearch's containers and memory types.
 //!
-//! A container is a target, or a workspace of one. A type is a table of its name, or one that the
-//! configuration names for it, or a kind inside the one table that holds several.
+//! A container is a target, or a workspace of a target. A type is the table of its name, the table that the
+//! configuration names for it, or a kind in the only table with several kinds.
 
 use lethe_common::config::{Config, Containers, OpenSearch, Table, Target};
 
@@ -13,17 +13,17 @@ use crate::http::problem::{Kind, Missing, Problem};
 /// The four types of memories.
 const TYPES: [&str; 4] = ["sessions", "working", "long-term", "history"];
 
-/// Where the memories of a type in a container are.
+/// The place of a container's memories of one type.
 pub(super) struct MappedContainer<'a> {
     pub(super) target: &'a Target,
     pub(super) table: &'a Table,
-    /// The kind to demand, where the table holds several.
+    /// The kind condition, if the table holds several kinds.
     pub(super) kind: Option<&'static str>,
-    /// The workspace to demand, where it is the container.
+    /// The workspace condition, if the container is a workspace.
     pub(super) workspace: Option<String>,
 }
 
-/// Finds the memories of a type in a container.
+/// Finds the place of a container's memories of one type.
 pub(super) fn find<'a>(
     config: &'a Config,
     principal: &Principal,
@@ -47,8 +47,7 @@ pub(super) fn find<'a>(
     })
 }
 
-/// Finds the table that an index is: one of the caller's targets with a single table, a table, or
-/// `target.table`.
+/// Finds the table of an index name: one of the caller's targets with a single table, a table, or `target.table`.
 pub(super) fn index<'a>(config: &'a Config, principal: &Principal, name: &str) -> Result<MappedContainer<'a>, Problem> {
     let found = |target: &'a Target, table: &'a Table| MappedContainer {
         target,
@@ -126,7 +125,7 @@ fn table<'a>(
 ) -> Result<(&'a Table, Option<&'static str>), Problem> {
     let named = settings.types.get(kind).map_or(kind, String::as_str);
     if let Some(table) = target.table(named) {
-        // It may be the table of other types as well.
+        // The table may hold other types too.
         return Ok((table, has_kinds(table).then_some(kind)));
     }
     let kinds = |table: &&Table| has_kinds(table);
@@ -138,7 +137,7 @@ fn table<'a>(
     Err(Problem::new(Kind::Malformed, detail))
 }
 
-/// Returns whether a table tells kinds apart; where there are rows, they do.
+/// Returns whether a table distinguishes kinds. Its columns decide, if it has any.
 fn has_kinds(table: &Table) -> bool {
     match (&table.columns, &table.collection) {
         (Some(columns), _) => columns.kind.is_some(),

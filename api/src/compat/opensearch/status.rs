@@ -1,4 +1,4 @@
-//! How far a deletion by query is, as OpenSearch says it, slices included.
+//! The progress of a deletion by query and its slices, in OpenSearch's format.
 
 use std::collections::HashMap;
 
@@ -11,38 +11,38 @@ use crate::compat::outcome::most;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
-/// How far a deletion by query is.
+/// The progress of a deletion by query.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchStatus)]
 pub(super) struct Status {
-    /// Of a slice: which.
+    /// The number of a slice.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     slice_id: Option<usize>,
-    /// Memories that matched, as far as is known.
+    /// Memories that are known to match.
     total: u64,
     updated: u64,
     created: u64,
-    /// Memories that were erased.
+    /// Erased memories.
     deleted: u64,
     batches: u64,
-    /// Memories that changed in between, and stay, or that another job took.
+    /// Memories that changed meanwhile and stay, or that another job erased.
     version_conflicts: u64,
     noops: u64,
     retries: Retries,
-    /// For how many milliseconds it waited to keep its pace; of a slice, its share of that.
+    /// Milliseconds of waiting to keep the pace. A slice has its share of the job's wait.
     throttled_millis: u64,
-    /// Its pace; -1: as fast as it can. Of a slice, its share of that.
+    /// The pace in memories per second. -1 means no limit. A slice has its share of the job's pace.
     requests_per_second: f64,
-    /// In how many milliseconds its next batch may begin.
+    /// Milliseconds until the next batch may start.
     throttled_until_millis: u64,
-    /// Its slices, if there are several: each counts some of the parts that the work was divided into.
+    /// The slices, if there are several. Each counts some of the job's partitions.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, no_recursion)]
     slices: Option<Vec<Status>>,
 }
 
-/// Always 0: what is tried again is not counted one by one.
+/// Always 0: retries are not counted one by one.
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = OpenSearchRetries)]
 struct Retries {
@@ -50,18 +50,18 @@ struct Retries {
     search: u64,
 }
 
-/// What statuses say of jobs beside what the jobs say themselves.
+/// The parts of a status that the view of a job does not hold.
 pub(super) struct Details {
-    /// How many memories workers usually take at once.
+    /// The default batch size of workers, in memories.
     batch: u32,
     slices: HashMap<JobId, Vec<SliceCounts>>,
 }
 
 impl Details {
-    /// Reads them.
+    /// Reads the details of jobs.
     ///
     /// # Errors
-    /// If the ledger cannot say what became of their slices.
+    /// The ledger cannot return their slices.
     pub(super) async fn of(state: &AppState, jobs: &[JobView]) -> Result<Self, Problem> {
         let sliced: Vec<JobId> = jobs
             .iter()
@@ -80,7 +80,7 @@ impl Details {
 }
 
 impl Status {
-    /// Says how far a job is.
+    /// Returns the status of a job.
     pub(super) fn new(job: &JobView, details: &Details) -> Self {
         let batch = u64::from(details.batch).min(job.batch.unwrap_or(u64::MAX)).max(1);
         let whole = Self {
@@ -104,8 +104,7 @@ impl Status {
         }
     }
 
-    /// Says the same by slices. They are read after the job, which may have come further meanwhile: what
-    /// they add up to is the whole.
+    /// Returns the status with slices. They are read after the job and may be newer, so their sums replace its numbers.
     fn sliced(self, counts: &[SliceCounts], batch: u64) -> Self {
         let slices: Vec<Self> = counts
             .iter()
@@ -123,8 +122,8 @@ impl Status {
         }
     }
 
-    /// Says how far one of `n` slices is. The pace and the waiting are the job's: each slice has as much
-    /// of them as any other.
+    /// Returns the status of one of `n` slices. The pace and the wait belong to the job, and each slice has an equal
+    /// share.
     fn slice(&self, id: usize, n: usize, counts: &SliceCounts, batch: u64) -> Self {
         let (n, nth) = (n as u64, id as u64);
         let accounted = counts.accounted();
@@ -147,18 +146,18 @@ impl Status {
     }
 }
 
-/// Returns how many memories were gone when their turn came, for OpenSearch a version conflict: another job took them.
+/// Returns how many memories were already gone, erased by another job. OpenSearch calls this a version conflict.
 fn taken(job: &JobView) -> u64 {
     let of = |store: StoreKind| job.stores.iter().find(|counts| counts.store == store);
-    // Rows decide, where a table has any.
+    // The SQL store decides, if the job has one.
     let decides = of(StoreKind::Sql).or_else(|| of(StoreKind::Vector));
     let absent = decides.and_then(|counts| counts.counts.get("absent")).copied();
-    // One that was left in the other store counts as erased.
+    // A memory that only the other store still held counts as erased.
     let known = most(job, "erased") + most(job, "conflicted");
     absent.unwrap_or(0).min(job.selected.saturating_sub(known))
 }
 
-/// Returns the same of a slice.
+/// Returns the same number for a slice.
 fn taken_of(slice: &SliceCounts) -> u64 {
     let decides = slice
         .stores

@@ -1,4 +1,4 @@
-//! Tasks: what OpenSearch calls a deletion by query that goes on by itself. A task is a job.
+//! Tasks: OpenSearch's name for a deletion by query that runs in the background. A task is a job.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use super::status::{Details, Status};
 use crate::http::json::short;
 use crate::http::problem::{Kind, Missing, Problem};
 
-/// What OpenSearch calls a deletion by query.
+/// OpenSearch's name for the action of a deletion by query.
 pub(super) const ACTION: &str = "indices:data/write/delete/byquery";
 
-/// What every node is called.
+/// The name of every node.
 pub(super) const NODE: &str = "lethe";
 
-/// How many bits of a job's id are the number of its task: what every client reads as a number
-/// without losing any. The others are the name of its node.
+/// How many bits of a job's id form the number of its task. Every client reads a number of 53 bits exactly. The other
+/// bits form the id of its node.
 const BITS: u32 = 53;
 
-/// Which task a job is: `node:number`, so that nothing has to be remembered.
+/// The task of a job, `node:number`. The job's id determines it, so nothing is stored for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct TaskId(pub(super) JobId);
 
@@ -42,7 +42,7 @@ impl TaskId {
         format!("{}:{}", self.node(), self.number())
     }
 
-    /// Reads a task's id; of one that no job can have it is said that there is no such task.
+    /// Reads a task's id. An id that no job can have is an unknown task.
     pub(super) fn read(text: &str) -> Result<Self, Problem> {
         let malformed = || Problem::new(Kind::Malformed, format!("malformed task id {}", short(text)));
         let (node, number) = text.rsplit_once(':').ok_or_else(malformed)?;
@@ -51,18 +51,18 @@ impl TaskId {
             .ok()
             .filter(|node| *node < 1 << (u128::BITS - BITS) && number < 1 << BITS)
             .map(|node| Self(JobId(Uuid::from_u128(node << BITS | u128::from(number)))));
-        // Written in one way only.
+        // A task has only one spelling.
         ours.filter(|id| id.text() == text).ok_or_else(|| absent(&short(text)))
     }
 }
 
-/// Refuses a task that is not there, or is somebody else's.
+/// Returns the problem for a task that is unknown, or hidden from the caller.
 pub(super) fn absent(id: &str) -> Problem {
     let text = format!("task [{id}] isn't running and hasn't stored its results");
     Problem::new(Kind::NotFound, text).lacking(Missing::Task)
 }
 
-/// A deletion by query that was begun.
+/// A started deletion by query.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchTaskStarted)]
 pub(crate) struct Started {
@@ -82,9 +82,9 @@ impl Started {
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchTask)]
 pub(crate) struct Task {
-    /// The first part of its id.
+    /// The first part of the task's id.
     node: String,
-    /// The number in its id.
+    /// The number in the task's id.
     id: u64,
     /// Always `transport`.
     r#type: &'static str,
@@ -104,7 +104,7 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// Says what a job is as a task; with details, how far it is.
+    /// Returns a job as a task. Details add its status and its description.
     pub(super) fn new(job: &JobView, details: Option<&Details>) -> Self {
         let id = TaskId(job.id);
         let description = || format!("delete-by-query [{}]", job.table.as_deref().unwrap_or_default());
@@ -125,24 +125,24 @@ impl Task {
     }
 }
 
-/// A task, and what it came to if it has ended.
+/// A task, and its result if it has ended.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchTaskResult)]
 pub(crate) struct TaskResult {
     completed: bool,
     task: Task,
-    /// What it came to.
+    /// The result.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     response: Option<DeletedByQuery>,
-    /// Why it was refused after it had begun: nothing was touched.
+    /// The cause of a refusal after the start. No store was touched.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<Cause>,
 }
 
 impl TaskResult {
-    /// Says what a task is, and what it came to if it has ended.
+    /// Returns a task, with its result if it has ended.
     pub(super) fn new(job: &JobView, details: &Details, result: Option<Result<DeletedByQuery, Cause>>) -> Self {
         let completed = result.is_some();
         let (response, error) = match result {
@@ -159,22 +159,22 @@ impl TaskResult {
     }
 }
 
-/// Tasks, in one of the ways that OpenSearch groups them.
+/// Tasks, in one of OpenSearch's groupings.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchTasks)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tasks {
-    /// By node: each job is on one of its own.
+    /// By node. Usually each job has a node of its own.
     Nodes(BTreeMap<String, Node>),
-    /// By id: none has a parent.
+    /// By id. No task has a parent.
     #[serde(rename = "tasks")]
     Parents(BTreeMap<String, Task>),
-    /// One after another.
+    /// As a list.
     #[serde(rename = "tasks")]
     None(Vec<Task>),
 }
 
-/// Where a task is, as far as that can be said.
+/// The node of a task.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchTaskNode)]
 pub(crate) struct Node {
@@ -183,7 +183,7 @@ pub(crate) struct Node {
     tasks: BTreeMap<String, Task>,
 }
 
-/// How tasks are grouped.
+/// The grouping of tasks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum GroupBy {
     Nodes,

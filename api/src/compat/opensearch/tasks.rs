@@ -1,7 +1,6 @@
-//! Watching a deletion by query, cancelling it and changing its pace, as OpenSearch has it.
+//! OpenSearch's task API: watching a deletion by query, cancelling it and changing its pace.
 //!
-//! A caller sees the jobs here that it sees natively, and changes those that it may change there;
-//! of the others nothing is said but that there is no such task.
+//! A caller sees and changes the same jobs as in the native API. Jobs that it may not see are unknown tasks.
 
 pub(super) mod many;
 mod matching;

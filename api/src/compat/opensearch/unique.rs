@@ -1,11 +1,11 @@
-//! JSON in which no object names a field twice: of two queries nobody knows which was meant.
+//! JSON without duplicate fields. Two queries in one body would be ambiguous.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// A JSON value without fields that are named twice.
+/// A JSON value without duplicate fields.
 pub(super) struct Unique(pub(super) Value);
 
 impl<'de> Deserialize<'de> for Unique {
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for Any {
         let mut values = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if values.contains_key(&name) {
-                // As serde says it; quotation marks would end the name.
+                // serde's own wording. A backtick would end the name.
                 let name = name.replace('`', "'");
                 return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
             }

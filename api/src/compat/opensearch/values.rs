@@ -1,4 +1,4 @@
-//! What parameters hold, and what is said of those that hold something else, in OpenSearch's own words.
+//! The values of parameters, and the errors for invalid ones in OpenSearch's own words.
 
 use std::time::Duration;
 
@@ -11,35 +11,35 @@ use crate::compat::read::Query;
 use crate::http::json::short;
 use crate::http::problem::{Kind, Problem};
 
-/// How long a caller is waited for that says no time, as OpenSearch has it.
+/// The wait of a request without `timeout`, as in OpenSearch.
 pub(super) const WAIT: Duration = Duration::from_secs(30);
 
-/// What means nothing here, and is taken by every route: how an answer is written.
+/// The parameters for the format of an answer. Every route accepts them, and they have no effect.
 const WRITTEN: [&str; 3] = ["pretty", "human", "error_trace"];
 
-/// What is said of where a search would begin.
+/// OpenSearch's error for `from`, the offset of a search.
 pub(super) const FROM: &str = "from is not supported in this context";
 
-/// What is said of the fields that a search would return.
+/// OpenSearch's error for `stored_fields`, the fields that a search returns.
 pub(super) const STORED_FIELDS: &str = "stored_fields is not supported in this context";
 
-/// How an answer is written: taken by every route, and of no effect.
+/// The format of an answer. Every route accepts these parameters, and they have no effect.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only for the document")]
 pub(crate) struct WrittenParams {
-    /// Of no effect.
+    /// Has no effect.
     #[param(inline)]
     pretty: Option<Flag>,
-    /// Of no effect.
+    /// Has no effect.
     #[param(inline)]
     human: Option<Flag>,
-    /// Of no effect.
+    /// Has no effect.
     #[param(inline)]
     error_trace: Option<Flag>,
 }
 
-/// A parameter that is true, false, or there without a value, which is true.
+/// A boolean parameter. Without a value it is true.
 pub(crate) struct Flag;
 
 impl PartialSchema for Flag {
@@ -55,7 +55,7 @@ impl PartialSchema for Flag {
 
 impl ToSchema for Flag {}
 
-/// Refuses parameters beside these and those that say how an answer is written.
+/// Refuses parameters other than `known` ones and those for the format of an answer.
 pub(super) fn only(query: &Query, known: &[&str]) -> Result<(), Problem> {
     for name in query.names() {
         if known.contains(&name) || WRITTEN.contains(&name) {
@@ -69,7 +69,7 @@ pub(super) fn only(query: &Query, known: &[&str]) -> Result<(), Problem> {
         .try_for_each(|name| flag(query, name, false).map(|_| ()))
 }
 
-/// Returns a parameter that is on or off; without a value it is on.
+/// Returns a boolean parameter, or `usual` if it is absent. Without a value it is true.
 pub(super) fn flag(query: &Query, name: &str, usual: bool) -> Result<bool, Problem> {
     match query.one(name)? {
         None => Ok(usual),
@@ -83,7 +83,7 @@ pub(super) fn flag(query: &Query, name: &str, usual: bool) -> Result<bool, Probl
     }
 }
 
-/// Returns a parameter that is a time, such as `30s`.
+/// Returns a parameter that is a duration, such as `30s`. `0` and `-1` count as absent.
 pub(super) fn time(query: &Query, name: &str) -> Result<Option<Duration>, Problem> {
     let Some(text) = query.one(name)? else { return Ok(None) };
     let wrong = || {
@@ -112,7 +112,7 @@ pub(super) fn time(query: &Query, name: &str) -> Result<Option<Duration>, Proble
     Ok(Some(Duration::from_nanos(number.saturating_mul(nanos))))
 }
 
-/// Returns the pace, if one is given: `-1` is none.
+/// Returns the pace in memories per second, if the request gives one. `-1` means no limit.
 #[expect(clippy::option_option, reason = "not given is not the same as none")]
 pub(super) fn requests_per_second(query: &Query) -> Result<Option<Option<f64>>, Problem> {
     let Some(text) = query.one("requests_per_second")? else {
@@ -130,7 +130,7 @@ pub(super) fn requests_per_second(query: &Query) -> Result<Option<Option<f64>>, 
     }
 }
 
-/// Returns a parameter that is a whole number of 32 bits.
+/// Returns a parameter that is a 32-bit integer.
 pub(super) fn int(query: &Query, name: &str) -> Result<Option<i32>, Problem> {
     let Some(text) = query.one(name)? else { return Ok(None) };
     let wrong = |_| {

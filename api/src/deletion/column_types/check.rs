@@ -1,4 +1,4 @@
-//! The comparison of a whole job with what workers have said.
+//! The check of a whole job against the column types that workers report.
 
 use lethe_common::ledger::NewJob;
 
@@ -7,8 +7,8 @@ use crate::http::problem::Problem;
 use crate::state::AppState;
 use crate::workers::HEARD_WITHIN;
 
-/// Refuses a job whose query compares a column with what it cannot hold, and one that demands a person or a place
-/// that none of its tables can hold; `words` are what its fields are called.
+/// Refuses a job whose query has a type error, and a job whose subject or conditions none of its tables can hold.
+/// `words` translates the names of its fields.
 pub(crate) async fn check(state: &AppState, job: &NewJob, words: &[(&str, &str)]) -> Result<(), Problem> {
     if job.query.is_none() && job.subject.is_none() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Whether any table of a job can hold whom it is about: an e-mail is nobody in a column of numbers.
+//! The check that a table of a job can hold its subject: a column of numbers holds no e-mail address.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use crate::deletion::placement::{column, subject_field};
 use crate::http::problem::Problem;
 use crate::workers;
 
-/// A value that a job demands of a field, and what a request calls it.
+/// The value that a job requires of a field, and the field's name in a request.
 struct Demand<'a> {
     field: Field,
     name: String,
     value: &'a str,
 }
 
-/// Refuses a job by subject or query of which no table can hold what it demands; what is not known may.
+/// Refuses a job by subject or query if none of its tables can hold its values. Tables of unknown types may hold them.
 pub(super) fn check(config: &Config, workers: &[WorkerRow], job: &NewJob) -> Result<(), Problem> {
     if job.execution.lenient {
         return Ok(());
@@ -36,7 +36,7 @@ pub(super) fn check(config: &Config, workers: &[WorkerRow], job: &NewJob) -> Res
     first.map_or(Ok(()), Err)
 }
 
-/// Returns what a job demands, under each of a person's names.
+/// Returns the values that a job requires, per name of the subject.
 fn demands(job: &NewJob) -> Vec<Vec<Demand<'_>>> {
     if let Some(subject) = &job.subject {
         let named = |name| {
@@ -65,11 +65,11 @@ fn demands(job: &NewJob) -> Vec<Vec<Demand<'_>>> {
     vec![demands]
 }
 
-/// Returns why a table can hold none of these, if it cannot.
+/// Returns the problem if a table can hold none of these demands.
 fn refusal(config: &Config, workers: &[WorkerRow], route: &Route, demands: &[Vec<Demand<'_>>]) -> Option<Problem> {
     let target = config.target(&route.target)?;
     let table = target.tables.iter().find(|table| table.name == route.table)?;
-    // SQLite's columns of numbers may hold texts all the same: a worker looks.
+    // A column of numbers in SQLite may hold texts too, so the worker checks it.
     let is_lax = target.sql.as_ref().is_none_or(SqlEndpoint::is_sqlite);
     let types = workers::types(workers, route)?;
     let holds = |column: &str| Some(held(&types, column)).filter(|of| !(is_lax && matches!(of, Type::Integer(_))));
@@ -84,7 +84,7 @@ fn refusal(config: &Config, workers: &[WorkerRow], route: &Route, demands: &[Vec
 fn mistyped(table: &Table, demand: &Demand<'_>, holds: &dyn Fn(&str) -> Option<Type>) -> Option<Problem> {
     let columns = table.columns.as_ref()?;
     if demand.field == Field::User && columns.owners.is_some() {
-        // It is compared by name, in another table.
+        // The owner is compared by name, in another table.
         return None;
     }
     let column = column(columns, demand.field)?;

@@ -1,4 +1,4 @@
-//! Whether a query compares a column with what it cannot hold.
+//! Type errors in queries: a column compared with a value that it cannot hold.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 use crate::workers::{self, HEARD_WITHIN};
 
-/// Says that a query compares a column of a table with what it cannot hold.
+/// Returns the problem for a type error in a query on a table.
 pub(crate) type Says = fn(&Table, &Mistyped) -> Problem;
 
-/// How often it is looked whether a worker has said what columns hold.
+/// The pause between two looks for a worker's report of column types.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Refuses a job whose query compares a column with what it cannot hold, as far as workers have said.
+/// Refuses a job whose query has a type error, as far as workers have reported types.
 pub(super) fn check(workers: &[WorkerRow], job: &NewJob) -> Result<(), Problem> {
     let (Some(filter), Some(partition)) = (&job.query, job.partitions.first()) else {
         return Ok(());
@@ -31,8 +31,7 @@ pub(super) fn check(workers: &[WorkerRow], job: &NewJob) -> Result<(), Problem> 
     compared(filter, &types).map_or(Ok(()), |error| Err(Problem::invalid(QUERY, error)))
 }
 
-/// Refuses a job whose query compares a column with what it cannot hold, as `says` does. It waits for what workers
-/// report.
+/// Refuses a job whose query has a type error, with the problem from `says`. It waits at most `wait` for a report.
 pub(crate) async fn check_query(state: &AppState, job: &NewJob, wait: Duration, says: Says) -> Result<(), Problem> {
     let Some(error) = mistyped(state, job, wait).await? else {
         return Ok(());
@@ -42,8 +41,7 @@ pub(crate) async fn check_query(state: &AppState, job: &NewJob, wait: Duration, 
     Err(table.map_or_else(|| Problem::usual(Kind::Internal), |table| says(table, &error)))
 }
 
-/// Returns what a job's query compares with what it cannot be. Where a worker serves the table and has not said yet
-/// what its columns hold, that is waited for.
+/// Returns the type error of a job's query. It waits if a worker serves the table but has not reported types yet.
 async fn mistyped(state: &AppState, job: &NewJob, wait: Duration) -> Result<Option<Mistyped>, Problem> {
     let (Some(filter), Some(partition)) = (&job.query, job.partitions.first()) else {
         return Ok(None);
@@ -53,8 +51,7 @@ async fn mistyped(state: &AppState, job: &NewJob, wait: Duration) -> Result<Opti
     Ok(types.and_then(|types| compared(filter, &types)))
 }
 
-/// Returns what a query compared with what it cannot be, after a worker has refused it: one that says, within `wait`,
-/// what columns hold.
+/// Returns the type error of a query that a worker has refused. It waits at most `wait` for a report of the types.
 pub(crate) async fn refused(
     state: &AppState,
     filter: &Filter,
@@ -65,7 +62,7 @@ pub(crate) async fn refused(
     Ok(types.and_then(|types| compared(filter, &types)))
 }
 
-/// Returns what columns hold, as soon as a worker has said so, for as long as there is one to wait for.
+/// Returns the column types from a worker's report. It waits at most `wait`, and only while a report `may_come`.
 async fn known(
     state: &AppState,
     route: &Route,
@@ -74,7 +71,7 @@ async fn known(
 ) -> Result<Option<BTreeMap<String, Type>>, Problem> {
     let target = state.config().target(&route.target);
     let table = target.and_then(|target| target.table(&route.table));
-    // Points have no columns: every value has a type of its own, and no worker says one.
+    // Points have no columns: each value has its own type, and workers report none.
     if table.is_some_and(|table| table.columns.is_none()) {
         return Ok(None);
     }

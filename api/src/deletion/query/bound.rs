@@ -1,4 +1,4 @@
-//! The bounds of a range: values, or moments so long ago.
+//! The bounds of a range: values, or times ago.
 
 use std::fmt;
 
@@ -12,28 +12,27 @@ use utoipa::ToSchema;
 use super::term::{OneValue, Term};
 use crate::http::json::given;
 
-/// The longest time: a hundred years. Nothing that anybody erases is older.
+/// The longest time ago: a hundred years. No memory is older.
 const LONGEST: SignedDuration = SignedDuration::from_hours(36_500 * 24);
 
-/// A bound: a value, or a moment so long ago.
+/// A bound: a value, or a time ago.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Bound {
-    /// This value.
+    /// A value.
     Value(Term),
-    /// That moment.
+    /// A time ago.
     Ago(Ago),
 }
 
-/// A moment so long before the job is accepted: `{"ago": "90d"}`.
+/// A moment before the acceptance of the job: `{"ago": "90d"}`.
 #[derive(Serialize, Derive, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ago {
-    /// How long: `90d`, `12h`, `2w`. A day is 24 hours.
+    /// The time before the acceptance: `90d`, `12h`, `2w`. A day is 24 hours.
     #[schema(example = "90d")]
     ago: String,
-    /// In a column of numbers: what it counts since 1970. Absent: it is a column of moments, or the mapping
-    /// says what it counts.
+    /// The unit of a column of numbers since 1970. Absent for a column of moments, or if the mapping says the unit.
     #[serde(
         rename = "as",
         default,
@@ -44,7 +43,7 @@ pub(crate) struct Ago {
     written: Option<Count>,
 }
 
-/// What a column of numbers counts since 1970.
+/// The unit of a column of numbers since 1970.
 #[derive(Debug, Clone, Copy, Serialize, Derive, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Count {
@@ -53,7 +52,7 @@ pub(crate) enum Count {
 }
 
 impl Bound {
-    /// Returns the value, as it is at `now`; else what to write instead.
+    /// Returns the value at `now`. The error says what to write instead.
     pub(super) fn read(self, now: Timestamp) -> Result<Scalar, &'static str> {
         match self {
             Self::Value(Term(value)) => Ok(value),
@@ -76,7 +75,7 @@ impl Ago {
         Ok(match self.written {
             Some(Count::Seconds) => Scalar::Integer(at.as_second()),
             Some(Count::Milliseconds) => Scalar::Integer(at.as_millisecond()),
-            // Whole seconds are as exact as a time ago is.
+            // Whole seconds are exact enough for a time ago.
             None => Scalar::Text(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         })
     }

@@ -1,4 +1,4 @@
-//! What queries call the fields of a table: columns, or payload where it has vectors only.
+//! The names of a table's fields in queries: columns, or payload fields if the table has only vectors.
 
 use lethe_common::config::{Collection, Columns, Table};
 use lethe_common::filter::Path;
@@ -7,18 +7,18 @@ use strum::IntoEnumIterator as _;
 
 use crate::deletion::placement;
 
-/// Where a field is.
+/// The place of a field.
 pub(super) enum Known {
-    /// It is the memory's id, which no column holds.
+    /// The memory's id, if no column holds it.
     Id,
-    /// In a column or in payload, or in the JSON inside.
+    /// A column, a payload field, or a path in its JSON.
     At(Path),
 }
 
-/// What queries call the id.
+/// The name of the id in queries.
 const ID: &str = "id";
 
-/// Returns where a field is; what is mapped under `fields` goes first.
+/// Returns the place of a field. The mapping's `fields` take precedence.
 pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
     if let Some(field) = table.field(name) {
         return Some(Known::At(field.into()));
@@ -29,7 +29,7 @@ pub(super) fn find(table: &Table, name: &str) -> Option<Known> {
         .map(|(_, at)| at)
 }
 
-/// Returns what queries may call the fields of a table.
+/// Returns the names of a table's fields in queries.
 pub(super) fn names(table: &Table) -> Vec<&str> {
     let mapped = mapped(table).into_iter().map(|(name, _)| name);
     mapped.chain(table.fields.keys().map(String::as_str)).collect()

@@ -13,12 +13,11 @@ use super::term::{self, Term};
 use crate::http::json::given;
 use crate::http::object::Object;
 
-/// A filter: an object of one operator. Fields are called `id`, `user_id`, `agent_id`, `app_id`,
-/// `run_id`, `workspace`, `kind`, `version`, `created_at`, `updated_at`, as far as the table maps
-/// columns for them (payload, where it has only vectors), or what the table's `fields` call them; a field
-/// that holds JSON is led into with dots. A value that is missing matches nothing. Of a list one element
-/// that matches is enough. Texts compare byte for byte. Of a table that has only vectors no `prefix` or
-/// `contains`, no bounds that are texts, and no number of 2^53 or more can be asked.
+/// A filter: an object with one operator. The fields are `id`, `user_id`, `agent_id`, `app_id`, `run_id`, `workspace`,
+/// `kind`, `version`, `created_at` and `updated_at`, if the table maps columns for them (or payload, if it has only
+/// vectors). The table's `fields` add further names. Dots lead into a field that holds JSON. A missing value matches
+/// nothing. One matching element of a list is enough. Texts compare byte for byte. A table with only vectors supports
+/// no `prefix`, no `contains`, no bounds that are texts, and no number of 2^53 or more.
 #[derive(Serialize, ToSchema, EnumDiscriminants)]
 #[serde(rename_all = "snake_case")]
 #[strum_discriminants(
@@ -29,15 +28,15 @@ use crate::http::object::Object;
     doc = "What a filter does."
 )]
 pub(crate) enum Query {
-    /// Every memory: `true`. Whatever else would match every memory is refused.
+    /// Every memory: `true`. Other filters that match every memory are refused.
     All(bool),
-    /// All of these match; at least one.
+    /// All of these filters match. Give at least one.
     #[schema(no_recursion)]
     And(Vec<Query>),
-    /// One of these matches; at least one.
+    /// At least one of these filters matches. Give at least one.
     #[schema(no_recursion)]
     Or(Vec<Query>),
-    /// This does not match.
+    /// This filter does not match.
     #[schema(no_recursion)]
     Not(Box<Query>),
     /// A field has this value: `{"user_id": "ana"}`.
@@ -46,23 +45,23 @@ pub(crate) enum Query {
     /// A field has one of these values: `{"kind": ["note", "fact"]}`.
     #[schema(value_type = std::collections::BTreeMap<String, Vec<Term>>)]
     In(One<Vec<Term>>),
-    /// A field is within bounds: `{"created_at": {"gte": "2025-01-01", "lt": "2026-01-01"}}`. Moments are
-    /// texts as RFC 3339 has them, dates, or milliseconds since 1970; in a column of numbers, numbers, or
-    /// moments where the mapping says what it counts. `{"created_at": {"lt": {"ago": "90d"}}}` is a moment
-    /// before the acceptance of the job. Texts that write moments are compared as such.
+    /// A field is within bounds: `{"created_at": {"gte": "2025-01-01", "lt": "2026-01-01"}}`. A moment is an RFC 3339
+    /// text, a date, or milliseconds since 1970. A column of numbers takes numbers, or moments if the mapping says its
+    /// unit. `{"created_at": {"lt": {"ago": "90d"}}}` is a moment before the acceptance of the job. Texts that hold
+    /// moments are compared as moments.
     #[schema(value_type = std::collections::BTreeMap<String, Limits>)]
     Range(One<Object<Limits>>),
-    /// A field has a value: its name.
+    /// The field with this name has a value.
     Exists(String),
     /// A field's text begins with this: `{"memory": "The user"}`.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     Prefix(One<String>),
-    /// A field's text has this in it: `{"memory": "birthday"}`.
+    /// A field's text contains this: `{"memory": "birthday"}`.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     Contains(One<String>),
 }
 
-/// Bounds: at least one, all numbers or all texts; all that are given hold.
+/// The bounds, all numbers or all texts. Give at least one. All given bounds must hold.
 #[derive(Serialize, Derive, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Bounds, min_properties = 1)]
@@ -123,7 +122,7 @@ impl<'de> Visitor<'de> for OneOperator {
     }
 }
 
-// Refused while it is read as a key, for its place to be known.
+// An unknown operator is refused while it is read as a key, so the error has its place.
 impl<'de> Deserialize<'de> for Operator {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = String::deserialize(from)?;
@@ -131,7 +130,7 @@ impl<'de> Deserialize<'de> for Operator {
     }
 }
 
-/// Returns names one after another, for people.
+/// Returns a list of names for an error text.
 pub(super) fn listed(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")

@@ -1,4 +1,4 @@
-//! An object of one field.
+//! An object with one field.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// A field, and what is asked of it.
+/// A field and its condition.
 pub(crate) struct One<T> {
     pub(super) field: String,
     pub(super) asked: T,

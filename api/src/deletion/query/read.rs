@@ -1,4 +1,4 @@
-//! Filters in the language inside.
+//! Translation of callers' filters into internal ones.
 
 use jiff::Timestamp;
 use lethe_common::config::Table;
@@ -13,10 +13,10 @@ use crate::http::json;
 use crate::http::object::Object;
 use crate::http::problem::Problem;
 
-/// Where a query is in the body.
+/// The place of a query in the body.
 pub(crate) const PLACE: &str = "select.query";
 
-/// Reads a query about the memories of `table`, as it is meant at `now`.
+/// Reads a query on the memories of `table`. Times ago count from `now`.
 pub(crate) fn read(query: Query, table: &Table, now: Timestamp) -> Result<Filter, Problem> {
     let reader = Reader { table, now };
     reader.checked(PLACE, reader.filter(query, PLACE)?)
@@ -84,7 +84,7 @@ impl Reader<'_> {
         let at = of(at, field);
         let filter = match self.field(&at, field)? {
             Known::At(path) => Filter::OneOf { path, values },
-            // What cannot be an id is nobody's.
+            // A value that cannot be an id matches no memory.
             Known::Id => Filter::Ids(values.into_iter().filter_map(Scalar::into_id).collect()),
         };
         self.checked(&at, filter)
@@ -107,7 +107,7 @@ impl Reader<'_> {
         self.leaf(at, field, |path| Filter::Text { path, has, text })
     }
 
-    /// Returns what is asked of a field.
+    /// Returns the checked condition on a field.
     fn leaf(&self, at: &str, field: &str, filter: impl FnOnce(Path) -> Filter) -> Result<Filter, Problem> {
         let at = of(at, field);
         match self.field(&at, field)? {
@@ -130,8 +130,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Refuses a filter that must not become a job. Parts are checked by themselves as well: what is wrong
-    /// has a place then.
+    /// Refuses a filter that must not become a job. Each part is checked too, so the error has its place.
     fn checked(&self, at: &str, filter: Filter) -> Result<Filter, Problem> {
         filter.check().map_err(|error| Problem::of_filter(at, error))?;
         if self.table.columns.is_none() {

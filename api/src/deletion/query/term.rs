@@ -1,4 +1,4 @@
-//! The values that a query asks for.
+//! The values in a query.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -55,7 +55,7 @@ impl Visitor<'_> for OneValue {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar, E> {
-        // Rounded, it would be another number.
+        // Rounding would change the number.
         let whole = i64::try_from(number);
         whole
             .map(Scalar::Integer)
@@ -71,12 +71,12 @@ impl Visitor<'_> for OneValue {
     }
 }
 
-/// Returns a JSON value as one that filters ask for; `None` if it is none.
+/// Returns a JSON value as a filter's value, or `None` if filters do not support it.
 pub(crate) fn scalar(value: &Value) -> Option<Scalar> {
     value.deserialize_any(OneValue).ok()
 }
 
-/// `true`.
+/// The value `true`.
 pub(super) struct True;
 
 impl<'de> Deserialize<'de> for True {

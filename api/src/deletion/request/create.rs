@@ -23,7 +23,7 @@ pub(crate) struct CreateJob {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) table: Option<String>,
-    /// What to erase.
+    /// The memories to erase.
     #[serde(deserialize_with = "object::required")]
     pub(crate) select: Select,
     /// With ids or a query: only memories of this owner.
@@ -38,37 +38,37 @@ pub(crate) struct CreateJob {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1)]
     pub(crate) kind: Option<String>,
-    /// Whether to count only, touching nothing.
+    /// Whether to count only. No store is changed.
     #[serde(default)]
     pub(crate) dry_run: bool,
-    /// The most memories this may select; if it is more, nothing is touched.
+    /// The most memories that the job may select. If it selects more, no store is touched.
     #[serde(default, deserialize_with = "positive", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     pub(crate) limit: Option<u64>,
-    /// The digest that a dry run of this said: if another selection is found, nothing is touched.
+    /// The digest from a dry run of this job. If the selection differs, no store is touched.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[0-9a-fA-F]{32}$")]
     pub(crate) expect: Option<String>,
-    /// When to start at the earliest.
+    /// The earliest start.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = "date-time")]
     pub(crate) not_before: Option<String>,
-    /// The most memories to erase in a second; a fraction will do.
+    /// The most memories to erase per second. Fractions are allowed.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, nullable = false, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
     pub(crate) per_second: Option<Rate>,
 }
 
-/// What to erase: one of these.
+/// The memories to erase: exactly one of these fields.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1, max_properties = 1)]
 pub(crate) struct Select {
-    /// These memories.
+    /// The memories with these ids.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 1)]
     pub(crate) ids: Option<Vec<String>>,
-    /// All memories of this person.
+    /// All memories of this subject.
     #[serde(default, deserialize_with = "object::given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) subject: Option<SubjectFields>,
@@ -79,7 +79,7 @@ pub(crate) struct Select {
 }
 
 impl CreateJob {
-    /// Returns the options, checked, and what is selected.
+    /// Returns the checked options and the selection.
     pub(crate) fn options(self, max_length: usize) -> Result<(Options, Select), Problem> {
         let options = Options {
             target: self.target,

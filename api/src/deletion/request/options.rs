@@ -1,4 +1,4 @@
-//! What both ways of asking have in common.
+//! The options that JSON bodies and uploads share.
 
 use jiff::{Timestamp, ToSpan};
 use lethe_common::ledger::Kind;
@@ -8,14 +8,14 @@ use super::text::text;
 use crate::http::problem::Problem;
 use crate::job::rate::Rate;
 
-/// How far in the past `not_before` may lie: clocks differ a little.
+/// How far in the past `not_before` may lie, in seconds. Clocks differ a little.
 const PAST: i64 = 60;
 
 /// How far in the future `not_before` may lie, in days.
-// A deletion that is not due for longer than this was mistyped.
+// A later start is most likely a typing error.
 const FUTURE: i64 = 366;
 
-/// What both ways of asking have in common, checked.
+/// The checked options that JSON bodies and uploads share.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) target: Option<String>,
@@ -26,14 +26,14 @@ pub(crate) struct Options {
     pub(crate) kind: Option<String>,
     pub(crate) dry_run: bool,
     pub(crate) limit: Option<u64>,
-    /// What must be selected, or nothing is touched.
+    /// The digest of the expected selection. With another selection no store is touched.
     pub(crate) expect: Option<Digest>,
     pub(crate) per_second: Option<Rate>,
     pub(crate) not_before: Option<Timestamp>,
 }
 
 impl Options {
-    /// Refuses what contradicts itself, and texts that no store could hold.
+    /// Refuses contradictory options, and texts that no store could hold.
     pub(crate) fn check(&self, max_length: usize) -> Result<(), Problem> {
         if self.dry_run && self.expect.is_some() {
             let what = "leave it out: a dry run touches nothing, whatever it finds";
@@ -52,7 +52,7 @@ impl Options {
         Ok(())
     }
 
-    /// Returns what a partition of ids is for.
+    /// Returns the purpose of a partition of ids.
     pub(crate) fn purpose(&self) -> Kind {
         match (self.dry_run, self.expect) {
             (true, _) => Kind::Preview,
@@ -81,13 +81,13 @@ impl Options {
     }
 }
 
-/// Reads what a dry run said of its selection.
+/// Reads the digest from a dry run.
 pub(super) fn digest(text: &str) -> Result<Digest, Problem> {
     text.parse()
         .map_err(|error: NoDigest| Problem::invalid("expect", error))
 }
 
-/// Reads when to start at the earliest.
+/// Reads the earliest start.
 pub(super) fn time(text: &str) -> Result<Timestamp, Problem> {
     text.parse()
         .map_err(|_| Problem::invalid("not_before", "write a time such as \"2030-01-31T12:00:00Z\" (RFC 3339)"))

@@ -1,4 +1,4 @@
-//! A person, as a request names one.
+//! The subject of a request.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use super::text::text;
 use crate::http::json::given;
 use crate::http::problem::Problem;
 
-/// A person, or what acts for one: all fields that are given must match, at least one.
+/// A person, or an agent, application, run or workspace. Give at least one field. All given fields must match.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Subject, min_properties = 1)]
@@ -19,7 +19,7 @@ pub(crate) struct SubjectFields {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1)]
     user_id: Option<String>,
-    /// What else the owner is called: other accounts, an e-mail address, numbers elsewhere.
+    /// Other names of the owner: accounts, e-mail addresses, numbers in other systems.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 1, max_items = 100)]
     aliases: Option<Vec<String>>,
@@ -42,7 +42,7 @@ pub(crate) struct SubjectFields {
 }
 
 impl SubjectFields {
-    /// Returns the subject, checked.
+    /// Returns the checked subject.
     pub(crate) fn checked(self, max_length: usize) -> Result<Subject, Problem> {
         let aliases = self
             .aliases
@@ -77,8 +77,8 @@ impl SubjectFields {
     }
 }
 
-/// The most names that an owner has beside the first.
-// Each is a plan of its own in each table.
+/// The most names of an owner besides the first.
+// Each name has its own planning partition per table.
 const MAX_ALIASES: usize = 100;
 
 fn aliases(aliases: Vec<String>, user: Option<&String>, max_length: usize) -> Result<Vec<String>, Problem> {

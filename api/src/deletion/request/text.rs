@@ -1,4 +1,4 @@
-//! Texts of callers.
+//! The check of texts from callers.
 
 use crate::http::problem::Problem;
 

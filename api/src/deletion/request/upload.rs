@@ -1,4 +1,4 @@
-//! What is said beside an upload of ids.
+//! The parameters of an upload of ids.
 
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -8,7 +8,7 @@ use crate::http::json::POSITIVE;
 use crate::http::problem::Problem;
 use crate::job::rate::Rate;
 
-/// What is said beside an upload of ids.
+/// The parameters of an upload of ids.
 #[derive(Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -23,25 +23,25 @@ pub(crate) struct UploadParams {
     workspace: Option<String>,
     /// Only memories of this kind.
     kind: Option<String>,
-    /// Whether to count only, touching nothing.
+    /// Whether to count only. No store is changed.
     #[param(value_type = Option<bool>)]
     dry_run: Option<String>,
-    /// The most memories this may select; if it is more, nothing is touched.
+    /// The most memories that the job may select. If it selects more, no store is touched.
     #[param(value_type = Option<u64>, minimum = 1)]
     limit: Option<String>,
-    /// The digest that a dry run of this said: if another selection is found, nothing is touched.
+    /// The digest from a dry run of this job. If the selection differs, no store is touched.
     #[param(pattern = "^[0-9a-fA-F]{32}$")]
     expect: Option<String>,
-    /// When to start at the earliest.
+    /// The earliest start.
     #[param(value_type = Option<String>, format = "date-time")]
     not_before: Option<String>,
-    /// The most memories to erase in a second; a fraction will do.
+    /// The most memories to erase per second. Fractions are allowed.
     #[param(value_type = Option<f64>, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
     per_second: Option<String>,
 }
 
 impl UploadParams {
-    /// Returns the options, checked.
+    /// Returns the checked options.
     pub(crate) fn options(self, max_length: usize) -> Result<Options, Problem> {
         let dry_run = match self.dry_run.as_deref() {
             None | Some("false") => false,

@@ -1,4 +1,4 @@
-//! Whether too many jobs are unfinished, asked of the ledger at most once a second.
+//! The limit of unfinished jobs. The ledger counts them at most once a second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use tokio::sync::Mutex;
 
 use crate::http::problem::{Kind, Problem};
 
-/// How long a count is believed. What is accepted meanwhile is a second's worth at most.
+/// The time for which a count is cached. At most a second's jobs are accepted beyond the limit.
 const REMEMBER: Duration = Duration::from_secs(1);
 
-/// How many jobs are unfinished, as of a second ago at most.
+/// The number of unfinished jobs, at most a second old.
 pub(crate) struct Backlog {
     most: u64,
     count: AtomicU64,
@@ -29,7 +29,7 @@ impl Backlog {
 
     /// Refuses a new job while too many are unfinished.
     pub(crate) async fn admit(&self, ledger: &Ledger) -> Result<(), Problem> {
-        // Whoever finds the count being renewed uses the old one: nobody queues up for it.
+        // While another request renews the count, this one uses the old count and does not wait.
         if let Ok(mut counted) = self.counted.try_lock()
             && counted.is_none_or(|at| at.elapsed() >= REMEMBER)
         {

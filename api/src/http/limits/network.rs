@@ -1,8 +1,8 @@
-//! Which addresses are one caller's.
+//! The addresses that count as one caller.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Returns what one caller has: an address, or of IPv6 the network that a household or a machine gets as a whole.
+/// Returns the IPv4 address, or the network of an IPv6 address that one household or machine gets as a whole.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {

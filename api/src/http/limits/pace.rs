@@ -1,6 +1,6 @@
-//! How many requests a caller may make in a second, and the headers that say so.
+//! The rate limit of each caller's requests, and its headers.
 //!
-//! The headers are those of draft-ietf-httpapi-ratelimit-headers. Each process has its own count.
+//! The headers are those of draft-ietf-httpapi-ratelimit-headers. Each process counts by itself.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,20 +21,20 @@ use crate::http::problem::{Kind, Problem};
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// After how many requests those who have not asked for a second are forgotten.
-// Forgetting looks at every caller: rarely enough not to be felt, often enough to bound them.
+/// The number of requests between two sweeps. A sweep drops callers without a request in the last second.
+// A sweep looks at every caller. It is rare enough to cost little, and frequent enough to bound their number.
 const SWEEP: u32 = 4_096;
 
 type Limiter = RateLimiter<String, DefaultKeyedStateStore<String>, DefaultClock, StateInformationMiddleware>;
 
-/// How many requests callers make.
+/// The rate limits of all callers.
 pub(crate) struct Pace {
     limiter: Limiter,
     quota: u32,
     asked: AtomicU32,
 }
 
-/// What is left of a caller's quota, told by whoever learns who asks to whoever writes headers.
+/// The rest of a caller's quota. Authentication sets it, and the layer that writes headers reads it.
 #[derive(Clone, Default)]
 struct Left(Arc<OnceLock<(u32, u32)>>);
 
@@ -51,7 +51,7 @@ impl Pace {
     /// Counts a request of the caller called `name`.
     ///
     /// # Errors
-    /// There were too many: 429.
+    /// 429 above the rate limit.
     pub(crate) fn admit(&self, name: &str, extensions: &Extensions) -> Result<(), Problem> {
         if self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP) {
             self.limiter.retain_recent();
@@ -59,13 +59,13 @@ impl Pace {
         let checked = self.limiter.check_key(&name.to_owned());
         let left = checked.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
         if let Some(Left(told)) = extensions.get::<Left>() {
-            // Who asks is learnt once in a request; a second time says the same.
+            // A request is authenticated once. A second time would change nothing here.
             told.get_or_init(|| (self.quota, left));
         }
         match checked {
             Ok(_) => Ok(()),
             Err(_) => Err(
-                // One more is free after a part of a second.
+                // The next request is allowed after a part of a second.
                 Problem::new(
                     Kind::TooManyRequests,
                     "send requests more slowly: see the header `ratelimit-policy`",
@@ -76,7 +76,7 @@ impl Pace {
     }
 }
 
-/// Says in the answer's headers how many requests the caller has left.
+/// Writes the rest of the caller's quota into the answer's headers.
 pub(crate) async fn announce(mut request: Request, next: Next) -> Response {
     let left = Left::default();
     request.extensions_mut().insert(left.clone());

@@ -1,28 +1,28 @@
-//! Places for large bodies and for those who watch a job: both hold memory or a connection for long.
+//! Slots for large bodies, and for callers that watch a job. Both hold memory or a connection for long.
 
 use std::sync::Arc;
 
 use super::shares::{Full, Share, Shares};
 use crate::http::problem::{Kind, Problem};
 
-/// The places of one process.
+/// The slots of one process.
 pub(crate) struct Places {
     uploads: Arc<Shares<Arc<str>>>,
     streams: Arc<Shares<Arc<str>>>,
 }
 
-/// The places that one caller may take.
+/// The slots that one caller may take.
 #[derive(Clone)]
 pub(crate) struct OfCaller<'a> {
     places: &'a Places,
     caller: Arc<str>,
 }
 
-/// A place, until it is dropped.
+/// A slot, held until it is dropped.
 pub(crate) type CallerSlot = Share<Arc<str>>;
 
 impl Places {
-    /// Returns so many places of each kind.
+    /// Returns the given number of slots of each kind.
     pub(crate) fn new(uploads: usize, streams: usize) -> Self {
         Self {
             uploads: Shares::new(uploads),
@@ -30,7 +30,7 @@ impl Places {
         }
     }
 
-    /// Returns those that a caller of this name may take.
+    /// Returns the slots for a caller of this name.
     pub(crate) fn of(&self, caller: &str) -> OfCaller<'_> {
         OfCaller {
             places: self,
@@ -40,7 +40,7 @@ impl Places {
 }
 
 impl OfCaller<'_> {
-    /// Returns the right to hold a large body.
+    /// Takes a slot for a large body.
     pub(crate) fn upload(&self) -> Result<CallerSlot, Problem> {
         let refused = |full| {
             let what = match full {
@@ -55,7 +55,7 @@ impl OfCaller<'_> {
             .map_err(refused)
     }
 
-    /// Returns the right to watch a job.
+    /// Takes a slot to watch a job.
     pub(crate) fn stream(&self) -> Result<CallerSlot, Problem> {
         let refused = |full| {
             let what = match full {

@@ -1,10 +1,10 @@
-//! What everybody may ask for as often as they like, and is found out once a second.
+//! A cache for an answer that any client may request at any rate. The answer is renewed at most once a second.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// How long an answer is believed.
+/// The time for which an answer is cached.
 const REMEMBER: Duration = Duration::from_secs(1);
 
 /// The last answer.
@@ -15,7 +15,7 @@ impl<T: Clone> Remembered<T> {
         Self(Mutex::new(None))
     }
 
-    /// Returns the answer of less than a second ago, or a new one by `look`; callers that come meanwhile wait for it.
+    /// Returns the cached answer if it is less than a second old, else a new one by `look`. Concurrent callers wait.
     pub(crate) async fn get(&self, look: impl Future<Output = T>) -> T {
         let mut last = self.0.lock().await;
         if let Some((at, seen)) = &*last

@@ -1,13 +1,14 @@
-//! A bounded number of places, shared fairly: no holder gets more of them than stay free for the others.
+//! A bounded number of slots, shared fairly: no holder gets more of them than stay free for the others.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// So many places, shared by those who hold them.
+/// A bounded number of slots, shared by their holders.
 ///
-/// One gets another while it holds fewer than are free (a dynamic threshold; Choudhury and Hahne, 1998): alone it may take half of
-/// all, the next one half of what is left. Of what they give back, who holds little gets the first: so they come to hold alike.
+/// A holder gets another slot while it holds fewer than are free (a dynamic threshold; Choudhury and Hahne, 1998). A
+/// single holder may take half of all slots, the next one half of the rest. Slots that are given back go first to
+/// holders with few, so the shares become equal.
 #[derive(Debug)]
 pub(crate) struct Shares<K> {
     all: usize,
@@ -20,20 +21,20 @@ struct Taken<K> {
     by: HashMap<K, usize>,
 }
 
-/// A place, until it is dropped.
+/// A slot, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Share<K: Eq + Hash> {
     shares: Arc<Shares<K>>,
-    /// Whose it is; `None`: of somebody who may have all.
+    /// The holder; `None`: one that may take all slots.
     holder: Option<K>,
 }
 
-/// Why there is no place.
+/// The reason why no slot is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Full {
-    /// All are taken.
+    /// All slots are taken.
     All,
-    /// The holder has as many as are free.
+    /// The holder has as many slots as are free.
     Holder,
 }
 
@@ -49,7 +50,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
         })
     }
 
-    /// Takes a place for `holder`, or for somebody who may have all.
+    /// Takes a slot for `holder`, or for one that may take all slots.
     pub(crate) fn take(self: &Arc<Self>, holder: Option<K>) -> Result<Share<K>, Full> {
         let mut taken = self.lock();
         let free = self.all.saturating_sub(taken.all);
@@ -74,7 +75,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
 
 impl<K> Shares<K> {
     fn lock(&self) -> MutexGuard<'_, Taken<K>> {
-        // Nothing panics between the two counts.
+        // The two counts agree after a panic too: nothing panics between their changes.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,7 +98,7 @@ impl<K: Eq + Hash> Drop for Share<K> {
 mod tests {
     use super::*;
 
-    /// Takes as many places as one can get.
+    /// Takes as many slots as the holder can get.
     fn all_of(shares: &Arc<Shares<u8>>, holder: Option<u8>) -> Vec<Share<u8>> {
         std::iter::from_fn(|| shares.take(holder).ok()).collect()
     }
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(counts, [500, 250, 125, 63]);
         assert_eq!(shares.take(Some(0)).unwrap_err(), Full::Holder);
         assert!(shares.take(Some(77)).is_ok());
-        // What the first gives back it does not get again.
+        // The first holder does not get back the slots that it gave up.
         held[0].truncate(300);
         assert_eq!(shares.take(Some(0)).unwrap_err(), Full::Holder);
         assert_eq!(all_of(&shares, Some(77)).len(), 131);

@@ -11,26 +11,26 @@ use super::kind::Kind;
 use super::value::Problem;
 use crate::http::headers;
 
-/// What went wrong, as RFC 9457 has it.
+/// A problem, as RFC 9457 defines it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody {
-    /// Which problem it is: `urn:lethe:problem:` and a word of a closed list.
+    /// The type of the problem: `urn:lethe:problem:` and a word of a closed list.
     #[schema(example = "urn:lethe:problem:invalid")]
     r#type: String,
-    /// What the problem is called.
+    /// The title of the problem.
     title: &'static str,
     /// The HTTP status.
     #[schema(example = 422)]
     status: u16,
-    /// What to change, or what can be done.
+    /// What to change, or what to do.
     detail: String,
-    /// What the service's log calls this request.
+    /// The id of this request in the service's log.
     request_id: String,
 }
 
 impl Problem {
-    /// Returns the problem that a response without a body of ours stands for.
+    /// Returns the problem of a response whose body is still to be written.
     pub(crate) fn of_response(response: &Response) -> Option<Self> {
         let status = response.status();
         match response.extensions().get::<Self>() {
@@ -58,7 +58,7 @@ impl Problem {
         response
     }
 
-    /// Returns the whole answer to a request that gets no further than its connection.
+    /// Returns the whole answer to a request that reaches no router.
     pub(crate) fn alone(self) -> Response {
         let mut answer = self.body(self.kind.status(), &Uuid::now_v7().to_string());
         let bare = self.into_response();
@@ -67,11 +67,11 @@ impl Problem {
     }
 }
 
-/// Marks an answer that has an error's status, and a body of its own.
+/// Marks an answer with the status of an error and a body of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Whole;
 
-/// A 503 of `/readyz` is no error: it has a body of its own.
+/// Returns whether a status is an error. A 503 of `/readyz` is none: it has a body of its own.
 fn is_error(status: StatusCode) -> bool {
     (status.is_client_error() || status.is_server_error()) && status != StatusCode::SERVICE_UNAVAILABLE
 }

@@ -1,9 +1,9 @@
-//! The closed list of problems: what each is called, and the status it has.
+//! The closed list of problems, with their titles and statuses.
 
 use axum::http::StatusCode;
 use strum::IntoStaticStr;
 
-/// What a request can be refused or fail with.
+/// The kind of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 #[cfg_attr(test, derive(strum::VariantArray))]
@@ -87,7 +87,7 @@ impl Kind {
         }
     }
 
-    /// Returns what the type ends in.
+    /// Returns the last word of the problem's type.
     pub(crate) fn code(self) -> &'static str {
         self.into()
     }
@@ -100,17 +100,17 @@ impl Kind {
         self.parts().1
     }
 
-    /// Returns after how many seconds the same request may fare better.
+    /// Returns after how many seconds the same request may succeed.
     pub(super) fn retry_after(self) -> Option<u64> {
         match self {
-            // As long as one statement of the ledger, or one answer, usually takes many times over.
+            // Many times the usual time of a ledger statement or an answer.
             Self::LedgerUnavailable
             | Self::Slow
             | Self::KeyInFlight
             | Self::TooManyRequests
             | Self::TooManyConnections
             | Self::Unfinished => Some(1),
-            // Uploads, streams and queues take longer to become fewer; an issuer is not asked more often.
+            // Uploads, streams and queues take longer to shrink. An issuer is not asked more often.
             Self::TooManyUploads | Self::TooManyStreams | Self::QueueFull | Self::IssuerUnavailable => Some(10),
             _ => None,
         }

@@ -8,7 +8,7 @@ use strum::VariantArray;
 
 use super::*;
 
-/// Returns a problem as a caller sees it: the headers that matter, and the body.
+/// Returns a problem as a caller sees it: its relevant headers, and its body.
 async fn seen(kind: Kind) -> String {
     let response = Problem::usual(kind).into_response();
     let headers: Vec<_> = [header::RETRY_AFTER, header::WWW_AUTHENTICATE]

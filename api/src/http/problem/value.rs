@@ -1,4 +1,4 @@
-//! A problem, before anybody answers with it.
+//! A problem, before it becomes an answer.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use lethe_common::ledger::LedgerError;
 
 use super::kind::Kind;
 
-/// What went wrong.
+/// The reason why a request was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) kind: Kind,
     pub(crate) detail: String,
-    /// The field or parameter that is wrong, where it is one.
+    /// The field or parameter that is wrong, if there is one.
     pub(crate) field: Option<String>,
-    /// What is missing, where a system's own API tells that apart.
+    /// The missing thing, if a compatible API has an error for it.
     pub(crate) missing: Option<Missing>,
-    /// The job that the request made before it came to this.
+    /// The job that the request made before it failed.
     pub(super) job: Option<JobId>,
-    /// When the same request may fare better, where that is known better than by its kind.
+    /// The seconds after which the same request may succeed: by default those of the kind.
     pub(super) retry_after: Option<u64>,
-    /// The header `WWW-Authenticate`, if it is not the usual one.
+    /// The header `WWW-Authenticate`, if it is not the default one.
     pub(super) challenge: Option<String>,
 }
 
-/// What is missing, as far as a system's own API calls that by names of their own.
+/// A missing thing for which a compatible API has an error of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
     Index,
@@ -47,25 +47,25 @@ impl Problem {
         }
     }
 
-    /// Says after how long the same request may fare better.
+    /// Sets the time after which the same request may succeed.
     pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
-        // Whole seconds, and never too early.
+        // Rounds up to whole seconds.
         self.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         self
     }
 
-    /// Says by which schemes credentials are accepted.
+    /// Sets the header `WWW-Authenticate`, which names the accepted schemes.
     pub(crate) fn with_challenge(mut self, challenge: String) -> Self {
         self.challenge = Some(challenge);
         self
     }
 
-    /// Returns the problem with what is usually said about it.
+    /// Returns the problem with the default detail of its kind.
     pub(crate) fn usual(kind: Kind) -> Self {
         Self::new(kind, kind.usual_detail())
     }
 
-    /// Returns the problem of a field: where it is, and what to change.
+    /// Returns the problem of a field: its place, and what to change.
     pub(crate) fn invalid(field: &str, what: impl std::fmt::Display) -> Self {
         Self {
             field: Some(field.to_owned()),
@@ -73,7 +73,7 @@ impl Problem {
         }
     }
 
-    /// Returns the problem of a filter: what is too deep is not read, and what is too long is too large.
+    /// Returns the problem of a filter: a bad query if it is too deep, too large if it is too long.
     pub(crate) fn of_filter(field: &str, error: FilterError) -> Self {
         let kind = match error {
             FilterError::Deep => Kind::BadQuery,
@@ -83,7 +83,7 @@ impl Problem {
         Self::invalid(field, error).into_kind(kind)
     }
 
-    /// Says what is missing, for a system whose own API tells that apart.
+    /// Sets the missing thing, for a compatible API that has an error for it.
     pub(crate) fn lacking(self, missing: Missing) -> Self {
         Self {
             missing: Some(missing),
@@ -91,17 +91,17 @@ impl Problem {
         }
     }
 
-    /// Says which job the request made.
+    /// Sets the job that the request made.
     pub(crate) fn about(self, job: JobId) -> Self {
         Self { job: Some(job), ..self }
     }
 
-    /// Returns the same as a problem of another kind, where a system's own API has it so.
+    /// Returns the same problem with another kind, for a compatible API that answers so.
     pub(crate) fn into_kind(self, kind: Kind) -> Self {
         Self { kind, ..self }
     }
 
-    /// Says which field would have to say more, or something else.
+    /// Sets the field that has to change.
     pub(crate) fn of_field(self, field: &str) -> Self {
         Self {
             field: Some(field.to_owned()),

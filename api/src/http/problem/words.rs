@@ -4,7 +4,7 @@ use super::kind::Kind;
 use super::value::Problem;
 
 impl Problem {
-    /// Calls the field as a system's own API does: `words` are what the names begin with here and there.
+    /// Renames the field for a compatible API. `words` pairs the beginnings of native names with those of that API.
     pub(crate) fn in_words(self, words: &[(&str, &str)]) -> Self {
         let renamed = self.field.as_ref().and_then(|field| {
             let there = |(here, there): &(&str, &str)| Some(format!("{there}{}", field.strip_prefix(here)?));
@@ -20,12 +20,12 @@ impl Problem {
         }
     }
 
-    /// Says this in place of the detail.
+    /// Replaces the detail.
     pub(crate) fn says(self, detail: String) -> Self {
         Self { detail, ..self }
     }
 
-    /// Says `what` before the detail, if the problem is of this kind.
+    /// Writes `what` before the detail, if the problem is of this kind.
     pub(crate) fn beginning(self, kind: Kind, what: &str) -> Self {
         if self.kind == kind {
             let detail = format!("{what}: {}", self.detail);
@@ -34,11 +34,11 @@ impl Problem {
         self
     }
 
-    /// Returns what to say in a body that has one text only.
+    /// Returns the text for a body that has one text only.
     pub(crate) fn text(&self, request_id: &str) -> String {
         match self.kind {
             Kind::Internal => format!("Internal server error; its log calls this request {request_id}"),
-            // Only the native API has such keys.
+            // Only the native API has idempotency keys.
             _ => match self.detail.split_once(", with the same idempotency key") {
                 Some((detail, _)) => detail.to_owned(),
                 None => self.detail.clone(),

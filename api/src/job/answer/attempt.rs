@@ -14,7 +14,7 @@ use super::store::StoreAnswer;
 pub(crate) struct AttemptAnswer {
     /// 1 for the first.
     attempt: u64,
-    /// How it ended, or how it stands.
+    /// The state in which it ended, or its present state.
     state: &'static str,
     /// Its last error, a word of a closed list.
     error_code: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct AttemptAnswer {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
-    /// What it counted, store by store, without what earlier attempts had settled.
+    /// Its counts per store, without the memories that earlier attempts settled.
     stores: Vec<StoreAnswer>,
 }
 

@@ -13,14 +13,14 @@ pub(crate) struct Item {
     table: String,
     /// `sql` or `vector`.
     store: String,
-    /// What became of it there.
+    /// Its outcome in that store.
     outcome: String,
-    /// Why, a word of a closed list.
+    /// The reason, a word of a closed list.
     code: Option<String>,
 }
 
 impl Item {
-    /// Returns a memory, with the outcome in the words in which it was asked for.
+    /// Returns a memory, with the outcome in the request's word.
     pub(crate) fn new(row: ItemRow, outcome: &str) -> Self {
         Self {
             id: row.id,

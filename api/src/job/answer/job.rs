@@ -1,4 +1,4 @@
-//! The job itself.
+//! A job in an answer.
 
 use jiff::Timestamp;
 use lethe_common::clock::from_millis;
@@ -26,7 +26,7 @@ pub(crate) struct Job {
     version: u64,
     /// The schedule that made it.
     schedule: Option<String>,
-    /// Who asked: the name of an API key, or a word that stands for a token's issuer and person.
+    /// The caller in whose name it runs: the name of an API key, or a word that stands for a token's issuer and person.
     principal: String,
     /// `queued`, `planning`, `running`, `verifying`, `cancelling` or `held`; ended: `succeeded`,
     /// `failed` or `cancelled`.
@@ -43,43 +43,43 @@ pub(crate) struct Job {
     dry_run: bool,
     /// The most memories it may select.
     limit: Option<u64>,
-    /// The digest of what it must select.
+    /// The digest that its selection must have.
     #[schema(value_type = Option<String>)]
     expect: Option<Digest>,
-    /// What was found, once a dry run has looked at everything, or a look found that something else is
-    /// selected than was expected.
+    /// The selection: of a dry run once it is complete, or of a job that found another selection than `expect` stands
+    /// for.
     preview: Option<PreviewAnswer>,
     /// The most memories it may erase in a second.
     #[schema(value_type = Option<f64>)]
     per_second: Option<Number>,
-    /// Memories it is about, as far as is known.
+    /// The memories that are selected so far.
     selected: u64,
-    /// Memories that are not accounted for yet.
+    /// The memories that are not accounted for yet.
     remaining: u64,
-    /// What became of them, store by store.
+    /// The outcomes of its memories, per store.
     stores: Vec<StoreAnswer>,
-    /// The part of the memories that is accounted for, 0 to 1.
+    /// The share of its memories that is done, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     progress: f64,
-    /// Memories accounted for per second, since the present attempt started.
+    /// The memories that are done per second, since the present attempt started.
     rate: Option<f64>,
-    /// Seconds until the rest will probably be accounted for.
+    /// The estimated seconds until the rest is done.
     eta: Option<u64>,
     /// 1, and one more for each retry.
     attempt: u64,
-    /// Of a job that was tried again: what each attempt did by itself, the present one last. The job's own counts are
-    /// those of all attempts, each memory once.
+    /// After a retry: the work of each attempt by itself, the present one last. The job's own counts cover all
+    /// attempts, each memory once.
     attempts: Vec<AttemptAnswer>,
-    /// Of a query: by what it is known what was there at its start. `created_at`; `batch`: each batch took
-    /// what matched at its time; or `plan`: what its plan listed, of a table that has only vectors.
+    /// How a query fixes its selection. `created_at`: by the times of rows at its start. `batch`: by the matches of
+    /// each batch at its time. `plan`: by the list of its plan, for a table that has only vectors.
     snapshot: Option<String>,
-    /// What is worth knowing although nothing has failed.
+    /// Conditions that need attention although nothing has failed.
     warnings: Vec<WarningAnswer>,
-    /// Rounds that were needed because reading back found something.
+    /// The rounds that were added because reading back found residue.
     round: u64,
-    /// `window` while no window of its schedule is open: nothing is begun before.
+    /// `window` while no window of its schedule is open. No batch begins before one opens.
     waits_for: Option<&'static str>,
-    /// When it is tried again, while it only waits.
+    /// The time of the next attempt, while it only waits for one.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<Timestamp>,
     /// The last error, a word of a closed list.
@@ -104,7 +104,7 @@ impl From<JobView> for Job {
             .stores
             .iter()
             .filter_map(|store| store.counts.get(Outcome::Left.as_str()));
-        // What was cancelled is accounted for, but nothing was done about it.
+        // Memories of a cancelled job are accounted for, but not done.
         let undone = if job.dry_run {
             0
         } else {

@@ -1,20 +1,20 @@
-//! What a look at a job's selection found, as it is answered.
+//! The selection of a job, as callers see it.
 
 use lethe_common::ledger::{Preview, TablePreview};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a job selects, as a look found it.
+/// The selection of a job, as it was found.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Preview)]
 pub(crate) struct PreviewAnswer {
-    /// What to give as `expect`, so that nothing is touched if the selection has changed.
+    /// The digest to send as `expect`: the job then touches nothing if the selection has changed.
     digest: String,
-    /// Table by table.
+    /// The counts per table.
     tables: Vec<TableAnswer>,
 }
 
-/// What was found in a table and its collection.
+/// The selection in a table and its collection.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TablePreview)]
 pub(crate) struct TableAnswer {
@@ -22,21 +22,21 @@ pub(crate) struct TableAnswer {
     target: String,
     /// The table.
     table: String,
-    /// How many memories would be erased.
+    /// The number of memories that would be erased.
     found: u64,
-    /// In which workspaces their rows are, where that is mapped; the first hundred that were met.
+    /// The workspaces of their rows, if they are mapped: the first hundred that were found.
     workspaces: Vec<WorkspaceAnswer>,
-    /// How many rows are in other workspaces.
+    /// The number of rows in other workspaces.
     elsewhere: u64,
 }
 
-/// How many rows are in a workspace.
+/// The number of rows in a workspace.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WorkspaceCount)]
 pub(crate) struct WorkspaceAnswer {
-    /// The workspace; `null`: in none.
+    /// The workspace; `null`: rows without one.
     workspace: Option<String>,
-    /// How many rows.
+    /// The number of rows.
     found: u64,
 }
 

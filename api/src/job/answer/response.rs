@@ -9,7 +9,7 @@ use super::job::Job;
 use crate::http::headers::name_job;
 use crate::http::prefer::Prefer;
 
-/// Returns an answer that is about a job: what it is, where it is, and what was heeded.
+/// Returns an answer with a job, its location, and the applied preferences.
 pub(crate) fn with_job(status: StatusCode, job: JobView, prefer: Prefer) -> Response {
     let id = job.id;
     let mut response = (status, Json(Job::from(job))).into_response();

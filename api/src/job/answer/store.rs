@@ -1,4 +1,4 @@
-//! What became of memories, store by store.
+//! The outcomes of memories, per store.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use strum::IntoEnumIterator as _;
 use utoipa::ToSchema;
 
-/// What became of a job's memories in one store.
+/// The outcomes of a job's memories in one store.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StoreCounts)]
 pub(crate) struct StoreAnswer {
@@ -16,12 +16,11 @@ pub(crate) struct StoreAnswer {
     target: String,
     /// `sql` or `vector`.
     store: &'static str,
-    /// Memories by outcome, and `residue`: what reading back found. A dry run has `found` in place
-    /// of `left`.
+    /// Memories by outcome, and `residue`: memories that reading back found. A dry run has `found` in place of `left`.
     counts: BTreeMap<String, u64>,
-    /// Rows of dependent tables that the job deleted with its memories, by table, in all attempts. Tables are those
-    /// that the mapping names in `dependents`: what the database deletes by itself (`ON DELETE CASCADE`) is not
-    /// counted. Empty for `vector`.
+    /// Rows of dependent tables that the job deleted with its memories, by table, in all attempts. Only tables that the
+    /// mapping names in `dependents` are counted, not rows that the database deletes by itself (`ON DELETE CASCADE`).
+    /// Empty for `vector`.
     #[schema(example = json!({"memory_chunks": 12}))]
     dependents: BTreeMap<String, u64>,
 }

@@ -1,22 +1,22 @@
-//! Warnings.
+//! The warnings of a job.
 
 use lethe_common::ledger::Warning;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What is worth knowing of a job, in one table or as a whole.
+/// A condition of a job that needs attention, in one table or as a whole.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Warning)]
 pub(crate) struct WarningAnswer {
-    /// `full_scan`: no index helps to find what is asked for, so the database reads every row. `mistyped`: the
-    /// table's columns cannot hold a value that is asked for (an e-mail in a column of numbers), so the table was
-    /// skipped. `nothing_selected`: nothing matched, in no table. `dependents_uncounted`: a worker died between a
-    /// deletion and its record, so `dependents` of this table is too small.
+    /// `full_scan`: no index helps the search, so the database reads every row. `mistyped`: the table's columns cannot
+    /// hold a value of the request (an e-mail address in a column of numbers), so the table was skipped.
+    /// `nothing_selected`: nothing matched in any table. `dependents_uncounted`: a worker died or lost its lease
+    /// between a deletion and its record, so `dependents` of this table is too small.
     #[schema(example = "full_scan")]
     code: &'static str,
-    /// The target; `null` for what is said of the job as a whole.
+    /// The target; `null` for a warning about the whole job.
     target: Option<String>,
-    /// The table; `null` for what is said of the job as a whole.
+    /// The table; `null` for a warning about the whole job.
     table: Option<String>,
 }
 

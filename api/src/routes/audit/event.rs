@@ -13,26 +13,26 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditEvent)]
 pub(crate) struct Event {
-    /// What was done, such as `key.create` or `job.cancel`.
+    /// The act, such as `key.create` or `job.cancel`.
     #[schema(example = "job.cancel")]
     act: String,
-    /// The name of the key, or the word that stands for a token's issuer and subject.
+    /// The caller: the name of an API key, or the word that stands for a token's issuer and subject.
     actor: String,
     /// The address that the request came from.
     #[schema(value_type = Option<String>, example = "192.0.2.7")]
     address: Option<String>,
-    /// When.
+    /// The time of the act.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// What else is known of it: the scopes of a key, the rate limit of a job.
+    /// Details of the act, such as the scopes of a key or the pace of a job.
     details: BTreeMap<String, Value>,
-    /// `done`, or `unchanged` if it was so already.
+    /// `done`, or `unchanged` if the act changed nothing.
     effect: &'static str,
     /// The event's id. Ids are in the order of time.
     pub(super) id: Uuid,
-    /// The id or name of what it was done to; `*`: all of them.
+    /// The id or name of the object; `*`: all objects.
     object_id: String,
-    /// `job`, `key`, `target`, `schedule`, `mapping` or `all`.
+    /// The type of the object: `job`, `key`, `target`, `schedule`, `mapping` or `all`.
     object_type: String,
     /// The id of the request, as its answer had it in `x-request-id`.
     request_id: Option<String>,

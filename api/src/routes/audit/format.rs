@@ -1,4 +1,4 @@
-//! How a page of the audit trail is written: as JSON, as CSV, or as an event a line.
+//! The formats of a page of the audit trail: JSON, CSV, or NDJSON with an event per line.
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -8,7 +8,7 @@ use super::event::Event;
 use super::list::EventList;
 use crate::http::problem::{Kind, Problem};
 
-/// A way to write a page.
+/// A format of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
@@ -17,8 +17,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Returns the first of what a caller accepts that there is; JSON if it says nothing that there is.
-    // Weights are not looked at: who sends `text/csv` wants it.
+    /// Returns the first supported format that the caller accepts, or JSON if there is none.
+    // Weights are ignored: a caller that sends `text/csv` wants it.
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT).iter();
         let types = values
@@ -36,7 +36,7 @@ impl Format {
         formats.next().unwrap_or(Self::Json)
     }
 
-    /// Writes a page. Where the body has no place for it, where the next page begins is said by the header `x-next`.
+    /// Writes a page. CSV and NDJSON have no place for the next page's cursor, so the header `x-next` carries it.
     pub(super) fn write(self, page: EventList) -> Result<Response, Problem> {
         let next = page.next.as_deref().and_then(|next| HeaderValue::from_str(next).ok());
         let mut response = match self {

@@ -21,30 +21,30 @@ use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
 
-/// How many events are listed unless somebody says otherwise, and at most: an answer of about 300 KiB.
+/// The default and the greatest number of events in a page: an answer of at most about 300 KiB.
 const LIMIT: (u32, u32) = (100, 1_000);
 
-/// The longest name of an actor: a token's word is shorter.
+/// The longest name of an actor, in bytes: a token's word is shorter.
 const LONGEST: usize = 256;
 
-/// Which events.
+/// The filter of events.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditParams {
-    /// Only those of this act, such as `key.create`.
+    /// Only events of this act, such as `key.create`.
     act: Option<String>,
-    /// Only what this key did, by its name.
+    /// Only events of this actor, such as the name of a key.
     actor: Option<String>,
-    /// Only those from this time on.
+    /// Only events from this time on.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<String>,
-    /// Only those before this time.
+    /// Only events before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
-    /// The most to list, 1 to 1000; 100 if absent.
+    /// The greatest number of events to list, 1 to 1000; 100 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
     limit: Option<String>,
 }
@@ -55,14 +55,15 @@ pub(crate) struct AuditParams {
 pub(crate) struct EventList {
     /// The events.
     pub(super) events: Vec<Event>,
-    /// What to give as `after` for the next page; `null` on the last.
+    /// The value of `after` for the next page; `null` on the last.
     pub(super) next: Option<String>,
 }
 
-/// Read the audit trail, the newest event first: who made and revoked keys, cancelled, retried, paused, wrote schedules, or read ids.
+/// Read the audit trail, the newest event first: changes of keys and schedules, cancels, retries, pauses, and reads of
+/// ids.
 ///
-/// What was accepted is told by `GET /v1/jobs`. Reading the trail is an event too. With `accept: text/csv` or
-/// `application/x-ndjson` the next page is named by the header `x-next`.
+/// `GET /v1/jobs` lists accepted jobs. Reading the trail is an event too. With `accept: text/csv` or
+/// `application/x-ndjson` the header `x-next` has the value of `after` for the next page.
 #[utoipa::path(get, path = "/v1/audit", operation_id = "listAuditEvents", tag = "operation",
     params(AuditParams),
     responses(
@@ -107,7 +108,7 @@ fn act(word: String) -> Result<String, Problem> {
 }
 
 fn actor(name: String) -> Result<String, Problem> {
-    // No name is empty, and PostgreSQL takes no NUL.
+    // No name is empty, and PostgreSQL accepts no NUL.
     if (1..=LONGEST).contains(&name.len()) && !name.contains('\0') {
         Ok(name)
     } else {

@@ -14,7 +14,7 @@ use crate::job::visible::visible;
 use crate::routes::answers::{HasEnded, NoJob, Usual};
 use crate::state::AppState;
 
-/// Cancel a job: what has begun is finished, what was erased stays erased.
+/// Cancel a job. Batches that have begun are finished, and erased memories stay erased.
 #[utoipa::path(
     post,
     path = "/v1/jobs/{id}/cancel",

@@ -19,22 +19,22 @@ use crate::job::visible::visible;
 use crate::routes::answers::{HasEnded, NoJob, Unread, Usual};
 use crate::state::AppState;
 
-/// What to change of a job.
+/// The changes of a job.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeJob {
-    /// The most memories to erase in a second from now on, a fraction will do; `null`: as many as it can.
+    /// The new pace: the most memories to erase in a second, also a fraction; `null`: no limit.
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<f64>, required, exclusive_minimum = 0, maximum = 4_294_967_295_u64)]
     per_second: Option<Rate>,
 }
 
-// By itself serde would take a field that is not there for null, and lift the limit.
+// By default serde reads a missing field as null, which would lift the limit.
 fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rate>, D::Error> {
     Option::deserialize(from)
 }
 
-/// Change the pace of a job: what erases it keeps to the new one within a second.
+/// Change the pace of a job. Workers keep to the new pace within a second.
 #[utoipa::path(
     patch,
     path = "/v1/jobs/{id}",

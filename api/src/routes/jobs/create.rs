@@ -28,10 +28,9 @@ use crate::state::AppState;
 
 /// Accept a deletion.
 ///
-/// The job is on the disk when this answers. A stream of ids (`application/x-ndjson`: in each line a JSON
-/// string or `{"id": "…"}`, or in each line a bare id) takes its other fields from the query; an id that comes again
-/// more than a batch later is then erased once and counted as absent once. With an idempotency key
-/// the same request can be sent again: it is answered with the job that it made.
+/// The job is on the disk when this answers. A stream of ids (`application/x-ndjson`) takes its other fields from the
+/// query. All its lines are JSON, a string or `{"id": "…"}`, or all are bare ids. An id that comes twice counts once.
+/// With an idempotency key the same request can be sent again. It is answered with the job that it made.
 #[utoipa::path(
     post,
     path = "/v1/jobs",
@@ -86,7 +85,7 @@ pub(crate) async fn create(
     }
 }
 
-/// Accepts what a JSON body asks for.
+/// Accepts the deletion of a JSON body.
 async fn from_json(
     state: &AppState,
     principal: &Principal,
@@ -95,7 +94,7 @@ async fn from_json(
     incoming: &mut Incoming,
 ) -> Result<JobView, Problem> {
     if uri.query().is_some_and(|query| !query.is_empty()) {
-        // `?dry_run=true` must not be overlooked.
+        // `?dry_run=true` must not be ignored.
         let what = "send no query with JSON: write its fields into the body";
         return Err(Problem::new(Kind::Invalid, what));
     }
@@ -120,7 +119,7 @@ async fn accept(
         Some(key) => {
             let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
             fingerprint.add(&principal.adds());
-            // Field by field in the order of the type: no matter how it was written.
+            // Serialised again, in the order of the type: the caller's spelling of the JSON does not matter.
             fingerprint.add(&serde_json::to_vec(&asked).expect("a request that was JSON can be again"));
             Some(fingerprint.of(key))
         }
@@ -141,7 +140,7 @@ async fn accept(
     Ok(submit(state, job, Columns::Known(WORDS)).await?.job)
 }
 
-/// Returns what the same request led to, if it was accepted while its start was not in the past yet.
+/// Returns the job of the same request, if it was accepted before its start was in the past.
 async fn known(state: &AppState, job: &NewJob) -> Result<Option<Accepted>, Problem> {
     let Some(key) = &job.idempotency else { return Ok(None) };
     let accepted = state.ledger().replayed(job, key).await?;

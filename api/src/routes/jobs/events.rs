@@ -25,11 +25,10 @@ use crate::state::AppState;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// How often a silent stream shows that it is alive; proxies usually give up after 60 s.
+/// The interval of keep-alive messages in a silent stream; proxies usually give up after 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Watch a job: an event `job` for each change that is seen, its id the job's version, until the
-/// job has ended.
+/// Watch a job until it has ended. Each change that is seen is an event `job`; its id is the job's version.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/events",
@@ -63,7 +62,7 @@ pub(crate) async fn events(
         .await
         .map_err(|_| Problem::usual(Kind::Slow))??;
     if job.state.is_ended() && seen == Some(job.version) {
-        // Browsers come back after every end of a stream, unless they are told this.
+        // Browsers reconnect after every end of a stream, except after a 204.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let changes = changes(Changes {
@@ -72,7 +71,7 @@ pub(crate) async fn events(
         believed: Instant::now(),
         id,
         watch,
-        // A version that does not exist yet was made up, or the job is another's copy.
+        // A version above the job's is invented, or belongs to another copy of the job.
         seen: seen.filter(|seen| *seen <= job.version),
         next: Some(job),
         ended: false,
@@ -82,14 +81,14 @@ pub(crate) async fn events(
     Ok(Sse::new(changes).keep_alive(alive).into_response())
 }
 
-/// How long credentials are believed: a busy job changes many times a second.
+/// The least time between two checks of the credentials: a busy job changes many times a second.
 const BELIEVED: Duration = Duration::from_secs(1);
 
-/// A stream under way.
+/// The state of a stream.
 struct Changes {
     state: AppState,
     caller: (Parts, Principal),
-    /// When the caller's credentials were looked at.
+    /// The time of the last check of the caller's credentials.
     believed: Instant,
     id: JobId,
     watch: Watch,
@@ -107,7 +106,7 @@ fn changes(changes: Changes) -> impl Stream<Item = Result<Event, Infallible>> {
 }
 
 impl Changes {
-    /// Waits for what was not seen yet; `None` after the job's end, or when the process stops.
+    /// Waits for the next unseen version; `None` after the job's end, or if `look` returns `None`.
     async fn next(&mut self) -> Option<Event> {
         while !self.ended {
             let job = match self.next.take() {
@@ -124,7 +123,7 @@ impl Changes {
         None
     }
 
-    /// Waits for a change; `None` when the job is gone, when the process stops, or when the caller's credentials are not good any more.
+    /// Waits for a change; `None` if the job is gone, the process stops, or the credentials are not valid any more.
     async fn look(&mut self) -> Option<JobView> {
         loop {
             let stopping = self.state.stopping().clone();

@@ -11,7 +11,7 @@ use crate::job::visible::visible;
 use crate::routes::answers::{NoJob, Usual};
 use crate::state::AppState;
 
-/// Look at a job.
+/// Read a job.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}",

@@ -20,10 +20,10 @@ use crate::job::visible::visible;
 use crate::routes::answers::{IdsForgotten, NoJob, Usual};
 use crate::state::AppState;
 
-/// How many are listed unless somebody says otherwise, and at most: ids are short.
+/// The default and the greatest number of memories in a page: ids are short.
 const LIMIT: (u32, u32) = (100, 1_000);
 
-/// What a dry run would have erased.
+/// The outcome of memories that a dry run would have erased.
 const FOUND: &str = "found";
 
 /// Returns the words of the outcomes whose memories are kept by id.
@@ -34,17 +34,18 @@ fn outcomes() -> impl Iterator<Item = &'static str> {
     iter::once(FOUND).chain(listed).chain(iter::once("residue"))
 }
 
-/// Which memories.
+/// The filter of memories.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ItemParams {
-    /// `found` (of a dry run: some of what would be erased), `absent`, `held`, `conflicted`, `unsupported`, `unverifiable`, `failed` or `residue`.
+    /// The outcome of the memories. `found`: some of the memories that a dry run would erase. Others: `absent`, `held`,
+    /// `conflicted`, `unsupported`, `unverifiable`, `failed` and `residue`.
     #[param(required, value_type = String)]
     outcome: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
-    /// The most to list, 1 to 1000; 100 if absent.
+    /// The greatest number of memories to list, 1 to 1000; 100 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
     limit: Option<String>,
 }
@@ -54,11 +55,11 @@ pub(crate) struct ItemParams {
 pub(crate) struct ItemList {
     /// The memories.
     items: Vec<Item>,
-    /// What to give as `after` for the next page; `null` on the last.
+    /// The value of `after` for the next page; `null` on the last.
     next: Option<String>,
 }
 
-/// List the memories of a job that were not simply erased, until they are forgotten.
+/// List the memories of a job that were not simply erased, until their retention has passed.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/items",
@@ -92,7 +93,7 @@ pub(crate) async fn items(
         }
     };
     let job = visible(&state, &principal, id).await?;
-    // A dry run leaves alone what it finds.
+    // A dry run's found memories are stored as `left`.
     let kept_as = if job.dry_run && outcome == FOUND {
         Outcome::Left.as_str()
     } else {
@@ -125,7 +126,7 @@ impl Cursor {
         Self(row.id.clone(), row.table.clone(), row.store.clone())
     }
 
-    // Hexadecimal: it needs no escaping in a query, whatever an id holds.
+    // Hexadecimal needs no escaping in a query, whatever an id holds.
     fn write(&self) -> String {
         let json = serde_json::to_vec(self).expect("texts are always JSON");
         json.iter().fold(String::new(), |mut text, byte| {
@@ -144,7 +145,7 @@ impl Cursor {
             .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
             .collect();
         let cursor: Self = serde_json::from_slice(&bytes).ok()?;
-        // No id holds it, and PostgreSQL takes it in no text.
+        // No id holds a NUL, and PostgreSQL accepts none.
         let Self(id, table, store) = &cursor;
         let whole = [id, table, store].iter().all(|text| !text.contains('\0'));
         whole.then_some(cursor)

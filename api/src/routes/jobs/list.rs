@@ -19,27 +19,26 @@ use crate::job::visible::within;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
 
-/// How many jobs are listed unless somebody says otherwise, and at most: a screen, and an answer
-/// of about 200 KiB.
+/// The default and the greatest number of jobs in a page: a screen, and an answer of about 200 KiB.
 const LIMIT: (u32, u32) = (50, 200);
 
-/// How often the ledger is read for one page: jobs that are outside the caller's bounds are left out of it.
+/// The most reads of the ledger for one page, since jobs outside the caller's bounds are left out of it.
 const READS: usize = 8;
 
-/// Which jobs.
+/// The filter of jobs.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
-    /// Only those in this state.
+    /// Only jobs in this state.
     state: Option<String>,
-    /// Only those that are about this target alone.
+    /// Only jobs that are about this target alone.
     target: Option<String>,
-    /// Only those that this schedule made.
+    /// Only jobs that this schedule made.
     schedule: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
-    /// The most to list, 1 to 200; 50 if absent.
+    /// The greatest number of jobs to list, 1 to 200; 50 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
@@ -47,13 +46,13 @@ pub(crate) struct ListParams {
 /// Jobs, the newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobList {
-    /// The jobs. A page may be short, or empty, and not be the last.
+    /// The jobs. A page that is short or empty may not be the last.
     jobs: Vec<Job>,
-    /// What to give as `after` for the next page; `null` on the last.
+    /// The value of `after` for the next page; `null` on the last.
     next: Option<String>,
 }
 
-/// List jobs, the newest first: one's own, and those of others with the scope `jobs:read`.
+/// List jobs, the newest first: the caller's own, and with the scope `jobs:read` those of other callers.
 #[utoipa::path(
     get,
     path = "/v1/jobs",
@@ -80,7 +79,7 @@ pub(crate) async fn list(
     if let Some(target) = &filter.target {
         placement::named(&principal.targets(state.config()), target)?;
     }
-    // Whether a job is within the caller's bounds is known only once it is read.
+    // A job must be read before it can be compared with the caller's bounds.
     let mut jobs = Vec::new();
     for _ in 0..READS {
         let read = state.ledger().jobs(&filter).await?;
@@ -101,7 +100,7 @@ pub(crate) async fn list(
 }
 
 fn schedule(name: String) -> Result<String, Problem> {
-    // No schedule is called otherwise, and an empty name would be all of them.
+    // No schedule has another kind of name, and PostgreSQL accepts no NUL.
     if is_name(&name) {
         Ok(name)
     } else {
@@ -110,7 +109,7 @@ fn schedule(name: String) -> Result<String, Problem> {
 }
 
 fn job_state(word: &str) -> Result<JobState, Problem> {
-    // A job that is still being received is none yet.
+    // A job is visible only once its upload is complete.
     let shown = || JobState::iter().filter(|state| *state != JobState::Receiving);
     shown().find(|state| state.as_str() == word).ok_or_else(|| {
         let words: Vec<_> = shown().map(JobState::as_str).collect();

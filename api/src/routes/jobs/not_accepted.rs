@@ -1,4 +1,4 @@
-//! What is answered where no job is accepted, or one ended untouched.
+//! The problems of deletions that are not accepted, or that ended without touching anything.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::JobView;
@@ -7,7 +7,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::routes::answers::problems;
 
 problems! {
-    /// What is answered where no job is accepted.
+    /// The problems of deletions that are not accepted.
     NotAccepted {
         400 "Not JSON, or a query that nests too deep"
         401 "No credentials that are known here"
@@ -24,7 +24,7 @@ problems! {
     }
 }
 
-/// Returns why a job that has ended touched nothing: what it selects is not what its caller thought.
+/// Returns the problem of a job that ended and touched nothing, because its selection was not the expected one.
 pub(super) fn untouched(job: &JobView) -> Option<Problem> {
     match job.error_code.as_ref()?.known()? {
         ErrorCode::SelectionChanged => Some(Problem::new(

@@ -15,13 +15,13 @@ use crate::routes::answers::{IdsForgotten, NoJob, Usual, problems};
 use crate::state::AppState;
 
 problems! {
-    /// What is answered where nothing is tried again.
+    /// The problem of a job that cannot be retried.
     NotRetried {
         409 "It has neither failed nor been cancelled"
     }
 }
 
-/// Try a failed or cancelled job again: another attempt begins with what is left.
+/// Retry a failed or cancelled job. The new attempt begins with the memories that are left.
 #[utoipa::path(
     post,
     path = "/v1/jobs/{id}/retry",
@@ -43,7 +43,7 @@ pub(crate) async fn retry(
     Nothing: Nothing,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     principal.require_control(&visible(&state, &principal, id).await?)?;
-    // What nobody knows any more is not tried again.
+    // Without an aim the ledger has forgotten the job, and refuses the retry below.
     if let Some(aim) = state.ledger().aims(&[id]).await?.remove(&id) {
         principal.require_again(&aim)?;
     }

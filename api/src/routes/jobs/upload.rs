@@ -1,7 +1,7 @@
-//! Ids that arrive as a stream: in memory there are one line and a few batches.
+//! Uploads: ids that arrive as a stream. Memory holds one line and a few batches.
 //!
-//! Nothing of it can be claimed before the last line was read. A sender that leaves takes
-//! everything with it; if this process dies, workers sweep what is left of it.
+//! No part of an upload can be claimed before its last line was read. If the sender disconnects, everything is deleted.
+//! If this process dies, workers sweep the rest.
 
 mod receive;
 mod receiver;

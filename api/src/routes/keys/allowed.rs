@@ -1,11 +1,11 @@
-//! Who may do anything with keys, and of which keys it is told.
+//! The right to manage keys, and the answer about unknown keys.
 
 use lethe_common::config::Scope;
 
 use crate::auth::Principal;
 use crate::http::problem::{Kind, Problem};
 
-/// Refuses whoever could make a key that reaches further than its own.
+/// Refuses a caller that could make a key with a wider reach than its own.
 pub(super) fn allow(principal: &Principal) -> Result<(), Problem> {
     principal.require(Scope::Admin)?;
     principal.require_all_of(None)?;

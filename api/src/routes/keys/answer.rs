@@ -9,31 +9,31 @@ use lethe_common::ledger::KeyRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A key, without what opens anything.
+/// An API key, without the secret.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Key)]
 pub(crate) struct KeyAnswer {
     /// The name.
     name: String,
-    /// What it opens.
+    /// Its scopes.
     scopes: Vec<String>,
-    /// The one person whose memories it reaches; `null`: everybody's.
+    /// The one person whose memories it reaches; `null`: all persons.
     user: Option<String>,
     /// The workspaces it reaches; `null`: all.
     workspaces: Option<BTreeSet<String>>,
     /// The targets it reaches; `null`: all.
     targets: Option<BTreeSet<String>>,
-    /// When it stops opening anything; `null`: never.
+    /// The time when it expires; `null`: never.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// Whether it has.
+    /// Whether it has expired.
     expired: bool,
     /// When it was made.
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Timestamp>,
-    /// Who made it.
+    /// The caller that made it.
     created_by: String,
-    /// When it last opened something, to the minute; `null`: never yet.
+    /// The time of its last use, to the minute; `null`: never.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
 }

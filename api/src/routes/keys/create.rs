@@ -27,21 +27,21 @@ use crate::http::problem::{Kind, Problem};
 use crate::routes::answers::{Unread, Usual, problems};
 use crate::state::AppState;
 
-/// The longest description of a key: some thousand names of workspaces.
+/// The longest body, in bytes: some thousand names of workspaces.
 const MOST: u64 = 64 << 10;
 
-/// A key to be made.
+/// An API key to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateKey {
-    /// What jobs and logs call its holder: 1 to 64 of the characters a-z, 0-9, _ and -.
+    /// Its name in jobs and logs: 1 to 64 of the characters a-z, 0-9, _ and -.
     #[schema(example = "nightly", pattern = "^[a-z0-9_-]{1,64}$")]
     name: String,
-    /// What it opens: `memories:delete`, `memories:delete:any`, `subjects:erase`, `jobs:read`,
-    /// `jobs:admin`, `audit:read`, `metrics:read`, `admin`.
+    /// Its scopes: `memories:delete`, `memories:delete:any`, `subjects:erase`, `jobs:read`, `jobs:admin`, `audit:read`,
+    /// `metrics:read`, `admin`.
     #[schema(min_items = 1, example = json!(["memories:delete", "jobs:read"]))]
     scopes: Vec<String>,
-    /// The one person whose memories it reaches. Absent: everybody's.
+    /// The one person whose memories it reaches. Absent: all persons.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_length = 1)]
     user: Option<String>,
@@ -53,16 +53,16 @@ pub(crate) struct CreateKey {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, min_items = 1)]
     targets: Option<BTreeSet<String>>,
-    /// When it stops opening anything. Absent: never.
+    /// The time when it expires. Absent: never.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, format = "date-time")]
     expires_at: Option<String>,
 }
 
-/// A key that was made.
+/// A new API key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MadeKey {
-    /// The key itself. It is not stored: this is the only time that it is said.
+    /// The key itself. It is not stored: only this answer shows it.
     #[schema(example = "lethe_2f6c…")]
     key: String,
     #[serde(flatten)]
@@ -70,7 +70,7 @@ pub(crate) struct MadeKey {
 }
 
 problems! {
-    /// What is answered where no key is made.
+    /// The problems of keys that are not made.
     NotMade {
         400 "Not JSON"
         409 "A key has this name"
@@ -79,7 +79,7 @@ problems! {
     }
 }
 
-/// Make an API key. It is answered once, and only its hash is stored.
+/// Make an API key. Only this answer shows it, and only its hash is stored.
 #[utoipa::path(post, path = "/v1/keys", operation_id = "createKey", tag = "keys",
     request_body = CreateKey,
     responses(

@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
 
-/// How many keys are listed unless somebody says otherwise, and at most.
+/// The default and the greatest number of keys in a page.
 const LIMIT: (u32, u32) = (200, 1_000);
 
 /// Keys, by name.
@@ -24,23 +24,23 @@ const LIMIT: (u32, u32) = (200, 1_000);
 pub(crate) struct KeyList {
     /// The keys.
     keys: Vec<KeyAnswer>,
-    /// What to give as `after` for the next page; `null` on the last.
+    /// The value of `after` for the next page; `null` on the last.
     next: Option<String>,
 }
 
-/// Which keys.
+/// The page to list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct KeyParams {
     /// `next` of the page before.
     after: Option<String>,
-    /// The most to list, 1 to 1000; 200 if absent.
+    /// The greatest number of keys to list, 1 to 1000; 200 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
     limit: Option<String>,
 }
 
-/// List the API keys that were made here, by name. Those of the configuration are not among them.
+/// List the API keys that Lethe made, by name. Keys of the configuration are not among them.
 #[utoipa::path(get, path = "/v1/keys", operation_id = "listKeys", tag = "keys",
     params(KeyParams),
     responses((status = 200, description = "The keys", body = KeyList), Usual))]

@@ -12,13 +12,13 @@ use crate::routes::answers::{Usual, problems};
 use crate::state::AppState;
 
 problems! {
-    /// What is answered where there is no such key.
+    /// The problem of a key that does not exist.
     NoKey {
         404 "No such key"
     }
 }
 
-/// Take an API key away: at once here, within seconds in other processes.
+/// Revoke an API key: at once in this process, within 5 seconds in others.
 #[utoipa::path(delete, path = "/v1/keys/{name}", operation_id = "revokeKey", tag = "keys",
     params(("name" = String, Path, description = "The key's name")),
     responses(
@@ -33,7 +33,7 @@ pub(crate) async fn revoke(
     Nothing: Nothing,
 ) -> Result<StatusCode, Problem> {
     allow(&principal)?;
-    // No key of the ledger is called otherwise, and PostgreSQL takes no NUL.
+    // No key of the ledger has another kind of name, and PostgreSQL accepts no NUL.
     let removed = is_name(&name) && state.ledger().remove_key(&name, &principal.actor()).await?;
     if !removed {
         return Err(unknown());

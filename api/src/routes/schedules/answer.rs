@@ -15,21 +15,21 @@ use crate::schedules::{self, WindowFields};
 pub(crate) struct Schedule {
     /// The name.
     name: String,
-    /// Who wrote it, in whose name its jobs run.
+    /// The caller that wrote it. Its jobs run in the name of this caller.
     principal: String,
     /// The target that its jobs are about; `null` for a subject in several.
     target: Option<String>,
-    /// When.
+    /// The times of its runs, as a cron expression.
     cron: String,
-    /// In which time zone.
+    /// The time zone of these times and of the windows.
     time_zone: String,
     /// The request for its jobs.
     job: CreateJob,
-    /// When batches may begin; `null`: at any time.
+    /// The times when batches may begin; `null`: at any time.
     windows: Option<Vec<WindowFields>>,
-    /// Whether it makes no jobs.
+    /// Whether it is paused, and makes no jobs.
     paused: bool,
-    /// When it runs next; `null` while it is paused. In the past: it was missed, and is caught up now.
+    /// The time of its next run; `null` while it is paused. In the past: it was missed, and is caught up now.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_run_at: Option<Timestamp>,
     /// When it last made a job.
@@ -37,13 +37,13 @@ pub(crate) struct Schedule {
     last_run_at: Option<Timestamp>,
     /// The job that it last made.
     last_job: Option<Uuid>,
-    /// What came of its last time: `fired`, `skipped` or `refused`.
+    /// The outcome of its last run: `fired`, `skipped` or `refused`.
     last_outcome: Option<String>,
-    /// Why its last time was refused.
+    /// The reason why its last run was refused.
     last_problem: Option<String>,
-    /// How often the job before had not ended, and none was made.
+    /// The number of runs without a job, because the job before had not ended.
     skipped: u64,
-    /// How often its job could not be accepted.
+    /// The number of runs whose job could not be accepted.
     refused: u64,
     /// When it was written first.
     #[schema(value_type = Option<String>, format = DateTime)]

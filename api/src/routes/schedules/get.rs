@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 use crate::routes::answers::{NoSchedule, Usual};
 use crate::state::AppState;
 
-/// Look at a schedule.
+/// Read a schedule.
 #[utoipa::path(get, path = "/v1/schedules/{name}", operation_id = "getSchedule", tag = "schedules",
     params(("name" = String, Path, description = "The schedule's name")),
     responses(

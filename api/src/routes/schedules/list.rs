@@ -16,17 +16,17 @@ use crate::http::problem::Problem;
 use crate::routes::answers::Usual;
 use crate::state::AppState;
 
-/// How many schedules are listed unless somebody says otherwise, and at most: each may name many ids.
+/// The default and the greatest number of schedules in a page: each may name many ids.
 const LIMIT: (u32, u32) = (50, 200);
 
-/// Which schedules.
+/// The page to list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ScheduleParams {
     /// `next` of the page before.
     after: Option<String>,
-    /// The most to list, 1 to 200; 50 if absent.
+    /// The greatest number of schedules to list, 1 to 200; 50 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
@@ -36,11 +36,11 @@ pub(crate) struct ScheduleParams {
 pub(crate) struct ScheduleList {
     /// The schedules.
     schedules: Vec<Schedule>,
-    /// What to give as `after` for the next page; `null` on the last.
+    /// The value of `after` for the next page; `null` on the last.
     next: Option<String>,
 }
 
-/// List schedules, by name: one's own, and those of others with the scope `jobs:read`.
+/// List schedules, by name: the caller's own, and with the scope `jobs:read` those of other callers.
 #[utoipa::path(get, path = "/v1/schedules", operation_id = "listSchedules", tag = "schedules",
     params(ScheduleParams),
     responses((status = 200, description = "The schedules", body = ScheduleList), Usual))]

@@ -11,7 +11,7 @@ use crate::http::problem::Problem;
 use crate::routes::answers::{NoSchedule, Usual};
 use crate::state::AppState;
 
-/// Pause a schedule: it makes no jobs. One that it has made goes on.
+/// Pause a schedule: it makes no jobs. A job that it has made goes on.
 #[utoipa::path(post, path = "/v1/schedules/{name}/pause", operation_id = "pauseSchedule", tag = "schedules",
     params(("name" = String, Path, description = "The schedule's name")),
     responses(
@@ -28,7 +28,7 @@ pub(crate) async fn pause(
     set(&state, &principal, &name, true).await
 }
 
-/// Lift the pause of a schedule: what it missed is caught up, once.
+/// Lift the pause of a schedule. Missed runs are caught up by a single run.
 #[utoipa::path(post, path = "/v1/schedules/{name}/resume", operation_id = "resumeSchedule", tag = "schedules",
     params(("name" = String, Path, description = "The schedule's name")),
     responses(

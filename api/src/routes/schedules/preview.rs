@@ -16,9 +16,9 @@ use crate::routes::answers::{AcceptedJob, NoSchedule, Usual};
 use crate::schedules;
 use crate::state::AppState;
 
-/// Accept a schedule's job as a dry run, now: it counts, in the name of whoever asks, and touches nothing.
+/// Accept a schedule's job as a dry run, now. It counts in the caller's name, and touches nothing.
 ///
-/// It needs no window, and is no run of the schedule.
+/// It needs no open window, and is no run of the schedule.
 #[utoipa::path(post, path = "/v1/schedules/{name}/preview", operation_id = "previewSchedule", tag = "schedules",
     params(
         ("name" = String, Path, description = "The schedule's name"),

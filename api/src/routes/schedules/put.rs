@@ -20,18 +20,17 @@ use crate::schedules::{self, PutSchedule};
 use crate::state::AppState;
 
 problems! {
-    /// What is answered where nothing is written.
+    /// The problems of schedules that are not written.
     NotWritten {
         400 "The body cannot be read, or its query nests too deep"
         409 "Somebody else has a schedule of this name"
     }
 }
 
-/// Write a schedule, in place of the one that has its name, if there is one.
+/// Write a schedule, in place of any that has its name.
 ///
-/// Its jobs run in the name of whoever writes it, and only what it may ask for itself is taken. With the
-/// times that it had before it keeps the next of them; a job of it that has not ended follows the new
-/// windows.
+/// Its jobs run in the caller's name. A job that the caller may not submit itself is refused. With the same times as
+/// before, the next run stays the same. A job of the schedule that has not ended follows the new windows.
 #[utoipa::path(put, path = "/v1/schedules/{name}", operation_id = "putSchedule", tag = "schedules",
     params(("name" = String, Path, description = "The schedule's name: 1 to 64 of the characters a-z, 0-9, _ and -")),
     request_body(content = PutSchedule, content_type = "application/json"),
@@ -68,7 +67,7 @@ pub(crate) async fn put(
     let status = loop {
         match state.ledger().schedule(&record.name).await? {
             None if state.ledger().add_schedule(&record, &by).await? => break StatusCode::CREATED,
-            // Somebody else stored one meanwhile, and may not be replaced by whoever asks.
+            // Another request stored a schedule of this name. The next turn checks whether the caller may replace it.
             None => {}
             Some(row) if !seen::sees(&principal, &row) => {
                 return Err(Problem::new(Kind::NameTaken, "write another name"));
@@ -76,7 +75,7 @@ pub(crate) async fn put(
             Some(row) => {
                 seen::require_control(&principal, &row)?;
                 if state.ledger().replace_schedule(&record, &row.revision, &by).await? {
-                    // A job of it may go on.
+                    // A job of the schedule may go on under the new windows.
                     state.doorbell().ring(Ring::Work);
                     break StatusCode::OK;
                 }

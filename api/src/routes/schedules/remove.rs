@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 use crate::routes::answers::{NoSchedule, Usual};
 use crate::state::AppState;
 
-/// Take a schedule away. Jobs that it has made go on.
+/// Delete a schedule. Jobs that it has made go on.
 #[utoipa::path(delete, path = "/v1/schedules/{name}", operation_id = "removeSchedule", tag = "schedules",
     params(("name" = String, Path, description = "The schedule's name")),
     responses(

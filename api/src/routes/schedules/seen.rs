@@ -1,4 +1,4 @@
-//! Which schedules a caller sees, and which it may change.
+//! The schedules that a caller may see, and those it may change.
 
 use lethe_common::config::is_name;
 use lethe_common::ledger::ScheduleRow;
@@ -9,7 +9,7 @@ use crate::state::AppState;
 
 /// Returns a schedule that the caller may see.
 pub(super) async fn visible(state: &AppState, principal: &Principal, name: &str) -> Result<ScheduleRow, Problem> {
-    // No schedule is called otherwise, and PostgreSQL takes no NUL.
+    // No schedule has another kind of name, and PostgreSQL accepts no NUL.
     let row = if is_name(name) {
         state.ledger().schedule(name).await?
     } else {
@@ -37,7 +37,7 @@ pub(super) fn require_control(principal: &Principal, row: &ScheduleRow) -> Resul
     Ok(principal.require_control_of_schedule(&row.schedule.principal, row.schedule.target.as_deref())?)
 }
 
-// Somebody else's is answered as one that does not exist.
+// Another caller's schedule is answered as one that does not exist.
 pub(super) fn unknown() -> Problem {
     Problem::new(Kind::NotFound, "no schedule has this name: see /v1/schedules")
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::trail;
 use crate::app::{App, request};
 
-/// Returns what the route says of it.
+/// Returns the events in the route's answer.
 async fn events(app: &App, query: &str) -> Vec<Value> {
     let answer = app.get("root", &format!("/v1/audit{query}")).await;
     let events = answer.body["events"].as_array();

@@ -1,4 +1,4 @@
-//! What bodies of other systems' clients are taken for, and that none is overlooked.
+//! Bodies of other systems' clients: how each is read, and that none is ignored.
 
 use axum::body::Body;
 use futures::stream;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{bulk, delete, one_target, send, shaped};
 
-/// Deletions that say everything by their path and query.
+/// Deletions without a body, given by path and query.
 const BODILESS: [(&str, u16); 6] = [
     ("/v1/memories/?user_id=ana", 400),
     ("/v1/memories/d23f0824-128b-4f33-8c5c-7fd0a6a3a450/", 400),
@@ -38,7 +38,7 @@ async fn a_filter_in_a_body_that_nobody_reads_is_refused_and_not_ignored() {
             assert!(answer.text.contains("the body"), "{path} {body}: {}", answer.text);
             shaped(path, &answer);
         }
-        // In parts, so that its length is not known before; and far too long.
+        // In parts, without a known length, and far too long.
         let parts = [r#"{"agent"#, r#"_id": "bot"}"#].map(|part| Ok::<_, std::io::Error>(part.to_owned()));
         let answer = send(
             &app,

@@ -1,4 +1,4 @@
-//! Pages of a browser: their preflights, and what they may read.
+//! Pages of a browser: their preflights, and the answers that they may read.
 
 use axum::body::Body;
 use axum::http::{Request, header};

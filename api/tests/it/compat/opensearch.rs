@@ -1,4 +1,4 @@
-//! OpenSearch: what its clients ask first, and what they are told on paths that nobody answers.
+//! OpenSearch: the first requests of its clients, and answers on unknown paths.
 
 use axum::body::Body;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ async fn paths_of_open_search_that_nobody_answers_have_its_envelope() {
         is_envelope(&app.post("eraser", path).await, 404, "status_exception");
         is_envelope(&app.post("", path).await, 401, "security_exception");
     }
-    // A memory of Agno's may be called so, and nothing but a deletion is about one.
+    // A memory of Agno's may have this id, but only a deletion refers to a memory.
     is_envelope(
         &app.post("eraser", "/memories/_search").await,
         405,

@@ -1,4 +1,4 @@
-//! Clients that cannot see a 202: what they are answered while a job goes on, and what becomes of their repetitions.
+//! Clients that cannot see a 202: the answers while a job runs, and the results of repeated requests.
 
 use axum::body::Body;
 use futures::future::join_all;
@@ -36,7 +36,7 @@ fn worker(app: &App) -> Worker {
     worker
 }
 
-/// Asserts that a deletion goes on, in its system's words; returns its job.
+/// Asserts that a deletion is still under way, in its system's words. Returns its job.
 #[track_caller]
 fn goes_on(path: &str, answer: &Answer) -> String {
     assert_eq!(answer.status, 503, "{path}: {}", answer.text);
@@ -64,7 +64,7 @@ async fn a_repeated_request_waits_for_the_same_job() {
             assert_eq!(goes_on(&path, &delete(&app, "root", &path).await), job);
         }
         assert_eq!(app.count().await, 1, "{path}");
-        // Another caller, or another memory, is another job.
+        // Another caller or another memory makes another job.
         assert_ne!(goes_on(&path, &delete(&app, "eraser", &path).await), job);
         let other = path.replace("d23f", "d23e");
         assert_ne!(goes_on(&path, &delete(&app, "root", &other).await), job);
@@ -97,7 +97,7 @@ async fn what_a_request_demands_is_a_part_of_it() {
     jobs.sort();
     jobs.dedup();
     assert_eq!(jobs.len(), n, "each is a job of its own");
-    // The same deletion in other words: in another order, with an id twice, by the database's name.
+    // The same deletion in another form: in another order, with an id twice, by the database's name.
     let again = r#"{"memory_ids": ["b", "a", "b"]}"#;
     let joined = goes_on(
         "/memories",
@@ -127,14 +127,14 @@ async fn a_repetition_after_the_end_hears_of_the_success_once() {
         assert!(worker.memories.is_empty(), "{path}");
         let heard = waited(&app, &mut worker, &path).await;
         assert_eq!(heard.status, status, "{path}: {}", heard.text);
-        // The next one is a deletion of what is not there, as ever.
+        // The next request finds no memory, as usual.
         let again = waited(&app, &mut worker, &path).await;
         let absent = if path.starts_with("/api/memories") { 200 } else { 404 };
         assert_eq!(again.status, absent, "{path}: {}", again.text);
     }
 }
 
-/// Sends a request that waits, while a worker works; returns its answer.
+/// Sends a request that waits, while a worker works. Returns its answer.
 async fn waited(app: &App, worker: &mut Worker, path: &str) -> Answer {
     let asked = request("root", "DELETE", path).header("prefer", "wait=30");
     tokio::select! {
@@ -154,14 +154,14 @@ async fn who_waits_for_a_joined_job_hears_its_end() {
         (heard.status.as_u16(), heard.headers["lethe-job"].to_str().ok()),
         (204, Some(job.as_str()))
     );
-    // What was not there has no success that could be told later.
+    // A job without memories has no success to report later.
     goes_on(&path, &delete(&app, "root", &path).await);
     worker.work(&app).await;
     let last = waited(&app, &mut worker, &path).await;
     assert_eq!(last.status, 404, "{}", last.text);
 }
 
-/// Fails whatever is claimed, for good.
+/// Fails all claimed partitions permanently.
 async fn fail_all(app: &App) {
     loop {
         for lease in claim(app).await {

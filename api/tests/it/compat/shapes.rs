@@ -1,4 +1,4 @@
-//! What all systems share: the order of refusals, and that each is said in the shape of its own.
+//! The rules that all systems share: the order of refusals, each in the system's own shape.
 
 use axum::body::Body;
 use serde_json::json;
@@ -19,7 +19,7 @@ const PATHS: [&str; 25] = [
     "/v1/event/a/",
     "/v1/ping/",
     "/v2/entities/user/a/",
-    // What the systems have besides, and what they do not have.
+    // Other paths of the systems, and unknown ones.
     "/memories/",
     "/memories//",
     "/memories/%ff",
@@ -58,7 +58,7 @@ async fn credentials_come_before_everything_else() {
 #[tokio::test]
 async fn a_path_that_can_be_read_is_answered_in_its_systems_shape_however_long_it_is() {
     let app = one_target().await;
-    // The longest that the HTTP library reads is 65,534 characters.
+    // The HTTP library reads at most 65,534 characters.
     for length in [1_100, 20_000, 65_500] {
         for (root, rest) in [
             ("/memories/", ""),

@@ -1,4 +1,4 @@
-//! What one system has of its own.
+//! The rules of each single system.
 
 use axum::body::Body;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn agno_names_databases_and_tables() {
         }
     }
     delete(&app, "root", "/memories/a?db_id=main").await.job();
-    // Of several tables one has to be named.
+    // With several tables, the request has to name one.
     assert_eq!(delete(&app, "root", "/memories/a?db_id=other").await.status, 422);
     delete(&app, "root", "/memories/a?db_id=other&table=notes").await.job();
 }
@@ -106,7 +106,7 @@ async fn agno_says_what_is_wrong_with_a_body() {
         let path = format!("/memories/a{query}");
         assert_eq!(delete(&app, "root", &path).await.status, 422, "{path}");
     }
-    // Whatever nobody asked for is ignored, as Agno does it.
+    // Unknown parameters and fields are ignored, as Agno does it.
     let extra = r#"{"memory_ids": ["a", "a"], "user_id": null, "more": {"a": [1]}}"#;
     bulk(&app, "/memories?unknown=1&unknown=2", extra).await.job();
 }
@@ -190,7 +190,7 @@ async fn mem0_says_what_is_wrong() {
             .status,
         400
     );
-    // What no column is mapped for is refused, not overlooked.
+    // A condition without a mapped column is refused, not ignored.
     assert_eq!(
         delete(&app, "root", "/v1/memories/?user_id=a&app_id=b").await.status,
         400
@@ -201,7 +201,7 @@ async fn mem0_says_what_is_wrong() {
         (unknown.status.as_u16(), &unknown.body),
         (404, &json!({"error": "Event not found!", "detail": "Event not found!"}))
     );
-    // Its client writes the key after another word.
+    // mem0's client sends the key after `Token`.
     let token = axum::http::Request::builder()
         .uri("/v1/ping/")
         .header("authorization", "Token key-of-root");

@@ -1,4 +1,4 @@
-//! What a refusal tells a caller to do, whose system's API may have no place to write it.
+//! The advice in refusals: another system's API may have no place for it.
 
 use super::{delete, shaped, two_targets};
 use crate::app::{Answer, App, MAIN};
@@ -59,7 +59,7 @@ async fn a_place_that_nobody_can_name_is_a_setting() {
         assert!(text.contains(&format!("`{section}.table`")), "{path}: {text}");
         assert!(text.contains("`memories`, `notes`"), "{path}: {text}");
     }
-    // Agno's API names both.
+    // Agno's API can name both.
     let answer = delete(&app, "root", &format!("/memories/{ID}?db_id=other")).await;
     assert!(
         said(&answer).contains("name one of `memories`, `notes`"),

@@ -1,12 +1,11 @@
-//! Agno: of one memory the answer says whether it was there for the caller, of many it says nothing.
+//! Agno: the answer about one memory says whether it was there for the caller, the answer about many says nothing.
 
 use serde_json::json;
 
 use super::{Alike, Ask, Matrix, OWNERS, System, demanded, ids, query, says};
 use crate::callers::{Caller, TARGETS, Why};
 
-/// Whose memories Agno's client asks for: of a person's credentials the person decides, whatever the
-/// request names.
+/// Returns the owner of an Agno client's request. A person's credentials decide the owner, whatever the request names.
 fn agnos_owner(caller: &Caller, asked: Option<&'static str>) -> Result<Option<&'static str>, u16> {
     let asked = if caller.user.is_some() { None } else { asked };
     caller.by_ids(asked).map_err(|why| match why {
@@ -15,7 +14,7 @@ fn agnos_owner(caller: &Caller, asked: Option<&'static str>) -> Result<Option<&'
     })
 }
 
-/// Where Agno's client looks: of several databases one has to be named, and one beyond reach is
+/// Returns the target of an Agno client's request. One of several databases has to be named, and one beyond reach is
 /// unknown.
 fn agnos_target(caller: &Caller, asked: Option<&'static str>) -> Result<&'static str, u16> {
     let reached: Vec<_> = TARGETS.into_iter().filter(|target| caller.reaches(target)).collect();
@@ -89,7 +88,7 @@ async fn agno_deletes_many_memories_of_those_whom_a_caller_reaches() {
                 }
             }
         }
-        // Somebody else's are left beside one's own, and both are answered alike.
+        // Another owner's memories stay, and the answer about them is the same as about one's own.
         let workspace = caller.in_workspace(None).map_err(|_| 403);
         let demanded = demanded(
             agnos_owner(&caller, Some("ana")),

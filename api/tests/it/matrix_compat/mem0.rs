@@ -1,4 +1,4 @@
-//! mem0: memories, batches, everything of somebody, and the events of these.
+//! mem0: memories, batches, all memories of a person, and their events.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -88,7 +88,7 @@ async fn mem0_deletes_everything_of_those_whom_a_caller_reaches() {
                     let job = answer.headers["lethe-job"].to_str().expect("an id");
                     let message = "Delete in progress. This may take some time.";
                     says(&caller, &answer, 200, &json!({"message": message, "event_id": job}));
-                    // Whoever asked may ask how far it is.
+                    // The caller may ask for the job's progress.
                     let event = Ask::new(System::Mem0, "GET", format!("/v1/event/{job}/"));
                     let event = event.send(&matrix.app, System::Mem0.authorization(&caller)).await;
                     assert_eq!(
@@ -96,12 +96,12 @@ async fn mem0_deletes_everything_of_those_whom_a_caller_reaches() {
                         (200, &json!("SUCCEEDED"))
                     );
                 }
-                // Ben, who is there, is refused like Eve, who is not.
+                // Ben, who exists, is refused like Eve, who does not.
                 Err(answer) if user.is_some_and(|user| user != "ana") => alike.add(&answer),
                 Err(_) => {}
             }
         }
-        // What nothing is mapped for cannot be asked for, whoever asks.
+        // A field without a mapping is refused to every caller.
         let ask = Ask::delete(System::Mem0, "/v1/memories/?app_id=x");
         let owner = caller.by_subject(None).map_err(|_| 403);
         let workspace = caller.in_workspace(None).map_err(|_| 403);

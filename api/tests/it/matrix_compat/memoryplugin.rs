@@ -1,4 +1,4 @@
-//! MemoryPlugin: what is not there for the caller is deleted, as far as the answer says.
+//! MemoryPlugin: the answer calls a memory deleted that is not there for the caller.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Mielto: only the owner deletes, and whoever is nobody says whose.
+//! Mielto: only the owner deletes, and callers without a user have to name the owner.
 
 use serde_json::json;
 
@@ -12,11 +12,11 @@ async fn mielto_deletes_for_a_named_owner_whom_the_caller_reaches() {
         for owner in OWNERS {
             for workspace in [None, Some("w"), Some("v")] {
                 let owned = match caller.by_ids(owner) {
-                    // An owner there has to be, even for whoever may erase anybody's.
+                    // The owner is required, even of a caller that may erase any memory.
                     Ok(None) | Err(Why::Unnamed) => Err(422),
                     Ok(owner) => Ok(owner),
                     Err(Why::Scope) => Err(403),
-                    // Somebody else's does not exist.
+                    // Another owner's memory does not exist.
                     Err(Why::Foreign) => Err(404),
                 };
                 let inside = caller.in_workspace(workspace).map_err(|_| 403);

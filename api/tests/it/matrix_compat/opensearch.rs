@@ -1,4 +1,4 @@
-//! OpenSearch: whoever reaches a container is told that a memory in it is not its own.
+//! OpenSearch: a caller that reaches a container is told that a memory in it is not its own.
 
 use lethe_common::job::JobId;
 use serde_json::{Value, json};
@@ -13,8 +13,8 @@ use crate::stores::Memory;
 const CLOSED: &str = "User doesn't have permissions to delete memories in this container";
 const MISSING: &str = "Memory container not found";
 
-/// Deletes each memory by its id in a container; what of the container is demanded, or why it is
-/// refused, is said by the caller of this.
+/// Deletes each memory by its id in a container. The caller of this function gives the demands, or the refusal, of the
+/// container.
 async fn opensearch_by_id(matrix: &mut Matrix, caller: &Caller, container: &str, demanded: &Demanded) {
     let mut alike = Alike::new(caller);
     for id in ids() {
@@ -41,7 +41,7 @@ async fn opensearch_by_id(matrix: &mut Matrix, caller: &Caller, container: &str,
             );
             continue;
         }
-        // Whoever reaches the container is told that it has the memory, and whose it is not.
+        // A caller that reaches the container is told that it has the memory, and that it is not the caller's.
         let everybodys = demanded.as_ref().map(|demands| Demands {
             owner: None,
             ..*demands
@@ -107,7 +107,7 @@ async fn opensearch_by_query(matrix: &mut Matrix, caller: &Caller, container: &s
     }
 }
 
-/// Deletes by query in a table, of whatever kind; an index that the caller does not reach is not there.
+/// Deletes by query in a table, in all kinds. An index beyond the caller's reach does not exist.
 #[tokio::test]
 async fn opensearch_deletes_in_indices() {
     let mut matrix = Matrix::new().await;
@@ -158,7 +158,7 @@ async fn opensearch_deletes_in_containers_that_are_workspaces() {
     let mut matrix = Matrix::with(compat).await;
     for caller in matrix.callers.clone() {
         for container in ["w", "v", "elsewhere"] {
-            // What is beyond reach is closed, whether or not there is such a workspace.
+            // A container beyond reach is closed, whether or not the workspace exists.
             let workspace = caller.in_workspace(Some(container)).map_err(|_| 403);
             let demanded = demanded(unnamed(&caller), workspace, in_main(&caller, 403)).map(|demands| Demands {
                 kind: Some("working"),
@@ -187,7 +187,7 @@ async fn a_closed_container_is_refused_in_opensearch_s_words() {
     assert!(matrix.cases >= 3, "{}", matrix.cases);
 }
 
-/// Which task a job is, as the page about OpenSearch says it.
+/// Returns the task id of a job, as the page about OpenSearch describes it.
 fn task(id: JobId) -> String {
     let id = id.0.as_u128();
     format!("{:019x}:{}", id >> 53, id & ((1 << 53) - 1))
@@ -219,7 +219,7 @@ async fn a_task_is_there_for_those_who_may_see_its_job_and_changed_by_those_who_
                 ("GET", format!("/_tasks/{task}"), seen),
                 ("POST", rethrottle, changed),
                 ("POST", format!("/_tasks/{task}/_cancel"), changed),
-                // It has ended, if it was cancelled.
+                // A cancelled task has ended.
                 ("DELETE", format!("/_tasks/{task}"), changed),
             ] {
                 let deletes = method == "DELETE";

@@ -1,4 +1,4 @@
-//! The systems: how their clients say who they are, what their errors look like, and their requests.
+//! The systems: the credentials of their clients, their errors, and their requests.
 
 use axum::http::{Request, header};
 use base64::Engine;
@@ -19,7 +19,7 @@ pub(super) enum System {
 }
 
 impl System {
-    /// The header by which its clients say who they are; a token is always a `Bearer`.
+    /// Returns the header with a client's credentials. A token is always a `Bearer`.
     pub(super) fn authorization(self, caller: &Caller) -> Option<String> {
         let key = key(&caller.sends);
         match self {
@@ -33,7 +33,7 @@ impl System {
         }
     }
 
-    /// Asserts that an error is one of this system's, with some text and nothing else.
+    /// Asserts that an error has this system's shape, with some text and nothing else.
     #[track_caller]
     pub(super) fn assert_shape(self, answer: &Answer) {
         assert_eq!(answer.headers[header::CONTENT_TYPE], "application/json", "{self:?}");
@@ -94,7 +94,7 @@ pub(super) struct Ask {
     pub(super) path: String,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Value,
-    /// Whether it is answered when its job has ended.
+    /// Whether the answer comes at the end of its job.
     pub(super) waits: bool,
 }
 

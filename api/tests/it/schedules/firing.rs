@@ -1,4 +1,4 @@
-//! What schedules make at their times, and in whose name.
+//! The jobs that schedules make at their times, and their principals.
 
 use axum::body::Body;
 use jiff::{Timestamp, ToSpan};
@@ -55,7 +55,7 @@ async fn a_schedule_that_is_due_makes_one_job_however_much_it_missed() {
         "{page}"
     );
 
-    // It has not ended: the next time is left out, and counted.
+    // The last job has not ended: the next time is skipped, and counted.
     miss(&app).await;
     assert_eq!(fired(&app).await, 1);
     assert!(claim(&app).await.is_empty());
@@ -86,7 +86,7 @@ async fn a_time_ago_is_counted_from_the_acceptance_of_each_job() {
     let seconds = bound(&claimed(&app).await).as_i64().expect("a number");
     near(Timestamp::from_second(seconds).expect("a time"), 14);
 
-    // The schedule keeps how it was said.
+    // The schedule keeps the bound as it was written.
     let written = put(&app, "root", &body()).await.body;
     assert_eq!(
         written["job"],
@@ -160,7 +160,7 @@ async fn a_schedule_whose_key_opens_it_no_longer_is_refused_at_its_time() {
             .contains("its principal are gone")
     );
 
-    // A key of the same name that opens less opens no more here.
+    // A new key of the same name with fewer rights has no more rights here.
     let less = json!({"name": "temp", "scopes": ["memories:delete"]});
     assert_eq!(app.send_json("root", "POST", "/v1/keys", &less).await.status, 201);
     miss(&app).await;
@@ -193,7 +193,7 @@ async fn a_schedule_that_a_token_wrote_reaches_no_further_than_the_token_did() {
     let lease = claimed(&app).await;
     let subject = lease.job.subject.as_ref().expect("a subject");
     assert_eq!(subject.user_id.as_deref(), Some("ana"));
-    // Of an issuer that is not known any more nothing is believed.
+    // An issuer that is no longer configured gives no rights.
     let mut record = stored(&app).await.schedule;
     record.principal = record.principal.replacen("jwt:", "jwt:former-", 1);
     (record.name, record.next_run_at) = ("former".to_owned(), 1_000);
@@ -226,7 +226,7 @@ async fn a_time_stays_due_while_too_many_jobs_are_unfinished() {
         .cancel(job, &crate::app::tester())
         .await
         .expect("the ledger answers");
-    // The count is believed for a second.
+    // The count is cached for a second.
     let start = std::time::Instant::now();
     while fired(&app).await == 0 {
         assert!(start.elapsed().as_secs() < 30, "it stays due");
@@ -255,12 +255,12 @@ async fn a_preview_counts_now_and_is_no_run() {
         (&schedule["last_job"], &schedule["last_run_at"]),
         (&json!(null), &json!(null))
     );
-    // It has not ended, and keeps nobody from running.
+    // The preview has not ended, and does not delay a run.
     miss(&app).await;
     assert_eq!(fired(&app).await, 1);
     assert_eq!(app.get("root", PATH).await.body["last_outcome"], "fired");
 
-    // In the name of whoever asks, who has to be allowed to erase.
+    // A preview runs with the rights of its caller, who has to be allowed to erase.
     app.post("operator", &format!("{PATH}/preview"))
         .await
         .refused(403, "forbidden", "memories:delete");
@@ -314,7 +314,7 @@ async fn a_schedule_of_a_key_made_anew_for_somebody_else_erases_nothing() {
         answer.body["key"].as_str().expect("a key").to_owned()
     };
     let key = made("alice").await;
-    // The owner is the person to whom the key is bound.
+    // The owner is the person that the key is bound to.
     let answer = put(&app, &key, &with("job", json!({"select": {"ids": ["a"]}}))).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let key = made("bob").await;

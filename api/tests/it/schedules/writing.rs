@@ -1,4 +1,4 @@
-//! What is written and refused, and who may see and change it.
+//! Writing schedules: accepted and refused ones, and the rights to see and change them.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn a_schedule_is_written_shown_replaced_and_taken_away() {
         (&windows, &json!(true))
     );
     assert_eq!(answer.body["next_run_at"], json!(null));
-    // As IANA writes it.
+    // In IANA's spelling.
     assert_eq!(answer.body["time_zone"], "Europe/Berlin");
 
     let resumed = app.post("root", &format!("{PATH}/resume")).await;
@@ -243,7 +243,7 @@ async fn a_schedule_that_makes_no_sense_is_refused_before_anything_is_stored() {
 async fn a_schedule_is_seen_and_changed_as_jobs_are() {
     let app = app().await;
     assert_eq!(put(&app, "eraser", &body()).await.status, 201);
-    // Who reads all sees it, and may not change it.
+    // A caller that reads all jobs sees it, and may not change it.
     let seen = app.get("other", PATH).await;
     assert_eq!(seen.status, 200);
     put(&app, "other", &body())
@@ -253,7 +253,7 @@ async fn a_schedule_is_seen_and_changed_as_jobs_are() {
     app.post("reader", &format!("{PATH}/pause"))
         .await
         .refused(403, "forbidden", "jobs:admin");
-    // Who sees it not learns that the name is taken, and nothing else.
+    // A caller without the right to see it learns only that the name is taken.
     app.get("privacy", PATH).await.refused(404, "not-found", "");
     assert_eq!(app.get("privacy", "/v1/schedules").await.body["schedules"], json!([]));
     let mut theirs = body();
@@ -261,11 +261,11 @@ async fn a_schedule_is_seen_and_changed_as_jobs_are() {
     put(&app, "privacy", &theirs)
         .await
         .refused(409, "name-taken", "another name");
-    // Who may not ask for the job may not schedule it.
+    // A caller without the right to the job may not schedule it.
     put(&app, "reader", &body())
         .await
         .refused(403, "forbidden", "memories:delete");
-    // Who takes it over runs it from then on.
+    // A caller that replaces the schedule is its principal from then on.
     assert_eq!(app.post("operator", &format!("{PATH}/pause")).await.status, 200);
     put(&app, "operator", &body())
         .await

@@ -1,4 +1,4 @@
-//! How a deletion by query that was waited for has ended: its status, its counts, and its failures by name.
+//! The answer at the end of a deletion by query: its status, its counts, and its failures by name.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
@@ -13,7 +13,7 @@ use crate::app::{Answer, App};
 
 const INDEX: &str = "/working/_delete_by_query";
 
-/// Returns the first lease that there is.
+/// Returns the first lease, and waits for it.
 async fn claimed(app: &App) -> Lease {
     loop {
         if let Some(lease) = claim(app).await.pop() {
@@ -23,14 +23,14 @@ async fn claimed(app: &App) -> Lease {
     }
 }
 
-/// Deletes everything while somebody else acts.
+/// Deletes everything while `act` runs.
 async fn meanwhile(app: &App, path: &str, act: impl AsyncFnOnce()) -> Answer {
     let body = json!({"query": {"match_all": {}}});
     let (answer, ()) = tokio::join!(app.send_json("eraser", "POST", path, &body), act());
     answer
 }
 
-/// Plans a job as one partition of so many memories, and claims it.
+/// Plans a job as one partition of `n` memories, and claims it.
 async fn planned(app: &App, n: u64) -> Lease {
     let plan = claimed(app).await;
     let range = NewPartition {
@@ -111,7 +111,7 @@ async fn failures_are_named_and_the_highest_is_the_status_of_an_index() {
         })
         .await;
         assert_eq!(answer.status, status, "{}", answer.text);
-        // Ids were told, which the audit trail says.
+        // The answer named ids, which the audit trail records.
         let told = AuditFilter {
             act: "job.items".to_owned(),
             limit: 9,
@@ -152,7 +152,7 @@ async fn what_another_job_took_is_a_version_conflict() {
     assert_eq!(numbers(&answer), [10, 6, 4], "{}", answer.text);
 }
 
-/// A report of a worker that serves the table, and may have looked at its columns.
+/// Returns the report of a worker that serves the table, with the column types that it has read.
 fn report(app: &App, types: &Value) -> WorkerReport {
     let mapping = app.config.mappings().next().expect("one mapping");
     WorkerReport {
@@ -196,7 +196,7 @@ async fn a_mistake_is_answered_alike_before_and_after_columns_are_known() {
         let body = json!({"query": query});
         let send = async |path: &str| app.send_json("eraser", "POST", path, &body).await;
         let kind = "illegal_argument_exception";
-        // No worker is there yet: the one that plans it refuses it, and reports then.
+        // No worker has reported yet: the worker that plans the job refuses it, and reports after that.
         let (first, ()) = tokio::join!(send(INDEX), async {
             let plan = claimed(&app).await;
             end(&app, &plan, Delta::default(), RecordEnd::Failed(ErrorCode::Mistyped)).await;

@@ -1,4 +1,4 @@
-//! Which table an index is.
+//! The table of an index.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Tasks that are listed and cancelled together.
+//! Tasks listed and cancelled together.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ async fn tasks_are_listed_by_action_node_and_parent() {
         ("nodes=other,le*", &both),
         (&format!("nodes={node}"), &both[..1]),
         ("nodes=other", &[]),
-        // None has a parent.
+        // No task has a parent.
         (&format!("parent_task_id={first}"), &[]),
         ("parent_task_id=oTUltX4IQMOUUVeiohTt8A:124", &[]),
     ] {
@@ -85,7 +85,7 @@ async fn those_tasks_are_cancelled_that_are_meant_and_may_be() {
         cancelled("actions=*byquery&wait_for_completion=true").await,
         [second.as_str()]
     );
-    // Who reads somebody's task may not end it.
+    // A caller that may only read another's task may not cancel it.
     let listed = app.get("eraser", "/_tasks?group_by=parents").await;
     assert_eq!(listed.body["tasks"][&others]["cancelled"], false, "{}", listed.text);
 

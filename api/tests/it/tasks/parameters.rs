@@ -1,4 +1,4 @@
-//! What a deletion by query is told, and what is said of what is wrong.
+//! The parameters of a deletion by query, and the refusals of wrong ones.
 
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{Delta, ItemOutcome};
@@ -156,7 +156,7 @@ async fn what_makes_no_sense_is_refused_before_the_index_is_looked_for() {
             refused(&answer, 400, "action_request_validation_exception", &reason);
         }
     }
-    // A memory container demands its query in words of its own, and before anything else.
+    // A memory container checks for the query first, with its own message.
     let answer = by_query(&app, "", &json!({"stored_fields": ["_id"]})).await;
     assert_eq!(answer.status, 400);
     let reason = answer.body["error"]["reason"].as_str().expect("a reason");
@@ -200,7 +200,7 @@ async fn size_is_what_max_docs_was_called_and_null_is_nothing() {
         assert_eq!(warning, parameters.contains("size").then_some(dated), "{parameters}");
         let lease = claim(&app).await.remove(0);
         assert_eq!(lease.job.max_memories, most, "{parameters} {body}");
-        // A conflict says whether it stops the job.
+        // `conflicts` decides whether a conflict stops the job.
         let mut delta = Delta::default();
         delta.items.push(ItemOutcome {
             id: "a".to_owned(),
@@ -237,7 +237,7 @@ async fn what_has_no_meaning_here_is_checked_and_changes_nothing() {
             (None, None, None)
         );
     }
-    // A name that is mistyped must not be a deletion that succeeded.
+    // A mistyped name must not look like a successful deletion.
     let path = "/nowhere/_delete_by_query?ignore_unavailable=true";
     let body = json!({"query": {"match_all": {}}});
     let answer = app.send_json("eraser", "POST", path, &body).await;

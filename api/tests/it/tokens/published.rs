@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{app, claims, public, with_key};
 use crate::app::{App, MAIN};
 
-/// Publishes sets of keys one after the other, and counts who asks.
+/// Publishes sets of keys one after the other, and counts the requests.
 async fn published(sets: Vec<Value>) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     use std::sync::atomic::{AtomicUsize, Ordering};
     let asked = std::sync::Arc::new(AtomicUsize::new(0));
@@ -23,7 +23,7 @@ async fn published(sets: Vec<Value>) -> (String, std::sync::Arc<std::sync::atomi
 
 #[tokio::test]
 async fn published_keys_are_read_when_a_token_names_one_that_is_not_there_but_not_for_every_one() {
-    // The binary does this; a second test of the process finds it done.
+    // The binary installs it. A second test in this process finds it installed.
     drop(rustls::crypto::ring::default_provider().install_default());
     let set: Value = serde_json::from_slice(include_bytes!("../../keys/jwks.json")).expect("JSON");
     let (url, asked) = published(vec![set]).await;
@@ -64,11 +64,11 @@ async fn published_keys_are_read_again_while_the_api_is_served() {
 #[tokio::test]
 async fn a_token_whose_issuer_cannot_be_asked_is_neither_good_nor_a_guess() {
     drop(rustls::crypto::ring::default_provider().install_default());
-    // Nothing listens there: the port was free a moment ago.
+    // No server listens there: the port was free a moment ago.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let gone = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
     drop(listener);
-    // Something answers, but not with keys.
+    // The server answers, but not with keys.
     let (repaired, _) = published(vec![json!({"message": "maintenance"})]).await;
     let issuers = [("gone", gone), ("repaired", repaired)]
         .map(|(name, url)| public(name, "ES256", &format!("jwks_url = \"{url}\"")));
@@ -79,7 +79,7 @@ async fn a_token_whose_issuer_cannot_be_asked_is_neither_good_nor_a_guess() {
         answer.refused(503, "issuer-unavailable", "again later");
         assert_eq!(answer.headers["retry-after"], "10");
     }
-    // None of them was counted against where it came from; the one that is allowed is still there.
+    // No request counted as a guess of its address, which still has its one failure.
     app.get("guess", "/v1/jobs").await.refused(401, "unauthorized", "");
     app.get("guess", "/v1/jobs").await.refused(429, "too-many-requests", "");
     let forged = with_key(Algorithm::RS256, Some("ec-1"), &claims(&json!({"iss": "gone"})));

@@ -1,4 +1,4 @@
-//! `bool`.
+//! The `bool` query.
 
 use lethe_common::filter::Filter;
 use serde_json::Value;
@@ -34,7 +34,7 @@ impl Reader<'_> {
         let should = clauses("should")?;
         let not = clauses("must_not")?;
         if all.is_empty() && should.is_empty() && not.is_empty() {
-            // OpenSearch takes it for everything.
+            // OpenSearch matches everything here.
             return Err(refused("[bool] has no clauses: write match_all if everything is meant"));
         }
         let needed = match object.get("minimum_should_match") {
@@ -46,8 +46,8 @@ impl Reader<'_> {
                 whole.ok_or_else(|| refused("[minimum_should_match] is a whole number here"))?
             }
         };
-        // With nothing else that has to match, one of them has to, whatever is said: `0` sets nothing in
-        // OpenSearch's `Queries.applyMinimumShouldMatch`, and Lucene's `BooleanQuery` decides.
+        // Without `must` and `filter` one `should` clause has to match, even with `0`: OpenSearch's
+        // `Queries.applyMinimumShouldMatch` ignores `0`, and Lucene's `BooleanQuery` decides.
         let least = u64::from(all.is_empty() && !should.is_empty());
         let at_least = u32::try_from(needed.max(least)).unwrap_or(u32::MAX);
         if at_least > 0 {

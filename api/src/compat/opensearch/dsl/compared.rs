@@ -9,8 +9,8 @@ use super::syntax::{allowed, refused, scalar, value};
 use crate::compat::opensearch::fields::Known;
 use crate::http::problem::Problem;
 
-/// How often values of one query may mean something else in other columns. More of them are compared as they are:
-/// nobody names moments by the hundred.
+/// The most extra conditions per query, for values with another meaning in some columns. Further values are compared
+/// literally, since real queries name few moments.
 const OTHERS: usize = 200;
 
 impl Reader<'_> {
@@ -19,7 +19,7 @@ impl Reader<'_> {
         self.one_of(query, field, vec![scalar(query, value)?])
     }
 
-    /// Under a negation a field that OpenSearch may have analysed would protect less here than there.
+    /// Refuses, under a negation, a field that OpenSearch may analyse: it would keep fewer memories here.
     pub(super) fn matched(&self, query: &str, body: &Value) -> Result<Filter, Problem> {
         let (field, value) = value(query, body, "query")?;
         if self.negated && value.is_string() && !KEYWORDS.contains(&field) {
@@ -89,7 +89,7 @@ impl Reader<'_> {
             path: path.clone(),
             values,
         };
-        // JSON has types where OpenSearch's keywords have none.
+        // Values in JSON have types, and OpenSearch's keywords have none.
         if !path.steps.is_empty() || self.table.columns.is_none() {
             let keywords = values.into_iter().flat_map(|value| keyword::same(value, self.excludes));
             return one_of(keywords.collect());

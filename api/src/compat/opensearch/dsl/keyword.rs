@@ -1,4 +1,4 @@
-//! Values as keywords: in JSON a number and a text are two, and for OpenSearch the same if they are written alike.
+//! Values as keywords. In JSON a number and a text differ. For OpenSearch they are equal if they are written alike.
 
 use lethe_common::filter::{Bounds, Filter, Has, Path, Scalar};
 use serde_json::Value;
@@ -8,16 +8,16 @@ use super::syntax::refused;
 use crate::deletion::query;
 use crate::http::problem::Problem;
 
-/// Returns a value with what else is the same keyword: `5` is `"5"`.
+/// Returns a value and the other value of the same keyword: `5` is `"5"`.
 ///
-/// `"5.0"` is no keyword of the number 5, and in a field of numbers it is 5: nobody knows here which field it is.
-/// So it is that number only where what matches is kept (`excludes`).
+/// `"5.0"` is not the keyword of the number 5, but equals 5 in a numeric field. The field's type is unknown here. So it
+/// counts as that number only where matching memories are kept (`excludes`).
 pub(super) fn same(value: Scalar, excludes: bool) -> Vec<Scalar> {
     let other = match &value {
         Scalar::Text(text) => {
             let read: Option<Value> = serde_json::from_str(text).ok();
             let read = read.filter(|read| !read.is_string()).as_ref().and_then(query::scalar);
-            // `05` is another keyword than `5`.
+            // `05` and `5` are different keywords.
             read.filter(|read| {
                 matches!(read, Scalar::Float(_)) && excludes || written(read) == *text && !is_round(read)
             })
@@ -27,7 +27,7 @@ pub(super) fn same(value: Scalar, excludes: bool) -> Vec<Scalar> {
     std::iter::once(value).chain(other).collect()
 }
 
-/// Returns what is the same keyword as a value, if the column should hold JSON: any other column has nothing of it.
+/// Returns conditions for the other values of a keyword in a column of JSON. Other columns match none of them.
 pub(super) fn twins(path: &Path, value: &Scalar) -> Vec<Filter> {
     let other = |twin: Scalar| match twin {
         Scalar::Bool(_) => Filter::OneOf {
@@ -47,12 +47,12 @@ pub(super) fn twins(path: &Path, value: &Scalar) -> Vec<Filter> {
     same(value.clone(), true).into_iter().skip(1).map(other).collect()
 }
 
-/// Returns whether a number is whole, and written as if it were not.
+/// Returns whether a value is a float with a whole number.
 fn is_round(value: &Scalar) -> bool {
     matches!(value, Scalar::Float(number) if number.fract() == 0.0)
 }
 
-/// Returns a value as Java writes it, and so OpenSearch.
+/// Returns a value in Java's notation, which OpenSearch uses.
 fn written(value: &Scalar) -> String {
     match value {
         Scalar::Text(text) => text.clone(),
@@ -72,7 +72,7 @@ fn written(value: &Scalar) -> String {
     }
 }
 
-/// Returns whether a number can be written with this text in it.
+/// Returns whether a written number can contain this text.
 fn is_of_number(text: &str) -> bool {
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let unsigned = |part: &str| digits(part.strip_prefix(['+', '-']).unwrap_or(part));
@@ -84,8 +84,8 @@ fn is_of_number(text: &str) -> bool {
 }
 
 impl Reader<'_> {
-    /// Returns the filter of texts with another in them. Where what matches is kept, numbers and booleans in JSON
-    /// are texts as well, as they are keywords there.
+    /// Returns the filter for texts with `text` in them. Where matching memories are kept, booleans in JSON count as
+    /// texts, and a `text` that a number can contain is refused.
     pub(super) fn with_keywords(&self, query: &str, path: &Path, has: Has, text: &str) -> Result<Filter, Problem> {
         let texts = Filter::Text {
             path: path.clone(),

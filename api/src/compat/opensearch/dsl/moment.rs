@@ -1,7 +1,7 @@
 //! Moments as OpenSearch reads them: dates, numbers since 1970, and date math (`now-90d/d`, `2024-01-01||-1M`).
 //!
-//! A bound is rounded as OpenSearch's `JavaDateMathParser` and `JavaDateFormatter` round it: up for `gt` and `lte`,
-//! else down. Dates there have milliseconds, so that every bound is the first millisecond that is in, or out.
+//! Bounds round as in OpenSearch's `JavaDateMathParser` and `JavaDateFormatter`: up for `gt` and `lte`, otherwise down.
+//! Dates there have milliseconds, so each bound becomes the first millisecond inside or outside the range.
 
 mod date;
 mod math;

@@ -1,7 +1,7 @@
-//! `nested`: what one element of a list has to meet.
+//! `nested`: conditions on one element of a list.
 //!
-//! The filter language inside asks whether some element meets one condition. So one condition is the same
-//! nested or not, and so is one of several; that several hold of the same element it cannot say.
+//! A filter tests whether any element meets one condition. So a single condition is the same nested or not, and so is
+//! one of several. A filter cannot require several conditions of the same element.
 
 use lethe_common::filter::{Filter, Path};
 use serde_json::Value;

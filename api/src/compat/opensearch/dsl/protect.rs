@@ -1,7 +1,7 @@
-//! What a negation has to keep.
+//! The memories that a negation has to keep.
 //!
-//! A query about the root of an object says nothing about the values inside here: under `must_not` it would keep
-//! nothing, where OpenSearch looks at every value of a `flat_object`.
+//! A query on the root of an object does not see the values inside. Under `must_not` it would keep nothing, while
+//! OpenSearch compares every value of a `flat_object`.
 
 use lethe_common::filter::{Filter, Path};
 
@@ -24,8 +24,8 @@ const OBJECTS: [&str; 6] = [
 const TIMES: [&str; 2] = ["created_time", "last_updated_time"];
 
 impl Reader<'_> {
-    /// Refuses a query about the root of an object under a negation. Whatever else has an
-    /// object there, or a list in a list, is kept.
+    /// Refuses a query on the root of an object under a negation. On other fields a negation keeps memories with an
+    /// object or a list in a list there.
     pub(super) fn protecting(&self, query: &str, field: &str, path: &Path, filter: Filter) -> Result<Filter, Problem> {
         if self.negated && OBJECTS.contains(&field) {
             let field = short(field);

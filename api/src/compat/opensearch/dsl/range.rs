@@ -1,8 +1,8 @@
-//! Ranges, and what their bounds mean where they are dates.
+//! Ranges, and the meaning of their bounds as dates.
 //!
-//! Bounds are dates if the range says `format` or `time_zone`, or if one of them is date math. Otherwise what a
-//! column holds decides, which is not known here: of moments they are dates, and of anything else they are what they
-//! are. So the filter says both ([`Bounds::moments`]), and each column takes its own.
+//! Bounds are dates if the range has a `format` or `time_zone`, or if one of them is date math. Otherwise the column's
+//! type decides, which is unknown here. A column of moments reads dates, and other columns take the bounds literally.
+//! So the filter holds both ([`Bounds::moments`]), and each column takes its own.
 
 use jiff::Timestamp;
 use lethe_common::filter::{Bounds, Comparison, Filter, Path, Scalar};
@@ -41,7 +41,7 @@ impl Reader<'_> {
         if format.is_none() && zone.is_none() && !is_math {
             return self.by_column(path, read);
         }
-        // In a column of numbers nothing is within moments: under a negation, everything.
+        // In a column of numbers no value is within moments. Under a negation every memory would match.
         if format.is_none() && self.negated && !self.is_counted(path) {
             return Err(refused(
                 "[range] needs a [format] for dates in [must_not]: strict_date_optional_time in a column of moments, \
@@ -61,7 +61,7 @@ impl Reader<'_> {
         Ok(self.within(path, &edges, counts))
     }
 
-    /// Returns the filter of bounds that are dates only if the column holds moments.
+    /// Returns the filter for bounds that are dates only in a column of moments.
     fn by_column(&self, path: &Path, read: Bounds) -> Result<Filter, Problem> {
         let range = |bounds| Filter::Range {
             path: path.clone(),
@@ -81,7 +81,7 @@ impl Reader<'_> {
             rounds && matches!(bound, Scalar::Text(text) if moment::is_vague(text))
         });
         if !path.steps.is_empty() {
-            // Nobody knows whether OpenSearch would have it for a date.
+            // The type of a field in JSON is unknown: OpenSearch may read a date or a text.
             return if is_vague {
                 Err(refused(
                     "[range] with a day, a month or a year in [gt] or [lte] means all of it in a field of dates, and its \
@@ -100,18 +100,18 @@ impl Reader<'_> {
         } else {
             read
         };
-        // What is no date in a column of moments is a mistake there.
+        // In a column of moments a bound that is no date is a type error.
         let moments = Some(Box::new(moments.unwrap_or_default()));
         Ok(range(Bounds { moments, ..plain }))
     }
 
-    /// Returns whether the mapping says what a column of numbers counts.
+    /// Returns whether the mapping says what a column of numbers counts (`as`).
     fn is_counted(&self, path: &Path) -> bool {
         let mut counted = self.table.counted.keys();
         path.steps.is_empty() && counted.any(|column| column.eq_ignore_ascii_case(&path.column))
     }
 
-    /// Returns the filter of what is within moments.
+    /// Returns the filter for values within moments.
     fn within(&self, path: &Path, edges: &[Edge], column: Option<Count>) -> Filter {
         let as_texts = || as_texts(edges);
         let as_numbers = |count| bounds(edges, |at| whole(at, count));
@@ -119,7 +119,7 @@ impl Reader<'_> {
             path: path.clone(),
             bounds,
         };
-        // The column's type takes one of the two.
+        // The column's type selects one of the two.
         let loose = |bounds| range(Bounds { loose: true, ..bounds });
         let either = |numbers| Filter::Or {
             any: vec![loose(as_texts()), numbers],
@@ -129,11 +129,11 @@ impl Reader<'_> {
             None => range(as_texts()),
             // Points have no moments.
             Some(count) if self.table.columns.is_none() => range(as_numbers(count)),
-            // The mapping says what it counts, whatever the format is for: a number may be a thousandth of it.
+            // The mapping's unit takes precedence over the format's: they may differ by a factor of 1,000.
             Some(_) if self.is_counted(path) => range(as_texts()),
-            // In a column of moments a number counts milliseconds: both mean the same.
+            // In a column of moments a number counts milliseconds, so both conditions mean the same.
             Some(count @ Count::Milliseconds) => either(loose(as_numbers(count))),
-            // There it would be a thousandth of what is meant: what holds moments is asked for texts alone.
+            // A column of moments would read seconds as milliseconds, so it gets only the texts.
             Some(count @ Count::Seconds) => {
                 let holds_moments = loose(Bounds {
                     gte: Some(Scalar::from(FIRST)),
@@ -144,15 +144,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns the filter of a value that a column of moments would hold: all moments that OpenSearch has for the
-    /// same. Any other column holds nothing of it.
+    /// Returns the filter for a value in a column of moments: all moments that OpenSearch treats as equal to it. Other
+    /// columns match nothing.
     pub(super) fn of_moment(&self, path: &Path, value: &Scalar) -> Option<Filter> {
         let text = match value {
             Scalar::Text(text) => text.clone(),
             Scalar::Integer(number) => number.to_string(),
             Scalar::Float(_) | Scalar::Bool(_) => return None,
         };
-        // Years, and milliseconds: what is less is a number of something else, as all are where the mapping says so.
+        // Years and milliseconds are moments. Other numbers are not, and no number is if the mapping says its unit.
         let is_moment = |number: i64| (1_000..10_000).contains(&number) || number.unsigned_abs() >= LEAST;
         if text
             .parse()
@@ -174,7 +174,7 @@ impl Reader<'_> {
     }
 }
 
-/// The least number that is taken for milliseconds where nobody says what it is: a moment of 1973.
+/// The smallest number without a unit that counts as milliseconds: a moment of 1973.
 const LEAST: u64 = 100_000_000_000;
 
 fn given(bounds: &Map<String, Value>) -> Result<Bounds, Problem> {
@@ -192,7 +192,7 @@ fn is_math(bound: &Scalar) -> bool {
     matches!(bound, Scalar::Text(text) if text.starts_with("now") || text.contains("||"))
 }
 
-/// Returns whether a bound is a year and a number alike.
+/// Returns whether a bound can be both a year and a number.
 fn is_year(bound: &Scalar) -> bool {
     match bound {
         Scalar::Text(text) => text.len() == 4 && text.parse().is_ok_and(|year: u16| year >= 1_000),
@@ -210,7 +210,7 @@ fn edges(reading: &Reading, read: &Bounds) -> Option<Vec<Edge>> {
     read.given().map(edge).collect()
 }
 
-/// Returns whether bounds mean in a column of moments what they mean as moments.
+/// Returns whether a column of moments reads `read` as these moments.
 fn is_same(read: &Bounds, moments: &Bounds) -> bool {
     let at = Scalar::as_moment;
     let given: Vec<_> = read
@@ -224,7 +224,7 @@ fn is_same(read: &Bounds, moments: &Bounds) -> bool {
     given == meant
 }
 
-/// Returns the edge that leaves the least on this side.
+/// Returns the most restrictive edge on one side.
 fn tightest(edges: &[Edge], is_lower: bool) -> Option<Edge> {
     let these = edges.iter().filter(|edge| edge.is_lower == is_lower).copied();
     if is_lower {
@@ -243,12 +243,12 @@ fn bounds(edges: &[Edge], written: impl Fn(Timestamp) -> Scalar) -> Bounds {
     }
 }
 
-/// Returns bounds as moments, which texts that write moments are compared with as well.
+/// Returns bounds as moments. Texts that hold moments are compared with them too.
 fn as_texts(edges: &[Edge]) -> Bounds {
     bounds(edges, |at| Scalar::Text(at.to_string()))
 }
 
-/// Returns the first whole number that is not before a moment.
+/// Returns the first whole number at or after a moment.
 fn whole(at: Timestamp, count: Count) -> Scalar {
     let at = at.as_millisecond();
     Scalar::Integer(match count {

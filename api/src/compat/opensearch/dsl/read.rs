@@ -1,4 +1,4 @@
-//! A query as a whole, and which kinds there are.
+//! A query as a whole, and the supported kinds of queries.
 
 use jiff::Timestamp;
 use lethe_common::config::Table;
@@ -11,11 +11,11 @@ use super::syntax::{empty, only, refused};
 use crate::http::json::short;
 use crate::http::problem::Problem;
 
-/// What queries may be, in OpenSearch's words; the rest is refused.
+/// The supported kinds of queries, by OpenSearch's names. Others are refused.
 const QUERIES: &str =
     "match_all, match_none, term, terms, match, match_phrase, prefix, wildcard, range, exists, ids, bool, nested";
 
-/// Reads a query about the memories of `table` in `container`, as it is meant at `now`.
+/// Reads a query on the memories of `table` in `container`. Date math starts at `now`.
 pub(in crate::compat::opensearch) fn read(
     query: &Value,
     table: &Table,

@@ -1,4 +1,4 @@
-//! The context of a query that is being read: the table, the container, the clauses around it.
+//! The context for reading a query: the table, the container, the enclosing clauses.
 
 use jiff::Timestamp;
 use lethe_common::config::Table;
@@ -19,7 +19,7 @@ pub(super) const KEYWORDS: [&str; 6] = [
     "memory_container_id",
 ];
 
-/// A query being read.
+/// The context for reading a query.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) table: &'a Table,
@@ -27,7 +27,7 @@ pub(super) struct Reader<'a> {
     pub(super) now: Timestamp,
     /// Whether the clause is inside a negation.
     pub(super) negated: bool,
-    /// Whether what matches is kept: not if it is under two negations.
+    /// Whether matching memories are kept: true under an odd number of negations.
     pub(super) excludes: bool,
 }
 

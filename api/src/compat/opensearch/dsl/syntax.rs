@@ -1,4 +1,4 @@
-//! The shapes that queries share, and their refusal.
+//! The JSON shapes that queries share, and the errors for other shapes.
 
 use lethe_common::filter::Scalar;
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub(super) fn value<'v>(query: &str, body: &'v Value, word: &str) -> Result<(&'v
         .ok_or_else(|| refused(&format!("[{query}] needs [{word}]")))
 }
 
-/// Returns the one entry of an object.
+/// Returns the only entry of an object.
 pub(super) fn only<'v>(value: &'v Value, query: &str) -> Result<(&'v str, &'v Value), Problem> {
     let Value::Object(object) = value else {
         return Err(refused(&format!("[{query}] needs an object")));
@@ -42,7 +42,7 @@ pub(super) fn empty(query: &str, body: &Value) -> Result<(), Problem> {
     }
 }
 
-/// Refuses parameters of a query that are not understood.
+/// Refuses unknown parameters of a query.
 pub(super) fn allowed(query: &str, object: &Map<String, Value>, names: &[&str]) -> Result<(), Problem> {
     match object.keys().find(|name| !names.contains(&name.as_str())) {
         None => Ok(()),
@@ -64,7 +64,7 @@ pub(super) fn scalar(query: &str, value: &Value) -> Result<Scalar, Problem> {
     })
 }
 
-/// Returns the problem of a query.
+/// Returns the problem of an invalid query.
 pub(in crate::compat::opensearch) fn refused(what: &str) -> Problem {
     Problem::new(Kind::BadQuery, what)
 }

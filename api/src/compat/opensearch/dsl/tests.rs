@@ -1,4 +1,4 @@
-//! What queries become, and what is refused.
+//! Queries and their filters, and refused queries.
 
 mod dates;
 mod negated;

@@ -1,4 +1,4 @@
-//! `wildcard`: the patterns that the filter language inside can say.
+//! `wildcard`: the patterns that a filter can express.
 
 use lethe_common::filter::{Filter, Has, Scalar};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::syntax::{refused, value};
 use crate::http::problem::Problem;
 
-/// What a pattern asks of a text.
+/// The condition of a pattern on a text.
 #[derive(Debug, PartialEq, Eq)]
 enum Pattern {
     Anything,
@@ -35,7 +35,7 @@ impl Reader<'_> {
     }
 }
 
-/// Reads a pattern: `*` is any text, `?` any character, and a backslash takes their meaning away.
+/// Reads a pattern, if a filter can express it. `*` is any text, `?` is any character, and a backslash escapes both.
 fn read(pattern: &str) -> Option<Pattern> {
     let (mut text, mut open, mut closed) = (String::new(), false, false);
     let mut characters = pattern.chars();
@@ -44,7 +44,7 @@ fn read(pattern: &str) -> Option<Pattern> {
             '?' => return None,
             '*' if text.is_empty() => open = true,
             '*' => closed = true,
-            // Something follows on a text that has ended.
+            // Text after the closing `*` has no filter.
             _ if closed => return None,
             '\\' => text.push(characters.next()?),
             other => text.push(other),

@@ -1,4 +1,4 @@
-//! How a range says that its bounds are written: `format` and `time_zone`.
+//! The notation of a range's bounds: `format` and `time_zone`.
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(super) fn formats(format: &Value) -> Result<Vec<TimeFormat>, Problem> {
     names.split("||").map(format).collect()
 }
 
-/// Returns what a column of numbers counts, as far as the formats say it.
+/// Returns the unit of a column of numbers, if one of the formats says it.
 pub(super) fn counts(formats: &[TimeFormat]) -> Option<Count> {
     formats.iter().find_map(|written| match written {
         TimeFormat::Counted(count) => Some(*count),

@@ -1,4 +1,4 @@
-//! Deletions by query that have not ended, as OpenSearch's tasks: listed, and cancelled together.
+//! Unfinished deletions by query as OpenSearch's tasks: listing them, and cancelling several.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,10 +18,10 @@ use crate::http::problem::Problem;
 use crate::job::visible::within;
 use crate::state::AppState;
 
-/// The most tasks of a list: an answer of about a megabyte.
+/// The most tasks in a list. Their answer has about a megabyte.
 const MOST: u32 = 1_000;
 
-/// List the deletions by query that have not ended, the newest 1,000 at most.
+/// List the unfinished deletions by query. Only the newest 1,000 are searched.
 #[utoipa::path(
     get,
     path = "/_tasks",
@@ -67,7 +67,7 @@ pub(crate) async fn list(
     Ok(Json(Tasks::new(&jobs, details.as_ref(), group_by)))
 }
 
-/// Cancel the deletions by query that are meant, the newest 1,000 at most: what was erased stays erased.
+/// Cancel the matching deletions by query. Only the newest 1,000 are searched, and erased memories stay erased.
 #[utoipa::path(
     post,
     path = "/_tasks/_cancel",
@@ -98,7 +98,7 @@ pub(crate) async fn cancel(
     let matching = Matching::read(&query)?;
     let mut stopped = Vec::new();
     for job in matched(&state, &principal, &matching).await? {
-        // Those of others are left alone; so is what has ended meanwhile.
+        // Jobs that the caller may not change are skipped, and so are jobs that ended meanwhile.
         if principal.require_control(&job).is_ok() && stop(&state, &principal, &job).await? {
             stopped.push(state.ledger().job(job.id).await?.unwrap_or(job));
         }
@@ -114,7 +114,7 @@ pub(crate) async fn cancel(
     Ok(Json(Tasks::new(&stopped, Some(&details), group_by)))
 }
 
-/// Returns the tasks that are meant, as far as the caller sees them.
+/// Returns the matching tasks that the caller may see.
 async fn matched(state: &AppState, principal: &Principal, matching: &Matching) -> Result<Vec<JobView>, Problem> {
     if matching.is_nothing() {
         return Ok(Vec::new());

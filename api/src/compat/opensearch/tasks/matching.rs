@@ -1,4 +1,4 @@
-//! Which tasks a request is about.
+//! The tasks that a request selects.
 
 use lethe_common::ledger::JobView;
 
@@ -8,16 +8,16 @@ use crate::compat::read::Query;
 use crate::http::json::short;
 use crate::http::problem::{Kind, Missing, Problem};
 
-/// Which tasks a request is about.
+/// The tasks that a request selects.
 pub(super) struct Matching {
-    /// Whether what is done here is among the actions, and no parent is demanded: no task has one.
+    /// Whether the actions include deletions by query, and the request names no parent: no task has one.
     may_match: bool,
-    /// Patterns of nodes; none: all of them.
+    /// Patterns of nodes. Without a pattern all nodes match.
     nodes: Vec<String>,
 }
 
 impl Matching {
-    /// The parameters that it reads.
+    /// The parameters that select tasks.
     pub(super) const NAMES: [&str; 3] = ["actions", "nodes", "parent_task_id"];
 
     pub(super) fn read(query: &Query) -> Result<Self, Problem> {
@@ -38,7 +38,7 @@ impl Matching {
         })
     }
 
-    /// Returns whether no task at all is meant.
+    /// Returns whether no task can match.
     pub(super) fn is_nothing(&self) -> bool {
         !self.may_match
     }
@@ -49,7 +49,7 @@ impl Matching {
         self.may_match && (self.nodes.is_empty() || self.nodes.iter().any(is_there))
     }
 
-    /// Refuses what makes no sense of one task that is named.
+    /// Refuses parameters that do not fit a single named task.
     pub(super) fn check(&self, job: &JobView) -> Result<(), Problem> {
         if !self.nodes.is_empty() {
             let text = "Validation Failed: 1: task id cannot be used together with node ids;";
@@ -63,13 +63,13 @@ impl Matching {
     }
 }
 
-/// Returns whether a name can be a node's. What else OpenSearch takes is about what nodes do, and about
-/// which of them is asked: of nodes that are only a part of ids neither can be said.
+/// Returns whether a name can be a node's. OpenSearch also selects nodes by their roles or attributes, or the node that
+/// serves the request. Lethe's nodes are only parts of ids and have none of these.
 fn is_node(name: &str) -> bool {
     name == "_all" || !name.starts_with('_') && !name.contains(':')
 }
 
-/// Returns whether the tasks of a parent are meant.
+/// Returns whether the request selects the tasks of a parent.
 fn demands_parent(query: &Query) -> Result<bool, Problem> {
     match query.one("parent_task_id")? {
         None | Some("" | "unset") => Ok(false),
@@ -80,7 +80,7 @@ fn demands_parent(query: &Query) -> Result<bool, Problem> {
     }
 }
 
-/// Returns whether a text is as a pattern has it, in which `*` is anything.
+/// Returns whether a text matches a pattern, in which `*` is any text.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();

@@ -17,7 +17,7 @@ use crate::compat::read::{Caller, InPath, Query};
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// That something was done.
+/// The confirmation of an action.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSearchAcknowledged)]
 pub(crate) struct Acknowledged {
@@ -25,7 +25,7 @@ pub(crate) struct Acknowledged {
     acknowledged: bool,
 }
 
-/// Say how far a deletion by query is, or what it came to.
+/// Get the progress or the result of a deletion by query.
 #[utoipa::path(
     get,
     path = "/_tasks/{task_id}",
@@ -62,7 +62,7 @@ pub(crate) async fn get(
     Ok(Json(TaskResult::new(&job, &details, result)))
 }
 
-/// Cancel a deletion by query: what was erased stays erased.
+/// Cancel a deletion by query. Erased memories stay erased.
 #[utoipa::path(
     post,
     path = "/_tasks/{task_id}/_cancel",
@@ -105,7 +105,7 @@ pub(crate) async fn cancel(
     one(&state, job, group_by).await
 }
 
-/// Delete the result of a deletion by query that has ended; its job stays.
+/// Delete the result of an ended deletion by query. Its job stays.
 #[utoipa::path(
     delete,
     path = "/_tasks/{task_id}",

@@ -53,8 +53,7 @@ pub(crate) async fn rethrottle(
     one(&state, job, group_by).await
 }
 
-/// Change the pace of a deletion by query, whatever its clients take it for: OpenSearch has one
-/// handler for three paths.
+/// Change the pace of a deletion by query, by the path for a reindex. OpenSearch has one handler for three paths.
 #[utoipa::path(
     post,
     path = "/_reindex/{task_id}/_rethrottle",
@@ -79,7 +78,7 @@ pub(crate) async fn rethrottle_reindex(
     rethrottle(state, caller, id, query, body).await
 }
 
-/// Change the pace of a deletion by query, by the third of these paths.
+/// Change the pace of a deletion by query, by the path for an update by query.
 #[utoipa::path(
     post,
     path = "/_update_by_query/{task_id}/_rethrottle",

@@ -1,4 +1,4 @@
-//! What the routes about tasks have in common.
+//! The parts that the task routes share.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::job::visible::visible;
 use crate::job::watch;
 use crate::state::AppState;
 
-/// Asks for the end of a job; returns whether it was still to come.
+/// Cancels a job. Returns whether it was still unfinished.
 pub(super) async fn stop(state: &AppState, principal: &Principal, job: &JobView) -> Result<bool, Problem> {
     let outcome = state.ledger().cancel(job.id, &principal.actor()).await?;
     let accepted = outcome == CancelOutcome::Accepted;
@@ -28,7 +28,7 @@ pub(super) async fn stop(state: &AppState, principal: &Principal, job: &JobView)
     Ok(accepted)
 }
 
-/// What cancelling takes, beside which tasks are meant.
+/// The parameters of a cancellation, without the selection of tasks.
 pub(super) const CANCEL: [&str; 3] = ["group_by", "timeout", "wait_for_completion"];
 
 /// Returns the job of a task that the caller may see.
@@ -45,19 +45,19 @@ pub(super) fn is_task(job: &JobView) -> bool {
     job.kind == "query" && !job.dry_run && !job.task_forgotten
 }
 
-/// Returns a job when it has ended, or as it is then.
+/// Waits at most `wait` for the end of a job, and returns the job as it is then.
 pub(super) async fn ended(state: &AppState, caller: &str, job: JobView, wait: Duration) -> JobView {
     let wait = Prefer {
         wait: Some(wait),
         ..Prefer::default()
     };
     let rings = state.doorbell().subscribe();
-    // It may have ended before anybody listened.
+    // The job may have ended before this call listened to the doorbell.
     let job = state.ledger().job(job.id).await.ok().flatten().unwrap_or(job);
     watch::as_preferred(state, caller, job, rings, wait).await.0
 }
 
-/// Answers with one task.
+/// Returns the answer with one task.
 pub(super) async fn one(state: &AppState, job: JobView, group_by: GroupBy) -> Result<Json<Tasks>, Problem> {
     let jobs = [job];
     let details = Details::of(state, &jobs).await?;

@@ -38,7 +38,7 @@ pub(in crate::routes::jobs) async fn receive(
     let mut fingerprint = state.fingerprints().begin(ROUTE).await?;
     fingerprint.add(&serde_json::to_vec(&params).expect("texts are always JSON"));
     fingerprint.add(&principal.adds());
-    // Ends the parameters: no byte of the body can be taken for a part of them.
+    // Ends the parameters, so that no byte of the body can pass for a part of them.
     fingerprint.add(&[0]);
     let options = params.options(config.api.max_id_length)?;
     let (mut job, place) = new_job::without_ids(config, principal, &options)?;
@@ -51,7 +51,7 @@ pub(in crate::routes::jobs) async fn receive(
     let _permit = state.places().of(&principal.name).upload()?;
     let mut receiver = Receiver::new(state, place, &options, fingerprint);
     if let Err(problem) = options.check_start(state.clock().now()) {
-        // It may have been accepted while its start was not in the past yet.
+        // The same request may have been accepted before its start was in the past.
         return match receiver.known(incoming, &job).await? {
             Some(accepted @ Accepted::Replay(_)) => {
                 let view = just_accepted(&job, state.clock().now());
@@ -94,7 +94,7 @@ pub(in crate::routes::jobs) async fn receive(
     })
 }
 
-/// An upload that is gone at its end was swept: its sender was silent for too long.
+/// Returns the problem of a failed end. An upload that is gone was swept: its sender was silent for too long.
 fn swept(error: LedgerError) -> Problem {
     match error {
         LedgerError::Corrupt {

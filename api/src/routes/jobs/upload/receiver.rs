@@ -1,4 +1,4 @@
-//! A stream of ids on its way into partitions.
+//! Turns a stream of ids into partitions.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::http::body::Incoming;
 use crate::http::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// How many batches are stored at a time.
+/// The number of batches that are stored at a time.
 // A commit costs as much as storing some thousand ids.
 const TOGETHER: usize = 4;
 
@@ -27,7 +27,7 @@ pub(super) struct Receiver<'a> {
     batch: Batch,
     /// Whole batches that are not stored yet.
     ready: Vec<NewPartition>,
-    /// How many ids there were, one that came in an earlier batch counted again.
+    /// The number of ids. An id that came in an earlier batch counts again.
     count: u64,
     fingerprint: Fingerprint,
 }
@@ -126,12 +126,12 @@ impl<'a> Receiver<'a> {
         NewPartition::ids(target, table, batch.ids, self.options.purpose())
     }
 
-    /// Returns the hash of what was read.
+    /// Returns the hash of all bytes that were read.
     pub(super) fn hash(self) -> String {
         self.fingerprint.end()
     }
 
-    /// Reads the stream for its hash alone; returns what a request with this key led to.
+    /// Reads the stream only for its hash. Returns the result of the earlier request with this key.
     pub(super) async fn known(&mut self, incoming: &mut Incoming, job: &NewJob) -> Result<Option<Accepted>, Problem> {
         let Some(key) = &job.idempotency else { return Ok(None) };
         let within = self.state.config().api.request_timeout;

@@ -1,11 +1,11 @@
-//! What an upload has stored already.
+//! The stored part of an upload.
 
 use lethe_common::ledger::{Ledger, Upload};
 use tokio_util::task::TaskTracker;
 
 use crate::state::AppState;
 
-/// What was staged so far; dropped with it unless it is taken.
+/// The stored part of an upload. A drop deletes it from the ledger, unless it was taken.
 pub(super) struct Staged {
     upload: Option<Upload>,
     ledger: Ledger,
@@ -31,7 +31,7 @@ impl Staged {
 }
 
 impl Drop for Staged {
-    // Reached by a refusal, and by a sender that left: then nobody polls the handler any more.
+    // Runs after a refusal, and after a sender disconnected, when the handler is no longer polled.
     fn drop(&mut self) {
         let Some(upload) = self.upload.take() else { return };
         let ledger = self.ledger.clone();

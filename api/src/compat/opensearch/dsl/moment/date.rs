@@ -7,12 +7,12 @@ use jiff::Zoned;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
-/// The parts of a date, as far as the text has them.
+/// The parts of a date that a text has.
 struct Read<'a> {
     year: i16,
     month: Option<i8>,
     day: Option<i8>,
-    /// Hours, minutes and seconds, as far as they are there.
+    /// Hours, minutes and seconds, if the text has them.
     clock: [Option<i8>; 3],
     millisecond: Option<i32>,
     zone: &'a str,
@@ -30,8 +30,8 @@ pub(super) fn read_whole(text: &str, zone: &TimeZone, up: bool) -> Option<Zoned>
     if is_whole { read.at(zone, up) } else { None }
 }
 
-/// Returns whether a text is a date that does not say which second it means: in a column of moments it is all of
-/// that time, and anywhere else a text like others.
+/// Returns whether a text is a date without a second. A column of moments reads it as a whole period, and other columns
+/// read it as a plain text.
 pub(in crate::compat::opensearch::dsl) fn is_vague(text: &str) -> bool {
     Read::of(text).is_some_and(|read| read.clock[2].is_none())
 }
@@ -88,7 +88,7 @@ impl<'a> Read<'a> {
     }
 }
 
-/// Reads a part that may be missing; `None` if it is there and cannot be read.
+/// Reads a part that may be missing. Returns `None` if a present part cannot be read.
 #[expect(clippy::option_option, reason = "missing is not the same as wrong")]
 fn optional<'a, T>(part: Option<&'a str>, read: impl FnOnce(&'a str) -> Option<T>) -> Option<Option<T>> {
     match part {
@@ -97,19 +97,19 @@ fn optional<'a, T>(part: Option<&'a str>, read: impl FnOnce(&'a str) -> Option<T
     }
 }
 
-/// Reads as many digits.
+/// Reads a number of exactly `many` digits.
 fn digits<T: std::str::FromStr>(text: &str, many: usize) -> Option<T> {
     let fits = text.len() == many && text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|_| fits)
 }
 
-/// Reads a fraction of a second, to its milliseconds.
+/// Reads a fraction of a second, cut to milliseconds.
 fn milliseconds(fraction: &str) -> Option<i32> {
     let fits = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|digit| digit.is_ascii_digit());
     format!("{fraction:0<3}").get(..3)?.parse().ok().filter(|_| fits)
 }
 
-/// Reads how far from UTC a time is: `+01:00`, `+0100` or `+01`.
+/// Reads an offset from UTC: `+01:00`, `+0100` or `+01`.
 pub(super) fn offset(text: &str) -> Option<Offset> {
     let (sign, rest) = match text.split_at_checked(1)? {
         ("+", rest) => (1, rest),
@@ -129,7 +129,7 @@ pub(super) fn offset(text: &str) -> Option<Offset> {
         .filter(|_| fits)
 }
 
-/// Reads a time zone: its name, or how far from UTC it is.
+/// Reads a time zone: its name, or an offset from UTC.
 pub(in crate::compat::opensearch::dsl) fn zone(text: &str) -> Option<TimeZone> {
     match text {
         "Z" | "UTC" => Some(TimeZone::UTC),

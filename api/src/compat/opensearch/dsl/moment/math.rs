@@ -6,7 +6,7 @@
 use jiff::civil::{Time, Weekday};
 use jiff::{Span, ToSpan, Zoned};
 
-/// Units of time, as date math calls them.
+/// The units of time in date math.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Year,
@@ -54,7 +54,7 @@ impl Unit {
         })
     }
 
-    /// Returns the first moment of the unit, or its last millisecond.
+    /// Returns the first moment of the unit, or with `up` its last millisecond.
     fn rounded(self, at: &Zoned, up: bool) -> Option<Zoned> {
         let first = self.floor(at)?;
         if up {
@@ -64,8 +64,8 @@ impl Unit {
         }
     }
 
-    /// Returns the moment so many units later. Days and what is longer are counted on the calendar: the time of the
-    /// day stays, and of a month that is too short its last day is taken.
+    /// Returns the moment `n` units later. Days and longer units follow the calendar: the time of day stays. A day that
+    /// a shorter month lacks becomes its last day.
     fn after(self, at: &Zoned, n: i64) -> Option<Zoned> {
         let none = Span::new();
         let days = match self {
@@ -81,7 +81,7 @@ impl Unit {
         at.with().date(date).build().ok()
     }
 
-    /// Returns the beginning of the unit that a moment is in; weeks begin on Monday.
+    /// Returns the start of the unit that contains a moment. Weeks start on Monday.
     fn floor(self, at: &Zoned) -> Option<Zoned> {
         let date = match self {
             Self::Year => at.date().first_of_year(),

@@ -1,4 +1,4 @@
-//! How bounds are read.
+//! Reading bounds as moments.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -6,35 +6,35 @@ use lethe_common::filter::Comparison;
 
 use super::{date, math};
 
-/// How a text stands for a moment.
+/// The notation of a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::compat::opensearch::dsl) enum TimeFormat {
-    /// A date, with as much of a time as there is: `strict_date_optional_time`.
+    /// A date with an optional time: `strict_date_optional_time`.
     Date,
-    /// A date and a time, and how far from UTC: `strict_date_time`.
+    /// A date with a time and an offset from UTC: `strict_date_time`.
     DateTime,
-    /// What was counted since 1970.
+    /// A number of units since 1970.
     Counted(Count),
 }
 
-/// What a number since 1970 counts.
+/// The unit of a number since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::compat::opensearch::dsl) enum Count {
     Seconds,
     Milliseconds,
 }
 
-/// How bounds are read.
+/// The rules for reading bounds.
 pub(in crate::compat::opensearch::dsl) struct Reading {
-    /// How they may be written; the first that fits is meant.
+    /// The allowed notations. The first one that fits applies.
     pub(in crate::compat::opensearch::dsl) written: Vec<TimeFormat>,
-    /// Where a date is that does not say it, and where days begin.
+    /// The time zone of dates without an offset, and of the start of days.
     pub(in crate::compat::opensearch::dsl) zone: TimeZone,
     pub(in crate::compat::opensearch::dsl) now: Timestamp,
 }
 
 impl Reading {
-    /// Returns how OpenSearch reads them where nothing is said.
+    /// Returns OpenSearch's default rules.
     pub(in crate::compat::opensearch::dsl) fn usual(now: Timestamp) -> Self {
         Self {
             written: vec![TimeFormat::Date, TimeFormat::Counted(Count::Milliseconds)],
@@ -43,13 +43,13 @@ impl Reading {
         }
     }
 
-    /// Returns the moment of a text, in milliseconds since 1970: its last one, if it is to be rounded up.
+    /// Returns the first moment of a text, or with `up` its last one, in milliseconds since 1970.
     pub(in crate::compat::opensearch::dsl) fn read(&self, text: &str, up: bool) -> Option<i64> {
         let moved = if let Some(steps) = text.strip_prefix("now") {
             let now = Timestamp::from_millisecond(self.now.as_millisecond()).ok()?;
             math::moved(now.to_zoned(self.zone.clone()), steps, up)?
         } else if let Some((anchor, steps)) = text.split_once("||") {
-            // A step moves the first moment. Only a rounding after it rounds up.
+            // Steps start at the first moment. Only a rounding step rounds up.
             math::moved(self.anchor(anchor, false)?, steps, up)?
         } else {
             self.anchor(text, up)?
@@ -57,7 +57,7 @@ impl Reading {
         Some(moved.timestamp().as_millisecond())
     }
 
-    /// Returns the edge that a bound means.
+    /// Returns the edge of a bound.
     pub(in crate::compat::opensearch::dsl) fn bound(&self, comparison: Comparison, text: &str) -> Option<Edge> {
         let is_after = matches!(comparison, Comparison::Gt | Comparison::Lte);
         let at = self.read(text, is_after)?.checked_add(i64::from(is_after))?;
@@ -75,7 +75,7 @@ impl Reading {
         })
     }
 
-    /// Of a number nobody knows whether a time zone is about it.
+    /// Reads a number since 1970. Beside a time zone it is ambiguous, and so refused.
     fn counted(&self, text: &str, count: Count, up: bool) -> Option<Zoned> {
         if self.zone != TimeZone::UTC {
             return None;
@@ -89,10 +89,10 @@ impl Reading {
     }
 }
 
-/// Where a range begins, or ends.
+/// The start or the end of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::compat::opensearch::dsl) struct Edge {
     pub(in crate::compat::opensearch::dsl) is_lower: bool,
-    /// The first millisecond that is in, or out.
+    /// The first millisecond inside a lower edge, or outside an upper edge.
     pub(in crate::compat::opensearch::dsl) at: Timestamp,
 }

@@ -17,7 +17,7 @@ fn read(reading: &Reading, text: &str, up: bool) -> Option<String> {
     Some(at.to_string())
 }
 
-/// Each text with its first moment and the one that it is rounded up to.
+/// Checks each text against its first moment and its rounded-up moment.
 #[track_caller]
 fn reads(reading: &Reading, cases: &[(&str, &str, &str)]) {
     for (text, first, last) in cases {
@@ -32,7 +32,7 @@ fn dates_are_rounded_as_open_search_rounds_them() {
     reads(
         &usual,
         &[
-            // A date without a month or a day means the first one, rounded up too.
+            // A missing month or day is the first one, also when rounding up.
             ("2024", "2024-01-01T00:00:00Z", "2024-01-01T23:59:59.999Z"),
             ("2024-02", "2024-02-01T00:00:00Z", "2024-02-01T23:59:59.999Z"),
             ("2024-02-29", "2024-02-29T00:00:00Z", "2024-02-29T23:59:59.999Z"),
@@ -92,7 +92,7 @@ fn steps_lead_from_a_moment_to_another() {
         &[
             ("now", "2024-03-31T10:20:30.456Z", "2024-03-31T10:20:30.456Z"),
             ("now-90d", "2024-01-01T10:20:30.456Z", "2024-01-01T10:20:30.456Z"),
-            // The last day of a month stays the last one.
+            // A day that a shorter month lacks becomes its last day.
             ("now-1M", "2024-02-29T10:20:30.456Z", "2024-02-29T10:20:30.456Z"),
             ("now+y", "2025-03-31T10:20:30.456Z", "2025-03-31T10:20:30.456Z"),
             ("now/d", "2024-03-31T00:00:00Z", "2024-03-31T23:59:59.999Z"),
@@ -102,7 +102,7 @@ fn steps_lead_from_a_moment_to_another() {
             ("now/y", "2024-01-01T00:00:00Z", "2024-12-31T23:59:59.999Z"),
             ("now/m", "2024-03-31T10:20:00Z", "2024-03-31T10:20:59.999Z"),
             ("now/d+1H", "2024-03-31T01:00:00Z", "2024-04-01T00:59:59.999Z"),
-            // Rounded up, the next steps begin at the last millisecond.
+            // After rounding up, the next step starts at the last millisecond.
             ("2024-02-10||/M+1M", "2024-03-01T00:00:00Z", "2024-03-29T23:59:59.999Z"),
             (
                 "2024-02-10||/M+1M/d",
@@ -110,7 +110,7 @@ fn steps_lead_from_a_moment_to_another() {
                 "2024-03-29T23:59:59.999Z",
             ),
             ("2023-02-10||/M/y", "2023-01-01T00:00:00Z", "2023-12-31T23:59:59.999Z"),
-            // A moved date is a moment, and is not rounded by itself.
+            // A moved date is a moment. Only a rounding step rounds it.
             ("2024-01-31||", "2024-01-31T00:00:00Z", "2024-01-31T00:00:00Z"),
             ("2024-01-31||+1M", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"),
         ],
@@ -146,13 +146,13 @@ fn a_time_zone_says_where_dates_are_and_where_days_begin() {
         &[
             ("2024-01-31", "2024-01-30T23:00:00Z", "2024-01-31T22:59:59.999Z"),
             ("2024-01-31T00:00Z", "2024-01-31T00:00:00Z", "2024-01-31T00:00:59.999Z"),
-            // A day of 23 hours.
+            // This day has 23 hours.
             ("now/d", "2024-03-30T23:00:00Z", "2024-03-31T21:59:59.999Z"),
             ("2024-03-30T12:00||+1d", "2024-03-31T10:00:00Z", "2024-03-31T10:00:00Z"),
             ("2024-03-30T12:00||+24h", "2024-03-31T11:00:00Z", "2024-03-31T11:00:00Z"),
         ],
     );
-    // Of a number nobody knows whether it was counted there.
+    // A number beside a time zone is ambiguous.
     assert_eq!(paris.read("1700000000000", false), None);
     for (name, known) in [
         ("+01:00", true),
@@ -191,7 +191,7 @@ fn a_format_says_what_a_text_may_be() {
         &seconds,
         &[
             ("1700000000", "2023-11-14T22:13:20Z", "2023-11-14T22:13:20.999Z"),
-            // The first that fits is meant.
+            // The first notation that fits applies.
             ("2024", "1970-01-01T00:33:44Z", "1970-01-01T00:33:44.999Z"),
         ],
     );

@@ -12,7 +12,7 @@ fn asked(bounds: &Value) -> Result<Value, String> {
     parsed(&json!({"range": {"created_time": bounds}}))
 }
 
-/// The column's type takes one of several.
+/// Returns a range that is one of several notations. The column's type selects one.
 fn loose(mut bounds: Value) -> Value {
     bounds["loose"] = true.into();
     range(&bounds)
@@ -30,7 +30,7 @@ fn bounds_that_are_dates_begin_and_end_with_a_millisecond() {
             json!({"gte": "now-1M/M", "lt": "now/M"}),
             json!({"gte": "2024-02-01T00:00:00Z", "lt": "2024-03-01T00:00:00Z"}),
         ),
-        // More than a day is what comes after it, and at most a day is all of it.
+        // `gt` a day starts after the day, and `lte` a day includes the whole day.
         (
             json!({"gt": "2024-01-31||/d", "lte": "now/d"}),
             json!({"gte": "2024-02-01T00:00:00Z", "lt": "2024-04-01T00:00:00Z"}),
@@ -55,7 +55,7 @@ fn bounds_that_are_dates_begin_and_end_with_a_millisecond() {
             json!({"lte": "2024-01-31", "format": "strict_date_optional_time"}),
             json!({"lt": "2024-02-01T00:00:00Z"}),
         ),
-        // Of a year that is its first day.
+        // A year means its first day.
         (
             json!({"lte": "2024", "gt": "2023", "format": "strict_date_optional_time"}),
             json!({"gte": "2023-01-02T00:00:00Z", "lt": "2024-01-02T00:00:00Z"}),
@@ -80,10 +80,10 @@ fn bounds_that_are_dates_begin_and_end_with_a_millisecond() {
 #[test]
 fn what_is_a_date_in_some_columns_is_one_there_alone() {
     for (bounds, expected) in [
-        // The same as a text.
+        // The bound means the same as a moment and as a text.
         (json!({"gte": "2024-01-31"}), json!({"gte": "2024-01-31"})),
         (json!({"gte": 1, "lt": 2}), json!({"gte": 1, "lt": 2})),
-        // No text means all of a day.
+        // No text means a whole day.
         (
             json!({"lte": "2024-01-31"}),
             json!({"moments": {"lt": "2024-02-01T00:00:00Z"}}),
@@ -96,7 +96,7 @@ fn what_is_a_date_in_some_columns_is_one_there_alone() {
             json!({"lte": "2024-01-31T10:00:05Z"}),
             json!({"lte": "2024-01-31T10:00:05Z", "moments": {"lt": "2024-01-31T10:00:06Z"}}),
         ),
-        // A year where it is a date, and a number in a column of numbers.
+        // The bound is a year in a column of moments, and a number in a column of numbers.
         (
             json!({"gte": 2024}),
             json!({"gte": 2024, "moments": {"gte": "2024-01-01T00:00:00Z"}}),
@@ -105,12 +105,12 @@ fn what_is_a_date_in_some_columns_is_one_there_alone() {
             json!({"gt": 1_700_000_000_000_i64}),
             json!({"gt": 1_700_000_000_000_i64, "moments": {"gte": "2023-11-14T22:13:20.001Z"}}),
         ),
-        // No date anywhere.
+        // The bound is never a date.
         (json!({"gt": "m"}), json!({"gt": "m", "moments": {}})),
     ] {
         assert_eq!(asked(&bounds), Ok(range(&expected)), "{bounds}");
     }
-    // Inside JSON nobody knows.
+    // In JSON the field's type is unknown.
     let inside = |bounds: Value| parsed(&json!({"range": {"tags.at": bounds}}));
     assert!(inside(json!({"gt": "2024-01-31"})).unwrap_err().contains("[format]"));
     let at = json!({"range": {"path": ["meta", "tags", "at"], "bounds": {"lt": "2024-01-31"}}});
@@ -140,14 +140,14 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
         asked(&json!({"lt": "now-90d", "gte": "1700000000000", "format": "epoch_millis"})),
         Ok(either(texts.clone(), numbers))
     );
-    // In a column of moments seconds would be milliseconds.
+    // A column of moments would read seconds as milliseconds.
     let numbers = loose(json!({"gte": 1_700_000_000, "lt": 1_704_104_431}));
     let holds_moments = loose(json!({"gte": "0001-01-01T00:00:00Z"}));
     assert_eq!(
         asked(&json!({"lt": "now-90d", "gte": 1_700_000_000, "format": "epoch_second"})),
         Ok(either(texts, json!({"and": [{"not": holds_moments}, numbers]})))
     );
-    // Between two seconds a bound of seconds is the one that means the same of whole ones.
+    // A bound between two seconds becomes the next whole second, which selects the same whole seconds.
     for (bound, as_number, second) in [
         ("gt", "gte", 1_704_067_206),
         ("gte", "gte", 1_704_067_206),
@@ -159,7 +159,7 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
         let numbers = &filter["or"]["any"][1]["and"][1];
         assert_eq!(*numbers, loose(json!({as_number: second})), "{bound}");
     }
-    // A second is all of it.
+    // A bound in seconds means the whole second.
     let filter = asked(&json!({"lte": 1_704_067_205, "format": "epoch_second"})).unwrap();
     assert_eq!(filter["or"]["any"][0], loose(json!({"lt": "2024-01-01T00:00:06Z"})));
     assert_eq!(filter["or"]["any"][1]["and"][1], loose(json!({"lt": 1_704_067_206})));
@@ -173,7 +173,7 @@ fn bounds_that_are_dates_become_what_the_column_counts() {
 fn where_the_mapping_says_what_is_counted_dates_are_dates_and_numbers_numbers() {
     let asked = |bounds: Value| parsed_of(COUNTED, &json!({"range": {"created_time": bounds}}));
     for (bounds, expected) in [
-        // Whatever the format counts, the column counts seconds.
+        // The column counts seconds, with every format.
         (
             json!({"lt": 1_704_104_430_456_i64, "format": "epoch_millis"}),
             json!({"lt": "2024-01-01T10:20:30.456Z"}),

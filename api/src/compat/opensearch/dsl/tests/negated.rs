@@ -1,4 +1,4 @@
-//! What a negation keeps, and what is refused under one.
+//! Memories that a negation keeps, and queries that are refused under one.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn an_object_is_kept_whatever_is_asked_of_it() {
     ] {
         assert_eq!(parsed(&none(&query)).unwrap()["and"][1], kept(part.clone()), "{query}");
         assert_eq!(parsed(&query), Ok(part));
-        // What matches is not kept under two of them.
+        // Two negations do not keep the matching memories.
         let twice = json!({"bool": {"must_not": [{"bool": {"must_not": [query]}}]}});
         assert!(!parsed(&twice).unwrap().to_string().contains("opaque"), "{query}");
     }
@@ -30,7 +30,7 @@ fn an_object_is_kept_whatever_is_asked_of_it() {
     let filter = parsed(&none(&size)).unwrap();
     let kept = &filter["and"][1]["not"]["or"]["any"];
     assert_eq!(kept[1], json!({"opaque": ["size"]}));
-    // Should the column hold JSON, a text is kept that is written so.
+    // If the column holds JSON, the equal text is kept too.
     let twin = json!({"range": {"path": ["size"], "bounds": {"gte": "7", "lte": "7", "loose": true}}});
     let number = json!({"one_of": {"path": ["size"], "values": [7]}});
     assert_eq!(kept[0], json!({"or": {"any": [number, twin], "at_least": 1}}));
