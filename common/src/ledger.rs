@@ -1,27 +1,27 @@
 //! The ledger: the SQL tables in which Lethe keeps its own state, and the only truth about a job.
 //!
-//! Every method is one short transaction that commits itself. Nothing outside this module writes
-//! state. The texts are written once for PostgreSQL and SQLite; where the two differ, the
-//! difference has a name in `ledger/db/dialect.rs`.
+//! Every method commits its own short transactions. Only this module writes state.
+//! PostgreSQL and SQLite share one text of each statement. Placeholders mark their differences:
+//! `ledger/db/dialect.rs` fills them.
 //!
-//! Rooms, in their order: each imports from those above it only.
+//! The modules, in order. Each imports only from the modules above it.
 //!
-//! | room | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | `partition_state` | the states of a partition |
-//! | `types` | what workers, callers and the ledger hand each other |
+//! | `types` | the values that workers, callers and the ledger exchange |
 //! | `db` | connections, transactions, statements, rows |
 //! | `totals` | sums that only grow |
-//! | `audit` | who did what |
+//! | `audit` | the audit trail |
 //! | `operation` | pauses, paces, workers, mappings, keys, secrets |
-//! | `views` | what callers and gauges read |
-//! | `accept` | jobs that come in |
+//! | `views` | reads for callers and gauges |
+//! | `accept` | accepting jobs |
 //! | `advance` | the next phase of a job, and its end |
-//! | `ending` | cancelling, trying again, giving up, sweeping, forgetting |
-//! | `claim` | leases that begin |
-//! | `lease` | intents, renewals, turns, giving back |
-//! | `record` | what a batch did |
-//! | `schedules` | deletions that recur |
+//! | `ending` | cancelling, retrying, giving up, sweeping, forgetting |
+//! | `claim` | claiming partitions under a lease |
+//! | `lease` | intents, renewals, rate limits, windows, releases |
+//! | `record` | recording the results of a batch |
+//! | `schedules` | recurring deletions |
 
 mod accept;
 mod advance;

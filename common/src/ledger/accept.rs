@@ -1,4 +1,4 @@
-//! Accepting jobs: at once, by an upload, or as the repetition of an unfinished one.
+//! Accepting jobs: at once, by an upload, or as a repeat that joins an unfinished job.
 
 mod configured;
 mod jobs;

@@ -1,8 +1,8 @@
-//! Moving a job on when the last partition of its phase has ended.
+//! Moving a job to its next phase when the last partition of its phase has ended.
 //!
-//! Decided by one function, `step`; done for many jobs at once, since small jobs come in groups.
-//! It happens in the transaction that ended the partition: there is no job whose partitions have
-//! all ended and which nobody will move.
+//! One function, `step`, decides. The statements move many jobs at once, since small jobs come in groups.
+//! The transaction that ends the last partition also moves the job on. So a crash leaves no job stuck
+//! between two phases.
 
 mod change;
 pub(super) mod close;

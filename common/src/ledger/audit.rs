@@ -1,7 +1,7 @@
-//! The audit trail: who did what beside deleting, from where and when.
+//! The audit trail: the act, actor, address and time of everything but deletions.
 //!
-//! An event is written by the transaction of the act that it tells of, so neither is there without the other. The acceptance of
-//! a job is told by the job's own row. Nothing here changes an event; only its retention ends.
+//! The transaction of an act also writes its event, so neither exists without the other. The acceptance of a job has no
+//! event: the job's own row records it. No code changes an event. Forgetting deletes it after its retention.
 
 mod act;
 mod actor;

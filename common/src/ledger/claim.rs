@@ -1,4 +1,4 @@
-//! Claiming: the exclusive right to partitions that are due, for the time of a lease.
+//! Claiming: the exclusive right to due partitions, for the time of a lease.
 
 mod ahead;
 mod jobs;

@@ -1,4 +1,4 @@
-//! The database of the ledger: connections, transactions, statements, and rows as they are read.
+//! The database of the ledger: connections, transactions, statements, and the reading of rows.
 
 mod alter;
 mod dialect;

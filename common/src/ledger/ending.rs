@@ -1,4 +1,4 @@
-//! Every end of a job other than its work's: cancelled, tried again, given up, swept, forgotten.
+//! Ending a job other than by its work: cancelling, giving up, sweeping and forgetting; and retrying an ended job.
 
 pub(super) mod cancel;
 mod forget;

@@ -1,4 +1,4 @@
-//! What a worker asks and tells the ledger while it holds a lease.
+//! The calls of a worker that holds a lease: intents, renewals, rate limits, windows and releases.
 
 mod intend;
 mod pace;

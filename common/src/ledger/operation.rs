@@ -1,4 +1,4 @@
-//! What operators and processes tell the ledger beside jobs: pauses, paces, workers, mappings, keys, secrets.
+//! The state that operators and processes store beside jobs: pauses, paces, workers, mappings, keys, secrets.
 
 mod keys;
 mod pauses;

@@ -2,23 +2,23 @@
 
 use strum::{EnumIter, EnumString, IntoStaticStr};
 
-/// The state of a partition; the ledger keeps its word.
+/// The state of a partition. The ledger stores it as a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum PartitionState {
-    /// It waits for the rest of its job: an upload, a plan, a round of reading back.
+    /// It waits until its job's upload, plan or round of reading back is complete.
     Blocked,
     /// A worker may claim it from `due_at` on.
     Due,
-    /// A worker holds it. After `due_at`, when the lease has ended, another one may claim it.
+    /// A worker holds it. Its lease expires at `due_at`, and then another worker may claim it.
     Running,
     /// Everything in it is accounted for.
     Done,
-    /// It could not be carried out: what remains of it counts as failed.
+    /// It failed. Its remaining memories count as failed.
     Failed,
-    /// Its job was cancelled: what remains of it counts as left.
+    /// Its job was cancelled. Its remaining memories count as left.
     Cancelled,
-    /// An earlier attempt's plan cut it. It is kept for its counts.
+    /// The plan of an earlier attempt cut it. The ledger keeps it for its counts.
     Past,
 }
 

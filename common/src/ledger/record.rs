@@ -1,8 +1,8 @@
-//! Recording what a batch did.
+//! Recording the results of a batch.
 //!
-//! One transaction writes the counts, moves the partition on, and, when it was the last of its
-//! phase, moves the job on. Records that wait at the same time share it: those of one job would
-//! wait for its row one after another, each for the other's commit.
+//! One transaction writes the counts and updates the partition. If the partition was the last of its
+//! phase, the transaction also moves the job on. Records that wait at the same time share one transaction.
+//! Apart, the records of one job would wait for each other's commit, since each locks the job's row.
 
 mod batch;
 mod credit;

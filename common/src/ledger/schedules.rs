@@ -1,4 +1,4 @@
-//! Deletions that recur: what is stored of them, and the jobs that their times make.
+//! Schedules (recurring deletions): storing them, and creating their jobs at the due times.
 
 mod fire;
 mod stored;

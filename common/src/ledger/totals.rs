@@ -1,7 +1,7 @@
-//! Totals: sums that only grow, added in the transaction of the transition that they count.
+//! Totals: sums that only grow. The transaction of a transition also adds to its totals.
 //!
 //! `accepted = ended + unfinished`, and for each store
-//! `selected = the sum of all outcomes + what is still to be accounted for`.
+//! `selected = the sum of all outcomes + the memories not yet accounted for`.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use strum::IntoStaticStr;
 use crate::job::StoreKind;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 
-/// What is summed.
+/// The quantity that is summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum TotalsMetric {
@@ -20,13 +20,13 @@ pub enum TotalsMetric {
     Accepted,
     /// Jobs ended, by outcome.
     Ended,
-    /// Memories that jobs were about, by store.
+    /// Memories that jobs selected, by store.
     Selected,
-    /// What became of them, by store and outcome.
+    /// Memories accounted for, by store and outcome.
     Memories,
     /// Memories that reading back found, by store.
     Residue,
-    /// Times of schedules, by what came of them.
+    /// Due times of schedules, by result.
     Runs,
 }
 
@@ -76,8 +76,8 @@ impl Increment {
 
 impl Inner {
     /// Adds to the totals, in the caller's transaction.
-    // Last in its transaction, in the order of the keys: other transactions of this process wait
-    // for these rows, and must not wait in a circle.
+    // Call it last in a transaction. Transactions of this process lock the same rows: in the order of the keys
+    // they cannot deadlock.
     pub(super) async fn add_totals(
         &self,
         tx: &mut AnyConnection,

@@ -1,4 +1,4 @@
-//! What workers, callers and the ledger hand each other. Nothing here asks the database.
+//! The values that workers, callers and the ledger exchange. This module runs no statement.
 
 mod claim;
 mod job;

@@ -1,4 +1,4 @@
-//! What callers and gauges read. Nothing here writes.
+//! Reads for callers and gauges. This module writes nothing.
 
 mod aim;
 mod attempts;

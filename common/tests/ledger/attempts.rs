@@ -1,4 +1,4 @@
-//! A job's story is all of its attempts: what one of them settled stays counted, once.
+//! A job's counts cover all of its attempts: an outcome that one of them settled counts once.
 
 mod begun;
 mod planned;
@@ -93,7 +93,7 @@ async fn cancel(ledger: &Ledger, lease: &Lease) {
     assert_eq!(ended_as(&after), Some(State::Cancelled));
 }
 
-/// Returns that memories met something in the stores, those that were not simply erased by their ids.
+/// Returns the outcomes of memories in the stores, with an item for each memory that was not erased.
 fn met(list: &[(&str, Outcome, Outcome)]) -> Delta {
     let mut delta = Delta::default();
     for (id, sql, vector) in list {
@@ -119,7 +119,7 @@ async fn retry(ledger: &Ledger, id: JobId) {
     );
 }
 
-/// Reads back everything that is due, and returns how the job ended.
+/// Reads back all due partitions. Returns the job's final state.
 async fn read_back(ledger: &Ledger) -> Option<State> {
     let mut ended = None;
     for lease in claim(ledger).await {
@@ -161,7 +161,7 @@ async fn a_retry_goes_on_where_the_cancelled_attempt_stopped(TestLedger { ledger
     assert_eq!((second.attempt, second.state), (2, State::Succeeded));
     both(&second.stores, &[("erased", 15)]);
     adds_up(&ledger, 0).await;
-    // The story outlives the ids.
+    // The counts outlive the ids.
     forget(&ledger, Duration::ZERO, Duration::from_hours(24)).await;
     let forgotten = ledger.job(id).await.unwrap().unwrap();
     both(&forgotten.stores, &[("erased", 20)]);
@@ -186,7 +186,7 @@ async fn a_memory_that_one_store_kept_is_asked_for_again_and_counted_once(TestLe
         "what is settled is not asked for again"
     );
     record(&ledger, end(&lease, met(&[("c", Absent, Erased)]), RecordEnd::Done)).await;
-    // Reading back is about all of the list.
+    // The read-back covers the whole list.
     let lease = claim_one(&ledger).await;
     assert!(matches!(&lease.work, Work::Ids(ids) if ids.len() == 3) && lease.kind == Kind::ReadBack);
     let after = record(&ledger, end(&lease, Delta::default(), RecordEnd::Done)).await;
@@ -219,7 +219,7 @@ async fn a_memory_that_is_not_settled_leaves_the_counts_until_it_is(TestLedger {
     let delta = met(&[("a", Erased, Erased), ("b", Failed, Erased), ("c", Conflicted, Absent)]);
     step(&ledger, &mut lease, delta, 3, "three").await;
     cancel(&ledger, &lease).await;
-    // Two more attempts of which one does not get there, and one fails again.
+    // Two more attempts: one does not reach these memories, and one fails again.
     retry(&ledger, id).await;
     let job = ledger.job(id).await.unwrap().unwrap();
     both(&job.stores, &[("erased", 1)]);

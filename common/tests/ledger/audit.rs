@@ -1,4 +1,4 @@
-//! The audit trail and the acts that it tells of.
+//! The audit trail and the acts that it records.
 
 use jiff::ToSpan;
 use lethe_common::clock::{Clock, to_millis};

@@ -1,4 +1,4 @@
-//! What PostgreSQL reads beside a long queue and a long history: next to nothing, whatever it knows of the tables.
+//! PostgreSQL reads few pages beside a long queue and a long history, with any statistics about the tables.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use sqlx::{AnyPool, Executor, Row};
 use crate::support::{new_job, route};
 use crate::{LEASE, TestLedger, accept, claim, end, ended_as, erased, forget, ids, on_postgres, record};
 
-/// Jobs that wait, and as many that have ended.
+/// Waiting jobs, and as many ended jobs.
 const JOBS: &str = "
     INSERT INTO jobs (id, principal, state, kind, target, targets, dry_run, not_before, accepted_at, started_at, ended_at, touched_at, idle_since)
     SELECT s || n, 'p', s, 'ids', 'main', 'main', 0, t, t, t, CASE WHEN s = 'succeeded' THEN t END, t, t
     FROM generate_series(1, 20000) AS n, (VALUES ('queued'), ('succeeded')) AS states (s),
         (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS t) AS now";
 
-/// Partitions of the jobs that wait.
+/// Partitions of the waiting jobs.
 const PARTITIONS: &str = "
     INSERT INTO partitions (job_id, ordinal, kind, target, table_name, route, stores, weight, state, work, reads_back, size, remaining, due_at)
     SELECT id, 0, 'erase', 'main', 'memories', $1, 'sql', 0, 'due', '{\"ids\":[]}', 1, 1, 1, not_before FROM jobs WHERE ended_at IS NULL";
@@ -25,7 +25,7 @@ const KEYS: &str = "
     INSERT INTO idempotency (principal, route, key_text, fingerprint, job_id, created_at)
     SELECT 'p', 'r', n, 'f', 'succeeded' || n, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT FROM generate_series(1, 20000) AS n";
 
-/// The most pages of one statement: some levels of some indexes.
+/// The maximum number of pages that a statement may read: some levels of some indexes.
 const PAGES: i64 = 60;
 
 /// The pages that each statement of the ledger has read since `reset`.
@@ -62,15 +62,15 @@ async fn nothing_to_do_costs_next_to_nothing() {
     read_little(&pool, "not analysed", &statements).await;
 }
 
-/// What PostgreSQL knows of the tables.
+/// The state of the tables, and of PostgreSQL's statistics about them.
 #[derive(Debug, Clone, Copy)]
 enum Tables {
-    /// There is nothing in them.
+    /// The tables are empty.
     Empty,
-    /// They were never analysed.
+    /// The tables were never analysed.
     New,
     Analysed,
-    /// Each row was written anew, and nothing was swept up.
+    /// Each row was updated, and no vacuum has run.
     Bloated,
 }
 
@@ -113,7 +113,7 @@ async fn a_small_job_reads_little_whatever_is_known_of_the_tables() {
     }
 }
 
-/// Accepts, claims and ends a job of a mapping that nothing else waits for.
+/// Accepts, claims and ends a job of a mapping that has no other jobs.
 async fn one_small_job(test: &TestLedger) {
     let ledger = &test.ledger;
     let route = Route {
@@ -149,7 +149,7 @@ async fn one_small_job(test: &TestLedger) {
     ledger.ahead(&routes).await.unwrap();
 }
 
-/// Returns a ledger whose server counts what statements read.
+/// Returns a ledger whose server counts the pages that statements read.
 async fn counting() -> (TestLedger, AnyPool) {
     let test = on_postgres(LEASE).await;
     let pool = AnyPool::connect(&test.url).await.unwrap();
@@ -167,7 +167,7 @@ async fn fill(pool: &AnyPool) {
     partitions.execute(pool).await.unwrap();
 }
 
-/// Asserts that each of these statements was made, and that none of the ledger's read much.
+/// Asserts that each of these statements ran, and that no statement of the ledger read too many pages.
 async fn read_little(pool: &AnyPool, tables: &str, statements: &[&str]) {
     let rows = pool.fetch_all(READ).await.unwrap();
     let read: Vec<(String, i64)> = rows.iter().map(|row| (row.get("name"), row.get("pages"))).collect();

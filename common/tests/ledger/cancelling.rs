@@ -1,4 +1,4 @@
-//! Cancelling: what has begun is finished, the rest is left.
+//! Cancelling: batches that have begun are finished, the rest is left.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
@@ -164,7 +164,7 @@ async fn what_is_given_back_after_a_cancellation_waits_for_nothing(TestLedger { 
                 "its stores may be ill"
             );
         } else {
-            // Nobody might ever claim it: behind a breaker, or a pause.
+            // No worker might ever claim it, behind a breaker or a pause.
             assert_eq!((job.state, job.remaining), (State::Cancelled, 0));
             assert!(job.stores.iter().all(|store| store.counts["left"] == 3), "{job:?}");
             assert_eq!(total(&ledger, "memories", "left").await, 3);
@@ -202,8 +202,8 @@ async fn a_record_says_that_the_job_is_being_cancelled(TestLedger { ledger, _dir
     assert!(lease.job.cancelling);
 }
 
-/// A claim locks partitions and then their jobs, a cancellation a job and then its partitions: if
-/// it waited for these, the two would wait for each other.
+/// A claim locks partitions and then their jobs. A cancellation locks a job and then its partitions: if it waited for
+/// them, the two would deadlock.
 #[tokio::test]
 async fn cancelling_does_not_wait_for_what_is_being_claimed() {
     let test = on_postgres(LEASE).await;

@@ -1,4 +1,4 @@
-//! Requests that are repeated: one unfinished job each.
+//! Repeated requests: each has one unfinished job.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn a_repeated_request_joins_its_job_until_that_has_ended(TestLedger { ledg
         let again = ledger.accept(repeatable("ana", "r")).await.unwrap();
         assert_eq!(again, Accepted::Replay(first));
     }
-    // Another caller's, another request, and those that say nothing are jobs of their own.
+    // Another caller, another request, and jobs without a request each make their own job.
     let mut others = vec![accept(&ledger, repeatable("ben", "r")).await];
     others.push(accept(&ledger, repeatable("ana", "s")).await);
     others.push(accept(&ledger, new_job(vec![ids(2)])).await);
@@ -148,7 +148,7 @@ async fn an_end_that_nobody_has_heard_is_told_once(TestLedger { ledger, _dir, ..
     ledger.heard(third).await.unwrap();
     let fourth = finished("ana").await;
     assert_eq!(ledger.owed_before(fourth).await.unwrap(), None);
-    // What failed has erased nothing that anybody could be told of.
+    // A failed job has no success to report.
     let failed = accept(&ledger, repeatable("cleo", "r")).await;
     ledger.owe(failed).await.unwrap();
     let lease = claim_one(&ledger).await;

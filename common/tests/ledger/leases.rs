@@ -1,4 +1,4 @@
-//! Who may work on what, and when.
+//! Leases: the partitions that a worker may hold, and when.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn a_record_that_is_repeated_counts_once(TestLedger { ledger, _dir, .. }: 
         end: None,
     };
     assert!(matches!(record(&ledger, step(&lease)).await, After::Continue { .. }));
-    // Its answer was lost, and the worker asks again.
+    // The answer was lost, and the worker repeats the record.
     assert!(matches!(record(&ledger, step(&lease)).await, After::Lost));
     lease.token += 1;
     lease.remaining = 3;
@@ -152,7 +152,7 @@ async fn time_that_is_made_up_for_is_not_waited_for(test: TestLedger) {
     };
     assert_eq!(ledger.reserve(&lease, 10_000).await.unwrap(), None);
     assert_eq!(waited().await, 10_000);
-    // As if nobody had come for a second after that time.
+    // As if no worker had come for a second after that time.
     let pool = sqlx::AnyPool::connect(&test.url).await.unwrap();
     pool.execute("UPDATE jobs SET throttled_till = throttled_till - 11000")
         .await
@@ -179,7 +179,7 @@ async fn a_job_takes_over_another_pace(TestLedger { ledger, _dir, .. }: TestLedg
     let till = async || ledger.job(id).await.unwrap().unwrap().throttled_for_ms;
     assert_eq!(ledger.reserve(&lease, 30).await.unwrap(), None);
     assert!((55_000..=60_000).contains(&till().await), "30 at one in two seconds");
-    // Twice as fast is half of the wait; slower is said from the next batch on.
+    // Twice the pace halves the wait. A slower pace counts from the next batch on.
     assert_eq!(
         ledger.throttle(id, Some(1.0), &crate::tester()).await.unwrap(),
         ThrottleOutcome::Accepted
@@ -195,7 +195,7 @@ async fn a_job_takes_over_another_pace(TestLedger { ledger, _dir, .. }: TestLedg
         ledger.throttle(id, None, &crate::tester()).await.unwrap(),
         ThrottleOutcome::Accepted
     );
-    // Whoever still has an older pace need not keep to it.
+    // A worker that still has an older pace need not keep to it.
     assert_eq!(ledger.throttled(&lease).await.unwrap(), None);
     assert_eq!(ledger.reserve(&lease, 1_000_000).await.unwrap(), None);
     assert_eq!(ledger.reserve(&lease, 1_000_000).await.unwrap(), None);
@@ -260,7 +260,7 @@ async fn a_job_that_cannot_be_read_fails_and_keeps_nobody_waiting(test: TestLedg
     unreadable_fails(&test, "UPDATE jobs SET subject = 'not JSON'").await;
 }
 
-/// Accepts a job, makes it unreadable, and another that is fine.
+/// Makes a job unreadable, and accepts another one. Asserts that only the unreadable one fails.
 async fn unreadable_fails(test: &TestLedger, spoil: &'static str) {
     let ledger = &test.ledger;
     let spoilt = accept(ledger, new_job(vec![ids(3)])).await;
@@ -270,7 +270,7 @@ async fn unreadable_fails(test: &TestLedger, spoil: &'static str) {
     let lease = claim_one(ledger).await;
     assert_eq!(lease.job.id, fine);
     finish(ledger, &lease).await;
-    // The lease runs out as often as a newer version may need to take it.
+    // The lease may expire several times, since a worker of a newer version might read the job.
     for _ in 0..2 {
         assert_eq!(state(ledger, spoilt).await, State::Running);
         ledger.end_all_leases().await.unwrap();

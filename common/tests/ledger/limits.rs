@@ -1,4 +1,4 @@
-//! Every accepted job ends, within its own limit. Time passes by moving all that the ledger has written into the past.
+//! Every accepted job ends, within its own limit. Time passes by moving the ledger's timestamps into the past.
 
 mod clock;
 mod unreadable;
@@ -32,7 +32,7 @@ crate::on_both! {
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
-/// Gives up until there is nothing more to give up.
+/// Gives up jobs until no more are due, and returns them.
 async fn give_up(ledger: &Ledger) -> Vec<JobId> {
     let mut jobs = Vec::new();
     for _ in 0..100 {
@@ -47,7 +47,7 @@ async fn give_up(ledger: &Ledger) -> Vec<JobId> {
     panic!("it goes on for ever");
 }
 
-/// A worker says that it is there, and how its stores are.
+/// Reports a worker, and the health of its stores.
 async fn report(ledger: &Ledger, routes: Vec<Route>, targets: Value) {
     let report = WorkerReport {
         name: "w".to_owned(),
@@ -77,7 +77,7 @@ async fn error_code(ledger: &Ledger, id: JobId) -> Option<String> {
     code.map(String::from)
 }
 
-/// Records one memory; returns whether the partition goes on.
+/// Records one memory. Returns whether the partition goes on.
 async fn step(ledger: &Ledger, lease: &mut Lease) -> bool {
     let remaining = lease.remaining - 1;
     let one = Record {
@@ -146,7 +146,7 @@ async fn a_purge_of_days_survives_a_short_outage(test: TestLedger) {
     let id = accept(ledger, new_job(vec![ids(150), ids(1)])).await;
     let mut leases = claim(ledger).await;
     leases.sort_by_key(|lease| lease.ordinal);
-    // The other partition meets the store only when it is down, and has waited all the time.
+    // The other partition has waited all the time, and meets the store only when it is down.
     put_back(ledger, &leases[1], "timeout").await;
     // Four days.
     for _ in 0..120 {
@@ -172,7 +172,7 @@ async fn a_limit_does_not_begin_again_with_failures(test: TestLedger) {
     for n in 0..5 {
         for lease in claim(ledger).await {
             if n == 2 && lease.ordinal == 0 {
-                // It fails for good, which is no progress.
+                // A permanent failure is no progress.
                 record(
                     ledger,
                     end(&lease, Delta::default(), RecordEnd::Failed(ErrorCode::Rejected)),
@@ -206,7 +206,7 @@ async fn a_partition_that_runs_is_left_to_its_worker(test: TestLedger) {
     assert_eq!((job.state, job.error_code.as_deref()), (State::Failed, Some("busy")));
     assert!(job.stores.iter().all(|store| store.counts["failed"] == 7), "{job:?}");
 
-    // One that goes on has its limit from its record.
+    // A partition that goes on has its limit from its last record.
     let id = accept(ledger, new_job(vec![ids(3)])).await;
     test.pass(61 * MINUTE).await;
     let mut lease = claim_one(ledger).await;
@@ -252,7 +252,7 @@ async fn what_a_dead_worker_held_is_given_up_too(test: TestLedger) {
     let ledger = &test.ledger;
     let id = accept(ledger, new_job(vec![ids(2)])).await;
     let lease = claim_one(ledger).await;
-    // Nobody takes it over: the breakers of the others are open.
+    // No worker takes it over, since the breakers of the others are open.
     test.pass(61 * MINUTE).await;
     report(
         ledger,
@@ -343,7 +343,7 @@ async fn a_long_queue_ends_in_steps(test: TestLedger) {
     let jobs = (0..1_200).map(|_| new_job(vec![ids(1)]));
     let accepted = futures::future::join_all(jobs.map(|job| ledger.accept(job))).await;
     assert!(accepted.iter().all(Result::is_ok));
-    // The first look finds them too early, and corrects the time.
+    // The first sweep finds them too early, and corrects their times.
     test.pass(50 * MINUTE).await;
     ledger.pause(None, &crate::tester()).await.unwrap();
     test.pass(HOUR).await;

@@ -15,7 +15,7 @@ use lethe_common::state::State;
 use sqlx::{AssertSqlSafe, Executor};
 use support::{erased, ids, new_job, route};
 
-/// Forgets all whose retention has passed.
+/// Forgets all data whose retention has passed.
 async fn forget(ledger: &Ledger, items: Duration, jobs: Duration) {
     let keys = Duration::from_hours(24);
     let kept = Kept {
@@ -27,7 +27,7 @@ async fn forget(ledger: &Ledger, items: Duration, jobs: Duration) {
     while ledger.forget(kept).await.unwrap() {}
 }
 
-/// A ledger of its own for a test.
+/// A test's own ledger.
 struct TestLedger {
     ledger: Ledger,
     url: String,
@@ -35,7 +35,7 @@ struct TestLedger {
 }
 
 impl TestLedger {
-    /// Opens it once more, with another time after which failures are given up.
+    /// Opens the ledger once more, with another `give_up_after`.
     fn giving_up_after(&self, give_up_after: Duration) -> Ledger {
         Ledger::open(LedgerOptions {
             give_up_after,
@@ -44,7 +44,7 @@ impl TestLedger {
         .unwrap()
     }
 
-    /// Runs a statement past the ledger.
+    /// Runs a statement directly on the database.
     async fn run(&self, sql: impl Into<String>) -> u64 {
         let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
         let done = pool.execute(AssertSqlSafe(sql.into())).await.unwrap();
@@ -54,7 +54,7 @@ impl TestLedger {
 }
 
 impl TestLedger {
-    /// Lets time pass: all that was written was written so many milliseconds earlier.
+    /// Lets time pass: moves all timestamps back by `ms` milliseconds.
     async fn pass(&self, ms: i64) {
         let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
         for (table, columns) in [
@@ -172,7 +172,7 @@ mod traces;
 
 const LEASE: Duration = Duration::from_secs(30);
 
-/// Returns a job about a person, to be planned in so many partitions.
+/// Returns a job about a person, with so many planning partitions.
 fn subject_job(plans: usize) -> NewJob {
     let plan = NewPartition {
         kind: Kind::Plan,
@@ -233,7 +233,7 @@ async fn record(ledger: &Ledger, record: Record<'_>) -> After {
     ledger.record(&[record]).await.unwrap().remove(0)
 }
 
-/// Returns how the job ended, if it did with this record.
+/// Returns the final state of the job, if this record ended it.
 fn ended_as(after: &After) -> Option<State> {
     match after {
         After::JobEnded { state, .. } => Some(*state),
@@ -241,7 +241,7 @@ fn ended_as(after: &After) -> Option<State> {
     }
 }
 
-/// Records a lease as done, and what follows as read back with nothing found.
+/// Records a lease as done, and the following read-back as free of residue.
 async fn finish(ledger: &Ledger, lease: &Lease) -> After {
     let n = lease.remaining;
     match record(ledger, end(lease, erased(n), RecordEnd::Done)).await {
@@ -262,7 +262,7 @@ async fn total(ledger: &Ledger, metric: &str, outcome: &str) -> u64 {
         .sum()
 }
 
-/// Returns who acts in tests.
+/// Returns the actor of tests.
 pub(crate) fn tester() -> Actor {
     Actor::named("tester")
 }

@@ -1,4 +1,4 @@
-//! From plan to read-back, and around again.
+//! The phases of jobs: plan, erase, read-back, and further rounds.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
@@ -31,7 +31,7 @@ async fn a_job_of_one_partition_ends_with_it_if_it_was_read_back_before(TestLedg
     assert_eq!((job.selected, job.remaining), (3, 0));
     assert!(job.stores.iter().all(|store| store.counts["erased"] == 3), "{job:?}");
 
-    // What forbids success is met as ever.
+    // Outcomes that forbid success still do so.
     let mut unverifiable = Delta::default();
     unverifiable.count(StoreKind::Sql, Outcome::Absent, 3);
     unverifiable.count(StoreKind::Vector, Outcome::Unverifiable, 3);
@@ -193,7 +193,7 @@ async fn only_a_job_with_one_partition_says_which_version_it_erased(TestLedger {
         }
         assert_eq!(ledger.job(id).await.unwrap().unwrap().version_erased, said);
         ledger.retry(id, &crate::tester()).await.unwrap();
-        // The next attempt is of the same story.
+        // The next attempt keeps it.
         assert_eq!(ledger.job(id).await.unwrap().unwrap().version_erased, said);
         ledger.cancel(id, &crate::tester()).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Jobs by query: planned, kept to a snapshot, counted and forgotten like the others.
+//! Jobs by query: planned, kept to a snapshot, counted and forgotten like other jobs.
 
 use std::time::Duration;
 
@@ -200,7 +200,7 @@ async fn a_retry_of_a_query_that_matched_nothing_plans_first(TestLedger { ledger
 }
 
 async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger) {
-    // Cancelled when it was planned: it had not been counted as selected.
+    // A job that is cancelled after its plan, whose memories had not counted as selected.
     let id = accept(&ledger, job(1)).await;
     let lease = claim_one(&ledger).await;
     finish_plan(&ledger, &lease, planned(&[5, 6], Some(until("5")))).await;
@@ -211,7 +211,7 @@ async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger
     );
     assert_eq!(total(&ledger, "selected", "").await, 11);
     assert_eq!(total(&ledger, "memories", "left").await, 11);
-    // Beyond its limit.
+    // A job beyond its limit.
     let limited = NewJob {
         limit: Some(3),
         ..job(1)
@@ -225,7 +225,7 @@ async fn what_a_query_leaves_adds_up(TestLedger { ledger, _dir, .. }: TestLedger
         (State::Failed, Some("limit_exceeded"))
     );
     assert_eq!(total(&ledger, "selected", "").await, 15);
-    // Failed in the middle.
+    // A job that fails in the middle.
     accept(&ledger, job(1)).await;
     let lease = claim_one(&ledger).await;
     finish_plan(&ledger, &lease, planned(&[7], Some(until("5")))).await;
@@ -291,7 +291,7 @@ async fn what_is_worth_knowing_is_said_once_and_until_it_is_tried_again(TestLedg
         warning: Some(WarningCode::FullScan),
         ..planned(&[1], None)
     };
-    // Two of one transaction, and one of another.
+    // Two warnings in one transaction, and one in another.
     let records = [&leases[0], &leases[1]].map(|lease| end(lease, warned(), RecordEnd::Done));
     ledger.record(&records).await.unwrap();
     finish_plan(&ledger, &leases[2], warned()).await;

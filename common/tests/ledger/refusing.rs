@@ -1,4 +1,4 @@
-//! What the ledger's database refuses for good, and ids that are longer than an entry of an index.
+//! Permanent refusals of the ledger's database, and ids that are longer than an index entry.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{JobId, Outcome, StoreKind};
@@ -18,14 +18,14 @@ crate::on_both! {
     a_refused_record_can_be_failed,
 }
 
-/// Returns an id of so many characters of three bytes each, which no compression makes short.
+/// Returns an incompressible id of so many three-byte characters.
 fn wide(length: u32, last: u32) -> String {
     let spread = |n: u32| (n.wrapping_mul(2_654_435_761) >> 8) % 20_000;
     let code = (1..length).map(spread).chain([last]);
     code.map(|code| char::from_u32(0x4e00 + code).unwrap()).collect()
 }
 
-/// Returns what memories met in each store, listed by their ids where they were not erased.
+/// Returns the outcomes of memories in the stores, with an item for each memory that was not erased.
 fn met(list: &[(&str, Outcome, Outcome)]) -> Delta {
     let mut delta = Delta::default();
     for (id, sql, vector) in list {
@@ -58,7 +58,7 @@ async fn listed(ledger: &Ledger, id: JobId, outcome: &str) -> Vec<String> {
 }
 
 async fn ids_of_any_length_are_listed_and_settled(TestLedger { ledger, _dir, .. }: TestLedger) {
-    // They differ in their last character; the third is how the first begins.
+    // The first two differ in their last character. The third shares its first 59 characters with them.
     let (one, other, short) = (wide(1_000, 1), wide(1_000, 2), wide(60, 60));
     let id = accept(&ledger, new_job(vec![ids(3)])).await;
     let lease = claim_one(&ledger).await;
@@ -87,7 +87,7 @@ async fn ids_of_any_length_are_listed_and_settled(TestLedger { ledger, _dir, .. 
     let lease = claim_one(&ledger).await;
     let delta = met(&[(&one, Outcome::Absent, Outcome::Erased)]);
     record(&ledger, end(&lease, delta, RecordEnd::Done)).await;
-    // The list that it came from reads it back.
+    // The read-back covers the list that the id came from.
     let back = claim_one(&ledger).await;
     let after = record(&ledger, end(&back, Delta::default(), RecordEnd::Done)).await;
     assert_eq!(ended_as(&after), Some(State::Succeeded));
@@ -208,7 +208,7 @@ async fn an_intent_that_is_refused_leaves_its_neighbours(test: TestLedger) {
         assert_eq!(*go == LeaseCheck::Refused, n == 1, "{n}: {go:?}");
         assert_eq!(matches!(go, LeaseCheck::Proceed(_)), n != 1, "{n}: {go:?}");
     }
-    // Refused, and not lost.
+    // The lease of the refused intent is not lost.
     let fences: Vec<_> = leases.iter().map(Lease::fence).collect();
     let held = ledger.renew(&fences).await.unwrap();
     assert!(held.iter().all(|go| matches!(go, LeaseCheck::Proceed(_))), "{held:?}");

@@ -29,7 +29,7 @@ async fn upload(test: &TestLedger, parts: &[&[&str]]) -> Upload {
     upload
 }
 
-/// Accepts the upload; returns its lists.
+/// Accepts the upload. Returns its lists.
 async fn lists(test: &TestLedger, mut upload: Upload, spelling: Spelling) -> Vec<Vec<String>> {
     let ledger = &test.ledger;
     ledger.drop_repeats(&mut upload, spelling).await.unwrap();
@@ -83,7 +83,7 @@ async fn spellings_are_folded_as_workers_read_them(test: TestLedger) {
         format!("{{{ID}}}"),
         format!("urn:uuid:{ID}"),
         format!("URN:UUID:{ID}"),
-        // None of these is the UUID, and none is another of these.
+        // None of these is the UUID, and each is a different id.
         format!("{{{bare}}}"),
         format!("{{{ID}"),
         "0191d2a00-000-7000-8000-00000000000a".to_owned(),

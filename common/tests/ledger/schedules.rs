@@ -1,4 +1,4 @@
-//! Times of schedules, each taken once; and what waits for a window.
+//! Times of schedules, each taken once, and jobs that wait for a window.
 
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ crate::on_both! {
     a_job_grows_old_only_while_a_window_is_open,
 }
 
-/// When the schedules of these tests are due: long ago.
+/// The due time of the schedules of these tests: long ago.
 const MISSED: i64 = 1_000;
 
-/// When they are due next: not while a test runs.
+/// Their next due time: never during a test.
 const LATER: Option<i64> = Some(4_000_000_000_000);
 
 fn schedule(windows: Option<Windows>) -> ScheduleRecord {
@@ -49,7 +49,7 @@ fn schedule(windows: Option<Windows>) -> ScheduleRecord {
     }
 }
 
-/// Returns a window that is open always.
+/// Returns a window that is always open.
 fn open() -> Windows {
     windows("00:00".to_owned(), "24:00".to_owned())
 }
@@ -94,7 +94,7 @@ async fn a_job_that_is_being_cancelled_waits_for_no_window(test: TestLedger) {
     let id = accept(ledger, job(Some(closed()))).await;
     let lease = claim_one(ledger).await;
     assert!(ledger.waits_for_window(&lease).await.unwrap());
-    // Its worker has looked at the window, and not heard of this.
+    // Its worker has checked the window, and does not know of the cancellation.
     ledger.cancel(id, &crate::tester()).await.unwrap();
     assert!(!ledger.waits_for_window(&lease).await.unwrap());
     ledger.release_until_window(&lease).await.unwrap();
@@ -264,13 +264,13 @@ async fn what_waits_for_a_window_is_not_given_up(test: TestLedger) {
     let lease = claim_one(patient).await;
     assert_eq!(lease.failures, 1);
     patient.release_until_window(&lease).await.unwrap();
-    // That is long ago, but no window has been open since it was accepted.
+    // Time has passed, but no window has been open since the accept.
     test.pass(60_000).await;
     let job = patient.job(id).await.unwrap().unwrap();
     assert!(job.waits_for_window && job.next_attempt_at.unwrap() > job.now + 10 * 3_600_000);
     assert!(claim(patient).await.is_empty());
     assert_eq!(impatient.give_up().await.unwrap().jobs, []);
-    // Until one has been.
+    // The limit passes only after a window has been open.
     let opens_in = job.next_attempt_at.unwrap() - job.now;
     test.run("UPDATE jobs SET windows = NULL, idle_since = accepted_at")
         .await;
@@ -289,7 +289,7 @@ async fn new_windows_begin_a_new_limit(test: TestLedger) {
     let waiting = job(Some(closed()));
     assert_eq!(ledger.fire(&due, LATER, &waiting).await.unwrap(), Run::Fired);
     assert_eq!(minutes(120).await, []);
-    // What was no time for the old windows is none for the new ones.
+    // Time outside the old windows does not count for the new ones either.
     let replace = async |windows| {
         let revision = again(ledger).await.revision;
         assert!(
@@ -301,7 +301,7 @@ async fn new_windows_begin_a_new_limit(test: TestLedger) {
     };
     replace(None).await;
     assert_eq!(minutes(59).await, []);
-    // The same once more changes nothing.
+    // The same windows once more change nothing.
     replace(None).await;
     assert_eq!(minutes(2).await, [waiting.id]);
 }
@@ -314,7 +314,7 @@ async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
     let lease = claim_one(&ledger).await;
     ledger.release_until_window(&lease).await.unwrap();
     assert!(claim(&ledger).await.is_empty());
-    // Given back already: there is nothing more to give back.
+    // The lease is released already, so a second release does nothing.
     ledger.release_until_window(&lease).await.unwrap();
 
     let before = again(&ledger).await;
@@ -327,7 +327,7 @@ async fn new_windows_let_a_job_go(TestLedger { ledger, _dir, .. }: TestLedger) {
     let lease = claim_one(&ledger).await;
     assert!(!ledger.waits_for_window(&lease).await.unwrap());
     assert!(!ledger.job(id).await.unwrap().unwrap().waits_for_window);
-    // Those that close while it runs are heeded before its next batch, those that are gone too.
+    // Windows that close while the job runs count before its next batch, and so do windows that are removed.
     let before = again(&ledger).await;
     assert!(
         ledger

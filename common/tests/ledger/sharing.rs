@@ -34,7 +34,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
 
     let of = |job| first.iter().filter(|lease| lease.job.id == job).count();
     assert_eq!((of(later), of(large)), (5, 15));
-    // And what is oldest comes all the same, now and then.
+    // Regularly, a claim takes the oldest partitions.
     let oldest = Claim {
         alone_first: AloneFirst::Oldest,
         ..order
@@ -42,7 +42,7 @@ async fn the_beginning_of_a_job_goes_before_the_rest_of_a_larger_one(test: TestL
     accept(ledger, new_job(vec![ids(1); 5])).await;
     let next = ledger.claim(&oldest).await.unwrap();
     assert!(next.iter().all(|lease| lease.job.id == large));
-    // Whatever it weighs, it is known when it is due.
+    // A partition of any weight has a known due time.
     assert_eq!(
         ledger.ahead(&[route()]).await.unwrap().due_in_ms.map(|wait| wait > 0),
         Some(true)
@@ -81,7 +81,7 @@ async fn a_caller_with_few_jobs_does_not_wait_for_one_with_many(test: TestLedger
         claimed.push(leases.into_iter().map(|lease| lease.job.id).collect::<Vec<JobId>>());
     }
 
-    // The first of the many came before anybody knew that there would be many.
+    // The first jobs of the caller came before it had many.
     assert!(claimed[0].contains(&few), "the one waits for a hundred at most");
     let late = many[100..].iter().all(|job| claimed[1].contains(job));
     assert!(late, "and the others come after it");
@@ -109,7 +109,7 @@ async fn callers_with_many_jobs_are_not_kept_waiting_for_good(test: TestLedger) 
     let mut claimed: Vec<JobId> = claimed.iter().map(|lease| lease.job.id).collect();
     claimed.sort();
     assert_eq!(claimed, many[100..], "the first hundred weigh less");
-    // Where there are no such, the others are not kept waiting either.
+    // After these, the claim takes the other jobs.
     assert_eq!(ledger.claim(&order).await.unwrap().len(), 10);
 }
 
@@ -117,7 +117,7 @@ async fn the_ledger_says_of_which_mappings_something_is_due(test: TestLedger) {
     let ledger = &test.ledger;
     let due = async || ledger.ahead(&[route(), other()]).await.unwrap().due;
     assert!(due().await.is_empty());
-    // Small ones, and one of each weight.
+    // Small jobs, and a job with partitions of each weight.
     for partitions in [1, 300] {
         accept(ledger, new_job(vec![ids(1); partitions])).await;
         assert_eq!(due().await, [route()]);

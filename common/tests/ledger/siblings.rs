@@ -1,4 +1,4 @@
-//! A worker that has not read which mappings share a place is given nothing, and begins nothing.
+//! A worker that has not read the present siblings gets no partition, and begins no batch.
 
 use std::collections::BTreeMap;
 
@@ -123,16 +123,16 @@ async fn what_is_published_stays_until_it_is_retired(TestLedger { ledger, _dir, 
     let left = ledger.siblings().await.unwrap();
     assert_eq!((left.published, left.revision), (vec![sibling("b")], 2));
     ledger.forget_worker("w").await.unwrap();
-    // Gone for long, and still there.
+    // Its worker is gone, and the sibling is still published.
     assert_eq!(ledger.siblings().await.unwrap().published.len(), 1);
     let retired = ledger.retire_sibling("b", "memories", &crate::tester()).await.unwrap();
     assert_eq!(retired, RetireOutcome::Retired);
-    // A worker that has it publishes it once more: that is another revision.
+    // A worker that has it publishes it again, which makes another revision.
     accept(&ledger, new_job(vec![ids(1)])).await;
     assert_eq!(publish(&ledger, &["b"]).await, 4);
 }
 
-/// Lets a worker say that it has a mapping.
+/// Reports a worker that has a mapping.
 async fn report(ledger: &Ledger, has: &Sibling) {
     let report = WorkerReport {
         name: "w".to_owned(),
@@ -168,7 +168,7 @@ async fn a_newer_version_of_a_mapping_takes_the_place_of_one_that_nobody_has(
         [newer.clone(), other.clone()],
         "b is not a version of a"
     );
-    // The older one is back: whichever nobody has, goes.
+    // The older version is back. A version that no worker has goes.
     report(&ledger, &newer).await;
     assert_eq!(publish(&older).await.len(), 3);
 }

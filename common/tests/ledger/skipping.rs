@@ -1,4 +1,4 @@
-//! Tables that cannot hold what a job demands, jobs that select nothing, and what dependents lost.
+//! Tables that cannot hold the demanded values, jobs that select nothing, and counts of deleted dependents.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn skipped() -> Delta {
     }
 }
 
-/// A plan that found so many rows in one range.
+/// Returns the record of a plan that found so many rows in one range.
 fn planned(n: usize) -> Delta {
     Delta {
         selected: i64::try_from(n).unwrap(),
@@ -57,7 +57,7 @@ async fn a_job_of_which_every_table_was_skipped_fails_and_touches_nothing(TestLe
     assert_eq!((job.error_code.as_deref(), job.selected), (Some("mistyped"), 0));
     assert_eq!(warnings(&job), [WarningCode::Mistyped]);
     assert!(claim(&ledger).await.is_empty());
-    // Somebody changed the column.
+    // An operator has changed the column.
     assert_eq!(
         ledger.retry(id, &crate::tester()).await.unwrap(),
         RetryOutcome::Accepted
@@ -141,7 +141,7 @@ async fn what_dependents_lost_is_added_up_and_outlives_a_retry_and_the_ids(
     };
     assert_eq!(dependents().await, BTreeMap::new());
     let leases = claim(&ledger).await;
-    // Of one transaction, the second one failing for good.
+    // Both are in one transaction, and the second one fails permanently.
     let records = [
         end(&leases[0], took(&[("chunks", 7), ("links", 1)]), RecordEnd::Done),
         end(
@@ -161,7 +161,7 @@ async fn what_dependents_lost_is_added_up_and_outlives_a_retry_and_the_ids(
         ledger.retry(id, &crate::tester()).await.unwrap(),
         RetryOutcome::Accepted
     );
-    // What the first attempt settled is not begun again.
+    // The second attempt skips the partitions that the first one settled.
     let leases = claim(&ledger).await;
     assert_eq!(leases.len(), 1);
     let again = end(

@@ -1,4 +1,4 @@
-//! What became of a job's memories, by slice.
+//! The outcomes of a job's memories, by slice.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn plan(ledger: &Ledger, ranges: &[usize]) {
     record(ledger, end(&lease, delta, RecordEnd::Done)).await;
 }
 
-/// Returns of each slice how many are erased, failed and not accounted for, and of how many.
+/// Returns the erased, failed, unaccounted and total memories of each slice.
 async fn slices(ledger: &Ledger, id: JobId) -> Vec<[u64; 4]> {
     let slices = ledger.slices(&[id]).await.unwrap().remove(&id).unwrap_or_default();
     let numbers = |slice: &SliceCounts| {
@@ -74,7 +74,7 @@ async fn the_parts_of_a_job_are_dealt_out_to_its_slices(TestLedger { ledger, _di
     assert_eq!(slices(&ledger, id).await, [[0, 0, 9, 9], [0, 0, 3, 3], [0, 0, 2, 2]]);
 
     for lease in claim(&ledger).await {
-        // One row less than was counted when it was planned.
+        // One row less than the plan counted.
         let fewer = lease.remaining == 5;
         let mut delta = erased(lease.remaining - u64::from(fewer));
         delta.selected = -i64::from(fewer);
@@ -111,14 +111,14 @@ async fn what_is_not_counted_by_slices_has_none(TestLedger { ledger, _dir, .. }:
     .await;
     assert_eq!(ended_as(&after), Some(State::Failed));
     assert_eq!(slices(&ledger, id).await, [[0, 2, 0, 2], [0; 4]]);
-    // Another attempt begins with nothing.
+    // Another attempt begins with counts of zero.
     assert_eq!(
         ledger.retry(id, &crate::tester()).await.unwrap(),
         RetryOutcome::Accepted
     );
     assert_eq!(slices(&ledger, id).await, [[0; 4]; 2]);
     assert_eq!(ledger.job(id).await.unwrap().unwrap().slices, Some(2));
-    // They leave with the parts that they count.
+    // The slices go with the partitions that they count.
     ledger.cancel(id, &crate::tester()).await.unwrap();
     forget(&ledger, Duration::ZERO, Duration::from_hours(24)).await;
     assert_eq!(slices(&ledger, id).await, [[0_u64; 4]; 0]);

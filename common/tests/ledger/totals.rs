@@ -1,4 +1,4 @@
-//! What adds up, and what is forgotten.
+//! The totals of the ledger, and forgetting.
 
 use std::time::Duration;
 

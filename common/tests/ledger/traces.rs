@@ -1,4 +1,4 @@
-//! Where what was forgotten must not be found any more.
+//! Forgotten data leaves no traces in the database.
 
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +69,7 @@ async fn postgresql_keeps_no_samples_of_what_is_personal() {
     let test = on_postgres(LEASE).await;
     known(&test.ledger).await;
     let pool = sqlx::AnyPool::connect(&test.url).await.unwrap();
-    // As an earlier version left it.
+    // As an earlier version left the columns.
     pool.execute("ALTER TABLE jobs ALTER COLUMN owner SET STATISTICS -1, ALTER COLUMN subject SET STATISTICS -1")
         .await
         .unwrap();

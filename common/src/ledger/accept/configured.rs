@@ -1,4 +1,4 @@
-//! What the configuration says about jobs before any store is asked.
+//! The facts about jobs that follow from the configuration alone, before any store is asked.
 
 use std::collections::BTreeSet;
 
@@ -39,8 +39,8 @@ impl NewPartition {
         }
     }
 
-    /// Returns the partition that begins the erasure of a subject, under one of its names, in one table:
-    /// its plan, or its preview.
+    /// Returns the first partition of a subject in one table, under one of its names: a plan, or a preview
+    /// for a dry run.
     pub fn subject(target: &Target, table: &Table, alias: u32, dry_run: bool) -> Self {
         let kind = if dry_run { Kind::Preview } else { Kind::Plan };
         Self {
@@ -53,7 +53,7 @@ impl NewPartition {
         }
     }
 
-    /// Returns the partition that begins a query's erasure in one table: its plan, or its preview.
+    /// Returns the first partition of a query in one table: a plan, or a preview for a dry run.
     pub fn query(target: &Target, table: &Table, dry_run: bool) -> Self {
         Self {
             work: Work::Query,

@@ -15,12 +15,12 @@ use crate::ledger::types::Kind;
 use crate::state::State;
 
 impl Ledger {
-    /// Accepts a job; once this returns, it is on the disk.
+    /// Accepts a job. Once this returns, the job is on disk.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Unavailable`] if the database did not take it; the job then does not exist,
-    /// or, if only the answer was lost, is found again by its idempotency key.
+    /// [`LedgerError::Unavailable`] if the database did not answer. Then the job does not exist, or only the
+    /// answer was lost: a retry finds such a job by its idempotency key.
     pub async fn accept(&self, job: NewJob) -> Result<Accepted, LedgerError> {
         self.inner.groups.together(job).await
     }
@@ -29,7 +29,7 @@ impl Ledger {
 impl Grouped for NewJob {
     type Answer = Accepted;
 
-    // In ids, so that a few huge requests do not make one huge statement.
+    // Counted in ids, so that a few huge requests do not make one huge statement.
     const GROUP: usize = 20_000;
 
     fn size(&self) -> usize {
@@ -59,7 +59,7 @@ async fn write(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Accepted>, LedgerEr
     Ok(jobs.iter().map(answer).collect())
 }
 
-/// Inserts jobs with their partitions; returns what that adds to the totals.
+/// Inserts jobs with their partitions. Returns the additions to the totals.
 pub(in crate::ledger) async fn insert(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -69,7 +69,7 @@ pub(in crate::ledger) async fn insert(
     insert_partitions_of(inner, tx, new).await
 }
 
-/// Inserts the partitions of jobs that are there; returns what the jobs add to the totals.
+/// Inserts the partitions of inserted jobs. Returns the additions of these jobs to the totals.
 async fn insert_partitions_of(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -86,7 +86,7 @@ async fn insert_partitions_of(
     Ok(increments.collect())
 }
 
-/// Returns what an accepted job adds to the totals of selected memories.
+/// Returns the additions of an accepted job to the totals of selected memories.
 fn selected(job: &NewJob) -> impl Iterator<Item = Increment> {
     job.partitions
         .iter()

@@ -44,7 +44,7 @@ pub(super) fn job_rows(jobs: &[&NewJob], state: State) -> String {
     Value::Array(rows).to_string()
 }
 
-/// Inserts the rows in `$1`, as [`job_rows`] makes them.
+/// Inserts the rows in `$1`, in the format of [`job_rows`].
 pub(super) const INSERT_JOBS: &str =
         "INSERT INTO jobs (id, principal, state, kind, target, targets, table_name, subject, query, owner, workspace, memory_kind, dry_run,
             max_selected, expect, per_second, batch_size, max_memories, aborts, slices, opaque_id, schedule, windows, lenient, trace, not_before, request,

@@ -1,11 +1,11 @@
-//! Requests that may be repeated: the same one joins its job while that has not ended.
+//! Joining: a repeated request joins its job while that job has not ended.
 //!
-//! An index that is unique over unfinished jobs decides, inside the accepting transaction. So two
-//! requests at once make one job, and an ended job makes room for the next by ending.
+//! A unique index over unfinished jobs decides, inside the accepting transaction. So two simultaneous
+//! requests make one job. After the job has ended, the same request makes a new job.
 //!
-//! A caller who was told to ask again may do so after the end. The next job then finds nothing, and
-//! the caller would hear that there never was anything. So a job remembers that its end is
-//! [owed](Ledger::owe).
+//! A caller that was told to ask again may do so after the end. Its new job then finds nothing, and the
+//! caller would learn that the memories never existed. So a job remembers that its end is
+//! [owed](Ledger::owe) to a caller.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,11 +18,11 @@ use crate::job::JobId;
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 use crate::state::State;
 
-/// How often a job is looked for that ended between two statements. Once is rare.
+/// The number of tries to find a job that may end between two statements. Even one such end is rare.
 const TRIES: usize = 5;
 
-/// Inserts jobs that are queued, but for those whose request has an unfinished job: returns these with
-/// the jobs that they join.
+/// Inserts queued jobs, except jobs whose request has an unfinished job. Returns the latter with the
+/// jobs that they join.
 pub(super) async fn insert_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -33,7 +33,7 @@ pub(super) async fn insert_jobs(
     if !alone.is_empty() {
         jobs_table::insert_jobs(inner, tx, &alone, queued).await?;
     }
-    // All processes insert in one order: two groups never wait for each other.
+    // All processes insert in the same order, so that two groups cannot deadlock.
     let key = |job: &NewJob| (job.scope.principal.clone(), job.request.clone());
     open.sort_by_cached_key(|job| key(job));
     let mut joining = HashMap::new();
@@ -71,7 +71,7 @@ async fn insert_absent(
     Ok(inserted.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?)
 }
 
-/// Returns the unfinished jobs of requests.
+/// Returns, for each job, the unfinished job of the same request, if there is one.
 async fn unfinished(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -108,7 +108,7 @@ impl Ledger {
         self.set_owed(id, 1).await
     }
 
-    /// Notes that a caller has heard the end of a job.
+    /// Notes that a caller has learnt the end of a job.
     ///
     /// # Errors
     ///
@@ -124,8 +124,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns the job of the same request that succeeded earlier, if a caller is still owed its
-    /// end; from now on none is.
+    /// Returns the earlier job of the same request that succeeded, if its end is still owed to a caller.
+    /// From then on it is not owed.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Idempotency keys: a request that was accepted before is answered with its job.
+//! Idempotency keys: the answer to a request that was accepted before is its job.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::new_job::{Accepted, NewJob};
 use crate::job::JobId;
 use crate::ledger::db::{Inner, LedgerError};
 
-/// Writes the idempotency keys that are new; returns the answers for those that are not.
+/// Inserts the new idempotency keys. Returns the answers to requests with used keys.
 pub(super) async fn reserve_keys(
     inner: &Inner,
     tx: &mut AnyConnection,

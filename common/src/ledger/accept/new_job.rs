@@ -1,14 +1,14 @@
-//! A job to be accepted, and what became of it.
+//! A job to be accepted, and the result of its acceptance.
 
 use crate::filter::Filter;
 use crate::job::{JobId, SelectorKind, Subject};
 use crate::ledger::types::{ExecutionOptions, NewPartition};
 use crate::selection::Digest;
 
-/// In whose name, and by which route, an idempotency key is valid.
+/// The caller and the route for which an idempotency key is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// Who asks.
+    /// The caller.
     pub principal: String,
     /// The route's template.
     pub route: &'static str,
@@ -23,52 +23,52 @@ pub struct Idempotency {
     pub fingerprint: String,
 }
 
-/// A job to be accepted; everything that can be refused was refused before.
+/// A job to be accepted. It was validated before.
 // Personal data: no `Debug`.
 #[derive(Clone)]
 pub struct NewJob {
     /// The id it will have.
     pub id: JobId,
-    /// Who asks, and where.
+    /// The caller and the route.
     pub scope: Scope,
     /// The caller's key, if one was given.
     pub idempotency: Option<Idempotency>,
-    /// The keyed hash of the request, if the same one joins this job while it has not ended.
+    /// The keyed hash of the request, if a repeat of it joins this job while it has not ended.
     pub request: Option<String>,
-    /// The target as asked.
+    /// The target that the request names.
     pub target: Option<String>,
-    /// The table as asked.
+    /// The table that the request names.
     pub table: Option<String>,
-    /// Whose memories.
+    /// The owner of the memories.
     pub owner: Option<String>,
-    /// Of which workspace.
+    /// The workspace of the memories.
     pub workspace: Option<String>,
-    /// Of which kind, where one table holds several.
+    /// The kind of the memories, if one table holds several kinds.
     pub memory_kind: Option<String>,
     /// The person, for a job by subject.
     pub subject: Option<Subject>,
-    /// What the memories have to match, for a job by query; checked before.
+    /// The filter that the memories must match, for a job by query. It was validated before.
     pub query: Option<Filter>,
-    /// Whether nothing is to be touched.
+    /// Whether it is a dry run, which touches nothing.
     pub dry_run: bool,
     /// The most memories it may select.
     pub limit: Option<u64>,
-    /// What it must select, or nothing is touched.
+    /// The expected selection. If it differs from the real one, nothing is touched.
     pub expect: Option<Digest>,
-    /// The most memories a second.
+    /// The rate limit, in memories a second.
     pub per_second: Option<f64>,
-    /// How it is done.
+    /// Its options.
     pub execution: ExecutionOptions,
-    /// Milliseconds since 1970 before which it must not start.
+    /// The earliest start, in milliseconds since 1970.
     pub not_before: Option<i64>,
     /// The traceparent of the request.
     pub trace: Option<String>,
-    /// Its first partitions: the ids, or one plan for each table.
+    /// Its first partitions: lists of ids, or a plan (for a dry run, a preview) for each table and name.
     pub partitions: Vec<NewPartition>,
 }
 
 impl NewJob {
-    /// Returns the word for what it selects by.
+    /// Returns the word for the kind of its selector.
     pub fn kind(&self) -> &'static str {
         let kind = match (&self.query, &self.subject) {
             (Some(_), _) => SelectorKind::Query,
@@ -79,12 +79,12 @@ impl NewJob {
     }
 }
 
-/// What became of an acceptance.
+/// The result of an acceptance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
-    /// A new job, on the disk.
+    /// A new job. It is on disk.
     New(JobId),
-    /// The same request was accepted before: by its key, or because its job has not ended.
+    /// The same request was accepted before: its key is known, or its job has not ended.
     Replay(JobId),
     /// The key was used for another request.
     Conflict,

@@ -1,4 +1,4 @@
-//! Inserting partitions, and what each weighs in the queue.
+//! Inserting partitions, and their weights in the queue.
 
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -47,44 +47,44 @@ pub(in crate::ledger) fn rows_of(
         .collect()
 }
 
-/// What a small partition weighs whose caller has few unfinished jobs.
+/// The weight of a small partition whose caller has few unfinished jobs.
 pub(in crate::ledger) const LIGHTEST: i64 = -1;
 
-/// The most that a partition weighs.
+/// The largest weight of a partition.
 pub(in crate::ledger) const HEAVIEST: i64 = 6;
 
-/// How many unfinished jobs a caller may have for its small ones to go before those of callers who have
-/// more: so nobody waits for another's flood.
-// About as many as share one call, and found in a look at as many entries of an index.
+/// The most unfinished jobs of a quiet caller. Small jobs of quiet callers go before small jobs of callers
+/// that have more unfinished jobs.
+// About as many as share one call. The check reads at most that many entries of an index.
 const FEW: usize = 100;
 
-/// Returns what one of many partitions weighs: the more, the more of its job come before it. So the
-/// beginning of a job goes before what is left of a larger one, however long that has been waiting.
+/// Returns the weight of one of many partitions, which grows with its ordinal. So the first partitions of
+/// a job go before the rest of a larger job, however long that rest has been waiting.
 fn weight(ordinal: i64) -> i64 {
     let before = ordinal.unsigned_abs().saturating_add(1);
     i64::from(2 + before.ilog(8)).min(HEAVIEST)
 }
 
-/// Returns whether a partition is what its job selects, and not only a part of it: it is read back.
+/// Returns whether a partition is read back: it names the job's own selection, not a part that a plan cut.
 fn reads_back(work: &Work) -> bool {
     match work {
-        // Nothing at all is what a plan makes of a query that matches nothing.
+        // An empty list is the plan of a query that matches nothing.
         Work::Ids(ids) => !ids.is_empty(),
-        // What a plan listed is all that the query was about.
+        // The points that a plan listed are the whole selection of the query.
         Work::Subject | Work::Query | Work::Listed(_) => true,
         Work::Range { .. } | Work::Points => false,
     }
 }
 
 /// The most ids of a partition that shares calls with others.
-// Ten of them still fit into one batch of the default size, so sharing pays.
+// Ten such partitions fit into one batch of the default size, so they share its calls.
 const SHARED_CALL_IDS: usize = 100;
 
 fn stores_text(stores: &[StoreKind]) -> String {
     stores.iter().map(|store| store.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// Inserts partitions, `rows` as [`rows_of`] makes them.
+/// Inserts partitions. `rows` are rows of [`rows_of`].
 pub(in crate::ledger) async fn insert_partitions(
     inner: &Inner,
     tx: &mut AnyConnection,

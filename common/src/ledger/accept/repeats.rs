@@ -1,7 +1,7 @@
-//! Ids that came twice in an upload: the later ones are dropped, so that a memory counts once in its job.
+//! Deduplicating the ids of an upload: later repeats are dropped, so that a memory counts once in its job.
 //!
-//! Exactly, and in constant memory however many there are: the database sorts what it has stored, spilling to its disk,
-//! and streams what is too much, in the order of the partitions.
+//! This is exact, and takes constant memory for any number of ids. The database sorts the stored ids, spilling to its
+//! disk, and streams the repeats in the order of the partitions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,21 +14,21 @@ use super::upload::{Upload, touch};
 use crate::ledger::db::{Dialect, Ledger, LedgerError, rows};
 use crate::ledger::types::Work;
 
-/// How many partitions are written at a time.
+/// The number of partitions that are written at a time.
 const TOGETHER: usize = 16;
 
 /// The ids to drop from a partition.
 type Repeated = (i64, HashSet<String>);
 
 impl Ledger {
-    /// Drops the ids of an upload that came before.
+    /// Drops the repeated ids of an upload.
     ///
     /// # Errors
     ///
-    /// Fails if the upload was swept in the meantime.
+    /// Fails if the upload was swept meanwhile.
     pub async fn drop_repeats(&self, upload: &mut Upload, spelling: Spelling) -> Result<(), LedgerError> {
         if upload.has_one_part() && spelling == Spelling::Text {
-            // What comes twice in one part is left out before it is stored.
+            // Repeats within one partition are dropped before it is stored.
             return Ok(());
         }
         let inner = &self.inner;
@@ -48,7 +48,7 @@ impl Ledger {
         let connection: &mut AnyConnection = match inner.dialect {
             Dialect::Postgres => {
                 whole = inner.begin().await?;
-                // Ten million ids take longer than any other statement may.
+                // Sorting ten million ids takes longer than the time limit of other statements.
                 whole.execute("SET LOCAL statement_timeout = 0").await?;
                 &mut whole
             }

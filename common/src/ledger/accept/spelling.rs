@@ -1,4 +1,4 @@
-//! How the ids of a table are told apart: by their text, or by the UUID that it spells.
+//! Comparing the ids of a table: by their text, or by the UUID that the text spells.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::ledger::types::{NewPartition, Work};
 
-/// How the ids of a table are told apart.
+/// The way to compare the ids of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     /// As texts.
@@ -23,7 +23,7 @@ const DIGITS: &str = "0123456789abcdef";
 const HYPHENATED: &str = "________-____-____-____-____________";
 
 impl Spelling {
-    /// Returns the text that all spellings of an id have in common. A text that spells no UUID is its own.
+    /// Returns the canonical text of an id, the same for all spellings. A text that spells no UUID is its own.
     pub fn canonical(self, id: &str) -> Cow<'_, str> {
         match self {
             Self::Text => Cow::Borrowed(id),
@@ -31,7 +31,7 @@ impl Spelling {
         }
     }
 
-    /// Returns the same of `e.value`, as a part of a statement.
+    /// Returns the SQL expression for the canonical text of `e.value`.
     pub(in crate::ledger) fn key(self) -> String {
         match self {
             Self::Text => "e.value".to_owned(),
@@ -52,8 +52,8 @@ impl Spelling {
         }
     }
 
-    /// Leaves each id out of lists that an earlier one spells too, and lists that are empty then. Returns whether
-    /// there was one.
+    /// Removes ids that an earlier id of the lists spells too, and lists that become empty. Returns whether
+    /// it removed any.
     pub fn fold(self, partitions: &mut Vec<NewPartition>) -> bool {
         let first = self.first(partitions);
         if first.iter().all(|is_first| *is_first) {
@@ -71,7 +71,7 @@ impl Spelling {
         true
     }
 
-    /// Returns of each listed id whether none before it is the same.
+    /// Returns for each listed id whether it is the first with its canonical text.
     fn first(self, partitions: &[NewPartition]) -> Vec<bool> {
         let mut seen = HashSet::new();
         let lists = partitions.iter().filter_map(|partition| match &partition.work {

@@ -1,7 +1,7 @@
-//! Jobs whose ids arrive as a stream: stored in short transactions, accepted by one.
+//! Uploads: jobs whose ids arrive as a stream. Short transactions store the ids, and the last one accepts the job.
 //!
-//! Until the last id is stored the job is `receiving`: nothing of it can be claimed, and if its
-//! sender leaves, or this process dies, it is swept as if it had never been.
+//! Until the last id is stored, the job is `receiving`, and no worker can claim it. If its sender leaves or this
+//! process dies, a sweep deletes the job and its ids.
 
 use sqlx::{AnyConnection, Row};
 
@@ -22,13 +22,13 @@ pub struct Upload {
     stores: Vec<StoreKind>,
     kind: Kind,
     next_ordinal: i64,
-    /// How many partitions there are: one without an id of its own is dropped.
+    /// The number of partitions. A partition that holds only repeated ids is dropped.
     partitions: i64,
     selected: u64,
 }
 
 impl Upload {
-    /// Returns how many memories it is about so far.
+    /// Returns the number of memories that it selects so far.
     pub fn selected(&self) -> u64 {
         self.selected
     }
@@ -41,7 +41,7 @@ impl Upload {
         self.next_ordinal <= 1
     }
 
-    /// Takes away memories that were there twice, and partitions that held nothing else.
+    /// Subtracts repeated memories, and partitions that held only repeated memories.
     pub(super) fn shrink(&mut self, memories: usize, partitions: usize) {
         self.selected -= memories as u64;
         self.partitions -= i64::try_from(partitions).unwrap_or(0);
@@ -49,10 +49,10 @@ impl Upload {
 }
 
 impl Ledger {
-    /// Begins an upload; `job` has no partitions yet, and its idempotency key no fingerprint.
+    /// Begins an upload. `job` has no partitions yet, and its idempotency key has no fingerprint.
     ///
-    /// Returns `None` if the key is being used by another upload at this moment or was used before:
-    /// the caller reads the stream to its end all the same, and asks [`Ledger::replayed`].
+    /// Returns `None` if another upload uses the key at this moment or used it before. Then the caller still
+    /// reads the stream to its end, and asks [`Ledger::replayed`].
     pub async fn begin_upload(&self, job: &NewJob, first: &NewPartition) -> Result<Option<Upload>, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -86,7 +86,7 @@ impl Ledger {
         }))
     }
 
-    /// Returns what an upload with a used key is answered with.
+    /// Returns the answer to an upload whose key was used before.
     pub async fn replayed(&self, job: &NewJob, key: &Idempotency) -> Result<Accepted, LedgerError> {
         let row = sqlx::query(self.inner.sql(
             "-- ledger::upload replay
@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// Stores a part of the ids.
-    // The job first: ids of an upload that was swept would stay behind for good.
+    // The job is touched first: the ids of an upload that was swept would stay in the ledger for good.
     pub async fn append(&self, upload: &mut Upload, partitions: &[NewPartition]) -> Result<(), LedgerError> {
         let inner = &self.inner;
         let rows = rows_of(
@@ -132,7 +132,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Accepts the job of a complete upload; once this returns, it is on the disk.
+    /// Accepts the job of a complete upload. Once this returns, the job is on disk.
     pub async fn finish_upload(&self, upload: Upload, fingerprint: &str) -> Result<JobId, LedgerError> {
         let inner = &self.inner;
         let id = upload.id.to_string();
@@ -191,7 +191,7 @@ impl Ledger {
         Ok(upload.id)
     }
 
-    /// Forgets an upload that was refused or broke off.
+    /// Deletes an upload that was refused or broke off.
     pub async fn abort_upload(&self, upload: Upload) -> Result<(), LedgerError> {
         self.drop_receiving(upload.id).await
     }
@@ -221,7 +221,7 @@ impl Ledger {
     }
 }
 
-/// Says that an upload is under way still; an error if it was swept.
+/// Notes that an upload is still under way. Fails if it was swept.
 pub(in crate::ledger) async fn touch(inner: &Inner, tx: &mut AnyConnection, id: JobId) -> Result<(), LedgerError> {
     let touched = sqlx::query(inner.sql(
         "-- ledger::upload touch
@@ -237,7 +237,7 @@ pub(in crate::ledger) async fn touch(inner: &Inner, tx: &mut AnyConnection, id: 
     }
 }
 
-/// The error of an upload that was swept in the meantime: its sender was silent for too long.
+/// Returns the error of an upload that was swept because its sender was silent for too long.
 fn swept(id: JobId) -> LedgerError {
     LedgerError::Corrupt {
         table: "jobs",

@@ -1,25 +1,25 @@
-//! What a transaction changes in a job, summed: an UPDATE applies one row to each.
+//! The changes that a transaction makes in a job, summed: an UPDATE applies only one row to each job.
 
 use crate::error_code::ErrorCode;
 use crate::job::JobId;
 use crate::ledger::types::SnapshotKind;
 
-/// What a transaction changes in a job.
+/// The changes that a transaction makes in a job.
 pub(in crate::ledger) struct JobChange {
     pub(in crate::ledger) id: JobId,
-    /// How many memories a record accounts for, if they are gone and were read back: a job that is about no others ends.
+    /// The number of memories of a record, if reading them back found none. A job without other memories then ends.
     pub(in crate::ledger) gone: Option<u64>,
     pub(in crate::ledger) ended: i64,
     pub(in crate::ledger) selected: i64,
     pub(in crate::ledger) planned: i64,
     pub(in crate::ledger) failures: i64,
     pub(in crate::ledger) skipped: i64,
-    /// Whether the job has made progress: its limit counts from now.
+    /// Whether the job has made progress. Then its `give_up_after` limit counts from now.
     pub(in crate::ledger) progress: bool,
     pub(in crate::ledger) code: Option<ErrorCode>,
     pub(in crate::ledger) version_erased: Option<i64>,
     pub(in crate::ledger) snapshot: Option<SnapshotKind>,
-    /// JSON objects with commas between them.
+    /// JSON objects, separated by commas.
     pub(in crate::ledger) warnings: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl JobChange {
 }
 
 impl JobChange {
-    /// Adds what another record changes in the same job.
+    /// Adds the changes of another record in the same job.
     pub(in crate::ledger) fn add(&mut self, other: &Self) {
         self.gone = self.gone.or(other.gone);
         self.ended += other.ended;
@@ -56,7 +56,7 @@ impl JobChange {
         self.version_erased = self.version_erased.or(other.version_erased);
         self.snapshot = match (self.snapshot, other.snapshot) {
             (known, None) => known,
-            // A job that spans tables can promise no more than the least of them.
+            // A job over several tables can promise only the weakest snapshot of them.
             (Some(SnapshotKind::Batch), Some(_)) => Some(SnapshotKind::Batch),
             (_, said) => said,
         };

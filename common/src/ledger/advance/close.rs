@@ -11,47 +11,47 @@ use crate::ledger::partition_state::PartitionState;
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Kind;
 
-/// How partitions are ended without running.
+/// The partitions to end without running, and their end.
 pub(in crate::ledger) struct Close {
-    /// Which: a condition on `partitions`.
+    /// The condition on `partitions`.
     pub(in crate::ledger) from: String,
     /// The state they end in.
     pub(in crate::ledger) to: PartitionState,
-    /// What becomes of what remains of them.
+    /// The outcome of their remaining memories.
     pub(in crate::ledger) outcome: Outcome,
-    /// Whether their jobs are by subject or query, whose memories count as selected when they are
-    /// accounted for.
+    /// Whether their jobs are by subject or query. The memories of such jobs count as selected only when
+    /// they are accounted for.
     pub(in crate::ledger) unlisted: bool,
     /// The most partitions to end.
     pub(in crate::ledger) most: i64,
 }
 
 impl Close {
-    /// However many there are.
+    /// No bound on the number of partitions.
     pub(in crate::ledger) const ALL: i64 = i64::MAX;
 }
 
-/// What ending partitions did.
+/// The result of ending partitions.
 #[derive(Default)]
 pub(in crate::ledger) struct Closed {
     pub(in crate::ledger) increments: Vec<Increment>,
-    /// How many partitions of each job.
+    /// The number of ended partitions, by job.
     pub(in crate::ledger) jobs: HashMap<JobId, i64>,
-    /// The routes of those of each job.
+    /// The routes of the ended partitions, by job.
     pub(in crate::ledger) routes: HashMap<JobId, BTreeSet<String>>,
 }
 
-/// What becomes of partitions that end without running: their state, and the outcome of what remains of them.
+/// The end of partitions that do not run: their state, and the outcome of their remaining memories.
 pub(in crate::ledger) type Ending = (PartitionState, Outcome);
 
-/// They were cancelled.
+/// The end of cancelled partitions.
 pub(in crate::ledger) const LEFT: Ending = (PartitionState::Cancelled, Outcome::Left);
 
-/// They could not be carried out.
+/// The end of failed partitions.
 pub(in crate::ledger) const FAILED: Ending = (PartitionState::Failed, Outcome::Failed);
 
 impl Closed {
-    /// Adds what ended others.
+    /// Adds the result of ending other partitions.
     pub(in crate::ledger) fn add(&mut self, other: Self) {
         self.increments.extend(other.increments);
         for (job, n) in other.jobs {
@@ -63,8 +63,8 @@ impl Closed {
     }
 }
 
-/// Ends partitions of jobs, each with whether it is by subject or query: those that meet `from`, at most so many of
-/// either.
+/// Ends the partitions of `jobs` that meet `from`. The flag of a job says whether it is by subject or query. `most`
+/// bounds the partitions of either kind.
 pub(in crate::ledger) async fn close_of(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -94,8 +94,8 @@ pub(in crate::ledger) async fn close_of(
 
 /// Ends partitions of the jobs in `ids` without running them.
 ///
-/// One that is being claimed at this moment is left to its worker. To wait for it would be to wait
-/// in a circle: claiming locks partitions and then their jobs, and our caller may have the job.
+/// A partition that a worker is just claiming is skipped: it stays with that worker. Waiting for it could
+/// deadlock: a claim locks partitions and then their jobs, and the caller may hold the job's lock.
 pub(in crate::ledger) async fn close_partitions(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -1,4 +1,4 @@
-//! Ending jobs, and the partitions that they will not begin.
+//! Ending jobs, and their partitions that will not begin.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ pub(in crate::ledger) struct Ended {
     pub(in crate::ledger) duration_ms: i64,
 }
 
-/// Ends the partitions that a job which ends will not begin: residue counts as failed, and as left
-/// if the job was cancelled; so does a plan that was not carried out.
+/// Ends the blocked partitions of ending jobs. Their residue counts as failed, or as left if the job was
+/// cancelled. Planned partitions that were not erased count as left.
 pub(super) async fn close_blocked(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -61,14 +61,14 @@ pub(super) async fn end(
         .iter()
         .map(|(job, code)| {
             let found = job.found.as_ref().map(|found| json!(found).to_string());
-            // Of ids, what is absent is said of each.
+            // A job by ids reports for each id that it is absent.
             let succeeds = matches!(event, Event::Verified | Event::ErasedAndVerified | Event::Previewed);
             let nothing = job.unlisted && job.selected == 0 && succeeds;
             let warning = nothing.then(|| warning::of_job(WarningCode::NothingSelected));
             json!({"id": job.id, "code": code, "preview": found, "warning": warning})
         })
         .collect();
-    // A success forgets the errors that it got over.
+    // A success clears the errors of earlier tries.
     let code = if event == Event::Failed {
         "COALESCE(e.value->>'code', error_code)"
     } else {

@@ -1,4 +1,4 @@
-//! What looks at the partitions of a job found, put together.
+//! Merging the selections that previews and checks found in the partitions of a job.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::types::TablePreview;
 use crate::selection::Selection;
 
-/// Adds up what the partitions of previews and expectations found. A failed job found only a part, and is left out.
+/// Merges the selections that previews and checks found. A job with failures found only a part, and is skipped.
 pub(super) async fn gather(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -> Result<(), LedgerError> {
     let looked_at = jobs.iter().filter(|job| job.is_looked_at() && job.failures == 0);
     let ids: Vec<_> = looked_at.map(|job| json!({"id": job.id})).collect();
@@ -27,7 +27,7 @@ pub(super) async fn gather(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [Jo
     .bind(json!(ids).to_string())
     .fetch(tx);
     let mut tables: BTreeMap<(JobId, String, String), Selection> = BTreeMap::new();
-    // One by one: a large job has many.
+    // Row by row: a large job has many.
     while let Some(row) = found.try_next().await? {
         let (job, _) = rows::key(&row)?;
         let found: Selection = rows::json(&row, "partitions", "found")?;

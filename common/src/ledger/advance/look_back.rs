@@ -1,4 +1,4 @@
-//! What became of the partitions and memories of a phase, as far as the next step depends on it.
+//! Looking back at a phase: the results of its partitions and memories that decide the next step.
 
 use sqlx::{AnyConnection, Row};
 
@@ -9,7 +9,7 @@ use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::partition_state::PartitionState;
 use crate::state::State;
 
-/// Reads what the end of a phase depends on.
+/// Reads the results that decide the next step of jobs.
 pub(super) async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut [JobRow]) -> Result<(), LedgerError> {
     let ends = |job: &&JobRow| match job.state {
         State::Running | State::Verifying => !job.dry_run,
@@ -43,7 +43,7 @@ pub(super) async fn look_back(inner: &Inner, tx: &mut AnyConnection, jobs: &mut 
             if what == PartitionState::Blocked.as_str() {
                 job.blocked = n;
             } else if let Ok(outcome) = what.parse::<Outcome>() {
-                // A failure says more than what could not be established.
+                // `failed` outranks outcomes that only say that the truth is unknown.
                 job.bad = Some(job.bad.map_or(outcome, |known| known.max(outcome)));
             } else if let Ok(code) = what.parse::<ErrorCode>() {
                 job.meet(code);

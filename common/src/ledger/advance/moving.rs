@@ -1,4 +1,4 @@
-//! Moving on the jobs whose phase has ended.
+//! Moving jobs whose phase has ended to their next phase.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,15 +17,15 @@ use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Fence;
 use crate::state::Event;
 
-/// What [`advance`] did.
+/// The result of [`advance`].
 #[derive(Default)]
 pub(in crate::ledger) struct Advanced {
     pub(in crate::ledger) ended: HashMap<JobId, Ended>,
     /// Jobs whose next phase has begun: its partitions are due.
     pub(in crate::ledger) due: HashSet<JobId>,
-    /// Partitions that are now to be read back under the lease they were erased under.
+    /// Partitions to be read back now, under the lease that erased them.
     pub(in crate::ledger) read_back: HashSet<Key>,
-    /// Whether others are due to be read back.
+    /// Whether other partitions are due to be read back.
     pub(in crate::ledger) others: bool,
     pub(in crate::ledger) totals: Vec<Increment>,
 }
@@ -38,7 +38,7 @@ impl Advanced {
     }
 }
 
-/// Moves on those of the jobs that have no unfinished partition left.
+/// Moves on the jobs that have no unfinished partition left. `finishing` are the partitions that this transaction ends.
 pub(in crate::ledger) async fn advance(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -13,7 +13,7 @@ use crate::ledger::db::{Inner, LedgerError, Moves};
 use crate::ledger::types::Fence;
 use crate::state::Event;
 
-/// Moves jobs into their next phase, whose partitions are those that `which` describes.
+/// Moves jobs into their next phase. `which` is the condition for its partitions.
 pub(super) async fn move_on(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -37,8 +37,8 @@ pub(super) async fn move_on(
     Ok(())
 }
 
-/// Turns what was erased into partitions that read back; those just finished stay with their worker. Returns these, and
-/// whether there are others.
+/// Turns erased partitions into partitions to read back. Those just finished stay with their worker. Returns these,
+/// and whether there are others.
 pub(super) async fn read_back(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -60,7 +60,7 @@ pub(super) async fn read_back(
         .map(|fence| rows::fence(*fence))
         .collect();
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
-    // The record that brought us here has moved the fence on by one.
+    // The record of this transaction has incremented the lease token.
     let kept = sqlx::query(inner.sql(
         "-- ledger::advance keep
         UPDATE partitions SET state = {partition.running}, due_at = {now} + $2 FROM {each}
@@ -77,7 +77,7 @@ pub(super) async fn read_back(
     Ok((kept, others))
 }
 
-/// Makes the partitions due that waited for their job.
+/// Makes the blocked partitions of jobs due.
 pub(super) async fn unblock(
     inner: &Inner,
     tx: &mut AnyConnection,

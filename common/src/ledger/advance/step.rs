@@ -1,4 +1,4 @@
-//! What follows for a job when the last partition of its phase has ended: said by one function, which
+//! The next step of a job when the last partition of its phase has ended. One function decides it, and
 //! touches nothing.
 
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::ledger::types::Preview;
 use crate::selection::Digest;
 use crate::state::{Event, State};
 
-/// A job, as far as its next step depends on it.
+/// The facts about a job that decide its next step.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each says something else, and none excludes another"
@@ -26,39 +26,39 @@ pub(in crate::ledger) struct JobRow {
     pub(in crate::ledger) unlisted: bool,
     pub(in crate::ledger) is_query: bool,
     pub(in crate::ledger) failures: i64,
-    /// Partitions whose table cannot hold what the job demands.
+    /// Partitions whose table cannot hold a value that the job demands.
     pub(in crate::ledger) skipped: i64,
     pub(in crate::ledger) round: u32,
     pub(in crate::ledger) selected: u64,
     pub(in crate::ledger) limit: Option<u64>,
     pub(in crate::ledger) expect: Option<Digest>,
-    /// What a look found, where all of the job was looked at and somebody wants to know.
+    /// The merged selection of a preview or a check, if all of the job was read.
     pub(in crate::ledger) found: Option<Preview>,
-    /// For how many milliseconds it had been there, if it has ended by what changed.
+    /// Milliseconds from its earliest start to its end, if this change ended it.
     pub(in crate::ledger) ended_after: Option<i64>,
     /// Whether its only partition was read back before it was recorded, and nothing was found.
     pub(in crate::ledger) is_gone: bool,
-    /// Partitions that wait for another round.
+    /// Blocked partitions, which wait for the next phase or round.
     pub(in crate::ledger) blocked: u64,
     /// The outcome that forbids success, if there is one.
     pub(in crate::ledger) bad: Option<Outcome>,
-    /// Why a memory failed by itself, if one did.
+    /// The error of a memory that failed by itself, if one did.
     pub(in crate::ledger) bad_code: Option<ErrorCode>,
 }
 
-/// Whether a memory that changed in between stops a job.
+/// Whether a conflict (a memory that changed after its selection) stops a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) enum Aborts {
-    /// It does not.
+    /// No conflict stops it.
     Never,
-    /// The first one will.
+    /// The first conflict stops it.
     AtConflict,
-    /// One has: the job is being stopped.
+    /// A conflict has occurred: the job is being stopped.
     Now,
 }
 
 impl JobRow {
-    /// Returns whether somebody wants to know what a look at it found.
+    /// Returns whether its next step needs the merged selection.
     pub(super) fn is_looked_at(&self) -> bool {
         match self.state {
             State::Planning => self.expect.is_some(),
@@ -67,8 +67,8 @@ impl JobRow {
         }
     }
 
-    /// Returns whether no table that it is about can hold what it demands. A plan of one that can makes at least
-    /// one partition, which waits; a preview makes none.
+    /// Returns whether no table of the job can hold the values that it demands. The plan of a table that can makes
+    /// at least one blocked partition; a preview makes none.
     fn is_mistyped(&self) -> bool {
         self.skipped > 0
             && match self.state {
@@ -77,12 +77,12 @@ impl JobRow {
             }
     }
 
-    /// Takes in that a memory failed by itself.
+    /// Notes the error of a memory that failed by itself.
     pub(in crate::ledger) fn meet(&mut self, code: ErrorCode) {
         match code {
-            // What is still there matters more than what nobody can undo.
+            // A memory that is still there matters more than a loss that no retry can undo.
             ErrorCode::Kept => self.bad_code = Some(code),
-            // A query says which memories it left; who named them, or a person, is told that they are there.
+            // A job by query only lists these memories. A job by ids or subject fails, since they are still there.
             ErrorCode::PointConflict if self.is_query => {}
             ErrorCode::PointConflict => {
                 self.bad = Some(Outcome::Failed);
@@ -102,14 +102,14 @@ impl JobRow {
     }
 }
 
-/// Returns the event that a job without unfinished partitions meets, and the error it ends with.
+/// Returns the event of a job without unfinished partitions, and the error with which it ends.
 pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, Option<ErrorCode>)> {
     // The code of a failed partition was written when it failed.
     let failed = job.failures > 0;
     match job.state {
         State::Cancelling if job.aborts == Aborts::Now => Some((Event::Failed, Some(ErrorCode::Conflict))),
         State::Cancelling => Some((Event::Stopped, None)),
-        // A queued one: given up before any worker claimed a part of it.
+        // A queued job was given up before any worker claimed a partition of it.
         State::Queued | State::Planning | State::Running | State::Verifying if failed => Some((Event::Failed, None)),
         State::Planning | State::Running if job.is_mistyped() => Some((Event::Failed, Some(ErrorCode::Mistyped))),
         State::Planning if job.limit.is_some_and(|limit| job.selected > limit) => {
@@ -118,8 +118,8 @@ pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, O
         State::Planning if job.is_another_selection() => Some((Event::Failed, Some(ErrorCode::SelectionChanged))),
         State::Planning => Some((Event::Planned, None)),
         State::Running if job.dry_run => Some((Event::Previewed, None)),
-        // Reading back could not make it a success any more, and would find again what was tried
-        // often enough, and count it twice.
+        // Reading back can no longer make it a success. It would find the failed memories again, and count
+        // them twice.
         State::Running if job.bad == Some(Outcome::Failed) => Some((Event::Failed, job.bad_code)),
         State::Running if job.is_gone && job.bad.is_none() => Some((Event::ErasedAndVerified, None)),
         State::Running => Some((Event::Erased, None)),
@@ -133,7 +133,7 @@ pub(in crate::ledger) fn step(job: &JobRow, max_rounds: u32) -> Option<(Event, O
     }
 }
 
-/// Returns the error of a job that met an outcome which forbids success; `own` is what a memory itself failed with.
+/// Returns the error of a job with an outcome that forbids success. `own` is the error of a memory that failed.
 fn error_of(outcome: Outcome, own: Option<ErrorCode>) -> Option<ErrorCode> {
     match outcome {
         Outcome::Unverifiable => Some(ErrorCode::Unverifiable),
@@ -146,7 +146,7 @@ fn error_of(outcome: Outcome, own: Option<ErrorCode>) -> Option<ErrorCode> {
     }
 }
 
-/// Returns jobs as the list that a statement opens.
+/// Returns jobs as the JSON array that a statement reads.
 pub(super) fn ids_of<'a>(jobs: impl IntoIterator<Item = &'a JobRow>) -> String {
     json!(jobs.into_iter().map(|job| json!({"id": job.id})).collect::<Vec<_>>()).to_string()
 }

@@ -1,4 +1,4 @@
-//! Applying what a transaction changes in jobs.
+//! Applying the changes that a transaction makes in jobs.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::ledger::db::{Inner, LedgerError, Moves, rows};
 use crate::ledger::types::SnapshotKind;
 use crate::state::Event;
 
-/// Applies changes to jobs and returns how they stand; those that are [gone](JobChange::gone) have ended.
+/// Applies changes to jobs and returns the updated jobs. Jobs whose memories are [gone](JobChange::gone) end.
 pub(in crate::ledger) async fn update_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -32,7 +32,7 @@ pub(in crate::ledger) async fn update_jobs(
         })
         .collect();
     let moves = Moves::of(Event::ErasedAndVerified);
-    // Most jobs end with their only record: one update of the row, and of its many indexes, in place of two.
+    // Most jobs end with their only record. Ending them here updates the row and its many indexes once, not twice.
     let gone = format!(
         "(CAST(e.value->>'gone' AS BIGINT) = selected + CAST(e.value->>'selected' AS BIGINT) AND jobs.state IN ({}) AND next_ordinal = 1
             AND unfinished = 1 AND failures = 0 AND skipped = 0 AND aborts = 0 AND dry_run = 0)",

@@ -1,4 +1,4 @@
-//! What is told in the audit trail, and what it was done to.
+//! The acts of the audit trail, and their objects.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use strum::{EnumIter, EnumString, IntoStaticStr};
 
 use crate::job::JobId;
 
-/// What somebody did.
+/// An act of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
 pub enum Act {
     /// An API key was created.
@@ -15,7 +15,7 @@ pub enum Act {
     /// An API key was revoked.
     #[strum(serialize = "key.revoke")]
     KeyRevoke,
-    /// API keys were listed, with the persons to whom they are bound.
+    /// API keys were listed, with the users to which they are bound.
     #[strum(serialize = "key.list")]
     KeyList,
     /// Everything, or a target, was paused.
@@ -72,7 +72,7 @@ impl Act {
     }
 }
 
-/// What an act was done to.
+/// The object of an act.
 #[derive(Debug, Clone, Copy)]
 pub enum Object<'a> {
     /// All of its kind.

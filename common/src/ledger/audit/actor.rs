@@ -1,13 +1,13 @@
-//! Who acts.
+//! The actor of an act.
 
 use std::net::IpAddr;
 
-/// Who acts, and from where.
+/// The actor of an act, and the address of its request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actor {
     /// The name of its key, or the word that stands for a token's issuer and subject.
     pub name: String,
-    /// The address that the request came from, as far as it is known.
+    /// The address from which the request came, if it is known.
     pub address: Option<IpAddr>,
     /// The id of the request.
     pub request: Option<String>,

@@ -8,40 +8,40 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// What an act came to.
+/// The effect of an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// It was done.
     Done,
-    /// It was so already.
+    /// It changed nothing: the state was so already.
     Unchanged,
 }
 
 /// An event of the audit trail. It holds no memory's id and no person.
-// Stored as its JSON, field by field in this order, which is that of the alphabet: the same event has the same bytes for ever,
-// so that they can be signed and hashed.
+// Stored as JSON, with the fields in this alphabetical order. So an event has the same bytes for ever, and they can be
+// signed and hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEvent {
-    /// What was done: a word of [`Act`](super::Act), or of a newer version.
+    /// The act: a word of [`Act`](super::Act), or of a newer version.
     pub act: String,
     /// The name of the key, or the word that stands for a token's issuer and subject.
     pub actor: String,
-    /// The address that the request came from.
+    /// The address from which the request came.
     pub address: Option<IpAddr>,
-    /// When, by the clock of the process that was asked.
+    /// The time, by the clock of the process that served the request.
     pub at: Timestamp,
-    /// What else is to be said of this act.
+    /// Further details of the act.
     pub details: BTreeMap<String, Value>,
-    /// What it came to.
+    /// The effect.
     pub effect: Effect,
     /// The event's own id, a UUID of version 7: ids are in the order of time.
     pub id: Uuid,
-    /// The job, key, target, schedule or mapping.
+    /// The id of the job, key, target, schedule or mapping.
     pub object_id: String,
-    /// Which of these it is.
+    /// The type of that object.
     pub object_type: String,
-    /// The id of the request, which the answer and the log have too.
+    /// The id of the request, as in the answer and the log.
     pub request_id: Option<String>,
 }
 

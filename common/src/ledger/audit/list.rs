@@ -3,18 +3,18 @@
 use super::AuditEvent;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 
-/// Which events to list.
+/// The events to list.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
-    /// Only those of this act; empty: of all.
+    /// Only events of this act; empty: of all acts.
     pub act: String,
-    /// Only those of this actor; empty: of all.
+    /// Only events of this actor; empty: of all actors.
     pub actor: String,
-    /// Only those from then on, in milliseconds since 1970.
+    /// Only events from this time on, in milliseconds since 1970.
     pub since: Option<i64>,
-    /// Only those before, in milliseconds since 1970.
+    /// Only events before this time, in milliseconds since 1970.
     pub until: Option<i64>,
-    /// Only those with a smaller id; empty: from the newest on.
+    /// The cursor: only events with a smaller id; empty: from the newest on.
     pub after: String,
     /// The most to return.
     pub limit: u32,
@@ -23,7 +23,7 @@ pub struct AuditFilter {
 impl Ledger {
     /// Lists events, the newest first.
     pub async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEvent>, LedgerError> {
-        // Said as a constant, so that an index can be chosen for it.
+        // Without a filter the condition is constant, so that the planner can choose an index.
         let of = |column: &str, place: &str, value: &str| {
             let operand = if value.is_empty() { "''" } else { column };
             format!("AND {operand} = {place}")
@@ -48,7 +48,7 @@ impl Ledger {
     }
 }
 
-/// Returns what is not after any id of a millisecond, and after all of the one before.
+/// Returns the lower bound of the ids of a millisecond. It sorts after all ids of earlier milliseconds.
 fn first_of(ms: i64) -> String {
     let ms = u64::try_from(ms).unwrap_or(0).min((1 << 48) - 1);
     format!("{:08x}-{:04x}-0000-0000-000000000000", ms >> 16, ms & 0xffff)

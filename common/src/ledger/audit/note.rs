@@ -11,7 +11,7 @@ use super::{Act, Actor, AuditEvent, Effect, Object};
 use crate::clock::to_millis;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 
-/// Something that was done.
+/// An act with its object, effect and details.
 pub(in crate::ledger) struct Deed<'a> {
     act: Act,
     object: Object<'a>,
@@ -29,20 +29,20 @@ impl<'a> Deed<'a> {
         }
     }
 
-    /// Says whether it changed anything.
+    /// Sets whether the act changed anything.
     pub(in crate::ledger) fn changed(mut self, changed: bool) -> Self {
         self.effect = if changed { Effect::Done } else { Effect::Unchanged };
         self
     }
 
-    /// Adds what else is to be said; no memory's id, and no person.
+    /// Adds a detail. It must hold no memory's id, and no person.
     pub(in crate::ledger) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
         self
     }
 }
 
-/// Writes an event into the transaction that does the deed, and commits both.
+/// Writes an event into the transaction of its act, and commits both.
 pub(in crate::ledger) async fn commit(
     inner: &Inner,
     mut tx: Transaction<'_, Any>,
@@ -50,7 +50,7 @@ pub(in crate::ledger) async fn commit(
     deed: Deed<'_>,
 ) -> Result<(), LedgerError> {
     let (object_type, object_id) = deed.object.parts();
-    // Ids of one process are in the order in which they are made, within a millisecond too.
+    // Ids of one process sort in the order of their creation, also within a millisecond.
     let id = Uuid::now_v7();
     let at = moment(id);
     let event = AuditEvent {
@@ -87,7 +87,7 @@ pub(in crate::ledger) async fn commit(
     Ok(())
 }
 
-/// Returns the time that an id of version 7 tells, to the millisecond.
+/// Returns the time in a version 7 id, to the millisecond.
 fn moment(id: Uuid) -> Timestamp {
     let (seconds, nanoseconds) = id.get_timestamp().map_or((0, 0), |at| at.to_unix());
     let time = i64::try_from(seconds).ok().zip(i32::try_from(nanoseconds).ok());
@@ -96,7 +96,7 @@ fn moment(id: Uuid) -> Timestamp {
 }
 
 impl Ledger {
-    /// Notes that somebody is told ids or persons, before it is answered.
+    /// Notes that a caller reads ids or persons, before it gets its answer.
     pub async fn note_reading(&self, by: &Actor, act: Act, object: Object<'_>) -> Result<(), LedgerError> {
         let tx = self.inner.begin().await?;
         commit(&self.inner, tx, by, Deed::new(act, object)).await

@@ -1,4 +1,4 @@
-//! What is due, and what will be next: looks into the queue that cost the same however long it is.
+//! Looking ahead: the mappings with due partitions, and the next due time. The cost does not grow with the queue.
 
 use std::collections::HashMap;
 
@@ -13,21 +13,21 @@ use crate::ledger::types::Ahead;
 use crate::route::Route;
 
 impl Ledger {
-    /// Returns what a worker with these mappings may find to do, and what it waits for otherwise.
+    /// Returns the mappings in `routes` with due partitions, and the time until the next partition becomes due.
     ///
     /// # Errors
     ///
     /// [`LedgerError::Unavailable`] if the database did not answer.
     pub async fn ahead(&self, routes: &[Route]) -> Result<Ahead, LedgerError> {
-        // Two looks into the index for each mapping and weight, however long the queue is. By a time that is
-        // read once: one that moves while the statement runs is no use to an index.
+        // Two index lookups for each mapping and weight, for any queue length. `(SELECT {now})` reads the time once:
+        // a time that changes during the statement cannot bound an index scan.
         let weights: Vec<String> = (LIGHTEST..=HEAVIEST)
             .map(|weight| format!("SELECT {weight} AS weight"))
             .collect();
         let of_weight = "SELECT MIN(due_at) FROM partitions
                 WHERE route = e.value->>'route' AND weight = weights.weight AND state IN ({partition.due}, {partition.running})";
         let list: Vec<Value> = routes.iter().map(|route| json!({"route": route.to_string()})).collect();
-        // A row without a route as well: the revision is told where there are no mappings.
+        // The row without a route returns the revision even if `routes` is empty.
         let rows = sqlx::query(self.inner.sql(&format!(
             "-- ledger::ahead
             SELECT route, CAST(MIN(CASE WHEN first <= {{now}} THEN weight END) AS BIGINT) AS lightest, MIN(next) - {{now}} AS next,
@@ -56,7 +56,7 @@ impl Ledger {
             .iter()
             .filter_map(|route| Some((lightest.get(&route.to_string())?, route)));
         let mut due: Vec<_> = due.collect();
-        // Of those that are alike each has its turn.
+        // Shuffled first, so that mappings of equal weight take turns.
         due.shuffle(&mut rand::rng());
         due.sort_by_key(|(weight, _)| **weight);
         ahead.due = due.into_iter().map(|(_, route)| route.clone()).collect();

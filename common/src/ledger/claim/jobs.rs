@@ -1,4 +1,4 @@
-//! The jobs of claimed partitions: moved on, and read as far as their partitions share it.
+//! Starting the jobs of claimed partitions, and reading the facts that their partitions share.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use crate::ledger::db::{Inner, LedgerError, Moves, rows};
 use crate::ledger::types::{JobFacts, Kind};
 use crate::state::{Event, State};
 
-/// What the partitions of a job share, as columns.
+/// The columns that the partitions of a job share.
 const FACTS: &str = "jobs.id AS id, owner, workspace, memory_kind, subject, query, per_second, batch_size, max_memories - settled AS max_memories, expect,
             schedule, lenient, trace, state, attempt, next_ordinal, {now} - not_before AS waited";
 
-/// Moves the jobs of claimed partitions on, and reads what their partitions share.
+/// Starts the jobs of claimed partitions, and reads the facts that their partitions share.
 pub(super) async fn start_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
     claimed: &[AnyRow],
 ) -> Result<HashMap<JobId, Arc<JobFacts>>, LedgerError> {
-    // In order: another claim may lock the same jobs.
+    // Sorted by id, so that two claims that lock the same jobs do not deadlock.
     let mut kinds: BTreeMap<JobId, bool> = BTreeMap::new();
     for row in claimed {
         let plans = rows::says(row, "kind", Kind::Check)? || rows::says(row, "kind", Kind::Plan)?;
@@ -55,7 +55,7 @@ pub(super) async fn start_jobs(
     for (row, is_first) in all.chain(others.iter().map(|row| (row, false))) {
         match facts_of(row, is_first) {
             Ok(facts) => drop(jobs.insert(facts.id, Arc::new(facts))),
-            // Its partitions are then without a job, and are dealt with as such.
+            // Its partitions then have no job, and are handled as unreadable.
             Err(error @ LedgerError::Corrupt { .. }) => tracing::error!(error = %error, "a job cannot be read"),
             Err(error) => return Err(error),
         }
@@ -63,7 +63,7 @@ pub(super) async fn start_jobs(
     Ok(jobs)
 }
 
-/// Reads the jobs that had been claimed from before.
+/// Reads the jobs that an earlier claim started.
 async fn others(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -1,8 +1,8 @@
-//! Claiming: the exclusive right to partitions that are due, for the time of a lease.
+//! Claiming: the exclusive right to due partitions, for the time of a lease.
 //!
-//! A partition has one time from which anybody may claim it, `due_at`: its next attempt while it
-//! is due, the end of its lease while it runs. So taking over from a worker that died needs no
-//! other mechanism than claiming.
+//! Any worker may claim a partition from `due_at` on. While the partition is due, this is the time of its next
+//! attempt. While it runs, this is its lease expiry. So a claim also takes over the partitions of a worker
+//! that died (a rescue).
 
 use std::time::Instant;
 
@@ -18,22 +18,22 @@ use crate::ledger::types::{AloneFirst, Claim, Lapsed, Lease, SmallFirst};
 use crate::route::Route;
 
 impl Ledger {
-    /// Claims partitions that are due: small ones, which may share calls, and others.
+    /// Claims due partitions: small ones, which may share calls, and partitions that run alone.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Unavailable`] if the database did not answer. What it may have claimed comes
-    /// back when the leases end.
+    /// [`LedgerError::Unavailable`] if the database did not answer. If it claimed partitions before that,
+    /// they become claimable again when their leases expire.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<Lease>, LedgerError> {
         if claim.routes.is_empty() {
             return Ok(Vec::new());
         }
         let inner = &self.inner;
-        // Before the statement: the lease must not last longer here than in the ledger.
+        // Counted from before the statement, so that the lease ends here no later than in the ledger.
         let until = Instant::now() + inner.options.lease;
         let mut tx = inner.begin().await?;
         let mut rows = Vec::new();
-        // Now and then by chance, so that no mapping is always behind another.
+        // Some claims begin at a random mapping, so that no mapping is always behind another.
         let by_chance = claim.small_first == SmallFirst::OfMany || claim.alone_first == AloneFirst::Oldest;
         let first = if by_chance {
             rand::random_range(0..claim.routes.len())
@@ -62,9 +62,9 @@ impl Ledger {
         Ok(leases)
     }
 
-    /// Deals with a claimed partition that this version cannot read.
-    // It must not keep the others from being worked on. A newer version may be able to read it, so
-    // its lease runs out a few times, as if its worker had died, before it is given up.
+    /// Handles a claimed partition that this version cannot read.
+    // The other leases of the claim go on. A newer version may be able to read the partition. So its lease
+    // expires `rescues` times, as if its worker had died, before the partition fails.
     async fn unreadable(&self, row: &AnyRow, error: &LedgerError) -> Result<(), LedgerError> {
         if rows::small_number(row, "rescues")? < self.inner.options.rescues {
             tracing::error!(error = %error, "a partition cannot be read, and waits for its lease to end");
@@ -81,7 +81,7 @@ impl Ledger {
     }
 }
 
-/// Takes small partitions and others of a mapping, as many as are asked for beside those that were taken.
+/// Takes due partitions of one mapping, up to the numbers in `claim` less the partitions in `taken`.
 async fn take_first(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -94,7 +94,7 @@ async fn take_first(
     for row in taken {
         let is_small = row.try_get::<i64, _>("weight")? <= 0;
         small = small.saturating_sub(u32::from(is_small));
-        // One whose lease ran out runs alone, whatever it weighs.
+        // A partition whose lease expired runs alone, whatever it weighs.
         let may_be_lapsed = claim.lapsed == Lapsed::Excused || rows::small_number(row, "rescues")? > 0;
         alone = alone.saturating_sub(u32::from(!is_small || may_be_lapsed));
     }

@@ -8,28 +8,28 @@ use crate::ledger::operation::REVISION;
 use crate::ledger::types::{Claim, Lapsed};
 use crate::route::Route;
 
-/// Whether nothing keeps a partition from being planned. A plan of a later attempt sees what a batch that had begun
-/// has not deleted yet: both would count it.
-// A value and no `EXISTS`: PostgreSQL could read the unfinished partitions of all jobs to answer that. A first attempt
-// has no such batch, and may have many partitions.
+/// Whether a partition may be planned now. The plan of a retry waits for batches that have begun: both would count the
+/// memories that such a batch has not deleted yet.
+// A subquery in place of `EXISTS`: for `EXISTS` PostgreSQL could read the unfinished partitions of all jobs. A first
+// attempt skips the check: it has no such batch, and may have many partitions.
 const PLANNABLE: &str = "CASE WHEN kind = {kind.plan} AND (SELECT attempt FROM jobs WHERE jobs.id = partitions.job_id) > 1
                 THEN (SELECT b.ordinal FROM partitions b
                     WHERE b.job_id = partitions.job_id AND b.kind = {kind.erase} AND b.state IN ({partition.due}, {partition.running}) LIMIT 1) IS NULL
                 ELSE TRUE END";
 
-/// Which partitions are taken first.
+/// A kind of partitions to take.
 pub(super) struct Wanted<'a> {
-    /// What holds of them, besides that they are due.
+    /// The condition that they meet, besides being due.
     pub(super) which: &'a str,
     /// Their order.
     pub(super) order: &'a str,
-    /// The most.
+    /// The most to take.
     pub(super) limit: u32,
 }
 
-/// Takes partitions of a mapping that are due: the first of each kind that is wanted. No partition is of two kinds.
-// Of one mapping: along its part of the index, however many another has. And no row is locked that is not taken, since a
-// cancellation leaves those that are locked to a worker. One statement for all mappings would lock some of each.
+/// Takes due partitions of one mapping: the first of each kind in `all`. No partition may be of two kinds.
+// One mapping at a time: the scan reads only its part of the index, and locks only the rows that it takes. One
+// statement for all mappings would lock more rows. A cancellation skips locked rows, and leaves them to a worker.
 pub(super) async fn take(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -38,7 +38,7 @@ pub(super) async fn take(
     all: &[Wanted<'_>],
 ) -> Result<Vec<AnyRow>, LedgerError> {
     let lease_ms = i64::try_from(inner.options.lease.as_millis()).unwrap_or(i64::MAX / 4);
-    // One look tells that the target is paused: its partitions, up to a million, are not read then.
+    // The pause check runs once. If the target is paused, its partitions, up to a million, are not read.
     let due = |(n, Wanted { which, order, .. }): (usize, &Wanted<'_>)| {
         let limit = 7 + n;
         format!(

@@ -1,13 +1,13 @@
-//! Changes of tables that the ledger can do without for a while.
+//! Optional table changes: the ledger works without them for a while.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Executor as _};
 
 use super::error::LedgerError;
 
-/// What must not keep a process from starting: it is not the owner's, a view uses the column, or somebody holds the table.
+/// SQLSTATEs that must not stop a start: no ownership, a view on the column, a time limit, a locked table.
 const LATER: [&str; 4] = ["42501", "0A000", "57014", "55P03"];
 
-/// Changes a table; where that cannot be now, says in the log what this means.
+/// Changes a table. If that is not possible now, logs `otherwise`, the consequence.
 pub(super) async fn alter(
     connection: &mut AnyConnection,
     table: &str,

@@ -1,6 +1,6 @@
-//! Writing a statement for the database that holds the ledger.
+//! Filling the placeholders of a statement for the database that holds the ledger.
 //!
-//! The texts are the same for both databases. Their few differences, and the words of closed sets, are placeholders.
+//! Both databases share the texts of statements. Their few differences, and the words of closed sets, are placeholders.
 
 use super::words;
 
@@ -17,21 +17,21 @@ impl Dialect {
     /// Fills the placeholders of a text:
     ///
     /// * `{now}`: milliseconds since 1970 by the database's clock, at this very moment
-    /// * `{each}`: the rows of the JSON array in `$1`, as `e.value`
-    /// * `{in_ids}`: is the `id` of one of those rows. Said beside a join with `{each}` too: PostgreSQL then goes along the
-    ///   index, whatever it believes of how many rows a table has
-    /// * `{by_key}`: is the partition with the `job` and `ordinal` of `e.value`. As `{in_ids}`, along the primary key: by the ids of
-    ///   jobs and the ordinals, since one of the jobs may have a million partitions
+    /// * `{each}`: the elements of the JSON array in `$1`, as `e.value`
+    /// * `{in_ids}`: equals the `id` of one of those elements. Write it beside a join with `{each}` too: then
+    ///   PostgreSQL uses the index, whatever number of rows it expects in the table
+    /// * `{by_key}`: the partition has the `job` and `ordinal` of `e.value`. As with `{in_ids}`, PostgreSQL uses the
+    ///   primary key: both job ids and ordinals, since one job may have a million partitions
     /// * `{list}`: the aggregate that makes a JSON array of a column
-    /// * `{ids}`: the ids of a partition `p` that is a list of them, as `e.value`
-    /// * `{bytes}`: texts are told apart, and sorted, by their bytes
-    /// * `{skip_locked}`: take the rows, leaving out what others hold
-    /// * `{locked}`: take the rows, waiting for those who hold them
+    /// * `{ids}`: the ids of a partition `p` that is a list of ids, as `e.value`
+    /// * `{bytes}`: compares and sorts texts by their bytes
+    /// * `{skip_locked}`: locks the rows, and skips rows that another transaction has locked
+    /// * `{locked}`: locks the rows, and waits for rows that another transaction has locked
     /// * `{partition.due}` and the like: a [word](words) of a closed set, as a literal
     /// * `{outcomes.settled}` and the like: a [list](words::list) of such words, in parentheses
     ///
-    /// Other braces are left as they are: JSON has them too.
-    // Words are literals and no binds: a partial index serves only a statement that says what the index says.
+    /// Other braces stay as they are: JSON has them too.
+    // Words are literals, not bound values: a partial index serves only a statement that contains its condition.
     pub(in crate::ledger) fn text(self, sql: &str) -> String {
         let mut text = String::with_capacity(sql.len() * 2);
         let mut rest = sql;
@@ -49,7 +49,7 @@ impl Dialect {
         text
     }
 
-    /// Appends what a placeholder stands for; returns whether it is one.
+    /// Appends the text of a placeholder; returns whether `name` is a placeholder.
     fn fill(self, name: &str, text: &mut String) -> bool {
         if let Some(sql) = self.difference(name) {
             text.push_str(sql);
@@ -63,15 +63,15 @@ impl Dialect {
         true
     }
 
-    /// Returns what this database writes differently.
+    /// Returns the text of a placeholder that differs between the databases.
     fn difference(self, name: &str) -> Option<&'static str> {
         Some(match (name, self) {
             ("now", Self::Postgres) => "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
             ("now", Self::Sqlite) => "CAST(unixepoch('subsec') * 1000 AS BIGINT)",
-            // In a query of its own, so that planning does not read the list for nothing.
+            // In a subquery: otherwise PostgreSQL would also read the list to plan the statement.
             ("each", Self::Postgres) => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)",
             ("each", Self::Sqlite) => "json_each($1) AS e",
-            // An array, and no join: of a join's rows PostgreSQL knows nothing, and may compare each with each.
+            // An array, not a join: PostgreSQL cannot estimate the rows of the join, and may compare each with each.
             ("in_ids", Self::Postgres) => {
                 "= ANY (ARRAY(SELECT e.value->>'id' FROM jsonb_array_elements($1::jsonb) AS e(value)))"
             }
@@ -92,7 +92,7 @@ impl Dialect {
             ("bytes", Self::Postgres) => "COLLATE \"C\"",
             ("skip_locked", Self::Postgres) => "FOR UPDATE SKIP LOCKED",
             ("locked", Self::Postgres) => "FOR UPDATE",
-            // It compares bytes anyway, and has one writer at a time: nothing to lock, nothing to skip.
+            // SQLite compares bytes by default. It has one writer at a time, so there is nothing to lock or skip.
             ("bytes" | "skip_locked" | "locked", Self::Sqlite) => "",
             _ => return None,
         })

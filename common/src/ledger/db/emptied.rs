@@ -1,27 +1,27 @@
-//! When SQLite's write-ahead log was emptied last.
+//! The time at which SQLite's write-ahead log was last emptied.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long what was deleted may stay there: keys, schedules and uploads are deleted by others.
+/// The time after which the log is emptied anyway: deleted keys, schedules and uploads are not noted here.
 const MOST: Duration = Duration::from_mins(1);
 
-/// When the log was emptied last; `None`: it is to be emptied now.
+/// The time at which the log was last emptied; `None` if it must be emptied now.
 #[derive(Debug, Default)]
 pub(in crate::ledger) struct Emptied(Mutex<Option<Instant>>);
 
 impl Emptied {
-    /// Notes that it is empty.
+    /// Notes that the log is empty.
     pub(in crate::ledger) fn is_now(&self) {
         self.note(Some(Instant::now()));
     }
 
-    /// Notes that it holds what was forgotten.
+    /// Notes that the log holds forgotten data.
     pub(in crate::ledger) fn is_over(&self) {
         self.note(None);
     }
 
-    /// Returns whether it is to be emptied.
+    /// Returns whether the log must be emptied.
     pub(in crate::ledger) fn is_long_ago(&self) -> bool {
         let at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         at.is_none_or(|at| at.elapsed() >= MOST)

@@ -1,13 +1,13 @@
-//! What can go wrong in the ledger.
+//! The errors of the ledger.
 
 use crate::ledger::types::Fence;
 use crate::telemetry::unless_in_span;
 
-/// Why the ledger did not do what it was asked.
+/// The reason for which a call of the ledger failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LedgerError {
-    /// The database did not answer, or said that it is busy; trying again may help.
+    /// The database did not answer, or is busy. A retry may succeed.
     #[error("the ledger database is unavailable")]
     Unavailable(#[source] sqlx::Error),
     /// The database refuses the values of one step, and would refuse them again.
@@ -16,7 +16,7 @@ pub enum LedgerError {
     /// The database rejects a statement, whatever its values, until an operator changes something.
     #[error("the ledger database rejected a statement")]
     Rejected(#[source] sqlx::Error),
-    /// A row holds what this version cannot read.
+    /// A row holds a value that this version cannot read.
     #[error("the ledger's table `{table}` holds an unreadable `{column}` in row {row}")]
     Corrupt {
         /// The table.
@@ -29,7 +29,7 @@ pub enum LedgerError {
     /// The migrations could not be applied.
     #[error("the ledger could not be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
-    /// The URL is of no kind the ledger knows.
+    /// The URL has an unknown scheme.
     #[error("the ledger's URL must begin with postgres:// or sqlite://")]
     Url,
 }
@@ -46,7 +46,7 @@ impl From<sqlx::Error> for LedgerError {
 }
 
 impl LedgerError {
-    /// Returns the error of those who shared a call with one that has the database's own.
+    /// Returns the error for callers that shared a failed group. The first caller gets the database's own error.
     pub(super) fn away() -> Self {
         Self::Unavailable(sqlx::Error::WorkerCrashed)
     }
@@ -56,22 +56,22 @@ impl LedgerError {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// Returns whether the database cannot be reached or works for nobody, whatever it is asked.
+    /// Returns whether the database cannot be reached, or serves no statement at all.
     pub(super) fn is_away(&self) -> bool {
         let Self::Unavailable(error) = self else { return false };
         let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
             return true;
         };
-        // Connections, resources, shutdown; a session that may only read.
+        // A read-only session; connections (08), resources (53), shutdown (57P).
         code == "25006" || (code.len() == 5 && ["08", "53", "57P"].iter().any(|class| code.starts_with(class)))
     }
 
-    /// Returns whether the same call would be refused again, and is to blame for it itself.
+    /// Returns whether the call itself is to blame, and would be refused again.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Corrupt { .. })
     }
 
-    /// Says in the log which partition's step was refused.
+    /// Logs the partition whose step was refused.
     pub(in crate::ledger) fn log_refusal(&self, fence: Fence) {
         tracing::error!(
             job.id = unless_in_span("job.id", tracing::field::display(fence.job)),
@@ -81,7 +81,7 @@ impl LedgerError {
         );
     }
 
-    /// Returns the SQLSTATE or SQLite's result code, for logs: texts of databases may hold values.
+    /// Returns the SQLSTATE or SQLite's result code, for logs. Database messages are not logged: they may hold values.
     pub fn sqlstate(&self) -> Option<String> {
         match self {
             Self::Unavailable(error) | Self::Refused(error) | Self::Rejected(error) => error
@@ -93,7 +93,7 @@ impl LedgerError {
     }
 }
 
-/// Returns whether a database error says "not now".
+/// Returns whether a database error is transient.
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(database) => database.code().is_some_and(|code| is_transient_code(&code)),
@@ -108,26 +108,26 @@ fn is_transient(error: &sqlx::Error) -> bool {
 }
 
 fn is_transient_code(code: &str) -> bool {
-    // Timeouts of locks and statements; a session that may only read, as on a server that was replaced; a database or
-    // a table that is not there yet, since an api serves before the migrations are through.
+    // Time limits of locks and statements; a read-only session, as on a server that was replaced; a missing database or
+    // table, since an api serves before the migrations are complete.
     ["55P03", "57014", "25006", "3D000", "42P01"].contains(&code)
-        // Connections, rollbacks (serialization, deadlock), resources, shutdown, the system under the database.
+        // Connections, rollbacks (serialization, deadlock), resources, shutdown, the operating system.
         || (code.len() == 5 && ["08", "40", "53", "57P", "58"].iter().any(|class| code.starts_with(class)))
         // SQLITE_BUSY and SQLITE_LOCKED, an I/O error and a full disk, which an operator can fix.
         || primary(code).is_some_and(|code| matches!(code, 5 | 6 | 10 | 13))
 }
 
-/// Returns whether a code is about the values of one step: other steps pass.
+/// Returns whether a code blames the values of one step. Other steps succeed.
 fn is_refusal(code: &str) -> bool {
-    // Data exceptions, constraints, limits of the database, conditions of views, what a trigger raises.
+    // Data exceptions, constraints, limits of the database, check options of views, exceptions of triggers.
     (code.len() == 5 && ["22", "23", "44", "54", "P0"].iter().any(|class| code.starts_with(class)))
         // SQLITE_TOOBIG, SQLITE_CONSTRAINT (which triggers raise too), SQLITE_MISMATCH.
         || primary(code).is_some_and(|code| matches!(code, 18..=20))
 }
 
-/// Returns SQLite's primary result code, which extended ones keep in the low byte.
+/// Returns SQLite's primary result code: the low byte of an extended code.
 fn primary(code: &str) -> Option<i64> {
-    // SQLSTATEs have five characters, and SQLite's codes fewer.
+    // A SQLSTATE has five characters. SQLite's codes have fewer.
     let code = code.parse::<i64>().ok().filter(|_| code.len() != 5);
     code.map(|code| code & 0xff)
 }
@@ -147,7 +147,7 @@ mod tests {
         ] {
             assert!(is_transient_code(code) && !is_refusal(code), "{code}");
         }
-        // Missing rights, a missing column, a server's own fault; SQLite's generic error and a file that may only be read.
+        // Missing rights, a missing column, a server's internal error; SQLite's generic error and a read-only file.
         for code in ["42501", "42703", "XX000", "1", "8"] {
             assert!(!is_transient_code(code) && !is_refusal(code), "{code}");
         }

@@ -1,7 +1,7 @@
-//! What waits at the same time shares one commit, or one read.
+//! Groups: calls that wait at the same time share one commit, or one read.
 //!
-//! A commit costs a disk flush; under load the next group gathers while the present one is being
-//! flushed. If the process dies here, nobody was told anything yet.
+//! A commit costs a disk flush. Under load the next group gathers while the present one is being
+//! flushed. If the process dies meanwhile, no caller has had an answer yet.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -12,40 +12,40 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::LedgerError;
 use super::ledger::Inner;
 
-/// What is done in groups.
+/// A call that runs in groups.
 pub(in crate::ledger) trait Grouped: Sized + Send + Sync + 'static {
-    /// What each is answered.
+    /// The answer to one call.
     type Answer: Send + 'static;
 
-    /// How large a group may grow before the next begins.
+    /// The size at which a group is full, and the next one begins.
     const GROUP: usize;
 
-    /// Returns its part of a group.
+    /// Returns the size of the call within a group.
     fn size(&self) -> usize;
 
-    /// Does all of a group together; the answers are in the order of the group.
+    /// Runs a group. The answers are in the order of the group.
     fn together(inner: &Inner, group: &[Self]) -> impl Future<Output = Result<Vec<Self::Answer>, LedgerError>> + Send;
 }
 
 type Answer<T> = oneshot::Sender<Result<<T as Grouped>::Answer, LedgerError>>;
 
-/// The most that may wait, and the most of one group.
-// Well above what arrives during one flush, small enough that a group's SQL stays short.
+/// The most calls that may wait, and the most calls of one group.
+// Well above the number that arrives during one flush, and small enough for short SQL.
 const WAITING: usize = 256;
 
-/// What waits to be done.
+/// The calls that wait, with the senders for their answers.
 type Queue<T> = mpsc::Sender<(T, Answer<T>)>;
 
-/// The tasks that do groups, one for each type of what is done.
+/// The tasks that run groups, one for each type of call.
 ///
-/// Each type is defined beside what does it, and this knows none of them.
+/// Each type is defined beside its implementation. This module knows none of them.
 pub(in crate::ledger) struct Groups {
     queues: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
     inner: Weak<Inner>,
 }
 
 impl Groups {
-    /// Prepares the tasks; each starts when it is first needed.
+    /// Prepares the tasks. Each starts with the first call of its type.
     pub(super) fn new(inner: Weak<Inner>) -> Self {
         Self {
             queues: Mutex::default(),
@@ -68,7 +68,7 @@ impl Groups {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.entry(TypeId::of::<T>()).or_insert_with(|| {
             let (sender, receiver): (Queue<T>, _) = mpsc::channel(WAITING);
-            // It ends with the last sender, that is with the ledger.
+            // The task ends when the last sender is dropped, with the ledger.
             tokio::spawn(run(receiver, Weak::clone(&self.inner)));
             Box::new(sender)
         });
@@ -90,8 +90,8 @@ async fn run<T: Grouped>(mut queue: mpsc::Receiver<(T, Answer<T>)>, inner: Weak<
         let (group, answers): (Vec<T>, Vec<Answer<T>>) = group.into_iter().unzip();
         match T::together(&inner, &group).await {
             Ok(done) => answer_all::<T>(answers, done.into_iter().map(Ok)),
-            // One that is bad must not refuse the others: each again by itself. A database that is away would keep them
-            // waiting one after the other.
+            // A bad call must not fail the others, so each runs again alone. If the database is unreachable, all fail
+            // together: otherwise they would wait one after the other.
             Err(error) if group.len() > 1 && !error.is_away() => {
                 for (one, answer) in group.into_iter().zip(answers) {
                     let result = T::together(&inner, std::slice::from_ref(&one)).await;
@@ -111,7 +111,7 @@ fn answer_all<T: Grouped>(
     results: impl IntoIterator<Item = Result<T::Answer, LedgerError>>,
 ) {
     for (answer, result) in answers.into_iter().zip(results) {
-        // The caller may have left. The group has run all the same.
+        // The caller may have left. The group has run anyway.
         drop(answer.send(result));
     }
 }

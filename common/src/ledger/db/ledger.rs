@@ -1,4 +1,4 @@
-//! The ledger as its users hold it: opening, migrations, transactions.
+//! The handle of the ledger: opening, migrations, transactions.
 
 use std::sync::Arc;
 
@@ -19,30 +19,30 @@ pub struct Ledger {
     pub(in crate::ledger) inner: Arc<Inner>,
 }
 
-/// What every method of the ledger works with.
+/// The state that all methods of the ledger share.
 pub(in crate::ledger) struct Inner {
     pub(in crate::ledger) dialect: Dialect,
-    /// Writes: on SQLite a single connection, since it has one writer at a time anyway.
+    /// The connection pool for writes. On SQLite it has a single connection, since SQLite has one writer at a time.
     pub(in crate::ledger) write: AnyPool,
     pub(in crate::ledger) read: AnyPool,
     pub(in crate::ledger) options: LedgerOptions,
-    /// This process' row of the totals.
+    /// The rows of the totals to which this process adds.
     pub(in crate::ledger) slot: i64,
-    /// What is done together with what else waits.
+    /// The calls that run in groups.
     pub(in crate::ledger) groups: Groups,
-    /// Permits for reading on one connection while writing on another: one fewer than there are connections, so
-    /// that of those who hold the first one somebody always gets the second.
+    /// Permits for reading on one connection while writing on another. There is one permit fewer than connections, so
+    /// that at least one holder of a permit gets its second connection.
     pub(in crate::ledger) pairs: Semaphore,
-    /// When SQLite's log was emptied.
+    /// The time at which SQLite's write-ahead log was last emptied.
     pub(in crate::ledger) emptied: Emptied,
 }
 
 impl Ledger {
-    /// Opens the ledger without connecting yet: the database may come up later.
+    /// Opens the ledger without connecting yet. The database may start later.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Url`] for a URL of another kind.
+    /// [`LedgerError::Url`] for a URL with an unknown scheme.
     pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
         let pools = Pools::to(options.url.expose_secret(), options.max_connections)?;
         Ok(Self {
@@ -59,7 +59,7 @@ impl Ledger {
         })
     }
 
-    /// Applies the migrations that are missing; many processes may do so at once.
+    /// Applies the missing migrations. Many processes may do so at once.
     ///
     /// # Errors
     ///
@@ -94,13 +94,13 @@ impl Ledger {
     }
 }
 
-/// How many rows the totals of one metric may be spread over.
-// More than the processes of a large installation write at the same moment, few enough to sum.
+/// The number of rows over which one sum of the totals is spread.
+// More than the processes of a large installation that write at the same moment, and few enough to sum.
 const SLOTS: i64 = 64;
 
 impl Inner {
     /// Begins a transaction that may write.
-    // On SQLite a deferred transaction that turns into a writer fails at once, whatever the timeout.
+    // On SQLite a deferred transaction that becomes a writer may fail at once, whatever the busy timeout.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place where the ledger begins a transaction"
@@ -112,8 +112,8 @@ impl Inner {
         })
     }
 
-    /// Returns a text of the ledger in this database's dialect.
-    // Texts of the ledger are constants of this module; values are always bound.
+    /// Returns the text of a statement in this database's dialect.
+    // Texts are made of constants of this module. Values are bound; only numbers and parsed UUIDs are part of a text.
     pub(in crate::ledger) fn sql(&self, text: &str) -> sqlx::SqlStr {
         AssertSqlSafe(self.dialect.text(text)).into_sql_str()
     }

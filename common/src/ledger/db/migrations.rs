@@ -1,17 +1,17 @@
-//! What makes the ledger's tables, in order.
+//! The migrations that create the ledger's tables, in order.
 //!
-//! Listed by hand, since sqlx reads a directory only through its macros, which compile all of its drivers twice.
-//! A test holds the list to the directory.
+//! The list is written by hand: sqlx reads a directory only through its macros, which compile all of its drivers twice.
+//! A test compares the list with the directory.
 
 use std::borrow::Cow;
 
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-/// Version, description and text of each; sqlx stores a hash of the text and refuses one that has changed.
+/// Version, description and text of each migration. sqlx stores a hash of the text, and refuses a changed text.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../../../migrations/0001_ledger.sql"))];
 
-/// All of them, for [`Migrator::run`], which applies those that are missing.
+/// Returns all migrations. [`Migrator::run`] applies the missing ones.
 pub(super) fn all() -> Migrator {
     Migrator::with_migrations(
         MIGRATIONS

@@ -1,4 +1,4 @@
-//! The moves of an event as parts of statements, so that SQL and [`next`] cannot disagree.
+//! The moves (state transitions) of an event, as SQL. They are derived from [`next`], so that the two cannot disagree.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use strum::IntoEnumIterator as _;
 
 use crate::state::{Event, State, next};
 
-/// The SQL of an event: which states it may find, and which state each becomes.
+/// The moves of an event, as SQL: the states in which it may happen, and the next state of each.
 pub(in crate::ledger) struct Moves {
     /// `{job.queued}, {job.running}`: for `state IN (…)`.
     pub(in crate::ledger) from: String,

@@ -1,4 +1,4 @@
-//! How the ledger is opened.
+//! The options of the ledger.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use secrecy::SecretString;
 
 use crate::config::Config;
 
-/// How the ledger is opened.
+/// The options with which a process opens the ledger.
 #[derive(Debug, Clone)]
 pub struct LedgerOptions {
     /// `postgres://…` or `sqlite://path`.
     pub url: SecretString,
-    /// The most connections this process opens, at least two.
+    /// The most connections of this process, at least two. On SQLite: its readers, at most four, beside one writer.
     pub max_connections: u32,
-    /// How long a lease lasts.
+    /// The duration of a lease.
     pub lease: Duration,
-    /// How many further rounds reading back may start.
+    /// The most further rounds that reading back may start.
     pub max_rounds: u32,
-    /// After how long without progress a job fails: [`Ledger::give_up`](super::Ledger::give_up).
+    /// The time without progress after which a job fails: [`Ledger::give_up`](super::Ledger::give_up).
     pub give_up_after: Duration,
-    /// How many leases of a partition that cannot be read may run out before it fails.
+    /// The number of leases of an unreadable partition that may expire before it fails.
     pub rescues: u32,
 }
 
 impl From<&Config> for LedgerOptions {
-    /// Takes the settings of a process. Without a configured URL the ledger is a file whose place the caller knows.
+    /// Takes the settings of a process. Without a configured URL `url` is empty: the caller sets the path of a file.
     fn from(config: &Config) -> Self {
         Self {
             url: config.ledger.url.clone().unwrap_or_default(),

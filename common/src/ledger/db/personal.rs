@@ -1,14 +1,14 @@
-//! Which columns hold what is personal: PostgreSQL keeps no samples of them.
+//! The columns that hold personal data. PostgreSQL keeps no samples of them.
 //!
-//! `ANALYZE` copies common values into `pg_statistic`, where they stay after their rows have gone, until the table is analysed
-//! again. No statement needs to know how often one of these values occurs.
+//! `ANALYZE` copies common values into `pg_statistic`. There they outlive their deleted rows until the next `ANALYZE`
+//! of the table. No statement needs statistics of these columns.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Executor as _, Row as _};
 
 use super::alter::alter;
 use super::error::LedgerError;
 
-/// Tables, and those of their columns that hold ids or persons.
+/// Tables, and their columns that hold ids or persons.
 const PERSONAL: [(&str, &[&str]); 6] = [
     (
         "jobs",
@@ -30,10 +30,10 @@ const PERSONAL: [(&str, &[&str]); 6] = [
     ("audit_events", &["event"]),
 ];
 
-/// Has PostgreSQL keep no statistics of these columns.
+/// Makes PostgreSQL keep no statistics of these columns.
 pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result<(), LedgerError> {
     for (table, columns) in PERSONAL {
-        // A change locks the table: it is made once.
+        // A change locks the table, so columns that are already set are skipped.
         let sql = format!(
             "SELECT attname::text FROM pg_attribute
              WHERE attrelid = '{table}'::regclass AND attname = ANY('{{{}}}') AND attstattarget IS DISTINCT FROM 0",
@@ -48,7 +48,7 @@ pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result
             let changes = columns.iter().map(|column| format!("ALTER COLUMN {column} {what}"));
             changes.collect::<Vec<_>>().join(", ")
         };
-        // What was sampled before goes with the column's type, though that stays the same; no row is written anew.
+        // Setting the type drops the old samples. The type stays the same, so no row is rewritten.
         for changes in [change("SET STATISTICS 0"), change("TYPE TEXT")] {
             let otherwise = "PostgreSQL may keep samples of what is personal";
             alter(connection, table, &changes, otherwise).await?;

@@ -1,4 +1,4 @@
-//! Connections to the database, and what each of them is set to.
+//! The connection pools, and the settings of each connection.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, AnyPool, Executor};
 use super::dialect::Dialect;
 use super::error::LedgerError;
 
-/// The connections of a process.
+/// The connection pools of a process.
 pub(super) struct Pools {
     pub(super) dialect: Dialect,
     pub(super) write: AnyPool,
@@ -57,25 +57,25 @@ impl Pools {
     }
 }
 
-/// How long SQLite waits for another writer.
+/// The time for which SQLite waits for another writer: 5 s.
 pub(in crate::ledger) const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 
 async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let settings = match dialect {
-        // A statement of the ledger that takes longer than this is stuck behind a lock. Lists of ids
-        // hardly get smaller: where the server has a quick way to try, it is taken. Every statement has an index to go
-        // along, and few rows to find: to read a whole table, as the planner likes to while one is small, costs ten times as much.
+        // A statement of the ledger that takes longer than the time limit is stuck behind a lock. Lists of ids hardly
+        // compress, so the fast lz4 is used if the server has it. Every statement has an index and finds few rows.
+        // Reading a whole table, which the planner prefers while a table is small, costs ten times as much.
         Dialect::Postgres => {
             "SET statement_timeout = '30s'; SET application_name = 'lethe'; SET synchronous_commit = on;
             SET enable_seqscan = off; SET random_page_cost = 1.1; SET jit = off;
             SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings
                 WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"
         }
-        // FULL: what was acknowledged is on the disk. secure_delete: forgotten ids leave the file too.
+        // FULL: an acknowledged commit is on disk. secure_delete: forgotten ids leave the file too.
         Dialect::Sqlite => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
     };
     if dialect == Dialect::Sqlite {
-        // First: the others may have to wait for another process.
+        // This comes first: the other settings may have to wait for another process.
         connection.execute(BUSY_TIMEOUT).await?;
     }
     connection.execute(settings).await?;

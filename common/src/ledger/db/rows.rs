@@ -62,7 +62,7 @@ pub(in crate::ledger) fn code(row: &AnyRow, column: &str) -> Result<Option<Store
     Ok(row.try_get::<Option<String>, _>(column)?.map(StoredCode::from))
 }
 
-/// Reads a number that is never negative.
+/// Reads a number. A negative number becomes 0.
 pub(in crate::ledger) fn number(row: &AnyRow, column: &str) -> Result<u64, LedgerError> {
     Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
 }
@@ -95,7 +95,7 @@ pub(in crate::ledger) fn work(row: &AnyRow) -> Result<Work, LedgerError> {
     json(row, "partitions", "work")
 }
 
-/// Returns what tells a row from others in an error: keys only.
+/// Returns the key of a row, for errors. It holds no other column.
 fn key_of(row: &AnyRow) -> String {
     let id = row
         .try_get::<String, _>("id")
@@ -106,14 +106,14 @@ fn key_of(row: &AnyRow) -> String {
         .map_or_else(|_| id.clone(), |ordinal| format!("{id}/{ordinal}"))
 }
 
-/// Returns a fence as a row of a list that a statement opens.
+/// Returns a fence as an element of the JSON array that a statement reads.
 pub(in crate::ledger) fn fence(fence: Fence) -> serde_json::Value {
     serde_json::json!({"job": fence.job, "ordinal": fence.ordinal, "token": fence.token})
 }
 
-/// The partition of such a row, if its lease still holds.
-// `|| ''`, so that no index serves the state: PostgreSQL would read all partitions that run, and all that ran since the last
-// vacuum, to find a few.
+/// The condition for the partition of such an element, if its lease is still held.
+// `|| ''` keeps PostgreSQL from using an index for the state. To find a few partitions, it would read all that run, and
+// all that ran since the last vacuum.
 pub(in crate::ledger) const HELD: &str = "{by_key} AND partitions.lease_token = CAST(e.value->>'token' AS BIGINT) AND partitions.state || '' = {partition.running}";
 
 /// The key of a partition.

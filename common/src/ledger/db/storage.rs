@@ -1,8 +1,8 @@
-//! How PostgreSQL stores the tables whose rows change many times within seconds.
+//! PostgreSQL's storage settings for tables whose rows change many times within seconds.
 //!
-//! A row that is written anew on its own page, with the same values in all indexed columns, leaves the indexes alone; that
-//! needs room on the page. Dead rows are swept up by their number: a fifth of a table of millions, which is PostgreSQL's default,
-//! would be passed by each claim.
+//! An update that stays on its page and changes no indexed column writes no index. This needs free room on the page.
+//! Vacuum starts at a number of dead rows. By default that is a fifth of the table: with millions of rows, each claim
+//! would read past all of those.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Executor as _};
 
@@ -14,7 +14,7 @@ const TABLES: [&str; 2] = ["jobs", "partitions"];
 const SETTINGS: &str = "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, \
     autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 1000";
 
-/// Sets how the tables are stored, where that was not done yet.
+/// Applies the settings to tables that have none yet.
 pub(super) async fn leave_room(connection: &mut AnyConnection) -> Result<(), LedgerError> {
     for table in TABLES {
         let sql = format!("SELECT 1 AS unset FROM pg_class WHERE oid = '{table}'::regclass AND reloptions IS NULL");

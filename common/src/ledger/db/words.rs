@@ -1,7 +1,7 @@
-//! The words of closed sets in statements: the only place that turns one into SQL.
+//! The words of closed sets in statements. Only this module turns them into SQL.
 //!
-//! A statement writes `{partition.due}` for the word of [`PartitionState::Due`]. A word that its set does not have is no
-//! placeholder: the database refuses the statement, where a mistyped literal would match no row.
+//! A statement writes `{partition.due}` for the word of [`PartitionState::Due`]. A word that its set does not have is
+//! no placeholder, and the database refuses the statement. A mistyped literal would match no row instead.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use crate::ledger::partition_state::PartitionState;
 use crate::ledger::types::{Kind, Run, SnapshotKind};
 use crate::state::State;
 
-/// Counts and items hold it beside the outcomes: memories that reading back found.
+/// The word for memories that reading back found. Counts and items hold it beside the outcomes.
 pub(in crate::ledger) const RESIDUE: &str = "residue";
 
 /// Returns the word that a placeholder names: `{job.queued}`, `{partition.due}`, …
@@ -36,7 +36,7 @@ pub(in crate::ledger) fn word(placeholder: &str) -> Option<&'static str> {
 }
 
 /// Returns the list that a placeholder names: `{outcomes.settled}` for the words of all outcomes that settle a memory.
-// Made of what an outcome says of itself, so that a new one is in each list that it belongs to.
+// Derived from the methods of [`Outcome`], so that a new outcome is in each list to which it belongs.
 pub(in crate::ledger) fn list(placeholder: &str) -> Option<String> {
     let is_in = match placeholder {
         "outcomes.fail_job" => Outcome::fails_job,
@@ -119,7 +119,7 @@ mod tests {
         for source in sources() {
             let quoted: Vec<&str> = source.split('\'').collect();
             for (before, text) in quoted.iter().zip(quoted.iter().skip(1)) {
-                // The name of a member of JSON is none of these words.
+                // The name of a JSON member may equal a word.
                 let is_member = before.trim_end().ends_with('>');
                 let is_of = |set: &&str| is_word(text) && word(&format!("{set}.{text}")).is_some();
                 assert!(is_member || *text != RESIDUE && !sets.iter().any(is_of), "'{text}'");

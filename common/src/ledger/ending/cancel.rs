@@ -1,5 +1,5 @@
-//! Cancelling: one conditional move; what has not begun ends here, what has begun is finished by
-//! its worker.
+//! Cancelling: one conditional update. Partitions that have not begun end here. Their workers finish
+//! batches that have begun.
 
 use serde_json::json;
 use sqlx::{AnyConnection, Row};
@@ -13,7 +13,7 @@ use crate::ledger::db::{Inner, Ledger, LedgerError, Moves, rows};
 use crate::ledger::partition_state::PartitionState;
 use crate::state::{Event, State};
 
-/// What became of a request to cancel.
+/// The result of a request to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelOutcome {
     /// It is being cancelled, or was cancelled at once.
@@ -56,8 +56,8 @@ impl Ledger {
     }
 }
 
-/// Begins to stop a job: ends what of it has not begun. `None` if it is stopping already, or has
-/// ended. `aborts` is what becomes of the column.
+/// Begins to stop a job: ends its partitions that have not begun. Returns `None` if the job is stopping
+/// already or has ended. `aborts` is the new value of that column.
 pub(in crate::ledger) async fn stop(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -65,7 +65,7 @@ pub(in crate::ledger) async fn stop(
     aborts: &str,
 ) -> Result<Option<Left>, LedgerError> {
     let moves = Moves::of(Event::CancelRequested);
-    // Nothing of it waits for its rate limit or a window any more: the sweep computes anew how long it has been idle.
+    // A cancelled job no longer waits for its rate limit or a window: the next look recomputes its idle time.
     let found = sqlx::query(inner.sql(&format!(
         "-- ledger::cancel
         UPDATE jobs SET version = version + 1, state = {}, aborts = {aborts}, idle_since = accepted_at WHERE id = $1 AND state IN ({}) RETURNING kind",

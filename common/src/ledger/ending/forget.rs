@@ -1,12 +1,12 @@
-//! Forgetting: when the retention of an ended job has passed, its ids and all that is personal
-//! leave the ledger; the counts stay, until the job goes too.
+//! Forgetting: when the retention of an ended job has passed, its ids and personal data leave the ledger.
+//! The counts stay until the job itself is deleted.
 //!
-//! Done in steps, each a short transaction over a bounded number of rows, so that claims never wait
-//! for more than one of them, however large a job was and however many have ended. Jobs that another
-//! worker has in hand are left to it. What a step leaves half done the next one finds.
+//! Each step is a short transaction over a bounded number of rows. So a claim waits for one step at most, however large
+//! a job was and however many jobs have ended. A step skips jobs that another worker has locked. The next step finds
+//! the rest, also after a crash.
 //!
-//! A bound is `(SELECT {now})`: the time is then read once, and the index is read up to there. A bare `{now}` is another
-//! one for each row: PostgreSQL read a million entries, 1.5 s, to find that none was due.
+//! A bound is `(SELECT {now})`: the time is read once, and the index is read up to that time. A bare `{now}` is read
+//! again for each row: PostgreSQL read a million entries, in 1.5 s, to find that none was due.
 
 use std::time::Duration;
 
@@ -19,20 +19,20 @@ use crate::ledger::views::counts_in;
 /// The most jobs of one step.
 const JOBS: i64 = 500;
 
-/// The most memories that leave in one step.
+/// The most rows about memories that one step deletes from each table.
 const ITEMS: i64 = 5_000;
 
-/// The most partitions that leave in one step; each may hold a batch of ids.
-// 20 MB of them: SQLite writes zeros over what is deleted, in about 0.1 s.
+/// The most partitions that one step deletes. Each may hold a batch of ids.
+// They may hold 20 MB. SQLite overwrites deleted data with zeros, here in about 0.1 s.
 const PARTITIONS: i64 = 500;
 
-/// What a step has done.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Nothing,
-    /// All that there was.
+    /// The step did all that was due.
     All,
-    /// As much as a step does: there may be more.
+    /// The step reached its bound: there may be more.
     More,
 }
 
@@ -46,12 +46,12 @@ impl Step {
     }
 }
 
-/// How long what was recorded stays: of a job, from its end on.
+/// The retention of recorded data. For a job it counts from the job's end.
 #[derive(Debug, Clone, Copy)]
 pub struct Kept {
-    /// Its ids and all that is personal.
+    /// The ids and personal data of a job.
     pub items: Duration,
-    /// The job.
+    /// The job itself.
     pub jobs: Duration,
     /// Idempotency keys, at least.
     pub keys: Duration,
@@ -64,8 +64,8 @@ fn ms(duration: Duration) -> i64 {
 }
 
 impl Ledger {
-    /// Takes a step in forgetting what need not be kept any longer; returns whether there may be
-    /// more to do.
+    /// Takes a step in forgetting data whose retention has passed. Returns whether there may be
+    /// more to forget.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl Ledger {
         Ok(more)
     }
 
-    /// Forgets whom and what jobs were about; their counts become a summary.
+    /// Deletes the personal data in the rows of jobs. Their counts become a summary.
     async fn forget_jobs(&self, after: Duration) -> Result<Step, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -127,7 +127,7 @@ impl Ledger {
         Ok(Step::of(due.len() as u64))
     }
 
-    /// Deletes the ids of forgotten jobs, and where they were kept.
+    /// Deletes the items, counts, dependents and partitions of forgotten jobs, and with them the ids.
     async fn clear_jobs(&self) -> Result<Step, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -176,7 +176,7 @@ impl Ledger {
         Ok(step)
     }
 
-    /// Deletes jobs of which nothing else is left.
+    /// Deletes cleared jobs whose retention has passed.
     async fn drop_jobs(&self, after: Duration) -> Result<Step, LedgerError> {
         self.drop_some(
             "-- ledger::forget jobs
@@ -187,8 +187,8 @@ impl Ledger {
         .await
     }
 
-    /// Deletes idempotency keys; one lives at least as long as its job has not ended.
-    // In the order of their age, each job looked up by itself: a join of tables that PostgreSQL has not analysed read all keys.
+    /// Deletes idempotency keys whose retention has passed, since their creation and since the end of their job.
+    // Oldest first, with a lookup for each job: a join of tables that PostgreSQL had not analysed read all keys.
     async fn drop_keys(&self, after: Duration) -> Result<Step, LedgerError> {
         self.drop_some(
             "-- ledger::forget keys
@@ -202,7 +202,7 @@ impl Ledger {
         .await
     }
 
-    /// Deletes events of the audit trail.
+    /// Deletes events of the audit trail whose retention has passed.
     async fn drop_events(&self, after: Duration) -> Result<Step, LedgerError> {
         self.drop_some(
             "-- ledger::forget audit
@@ -220,7 +220,7 @@ impl Ledger {
     }
 }
 
-/// Returns the ids that a statement finds and locks, at most as many as a step is about.
+/// Returns the ids that a statement finds and locks, at most [`JOBS`].
 async fn ids(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -1,6 +1,6 @@
-//! Ending what has not begun of jobs that are being cancelled.
+//! Ending the partitions of cancelled jobs that have not begun.
 //!
-//! A partition that was given back is not claimed while its target is paused, its breaker is open, or no worker serves it. So a
+//! A released partition is not claimed while its target is paused, its breaker is open, or no worker serves it. So a
 //! cancelled job must not wait for that claim.
 
 use sqlx::AnyConnection;
@@ -16,16 +16,16 @@ use crate::state::State;
 /// Partitions without an intent that no worker holds. The next claim finishes a partition with an intent.
 pub(super) const NOT_BEGUN: &str = "state = {partition.due} AND intent IS NULL";
 
-/// Ends, as left, what has not begun of those jobs of a list of fences that are being cancelled.
+/// Ends, as left, the partitions that have not begun, of the cancelled jobs in a list of fences.
 ///
-/// Locks the jobs, in their order: a cancellation comes before this or after it, and finds what waits. Returns the jobs that
-/// have ended by this.
+/// Locks the jobs in the order of their ids. A cancellation comes before this, or after it and then finds the waiting
+/// partitions. Returns the jobs that ended by this.
 pub(in crate::ledger) async fn leave_given_back(
     inner: &Inner,
     tx: &mut AnyConnection,
     fences: &str,
 ) -> Result<Vec<JobId>, LedgerError> {
-    // No condition on the state: PostgreSQL would leave out, and not wait for, a job that is cancelled at this moment.
+    // No condition on the state: PostgreSQL would skip a job that is just being cancelled, instead of waiting for it.
     let rows = sqlx::query(inner.sql(
         "-- ledger::leave jobs
         SELECT id, kind, state FROM jobs WHERE id IN (SELECT e.value->>'job' FROM {each}) ORDER BY id {locked}",
@@ -54,13 +54,13 @@ pub(in crate::ledger) async fn leave_given_back(
     Ok(advanced.ended.into_keys().collect())
 }
 
-/// What ending partitions of cancelled jobs changes: how the jobs stand, and what it counts.
+/// The result of ending partitions of cancelled jobs: the updated jobs, and the additions to the totals.
 pub(in crate::ledger) struct Left {
     pub(in crate::ledger) jobs: Vec<JobRow>,
     pub(in crate::ledger) totals: Vec<Increment>,
 }
 
-/// Counts partitions that have ended in their jobs.
+/// Subtracts ended partitions from the unfinished partitions of their jobs.
 pub(in crate::ledger) async fn left(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -1,8 +1,8 @@
-//! Another attempt at a job that failed or was cancelled, asked for by a person.
+//! Retrying: another attempt at a job that failed or was cancelled, on a person's request.
 //!
-//! A job's story is all of its attempts: what one of them settled stays counted, and the next one begins with what is
-//! left. A memory is settled once it was erased or found absent in every store; one that failed in one of them is asked
-//! for again in all. `settled` corrects the counts, `renew` makes the partitions due.
+//! The counts of a job cover all of its attempts. Settled memories stay counted, and the next attempt begins with the
+//! others. A memory is settled once it was erased or found absent in every store. If it failed in one store, it is
+//! retried in all stores. `settled` corrects the counts, `renew` makes the partitions due.
 
 mod attempt;
 mod renew;

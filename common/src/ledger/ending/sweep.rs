@@ -1,7 +1,7 @@
-//! What time alone brings about, beside [giving up](super::give_up): dropping abandoned uploads, ending leases.
+//! Sweeping: dropping abandoned uploads, ending leases, failing partitions. [Giving up](super::give_up) is apart.
 //!
-//! Any worker may sweep at any time; each step is one short transaction over a bounded number of
-//! rows, and finds nothing the second time.
+//! Any worker may sweep at any time. Each step is one short transaction over a bounded number of rows. A
+//! repeated step finds nothing. Only the calls for the start of an installation are not bounded.
 
 use serde_json::json;
 
@@ -13,16 +13,16 @@ use crate::ledger::advance::close::{self, Close};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::partition_state::PartitionState;
 
-/// The most jobs that one step looks at.
-// Keeps each transaction short; what is left is found by the next step.
+/// The most jobs that one step reads.
+// It keeps each transaction short. The next step finds the others.
 const STEP: i64 = 50;
 
-/// How long the sender of an upload may be silent.
-// Longer than a request may last by default.
+/// The time for which the sender of an upload may be silent, in milliseconds.
+// Longer than the default time limit of a request.
 const UPLOAD_SILENCE_MS: i64 = 15 * 60 * 1000;
 
 impl Ledger {
-    /// Fails partitions, and moves their jobs on; returns the jobs that changed.
+    /// Fails the partitions that meet `which`, and moves their jobs on. Returns the changed jobs.
     pub(in crate::ledger) async fn fail(
         &self,
         which: &str,
@@ -79,8 +79,8 @@ impl Ledger {
         Ok(rows.len())
     }
 
-    /// Drops every upload: for the start of an installation that is one process, whose former
-    /// process is known to be dead, with all that was being sent to it.
+    /// Drops every upload: for the start of a single-process installation. Its former process is known to be
+    /// dead, and so are the uploads to it.
     pub async fn drop_all_uploads(&self) -> Result<(), LedgerError> {
         let rows = sqlx::query(
             self.inner
@@ -94,8 +94,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Makes all leases end now: for the start of an installation that is one process, whose
-    /// former process is known to be dead.
+    /// Ends all leases now: for the start of a single-process installation. Its former process is known to be
+    /// dead.
     pub async fn end_all_leases(&self) -> Result<u64, LedgerError> {
         let ended = sqlx::query(self.inner.sql(
             "-- ledger::sweep leases

@@ -1,11 +1,11 @@
-//! Forgetting that an ended job was a task.
+//! Deleting the result of an ended job as a task.
 
 use crate::job::JobId;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError};
 
 impl Ledger {
-    /// Forgets that an ended job was a task; returns whether it had ended. The job stays.
+    /// Deletes the result of an ended job as a task; returns whether the job had ended. The job stays.
     pub async fn forget_task(&self, id: JobId, by: &Actor) -> Result<bool, LedgerError> {
         let mut tx = self.inner.begin().await?;
         let forgotten = sqlx::query(self.inner.sql(

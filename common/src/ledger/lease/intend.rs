@@ -1,4 +1,4 @@
-//! Before an effect: write down what is about to happen, and keep the lease.
+//! Writing the intent of a batch before its first outside effect, and keeping the lease.
 
 use serde_json::{Value, json};
 
@@ -10,9 +10,9 @@ use crate::ledger::types::{Fence, Lease};
 impl Ledger {
     /// Commits the intents of batches under their leases, and renews leases after an eighth of their time.
     ///
-    /// The answers are in the order of the question. An intent is written only for
-    /// [`LeaseCheck::Proceed`]. One that the ledger refuses leaves the others alone: [`LeaseCheck::Refused`]. An intent in place of
-    /// another is written whatever else keeps batches from beginning: its batch has begun, and is finished.
+    /// The answers are in the order of `intents`. Only [`LeaseCheck::Proceed`] means that an intent is written. A
+    /// [refused](LeaseCheck::Refused) intent does not affect the others. An intent that replaces another is written
+    /// even during a pause or a cancellation: its batch has begun, and must finish.
     pub async fn intend(&self, intents: &[(&Lease, String)]) -> Result<Vec<LeaseCheck>, LedgerError> {
         let mut answers = Vec::with_capacity(intents.len());
         let mut open = vec![intents];
@@ -22,7 +22,7 @@ impl Ledger {
                     error.log_refusal(lease.fence());
                     answers.push(LeaseCheck::Refused);
                 }
-                // Which one it is shows when it is alone.
+                // Halving the group finds the refused intent.
                 (Err(error), some) if error.is_refusal() && some.len() > 1 => {
                     let (left, right) = some.split_at(some.len() / 2);
                     open.extend([right, left]);
@@ -44,7 +44,7 @@ impl Ledger {
             })
             .collect();
         let fences: Vec<Fence> = intents.iter().map(|(lease, _)| lease.fence()).collect();
-        // A lease that has just begun is not renewed: an update of its end would write the row's indexes.
+        // A lease is renewed only after an eighth of its time: a new `due_at` writes the row's indexes.
         self.touch(
             &fences,
             &rows,

@@ -1,15 +1,15 @@
-//! The turn of a batch: a job that is throttled begins none before its time.
+//! The rate limit of a job: a batch begins only when its reserved time has come.
 
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::types::Lease;
 
-/// How much of the time that a throttled job lost it makes up for.
-// What a claim takes at its worst, without becoming a burst after a pause.
+/// The most lost time that a throttled job makes up for, in milliseconds.
+// The longest time that a claim takes. More would cause a burst after a pause.
 const CATCH_UP_MS: i64 = 500;
 
 impl Ledger {
-    /// Reserves the time of a batch of `n` memories of a throttled job, for the job as a whole. What
-    /// was lost since the last one, up to half a second, is made up for.
+    /// Reserves the time of a batch of `n` memories, for a throttled job as a whole. The job makes up for
+    /// the time lost since its last batch, up to half a second.
     ///
     /// Returns `None` if the batch may start now, else the milliseconds to wait.
     pub async fn reserve(&self, lease: &Lease, n: u64) -> Result<Option<u64>, LedgerError> {
@@ -17,13 +17,13 @@ impl Ledger {
             return Ok(None);
         }
         let id = lease.job.id.to_string();
-        // By the pace that the job has now: by an older one the time could be without end.
+        // At the pace that the ledger has now. At the older pace of the lease the time could be endless.
         let batch_ms = "CAST(COALESCE(CAST($2 AS DOUBLE PRECISION) / per_second, 0) AS BIGINT)";
         let till = format!(
             "({batch_ms} + CASE WHEN throttled_till > {{now}} - {CATCH_UP_MS} THEN throttled_till
                 WHEN throttled_till > 0 THEN {{now}} - {CATCH_UP_MS} ELSE {{now}} END)"
         );
-        // What is made up for is not waited for.
+        // Made-up time is no waiting time.
         let reserved = sqlx::query(self.inner.sql(&format!(
             "-- ledger::reserve
             UPDATE jobs SET throttled_till = {till}, reserved_at = {{now}},
@@ -37,12 +37,11 @@ impl Ledger {
         if reserved.is_some() {
             return Ok(None);
         }
-        // The time may have come since.
+        // The time may have come meanwhile: then the caller tries again after 1 ms.
         Ok(Some(self.throttled(lease).await?.unwrap_or(1)))
     }
 
-    /// Returns how many milliseconds a throttled job has to wait before its next batch may start;
-    /// `None` if it need not.
+    /// Returns the milliseconds until the next batch of a throttled job may start; `None` if it may start now.
     pub async fn throttled(&self, lease: &Lease) -> Result<Option<u64>, LedgerError> {
         if lease.job.per_second.is_none() {
             return Ok(None);

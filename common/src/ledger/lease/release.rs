@@ -1,4 +1,4 @@
-//! Giving partitions back, now or for later: an attempt is counted only if the partition was charged.
+//! Releasing partitions, now or for later. Only a charged release counts as a failed attempt.
 
 use serde_json::{Value, json};
 
@@ -8,26 +8,26 @@ use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::ending::leave_given_back;
 use crate::ledger::types::Fence;
 
-/// A partition to be given back.
+/// The release of a partition.
 #[derive(Debug, Clone, Copy)]
 pub struct Release {
     /// The lease.
     pub fence: Fence,
-    /// When to try again, from now.
+    /// The backoff: milliseconds from now until the next attempt.
     pub delay_ms: u64,
-    /// The error, if that is why: the job shows it.
+    /// The error that caused the release, if there is one. The job shows it.
     pub error: Option<ErrorCode>,
-    /// Whether that was an attempt of this partition. A group that met a store that is down says nothing of its members.
+    /// Whether this was a failed attempt of the partition. A group that met a store that is down charges no member.
     pub charged: bool,
-    /// Whether it must run by itself from now on.
+    /// Whether the partition must run alone from now on.
     pub alone: bool,
 }
 
 impl Ledger {
-    /// Gives partitions back, now or for later.
+    /// Releases partitions, now or for later.
     ///
-    /// Those whose lease was lost are left out in silence: they are somebody else's. What has not begun of a job that
-    /// is being cancelled ends. Returns the jobs that have ended by this.
+    /// A partition whose lease was lost is skipped without an error: another worker may hold it. In a job that is being
+    /// cancelled, partitions that have not begun end. Returns the jobs that ended by this.
     pub async fn release(&self, releases: &[Release]) -> Result<Vec<JobId>, LedgerError> {
         let rows: Vec<Value> = releases
             .iter()

@@ -1,4 +1,4 @@
-//! Keeping a lease: renewals, and why one was not renewed.
+//! Keeping a lease: renewals, and the reasons for which a lease was not renewed.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,26 +10,26 @@ use crate::ledger::db::{Ledger, LedgerError};
 use crate::ledger::types::Fence;
 use crate::state::State;
 
-/// What a worker may do after asking the ledger.
+/// The ledger's answer to a worker that keeps a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseCheck {
-    /// Go on: the lease now lasts until then.
+    /// Go on: the lease now lasts until this time.
     Proceed(Instant),
     /// Begin no new batch: the job is being cancelled.
     Cancel(Instant),
-    /// Begin no new batch: the target, or everything, is paused, or a mapping was published that may share the place.
+    /// Begin no new batch: the target or everything is paused, or the published mappings have changed.
     Pause(Instant),
     /// The lease was lost: touch nothing more.
     Lost,
-    /// The ledger refuses this one for good; the lease lasts as before.
+    /// The ledger refuses this write for good. The lease lasts as before.
     Refused,
 }
 
-/// Of a partition: its key, and for how long its lease still lasts.
+/// The columns of a partition's key, and of the milliseconds until its lease expires.
 pub(super) const LEFT: &str = "partitions.job_id, ordinal, due_at - {now} AS left_ms";
 
 impl Ledger {
-    /// Renews leases. A cancelled or paused job's too: what has begun is finished.
+    /// Renews leases, also of cancelled and paused jobs: a batch that has begun must finish.
     pub async fn renew(&self, fences: &[Fence]) -> Result<Vec<LeaseCheck>, LedgerError> {
         let rows: Vec<Value> = fences.iter().map(|fence| rows::fence(*fence)).collect();
         self.touch(
@@ -46,7 +46,7 @@ impl Ledger {
         .await
     }
 
-    /// Keeps leases by a statement that returns what is [left](LEFT) of those it touched.
+    /// Keeps leases by a statement that returns [`LEFT`] for each lease that it touched.
     pub(super) async fn touch(
         &self,
         fences: &[Fence],
@@ -63,7 +63,7 @@ impl Ledger {
             .await?;
         let mut answers = HashMap::with_capacity(touched.len());
         for row in &touched {
-            // From before the statement: the lease must not last longer here than in the ledger.
+            // Counted from before the statement, so that the lease ends here no later than in the ledger.
             let left = Duration::from_millis(rows::number(row, "left_ms")?);
             answers.insert(rows::key(row)?, LeaseCheck::Proceed(asked + left.min(lease)));
         }
@@ -81,7 +81,7 @@ impl Ledger {
             .collect())
     }
 
-    /// Fills in why a partition was not touched.
+    /// Fills in the answers for partitions that are held but were not touched.
     async fn explain(
         &self,
         list: &str,
@@ -99,7 +99,7 @@ impl Ledger {
         .await?;
         for row in &rows {
             let cancelling = rows::says(row, "state", State::Cancelling)?;
-            // The lease was not renewed: nothing is left to do but to give it back.
+            // The lease was not renewed: the worker can only release it.
             let stop = if cancelling {
                 LeaseCheck::Cancel(until)
             } else {

@@ -1,8 +1,7 @@
-//! Waiting for a window: what a job's schedule says about when its batches may begin.
+//! Windows: the times at which batches of a scheduled job may begin.
 //!
-//! Nothing is told to workers: each asks before every batch, and who finds the windows closed gives
-//! its partition back until one opens. Whoever changes them makes the partitions due at once, and
-//! workers look again.
+//! A worker asks before every batch. If all windows are closed, it releases its partition until one
+//! opens. A change of the windows makes the waiting partitions due at once, so that workers ask again.
 
 use serde_json::json;
 use sqlx::Row;
@@ -13,7 +12,7 @@ use crate::ledger::ending::leave_given_back;
 use crate::ledger::types::Lease;
 use crate::schedule::Windows;
 
-/// The windows of a job, as a column of a statement. A job that is being cancelled waits for none: its partitions end.
+/// The column of a job's windows. A job that is being cancelled waits for none: its partitions end.
 const WINDOWS: &str = "CASE WHEN state <> {job.cancelling} THEN windows END AS windows";
 
 impl Ledger {
@@ -31,9 +30,9 @@ impl Ledger {
         Ok(wait_ms(&row)? > 0)
     }
 
-    /// Gives a partition back until its job's next window opens: no attempt is counted.
+    /// Releases a partition until its job's next window opens. No attempt is counted.
     ///
-    /// A partition whose lease was lost is left out in silence: it is somebody else's.
+    /// A partition whose lease was lost is skipped without an error: another worker may hold it.
     pub async fn release_until_window(&self, lease: &Lease) -> Result<(), LedgerError> {
         let inner = &self.inner;
         let fence = lease.fence();
@@ -51,8 +50,8 @@ impl Ledger {
         if given_back.is_none() {
             return Ok(());
         }
-        // Written, so that it is locked: whoever changes the windows comes before this or after it, and
-        // finds a partition that waits.
+        // The update locks the job. So a change of the windows comes either before it, or after it and finds
+        // the waiting partition.
         let row = sqlx::query(inner.sql(&format!(
             "-- ledger::release_until_window job
             UPDATE jobs SET version = version + 1 WHERE id = $1 RETURNING id, {WINDOWS}, {{now}} AS now_ms"
@@ -77,7 +76,7 @@ impl Ledger {
     }
 }
 
-/// Returns in how many milliseconds a window of a job is open, by the time of the row.
+/// Returns the milliseconds until a window of a job is open, from the time in the row; 0 without windows.
 fn wait_ms(row: &AnyRow) -> Result<i64, LedgerError> {
     if row.try_get::<Option<String>, _>("windows")?.is_none() {
         return Ok(0);

@@ -1,6 +1,6 @@
-//! The API keys that Lethe made itself. Only their hashes are here.
+//! The API keys that Lethe itself created. The ledger holds only their hashes.
 //!
-//! Whether a key has expired is decided by the database's clock, inside the statement.
+//! The database's clock, read in the same statement, decides whether a key has expired.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::config::Bounds;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 
-/// A key that Lethe made itself.
+/// A key that Lethe itself created.
 #[derive(Debug, Clone)]
 pub struct KeyRecord {
     /// Its name.
@@ -22,26 +22,26 @@ pub struct KeyRecord {
     pub sha256: String,
     /// The words of its scopes.
     pub scopes: Vec<String>,
-    /// What it is confined to.
+    /// The bounds of its access.
     pub bounds: Bounds,
-    /// When it stops opening anything, in milliseconds since 1970; absent: never.
+    /// Its expiry, in milliseconds since 1970; absent: never.
     pub expires_at: Option<i64>,
 }
 
-/// A key as the ledger knows it.
+/// A stored key.
 #[derive(Debug, Clone)]
 pub struct KeyRow {
-    /// What was stored.
+    /// The record of the key.
     pub key: KeyRecord,
-    /// When, in milliseconds since 1970.
+    /// The time of its creation, in milliseconds since 1970.
     pub created_at: i64,
-    /// Who made it.
+    /// The actor that created it.
     pub created_by: String,
-    /// When it last opened something, to the minute, in milliseconds since 1970.
+    /// The time of its last use, to the minute, in milliseconds since 1970.
     pub last_used_at: Option<i64>,
     /// The ledger's clock when this was read.
     pub now: i64,
-    /// How long it still opens anything: nothing left if it has expired, absent if it never does.
+    /// The time until it expires: zero if it has expired, absent if it never does.
     pub left: Option<Duration>,
 }
 
@@ -68,7 +68,7 @@ impl Ledger {
         row.as_ref().map(key).transpose()
     }
 
-    /// Returns keys by name, at most `limit`, those after `after`.
+    /// Returns at most `limit` keys, sorted by name, from the first one after `after`.
     pub async fn keys(&self, after: &str, limit: u32) -> Result<Vec<KeyRow>, LedgerError> {
         let text = format!("-- ledger::keys\nSELECT {COLUMNS} FROM api_keys WHERE name > $1 ORDER BY name LIMIT $2");
         let rows = sqlx::query(self.inner.sql(&text))
@@ -102,7 +102,7 @@ impl Ledger {
         if added.rows_affected() == 0 {
             return Ok(false);
         }
-        // Whose memories it reaches is personal.
+        // The names of the user and the workspaces are personal data, so they stay out of the event.
         let deed = Deed::new(Act::KeyCreate, Object::Key(&key.name))
             .with("scopes", key.scopes.clone())
             .with("bound_to_user", key.bounds.user.is_some())
@@ -112,7 +112,7 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Takes a key away; returns whether there was one of this name.
+    /// Deletes a key; returns whether there was one of this name.
     pub async fn remove_key(&self, name: &str, by: &Actor) -> Result<bool, LedgerError> {
         let mut tx = self.inner.begin().await?;
         let removed = sqlx::query(
@@ -130,7 +130,7 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Notes that a key opens something, once a minute at most.
+    /// Notes the use of a key, once a minute at most.
     pub async fn use_key(&self, name: &str) -> Result<(), LedgerError> {
         sqlx::query(self.inner.sql(
             "-- ledger::use_key

@@ -1,4 +1,4 @@
-//! Pauses: no new batch of a target, or of any, begins; acceptance goes on.
+//! Pauses: no new batch of a target, or of any target, begins. Acceptance goes on.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,17 @@ use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError};
 use crate::state::State;
 
-/// What is paused.
+/// The present pauses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pauses {
-    /// Whether everything is.
+    /// Whether everything is paused.
     pub all: bool,
-    /// The targets that are.
+    /// The paused targets.
     pub targets: BTreeSet<String>,
 }
 
 impl Ledger {
-    /// Returns what is paused.
+    /// Returns the present pauses.
     pub async fn pauses(&self) -> Result<Pauses, LedgerError> {
         let rows = sqlx::query(self.inner.sql("-- ledger::pauses\nSELECT scope FROM pauses"))
             .fetch_all(&self.inner.read)
@@ -37,7 +37,7 @@ impl Ledger {
         Ok(pauses)
     }
 
-    /// Pauses a target, or everything: no new batch begins, acceptance goes on.
+    /// Pauses a target, or everything. No new batch begins. Acceptance goes on.
     pub async fn pause(&self, target: Option<&str>, by: &Actor) -> Result<(), LedgerError> {
         let mut tx = self.inner.begin().await?;
         let paused = sqlx::query(self.inner.sql(
@@ -52,7 +52,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Lifts a pause. Its time counts for no job's limit.
+    /// Lifts a pause. Its time does not count towards the `give_up_after` limit of a job.
     pub async fn resume(&self, target: Option<&str>, by: &Actor) -> Result<(), LedgerError> {
         let inner = &self.inner;
         let scope = target.unwrap_or("*");
@@ -66,7 +66,7 @@ impl Ledger {
         let Some(lifted) = lifted else {
             return audit::commit(inner, tx, by, deed).await;
         };
-        // What no unfinished job has seen is nobody's stop. One look into the index for each state.
+        // Pauses that ended before the oldest unfinished job was accepted are deleted. One index lookup for each state.
         let oldest = |state: State| {
             let state = state.as_str();
             format!("SELECT MIN(accepted_at) AS oldest_at FROM jobs WHERE ended_at IS NULL AND state = {{job.{state}}}")

@@ -1,11 +1,11 @@
-//! Secrets that an installation makes for itself.
+//! Secrets that an installation creates for itself.
 
 use sqlx::Row;
 
 use crate::ledger::db::{Ledger, LedgerError};
 
 impl Ledger {
-    /// Returns a secret of this installation, made of `fresh` if there was none.
+    /// Returns a secret of this installation. If there is none, stores `fresh` as the secret.
     pub async fn secret(&self, name: &str, fresh: &str) -> Result<String, LedgerError> {
         sqlx::query(self.inner.sql(
             "-- ledger::secret

@@ -1,11 +1,11 @@
-//! Which mappings share a collection or a table, as workers have published it.
+//! Siblings: the mappings that share a collection or a table, as workers publish them.
 //!
-//! Where nothing tells the memories of two mappings apart, a deletion through one erases what belongs to the other. One
-//! file with both is refused; here the files of all workers meet. An entry stays until somebody retires it, since a
-//! mapping that nobody serves any more may still have memories, or until a newer version of the same mapping replaces it.
+//! If nothing tells the memories of two mappings apart, a deletion through one mapping erases memories of the other. A
+//! file with two such mappings is refused. Here the files of all workers are compared. An entry stays until an operator
+//! retires it, or a newer version of the mapping replaces it: a mapping that no worker serves may still have memories.
 //!
-//! Each change has a revision. A claim names the one that its worker has read, and so does the intent of each new
-//! batch: after a change nothing begins before the worker has looked again.
+//! Each change has a revision. A claim and the intent of each new batch name the revision that the worker has read.
+//! After a change, no batch begins before the worker has read the siblings again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,39 +17,39 @@ use crate::config::Sibling;
 use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Inner, Ledger, LedgerError, rows};
 
-/// The published siblings, and the revision that they were read at.
+/// The published siblings, and the revision at which they were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Siblings {
     /// The revision.
     pub revision: i64,
-    /// All of them, by place.
+    /// All siblings, sorted by place.
     pub published: Vec<Sibling>,
 }
 
-/// What became of retiring a sibling.
+/// The result of retiring a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetireOutcome {
-    /// It is forgotten wherever no worker has it.
+    /// It is deleted in every place where no worker has it.
     Retired,
-    /// A worker has it.
+    /// Workers have it in every place, so it stays.
     Served,
-    /// Nobody has published it.
+    /// No worker has published it.
     Unknown,
 }
 
-/// The revision of the siblings, as a part of a statement.
+/// The subquery for the revision of the siblings.
 pub(in crate::ledger) const REVISION: &str = "(SELECT n FROM revisions WHERE name = 'siblings')";
 
-/// How recently a worker must have reported for what it has to be in use.
-// Workers report every 5 s: two reports may be lost.
+/// The time after a worker's last report for which its mappings are in use.
+// Workers report every 5 s, so two reports may be lost.
 const IN_USE: Duration = Duration::from_secs(15);
 
 impl Ledger {
     /// Publishes a worker's siblings, and returns all of them; `None` if nothing has changed since `known`.
     ///
-    /// An older version of one of them goes, once no worker has it.
+    /// Deletes older versions of these mappings, once no worker has them.
     pub async fn publish_siblings(&self, own: &[Sibling], known: Option<i64>) -> Result<Option<Siblings>, LedgerError> {
-        // Retiring changes the revision too: with the one that is known, what was published is still there.
+        // Retiring changes the revision too: at the known revision, the published siblings are still there.
         if known.is_some() && known == Some(self.siblings_revision().await?) {
             return Ok(None);
         }
@@ -69,8 +69,8 @@ impl Ledger {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let changed = insert(inner, &mut tx, &missing).await? + delete(inner, &mut tx, &older).await?;
-        // Another worker with the same file may have done it at the same moment: a revision that changes nothing makes every
-        // batch begin anew.
+        // Another worker with the same file may have done this at the same moment. A needless revision would make all
+        // workers read the siblings again before they begin a batch.
         if changed > 0 {
             revise(inner, &mut tx).await?;
         }
@@ -78,7 +78,7 @@ impl Ledger {
         self.siblings().await.map(Some)
     }
 
-    /// Returns all siblings, with a revision that is not newer than what is returned.
+    /// Returns all siblings. Their revision is read first, so it is never newer than the siblings.
     pub async fn siblings(&self) -> Result<Siblings, LedgerError> {
         let revision = self.siblings_revision().await?;
         let found = sqlx::query(self.inner.sql(
@@ -103,7 +103,7 @@ impl Ledger {
         Ok(Siblings { revision, published })
     }
 
-    /// Forgets a mapping in every place where no worker has it.
+    /// Deletes a mapping in every place where no worker has it.
     pub async fn retire_sibling(&self, target: &str, table: &str, by: &Actor) -> Result<RetireOutcome, LedgerError> {
         let known = self.siblings().await?.published;
         let named: Vec<&Sibling> = known
@@ -125,7 +125,7 @@ impl Ledger {
         Ok(RetireOutcome::Retired)
     }
 
-    /// Returns those that no worker has.
+    /// Returns the siblings that no worker has.
     async fn unused<'a>(&self, siblings: Vec<&'a Sibling>) -> Result<Vec<&'a Sibling>, LedgerError> {
         if siblings.is_empty() {
             return Ok(siblings);
@@ -186,7 +186,7 @@ async fn delete(inner: &Inner, tx: &mut AnyConnection, siblings: &[&Sibling]) ->
     Ok(deleted.rows_affected())
 }
 
-/// Counts a change: the row's lock puts changes one after another.
+/// Increments the revision. The row's lock puts changes one after another.
 async fn revise(inner: &Inner, tx: &mut AnyConnection) -> Result<(), LedgerError> {
     sqlx::query(inner.sql("-- ledger::siblings revise\nUPDATE revisions SET n = n + 1 WHERE name = 'siblings'"))
         .execute(tx)

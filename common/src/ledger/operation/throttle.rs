@@ -1,7 +1,7 @@
 //! Changing the pace of a job that has not ended.
 //!
-//! Nothing is told to workers: each asks for the pace with every batch it records, and whoever waits
-//! for its turn looks again within a second.
+//! No message goes to workers. A worker reads the pace with every batch that it records. While it waits for
+//! the rate limit, it reads the pace again within a second.
 
 use serde_json::json;
 
@@ -10,10 +10,10 @@ use crate::ledger::audit::{self, Act, Actor, Deed, Object};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::state::State;
 
-/// The slowest pace: a memory in thirty years. What is slower is this.
+/// The slowest pace, in memories a second: one memory in thirty years. A slower pace is set to this.
 pub const SLOWEST: f64 = 1e-9;
 
-/// What became of a change of pace.
+/// The result of a change of pace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleOutcome {
     /// It has the new pace.
@@ -27,7 +27,7 @@ pub enum ThrottleOutcome {
 impl Ledger {
     /// Gives an unfinished job another pace, in memories a second; `None`: as fast as it can.
     ///
-    /// A faster one shortens the wait for the next batch; a slower one counts from that batch on.
+    /// A faster pace shortens the wait for the next batch. A slower pace applies from that batch on.
     pub async fn throttle(
         &self,
         id: JobId,
@@ -37,8 +37,8 @@ impl Ledger {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
         let pace = per_second.map_or(0.0, |pace| pace.max(SLOWEST));
-        // In the statement, so that a batch that is reserved at this moment is counted. The sweep computes anew how
-        // long the job has been idle.
+        // In the statement, so that a batch that is just being reserved counts. The next look recomputes the job's
+        // idle time.
         let till = "CASE WHEN throttled_till <= {now} OR $2 > 0 AND $2 <= per_second THEN throttled_till
             WHEN $2 > 0 AND per_second IS NOT NULL
                 THEN {now} + CAST((throttled_till - {now}) * per_second / $2 AS BIGINT)

@@ -1,4 +1,4 @@
-//! What workers say of themselves, as long as they are heard of.
+//! The reports of workers. They are deleted when a worker stops, or a day after its last report.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use sqlx::any::AnyRow;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::route::Route;
 
-/// What a worker says of itself.
+/// A worker's report about itself.
 #[derive(Debug, Clone)]
 pub struct WorkerReport {
     /// Its name, unique per start.
     pub name: String,
     /// Its version.
     pub version: &'static str,
-    /// How many tasks it runs at once.
+    /// The number of tasks that it runs at once.
     pub slots: u32,
     /// The mappings it claims for.
     pub routes: Vec<Route>,
@@ -29,14 +29,14 @@ pub struct WorkerReport {
     pub claimed: bool,
 }
 
-/// A worker as the ledger knows it.
+/// A worker, as it last reported.
 #[derive(Debug, Clone)]
 pub struct WorkerRow {
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// How many tasks it runs at once.
+    /// The number of tasks that it runs at once.
     pub slots: u64,
     /// The mappings it claims for.
     pub routes: Vec<String>,
@@ -44,16 +44,16 @@ pub struct WorkerRow {
     pub siblings: Vec<String>,
     /// Health and mapping faults of each target.
     pub targets: Value,
-    /// Milliseconds since 1970.
+    /// The time of its first report. All times here are milliseconds since 1970.
     pub started_at: i64,
-    /// When it last reported.
+    /// The time of its last report.
     pub last_seen_at: i64,
-    /// When it last claimed something.
+    /// The time of its last report after a claim.
     pub last_claim_at: Option<i64>,
 }
 
 impl Ledger {
-    /// Writes down what a worker says of itself.
+    /// Stores the report of a worker.
     pub async fn report_worker(&self, report: &WorkerReport) -> Result<(), LedgerError> {
         let routes: Vec<String> = report.routes.iter().map(Route::to_string).collect();
         sqlx::query(self.inner.sql(
@@ -82,7 +82,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Forgets a worker that stops, and those not heard of for a day.
+    /// Deletes a worker that stops, and workers without a report for a day.
     pub async fn forget_worker(&self, name: &str) -> Result<(), LedgerError> {
         sqlx::query(self.inner.sql(
             "-- ledger::forget_worker
@@ -94,12 +94,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns the workers heard of within `within`.
+    /// Returns the workers that reported within the last `within`.
     pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerRow>, LedgerError> {
         self.each_worker(within).await?.into_iter().collect()
     }
 
-    /// Returns the workers heard of within `within`, also those that this version cannot read.
+    /// Returns the workers that reported within the last `within`, also those that this version cannot read.
     pub(in crate::ledger) async fn each_worker(
         &self,
         within: Duration,
@@ -115,7 +115,7 @@ impl Ledger {
         Ok(rows.iter().map(worker).collect())
     }
 
-    /// Returns the routes that workers heard of within `within` have.
+    /// Returns the routes of the workers that reported within the last `within`.
     pub async fn routes_seen_within(&self, within: Duration) -> Result<BTreeSet<String>, LedgerError> {
         Ok(self
             .workers(within)

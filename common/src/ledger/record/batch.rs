@@ -1,4 +1,4 @@
-//! What a batch did, as a worker says it, and what follows.
+//! The results of a batch, as a worker records them, and the ledger's answer.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -17,37 +17,37 @@ use crate::state::State;
 pub struct ItemOutcome {
     /// The memory's id.
     pub id: String,
-    /// In which store.
+    /// The store.
     pub store: StoreKind,
-    /// What became of it; `None` for residue.
+    /// The outcome; `None` for residue.
     pub outcome: Option<Outcome>,
-    /// Why.
+    /// The reason for the outcome.
     pub code: Option<ErrorCode>,
 }
 
-/// What a batch did.
+/// The results of a batch.
 #[derive(Clone, Default)]
 pub struct Delta {
-    /// How many memories met which outcome in which store.
+    /// The number of memories, by store and outcome.
     pub counts: BTreeMap<(StoreKind, Outcome), u64>,
     /// The memories to be listed by id.
     pub items: Vec<ItemOutcome>,
-    /// How many memories reading back found, by store.
+    /// The number of memories that reading back found, by store.
     pub residue: BTreeMap<StoreKind, u64>,
-    /// How many more (or fewer) memories the job is about than was known.
+    /// The change in the number of memories that the job selects. It may be negative.
     pub selected: i64,
-    /// Partitions found by planning; they become claimable when all plans are complete.
+    /// The partitions that planning cut. They become claimable when all plans are complete.
     pub planned: Vec<NewPartition>,
-    /// The version of the one row that was erased, where the partition is about one memory.
+    /// The version of the erased row, if the partition is about one memory.
     pub version_erased: Option<i64>,
-    /// What a look found.
+    /// The selection that a check or a preview found.
     pub found: Option<Selection>,
-    /// What was there when the job began; planning says so once, and what it plans takes it over.
+    /// The snapshot of the job. Planning reports it once, and the planned partitions take it over.
     pub snapshot: Option<Snapshot>,
-    /// What somebody should know about the partition's table. One that is [`WarningCode::Mistyped`] was skipped:
-    /// if all of its job's tables were, the job fails, and nothing was touched.
+    /// A warning about the partition's table. [`WarningCode::Mistyped`] means that the table was skipped. If all tables
+    /// of the job were skipped, the job fails, and nothing was touched.
     pub warning: Option<WarningCode>,
-    /// How many rows of which dependent table went with the memories.
+    /// The number of rows deleted with the memories, by dependent table.
     pub dependents: BTreeMap<String, u64>,
 }
 
@@ -65,50 +65,50 @@ impl Delta {
 pub enum RecordEnd {
     /// Everything in it is accounted for.
     Done,
-    /// Everything in it is accounted for, and reading it back has found nothing. That ends a job which has no other
-    /// partition ([`JobFacts::is_single`]); of any other job the partition is read back again.
+    /// Everything in it is accounted for, and reading it back has found nothing. A job without other partitions
+    /// ([`JobFacts::is_single`]) then ends. In any other job the partition is read back again.
     ///
     /// [`JobFacts::is_single`]: crate::ledger::JobFacts::is_single
     Gone,
-    /// It was looked at; it is erased once all of the job was.
+    /// It was checked. It is erased once all partitions of its job are checked.
     Checked,
-    /// It cannot be done; what remains of it counts as failed.
+    /// It failed. Its remaining memories count as failed.
     Failed(ErrorCode),
-    /// Its job was cancelled; what remains of it is left.
+    /// Its job was cancelled. Its remaining memories count as left.
     Cancelled,
-    /// Reading back found memories: they are to be erased in another round.
+    /// Reading back found memories. Another round erases them.
     Residue {
-        /// How many.
+        /// The number of memories.
         n: u64,
-        /// What to erase, in the worker's own words; takes the place of the partition's progress.
+        /// The memories to erase, in the worker's own format. It replaces the partition's progress.
         progress: Option<String>,
     },
 }
 
-/// What is to be recorded about one partition.
+/// A record about one partition.
 pub struct Record<'a> {
     /// The lease, consumed unless the partition goes on.
     pub lease: &'a Lease,
-    /// What was done since the last record.
+    /// The results since the last record.
     pub delta: Delta,
-    /// How far the partition is; of one that is done, what reading it back has to know.
+    /// The progress of the partition. If the partition is done: the facts that reading it back needs.
     pub progress: Option<String>,
-    /// How many memories are still to be accounted for.
+    /// The number of memories not yet accounted for.
     pub remaining: u64,
-    /// Whether and how it ends.
+    /// The end of the partition; `None` if it goes on.
     pub end: Option<RecordEnd>,
 }
 
-/// What follows a record.
+/// The ledger's answer to a record.
 #[derive(Debug, Clone)]
 pub enum After {
-    /// The partition goes on, its fence one further.
+    /// The partition goes on. Its lease token has grown by one.
     Continue {
-        /// When the lease now ends.
+        /// The new end of the lease.
         until: Instant,
-        /// Whether the job is being cancelled: begin nothing more.
+        /// Whether the job is being cancelled: if so, begin no new batch.
         cancelling: bool,
-        /// The most memories a second that the job may erase now.
+        /// The present rate limit of the job, in memories a second.
         per_second: Option<f64>,
     },
     /// The partition has ended.
@@ -116,35 +116,35 @@ pub enum After {
         /// Whether the job's next phase has begun: its partitions are due.
         due: bool,
     },
-    /// The partition was the last of its job's erasing: read it back, under the same lease.
+    /// The partition was the last of its job to be erased. Read it back, under the same lease.
     ReadBack {
         /// The lease.
         lease: Box<Lease>,
-        /// Whether other partitions are due to be read back, of this job or of one that was recorded with it.
+        /// Whether other partitions are due to be read back, of this job or of jobs recorded with it.
         others: bool,
     },
     /// The job has ended.
     JobEnded {
-        /// How.
+        /// The final state.
         state: State,
         /// Milliseconds since it could have started.
         duration_ms: i64,
     },
     /// The lease was lost: nothing was recorded.
     Lost,
-    /// The ledger refuses this record for good: nothing was recorded, and the lease is still held.
+    /// The ledger refuses this record for good. Nothing was recorded, and the lease is still held.
     Refused,
 }
 
 impl Ledger {
     /// Records a group of partitions in one transaction.
     ///
-    /// A record moves the fence on by one, so that a record whose answer was lost cannot be counted
-    /// twice: asked again with the old token, it finds its lease lost. Whoever goes on with the
-    /// partition adds one to [`Lease::token`].
+    /// A record increments the lease token. If its answer is lost and the worker repeats it with the old token,
+    /// the lease counts as lost: so nothing is counted twice. A worker that goes on with the partition adds one
+    /// to [`Lease::token`].
     ///
-    /// The answers are in the order of the question. A partition whose lease was lost, or whose record the
-    /// ledger refuses, is left out without touching the others.
+    /// The answers are in the order of `records`. A lost lease or a refused record does not affect the other
+    /// records.
     pub async fn record(&self, records: &[Record<'_>]) -> Result<Vec<After>, LedgerError> {
         let until = Instant::now() + self.inner.options.lease;
         let prepared = records.iter().map(Prepared::of).collect();

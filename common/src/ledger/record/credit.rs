@@ -1,7 +1,7 @@
-//! What an earlier attempt erased and this one found absent counts as erased: the job did it.
+//! Credit: a memory that an earlier attempt erased and this attempt finds absent counts as erased by the job.
 //!
-//! Only of memories that this attempt asks for again, since another store had them still
-//! (`retry/settled.rs`). The totals of the service keep what stores answered.
+//! This concerns memories that this attempt asks for again because they failed in another store
+//! (`retry/settled.rs`). The totals of the service keep the stores' answers.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,7 @@ use crate::ledger::db::{Inner, LedgerError};
 /// A memory in a store: job, store, table, key.
 type ItemKey = (String, String, String, String);
 
-/// Turns absent into erased where an earlier attempt did it.
+/// Turns absent into erased where an earlier attempt erased the memory.
 pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Prepared]) -> Result<(), LedgerError> {
     let repeated = records.iter().filter(|record| record.repeats);
     let absent: Vec<&Value> = repeated
@@ -59,7 +59,7 @@ pub(super) async fn credit(inner: &Inner, tx: &mut AnyConnection, records: &[&Pr
             row.try_get("table_name")?,
             row.try_get("memory_key")?,
         );
-        // Once, should several attempts have left a word about it.
+        // Credited once, even if several attempts left an item about it.
         let Some(item) = by_place.remove(&place) else { continue };
         let ordinal = item["ordinal"].as_i64().unwrap_or(0);
         *counts.entry((place.0, ordinal, place.1)).or_insert(0) += 1;

@@ -1,4 +1,4 @@
-//! What a group of records changes in its jobs.
+//! The changes that a group of records makes in its jobs.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::ledger::ending::cancel;
 use crate::ledger::partition_state::PartitionState;
 use crate::ledger::totals::Increment;
 
-/// Begins to stop those jobs that a memory stops which changed in between, if one has; returns what
-/// ending their partitions counts.
+/// Begins to stop the jobs that a conflict stops, if the records contain one. Returns the additions to
+/// the totals for their ended partitions.
 pub(super) async fn abort(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -37,7 +37,7 @@ pub(super) async fn abort(
     Ok(totals)
 }
 
-/// Sums what the records change in their jobs: one row a job, since an UPDATE applies one.
+/// Sums the changes of the records: one row for each job, since an UPDATE applies only one.
 pub(super) fn job_changes(records: &[&Prepared]) -> Vec<JobChange> {
     let mut changes: BTreeMap<JobId, JobChange> = BTreeMap::new();
     for record in records {
@@ -48,7 +48,7 @@ pub(super) fn job_changes(records: &[&Prepared]) -> Vec<JobChange> {
     changes.into_values().collect()
 }
 
-/// Returns the rows of what the records planned, numbered as their jobs count.
+/// Returns the rows of the planned partitions, with the next numbers of their jobs.
 pub(super) fn planned(records: &[&Prepared], jobs: &[JobRow]) -> Vec<Value> {
     let mut rows = Vec::new();
     for job in jobs {

@@ -1,4 +1,4 @@
-//! A record, reduced to the rows that it writes: small, and nobody's but its own.
+//! A record, reduced to the rows that it writes. It is small and owns its data.
 
 use std::time::Instant;
 
@@ -15,26 +15,26 @@ use crate::ledger::types::warning::{self, WarningCode};
 use crate::ledger::types::{Fence, Kind, Lease, NewPartition, Snapshot, SnapshotKind, beside_key, key, listed};
 use crate::state::State;
 
-/// Records that belong together: all of one call.
+/// The records of one call.
 pub(super) struct Recording(pub(super) Vec<Prepared>);
 
 /// A record, as rows.
 pub(super) struct Prepared {
     pub(super) fence: Fence,
     pub(super) end: End,
-    /// What becomes of the partition.
+    /// The new values of the partition.
     pub(super) partition: Value,
     pub(super) counts: Vec<Value>,
     pub(super) items: Vec<Value>,
     pub(super) dependents: Vec<Value>,
     pub(super) change: JobChange,
     pub(super) planned: Vec<NewPartition>,
-    /// What was there when the job began, for what was planned.
+    /// The snapshot for the planned partitions.
     pub(super) snapshot: Option<String>,
     pub(super) totals: Vec<Increment>,
-    /// Whether a memory had changed in between.
+    /// Whether a memory changed after it was selected.
     pub(super) conflicts: bool,
-    /// Whether an earlier attempt may have erased what this one found absent.
+    /// Whether an earlier attempt may have erased memories that this attempt found absent.
     pub(super) repeats: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) enum End {
     Open,
     /// It ends.
     Ended,
-    /// It ends, and was read back before: nothing was found.
+    /// It ends, and reading it back before found nothing.
     Gone,
 }
 
@@ -59,7 +59,7 @@ impl End {
     }
 }
 
-/// What a record led to.
+/// The result of a record.
 pub(super) enum Recorded {
     Lost,
     Refused,
@@ -70,7 +70,7 @@ pub(super) enum Recorded {
 }
 
 impl Recording {
-    /// Returns how many rows it writes, roughly.
+    /// Returns roughly the number of rows that it writes.
     pub(super) fn size(&self) -> usize {
         let size = |record: &Prepared| {
             1 + record.counts.len() + record.items.len() + record.dependents.len() + record.planned.len()
@@ -80,7 +80,7 @@ impl Recording {
 }
 
 impl Recorded {
-    /// Returns what follows for whoever held the lease.
+    /// Returns the answer for the worker that held the lease.
     pub(super) fn after(self, record: &Record<'_>, until: Instant) -> After {
         let lease = record.lease;
         match self {
@@ -134,7 +134,7 @@ impl Prepared {
     }
 }
 
-/// Returns whether a memory had changed in between, before or after its vector went.
+/// Returns whether a memory changed after it was selected, before or after its vector was deleted.
 fn conflicts(record: &Record<'_>) -> bool {
     let items = &record.delta.items;
     items
@@ -149,7 +149,7 @@ fn partition(record: &Record<'_>) -> Value {
         Some(RecordEnd::Done | RecordEnd::Gone) => (PartitionState::Done, None, &record.progress),
         Some(RecordEnd::Failed(code)) => (PartitionState::Failed, Some(*code), &record.progress),
         Some(RecordEnd::Cancelled) => (PartitionState::Cancelled, None, &record.progress),
-        // Blocked until all of the job is read back, so that a round has one beginning.
+        // Blocked until the whole job is read back, so that all partitions begin a round together.
         Some(RecordEnd::Residue { progress, .. }) => (PartitionState::Blocked, None, progress),
         Some(RecordEnd::Checked) => (PartitionState::Blocked, None, &record.progress),
     };
@@ -170,7 +170,7 @@ fn partition(record: &Record<'_>) -> Value {
     row["found"] = json!(record.delta.found.as_ref().map(|found| json!(found).to_string()));
     row["remaining"] = json!(remaining);
     row["kind"] = json!(kind.as_str());
-    // Of a batch that had begun nothing is recorded: the next attempt finishes it.
+    // A failed partition without counts keeps its intent: the next attempt finishes the batch.
     let begun = matches!(record.end, Some(RecordEnd::Failed(_))) && record.delta.counts.is_empty();
     row["begun"] = json!(i64::from(begun));
     row
@@ -226,7 +226,7 @@ fn change(record: &Record<'_>) -> JobChange {
         .warning
         .map(|code| warning::text(code, &record.lease.route));
     change.skipped = i64::from(record.delta.warning == Some(WarningCode::Mistyped));
-    // A partition that fails is not progress, however many of a job do so.
+    // A partition that fails or is cancelled is no progress, unless it has counts.
     let fails = matches!(record.end, Some(RecordEnd::Failed(_) | RecordEnd::Cancelled));
     change.progress = !fails || !record.delta.counts.is_empty();
     change.planned = i64::try_from(record.delta.planned.len()).unwrap_or(0);
@@ -241,7 +241,7 @@ fn change(record: &Record<'_>) -> JobChange {
     change
 }
 
-/// Returns how many memories this record accounts for in each store, if it tells by itself that nothing of them is left.
+/// Returns the number of memories accounted for in each store, if this record alone shows that none is left.
 fn gone(record: &Record<'_>) -> Option<u64> {
     let (lease, delta) = (record.lease, &record.delta);
     let is_only = lease.job.attempt == 1 && lease.job.is_single && !lease.job.is_unlisted();
@@ -263,7 +263,7 @@ fn gone(record: &Record<'_>) -> Option<u64> {
     counted.all(|other| other == n).then_some(n)
 }
 
-/// Returns the bound that a plan found, if it found one now.
+/// Returns the bound of the snapshot, if this record reports one.
 fn bound<'a>(record: &'a Record<'_>) -> Option<&'a str> {
     match &record.delta.snapshot {
         Some(Snapshot::CreatedAt(bound)) => Some(bound),
@@ -271,7 +271,7 @@ fn bound<'a>(record: &'a Record<'_>) -> Option<&'a str> {
     }
 }
 
-/// Returns what a record adds to the totals. Previews are apart: they count nothing.
+/// Returns the additions of a record to the totals. A preview adds nothing.
 fn increments(record: &Record<'_>) -> Vec<Increment> {
     let lease = record.lease;
     if lease.kind == Kind::Preview {

@@ -1,4 +1,4 @@
-//! The statements that write a group of records, each about all of them.
+//! The statements that write records. Each statement writes a whole group.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use super::prepared::Prepared;
 use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::types::Fence;
 
-/// Moves the partitions on; returns the fences of those whose lease still held.
+/// Updates the partitions. Returns the fences of the leases that were still held.
 pub(super) async fn update_partitions(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -92,7 +92,7 @@ pub(super) async fn insert_items(
     Ok(())
 }
 
-/// Adds what went of dependent tables: one row of each, since an upsert touches none twice.
+/// Adds the deleted rows of dependent tables, summed by table: an upsert cannot touch a row twice.
 pub(super) async fn add_dependents(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -13,7 +13,7 @@ use crate::ledger::db::{Grouped, Inner, LedgerError};
 use crate::ledger::types::Fence;
 use crate::state::State;
 
-/// The most rows of one transaction, so that nobody waits long for a group.
+/// The most rows of one transaction, so that no caller waits long for a group.
 const GROUP: usize = 20_000;
 
 impl Grouped for Recording {
@@ -35,8 +35,8 @@ impl Grouped for Recording {
     }
 }
 
-/// Writes records together; if the ledger refuses them, in ever smaller parts, so that only those are refused that
-/// it would refuse alone.
+/// Writes records together. If the ledger refuses a group, its halves are written apart: only records that it refuses
+/// alone are refused.
 async fn write_each(inner: &Inner, records: &[&Prepared]) -> Result<Vec<Recorded>, LedgerError> {
     let mut recorded = Vec::with_capacity(records.len());
     let mut open = vec![records];

@@ -1,8 +1,8 @@
-//! Making jobs of schedules that are due: once for each time, however many processes try.
+//! Firing: creating the jobs of due schedules, one job for each due time, however many processes try.
 //!
-//! A time is taken by the transaction that moves the schedule on to its next one, and the job is accepted
-//! in the same transaction. If the process dies before its commit, the time is still due; after it, the
-//! job is there. However many times were missed, there is one that is due.
+//! One transaction moves the schedule on to its next time, and accepts the job. If the process dies before the
+//! commit, the time is still due. If it dies after the commit, the job exists. However many times were missed,
+//! only one is due.
 
 use sqlx::{AnyConnection, Row};
 
@@ -12,14 +12,14 @@ use crate::ledger::db::{Inner, Ledger, LedgerError};
 use crate::ledger::totals::{Increment, TotalsMetric};
 use crate::ledger::types::Run;
 
-/// The time that a statement is about: due, of this revision, and nobody's yet.
+/// The condition that a schedule's time has not been taken yet: same revision, same time, not paused.
 const TAKEN: &str = "name = $1 AND revision = $2 AND next_run_at = $3 AND paused = 0";
 
-/// Whether the job before has not ended.
+/// Whether the previous job has not ended.
 const UNFINISHED: &str = "EXISTS (SELECT 1 FROM jobs WHERE jobs.id = schedules.last_job AND jobs.ended_at IS NULL)";
 
 impl Ledger {
-    /// Returns schedules that are due, those that have been for longest first.
+    /// Returns due schedules, the longest due first.
     pub async fn due_schedules(&self, limit: u32) -> Result<Vec<ScheduleRow>, LedgerError> {
         let text = format!(
             "-- ledger::due_schedules
@@ -35,7 +35,7 @@ impl Ledger {
         for row in &rows {
             match schedule(row) {
                 Ok(row) => due.push(row),
-                // It must not keep the others from being fired.
+                // An unreadable schedule must not keep the others from firing.
                 Err(error @ LedgerError::Corrupt { .. }) => {
                     tracing::error!(error = %error, "a schedule cannot be read");
                 }
@@ -45,7 +45,7 @@ impl Ledger {
         Ok(due)
     }
 
-    /// Returns in how many milliseconds the next schedule is due: none if one is; `None` if none will be.
+    /// Returns the milliseconds until the next schedule is due: 0 if one is due, `None` if none will be.
     pub async fn next_schedule(&self) -> Result<Option<u64>, LedgerError> {
         let row = sqlx::query(self.inner.sql(
             "-- ledger::next_schedule
@@ -57,12 +57,12 @@ impl Ledger {
         Ok(wait.map(|wait| u64::try_from(wait).unwrap_or(0)))
     }
 
-    /// Takes a schedule's time and accepts its job, unless the one before has not ended; `next` is the
-    /// time after.
+    /// Takes a schedule's due time and accepts its job, unless the previous job has not ended. `next` is
+    /// the following time.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Unavailable`] if the database did not take it; if only the answer was lost, the next
+    /// [`LedgerError::Unavailable`] if the database did not answer. If only the answer was lost, the next
     /// try finds the time taken.
     pub async fn fire(&self, due: &ScheduleRow, next: Option<i64>, job: &NewJob) -> Result<Run, LedgerError> {
         let inner = &self.inner;
@@ -87,7 +87,7 @@ impl Ledger {
         Ok(Run::Gone)
     }
 
-    /// Takes a schedule's time whose job could not be accepted; `why` says so to whoever looks.
+    /// Takes a schedule's due time whose job was refused. `why` is the reason that callers read.
     pub async fn refuse_run(&self, due: &ScheduleRow, next: Option<i64>, why: &str) -> Result<Run, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -102,7 +102,7 @@ impl Ledger {
     }
 }
 
-/// Moves a schedule on to its next time; returns whether this one was still to be taken.
+/// Moves a schedule on to its next time; returns whether the due time was not taken yet.
 async fn take(
     inner: &Inner,
     tx: &mut AnyConnection,

@@ -1,7 +1,7 @@
-//! Deletions that recur: what is stored of them. Making jobs of them is `ledger/schedules/fire.rs`.
+//! Storing schedules (recurring deletions). `ledger/schedules/fire.rs` creates their jobs.
 //!
-//! What a schedule does (its body, its times, who wrote it) has a revision; whoever changes or fires it
-//! says which one it has seen, so that nothing is done by what was replaced meanwhile.
+//! The definition of a schedule (its body, its times, its writer) has a revision. A replacement or a firing
+//! names the revision that it has read. So it never acts on a definition that was replaced meanwhile.
 
 use serde_json::json;
 use sqlx::Row;
@@ -14,15 +14,15 @@ use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::ledger::views::Whose;
 use crate::schedule::Windows;
 
-/// A schedule to be stored; everything that can be refused was refused before.
+/// A schedule to be stored. It was validated before.
 // Personal data: no `Debug`.
 #[derive(Clone)]
 pub struct ScheduleRecord {
     /// Its name.
     pub name: String,
-    /// Who writes it, in whose name its jobs run.
+    /// The principal that writes it, and in whose name its jobs run.
     pub principal: String,
-    /// What its writer may do, in the api's own words.
+    /// The rights of its writer, in the api's own format.
     pub rights: String,
     /// The one target that its jobs are about; absent: several.
     pub target: Option<String>,
@@ -30,41 +30,41 @@ pub struct ScheduleRecord {
     pub cron: String,
     /// The time zone of its times, by name.
     pub time_zone: String,
-    /// The request for its jobs, in the api's own words.
+    /// The request for its jobs, in the api's own format.
     pub job: String,
-    /// When batches of its jobs may begin; absent: at any time.
+    /// The times at which batches of its jobs may begin; absent: at any time.
     pub windows: Option<Windows>,
-    /// Whether it makes no jobs.
+    /// Whether it is paused, and creates no jobs.
     pub paused: bool,
-    /// When it runs next, in milliseconds since 1970, unless it has another time before already.
+    /// Its next time, in milliseconds since 1970. A stored time of the same cron expression and zone takes precedence.
     pub next_run_at: i64,
 }
 
-/// A schedule as the ledger knows it.
+/// A stored schedule.
 // Personal data: no `Debug`.
 #[derive(Clone)]
 pub struct ScheduleRow {
-    /// Another one with every change of what it does.
+    /// The revision: a new one with every change of the definition.
     pub revision: String,
-    /// What was stored; its next time may have passed, if nobody fired it yet.
+    /// The stored record. Its next time may have passed, if no process has fired it yet.
     pub schedule: ScheduleRecord,
-    /// When it runs next; absent: never again.
+    /// Its next time; absent: never again. All times here are milliseconds since 1970.
     pub next_run_at: Option<i64>,
-    /// When it last made a job.
+    /// The time at which it last created a job.
     pub last_run_at: Option<i64>,
-    /// The job that it last made.
+    /// The job that it last created.
     pub last_job: Option<JobId>,
-    /// What came of its last time: `fired`, `skipped` or `refused`.
+    /// The result of its last due time: `fired`, `skipped` or `refused`.
     pub last_outcome: Option<String>,
-    /// Why that was refused.
+    /// The reason for a refusal at its last due time.
     pub last_problem: Option<String>,
-    /// How often the job before had not ended.
+    /// The number of times that were skipped, since the previous job had not ended.
     pub skipped: u64,
-    /// How often its job could not be accepted.
+    /// The number of times whose job was refused.
     pub refused: u64,
-    /// When it was written first.
+    /// The time of its creation.
     pub created_at: i64,
-    /// When it was last changed.
+    /// The time of its last change.
     pub changed_at: i64,
     /// The ledger's clock when this was read.
     pub now: i64,
@@ -85,7 +85,7 @@ impl Ledger {
         row.as_ref().map(schedule).transpose()
     }
 
-    /// Returns schedules by name, at most `limit`, those after `after`.
+    /// Returns at most `limit` schedules, sorted by name, from the first one after `after`.
     pub async fn schedules(&self, whose: &Whose, after: &str, limit: u32) -> Result<Vec<ScheduleRow>, LedgerError> {
         let (principal, targets) = whose.parts();
         let text = format!(
@@ -128,10 +128,10 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Stores a schedule in place of the one with `revision`; returns whether that was still there.
+    /// Replaces the schedule that has `revision`; returns whether that revision was still stored.
     ///
-    /// With the same times as before it keeps the next of them, which may have been missed. A job of it that
-    /// has not ended follows the new windows.
+    /// If the cron expression and the time zone stay the same, the next time stays too, even if it was missed. An
+    /// unfinished job of the schedule follows the new windows.
     pub async fn replace_schedule(
         &self,
         schedule: &ScheduleRecord,
@@ -158,7 +158,7 @@ impl Ledger {
         let Some(row) = replaced else { return Ok(false) };
         let job: Option<String> = row.try_get("last_job")?;
         if let Some(job) = &job {
-            // Its limit begins anew: which times of the past were outside of a window is not known any more.
+            // Its `give_up_after` limit starts anew: the ledger no longer knows the former windows.
             sqlx::query(inner.sql(
                 "-- ledger::replace_schedule job
                 UPDATE jobs SET version = version + 1, windows = $2, idle_since = accepted_at,
@@ -174,8 +174,8 @@ impl Ledger {
         let deed = Deed::new(Act::ScheduleReplace, Object::Schedule(&schedule.name));
         audit::commit(inner, tx, by, deed).await?;
         if let Some(job) = &job {
-            // After the commit: whoever gives a partition back locks the job after its partition, and is
-            // either seen here or has seen the new windows.
+            // After the commit: a release locks its partition, then its job. Either this statement finds the
+            // released partition, or the release has read the new windows.
             sqlx::query(inner.sql(
                 "-- ledger::replace_schedule partitions
                 UPDATE partitions SET due_at = {now}
@@ -188,9 +188,9 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Pauses a schedule, or lifts that; returns whether there is one of this name.
+    /// Pauses a schedule, or lifts its pause; returns whether there is one of this name.
     ///
-    /// What it misses while it is paused is caught up once.
+    /// For all times that it missed while it was paused, it fires once.
     pub async fn pause_schedule(&self, name: &str, paused: bool, by: &Actor) -> Result<bool, LedgerError> {
         let inner = &self.inner;
         let mut tx = inner.begin().await?;
@@ -221,7 +221,7 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Takes a schedule away; returns whether there was one of this name. Its jobs stay.
+    /// Deletes a schedule; returns whether there was one of this name. Its jobs stay.
     pub async fn remove_schedule(&self, name: &str, by: &Actor) -> Result<bool, LedgerError> {
         let mut tx = self.inner.begin().await?;
         let removed = sqlx::query(
@@ -240,7 +240,7 @@ impl Ledger {
     }
 }
 
-/// Returns a schedule as the list of one row that a statement opens, with a new revision.
+/// Returns a schedule with a new revision, as the JSON array of one element that a statement reads.
 fn as_row(schedule: &ScheduleRecord) -> String {
     json!([{
         "name": schedule.name, "revision": Uuid::now_v7().to_string(), "principal": schedule.principal,

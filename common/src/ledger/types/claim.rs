@@ -1,64 +1,64 @@
-//! What a worker asks the ledger for, and what it waits for if there is nothing.
+//! The claim of a worker, and the ledger's answer to a look ahead.
 
 use crate::route::Route;
 
-/// What there is to do for a worker, and what it waits for if it finds nothing.
+/// The answer to a look ahead: due mappings, and the time until the next partition becomes due.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ahead {
-    /// The mappings that have partitions which may be claimed by their time, those with the lightest first. A claim may still
-    /// find none, as where their target is paused.
+    /// The mappings with due partitions, those with the lightest partitions first. A claim may still find none, for
+    /// example while their target is paused.
     pub due: Vec<Route>,
-    /// In how many milliseconds the next partition becomes due that is not due yet.
+    /// The milliseconds until the next partition becomes due.
     pub due_in_ms: Option<u64>,
-    /// The revision of the siblings: at one that it has not read a worker is given nothing.
+    /// The revision of the siblings. A worker that has not read this revision can claim nothing.
     pub siblings: i64,
 }
 
-/// What a worker asks for.
+/// A worker's request for due partitions.
 #[derive(Debug, Clone)]
 pub struct Claim<'a> {
     /// The worker's name.
     pub worker: &'a str,
-    /// The mappings it has and whose stores answer, in the order in which they are asked for.
+    /// The mappings that the worker has and whose stores answer, in the order of the claim.
     pub routes: &'a [Route],
-    /// The revision of the siblings that it has read; at another it is given nothing.
+    /// The revision of the siblings that the worker has read. At another revision the claim finds nothing.
     pub siblings: i64,
     /// The most small partitions, which share calls.
     pub small: u32,
     /// The most partitions that run alone.
     pub alone: u32,
-    /// What becomes of partitions whose lease ran out.
+    /// Whether an expired lease counts against its partition.
     pub lapsed: Lapsed,
-    /// Whose small partitions go first.
+    /// The callers whose small partitions go first.
     pub small_first: SmallFirst,
-    /// Which of the partitions that run alone go first.
+    /// The order of the partitions that run alone.
     pub alone_first: AloneFirst,
 }
 
-/// Whether a lease that ran out counts against its partition.
+/// Whether an expired lease counts against its partition, as a rescue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lapsed {
-    /// It does.
+    /// It counts.
     Counts,
-    /// It does not: the ledger could not be reached, so nobody was able to renew.
+    /// It does not count: the ledger could not be reached, so no worker was able to renew.
     Excused,
 }
 
-/// Whose small partitions a claim takes first. Workers alternate, so that neither kind of caller can keep the other
-/// waiting for good.
+/// The callers whose small partitions a claim takes first. Workers alternate, so that neither kind of caller can keep
+/// the other waiting for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmallFirst {
-    /// Those of callers who have few.
+    /// Callers with few unfinished jobs.
     OfFew,
-    /// Those of callers who have many, if there are any.
+    /// Callers with many unfinished jobs, if their small partitions are due.
     OfMany,
 }
 
-/// Which of the partitions that run alone a claim takes first. Workers alternate, so that neither kind can keep the
-/// other waiting for good.
+/// The order in which a claim takes the partitions that run alone. Workers alternate, so that neither light nor old
+/// partitions wait for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AloneFirst {
-    /// Small ones.
+    /// By weight, then by age.
     Lightest,
     /// By age.
     Oldest,

@@ -1,4 +1,4 @@
-//! Jobs, as far as workers and the ledger tell each other about them.
+//! The facts about jobs that workers and the ledger exchange.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::filter::Filter;
 use crate::job::{JobId, Subject};
 use crate::schedule::Windows;
 
-/// What every partition of a job shares.
+/// The facts that all partitions of a job share.
 #[derive(Debug, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -17,76 +17,76 @@ use crate::schedule::Windows;
 pub struct JobFacts {
     /// The job's id.
     pub id: JobId,
-    /// Whose memories, where the job says so.
+    /// The owner of the memories, if the job names one.
     pub owner: Option<String>,
-    /// Of which workspace.
+    /// The workspace of the memories, if the job names one.
     pub workspace: Option<String>,
-    /// Of which kind.
+    /// The kind of the memories, if the job names one.
     pub memory_kind: Option<String>,
     /// The person, for a job by subject.
     pub subject: Option<Subject>,
-    /// What the memories have to match, for a job by query.
+    /// The filter that the memories must match, for a job by query.
     pub query: Option<Arc<Filter>>,
-    /// The most memories a second, over all workers.
+    /// The rate limit over all workers, in memories a second.
     pub per_second: Option<f64>,
-    /// The most memories of a batch, where somebody said so.
+    /// The most memories of a batch, if the request sets it.
     pub batch: Option<u32>,
-    /// Of a job by query: the most memories that this attempt takes of what matches.
+    /// For a job by query: the most matching memories that this attempt takes.
     pub max_memories: Option<u64>,
-    /// Whether the job says what its selection has to be: it is looked at before anything is touched.
+    /// Whether the job states the expected selection. If so, the selection is checked before anything is touched.
     pub expects: bool,
-    /// Whether a schedule made it, which can say at any time when its batches may begin.
+    /// Whether a schedule created it. Then a change of the schedule's windows applies to it at any time.
     pub scheduled: bool,
-    /// Whether a value that no column can hold is nobody's ([`ExecutionOptions::lenient`]).
+    /// Whether a value that no column can hold matches no memory ([`ExecutionOptions::lenient`]).
     pub lenient: bool,
     /// The traceparent of the request.
     pub trace: Option<String>,
-    /// Whether a cancellation was accepted: finish what has begun, begin nothing.
+    /// Whether the job is being cancelled: finish the batch that has begun, and begin no other.
     pub cancelling: bool,
     /// Milliseconds from acceptance (or its start time) until this claim.
     pub waited_ms: i64,
     /// Whether this is the job's first claim.
     pub first: bool,
-    /// 1, and one more for each retry.
+    /// The number of the attempt: 1, and one more for each retry.
     pub attempt: u64,
-    /// Whether it has one partition.
+    /// Whether it has only one partition.
     pub is_single: bool,
 }
 
 impl JobFacts {
-    /// Returns whether its memories count as selected when they are accounted for: nobody listed
-    /// them when it was accepted.
+    /// Returns whether its memories count as selected only when they are accounted for. Its request
+    /// does not list them.
     pub fn is_unlisted(&self) -> bool {
         self.subject.is_some() || self.query.is_some()
     }
 }
 
-/// How a job is done, beside what it erases.
-// What a caller calls its request may say anything: no `Debug`.
+/// The options of a job, beside its selection.
+// The caller's name for its request may hold anything: no `Debug`.
 #[derive(Clone, Default)]
 pub struct ExecutionOptions {
-    /// The most memories of a batch; absent: as many as workers usually take.
+    /// The most memories of a batch; absent: the workers' default.
     pub batch: Option<u32>,
-    /// Of a job by query: the most memories that it takes of what matches, at least one; the rest is
-    /// left alone.
+    /// For a job by query: the most matching memories that it takes, at least one. The others are not
+    /// touched.
     pub max_memories: Option<u64>,
-    /// Whether a memory that changed in between stops the job: what has begun is finished, and it fails.
+    /// Whether a memory that changed after its selection stops the job. Batches that have begun finish, and it fails.
     pub aborts: bool,
-    /// By how many slices it is counted for whoever asks; absent: not at all. How it is divided among
-    /// workers does not follow from it.
+    /// The number of slices by which callers read its counts; absent: none. It does not decide how workers
+    /// share the job.
     pub slices: Option<u32>,
-    /// What the caller calls its request.
+    /// The caller's name for its request.
     pub opaque_id: Option<String>,
-    /// The schedule that made it.
+    /// The schedule that created it.
     pub schedule: Option<String>,
-    /// When its batches may begin; absent: at any time.
+    /// The times at which its batches may begin; absent: at any time.
     pub windows: Option<Windows>,
-    /// Whether a value that no column can hold is nobody's, as the clients of other systems have it; else it
+    /// Whether a value that no column can hold matches no memory, as clients of other systems expect. Otherwise it
     /// is a mistake, and the tables that cannot hold it are skipped.
     pub lenient: bool,
 }
 
-/// How a job by query tells what was there when it began.
+/// The snapshot of a job by query: its way to know the memories that existed when it began.
 #[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
 #[strum_discriminants(
     name(SnapshotKind),
@@ -95,11 +95,11 @@ pub struct ExecutionOptions {
     strum(serialize_all = "snake_case")
 )]
 pub enum Snapshot {
-    /// By when rows were written, up to a bound in the worker's own words.
+    /// By the time at which rows were written, up to a bound in the worker's own format.
     CreatedAt(String),
-    /// It cannot: each batch takes what matches at its time.
+    /// No snapshot: each batch takes the memories that match at its time.
     Batch,
-    /// Its plan lists them.
+    /// By its plan, which lists the memories.
     Plan,
 }
 

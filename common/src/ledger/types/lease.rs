@@ -15,39 +15,39 @@ pub struct Lease {
     pub job: Arc<JobFacts>,
     /// The partition's number in the job.
     pub ordinal: i64,
-    /// The fence: every write carries it.
+    /// The lease token: every write carries it in its fence.
     pub token: i64,
-    /// When the lease ends, by this process' monotonic clock, counted from before it was asked for.
+    /// The end of the lease, by this process' monotonic clock, counted from before the request for it.
     pub until: Instant,
-    /// What the partition is for.
+    /// The purpose of the partition.
     pub kind: Kind,
-    /// Which mapping it needs.
+    /// The mapping that it needs.
     pub route: Route,
-    /// What it is about.
+    /// The memories that it is about.
     pub work: Work,
-    /// Of a subject: under which of the owner's names ([`Subject::fields_as`](crate::job::Subject::fields_as)).
+    /// For a subject: the number of the owner's name ([`Subject::fields_as`](crate::job::Subject::fields_as)).
     pub alias: u32,
-    /// How far it is, in the worker's own words.
+    /// Its progress, in the worker's own format.
     pub progress: Option<String>,
-    /// The batch that has begun, in the worker's own words.
+    /// The intent of the batch that has begun, in the worker's own format.
     pub intent: Option<String>,
-    /// What was there when its job began, in the worker's own words; nothing: all that is there.
+    /// The bound of its job's snapshot, in the worker's own format; absent: no bound.
     pub snapshot: Option<String>,
-    /// How many memories are not accounted for yet.
+    /// The number of memories not yet accounted for.
     pub remaining: u64,
-    /// How many leases ran out since anything was recorded.
+    /// The number of leases that expired since the last record.
     pub rescues: u32,
-    /// How many attempts failed since anything was recorded.
+    /// The number of attempts that failed since the last record.
     pub failures: u32,
-    /// Whether it has to run by itself.
+    /// Whether it must run alone.
     pub alone: bool,
-    /// Where its memories are accounted for.
+    /// The stores in which its memories are accounted for.
     pub stores: Vec<StoreKind>,
-    /// The revision of the siblings that it was claimed at: no batch begins at another.
+    /// The revision of the siblings at the claim. No batch begins at another revision.
     pub siblings: i64,
 }
 
-/// What a write about a partition carries: which, and under which lease.
+/// The fence of a write: the partition, and the lease under which it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fence {
     /// The job.
@@ -59,15 +59,15 @@ pub struct Fence {
 }
 
 impl Lease {
-    /// Takes over that its job is being cancelled.
+    /// Notes that its job is being cancelled.
     pub fn cancel(&mut self) {
         if !self.job.cancelling {
             Arc::make_mut(&mut self.job).cancelling = true;
         }
     }
 
-    /// Takes over that a record let the partition go on: its fence is one further, its job's pace may
-    /// be another, and what was counted against it is forgotten.
+    /// Takes over the answer to a record after which the partition goes on. The token grows by one, the pace of
+    /// the job may change, and failures and rescues return to 0.
     pub fn goes_on(&mut self, until: Instant, cancelling: bool, per_second: Option<f64>) {
         self.until = until;
         if self.job.per_second != per_second {

@@ -1,21 +1,21 @@
 //! The key of a memory in the tables of the ledger.
 //!
-//! Ids may be longer than an entry of an index: PostgreSQL takes about 2,700 bytes, and 1,000 characters
-//! may be 4,000. So the key of a long id is its beginning and its hash, and the id itself stands beside the key.
+//! An id may be too long for an index: PostgreSQL takes about 2,700 bytes, and 1,000 characters may be 4,000 bytes.
+//! So the key of a long id is its beginning and its hash. A second column holds the id itself.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// The longest id, in bytes, that is its own key. Most are: UUIDs and numbers need no second column.
+/// The longest id, in bytes, that is its own key. UUIDs and numbers are, so most ids need no second column.
 const LONGEST: usize = 200;
 
-/// How much of a long id its key keeps, in bytes: lists go by keys, and stay nearly in the order of ids.
-// With the hash it is longer than any id that is its own key, so no key means two ids.
+/// The bytes of a long id that its key keeps. So lists, which are sorted by key, stay nearly in the order of ids.
+// With the hash, the key is longer than any id that is its own key. So no key stands for two ids.
 const KEPT: usize = 160;
 
-/// Returns an id as it is listed. A point's payload may hold U+0000, and no text of PostgreSQL does.
+/// Returns an id as the ledger lists it, without U+0000. A point's payload may hold that; PostgreSQL's texts cannot.
 pub(in crate::ledger) fn listed(id: &str) -> Cow<'_, str> {
     if id.contains('\0') {
         Cow::Owned(id.replace('\0', "\u{fffd}"))
@@ -37,7 +37,7 @@ pub(in crate::ledger) fn key(id: &str) -> Cow<'_, str> {
     Cow::Owned(key)
 }
 
-/// Returns an id where its key is another.
+/// Returns the id if its key differs from it.
 pub(in crate::ledger) fn beside_key(id: &str) -> Option<&str> {
     (id.len() > LONGEST).then_some(id)
 }
@@ -59,7 +59,7 @@ mod tests {
         for (n, id) in all.iter().enumerate() {
             assert!(key(id).len() <= KEPT + 64);
             assert!(all[..n].iter().all(|other| key(other) != key(id)));
-            // The key of a key is that key only where both are one id.
+            // Only a short id, which is its own key, stays the same when its key is keyed again.
             assert_eq!(key(&key(id)) == key(id), id.len() <= LONGEST);
         }
     }

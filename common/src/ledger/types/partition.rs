@@ -9,13 +9,13 @@ use strum::{EnumIter, EnumString, IntoStaticStr};
 use crate::job::StoreKind;
 use crate::route::Route;
 
-/// What a partition is for.
+/// The purpose of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
-    /// Look at what is selected, before anything is touched; then it is one that erases.
+    /// Check the selection before anything is touched. Afterwards the partition erases.
     Check,
-    /// Cut what the job selects into partitions.
+    /// Cut the job's selection into partitions.
     Plan,
     /// Erase.
     Erase,
@@ -32,7 +32,7 @@ impl Kind {
     }
 }
 
-/// What a partition is about.
+/// The memories that a partition is about.
 // Ids are personal data: no `Debug` with the values. Lists are shared: a lease is cloned with each record.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,22 +41,22 @@ pub enum Work {
     Ids(#[serde(with = "shared")] Arc<[String]>),
     /// The rows of the job's subject or query whose key lies in a range.
     Range {
-        /// Keys up to and including this one belong to others; absent: from the first.
+        /// The range begins after this key; absent: at the first key.
         after: Option<String>,
-        /// Keys beyond this one belong to others; absent: to the last.
+        /// The range ends with this key; absent: with the last key.
         through: Option<String>,
     },
     /// The points of the job's subject, found by their payload.
     Points,
-    /// All of the job's subject.
+    /// All memories of the job's subject.
     Subject,
-    /// All that the job's query matches: rows, or points where a table has only these.
+    /// All matches of the job's query: rows, or points if the table has only points.
     Query,
-    /// These points, which the plan of the job's query found, by their own ids.
+    /// Points that the plan of the job's query found, by their own ids.
     Listed(#[serde(with = "shared")] Arc<[String]>),
 }
 
-/// Lists that many hold, as plain lists.
+/// Stores shared lists as plain lists.
 mod shared {
     use std::sync::Arc;
 
@@ -87,16 +87,16 @@ impl fmt::Debug for Work {
 /// A partition to be written.
 #[derive(Debug, Clone)]
 pub struct NewPartition {
-    /// What it is for.
+    /// The purpose.
     pub kind: Kind,
-    /// Who may claim it.
+    /// The mapping that a worker needs to claim it.
     pub route: Route,
-    /// Where its memories are accounted for: each gets one outcome in each of these.
+    /// The stores in which its memories are accounted for. Each memory gets one outcome in each store.
     pub stores: Vec<StoreKind>,
-    /// What it is about.
+    /// The memories that it is about.
     pub work: Work,
-    /// Of a subject: under which of the owner's names ([`Subject::fields_as`](crate::job::Subject::fields_as)).
+    /// For a subject: the number of the owner's name ([`Subject::fields_as`](crate::job::Subject::fields_as)).
     pub alias: u32,
-    /// How many memories that is, as far as is known.
+    /// The number of those memories, as far as it is known.
     pub remaining: u64,
 }

@@ -1,26 +1,26 @@
-//! What a job selects, as a look found it.
+//! The selection of a job, as a preview or a check found it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::selection::{Digest, Selection};
 
-/// What a job selects, as a look found it.
+/// The selection of a job, as a preview or a check found it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
-    /// What [`NewJob::expect`](crate::ledger::NewJob::expect) compares.
+    /// The digest to which [`NewJob::expect`](crate::ledger::NewJob::expect) is compared.
     pub digest: Digest,
-    /// Table by table.
+    /// The selection in each table.
     pub tables: Vec<TablePreview>,
 }
 
-/// What was found in one table.
+/// The selection in one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TablePreview {
     /// The target.
     pub target: String,
     /// The table.
     pub table: String,
-    /// What was found.
+    /// The selection.
     #[serde(flatten)]
     pub found: Selection,
 }

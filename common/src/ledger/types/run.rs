@@ -1,23 +1,23 @@
-//! What came of a time of a schedule.
+//! The result of a due time of a schedule.
 
 use strum::{EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
 
-/// What came of a time of a schedule.
+/// The result of a due time of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Run {
-    /// It made a job.
+    /// It created a job.
     Fired,
-    /// The job before had not ended.
+    /// The previous job had not ended.
     Skipped,
-    /// Its job could not be accepted.
+    /// Its job was refused.
     Refused,
-    /// Somebody else took the time, or changed the schedule.
+    /// Another process took the time, or a caller changed the schedule.
     Gone,
 }
 
 impl Run {
-    /// Returns what counts as a run.
+    /// Returns the results that count as runs.
     pub fn counted() -> impl Iterator<Item = Self> {
         Self::iter().filter(|run| *run != Self::Gone)
     }

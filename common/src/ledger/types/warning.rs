@@ -1,14 +1,14 @@
-//! What somebody should know of a job although nothing has failed.
+//! The warnings of a job: facts that a caller should know although nothing has failed.
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::route::Route;
 
-/// What a job meets, in a table or as a whole.
+/// A warning about one table of a job, or about the job as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Warning {
-    /// What it is.
+    /// The kind of the warning.
     pub code: WarningCode,
     /// The target; absent: the job as a whole.
     pub target: Option<String>,
@@ -16,19 +16,19 @@ pub struct Warning {
     pub table: Option<String>,
 }
 
-/// What a warning says.
+/// The kind of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum WarningCode {
-    /// No index helps to find what the job is about.
+    /// No index helps to find the memories of the job.
     FullScan,
-    /// The table's columns cannot hold a value that the job demands: it was skipped.
+    /// The table's columns cannot hold a value that the job demands. The table was skipped.
     Mistyped,
     /// The job selected nothing.
     NothingSelected,
-    /// A worker died, or lost its lease, after it deleted rows of dependents and before it recorded how many:
-    /// more went than are counted.
+    /// A worker died or lost its lease between deleting dependent rows and recording their number: more rows
+    /// were deleted than counted.
     DependentsUncounted,
 }
 
@@ -39,13 +39,13 @@ impl WarningCode {
     }
 }
 
-/// Returns the warning about a table as the ledger adds it to those that a job has.
+/// Returns a warning about a table, in the format of the job's column of warnings.
 pub(in crate::ledger) fn text(code: WarningCode, route: &Route) -> String {
     let (target, table) = (Some(route.target.clone()), Some(route.table.clone()));
     serde_json::json!(Warning { code, target, table }).to_string()
 }
 
-/// Returns the warning about a whole job in the same way.
+/// Returns a warning about a whole job, in the same format.
 pub(in crate::ledger) fn of_job(code: WarningCode) -> String {
     let (target, table) = (None, None);
     serde_json::json!(Warning { code, target, table }).to_string()

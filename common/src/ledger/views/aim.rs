@@ -1,4 +1,4 @@
-//! Whose memories a job is about.
+//! The owner of the memories that a job is about.
 
 use std::collections::HashMap;
 
@@ -9,20 +9,20 @@ use sqlx::any::AnyRow;
 use crate::job::{JobId, Subject};
 use crate::ledger::db::{Ledger, LedgerError, rows};
 
-/// Whose memories a job is about; once its retention has passed nobody knows.
+/// The owner of the memories that a job is about. The ledger deletes it when the job's retention has passed.
 // Personal data: no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Aim {
-    /// The person, of a job about everything of a person.
+    /// The person, for a job by subject.
     pub subject: Option<Subject>,
-    /// The owner whom it demands, of any other job.
+    /// The owner that the job demands, for any other job.
     pub owner: Option<String>,
-    /// The workspace that it demands.
+    /// The workspace that the job demands.
     pub workspace: Option<String>,
 }
 
 impl Ledger {
-    /// Returns whose memories jobs are about; jobs whose retention has passed are left out.
+    /// Returns the aims of jobs. Jobs whose retention has passed are skipped.
     pub async fn aims(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Aim>, LedgerError> {
         let listed: Vec<Value> = jobs.iter().map(|id| json!({"id": id})).collect();
         let rows = sqlx::query(self.inner.sql(

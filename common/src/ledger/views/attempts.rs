@@ -1,4 +1,4 @@
-//! What each attempt of a job did by itself.
+//! The results of each single attempt of a job.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +14,15 @@ use crate::state::State;
 pub struct Attempt {
     /// 1 for the first.
     pub attempt: u64,
-    /// How it ended, or how it stands.
+    /// Its final state, or its present state.
     pub state: State,
     /// Its last error.
     pub error_code: Option<StoredCode>,
-    /// When its first partition was claimed, in milliseconds since 1970.
+    /// The time at which its first partition was claimed, in milliseconds since 1970.
     pub started_at: Option<i64>,
-    /// When it ended.
+    /// The time of its end, in milliseconds since 1970.
     pub ended_at: Option<i64>,
-    /// What it counted, by store: without what earlier attempts had settled.
+    /// Its own counts, by store, without the memories that earlier attempts settled.
     pub stores: Vec<StoreCounts>,
 }
 
@@ -32,7 +32,7 @@ impl Attempt {
         Self::of(job, job.stores.clone())
     }
 
-    /// Returns the present attempt of a job, of which `carried` was counted when it began.
+    /// Returns the present attempt of a job. `carried` are the counts with which the attempt began.
     pub(in crate::ledger) fn present(job: &JobView, carried: &[StoreCounts]) -> Self {
         let own = job.stores.iter().map(|store| {
             let before = carried
@@ -62,7 +62,7 @@ impl Attempt {
     }
 }
 
-/// Returns what is more than `before`, by word.
+/// Returns the counts less `before`, by word.
 fn less(counts: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let less = counts.iter().map(|(word, n)| {
         let n = n.saturating_sub(before.get(word).copied().unwrap_or(0));

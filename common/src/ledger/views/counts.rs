@@ -1,4 +1,4 @@
-//! What became of the memories of jobs, by store: as numbers, from what was recorded and what never ran.
+//! The counts of jobs, by store and outcome: from records, and from partitions that never ran.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +10,7 @@ use crate::job::{Outcome, StoreKind};
 use crate::ledger::db::{Inner, LedgerError, rows};
 use crate::ledger::partition_state::PartitionState;
 
-/// What became of a job's memories in one store.
+/// The counts of a job's memories in one store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreCounts {
     /// The target.
@@ -19,18 +19,18 @@ pub struct StoreCounts {
     pub store: StoreKind,
     /// Memories by outcome; `residue` beside the outcomes.
     pub counts: BTreeMap<String, u64>,
-    /// Rows of dependent tables that went with them, by table; of the SQL database.
+    /// Rows deleted with them from dependent tables, by table. Only the SQL store has these.
     #[serde(default)]
     pub dependents: BTreeMap<String, u64>,
 }
 
-/// Returns the counts of jobs: what was recorded, and what failed or was left without running.
+/// Returns the counts of jobs: recorded memories, and memories that failed or were left without running.
 pub(super) async fn counts_of(inner: &Inner, ids: &str) -> Result<HashMap<String, Vec<StoreCounts>>, LedgerError> {
     let mut read = inner.read.acquire().await?;
     counts_in(inner, &mut read, ids).await
 }
 
-/// The table that a row of the counts comes from. It tells what the row's word means.
+/// The table from which a row of the counts comes. It decides the meaning of the row's word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// Partitions of one state; the number of memories that remain in them.
@@ -108,7 +108,7 @@ pub(in crate::ledger) async fn counts_in(
     Ok(by_job)
 }
 
-/// Returns what became of the memories that remain in partitions of a state.
+/// Returns the outcome of the memories that remain in partitions of a state.
 fn never_run(state: &str) -> Option<Outcome> {
     match state.parse() {
         Ok(PartitionState::Failed) => Some(Outcome::Failed),

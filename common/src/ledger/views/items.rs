@@ -1,4 +1,4 @@
-//! The memories of jobs that were not simply erased, one by one.
+//! Items: the memories of jobs that were not simply erased, listed by id.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ pub struct ItemRow {
     pub store: String,
     /// The outcome.
     pub outcome: String,
-    /// Why.
+    /// The reason for the outcome.
     pub code: Option<StoredCode>,
 }
 
@@ -40,8 +40,8 @@ impl Ledger {
         row.map(|row| rows::json(&row, "jobs", "query")).transpose()
     }
 
-    /// Returns memories of a job by outcome (or `residue`), in a stable order after `after`
-    /// (the last id, table and store seen).
+    /// Returns a page of a job's items with an outcome (or `residue`), in a stable order. The cursor
+    /// `after` is the last id, table and store of the page before.
     pub async fn items(
         &self,
         id: JobId,
@@ -77,7 +77,7 @@ impl Ledger {
             .collect()
     }
 
-    /// Returns how many memories of a job by ids were erased as vectors only: their rows were not there, or stayed.
+    /// Returns the number of memories of a job by ids that lost only their vectors. Their rows were absent, or stayed.
     ///
     /// # Errors
     ///
@@ -98,8 +98,8 @@ impl Ledger {
         rows::number(&row, "n")
     }
 
-    /// Returns which of these memories a job has recorded as conflicted in the store that decides about a
-    /// table's memories: its rows, where it has any.
+    /// Returns the memories of `ids` that a job has recorded as conflicted in the store that decides: the SQL
+    /// store, or the vector store if the table has no rows.
     pub async fn conflicted(&self, lease: &Lease, ids: &[String]) -> Result<HashSet<String>, LedgerError> {
         let decides = if lease.stores.contains(&StoreKind::Sql) {
             StoreKind::Sql
@@ -109,11 +109,11 @@ impl Ledger {
         self.recorded(lease, Outcome::Conflicted, decides, ids).await
     }
 
-    /// Returns which of these memories a job has recorded with this outcome in this store.
+    /// Returns the memories of `ids` that a job has recorded with this outcome in this store.
     ///
     /// # Errors
     ///
-    /// Fails if the database cannot be asked.
+    /// Fails if the database did not answer.
     pub async fn recorded(
         &self,
         lease: &Lease,

@@ -1,4 +1,4 @@
-//! What callers read of jobs. Nothing here writes.
+//! Jobs as callers read them. This module writes nothing.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,75 +23,74 @@ pub struct JobView {
     pub id: JobId,
     /// Grows with every change.
     pub version: u64,
-    /// Who asked.
+    /// The caller of the request.
     pub principal: String,
     /// The state.
     pub state: State,
     /// `ids`, `query` or `subject`.
     pub kind: String,
-    /// The target as asked.
+    /// The target that the request names.
     pub target: Option<String>,
     /// The targets that it is about.
     pub targets: BTreeSet<String>,
-    /// The table as asked.
+    /// The table that the request names.
     pub table: Option<String>,
-    /// Whether nothing is touched.
+    /// Whether it is a dry run, which touches nothing.
     pub dry_run: bool,
     /// The most memories it may select.
     pub limit: Option<u64>,
-    /// What it must select.
+    /// The expected selection.
     pub expect: Option<Digest>,
-    /// What a look found, once everything was looked at.
+    /// The selection that a preview or a check found, once all of the job was read.
     pub preview: Option<Preview>,
-    /// The most memories a second.
+    /// The rate limit, in memories a second.
     pub per_second: Option<f64>,
-    /// For how many milliseconds it waited to keep its pace.
+    /// The milliseconds that it waited for its rate limit.
     pub throttled_ms: u64,
-    /// In how many milliseconds its next batch may begin, if it waits to keep its pace.
+    /// The milliseconds until its rate limit lets the next batch begin; 0 if it need not wait.
     pub throttled_for_ms: u64,
-    /// The most memories of a batch, where somebody said so.
+    /// The most memories of a batch, if the request sets it.
     pub batch: Option<u64>,
-    /// By how many slices it is counted, where somebody said so.
+    /// The number of slices by which it is counted, if the request sets it.
     pub slices: Option<u64>,
-    /// What the caller calls the request.
+    /// The caller's name for the request.
     pub opaque_id: Option<String>,
-    /// The schedule that made it.
+    /// The schedule that created it.
     pub schedule: Option<String>,
     /// Whether it waits for a window to open.
     pub waits_for_window: bool,
     /// Whether its result as a task was deleted.
     pub task_forgotten: bool,
-    /// Milliseconds since 1970; so are all times here.
+    /// The time of its acceptance. All times here are milliseconds since 1970.
     pub accepted_at: i64,
-    /// When it may start.
+    /// The earliest start.
     pub not_before: i64,
-    /// When its first partition was claimed.
+    /// The time at which its first partition was claimed.
     pub started_at: Option<i64>,
-    /// When it ended.
+    /// The time of its end.
     pub ended_at: Option<i64>,
-    /// When its ids left the ledger.
+    /// The time at which its ids left the ledger.
     pub forgotten_at: Option<i64>,
-    /// 1 and the retries asked for by a person.
+    /// The number of the attempt: 1, and one more for each retry by a person.
     pub attempt: u64,
-    /// What each attempt did, the present one last; nothing for a job that was not tried again.
+    /// The results of each attempt, the present one last. Empty for a job that was not retried.
     pub attempts: Vec<Attempt>,
     /// Memories that earlier attempts erased or found absent.
     pub settled: u64,
     /// Rounds in which reading back found something.
     pub round: u64,
-    /// Memories it is about.
+    /// Memories that it selects.
     pub selected: u64,
     /// Memories not accounted for yet, in each store.
     pub remaining: u64,
     /// The last error.
     pub error_code: Option<StoredCode>,
-    /// Of a job with exactly one id, once its row is erased: the version that the row had, where one
+    /// For a job with exactly one id, once its row is erased: the version of the row, if a version
     /// is mapped.
     pub version_erased: Option<i64>,
-    /// Of a job by query, once it is planned: how it tells what was there at its start: `created_at`,
-    /// `batch` or `plan`.
+    /// For a job by query, once it is planned: the kind of its snapshot, `created_at`, `batch` or `plan`.
     pub snapshot: Option<String>,
-    /// What somebody should know although nothing has failed.
+    /// Facts that a caller should know although nothing has failed.
     pub warnings: BTreeSet<Warning>,
     /// The earliest next attempt, if every open partition waits for one.
     pub next_attempt_at: Option<i64>,
@@ -101,19 +100,19 @@ pub struct JobView {
     pub now: i64,
 }
 
-/// Whose jobs.
+/// A filter for jobs or schedules, by principal and target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
-    /// Everybody's.
+    /// The jobs of all principals.
     All,
-    /// This principal's.
+    /// The jobs of this principal.
     Of(String),
-    /// This principal's, and everybody's that are about one of these targets alone or about several targets.
+    /// The jobs of this principal, and all jobs about one of these targets alone or about several targets.
     OfOrAbout(String, BTreeSet<String>),
 }
 
 impl Whose {
-    /// Returns the principal, empty for everybody, and the targets as a list that a statement opens.
+    /// Returns the principal, empty for all, and the targets as the JSON array that a statement reads.
     pub(in crate::ledger) fn parts(&self) -> (&str, String) {
         let none = BTreeSet::new();
         let (principal, targets) = match self {
@@ -126,20 +125,20 @@ impl Whose {
     }
 }
 
-/// Which jobs to list.
+/// The jobs to list.
 #[derive(Debug, Clone)]
 pub struct JobFilter {
-    /// Whose.
+    /// The filter by principal and target.
     pub whose: Whose,
-    /// Only those in this state.
+    /// Only jobs in this state.
     pub state: Option<State>,
-    /// Only those that named this target.
+    /// Only jobs that name this target.
     pub target: Option<String>,
-    /// Only those that this schedule made.
+    /// Only jobs that this schedule created.
     pub schedule: Option<String>,
     /// Only tasks: jobs by query that have not ended.
     pub tasks: bool,
-    /// Only those accepted before this one.
+    /// The cursor: only jobs accepted before this one.
     pub after: Option<JobId>,
     /// The most to return.
     pub limit: u32,
@@ -157,7 +156,7 @@ const JOB_COLUMNS: &str =
      WHERE job_id = jobs.id AND state IN ({partition.due}, {partition.running})) AS next_attempt_at";
 
 impl Ledger {
-    /// Returns a job; an upload that is not complete is none yet.
+    /// Returns a job. An incomplete upload is not a job yet.
     pub async fn job(&self, id: JobId) -> Result<Option<JobView>, LedgerError> {
         let row = sqlx::query(self.inner.sql(&format!(
             "-- ledger::job\nSELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND state <> {{job.receiving}}"
@@ -171,7 +170,7 @@ impl Ledger {
         })
     }
 
-    /// Returns whether a job has ended; one that is not there has not.
+    /// Returns whether a job has ended; `false` for an unknown job.
     pub async fn has_ended(&self, id: JobId) -> Result<bool, LedgerError> {
         let ended = sqlx::query("SELECT 1 AS ended FROM jobs WHERE id = $1 AND ended_at IS NOT NULL")
             .bind(id.to_string())
@@ -180,8 +179,8 @@ impl Ledger {
         Ok(ended.is_some())
     }
 
-    /// Returns a small job, as [`Ledger::job`] does; those who ask at the same time share the reads.
-    // Only of small ones: a job of a million partitions is read for a second, and the others would wait for it.
+    /// Returns a small job, as [`Ledger::job`] does. Simultaneous callers share the reads.
+    // Only for small jobs: reading a job of a million partitions takes a second, and the other callers would wait.
     pub async fn small_job(&self, id: JobId) -> Result<Option<JobView>, LedgerError> {
         self.inner.groups.together(Look(id)).await
     }
@@ -189,7 +188,7 @@ impl Ledger {
     /// Lists jobs, the newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobView>, LedgerError> {
         let (principal, targets) = filter.whose.parts();
-        // Said as a constant, so that an index can be chosen for it, however many have ended.
+        // A constant condition, so that the planner can choose an index for any number of ended jobs.
         let tasks = if filter.tasks {
             "AND ended_at IS NULL AND kind = {selector.query}"
         } else {
@@ -222,7 +221,7 @@ impl Ledger {
     }
 }
 
-/// One of those who look at jobs at the same time.
+/// The read of one job, which shares a statement with simultaneous reads.
 struct Look(JobId);
 
 impl Grouped for Look {
@@ -266,7 +265,7 @@ async fn views(inner: &Inner, rows: &[AnyRow]) -> Result<Vec<JobView>, LedgerErr
         .collect()
 }
 
-/// Reads a list with commas between.
+/// Splits a list that is separated by commas.
 fn targets(list: &str) -> BTreeSet<String> {
     let names = list.split(',').filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()
@@ -279,7 +278,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
             .map(|n| u64::try_from(n).unwrap_or(0)))
     };
     let (now, ended_at): (i64, Option<i64>) = (row.try_get("now_ms")?, row.try_get("ended_at")?);
-    // What was reserved and is not over yet.
+    // The reserved time that has not passed yet.
     let ahead = row.try_get::<i64, _>("throttled_till")? - ended_at.unwrap_or(now);
     let ahead = u64::try_from(ahead).unwrap_or(0);
     let next_attempt_at: Option<i64> = row.try_get("next_attempt_at")?;
@@ -287,7 +286,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
         Some(_) => Some(rows::json(row, "jobs", "windows")?),
         None => None,
     };
-    // A batch that has begun is finished, whatever the time.
+    // A batch that has begun also finishes outside of windows.
     let waits = ended_at.is_none() && next_attempt_at.is_some();
     let mut view = JobView {
         id: rows::parsed(row, "jobs", "id")?,
@@ -341,7 +340,7 @@ fn view(row: &AnyRow, stores: Vec<StoreCounts>) -> Result<JobView, LedgerError> 
     Ok(view)
 }
 
-/// Reads a job's warnings, each once: the names of a person are planned apart, in the same tables.
+/// Reads a job's warnings, each once: several names of a person are planned apart in the same table.
 fn warnings(row: &AnyRow) -> Result<BTreeSet<Warning>, LedgerError> {
     match row.try_get::<Option<String>, _>("warnings")? {
         Some(_) => rows::json(row, "jobs", "warnings"),

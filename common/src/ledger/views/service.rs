@@ -1,4 +1,4 @@
-//! How the service stands: what gauges and the bound on the backlog read. Nothing here writes.
+//! The state of the service, for gauges and for the bound on the backlog. This module writes nothing.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use crate::job::JobId;
 use crate::ledger::db::{Ledger, LedgerError, rows};
 use crate::schedule::Windows;
 
-/// A running job, for the gauges of the largest.
+/// A running job, for the gauges of the largest jobs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Running {
     /// The id.
     pub id: JobId,
-    /// Memories accounted for, 0 to 1.
+    /// The share of memories that are accounted for, 0 to 1.
     pub progress: f64,
     /// Memories accounted for per second since the present attempt's start.
     pub per_second: f64,
 }
 
-/// How the service stands, for gauges computed at scrape.
+/// The state of the service, for gauges computed at scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceState {
     /// Jobs by state.
     pub jobs: BTreeMap<String, u64>,
-    /// Milliseconds since the oldest unfinished job could have started. Of one with windows, since one
-    /// opened: it counts only while one is open.
+    /// Milliseconds since the oldest unfinished job could have started. A job with windows counts only while a
+    /// window is open, at most from its opening.
     pub oldest_ms: u64,
     /// Memories not accounted for, by target.
     pub remaining: BTreeMap<String, u64>,
@@ -36,7 +36,7 @@ pub struct ServiceState {
 }
 
 impl Ledger {
-    /// Returns how many jobs have not ended.
+    /// Returns the number of jobs that have not ended.
     pub async fn backlog(&self) -> Result<u64, LedgerError> {
         let row = sqlx::query(self.inner.sql(
             "-- ledger::backlog\nSELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL AND state <> {job.receiving}",
@@ -46,11 +46,11 @@ impl Ledger {
         rows::number(&row, "n")
     }
 
-    /// Returns how the service stands, with at most `largest` running jobs.
+    /// Returns the state of the service, with at most `largest` running jobs.
     pub async fn service_state(&self, largest: u32) -> Result<ServiceState, LedgerError> {
         let read = &self.inner.read;
         let mut state = ServiceState::default();
-        // Ended jobs are counted by the totals; counting them here would grow with the ledger.
+        // The totals count ended jobs. The cost of counting them here would grow with the ledger.
         let jobs = sqlx::query(self.inner.sql(
             "-- ledger::service_state jobs
             SELECT state, COUNT(*) AS n,
@@ -64,7 +64,7 @@ impl Ledger {
             let oldest: Option<i64> = row.try_get("oldest")?;
             state.oldest_ms = oldest.map_or(0, |ms| u64::try_from(ms).unwrap_or(0));
         }
-        // One for each schedule, at most.
+        // At most one job for each schedule.
         let windowed = sqlx::query(self.inner.sql(
             "-- ledger::service_state windows
             SELECT id, windows, not_before, {now} AS now_ms FROM jobs WHERE ended_at IS NULL AND windows IS NOT NULL",

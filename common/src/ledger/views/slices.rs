@@ -1,8 +1,8 @@
-//! What became of the memories of a job, by slice.
+//! The counts of a job, by slice.
 //!
-//! A slice is a share of the partitions that the job was cut into, dealt out one after another to as
-//! many slices as its caller asked for: what a slice says is what was recorded about its partitions.
-//! Workers know nothing of slices. They leave with the partitions: a forgotten job has none.
+//! A slice is a share of the job's partitions. They are assigned in turn to as many slices as the caller
+//! asked for. The counts of a slice are the counts of its partitions.
+//! Workers know nothing of slices. A forgotten job has no slices, since its partitions are deleted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ use crate::job::{JobId, Outcome, StoreKind};
 use crate::ledger::db::{Ledger, LedgerError, RESIDUE, rows};
 use crate::ledger::partition_state::PartitionState;
 
-/// What became of the memories of one slice.
+/// The counts of one slice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SliceCounts {
     /// Memories not accounted for yet, in each store.
@@ -23,13 +23,13 @@ pub struct SliceCounts {
 }
 
 impl SliceCounts {
-    /// Returns how many memories met an outcome: of one that was in two stores, once.
+    /// Returns the number of memories with an outcome. A memory in two stores counts once.
     pub fn most(&self, outcome: &str) -> u64 {
         let counts = self.stores.values().filter_map(|counts| counts.get(outcome));
         counts.copied().max().unwrap_or(0)
     }
 
-    /// Returns how many memories are accounted for.
+    /// Returns the number of memories that are accounted for.
     pub fn accounted(&self) -> u64 {
         let outcomes = |counts: &BTreeMap<String, u64>| {
             let outcomes = counts.iter().filter(|(outcome, _)| *outcome != RESIDUE);
@@ -47,11 +47,11 @@ impl SliceCounts {
 }
 
 impl Ledger {
-    /// Returns the slices of those of the jobs that are counted in slices.
+    /// Returns the slices of jobs. Jobs without slices are skipped.
     // One statement, so that all numbers are of one moment.
     pub async fn slices(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Vec<SliceCounts>>, LedgerError> {
         let ids: Vec<_> = jobs.iter().map(|id| json!({"id": id})).collect();
-        // The first partition is the plan: what is found when it is read back counts in the last slice.
+        // The first partition is the plan. The residue that reading it back finds counts in the last slice.
         let found = sqlx::query(self.inner.sql(
             "-- ledger::slices
             SELECT j.id AS id, j.slices AS slices, (p.ordinal + j.slices - 1) % j.slices AS slice, p.stores AS stores,
@@ -80,7 +80,7 @@ impl Ledger {
             let is_partition = rows::number(row, "is_partition")? == 1;
             let outcome = match (is_partition, what.parse()) {
                 (false, _) => what.as_str(),
-                // What it was about and did not come to.
+                // Memories of the partition that no batch reached.
                 (true, Ok(PartitionState::Failed)) => Outcome::Failed.as_str(),
                 (true, Ok(PartitionState::Cancelled)) => Outcome::Left.as_str(),
                 (true, Ok(PartitionState::Done)) => continue,

@@ -33,7 +33,7 @@ async fn a_batch_that_had_begun_is_finished_by_the_next_attempt(TestLedger { led
         (lease.intent.as_deref(), lease.progress.as_deref()),
         (Some("begun"), Some("one"))
     );
-    // What was recorded is not begun any more.
+    // A recorded batch has no intent any more.
     let refused = Record {
         remaining: 2,
         ..end(
@@ -103,7 +103,7 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
     assert!(begun.work == Work::Ids([].into()));
     assert_eq!(begun.intent.as_deref(), Some("begun"));
     assert!(claim(ledger).await.is_empty(), "what the batch deletes is not planned");
-    // Nor while its stores are ill.
+    // Nor is it planned while the stores are ill.
     let release = Release {
         fence: begun.fence(),
         delay_ms: 60_000,
@@ -116,7 +116,7 @@ async fn a_batch_that_had_begun_is_finished_beside_a_new_plan(test: TestLedger) 
     test.run("UPDATE partitions SET due_at = due_at - 60000 WHERE state = 'due' AND kind = 'erase'")
         .await;
     let begun = claim_one(ledger).await;
-    // The batch was about two.
+    // The batch had two memories.
     let finished = Delta {
         selected: 2,
         ..erased(2)

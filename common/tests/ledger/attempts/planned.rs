@@ -1,4 +1,4 @@
-//! Jobs by subject and by query: each attempt makes a plan of its own.
+//! Jobs by subject and by query: each attempt makes its own plan.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What counts for the limit of a job, and what stops its clock.
+//! The clock of a job's limit: the time that counts, and the events that stop it.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn a_pause_stops_the_clock(test: TestLedger) {
         test.pass(2 * MINUTE).await;
         assert_eq!(give_up(ledger).await, [meanwhile]);
     }
-    // Another target's.
+    // A pause of another target does not stop the clock.
     let id = accept(ledger, new_job(vec![ids(1)])).await;
     ledger.pause(Some("other"), &crate::tester()).await.unwrap();
     test.pass(61 * MINUTE).await;
@@ -64,7 +64,7 @@ async fn pauses_that_overlap_count_once(test: TestLedger) {
     assert_eq!(give_up(ledger).await, []);
     ledger.resume(Some("main"), &crate::tester()).await.unwrap();
     test.pass(30 * MINUTE).await;
-    // Once more, and it lasts.
+    // A second pause, which lasts.
     ledger.pause(Some("main"), &crate::tester()).await.unwrap();
     test.pass(HOUR).await;
     assert_eq!(give_up(ledger).await, []);
@@ -96,7 +96,7 @@ async fn a_pause_of_one_of_its_targets_stops_the_clock_of_a_job(test: TestLedger
     assert_eq!(give_up(ledger).await, [both]);
 }
 
-/// Returns an hour of each day, as a window: of each 24 hours one counts, whenever they begin.
+/// Returns a window of an hour each day: of any 24 hours, one counts.
 fn daily(hour: u8) -> Windows {
     let window = Window {
         days: None,
@@ -124,7 +124,7 @@ async fn time_outside_of_windows_counts_for_nobody(test: TestLedger) {
     assert_eq!(give_up(ledger).await, [], "two hours, though nobody claimed");
     test.pass(24 * HOUR).await;
     assert_eq!(give_up(ledger).await, [id]);
-    // What cannot be read never opens, and must not keep its job for good.
+    // Unreadable windows never open, and must not keep their job for ever.
     let id = accept(ledger, windowed(daily(3))).await;
     test.run("UPDATE jobs SET windows = REPLACE(windows, 'UTC', 'Mars/Olympus') WHERE ended_at IS NULL")
         .await;
@@ -159,7 +159,7 @@ async fn the_limit_of_a_later_job_counts_from_its_start(test: TestLedger) {
     assert_eq!(give_up(ledger).await, []);
     test.pass(2 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [id]);
-    // One that could have started long before it was asked for.
+    // `not_before` may lie long before the accept.
     let mut late = new_job(vec![ids(1)]);
     late.not_before = Some(1);
     let id = accept(ledger, late).await;
@@ -220,7 +220,7 @@ async fn a_rate_limit_does_not_stop_the_clock_of_a_batch_that_has_begun(test: Te
     ledger.intend(&[(&lease, "one".to_owned())]).await.unwrap();
     test.pass(50 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [], "its clock began with the batch");
-    // What is recorded waits for its turn.
+    // After its record, the job waits for its pace again.
     lease = claim_one(ledger).await;
     assert!(step(ledger, &mut lease).await);
     put_back(ledger, &lease, "timeout").await;
@@ -249,7 +249,7 @@ async fn a_rate_limit_does_not_stop_the_clock_of_a_cancelled_job(test: TestLedge
     assert!(step(ledger, &mut lease).await);
     test.pass(61 * MINUTE).await;
     assert_eq!(give_up(ledger).await, [], "it has been found, and waits for its turn");
-    // Its worker died; nobody serves the target.
+    // Its worker died, and no other one serves the target.
     ledger.cancel(id, &crate::tester()).await.unwrap();
     assert_eq!(give_up(ledger).await, [id]);
     assert_eq!(state(ledger, id).await, State::Cancelled);
@@ -288,7 +288,7 @@ async fn past_pauses_are_kept_for_unfinished_jobs_only(test: TestLedger) {
     ledger.pause(None, &crate::tester()).await.unwrap();
     ledger.resume(None, &crate::tester()).await.unwrap();
     assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
-    // A pause that is not there is not lifted.
+    // To resume without a pause changes nothing.
     ledger.resume(None, &crate::tester()).await.unwrap();
     assert_eq!(test.run("UPDATE past_pauses SET scope = scope").await, 1);
 }

@@ -1,4 +1,4 @@
-//! What cannot be read keeps nobody else from ending.
+//! Unreadable rows do not keep other jobs from ending.
 
 use lethe_common::ledger::{Kind, NewJob, NewPartition, Route};
 use lethe_common::state::State;
@@ -46,7 +46,7 @@ async fn an_unreadable_job_keeps_no_other_from_ending(test: TestLedger) {
         assert_eq!(state(ledger, id).await, State::Failed);
     }
     assert_eq!(ledger.backlog().await.unwrap(), 1);
-    // Once it can be read, it ends.
+    // The job ends after it can be read.
     test.run(format!("UPDATE jobs SET expect = NULL WHERE id = '{unreadable}'"))
         .await;
     test.pass(61 * MINUTE).await;

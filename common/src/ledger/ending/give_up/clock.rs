@@ -1,4 +1,4 @@
-//! For how long a job has been idle: what counts for its limit, and what does not.
+//! The clock of a job: the idle time that counts towards its limit.
 
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -15,15 +15,15 @@ pub(super) struct Idle {
     pub(super) id: JobId,
     /// Whether it is by subject or query.
     pub(super) unlisted: bool,
-    /// Whether it is being cancelled: what has not begun is left.
+    /// Whether it is being cancelled: memories of partitions that have not begun count as left.
     pub(super) cancelling: bool,
     /// The last error that it met.
     pub(super) error_code: Option<StoredCode>,
-    /// When its clock began.
+    /// The start of its clock.
     pub(super) since: i64,
     /// The ledger's time.
     pub(super) now: i64,
-    /// When its batches may begin; nothing: at any time.
+    /// The times at which its batches may begin; absent: at any time.
     windows: Option<Windows>,
 }
 
@@ -41,8 +41,8 @@ impl Idle {
                 .filter(|_| waits_for_turn)
                 .unwrap_or(0),
         ];
-        // What a job that stops has begun is finished at any time. Windows that cannot be read stop no clock:
-        // the job could never run, and would never end.
+        // A cancelled job finishes begun batches at any time. Windows that cannot be read do not stop the clock:
+        // otherwise the job could never run, and would never end.
         let windows = match row.try_get::<Option<String>, _>("windows")? {
             Some(_) if !cancelling => rows::json(row, "jobs", "windows").ok(),
             _ => None,
@@ -58,7 +58,7 @@ impl Idle {
         })
     }
 
-    /// Returns for how many milliseconds its clock has run; `pauses` are in their order.
+    /// Returns the milliseconds for which its clock has run. `pauses` are sorted.
     pub(super) fn idle_ms(&self, pauses: &[(i64, i64)]) -> i64 {
         let windows = self.windows.as_ref();
         let Some(closed) = windows.and_then(|windows| windows.closed_between(self.since, self.now)) else {
@@ -69,7 +69,7 @@ impl Idle {
         running_ms(self.since, self.now, &both)
     }
 
-    /// Returns in how many milliseconds its next window opens: none at all if one is open.
+    /// Returns the milliseconds until its next window opens; 0 if one is open.
     pub(super) fn opens_in_ms(&self) -> i64 {
         let windows = self.windows.as_ref().filter(|windows| windows.are_readable());
         windows.map_or(0, |windows| {
@@ -78,8 +78,8 @@ impl Idle {
     }
 }
 
-/// Returns when everything or one of the targets was paused, from `since` on and in order; a pause that lasts has no
-/// end.
+/// Returns the pauses of everything or of one of the targets, from `since` on, sorted. A pause that lasts ends at
+/// `i64::MAX`.
 pub(super) async fn stops(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -111,7 +111,7 @@ pub(super) async fn stops(
     rows.iter().map(stop).collect()
 }
 
-/// Returns how many milliseconds of the time from `since` to `now` are in none of `stops`, which are in their order and may
+/// Returns the milliseconds between `since` and `now` that are in none of `stops`. The stops are sorted and may
 /// overlap.
 fn running_ms(since: i64, now: i64, stops: &[(i64, i64)]) -> i64 {
     let (mut ran, mut at) = (0, since);

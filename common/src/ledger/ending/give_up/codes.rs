@@ -1,4 +1,4 @@
-//! Why a job was given up: what it met, or what kept it from being tried.
+//! The error of a job that was given up: its last error, or the reason for which it was not tried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,25 +9,25 @@ use super::clock::Idle;
 use crate::error_code::ErrorCode;
 use crate::ledger::db::{Ledger, LedgerError};
 
-/// For how long a worker is believed to be there at least.
-// Workers report every few seconds; one that misses a few reports has not gone.
+/// The least time for which a worker counts as present after a report.
+// Workers report every few seconds. A worker that misses a few reports is still there.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// What workers have said.
+/// The reports of workers.
 pub(super) struct Served {
-    /// The routes that one of them has.
+    /// The routes that at least one worker has.
     routes: BTreeSet<String>,
-    /// What is wrong with the stores of targets.
+    /// The outages of targets.
     down: BTreeMap<String, ErrorCode>,
 }
 
 impl Ledger {
-    /// Returns what workers have said since any job could be given up.
+    /// Returns the reports of workers within the last `give_up_after`.
     pub(super) async fn served(&self) -> Result<Served, LedgerError> {
         let within = self.inner.options.give_up_after.max(SILENCE);
         let (mut routes, mut down) = (BTreeSet::new(), BTreeMap::new());
         for worker in self.each_worker(within).await? {
-            // It counts as absent: all jobs must end.
+            // An unreadable worker counts as absent, so that all jobs end.
             let worker = match worker {
                 Err(error @ LedgerError::Corrupt { .. }) => {
                     tracing::error!(error = %error, "what a worker says cannot be read");
@@ -47,8 +47,8 @@ impl Ledger {
 }
 
 impl Served {
-    /// Returns the error of a job with partitions on `routes` that is given up; `None`: the one that it has. `others` are idle jobs
-    /// of the same targets.
+    /// Returns the error of a given-up job with partitions on `routes`; `None`: it keeps its error. `others` are idle
+    /// jobs of the same targets.
     pub(super) fn code(&self, job: &Idle, routes: Option<&BTreeSet<String>>, others: &[Idle]) -> Option<ErrorCode> {
         let mut routes = routes.into_iter().flatten();
         if routes.clone().any(|route| !self.routes.contains(route)) {
@@ -57,7 +57,7 @@ impl Served {
         if job.error_code.is_some() {
             return None;
         }
-        // Behind a breaker one partition is tried, and the others wait for it.
+        // Behind an open breaker only one partition is tried, so the others met no error of their own.
         let target = |route: &String| route.split('/').next().and_then(|target| self.down.get(target));
         let met = |other: &Idle| other.error_code.as_ref()?.known().filter(|code| is_outage(*code));
         let of_store = routes.find_map(target).copied();
@@ -67,8 +67,8 @@ impl Served {
     }
 }
 
-/// Returns what is wrong with the stores of a target, as a worker reports it: what they answer to a ping, else what a call
-/// met last. A store whose file is locked, or that refuses to delete, answers pings.
+/// Returns the outage of a target that a worker reports: the error of a ping, else the error of the last call. A store
+/// whose file is locked, or that refuses to delete, still answers pings.
 fn outage(said: &Value) -> Option<ErrorCode> {
     let stores = said.get("stores")?.as_object()?;
     let pinged = stores.values().map(|store| store.get("code"));
@@ -77,7 +77,7 @@ fn outage(said: &Value) -> Option<ErrorCode> {
         .find(|code| is_outage(*code))
 }
 
-/// Returns whether a store that answers so is down, or can be repaired by an operator only.
+/// Returns whether a store with this error is down, or only an operator can fix it.
 fn is_outage(code: ErrorCode) -> bool {
     matches!(
         code,

@@ -6,11 +6,11 @@ use super::clock::Idle;
 use crate::job::JobId;
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 
-/// The jobs that have a clock, in the words of the index `jobs_idle`.
+/// The condition for jobs that have a clock, as the index `jobs_idle` writes it.
 const CLOCKED: &str = "ended_at IS NULL AND idle_since IS NOT NULL";
 
 impl Ledger {
-    /// Returns the targets of jobs that may have been idle for so long. Those that are paused are left out:
+    /// Returns the targets of jobs that may have been idle for `limit_ms`. Paused targets are skipped, since
     /// the clocks of their jobs stand still.
     pub(super) async fn idle_targets(&self, limit_ms: i64) -> Result<Vec<String>, LedgerError> {
         let rows = sqlx::query(self.inner.sql(&targets_text()))
@@ -27,19 +27,19 @@ impl Ledger {
     }
 }
 
-/// Which jobs a look reads.
+/// The jobs that a look reads.
 #[derive(Clone, Copy)]
 pub(super) struct Which<'a> {
     pub(super) targets: &'a str,
     pub(super) limit_ms: i64,
-    /// One of them alone.
+    /// Only this job.
     pub(super) alone: Option<JobId>,
-    /// The most of them.
+    /// The most jobs.
     pub(super) most: i64,
 }
 
-/// Reads the jobs that may have been idle for so long, and locks them: a record waits until they have failed, or
-/// they wait until it is written. What somebody writes to at this moment is left for the next time.
+/// Reads and locks the jobs that may have been idle for too long. A record of such a job waits until the look has
+/// ended. A job that another transaction has locked is skipped until the next look.
 pub(super) async fn idle_jobs(
     inner: &Inner,
     tx: &mut AnyConnection,
@@ -65,10 +65,10 @@ pub(super) async fn idle_jobs(
     }
     Ok(idle)
 }
-/// Returns the text that finds the targets of jobs that may have been idle for `$1` milliseconds.
+/// Returns the statement that finds the targets of jobs that may have been idle for `$1` milliseconds.
 fn targets_text() -> String {
-    // From one entry of the index to the first of the next targets, and to the longest idle job of each, however
-    // many jobs there are. Asked whether there is one, PostgreSQL would read them all.
+    // The recursion reads two index entries for each list of targets: its first job, and its longest idle job. The
+    // number of jobs does not matter. With `EXISTS`, PostgreSQL would read all jobs.
     let next = |which: &str| format!("SELECT targets FROM jobs WHERE {CLOCKED} {which} ORDER BY targets LIMIT 1");
     format!(
         "-- ledger::give_up targets
@@ -85,8 +85,8 @@ fn targets_text() -> String {
     )
 }
 
-/// Returns the text that reads and locks jobs of the targets `$1` that may have been idle for `$2` milliseconds; `which`
-/// chooses among them.
+/// Returns the statement that reads and locks jobs of the targets `$1` that may have been idle for `$2` milliseconds.
+/// `which` is a further condition.
 fn look_text(which: &str) -> String {
     format!(
         "-- ledger::give_up look

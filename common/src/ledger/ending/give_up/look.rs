@@ -1,4 +1,4 @@
-//! A look at the jobs whose limit may have passed: those whose limit has passed end.
+//! A look at the jobs whose limit may have passed. It ends the jobs whose limit has passed.
 
 use std::collections::BTreeMap;
 
@@ -14,36 +14,36 @@ use crate::ledger::advance::JobChange;
 use crate::ledger::advance::close::{self, Closed, FAILED, LEFT};
 use crate::ledger::db::{Inner, Ledger, LedgerError};
 
-/// The most jobs that one step looks at.
-// A transaction of well below a second, also on SQLite, where everybody else waits for it.
+/// The most jobs that one step reads.
+// The transaction stays well below a second. SQLite blocks all other writers meanwhile.
 const STEP: i64 = 500;
 
 /// The most partitions that one step fails.
 const PARTITIONS: i64 = 2_000;
 
-/// The time until the next look at a job whose limit has passed while all of its partitions run.
-// A worker ends each, or gives it back, when its call to the store is over.
+/// The milliseconds until the next look at a job whose limit has passed while all of its partitions run.
+// A worker ends or releases each partition when its call to the store is over.
 const AGAIN_MS: i64 = 1_000;
 
-/// The partitions that wait: those that nobody runs, and those whose worker has died.
-// One that runs is its worker's, which may be in the middle of an intent.
+/// The condition for waiting partitions: due ones, and running ones whose lease has expired.
+// A partition under a lease belongs to its worker, which may be in the middle of a batch.
 const WAITING: &str = "(state = {partition.due} OR state = {partition.running} AND due_at <= {now})";
 
-/// What giving up did.
+/// The result of giving up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GivenUp {
     /// The jobs that changed.
     pub jobs: Vec<JobId>,
-    /// Whether there may be more of them at this moment.
+    /// Whether the limit of more jobs may have passed.
     pub more: bool,
 }
 
 impl Ledger {
-    /// Fails what waits of jobs whose limit has passed: a bounded number, however many jobs are queued.
+    /// Fails the waiting partitions of jobs whose limit has passed: a bounded number, however many jobs are queued.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Unavailable`] if the database did not answer; asking again does the rest.
+    /// [`LedgerError::Unavailable`] if the database did not answer. A repeated call does the rest.
     pub async fn give_up(&self) -> Result<GivenUp, LedgerError> {
         let limit_ms = i64::try_from(self.inner.options.give_up_after.as_millis()).unwrap_or(i64::MAX / 4);
         let found = self.idle_targets(limit_ms).await?;
@@ -79,11 +79,11 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Looks at those that have been idle for longest, or at one of them alone.
+    /// Looks at the longest idle jobs, or only at the job `alone`.
     async fn step(&self, alone: Option<JobId>) -> Result<GivenUp, LedgerError> {
         let mut tx = self.inner.begin().await?;
         let given_up = self.end_idle(&mut tx, alone).await;
-        // Not by dropping it, which takes a moment: the next look skips what is still locked.
+        // Explicitly, since a dropped transaction rolls back only later: the next look would skip the locked jobs.
         match given_up {
             Ok(_) => tx.commit().await?,
             Err(_) => tx.rollback().await?,
@@ -134,8 +134,8 @@ impl Look<'_> {
         })
     }
 
-    /// Looks at the longest idle jobs one by one. A job that cannot be read is skipped until
-    /// its limit has passed once more: it must not keep the others from ending.
+    /// Looks at the longest idle jobs one by one. A job that the ledger refuses is skipped until
+    /// its limit has passed once more, so that the others end.
     async fn one_by_one(&self) -> Result<GivenUp, LedgerError> {
         let mut tx = self.inner.begin().await?;
         let idle = self.idle(&mut tx, None).await?;
@@ -175,14 +175,14 @@ impl Look<'_> {
     }
 }
 
-/// What became of what waited of jobs.
+/// The result of ending waiting partitions.
 struct Ended {
-    /// Of those that are being cancelled: what had not begun, which nobody will try.
+    /// Partitions of cancelled jobs that had not begun. No worker will try them.
     left: Closed,
     failed: Closed,
 }
 
-/// Ends what waits of jobs.
+/// Ends the waiting partitions of jobs.
 async fn end(inner: &Inner, tx: &mut AnyConnection, jobs: &[&Idle]) -> Result<Ended, LedgerError> {
     let (cancelling, others): (Vec<&Idle>, Vec<&Idle>) = jobs.iter().copied().partition(|job| job.cancelling);
     let [cancelling, others] =
@@ -194,7 +194,7 @@ async fn end(inner: &Inner, tx: &mut AnyConnection, jobs: &[&Idle]) -> Result<En
     Ok(Ended { left, failed })
 }
 
-/// Writes down since when jobs have been idle, or when to look at them again.
+/// Sets `idle_since` of jobs: the exact start of their idle time, or a time that brings the next look.
 async fn look_later(inner: &Inner, tx: &mut AnyConnection, later: &BTreeMap<JobId, i64>) -> Result<(), LedgerError> {
     if later.is_empty() {
         return Ok(());

@@ -12,16 +12,16 @@ use crate::ledger::types::WarningCode;
 use crate::ledger::views::{Attempt, counts_in};
 use crate::state::{Event, State};
 
-/// What became of a request for another attempt.
+/// The result of a request for another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryOutcome {
     /// It is queued again.
     Accepted,
     /// It has not failed, nor was it cancelled.
     NotEnded(State),
-    /// It said what its selection has to be, and that was for one attempt.
+    /// It states an expected selection, which is valid for one attempt only.
     Expects,
-    /// Its ids were forgotten: nobody knows what to erase.
+    /// Its ids were forgotten: the ledger no longer knows the memories to erase.
     Forgotten,
     /// There is no such job.
     Unknown,
@@ -37,7 +37,7 @@ impl Ledger {
         let mut tx = inner.begin().await?;
         let moves = Moves::of(Event::RetryRequested);
         let id_text = id.to_string();
-        // The attempt that was read: another one may have been asked for in between.
+        // Only the attempt that was read: another caller may have requested a retry meanwhile.
         let found = sqlx::query(inner.sql(&format!(
             "-- ledger::retry
             UPDATE jobs SET version = version + 1, state = {}, attempt = attempt + 1, round = 0, failures = 0,

@@ -1,14 +1,14 @@
-//! Which partitions the next attempt begins with.
+//! The partitions with which the next attempt begins.
 
 use sqlx::AnyConnection;
 
 use super::settled::OPEN;
 use crate::ledger::db::{Inner, LedgerError};
 
-/// What a partition forgets when it is due again.
+/// The columns that are reset when a partition is due again.
 const FRESH: &str = "state = {partition.due}, due_at = {now}, rescues = 0, failures = 0, error_code = NULL";
 
-/// A dry run looks at everything again.
+/// Makes all partitions of a dry run due again.
 pub(super) async fn dry_run(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
     let sql = format!(
         "-- ledger::retry dry run
@@ -20,21 +20,21 @@ pub(super) async fn dry_run(inner: &Inner, tx: &mut AnyConnection, id: &str) -> 
     all(inner, tx, id, &[sql, counts, items]).await
 }
 
-/// What a partition that a retry makes is given.
+/// The columns of a partition that a retry inserts.
 const COLUMNS: &str =
     "job_id, ordinal, kind, target, table_name, route, stores, weight, state, alias, work, reads_back, size,
             remaining, due_at";
 
-/// Counts the partitions that were made.
+/// Sets the next ordinal after the inserted partitions.
 const NEXT: &str = "-- ledger::retry next
         UPDATE jobs SET next_ordinal = (SELECT MAX(ordinal) + 1 FROM partitions WHERE job_id = $1) WHERE id = $1";
 
-/// A subject and a query are planned anew: what was erased is not selected any more. What the last plan cut keeps only
-/// its counts.
+/// Plans a subject or a query anew: erased memories no longer match. Partitions of the last plan keep only their
+/// counts.
 ///
-/// A new plan does not find what a batch deleted that was not recorded. The intent of such a batch makes a partition
-/// of its own, without other work. Nothing is planned before that one has ended: what the batch has not deleted
-/// yet would be selected twice.
+/// A new plan does not find the memories that a batch deleted without a record. The intent of such a batch becomes a
+/// partition of its own, without other work. Planning waits until that partition has ended. Otherwise memories that
+/// the batch has not deleted yet would be selected twice.
 pub(super) async fn unlisted(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
     let begun = format!(
         "-- ledger::retry begun
@@ -58,8 +58,8 @@ pub(super) async fn unlisted(inner: &Inner, tx: &mut AnyConnection, id: &str) ->
     all(inner, tx, id, &[begun, past, plans, NEXT.to_owned()]).await
 }
 
-/// Lists of ids go on where they stopped. Memories in between that are not settled make partitions of their own; their
-/// lists read them back.
+/// Continues lists of ids where they stopped. Earlier memories that are not settled get partitions of their own. The
+/// original lists read them back.
 pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
     let is_open = format!("ordinal IN (SELECT ordinal FROM {OPEN} u)");
     let has_settled = "EXISTS (SELECT 1 FROM counts c WHERE c.job_id = $1 AND c.ordinal = partitions.ordinal AND c.outcome <> {residue})";
@@ -90,7 +90,7 @@ pub(super) async fn listed(inner: &Inner, tx: &mut AnyConnection, id: &str) -> R
         UPDATE partitions SET state = {partition.done}, kind = {kind.erase}, intent = NULL, error_code = NULL
         WHERE job_id = $1 AND state IN ({partition.failed}, {partition.cancelled})"
         .to_owned();
-    // An attempt that has nothing to erase has to read back all the same.
+    // An attempt with nothing to erase must still read back, so it gets an empty partition.
     let nothing = format!(
         "-- ledger::retry nothing
         INSERT INTO partitions ({COLUMNS})

@@ -1,23 +1,23 @@
-//! What an attempt settled, by the counts of its partitions and the memories that it listed.
+//! The memories that an attempt settled, from the counts of its partitions and the memories that it listed.
 //!
-//! A memory that failed in one store may have been erased from the other. It is asked for again in both, and counted
-//! once it is settled. So it leaves all counts here, and the ledger remembers where it was erased: found absent there,
-//! it counts as erased again.
+//! A memory that failed in one store may have been erased from the other. It is retried in both, and counted once it
+//! is settled. So it leaves all counts here, and the ledger remembers the store from which it was erased. If the next
+//! attempt finds it absent there, it counts as erased again.
 
 use sqlx::{AnyConnection, Row};
 
 use crate::ledger::db::{Inner, LedgerError};
 
-/// The memories of a job that are not settled, as a part of a statement.
+/// The subquery for the memories of a job that are not settled.
 pub(super) const OPEN: &str = "(SELECT DISTINCT ordinal, table_name, memory_key, memory_id FROM items
     WHERE job_id = $1 AND outcome IN {outcomes.retried})";
 
-/// Leaves of a job's counts what is settled.
+/// Removes memories that are not settled from a job's counts.
 pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
     let same =
         "i.job_id = $1 AND i.ordinal = u.ordinal AND i.table_name = u.table_name AND i.memory_key = u.memory_key";
     for sql in [
-        // What is listed nowhere was erased.
+        // A memory without an item for a store was erased from it.
         format!(
             "-- ledger::retry erased
             INSERT INTO items (job_id, outcome, store, table_name, memory_key, memory_id, code, ordinal)
@@ -38,7 +38,7 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
                 GROUP BY i.ordinal, i.store, i.outcome) AS d
             WHERE counts.job_id = $1 AND counts.ordinal = d.ordinal AND counts.store = d.store AND counts.outcome = d.outcome"
         ),
-        // Points of which not even the memory is known are listed nowhere; their rows counted as absent.
+        // Points whose memory is unknown have no items. Their rows were counted as absent.
         "-- ledger::retry nameless
         UPDATE counts SET n = counts.n - d.n FROM (
             SELECT ordinal, store, SUM(n) AS n FROM counts WHERE job_id = $1 AND outcome IN {outcomes.retried} GROUP BY ordinal, store
@@ -52,7 +52,7 @@ pub(super) async fn keep(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Res
     Ok(())
 }
 
-/// Forgets what was listed of memories that are asked for again.
+/// Deletes the items of memories that are retried.
 pub(super) async fn forget_the_rest(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<(), LedgerError> {
     for sql in [
         format!(
@@ -67,7 +67,7 @@ pub(super) async fn forget_the_rest(inner: &Inner, tx: &mut AnyConnection, id: &
     Ok(())
 }
 
-/// Returns how many memories are settled.
+/// Returns the number of settled memories.
 pub(super) async fn count(inner: &Inner, tx: &mut AnyConnection, id: &str) -> Result<i64, LedgerError> {
     let row = sqlx::query(inner.sql(
         "-- ledger::retry settled
