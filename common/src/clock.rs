@@ -1,13 +1,13 @@
-//! Wall time outside the ledger: in answers, events and logs.
+//! Wall time outside the ledger: in answers, events and logs, and for the expiry of keys and tokens.
 //!
-//! Leases, due times and whatever else is compared between processes use the clock of the
-//! ledger's database, inside the statement. This one must not decide who may do what.
+//! Leases, due times and other times that processes compare use the clock of the ledger's database,
+//! inside the statement. This clock must not decide about them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-/// Wall time: the system's, or one that a test sets. Clones are the same clock.
+/// Wall time: the system's clock, or a clock that a test sets. Clones share one clock.
 ///
 /// ```
 /// use lethe_common::clock::Clock;
@@ -36,7 +36,7 @@ impl Clock {
     ///
     /// # Panics
     ///
-    /// The system's clock is not for us to set.
+    /// The system's clock cannot be set.
     pub fn set(&self, to: Timestamp) {
         let at = self.0.as_ref().expect("only clocks of tests are set");
         *lock(at) = to;
@@ -56,7 +56,7 @@ fn lock(at: &Mutex<Timestamp>) -> MutexGuard<'_, Timestamp> {
     at.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns `at` as the ledger stores times: milliseconds since 1970, rounded down.
+/// Returns `at` as the ledger stores times: milliseconds since 1970, without fractions.
 pub fn to_millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }

@@ -1,8 +1,8 @@
-//! The configuration: one file, the environment over it, and everything has a default.
+//! The configuration: one file, with the environment over it. Every setting has a default.
 //!
-//! This is the only module that reads the environment. What can be said about a setting without a
-//! database or a network is said here, once, at the start: unknown keys, wrong types and settings
-//! that contradict each other are refused together. Nothing here opens a connection.
+//! Only this module reads the environment. It checks every setting once, at the start, as far as that
+//! needs no database and no network. It refuses unknown keys, wrong types and contradictory settings
+//! together. It opens no connection.
 
 mod api;
 mod auth;
@@ -60,20 +60,20 @@ pub use worker::Worker;
 
 use read::Reader;
 
-/// The file that is read when no other is named and it exists.
+/// The default configuration file: read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "lethe.toml";
 
-/// What the process that reads the configuration is going to do.
+/// The role of the process that reads the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It never touches a store, so the stores' credentials may be missing from its environment.
-    /// What tokens are verified with must be there.
+    /// Serves the API, and never touches a store. Stores' credentials may be missing from its environment;
+    /// the keys that verify tokens must be there.
     Api,
-    /// It works on the stores: every `api_key_env` must be set.
+    /// Works on the stores: every `api_key_env` must be set.
     Worker,
-    /// It does both.
+    /// Serves the API and works on the stores.
     All,
-    /// It does neither: no credentials are looked for.
+    /// Neither serves nor works on the stores: no credentials are looked up.
     Other,
 }
 
@@ -90,38 +90,38 @@ impl Role {
 /// The whole configuration of a process.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// Where Lethe keeps its own state.
+    /// The database of Lethe's own state.
     pub ledger: Ledger,
-    /// How processes wake each other.
+    /// The notifications that wake other processes.
     pub doorbell: Doorbell,
     /// The HTTP interface.
     pub api: Api,
     /// The workers.
     pub worker: Worker,
-    /// How long work is held exclusively.
+    /// The times of leases.
     pub lease: Lease,
-    /// When failed work is tried again, and when it is given up.
+    /// The backoff and the time limits of failed work.
     pub retry: Retry,
-    /// How long what was recorded about a job stays.
+    /// The time that records of jobs are kept.
     pub retention: Retention,
     /// The delete APIs of other systems.
     pub compat: Compat,
-    /// Who may do what.
+    /// The API keys and token issuers.
     pub auth: Auth,
-    /// What is logged, and how.
+    /// The level and the form of logs.
     pub log: Log,
-    /// Where memories are.
+    /// The places of memories.
     pub targets: Vec<Target>,
-    /// Settings that say of servers on other machines that they need not prove their names.
+    /// The settings that exempt servers on other machines from proving their names.
     pub unverified: Vec<String>,
 }
 
 impl Config {
-    /// Reads `path`, or [`DEFAULT_FILE`] if there is one, or nothing, and the environment over it.
+    /// Reads `path`, or [`DEFAULT_FILE`] if it exists, or nothing; the environment goes over it.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, in one go; no text holds a secret.
+    /// All errors together. No error text holds a secret.
     pub fn load(path: Option<&Path>, role: Role) -> Result<Self, ConfigErrors> {
         let path = path.or_else(|| {
             let default = Path::new(DEFAULT_FILE);
@@ -132,7 +132,7 @@ impl Config {
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|error| ConfigError::new(path.display(), format!("cannot be read: {}", error.kind())))?,
         };
-        // A variable that is not UTF-8 cannot be one of ours; `read` names it if it looks like one.
+        // No setting is outside UTF-8. `read` refuses such a variable by name if it looks like a setting.
         let env = std::env::vars_os()
             .map(|(name, value)| {
                 (
@@ -148,7 +148,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::load`]; files and variables that it names are not looked for.
+    /// As [`Config::load`]. Files and variables that the text names are not read.
     pub fn from_toml(text: &str) -> Result<Self, ConfigErrors> {
         Self::parse(text, &BTreeMap::new(), Role::Other)
     }
@@ -185,12 +185,12 @@ impl Config {
         errors.into_result(config)
     }
 
-    /// Returns the target that callers call `name`.
+    /// Returns the target named `name`.
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.targets.iter().find(|target| target.name == name)
     }
 
-    /// Returns every mapping of every target with its digest: what a worker may claim.
+    /// Returns every mapping of every target with its digest. A worker may claim work for these.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping<'_>> {
         self.targets.iter().flat_map(Target::mappings)
     }

@@ -1,11 +1,11 @@
 //! The doorbell: messages that say "look in the ledger".
 //!
-//! A ring may be lost, repeated, reordered or forged; all it ever causes is a look. So nothing here
-//! is an error to a caller, nothing is stored, and no ring carries more than a job's id. Within the
-//! process a ring is a channel's message; with Redis it is also published, and what others publish
-//! is heard. Whoever may have missed rings hears [`Ring::Everything`] instead of them.
+//! A ring is a notification. It may be lost, repeated, reordered or forged: it only causes a look. So nothing
+//! here is an error to a caller, nothing is stored, and a ring carries at most a job's id. Within the process
+//! rings go through a channel. With Redis they are also published, and other processes' rings are received.
+//! A listener that may have missed rings gets [`Ring::Everything`] instead.
 //!
-//! If the process dies here, rings that were not published yet are lost: workers poll.
+//! If the process dies here, unpublished rings are lost. Workers then find the work by polling.
 
 mod link;
 mod listen;
@@ -27,20 +27,20 @@ use crate::job::JobId;
 use link::{Channels, Links, Timing};
 use outbox::Outbox;
 
-/// How many rings a slow listener may be behind before it is told to look at everything instead.
+/// The most rings that a slow listener may be behind. Beyond it the listener gets one ring for everything.
 /// At 16 bytes each this is little memory, and more than a burst of small jobs needs.
 const BACKLOG: usize = 4096;
 
-/// What a listener is told to look at.
+/// A notification: the part of the ledger that a listener should look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ring {
     /// There may be due work.
     Work,
-    /// A job moved on, and has not ended.
+    /// A job made progress, and has not ended.
     Progress(JobId),
     /// A job changed, and may have ended.
     Changed(JobId),
-    /// Rings may have been lost, or could not be read: look at whatever you wait for.
+    /// Rings may have been lost, or could not be read: look at everything you wait for.
     Everything,
 }
 
@@ -50,7 +50,7 @@ impl Ring {
         matches!(self, Self::Work | Self::Everything)
     }
 
-    /// Returns whether one who watches `job` should look at it.
+    /// Returns whether a watcher of `job` should look at it.
     pub fn concerns(self, job: JobId) -> bool {
         match self {
             Self::Work => false,
@@ -65,14 +65,14 @@ impl Ring {
     }
 }
 
-/// Whether rings reach other processes at the moment.
+/// Whether rings reach other processes now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DoorbellState {
-    /// Whether this process' rings are published.
+    /// Whether this process publishes its rings.
     pub publishing: bool,
-    /// Whether other processes' rings are heard.
+    /// Whether this process receives the rings of other processes.
     pub listening: bool,
-    /// How long the last answer took.
+    /// The duration of the last answer.
     pub latency: Option<Duration>,
 }
 
@@ -83,12 +83,12 @@ impl DoorbellState {
     }
 }
 
-/// The doorbell's URL is not one of Redis.
+/// The doorbell's URL is not a Redis URL.
 #[derive(Debug, thiserror::Error)]
 #[error("the doorbell's URL must be of the form redis://host:port")]
 pub struct InvalidUrl;
 
-/// The doorbell. Clones are the same doorbell; it falls silent with the last one.
+/// The doorbell. Clones share one doorbell; it stops with the last clone.
 #[derive(Debug, Clone)]
 pub struct Doorbell(Arc<Shared>);
 
@@ -98,7 +98,7 @@ struct Shared {
     wire: Option<Wire>,
 }
 
-/// What reaches other processes.
+/// The connection to other processes.
 #[derive(Debug)]
 struct Wire {
     outbox: Arc<Outbox>,
@@ -111,7 +111,7 @@ impl Doorbell {
     ///
     /// # Errors
     ///
-    /// An invalid URL, which a checked configuration does not hold.
+    /// An invalid URL, which a checked configuration never has.
     pub fn open(config: &config::Doorbell) -> Result<Self, InvalidUrl> {
         match &config.url {
             None => Ok(Self::local()),
@@ -119,7 +119,7 @@ impl Doorbell {
         }
     }
 
-    /// Returns a doorbell that is heard only within this process.
+    /// Returns a doorbell that works only within this process.
     pub fn local() -> Self {
         Self(Arc::new(Shared {
             rings: broadcast::Sender::new(BACKLOG),
@@ -127,14 +127,14 @@ impl Doorbell {
         }))
     }
 
-    /// Returns a doorbell that is heard wherever the same Redis and prefix are used.
+    /// Returns a doorbell that all processes with the same Redis and prefix share.
     ///
-    /// It returns at once: connections are made in the background, as often as it takes. Must be
+    /// It returns at once. Connections are made in the background, with any number of retries. Must be
     /// called within a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// An invalid URL; never that Redis is away.
+    /// An invalid URL. An unreachable Redis is no error.
     pub fn redis(url: &SecretString, prefix: &str) -> Result<Self, InvalidUrl> {
         Self::with_timing(url, prefix, Timing::default())
     }
@@ -152,7 +152,7 @@ impl Doorbell {
             timing,
         );
         let listen = listen::run(client, channels, rings.clone(), Arc::clone(&links), timing);
-        // They end with the last clone of the doorbell, not with the process' shutdown: the last
+        // The tasks end with the last clone of the doorbell, not with the shutdown of the process: the last
         // rings of a draining worker are worth sending.
         let tasks = [tokio::spawn(publish), tokio::spawn(listen)].map(AbortOnDropHandle::new);
         Ok(Self(Arc::new(Shared {
@@ -165,16 +165,16 @@ impl Doorbell {
         })))
     }
 
-    /// Tells whoever listens, here at once and elsewhere soon. It never waits and never fails.
+    /// Notifies all listeners, here at once and elsewhere soon. It never waits and never fails.
     pub fn ring(&self, ring: Ring) {
-        // An error says that nobody listens here, which is fine.
+        // An error means that this process has no listener, which is fine.
         drop(self.0.rings.send(ring));
         if let Some(wire) = &self.0.wire {
             wire.outbox.add(ring);
         }
     }
 
-    /// Returns a listener that hears what is rung from now on.
+    /// Returns a listener that receives all rings from now on.
     pub fn subscribe(&self) -> Listener {
         Listener {
             rings: self.0.rings.subscribe(),
@@ -182,7 +182,7 @@ impl Doorbell {
         }
     }
 
-    /// Returns whether other processes are reached; a doorbell without Redis always is up.
+    /// Returns whether rings reach other processes. A doorbell without Redis is always up.
     pub fn state(&self) -> DoorbellState {
         match &self.0.wire {
             None => DoorbellState {
@@ -195,11 +195,11 @@ impl Doorbell {
     }
 }
 
-/// Hears rings.
+/// Receives rings.
 #[derive(Debug)]
 pub struct Listener {
     rings: broadcast::Receiver<Ring>,
-    // Rings from Redis are heard as long as somebody listens.
+    // Rings from Redis arrive as long as a listener exists.
     _doorbell: Doorbell,
 }
 
@@ -213,12 +213,12 @@ impl Listener {
         match self.rings.recv().await {
             Ok(ring) => ring,
             Err(RecvError::Lagged(_)) => {
-                // The rings that are still there are among what will be looked at.
+                // The look at everything covers the rings that are still in the channel.
                 self.rings = self.rings.resubscribe();
                 Ring::Everything
             }
-            // The listener holds the doorbell, so this does not happen; if it did, a look at
-            // everything in a tight loop would be worse than silence.
+            // The listener holds the doorbell, so the channel stays open. If it closed, silence would be better
+            // than looking at everything in a tight loop.
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }

@@ -1,14 +1,14 @@
-//! Why a job, a partition or a memory failed, in one word.
+//! The reasons why a job, a partition or a memory failed, one word each.
 
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, Display, EnumIter, EnumString, IntoStaticStr};
 
-/// Why a job, a partition or a memory failed. The ledger, answers and metric labels have its word.
+/// The reason why a job, a partition or a memory failed. The ledger, answers and metric labels carry its word.
 ///
-/// The set is closed. What a store says about itself (a SQLSTATE, a status of gRPC) becomes one of these where the error is
-/// met; the log has the rest. Each line says what happened, then what to do.
+/// The set is closed. A store's own error (a SQLSTATE, a gRPC status) becomes one of these codes where it is met; the
+/// log has the rest. Each variant says what happened, then what to do.
 #[derive(
     Debug,
     Clone,
@@ -29,72 +29,72 @@ use strum::{AsRefStr, Display, EnumIter, EnumString, IntoStaticStr};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ErrorCode {
-    /// A store cannot be reached, or is not ready. It is tried again; bring it up.
+    /// A store cannot be reached, or is not ready. Lethe retries; start the store.
     Unavailable,
-    /// A database only reads: it is a standby, or set to read only. It is tried again; name the primary.
+    /// A database is read-only: it is a standby, or set so. Lethe retries; name the primary.
     ReadOnly,
-    /// A store did not answer in time. It is tried again; look at its load and `worker.store_timeout`.
+    /// A store did not answer in time. Lethe retries; look at the store's load and `worker.store_timeout`.
     Timeout,
-    /// A store had no room for a call: a lock, a deadlock, a rate limit. It is tried again; nothing to do.
+    /// A store was too busy for a call: a lock, a deadlock, a rate limit. Lethe retries; nothing to do.
     Busy,
-    /// A store does not know the credentials. It is tried again; correct them.
+    /// A store does not know the credentials. Lethe retries; correct them.
     Unauthorized,
-    /// A store does not permit a call to these credentials. It is tried again; grant the right.
+    /// A store does not permit a call to these credentials. Lethe retries; grant the right.
     Forbidden,
-    /// A table, a column or a collection is missing. It is tried again; restore it, or correct the mapping.
+    /// A table, a column or a collection is missing. Lethe retries; restore it, or correct the mapping.
     Missing,
-    /// The mapping does not fit the live schema. It is tried again; `/v1/targets` says what to write instead.
+    /// The mapping does not fit the live schema. Lethe retries; `/v1/targets` shows the correct setting.
     Mapping,
-    /// A store failed by itself. It is tried again; look at its log.
+    /// A store failed internally. Lethe retries; read the store's log.
     Internal,
-    /// A constraint keeps rows that a job deletes. Map the dependent table that references them, then retry the job.
+    /// A constraint blocks the deletion of rows. Map the dependent table that references them, then retry the job.
     Constraint,
-    /// A store refused a call, and would again. Look at its log, correct what refuses, then retry the job.
+    /// A store refused a call, and would refuse it again. Read its log, fix the cause, then retry the job.
     Rejected,
-    /// A store said that it deleted, and still has it: mostly a trigger. Correct that, then retry the job.
+    /// A store reported a deletion and still has the memory, mostly because of a trigger. Fix that, then retry the job.
     Kept,
-    /// The answer of a store cannot be read. Look for another version of the store, or for something in between.
+    /// The answer of a store cannot be read. Look for another version of the store, or for a proxy in between.
     Unreadable,
-    /// A field that the job demands is not mapped. Map it, or leave it out.
+    /// The job demands a field that is not mapped. Map it, or omit it.
     Unmapped,
-    /// The collection is in strict mode and a field of the query has no index. Make one, then retry the job.
+    /// The collection is in strict mode, and a field of the query has no index. Create one, then retry the job.
     Unindexed,
     /// The query compares a column with a value of another type. Nothing was touched; correct the query.
     Mistyped,
-    /// A table is read in pieces, and what was there at the start cannot be told. Correct the times of its rows, or write
-    /// `as`.
+    /// A table is read in pieces, and the rows that were there at the start cannot be told. Lethe retries; correct
+    /// the times of the rows, or write `as`.
     NoSnapshot,
-    /// A lease did not last as long as a call may take. It is tried again; see whether the ledger is slow.
+    /// A lease did not last as long as a store call may take. Lethe retries; check whether the ledger is slow.
     LeaseLost,
-    /// By the types of the columns the filter means every memory. Say `{"all": true}` if it is meant to.
+    /// After type conversion the filter matches every row. Write `{"all": true}` if every row is meant.
     Misuse,
-    /// The work on it panicked, a few times. Report it with the log.
+    /// The work panicked a few times. Report it with the log.
     Panic,
-    /// Workers died of it too often. Look for what ends them, then retry the job.
+    /// Workers died of this work too often. Find the cause, then retry the job.
     Poison,
-    /// The ledger holds something about it that cannot be read. Update the workers, or restore the ledger.
+    /// The ledger holds a value that cannot be read. Update the workers, or restore the ledger.
     Corrupt,
-    /// The ledger's database refuses to store what became of memories. Correct the database, then retry the job.
+    /// The ledger's database refuses to store an outcome. Correct the database, then retry the job.
     LedgerRefused,
-    /// A memory changed in between, and the job was to stop at that. Look at its items, then retry the job.
+    /// A memory changed meanwhile, and the job was to stop at that. Look at its items, then retry the job.
     Conflict,
     /// A point disagrees with the row of its memory: both stay. Correct one of them, then retry the job.
     PointConflict,
-    /// A row changed after its vector had gone. Make the vector anew.
+    /// A row changed after its vector was deleted. Create the vector again.
     Split,
-    /// Memories are still there after all rounds. Find who writes them again, then retry the job.
+    /// Memories are still there after all rounds. Find their writer, then retry the job.
     Residue,
-    /// The owner of points without a row cannot be established: they stay. Map the field, or delete them by hand.
+    /// The owner of points without a row is unknown, so they stay. Map the field, or delete them by hand.
     Unverifiable,
-    /// A store cannot do what was asked. Declare it absent in the mapping, or ask for something else.
+    /// A store cannot do the requested operation. Declare the store absent in the mapping, or change the request.
     Unsupported,
     /// The plan selected more than `limit`. Nothing was touched; raise the limit, or narrow the selection.
     LimitExceeded,
-    /// The selection is not the one that `expect` stands for. Nothing was touched; look at it with a dry run.
+    /// The selection differs from the one of `expect`. Nothing was touched; look at it with a dry run.
     SelectionChanged,
-    /// The time of the job passed and no worker had its mapping. Start one, then retry the job.
+    /// The job's time limit passed, and no worker had its mapping. Start one, then retry the job.
     Unserved,
-    /// The time of the job passed before a worker tried it. Start more workers, then retry the job.
+    /// The job's time limit passed before a worker tried it. Start more workers, then retry the job.
     Expired,
 }
 
@@ -106,7 +106,7 @@ impl ErrorCode {
 }
 
 /// An error code as the ledger holds it.
-// During an upgrade two versions share a ledger: the older one shows the word of the newer one, and does not refuse the row.
+// During an upgrade two versions share a ledger. The older version shows a newer word, and still reads the row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum StoredCode {

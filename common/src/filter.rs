@@ -1,10 +1,9 @@
-//! The filter that a job by query selects by: one language inside, whatever language it was asked
-//! in.
+//! The filter of a job by query: one internal language for every query language.
 //!
-//! Two-valued, as search engines have it: a value that is missing matches nothing, and `Not` of
-//! that matches. Where there are several values (a list in JSON), one that matches is enough. Texts
-//! compare byte by byte, numbers as numbers. Nothing here knows a database: workers compile it, and
-//! [`Filter::matcher`] is what their statements are measured by.
+//! A filter is two-valued, as in search engines: a missing value matches nothing, and `Not` of that
+//! matches. Of several values (a list in JSON) one that matches is enough. Texts compare byte by byte,
+//! numbers as numbers. This module knows no database: workers compile filters into statements, and
+//! tests measure these by [`Filter::matcher`].
 
 mod check;
 mod evaluate;
@@ -24,54 +23,54 @@ pub use points::{POINT_CONDITIONS, POINT_STEPS, PointsError};
 pub use typed::{Asked, Mistyped};
 pub use value::{Type, bytes_text};
 
-/// Which memories a job is about.
+/// The memories that a job selects.
 // Values are personal data: no `Debug` with them.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
-    /// Every memory; the only way to say so.
+    /// Every memory. A filter that means this must say so.
     All,
     /// No memory.
     Nothing,
-    /// Those that all of these match.
+    /// The memories that match all of these.
     And(Vec<Filter>),
-    /// Those that some of these match.
+    /// The memories that match some of these.
     Or {
         /// The filters.
         any: Vec<Filter>,
-        /// How many of them have to.
+        /// The number of filters that have to match.
         at_least: u32,
     },
-    /// Those that this does not match.
+    /// The memories that do not match this.
     Not(Box<Filter>),
-    /// Those with one of these ids.
+    /// The memories with one of these ids.
     Ids(Vec<String>),
-    /// Those of which a value is one of these.
+    /// The memories with a value that equals one of these.
     OneOf {
-        /// Where the value is.
+        /// The path of the value.
         path: Path,
         /// The values.
         values: Vec<Scalar>,
     },
-    /// Those of which one value is within bounds.
+    /// The memories with a value within bounds.
     Range {
-        /// Where the value is.
+        /// The path of the value.
         path: Path,
         /// The bounds.
         bounds: Bounds,
     },
-    /// Those of which one value is a text that has another in it.
+    /// The memories with a text that has another text in it.
     Text {
-        /// Where the value is.
+        /// The path of the value.
         path: Path,
-        /// Where in it.
+        /// The position of the other text.
         has: Has,
-        /// The other.
+        /// The other text.
         text: String,
     },
-    /// Those that have a value: one that is not null, at any depth of a list or an object.
+    /// The memories with a value: one that is not null, at any depth of a list or an object.
     Exists(Path),
-    /// Those that have an object, or a list in a list: nothing else that is asked there sees the values inside.
+    /// The memories with an object, or a list in a list. Other conditions on the path do not see the values inside.
     Opaque(Path),
 }
 
@@ -82,7 +81,7 @@ impl fmt::Debug for Filter {
 }
 
 impl Filter {
-    /// Returns the filter that both match.
+    /// Returns the filter of the memories that match both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match self {
@@ -94,7 +93,7 @@ impl Filter {
         }
     }
 
-    /// Returns whether it says [`All`](Self::All) somewhere.
+    /// Returns whether [`All`](Self::All) occurs in it.
     pub fn says_all(&self) -> bool {
         match self {
             Self::All => true,
@@ -111,7 +110,7 @@ impl Filter {
     }
 }
 
-/// Where in a text another has to be, byte for byte.
+/// The position of a text in another, byte for byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Has {
@@ -121,7 +120,7 @@ pub enum Has {
     Part,
 }
 
-/// Where a value is: a real column of the table, and the names that lead into its JSON.
+/// The path of a value: a real column of the table, and the names that lead into its JSON.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Path {
@@ -131,7 +130,7 @@ pub struct Path {
     pub steps: Vec<String>,
 }
 
-// The names in JSON are the caller's.
+// The names in JSON come from the caller.
 impl fmt::Debug for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Path({}, {})", self.column, self.steps.len())
@@ -167,7 +166,7 @@ impl From<Path> for Vec<String> {
     }
 }
 
-/// One value that a filter asks for.
+/// A value in a filter.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -193,7 +192,7 @@ impl From<&str> for Scalar {
     }
 }
 
-/// The bounds of a range; all that are given hold.
+/// The bounds of a range; all given bounds must hold.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
     /// More than this.
@@ -208,12 +207,12 @@ pub struct Bounds {
     /// This or less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lte: Option<Scalar>,
-    /// Whether they are one of several spellings, of which the column's type takes one: where it cannot be
-    /// compared with this one, that is no mistake, and nothing is within.
+    /// Whether they are one of several spellings, where the column's type takes one. If the column cannot be compared
+    /// with this spelling, that is no error: no value is within.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loose: bool,
-    /// The bounds where values are compared as moments, if they are others there: a day has a first and a last moment.
-    /// Without bounds beside these only a column of moments can be compared.
+    /// The bounds for values that are compared as moments, if these differ: a day has a first and a last moment.
+    /// Without other bounds only a column of moments can be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moments: Option<Box<Bounds>>,
 }
@@ -224,7 +223,7 @@ impl fmt::Debug for Bounds {
     }
 }
 
-/// How a value compares with a bound.
+/// The comparison of a value with a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// Greater.
@@ -250,14 +249,14 @@ impl Comparison {
 }
 
 impl Bounds {
-    /// Returns the bounds that count in a column of this type.
+    /// Returns the bounds that apply to a column of this type.
     pub fn within(&self, of: Type) -> &Self {
         let mut bounds = self.given().map(|(_, bound)| bound);
         let are_moments = match of {
             Type::Time => true,
-            // Numbers are what the column counts.
+            // Numbers are in the column's unit.
             Type::Counted(_) => !bounds.any(Scalar::is_number),
-            // Of any text only one that writes a moment is compared as one.
+            // Only texts in the form of a moment are compared as moments.
             Type::Text | Type::Json | Type::Any => {
                 self.given().next().is_some() && bounds.all(|bound| bound.as_stored().is_some())
             }

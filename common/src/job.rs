@@ -1,4 +1,4 @@
-//! The words of a job that every part shares: ids, selectors, conditions, outcomes.
+//! The types of a job that every part shares: ids, selectors, conditions, outcomes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -39,15 +39,15 @@ impl FromStr for JobId {
     }
 }
 
-/// A person (or what acts for one) whose memories go; all fields that are given must match.
+/// A person, or an agent that acts for one, whose memories are erased; all fields that are given must match.
 // No `Debug` with the values: a subject is personal data.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// What else the owner is called: by another account, an e-mail address, a number elsewhere. What is
-    /// any of theirs is looked for under the same other fields.
+    /// Other names of the owner: another account, an e-mail address, a number in another system. Memories under
+    /// each name are looked for, with the same other fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
     /// The agent.
@@ -76,7 +76,7 @@ impl Subject {
         self.fields().next().is_none()
     }
 
-    /// Returns the fields that are given, with what each means.
+    /// Returns the fields that are given, each with its meaning.
     pub fn fields(&self) -> impl Iterator<Item = (Field, &str)> {
         self.fields_as(0)
     }
@@ -85,7 +85,7 @@ impl Subject {
     /// the aliases.
     ///
     /// # Panics
-    /// If there is no such name; without one it would be about everybody.
+    /// If there is no such name: the fields would then match every owner.
     pub fn fields_as(&self, name: u32) -> impl Iterator<Item = (Field, &str)> {
         let user = match self.alias(name) {
             None if name > 0 => panic!("a partition is about an alias that its job has"),
@@ -115,7 +115,7 @@ impl Subject {
     }
 }
 
-/// What a mapped column or payload field means.
+/// The meaning of a mapped column or payload field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumIter)]
 #[serde(rename_all = "lowercase")]
 pub enum Field {
@@ -133,7 +133,7 @@ pub enum Field {
     Kind,
 }
 
-/// What a job selects by.
+/// The kind of selector of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SelectorKind {
@@ -152,7 +152,7 @@ impl SelectorKind {
     }
 }
 
-/// The part that a store plays inside a target, whatever the product.
+/// The part that a store plays inside a target, for any product.
 #[derive(
     Debug,
     Clone,
@@ -184,8 +184,8 @@ impl StoreKind {
     }
 }
 
-/// What became of one memory in one store. A later one says more of its job: where a job has met several that keep it from
-/// succeeding, the last of them names its error.
+/// The outcome of one memory in one store. Later variants weigh more: of the outcomes that keep a job from
+/// succeeding, the last one names its error.
 #[derive(
     Debug,
     Clone,
@@ -212,13 +212,13 @@ pub enum Outcome {
     Held,
     /// It changed since it was selected.
     Conflicted,
-    /// The store cannot do what was asked.
+    /// The store cannot do the requested operation.
     Unsupported,
-    /// A vector without a row whose owner cannot be established; left.
+    /// A vector without a row, whose owner is unknown; it stays.
     Unverifiable,
     /// It could not be erased.
     Failed,
-    /// Left alone: the job was cancelled, or it only looked.
+    /// Not touched: the job was cancelled, or it was a dry run.
     Left,
 }
 
@@ -228,7 +228,7 @@ impl Outcome {
         self.into()
     }
 
-    /// Returns whether a job with such a memory fails: it may still be there, against what was asked.
+    /// Returns whether a job with such a memory fails: the memory may still be there, against the request.
     pub const fn fails_job(self) -> bool {
         match self {
             Self::Unsupported | Self::Unverifiable | Self::Failed => true,
@@ -244,8 +244,8 @@ impl Outcome {
         }
     }
 
-    /// Returns whether a retry of the job asks for such a memory again. Those that were left are no listed memories:
-    /// their partitions go on.
+    /// Returns whether a retry of the job asks for such a memory again. Memories that were left are not listed: a retry
+    /// continues their partitions.
     pub const fn is_retried(self) -> bool {
         match self {
             Self::Held | Self::Conflicted | Self::Unsupported | Self::Unverifiable | Self::Failed => true,
@@ -253,7 +253,7 @@ impl Outcome {
         }
     }
 
-    /// Returns whether such memories are listed by id: all but those that are counted only.
+    /// Returns whether such memories are listed by id. The others are only counted.
     pub const fn is_listed(self) -> bool {
         match self {
             Self::Absent | Self::Held | Self::Conflicted | Self::Unsupported | Self::Unverifiable | Self::Failed => {

@@ -1,20 +1,20 @@
-//! Seeing to it that every job ends: what api and worker processes do every few seconds.
+//! Fails the jobs whose time limit has passed. API and worker processes do so every few seconds, so every job ends.
 
 use std::time::{Duration, Instant};
 
 use crate::doorbell::{Doorbell, Ring};
 use crate::ledger::{Ledger, LedgerError};
 
-/// How often a process looks for jobs whose limit has passed.
-// A job ends a few seconds after its limit, which is minutes at least.
+/// The interval at which a process looks for jobs whose time limit has passed.
+// A job ends a few seconds after its time limit, which is minutes at least.
 pub const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Fails the jobs whose limit has passed, for half of the [`INTERVAL`] at most: after an outage of days a
-/// whole queue may end at once. Any number of processes may do so at the same time.
+/// Fails the jobs whose time limit has passed, for half of the [`INTERVAL`] at most.
+/// After an outage of days a whole queue may end at once. Any number of processes may call this at the same time.
 ///
 /// # Errors
 ///
-/// [`LedgerError::Unavailable`] if the ledger did not answer; the next time does the rest.
+/// [`LedgerError::Unavailable`] if the ledger did not answer; the next call does the rest.
 pub async fn give_up(ledger: &Ledger, doorbell: &Doorbell) -> Result<(), LedgerError> {
     let start = Instant::now();
     while start.elapsed() < INTERVAL / 2 {
@@ -27,7 +27,7 @@ pub async fn give_up(ledger: &Ledger, doorbell: &Doorbell) -> Result<(), LedgerE
         if !given_up.more {
             break;
         }
-        // As long again for others.
+        // The pause is as long as the step, so other writers get their turn.
         tokio::time::sleep(step.elapsed()).await;
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! What is measured: the only module that names a metric.
+//! Metrics. Only this module names a metric.
 //!
-//! Two kinds, kept apart: what this process saw (`process`, through the recorder) and how the
-//! service stands ([`Service`], read from the ledger at each scrape and rendered from it). Nothing
-//! here decides anything, and no label may hold an id of a memory, an owner or a path.
+//! There are two kinds. `process` has the events of this process, through the recorder. [`Service`] has the
+//! state of the service, read from the ledger and rendered at each scrape. No decision is made here, and no
+//! label may hold the id of a memory, an owner or a path.
 
 mod authentication;
 mod connections;
@@ -31,8 +31,8 @@ pub use process::{
 };
 pub use service::{LARGEST, Service};
 
-/// How often samples of histograms are folded into their buckets, so that a process which nobody
-/// scrapes does not keep them all.
+/// The interval at which samples of histograms are folded into their buckets. Without it, a process without
+/// scrapes would keep them all.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// The metrics of this process.
@@ -44,17 +44,17 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Starts measuring, with every series that an api and a worker share at 0.
+    /// Starts measuring. Every series that an api and a worker share starts at 0.
     ///
-    /// A second call in the same process (tests run an api beside a worker) shares the first
-    /// one's recorder.
+    /// A second call in the same process (tests run an api beside a worker) shares the recorder of the
+    /// first.
     pub fn install(config: &Config) -> Self {
-        // The `metrics` crate knows one recorder per process: this is its other end.
+        // The `metrics` crate has one recorder per process; the handle is its other end.
         static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
         let handle = INSTALLED.get_or_init(|| {
             let recorder = recorder();
             let handle = recorder.handle();
-            // Another recorder can only have been set by a test of its own; it then sees the values.
+            // Only a test may have set another recorder, which then sees the values.
             drop(metrics::set_global_recorder(recorder));
             handle
         });
@@ -75,38 +75,38 @@ impl Metrics {
         }
     }
 
-    /// Puts every series of a worker at 0; `codes` are the reasons that its retries give.
+    /// Puts every series of a worker at 0; `codes` are the reasons of its retries.
     pub fn expose_worker(&self, codes: &[ErrorCode]) {
         process::expose_worker(&self.stores, codes);
     }
 
     /// Puts every series of an api at 0.
-    // Requests are not among them: which there are is for callers to say.
+    // Requests are not among them: callers decide which requests there are.
     pub fn expose_api(&self) {
         authentication::expose();
     }
 
-    /// Returns what this process saw, in Prometheus' text format.
+    /// Returns the metrics of this process, in Prometheus' text format.
     pub fn render(&self) -> String {
         self.process.collect();
         self.handle.render()
     }
 
-    /// Returns what this process saw and how the service stands, in Prometheus' text format.
+    /// Returns the metrics of this process and of the service, in Prometheus' text format.
     ///
-    /// Every process that answers with this gives the same numbers about the service: take `max`
-    /// over them, not `sum`.
+    /// Every process that answers with this gives the same numbers about the service: aggregate with `max`,
+    /// not with `sum`.
     pub fn render_with(&self, service: &Service) -> String {
         let mut text = self.render();
         service.render(&self.stores, &mut text);
         text
     }
 
-    /// Keeps histograms small; never returns.
+    /// Folds samples of histograms; never returns.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// Dropping the future at any time is safe.
     pub async fn upkeep(&self) {
         let mut ticks = tokio::time::interval(UPKEEP);
         loop {
@@ -116,7 +116,7 @@ impl Metrics {
     }
 }
 
-/// Returns the stores of a target, as metrics are labelled.
+/// Returns the stores of a target, as in metric labels.
 fn stores(target: &Target) -> impl Iterator<Item = (String, StoreKind)> + use<> {
     let sql = target.sql.as_ref().map(|_| StoreKind::Sql);
     let vector = target.vector.as_ref().map(|_| StoreKind::Vector);
@@ -125,7 +125,7 @@ fn stores(target: &Target) -> impl Iterator<Item = (String, StoreKind)> + use<> 
 }
 
 fn recorder() -> PrometheusRecorder {
-    // Idle series are never dropped: a counter that vanishes and comes back at 0 looks like a restart.
+    // Idle series are kept: a counter that vanishes and comes back at 0 looks like a restart.
     let mut builder = PrometheusBuilder::new();
     for (name, buckets) in names::BUCKETS {
         builder = builder

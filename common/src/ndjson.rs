@@ -1,12 +1,12 @@
-//! Ids that arrive line by line: over HTTP, and in the files of the command line.
+//! Ids that arrive line by line: over HTTP, and in files of the command line.
 //!
-//! A line is a JSON string (`"id"`), a JSON object (`{"id": "…"}`) or a bare id. The first line says
-//! whether a file is JSON or bare, and a line of the other kind is refused: a quotation mark that became
-//! a part of an id would make its memory absent. Tried instead: deciding line by line, which takes a broken
-//! JSON string for an id.
+//! A line is a JSON string (`"id"`), a JSON object (`{"id": "…"}`) or a bare id. The first line decides
+//! whether a file is JSON or bare, and a line of the other kind is refused. Otherwise a quotation mark could become
+//! part of an id, and its memory would be absent. Tried instead: deciding line by line, which takes a broken JSON
+//! string for an id.
 //!
-//! A bare line is its id, character for character. It cannot begin with `"`, `'`, `{` or `[`, have a blank
-//! or a comma at an end, hold a control character, or be `null`, `true` or `false`: such an id needs JSON.
+//! A bare line is its id, character for character. It cannot begin with `"`, `'`, `{` or `[`, begin or end with a
+//! blank or a comma, hold a control character, or be `null`, `true` or `false`. Such an id needs JSON.
 
 mod line;
 
@@ -15,40 +15,40 @@ use std::fmt;
 pub use line::Line;
 use line::{Form, parse};
 
-/// How many bytes a character of an id may take: `\ud83d\ude00`.
+/// The most bytes of one character of an id: `\ud83d\ude00`.
 const ESCAPED: usize = 12;
 
-/// What a line may hold beside the id: braces, quotes, the key, some space.
+/// The bytes of a line beside the id: braces, quotes, the key, some space.
 const AROUND: usize = 64;
 
-/// Some editors begin a file with it.
+/// Some editors begin a file with this mark.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Cuts a stream into ids, keeping no more than one line.
+/// Cuts a stream into ids. It holds at most one line in memory.
 #[derive(Debug)]
 pub struct Lines {
     max_line: usize,
     unfinished: Vec<u8>,
     number: u64,
-    /// Told by the first line that is not blank.
+    /// Set by the first line that is not blank.
     form: Option<Form>,
 }
 
-/// Why a line was refused.
+/// The reason why a line was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
     /// The line's number; the first is 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The fault of the line.
     pub fault: LineFault,
 }
 
-/// What is wrong with a line.
+/// The fault of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineFault {
-    /// It is longer than so many bytes.
+    /// It is longer than this many bytes.
     TooLong(usize),
-    /// It is no id; what to write.
+    /// It is no id; the text says what to write.
     NoId(&'static str),
 }
 
@@ -79,7 +79,7 @@ impl Lines {
         self.number
     }
 
-    /// Takes a line out of `bytes`; `None` if it goes on beyond them.
+    /// Takes a line out of `bytes`; `None` if the line continues beyond them.
     ///
     /// # Errors
     /// A line that is too long, or is no id.
@@ -106,7 +106,7 @@ impl Lines {
         self.unfinished.extend_from_slice(part);
         let line = std::mem::take(&mut self.unfinished);
         let read = self.read(&line);
-        // Its memory serves the next one.
+        // The next line reuses this memory.
         self.unfinished = line;
         self.unfinished.clear();
         read.map(Some)

@@ -1,10 +1,10 @@
-//! The way from a partition to the worker that can do it.
+//! The route of a partition: the mapping that a worker needs for it.
 
 use std::fmt;
 
 use crate::config::{Table, Target};
 
-/// Which mapping a partition needs: workers claim only what they have, in the version they have.
+/// The mapping that a partition needs. A worker claims the partition only if it has this mapping with this digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Route {
     /// The target's name.

@@ -1,7 +1,6 @@
-//! When something recurs, by a clock on a wall: the times of a schedule, and the windows in which
-//! batches may begin.
+//! Recurrence in local time: the times of a schedule, and the windows in which batches may begin.
 //!
-//! Pure: nothing here asks what time it is, and nothing is stored.
+//! This module is pure: it reads no clock and stores nothing.
 
 mod times;
 mod windows;
@@ -11,9 +10,9 @@ pub use windows::{Window, Windows, WindowsError};
 
 use jiff::tz::TimeZone;
 
-/// Returns the time zone that IANA calls `name`, whatever its case.
+/// Returns the time zone with the IANA name `name`, in any case.
 pub(crate) fn zone(name: &str) -> Option<TimeZone> {
-    // Of what jiff finds some has no name in IANA's list: `Etc/Unknown` is a guess.
+    // jiff also finds zones without an IANA name: `Etc/Unknown` is a guess.
     TimeZone::get(name)
         .ok()
         .filter(|zone| !zone.is_unknown() && zone.iana_name().is_some())

@@ -1,8 +1,8 @@
-//! What a look at a selection found: how many memories, and a digest by which a change of it shows.
+//! The result of a preview or plan: the number of selected memories, and a digest that shows changes.
 //!
-//! A digest is a sum, so that partitions are looked at in any order, by any worker, in constant
-//! memory. It tells whether a selection is still the one that somebody saw; it is no seal against a
-//! person who writes rows in order to make two selections look alike.
+//! A digest is a sum, so partitions are added in any order, by any worker, in constant memory. It tells
+//! whether a selection is still the one that a caller saw. It is no seal against a person who writes rows
+//! in order to make two selections look alike.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::route::Route;
 
-/// A sum over the memories of a selection, the same only for the same memories in the same stores.
+/// A sum over the memories of a selection. Equal digests mean the same memories in the same stores.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(u128);
@@ -23,10 +23,10 @@ pub struct Digest(u128);
 #[error("write the 32 hexadecimal digits that a dry run said")]
 pub struct NoDigest;
 
-/// A memory as a look found it.
+/// A memory that a preview or plan found.
 #[derive(Debug, Clone, Copy)]
 pub struct Sighting<'a> {
-    /// Its id, or its point's where that is all that is known.
+    /// Its id, or its point's id if no other is known.
     pub id: &'a str,
     /// Whether it has a row.
     pub row: bool,
@@ -34,22 +34,21 @@ pub struct Sighting<'a> {
     pub vectors: bool,
 }
 
-/// What was found in one table and its collection.
+/// The memories found in one table and its collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
-    /// How many memories.
+    /// The number of memories.
     pub memories: u64,
     /// Their digest.
     pub digest: Digest,
-    /// How many of their rows are in which workspace, where one is mapped; an empty name is none.
+    /// The number of rows per workspace, where one is mapped. The empty name stands for none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workspaces: BTreeMap<String, u64>,
-    /// How many rows are in workspaces beyond those that are named.
+    /// The number of rows in workspaces beyond the named ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub elsewhere: u64,
 }
 
-// serde asks for a reference.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
@@ -74,7 +73,7 @@ impl Selection {
         }
     }
 
-    /// Adds what was found elsewhere in the same table.
+    /// Adds the memories found elsewhere in the same table.
     pub fn merge(&mut self, other: Self) {
         self.memories += other.memories;
         self.digest = self.digest.and(other.digest);
@@ -85,8 +84,8 @@ impl Selection {
     }
 }
 
-/// Returns a number that is as good as chance. Without the mapping's digest: a selection does not
-/// change with how it is described.
+/// Returns a pseudo-random number for a memory. It leaves out the mapping's digest: a selection stays the
+/// same when its description changes.
 fn fingerprint(route: &Route, memory: Sighting<'_>) -> u128 {
     let mut hash = Sha256::new();
     for text in [route.target.as_str(), &route.table, memory.id] {

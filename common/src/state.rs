@@ -1,7 +1,7 @@
 //! The states of a job and every move between them.
 //!
 //! [`next`] is the only place that knows which moves exist. The ledger computes its statements from it
-//! (`ledger/db/moves.rs`), so that SQL and code cannot disagree.
+//! (`ledger/db/moves.rs`), so SQL and code agree.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumIter, EnumString, IntoStaticStr};
@@ -15,25 +15,25 @@ pub enum State {
     Receiving,
     /// Accepted; no worker has begun.
     Queued,
-    /// What it selects is being cut into partitions.
+    /// Its selection is being cut into partitions.
     Planning,
     /// Its partitions are being erased.
     Running,
-    /// Every store is being asked again.
+    /// Every store is being read back.
     Verifying,
-    /// A cancellation was accepted; what has begun is being finished.
+    /// A cancellation was accepted; batches that have begun are being finished.
     Cancelling,
     /// A hold keeps it from running.
     Held,
-    /// Everything selected is gone, read back.
+    /// All selected memories are gone; the read-back confirms it.
     Succeeded,
-    /// Something selected is still there, or could not be asked for.
+    /// A selected memory is still there, or a store could not be asked about it.
     Failed,
-    /// It was cancelled; what was erased until then stays erased.
+    /// It was cancelled; memories erased until then stay erased.
     Cancelled,
 }
 
-/// What may happen to a job.
+/// An event that may move a job to another state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
 pub enum Event {
     /// The last id of an upload was stored.
@@ -44,27 +44,27 @@ pub enum Event {
     Started,
     /// All planning partitions ended, and the plan is within the job's limit.
     Planned,
-    /// All partitions ended; every store is to be asked again.
+    /// All partitions ended; the read-back of every store follows.
     Erased,
     /// All partitions of a dry run ended.
     Previewed,
-    /// Reading back found something, and there are rounds left.
+    /// The read-back found residue, and rounds are left.
     ResidueFound,
-    /// Reading back found nothing.
+    /// The read-back found no residue.
     Verified,
-    /// Its only partition ended, and had been read back before that was recorded: nothing was found.
+    /// Its only partition ended, and was read back before that was recorded: no residue.
     ErasedAndVerified,
     /// It cannot succeed.
     Failed,
-    /// Somebody asked for its end.
+    /// A caller requested its end.
     CancelRequested,
-    /// Everything that had begun when it was cancelled is finished.
+    /// All batches that had begun when it was cancelled are finished.
     Stopped,
-    /// A hold was put on what it selects.
+    /// A hold was placed on its selection.
     HoldPlaced,
-    /// The last hold was lifted.
+    /// The last hold was released.
     HoldReleased,
-    /// Somebody asked for another attempt.
+    /// A caller requested another attempt.
     RetryRequested,
 }
 
@@ -74,7 +74,7 @@ pub enum Event {
 pub struct IllegalMove {
     /// The state the job is in.
     pub state: State,
-    /// What was to happen to it.
+    /// The event that the state refuses.
     pub event: Event,
 }
 
@@ -89,7 +89,7 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalMove> {
         (S::Queued, E::Started) | (S::Planning, E::Planned) | (S::Verifying, E::ResidueFound) => Ok(S::Running),
         (S::Running, E::Erased) => Ok(S::Verifying),
         (S::Running, E::Previewed | E::ErasedAndVerified) | (S::Verifying, E::Verified) => Ok(S::Succeeded),
-        // One that stops may do so because it cannot succeed.
+        // A job that is being cancelled may also fail.
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Cancelling, E::Failed) => Ok(S::Failed),
         (S::Queued | S::Planning | S::Running | S::Verifying | S::Held, E::CancelRequested) => Ok(S::Cancelling),
         (S::Cancelling, E::Stopped) => Ok(S::Cancelled),

@@ -1,4 +1,4 @@
-//! Logs on standard error, and the context by which a request is followed across services.
+//! Logs on standard error, and the context that follows a request across services.
 //!
 //! No exporter: a collector reads the JSON lines, and each line carries the fields of its spans.
 //! The code that writes a line keeps personal data out of it.
@@ -9,7 +9,7 @@
 //! └─ store.call           a store is asked, inside of it
 //! ```
 //!
-//! A job's work begins long after its request has been answered, so the second is no child of the first.
+//! A job's work begins long after the answer to its request, so `erase.partition` is no child of `http.request`.
 
 mod traceparent;
 
@@ -28,14 +28,14 @@ pub use traceparent::{InvalidTraceparent, TraceContext};
 ///
 /// # Errors
 ///
-/// Logging was started before in this process; it goes on as it was.
+/// Logging was started before in this process; it continues unchanged.
 pub fn init(log: &Log) -> Result<(), TryInitError> {
-    // The filter was checked with the configuration; a wrong word in it is left out, not fatal.
+    // The filter was checked with the configuration. A wrong word in it is ignored, and is not fatal.
     let filter = EnvFilter::builder().parse_lossy(&log.level);
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     match log.format {
-        // Colours, unless NO_COLOR is set; in a file or a collector they would be noise.
+        // Colours, unless NO_COLOR is set. Files and collectors get none.
         LogFormat::Human if stderr().is_terminal() => registry.with(lines).try_init(),
         LogFormat::Human => registry.with(lines.with_ansi(false)).try_init(),
         LogFormat::Json => registry
@@ -50,9 +50,9 @@ pub fn init(log: &Log) -> Result<(), TryInitError> {
     }
 }
 
-/// Returns a field of a line, or nothing if the span around the line has a field of that name: a line says a thing once.
+/// Returns a field of a line, or `None` if the span around the line has a field of that name: each fact appears once.
 ///
-/// A span that the filter leaves out says nothing, so the line does.
+/// The line keeps the field if the filter disables the span.
 pub fn unless_in_span<T>(field: &str, value: T) -> Option<T> {
     (!Span::current().has_field(field)).then_some(value)
 }

@@ -1,5 +1,5 @@
-//! The compose installation is configured as its script configures it: every key and every variable
-//! is known, keys open what they say, and no process gets a secret that it does not use.
+//! The compose installation matches its script. Every key and every variable is known, keys have the rights that they
+//! name, and no process gets a secret that it does not use.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
@@ -33,7 +33,7 @@ impl Volumes {
             .unwrap()
     }
 
-    /// Runs what must succeed; returns what it printed.
+    /// Runs the script, which must succeed. Returns its output.
     fn keys(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -110,7 +110,7 @@ fn each_process_gets_its_own_secrets_and_no_others() {
         assert_eq!(config.log.format, LogFormat::Json);
         assert!(config.doorbell.url.is_some());
     }
-    // What a worker claims is what an api wrote.
+    // A worker can claim the jobs that an API wrote.
     let digests = |config: &Config| config.mappings().map(|mapping| mapping.digest).collect::<Vec<_>>();
     assert_eq!(digests(&api), digests(&worker));
 }
@@ -139,7 +139,7 @@ fn a_second_start_changes_no_secret() {
     let before = names.map(|name| volumes.read(name));
     volumes.keys(&[]);
     assert_eq!(before, names.map(|name| volumes.read(name)));
-    // What was lost is made again, and what depends on it follows.
+    // A lost file is made again, and its dependents follow.
     std::fs::remove_file(volumes.0.path().join("prometheus/key")).unwrap();
     volumes.keys(&[]);
     let auth = volumes.config("api", Role::Api).auth;

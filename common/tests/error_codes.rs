@@ -1,4 +1,4 @@
-//! What people read about error codes, against the set of them.
+//! The guide's table of error codes matches the code.
 
 use lethe_common::error_code::ErrorCode;
 use strum::IntoEnumIterator as _;

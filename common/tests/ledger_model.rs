@@ -1,13 +1,13 @@
-//! Random histories of the ledger: workers that finish, fail, give back, die and repeat themselves,
+//! Random histories of the ledger: workers that finish, fail, release, die and repeat themselves,
 //! callers that cancel and retry, limits that pass, in any order.
 //!
 //! After every step:
 //! * accepted = ended + unfinished, and per store selected = all outcomes + remaining;
 //! * no two live leases are on the same partition.
 //!
-//! And at the end, when workers just do their work: every job ends, and its counts add up to what
-//! it selected, however often anything was repeated. A job to which nothing was written back has erased each of its
-//! memories from each store exactly once, over all of its attempts, since nobody else deletes here.
+//! At the end, workers just do their work. Then every job ends, and its counts add up to its selected memories, with
+//! any number of repetitions. A job whose memories were not written back has erased each of them from each store
+//! exactly once, over all of its attempts, since no other application deletes here.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -31,7 +31,7 @@ enum Op {
     Accept(Vec<usize>),
     Claim(u32),
     Batch(usize),
-    /// Whether it was read back before.
+    /// The flag says whether the memories were read back before.
     Finish(usize, bool),
     /// One memory is deleted from one store alone, and fails in the other.
     Split(usize, bool),
@@ -39,7 +39,7 @@ enum Op {
     Residue(usize),
     Fail(usize),
     GiveBack(usize),
-    /// All workers die; what they hold is known to them only.
+    /// All workers die, and only they know the leases that they hold.
     Die,
     Cancel(usize),
     Retry(usize),
@@ -69,28 +69,28 @@ fn op() -> impl Strategy<Value = Op> {
 /// The world outside the ledger: the jobs that were accepted, and the leases workers think they hold.
 struct World {
     ledger: Ledger,
-    /// The same one, as it is when every limit has passed.
+    /// The same ledger, in which every limit has passed.
     impatient: Ledger,
     jobs: Vec<JobId>,
     leases: Vec<Lease>,
     dead: Vec<Lease>,
-    /// What was deleted from which store.
+    /// The deleted memories, by store.
     gone: HashSet<(JobId, String, StoreKind)>,
-    /// Jobs to which something was written back: of these it is not known what.
+    /// Jobs with memories that were written back, which the model does not track.
     written: HashSet<JobId>,
 }
 
 const BOTH: [StoreKind; 2] = [StoreKind::Sql, StoreKind::Vector];
 
 impl World {
-    /// Deletes the next `n` memories of a partition from stores; returns what these answer.
+    /// Deletes the next `n` memories of a partition from stores. Returns the outcomes.
     fn delete(&mut self, lease: &Lease, n: u64, fails: Option<StoreKind>) -> Delta {
         let mut delta = Delta::default();
         let Work::Ids(ids) = &lease.work else { panic!("a list") };
         if self.written.contains(&lease.job.id) {
             return erased(n);
         }
-        // Each batch is the next ones of the list.
+        // Each batch takes the next memories of the list.
         let next = ids.len() - usize::try_from(lease.remaining).unwrap();
         for id in &ids[next..next + usize::try_from(n).unwrap()] {
             for store in BOTH {
@@ -198,7 +198,7 @@ impl World {
             Op::Die => {
                 self.dead.append(&mut self.leases);
                 self.ledger.end_all_leases().await.unwrap();
-                // Claiming is what takes a lease from the dead.
+                // A claim takes the leases from dead workers.
                 self.claim(1_000).await;
             }
             Op::Cancel(n) if !self.jobs.is_empty() => {
@@ -214,7 +214,7 @@ impl World {
                     .unwrap();
             }
             Op::GiveUp => {
-                // What runs is left to its worker.
+                // Running partitions stay with their workers.
                 while self.impatient.give_up().await.unwrap().more {}
             }
             Op::Repeat(_) | Op::Cancel(_) | Op::Retry(_) => {}
@@ -366,7 +366,7 @@ proptest! {
     }
 }
 
-/// Returns who acts in tests.
+/// Returns the actor of tests.
 fn tester() -> Actor {
     Actor::named("tester")
 }

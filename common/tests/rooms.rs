@@ -1,4 +1,4 @@
-//! The rooms of the ledger import from those above them only: no cycles.
+//! Each room of the ledger imports only from rooms above it: no cycles.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
@@ -16,7 +16,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 fn a_room_imports_from_those_above_it_only() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let ledger = fs::read_to_string(source.join("ledger.rs")).unwrap();
-    // The table in its documentation, below its head.
+    // The table of rooms in the module's documentation, below its head.
     let rows = ledger.lines().filter_map(|line| line.strip_prefix("//! | `"));
     let rooms: Vec<&str> = rows.map(|row| row.split('`').next().unwrap()).collect();
     let place = |name: &str| rooms.iter().position(|room| *room == name);

@@ -15,7 +15,7 @@ fn words<T: IntoEnumIterator + Into<&'static str>>() -> Vec<&'static str> {
     T::iter().map(Into::into).collect()
 }
 
-/// Asserts that a set has these words, and reads what it writes.
+/// Asserts that a type has these words, and parses each of them.
 fn assert_words<T>(expected: &[&str])
 where
     T: IntoEnumIterator + Into<&'static str> + FromStr + PartialEq + Debug,

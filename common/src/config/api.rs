@@ -17,8 +17,8 @@ pub struct Api {
     /// The address of the HTTP interface; port 0 takes any free one.
     #[serde(deserialize_with = "text::address")]
     pub listen: SocketAddr,
-    /// How long a request may take, apart from uploads, event streams and what a caller asked to
-    /// wait for.
+    /// The time limit of a request, apart from uploads, event streams and the wait that a caller
+    /// asked for.
     #[serde(deserialize_with = "text::duration")]
     pub request_timeout: Duration,
     /// The longest `Prefer: wait` that is granted.
@@ -32,11 +32,11 @@ pub struct Api {
     pub max_upload: u64,
     /// The most ids in one JSON request.
     pub max_ids_per_request: usize,
-    /// The most ids in one job, however they came.
+    /// The most ids in one job, from JSON or NDJSON.
     pub max_ids_per_job: u64,
     /// The longest id, in characters.
     pub max_id_length: usize,
-    /// The number of unfinished jobs above which new ones are answered 503.
+    /// The number of unfinished jobs above which the API answers new jobs with 503.
     pub max_queue: u64,
     /// The most uploads at a time.
     pub max_uploads: usize,
@@ -46,28 +46,28 @@ pub struct Api {
     pub requests_per_second: u32,
     /// The most failed authentications from one address in a minute.
     pub auth_failures_per_minute: u32,
-    /// The most connections at a time. One address may hold as many of them as are free, unless there are proxies.
+    /// The most connections at a time. One address may hold as many as are free, unless there are proxies.
     pub max_connections: usize,
-    /// How long the head of a request may take from its first byte.
+    /// The time limit for the head of a request, from its first byte.
     #[serde(deserialize_with = "text::duration")]
     pub header_timeout: Duration,
-    /// How long a connection may stay on which no request comes, or no part of an answer is taken.
+    /// The time after which a connection is closed without a request, or without progress of an answer.
     #[serde(deserialize_with = "text::duration")]
     pub idle_timeout: Duration,
-    /// How many proxies in front of the api append to `X-Forwarded-For`; 0: the header is not believed.
+    /// The number of proxies in front of the API that append to `X-Forwarded-For`. 0: the header is ignored.
     pub trusted_proxies: usize,
-    /// Which pages of a browser may ask.
+    /// The web pages that may call the API from a browser.
     pub cors: Cors,
-    /// The certificate that the port shows; absent: it speaks plain HTTP.
+    /// The certificate of the port. Absent: plain HTTP.
     pub tls: Option<ServerTls>,
 }
 
 impl Default for Api {
     fn default() -> Self {
         Self {
-            // Only this machine, until somebody says otherwise and has set keys.
+            // Only this machine, until an operator has set keys and another address.
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7878)),
-            // Above the ledger's busy timeout of 5 s several times over, below usual proxies' 60 s.
+            // Several times the ledger's busy timeout of 5 s. Below the 60 s of usual proxies.
             request_timeout: Duration::from_secs(30),
             max_wait: Duration::from_mins(1),
             // 100,000 ids of 160 bytes.
@@ -78,21 +78,21 @@ impl Default for Api {
             max_ids_per_job: 10_000_000,
             max_id_length: 1_000,
             max_queue: 1_000_000,
-            // One caller gets half of them. An upload holds a connection to the ledger now and then, for one statement.
+            // One caller gets half of them. An upload takes a connection to the ledger now and then, for one statement.
             max_uploads: 16,
             max_streams: 512,
-            // Far above what a person or a service does, below what keeps the ledger from others.
+            // Far above the needs of a person or a service. Below a rate that would keep the ledger from others.
             requests_per_second: 1_000,
-            // A mistyped key in a script that is mended, and no way to guess one.
+            // Enough for a script whose mistyped key is soon corrected, and too few to guess a key.
             auth_failures_per_minute: 30,
-            // With their heads at most 80 MiB, and twice as many as there may be event streams, uploads and waiting calls of a
-            // few services together.
+            // Their heads take at most 80 MiB. The number is twice that of event streams, uploads and waiting calls of
+            // a few services together.
             max_connections: 1_024,
             // A head is a packet or two.
             header_timeout: Duration::from_secs(10),
-            // Above what usual proxies keep a connection for: they must be the first to close it.
+            // Longer than usual proxies keep a connection: a proxy must be the first to close it.
             idle_timeout: Duration::from_secs(75),
-            // A header that anybody can write says nothing.
+            // Any client can write this header.
             trusted_proxies: 0,
             cors: Cors::default(),
             tls: None,

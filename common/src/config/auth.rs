@@ -1,6 +1,6 @@
-//! `[[auth.key]]` and `[[auth.jwt]]`: who may do what.
+//! `[[auth.key]]` and `[[auth.jwt]]`: API keys, token issuers and their permissions.
 //!
-//! The file holds hashes, never keys. What a scope opens is for the api to say.
+//! The file holds hashes, never keys. The API decides what a scope permits.
 
 mod bounds;
 mod jwt;
@@ -19,25 +19,25 @@ use super::text::{self, NAME, is_name, is_text};
 pub use bounds::Bounds;
 pub use jwt::{Jwt, JwtAlgorithm, JwtKey};
 
-/// Who may do what.
+/// The API keys and token issuers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Auth {
-    /// The keys that are known.
+    /// The accepted API keys.
     pub keys: Vec<Key>,
-    /// The issuers whose tokens are taken.
+    /// The issuers of accepted tokens.
     pub jwts: Vec<Jwt>,
 }
 
 /// One API key.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Key {
-    /// Who holds it: what logs and jobs call the caller.
+    /// The holder: the caller's name in logs and jobs.
     pub name: String,
     /// The hash of the key.
     pub sha256: KeyHash,
-    /// What it opens.
+    /// The scopes of the key.
     pub scopes: BTreeSet<Scope>,
-    /// The one person whose memories it reaches; absent: everybody's.
+    /// The one person whose memories it reaches; absent: all persons.
     #[serde(default)]
     pub user: Option<String>,
     /// The workspaces it reaches; absent: all.
@@ -46,7 +46,7 @@ pub struct Key {
     /// The targets it reaches; absent: all.
     #[serde(default)]
     pub targets: Option<BTreeSet<String>>,
-    /// When it stops opening anything; absent: never.
+    /// The time when it expires; absent: never.
     #[serde(default, deserialize_with = "text::time")]
     pub expires_at: Option<Timestamp>,
 }
@@ -62,14 +62,14 @@ impl Auth {
     /// Returns the key that was presented, if it is known.
     pub fn find(&self, presented: &str) -> Option<&Key> {
         let hash = KeyHash::of(presented);
-        // Every key is compared, so that the time taken says nothing about which one it was.
+        // Every key is compared, so the time taken does not show which key matched.
         self.keys.iter().fold(None, |found, key| {
             let equal = bool::from(key.sha256.0.ct_eq(&hash.0));
             if equal { Some(key) } else { found }
         })
     }
 
-    /// Adds a key that was read at `path`, after checking it against those before it.
+    /// Adds a key that was read at `path`, after checks against the earlier keys.
     pub(super) fn add(&mut self, path: &str, key: Key, errors: &mut ConfigErrors) {
         errors.require(is_name(&key.name), format_args!("{path}.name"), NAME);
         errors.require(
@@ -108,7 +108,7 @@ impl Auth {
 }
 
 impl Key {
-    /// Returns what it is confined to.
+    /// Returns the person, workspaces and targets that it is restricted to.
     pub fn bounds(&self) -> Bounds {
         Bounds {
             user: self.user.clone(),
@@ -117,26 +117,26 @@ impl Key {
         }
     }
 
-    /// Returns whether it has stopped opening anything at `now`.
+    /// Returns whether the key has expired at `now`.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
-    /// Returns whether the key opens `scope`; `admin` opens everything.
+    /// Returns whether the key has `scope`; `admin` includes all scopes.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
     }
 }
 
 /// The SHA-256 of an API key.
-// A key has enough entropy of its own: no slow hash is needed to keep it from being guessed.
+// A key has enough entropy, so it needs no slow hash against guessing.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// Returns a new key, with a prefix that secret scanners can find and 256 random bits, and its
-    /// hash.
+    /// Returns a new key and its hash. The key has 256 random bits, and a prefix that secret
+    /// scanners find.
     pub fn make() -> (String, Self) {
         let bytes: [u8; 32] = rand::random();
         let key = format!("lethe_{}", Self(bytes));
@@ -180,7 +180,7 @@ impl TryFrom<String> for KeyHash {
     }
 }
 
-/// What an API key opens.
+/// A permission of an API key.
 #[derive(
     Debug,
     Clone,
@@ -198,16 +198,16 @@ impl TryFrom<String> for KeyHash {
 )]
 #[serde(try_from = "String")]
 pub enum Scope {
-    /// Erasing one's own memories, or those of an owner who is named.
+    /// Erasing the caller's own memories, or the memories of an owner who is named.
     #[strum(serialize = "memories:delete")]
     MemoriesDelete,
     /// Erasing memories without naming their owner.
     #[strum(serialize = "memories:delete:any")]
     MemoriesDeleteAny,
-    /// Erasing everything of a person.
+    /// Erasing all memories of a person.
     #[strum(serialize = "subjects:erase")]
     SubjectsErase,
-    /// Looking at jobs.
+    /// Reading jobs.
     #[strum(serialize = "jobs:read")]
     JobsRead,
     /// Cancelling, retrying, pausing.
@@ -219,7 +219,7 @@ pub enum Scope {
     /// Reading metrics on the api's own listener.
     #[strum(serialize = "metrics:read")]
     MetricsRead,
-    /// Everything.
+    /// All of them.
     #[strum(serialize = "admin")]
     Admin,
 }

@@ -1,7 +1,6 @@
-//! What settings contradict each other, and which targets make no sense.
+//! Refuses settings that contradict each other, and targets that make no sense.
 //!
-//! Only what can be said without a database: whether a mapping fits the live schema is for
-//! workers to find out.
+//! The checks need no database. Workers check whether a mapping fits the live schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -18,14 +17,14 @@ use super::target::{Collection, Dependent, PointId, Table, Target, VectorEndpoin
 use super::text::{NAME, is_name};
 use super::{Config, Role};
 
-/// What to write where [`is_database_url`] says no.
+/// The advice where [`is_database_url`] refuses a URL.
 pub(super) const DATABASE_URL: &str = "write a URL such as \"postgres://user@host/database\" or \"sqlite://path\"";
 
-/// What to write where [`is_memories_url`] says no.
+/// The advice where [`is_memories_url`] refuses a URL.
 const MEMORIES_URL: &str =
     "write a URL such as \"postgres://user@host/database\", \"mysql://user@host/database\" or \"sqlite://path\"";
 
-/// Returns whether `url` names a database that this build can keep its own state in.
+/// Returns whether `url` names a database that can hold the ledger of this build.
 pub(super) fn is_database_url(url: &str) -> bool {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         PgConnectOptions::from_str(url).is_ok()
@@ -36,7 +35,7 @@ pub(super) fn is_database_url(url: &str) -> bool {
 
 /// Returns whether `url` names a database whose memories this build can erase.
 fn is_memories_url(url: &str) -> bool {
-    // The driver knows one name for both servers. A table is looked up in the URL's database.
+    // The driver has one scheme for both servers. Tables are looked up in the URL's database, so it must be named.
     let mysql = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://"));
     match mysql {
         Some(rest) => MySqlConnectOptions::from_str(&format!("mysql://{rest}"))
@@ -62,7 +61,7 @@ pub(super) fn sections(config: &Config, errors: &mut ConfigErrors) {
     );
 }
 
-/// Checks the targets, and fills in the keys that the environment holds.
+/// Checks the targets, and fills in the API keys that the environment holds.
 pub(super) fn targets(
     placed: Vec<Placed>,
     ledger: Option<&SecretString>,
@@ -106,7 +105,7 @@ fn sharing(placed: &[Placed], errors: &mut ConfigErrors) {
     sharing::check(&mappings, errors);
 }
 
-/// Checks that keys are bound to targets that there are, and reads what tokens are verified with.
+/// Checks that API keys name existing targets, and reads the keys that verify tokens.
 pub(super) fn auth(config: &mut Config, env: &BTreeMap<String, String>, role: Role, errors: &mut ConfigErrors) {
     let targets = &config.targets;
     for (n, key) in config.auth.keys.iter().enumerate() {
@@ -138,7 +137,7 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
             format_args!("{path}.sql.max_connections"),
             "write at least 1",
         );
-        // One writer per file: the ledger and the memories would wait for each other.
+        // A file has one writer: the ledger and the memories would wait for each other.
         errors.require(
             !url.starts_with("sqlite:") || ledger.is_none_or(|ledger| ledger.expose_secret() != url),
             format_args!("{path}.sql.url"),
@@ -337,7 +336,7 @@ fn is_vector_url(url: &str) -> bool {
         && port.is_none_or(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
-/// Looks up `api_key_env`, so that nobody else has to read the environment.
+/// Looks up `api_key_env`, so that only the configuration reads the environment.
 fn resolve(
     path: &str,
     vector: &mut VectorEndpoint,

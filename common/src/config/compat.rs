@@ -10,29 +10,29 @@ use super::error::ConfigErrors;
 use super::target::Target;
 use super::text;
 
-/// The types of memories that OpenSearch has.
+/// The types of memories in OpenSearch.
 const TYPES: [&str; 4] = ["sessions", "working", "long-term", "history"];
 
 /// The delete APIs of other systems.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Compat {
-    /// How long a request waits for its job before it is answered 202; 0: it does not.
+    /// The time that a request waits for its job before the answer 202. 0: no wait.
     #[serde(deserialize_with = "text::duration")]
     pub wait: Duration,
-    /// What Agno's, Mielto's and MemoryPlugin's clients are answered when their job has not ended by then.
+    /// The answer to Agno's, Mielto's and MemoryPlugin's clients whose job has not ended by then.
     pub on_timeout: OnTimeout,
-    /// Where Mielto's memories are.
+    /// The place of Mielto's memories.
     pub mielto: CompatTarget,
-    /// Where MemoryPlugin's memories are.
+    /// The place of MemoryPlugin's memories.
     pub memoryplugin: CompatTarget,
-    /// Where mem0's memories are.
+    /// The place of mem0's memories.
     pub mem0: CompatTarget,
-    /// What OpenSearch's containers and types of memories are.
+    /// The meaning of OpenSearch's containers and types of memories.
     pub opensearch: OpenSearch,
 }
 
-/// What a client is answered whose job has not ended in time.
+/// The answer to a client whose job has not ended in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
 pub enum OnTimeout {
@@ -40,7 +40,7 @@ pub enum OnTimeout {
     #[default]
     #[strum(serialize = "202")]
     Accepted,
-    /// 503: the client asks again, and waits for the same job.
+    /// 503: the client repeats the request, and waits for the same job.
     #[strum(serialize = "503")]
     Unavailable,
 }
@@ -53,19 +53,19 @@ impl TryFrom<String> for OnTimeout {
     }
 }
 
-/// What OpenSearch's containers and types of memories are.
+/// The meaning of OpenSearch's containers and types of memories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct OpenSearch {
-    /// What a container is.
+    /// The meaning of a container.
     pub containers: Containers,
     /// The target whose workspaces are the containers; default: the only one.
     pub target: Option<String>,
-    /// The table of each type of memory, where it is not called like the type.
+    /// The table of each type of memory, where its name is not the type's.
     pub types: BTreeMap<String, String>,
 }
 
-/// What a container is.
+/// The meaning of a container.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
 #[strum(serialize_all = "lowercase")]
@@ -85,7 +85,7 @@ impl TryFrom<String> for Containers {
     }
 }
 
-/// Where the memories of a system are whose API names neither a database nor a table.
+/// The place of a system's memories, if the system's API names neither a database nor a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct CompatTarget {
@@ -98,7 +98,7 @@ pub struct CompatTarget {
 impl Default for Compat {
     fn default() -> Self {
         Self {
-            // Several times what a deletion takes while its stores are well, below usual clients' 10 s.
+            // Several times a deletion with healthy stores. Below the time limit of 10 s of usual clients.
             wait: Duration::from_secs(5),
             on_timeout: OnTimeout::default(),
             mielto: CompatTarget::default(),
@@ -145,7 +145,7 @@ impl OpenSearch {
 }
 
 impl CompatTarget {
-    // `lethe up` adds its own target after this, so a name is only checked where there are others.
+    // `lethe up` adds its own target later, so a name is checked only if the file has targets.
     fn check(&self, system: &str, targets: &[Target], errors: &mut ConfigErrors) {
         let known = |name: &String| targets.iter().find(|target| target.name == *name);
         let target = match &self.target {

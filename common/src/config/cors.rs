@@ -12,12 +12,12 @@ pub struct Cors {
     pub origins: Vec<String>,
 }
 
-/// What stands for every origin.
+/// The entry that stands for every origin.
 const EVERY: &str = "*";
 
 impl Cors {
     /// Returns whether a page of this origin may call.
-    // Browsers write origins in one way only, so equal means equal by bytes.
+    // Browsers write an origin in one way only, so a comparison by bytes is enough.
     pub fn allows(&self, origin: &[u8]) -> bool {
         let mut origins = self.origins.iter();
         origins.any(|known| known == EVERY || known.as_bytes() == origin)
@@ -35,8 +35,8 @@ impl Cors {
     }
 }
 
-/// Returns whether a browser may write this in `Origin`: a scheme, a host in small letters, and a port that is not
-/// the scheme's own.
+/// Returns whether a browser may write this in `Origin`: a scheme, a host in lower case, and a port other than
+/// the scheme's default.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else {
         return false;

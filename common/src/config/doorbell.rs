@@ -1,4 +1,4 @@
-//! `[doorbell]`: how processes wake each other.
+//! `[doorbell]`: the notifications that wake other processes.
 
 use redis::IntoConnectionInfo;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,15 +8,15 @@ use super::error::ConfigErrors;
 use super::text::{NAME, is_name};
 use super::tls::Tls;
 
-/// How processes wake each other.
+/// The notifications that wake other processes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Doorbell {
     /// `redis://…` or `rediss://…`; absent: only within the process.
     pub url: Option<SecretString>,
-    /// What the names of the Redis channels start with.
+    /// The first part of the names of the Redis channels.
     pub prefix: String,
-    /// Whether the server has to prove its name.
+    /// Whether TLS verifies the server's name.
     pub tls: Option<Tls>,
 }
 
@@ -39,6 +39,6 @@ impl Doorbell {
 }
 
 fn is_redis_url(url: &str) -> bool {
-    // The parser also takes Unix sockets, which this build leaves out of its promise.
+    // The parser also accepts Unix sockets, which this build does not promise to support.
     (url.starts_with("redis://") || url.starts_with("rediss://")) && url.into_connection_info().is_ok()
 }

@@ -1,15 +1,15 @@
-//! What is wrong with a configuration.
+//! The errors of a configuration.
 //!
 //! No text here may hold a value: any value can be a secret that was written to the wrong key.
 
 use std::fmt;
 
-/// One thing that is wrong, and what to change.
+/// One error, and the change that corrects it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigError {
     /// The key as it is written in the file, `worker.batch` or `target[0].name`, or the file's name.
     pub key: String,
-    /// What to change.
+    /// The change that corrects it.
     pub change: String,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// All that is wrong with a configuration, one line each.
+/// All errors of a configuration, one line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
@@ -48,7 +48,7 @@ impl ConfigErrors {
         if self.0.is_empty() {
             return Ok(value);
         }
-        // Tables are read in no particular order; a reader of the errors wants one.
+        // Tables are read in no particular order; readers of the errors need a stable one.
         self.0.sort();
         self.0.dedup();
         Err(self)

@@ -1,4 +1,4 @@
-//! `[lease]`: how long work is held exclusively.
+//! `[lease]`: the exclusive right to a partition, and its times.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use serde::Deserialize;
 use super::error::ConfigErrors;
 use super::text;
 
-/// How long work is held exclusively.
+/// The times of leases, and the limit of rescues.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Lease {
-    /// How long a claim lasts without being renewed; what a killed worker costs.
+    /// The time until a lease expires without renewal: the delay after a worker was killed.
     #[serde(deserialize_with = "text::duration")]
     pub duration: Duration,
-    /// How often a claim is renewed: `renew_every` + 2 × `worker.store_timeout` must fit into `duration`. A renewal
-    /// that is due waits for the call to a store that runs, and what is left then has to outlast one more call.
+    /// The interval of renewals: `renew_every` + 2 × `worker.store_timeout` must fit into `duration`. A due renewal
+    /// waits for the running store call, and the rest of the lease then has to outlast one more call.
     #[serde(deserialize_with = "text::duration")]
     pub renew_every: Duration,
-    /// After how many rescues without anything recorded in between a partition fails.
+    /// The number of rescues, without a record in between, after which a partition fails.
     pub rescues: u32,
 }
 
 impl Default for Lease {
     fn default() -> Self {
         Self {
-            // Long enough for a store's timeout several times over, short enough to wait for.
+            // Several times a store's time limit, and still a short wait.
             duration: Duration::from_secs(30),
             // Two renewals may fail before the lease is lost.
             renew_every: Duration::from_secs(10),
@@ -36,9 +36,9 @@ impl Default for Lease {
 
 impl Lease {
     pub(super) fn check(&self, store_timeout: Duration, errors: &mut ConfigErrors) {
-        // A call begins only if its timeout fits into what is left of the lease. Before each one the worker looks at
-        // the lease. So one call may be on its way when a renewal becomes due, and the next one has to fit beside it,
-        // should the ledger take its time.
+        // A call begins only if its time limit fits into the rest of the lease; the worker checks that before each
+        // call. One call may still run when a renewal becomes due. The next call has to fit beside it, in case the
+        // ledger answers late.
         let calls = store_timeout.saturating_mul(2);
         let is_long = self.duration > calls;
         errors.require(is_long, "lease.duration", "write more than twice worker.store_timeout");

@@ -1,4 +1,4 @@
-//! `[ledger]`: where Lethe keeps its own state.
+//! `[ledger]`: the database of Lethe's own state.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use super::check::{DATABASE_URL, is_database_url};
 use super::error::ConfigErrors;
 use super::tls::Tls;
 
-/// Where Lethe keeps its own state.
+/// The database of Lethe's own state.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Ledger {
@@ -15,7 +15,7 @@ pub struct Ledger {
     pub url: Option<SecretString>,
     /// The most connections one process opens, at least [`FEWEST`](Self::FEWEST) (a `sqlite://` file has one writer).
     pub max_connections: u32,
-    /// Whether the server has to prove its name.
+    /// Whether TLS verifies the server's name.
     pub tls: Option<Tls>,
 }
 

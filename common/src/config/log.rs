@@ -1,4 +1,4 @@
-//! `[log]`: what is logged, and how.
+//! `[log]`: the level and the form of logs.
 
 use serde::Deserialize;
 use strum::{EnumString, VariantNames};
@@ -7,11 +7,11 @@ use tracing_subscriber::EnvFilter;
 use super::error::ConfigErrors;
 use super::text;
 
-/// What is logged, and how.
+/// The level and the form of logs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Log {
-    /// For people or for machines.
+    /// The form of a log line.
     pub format: LogFormat,
     /// A filter such as `info` or `info,lethe_worker=debug`.
     pub level: String,

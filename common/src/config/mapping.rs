@@ -1,8 +1,8 @@
-//! What identifies a mapping, so that a worker claims only work that it understands as the one
-//! who accepted it did.
+//! The identity of a mapping. A worker claims only work that it understands as the accepting process
+//! did.
 //!
-//! No URL and no secret goes into a digest: where a store is may differ between processes. Nor do the mappings that
-//! share its collection or its table ([`Sibling`](super::Sibling)): a new one must not strand jobs that are queued.
+//! A digest holds no URL and no secret: a store may have another address in another process. It also leaves out
+//! mappings that share its collection or table ([`Sibling`](super::Sibling)): a new one must not strand queued jobs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use super::scope::MappingScope;
 use super::target::{Collection, Columns, Dependent, FieldPath, Table, Target, TimeZone};
 use crate::filter::Unit;
 
-/// A table of a target, with the digest of what the configuration says about it.
+/// A table of a target, with the digest of its configuration.
 #[derive(Debug, Clone)]
 pub struct Mapping<'a> {
     /// The target.
@@ -25,8 +25,8 @@ pub struct Mapping<'a> {
     pub digest: String,
 }
 
-/// What the digest is made of. Keys that are absent are left out, so that a key which a later
-/// version adds changes no digest where it is not used.
+/// The input of the digest. Absent keys are left out, so a key that a later version adds changes no
+/// digest where it is not used.
 #[derive(Serialize)]
 struct Canonical<'a> {
     target: &'a str,
@@ -49,11 +49,11 @@ struct Canonical<'a> {
     collection: Option<&'a Collection>,
 }
 
-/// Long enough that two mappings of one installation do not meet, short enough to be read.
+/// Long enough for different digests in one installation, short enough to read.
 const DIGEST_BYTES: usize = 8;
 
 impl Target {
-    /// Returns the table that callers call `name`.
+    /// Returns the table named `name`.
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == name)
     }
@@ -67,9 +67,9 @@ impl Target {
         })
     }
 
-    /// Returns 16 hexadecimal digits that change when what `table` means changes.
+    /// Returns 16 hexadecimal digits that change when the meaning of `table` changes.
     ///
-    /// The same for every process, version and machine; without URLs and secrets.
+    /// They are the same for every process, version and machine, and hold no URLs and secrets.
     pub fn digest(&self, table: &Table) -> String {
         hex(&Sha256::digest(canonical(self, table))[..DIGEST_BYTES])
     }
@@ -79,7 +79,7 @@ fn canonical(target: &Target, table: &Table) -> Vec<u8> {
     let canonical = Canonical {
         target: &target.name,
         table: &table.name,
-        // Naming the default does not change what it means.
+        // A name equal to the default means the same as no name.
         sql_table: table.columns.as_ref().map(|_| table.sql_table()),
         columns: table.columns.as_ref(),
         scope: &table.scope,
@@ -105,7 +105,7 @@ impl Table {
         self.sql_table.as_deref().unwrap_or(&self.name)
     }
 
-    /// Returns the names of the tables whose rows go with a memory, at any depth.
+    /// Returns the names of the tables whose rows are deleted with a memory, at any depth.
     pub fn dependent_tables(&self) -> Vec<&str> {
         let mut names = Vec::new();
         let mut lists = vec![&self.dependents];
@@ -116,8 +116,8 @@ impl Table {
         names
     }
 
-    /// Returns where a name that queries use is: one of `fields`, or a path that goes on from one of
-    /// them (`namespace.user` where `namespace` is a field); `None` if it is not mapped.
+    /// Returns the path of a name that queries use: one of `fields`, or a path below one of them
+    /// (`namespace.user` where `namespace` is a field); `None` if it is not mapped.
     pub fn field(&self, name: &str) -> Option<FieldPath> {
         let (mut known, mut rest) = (name, Vec::new());
         loop {

@@ -1,7 +1,7 @@
-//! Where the memories of a mapping are: which table of which database, which collection of which store.
+//! The place of a mapping's memories: the table of a database, and the collection of a vector store.
 //!
 //! A place is a text without credentials that is the same for every process. Two names of one server
-//! (an alias in DNS, a tunnel) are two places: that they are one cannot be known here.
+//! (an alias in DNS, a tunnel) are two places: this module cannot know that they mean one server.
 
 use std::str::FromStr;
 
@@ -13,24 +13,24 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::target::{Table, Target};
 
 impl Target {
-    /// Returns where the rows of a table are, if it has any.
+    /// Returns the place of a table's rows, if it has any.
     pub fn table_place(&self, table: &Table) -> Option<String> {
         table.columns.as_ref()?;
         self.sql_place(table.sql_table())
     }
 
-    /// Returns where a table of its database is, by the table's name there.
+    /// Returns the place of a table of its database, by the table's name there.
     pub(super) fn sql_place(&self, name: &str) -> Option<String> {
         let url = self.sql.as_ref()?.url.expose_secret();
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).ok()?;
             let (host, port) = (same_host(options.get_host()), options.get_port());
             let database = options.get_database().unwrap_or_else(|| options.get_username());
-            // The schema that a name without one is looked up in.
+            // The default schema of a name without one.
             let name = name.strip_prefix("public.").unwrap_or(name);
             return Some(format!("postgres {host}:{port} {database} {name}"));
         }
-        // Both take a table's name without its case, SQLite always and MySQL on some systems.
+        // Both ignore the case of table names: SQLite always, MySQL on some systems.
         let name = name.to_lowercase();
         if let Some(rest) = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://")) {
             let options = MySqlConnectOptions::from_str(&format!("mysql://{rest}")).ok()?;
@@ -43,13 +43,13 @@ impl Target {
         }
         let options = SqliteConnectOptions::from_str(url).ok()?;
         let file = options.get_filename();
-        // One file by two paths.
+        // One file may have two paths.
         let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
         let name = name.strip_prefix("main.").unwrap_or(&name);
         Some(format!("sqlite {} {name}", file.display()))
     }
 
-    /// Returns where the points of a table are, if it has any.
+    /// Returns the place of a table's points, if it has any.
     pub fn collection_place(&self, table: &Table) -> Option<String> {
         let collection = table.collection.as_ref()?;
         let url = self.vector.as_ref()?.url.to_lowercase();
@@ -61,7 +61,7 @@ impl Target {
     }
 }
 
-// All names of the machine itself.
+// All names of the machine itself are one host.
 fn same_host(host: &str) -> String {
     match host.to_lowercase().as_str() {
         "127.0.0.1" | "[::1]" | "::1" => "localhost".to_owned(),

@@ -1,7 +1,7 @@
-//! Well-known schemas, spelled out: what `preset = "…"` in a `[[target]]` stands for.
+//! Well-known schemas: the tables that `preset = "…"` in a `[[target]]` stands for.
 //!
-//! What a preset says is data, in `common/presets`: tables as a file would write them, read and
-//! checked like the file's own. Which text is meant, and what of it fits a target, is said here.
+//! The tables of a preset are data, in `common/presets`: read and checked like the file's own tables.
+//! This module chooses the text of a preset, and the tables that fit a target.
 
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use strum::{EnumString, VariantNames};
 use super::target::{Table, Target};
 use super::text;
 
-/// A schema that is known by name.
+/// A well-known schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
 #[strum(serialize_all = "lowercase")]
@@ -24,7 +24,7 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// The names, as they are written in the file.
+    /// The names, as written in the file.
     pub const NAMES: &'static [&'static str] = Self::VARIANTS;
 
     /// Returns the tables that it stands for in `target`, as a file would write them.
@@ -41,17 +41,17 @@ impl Preset {
         }
     }
 
-    /// Returns one of its tables as it is in `target`.
+    /// Returns a table of the preset, as it is in `target`.
     ///
     /// # Errors
     ///
-    /// The store that the table needs, and the target does not have.
+    /// The store that the table needs and the target lacks.
     pub(super) fn fit(self, mut table: Table, target: &Target) -> Result<Table, Lacking> {
         if table.columns.is_some() && target.sql.is_none() {
             return Err(Lacking::Sql);
         }
         if target.vector.is_none() {
-            // Of these systems only Agno works without vectors: elsewhere they would stay, unseen.
+            // Of these systems only Agno works without vectors. The vectors of the others would stay, unnoticed.
             if self != Self::Agno {
                 return Err(Lacking::Vector);
             }
@@ -69,7 +69,7 @@ impl TryFrom<String> for Preset {
     }
 }
 
-/// What a target has to have for a preset's table, and does not.
+/// A store that a preset's table needs and the target lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lacking {
     Sql,

@@ -1,7 +1,7 @@
-//! Reads sections out of the merged file and environment, and collects all that is wrong.
+//! Reads sections of the merged file and environment, and collects all errors.
 //!
-//! Each key of a section is read by itself, so that one wrong type hides no other. Whether the
-//! values fit together is for `check`.
+//! Each key of a section is read by itself, so one wrong type hides no other. `check` decides whether
+//! the values fit together.
 
 mod env;
 mod fields;
@@ -18,14 +18,14 @@ use super::preset::Lacking;
 use super::target::{Table, Target};
 pub(super) use fields::fields;
 
-/// The merged settings, less what was read, and what was wrong so far.
+/// The settings that are not read yet, and the errors so far.
 pub(super) struct Reader<'a> {
     rest: Map<String, Value>,
     env: &'a BTreeMap<String, String>,
     errors: ConfigErrors,
 }
 
-/// A target, and where the file has it: one that could not be read leaves a gap in the numbers.
+/// A target, and its path in the file. A target that could not be read leaves a gap in the numbers.
 pub(super) struct Placed {
     /// `target[1]`.
     pub(super) path: String,
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// A text that is not TOML; nothing else can be said before it is.
+    /// A text that is not TOML; it hides all other errors.
     pub(super) fn new(text: &str, env: &'a BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::default();
         let (settings, targets) = env::split(env, &mut errors);
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
                 right.insert(key, value);
             }
         }
-        // What is wrong was said above; whether what is right makes sense is still checked.
+        // The wrong keys were reported above. The right ones are still checked for sense.
         T::deserialize(Value::new(None, right)).unwrap_or_default()
     }
 
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         auth
     }
 
-    /// Reads `[[target]]`: each target without its tables, then each table, then those of its preset.
+    /// Reads `[[target]]`: each target, its tables, and then the tables of its preset.
     pub(super) fn targets(&mut self) -> Vec<Placed> {
         let written = self.rest.remove("target");
         let mut targets = Vec::new();
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         targets
     }
 
-    /// Reads a list of tables, each with its place.
+    /// Reads a list of tables, each with its path.
     fn tables(&mut self, path: &str, written: Option<Value>) -> Vec<(String, Table)> {
         let mut tables = Vec::new();
         let written = self.take_list(&format!("{path}.table"), written);
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
         tables
     }
 
-    /// Refuses whatever no section took.
+    /// Refuses every section that was not read.
     pub(super) fn finish(mut self) -> ConfigErrors {
         for name in self.rest.keys() {
             self.errors
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads an entry of a list: each of its keys by itself, then all, because some have no default.
+    /// Reads an entry of a list: each of its keys by itself, then all, because some keys have no default.
     fn entry<T: DeserializeOwned>(&mut self, path: &str, value: Value) -> Option<T> {
         let ValueKind::Table(table) = &value.kind else {
             return self.read(path, value);
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
         match T::deserialize(value) {
             Ok(read) => Some(read),
             Err(error) => {
-                // Which of two errors serde meets first is chance: only a missing key is news.
+                // The order of serde's errors is arbitrary. Only a missing key is a new error here.
                 if self.errors.0.len() == said || message::is_missing(&error) {
                     self.refuse(path, error);
                 }
@@ -222,12 +222,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads one value, recording what is wrong with it and which of its keys are unknown.
+    /// Reads one value, and records its error and its unknown keys.
     fn read<T: DeserializeOwned>(&mut self, path: &str, value: Value) -> Option<T> {
         self.attempt(path, value).map_err(|error| self.refuse(path, error)).ok()
     }
 
-    /// Reads one value, recording which of its keys are unknown.
+    /// Reads one value, and records its unknown keys.
     fn attempt<T: DeserializeOwned>(&mut self, path: &str, value: Value) -> Result<T, ConfigError> {
         let mut unknown = Vec::new();
         let read = serde_ignored::deserialize(value, |key| unknown.push(fields::path(&key)));
@@ -247,7 +247,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads a text of TOML by itself.
+/// Reads a TOML text by itself.
 fn toml(text: &str) -> Result<Map<String, Value>, ConfigError> {
     config::Config::builder()
         .add_source(File::from_str(text, FileFormat::Toml))
@@ -255,7 +255,7 @@ fn toml(text: &str) -> Result<Map<String, Value>, ConfigError> {
         .and_then(|read| read.cache.into_table())
 }
 
-/// Returns a table of one key.
+/// Returns a table with one key.
 fn alone(key: &str, value: &Value) -> Value {
     Value::new(None, Map::from_iter([(key.to_owned(), value.clone())]))
 }

@@ -1,4 +1,4 @@
-//! `[retention]`: how long what was recorded about a job stays.
+//! `[retention]`: the time that records of jobs are kept.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use serde::Deserialize;
 use super::error::ConfigErrors;
 use super::text;
 
-/// How long what was recorded about a job stays.
+/// The time that records of jobs are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Retention {
-    /// How long after its end a job's ids and what it selects by are kept.
+    /// The time that a job's ids and selector are kept after its end.
     #[serde(deserialize_with = "text::duration")]
     pub items: Duration,
-    /// How long after its end the job itself is kept.
+    /// The time that the job itself is kept after its end.
     #[serde(deserialize_with = "text::duration")]
     pub jobs: Duration,
-    /// How long an idempotency key is remembered, at least.
+    /// The least time that an idempotency key is remembered.
     #[serde(deserialize_with = "text::duration")]
     pub idempotency: Duration,
-    /// How long events of the audit trail are kept.
+    /// The time that events of the audit trail are kept.
     #[serde(deserialize_with = "text::duration")]
     pub audit: Duration,
 }
@@ -30,12 +30,12 @@ const DAY: Duration = Duration::from_hours(24);
 impl Default for Retention {
     fn default() -> Self {
         Self {
-            // One working day to look at what failed and to retry it.
+            // One working day to look at failures and to retry them.
             items: DAY,
             jobs: DAY * 30,
-            // What callers' own retry queues usually take.
+            // The usual span of callers' own retry queues.
             idempotency: DAY,
-            // What auditors look back on.
+            // The usual span of audits.
             audit: DAY * 365,
         }
     }
@@ -48,13 +48,13 @@ impl Retention {
             "retention.jobs",
             "write at least retention.items",
         );
-        // A key forgotten while its job can still be looked at and retried would accept it twice.
+        // Without the key, a repeated request would be accepted twice while its job can still be read and retried.
         errors.require(
             self.idempotency >= self.items.max(DAY),
             "retention.idempotency",
             "write at least 24h, and at least retention.items",
         );
-        // A replay answers with the job, which must still be there.
+        // A replay answers with the job, so the job must still be there.
         errors.require(
             self.idempotency <= self.jobs,
             "retention.idempotency",

@@ -1,4 +1,4 @@
-//! `[retry]`: when failed work is tried again, and when it is given up.
+//! `[retry]`: the backoff, the time limits and the circuit breakers of failed work.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::error::ConfigErrors;
 use super::text;
 
-/// When failed work is tried again, and when it is given up.
+/// The backoff, the time limits and the circuit breakers of failed work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Retry {
@@ -17,14 +17,14 @@ pub struct Retry {
     /// The longest wait between two attempts.
     #[serde(deserialize_with = "text::duration")]
     pub cap: Duration,
-    /// After how long without progress a job fails; pauses, closed windows and waits for its pace do not count.
+    /// The time without progress after which a job fails. Pauses, closed windows and waits for its pace do not count.
     #[serde(deserialize_with = "text::duration")]
     pub give_up_after: Duration,
-    /// How many further rounds erase what reading back still found.
+    /// The most further rounds that erase residue of a read-back.
     pub rounds: u32,
-    /// After how many failures in a row a store's breaker opens.
+    /// The number of failures in a row that opens a target's circuit breaker.
     pub breaker_failures: u32,
-    /// How long an open breaker waits before its first probe; it doubles.
+    /// The wait of an open breaker before its first probe; it doubles.
     #[serde(deserialize_with = "text::duration")]
     pub breaker_pause: Duration,
     /// The longest wait between two probes.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// The columns, or payload fields, that hold the same value in all memories of a mapping.
 ///
-/// Empty: the mapping has its table, or its collection, to itself.
+/// Empty: no other mapping shares its table or collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MappingScope(BTreeMap<String, Constant>);
@@ -26,7 +26,7 @@ pub enum Constant {
 }
 
 impl MappingScope {
-    /// Returns whether the mapping has its table, or its collection, to itself.
+    /// Returns whether it is empty: no other mapping shares the table or collection.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -52,14 +52,14 @@ impl Constant {
         }
     }
 
-    /// Returns whether some type of a column takes both for the same value: `7` and `"7"` of a number, two
-    /// spellings of a UUID, two cases of a text.
-    // The type is known to workers only. Two constants that may be equal do not tell mappings apart.
+    /// Returns whether some column type takes both values as equal: `7` and `"7"` in a number, two spellings of a
+    /// UUID, two cases of a text.
+    // Only workers know the type. Two constants that may be equal do not tell mappings apart.
     fn may_equal(&self, other: &Self) -> bool {
         self.folded() == other.folded()
     }
 
-    /// Returns one text for all values that some type of a column takes for the same.
+    /// Returns one text for all values that some column type takes as equal.
     pub(super) fn folded(&self) -> String {
         let text = self.text();
         Uuid::try_parse(&text).map_or_else(|_| text.to_lowercase(), |uuid| uuid.to_string())

@@ -1,16 +1,16 @@
-//! `[api.tls]` and `[worker.tls]`: the certificate that a port of ours shows.
+//! `[api.tls]` and `[worker.tls]`: the certificate of a port.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// The certificate that a port shows. The files are read again when they change.
+/// The certificate of a port. Its files are read again when they change.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ServerTls {
-    /// The file of the certificate in PEM, followed by those between it and the authority that clients know.
+    /// The PEM file of the certificate, followed by the intermediate ones up to an authority that clients know.
     pub certificate: PathBuf,
-    /// The file of its key, in PEM.
+    /// The PEM file of its private key.
     pub key: PathBuf,
-    /// The file of authorities in PEM. A client has to show a certificate that one of them signed. Absent: clients need none.
+    /// The PEM file of authorities for clients. A client must show a certificate signed by one. Absent: no need.
     pub clients: Option<PathBuf>,
 }

@@ -1,23 +1,23 @@
 //! Mappings that share a table or a collection: each needs a scope that tells its memories apart.
 //!
-//! Without one a deletion through one mapping erases what belongs to the other. One exception: beside a mapping that
-//! has rows, one that has only vectors is about the points without a row.
+//! Without a scope, a deletion through one mapping erases memories of the other. One exception: beside a mapping with
+//! rows, a mapping with vectors only stands for the points without a row.
 //!
-//! No scope helps where the table of one mapping is a dependent of another: dependents go with their memory, whoever
-//! owns them, and their points stay.
+//! A scope does not help if the table of one mapping is a dependent of another. Dependents are deleted with their
+//! memory, for any owner, and their points stay.
 
 use super::Config;
 use super::error::ConfigErrors;
 use super::target::{Dependent, Table, Target};
 
-/// A mapping, and where the file has it.
+/// A mapping, and its path in the file.
 pub(super) struct LocatedMapping<'a> {
     pub(super) path: &'a str,
     pub(super) target: &'a Target,
     pub(super) table: &'a Table,
 }
 
-/// Refuses mappings that share a place and that no scope tells apart.
+/// Refuses mappings that share a place, unless a scope tells them apart.
 pub(super) fn check(mappings: &[LocatedMapping<'_>], errors: &mut ConfigErrors) {
     for one in mappings {
         dependents(one.path, &one.table.dependents, one, mappings, errors);
@@ -89,8 +89,8 @@ fn shares_points(one: (&Target, &Table), other: (&Target, &Table)) -> bool {
 }
 
 impl Config {
-    /// Returns whether two mappings, each a target and a table in it, may both have a claim to one point: they share
-    /// a collection, and no scope tells them apart.
+    /// Returns whether two mappings, each a target and its table, may both claim one point: they share a collection,
+    /// and no scope tells them apart.
     pub fn may_share_points(one: (&Target, &Table), other: (&Target, &Table)) -> bool {
         shares_points(one, other)
     }

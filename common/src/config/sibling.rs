@@ -1,7 +1,7 @@
-//! Which mappings share a collection or a table, said so that processes with other files can compare.
+//! Siblings: mappings that share a table or collection, published so that processes with other files can compare.
 //!
-//! One file is refused if nothing tells such mappings apart (`sharing.rs`). Of other processes' files a process knows
-//! what the ledger says: places and scopes as hashes, which follow from the configuration alone.
+//! `sharing.rs` refuses such mappings in one file. For the files of other processes, the ledger holds places and scopes
+//! as hashes, computed from the configuration alone.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use strum::{EnumString, IntoStaticStr};
 use super::mapping::hex;
 use super::target::{Table, Target};
 
-/// A mapping in a place that others may share.
+/// A mapping in a place that other mappings may share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sibling {
-    /// A hash of where the collection or the table is.
+    /// The hash of the place of the collection or the table.
     pub place: String,
-    /// What the place is.
+    /// The kind of the place.
     pub kind: PlaceKind,
     /// The target's name.
     pub target: String,
     /// The table's name inside it.
     pub table: String,
-    /// Hashes of the constants that tell its memories in this place from those of others, by column or field.
+    /// Hashes of the constants that tell its memories in this place from other mappings', by column or field.
     pub scope: BTreeMap<String, String>,
 }
 
-/// What mappings share.
+/// The kind of a shared place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -47,17 +47,17 @@ impl PlaceKind {
 }
 
 impl Sibling {
-    /// Returns what tells it from all others in its place: its name and its scope.
+    /// Returns the hash of its name and scope, which differs from all others in its place.
     pub fn identity(&self) -> String {
         hashed(&json!([self.target, self.table, self.scope]))
     }
 
-    /// Returns what tells it from all others.
+    /// Returns a key that differs from all others.
     pub fn key(&self) -> String {
         format!("{}/{}", self.place, self.identity())
     }
 
-    /// Returns what people call the mapping.
+    /// Returns the mapping's name for people.
     pub fn name(&self) -> String {
         format!("{}/{}", self.target, self.table)
     }
@@ -76,7 +76,7 @@ impl Sibling {
 }
 
 impl Target {
-    /// Returns a mapping as the sibling that it is in each place where its memories are.
+    /// Returns the siblings of a mapping, one for each place of its memories.
     pub fn siblings(&self, table: &Table) -> Vec<Sibling> {
         let sibling = |kind, place: String, scope: &super::MappingScope| Sibling {
             place: place_of(kind, &place),
@@ -102,7 +102,7 @@ impl Target {
         rows.into_iter().chain(points).collect()
     }
 
-    /// Returns the places of a mapping's dependents, as a mapping of such a table publishes its own.
+    /// Returns the places of a mapping's dependents, in the form that siblings publish.
     pub fn dependent_places(&self, table: &Table) -> Vec<String> {
         let places = table
             .dependent_tables()

@@ -1,8 +1,8 @@
-//! Targets as the configuration describes them: which tables and collections hold memories, and
-//! which columns mean what.
+//! Targets in the configuration: the tables and collections that hold memories, and the meaning of their
+//! columns.
 //!
-//! Only the shape and what can be said without a database; whether a mapping fits the live schema
-//! is for workers to find out.
+//! This module describes the shape, without a database. Workers check whether a mapping fits the live
+//! schema.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ use crate::job::Field;
 pub struct Target {
     /// The name callers use, in jobs and in metric labels.
     pub name: String,
-    /// A well-known schema, whose tables are added to those that the file writes; one that the file
-    /// writes under the same name is the file's.
+    /// A well-known schema. Its tables are added to the file's tables; of two tables with one name the
+    /// file's is used.
     pub preset: Option<Preset>,
     /// The SQL database; absent for a target that is a vector store only.
     pub sql: Option<SqlEndpoint>,
@@ -32,12 +32,12 @@ pub struct Target {
     /// The mappings inside this target.
     #[serde(rename = "table", default)]
     pub tables: Vec<Table>,
-    /// Whether its vector store is the one that this process brings, whose port is another one after each start.
+    /// Whether this process runs the vector store itself. Its port then changes with each start.
     #[serde(skip)]
     pub embedded: bool,
 }
 
-/// Where a SQL database is.
+/// The address of a SQL database.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SqlEndpoint {
     /// `postgres://…`, `mysql://…` (`mariadb://…`) or `sqlite://…`. It may hold a password, so it never reaches a log.
@@ -45,18 +45,18 @@ pub struct SqlEndpoint {
     /// The most connections one worker process opens.
     #[serde(default = "default_connections")]
     pub max_connections: u32,
-    /// Whether the server has to prove its name.
+    /// Whether TLS verifies the server's name.
     pub tls: Option<Tls>,
 }
 
 impl SqlEndpoint {
-    /// Returns whether it is a file of SQLite's.
+    /// Returns whether it is a SQLite file.
     pub fn is_sqlite(&self) -> bool {
         self.url.expose_secret().starts_with("sqlite:")
     }
 }
 
-/// Where a Qdrant server is (gRPC).
+/// The address of a Qdrant server (gRPC).
 #[derive(Debug, Clone, Deserialize)]
 pub struct VectorEndpoint {
     /// `http://host:6334`, the gRPC port.
@@ -65,7 +65,7 @@ pub struct VectorEndpoint {
     pub api_key: Option<SecretString>,
     /// The environment variable that holds the API key.
     pub api_key_env: Option<String>,
-    /// Whether the server has to prove its name.
+    /// Whether TLS verifies the server's name.
     pub tls: Option<Tls>,
 }
 
@@ -77,24 +77,24 @@ pub struct Table {
     /// The table in the database, `schema.table` where it has a schema; default: `name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql_table: Option<String>,
-    /// The time zone of moments that are written without an offset; absent: UTC.
+    /// The time zone of moments without an offset; absent: UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
     /// The columns of the SQL table. Absent for a table that has vectors only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
-    /// The columns that hold the same value in every memory of this mapping, where the SQL table holds those of
-    /// others too; part of every statement.
+    /// The columns that hold the same value in every memory of this mapping, where other mappings share the SQL
+    /// table. They are part of every statement.
     #[serde(default, skip_serializing_if = "MappingScope::is_empty")]
     pub scope: MappingScope,
-    /// What else queries may ask for: a name, and the column that holds it, or the path inside a
-    /// column that holds JSON (`metadata.topics`). Of a table that has vectors only, fields of their payload.
+    /// Further names for queries. Each stands for a column, or for a path inside a column with JSON
+    /// (`metadata.topics`). In a table with vectors only, each stands for a field of their payload.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, FieldPath>,
-    /// Which columns of numbers hold moments, by their names in the database, and what they count.
+    /// The units of columns of numbers that hold moments, by the columns' names in the database.
     #[serde(rename = "as", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<String, Unit>,
-    /// Tables whose rows belong to a memory and go with it, before it.
+    /// Tables whose rows belong to a memory and are deleted before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<Dependent>,
     /// The vector collection. Absent: this mapping declares that there is none.
@@ -102,13 +102,13 @@ pub struct Table {
     pub collection: Option<Collection>,
 }
 
-/// A time zone, as IANA calls it.
+/// A time zone by its IANA name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct TimeZone(String);
 
 impl TimeZone {
-    /// Returns what its local times mean; `None` if the machine does not know the zone any more.
+    /// Returns the rules of the zone; `None` if the machine does not know it any more.
     pub fn zone(&self) -> Option<Zone> {
         Zone::called(&self.0)
     }
@@ -125,7 +125,7 @@ impl TryFrom<String> for TimeZone {
     }
 }
 
-/// What the columns of a SQL table mean.
+/// The columns of a SQL table, by their meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Columns {
     /// The memory's id; unique.
@@ -151,44 +151,44 @@ pub struct Columns {
     /// A number that changes with every change of the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// When the row was written first; a job by query leaves rows that were written after its start.
+    /// The time of the row's creation; a job by query skips rows that were written after its start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    /// When the row was written last; beside `created_at`, a job by query leaves rows that were changed after
+    /// The time of the row's last change. With `created_at`, a job by query skips rows that were changed after
     /// its start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
-    /// Where the owners' names are, if `user` holds a reference to an owner.
+    /// The table of owners' names, if `user` references an owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owners: Option<Owners>,
-    /// How SQLite's columns that are declared `UUID` or `CHAR(32)`, and MySQL's that are declared
-    /// `CHAR(32)`, write their values, in this table and its dependents. Without it a mapping of such a
-    /// column is refused: the type does not say.
+    /// The encoding of columns whose type does not say it, in this table and its dependents: SQLite's
+    /// columns declared `UUID` or `CHAR(32)`, MySQL's declared `CHAR(32)`, and columns of bytes. Without
+    /// it a mapping of such a column is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uuids: Option<Uuids>,
 }
 
-/// A table of owners: what callers call an owner is in it, and memories reference its rows.
+/// A table of owners. Callers use the owners' names, and memories reference its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owners {
     /// The table, `schema.table` where it has a schema.
     pub table: String,
     /// Its column that memories reference.
     pub id: String,
-    /// Its column that holds what callers name.
+    /// Its column with the names that callers use.
     pub name: String,
 }
 
-/// How UUIDs, or what is declared as such, are written in a database that has no type for them.
+/// The encoding of UUIDs, or of columns declared so, in a database without a type for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, VariantNames)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 #[strum(serialize_all = "lowercase")]
 pub enum Uuids {
-    /// As 32 hexadecimal digits, without hyphens: what `SQLAlchemy` does.
+    /// 32 hexadecimal digits without hyphens, as `SQLAlchemy` writes them.
     Hex,
-    /// As texts that are compared as they are; in a column of bytes, as the digits of these.
+    /// Texts that are compared as they are; in a column of bytes, their hexadecimal digits.
     Text,
-    /// As their 16 bytes, in the order of their digits.
+    /// The 16 bytes, in the order of the digits.
     Bytes,
 }
 
@@ -200,8 +200,8 @@ impl TryFrom<String> for Uuids {
     }
 }
 
-/// A column of the SQL table, or a place inside one that holds JSON; of a table that has vectors only, a field
-/// of their payload.
+/// A column of the SQL table, or a path inside a column with JSON. In a table with vectors only, a field of their
+/// payload.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FieldPath {
@@ -250,21 +250,21 @@ pub struct Dependent {
     pub table: String,
     /// Its column that holds the memory's id, or the `id` of the dependent above.
     pub references: String,
-    /// Its own key, which its dependents hold; unique.
+    /// Its own key, which its dependents reference; unique.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// That `references` may be NULL: such a row belongs to no memory, and stays. Without it such a column is
-    /// refused, since rows that nobody finds would stay unsaid.
+    /// Whether `references` may be NULL. Such a row belongs to no memory, and stays. If false, a nullable column
+    /// is refused: its rows would stay without notice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nullable: bool,
-    /// Tables whose rows belong to a row of this one and go with it, before it.
+    /// Tables whose rows belong to a row of this one and are deleted before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependents: Vec<Self>,
 }
 
 impl Dependent {
-    /// How many levels there may be below a memory.
-    // Each is a join of the statement that deletes it; schemas of people have two or three.
+    /// The most levels below a memory.
+    // Each level is a join in the deleting statement. Real schemas have two or three.
     pub const LEVELS: usize = 8;
 }
 
@@ -273,21 +273,21 @@ impl Dependent {
 pub struct Collection {
     /// The collection's name in the vector store.
     pub name: String,
-    /// How a memory's id becomes a point's id.
+    /// The rule that makes a point's id from a memory's id.
     pub point: PointId,
     /// The namespace of `point = "uuid5"`; default: the OID namespace of RFC 9562.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<uuid::Uuid>,
-    /// Which payload fields mean what.
+    /// The fields of the payload, by their meaning.
     #[serde(default)]
     pub payload: Payload,
-    /// The payload fields that hold the same value in every point of this mapping, where the collection holds
-    /// those of others too. Dotted paths reach into nested objects. A point without them is no point of this mapping.
+    /// The payload fields that hold the same value in every point of this mapping, where other mappings share the
+    /// collection. Dotted paths reach into nested objects. A point without them does not belong to this mapping.
     #[serde(default, skip_serializing_if = "MappingScope::is_empty")]
     pub scope: MappingScope,
 }
 
-/// How a memory's id becomes a point's id.
+/// The rule that makes a point's id from a memory's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, VariantNames)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 #[strum(serialize_all = "lowercase")]
@@ -305,14 +305,14 @@ pub enum PointId {
 impl TryFrom<String> for PointId {
     type Error = String;
 
-    // Written out, so that a wrong word is answered with the right ones.
+    // Written by hand, so that the error for a wrong word lists the right ones.
     fn try_from(text: String) -> Result<Self, String> {
         text::word(&text)
     }
 }
 
 impl Payload {
-    /// Returns what is mapped for a field.
+    /// Returns the payload field that is mapped for `field`.
     pub fn get(&self, field: Field) -> Option<&str> {
         match field {
             Field::User => self.user.as_deref(),
@@ -324,21 +324,21 @@ impl Payload {
         }
     }
 
-    /// Returns where filters find what is mapped for a field.
+    /// Returns the path for filters of the payload field that is mapped for `field`.
     pub fn path(&self, field: Field) -> Option<FieldPath> {
         FieldPath::try_from(self.get(field)?.to_owned()).ok()
     }
 }
 
 impl VectorEndpoint {
-    /// Returns the API key, wherever it was written: an `api_key_env` was looked up when the
-    /// configuration was read.
+    /// Returns the API key from either setting: `api_key_env` was looked up when the configuration was
+    /// read.
     pub fn key(&self) -> Option<&SecretString> {
         self.api_key.as_ref()
     }
 }
 
-/// Which payload fields of a point mean what. Dotted paths reach into nested objects.
+/// The payload fields of a point, by their meaning. Dotted paths reach into nested objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
     /// The memory's id.

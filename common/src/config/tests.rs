@@ -1,4 +1,4 @@
-//! What is refused, in which words, and that the sample is the documentation.
+//! Refused settings and their messages, and the sample as documentation.
 
 mod auth;
 mod mappings;
@@ -105,18 +105,17 @@ fn the_sample_names_every_key_there_is() {
     ];
     for (section, keys) in sections {
         assert!(!keys.is_empty(), "{section}");
-        // Of what may be there several times each shows another way to write it.
+        // Repeated sections show several ways to write a key.
         let bodies: Vec<_> = whole.split(&format!("\n{section}\n")).skip(1).collect();
         let lines = bodies.iter().flat_map(|rest| rest.split("\n[").next().unwrap().lines());
         let lines: Vec<_> = lines.collect();
         for key in keys {
-            // Sections of their own; the worker's is like the API's.
+            // `APART` has sections of their own; the worker's is like the API's.
             let written = lines.iter().any(|line| line.starts_with(&format!("{key} = ")));
-            // Sources of keys exclude each other: some are in the comments only.
+            // Sources of keys exclude each other, so the sample names some in comments only.
             let said = section == "[[auth.jwt]]" && SAMPLE.contains(&format!("{key} ="));
             assert!(written || said || APART.contains(&(section, key)), "{section} {key}");
         }
-        // Each key that is written out is the default: what is left out changes nothing.
     }
     let inline = [
         ("sql = {", fields::<SqlEndpoint>()),
@@ -217,7 +216,7 @@ fn memories_may_be_in_mysql_and_the_ledger_may_not() {
     for url in ["mysql://u@h/d", "mariadb://u:p@h:3307/d?ssl-mode=verify_identity"] {
         Config::from_toml(&target(url)).unwrap();
     }
-    // A table is looked up in the URL's database.
+    // A table is looked up in the URL's database, so the URL must name one.
     for url in ["mysql://u@h", "mariadb://u@h/", "mysql:x"] {
         assert!(
             refused(&target(url))[0].starts_with("target[0].sql.url: write a URL such as"),
@@ -275,7 +274,7 @@ fn the_environment_goes_over_the_file() {
         ("LETHE_DOORBELL__URL", ""),
         ("LETHE_TARGET__MAIN__SQL__URL", "sqlite://memories.db"),
         ("LETHE_TARGET__MAIN__SQL__MAX_CONNECTIONS", "3"),
-        // Not ours.
+        // Not settings of Lethe.
         ("LETHE_CONFIG", "x"),
         ("LETHE_PORT_7878_TCP_ADDR", "x"),
         ("LETHE_API_PORT", "tcp://10.0.0.1:7878"),
@@ -357,7 +356,7 @@ fn contradictions_are_refused() {
     ] {
         assert!(Config::from_toml(text).is_ok(), "{text}");
     }
-    // Two calls of 8 s beside 20 s do not fit into 30 s: it says what to change.
+    // Two calls of 8 s beside 20 s do not fit into 30 s. The error says what to change.
     assert_eq!(
         refused("[lease]\nrenew_every = \"20s\""),
         [
@@ -378,7 +377,7 @@ fn the_key_of_a_vector_store_comes_from_the_environment_of_workers() {
     let config = Config::parse(text, &with, Role::Worker).unwrap();
     let key = config.target("m").unwrap().vector.as_ref().unwrap().key().unwrap();
     assert_eq!(key.expose_secret(), SECRET);
-    // An api never opens a store: it needs no credentials.
+    // An API opens no store, so it needs no credentials of stores.
     assert!(Config::parse(text, &BTreeMap::new(), Role::Api).is_ok());
     let errors = Config::parse(text, &BTreeMap::new(), Role::Worker).unwrap_err();
     assert!(

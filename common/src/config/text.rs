@@ -1,6 +1,6 @@
-//! How times, sizes, addresses and words of closed lists are written in the file.
+//! Reads times, sizes, addresses and words of closed sets from the file.
 //!
-//! Every message starts with `write`: that is how `read` tells our messages, which hold no value,
+//! Every message starts with `write`: by that `read` tells our messages, which hold no value,
 //! from those of libraries, which may.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use strum::VariantNames;
 /// Reads a time such as `500ms`, `30s`, `5min`, `24h` or `30d`; a day is 24 hours.
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let wrong = || D::Error::custom("write a time with its unit, such as \"30s\"");
-    // A number without a unit becomes a text of digits here, and is then refused for it.
+    // A number without a unit becomes a text of digits here, and is refused for its missing unit.
     let text: String = serde::Deserialize::deserialize(from)?;
     let span: Span = text.parse().map_err(|_| wrong())?;
     let time = span
@@ -72,7 +72,7 @@ pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, 
         .map_err(|_| D::Error::custom("write an address and a port, such as \"127.0.0.1:7878\""))
 }
 
-/// Reads a word of a closed set, or says what the set is.
+/// Reads a word of a closed set. The error lists the set.
 pub(super) fn word<T: FromStr + VariantNames>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| {
         let words: Vec<_> = T::VARIANTS.iter().map(|word| format!("\"{word}\"")).collect();
@@ -88,12 +88,12 @@ pub fn is_name(name: &str) -> bool {
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
-/// Returns whether `text` can be what a database holds as somebody's id.
+/// Returns whether `text` can be a person's id in a database.
 pub(super) fn is_text(text: &str) -> bool {
     !text.is_empty() && !text.contains('\0')
 }
 
-/// What to write where [`is_name`] says no.
+/// The advice where [`is_name`] refuses a name.
 pub const NAME: &str = "write 1 to 64 of the characters a-z, 0-9, _ and -";
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Encrypted connections: which servers have to prove who they are.
+//! TLS to servers: the servers that have to prove their names.
 //!
-//! A password that is sent in the clear, or to somebody who stands in for the server, opens all that Lethe may erase. A server that is
-//! not on this machine has to prove its name by a certificate, unless the configuration says of this one that it need not.
+//! A password that is sent in the clear, or to an impostor, opens all data that Lethe may erase. A server on another
+//! machine has to prove its name by a certificate, unless the configuration exempts this server.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -17,14 +17,14 @@ use super::error::ConfigErrors;
 use super::target::{SqlEndpoint, VectorEndpoint};
 use super::text;
 
-/// Whether a server has to prove its name. Absent: unless it is on this machine.
+/// Whether TLS verifies the server's name. Absent: yes, unless the server is on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
 #[strum(serialize_all = "lowercase")]
 pub enum Tls {
-    /// Connections are encrypted, and the server's certificate has its name and comes from a known authority.
+    /// Connections are encrypted. The server's certificate has its name and comes from a known authority.
     Verify,
-    /// The network is trusted. What the URL says of TLS holds.
+    /// The network is trusted. The TLS settings of the URL hold.
     Off,
 }
 
@@ -36,35 +36,35 @@ impl TryFrom<String> for Tls {
     }
 }
 
-/// What to write in place of a database's URL that asks for less.
+/// The advice for a database's URL that asks for less.
 const DATABASE: &str = "leave out what it says of the SSL mode and what begins with #, or write sslmode=verify-full (ssl-mode=VERIFY_IDENTITY): the \
      server is not on this machine. If its network is trusted, write tls = \"off\" beside it";
 
-/// What to write in place of another URL.
+/// The advice for another URL that asks for less.
 const OTHER: &str = "write https:// (rediss:// for Redis, without #insecure): the server is not on this machine. If its network is trusted, write \
      tls = \"off\" beside it";
 
 impl SqlEndpoint {
-    /// Has the server prove its name, if it has to; of a URL that cannot be read nothing is said.
+    /// Makes connections verify the server's name, if they have to. A URL that cannot be read is not refused here.
     ///
     /// # Errors
-    /// What to write in place of a URL that asks for less.
+    /// The advice for a URL that asks for less.
     pub fn secure(&mut self) -> Result<(), &'static str> {
         secure_database(&mut self.url, self.tls)
     }
 }
 
 impl VectorEndpoint {
-    /// Checks that the server proves its name, if it has to.
+    /// Checks that connections verify the server's name, if they have to.
     ///
     /// # Errors
-    /// What to write in place of a URL that asks for less.
+    /// The advice for a URL that asks for less.
     pub fn check_tls(&self) -> Result<(), &'static str> {
         check_scheme(&self.url, "https://", self.tls)
     }
 }
 
-/// Has servers that are not on this machine prove their names; notes those that need not.
+/// Makes connections to other machines verify the server's name, and notes the exempted settings.
 pub(super) fn check(config: &mut Config, errors: &mut ConfigErrors) {
     let mut waived = Vec::new();
     let mut database = |path: String, url: &mut SecretString, tls: Option<Tls>| {
@@ -113,7 +113,7 @@ pub(super) fn check(config: &mut Config, errors: &mut ConfigErrors) {
     config.unverified = waived;
 }
 
-/// Has a database prove its name, if it has to.
+/// Makes connections verify a database's name, if they have to.
 fn secure_database(url: &mut SecretString, tls: Option<Tls>) -> Result<(), &'static str> {
     let text = url.expose_secret();
     let Some(server) = Server::of(text) else { return Ok(()) };
@@ -127,7 +127,7 @@ fn secure_database(url: &mut SecretString, tls: Option<Tls>) -> Result<(), &'sta
     }
     let separator = if query.is_some() { '&' } else { '?' };
     let verified = format!("{text}{separator}{}", server.verify);
-    // After a `#` nothing counts.
+    // Parameters after a `#` have no effect.
     if !Server::of(&verified).is_some_and(|server| server.is_verified) {
         return Err(DATABASE);
     }
@@ -140,7 +140,7 @@ fn check_scheme(url: &str, secure: &str, tls: Option<Tls>) -> Result<(), &'stati
     let Some((_, rest)) = url.split_once("://") else {
         return Ok(());
     };
-    // The Redis client believes any server of such a URL.
+    // With `#insecure` the Redis client accepts any server.
     let is_verified = url.to_lowercase().starts_with(secure) && !rest.ends_with("#insecure");
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -151,12 +151,12 @@ fn check_scheme(url: &str, secure: &str, tls: Option<Tls>) -> Result<(), &'stati
     }
 }
 
-/// Returns whether a database on another machine need not prove its name, since the configuration says so.
+/// Returns whether the configuration exempts a database on another machine from proving its name.
 fn is_database_waived(url: &str, tls: Option<Tls>) -> bool {
     tls == Some(Tls::Off) && Server::of(url).is_some_and(|server| !server.is_here && !server.is_verified)
 }
 
-/// Returns whether another server need not, for the same reason.
+/// Returns whether the configuration exempts another server on another machine.
 fn is_waived(url: &str, secure: &str, tls: Option<Tls>) -> bool {
     tls == Some(Tls::Off) && check_scheme(url, secure, None).is_err()
 }
@@ -165,16 +165,16 @@ fn is_needed(is_here: bool, tls: Option<Tls>) -> bool {
     tls.map_or(!is_here, |tls| tls == Tls::Verify)
 }
 
-/// What a database's URL says of its server.
+/// The server in a database's URL.
 struct Server {
     is_here: bool,
     is_verified: bool,
-    /// What to add to the URL.
+    /// The parameter to add to the URL.
     verify: &'static str,
 }
 
 impl Server {
-    /// Returns what a URL says; nothing of a file, and of what cannot be read.
+    /// Returns the server of a URL; `None` for a file, and for a URL that cannot be read.
     fn of(url: &str) -> Option<Self> {
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).ok()?;
@@ -203,7 +203,7 @@ fn is_here(host: &str) -> bool {
         Some((name, port)) if address(host).is_err() && port.parse::<u16>().is_ok() => name,
         _ => host,
     };
-    // A socket's directory.
+    // The directory of a socket.
     name.starts_with('/')
         || name.eq_ignore_ascii_case("localhost")
         || address(name).is_ok_and(|address| address.to_canonical().is_loopback())

@@ -1,4 +1,4 @@
-//! `[worker]`: how much a worker process does at a time.
+//! `[worker]`: the concurrency, the batches and the time limits of a worker process.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -12,29 +12,29 @@ use super::text::{self, NAME, is_name};
 /// The largest batch: an intent lists its ids, and one statement binds them.
 const MAX_BATCH: u32 = 10_000;
 
-/// How much a worker process does at a time.
+/// The concurrency, the batches and the time limits of a worker process.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Worker {
     /// The address of the worker's health and metrics; port 0 takes any free one.
     #[serde(deserialize_with = "text::address")]
     pub listen: SocketAddr,
-    /// How many partitions are worked on at a time.
+    /// The number of partitions in progress at a time.
     pub slots: usize,
-    /// How often the ledger is looked at without a ring; the wait is jittered.
+    /// The interval of looks into the ledger without a ring (a notification); jittered.
     #[serde(deserialize_with = "text::duration")]
     pub poll: Duration,
-    /// How many memories one batch erases.
+    /// The most memories in one batch.
     pub batch: u32,
-    /// How long begun work may go on after a signal to stop.
+    /// The time that begun work may take after a signal to stop.
     #[serde(deserialize_with = "text::duration")]
     pub drain: Duration,
-    /// How long one call to a store may take.
+    /// The time limit of one call to a store.
     #[serde(deserialize_with = "text::duration")]
     pub store_timeout: Duration,
-    /// The name in the ledger and in logs; absent: made of host, process and chance.
+    /// The name in the ledger and in logs; absent: made of host, process and random digits.
     pub name: Option<String>,
-    /// The certificate that the worker's port shows; absent: it speaks plain HTTP.
+    /// The certificate of the worker's port. Absent: plain HTTP.
     pub tls: Option<ServerTls>,
 }
 
@@ -44,9 +44,9 @@ impl Default for Worker {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7879)),
             // As many connections to a target as `sql.max_connections`.
             slots: 8,
-            // What a lost ring costs at most.
+            // The longest delay after a lost ring.
             poll: Duration::from_secs(1),
-            // About 50 ms on a SQLite file, a few calls' worth of round trips elsewhere.
+            // About 50 ms on a SQLite file. Elsewhere the round trips of a few calls.
             batch: 1_000,
             // Below the 30 s that Kubernetes grants before it kills.
             drain: Duration::from_secs(25),

@@ -1,4 +1,4 @@
-//! The two connections to Redis: their names, their patience, and whether they work.
+//! The two connections to Redis: their channel names, their time limits, and their state.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{DoorbellState, Ring};
 use crate::metrics::{self, Dependency};
 
-/// What a message about a job that has not ended begins with.
+/// The first character of a message about a job that has not ended.
 const PROGRESS: char = '+';
 
 /// The names of the channels.
@@ -27,7 +27,7 @@ impl Channels {
         }
     }
 
-    /// Returns what a message says: whatever cannot be read is a reason to look.
+    /// Returns the ring in a message. An unreadable message means: look at everything.
     pub(super) fn read(&self, channel: &str, payload: &[u8]) -> Ring {
         if channel == self.work {
             return Ring::Work;
@@ -50,34 +50,34 @@ impl Channels {
     }
 }
 
-/// How long things may take.
+/// The time limits and waits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
-    /// Until a connection is there, and until an answer is.
+    /// The time limit for a connection, and for an answer.
     pub(super) answer: Duration,
-    /// Between two pings: a half-open connection says nothing by itself.
+    /// The time between two pings: a half-open connection reports no error by itself.
     pub(super) ping: Duration,
-    /// The first wait before connecting again; it doubles, jittered.
+    /// The first wait before a reconnection; it doubles, jittered.
     pub(super) base: Duration,
-    /// The longest wait before connecting again.
+    /// The longest wait before a reconnection.
     pub(super) cap: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            // A doorbell that is slower than polling is no use.
+            // A doorbell slower than polling is useless.
             answer: Duration::from_secs(1),
-            // A dead connection is found within about 6 s, in which workers poll.
+            // A dead connection is found within about 6 s. Workers poll meanwhile.
             ping: Duration::from_secs(5),
             base: Duration::from_millis(100),
-            // So that a fleet does not storm a Redis that just came back, and is back soon.
+            // Keeps a fleet from storming a Redis that just came back, and still reconnects soon.
             cap: Duration::from_secs(5),
         }
     }
 }
 
-/// Waits that double, between half and all of the nominal time.
+/// A backoff that doubles, jittered between half and all of the nominal time.
 #[derive(Debug)]
 pub(super) struct Backoff {
     next: Duration,
@@ -102,7 +102,7 @@ impl Backoff {
     }
 }
 
-/// Runs `call`, and counts too long a silence as a failure.
+/// Runs `call` with the time limit for an answer.
 pub(super) async fn answered<T>(
     timing: Timing,
     call: impl Future<Output = redis::RedisResult<T>>,
@@ -113,7 +113,7 @@ pub(super) async fn answered<T>(
     }
 }
 
-/// How often an outage is logged, however often the connection comes and goes.
+/// The shortest time between two log lines about outages, however often the connection changes.
 const LOG_EVERY: Duration = Duration::from_mins(1);
 
 /// Whether the two connections work.
@@ -123,11 +123,11 @@ pub(super) struct Links {
     logged: Mutex<Logged>,
 }
 
-/// What was said about outages.
+/// The outages that were logged.
 #[derive(Debug, Default)]
 struct Logged {
     last: Option<Instant>,
-    /// Whether its end is still to be said.
+    /// Whether the end of an outage still has to be logged.
     outage: bool,
 }
 
@@ -151,8 +151,8 @@ impl Links {
         }
     }
 
-    /// Logs an outage, now and then.
-    // Only the kind of the error: its text may hold what the URL holds.
+    /// Logs an outage, at most once a minute.
+    // The line has only the kind of the error: its text may hold the URL's secrets.
     pub(super) fn warn(&self, error: &RedisError) {
         let mut log = self.log();
         if log.last.is_none_or(|at| at.elapsed() >= LOG_EVERY) {

@@ -1,8 +1,7 @@
-//! Hears what others ring, over a connection of its own.
+//! Receives the rings (notifications) of other processes, over a connection of its own.
 //!
-//! A plain publish/subscribe connection and a loop of our own, rather than a manager that
-//! reconnects by itself: only whoever subscribes anew knows that rings were lost in between, and
-//! says so.
+//! A plain publish/subscribe connection and a loop of our own, instead of a manager that reconnects by
+//! itself: only a loop that subscribes anew knows that rings were lost in between, and can say so.
 
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use super::Ring;
 use super::link::{Backoff, Channels, Links, Timing, answered};
 use crate::metrics;
 
-/// Connects, listens until something fails, and begins again; never returns.
+/// Connects, listens until an error, and begins again; never returns.
 pub(super) async fn run(
     client: Client,
     channels: Channels,
@@ -44,7 +43,7 @@ async fn serve(
     answered(timing, sink.subscribe(&[&channels.work, &channels.changed])).await?;
     backoff.reset();
     links.set(|state| state.listening = true);
-    // Whatever was rung before now, nobody here heard.
+    // This process missed all rings before now.
     drop(rings.send(Ring::Everything));
     let mut pings = interval(timing.ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,7 +56,7 @@ async fn serve(
                 drop(rings.send(channels.read(message.get_channel_name(), message.get_payload_bytes())));
             }
             _ = pings.tick() => {
-                // Messages that come meanwhile wait in the stream.
+                // Messages that arrive meanwhile wait in the stream.
                 answered(timing, sink.ping::<redis::Value>()).await?;
             }
         }

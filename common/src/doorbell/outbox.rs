@@ -1,4 +1,4 @@
-//! Rings that wait to be published: each at most once, and bounded whatever happens.
+//! Rings (notifications) that wait to be published: deduplicated, and always bounded.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 use super::Ring;
 use crate::job::JobId;
 
-/// How many jobs are told apart; one ring for everything replaces more. As many commands fit into
-/// one round trip without a noticeable pause.
+/// The most jobs that are kept apart. One ring for everything replaces a larger number. One round trip takes
+/// this many commands without a noticeable pause.
 const MAX_JOBS: usize = 1024;
 
 #[derive(Debug, Default)]
@@ -18,12 +18,12 @@ pub(super) struct Outbox {
     filled: Notify,
 }
 
-/// What is to be published.
+/// The rings to publish next.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub(super) work: bool,
     pub(super) everything: bool,
-    /// Jobs that changed, each with whether it may have ended.
+    /// The jobs that changed, each with whether it may have ended.
     pub(super) jobs: HashMap<JobId, bool>,
 }
 
@@ -50,20 +50,20 @@ impl Pending {
         *self.jobs.entry(job).or_insert(false) |= may_end;
     }
 
-    /// Returns how many messages it takes.
+    /// Returns the number of messages.
     pub(super) fn len(&self) -> u64 {
         u64::from(self.work) + u64::from(self.everything) + self.jobs.len() as u64
     }
 }
 
 impl Outbox {
-    /// Adds a ring to what is published next.
+    /// Adds a ring to the next publication.
     pub(super) fn add(&self, ring: Ring) {
         self.lock().add(ring);
         self.filled.notify_one();
     }
 
-    /// Gives back what could not be published.
+    /// Puts back rings that could not be published.
     pub(super) fn put_back(&self, failed: Pending) {
         let mut pending = self.lock();
         pending.work |= failed.work;
@@ -77,7 +77,7 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Waits until there is something, and takes all of it.
+    /// Waits for the first ring, and takes all of them.
     ///
     /// # Cancel safety
     ///
@@ -93,7 +93,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
-        // Held for a few instructions that cannot panic; what is there is whole either way.
+        // The lock covers a few instructions that cannot panic, and the content is valid in any case.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

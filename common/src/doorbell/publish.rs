@@ -1,4 +1,4 @@
-//! Publishes what is rung here, over a connection of its own.
+//! Publishes the rings (notifications) of this process, over a connection of its own.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use super::link::{Backoff, Channels, Links, Timing, answered};
 use super::outbox::{Outbox, Pending};
 use crate::metrics;
 
-/// Connects, publishes until something fails, and begins again; never returns.
+/// Connects, publishes until an error, and begins again; never returns.
 pub(super) async fn run(client: Client, channels: Channels, outbox: Arc<Outbox>, links: Arc<Links>, timing: Timing) {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timing.answer))
@@ -23,7 +23,7 @@ pub(super) async fn run(client: Client, channels: Channels, outbox: Arc<Outbox>,
         let error = match connected {
             Ok(mut connection) => {
                 let Err(error) = serve(&mut connection, &channels, &outbox, &links, timing, &mut backoff).await;
-                // A message whose answer is missing may be lost with the connection.
+                // A message without an answer may be lost with the connection.
                 outbox.add(Ring::Everything);
                 outbox.add(Ring::Work);
                 error
@@ -48,7 +48,7 @@ async fn serve(
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            // The first tick is at once: only an answer makes a connection.
+            // The first tick is at once: only an answer proves the connection.
             _ = pings.tick() => {
                 let asked = Instant::now();
                 answered(timing, redis::cmd("PING").query_async::<()>(connection)).await?;
@@ -79,7 +79,7 @@ fn pipeline(channels: &Channels, pending: &Pending) -> redis::Pipeline {
         pipeline.cmd("PUBLISH").arg(&channels.work).arg("").ignore();
     }
     if pending.everything {
-        // No id: look at everything.
+        // A message without an id means: look at everything.
         pipeline.cmd("PUBLISH").arg(&channels.changed).arg("").ignore();
     }
     for (job, may_end) in &pending.jobs {

@@ -1,11 +1,11 @@
-//! Against a real Redis, which is stopped, frozen and replaced.
+//! Tests against a real Redis, which is stopped, frozen and replaced.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
 use super::*;
 
-/// Short enough for a test that waits for an outage to be noticed; nothing depends on the numbers.
+/// Short enough for a test that waits for the detection of an outage. No test depends on the numbers.
 const TIMING: Timing = Timing {
     answer: Duration::from_millis(500),
     ping: Duration::from_millis(50),
@@ -73,13 +73,13 @@ fn doorbell(port: u16) -> Doorbell {
     Doorbell::with_timing(&url, "test", TIMING).unwrap()
 }
 
-/// Waits until both directions work, or do not.
+/// Waits until both directions work, or until one does not.
 async fn until_up(doorbell: &Doorbell, up: bool) {
     let mut state = doorbell.0.wire.as_ref().unwrap().links.watch();
     state.wait_for(|state| state.is_up() == up).await.unwrap();
 }
 
-/// Waits for a ring among others.
+/// Waits for a ring, and skips others.
 async fn hears(listener: &mut Listener, ring: Ring) {
     while listener.recv().await != ring {}
 }
@@ -160,7 +160,7 @@ async fn it_starts_without_redis_and_says_so_when_it_comes_back() {
     let (here, there) = (doorbell(port), doorbell(port));
     let mut listener = there.subscribe();
     assert!(!here.state().is_up());
-    // Rung while Redis is away: heard here at once, elsewhere later.
+    // Rung while Redis is down: this process gets it at once, the other one later.
     let mut own = here.subscribe();
     here.ring(Ring::Work);
     assert_eq!(own.recv().await, Ring::Work);
@@ -169,7 +169,7 @@ async fn it_starts_without_redis_and_says_so_when_it_comes_back() {
         hears(&mut listener, Ring::Everything).await;
         until_up(&here, true).await;
         until_up(&there, true).await;
-        // A ring may become a part of the look at everything that an outage leaves behind.
+        // After an outage, a ring may be merged into the ring for everything.
         let changed = Ring::Changed(JobId::new());
         here.ring(changed);
         while listener.recv().await != changed {

@@ -1,25 +1,25 @@
-//! What is refused before a filter becomes a job: what is too large, and what would mean everything
-//! without saying so.
+//! The checks before a filter becomes a job: its size, and filters that match every memory without
+//! saying so.
 
 use super::{Bounds, Filter, Path, Scalar};
 
-/// How deep filters may nest.
-// What Lucene's own parsers allow by default, and far from any stack's end.
+/// The most levels of nested filters.
+// The default of Lucene's own parsers, and far from a stack overflow.
 pub const NESTING: usize = 20;
 
-/// How many values, ids and bounds a filter may name.
+/// The most values, ids and bounds in a filter.
 // OpenSearch's `index.max_terms_count`.
 pub const TERMS: usize = 65_536;
 
-/// How many filters one may be made of.
+/// The most filters in a filter.
 // OpenSearch's `indices.query.bool.max_clause_count`; each is a condition of the statement.
 pub const CLAUSES: usize = 1_024;
 
-/// How many names may lead into JSON.
+/// The most names that lead into JSON.
 // OpenSearch's `index.mapping.depth.limit` is 20; each is a join in SQLite.
 pub const STEPS: usize = 16;
 
-/// Why a filter is refused.
+/// The reason why a filter is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
     /// It nests too deep.
@@ -46,18 +46,18 @@ pub enum FilterError {
     /// A range has a bound that has no order, or bounds of different types.
     #[error("the bounds of a range are numbers, or texts")]
     BadBound,
-    /// A text that values have to have in them is empty.
+    /// The text that values must contain is empty.
     #[error("give at least one character: every text has an empty one in it")]
     NoText,
     /// A number is not finite.
     #[error("numbers are finite")]
     NotFinite,
-    /// It means every memory and does not say so.
+    /// It matches every memory and does not say so.
     #[error("this matches everything: if it is meant to, say so explicitly with a filter for all")]
     Everything,
 }
 
-/// What was counted so far.
+/// The sizes so far.
 #[derive(Default)]
 struct Size {
     terms: usize,
@@ -69,7 +69,7 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// What to change; nothing that the filter asks for is in the text.
+    /// The change to make. The text holds nothing of the filter.
     pub fn check(&self) -> Result<(), FilterError> {
         self.measure(1, &mut Size::default())?;
         if self.constant() == Some(true) && !self.says_all() {
@@ -123,7 +123,7 @@ impl Filter {
         Ok(())
     }
 
-    /// Returns what it says about every memory alike, whatever is in the memory.
+    /// Returns the result that is the same for every memory, with any content.
     pub fn constant(&self) -> Option<bool> {
         match self {
             Self::All => Some(true),
@@ -171,11 +171,11 @@ impl Scalar {
 }
 
 impl Bounds {
-    /// Returns how many there are.
+    /// Returns the number of bounds.
     fn check(&self) -> Result<usize, FilterError> {
         match &self.moments {
             Some(moments) if self.given().next().is_none() => moments.check_given(),
-            // Without any, nothing that they say can be a moment.
+            // Without bounds of its own, `moments` matches no moment.
             Some(moments) if moments.given().next().is_some() => Ok(moments.check_given()? + self.check_given()?),
             _ => self.check_given(),
         }

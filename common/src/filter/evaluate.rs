@@ -1,4 +1,4 @@
-//! A filter asked of rows in memory, plainly, so that compiled statements can be measured by it.
+//! Evaluates filters on rows in memory. It is plain, so that tests measure compiled statements by it.
 
 mod moment;
 #[cfg(test)]
@@ -16,19 +16,19 @@ use super::value::{TWO_TO_63, bytes_text};
 use super::{Bounds, Comparison, Filter, Has, Path, Scalar, Type};
 use moment::Read;
 
-/// A filter whose values are read as the columns hold them, ready to be asked of any number of rows.
+/// A filter whose values are read by the columns' types, ready for any number of rows.
 pub struct Matcher(Part);
 
 impl Filter {
-    /// Returns what decides about rows; `ids` says what the id column holds, and `types` what each other
-    /// column does.
+    /// Returns the evaluator of rows. `ids` is the type of the id column, and `types` returns the type of
+    /// each other column.
     pub fn matcher(&self, ids: Type, types: &dyn Fn(&str) -> Type) -> Matcher {
         Matcher(Part::of(self, ids, types))
     }
 }
 
 impl Matcher {
-    /// Returns whether a row matches: its id as text, and its columns as JSON; one that is missing is NULL.
+    /// Returns whether a row matches: its id as text, and its columns as JSON. A missing column is NULL.
     pub fn matches(&self, id: &str, columns: &Map<String, Value>) -> bool {
         self.0.matches(id, columns, false)
     }
@@ -53,7 +53,7 @@ enum Part {
         place: TypedPath,
         bounds: Vec<(Comparison, Scalar)>,
     },
-    /// One of some moments.
+    /// Equal to one of some moments.
     At {
         place: TypedPath,
         moments: Vec<Timestamp>,
@@ -98,7 +98,7 @@ impl Part {
             Filter::Text { path, has, text } => {
                 let place = place(path);
                 let texts = matches!(place.compared(), Type::Text | Type::Json | Type::Any);
-                // No text of PostgreSQL holds NUL.
+                // A text in PostgreSQL cannot hold NUL.
                 if !texts || text.contains('\0') {
                     return Self::Nothing;
                 }
@@ -129,7 +129,7 @@ impl Part {
                 numbers,
             };
         }
-        // Other types have several spellings of a value.
+        // UUIDs and bytes have several spellings of a value.
         let as_written = !matches!(of, Type::Uuid | Type::Bytes { .. });
         let (mut texts, mut others) = (HashSet::new(), Vec::new());
         for value in values.iter().filter_map(|value| value.read(of)) {
@@ -143,7 +143,7 @@ impl Part {
         Self::OneOf { place, texts, others }
     }
 
-    /// Of a bound that cannot be compared nothing is within.
+    /// If a bound cannot be compared, no value is within.
     fn range(place: TypedPath, bounds: &Bounds) -> Self {
         let of = place.compared();
         if let Some(bounds) = bounds.as_moments(of) {
@@ -156,8 +156,8 @@ impl Part {
         }
     }
 
-    /// What is compared with moments and is none is neither within nor beyond them: `negated` says whether this
-    /// is under a negation, where a match keeps the row.
+    /// A value that should be a moment and is none matches neither a comparison nor its negation. `negated` says
+    /// whether this is under a negation, where a match keeps the row.
     fn matches(&self, id: &str, columns: &Map<String, Value>, negated: bool) -> bool {
         let part = |part: &Self| part.matches(id, columns, negated);
         match self {
@@ -246,7 +246,7 @@ impl Comparison {
     }
 }
 
-/// Where a value is, in a column of which the type is known.
+/// The path of a value in a column of known type.
 struct TypedPath {
     path: Path,
     of: Type,
@@ -257,7 +257,7 @@ impl TypedPath {
         self.path.compared(self.of)
     }
 
-    /// Returns whether any value here is right.
+    /// Returns whether any value at the path is right.
     fn any(&self, columns: &Map<String, Value>, right: impl Fn(&Value) -> bool) -> bool {
         let Some(value) = columns.get(&self.path.column) else {
             return false;
@@ -265,7 +265,7 @@ impl TypedPath {
         if self.path.steps.is_empty() && self.of != Type::Json {
             return !value.is_null() && right(value);
         }
-        // JSON that is kept as text.
+        // The column holds JSON as text.
         let parsed = match value {
             Value::String(text) if self.of != Type::Json => {
                 Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null))
@@ -287,7 +287,7 @@ impl TypedPath {
     }
 }
 
-/// Returns whether there is a value at any depth: neither a list nor an object is one by itself.
+/// Returns whether there is a value at any depth: a list or an object alone is none.
 fn has_value(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -297,7 +297,7 @@ fn has_value(value: &Value) -> bool {
     }
 }
 
-/// Returns the elements of a list, or the one value that is no list.
+/// Returns the elements of a list, or a value that is no list.
 fn elements(value: &Value) -> &[Value] {
     match value {
         Value::Array(list) => list,
@@ -305,7 +305,7 @@ fn elements(value: &Value) -> &[Value] {
     }
 }
 
-/// Compares a value with one that was read; `None` if they are of different types.
+/// Compares a value with a value of the filter; `None` if their types differ.
 fn order(value: &Value, with: &Scalar, of: Type) -> Option<Ordering> {
     match (of, value, with) {
         (Type::Uuid, Value::String(value), Scalar::Text(with)) => {
@@ -346,7 +346,7 @@ fn whole(number: &Number) -> Option<i128> {
     reason = "what lies between the bounds fits, and its fraction is compared next"
 )]
 fn whole_with_float(whole: i128, float: f64) -> Ordering {
-    // Twice as far out as any whole number here.
+    // Beyond 2^64, and so beyond any whole number here.
     if float >= 2.0 * TWO_TO_63 {
         return Ordering::Less;
     }

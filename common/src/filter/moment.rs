@@ -1,7 +1,7 @@
-//! Moments: how stored texts write them, how numbers count them, and what local times mean in a time zone.
+//! Moments: their forms in stored texts, their numbers since 1970, and local times in a time zone.
 //!
-//! What is read here is read alike by the evaluator and by every compiled statement. A text of another form
-//! is no moment, and nobody guesses at it.
+//! The evaluator and every compiled statement read these forms alike. A text of another form is no
+//! moment, and is never guessed.
 
 mod counted;
 mod zone;
@@ -16,15 +16,15 @@ pub use counted::{Counted, Unit};
 pub use zone::Zone;
 
 /// The largest offset, in hours, that a stored text may have.
-// SQLite's own functions take no larger one, and no clock has one.
+// SQLite's own functions accept no larger offset, and no clock has one.
 const FARTHEST: i8 = 14;
 
-/// A moment as a stored text writes it.
+/// A moment in the form of a stored text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
     /// With its offset.
     At(Timestamp),
-    /// Without: a local time.
+    /// Without an offset: a local time.
     Local(DateTime),
 }
 
@@ -64,7 +64,7 @@ pub fn stored(text: &str) -> Option<Stored> {
         return Some(Stored::Local(at));
     }
     let offset = rest.offset()?;
-    // An offset may lead out of the years that there are.
+    // An offset may lead beyond the supported years.
     let at = offset.to_timestamp(at).ok()?;
     (is_in_range(at) && (year > 1 || offset.is_zero())).then_some(Stored::At(at))
 }
@@ -74,7 +74,7 @@ pub(super) fn is_in_range(at: Timestamp) -> bool {
     (1..=9_999).contains(&Offset::UTC.to_datetime(at).year())
 }
 
-/// What is left of a text.
+/// The rest of a text.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
@@ -93,7 +93,7 @@ impl Rest<'_> {
         })
     }
 
-    /// Up to nine digits, as nanoseconds.
+    /// Reads up to nine digits as nanoseconds.
     fn fraction(&mut self) -> Option<i32> {
         let (mut number, mut unit) = (0, 1_000_000_000);
         while let Some(digit) = self.take(b"0123456789") {
@@ -115,7 +115,7 @@ impl Rest<'_> {
         let hours = i8::try_from(self.number(2)?).ok()?;
         let mut minutes = 0;
         if !self.0.is_empty() {
-            // With a colon or without.
+            // The colon is optional.
             let _colon = self.take(b":");
             minutes = self.number(2)?;
         }
@@ -128,8 +128,8 @@ impl Rest<'_> {
 }
 
 impl Scalar {
-    /// Returns the moment that a bound of a range or a value stands for in a column of moments: texts in every
-    /// spelling, without an offset UTC, and milliseconds since 1970.
+    /// Returns the moment of a bound or a value for a column of moments. Texts may have any spelling, and are UTC
+    /// without an offset; numbers are milliseconds since 1970.
     pub fn as_moment(&self) -> Option<Timestamp> {
         let at = match self {
             Self::Integer(milliseconds) => Timestamp::from_millisecond(*milliseconds).ok()?,
@@ -139,8 +139,8 @@ impl Scalar {
         is_in_range(at).then_some(at)
     }
 
-    /// Returns the moment that a text writes in one of the forms of stored ones: where a column may hold
-    /// any text, only such a bound is about moments.
+    /// Returns the moment of a text in one of the stored forms. Where a column may hold any text, only such
+    /// a bound is about moments.
     pub fn as_stored(&self) -> Option<Timestamp> {
         let Self::Text(text) = self else { return None };
         match stored(text)? {

@@ -1,23 +1,23 @@
-//! What a filter may ask where there are only points: what a vector store's own filters say exactly as
-//! [`Filter::matcher`] does. The rest is refused before it becomes a job.
+//! The check of filters for tables that have only points: the vector store's own filters must give the result
+//! of [`Filter::matcher`] exactly. Other filters are refused before they become a job.
 //!
-//! Payload is JSON, whatever a field is called: every value has its own type.
+//! A payload is JSON under any field name: every value has its own type.
 
 use super::{Filter, Path, Scalar};
 
-/// How many names may lead into a payload field.
-// A list may stand at each place but the last, and the store's paths say where one does: each name
-// doubles them.
+/// The most names that lead into a payload field.
+// A list may stand at each place but the last. The store's paths say where a list stands, so each name
+// doubles their number.
 pub const POINT_STEPS: usize = 4;
 
-/// How many conditions the store may be asked at once.
-// As deep as a linear look at each of a thousand points stays within a call's time limit.
+/// The most conditions in one request to the store.
+// With this many conditions, a linear check of a thousand points stays within a call's time limit.
 pub const POINT_CONDITIONS: usize = 4_096;
 
-/// From here on not every whole number is a float.
+/// From here on, some whole numbers are not floats.
 const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
 
-/// Why a filter cannot be asked of points.
+/// The reason why a filter cannot be evaluated on points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PointsError {
     /// It compares a part of a text.
@@ -28,28 +28,28 @@ pub enum PointsError {
     /// It compares texts by their order.
     #[error("this table has only vectors, and their store has no order of texts: write bounds that are numbers")]
     Order,
-    /// A number is one that the store would round.
+    /// The store would round a number.
     #[error(
         "this table has only vectors, and their store compares numbers as floats: they have to be less than 2^53 either way"
     )]
     Number,
-    /// A name or a text has a character that the store's paths or texts do not have.
+    /// A name or a text has a character that the store's paths or texts cannot have.
     #[error("this table has only vectors, and their store takes no quotation mark, backslash or NUL here")]
     Character,
     /// A path is too long.
     #[error("this table has only vectors: at most {POINT_STEPS} names lead into a field of their payload")]
     Deep,
-    /// It becomes too many conditions.
+    /// It needs too many conditions.
     #[error("this table has only vectors: this is more than {POINT_CONDITIONS} conditions for their store")]
     Many,
 }
 
 impl Filter {
-    /// Refuses what cannot be asked of points exactly.
+    /// Refuses filters that the store cannot evaluate exactly on points.
     ///
     /// # Errors
     ///
-    /// What to change; nothing that the filter asks for is in the text.
+    /// The change to make. The text holds nothing of the filter.
     pub fn check_points(&self) -> Result<(), PointsError> {
         if self.conditions()? > POINT_CONDITIONS {
             return Err(PointsError::Many);
@@ -57,7 +57,7 @@ impl Filter {
         Ok(())
     }
 
-    /// Returns how many conditions it becomes.
+    /// Returns the number of conditions for the store.
     fn conditions(&self) -> Result<usize, PointsError> {
         match self {
             Self::All | Self::Nothing | Self::Ids(_) => Ok(1),
@@ -101,7 +101,7 @@ impl Scalar {
 }
 
 impl Path {
-    /// Returns how many paths of the store lead where it does.
+    /// Returns the number of the store's paths that lead to the same values.
     fn point_paths(&self) -> Result<usize, PointsError> {
         if self.steps.len() > POINT_STEPS {
             return Err(PointsError::Deep);

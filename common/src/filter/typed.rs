@@ -1,9 +1,9 @@
-//! Whether what a filter asks for can be compared with what columns hold at all.
+//! Type checks: whether the columns can be compared with the values of a filter at all.
 //!
-//! A value of another type is equal to nothing, and a negation of that is everything: `not` of a range of
-//! dates over a column of numbers would protect nothing. So it is refused: by the API as far as workers
-//! have said what columns hold, and by every statement. A number that is only too large for a column is
-//! none of these.
+//! A value of another type is equal to nothing, and a negation of that matches everything: `not` of a range
+//! of dates over a column of numbers would protect nothing. So it is refused: by the API, as far as workers
+//! have reported the types of columns, and by every statement. A number that is only too large for a column
+//! is not refused.
 
 use std::fmt;
 
@@ -15,33 +15,33 @@ use super::{Bounds, Filter, Path, Scalar, Type, Unit};
 /// A comparison that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistyped {
-    /// The column, as the configuration has it.
+    /// The column, by its name in the configuration.
     pub column: String,
-    /// What it holds.
+    /// The type of the column.
     pub of: Type,
-    /// What was asked of it.
+    /// The comparison.
     pub asked: Asked,
 }
 
-/// What is asked of a column.
+/// A comparison with a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// Whether it is a value.
+    /// Whether it equals a value.
     Value,
     /// Whether it is more or less than a value.
     Order,
-    /// Whether it is within times that only moments can be compared with.
+    /// Whether it is within times. Only moments can be compared with these.
     Moment,
     /// Whether a text is a part of it.
     Part,
-    /// Nothing: a row holds what cannot be read.
+    /// No comparison: a row holds a value that cannot be read.
     Unreadable,
 }
 
 impl std::error::Error for Mistyped {}
 
 impl Mistyped {
-    /// A column of moments that holds what is none.
+    /// Returns the error for a column of moments with a value that is no moment.
     pub fn unreadable(column: impl Into<String>) -> Self {
         Self {
             column: column.into(),
@@ -93,12 +93,12 @@ impl fmt::Display for Mistyped {
 }
 
 impl Filter {
-    /// Refuses to compare a column with what is of another type; `types` says what each holds.
+    /// Refuses to compare a column with a value of another type; `types` returns the type of each column.
     ///
-    /// Ids are not looked at: what cannot be one is nobody's.
+    /// Ids are not checked: a text of another type is the id of no memory.
     ///
     /// # Errors
-    /// What to change; nothing that the filter asks for is in the text.
+    /// The change to make. The text holds nothing of the filter.
     pub fn check_types(&self, types: &dyn Fn(&str) -> Type) -> Result<(), Mistyped> {
         let (path, asked) = match self {
             Self::And(parts) | Self::Or { any: parts, .. } => {
@@ -126,15 +126,15 @@ impl Filter {
 }
 
 impl Path {
-    /// Returns what is compared here, if the column holds `of`: inside JSON every value has its own type.
+    /// Returns the type that is compared here, if the column holds `of`: inside JSON every value has its own type.
     pub(super) fn compared(&self, of: Type) -> Type {
         if self.steps.is_empty() { of } else { Type::Json }
     }
 }
 
 impl Type {
-    /// Returns whether an id or the name of an owner is of the type, as texts write it, if maybe not one that
-    /// fits into a column: a number may be too large.
+    /// Returns whether a text may be an id or an owner's name of the type. It need not fit into a column: a
+    /// number may be too large.
     pub fn may_be(self, text: &str) -> bool {
         match self {
             Self::Uuid => Uuid::try_parse(text).is_ok(),
@@ -156,20 +156,20 @@ impl Type {
 }
 
 impl Bounds {
-    /// Returns whether values of the type are within these bounds or not. Of none at all nothing can be said.
+    /// Returns whether values of the type can be compared with these bounds. Without bounds they cannot.
     fn is_of(&self, of: Type) -> bool {
         let mut bounds = self.given().map(|(_, bound)| bound);
         let (Some(first), true) = (bounds.next(), self.given().all(|(_, bound)| bound.is_bound_of(of))) else {
             return false;
         };
-        // A number and a moment are compared in two ways.
+        // Numbers and moments are compared in two ways, so the bounds must be of one kind.
         let is_number = first.is_number();
         !matches!(of, Type::Counted(_)) || bounds.all(|bound| bound.is_number() == is_number)
     }
 }
 
 impl Scalar {
-    /// Returns whether it is a value of the type, if maybe not one that fits into a column.
+    /// Returns whether it is a value of the type. It need not fit into a column.
     fn is_of(&self, of: Type) -> bool {
         match (of, self) {
             (Type::Json | Type::Any, _)
@@ -178,7 +178,7 @@ impl Scalar {
             | (Type::Bool, Self::Bool(_)) => true,
             (Type::Uuid, Self::Text(text)) => Uuid::try_parse(text).is_ok(),
             (Type::Bytes { uuids }, Self::Text(text)) => bytes_text(text, uuids).is_some(),
-            // Numbers as texts, as ids and owners are written.
+            // Ids and owners write numbers as texts.
             (Type::Integer(_), Self::Text(_)) => self.read(Type::Integer(64)).is_some(),
             (Type::Float | Type::Number | Type::Bool, Self::Text(_)) | (Type::Time | Type::Counted(_), _) => {
                 self.read(of).is_some()
@@ -189,10 +189,10 @@ impl Scalar {
         }
     }
 
-    /// Returns whether values of the type are more or less than it.
+    /// Returns whether values of the type have an order relative to it.
     fn is_bound_of(&self, of: Type) -> bool {
         match of {
-            // Ten is not less than nine.
+            // As texts, 10 comes before 9.
             Type::Text => matches!(self, Self::Text(_)),
             Type::Bool => false,
             _ => self.is_of(of),
@@ -237,7 +237,7 @@ mod tests {
             ("text", json!(["ana", "", 7, true])),
             ("uuid", json!(["0190a0a0-0000-7000-8000-00000000000a"])),
             ("bytes", json!(["00ff", "00FF"])),
-            // The last does not fit into sixteen bits, and is a number all the same.
+            // The last number does not fit into 16 bits, but it is a number.
             ("whole", json!([1, "7", 1.5, 70_000])),
             ("float", json!([1, 1.5, "7"])),
             ("flag", json!([true, "false"])),
@@ -349,7 +349,7 @@ mod tests {
         let filter = json!({"one_of": {"path": ["meta", "n"], "values": ["a", 1, true]}});
         assert_eq!(check(&filter), Ok(()));
         assert_eq!(check(&json!({"ids": ["no UUID"]})), Ok(()));
-        // A day is none of a text's values, and has a first and a last moment.
+        // A day is no value of a text. It has a first and a last moment.
         let day = |column: &str| json!({"range": {"path": [column], "bounds": {"moments": {"lt": "2025-01-02"}}}});
         assert_eq!(check(&day("at")), Ok(()));
         for (column, holds) in [
@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(check(&day("seconds")), Ok(()));
         let both = json!({"range": {"path": ["seconds"], "bounds": {"gte": "7", "lt": "2025-01-02"}}});
         assert!(check(&both).unwrap_err().contains("seconds since 1970"));
-        // One of several spellings.
+        // A loose bound is one of several spellings.
         let loose = json!({"range": {"path": ["whole"], "bounds": {"gt": "2025-01-01", "loose": true}}});
         assert_eq!(check(&loose), Ok(()));
     }

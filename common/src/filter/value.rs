@@ -1,4 +1,4 @@
-//! How a column's type reads the values that a filter asks for, before any of them is compared.
+//! Reads the values of a filter by the type of the column, before any comparison.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Scalar, Unit};
 
-/// What a column holds, as far as filters are concerned.
+/// The type of a column, as far as filters need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Type {
@@ -40,14 +40,14 @@ pub enum Type {
 }
 
 impl Scalar {
-    /// Returns the value as a column of this type holds it, or `None` if it cannot: then nothing is
-    /// equal to it.
+    /// Returns the value as a column of this type holds it, or `None` if it cannot. Nothing is equal to
+    /// such a value.
     ///
-    /// A text is read as ids and owners are: a number as the database writes it, a UUID in any
-    /// spelling. Moments stay as they are written.
+    /// Texts are read like ids and owners: a number as the database writes it, a UUID in any spelling.
+    /// Moments stay as written.
     pub fn read(&self, of: Type) -> Option<Self> {
         if matches!(self, Self::Text(text) if text.contains('\0')) {
-            // No text of PostgreSQL holds it.
+            // A text in PostgreSQL cannot hold NUL.
             return None;
         }
         match (of, self) {
@@ -78,7 +78,7 @@ impl Scalar {
         }
     }
 
-    /// Returns the value as an id is written; `None` for what cannot be one.
+    /// Returns the value in the form of an id; `None` if it cannot be one.
     pub fn into_id(self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text),
@@ -88,19 +88,19 @@ impl Scalar {
     }
 
     /// Returns the value as a bound of a range over a column of this type, or `None` if it cannot be
-    /// compared: then nothing is within.
+    /// compared. No value is within such a bound.
     pub fn read_bound(&self, of: Type) -> Option<Self> {
         match (of, self) {
-            // Beyond what the column holds there is still more and less.
+            // A bound beyond the column's range still has an order.
             (Type::Integer(_), Self::Integer(_) | Self::Float(_)) => Some(self.clone()),
             (Type::Integer(_), Self::Text(_)) => self.read(Type::Integer(64)),
-            // Ten is not less than nine.
+            // As texts, 10 comes before 9.
             (Type::Text, Self::Integer(_) | Self::Bool(_)) | (Type::Bool, _) => None,
             _ => self.read(of),
         }
     }
 
-    /// Returns whether it is a number, maybe written as a text.
+    /// Returns whether it is a number, or a text that writes one.
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Float(_)) || self.whole().is_some()
     }
@@ -113,7 +113,7 @@ impl Scalar {
         match self {
             Self::Integer(number) => Some(*number),
             Self::Float(number) => {
-                // 2^63 is a float, and one too many.
+                // 2^63 is a float, and too large by one.
                 let fits = number.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(number);
                 fits.then_some(*number as i64)
             }
@@ -134,7 +134,7 @@ impl Scalar {
 
 pub(super) const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// Reads a moment as RFC 3339 has it, or a date or a date and time, which are UTC.
+/// Reads a moment in RFC 3339, or a date or a date and time, which are UTC.
 pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
     let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
     let at = text.parse::<Timestamp>().ok();
@@ -142,8 +142,8 @@ pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
         .or_else(|| text.parse::<Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0))))
 }
 
-/// Returns bytes that are written as hexadecimal digits (or, with `uuids`, as a UUID) as digits in lower case;
-/// `None` for what is not, and for no bytes at all.
+/// Returns bytes as hexadecimal digits in lower case. They are written as hexadecimal digits or, with `uuids`, as a
+/// UUID. `None` for other texts, and for no bytes.
 pub fn bytes_text(text: &str, uuids: bool) -> Option<String> {
     if uuids && text.contains('-') {
         return Uuid::try_parse(text).ok().map(|id| id.simple().to_string());

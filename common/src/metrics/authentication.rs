@@ -1,4 +1,4 @@
-//! Why callers were not believed.
+//! Failed authentications, by reason.
 
 #![expect(
     clippy::disallowed_macros,
@@ -10,7 +10,7 @@ use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
 use super::names;
 
-/// Why a caller was not believed.
+/// The reason why authentication failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuthFailure {
@@ -18,15 +18,15 @@ pub enum AuthFailure {
     Missing,
     /// Its header cannot be read.
     Malformed,
-    /// It used a scheme that is not taken there.
+    /// It used a scheme that the route does not accept.
     Scheme,
-    /// Nobody knows its key.
+    /// Its key is unknown.
     UnknownKey,
     /// Its key has expired.
     ExpiredKey,
-    /// Its key is another's than it says.
+    /// Its key belongs to another name than it claims.
     WrongName,
-    /// Its token cannot be read, or demands what is not understood.
+    /// Its token cannot be read, or demands an unknown extension.
     TokenMalformed,
     /// Its token is signed in a way that its issuer does not use.
     TokenAlgorithm,
@@ -34,15 +34,15 @@ pub enum AuthFailure {
     TokenKey,
     /// Its token was not signed with the key that it names.
     TokenSignature,
-    /// Its token has expired, or never does.
+    /// Its token has expired, or never expires.
     TokenExpired,
     /// Its token is not valid yet.
     TokenNotYet,
-    /// Its token was made by somebody else.
+    /// Its token was made by another issuer.
     TokenIssuer,
-    /// Its token was made for somebody else.
+    /// Its token was made for another audience.
     TokenAudience,
-    /// Its token does not say who the person is.
+    /// Its token does not name the person.
     TokenUser,
     /// It failed too often before.
     Limited,
@@ -55,7 +55,7 @@ impl AuthFailure {
     }
 }
 
-/// Counts a caller who was not believed.
+/// Counts a failed authentication.
 pub fn authentication_failed(why: AuthFailure) {
     counter!(names::AUTH_FAILURES, "reason" => why.as_str()).increment(1);
 }

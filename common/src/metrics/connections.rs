@@ -1,4 +1,4 @@
-//! The connections of this process' HTTP port.
+//! The connections of the HTTP port of this process.
 
 #![expect(
     clippy::disallowed_macros,
@@ -10,32 +10,32 @@ use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
 use super::names;
 
-/// Why a connection was turned away.
+/// The reason why a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Crowded {
-    /// All that there may be are taken.
+    /// All connections are taken.
     All,
-    /// Its address has as many as are free.
+    /// Its address holds as many connections as are free.
     Address,
 }
 
-/// Counts a connection that is open from now on.
+/// Counts a connection that opens.
 pub fn connection_opened() {
     gauge!(names::CONNECTIONS).increment(1);
 }
 
-/// Counts one that is open no more.
+/// Counts a connection that closes.
 pub fn connection_closed() {
     gauge!(names::CONNECTIONS).decrement(1);
 }
 
-/// Counts a connection that was turned away.
+/// Counts a connection that was refused.
 pub fn turned_away(why: Crowded) {
     counter!(names::TURNED_AWAY, "reason" => <&str>::from(why)).increment(1);
 }
 
-/// Puts all of it at 0.
+/// Puts all series at 0.
 pub(super) fn expose() {
     gauge!(names::CONNECTIONS).set(0);
     for why in Crowded::iter() {

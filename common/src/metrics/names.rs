@@ -1,4 +1,4 @@
-//! Every name, its unit and its help text.
+//! The name, the unit and the help text of every metric.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
@@ -35,17 +35,17 @@ pub(super) const CONNECTIONS: &str = "lethe_http_connections";
 pub(super) const TURNED_AWAY: &str = "lethe_http_connections_refused_total";
 pub(super) const HTTP_DURATION: &str = "lethe_http_request_duration_seconds";
 
-/// One millisecond (a ring in one process) to one hour (a backlog).
+/// From one millisecond (a ring, a notification, in one process) to one hour (a backlog).
 const WAITS: [f64; 18] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
 ];
 
-/// Ten milliseconds (one memory, no wait) to one day (a purge).
+/// From ten milliseconds (one memory, no wait) to one day (a purge).
 const COMPLETIONS: [f64; 17] = [
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
 ];
 
-/// One millisecond to ten seconds, just above a store's timeout.
+/// From one millisecond to ten seconds, just above a store's time limit.
 const CALLS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
@@ -58,7 +58,7 @@ pub(super) const BUCKETS: [(&str, &[f64]); 4] = [
     (HTTP_DURATION, &CALLS),
 ];
 
-/// What is read from the ledger: name, type, help.
+/// The metrics that are read from the ledger: name, type, help.
 pub(super) const SERVICE: [(&str, &str, &str); 13] = [
     (
         JOBS_ACCEPTED,
@@ -115,7 +115,7 @@ pub(super) const SERVICE: [(&str, &str, &str); 13] = [
     ),
 ];
 
-/// Describes what this process sees.
+/// Describes the metrics of this process.
 pub(super) fn describe() {
     describe_counter!(ATTEMPTS, Unit::Count, "Attempts at partitions, by kind.");
     describe_counter!(

@@ -1,4 +1,4 @@
-//! What this process saw.
+//! The metrics of this process.
 
 #![expect(
     clippy::disallowed_macros,
@@ -16,14 +16,14 @@ use crate::error_code::ErrorCode;
 use crate::job::StoreKind;
 use crate::ledger::Kind;
 
-/// The label of an attempt that met no error.
+/// The label of an attempt without an error.
 const NO_CODE: &str = "none";
 
-/// Why an attempt did not finish its partition.
+/// The reason why an attempt did not finish its partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum RetryClass {
-    /// It will be tried again.
+    /// It will be retried.
     Transient,
     /// It was given up.
     Permanent,
@@ -39,30 +39,30 @@ impl RetryClass {
     }
 }
 
-/// What a store was asked.
+/// The kind of a call to a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum StoreCall {
-    /// Which of these ids are there, under the job's conditions.
+    /// Finds the ids of a list that are there, under the job's conditions.
     Find,
-    /// Delete these ids.
+    /// Deletes the ids of a list.
     Delete,
-    /// Which of these ids are still there.
+    /// Finds the ids of a list that are still there.
     ReadBack,
-    /// The next ids under the job's conditions.
+    /// Lists the next ids under the job's conditions.
     Page,
-    /// How many there are.
+    /// Counts the memories.
     Count,
 }
 
 impl StoreCall {
-    /// Returns its word in metrics and spans.
+    /// Returns the word used in metrics and spans.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What a process depends on.
+/// A dependency of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependency<'a> {
     /// The ledger's database.
@@ -84,7 +84,7 @@ impl Dependency<'_> {
     }
 }
 
-/// Puts what an api and a worker share at 0.
+/// Puts the series that an api and a worker share at 0.
 pub(super) fn expose_shared(redis: bool) {
     gauge!(names::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1);
     doorbell_sent(0);
@@ -96,7 +96,7 @@ pub(super) fn expose_shared(redis: bool) {
     }
 }
 
-/// Puts what a worker sees at 0.
+/// Puts the series of a worker at 0.
 pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[ErrorCode]) {
     for kind in Kind::iter() {
         counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(0);
@@ -112,7 +112,7 @@ pub(super) fn expose_worker(stores: &[(String, StoreKind)], codes: &[ErrorCode])
     counter!(names::MISSES).increment(0);
     gauge!(names::IN_PROGRESS).set(0);
     gauge!(names::LAST_CLAIM).set(0);
-    // Asking for a histogram is enough: it is rendered, empty.
+    // A histogram that was requested is rendered, even if empty.
     drop(histogram!(names::QUEUE_WAIT));
     drop(histogram!(names::JOB_DURATION));
     for (target, store) in stores {
@@ -129,28 +129,28 @@ pub fn attempt(kind: Kind) {
     counter!(names::ATTEMPTS, "kind" => kind.as_str()).increment(1);
 }
 
-/// Counts an attempt that did not finish its partition; a rescue and a lost lease have no code.
+/// Counts an attempt that did not finish its partition. A rescue and a lost lease have no code.
 pub fn retry(class: RetryClass, code: Option<ErrorCode>) {
     let code = code.map_or(NO_CODE, ErrorCode::as_str);
     counter!(names::RETRIES, "class" => class.as_str(), "code" => code).increment(1);
 }
 
-/// Sets how many partitions this worker holds.
+/// Sets the number of partitions that this worker holds.
 pub fn in_progress(partitions: usize) {
     gauge!(names::IN_PROGRESS).set(float(partitions as u64));
 }
 
-/// Observes how long a partition was due before it was claimed.
+/// Observes the time from the due time of a partition to its claim.
 pub fn queue_wait(wait: Duration) {
     histogram!(names::QUEUE_WAIT).record(wait);
 }
 
-/// Observes how long a job took from its acceptance to its end.
+/// Observes the time from the acceptance of a job to its end.
 pub fn job_ended(duration: Duration) {
     histogram!(names::JOB_DURATION).record(duration);
 }
 
-/// Observes how long a call to a store took, whether it succeeded or not.
+/// Observes the duration of a store call, successful or not.
 pub fn store_call(target: &str, store: StoreKind, call: StoreCall, duration: Duration) {
     call_duration(target, store, call).record(duration);
 }
@@ -159,17 +159,17 @@ fn call_duration(target: &str, store: StoreKind, call: StoreCall) -> metrics::Hi
     histogram!(names::STORE_CALL, "target" => target.to_owned(), "store" => store.as_str(), "call" => call.as_str())
 }
 
-/// Sets whether a store is left alone.
+/// Sets whether the breaker of a store is open.
 pub fn breaker(target: &str, store: StoreKind, open: bool) {
     gauge!(names::BREAKER, "target" => target.to_owned(), "store" => store.as_str()).set(flag(open));
 }
 
-/// Notes that the ledger was asked for work and answered.
+/// Notes that the ledger answered a claim.
 pub fn claimed(at: jiff::Timestamp) {
     gauge!(names::LAST_CLAIM).set(at.as_duration().as_secs_f64());
 }
 
-/// Sets whether a dependency answers, and how long its last answer took.
+/// Sets whether a dependency answers, and the duration of its last answer.
 pub fn dependency(dependency: Dependency<'_>, up: bool, latency: Option<Duration>) {
     let label = dependency.label();
     gauge!(names::DEPENDENCY_UP, "dependency" => label.clone()).set(flag(up));
@@ -179,12 +179,12 @@ pub fn dependency(dependency: Dependency<'_>, up: bool, latency: Option<Duration
     }
 }
 
-/// Counts rings that other processes were sent.
+/// Counts rings (notifications) that were sent to other processes.
 pub fn doorbell_sent(rings: u64) {
     counter!(names::RINGS, "direction" => "sent").increment(rings);
 }
 
-/// Counts rings that came from Redis, this process' own included.
+/// Counts rings that came from Redis, including those of this process.
 pub fn doorbell_received(rings: u64) {
     counter!(names::RINGS, "direction" => "received").increment(rings);
 }
@@ -194,7 +194,7 @@ pub fn doorbell_failed(rings: u64) {
     counter!(names::RINGS, "direction" => "failed").increment(rings);
 }
 
-/// Counts due work that polling found and no ring had announced.
+/// Counts due work that polling found without a ring.
 pub fn doorbell_miss() {
     counter!(names::MISSES).increment(1);
 }

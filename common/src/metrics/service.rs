@@ -1,7 +1,7 @@
-//! How the service stands, as the ledger has it at a scrape.
+//! The state of the service, as the ledger has it at a scrape.
 //!
-//! Nothing is kept between scrapes: totals come from rows that only grow, so they survive any
-//! restart, and a series goes when what it is about is gone.
+//! Nothing is kept between scrapes. Totals come from rows that only grow, so they survive any restart.
+//! A series ends with its subject.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use crate::job::{Outcome, StoreKind};
 use crate::ledger::{Pauses, Run, ServiceState, TotalRow, TotalsMetric};
 use crate::state::State;
 
-/// How many running jobs have series of their own.
+/// The number of running jobs that have series of their own.
 pub const LARGEST: u32 = 20;
 
-/// What the ledger says at a scrape.
+/// The ledger's answers at a scrape.
 #[derive(Debug, Clone, Default)]
 pub struct Service {
     /// `Ledger::totals`.
@@ -25,14 +25,14 @@ pub struct Service {
     pub state: ServiceState,
     /// `Ledger::pauses`.
     pub pauses: Pauses,
-    /// By target, the mappings with due work that no worker serves.
+    /// The number of mappings with due work and without a worker, by target.
     pub unserved: BTreeMap<String, u64>,
 }
 
 impl Service {
-    /// Appends every metric, with zeros for what is configured and did not happen.
+    /// Appends every metric, with zeros for configured series without events.
     pub(super) fn render(&self, stores: &[(String, StoreKind)], text: &mut String) {
-        // Old targets stay in the totals after they left the configuration: the sums must add up.
+        // Removed targets stay in the totals: the sums must add up.
         let mut targets: BTreeSet<&str> = stores.iter().map(|(target, _)| target.as_str()).collect();
         targets.extend(self.state.remaining.keys().map(String::as_str));
         targets.extend(self.unserved.keys().map(String::as_str));
@@ -92,8 +92,8 @@ impl Service {
         self.total(text, name, metric, &["target", "store"], zeros);
     }
 
-    /// Writes the sums of `metric`, whose labels are the first of target, store and outcome that
-    /// `labels` names.
+    /// Writes the sums of `metric`. Its labels are those of target, store and outcome that `labels`
+    /// names.
     fn total<'a>(
         &'a self,
         text: &mut String,

@@ -1,4 +1,4 @@
-//! That every series is there from the start, under the names that dashboards use.
+//! Tests that every series exists from the start, under the names that dashboards use.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
@@ -225,7 +225,7 @@ fn ledger_totals_are_shown_as_they_are() {
     let text = rendered(&service, || {});
     assert_eq!(value(&text, "lethe_jobs_accepted_total"), Some(7.0));
     assert_eq!(value(&text, "lethe_jobs_ended_total{outcome=\"failed\"}"), Some(2.0));
-    // A target that left the configuration stays in the sums.
+    // A target that was removed from the configuration stays in the sums.
     let gone = r#"lethe_memories_total{target="gone\"\\",store="sql",outcome="erased"}"#;
     assert_eq!(value(&text, gone), Some(5.0));
     assert_eq!(value(&text, "lethe_paused{target=\"main\"}"), Some(1.0));

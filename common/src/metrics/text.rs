@@ -1,6 +1,6 @@
-//! Prometheus' text format, for what is rendered straight from the ledger.
+//! Prometheus' text format, for metrics that are rendered straight from the ledger.
 //!
-//! The exporter cannot take a series back, and a job that ended must not stay on a dashboard.
+//! The exporter cannot remove a series, and a job that ended must not stay on a dashboard.
 
 use std::fmt::{Display, Write};
 

@@ -1,8 +1,8 @@
-//! What one line says.
+//! Reads one line.
 
 use serde::Deserialize;
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     /// An id.
@@ -11,7 +11,7 @@ pub enum Line {
     Blank,
 }
 
-/// How the lines of a file are written.
+/// The form of the lines of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Json,
@@ -33,7 +33,7 @@ struct Object {
     id: String,
 }
 
-/// Reads a line; the first that is not blank decides the form of all.
+/// Reads a line. The first line that is not blank decides the form of all lines.
 pub(super) fn parse(line: &[u8], form: &mut Option<Form>) -> Result<Line, &'static str> {
     let Some(first) = line.trim_ascii_start().first() else {
         return Ok(Line::Blank);

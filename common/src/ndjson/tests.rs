@@ -43,7 +43,7 @@ fn ids_are_the_same_wherever_the_stream_is_cut() {
 #[test]
 fn a_bad_line_is_named_by_its_number() {
     for (text, number) in [
-        // Of JSON.
+        // JSON.
         ("\"a\"\n3\n", 2),
         ("\"a\"\nb\n", 2),
         ("\n\n\"a\n", 3),
@@ -53,7 +53,7 @@ fn a_bad_line_is_named_by_its_number() {
         ("\"a\",\n", 1),
         ("[\"a\"]", 1),
         ("{\n", 1),
-        // Of bare ids.
+        // Bare ids.
         ("a\n\"b\"\n", 2),
         ("a\n{\"id\": \"b\"}", 2),
         ("a\n[b]", 2),

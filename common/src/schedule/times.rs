@@ -1,9 +1,9 @@
 //! The times of a schedule: a cron expression in a time zone.
 //!
-//! Where clocks go forward, a time that does not exist is the first moment after the gap; where they
-//! go back, a time that comes twice is the first of the two. So what happens once a day happens once
-//! on those days too. Expressions with `*` or steps in their hours, minutes or seconds follow the
-//! wall instead: nothing in the gap, and both hours of the overlap.
+//! Where clocks go forward, a time that does not exist becomes the first moment after the gap. Where they
+//! go back, a time that comes twice is the first of the two. So a daily time comes once on those days too.
+//! Expressions with `*` or steps in their hours, minutes or seconds follow the wall clock instead: no time
+//! in the gap, and both hours of the overlap.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use super::zone;
 
-/// The longest expression: more than every minute of an hour, one by one.
+/// The longest expression, in bytes: longer than a list of every minute of an hour.
 const LONGEST: usize = 255;
 
 /// The times of a schedule.
@@ -24,7 +24,7 @@ pub struct Times {
     zone: TimeZone,
 }
 
-/// Why there are no such times.
+/// The reason why there are no such times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimesError {
     /// The expression cannot be read.
@@ -53,27 +53,27 @@ impl Times {
     ///
     /// # Errors
     ///
-    /// What of it cannot be read. Whether such a time ever comes is for [`next_after`](Self::next_after).
+    /// The part that cannot be read. [`next_after`](Self::next_after) tells whether such a time ever comes.
     pub fn read(cron: &str, zone_name: &str) -> Result<Self, TimesError> {
         let zone = zone(zone_name).ok_or(TimesError::Zone)?;
         if cron.len() > LONGEST {
             return Err(TimesError::Cron);
         }
-        // A year has no place in what recurs.
+        // A recurring time has no year.
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed);
         let cron = parser.build().parse(cron).map_err(|_| TimesError::Cron)?;
         Ok(Self { cron, zone })
     }
 
-    /// Returns the first of the times that is after `at`; `None` if there is none.
+    /// Returns the first time after `at`; `None` if there is none.
     pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
         let at = at.to_zoned(self.zone.clone());
         let next = self.cron.find_next_occurrence(&at, false).ok()?;
-        // It must be later, whatever happens: else the schedule would run for ever at once.
+        // The time must always be later, or the schedule would run again and again at once.
         Some(next.timestamp()).filter(|next| *next > at.timestamp())
     }
 
-    /// Returns the time zone by the name that IANA's list has for it.
+    /// Returns the IANA name of the time zone.
     pub fn zone_name(&self) -> &str {
         self.zone.iana_name().unwrap_or_default()
     }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_happens_once_a_day_happens_once_on_the_day_of_an_overlap() {
-        // 02:30 comes twice on the 25th: the first counts, asked before, between and after the two.
+        // 02:30 comes twice on the 25th. The first counts, for a start before, between and after the two.
         assert_eq!(
             runs("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 3),
             ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-27T01:30:00Z"]

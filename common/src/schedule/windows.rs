@@ -1,7 +1,7 @@
-//! Maintenance windows: when, on the wall of a time zone, batches may begin.
+//! Maintenance windows: the times, in a time zone, when batches may begin.
 //!
-//! A window is opened and closed by the wall: on the days on which clocks change, one over that hour
-//! is an hour shorter or longer.
+//! The local clock opens and closes a window. On days with a clock change, a window over that hour is an
+//! hour shorter or longer.
 
 mod closed;
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::zone;
 use crate::clock::from_millis;
 
-/// The days of the week, as they are written.
+/// The days of the week, as written in a window.
 const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
     ("tue", Weekday::Tuesday),
@@ -27,36 +27,36 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
-/// How many windows there may be: one for each hour of a week.
+/// The most windows: one for each hour of a week.
 const MOST: usize = 168;
 
-/// How long windows are closed that cannot be read: until somebody may have mended them.
+/// The wait for windows that cannot be read: an operator may correct them meanwhile.
 const UNKNOWN: Duration = Duration::from_hours(1);
 
 const DAY: u32 = 24 * 60;
 const WEEK: u32 = 7 * DAY;
 
-/// A time on each of some days, until another; if that is not later, until it on the next day.
+/// A time on each of some days, until another time; if that is not later, until it on the next day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// The days on which it opens: `mon` to `sun`. Absent: every day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<Vec<String>>,
-    /// When it opens: `HH:MM`.
+    /// The time when it opens: `HH:MM`.
     pub from: String,
-    /// When it closes: `HH:MM`, or `24:00` for the end of the day.
+    /// The time when it closes: `HH:MM`, or `24:00` for the end of the day.
     pub to: String,
 }
 
-/// When batches may begin.
+/// The windows in which batches may begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windows {
     time_zone: String,
     windows: Vec<Window>,
 }
 
-/// Why windows make no sense, by their place in the list.
+/// The reason why windows make no sense, with their place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowsError {
     /// There are none.
@@ -65,7 +65,7 @@ pub enum WindowsError {
     TooMany,
     /// The time zone is not known.
     Zone,
-    /// A window opens on no day, on one that is not known, or twice on one.
+    /// A window opens on no day, on an unknown day, or twice on one day.
     Days(usize),
     /// A window opens at no time of day.
     From(usize),
@@ -95,7 +95,7 @@ impl fmt::Display for WindowsError {
 }
 
 impl WindowsError {
-    /// Returns where in the list of windows it is, as a path from there.
+    /// Returns the path of the error inside the list of windows.
     pub fn place(self) -> String {
         match self {
             Self::Empty | Self::TooMany | Self::Zone => String::new(),
@@ -112,7 +112,7 @@ impl Windows {
     ///
     /// # Errors
     ///
-    /// What is wrong, and where.
+    /// The error, and its place.
     pub fn new(time_zone: &str, windows: Vec<Window>) -> Result<Self, WindowsError> {
         zone(time_zone).ok_or(WindowsError::Zone)?;
         match windows.len() {
@@ -135,7 +135,7 @@ impl Windows {
             open.extend(days.into_iter().map(|day| (first(day) + from, length, n)));
         }
         open.sort_unstable();
-        // The last of the week is followed by the first of the next one.
+        // After the last window of the week comes the first window of the next week.
         let first = open.first().map(|&(from, length, n)| (from + WEEK, length, n));
         let following = open.iter().copied().skip(1).chain(first);
         for (&(from, length, n), (next, _, other)) in open.iter().zip(following) {
@@ -149,25 +149,25 @@ impl Windows {
         })
     }
 
-    /// Returns the windows as they were written.
+    /// Returns the windows as written.
     pub fn list(&self) -> &[Window] {
         &self.windows
     }
 
-    /// Returns whether none is open at so many milliseconds since 1970.
+    /// Returns whether no window is open at `at`, in milliseconds since 1970.
     pub fn are_closed(&self, at: i64) -> bool {
         !self.wait(at).is_zero()
     }
 
-    /// Returns how long it is until one is open, from so many milliseconds since 1970.
+    /// Returns the time until a window is open, from `at` in milliseconds since 1970.
     pub fn wait(&self, at: i64) -> Duration {
-        // Beyond the year 9999 nothing is open.
+        // Beyond the year 9999 no window is open.
         from_millis(at).map_or(UNKNOWN, |at| self.opens_in(at))
     }
 
-    /// Returns how long it is from `at` until a window is open: no time at all if one is.
+    /// Returns the time from `at` until a window is open: zero if one is.
     ///
-    /// Whatever is stored and cannot be read is closed.
+    /// Windows that cannot be read count as closed.
     pub fn opens_in(&self, at: Timestamp) -> Duration {
         let around = self.around(at);
         if around.iter().any(|(from, to)| *from <= at && at < *to) {
@@ -178,8 +178,8 @@ impl Windows {
         soonest.map_or(UNKNOWN, |soonest| soonest.duration_since(at).unsigned_abs())
     }
 
-    /// Returns for how long one has been open, at so many milliseconds since 1970, or one after another;
-    /// `None` if none is.
+    /// Returns the time that windows have been open without a break, at `at` in milliseconds since 1970; `None` if
+    /// none is open. It counts from the windows of yesterday at most.
     pub fn open_for(&self, at: i64) -> Option<Duration> {
         let at = from_millis(at)?;
         let around = self.around(at);
@@ -190,14 +190,14 @@ impl Windows {
         Some(at.duration_since(since).unsigned_abs())
     }
 
-    /// Returns when the windows open and close that may be open at a time, and those that open next.
+    /// Returns the opening and closing times around `at`: of windows that may be open, and of those that open next.
     fn around(&self, at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let Some(zone) = zone(&self.time_zone) else {
             return Vec::new();
         };
         let today = at.to_zoned(zone.clone()).date();
-        // From yesterday, which may reach into today, to a day more than a week on: one that falls into
-        // the hour that clocks leave out is not open in that week.
+        // From yesterday, whose windows may reach into today, to more than a week ahead: a window in the hour that
+        // clocks skip does not open in that week.
         let dates = (-1..=15).map_while(|ahead| today.checked_add(ahead.days()).ok());
         dates
             .flat_map(|date| self.windows.iter().map(move |window| (window, date)))
@@ -207,7 +207,7 @@ impl Windows {
 }
 
 impl Window {
-    /// Returns the days on which it opens; `None` if that cannot be read.
+    /// Returns the days on which it opens; `None` if they cannot be read.
     fn weekdays(&self) -> Option<Vec<Weekday>> {
         let Some(days) = &self.days else {
             return Some(DAYS.map(|(_, day)| day).to_vec());
@@ -220,7 +220,7 @@ impl Window {
         (n > 0 && found.len() == n).then_some(found)
     }
 
-    /// Returns when it opens and closes, if it opens on `date`.
+    /// Returns its opening and closing times, if it opens on `date`.
     fn on(&self, date: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
         if !self.weekdays()?.contains(&date.weekday()) {
             return None;
@@ -230,7 +230,7 @@ impl Window {
             let (date, minute) = (date.checked_add(days).ok()?, minute % DAY);
             let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
             let time = Time::new(hour, minute, 0, 0).ok()?;
-            // A time that does not exist is as far behind the gap, of two the first.
+            // A time in a gap moves by the length of the gap. Of a time that comes twice, the first counts.
             Some(zone.to_zoned(date.to_datetime(time)).ok()?.timestamp())
         };
         let next = to <= from || to == DAY;
@@ -238,7 +238,7 @@ impl Window {
     }
 }
 
-/// Returns the minute of the day that `HH:MM` is, 24:00 included.
+/// Returns the minute of the day of `HH:MM`, 24:00 included.
 fn minute(text: &str) -> Option<u32> {
     let (hours, minutes) = text.split_once(':')?;
     let two = |digits: &str| {
@@ -265,7 +265,7 @@ mod tests {
         Windows::new("Europe/Berlin", windows)
     }
 
-    /// Returns in how many minutes one opens.
+    /// Returns the minutes until a window opens.
     fn wait(windows: &Windows, at: &str) -> u64 {
         windows.opens_in(at.parse().unwrap()).as_secs() / 60
     }
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_window_is_open_from_its_beginning_until_its_end() {
-        // Nights that begin on Saturday and Sunday; in January it is UTC+1.
+        // Nights that begin on Saturday and Sunday. In January the zone is UTC+1.
         let nights = berlin(vec![window(&["sat", "sun"], "22:00", "06:00")]).unwrap();
         for (at, minutes) in [
             ("2026-01-03T20:59:00Z", 1),
@@ -317,7 +317,7 @@ mod tests {
         ] {
             assert_eq!(wait(&early, at), minutes, "{at}");
         }
-        // From half past two, which does not exist then, to three.
+        // From half past two, which does not exist on that day, to three.
         let none = berlin(vec![window(&["sun"], "02:30", "03:00")]).unwrap();
         assert_eq!(wait(&none, "2026-03-29T00:30:00Z"), 7 * 24 * 60);
     }
@@ -342,7 +342,7 @@ mod tests {
                 vec![window(&["fri"], "01:00", "02:00"), window(&[], "01:59", "03:00")],
                 WindowsError::Overlap(1, 0),
             ),
-            // Over the end of the week.
+            // Across the end of the week.
             (
                 vec![window(&["mon"], "00:30", "02:00"), window(&["sun"], "22:00", "01:00")],
                 WindowsError::Overlap(1, 0),

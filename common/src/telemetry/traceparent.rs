@@ -3,18 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Which trace a request belongs to.
+/// The trace of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     /// The trace; never 0.
     pub trace_id: u128,
-    /// The span that is the parent of what comes next; never 0.
+    /// The span that is the parent of the next span; never 0.
     pub span_id: u64,
     /// Whether the caller records this trace.
     pub sampled: bool,
 }
 
-/// The header is not a `traceparent`; the caller starts a trace of its own.
+/// The header is not a `traceparent`; the caller starts a new trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a traceparent header")]
 pub struct InvalidTraceparent;
@@ -29,7 +29,7 @@ impl TraceContext {
         }
     }
 
-    /// Returns a new span of the same trace, as it is sent to the next service.
+    /// Returns a new span of the same trace, for the next service.
     #[must_use]
     pub fn child(self) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Default for TraceContext {
     }
 }
 
-/// Zero means "invalid" in the header.
+/// Returns a number other than 0, which means "invalid" in the header.
 fn nonzero<T: Default + PartialEq>(random: impl Fn() -> T) -> T {
     loop {
         let number = random();
@@ -75,7 +75,7 @@ impl FromStr for TraceContext {
         let mut part = || parts.next().ok_or(InvalidTraceparent);
         let (version, trace_id, span_id, rest) = (part()?, part()?, part()?, part()?);
         let version = hex(version, 2)?;
-        // A later version may append more; only what version 00 knows is read then.
+        // A later version may append fields; only the fields of version 00 are read.
         let flags = match rest.split_once('-') {
             None => rest,
             Some((flags, _)) if version > 0 => flags,

@@ -1,9 +1,9 @@
-//! What the tests of the ledger share.
+//! Helpers of the ledger's tests.
 
 use lethe_common::job::{JobId, Outcome, StoreKind};
 use lethe_common::ledger::{Delta, ExecutionOptions, Kind, NewJob, NewPartition, Route, Scope, Work};
 
-/// Returns a job with nothing special about it.
+/// Returns a plain job.
 pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
     NewJob {
         id: JobId::new(),
@@ -31,7 +31,7 @@ pub(crate) fn new_job(partitions: Vec<NewPartition>) -> NewJob {
     }
 }
 
-/// Returns where all of it goes.
+/// Returns the route of all partitions.
 pub(crate) fn route() -> Route {
     Route {
         target: "main".to_owned(),
@@ -52,7 +52,7 @@ pub(crate) fn ids(n: usize) -> NewPartition {
     }
 }
 
-/// Returns that `n` memories were erased from both stores.
+/// Returns the counts of `n` memories that were erased from both stores.
 pub(crate) fn erased(n: u64) -> Delta {
     let mut delta = Delta::default();
     delta.count(StoreKind::Sql, Outcome::Erased, n);

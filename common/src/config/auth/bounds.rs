@@ -1,12 +1,12 @@
-//! What a caller is confined to, whatever its scopes open.
+//! The person, workspaces and targets that a caller is restricted to, with any scopes.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What a caller is confined to, whatever its scopes open.
+/// The person, workspaces and targets that a caller is restricted to, with any scopes.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// The one person whose memories it reaches; absent: everybody's.
+    /// The one person whose memories it reaches; absent: all persons.
     pub user: Option<String>,
     /// The workspaces it reaches; absent: all.
     pub workspaces: Option<BTreeSet<String>>,

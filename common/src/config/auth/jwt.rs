@@ -1,6 +1,6 @@
-//! `[[auth.jwt]]`: whose tokens are taken, and what they open.
+//! `[[auth.jwt]]`: the issuers of accepted tokens, and the scopes of these tokens.
 //!
-//! Files and variables are read here, once; what they hold is turned into keys by the api.
+//! Files and variables are read here, once. The API turns their content into keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,13 +21,13 @@ use super::{Auth, Scope};
 const SECRET: usize = 32;
 
 /// The most that clocks may differ.
-// Beyond it somebody sets clocks by hand, and `exp` means little.
+// With a larger difference an operator sets clocks by hand, and `exp` means little.
 const LEEWAY: Duration = Duration::from_mins(10);
 
-/// An issuer whose tokens are taken.
+/// An issuer of accepted tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Jwt {
-    /// What logs and jobs call its tokens.
+    /// The name of its tokens in logs and jobs.
     pub name: String,
     /// The algorithms that its tokens may be signed with.
     pub algorithms: BTreeSet<JwtAlgorithm>,
@@ -43,59 +43,59 @@ pub struct Jwt {
     /// The file with the public keys, as a JSON Web Key Set.
     #[serde(default)]
     pub jwks_file: Option<PathBuf>,
-    /// Where the issuer publishes that set.
+    /// The URL where the issuer publishes that set.
     #[serde(default)]
     pub jwks_url: Option<String>,
-    /// Whether who publishes it has to prove its name.
+    /// Whether TLS verifies the name of that URL's server.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// How often the set is read again.
+    /// The interval at which the set is read again.
     #[serde(default = "jwks_refresh", deserialize_with = "text::duration")]
     pub jwks_refresh: Duration,
-    /// What `iss` must say.
+    /// The required value of `iss`.
     #[serde(default)]
     pub issuer: Option<String>,
-    /// What `aud` must say, or hold.
+    /// The required value of `aud`, or of one element of it.
     #[serde(default)]
     pub audience: Option<String>,
-    /// How far clocks may differ.
+    /// The most that clocks may differ.
     #[serde(default = "leeway", deserialize_with = "text::duration")]
     pub leeway: Duration,
-    /// How long a token may be good, and how old it may be.
+    /// The longest time that a token may still be valid, and its greatest age.
     #[serde(default = "max_age", deserialize_with = "text::duration")]
     pub max_age: Duration,
-    /// The claim that says who the person is.
+    /// The claim that names the person.
     #[serde(default = "user_claim")]
     pub user_claim: String,
-    /// The claim that says what the token opens, a list or words with spaces between.
+    /// The claim with the scopes of the token: a list, or words with spaces between.
     #[serde(default = "scopes_claim")]
     pub scopes_claim: String,
-    /// The claim that says which workspaces the token reaches; absent: all.
+    /// The claim with the workspaces that the token reaches; absent: all.
     #[serde(default)]
     pub workspaces_claim: Option<String>,
-    /// What every token opens, whatever it says; default: nothing.
+    /// The scopes of every token, with any claims; default: none.
     #[serde(default)]
     pub scopes: BTreeSet<Scope>,
-    /// What a token may open beside that by saying so; other words are ignored.
+    /// The further scopes that a token may claim; other words are ignored.
     #[serde(default = "allow_scopes")]
     pub allow_scopes: BTreeSet<Scope>,
-    /// What tokens are verified with, as it was at the start; absent where this process takes no
+    /// The keys that verify tokens, as read at the start. Absent where this process accepts no
     /// tokens, and for `jwks_url`.
     #[serde(skip)]
     pub key: Option<JwtKey>,
 }
 
-// As often as issuers say that they may rotate keys: each asks once in a few minutes.
+// Issuers say that they may rotate keys this often. Each process asks once in a few minutes.
 fn jwks_refresh() -> Duration {
     Duration::from_mins(5)
 }
 
-// Clocks that are kept by NTP differ by far less.
+// NTP keeps clocks far closer than that.
 fn leeway() -> Duration {
     Duration::from_secs(30)
 }
 
-// A token cannot be taken back: it has to end by itself.
+// A token cannot be revoked: it has to expire.
 fn max_age() -> Duration {
     Duration::from_hours(24)
 }
@@ -108,12 +108,12 @@ fn scopes_claim() -> String {
     "scope".to_owned()
 }
 
-// Whoever issues tokens to people must not be able to make an administrator by mistake.
+// An issuer of tokens for people must not create an administrator by mistake.
 fn allow_scopes() -> BTreeSet<Scope> {
     BTreeSet::from([Scope::MemoriesDelete, Scope::JobsRead])
 }
 
-/// What tokens are verified with, as it was read.
+/// The keys that verify tokens, as they were read.
 #[derive(Clone)]
 pub enum JwtKey {
     /// The secret of an HMAC.
@@ -146,7 +146,7 @@ impl PartialEq for JwtKey {
 
 impl Eq for JwtKey {}
 
-/// How a token is signed.
+/// The signature algorithm of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, EnumString, VariantNames)]
 #[serde(try_from = "String")]
 #[strum(serialize_all = "UPPERCASE")]
@@ -167,7 +167,7 @@ pub enum JwtAlgorithm {
 }
 
 impl JwtAlgorithm {
-    /// Returns whether whoever verifies a token could sign one.
+    /// Returns whether the verifier of a token could also sign one.
     pub fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
@@ -182,7 +182,7 @@ impl TryFrom<String> for JwtAlgorithm {
 }
 
 impl Auth {
-    /// Adds an issuer that was read at `path`, after checking it against those before it.
+    /// Adds an issuer that was read at `path`, after checks against the earlier issuers.
     pub(in super::super) fn add_jwt(&mut self, path: &str, jwt: Jwt, errors: &mut ConfigErrors) {
         let at = |key: &str| format!("{path}.{key}");
         errors.require(is_name(&jwt.name), at("name"), NAME);
@@ -209,7 +209,7 @@ impl Auth {
         errors.require(!jwt.jwks_refresh.is_zero(), at("jwks_refresh"), "write more than 0s");
         errors.require(!jwt.max_age.is_zero(), at("max_age"), "write more than 0s");
         errors.require(jwt.leeway <= LEEWAY, at("leeway"), "write at most 10min");
-        // Whose keys verify a token is said by its `iss`, and by nothing else.
+        // Only the `iss` of a token decides which issuer's keys verify it.
         for other in &self.jwts {
             errors.require(
                 other.issuer.is_some() && jwt.issuer.is_some() && other.issuer != jwt.issuer,
@@ -236,7 +236,7 @@ impl Jwt {
             path,
             "write exactly one of secret_env, secret_file, public_key_file, jwks_file, jwks_url",
         );
-        // A public key that is taken for a secret lets everybody sign who has it.
+        // If a public key is used as a secret, every holder of the public key can sign tokens.
         errors.require(
             self.algorithms
                 .iter()
@@ -256,7 +256,7 @@ impl Jwt {
         );
     }
 
-    /// Reads what tokens are verified with.
+    /// Reads the keys that verify tokens.
     pub(in super::super) fn read_key(&mut self, path: &str, env: &BTreeMap<String, String>, errors: &mut ConfigErrors) {
         if let Some(variable) = &self.secret_env {
             match env.get(variable) {

@@ -1,7 +1,7 @@
 //! The variables that are settings: `LETHE_` and at least one `__`.
 //!
-//! Variables without `__` are left alone: they are the command line's (`LETHE_CONFIG`) or
-//! Kubernetes' (`LETHE_SERVICE_HOST` beside a service called `lethe`).
+//! Variables without `__` are ignored. They belong to the command line (`LETHE_CONFIG`) or to
+//! Kubernetes (`LETHE_SERVICE_HOST` beside a service called `lethe`).
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ pub(super) fn split(
     env.iter()
         .filter(|(name, _)| name.starts_with(PREFIX) && name.contains("__"))
         .filter(|(name, value)| {
-            // A name that no path can be made of would be an error of the merge, without its name.
+            // The merge would refuse such a name, in an error that does not show it.
             let fine = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
                 && !name.ends_with('_')
                 && !name.contains("___");
             if !fine {
                 errors.push(name, "write LETHE_SECTION__KEY");
             }
-            // Replaced by the standard library: what was there was not UTF-8.
+            // The standard library puts this character in place of bytes that are not UTF-8.
             let text = !value.contains('\u{fffd}');
             if !text {
                 errors.push(name, "write a value in UTF-8");
@@ -43,14 +43,14 @@ pub(super) fn source(settings: Map<String, String>) -> Environment {
     Environment::with_prefix("LETHE")
         .prefix_separator("_")
         .separator("__")
-        // `LETHE_DOORBELL__URL=` in a compose file means that there is none.
+        // `LETHE_DOORBELL__URL=` in a compose file means no value.
         .ignore_empty(true)
         .source(Some(settings))
 }
 
 /// Puts `LETHE_TARGET__MAIN__SQL__URL` and the like into the file's targets.
 ///
-/// The merge cannot: a list's elements have no names there.
+/// The merge cannot: it has no names for the elements of a list.
 pub(super) fn apply_to_targets(settings: &Map<String, String>, targets: Option<&mut Value>, errors: &mut ConfigErrors) {
     let mut none = Vec::new();
     let targets = match targets.map(|targets| &mut targets.kind) {
@@ -75,7 +75,7 @@ fn is_called(target: &Value, name: &str) -> bool {
     let ValueKind::Table(table) = &target.kind else {
         return false;
     };
-    // Names of variables have no `-`.
+    // Variable names cannot hold `-`.
     matches!(table.get("name").map(|name| &name.kind),
         Some(ValueKind::String(own)) if own.replace('-', "_") == name)
 }
@@ -95,7 +95,7 @@ fn set<'a>(into: &mut Value, mut path: impl Iterator<Item = &'a str>, value: &st
 
 /// Refuses `LETHE_LEDGER_URL`, which would silently do nothing.
 ///
-/// Only where the rest is a key of the section: beside a service called `lethe-api`, Kubernetes
+/// Only names whose rest is a key of the section: beside a service called `lethe-api`, Kubernetes
 /// sets `LETHE_API_PORT`.
 pub(super) fn refuse_near_misses(
     env: &BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! Which keys a section has, asked of its type, so that no list has to be kept beside it.
+//! Reads the keys of a section from its type, so no list is kept beside it.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use serde_ignored::Path;
 /// Returns the keys of `T`, as they are written in the file.
 pub(in super::super) fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut fields: &'static [&'static str] = &[];
-    // It always fails: it is there to be asked for a struct, and to note which one.
+    // The call always fails. Its purpose is that serde asks the probe for a struct, with the field names.
     drop(T::deserialize(Probe(&mut fields)));
     fields
 }

@@ -1,11 +1,11 @@
-//! Turns what libraries say about a configuration into what to change.
+//! Turns the errors of libraries into advice: what to change in the configuration.
 //!
-//! Libraries quote values, and any value may be a secret: only our own words, the names of types
-//! and places pass.
+//! Libraries quote values, and any value may be a secret. Only our own words, names of types and
+//! positions pass.
 
 use config::ConfigError;
 
-/// Returns the key of a value that could not be read, and what to write there.
+/// Returns the key of a value that could not be read, and the advice for it.
 pub(super) fn of_value(error: ConfigError) -> (String, String) {
     match error {
         ConfigError::NotFound(key) => (key, "is missing; add it".to_owned()),
@@ -20,7 +20,7 @@ pub(super) fn of_value(error: ConfigError) -> (String, String) {
     }
 }
 
-/// Returns whether a key is missing, there or further inside.
+/// Returns whether a key is missing, at this level or below it.
 pub(super) fn is_missing(error: &ConfigError) -> bool {
     match error {
         ConfigError::NotFound(_) => true,
@@ -32,11 +32,11 @@ pub(super) fn is_missing(error: &ConfigError) -> bool {
 const UNREADABLE: &str = "write a value of the form that the sample shows";
 
 fn of_text(text: &str) -> String {
-    // Ours start with `write`, and hold no value.
+    // Our own messages start with `write`, and hold no value.
     if text.starts_with("write ") {
         return text.to_owned();
     }
-    // "invalid type: string \"…\", expected struct SqlEndpoint": only what was expected passes.
+    // "invalid type: string \"…\", expected struct SqlEndpoint": only the expected type passes.
     match text.rsplit_once(", expected ") {
         Some((_, expected)) => of_expected(expected),
         None => UNREADABLE.to_owned(),
@@ -47,14 +47,14 @@ fn of_expected(expected: &str) -> String {
     if expected.starts_with("struct ") {
         return "write a table: { … }".to_owned();
     }
-    // The libraries' words for it name bits.
+    // The libraries' words for integers name bits.
     if expected.ends_with("integer") {
         return "write a whole number, 0 or more".to_owned();
     }
     format!("write {expected}")
 }
 
-/// Returns where a file stops being TOML.
+/// Returns the position where a file stops being TOML.
 pub(super) fn of_file(error: &ConfigError) -> String {
     let text = match error {
         ConfigError::FileParse { cause, .. } => cause.to_string(),
@@ -69,7 +69,7 @@ pub(super) fn of_file(error: &ConfigError) -> String {
     }
 }
 
-/// Returns what to do about a key that nobody reads.
+/// Returns the advice for an unknown key.
 pub(super) fn unknown_key(known: &[&str]) -> String {
     if known.is_empty() {
         return "unknown key; remove it, or see the sample for its name".to_owned();

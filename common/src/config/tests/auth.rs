@@ -1,4 +1,4 @@
-//! API keys, and whose tokens are taken.
+//! API keys and token issuers.
 
 use strum::IntoEnumIterator as _;
 
@@ -129,7 +129,7 @@ fn what_tokens_are_verified_with_is_read_where_tokens_are_taken() {
             let errors = read(&text, role).unwrap_err().to_string();
             assert!(errors.starts_with(&format!("auth.jwt[0].{change}")), "{errors}");
         }
-        // A worker takes no tokens: it needs no secrets.
+        // A worker accepts no tokens, so it needs no secrets.
         assert!(read(&text, Role::Worker).unwrap().auth.jwts[0].key.is_none());
     }
 }

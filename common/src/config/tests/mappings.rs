@@ -1,4 +1,4 @@
-//! What mappings may say, and what they mean.
+//! Refused mappings, and the meaning of the others.
 
 use super::super::*;
 use super::{refused, with_table};
@@ -74,7 +74,7 @@ fn a_digest_says_what_a_mapping_means_and_nothing_else() {
     let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
     let columns = "columns = { id = \"id\", user = \"u\" }";
     let plain = digest(&with_table(columns));
-    // Fixed: ledgers hold it, and processes of different versions must agree on it.
+    // Fixed: ledgers hold this digest, and processes of different versions must agree on it.
     assert_eq!(plain, "45221e1e56bf4586");
     assert_eq!(
         digest(&with_table(&format!("sql_table = \"memories\"\n{columns}"))),
@@ -92,7 +92,7 @@ fn a_digest_says_what_a_mapping_means_and_nothing_else() {
     assert_ne!(digest(&with_table(columns).replace("\"main\"", "\"other\"")), plain);
 }
 
-/// Two targets, each with a table; returns what is refused.
+/// Returns the errors of two targets, each with a table.
 fn two(one: (&str, &str), other: (&str, &str)) -> Vec<String> {
     let target = |name: &str, (stores, table): (&str, &str)| {
         format!("[[target]]\nname = \"{name}\"\n{stores}\n[[target.table]]\nname = \"t\"\n{table}\n")
@@ -142,7 +142,7 @@ fn a_dependent_is_no_mapping_of_its_own() {
         assert!(errors.len() == 1 && errors[0].starts_with(&says), "{says}: {errors:?}");
     };
     let pg = "sql = { url = \"postgres://db/x\" }";
-    // Whatever its scope, whichever is written first, and however the database is called.
+    // For any scope, any order in the file, and any name of the database.
     says(
         &two((pg, &of("memories")), (pg, chunks)),
         "target[0].table[0].dependents[0]",
@@ -163,7 +163,7 @@ fn a_dependent_is_no_mapping_of_its_own() {
         "target[0].table[0].dependents[0].dependents[0]",
         "table `t` of target `b`",
     );
-    // In one target, where people write both.
+    // Both in one target.
     let errors = refused(&format!(
         "{}\n[[target.table]]\nname = \"more\"\ncolumns = {{ id = \"id\" }}\n\
          dependents = [{{ table = \"public.memories\", references = \"more\" }}]\n",
@@ -253,7 +253,7 @@ fn dependents_nest_and_make_no_circle() {
     let terms = ", dependents = [{ table = \"terms\", references = \"chunk_id\" }]";
     let digest = |text: &str| Config::from_toml(text).unwrap().mappings().next().unwrap().digest;
     let flat = digest(&nested(&chunks("")));
-    // Fixed: ledgers hold it, and what is not nested means what it meant.
+    // Fixed: ledgers hold this digest, and a flat list keeps its meaning.
     assert_eq!(flat, "c4716a2abf9c48e9");
     assert_ne!(digest(&nested(&chunks(&format!(", id = \"id\"{terms}")))), flat);
 

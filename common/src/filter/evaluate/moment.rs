@@ -1,4 +1,4 @@
-//! Values that are compared with moments.
+//! Comparisons of values with moments.
 
 use std::cmp::Ordering;
 
@@ -9,10 +9,10 @@ use serde_json::{Number, Value};
 use super::{TypedPath, whole};
 use crate::filter::{Bounds, Comparison, Counted, Scalar, Stored, Type, Unit, stored};
 
-/// What a value is to a comparison with moments.
+/// A value in a comparison with moments.
 pub(super) enum Read<'a> {
     Moment(Instant<'a>),
-    /// A value of a type that no moment is compared with.
+    /// A value of a type that is never compared with moments.
     Other,
     Unreadable,
 }
@@ -39,8 +39,8 @@ impl Instant<'_> {
 }
 
 impl Bounds {
-    /// Returns the bounds as moments, if that is what they mean to values of the type: where a value may be
-    /// any text, all of them have to be written as one.
+    /// Returns the bounds as moments, if values of the type are compared as moments. Where a value may be any
+    /// text, every bound has to be written as a moment.
     pub fn as_moments(&self, of: Type) -> Option<Vec<(Comparison, Timestamp)>> {
         let read = |bound: &Scalar| match (of, bound) {
             (Type::Time, bound) => bound.as_moment(),
@@ -58,7 +58,7 @@ impl Bounds {
 }
 
 impl TypedPath {
-    /// Reads a value that is compared with moments. Local times are UTC.
+    /// Reads a value for a comparison with moments. Local times are UTC.
     pub(super) fn moment<'v>(&self, value: &'v Value) -> Read<'v> {
         match (self.compared(), value) {
             (Type::Counted(unit), Value::Number(number)) => Read::Moment(Instant::Counted(number, unit)),

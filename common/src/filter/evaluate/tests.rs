@@ -1,4 +1,4 @@
-//! What the evaluator says of values that are missing, several, deep, or of another type.
+//! The evaluator on values that are missing, several, deep, or of another type.
 
 use serde_json::json;
 
@@ -61,7 +61,7 @@ fn lists_and_objects_are_no_values_but_hold_some() {
     ] {
         assert!(exists(&filled), "{filled}");
     }
-    // A text is kept as it is, whatever is in it.
+    // A text stays a text, with any content.
     assert!(matches(json!({"exists": ["user"]}), &json!({"user": "{}"})));
     let opaque = |meta: Value| matches(json!({"opaque": ["meta", "a"]}), &json!({"meta": {"a": meta}}));
     assert!(opaque(json!({})) && opaque(json!([7, {"b": 1}])) && opaque(json!([[7]])));
@@ -79,7 +79,7 @@ fn a_column_of_moments_has_bounds_of_its_own() {
     let at = json!("2024-01-31T15:00:00Z");
     assert!(is_met(json!("2024-01"), at.clone(), Type::Time));
     assert!(!is_met(json!("2024-01"), at.clone(), Type::Text), "it writes no moment");
-    // A text that writes a moment is compared as one, with the bounds of moments.
+    // A text in the form of a moment is compared as one, with the bounds for moments.
     assert!(is_met(json!("2024-01-31"), at, Type::Text));
     let counted = Type::Counted(crate::filter::Unit::Seconds);
     assert!(is_met(json!("2024-01-31"), json!(1_706_713_200), counted));
@@ -141,7 +141,7 @@ fn moments_compare_as_moments_whatever_they_are_written_as() {
     ] {
         assert_eq!(matches(before(path.clone(), bound), &row), expected, "{path} {bound}");
     }
-    // What is no moment is neither before one nor not before it.
+    // A value that is no moment matches neither "before" nor "not before".
     let row = json!({"at": "soon", "text": "soon", "ms": "soon", "meta": {"at": "soon", "n": 7}});
     for path in [json!(["at"]), json!(["text"]), json!(["ms"]), json!(["meta", "at"])] {
         let filter = before(path.clone(), "2024-01-31");

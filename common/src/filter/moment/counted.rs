@@ -1,4 +1,4 @@
-//! Numbers that count since 1970.
+//! Numbers that count units since 1970.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use strum::{Display, EnumString};
 
 use crate::filter::Comparison;
 
-/// What a column of numbers counts since 1970.
+/// The unit of a column of numbers that count since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Display, EnumString)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 #[strum(serialize_all = "lowercase")]
@@ -27,11 +27,11 @@ impl TryFrom<String> for Unit {
     }
 }
 
-/// A moment as a number since 1970, exactly.
+/// A moment as an exact number of units since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
     nanoseconds: i128,
-    /// How many of them make one.
+    /// The nanoseconds in one unit.
     unit: i128,
 }
 
@@ -53,13 +53,13 @@ impl Counted {
         exact.then(|| self.floor())
     }
 
-    /// Returns the greatest whole number that is not greater.
+    /// Returns the greatest whole number at or below it.
     pub fn floor(self) -> i64 {
-        // The years 1 to 9999 have fewer of both than 64 bits count.
+        // In the years 1 to 9999 both units fit into 64 bits.
         i64::try_from(self.nanoseconds.div_euclid(self.unit)).unwrap_or(i64::MAX)
     }
 
-    /// Returns its digits, all of them.
+    /// Returns all its digits.
     pub fn digits(self) -> String {
         let places = if self.unit == 1_000_000_000 { 9 } else { 6 };
         let (whole, rest) = (self.nanoseconds.abs() / self.unit, self.nanoseconds.abs() % self.unit);
@@ -73,9 +73,9 @@ impl Counted {
         self.digits().parse().unwrap_or(f64::NAN)
     }
 
-    /// Returns how a floating-point number compares with it; `None` for what is not a number.
+    /// Returns the order of a floating-point number relative to it; `None` for NaN.
     pub fn compare_float(self, float: f64) -> Option<Ordering> {
-        // Beyond these no moment is, and the digits below would not fit.
+        // No moment is beyond 1e18. Below 1e-12 the shifted digits would not fit.
         if float.is_nan() {
             return None;
         }
@@ -94,12 +94,12 @@ impl Counted {
         })
     }
 
-    /// Returns how a whole number compares with it.
+    /// Returns the order of a whole number relative to it.
     pub fn compare_whole(self, whole: i128) -> Ordering {
         whole.saturating_mul(self.unit).cmp(&self.nanoseconds)
     }
 
-    /// Returns the comparison with a whole number that means the comparison with this, for whole numbers.
+    /// Returns the comparison of whole numbers that is equivalent to `comparison` with this moment.
     pub fn for_whole(self, comparison: Comparison) -> (Comparison, i64) {
         use Comparison::{Gt, Gte, Lt, Lte};
         let comparison = match (self.whole(), comparison) {
@@ -110,12 +110,12 @@ impl Counted {
         (comparison, self.floor())
     }
 
-    /// Returns the comparison with a floating-point number that means the comparison with this, for
-    /// floating-point and for whole numbers.
+    /// Returns the comparison of floating-point and whole numbers that is equivalent to `comparison` with
+    /// this moment.
     pub fn for_float(self, comparison: Comparison) -> (Comparison, f64) {
         use Comparison::{Gt, Gte, Lt, Lte};
         let near = self.nearest();
-        // Between the two there is no other number.
+        // No other number lies between the two.
         let comparison = match (self.compare_float(near), comparison) {
             (Some(Ordering::Less), Lt | Lte) => Lte,
             (Some(Ordering::Less), Gt | Gte) => Gt,
@@ -127,7 +127,7 @@ impl Counted {
     }
 }
 
-/// Returns the whole number and the power of two that a finite number is the product of.
+/// Returns a finite number as a whole number and the exponent of a power of two.
 fn parts(float: f64) -> (i128, i32) {
     let bits = float.to_bits();
     let exponent = i32::try_from((bits >> 52) & 0x7ff).unwrap_or_default();

@@ -1,13 +1,13 @@
-//! Local times, and which of them are no moment in a time zone, or two.
+//! Local times in a time zone. Some of them stand for no moment, or for two.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
-/// From this year on nobody knows which clocks will be changed: local times are doubtful there.
+/// From this year on, future clock changes are unknown: local times are doubtful there.
 const UNKNOWN_FROM: i16 = 2_200;
 
-/// A time zone, and which local times stand for no moment in it, or for two.
+/// A time zone, with the local times that stand for no moment, or for two.
 #[derive(Debug, Clone)]
 pub struct Zone {
     rules: TimeZone,
@@ -16,7 +16,7 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// Returns the zone that IANA calls `name`.
+    /// Returns the zone with the IANA name `name`.
     pub fn called(name: &str) -> Option<Self> {
         let zone = crate::schedule::zone(name)?;
         let first = DateTime::constant(1, 1, 1, 0, 0, 0, 0);
@@ -31,7 +31,7 @@ impl Zone {
             .take_while(|transition| transition.timestamp() < end)
         {
             let (at, after) = (transition.timestamp(), transition.offset());
-            // Clocks that are put forward jump over these times, and those that are put back show them twice.
+            // Clocks that are put forward skip these times; clocks that are put back show them twice.
             let (one, other) = (before.to_datetime(at), after.to_datetime(at));
             if one != other {
                 gaps.push((one.min(other), one.max(other)));
@@ -55,12 +55,12 @@ impl Zone {
         })
     }
 
-    /// Returns what clocks show there at a moment.
+    /// Returns the local time at a moment.
     pub fn local(&self, at: Timestamp) -> DateTime {
         self.rules.to_datetime(at)
     }
 
-    /// Returns the moment at which clocks show a time there; `None` where there is none, or two.
+    /// Returns the moment of a local time; `None` if there is none, or two.
     pub fn moment(&self, local: DateTime) -> Option<Timestamp> {
         let is_doubtful = self.doubtful.iter().any(|(from, to)| (*from..*to).contains(&local));
         if is_doubtful || self.unknown_from.is_some_and(|from| local >= from) {
@@ -69,12 +69,12 @@ impl Zone {
         self.rules.to_ambiguous_timestamp(local).unambiguous().ok()
     }
 
-    /// Returns from when to when (exclusive) local times stand for no moment, or for two, in order.
+    /// Returns the ranges of local times (end exclusive) that stand for no moment, or for two, in order.
     pub fn doubtful(&self) -> &[(DateTime, DateTime)] {
         &self.doubtful
     }
 
-    /// Returns from when on no local time is known to be a moment, if clocks are changed there.
+    /// Returns the local time from which on moments are unknown, if the zone changes its clocks.
     pub fn unknown_from(&self) -> Option<DateTime> {
         self.unknown_from
     }

@@ -1,4 +1,4 @@
-//! When no window was open: time that counts for no job's limit.
+//! The times without an open window. They do not count for a job's time limit.
 
 use jiff::ToSpan;
 
@@ -6,19 +6,19 @@ use super::{Window, Windows, minute, zone};
 use crate::clock::{from_millis, to_millis};
 
 impl Windows {
-    /// Returns whether they can be read, so that one opens some day.
+    /// Returns whether the windows can be read, so that one opens some day.
     pub fn are_readable(&self) -> bool {
         let is_time = |text: &str| minute(text).is_some();
         let opens = |window: &Window| window.weekdays().is_some() && is_time(&window.from) && is_time(&window.to);
         zone(&self.time_zone).is_some() && self.windows.iter().any(opens)
     }
 
-    /// Returns when none is open between two times, in order and in milliseconds since 1970; `None` if that cannot be
-    /// read.
+    /// Returns the times without an open window between two times, in order and in milliseconds since 1970. `None` if
+    /// the windows cannot be read.
     pub fn closed_between(&self, from: i64, to: i64) -> Option<Vec<(i64, i64)>> {
         let zone = zone(&self.time_zone).filter(|_| self.are_readable())?;
         let date = |at: i64| Some(from_millis(at)?.to_zoned(zone.clone()).date());
-        // One of the day before may reach into the first.
+        // A window of the day before may reach into the first day.
         let (first, last) = (date(from)?.yesterday().ok()?, date(to)?);
         let days = first.series(1.day()).take_while(|day| *day <= last);
         let mut open: Vec<(i64, i64)> = days
@@ -60,7 +60,7 @@ mod tests {
         };
         let nights = Windows::new("Europe/Berlin", vec![night.clone()]).unwrap();
         let closed = |from, to| nights.closed_between(millis(from), millis(to)).unwrap();
-        // In January it is UTC+1.
+        // In January the zone is UTC+1.
         assert_eq!(closed("2026-01-10T22:00:00Z", "2026-01-11T04:00:00Z"), []);
         assert_eq!(
             closed("2026-01-10T10:00:00Z", "2026-01-10T12:00:00Z"),
@@ -73,7 +73,7 @@ mod tests {
                 (millis("2026-01-11T05:00:00Z"), millis("2026-01-11T21:00:00Z")),
             ]
         );
-        // Over the night on which clocks go forward, it is an hour shorter.
+        // In the night when clocks go forward, the window is an hour shorter.
         let day: i64 = closed("2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z")
             .iter()
             .map(|(from, to)| to - from)
