@@ -1,26 +1,26 @@
-//! Pauses that double, up to a longest one.
+//! Exponential backoff: pauses that double, up to a longest one.
 //!
-//! The one place that doubles a pause: between calls to a ledger that is out of reach, between looks at a store that is
-//! down, and between attempts of a partition.
+//! Only this module doubles pauses: between calls to an unreachable ledger, between probes of a store that is down,
+//! and between attempts of a partition.
 
 use std::time::Duration;
 
 use lethe_common::config::Retry;
 
-/// Returns the pause after one that was not long enough.
+/// Returns the pause that follows `pause`: twice as long, and at most `longest`.
 pub(crate) fn longer(pause: Duration, longest: Duration) -> Duration {
     pause.saturating_mul(2).min(longest)
 }
 
-/// Returns how long to wait before another try: exponential backoff with full jitter, so that
-/// what failed together does not come back together.
+/// Returns the wait before a retry: exponential backoff with full jitter, so that partitions that failed
+/// together retry at different times.
 pub(crate) fn jittered(retry: &Retry, failures: u32) -> Duration {
     rand::random_range(Duration::ZERO..=after(retry, failures)).max(Duration::from_millis(1))
 }
 
-/// Returns the longest wait after so many failures.
+/// Returns the longest wait after this number of failures.
 fn after(retry: &Retry, failures: u32) -> Duration {
-    // 2^20 times any base is beyond any cap.
+    // 2^20 times the default base of 500 ms is six days, beyond any useful cap.
     retry.base.saturating_mul(1 << failures.min(20)).min(retry.cap)
 }
 

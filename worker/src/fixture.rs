@@ -1,4 +1,4 @@
-//! What unit tests make jobs and leases of.
+//! Jobs and leases for unit tests.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use lethe_common::ledger::{
     Work,
 };
 
-/// Returns a lease of a partition that erases, with nothing done.
+/// Returns a lease of an erasing partition without progress.
 pub(crate) fn lease(work: Work) -> Lease {
     let job = JobFacts {
         id: JobId(uuid::Uuid::nil()),
@@ -52,7 +52,7 @@ pub(crate) fn lease(work: Work) -> Lease {
     }
 }
 
-/// Returns a lease of all of a subject, with this token.
+/// Returns a lease of a whole subject, with this token.
 pub(crate) fn lease_with(token: i64) -> Lease {
     let lease = lease(Work::Subject);
     Lease { token, ..lease }
@@ -66,7 +66,7 @@ fn route() -> Route {
     }
 }
 
-/// Returns a job of one partition, about ids.
+/// Returns a job of one partition: a list of ids.
 pub(crate) fn job(ids: Vec<String>) -> NewJob {
     let partition = NewPartition {
         kind: Kind::Erase,
@@ -102,7 +102,7 @@ pub(crate) fn job(ids: Vec<String>) -> NewJob {
     }
 }
 
-/// Returns the order of a worker that takes everything.
+/// Returns the claim of a worker that takes any due partition of `routes`.
 pub(crate) fn claim(routes: &[Route]) -> Claim<'_> {
     Claim {
         worker: "w",

@@ -1,24 +1,23 @@
-//! How a worker is: alive while its claim loop turns, ready while the ledger answers it.
+//! The health of a worker: alive while its claim loop turns, ready while the ledger answers.
 //!
-//! The claim loop is watched from outside itself, since apalis' monitor may live on without a
-//! worker that works.
+//! Liveness comes from the claim loop itself: apalis' monitor may live on without a working worker.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-/// How long the claim loop may be silent.
-// Far above what a question to the ledger takes; while all slots are busy the loop turns by itself.
+/// The longest silence of a live claim loop.
+// Far longer than a query of the ledger. While all slots are busy, the loop reports every `TURN`.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// How often a claim loop that waits says that it turns.
+/// The interval at which a waiting claim loop reports that it turns.
 pub(crate) const TURN: Duration = Duration::from_secs(SILENCE.as_secs() / 8);
 
-/// How long the ledger may be silent.
+/// The longest silence of the ledger while a worker is ready.
 const LEDGER_SILENCE: Duration = Duration::from_secs(15);
 
-/// How a worker is.
+/// The health of a worker.
 #[derive(Debug)]
 pub struct Health {
     state: Mutex<State>,
@@ -28,9 +27,9 @@ pub struct Health {
 struct State {
     turned: Instant,
     claimed: Option<Instant>,
-    /// Whether something was claimed since the last report.
+    /// Whether the worker claimed a partition since the last report.
     worked: bool,
-    /// Whether the ledger could not be written since the last claim.
+    /// Whether a write to the ledger failed since the last claim.
     unwritable: bool,
     targets: Map<String, Value>,
 }
@@ -55,12 +54,12 @@ impl Health {
         self.lock().turned = Instant::now();
     }
 
-    /// Notes that the ledger was asked for work and answered.
+    /// Notes that the ledger answered a request for work.
     pub(crate) fn claimed(&self) {
         self.lock().claimed = Some(Instant::now());
     }
 
-    /// Notes how a target is; returns whether that is new.
+    /// Notes the state of a target. Returns whether the state is new.
     pub(crate) fn saw(&self, target: &str, seen: Value) -> bool {
         let mut state = self.lock();
         let is_new = state.targets.get(target) != Some(&seen);
@@ -68,27 +67,27 @@ impl Health {
         is_new
     }
 
-    /// Returns how the targets are, as far as was seen.
+    /// Returns the last known state of each target.
     pub(crate) fn targets(&self) -> Map<String, Value> {
         self.lock().targets.clone()
     }
 
-    /// Notes that the worker has something to do.
+    /// Notes that the worker claimed a partition.
     pub(crate) fn works(&self) {
         self.lock().worked = true;
     }
 
-    /// Returns whether it had since it was last asked.
+    /// Returns whether the worker claimed a partition since the last call.
     pub(crate) fn has_worked(&self) -> bool {
         std::mem::take(&mut self.lock().worked)
     }
 
-    /// Notes that the ledger could not be written.
+    /// Notes that a write to the ledger failed.
     pub(crate) fn could_not_write(&self) {
         self.lock().unwritable = true;
     }
 
-    /// Returns whether that was so since it was last asked.
+    /// Returns whether a write to the ledger failed since the last call.
     pub(crate) fn was_unwritable(&self) -> bool {
         std::mem::take(&mut self.lock().unwritable)
     }
@@ -98,13 +97,13 @@ impl Health {
         self.lock().turned.elapsed() < SILENCE
     }
 
-    /// Returns whether the ledger answers.
+    /// Returns whether the claim loop turns and the ledger answers.
     pub fn is_ready(&self) -> bool {
         let state = self.lock();
         state.turned.elapsed() < SILENCE && state.claimed.is_some_and(|at| at.elapsed() < LEDGER_SILENCE)
     }
 
-    /// Returns what a person wants to know when it is not.
+    /// Returns the details for operators: the milliseconds since the ledger's last answer, and the targets.
     pub fn report(&self) -> Value {
         let state = self.lock();
         json!({

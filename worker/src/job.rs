@@ -1,7 +1,7 @@
-//! The work on partitions: planning, previewing, erasing and reading back, and what these have in common.
+//! The work on partitions: planning, previewing, erasing and reading back, and their shared code.
 //!
-//! Nothing here knows of slots or of apalis. A task comes in by [`work`], with leases that it holds, and ends or gives back
-//! each of them.
+//! This module knows neither slots nor apalis. A task calls [`work`] with its leases, which ends or releases each of
+//! them unless the work stops.
 
 mod batch;
 mod conditions;

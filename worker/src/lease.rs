@@ -1,12 +1,11 @@
-//! The leases of tasks, and the [`Environment`] that tasks share: how long leases last, what is written under them, and how
-//! each ends.
+//! The leases of tasks, and the [`Environment`] that tasks share: renewals, writes under a lease, and its end.
 //!
-//! A [`LeaseGuard`] is one lease in the hands of the task that works under it. What ends a lease takes its guard:
-//! [`LeaseGuard::record`], [`LeaseGuard::fail`], [`LeaseGuard::release`]. What several leases do in one step of the
-//! ledger has a function of its own: [`record`], [`intend`], [`release`], [`Environment::keep`]. A guard that is dropped
-//! leaves its lease to its task, which puts back what [`Leases`] says is still held. If the process dies, leases run out.
+//! A [`LeaseGuard`] is one lease, owned by the task that works under it. Methods that end a lease consume its guard:
+//! [`LeaseGuard::record`], [`LeaseGuard::fail`], [`LeaseGuard::release`]. Steps of several leases in one ledger call
+//! have functions: [`record`], [`intend`], [`release`], [`Environment::keep`]. Dropping a guard does not release its
+//! lease: the task releases the leases that [`Leases`] still holds. If the process dies, its leases expire.
 //!
-//! Every write carries the fence of its lease as it is now, and every record moves that on by one.
+//! Every write carries the present fence of its lease, and every record increments the fence by one.
 //!
 //! [`Leases`]: leases::Leases
 //! [`release`]: release::release

@@ -1,16 +1,15 @@
-//! The workers: they claim partitions from the ledger, erase what these are about in the SQL
-//! database and the vector store, and read back that it is gone.
+//! The workers claim partitions from the ledger, erase their memories in the SQL database and the vector
+//! store, and read back that the memories are gone.
 //!
 //! ```text
 //! claim_loop ──leases──► backend (apalis) ──one task a group──► task ──► work ──► plan | erase | read_back | preview
 //! ```
 //!
-//! Nothing here is durable: whatever a worker knows and the ledger does not is lost without harm
-//! when it dies. Its leases run out, and another worker goes on from the intent and the progress
-//! that were committed.
+//! A worker keeps no durable state, so nothing is lost when it dies. Its leases expire, and another worker
+//! goes on from the committed intent and progress.
 //!
-//! The rooms use each other in one direction, which `tests/rooms.py` checks: `store` knows of no target,
-//! `targets` of no lease, `lease` of no work and `job` of no slot; `runtime` uses them all.
+//! The modules depend on each other in one direction, which `tests/rooms.py` checks: `store` knows no target,
+//! `targets` no lease, `lease` no work and `job` no slot. `runtime` uses them all.
 
 mod backoff;
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Running a worker: it claims partitions as slots get free, makes tasks of them, and keeps house meanwhile.
+//! Running a worker: it claims partitions as slots become free, runs them as tasks, and does housekeeping.
 //!
-//! Nothing here asks a store about a memory. What a task does is in `job`.
+//! This module asks no store about a memory. The work of a task is in `job`.
 
 pub mod backend;
 mod claim_loop;

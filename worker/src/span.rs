@@ -1,7 +1,7 @@
-//! The span of the work on partitions, and what lines inside of it need not repeat.
+//! The span of the work on partitions, and the fields that log lines inside it need not repeat.
 //!
-//! Fields are ids of jobs, names of the configuration and words of closed lists. What a partition is about, a memory or
-//! a person, is in no field. A collector finds a job's lines by `job.id`, of the line or of its span.
+//! Fields are job ids, names of the configuration and words of closed lists. No field names a memory or a person. A
+//! collector finds a job's lines by `job.id`, of the line or of its span.
 
 use lethe_common::job::JobId;
 use lethe_common::ledger::{Fence, Lease};
@@ -26,7 +26,7 @@ pub(crate) fn of(group: &[Lease]) -> Span {
             attempt = u64::from(lease.failures) + u64::from(lease.rescues) + 1,
         );
     }
-    // Mostly of as many jobs: each line says which it is about.
+    // The partitions mostly belong to different jobs: each line names its job.
     tracing::info_span!(
         "erase.partition",
         partitions = group.len(),
@@ -36,7 +36,7 @@ pub(crate) fn of(group: &[Lease]) -> Span {
     )
 }
 
-/// What a line says of a partition: what the span around it does not.
+/// The fields of a log line about a partition, without those of the span around it.
 pub(crate) struct About<'a> {
     pub(crate) job: Option<DisplayValue<JobId>>,
     pub(crate) partition: Option<i64>,
@@ -45,7 +45,7 @@ pub(crate) struct About<'a> {
 }
 
 impl<'a> About<'a> {
-    /// Returns what a line inside of the present span says of a partition.
+    /// Returns the fields of a partition that the present span lacks.
     pub(crate) fn lease(lease: &'a Lease) -> Self {
         let route = &lease.route;
         Self {
@@ -55,7 +55,7 @@ impl<'a> About<'a> {
         }
     }
 
-    /// Returns the same of a partition whose lease is not at hand.
+    /// Returns the same fields when only the fence of the partition is known.
     pub(crate) fn fence(fence: Fence) -> Self {
         Self {
             job: unless_in_span("job.id", display(fence.job)),
@@ -66,7 +66,7 @@ impl<'a> About<'a> {
     }
 }
 
-/// Returns what a line says of the target.
+/// Returns the target's name, unless the present span has it.
 pub(crate) fn target(name: &str) -> Option<&str> {
     unless_in_span("target.name", name)
 }

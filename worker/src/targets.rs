@@ -1,6 +1,6 @@
-//! The targets of a worker and their mappings: their stores, whether these fit and answer, and how many slots each target may hold.
+//! The targets of a worker and their mappings: stores, checks, circuit breakers, and the slots of each target.
 //!
-//! Nothing here knows of jobs or of leases.
+//! This module knows neither jobs nor leases.
 
 mod breaker;
 mod check;

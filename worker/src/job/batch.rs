@@ -18,20 +18,20 @@ use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::targets::Mapped;
 
-/// What comes next in a partition.
+/// The next batch of a partition.
 pub(crate) struct Batch {
-    /// Memories to be looked for in all stores.
+    /// The memories to find in all stores.
     pub(crate) items: Vec<Item>,
-    /// Whether they were just read from the table under the job's conditions.
+    /// Whether the memories were just read from the table under the job's conditions.
     pub(crate) listed: bool,
-    /// Points without a row, found by what they carry, or listed by a plan; instead of `items`.
+    /// Points without a row, found by their payload or listed by a plan. They take the place of `items`.
     pub(crate) orphans: Vec<Entry>,
-    /// How far the partition is once this is done; nothing if that is all.
+    /// The cursor after this batch; `None` after the last batch.
     pub(crate) then: Option<Cursor>,
 }
 
 impl Batch {
-    /// Returns how far the partition is once only the first `n` of its memories are done.
+    /// Returns the cursor after only the first `n` memories of the batch.
     pub(crate) fn then_after(&self, lease: &Lease, from: &Cursor, n: usize) -> Option<Cursor> {
         if n >= self.items.len() {
             return self.then.clone();
@@ -60,7 +60,7 @@ impl Batch {
     }
 }
 
-/// Returns what somebody should know about finding what a lease's job is about.
+/// Returns a warning if only a full scan of the table finds the job's memories.
 pub(crate) async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<WarningCode>, StoreError> {
     let Some(table) = mapped.sql().await?.filter(|_| lease.job.is_unlisted()) else {
         return Ok(None);
@@ -68,8 +68,8 @@ pub(crate) async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<War
     Ok(table.is_full_scan(&conditions(lease)).then_some(WarningCode::FullScan))
 }
 
-/// Returns whether the table of a lease cannot hold what its job demands, under none of a person's names: then
-/// it is skipped, unless that means nobody to the one who asked.
+/// Returns whether the table cannot hold the demanded values, under any of a person's names. Such a table is
+/// skipped, except for a lenient job, where the values match no row.
 pub(crate) async fn is_mistyped(mapped: &Mapped, lease: &Lease) -> Result<bool, StoreError> {
     if lease.job.lenient || !lease.job.is_unlisted() {
         return Ok(false);
@@ -86,8 +86,8 @@ pub(crate) async fn is_mistyped(mapped: &Mapped, lease: &Lease) -> Result<bool, 
     Ok(true)
 }
 
-/// Returns how many memories a batch of this job may hold.
-// A throttled job's batch is worth at most a second of its rate, so that the rate is kept to.
+/// Returns the largest number of memories in a batch of this job.
+// A throttled job's batch takes at most one second of its pace, so that the job keeps to it.
 pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
     let size = config.worker.batch.min(job.batch.unwrap_or(u32::MAX));
     let Some(per_second) = job.per_second else {
@@ -102,8 +102,8 @@ pub(crate) fn size(config: &Config, job: &JobFacts) -> u32 {
     size.min(second).max(1)
 }
 
-/// Returns how many rows a batch of a range may hold, if any: what was written into the range since it
-/// was cut must not make it more than its job takes.
+/// Returns the largest number of rows in a range's next batch, if any. Rows that were written into the range
+/// after the plan must not raise the job above its `max_memories`.
 fn room(lease: &Lease, size: u32) -> Option<u32> {
     if lease.job.max_memories.is_none() {
         return Some(size);
@@ -112,13 +112,13 @@ fn room(lease: &Lease, size: u32) -> Option<u32> {
     Some(size.min(left)).filter(|size| *size > 0)
 }
 
-/// Returns how many memories to read at a time: no more than fit into a batch by their points.
+/// Returns the number of memories to read at a time: their points must fit into a batch.
 fn fitting(mapped: &Mapped, size: u32) -> u32 {
     let fits = mapped.fits.at_most(usize::try_from(size).unwrap_or(usize::MAX));
     u32::try_from(fits).unwrap_or(size).min(size).max(1)
 }
 
-/// Returns the next batch of a partition that erases.
+/// Returns the next batch of an erasing partition.
 pub(crate) async fn next(
     env: &Environment,
     mapped: &Mapped,
@@ -127,16 +127,16 @@ pub(crate) async fn next(
 ) -> Result<Batch, Stop> {
     let mut batch = page(env, mapped, lease, cursor).await?;
     if matches!(lease.work, Work::Query) && !batch.items.is_empty() {
-        // What changed since it was listed is not listed again: it is another memory now.
+        // A memory that changed since it was listed is another memory now: it is not listed again.
         let ids: Vec<String> = batch.items.iter().map(|item| item.id.clone()).collect();
-        // What the ledger says is never a store's fault: no breaker counts it.
+        // A ledger error is no store's fault: no breaker counts it.
         let conflicted = lease.ask(env, || env.ledger.conflicted(lease, &ids)).await?;
         batch.items.retain(|item| !conflicted.contains(&item.id));
     }
     Ok(batch)
 }
 
-/// Returns what of a partition comes next in its stores.
+/// Reads the next batch of a partition from its stores.
 async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, cursor: Cursor) -> Result<Batch, StoreError> {
     let size = size(&env.config, &lease.job);
     let fitting = fitting(mapped, size);
@@ -206,7 +206,7 @@ async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, cursor: Cursor)
     }
 }
 
-/// Returns the next rows in key order; `afterwards` follows the last of them.
+/// Returns the next rows in key order; `afterwards` is the cursor after the last row.
 async fn rows(
     env: &Environment,
     mapped: &Mapped,
@@ -223,7 +223,7 @@ async fn rows(
     };
     let Page { rows: ids, next } = pages::page(env, mapped, lease, StoreCall::Page, from, rows).await?;
     let conditions = conditions(lease);
-    // A subject's memories go whatever they have become.
+    // A subject's memories are deleted in any version.
     let versions = conditions.query.is_some();
     let then = match next {
         Some(Piece { after, rows }) => Some(Cursor {
@@ -252,7 +252,7 @@ async fn rows(
     })
 }
 
-/// Returns the next points that carry what the job demands and have no row.
+/// Returns the next orphans: points that meet the job's conditions and have no row.
 async fn points(
     env: &Environment,
     mapped: &Mapped,
@@ -266,12 +266,12 @@ async fn points(
     let page = collection.page(conditions, cursor.offset, size);
     let (found, next) = env.call(mapped, StoreKind::Vector, StoreCall::Page, page).await?;
     let mut orphans = orphans(env, mapped, conditions, found).await?;
-    // Of a point whose memory cannot be told, the row may be about to take it with it: reading
-    // back counts what is left.
+    // Other points are unverifiable here. Their row may be about to be deleted, and they with it: the read-back
+    // counts the rest.
     orphans.retain(|entry| entry.vectors == Vectors::Alone);
     if !orphans.is_empty() {
-        // A row that another partition erased in between took its vector with it, before it: what
-        // is still there never had one, and what is not is that partition's to count.
+        // Another partition may have erased a row in between, after its vector. A point that still exists never
+        // had that row; a deleted point is counted by that partition.
         let points: Vec<_> = orphans.iter().flat_map(|entry| entry.points.iter().copied()).collect();
         let present = collection.present(&points);
         let present = env.call(mapped, StoreKind::Vector, StoreCall::Find, present).await?;
@@ -284,7 +284,7 @@ async fn points(
     })
 }
 
-/// Returns how far a list is once `n` more of what is left are done.
+/// Returns the cursor of a list after `n` of the `left` ids; `None` after the last one.
 fn further(cursor: &Cursor, n: usize, left: usize) -> Option<Cursor> {
     (n < left).then(|| Cursor {
         at: cursor.at + n,
@@ -300,8 +300,8 @@ fn at_points(offset: PointId) -> Cursor {
     }
 }
 
-/// Returns the points of a page that have no row in any mapped table and carry what is demanded; those of which either
-/// cannot be told are unverifiable.
+/// Returns the points of a page that have no row in any mapped table and meet the conditions. A point is
+/// unverifiable if either is unknown.
 pub(crate) async fn orphans(
     env: &Environment,
     mapped: &Mapped,
@@ -314,7 +314,7 @@ pub(crate) async fn orphans(
     let mut claimed = Vec::with_capacity(found.len());
     for (point, memory) in found {
         match judge.claim(conditions, &point) {
-            // The store's own filter takes one of several owners for the owner, and one spelling for another.
+            // The store's filter also matches points with several owners, and other spellings of an owner.
             Claim::Foreign => {}
             claim => claimed.push((claim, point, memory)),
         }
@@ -327,9 +327,9 @@ pub(crate) async fn orphans(
         .filter_map(|(claim, point, id)| {
             let owner = id.as_ref().map(|_| owners.next().unwrap_or(Owner::Row));
             let vectors = match owner {
-                // Its row is erased by id, if it is the subject's; else the row decides whose it is.
+                // The row of the subject is erased by its id. Any other row decides about its own points.
                 Some(Owner::Row) => return None,
-                // Another tenant's row, of a point that names the person.
+                // The row is outside the scope, but the point names the person.
                 Some(Owner::Outside(_)) => Vectors::Unverifiable,
                 None if rows_exist => Vectors::Unverifiable,
                 _ if claim == Claim::Unknown => Vectors::Unverifiable,

@@ -1,4 +1,4 @@
-//! The conditions of a job on each memory: owner, workspace, kind, filter, and the bound of its start.
+//! The conditions of a job on each memory: owner, workspace, kind, filter and snapshot.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use lethe_common::ledger::Lease;
 use crate::span::About;
 use crate::store::{Conditions, Query, Start, TimeBound};
 
-/// Returns what a job demands of a memory besides its id, as far as this lease is concerned.
+/// Returns the job's conditions on a memory besides its id, under this lease.
 pub(crate) fn conditions(lease: &Lease) -> Conditions {
     conditions_as(lease, lease.alias)
 }
 
-/// Returns the same under another of a person's names.
+/// Returns the same conditions under another of a person's names.
 pub(crate) fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
     let job = &lease.job;
     let mut fields: Vec<(Field, String)> = Vec::new();
@@ -40,8 +40,8 @@ pub(crate) fn conditions_as(lease: &Lease, alias: u32) -> Conditions {
     }
 }
 
-/// Returns which rows were there when the job began, as its plan found.
-// What cannot be read must not widen the job: then no row that has a time is meant.
+/// Returns the snapshot: the rows at the job's start, as its plan found them.
+// An unreadable snapshot must not widen the job: it then selects no row that has a time.
 fn start(lease: &Lease) -> Option<Start> {
     let text = lease.snapshot.as_deref()?;
     Some(serde_json::from_str(text).unwrap_or_else(|_| {

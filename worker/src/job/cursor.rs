@@ -1,4 +1,4 @@
-//! How far a partition is, as it is written into the ledger between batches.
+//! The position of a partition, as the ledger stores it between batches.
 
 use lethe_common::ledger::{Lease, Work};
 use lethe_common::selection::Selection;
@@ -8,39 +8,39 @@ use crate::job::piece::Piece;
 use crate::store::Start;
 use crate::store::vector::PointId;
 
-/// How far a partition is.
+/// The position of a partition.
 // Ids inside: no `Debug`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Cursor {
-    /// How many ids of the list are done.
+    /// The number of ids in the list that are done.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) at: usize,
-    /// The ids that reading back found: they take the place of the partition's list.
+    /// The ids that a read-back found. They replace the partition's list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) only: Option<Vec<String>>,
-    /// Of a query that takes only so many: the last key of what it takes; those beyond are left alone.
+    /// The last key that a query with `max_memories` takes. Rows beyond it are not touched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) through: Option<String>,
-    /// How many memories a plan has listed.
+    /// The number of memories that a plan has listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) taken: u64,
-    /// What a plan has listed, if the job says what that has to be.
+    /// The selection that a plan has listed, if the job has an expectation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) found: Option<Selection>,
     /// The last key of a range that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<String>,
-    /// How many rows are gone over at a time to find those beyond `after`; 0: whatever there are.
+    /// The number of rows to scan at a time beyond `after`; 0: no pieces.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) rows: u64,
-    /// A look at the whole table that takes more than one call.
+    /// A scan of the whole table in several calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) walk: Option<Walk>,
-    /// How a plan finds what it cuts.
+    /// The way in which a plan finds its ranges or points.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) ends: Ends,
-    /// Whether the plan skipped the table, which cannot hold what the job demands.
+    /// Whether the plan skipped the table, which cannot hold the demanded values.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) skipped: bool,
     /// Whether the rows are done and the points are under way.
@@ -49,36 +49,36 @@ pub(crate) struct Cursor {
     /// The first point that is not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset: Option<PointId>,
-    /// How many rows the database refused to delete, until one went.
+    /// The number of rows that the database refused to delete, until it deleted one.
     #[serde(skip_serializing_if = "Refused::is_nothing")]
     pub(crate) refused: Refused,
 }
 
-/// How far a look at a whole table is.
+/// The position of a scan of a whole table, in pieces.
 // Ids inside: no `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Walk {
-    /// What comes next.
+    /// The next piece.
     pub(crate) piece: Piece,
-    /// Of a count: how many rows there were so far.
+    /// In a count: the number of rows so far.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) n: u64,
-    /// Of a look before a query begins: the bound of what was there.
+    /// In a scan before a query begins: the bound of its snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Start>,
-    /// Whether it met a row beyond that bound.
+    /// Whether the scan met a row beyond that bound.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) beyond: bool,
-    /// A time that lay in the future when it was met: it has to pass before the walk can begin anew.
+    /// A row's time that was in the future. It must pass before the scan can restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ahead: Option<Start>,
-    /// How often it began anew.
+    /// The number of restarts.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) again: u32,
 }
 
 impl Walk {
-    /// Returns a walk that begins.
+    /// Returns the start of a scan.
     pub(crate) fn first() -> Self {
         Self {
             piece: Piece::first(None),
@@ -91,30 +91,30 @@ impl Walk {
     }
 }
 
-/// How a plan finds where its ranges end, or which points it lists; what comes later is for where what comes
-/// before is not to be had.
+/// The way in which a plan finds the ends of its ranges, or the points that it lists. Each way is the fallback
+/// of the one before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ends {
     /// The database draws a sample of the keys.
     #[default]
     Sampled,
-    /// The database counts the rows of each range. Of points: a page of those that match took too long, once.
+    /// The database counts the rows of each range. For points: one page of matching points has timed out.
     Counted,
     /// The keys, or all points, are read page by page.
     Read,
 }
 
-/// What the database has made of a partition's rows.
+/// The rows of a partition that the database refused to delete.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refused {
-    /// How many it refused to delete.
+    /// The number of refused rows.
     rows: usize,
-    /// Whether it deleted one: then it is the rows that are refused, not the table.
+    /// Whether the database deleted a row: then it refuses single rows, not the whole table.
     went: bool,
 }
 
-/// How many rows are refused, and none deleted, before a partition is given up.
+/// The number of refused rows, with none deleted, at which a partition is given up.
 const ENOUGH: usize = 10;
 
 impl Refused {
@@ -122,7 +122,7 @@ impl Refused {
         *self == Self::default()
     }
 
-    /// Adds what became of a batch's rows.
+    /// Adds the refused and the deleted rows of a batch.
     pub(crate) fn and(self, refused: usize, deleted: usize) -> Self {
         Self {
             rows: self.rows.saturating_add(refused),
@@ -130,7 +130,7 @@ impl Refused {
         }
     }
 
-    /// Returns whether nothing speaks for going on: the vectors of the others would go for nothing.
+    /// Returns whether to give up: further batches would delete vectors but no rows.
     pub(crate) fn is_hopeless(self) -> bool {
         !self.went && self.rows >= ENOUGH
     }
@@ -140,7 +140,7 @@ fn is_zero<N: Default + PartialEq>(n: &N) -> bool {
     *n == N::default()
 }
 
-/// Returns the ids of a list partition, or of points.
+/// Returns the ids of a partition that lists memories or points.
 pub(crate) fn listed(lease: &Lease) -> &[String] {
     match &lease.work {
         Work::Ids(ids) | Work::Listed(ids) => ids,
@@ -148,14 +148,14 @@ pub(crate) fn listed(lease: &Lease) -> &[String] {
     }
 }
 
-/// Returns the ids of a list partition, or of points, that are left to do.
+/// Returns the listed ids that are left to do.
 pub(crate) fn ids_left<'a>(lease: &'a Lease, cursor: &'a Cursor) -> &'a [String] {
     let all = cursor.only.as_deref().unwrap_or_else(|| listed(lease));
     all.get(cursor.at..).unwrap_or_default()
 }
 
 impl Cursor {
-    /// Returns what a partition that is done keeps for reading it back, if anything.
+    /// Returns the data that a finished partition keeps for its read-back, if any.
     pub(crate) fn kept(&self) -> Option<String> {
         let kept = Self {
             through: self.through.clone(),
@@ -165,8 +165,7 @@ impl Cursor {
         (kept != Self::default()).then(|| kept.text())
     }
 
-    /// Reads the progress of a lease; one that cannot be read begins anew, which is safe since
-    /// absent is success.
+    /// Reads the progress of a lease. Unreadable progress starts over, which is safe since absent is success.
     pub(crate) fn of(lease: &Lease) -> Self {
         lease
             .progress
@@ -175,13 +174,13 @@ impl Cursor {
             .unwrap_or_default()
     }
 
-    /// Returns whether a plan has come beyond the look before it cuts.
+    /// Returns whether a plan has begun to cut, after its first scan.
     pub(crate) fn has_begun(&self) -> bool {
         let walk = None;
         Self { walk, ..self.clone() } != Self::default()
     }
 
-    /// Returns where the next rows are.
+    /// Returns the next piece of rows.
     pub(crate) fn piece(&self) -> Piece {
         Piece {
             after: self.after.clone(),
@@ -189,7 +188,7 @@ impl Cursor {
         }
     }
 
-    /// Returns a cursor that begins anew with these ids.
+    /// Returns a new cursor over these ids.
     pub(crate) fn only(ids: Vec<String>) -> Self {
         Self {
             only: Some(ids),

@@ -2,10 +2,9 @@
 //! select → intent → vectors → rows → vectors read back → record. A small job is read back before it is recorded, so that
 //! one record ends it.
 //!
-//! If the process dies before the intent is committed, nothing happened. If it dies after, the
-//! next holder of the lease finds the intent and finishes it by its ids, in all stores, before
-//! anything else. The SQL row goes after the vector, since it is the last handle on a memory, and stays where a vector
-//! turned out to be somebody else's.
+//! If the process dies before the intent is committed, nothing happened. If it dies later, the next holder of the lease
+//! finishes the intent by its ids, in all stores, before anything else. The SQL row is deleted after the vector, since
+//! it is the last handle on a memory. The row stays if a vector turns out to belong to another owner.
 
 use crate::lease::{Environment, LeaseGuard, Next, Stop};
 use crate::targets::Mapped;
@@ -34,10 +33,9 @@ use memory_outcome::outcomes;
 use record::record;
 use select::select;
 
-/// Erases partitions until they end; returns those that are to be read back now, and whether a store was
-/// asked for anything.
+/// Erases partitions until they end. Returns the partitions to read back now, and whether a store was called.
 ///
-/// Several leases come only with lists of ids that fit into one batch together.
+/// Several leases have only lists of ids, which fit into one batch together.
 pub(crate) async fn erase(
     env: &Environment,
     mapped: &Mapped,

@@ -1,11 +1,11 @@
-//! The intent of a batch: which memories are about to be erased, and what was found of each,
-//! committed under the lease before the first effect.
+//! The intent of a batch: the memories to erase and their state in the stores, committed under the
+//! lease before the first effect.
 //!
-//! Whoever finds an intent finishes it by these ids in all stores. What was found is part of it,
-//! so that a memory that an earlier attempt erased still counts as erased.
+//! An attempt that finds an intent finishes it by these ids in all stores. The state is part of it, so a
+//! memory that an earlier attempt erased still counts as erased.
 //!
-//! It is written and dropped once a batch, so it is kept small: one character a memory, ids only
-//! where they are not the partition's own list, points only where they do not follow from the id.
+//! An intent is written and dropped once per batch, so it is small: one character per memory, ids only
+//! if the partition does not list them, points only if they do not follow from the id.
 
 use std::collections::BTreeMap;
 
@@ -19,99 +19,99 @@ use crate::span::About;
 use crate::store::vector::{Point, PointId};
 use crate::store::{RowLocation, RowOwner};
 
-/// What a batch is about to do.
+/// The intent of a batch.
 // Ids inside: no `Debug`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Intent {
     /// The memories, in the order of the batch.
     pub(crate) entries: Vec<Entry>,
-    /// How far the partition is once this is done; nothing if it is done with it.
+    /// The partition's cursor after this batch; `None` after the last batch.
     pub(crate) then: Option<Cursor>,
-    /// How often the vectors were still there after they were deleted.
+    /// The number of times that vectors were still there after their deletion.
     pub(crate) kept: u32,
-    /// What earlier attempts deleted of dependents; nothing: no attempt came that far, as far as is known.
+    /// The dependents' rows that earlier attempts deleted; `None`: no attempt is known to have come that far.
     pub(crate) taken: Option<Taken>,
 }
 
-/// What a batch deleted of dependents.
+/// The dependents' rows that a batch deleted.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Taken {
-    /// Rows, by table.
+    /// The number of rows, by table.
     pub(crate) tables: BTreeMap<String, u64>,
-    /// Whether more went than was counted: rows were gone that no attempt is known to have deleted.
+    /// Whether the count is too low: rows of memories were gone, and no attempt is known to have deleted them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) more: bool,
 }
 
-/// One memory of a batch, and what was found of it.
+/// One memory of a batch, and its state in the stores.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The memory's id; a point without a row may have none that is known.
+    /// The memory's id; `None` for a point without a row whose memory is unknown.
     pub(crate) id: Option<String>,
     /// Whether it has a row under the job's conditions.
     pub(crate) row: bool,
     /// Its points.
     pub(crate) points: Vec<PointId>,
-    /// What is to become of its points.
+    /// The decision about its points.
     pub(crate) vectors: Vectors,
-    /// The version of its row, where somebody wants to know.
+    /// The version of its row, if it is needed.
     pub(crate) version: Option<i64>,
-    /// What this attempt saw of it.
+    /// The memory as this attempt saw it.
     pub(crate) seen: Seen,
 }
 
-/// What an attempt saw of a memory. It is not written: an attempt that finds an intent looks again.
+/// A memory as one attempt saw it. This is not written: an attempt that finds an intent looks again.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Where its row was.
+    /// The location of its row.
     pub(crate) place: Option<RowLocation>,
-    /// What its row said of whose it is; nothing: no row was there under the job's conditions.
+    /// The owner fields of its row; `None`: no row met the job's conditions.
     pub(crate) row: Option<RowOwner>,
-    /// Whether a row with its id was there that is not the job's.
+    /// Whether its id had a row that is not the job's.
     pub(crate) is_foreign: bool,
-    /// What that row said of whose it is, if it is outside the mapping's scope.
+    /// The owner fields of that row, if it is outside the mapping's scope.
     pub(crate) outside: Option<RowOwner>,
     /// Its points, as they were.
     pub(crate) points: Vec<Point>,
-    /// What an attempt that found the intent found changed.
+    /// The reason why the memory drops out of an intent that an earlier attempt wrote.
     pub(crate) dropped: Option<Dropped>,
 }
 
-/// Why a memory of an intent that was found is not the job's any more.
+/// The reason why a memory of an earlier attempt's intent is no longer the job's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// Its row, or its points, belong to somebody else by now.
+    /// Its row, or its points, now belong to another owner.
     Changed,
-    /// So does its row, and its vector went before.
+    /// Its row now belongs to another owner, and its vector was already deleted.
     Split,
-    /// A point speaks against its being the row's.
+    /// A point disagrees with the row.
     Disagrees,
-    /// So does one, and others went before.
+    /// A point disagrees with the row, and other points were already deleted.
     DisagreesPartly,
 }
 
-/// What is to become of the points of a memory.
+/// The decision about the points of a memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumIter)]
 pub(crate) enum Vectors {
-    /// There are none that the job may touch.
+    /// There are no points that the job may touch.
     #[default]
     None,
-    /// They go, since the row is the job's.
+    /// Delete them: the row is the job's.
     OfRow,
-    /// They have no row anywhere, and carry what the job demands.
+    /// Delete them: they have no row anywhere, and meet the job's conditions.
     Orphans,
-    /// They have no row, and whose they are cannot be established.
+    /// Keep them: they have no row, and their owner is unknown.
     Unverifiable,
-    /// The memory has changed since its job began: they stay, and so does its row.
+    /// Keep them and the row: the memory changed after its job began.
     Changed,
-    /// One of them speaks against its being the row's: they stay, and so does the row.
+    /// Keep them and the row: a point disagrees with the row.
     Disagree,
-    /// They go, and are too many to be listed.
+    /// Delete them: they are too many to be listed.
     Crowd,
-    /// Some go, without a row; of others it cannot be told whose they are, and they stay.
+    /// Delete some of them, which have no row. Keep the others, whose owner is unknown.
     Partly,
-    /// It goes, without a row, by its own id: others of the same memory are looked at by themselves.
+    /// Delete the point, which has no row, by its own id. Other points of its memory have their own entries.
     Alone,
 }
 
@@ -125,7 +125,7 @@ impl Vectors {
     }
 }
 
-/// Returns the character that an intent has for a memory which was found so.
+/// Returns the character of a memory in an intent.
 const fn character(vectors: Vectors, row: bool) -> char {
     let [without_row, with_row] = match vectors {
         Vectors::None => ['-', 'r'],
@@ -141,26 +141,26 @@ const fn character(vectors: Vectors, row: bool) -> char {
     if row { with_row } else { without_row }
 }
 
-/// Returns what a character of an intent says of a memory: its vectors, and whether it has a row.
+/// Returns the state behind a character of an intent: the vectors, and whether the memory has a row.
 fn found_as(written: char) -> Option<(Vectors, bool)> {
     let all = Vectors::iter().flat_map(|vectors| [(vectors, false), (vectors, true)]);
     all.into_iter()
         .find(|(vectors, row)| character(*vectors, *row) == written)
 }
 
-/// An intent as it is written.
+/// An intent as the ledger stores it.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct StoredIntent {
-    /// What was found, a character a memory.
+    /// The states, one character per memory.
     found: String,
-    /// The ids; absent where they are the next ones of the partition's own list.
+    /// The ids; absent if they are the next ids of the partition's own list.
     #[serde(skip_serializing_if = "Option::is_none")]
     ids: Option<Vec<Option<String>>>,
-    /// The points of the memories whose points are not the one that their id, a UUID, names.
+    /// The points of a memory, by its position; absent if they are the one point that its id, a UUID, names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     points: BTreeMap<usize, Vec<PointId>>,
-    /// The versions of the rows; absent where nobody wants to know them.
+    /// The versions of the rows; absent if none is needed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     versions: Vec<Option<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,8 +171,8 @@ struct StoredIntent {
 }
 
 impl Intent {
-    /// Reads the intent of a lease; `None` if it has none, or one that cannot be read: its batch is
-    /// then begun anew, which is safe, since absent is success.
+    /// Reads the intent of a lease; `None` if there is none, or an unreadable one. Its batch then starts over,
+    /// which is safe, since absent is success.
     pub(crate) fn of(lease: &Lease) -> Option<Self> {
         let read = Self::read(lease, lease.intent.as_deref()?);
         if read.is_none() {
@@ -186,8 +186,8 @@ impl Intent {
         read
     }
 
-    /// Returns whether a partition was made for a batch that had begun, and nobody can tell what was in it: begun anew,
-    /// it would end with nothing done.
+    /// Returns whether a partition was made only for a batch that had begun, and its intent is unreadable. Starting
+    /// over would end it with nothing done.
     pub(crate) fn is_lost(lease: &Lease) -> bool {
         let text = lease.intent.as_deref().filter(|_| !has_work(lease));
         text.is_some_and(|text| Self::read(lease, text).is_none())
@@ -219,14 +219,14 @@ impl Intent {
         }
         Some(Self {
             entries,
-            // A partition that another attempt made for this batch has no other work.
+            // A partition that was made only for this batch has no other work.
             then: written.then.filter(|_| has_work(lease)),
             kept: written.kept,
             taken: written.taken,
         })
     }
 
-    /// Returns the text to be kept in the ledger for this lease.
+    /// Returns the text that the ledger stores for this lease.
     pub(crate) fn text(&self, lease: &Lease) -> String {
         let mut written = StoredIntent {
             found: String::with_capacity(self.entries.len()),
@@ -250,7 +250,7 @@ impl Intent {
         serde_json::to_string(&written).expect("an intent has only string keys")
     }
 
-    /// Adds what an attempt deleted of dependents.
+    /// Adds the dependents' rows that an attempt deleted.
     pub(crate) fn took(&mut self, taken: Taken) {
         let known = self.taken.get_or_insert_default();
         known.more |= taken.more;
@@ -259,18 +259,18 @@ impl Intent {
         }
     }
 
-    /// Returns whether there is anything to do outside the ledger.
+    /// Returns whether the batch changes anything outside the ledger.
     pub(crate) fn has_effect(&self) -> bool {
         self.entries.iter().any(|entry| entry.row || entry.vectors.go())
     }
 }
 
-/// Returns whether a partition is about more than a batch that had begun.
+/// Returns whether a partition has more work than a batch that had begun.
 fn has_work(lease: &Lease) -> bool {
     !matches!(&lease.work, Work::Ids(ids) | Work::Listed(ids) if ids.is_empty())
 }
 
-/// Returns the points that follow from an id, where there are any to be named.
+/// Returns the point that follows from an id, if there is one.
 fn named(id: Option<&str>, vectors: Vectors) -> Vec<PointId> {
     match vectors {
         Vectors::OfRow | Vectors::Orphans | Vectors::Partly | Vectors::Alone => id

@@ -1,9 +1,8 @@
-//! The points that a job by query is about, where a table has only points.
+//! The points that a query matches, where a table has only points.
 //!
-//! Each point stands for itself, though several may be one memory's. Which points there were is said
-//! by the plan, which lists them; from then on a point is looked at by its id, and what does not match
-//! any more stays. The rows of other tables count here as everywhere: a point whose row is somewhere is
-//! that row's.
+//! Each point counts by itself, though several may belong to one memory. The plan lists the points. From
+//! then on each point is read by its id, and stays if it no longer matches. Rows of other tables count
+//! too: a point that has a row in any table belongs to that row.
 
 use std::collections::HashMap;
 
@@ -18,7 +17,7 @@ use crate::store::vector::{PointId, Sighted};
 use crate::store::{Conditions, StoreError};
 use crate::targets::Mapped;
 
-/// Returns the next points that match, and where the page after them begins.
+/// Returns the next points that match, and the cursor of the next page.
 pub(crate) async fn page(
     env: &Environment,
     mapped: &Mapped,
@@ -44,8 +43,8 @@ pub(crate) async fn page(
         ..Cursor::default()
     };
     let (points, next) = match found {
-        // Once may be chance. Twice: few points match, and no index tells which; from here on all are gone
-        // through.
+        // One timeout may be chance. After two, few points match and no index finds them: from here on all
+        // points are read.
         Err(StoreError::Timeout { .. }) if !all => {
             let ends = match cursor.ends {
                 Ends::Sampled => Ends::Counted,
@@ -60,7 +59,7 @@ pub(crate) async fn page(
     Ok((of_nobody(env, mapped, points).await?, then))
 }
 
-/// Returns what listed points are now, in their order.
+/// Returns the present state of listed points, in their order.
 pub(crate) async fn listed(
     env: &Environment,
     mapped: &Mapped,
@@ -87,15 +86,14 @@ pub(crate) async fn listed(
             } else {
                 Vectors::None
             };
-            // Not by what its payload says now: that may be somebody else's.
+            // The memory that its payload names now is not used: it may belong to another owner.
             entry(*point, None, vectors)
         })
     };
     Ok(points.iter().map(entry).collect())
 }
 
-/// Returns those of the points that have no row in any mapped table, and those of which that cannot be
-/// said.
+/// Returns the points without a row in any mapped table. A point is unverifiable if that is unknown.
 async fn of_nobody(env: &Environment, mapped: &Mapped, points: Vec<Sighted>) -> Result<Vec<Entry>, StoreError> {
     let ids: Vec<&str> = points.iter().filter_map(|point| point.memory.as_deref()).collect();
     let mut owned = have_rows(env, mapped, &ids).await?.into_iter();
@@ -118,7 +116,7 @@ async fn of_nobody(env: &Environment, mapped: &Mapped, points: Vec<Sighted>) -> 
     Ok(points.into_iter().filter_map(of_nobody).collect())
 }
 
-/// A point is called by its memory, or by its own id where that is all that is known.
+/// Returns the entry of a point. Its id is the memory's, or the point's own if the memory is unknown.
 fn entry(point: PointId, memory: Option<String>, vectors: Vectors) -> Entry {
     Entry {
         id: Some(memory.unwrap_or_else(|| point.text())),

@@ -1,4 +1,4 @@
-//! Pages of a table's rows under a job's conditions, however few of its rows meet them.
+//! Pages of the rows that meet a job's conditions, even if few rows of a large table do.
 
 use std::time::Instant;
 
@@ -14,12 +14,12 @@ use crate::store::sql::SqlTable;
 use crate::store::{Seen, StoreError};
 use crate::targets::Mapped;
 
-/// Which rows a page is of.
+/// The rows that a page may hold.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'k> {
     /// The last key, if there is one.
     pub(crate) through: Option<&'k str>,
-    /// Whether those that changed since the job began are among them.
+    /// Whether the page includes rows that changed since the job began.
     pub(crate) changed: bool,
     /// The most rows of the page.
     pub(crate) limit: u32,
@@ -28,13 +28,13 @@ pub(crate) struct Rows<'k> {
 /// A page.
 #[derive(Default)]
 pub(crate) struct Page {
-    /// What is on it: maybe nothing, though more is to come.
+    /// The rows. An empty page may still have a next one.
     pub(crate) rows: Vec<(String, Seen)>,
-    /// What comes next; `None`: nothing more.
+    /// The start of the next page; `None` on the last page.
     pub(crate) next: Option<Piece>,
 }
 
-/// Returns the next rows in the order of keys. Each call is one page, or a look at one piece.
+/// Returns the next rows in key order. Each call reads one page, or scans one piece.
 pub(crate) async fn page(
     env: &Environment,
     mapped: &Mapped,
@@ -48,11 +48,11 @@ pub(crate) async fn page(
     };
     let start = Instant::now();
     let limit = env.config.worker.store_timeout;
-    // The end of a piece and its rows are two calls, and whoever asks has a lease for one.
+    // The end of a piece and its rows are two calls, but the caller's lease covers the time limit of one.
     let read = tokio::time::timeout(limit, read(env, mapped, &table, lease, call, from, rows)).await;
     match read.unwrap_or_else(|_| Err(StoreError::timed_out())) {
         Ok((found, _)) if found.len() >= rows.limit as usize => {
-            // Where so many are found, the next are not far.
+            // After a full page the next matching rows are near: no pieces are needed.
             let after = found.last().map(|(id, _)| id.clone());
             let next = Some(Piece { after, rows: 0 });
             Ok(Page { rows: found, next })
@@ -77,7 +77,7 @@ pub(crate) async fn page(
     }
 }
 
-/// Returns rows, and the key at which the piece ends if it is not the last one.
+/// Returns rows, and the last key of the piece unless it is the last piece.
 async fn read(
     env: &Environment,
     mapped: &Mapped,

@@ -1,4 +1,4 @@
-//! A piece of a table: so many rows in the order of their keys, whatever they say.
+//! A piece of a table: a number of rows in key order, whether or not they match.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::sql::Keys;
 
-/// How many rows the first piece has.
+/// The rows of the first piece.
 const FIRST: u64 = 100_000;
 
-/// The most rows of a piece: to skip as many keys takes a while too.
+/// The most rows of a piece: skipping that many keys takes time too.
 const MOST: u64 = 5_000_000;
 
-/// By how much a piece gets smaller.
-// Few steps down to one row: each takes as long as a call may.
+/// The divisor of a piece's size after a timeout.
+// Few steps lead down to one row: each takes the whole time limit of a call.
 const SMALLER: u64 = 8;
 
-/// The part of a call's time that a piece has to stay below for the next one to be larger.
+/// The next piece is larger if this one took less than the time limit of a call, divided by this.
 const FAST: u32 = 8;
 
-/// A piece of a table, which is read in the order of its keys.
+/// A piece of a table, which is read in key order.
 // Ids inside: no `Debug`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Piece {
-    /// The last key that was gone over.
+    /// The key after which the piece begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<String>,
-    /// How many rows to go over; 0: all, since nothing says that this takes long.
+    /// The number of rows to scan; 0: all of them, while no call has timed out.
     #[serde(default)]
     pub(crate) rows: u64,
 }
 
 impl Piece {
-    /// Returns the first of several pieces beyond a key.
+    /// Returns the first of several pieces after a key.
     pub(crate) fn first(after: Option<String>) -> Self {
         Self { after, rows: FIRST }
     }
 
-    /// Returns the piece beyond this one, which ended at `end` and took so long.
+    /// Returns the piece after this one, which ended at `end` and took the time `took`.
     pub(crate) fn then(&self, end: String, took: Duration, limit: Duration) -> Self {
         let rows = if took < limit / FAST {
             (self.rows * 2).min(MOST)
@@ -48,7 +48,7 @@ impl Piece {
         Self { after, rows }
     }
 
-    /// Returns less of the same; `None` if it is one row.
+    /// Returns a smaller piece that begins at the same key; `None` if this one is a single row.
     pub(crate) fn smaller(&self) -> Option<Self> {
         (self.rows > 1).then(|| Self {
             after: self.after.clone(),

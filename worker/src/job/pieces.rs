@@ -1,9 +1,9 @@
-//! Going over a whole table in pieces, each of which takes no longer than a call may.
+//! Scanning a whole table in pieces, each within the time limit of a call.
 //!
-//! A statement about all rows of a table is tried first: mostly an index makes it short. Where it takes longer than a
-//! call may, the table is read in the order of its keys, a number of rows at a time whatever they say, so that each
-//! call has a bound. What is too much in one call is asked for in smaller pieces; what is little, in larger ones. A
-//! row alone that takes too long is an error like any other. How far it has come is in the partition's progress.
+//! One statement about all rows is tried first: mostly an index makes it fast. If it exceeds the time limit of a call,
+//! the table is read in key order, a number of rows at a time, whether or not they match. So each call is bounded.
+//! Pieces shrink after a timeout and grow after fast calls. A single row that takes too long is an error like any
+//! other. The position is in the partition's progress.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Lease;
@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::store::sql::SqlTable;
 use crate::targets::Mapped;
 
-/// Returns the key at which a piece ends; `None`: with the last of `keys`.
+/// Returns the last key of a piece; `None` if the piece has all rows that are left, up to `through`.
 pub(crate) async fn end(
     env: &Environment,
     mapped: &Mapped,
@@ -29,8 +29,7 @@ pub(crate) async fn end(
     env.call(mapped, StoreKind::Sql, StoreCall::Page, end).await
 }
 
-/// Says that a call about a whole table took too long, and that it is gone over in pieces; an error if the store does
-/// not answer at all.
+/// Logs that a call about a whole table timed out, so it is read in pieces. Fails if the store answers no ping.
 pub(crate) async fn begin(lease: &Lease, table: &SqlTable) -> Result<(), StoreError> {
     table.ping().await?;
     let about = About::lease(lease);
@@ -44,7 +43,7 @@ pub(crate) async fn begin(lease: &Lease, table: &SqlTable) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Records how far a look at the whole table is, in the progress of the partition, and goes on with it.
+/// Saves the position of a table scan in the progress of the partition, and goes on.
 pub(crate) async fn save(env: &Environment, lease: &mut LeaseGuard, walk: Option<Walk>) -> Result<(), Stop> {
     let cursor = Cursor {
         walk,

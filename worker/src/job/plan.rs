@@ -1,9 +1,9 @@
-//! Planning: cutting a subject's or a query's rows in one table into key ranges, streaming. Where a table
-//! has only points, those that a query matches are listed.
+//! Planning: cutting a subject's or a query's rows in one table into key ranges, in constant memory. If a
+//! table has only points, the plan lists the points that the query matches.
 //!
-//! What a query finds is bounded first (`plan/snapshot.rs`). Then one pass over the keys (`plan/cut.rs`); what is cut is committed with the cursor that follows it, so a
-//! worker that dies here repeats at most that. Nothing it cuts can be claimed before all plans of the job
-//! are complete.
+//! A query takes its snapshot first (`plan/snapshot.rs`). Then one pass over the keys cuts the ranges (`plan/cut.rs`).
+//! Each record commits new partitions with the cursor after them, so a worker that dies here repeats at most one step.
+//! No partition can be claimed before all plans of the job are complete.
 
 use lethe_common::ledger::{Delta, Lease, RecordEnd, WarningCode};
 
@@ -68,7 +68,7 @@ pub(crate) async fn plan(env: &Environment, mapped: &Mapped, mut lease: LeaseGua
     }
 }
 
-/// Ends a plan that cuts nothing more.
+/// Ends a plan without further partitions.
 async fn end(env: &Environment, lease: LeaseGuard, delta: Delta, end: RecordEnd) -> Result<(), Stop> {
     let step = Step {
         delta,
@@ -78,7 +78,7 @@ async fn end(env: &Environment, lease: LeaseGuard, delta: Delta, end: RecordEnd)
     lease.record(env, step).await.map(drop)
 }
 
-/// Ends a plan of a table that cannot hold what its job demands.
+/// Ends a plan of a table that cannot hold the demanded values.
 async fn skip(env: &Environment, lease: LeaseGuard) -> Result<(), Stop> {
     let delta = Delta {
         warning: Some(WarningCode::Mistyped),
@@ -98,8 +98,8 @@ async fn skip(env: &Environment, lease: LeaseGuard) -> Result<(), Stop> {
     lease.record(env, step).await.map(drop)
 }
 
-/// Looks at what is selected, if the job says what that has to be, before the first of it is cut, and of what was
-/// there at its start. Points are looked at as they are listed.
+/// Surveys the selection if the job has an expectation, under the snapshot and before the first cut. Listed points are
+/// surveyed as the plan lists them.
 async fn expected(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Option<Selection>, Stop> {
     if !lease.job.expects || Cursor::of(lease).has_begun() || lists(mapped, lease) {
         return Ok(None);
@@ -108,7 +108,7 @@ async fn expected(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Res
     Ok(Some(survey.found))
 }
 
-/// Returns whether a plan lists what it is about.
+/// Returns whether the plan lists points.
 fn lists(mapped: &Mapped, lease: &Lease) -> bool {
     lease.job.query.is_some() && mapped.has_only_points()
 }

@@ -1,7 +1,6 @@
-//! Dry runs, and looks before an erasure that says what it expects to find.
+//! Dry runs, and checks of a job's expectation before it erases.
 //!
-//! Nothing is written but what was found, and how far a table is that is read in pieces; a worker that dies here is
-//! replaced by one that looks again.
+//! A preview writes only its result, and the position of a scan. If its worker dies, another one surveys again.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Delta, Kind, Lease, RecordEnd, WarningCode};
@@ -38,7 +37,7 @@ pub(crate) async fn preview(env: &Environment, mapped: &Mapped, mut lease: Lease
     finish(env, lease, Delta { warning, ..counted }, RecordEnd::Done).await
 }
 
-/// Returns what somebody should know about the table, before it is looked at.
+/// Returns the warning about the table, if any, before the survey.
 async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<WarningCode>, StoreError> {
     if batch::is_mistyped(mapped, lease).await? {
         return Ok(Some(WarningCode::Mistyped));
@@ -46,7 +45,7 @@ async fn warning(mapped: &Mapped, lease: &Lease) -> Result<Option<WarningCode>, 
     batch::warning(mapped, lease).await
 }
 
-/// Ends a look at a table that cannot hold what its job demands.
+/// Ends a preview of a table that cannot hold the demanded values.
 async fn skip(env: &Environment, lease: LeaseGuard) -> Result<(), Stop> {
     let delta = Delta {
         warning: Some(WarningCode::Mistyped),
@@ -66,7 +65,7 @@ async fn finish(env: &Environment, lease: LeaseGuard, delta: Delta, end: RecordE
     lease.record(env, step).await.map(drop)
 }
 
-/// Looks whether every row says if a query matches it, as a plan does before it cuts.
+/// Fails if a row does not say whether the query matches it, as a plan does before it cuts.
 async fn decided(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<(), Stop> {
     if lease.job.query.is_none() {
         return Ok(());
@@ -83,7 +82,7 @@ async fn decided(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
             decided => return Ok(decided?),
         }
         pieces::begin(lease, &table).await?;
-        // Without times to look for.
+        // A preview has no bound by times.
         walk = Some(Walk::first());
     }
     while let Some(from) = walk {
@@ -98,7 +97,7 @@ async fn decided(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
     Ok(())
 }
 
-/// Returns what is kept of a look before an erasure, which accounts for the memories itself.
+/// Returns the stored result of a check. The erasure that follows accounts for the memories itself.
 fn checked(survey: Survey) -> Delta {
     Delta {
         found: Some(survey.found),
@@ -107,7 +106,7 @@ fn checked(survey: Survey) -> Delta {
 }
 
 fn counted(lease: &Lease, survey: Survey) -> Delta {
-    // How many a list has was known when it was accepted.
+    // The length of a list was known when the job was accepted.
     let met = if lease.job.is_unlisted() { survey.memories } else { 0 };
     Delta {
         counts: survey.counts,

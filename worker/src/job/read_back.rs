@@ -1,7 +1,7 @@
-//! Reading back: every store is asked again, by the selection that was erased.
+//! Reading back: every store is asked again for the erased selection.
 //!
-//! Only nothing is success. What is found goes into another round of erasing, which begins when
-//! the whole job has been read back. Nothing is changed in any store here.
+//! Only an empty answer is success. Residue goes into another round of erasing, which begins after the
+//! whole job was read back. Reading back changes no store.
 
 use lethe_common::job::{Outcome, StoreKind};
 use lethe_common::ledger::{Delta, Fence, ItemOutcome, ItemRow, Lease, RecordEnd, Work};
@@ -22,21 +22,21 @@ use crate::targets::Mapped;
 mod listed;
 mod rows;
 
-/// What reading one partition back found.
+/// The result of reading one partition back.
 #[derive(Default)]
 struct Remaining {
     delta: Delta,
-    /// Memories that are still there, in any store.
+    /// The number of memories that are still in any store.
     residue: u64,
-    /// Their ids, where the partition is a list of ids, or of points.
+    /// Their ids, if the partition lists ids or points.
     ids: Vec<String>,
-    /// The ids of memories of which a point is there, and nobody can say whose it is; of a list of ids.
+    /// The ids of listed memories with a point whose owner is unknown.
     unverifiable: Vec<String>,
 }
 
 pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Vec<LeaseGuard>) -> Result<(), Stop> {
     env.keep_those_left(&mut leases).await?;
-    // What is being cancelled is not looked at any more: its store may be down, and nothing follows from it.
+    // A job that is being cancelled is not read back: its store may be down, and the result has no effect.
     let (stopped, mut leases): (Vec<LeaseGuard>, Vec<LeaseGuard>) =
         leases.into_iter().partition(|lease| lease.job.cancelling);
     if !stopped.is_empty() {
@@ -50,7 +50,7 @@ pub(crate) async fn read_back(env: &Environment, mapped: &Mapped, mut leases: Ve
     tell(env, leases, found).await
 }
 
-/// Records what was found, of each lease.
+/// Records the result of each lease.
 async fn tell(env: &Environment, leases: Vec<LeaseGuard>, found: Vec<Remaining>) -> Result<(), Stop> {
     let steps = leases.into_iter().zip(found).map(|(lease, found)| {
         let step = step_of(&lease, found);
@@ -71,7 +71,7 @@ async fn look(env: &Environment, mapped: &Mapped, leases: &mut [LeaseGuard]) -> 
     ids(env, mapped, leases).await
 }
 
-/// Returns whether each list of ids has nothing left in any store: no memory, and no vector without a known owner.
+/// Returns for each list of ids whether no store has anything left: no memory, and no vector of an unknown owner.
 pub(crate) async fn is_gone(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<bool>, Stop> {
     let found = find(env, mapped, leases).await?;
     let is_gone = |found: &Remaining| found.residue == 0 && found.unverifiable.is_empty();
@@ -88,7 +88,7 @@ async fn ids(env: &Environment, mapped: &Mapped, leases: &[LeaseGuard]) -> Resul
     Ok(found)
 }
 
-/// Looks for the memories of lists of ids.
+/// Finds the remaining memories of lists of ids.
 async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Result<Vec<Remaining>, Stop> {
     let items: Vec<(usize, Item)> = leases
         .iter()
@@ -115,8 +115,8 @@ async fn find(env: &Environment, mapped: &Mapped, leases: &[&LeaseGuard]) -> Res
     Ok(found)
 }
 
-/// Counts the memories of which a point is there, and nobody can say whose it is: those of which that was not said when
-/// they were erased. Once, when nothing else is left.
+/// Counts the memories with a point whose owner is unknown, unless their erasure reported that. They are counted once,
+/// when nothing else is left.
 async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Remaining) -> Result<(), Stop> {
     if found.residue > 0 || found.unverifiable.is_empty() {
         return Ok(());
@@ -137,10 +137,10 @@ async fn unverifiable(env: &Environment, lease: &LeaseGuard, found: &mut Remaini
     Ok(())
 }
 
-/// Asks for all that exists of a subject in one table and its collection.
+/// Counts all memories of a subject in one table and its collection.
 async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Remaining, Stop> {
-    // As the plan decided, and said. To ask again is no use: a column may look as if it held no such value once all
-    // rows that have it are gone.
+    // The plan decided this, and reported it. A check now may differ: a column may seem to hold no such value after
+    // all rows with such values were deleted.
     if Cursor::of(lease).skipped {
         return Ok(Remaining::default());
     }
@@ -151,7 +151,7 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
     found.still(StoreKind::Sql, rows);
     found.residue += rows;
     while let Some(offset) = page {
-        // Of points that cannot be erased there may be any number.
+        // The number of points that cannot be erased has no bound.
         lease.keep(env).await?;
         let points = points(env, mapped, &conditions, offset).await?;
         found.still(StoreKind::Vector, points.orphans);
@@ -160,18 +160,18 @@ async fn subject(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> 
         page = points.next.map(Some);
     }
     if found.residue == 0 && unverifiable > 0 {
-        // Counted once, by the pass that finds nothing else.
+        // Counted once, in the round that finds nothing else.
         found.count_unverifiable(lease, unverifiable);
     }
     Ok(found)
 }
 
-/// Asks for all that a query still matches of what was there at its start, less what changed since
-/// it was listed. Where that cannot be told, every batch was verified by itself, and nothing is
-/// counted: what matches now may have been written since. What a plan listed is read back list by list.
+/// Counts the snapshot's rows that a query still matches, less the memories that changed after they were
+/// listed. Without a snapshot it counts nothing: each batch was verified by itself, and rows that match now
+/// may be new. Points that a plan listed are read back list by list.
 async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Remaining, Stop> {
     let mut found = Remaining::default();
-    // Earlier attempts may have taken all that the job takes: then the rest stays.
+    // Earlier attempts may have taken all that the job takes: the rest stays.
     if lease.snapshot.is_none() || lease.job.max_memories == Some(0) {
         return Ok(found);
     }
@@ -182,7 +182,7 @@ async fn query(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
     };
     let mut after = (String::new(), String::new(), String::new());
     while left > 0 {
-        // As many as memories changed.
+        // One round per page: the number of changed memories has no bound.
         lease.keep(env).await?;
         let size = env.config.worker.batch;
         let after_this = (after.0.as_str(), after.1.as_str(), after.2.as_str());
@@ -217,18 +217,18 @@ async fn matching(env: &Environment, mapped: &Mapped, items: &[Item]) -> Result<
     Ok(u64::try_from(n).expect("a length fits 64 bits"))
 }
 
-/// What a page of a subject's points holds.
+/// The points of a subject on one page.
 #[derive(Default)]
 struct Points {
-    /// Those without a row.
+    /// The number of points without a row.
     orphans: u64,
-    /// Those of which nobody can say whose they are.
+    /// The number of points whose owner is unknown.
     unverifiable: u64,
-    /// Where the next page begins.
+    /// The offset of the next page.
     next: Option<PointId>,
 }
 
-/// Looks at a page of a subject's points.
+/// Reads a page of a subject's points.
 async fn points(
     env: &Environment,
     mapped: &Mapped,
@@ -256,9 +256,9 @@ async fn points(
     Ok(points)
 }
 
-/// Leaves out the points whose row is in this table: those of the subject's rows were counted with
-/// the rows; the others, which carry the subject's name beside another's row, are returned as a
-/// number: whose they are cannot be established.
+/// Drops the points whose row is in this table. Points of the subject's rows were counted with the rows.
+/// The others carry the subject's name, but their row has another owner: their owner is unknown, and
+/// their number is returned.
 async fn without_own_rows(
     env: &Environment,
     mapped: &Mapped,
@@ -292,7 +292,7 @@ async fn without_own_rows(
 impl Remaining {
     fn add(&mut self, entry: &Entry) {
         let vectors = entry.vectors.go();
-        // Such a row is the job's, and was not there when its memory was looked for.
+        // A disagreement means that the job has a row, which did not exist when the batch looked for it.
         let row = entry.row || entry.vectors == Vectors::Disagree;
         for (store, there) in [(StoreKind::Sql, row), (StoreKind::Vector, vectors)] {
             if let Some(id) = entry.id.as_ref().filter(|_| there) {

@@ -1,25 +1,26 @@
-//! One memory under two spellings in one batch: it goes once, and the later spelling finds it absent.
+//! One memory under two spellings in one batch: it is deleted once, and the later spelling finds it absent.
 //!
-//! Ids of a table that compares them by value (UUIDs, bytes) may be written in several ways. In batches of their own
-//! the second one finds nothing; in one batch both would find the same row and the same vector.
+//! A table that compares ids by value (UUIDs, bytes) accepts several spellings of an id. In separate batches the second
+//! spelling finds nothing; in one batch both would find the same row and the same vector.
 
 use std::collections::HashSet;
 
 use crate::job::intent::Entry;
 use crate::store::sql::SqlTable;
 
-/// Lets the later of two entries about the same memory find nothing. Without a table ids are the same if their texts are.
+/// Makes the later of two entries about one memory find nothing. Without a table ids are compared as texts.
 pub(crate) fn drop_repeats(entries: &mut [Entry], table: Option<&SqlTable>) {
     drop_later(entries, |id| table?.canonical(id));
 }
 
-/// Does the same by how the database writes an id; `None` of what it cannot hold, which is its own text.
+/// Does the same by the database's spelling of an id. `canonical` returns `None` for an id that the database cannot
+/// hold, which is compared as a text.
 fn drop_later(entries: &mut [Entry], canonical: impl Fn(&str) -> Option<String>) {
     let (mut ids, mut points) = (HashSet::new(), HashSet::new());
     for entry in entries {
         let id = entry.id.as_deref();
         let same_id = id.is_some_and(|id| !ids.insert(canonical(id).unwrap_or_else(|| id.to_owned())));
-        // Where there is no row, a point is the memory.
+        // Without a row, a point is the memory.
         let same_points = !entry.row && !entry.points.is_empty() && entry.points.iter().all(|id| points.contains(id));
         if same_id || same_points {
             *entry = Entry {

@@ -1,7 +1,7 @@
-//! What the memories of a batch are in the stores at this moment.
+//! The present state of a batch's memories in the stores.
 //!
-//! The one selector of the program: erasing acts on what it returns, a preview counts it, and
-//! reading back expects it to be nothing.
+//! This is the only selector of the program: erasing acts on its result, a preview counts it, and a
+//! read-back expects it to be empty.
 
 mod contradicted;
 mod crowd;
@@ -31,9 +31,8 @@ use owned::holders;
 
 /// Finds the memories of a batch in all stores of their mapping, under their conditions.
 ///
-/// `listed` says that the ids have just been read from the table under the same conditions. The answer may be about
-/// the first of the memories only, at least one: as many as have no more points than an intent lists. If that takes many
-/// calls, the leases are kept meanwhile.
+/// `listed` means that the ids were just read from the table under the same conditions. The answer may hold only the
+/// first memories, at least one: as many as have no more points than an intent lists. Long searches renew the leases.
 pub(crate) async fn resolve(
     env: &Environment,
     mapped: &Mapped,
@@ -59,7 +58,7 @@ pub(crate) async fn resolve(
 enum Points {
     /// The mapping has none.
     None,
-    /// Those of each of the first memories.
+    /// The points of each of the first memories.
     Found(Vec<Vec<Point>>),
     /// The first memory has too many to be listed.
     Crowd,
@@ -79,7 +78,7 @@ async fn find(
         }
         None => vec![(RowMatch::Absent, store::Seen::default()); items.len()],
     };
-    // Points are compared with these rows.
+    // Only these rows are compared with points.
     let compared = |(row, _): &(RowMatch, _)| matches!(row, RowMatch::Matching | RowMatch::Outside);
     let compared: Vec<bool> = rows.iter().map(compared).collect();
     let entries = items
@@ -110,7 +109,7 @@ fn entry(item: &Item, row: RowMatch, seen: store::Seen) -> Entry {
     }
 }
 
-/// Looks for points, of fewer memories where there are too many points.
+/// Finds the points, of fewer memories if there are too many points.
 async fn points(
     env: &Environment,
     mapped: &Mapped,
@@ -160,7 +159,7 @@ async fn decide(
                 entry.row = false;
                 entry.vectors = Vectors::Disagree;
             }
-            // The row is another's, and so is the vector.
+            // The row belongs to another owner, and so does the vector.
             RowMatch::Other => {}
             RowMatch::Outside => {
                 let rows: Vec<Holder<'_>> = table.as_deref().zip(entry.seen.outside.as_ref()).into_iter().collect();
@@ -196,7 +195,7 @@ async fn decide(
     Ok(entries)
 }
 
-/// Returns what was seen of a row when it was listed.
+/// Returns the state of a row when it was listed.
 fn as_listed(item: &Item) -> (RowMatch, store::Seen) {
     let found = if item.changed {
         RowMatch::Other

@@ -1,5 +1,4 @@
-//! Looking at what a partition is about: the same selection as an erasure, counted and digested instead
-//! of acted upon.
+//! Surveying a partition: the same selection as an erasure, counted and digested but not erased.
 
 use std::collections::BTreeMap;
 
@@ -16,29 +15,29 @@ use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::store::StoreError;
 use crate::targets::Mapped;
 
-/// How many of the memories that a preview found are named, of each list and each table.
+/// The number of memories that a preview names: of a job's first list, and of each table.
 const SAMPLE: usize = 100;
 
-/// What a look found.
+/// The result of a survey.
 #[derive(Default)]
 pub(crate) struct Survey {
-    /// What would be erased.
+    /// The selection that an erasure would delete.
     pub(crate) found: Selection,
-    /// How many memories were asked about, or met.
+    /// The number of memories that were listed or found.
     pub(crate) memories: u64,
-    /// What would become of them; [`Outcome::Left`] stands for found, and left alone.
+    /// The outcome that an erasure would have. [`Outcome::Left`] stands for found and not touched.
     pub(crate) counts: BTreeMap<(StoreKind, Outcome), u64>,
-    /// Those of a list that would not be erased, and some that would.
+    /// The memories of a list that an erasure would not delete, and a sample of the others.
     pub(crate) items: Vec<ItemOutcome>,
     named: usize,
 }
 
-/// Looks at all that a lease is about, page by page.
+/// Surveys all memories of a lease, page by page.
 pub(crate) async fn survey(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) -> Result<Survey, Stop> {
     let mut survey = Survey::default();
     let mut cursor = Some(Cursor::default());
     while let Some(from) = cursor {
-        // There may be any number of pages.
+        // The number of pages has no bound.
         lease.keep(env).await?;
         let (entries, workspaces, then) = page(env, mapped, lease, from).await?;
         for (name, rows) in workspaces {
@@ -116,7 +115,7 @@ impl Survey {
     }
 }
 
-/// Adds a memory to a selection if it would be erased, and returns whether it would.
+/// Adds a memory to a selection if an erasure would delete it. Returns whether it would.
 pub(crate) fn count(selection: &mut Selection, lease: &Lease, route: &Route, entry: &Entry) -> bool {
     let found = |store| lease.stores.contains(&store) && outcome(entry, store) == Outcome::Left;
     let (row, vectors) = (found(StoreKind::Sql), found(StoreKind::Vector));

@@ -1,4 +1,4 @@
-//! The work on a group of leases, by what their partitions are for.
+//! The work on a group of leases, by the kind of their partitions.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::job::{erase, plan, preview, read_back};
 use crate::lease::{Environment, LeaseGuard, Stop, window};
 use crate::targets::Mapped;
 
-/// Does the work of a group; returns whether its stores were asked for anything.
+/// Does the work of a group. Returns whether it called a store.
 pub(crate) async fn work(env: &Environment, mut leases: Vec<LeaseGuard>) -> Result<bool, Stop> {
     let Some(first) = leases.first() else { return Ok(false) };
     let Some(mapped) = env.mappings.get(&first.route).map(Arc::clone) else {
@@ -24,10 +24,10 @@ pub(crate) async fn work(env: &Environment, mut leases: Vec<LeaseGuard>) -> Resu
     if leases.len() == 1
         && let Some(lease) = leases.pop_if(poisoned)
     {
-        // Its workers die, and nothing comes of it: that is the partition's own fault.
+        // Workers die on it without progress: the partition itself is at fault.
         return lease.fail(env, ErrorCode::Poison).await.map(|()| false);
     }
-    // Erasing asks before each batch.
+    // Erasing checks the window before each batch.
     let leases = match kind {
         Kind::Erase => leases,
         Kind::Check | Kind::Plan | Kind::Preview | Kind::ReadBack => window::admit(env, leases).await?,
@@ -57,7 +57,7 @@ pub(crate) async fn work(env: &Environment, mut leases: Vec<LeaseGuard>) -> Resu
     }
 }
 
-/// Erases, and reads back under the same leases what was the last of its job's erasing.
+/// Erases partitions. Reads a job's last erasing partition back under the same lease.
 async fn erase_and_read_back(env: &Environment, mapped: &Mapped, leases: Vec<LeaseGuard>) -> Result<bool, Stop> {
     let (again, asked) = Box::pin(erase::erase(env, mapped, leases)).await?;
     if again.is_empty() {

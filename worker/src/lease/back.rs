@@ -1,25 +1,25 @@
-//! How a lease is given back.
+//! The options of a lease's release.
 
 use std::time::Duration;
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{Fence, Release};
 
-/// How leases are given back; by default at once, and at nobody's expense.
+/// The options of a release. By default the partition is due at once, and no attempt is counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Back {
-    /// When to try again, from now.
+    /// The delay until the partition is due again.
     pub(crate) delay: Duration,
-    /// The error, if that is why.
+    /// The error that caused the release, if any.
     pub(crate) error: Option<ErrorCode>,
-    /// Whether that was an attempt of each partition.
+    /// Whether the release counts as an attempt of each partition.
     pub(crate) charged: bool,
-    /// Whether each must run by itself from now on.
+    /// Whether each partition must run by itself from now on.
     pub(crate) alone: bool,
 }
 
 impl Back {
-    /// Returns what the ledger is asked for.
+    /// Returns the release of one lease, as the ledger takes it.
     pub(crate) fn of(self, fence: Fence) -> Release {
         Release {
             fence,

@@ -1,11 +1,11 @@
-//! The codes that an error of a partition is counted under.
+//! The error codes of partitions, as metrics count them.
 
 use lethe_common::error_code::ErrorCode;
 
 use super::record::{CORRUPT, LEDGER_REFUSED};
 use crate::store::StoreError;
 
-/// Returns every code that an error of a partition may be counted under.
+/// Returns every code that metrics may count an error of a partition under.
 pub fn error_codes() -> Vec<ErrorCode> {
     StoreError::CODES
         .into_iter()

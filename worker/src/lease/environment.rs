@@ -1,4 +1,4 @@
-//! What every task of a worker shares.
+//! The state that all tasks of a worker share.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::health::Health;
 use crate::store::StoreError;
 use crate::targets::{Breakers, Mapped, Mappings, Shares};
 
-/// What every task of a worker shares.
+/// The state that all tasks of a worker share.
 #[derive(Clone)]
 pub struct Environment {
     pub(crate) name: String,
@@ -31,12 +31,12 @@ pub struct Environment {
     pub(crate) config: Arc<Config>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Clock,
-    /// The leases under which a task works, as they were claimed; none where nothing is worked on.
+    /// The fences of this task's leases, as they were claimed; empty outside a task.
     pub(crate) watched: Arc<[Fence]>,
 }
 
 impl Environment {
-    /// Prepares a worker that goes by `clock`, without connecting to any store.
+    /// Prepares a worker that uses `clock`, without connecting to any store.
     ///
     /// # Errors
     ///
@@ -76,12 +76,12 @@ impl Environment {
         }
     }
 
-    /// Returns how the worker is, for those who ask it over HTTP.
+    /// Returns the health of the worker, for the HTTP health checks.
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
     }
 
-    /// Makes a call to a store in a span of its own, and measures it, unless the leases of the task do not last as long as the call may take.
+    /// Makes a store call in a span of its own and measures it. Fails unless the task's leases outlast its time limit.
     pub(crate) async fn call<T>(
         &self,
         mapped: &Mapped,

@@ -1,11 +1,11 @@
-//! One lease, in the hands of a task.
+//! One lease, owned by a task.
 
 use std::ops::Deref;
 
 use lethe_common::ledger::{Fence, Lease};
 
-/// The right to a partition, for as long as its task works under it.
-// Only `Leases` makes one: each is in the book.
+/// The exclusive right to a partition, owned by the task that works under it.
+// Only `Leases` creates guards, so it knows every lease.
 #[derive(Debug)]
 pub(crate) struct LeaseGuard(Lease);
 
@@ -14,7 +14,7 @@ impl LeaseGuard {
         Self(lease)
     }
 
-    /// Takes over what was there when its job began; it is written with what is planned next.
+    /// Adds the snapshot of the job's start. The next record of the plan stores it.
     pub(crate) fn began_with(&mut self, snapshot: String) {
         self.0.snapshot = Some(snapshot);
     }

@@ -1,4 +1,4 @@
-//! Asking a ledger that may be out of reach, for as long as leases last.
+//! Retrying calls to an unreachable ledger, until the leases expire.
 
 use std::time::{Duration, Instant};
 
@@ -9,23 +9,23 @@ use super::guard::LeaseGuard;
 use super::stop::Stop;
 use crate::backoff;
 
-/// The pauses between calls to a ledger that is out of reach: short beside a lease, and no load on one that comes back.
+/// The first and the longest pause between retries: short beside a lease, and little load on a recovering ledger.
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Why the ledger did not take a step of partitions.
+/// The reason why the ledger did not accept a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Untaken {
-    /// A lease was lost, or ran out while the ledger could not be reached.
+    /// A lease was lost, or expired while the ledger was unreachable.
     Lost,
-    /// The ledger refuses the step, and would refuse it again.
+    /// The ledger refuses the step, and would refuse a retry.
     Refused,
     /// The ledger rejects the step until an operator changes something.
     Rejected,
 }
 
 impl LeaseGuard {
-    /// Repeats a call to the ledger about this lease while it is unavailable and the lease lasts.
+    /// Calls the ledger about this lease. Retries while the ledger is unavailable and the lease lasts.
     pub(crate) async fn ask<T, F>(&self, env: &Environment, call: impl Fn() -> F) -> Result<T, Stop>
     where
         F: Future<Output = Result<T, LedgerError>>,
@@ -35,7 +35,7 @@ impl LeaseGuard {
 }
 
 impl Environment {
-    /// Repeats a call to the ledger about leases while it is unavailable and they last.
+    /// Calls the ledger about leases. Retries while the ledger is unavailable and the leases last.
     pub(super) async fn insist<T, F>(&self, fences: &[Fence], call: impl Fn() -> F) -> Result<T, Stop>
     where
         F: Future<Output = Result<T, LedgerError>>,
@@ -49,7 +49,7 @@ impl Environment {
         })
     }
 
-    /// Repeats a call to the ledger while it is unavailable, until a time.
+    /// Calls the ledger. Retries while it is unavailable, until a time.
     pub(super) async fn insist_until<T, F>(&self, until: Instant, call: impl Fn() -> F) -> Result<T, Untaken>
     where
         F: Future<Output = Result<T, LedgerError>>,

@@ -19,7 +19,7 @@ impl LeaseGuard {
     }
 }
 
-/// Commits the intents of several batches in one step. The answers are in the order of the question.
+/// Commits the intents of several batches in one step. The answers have the order of `intents`.
 pub(crate) async fn intend(env: &Environment, intents: Vec<(&LeaseGuard, String)>) -> Result<Vec<LeaseCheck>, Stop> {
     let fences: Vec<Fence> = intents.iter().map(|(lease, _)| lease.fence()).collect();
     let intents: Vec<(&Lease, String)> = intents.into_iter().map(|(lease, text)| (&**lease, text)).collect();

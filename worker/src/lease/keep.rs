@@ -20,7 +20,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Stop::Lost`] unless all of them are still held.
+    /// [`Stop::Lost`] if any of the leases was lost.
     pub(crate) async fn keep(&self, fences: &[Fence]) -> Result<(), Stop> {
         self.renew(fences).await?;
         if self.leases.ends(fences).len() < fences.len() {
@@ -29,14 +29,14 @@ impl Environment {
         Ok(())
     }
 
-    /// Renews leases when they are due, and drops those that were lost: the work goes on with the others.
+    /// Renews leases when they are due, and drops lost leases: the work goes on with the others.
     pub(crate) async fn keep_those_left(&self, leases: &mut Vec<LeaseGuard>) -> Result<(), Stop> {
         self.renew(&fences(leases)).await?;
         leases.retain(|lease| self.leases.holds(lease.fence()));
         if leases.is_empty() { Err(Stop::Lost) } else { Ok(()) }
     }
 
-    /// Renews leases if one of them is due, and forgets those that were lost.
+    /// Renews leases if one of them is due, and forgets lost leases.
     async fn renew(&self, fences: &[Fence]) -> Result<(), Stop> {
         if self.leases.are_given_back() {
             return Err(Stop::Lost);

@@ -1,5 +1,5 @@
-//! Which leases the tasks of this worker hold, and how each is now: so that a stop can give them back, and a task can
-//! put back what it did not record.
+//! The leases that the tasks of this worker hold, in their present state. A shutdown releases all of them. A task that
+//! stops releases its leases that it did not record.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,15 +21,15 @@ pub(crate) struct Leases {
 
 /// A lease that a task holds.
 struct Held {
-    /// Its token when it was claimed, by which its task is told from another one of this worker
-    /// that claimed the same partition after the first had lost it.
+    /// Its token when it was claimed. It tells the task from a later task of this worker that claimed the same
+    /// partition after the first one had lost it.
     claimed: i64,
-    /// How it is now, as far as is known.
+    /// Its last known state.
     lease: Lease,
 }
 
 impl Leases {
-    /// Takes note of a lease that was just claimed.
+    /// Adds a lease that was just claimed.
     pub(crate) fn add(&self, lease: Lease) -> LeaseGuard {
         let held = Held {
             claimed: lease.token,
@@ -39,7 +39,7 @@ impl Leases {
         LeaseGuard::new(lease)
     }
 
-    /// Takes note that a record moved the fence of a lease on by one.
+    /// Notes that a record incremented the fence of a lease by one.
     pub(super) fn moved_on(&self, lease: &Lease) {
         if let Some(held) = self.lock().get_mut(&(lease.job.id, lease.ordinal))
             && held.lease.token + 1 == lease.token
@@ -48,7 +48,7 @@ impl Leases {
         }
     }
 
-    /// Takes note that a lease lasts longer.
+    /// Notes the new end of a renewed lease.
     pub(super) fn renewed(&self, fence: Fence, until: Instant) {
         if let Some(held) = self.lock().get_mut(&key(fence))
             && held.lease.fence() == fence
@@ -57,7 +57,7 @@ impl Leases {
         }
     }
 
-    /// Forgets a lease, by its fence when it was claimed or as it is now; another task's stays.
+    /// Forgets a lease, by its fence as claimed or as it is now. Another task's lease of the partition stays.
     pub(crate) fn remove(&self, fence: Fence) {
         let mut held = self.lock();
         if held.get(&key(fence)).is_some_and(|held| held.is(fence)) {
@@ -65,12 +65,12 @@ impl Leases {
         }
     }
 
-    /// Returns those leases that are still held, as they are now: of a task whose own guards are gone.
+    /// Returns guards of the leases that are still held, for a task whose own guards are gone.
     pub(crate) fn still_held(&self, fences: &[Fence]) -> Vec<LeaseGuard> {
         self.of_those_held(fences, |lease| LeaseGuard::new(lease.clone()))
     }
 
-    /// Returns the present fences of those leases that are still held, and when each ends as far as is known.
+    /// Returns the present fence and the last known end of each lease that is still held.
     pub(super) fn ends(&self, fences: &[Fence]) -> Vec<(Fence, Instant)> {
         self.of_those_held(fences, |lease| (lease.fence(), lease.until))
     }
@@ -87,7 +87,7 @@ impl Leases {
         held.map(|held| what(&held.lease)).collect()
     }
 
-    /// Returns whether everything was given back: nothing more begins.
+    /// Returns whether all leases were released: no new work begins.
     pub(super) fn are_given_back(&self) -> bool {
         self.given_back.load(Ordering::SeqCst)
     }
@@ -96,8 +96,7 @@ impl Leases {
         self.lock().len()
     }
 
-    /// Gives everything back that is held: nobody counts it as an attempt. No task starts another
-    /// call to a store after this.
+    /// Releases all held leases, and counts no attempt. No task starts another store call after this.
     pub(crate) async fn give_back(&self, ledger: &Ledger) -> Result<usize, LedgerError> {
         self.given_back.store(true, Ordering::SeqCst);
         let releases: Vec<Release> = self
@@ -112,7 +111,7 @@ impl Leases {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(JobId, i64), Held>> {
-        // Insertions and removals leave nothing half done.
+        // A panic leaves no change half done: each one sets, inserts or removes a single value.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,7 +121,7 @@ fn key(fence: Fence) -> (JobId, i64) {
 }
 
 impl Held {
-    // Whoever claims it next gets a token beyond any that this lease had.
+    // The next claim gets a token beyond any that this lease had.
     fn is(&self, fence: Fence) -> bool {
         self.claimed == fence.token || self.lease.token == fence.token
     }
@@ -154,7 +153,7 @@ mod tests {
         let leases = Leases::default();
         leases.add(lease_with(1));
         leases.moved_on(&lease_with(2));
-        // It ran out, and this very worker claimed the partition again.
+        // The lease expired, and this same worker claimed the partition again.
         leases.add(lease_with(3));
         assert_eq!(tokens(&leases, 1), [0_i64; 0], "not the first task's to put back");
         leases.remove(lease_with(1).fence());

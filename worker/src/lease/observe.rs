@@ -1,4 +1,4 @@
-//! Telling the world what happened to partitions: metrics, the log, and whoever waits for a job or for work.
+//! Reporting records of partitions: metrics, the log, and rings (notifications) to waiting clients and idle workers.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::environment::Environment;
 use crate::span::{self, About};
 
 impl Environment {
-    /// Tells the world what was recorded. A lease that has ended is forgotten.
+    /// Reports a record. Forgets a lease that has ended.
     pub(crate) fn observe(&self, lease: &Lease, after: &After) {
         match after {
             After::JobEnded { state, duration_ms } => {
@@ -27,7 +27,7 @@ impl Environment {
             }
             After::Ended { due } => {
                 self.leases.remove(lease.fence());
-                // Rung for every partition, every idle worker would look each time, and find nothing.
+                // A ring for every partition would make all idle workers query the ledger and find nothing.
                 if *due {
                     self.doorbell.ring(Ring::Work);
                 }
@@ -36,13 +36,13 @@ impl Environment {
                 metrics::retry(RetryClass::LeaseLost, None);
                 self.leases.remove(lease.fence());
             }
-            // A job of one partition has no others: nobody idle is to look for them.
+            // A job of one partition has no work for idle workers.
             After::ReadBack { others, .. } => {
                 if *others {
                     self.doorbell.ring(Ring::Work);
                 }
             }
-            // A batch is done in both stores; the rest of the partition may take long.
+            // A batch is done in both stores, so they answer; the rest of the partition may take long.
             After::Continue { .. } => self.answered(&lease.route.target),
             After::Refused => {}
         }
@@ -54,7 +54,7 @@ impl Environment {
         }
     }
 
-    /// Notes that the stores of a target did what they were asked.
+    /// Notes that the stores of a target answer.
     pub(crate) fn answered(&self, target: &str) {
         if self.breakers.succeeded(target) {
             tracing::info!(target.name = span::target(target), "the target's stores answer again");
@@ -62,14 +62,14 @@ impl Environment {
         }
     }
 
-    /// Lets another partition probe a target if this one was a probe and learnt nothing of the stores.
+    /// Lets another partition probe a target, if this one was a probe and learnt nothing about the stores.
     pub(crate) fn learnt_nothing(&self, target: &str) {
         if self.breakers.learnt_nothing(target, Instant::now()) {
             self.shares.look_again();
         }
     }
 
-    /// Tells those who watch a job that it has changed, and may have ended.
+    /// Notifies the watchers of a job that it has changed, and may have ended.
     pub(crate) fn changed(&self, job: JobId) {
         self.doorbell.ring(Ring::Changed(job));
     }

@@ -1,7 +1,7 @@
-//! No call to a store may still be under way when the lease has ended.
+//! A store call starts only if it must end before the lease does.
 //!
-//! Between two looks at the lease a batch may make any number of calls: one for each group of memories, each table that
-//! shares a collection, each page. So every single call is checked, right before it is made.
+//! Between two renewals a batch may make any number of calls: one for each group of memories, each table that shares a
+//! collection, and each page. So every call checks the lease right before it starts.
 
 use std::time::Instant;
 
@@ -11,12 +11,12 @@ use super::environment::Environment;
 use crate::store::StoreError;
 
 impl Environment {
-    /// Makes sure that a call to a store may start now: the leases of this task last as long as it may take.
-    /// Renews them if they do not.
+    /// Makes sure that the leases of this task outlast the time limit of a store call that starts now.
+    /// Renews them if they end earlier.
     ///
     /// # Errors
     ///
-    /// [`StoreError::LeaseLost`] if one was lost, or could not be renewed in time.
+    /// [`StoreError::LeaseLost`] if a lease was lost, or could not be renewed in time.
     pub(crate) async fn outlast(&self) -> Result<(), StoreError> {
         if self.watched.is_empty() {
             return Ok(());
@@ -44,7 +44,7 @@ impl Environment {
             self.leases.renewed(*fence, until);
             ends.push(until);
         }
-        // The answer may have taken its time.
+        // The renewal itself may have been slow.
         if lasts(ends.into_iter().min()) {
             Ok(())
         } else {
@@ -68,7 +68,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(1);
 
-    /// Claims everything that is due.
+    /// Claims all due partitions.
     async fn claim(ledger: &Ledger, route: &Route) -> Vec<Lease> {
         ledger
             .claim(&fixture::claim(std::slice::from_ref(route)))
@@ -115,7 +115,7 @@ mod tests {
         task.outlast().await.unwrap();
         env.leases.renewed(fence, Instant::now() + SOON);
         assert!(matches!(task.outlast().await, Err(StoreError::LeaseLost)));
-        // Who works on nothing may ask, to see how a store is.
+        // Without leases, a store call may always start, for example to check a store.
         env.outlast().await.unwrap();
     }
 }

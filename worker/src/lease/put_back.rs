@@ -1,7 +1,7 @@
-//! What becomes of the leases of a task whose work stopped before they were recorded.
+//! Releasing or ending the leases of a task that stopped before it recorded them.
 //!
-//! That concerns those which the task still holds, as they are now: what it recorded or gave back before is nobody's
-//! any more. If the process dies here, they run out.
+//! Only leases that the task still holds are touched, in their present state; leases that it ended or released before
+//! no longer belong to it. If the process dies here, the leases expire.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::ledger::{Fence, Release};
@@ -16,19 +16,19 @@ use crate::backoff;
 use crate::span::About;
 use crate::store::StoreError;
 
-/// Puts leases back, or ends them, after their work stopped. They are given as they were claimed.
+/// Releases leases, or ends them, after their work stopped. `claimed` holds their fences as they were claimed.
 pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop) {
     match stop {
         Stop::Lost => {
             metrics::retry(RetryClass::LeaseLost, None);
-            // One lost lease stops its group; the others need not run out.
+            // One lost lease stops its group. Released leases need not expire first.
             put_back(env, claimed, None).await;
         }
         Stop::Refused(about) => {
             if let [fence] = about.as_slice() {
                 fail_refused(env, *fence).await;
             }
-            // Whose fault it is shows when each is alone.
+            // Each partition retries alone, which shows the faulty one.
             put_back(env, claimed, None).await;
         }
         Stop::Rejected => {
@@ -39,7 +39,7 @@ pub(crate) async fn after_stop(env: &Environment, claimed: &[Fence], stop: Stop)
     }
 }
 
-/// A panic says nothing about the stores: the partitions are tried again, alone, a few times.
+/// Releases leases after a panic. Each retries alone, and fails by a panic after `lease.rescues` failed attempts.
 pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
     for fence in claimed {
         metrics::retry(RetryClass::Transient, Some(ErrorCode::Panic));
@@ -62,7 +62,7 @@ pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
     }
 }
 
-/// Fails the partition about which the ledger refused a step.
+/// Fails the partition whose step the ledger refused.
 async fn fail_refused(env: &Environment, fence: Fence) {
     for lease in env.leases.still_held(&[fence]) {
         if lease.fail(env, LEDGER_REFUSED).await.is_err() {
@@ -85,7 +85,7 @@ async fn after_error(env: &Environment, claimed: &[Fence], error: &StoreError) {
     }
 }
 
-/// Puts back what a task still holds; what was lost is left out.
+/// Releases the leases that a task still holds.
 async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>) {
     let held = env.leases.still_held(claimed);
     let failures = held.iter().map(|lease| lease.failures).max().unwrap_or(0);

@@ -1,8 +1,8 @@
-//! Telling the ledger what was done.
+//! Recording the progress of partitions in the ledger.
 //!
-//! A lease that was lost and a record that the ledger refuses are two things. The first means that somebody else has the
-//! partition: nothing more is written about it. The second means that nothing about it can be written as it is: the
-//! partition fails, by itself, instead of being tried for ever.
+//! A lost lease and a refused record are different. After a lost lease another worker has the partition: nothing more
+//! is written about it. After a refused record nothing about the partition can be written as it is: it fails alone,
+//! instead of retrying for ever.
 
 use std::slice;
 
@@ -17,38 +17,38 @@ use super::stop::Stop;
 use crate::backoff;
 use crate::span::About;
 
-/// The code of a partition about which the ledger refuses to store something.
+/// The code of a partition whose data the ledger does not accept.
 pub(crate) const LEDGER_REFUSED: ErrorCode = ErrorCode::LedgerRefused;
 
-/// The code of a partition of which the ledger holds something that cannot be read.
+/// The code of a partition whose stored data cannot be read.
 pub(crate) const CORRUPT: ErrorCode = ErrorCode::Corrupt;
 
-/// What is recorded about a partition, under its lease.
+/// A record of a partition, written under its lease.
 #[derive(Default)]
 pub(crate) struct Step {
-    /// What was done since the last record.
+    /// The changes since the last record.
     pub(crate) delta: Delta,
-    /// How far the partition is; of one that is done, what reading it back has to know.
+    /// The partition's cursor. A partition that is done keeps only the data that its read-back needs.
     pub(crate) progress: Option<String>,
-    /// How many memories are still to be accounted for.
+    /// The number of memories that are not accounted for yet.
     pub(crate) remaining: u64,
-    /// Whether and how it ends.
+    /// The end of the partition, if it ends.
     pub(crate) end: Option<RecordEnd>,
 }
 
-/// What follows a record.
+/// The next step after a record.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// The partition goes on.
     GoesOn(LeaseGuard),
-    /// It was the last of its job's erasing: it is read back, under the same lease.
+    /// It was the last erasing partition of its job. It is read back next, under the same lease.
     ReadBack(LeaseGuard),
     /// It has ended, or the lease was lost.
     Over,
 }
 
 impl Step {
-    /// Returns the end of a partition of which nothing more was done: what remains of it counts by that end.
+    /// Returns the end of a partition without further changes. Its remaining memories count by that end.
     fn end(lease: &Lease, end: RecordEnd) -> Self {
         Self {
             progress: lease.progress.clone(),
@@ -70,13 +70,13 @@ impl Step {
 }
 
 impl LeaseGuard {
-    /// Records what was done.
+    /// Records a step.
     pub(crate) async fn record(self, env: &Environment, step: Step) -> Result<Next, Stop> {
         let mut next = record(env, vec![(self, step)]).await?;
         Ok(next.pop().unwrap_or(Next::Over))
     }
 
-    /// Records how far a look is that has found nothing yet, and goes on with it.
+    /// Saves the progress of a scan that has no result yet, and goes on.
     pub(crate) async fn save(&mut self, env: &Environment, progress: String) -> Result<(), Stop> {
         let step = Step {
             progress: Some(progress.clone()),
@@ -92,19 +92,19 @@ impl LeaseGuard {
         }
     }
 
-    /// Ends a partition that cannot be done; what remains of it counts as failed.
+    /// Ends a partition that cannot be done. Its remaining memories count as failed.
     pub(crate) async fn fail(self, env: &Environment, code: ErrorCode) -> Result<(), Stop> {
         let step = Step::end(&self, RecordEnd::Failed(code));
         self.record(env, step).await.map(drop)
     }
 
-    /// Ends a partition of a job that is being cancelled; what remains of it is left.
+    /// Ends a partition of a job that is being cancelled. Its remaining memories count as left.
     pub(crate) async fn cancel(self, env: &Environment) -> Result<(), Stop> {
         let step = Step::end(&self, RecordEnd::Cancelled);
         self.record(env, step).await.map(drop)
     }
 
-    /// Takes over what the ledger said of a record; returns whether the partition goes on.
+    /// Updates the lease by the ledger's answer to a record. Returns whether the partition goes on.
     fn moves_on(&mut self, env: &Environment, after: Option<&After>, progress: Option<String>, remaining: u64) -> bool {
         let Some(After::Continue {
             until,
@@ -122,10 +122,9 @@ impl LeaseGuard {
     }
 }
 
-/// Records what was done under several leases in one step, and tells the world what follows. The answers are in the
-/// order of the question.
+/// Records steps of several leases in one ledger call, and reports the results. Answers have the order of `steps`.
 ///
-/// A partition whose record the ledger refuses fails, and its answer is that of the failure.
+/// A partition whose record the ledger refuses fails. Its answer is the answer to that failure.
 pub(crate) async fn record(env: &Environment, steps: Vec<(LeaseGuard, Step)>) -> Result<Vec<Next>, Stop> {
     let (leases, steps): (Vec<LeaseGuard>, Vec<Step>) = steps.into_iter().unzip();
     let steps = leases.iter().zip(steps);
@@ -173,8 +172,8 @@ impl Environment {
         self.insist(&fences, || self.ledger.record(records)).await
     }
 
-    /// Fails a partition whose record was refused. If that is refused too, it is put back, and given up like any
-    /// failure that lasts.
+    /// Fails a partition whose record was refused. If the ledger refuses this too, the partition is released, and
+    /// retries until `retry.give_up_after` ends it.
     async fn fail_refused(&self, lease: &Lease) -> After {
         note_failure(lease, LEDGER_REFUSED);
         let failure = Step::end(lease, RecordEnd::Failed(LEDGER_REFUSED)).under(lease);
@@ -202,7 +201,7 @@ impl Environment {
     }
 }
 
-/// Says that a partition failed for good.
+/// Logs and counts a partition that failed for good.
 fn note_failure(lease: &Lease, code: ErrorCode) {
     metrics::retry(RetryClass::Permanent, Some(code));
     let about = About::lease(lease);

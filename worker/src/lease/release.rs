@@ -1,4 +1,4 @@
-//! Giving leases back, now or for later.
+//! Releasing leases, due at once or later.
 
 use lethe_common::ledger::Release;
 
@@ -8,22 +8,22 @@ use super::guard::{LeaseGuard, fences};
 use super::stop::Stop;
 
 impl LeaseGuard {
-    /// Gives the lease back.
+    /// Releases the lease.
     pub(crate) async fn release(self, env: &Environment, how: Back) -> Result<(), Stop> {
         release(env, vec![self], how).await
     }
 
-    /// Gives the lease back until a window of its job opens.
+    /// Releases the lease until a window of its job opens.
     pub(crate) async fn release_until_window(self, env: &Environment) -> Result<(), Stop> {
         self.ask(env, || env.ledger.release_until_window(&self)).await?;
         env.leases.remove(self.fence());
-        // It waits, or has ended if somebody cancelled it meanwhile.
+        // The job waits now, or has ended if it was cancelled meanwhile.
         env.changed(self.job.id);
         Ok(())
     }
 }
 
-/// Gives several leases back in one step.
+/// Releases several leases in one step.
 pub(crate) async fn release(env: &Environment, leases: Vec<LeaseGuard>, how: Back) -> Result<(), Stop> {
     let fences = fences(&leases);
     let releases: Vec<Release> = fences.iter().map(|fence| how.of(*fence)).collect();

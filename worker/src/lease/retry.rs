@@ -1,7 +1,7 @@
-//! What follows a failure: another try later, or the end of the partition.
+//! After a failure: a retry later, or the end of the partition.
 //!
-//! Whether asking again can help is said by [`StoreError::class`] alone; here it is only carried
-//! out. Transient failures are bounded by time, which the ledger's sweep sees to.
+//! [`StoreError::class`] alone decides whether a retry can help; this module only acts on it. The ledger's
+//! sweep bounds transient failures by time.
 
 use std::time::{Duration, Instant};
 
@@ -16,21 +16,20 @@ use crate::backoff;
 use crate::span::{self, About};
 use crate::store::{Class, StoreError};
 
-/// What an error says about the stores of its target.
+/// The state of a target's stores, as an error shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A store is out of reach: leave the target alone for so long.
+    /// A store is unreachable: pause the target for this time.
     Down(Duration),
-    /// A store of another target is out of reach, or slow: leave the partition alone for so long, and not the target.
+    /// A store of another target is unreachable or slow: pause this partition for this time, but not its target.
     Away(Duration),
-    /// The stores answer, and a call found one of them busy or took too long.
+    /// The stores answer, but one was busy or exceeded the time limit of a call.
     Slow,
-    /// Nothing: the partition, or one of a group, may be at fault.
+    /// The stores are not at fault: the partition may be, or one of its group.
     Fine,
 }
 
-/// Finds out what an error says about the stores of a target, and tells its breaker; or that of the target whose store
-/// it was.
+/// Judges the stores of a target by an error, and informs the breaker of the target whose store failed.
 async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
     match error {
         StoreError::Neighbour {
@@ -43,7 +42,7 @@ async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
         },
         StoreError::Neighbour { target, error: None } => Verdict::Away(env.breakers.pause(target, Instant::now())),
         _ if error.is_outage() => Verdict::Down(env.breakers.failed(target, error.code(), Instant::now())),
-        // A slow statement, or a store that hangs.
+        // Either a slow statement or a store that hangs: a ping tells them apart.
         StoreError::Timeout { .. } if !env.mappings.answer(target).await => {
             Verdict::Down(env.breakers.went_down(target, error.code(), Instant::now()))
         }
@@ -55,7 +54,7 @@ async fn judge(env: &Environment, target: &str, error: &StoreError) -> Verdict {
     }
 }
 
-/// Deals with an error of a store that stopped the work on `leases`.
+/// Handles a store error that stopped the work on `leases`.
 pub(crate) async fn after_error(
     env: &Environment,
     mut leases: Vec<LeaseGuard>,
@@ -84,11 +83,11 @@ pub(crate) async fn after_error(
     release(env, leases, back).await
 }
 
-/// Returns how the partitions of a group are put back.
+/// Returns the options for the release of a group.
 fn together(env: &Environment, leases: &[LeaseGuard], error: &StoreError, verdict: Verdict) -> Back {
     let failures = leases.iter().map(|lease| lease.failures).max().unwrap_or(0);
     match verdict {
-        // Together again once the store is back, and nobody is charged.
+        // The group retries together once the store is back. No attempt is counted.
         Verdict::Down(_) => Back {
             error: Some(error.code()),
             ..Back::default()
@@ -98,14 +97,14 @@ fn together(env: &Environment, leases: &[LeaseGuard], error: &StoreError, verdic
             error: Some(error.code()),
             ..Back::default()
         },
-        // Each failure makes the groups smaller: there was too much to do, or one is to blame.
+        // Each failure makes the groups smaller: there was too much to do, or one partition is at fault.
         Verdict::Slow => Back {
             delay: backoff::jittered(&env.config.retry, failures),
             error: Some(error.code()),
             charged: true,
             alone: false,
         },
-        // Nobody knows whose fault it is: each again by itself, charged only for its own.
+        // The faulty partition is unknown. Each retries by itself, so only its own failures count.
         Verdict::Fine => Back {
             alone: true,
             ..Back::default()
@@ -113,7 +112,7 @@ fn together(env: &Environment, leases: &[LeaseGuard], error: &StoreError, verdic
     }
 }
 
-/// Puts a partition back for another try.
+/// Releases a partition for a retry.
 pub(crate) async fn put_back(
     env: &Environment,
     lease: LeaseGuard,

@@ -1,19 +1,19 @@
-//! Why a task stops before its leases are recorded.
+//! The reasons why a task stops before it records its leases.
 
 use lethe_common::ledger::Fence;
 
 use crate::store::StoreError;
 
-/// Why the work on leases stopped before they were recorded.
+/// The reason why a task stops before it records its leases.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// A lease was lost, or the ledger could not be reached while it lasted: touch nothing more.
+    /// A lease was lost, or expired while the ledger was unreachable: touch nothing more.
     Lost,
-    /// The ledger refuses a step of these leases, and would refuse it again.
+    /// The ledger refuses a step of these leases, and would refuse a retry.
     Refused(Vec<Fence>),
     /// The ledger rejects a step until an operator changes something.
     Rejected,
-    /// A store did not do what it was asked. That concerns all leases that the task still holds.
+    /// A store call failed. This concerns all leases that the task still holds.
     Store(StoreError),
 }
 

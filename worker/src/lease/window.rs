@@ -1,7 +1,7 @@
-//! Maintenance windows: while none of a job's is open, nothing of it is begun.
+//! Maintenance windows: a job begins no work while all of its windows are closed.
 //!
-//! Asked of the ledger before each batch, and before planning, counting or reading back begins. An intent
-//! that has begun is finished, whatever the time.
+//! The worker asks the ledger before each batch, and before it plans, previews or reads back. It finishes a
+//! begun intent at any time.
 
 use lethe_common::doorbell::Ring;
 
@@ -9,7 +9,7 @@ use super::environment::Environment;
 use super::guard::LeaseGuard;
 use super::stop::Stop;
 
-/// Gives back, until the next window, what must not begin now; returns the rest.
+/// Returns the leases under which work may begin now. Releases the others until their next window.
 pub(crate) async fn admit(env: &Environment, leases: Vec<LeaseGuard>) -> Result<Vec<LeaseGuard>, Stop> {
     let mut admitted = Vec::with_capacity(leases.len());
     for lease in leases {
@@ -18,7 +18,7 @@ pub(crate) async fn admit(env: &Environment, leases: Vec<LeaseGuard>) -> Result<
     Ok(admitted)
 }
 
-/// Returns a lease under which something may begin; any other is given back.
+/// Returns the lease if work may begin now. Otherwise releases it until the next window.
 pub(crate) async fn admit_one(env: &Environment, lease: LeaseGuard) -> Result<Option<LeaseGuard>, Stop> {
     if !lease.job.scheduled || lease.job.cancelling || lease.intent.is_some() {
         return Ok(Some(lease));
@@ -27,7 +27,7 @@ pub(crate) async fn admit_one(env: &Environment, lease: LeaseGuard) -> Result<Op
         return Ok(Some(lease));
     }
     lease.release_until_window(env).await?;
-    // Whoever sleeps until something else is due has to know of this.
+    // A ring (a notification): workers that sleep until the next due time must learn of this one.
     env.doorbell.ring(Ring::Work);
     Ok(None)
 }

@@ -1,13 +1,12 @@
 //! apalis' view of the ledger: a backend whose tasks are groups of leases.
 //!
-//! The claim loop fills a channel; this hands its contents to apalis' workers. It keeps no state,
-//! acknowledges nothing and retries nothing: a group's outcome is in the ledger before its task
-//! ends, and a group that is lost here comes back when its leases end.
+//! The claim loop fills a channel, and this backend hands its groups to apalis' workers. It keeps no state and
+//! acknowledges and retries nothing. A group's outcome is in the ledger before its task ends. The leases of a group
+//! that is lost here expire, and a worker claims them again.
 //!
-//! What was learnt about apalis 1.0: a worker does not end when its backend's stream ends, so it is
-//! stopped through its `Monitor`; all handlers of a `Monitor` share one tokio task unless
-//! `parallelize(tokio::spawn)` is set; its panic and timeout layers leave a task's status wrong, so
-//! both are guarded inside the handler.
+//! Facts about apalis 1.0. A worker outlives its backend's stream, so its `Monitor` stops it. All handlers of a
+//! `Monitor` share one tokio task unless `parallelize(tokio::spawn)` is set. The panic and timeout layers leave a
+//! task's status wrong, so the handler itself guards against both.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,14 +22,14 @@ use tower_layer::Identity;
 
 /// A backend over a channel.
 ///
-/// It can be cloned, so that a `Monitor` that restarts a worker hands it the same channel.
+/// Clones share the channel, so a worker that a `Monitor` restarts reads from the same one.
 #[derive(Debug)]
 pub struct ChannelBackend<T> {
     receiver: Arc<Mutex<mpsc::Receiver<T>>>,
 }
 
 impl<T> ChannelBackend<T> {
-    /// Returns a backend that hands out what is sent into the channel.
+    /// Returns a backend that hands out the items sent into the channel.
     pub fn new(receiver: mpsc::Receiver<T>) -> Self {
         Self {
             receiver: Arc::new(Mutex::new(receiver)),

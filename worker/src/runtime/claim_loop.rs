@@ -1,8 +1,8 @@
 //! The claim loop: asks the ledger for due partitions whenever there is a free slot and a reason.
 //!
-//! A reason is a ring, a task that ended, or the poll. Slots are permits: as many as are free are
-//! claimed for, so that no lease runs while it waits. If the process dies here, leases that were
-//! claimed and not yet worked on run out.
+//! A reason is a ring (a doorbell notification), a task that ended, or the poll. Slots are permits. A claim fills the
+//! free slots only, so no lease runs while it waits. If the process dies here, leases that were claimed and not yet
+//! started expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) async fn run(
             rung = true;
             continue;
         }
-        // Jitter, so that idle workers do not ask together.
+        // Jitter keeps idle workers from polling at the same time.
         let poll = env.config.worker.poll.mul_f64(rand::random_range(0.5..1.5));
         let poll = claimer.trouble.map_or(poll, |pause| pause.min(poll));
         let ahead = match claimer.ahead.take() {
@@ -50,7 +50,7 @@ pub(crate) async fn run(
         if let Some(ahead) = &ahead
             && env.mappings.siblings.revision() != Some(ahead.siblings)
         {
-            // Nothing is given to a worker that has not read the last change.
+            // The ledger gives no partition to a worker that has not read the last change of siblings.
             if claimer.read_siblings().await {
                 rung = true;
                 continue;
@@ -58,7 +58,7 @@ pub(crate) async fn run(
         }
         let due = ahead.and_then(|ahead| ahead.due_in_ms).map(Duration::from_millis);
         let due = due.filter(|due| *due < poll);
-        // What is known to become due then needs no ring.
+        // Work that becomes due at a known time needs no ring, so it counts as no miss.
         rung = due.is_some();
         let wait = due.unwrap_or(poll);
         let sleep = tokio::time::sleep(wait);
@@ -81,9 +81,9 @@ pub(crate) async fn run(
     }
 }
 
-/// Claims and works until nothing is due; returns how many groups that were.
+/// Claims and works until nothing is due. Returns the number of groups.
 ///
-/// It does not wait: work that is put back for later stays, and so does work that others make due meanwhile.
+/// It does not wait: work released for later stays in the ledger, as does work that becomes due after the last claim.
 pub(crate) async fn run_due(env: &Arc<Environment>) -> usize {
     let size = env.config.worker.slots;
     let slots = Arc::new(Semaphore::new(size));
@@ -104,7 +104,7 @@ pub(crate) async fn run_due(env: &Arc<Environment>) -> usize {
     done
 }
 
-/// Waits for a free slot, and says now and then that the loop turns: tasks may legitimately be long. Returns `None` at `stop`.
+/// Waits for a free slot, and reports regularly that the loop is alive: tasks may be long. Returns `None` at `stop`.
 async fn free_slot(
     slots: &Arc<Semaphore>,
     health: &Health,
@@ -123,8 +123,8 @@ async fn free_slot(
     }
 }
 
-/// Waits for what the last claim lacked: a slot beside the one that is free, where that one was all that there was; a slot
-/// of a target that had its share; or the answer of a store that was out of reach.
+/// Waits until a claim may find more. A second slot is free (after a claim for the only one), or a target that held its
+/// share has freed a slot, or a store that was down answers again.
 async fn another(env: &Environment, slots: &Semaphore, last: &Claimer<'_>) {
     tokio::select! {
         _ = slots.acquire_many(2), if last.confined => {}

@@ -1,4 +1,4 @@
-//! Which mappings a worker may claim for at the moment, and for how many slots.
+//! The mappings that a worker may claim for now, and the slots for each.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use lethe_common::ledger::Route;
 use crate::lease::Environment;
 use crate::targets::{Allowed, Room};
 
-/// What may be claimed at the moment.
+/// The mappings that a worker may claim for now.
 #[derive(Debug, Default)]
 pub(crate) struct Claimable {
-    /// Where stores answer, as far as is known, and there is room.
+    /// The mappings with a free slot whose stores answer, as far as is known.
     pub(crate) usual: Vec<Offer>,
-    /// The mappings of each target of which one partition may try the stores.
+    /// The mappings of each target whose stores one partition may probe.
     pub(crate) silent: Vec<Vec<Route>>,
     /// The targets whose stores are to be pinged.
     pub(crate) unheard: BTreeSet<String>,
-    /// Whether a target has its share of slots: more of it may be claimed when it gives one back.
+    /// Whether a target holds its whole share of slots. The loop claims more when the target frees one.
     pub(crate) is_full: bool,
 }
 
-/// Mappings that one claim may be for.
+/// The mappings of one claim.
 #[derive(Debug)]
 pub(crate) struct Offer {
-    /// The mappings: of one target, or of all.
+    /// The mappings of one target, or of all targets.
     pub(crate) routes: Vec<Route>,
-    /// How many slots each of their targets may get.
+    /// The slots that each of their targets may get.
     pub(crate) room: Room,
 }
 
@@ -55,7 +55,7 @@ impl Claimable {
                 }),
             }
         }
-        // One claim for all takes from each in turn: there is room for it in all of them then.
+        // One claim serves all targets in turn, if each of them has room.
         let rooms = || claimable.usual.iter().map(|offer| offer.room);
         let least = Room {
             slots: rooms().map(|room| room.slots).min().unwrap_or(0),
@@ -86,7 +86,7 @@ impl Claimable {
     }
 }
 
-/// Pings the stores of a target whose breaker is open, and lets the claim loop look again if they answer.
+/// Pings the stores of a target whose breaker is open, and wakes the claim loop if they answer.
 pub(crate) async fn ping(env: Arc<Environment>, target: String) {
     let answered = env.mappings.answer(&target).await;
     env.breakers.pinged(&target, answered, Instant::now());

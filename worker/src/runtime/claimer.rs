@@ -1,4 +1,4 @@
-//! One claim: which work to ask the ledger for, and which slots it gets.
+//! One claim: the work to ask the ledger for, and the slots that it gets.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,58 +15,57 @@ use crate::backoff;
 use crate::lease::Environment;
 use crate::targets::TargetSlot;
 
-/// The pauses while the ledger is out of reach: nobody waits for work that cannot be claimed.
+/// The pauses while the ledger is unreachable. They delay no work, since none can be claimed.
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// What a claim found.
+/// The result of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClaimOutcome {
     /// Nothing is due.
     Nothing,
-    /// Something, and there may be more.
+    /// The claim took work, and more may be due.
     Some,
-    /// All that was due.
+    /// The claim took all due work.
     All,
 }
 
-/// What a claim may have left.
+/// The due work that a claim may have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
     Some,
-    /// It took as many small jobs as it asked for.
+    /// The claim took as many small jobs as it asked for.
     Many,
 }
 
-/// Asks for work, in turn of each kind and target, and hands it out to slots.
+/// Claims work, each kind and target in turn, and assigns it to slots.
 pub(super) struct Claimer<'a> {
     env: &'a Arc<Environment>,
     slots: &'a Arc<Semaphore>,
     groups: &'a mpsc::Sender<Group>,
     rounds: Arc<Rounds>,
     turn: u64,
-    /// How often large jobs were asked for.
+    /// The number of claims that asked for large jobs.
     large: u64,
-    /// How often a partition was asked for as a probe.
+    /// The number of probes asked for.
     probes: u64,
-    /// How many small partitions to claim at once: as many as found a slot the last time, and more
-    /// again while all of them do.
+    /// The number of small partitions that a claim asks for: as many as found a slot last time, doubled while all of
+    /// them do.
     small: u32,
-    /// Of fewer partitions than this it is known that they were all: each kind was asked for, and so many of it.
+    /// The smaller limit of the last claim. Fewer partitions than this are all due ones. 0 means unknown.
     asked: usize,
-    /// Whether only small jobs were asked for, since one slot alone was free.
+    /// Whether the claim asked for small jobs only, since one slot was free.
     pub(super) confined: bool,
-    /// Whether nothing was asked for of a target that has its share of the slots.
+    /// Whether a target holds its share of the slots, so that the claim asked for less of it.
     pub(super) full: bool,
-    /// How long to wait while the ledger is out of reach; leases that ended meanwhile count
-    /// against nobody.
+    /// The pause while the ledger is unreachable. Leases that expire meanwhile do not count as rescues.
     pub(super) trouble: Option<Duration>,
     /// The revision of the siblings by which mappings were chosen.
     siblings: i64,
-    /// What the last claim may have left.
+    /// The due work that the last claim may have left.
     left: Left,
-    /// What was seen before the last claim, if that still holds.
+    /// The result of the look before the last claim, if it still holds.
     pub(super) ahead: Option<Ahead>,
 }
 
@@ -91,7 +90,7 @@ impl<'a> Claimer<'a> {
         }
     }
 
-    /// Publishes this worker's mappings and reads those of others; returns whether the ledger answered.
+    /// Publishes this worker's mappings and reads those of other workers. Returns whether the ledger answered.
     pub(super) async fn read_siblings(&mut self) -> bool {
         match self.env.mappings.siblings.publish(&self.env.ledger).await {
             Ok(()) => true,
@@ -102,25 +101,25 @@ impl<'a> Claimer<'a> {
         }
     }
 
-    /// Waits for the end of the group of small jobs that is under way, for a moment at most. Where more are waiting than one claim
-    /// takes, they need not gather.
+    /// Waits until the current group of small jobs ends, for 50 ms at most. It does not wait if the last claim took as
+    /// many small jobs as it asked for.
     pub(super) async fn next_round(&self) {
         if self.left != Left::Many {
             self.rounds.next().await;
         }
     }
 
-    /// Claims what is due.
+    /// Claims due work.
     pub(super) async fn claim(&mut self, permit: OwnedSemaphorePermit) -> ClaimOutcome {
         (self.ahead, self.confined) = (None, false);
         if self.env.mappings.siblings.revision().is_none() && !self.read_siblings().await {
             return ClaimOutcome::Nothing;
         }
         if self.env.health.was_unwritable() {
-            // A look reads only: it would not notice.
+            // A look only reads the ledger, so it would not show that writes fail.
             self.trouble.get_or_insert(FIRST);
         }
-        // Before the routes: should the siblings be read in between, the claim finds nothing and is repeated.
+        // Read before the routes: if the siblings change in between, the claim finds nothing and is repeated.
         self.siblings = self.env.mappings.siblings.revision().unwrap_or(0);
         let now = Instant::now();
         let mut claimable = Claimable::now(self.env, now);
@@ -139,7 +138,7 @@ impl<'a> Claimer<'a> {
         }
         let free = self.slots.available_permits().saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
-        // Before the usual work, of which there may be no end.
+        // Probes come first, since usual work may never end.
         let leases = match self.probe_each(&claimable.silent, now).await {
             Ok(leases) if leases.is_empty() => self.ask_each(&claimable.usual, free).await,
             other => other,
@@ -152,7 +151,7 @@ impl<'a> Claimer<'a> {
             }
         };
         if leases.is_empty() {
-            // Others have taken it, or it may not be taken now: what is ahead has changed.
+            // Other workers took the work, or it may not be claimed now: the look is out of date.
             self.ahead = None;
             return self.found_nothing();
         }
@@ -180,9 +179,9 @@ impl<'a> Claimer<'a> {
         }
     }
 
-    /// Returns whether a claim may find something, and leaves out what it would not find. A look costs one statement, a claim
-    /// that finds nothing four; so it comes first, unless the last claim left something. Only a claim tells that
-    /// the ledger can be written again.
+    /// Returns whether a claim may find work, and removes mappings without due work. A look costs one statement, an
+    /// empty claim four. So the look comes first, unless the last claim left work. After an outage the claim comes
+    /// first: only a claim shows that the ledger accepts writes again.
     async fn may_find(&mut self, claimable: &mut Claimable, now: Instant) -> Result<bool, LedgerError> {
         let routes = self.env.mappings.routes();
         let is_sure = self.left != Left::Nothing && routes.len() <= 1 && claimable.silent.is_empty();
@@ -211,9 +210,9 @@ impl<'a> Claimer<'a> {
         self.env.health.claimed();
     }
 
-    /// Asks for work of each offer, in turn, until there is some.
+    /// Claims from each offer in turn, until one has work.
     async fn ask_each(&mut self, offers: &[Offer], free: usize) -> Result<Vec<Lease>, LedgerError> {
-        // One slot is kept for small jobs, so that no large one keeps them waiting; those of ill targets are no help.
+        // The last free slot is for small jobs, so that large ones do not block them. Slots of ill targets do not help.
         let ill = self.env.shares.held_by(|target| self.env.breakers.is_ill(target));
         self.confined = free <= 1 && self.env.config.worker.slots.saturating_sub(ill) > 1;
         let first = usize::try_from(self.turn).unwrap_or(0) % offers.len().max(1);
@@ -230,7 +229,7 @@ impl<'a> Claimer<'a> {
                 let order = self.order(routes, self.small, large);
                 let of_many = matches!(order.small_first, SmallFirst::OfMany);
                 let leases = self.env.ledger.claim(&order).await?;
-                // Of many's small jobs first: those of callers with few were not asked for.
+                // `OfMany` may take only small jobs of callers with many, so those of callers with few may remain.
                 self.asked = if of_many { 0 } else { self.small.min(large) as usize };
                 leases
             };
@@ -241,7 +240,7 @@ impl<'a> Claimer<'a> {
         Ok(Vec::new())
     }
 
-    /// Asks for small jobs or for a large one: an only slot is for each kind in turn.
+    /// Claims small jobs or one large job. The kinds take turns in coming first for an only slot.
     async fn in_turn(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
         let small_first = self.turn.is_multiple_of(2);
         self.large = self.large.wrapping_add(u64::from(!small_first));
@@ -259,9 +258,9 @@ impl<'a> Claimer<'a> {
         Ok(leases)
     }
 
-    /// Asks for one partition of a target whose breaker is open: of one target after the other.
+    /// Claims one partition as a probe, from the first target with an open breaker that has due work.
     async fn probe_each(&mut self, silent: &[Vec<Route>], now: Instant) -> Result<Vec<Lease>, LedgerError> {
-        // By chance, so that no target is always behind another.
+        // A random start, so that no target is always last.
         let (before, after) = silent.split_at(rand::random_range(0..=silent.len()));
         for routes in after.iter().chain(before) {
             let Some(Route { target, .. }) = routes.first() else {
@@ -277,7 +276,7 @@ impl<'a> Claimer<'a> {
         Ok(Vec::new())
     }
 
-    /// Asks for one partition, of either kind first in turn: partitions of one kind may all have to wait.
+    /// Claims one partition. The kinds take turns in coming first, since all partitions of one kind may have to wait.
     async fn probe(&mut self, routes: &[Route]) -> Result<Vec<Lease>, LedgerError> {
         self.probes = self.probes.wrapping_add(1);
         let kinds = if self.probes.is_multiple_of(2) {
@@ -334,8 +333,8 @@ impl<'a> Claimer<'a> {
         (room.slots > 0).then(|| env.shares.take(target))
     }
 
-    /// Sends groups to the tasks, each with a permit; what has no slot goes back at once. Returns how
-    /// many leases that were.
+    /// Sends groups to the tasks, each with a permit, and releases at once the leases without a slot. Returns their
+    /// number.
     async fn hand_out(&self, leases: Vec<Lease>, permit: OwnedSemaphorePermit) -> usize {
         let mut permit = Some(permit);
         let (mut homeless, targets) = (Vec::new(), self.env.mappings.served());
@@ -346,7 +345,7 @@ impl<'a> Claimer<'a> {
             match (slot, self.share(&leases, targets)) {
                 (Some(slot), Some(share)) => {
                     let is_small = leases.iter().all(|lease| !lease.alone);
-                    // The channel is as large as there are permits; it closes after this loop only.
+                    // The channel has room for each permit, and closes only after this loop.
                     drop(
                         self.groups
                             .send(Group {

@@ -1,24 +1,24 @@
-//! Which claimed partitions share the calls to the stores.
+//! Groups claimed partitions that share calls to the stores.
 
 use lethe_common::ledger::{Kind, Lease, Work};
 
-/// The most small partitions of one claim.
+/// The maximum number of small partitions in one claim.
 // One group of them fills a batch of the default size.
 pub(crate) const SMALL_JOBS_A_CLAIM: u32 = 1_000;
 
-/// Returns how many small partitions may share calls with one that failed so often: an eighth each time, so that one
-/// that takes too long is alone before long, and many that met a slow store are not.
+/// Returns how many small partitions form a group after so many failures: an eighth as many each time. A slow partition
+/// is soon alone, and partitions that met a slow store still share calls.
 fn company(failures: u32) -> usize {
     ((SMALL_JOBS_A_CLAIM as usize) >> failures.saturating_mul(3).min(usize::BITS - 1)).max(1)
 }
 
-/// Puts small partitions of one route and kind together that failed as often, as many as fit into a batch.
+/// Groups small partitions of one route, kind and failure count, as many as fit into a batch.
 pub(crate) fn grouped(leases: Vec<Lease>, batch: usize) -> Vec<Vec<Lease>> {
     let mut groups: Vec<(usize, Vec<Lease>)> = Vec::new();
     for lease in leases {
         let size = match &lease.work {
             Work::Ids(ids) => ids.len(),
-            // Points are read back, and looked at again, list by list.
+            // Each list of points is read back, and looked at again, on its own.
             Work::Listed(_) | Work::Range { .. } | Work::Points | Work::Subject | Work::Query => batch,
         };
         let shares = shares_calls(&lease);

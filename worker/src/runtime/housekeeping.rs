@@ -1,7 +1,7 @@
-//! What a worker does beside erasing: it says how it and its stores are, and lets time take its
-//! course in the ledger.
+//! A worker's housekeeping: it reports its health and that of its stores, and applies time limits and retention in the
+//! ledger.
 //!
-//! Every worker does all of it; doing it twice changes nothing.
+//! Every worker does all of it, and repeating a step changes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,19 +20,18 @@ use crate::store::StoreError;
 use crate::targets::{Looked, Mapped, MappingLog, Stores};
 
 /// How often a worker reports and sweeps.
-// Often enough that `/v1/workers` and a vanished target show within seconds.
+// Short enough that `/v1/workers` shows news, such as a vanished target, within seconds.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The shortest time between two reports: a store that fails now and then changes often.
+/// The shortest time between two reports, since a flapping store changes often.
 const PACE: Duration = Duration::from_millis(500);
 
-/// How often schemas are read anew. Nothing else would tell that a column has another type now, by which the
-/// API refuses queries.
+/// The interval between schema reads. Nothing else shows a changed column type, and the API refuses queries by type.
 const REREAD: Duration = Duration::from_mins(5);
 
-/// Looks, reports and sweeps until `stop`.
+/// Checks the stores, reports and sweeps until `stop`.
 pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
-    // Apart, since a look waits for the slowest store, and a sweep for the ledger: neither must make the worker look dead.
+    // Three loops: a check waits for the slowest store, a sweep for the ledger. Neither may delay the reports.
     let news = Notify::new();
     tokio::join!(
         look(&env, &news, &stop),
@@ -44,14 +43,13 @@ pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
     }
 }
 
-/// Looks at the stores, at those of each target by themselves: one that hangs must not keep the worker from saying how
-/// the others are.
+/// Checks the stores of each target separately, so that a store that hangs does not delay the reports on the others.
 async fn look(env: &Environment, news: &Notify, stop: &CancellationToken) {
     let targets = env.mappings.targets.iter();
     join_all(targets.map(|stores| look_after(env, stores, news, stop))).await;
 }
 
-/// Looks at the stores of a target.
+/// Checks the stores of a target until `stop`.
 async fn look_after(env: &Environment, stores: &Stores, news: &Notify, stop: &CancellationToken) {
     let (mut ticks, mut mapping_log) = (ticks(), MappingLog::default());
     let mut read = Instant::now();
@@ -80,8 +78,8 @@ fn mapped<'e>(env: &'e Environment, stores: &'e Stores) -> impl Iterator<Item = 
     all.filter(|mapped| mapped.route.target == stores.name)
 }
 
-/// Reports how the worker and its stores are: at intervals, and at once when something has changed. The API waits for the types of
-/// columns, and a job that is given up names the outage of its store.
+/// Reports the health of the worker and its stores, at intervals and at once after a change. The API waits for the
+/// column types, and a job that is given up names the outage of its store.
 async fn report(env: &Environment, news: &Notify, stop: &CancellationToken) {
     let mut ticks = ticks();
     let mut pace = tokio::time::interval(PACE);
@@ -103,7 +101,7 @@ async fn report(env: &Environment, news: &Notify, stop: &CancellationToken) {
     }
 }
 
-/// Lets time take its course in the ledger.
+/// Sweeps the ledger at intervals.
 async fn sweep_now_and_then(env: &Environment, stop: &CancellationToken) {
     let mut ticks = ticks();
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -137,7 +135,7 @@ async fn tell(env: &Environment) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Returns how the targets are, as far as was seen, with what calls met since.
+/// Returns the health of the targets as last seen, with the errors that calls met since.
 fn targets(env: &Environment) -> Value {
     let mut targets = env.health.targets();
     for (name, seen) in &mut targets {
@@ -156,7 +154,7 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
         keys: retention.idempotency,
         audit: retention.audit,
     };
-    // As long again for others as each step took.
+    // A pause as long as each step leaves half of the time to other writers.
     let start = Instant::now();
     while start.elapsed() < INTERVAL / 2 {
         let step = Instant::now();
@@ -168,7 +166,7 @@ async fn sweep(env: &Environment) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Returns how a target is, its stores and what does not fit its mappings, and how each mapping is.
+/// Returns a target's health (its stores and the faults of its mappings), and the result for each mapping.
 async fn target(env: &Environment, stores: &Stores) -> (Value, Vec<Looked>) {
     let looks = join_all(mapped(env, stores).map(|mapped| look_at(env, mapped)));
     let (health, looked) = tokio::join!(health(env, stores), looks);
@@ -178,7 +176,7 @@ async fn target(env: &Environment, stores: &Stores) -> (Value, Vec<Looked>) {
     (json!({"stores": health, "faults": faults, "types": types}), looked)
 }
 
-/// Returns how a target's stores are.
+/// Returns the health of a target's stores.
 async fn health(env: &Environment, stores: &Stores) -> Map<String, Value> {
     let mut health = Map::new();
     let start = Instant::now();
@@ -194,13 +192,13 @@ async fn health(env: &Environment, stores: &Stores) -> Map<String, Value> {
     health
 }
 
-/// Returns what the columns of a table hold, as far as it can be opened.
+/// Returns the column types of a table, if it can be opened.
 async fn types(mapped: &Mapped) -> Option<(String, Value)> {
     let table = mapped.sql().await.ok().flatten()?;
     Some((mapped.route.table.clone(), json!(table.types())))
 }
 
-/// Returns what does not fit a mapping, as far as its stores can be asked.
+/// Returns the faults of a mapping, as far as its stores answer.
 async fn look_at(env: &Environment, mapped: &Mapped) -> Looked {
     let mut looked = Looked {
         route: mapped.route.clone(),
@@ -219,7 +217,7 @@ async fn look_at(env: &Environment, mapped: &Mapped) -> Looked {
     looked
 }
 
-/// Returns the faults of a mapping as the ledger is told.
+/// Returns the faults of a mapping in the form that the ledger stores.
 fn told(looked: &Looked) -> impl Iterator<Item = Value> {
     let table = &looked.route.table;
     looked

@@ -1,5 +1,4 @@
-//! Running a worker: the claim loop, apalis' monitor over its backend, the housekeeping, and an
-//! orderly end.
+//! Runs a worker: the claim loop, apalis' monitor over its backend, the housekeeping, and an orderly shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +13,8 @@ use super::task::{self, Group};
 use super::{claim_loop, housekeeping};
 use crate::lease::Environment;
 
-/// Works until `stop`, then finishes what has begun within the configured time, and gives the
-/// rest back; `stop_now` skips the waiting.
+/// Works until `stop`, then gives running work the configured time to end, and releases the rest. `stop_now` ends this
+/// wait.
 pub async fn run(env: Environment, stop: CancellationToken, stop_now: CancellationToken) {
     let env = Arc::new(env);
     let slots = env.config.worker.slots;
@@ -43,7 +42,7 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
     let all = u32::try_from(slots).unwrap_or(u32::MAX);
     let drained = async {
         drop(claiming.await);
-        // All permits: nothing is running any more.
+        // All permits are free: no task is running.
         drop(permits.acquire_many(all).await);
     };
     tokio::select! {
@@ -53,7 +52,7 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
         }
         () = stop_now.cancelled() => {}
     }
-    // What is given back is fenced off: a call that is still under way can record nothing.
+    // A released partition is fenced off: a call that is still under way can record nothing.
     if env.leases.give_back(&env.ledger).await.is_err() {
         tracing::warn!("the ledger cannot be reached: leases have to run out");
     }
@@ -68,11 +67,10 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
     }
 }
 
-/// Claims and works until nothing is due, one group after the other, and returns how many that were: for tests, which
-/// then need not wait.
+/// Works on one group after another until nothing is due, and returns their number. With it, tests need not wait.
 ///
-/// What failed and is tried again later is not due. There is neither apalis nor housekeeping: leases are not renewed by
-/// themselves.
+/// A failed partition that waits for its retry is not due. Neither apalis nor housekeeping runs, and no lease is
+/// renewed in the background.
 ///
 /// # Panics
 ///
@@ -93,7 +91,7 @@ where
         .register(move |restarts| {
             WorkerBuilder::new(format!("{name}-{restarts}"))
                 .backend(backend.clone())
-                // Each task by itself on the runtime, instead of all in the monitor's.
+                // Each task is a tokio task of its own, instead of a part of the monitor's.
                 .parallelize(tokio::spawn)
                 .build(handle.clone())
         })
@@ -139,7 +137,7 @@ mod tests {
         for () in [(); SLOTS] {
             tasks.send(()).await.unwrap();
         }
-        // Passed only if all of them are waiting at the same time.
+        // The barrier opens only if all tasks wait at the same time.
         all_at_once.wait().await;
         drop(done.acquire_many(5).await.unwrap());
         finished.cancel();

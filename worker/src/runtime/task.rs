@@ -1,7 +1,7 @@
-//! One apalis task: a group of leases, worked on until each is recorded or given back.
+//! One apalis task: a group of leases, worked on until each is recorded or released.
 //!
-//! The task's outcome is in the ledger before it ends, so apalis' own retries never act. If the
-//! task panics, its leases are put back like any failure; if the process dies, they run out.
+//! The task's outcome is in the ledger before it ends, so apalis' own retries never act. If the task panics, its leases
+//! are released as after any failure. If the process dies, they expire.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::span;
 use crate::store::StoreError;
 use crate::targets::TargetSlot;
 
-/// What one task works on.
+/// The work of one task.
 #[derive(Debug)]
 pub(crate) struct Group {
     /// The leases: one, or several small ones of one route and kind.
     pub(crate) leases: Vec<Lease>,
-    /// The slot it occupies.
+    /// The slot that the group occupies.
     pub(crate) _permit: OwnedSemaphorePermit,
     /// Its target's claim to that slot.
     pub(crate) _share: TargetSlot,
-    /// The round that it is, if its jobs are small.
+    /// Its entry among the groups under way, if its jobs are small.
     pub(crate) _round: Option<Round>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn run(group: Group, env: Arc<Environment>) {
 }
 
 async fn run_inside(group: Group, env: Arc<Environment>) {
-    // The round and the share go before the permit: who waits for a permit finds both up to date.
+    // The round and the share are dropped before the permit, so the next holder of the permit finds both up to date.
     let Group {
         leases,
         _permit,
@@ -57,7 +57,7 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
     let leases = leases.into_iter().map(|lease| env.leases.add(lease)).collect();
     metrics::in_progress(env.leases.count());
     let outcome = AssertUnwindSafe(work(&env, leases)).catch_unwind().await;
-    // The breaker of a slow store waits for its pause.
+    // After a slow answer, the breaker keeps its pause.
     let slow = matches!(
         &outcome,
         Ok(Err(Stop::Store(StoreError::Timeout { .. } | StoreError::Busy { .. })))
@@ -68,7 +68,7 @@ async fn run_inside(group: Group, env: Arc<Environment>) {
         Ok(Err(stop)) => put_back::after_stop(&env, &claimed, stop).await,
         Err(_) => put_back::after_panic(&env, &claimed).await,
     }
-    // One that closed the breaker or kept it open is no longer a probe.
+    // A partition that closed the breaker, or kept it open, is no longer a probe.
     if !slow {
         env.learnt_nothing(&target);
     }

@@ -1,8 +1,8 @@
-//! Breakers: a target whose store is down is left alone for a while, then pinged, then asked by one partition.
+//! Circuit breakers: a target whose store is down is paused, then pinged, then probed by one partition.
 //!
-//! Without one, every partition of that target would be claimed, would fail and be released, over
-//! and over. The ping comes first since it takes no slot, and a partition would wait for its time limit where a store
-//! hangs. A breaker lives in its worker; it forgets when the worker dies, which costs one probe.
+//! Without one, a worker would claim, fail and release every partition of that target, over and over. The ping comes
+//! first since it takes no slot. A partition takes one, and waits for its time limit if the store hangs. A breaker
+//! lives in its worker's memory: a restart loses it, which costs one probe.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -28,23 +28,23 @@ pub(crate) enum Allowed {
 
 #[derive(Debug, Clone, Copy)]
 struct Tripped {
-    /// What a call met last.
+    /// The error of the last failed call.
     code: ErrorCode,
     failures: u32,
     pause: Duration,
-    /// Until when an open breaker leaves the target alone.
+    /// The end of the pause, if the breaker is open.
     until: Option<Instant>,
     trial: Trial,
 }
 
-/// How far an open breaker has come in finding out whether the stores are back.
+/// The progress of an open breaker in finding out whether the stores are back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trial {
-    /// They are to be pinged.
+    /// The stores are to be pinged.
     Ping,
-    /// They answered a ping: a partition may try them.
+    /// The stores answered a ping: a partition may try them.
     Answered,
-    /// A partition is out to try them.
+    /// A partition is trying the stores.
     Partition,
 }
 
@@ -81,12 +81,12 @@ impl Breakers {
         }
     }
 
-    /// Returns whether a partition of another target may ask a store of this one: not while it is left alone.
+    /// Returns whether a partition of another target may ask a store of this one: not during its pause.
     pub(crate) fn may_ask(&self, target: &str, now: Instant) -> bool {
         matches!(self.allowed(target, now), Allowed::Yes | Allowed::Probe)
     }
 
-    /// Returns for how long a target is left alone as yet.
+    /// Returns the rest of a target's pause, and at least the first pause.
     pub(crate) fn pause(&self, target: &str, now: Instant) -> Duration {
         let all = self.lock();
         let until = all.get(target).and_then(|tripped| tripped.until);
@@ -94,14 +94,14 @@ impl Breakers {
         left.unwrap_or_default().max(self.first_pause)
     }
 
-    /// Notes that the stores are being pinged: not again until a pause has passed without a word of it.
+    /// Notes that a ping is under way. Without a result, the next one follows after a pause.
     pub(crate) fn pings(&self, target: &str, now: Instant) {
         if let Some(tripped) = self.lock().get_mut(target) {
             tripped.until = Some(now + tripped.pause);
         }
     }
 
-    /// Notes whether the stores answered the ping: then a partition may try them.
+    /// Notes the result of the ping. If the stores answered, a partition may try them.
     pub(crate) fn pinged(&self, target: &str, answered: bool, now: Instant) {
         if let Some(tripped) = self.lock().get_mut(target)
             && tripped.until.is_some()
@@ -115,8 +115,8 @@ impl Breakers {
         }
     }
 
-    /// Notes that a partition was claimed as a probe: no other is, until it fails or a pause has
-    /// passed without a word of it.
+    /// Notes that a partition was claimed as a probe. The next one follows after it fails, or after a pause without its
+    /// result.
     pub(crate) fn probes(&self, target: &str, now: Instant) {
         if let Some(tripped) = self.lock().get_mut(target) {
             tripped.trial = Trial::Partition;
@@ -124,8 +124,8 @@ impl Breakers {
         }
     }
 
-    /// Notes that nothing of the target was due to probe it. A breaker whose stores answered the ping closes, so that
-    /// the next partition need not wait; the target stays ill, and its first failure opens the breaker again.
+    /// Notes that the target has no due partition as a probe. If its stores answered the ping, the breaker closes and
+    /// the next partition runs at once. The target stays ill: its first failure opens the breaker again.
     pub(crate) fn idles(&self, target: &str, now: Instant) {
         if let Some(tripped) = self.lock().get_mut(target)
             && tripped.until.is_some()
@@ -136,13 +136,13 @@ impl Breakers {
                     tripped.trial = Trial::Ping;
                     tripped.until = None;
                 }
-                // There may be word of the last one yet.
+                // The last probe may still report.
                 Trial::Partition => tripped.until = Some(now + tripped.pause),
             }
         }
     }
 
-    /// Notes that a partition learnt nothing of the stores; returns whether another may try them at once.
+    /// Notes that a partition learnt nothing about the stores. Returns whether another may try them at once.
     pub(crate) fn learnt_nothing(&self, target: &str, now: Instant) -> bool {
         let mut all = self.lock();
         let probe = all.get_mut(target).filter(|tripped| tripped.trial == Trial::Partition);
@@ -154,12 +154,12 @@ impl Breakers {
         false
     }
 
-    /// Notes that a store of the target was out of reach of a call; returns how long to leave it alone.
+    /// Notes that a call could not reach a store of the target. Returns the pause.
     pub(crate) fn failed(&self, target: &str, code: ErrorCode, now: Instant) -> Duration {
         self.fail(target, code, 1, now)
     }
 
-    /// Notes that a store of the target answers nobody; returns how long to leave it alone.
+    /// Notes that a store of the target answers no call, which opens the breaker. Returns the pause.
     pub(crate) fn went_down(&self, target: &str, code: ErrorCode, now: Instant) -> Duration {
         self.fail(target, code, self.after, now)
     }
@@ -169,17 +169,17 @@ impl Breakers {
         self.trip(&mut self.lock(), target, code);
     }
 
-    /// Returns what a call met last for the stores' sake, if no call of the target has succeeded since.
+    /// Returns the last error that the stores caused, if no call of the target has succeeded since.
     pub(crate) fn illness(&self, target: &str) -> Option<ErrorCode> {
         self.lock().get(target).map(|tripped| tripped.code)
     }
 
-    /// Waits until a target has another [illness](Self::illness) than before. One may wait.
+    /// Waits until the [illness](Self::illness) of a target changes. Only one caller may wait at a time.
     pub(crate) async fn fell_ill(&self) {
         self.fell_ill.notified().await;
     }
 
-    /// Returns whether no call of the target has succeeded since one failed for its stores' sake.
+    /// Returns whether the stores caused an error and no call of the target has succeeded since.
     pub(crate) fn is_ill(&self, target: &str) -> bool {
         self.illness(target).is_some()
     }
@@ -202,7 +202,7 @@ impl Breakers {
     fn fail(&self, target: &str, code: ErrorCode, failures: u32, now: Instant) -> Duration {
         let mut all = self.lock();
         let tripped = self.trip(&mut all, target, code);
-        // It was open, and closed for want of a probe only.
+        // The breaker was open before, and closed only because no partition was due as a probe.
         let again = tripped.failures >= self.after;
         tripped.failures = tripped.failures.saturating_add(failures);
         if tripped.failures < self.after {
@@ -227,8 +227,8 @@ impl Breakers {
         tripped.pause
     }
 
-    /// Notes that a target's stores did what a partition asked; returns whether that closed its breaker.
-    // Partitions that were under way when it opened may have needed one store only, and the other is down.
+    /// Notes that a target's stores served a partition. Returns whether that closed its breaker.
+    // A partition that started before it opened may have used one store, while the other one is down.
     pub(crate) fn succeeded(&self, target: &str) -> bool {
         let mut all = self.lock();
         match all.get(target) {
@@ -243,7 +243,7 @@ impl Breakers {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Tripped>> {
-        // Each change is one assignment: nothing is half done if a thread panicked.
+        // No change can panic halfway, so the data of a poisoned lock is valid.
         self.tripped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! How the mappings of a configuration stand against the stores as they are.
+//! Checks the mappings of a configuration against the live stores.
 
 use lethe_common::config::{Config, Table, Target};
 use lethe_common::job::StoreKind;
@@ -6,32 +6,32 @@ use lethe_common::job::StoreKind;
 use super::mapped::{Mapped, Mappings};
 use crate::store::{MappingFault, StoreError};
 
-/// How one mapping stands.
+/// The result of checking one mapping.
 #[derive(Debug)]
 pub struct Checked {
     /// The target.
     pub target: String,
     /// The table inside it.
     pub table: String,
-    /// Each store that it names.
+    /// The verdict of each store that the mapping names.
     pub stores: Vec<(StoreKind, Verdict)>,
 }
 
-/// How a mapping stands in one store.
+/// The result of checking a mapping in one store.
 #[derive(Debug)]
 pub enum Verdict {
-    /// It fits; what could be better.
+    /// The mapping fits. The list holds advice.
     Fits(Vec<MappingFault>),
-    /// It does not fit.
+    /// The mapping does not fit.
     Faults(Vec<MappingFault>),
     /// The store could not be asked.
     Unknown(StoreError),
 }
 
-/// Looks at every mapping, one after another, and touches nothing.
+/// Checks every mapping, one after another. It only reads.
 ///
 /// # Errors
-/// Fails if an endpoint cannot be read.
+/// Fails if the URL of a store cannot be read.
 pub async fn check(config: &Config) -> Result<Vec<Checked>, StoreError> {
     let mappings = Mappings::new(config, config.worker.store_timeout)?;
     let mut checked = Vec::new();
@@ -56,7 +56,7 @@ async fn stores(mapped: &Mapped, tables: &[Table]) -> Vec<(StoreKind, Verdict)> 
     match mapped.sql().await {
         Ok(None) => {}
         Ok(Some(table)) => {
-            // What is said of its schema would hold for a server that only reads too.
+            // A read-only server has the same schema: the ping shows whether it accepts writes.
             let advice = match table.ping().await {
                 Ok(()) => table.advice_beside(&mapped.table, tables).await,
                 Err(error) => Err(error),
@@ -65,7 +65,7 @@ async fn stores(mapped: &Mapped, tables: &[Table]) -> Vec<(StoreKind, Verdict)> 
         }
         Err(error) => stores.push((StoreKind::Sql, verdict(Err(error)))),
     }
-    // Of how ids are written in rows nothing is asked here, so it can be told without them.
+    // The check needs no spellings of ids from rows, so it opens the collection without the SQL table.
     match mapped.collection().await {
         Ok(None) => {}
         Ok(Some(collection)) => stores.push((StoreKind::Vector, verdict(collection.advice().await))),

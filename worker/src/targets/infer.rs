@@ -1,7 +1,7 @@
-//! A configuration proposed for stores that nobody has described.
+//! Proposes mappings for stores that no configuration describes.
 //!
-//! Names and keys say what tables may mean; which collection holds their vectors is told by asking
-//! whether ids of the one are found in the other. What is proposed is for a person to read.
+//! Names and keys suggest the tables that hold memories. A collection belongs to a table if the ids of one are found in
+//! the other. An operator reviews the proposal.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use crate::store::sql::{SqlStore, SqlTable, convention};
 use crate::store::vector::{PointId, Sample, VectorStore, point_of_row};
 use crate::store::{Conditions, Query, StoreError};
 
-/// How many points, and how many rows, are looked at.
+/// The number of points, and of rows, that are sampled.
 const SAMPLE: u32 = 100;
 
-/// What stores seem to hold.
+/// The inferred content of the stores.
 #[derive(Debug, Default)]
 pub struct Inferred {
     /// The tables that seem to hold memories.
     pub tables: Vec<Table>,
     /// Tables that have an owner and do not look like memories.
     pub others: Vec<String>,
-    /// Tables whose rows memories reference in a way that takes these along, or keeps both.
+    /// Tables that memories reference: a delete of such a row deletes its memories too, or is refused.
     pub above: Vec<String>,
-    /// Tables that look like parts of memories, and whose rows may belong to none.
+    /// Tables that look like parts of memories, and whose rows may belong to no memory.
     pub loose: Vec<String>,
-    /// Collections without points, of which nothing can be told.
+    /// Collections without points: nothing can be inferred about them.
     pub empty: Vec<String>,
-    /// Collections whose points may belong to several tables: small numbers are ids everywhere.
+    /// Collections whose points may belong to several tables, since small numbers are ids in most tables.
     pub unclear: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ pub async fn infer(sql: Option<&SqlStore>, vector: Option<&VectorStore>) -> Resu
     Ok(inferred)
 }
 
-/// Returns the tables whose memories a collection's points may belong to, and by which rule.
+/// Returns the tables whose memories a collection's points may belong to, each with its rule.
 async fn places(
     tables: &[Table],
     sql: &SqlStore,
@@ -83,7 +83,7 @@ async fn places(
         .enumerate()
         .filter(|(_, table)| table.collection.is_none())
     {
-        // What does not fit is proposed all the same; the check that follows says what is wrong.
+        // A table that does not fit stays in the proposal, without a collection. The later check reports its faults.
         let opened = match SqlTable::open(sql, table).await {
             Ok(opened) => opened,
             Err(StoreError::Mapping { .. }) => continue,
@@ -96,7 +96,7 @@ async fn places(
     Ok(places)
 }
 
-/// Returns how the points of a collection follow from the ids of a table, if they do.
+/// Returns the rule that derives a collection's points from the ids of a table, if there is one.
 async fn rule(
     table: &SqlTable,
     vector: &VectorStore,
@@ -124,7 +124,7 @@ async fn rule(
 /// Returns the payload field that holds the memories' ids.
 async fn id_field(table: &SqlTable, sample: &Sample) -> Result<Option<String>, StoreError> {
     for (field, values) in &sample.fields {
-        // A person's number may be a memory's too.
+        // A number may be the id of both a person and a memory.
         let name = field.rsplit('.').next().unwrap_or_default();
         if !convention::is_about_an_owner(name) && known(table, values).await? {
             return Ok(Some(field.clone()));
@@ -133,7 +133,7 @@ async fn id_field(table: &SqlTable, sample: &Sample) -> Result<Option<String>, S
     Ok(None)
 }
 
-/// Returns whether most of some texts are ids of rows: vectors may have been left where rows are gone.
+/// Returns whether at least half of some texts are ids of rows. Orphaned vectors have no row.
 async fn known(table: &SqlTable, texts: &[String]) -> Result<bool, StoreError> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let found = table.exists(&texts).await?.into_iter().filter(|found| *found).count();
@@ -184,7 +184,7 @@ fn alone(collection: Collection) -> Table {
     }
 }
 
-/// Gives tables that would be called the same a number.
+/// Appends a number to the names of tables that another table has taken.
 fn tell_apart(tables: &mut [Table]) {
     let mut taken = BTreeMap::new();
     for table in tables {

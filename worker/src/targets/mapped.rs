@@ -1,7 +1,7 @@
-//! The mappings this worker has, each with its stores, opened when they are first needed.
+//! This worker's mappings, each with its stores, opened at the first use.
 //!
-//! A store may be down when the worker starts, and its schema may change while it runs: what was
-//! read of it is dropped when a call says that something is missing, and read again.
+//! A store may be down when the worker starts, and its schema may change while it runs. When a call reports something
+//! missing, the cached schema is dropped and read again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct Stores {
     pub(crate) name: String,
     pub(crate) sql: Option<SqlStore>,
     pub(crate) vector: Option<VectorStore>,
-    /// How long a ping may take.
+    /// The time limit of a ping.
     patience: Duration,
     /// When the last ping ended, and whether both stores answered it.
     pinged: Arc<Mutex<Option<(Instant, bool)>>>,
@@ -37,7 +37,7 @@ pub(crate) struct Mapped {
     pub(crate) table: Table,
     target: Target,
     stores: Stores,
-    /// How many memories fit into a batch by their points.
+    /// The limit of a batch by the points of its memories.
     pub(crate) fits: Fits,
     opened_sql: Once<SqlTable>,
     opened_vector: Once<VectorCollection>,
@@ -47,7 +47,7 @@ pub(crate) struct Mapped {
 pub(crate) struct Mappings {
     pub(crate) targets: Vec<Stores>,
     by_route: BTreeMap<Route, Arc<Mapped>>,
-    /// What the ledger says about mappings that share a place with them.
+    /// The published mappings that share a table or a collection with these.
     pub(crate) siblings: Known,
 }
 
@@ -79,13 +79,13 @@ impl Mappings {
         })
     }
 
-    /// Returns the mappings that this worker claims for: no other is mixed with them.
+    /// Returns the mappings that this worker claims for. A mapping that is mixed with another one is excluded.
     pub(crate) fn routes(&self) -> Vec<Route> {
         let routes = self.by_route.keys().filter(|route| self.siblings.allow(route));
         routes.cloned().collect()
     }
 
-    /// Returns for how many targets this worker claims.
+    /// Returns the number of targets that this worker claims for.
     pub(crate) fn served(&self) -> usize {
         let routes = self.routes();
         routes.chunk_by(|one, other| one.target == other.target).count()
@@ -107,8 +107,8 @@ impl Mappings {
         self.by_route.values()
     }
 
-    /// Returns the mappings that have rows and to whose memories a point of this one may belong, this one included:
-    /// their vectors are in the same collection, and no scope tells them apart.
+    /// Returns the mappings with rows whose memories a point of this mapping may belong to, itself included. Their
+    /// vectors are in the same collection, and no scope tells them apart.
     pub(crate) fn sharing(&self, mapped: &Mapped) -> impl Iterator<Item = &Arc<Mapped>> {
         let points = (&mapped.target, &mapped.table);
         self.by_route.values().filter(move |other| {
@@ -133,13 +133,13 @@ impl Stores {
             name: target.name.clone(),
             sql,
             vector,
-            // A quarter: short beside the call that got no answer, and long for the least that a store can do.
+            // A quarter is short beside the call that got no answer, and long for a ping.
             patience: (store_timeout / 4).max(Duration::from_millis(500)).min(store_timeout),
             pinged: Arc::default(),
         })
     }
 
-    /// Returns whether both stores answer a ping. One is under way at a time, and answers all who asked meanwhile.
+    /// Returns whether both stores answer a ping. One ping runs at a time, and its answer serves all waiting callers.
     async fn answer(&self) -> bool {
         let asked = Instant::now();
         let mut pinged = self.pinged.lock().await;
@@ -165,7 +165,7 @@ impl Stores {
         sql && vector
     }
 
-    /// Asks both stores for a sign of life.
+    /// Pings both stores.
     pub(crate) async fn ping(&self) -> [(StoreKind, Option<Result<(), StoreError>>); 2] {
         let sql = async {
             match &self.sql {
@@ -185,12 +185,12 @@ impl Stores {
 }
 
 impl Mapped {
-    /// Returns whether the table has vectors alone.
+    /// Returns whether the table has only vectors.
     pub(crate) fn has_only_points(&self) -> bool {
         self.table.columns.is_none()
     }
 
-    /// Returns whether a scope tells its points from those of others.
+    /// Returns whether a scope tells its points from those of other mappings.
     pub(crate) fn has_scoped_points(&self) -> bool {
         let collection = self.table.collection.as_ref();
         collection.is_some_and(|collection| !collection.scope.is_empty())
@@ -227,11 +227,11 @@ impl Mapped {
             }
             Ok(opened)
         };
-        // On the heap: it is seldom awaited, and would be in every future that asks for the collection.
+        // Boxed: it is seldom awaited, and would enlarge every future that asks for the collection.
         self.opened_vector.get(Box::pin(open)).await.map(Some)
     }
 
-    /// Opens the vector collection, if the mapping has one, whatever its SQL table is like.
+    /// Opens the vector collection, if the mapping has one, without its SQL table.
     pub(crate) async fn collection(&self) -> Result<Option<VectorCollection>, StoreError> {
         match (&self.stores.vector, &self.table.collection) {
             (Some(store), Some(collection)) => VectorCollection::open(store, collection).await.map(Some),
@@ -239,13 +239,12 @@ impl Mapped {
         }
     }
 
-    /// Drops what was read of the database's schema, if reading it again costs little: of ids that are bytes
-    /// SQLite may have to look at every row.
+    /// Drops the cached SQL schema, if reading it again is cheap. If ids are bytes, SQLite may have to scan every row.
     pub(crate) async fn reread(&self) {
         self.opened_sql.forget_if(|table| !table.has_byte_ids()).await;
     }
 
-    /// Drops what was read of the stores' schemas.
+    /// Drops the cached schemas of both stores.
     pub(crate) async fn reopen(&self) {
         self.opened_sql.forget_if(|_| true).await;
         self.opened_vector.forget_if(|_| true).await;

@@ -1,37 +1,37 @@
-//! Says in the log which mappings do not fit: when that is first seen, when it changes, and when it
-//! is over. Without it a worker that can do nothing looks like one that has nothing to do.
+//! Logs the mappings that do not fit: when a fault is first seen, when it changes, and when it is gone. Without this
+//! log, a worker that can do nothing looks idle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_common::ledger::Route;
 
-/// What a look at a mapping found.
+/// The result of a look at a mapping.
 #[derive(Debug)]
 pub(crate) struct Looked {
     pub(crate) route: Route,
-    /// What does not fit.
+    /// The faults of the mapping.
     pub(crate) faults: BTreeSet<String>,
-    /// Whether all its stores could be asked.
+    /// Whether all its stores answered.
     pub(crate) whole: bool,
 }
 
-/// What was seen of all mappings so far.
+/// The known faults of all mappings.
 #[derive(Debug, Default)]
 pub(crate) struct MappingLog {
     faults: BTreeMap<Route, BTreeSet<String>>,
 }
 
-/// What a look has changed.
+/// A change since the last look.
 #[derive(Debug, PartialEq, Eq)]
 enum Change {
-    /// It does not fit, for a reason that is new.
+    /// The mapping has a new fault.
     Fault(String),
-    /// It fits again.
+    /// The mapping fits again.
     Fits,
 }
 
 impl MappingLog {
-    /// Notes what a look found, and logs what is new about it.
+    /// Records the result of a look, and logs its changes.
     pub(crate) fn note(&mut self, looked: &Looked) {
         let Route { target, table, .. } = &looked.route;
         for change in self.changes(looked) {
@@ -47,7 +47,7 @@ impl MappingLog {
         let new = looked.faults.difference(known).cloned();
         let mut changes: Vec<Change> = new.map(Change::Fault).collect();
         if !looked.whole {
-            // What a store that is down would have said is not over.
+            // A store that is down reports nothing, so its known faults stay.
             known.extend(looked.faults.iter().cloned());
             return changes;
         }

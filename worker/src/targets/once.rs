@@ -1,4 +1,4 @@
-//! Something that many want at the same time and one of them makes: a look at a schema.
+//! A value that many callers want at once and one of them makes: a cached schema.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use tokio::sync::{Mutex, RwLock};
 
 use crate::store::StoreError;
 
-/// What was made, if it was, and whoever makes it.
+/// The value, if it was made, and the state of the caller that makes it.
 pub(crate) struct Once<T> {
     made: RwLock<Option<Arc<T>>>,
-    /// Held by whoever makes it; why the last one failed, if it did.
+    /// Locked while a caller makes the value. It holds the error of the last attempt, if that failed.
     failed: Mutex<Option<StoreError>>,
 }
 
@@ -23,8 +23,8 @@ impl<T> Default for Once<T> {
 }
 
 impl<T> Once<T> {
-    /// Returns what was made, or makes it. Whoever comes while somebody makes it waits for that, and fails with it:
-    /// a store that does not answer is not asked by all of them, nor by one after the other.
+    /// Returns the value, or makes it. Callers that come meanwhile wait, and share the success or the error. So the
+    /// callers do not all ask a store that does not answer, neither at once nor one after the other.
     pub(crate) async fn get(&self, opening: impl Future<Output = Result<T, StoreError>>) -> Result<Arc<T>, StoreError> {
         if let Some(made) = &*self.made.read().await {
             return Ok(Arc::clone(made));
@@ -39,7 +39,7 @@ impl<T> Once<T> {
         if let Some(error) = failed.as_ref().filter(|_| waited) {
             return Err(error.clone());
         }
-        // Whoever waits makes it after all if this one is dropped.
+        // Without an error here, a waiting caller makes the value if this call is dropped.
         *failed = None;
         match opening.await {
             Ok(made) => {
@@ -54,7 +54,7 @@ impl<T> Once<T> {
         }
     }
 
-    /// Forgets what was made, if it is so.
+    /// Drops the value, if `is_so` holds for it.
     pub(crate) async fn forget_if(&self, is_so: impl FnOnce(&T) -> bool) {
         let mut made = self.made.write().await;
         if made.as_ref().is_some_and(|made| is_so(made)) {
@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// Lets ten ask at the same time; returns how many made it, and what they were told.
+    /// Lets ten callers ask at the same time. Returns how many made the value, and their answers.
     async fn ask(once: &Once<u8>, answer: Result<u8, StoreError>) -> (u32, Vec<Result<u8, &'static str>>) {
         let (made, all_ask) = (Cell::new(0), Notify::new());
         let open = async || {

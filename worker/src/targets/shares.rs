@@ -1,7 +1,7 @@
-//! How targets share the slots of a worker, so that a target that is slow or hangs keeps no other waiting.
+//! Divides the slots of a worker among targets, so that a target that is slow or hangs does not block the others.
 //!
 //! 1. With several targets, one target holds three quarters of the slots at most, and leaves at least two of them.
-//! 2. While some target holds no slot, those that hold one leave as many slots free.
+//! 2. While some target holds no slot, the other targets leave as many slots free.
 //! 3. An ill target holds one slot, or an eighth of the slots if that is more.
 //! 4. All ill targets together hold half of the slots at most.
 
@@ -22,7 +22,7 @@ pub(crate) struct Shares {
 /// How many more slots a target may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Room {
-    /// Slots for anything.
+    /// Slots for jobs of any size.
     pub(crate) slots: usize,
     /// How many of them may be for large jobs.
     pub(crate) large: usize,
@@ -45,7 +45,7 @@ impl Shares {
         }
     }
 
-    /// Returns how many more slots a target may hold, where a worker serves so many `targets`.
+    /// Returns how many more slots a target may hold, on a worker that serves `targets` targets.
     pub(crate) fn room(&self, target: &str, is_ill: impl Fn(&str) -> bool, targets: usize) -> Room {
         let held = self.lock();
         let own = held.get(target).copied().unwrap_or(0);
@@ -56,7 +56,7 @@ impl Shares {
                 large: free,
             };
         }
-        // One for a large job and one for small ones.
+        // At least one for a large job and one for small ones.
         let left = (self.slots / 4).max(2);
         let ill = is_ill(target);
         let most = if ill {
@@ -75,11 +75,11 @@ impl Shares {
             slots = slots.max(1).min(free);
         }
         if ill {
-            // Not even the first slot is beyond this, or many ill targets would hold them all.
+            // The cap includes a target's first slot, or many ill targets would hold all slots.
             let taken = sum(&held, is_ill);
             slots = slots.min((self.slots / 2).max(1).saturating_sub(taken));
         }
-        // The last of its slots is for small jobs; an only one is for each kind in turn.
+        // The last of its slots is for small jobs. An only slot is for each kind in turn.
         let large = if most > 1 { most - 1 } else { 1 };
         Room {
             slots,
@@ -101,12 +101,12 @@ impl Shares {
         sum(&self.lock(), which)
     }
 
-    /// Waits until a target has given a slot back since this last returned.
+    /// Waits until a target frees a slot. A slot that was freed since the last return counts.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
     }
 
-    /// Says that a target may be claimed for again.
+    /// Wakes the claim loop, since a target may be claimed for again.
     pub(crate) fn look_again(&self) {
         self.answered.notify_one();
     }
@@ -117,7 +117,7 @@ impl Shares {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
-        // Each change leaves the numbers right.
+        // No change can panic halfway, so the data of a poisoned lock is valid.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -144,7 +144,7 @@ impl Drop for TargetSlot {
 mod tests {
     use super::*;
 
-    /// Lets each target take what it may, in this order; returns how many slots each got.
+    /// Lets each target, in this order, take all slots that it may. Returns how many slots each got.
     fn taken(slots: usize, targets: &[(&str, bool)]) -> Vec<usize> {
         let shares = Arc::new(Shares::new(slots));
         let mut all = Vec::new();

@@ -1,6 +1,6 @@
-//! Whether this worker may claim for its mappings: not while the ledger knows another mapping of the same collection
-//! or table, in whatever worker's file, and nothing tells the memories of both apart. Nor while another mapping has a
-//! table that is a dependent here: its memories would go whoever owns them, and leave their points.
+//! Decides for which mappings this worker may claim. It skips a mapping if the ledger has another one, of any worker,
+//! of the same collection or table without a scope to tell them apart. It also skips a mapping if the table of another
+//! one is its dependent: deletes would take that one's memories whatever their owner, and leave their points.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use lethe_common::config::{Config, Sibling};
 use lethe_common::ledger::{Ledger, LedgerError, Route, Siblings};
 
-/// What this worker has, and what it has read of the ledger.
+/// This worker's mappings, and the siblings that it has read from the ledger.
 pub(crate) struct Known {
     own: Vec<Own>,
     read: Mutex<Option<Read>>,
@@ -17,26 +17,26 @@ pub(crate) struct Known {
 /// A mapping of this worker.
 struct Own {
     route: Route,
-    /// It, in each place where its memories are.
+    /// The mapping, once for each place that holds its memories.
     siblings: Vec<Sibling>,
-    /// Where its dependents are.
+    /// The places of its dependents.
     dependents: Vec<String>,
 }
 
-/// What was read of the ledger.
+/// The siblings as last read from the ledger.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Read {
     revision: i64,
-    /// The mappings that each of this worker's mappings is mixed with, as people call them.
+    /// For each of this worker's mappings, the names of the mappings that it is mixed with.
     mixed: BTreeMap<Route, BTreeSet<String>>,
-    /// The mappings whose tables are dependents of each of this worker's mappings, as people call them.
+    /// For each of this worker's mappings, the names of the mappings whose tables are its dependents.
     taken: BTreeMap<Route, BTreeSet<String>>,
-    /// Whether an older version of a mapping of this worker is published still.
+    /// Whether an older version of one of this worker's mappings is still published.
     outdated: bool,
 }
 
 impl Known {
-    /// Returns what a configuration has; nothing is known of the ledger yet.
+    /// Returns the mappings of a configuration. Nothing is read from the ledger yet.
     pub(crate) fn new(config: &Config) -> Self {
         let mappings = config.targets.iter().flat_map(|target| {
             let tables = target.tables.iter();
@@ -55,7 +55,7 @@ impl Known {
     /// Publishes this worker's mappings, and reads the others, unless nothing has changed.
     pub(crate) async fn publish(&self, ledger: &Ledger) -> Result<(), LedgerError> {
         let own: Vec<Sibling> = self.own.iter().flat_map(|own| own.siblings.clone()).collect();
-        // An older version goes with the last worker that has it, which changes nothing by itself.
+        // An older version goes after its last worker has ended, which alone changes no revision: so read again.
         let known = self
             .lock()
             .as_ref()
@@ -67,7 +67,7 @@ impl Known {
         Ok(())
     }
 
-    /// Returns the revision that was read; `None` before the first reading.
+    /// Returns the revision that was read, or `None` before the first read.
     pub(crate) fn revision(&self) -> Option<i64> {
         self.lock().as_ref().map(|read| read.revision)
     }
@@ -86,7 +86,7 @@ impl Known {
         with.into_iter().flatten().all(BTreeSet::is_empty)
     }
 
-    /// Returns why nothing is claimed for a mapping, a line for each mapping that keeps it from that.
+    /// Returns the reasons not to claim for a mapping, one line for each conflicting mapping.
     pub(crate) fn faults(&self, route: &Route) -> Vec<String> {
         let read = self.lock();
         let Some(read) = &*read else { return Vec::new() };
@@ -113,9 +113,9 @@ impl Known {
 }
 
 impl Read {
-    /// Returns what published siblings mean for `own` mappings.
+    /// Compares the `own` mappings with the published siblings.
     ///
-    /// A mapping is in every place under which somebody has published it: the URL of one store may differ between
+    /// A mapping is in every place that any worker has published it in, since the URL of one store may differ between
     /// processes.
     fn of(own: &[Own], siblings: &Siblings) -> Self {
         let mut by_place: BTreeMap<&str, Vec<&Sibling>> = BTreeMap::new();
@@ -129,7 +129,7 @@ impl Read {
             revision: siblings.revision,
             ..Self::default()
         };
-        // One file's mappings were told apart when it was read, and a worker that has both protects each from the other.
+        // The configuration check keeps one file's mappings apart. A worker with both protects each from the other.
         let is_own = |other: &Sibling| {
             let mut names = own.iter().map(|own| (&own.route.target, &own.route.table));
             names.any(|name| name == (&other.target, &other.table))
@@ -149,7 +149,7 @@ impl Read {
                     .clone()
                     .any(|other| other.place == mine.place && other.scope != mine.scope);
                 for known in known {
-                    // By the scope of this worker's own file, wherever the place is called otherwise.
+                    // With the scope of this worker's own file, also where another worker's URL names the place.
                     let here = Sibling {
                         place: known.place.clone(),
                         ..mine.clone()
@@ -163,7 +163,7 @@ impl Read {
                 }
             }
             read.mixed.insert(route.clone(), mixed);
-            // This worker's other mappings too: by another URL its own file does not show that they are.
+            // Includes this worker's other mappings: under another URL, its own file does not show the conflict.
             let others = dependents
                 .iter()
                 .filter_map(|place| by_place.get(place.as_str()))
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// Returns with what `mine` is mixed, and whether an older version of it is there.
+    /// Returns the mappings that `mine` is mixed with, and whether an older version of it is published.
     fn mixed(mine: &Sibling, published: &[Sibling]) -> (Vec<String>, bool) {
         let route = Route {
             target: mine.target.clone(),
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_mapping_is_in_every_place_that_any_worker_has_published_it_in() {
-        // Another process calls the store of both otherwise.
+        // Another process uses another URL for the store of both.
         let published = [sibling("q", "a", None), sibling("q", "b", None)];
         assert_eq!(mixed(&sibling("p", "a", None), &published).0, ["b/memories"]);
         assert_eq!(mixed(&sibling("p", "a", Some("x")), &published).0, ["b/memories"]);

@@ -1,7 +1,7 @@
-//! Looking again at an intent that another attempt wrote: what it is about may be somebody else's by now.
+//! Checking an intent that another attempt wrote: its memories may belong to another owner now.
 //!
-//! What is not the job's any more drops out before any effect. What an earlier attempt may have erased is not looked
-//! for in vain: it counts as erased.
+//! A memory that is no longer the job's drops out before any effect. A memory that an earlier attempt may have erased
+//! counts as erased.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,13 +16,13 @@ use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::targets::Mapped;
 
-/// Looks again at the parts that this attempt did not begin.
+/// Checks the parts that this attempt did not begin.
 pub(super) async fn look_again(env: &Environment, mapped: &Mapped, parts: &mut [BatchPart]) -> Result<(), Stop> {
     let fences = fences(parts);
     for part in parts.iter_mut().filter(|part| !part.fresh) {
         let conditions = &part.conditions;
         let is_query = conditions.query.is_some();
-        // A listed point is looked at by itself, on every attempt.
+        // A listed point is checked by itself, on every attempt.
         let mut entries: Vec<&mut Entry> = part
             .intent
             .entries
@@ -42,7 +42,7 @@ pub(super) async fn look_again(env: &Environment, mapped: &Mapped, parts: &mut [
             let now = is_named.then(|| now.next()).flatten();
             compare(entry, now, &points);
             if is_query && entry.row && entry.seen.row.is_none() {
-                // A vector without a row matches no query. What is there may be written since: it is reported, and stays.
+                // A vector without a row matches no query. It may be new: it is reported, and stays.
                 entry.seen.points.clear();
             }
         }
@@ -61,25 +61,25 @@ fn item(entry: &Entry, conditions: &Conditions) -> Option<Item> {
     })
 }
 
-/// The intended points that are there.
+/// The points of an intent that still exist.
 #[derive(Default)]
 struct Sight {
     there: HashMap<PointId, Sighted>,
-    /// Memories of points that stand alone and have a row by now.
+    /// The memories of points that stand alone and have a row now.
     owned: HashSet<String>,
 }
 
-/// A point that is there.
+/// A point that still exists.
 struct Sighted {
     point: Point,
-    /// The memory that its payload names, as points are looked for.
+    /// The memory that its payload names, in the collection's spelling.
     memory: Option<String>,
     is_met: bool,
-    /// Nothing in it speaks against its being the job's.
+    /// Whether nothing in it contradicts the job.
     is_silent: bool,
 }
 
-/// Looks at the points that the intent names.
+/// Reads the points that the intent names.
 async fn sight(
     env: &Environment,
     mapped: &Mapped,
@@ -111,13 +111,13 @@ async fn sight(
     let owned = ids.iter().zip(owned).filter(|(_, owned)| *owned);
     sight.owned = owned.map(|(id, _)| (*id).to_owned()).collect();
     for entry in entries {
-        // What a payload names is compared with what is looked for.
+        // The memory in the payload is compared with the intended one.
         let spelled = entry.id.as_deref().map(|id| collection.spelled(id));
         for point in &entry.points {
             if let Some(sighted) = sight.there.get_mut(point) {
                 let is_same = sighted.memory.is_none() || sighted.memory == spelled;
                 sighted.is_silent &= is_same;
-                // Nobody looked whether the one that it names by now has a row.
+                // The memory that it names now may have a row, which was not checked.
                 sighted.is_met &= is_same;
             }
         }
@@ -125,7 +125,7 @@ async fn sight(
     Ok(sight)
 }
 
-/// Holds what was intended against what is there now.
+/// Compares an intended memory with its present state.
 fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
     let missing = entry.points.iter().any(|point| !sight.there.contains_key(point));
     let is_there = entry.points.iter().any(|point| sight.there.contains_key(point));
@@ -142,7 +142,7 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
     let vectors = now.vectors;
     entry.seen = now.seen;
     if vectors == Vectors::Disagree {
-        // Of a crowd nobody knows how many went.
+        // The number of deleted points of a crowd is unknown.
         let went = missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd;
         entry.seen.dropped = Some(if went {
             Dropped::DisagreesPartly
@@ -152,7 +152,7 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
         return;
     }
     if entry.seen.is_foreign {
-        // Of a crowd nobody knows how many went.
+        // The number of deleted points of a crowd is unknown.
         let went = missing && entry.vectors == Vectors::OfRow || entry.vectors == Vectors::Crowd;
         entry.seen.dropped = Some(if entry.row && went {
             Dropped::Split
@@ -175,7 +175,7 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
         return;
     }
     if !now.row && vectors != Vectors::Crowd {
-        // An earlier attempt erased the row, which vouched for the points that the intent names.
+        // An earlier attempt erased the row, which had matched the points that the intent names.
         let own = own(entry, sight, |point| point.is_silent);
         let more: Vec<Point> = own
             .into_iter()
@@ -186,7 +186,7 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
     if vectors == Vectors::Crowd || !entry.vectors.go() {
         entry.vectors = vectors;
     } else if entry.vectors == Vectors::Crowd {
-        // The others went.
+        // The other points were deleted.
         entry.vectors = Vectors::OfRow;
     }
     let seen = entry.seen.points.iter().map(|point| point.id);
@@ -195,7 +195,7 @@ fn compare(entry: &mut Entry, now: Option<Entry>, sight: &Sight) {
     entry.points.dedup();
 }
 
-/// Returns those of the points that the entry names and that meet a condition.
+/// Returns the existing points of the entry that meet a condition.
 fn own(entry: &Entry, sight: &Sight, is_own: impl Fn(&Sighted) -> bool) -> Vec<Point> {
     let there = entry.points.iter().filter_map(|point| sight.there.get(point));
     there

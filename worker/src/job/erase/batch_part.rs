@@ -1,4 +1,4 @@
-//! A lease with the batch that is to be done under it.
+//! A lease with its present batch.
 
 use lethe_common::ledger::{Fence, Lease, Work};
 
@@ -7,14 +7,13 @@ use crate::job::intent::Intent;
 use crate::lease::LeaseGuard;
 use crate::store::Conditions;
 
-/// A lease with the batch that is to be done under it.
+/// A lease with its present batch.
 pub(super) struct BatchPart {
     pub(super) lease: LeaseGuard,
-    /// What its job demands of each memory.
+    /// The job's conditions on each memory.
     pub(super) conditions: Conditions,
     pub(super) intent: Intent,
-    /// Whether this attempt wrote the intent: then the statements' own answers decide what was
-    /// erased and what was absent.
+    /// Whether this attempt wrote the intent: then the statements' answers decide between erased and absent.
     pub(super) fresh: bool,
 }
 
@@ -43,7 +42,7 @@ pub(super) fn fences(parts: &[BatchPart]) -> Vec<Fence> {
     parts.iter().map(|part| part.lease.fence()).collect()
 }
 
-/// Returns whether a partition is about one memory, of which the job says which version it had.
+/// Returns whether a partition is one memory, whose erased version the job reports.
 pub(super) fn is_one(lease: &Lease) -> bool {
     matches!(&lease.work, Work::Ids(ids) if ids.len() == 1)
 }

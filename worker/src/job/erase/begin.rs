@@ -1,4 +1,4 @@
-//! Whether a batch may begin now: not of a job that is being cancelled, outside its windows, or ahead of its pace.
+//! Checks before a batch begins: the job must not be cancelling, outside its windows or ahead of its pace.
 
 use std::time::Duration;
 
@@ -8,12 +8,10 @@ use crate::job::batch;
 use crate::job::intent::Intent;
 use crate::lease::{Back, CORRUPT, Environment, LeaseGuard, Stop, window};
 
-/// For how many milliseconds a partition that waits to keep its job's pace is given back at most: the pace may have changed
-/// by then.
+/// The longest wait of a throttled partition in milliseconds, before the random spread: the pace may change meanwhile.
 const LOOK: u64 = 1_000;
 
-/// Returns those leases under which a batch may begin, or has begun; ends or gives back the others. No store is asked
-/// about any.
+/// Returns the leases whose batch may begin or has begun. Ends or releases the others, without a store call.
 pub(super) async fn may_begin(env: &Environment, open: Vec<LeaseGuard>) -> Result<Vec<LeaseGuard>, Stop> {
     let mut going = Vec::with_capacity(open.len());
     for lease in open {
@@ -33,19 +31,19 @@ pub(super) async fn may_begin(env: &Environment, open: Vec<LeaseGuard>) -> Resul
     Ok(going)
 }
 
-/// Gives a throttled job's partition back until the next batch may start.
+/// Releases a throttled job's partition until the next batch may start.
 pub(super) async fn wait_for_turn(env: &Environment, lease: LeaseGuard, wait_ms: u64) -> Result<(), Stop> {
-    // Not all that wait at the same moment: one of them starts, and the others would wait again.
+    // The random spread keeps partitions from waking together: one would start, and the others wait again.
     let pace = lease.job.per_second.unwrap_or(f64::INFINITY);
     let spread = Duration::from_secs(2).mul_f64((f64::from(batch::size(&env.config, &lease.job)) / pace).min(0.25));
     let wait = Duration::from_millis(wait_ms.min(LOOK)) + rand::random_range(Duration::ZERO..=spread);
     give_back(env, lease, wait).await?;
-    // Whoever sleeps until something else is due has to know of this.
+    // A ring (a notification): workers that sleep until the next due time must learn of this one.
     env.doorbell.ring(Ring::Work);
     Ok(())
 }
 
-/// Gives a partition back for later: no slot, no lease, no attempt.
+/// Releases a partition for later. It holds no slot and no lease, and counts no attempt.
 pub(super) async fn give_back(env: &Environment, lease: LeaseGuard, delay: Duration) -> Result<(), Stop> {
     let back = Back {
         delay,

@@ -1,7 +1,7 @@
 //! Reading a small job back before its batch is recorded: then one record ends it.
 //!
-//! A job takes this way if it is one list of ids and nothing failed. If the look finds a memory, or a store does not answer, the
-//! batch is recorded like any other, and the job is read back after the record.
+//! This applies to a job of one list of ids without failures. If the read-back finds a memory, or a store does not
+//! answer, the batch is recorded like any other, and the job is read back after the record.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ pub(super) async fn confirm(
             let gone = leases.iter().zip(gone).filter(|(_, gone)| *gone);
             gone.map(|(lease, _)| lease.job.id).collect()
         }
-        // The record comes first: only this task knows what the batch did. A lease that was lost has none, by its fence.
+        // The batch is recorded anyway: only this task knows its outcomes. The fence refuses a lost lease's record.
         Err(stop) => {
             let code = match stop {
                 Stop::Store(error) => Some(error.code().as_str()),
@@ -46,7 +46,7 @@ pub(super) async fn confirm(
     }
 }
 
-/// Returns whether this batch is the last of a job that has one list of ids, and nothing of it failed.
+/// Returns whether this batch is the last one of a job with one list of ids, and has no failure.
 fn is_all(part: &BatchPart, met: &[MemoryOutcome]) -> bool {
     let job = &part.lease.job;
     let is_last = matches!(part.lease.work, Work::Ids(_)) && job.is_single && part.intent.then.is_none();

@@ -1,7 +1,6 @@
-//! Deleting the points of memories that have too many of them to be listed: page by page, in constant memory.
+//! Deleting the points of crowds (memories with too many points to be listed): page by page, in constant memory.
 //!
-//! If the process dies in between, part of the points are gone, and the row is still there: the next attempt goes
-//! through what is left.
+//! If the process dies in between, some points are gone and the row still exists: the next attempt deletes the rest.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::Fence;
@@ -16,7 +15,8 @@ use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
 use crate::targets::Mapped;
 
-/// Returns the places of those whose points began to disagree meanwhile. Nobody knows how many of their points went.
+/// Deletes crowds. Returns the positions of memories with a point that disagrees by now.
+/// The number of their deleted points is unknown.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
@@ -46,7 +46,7 @@ pub(super) async fn delete(
             }
             if next.is_none() {
                 env.keep(fences).await?;
-                // What a deleting request left, because it says something else by now.
+                // A deleting request skips points that changed meanwhile: this finds them.
                 let left = page_of_crowd(env, mapped, &crowd, None, StoreCall::ReadBack).await?;
                 if left.1.disagree {
                     stopped.insert(place, Went::Some);
@@ -59,7 +59,7 @@ pub(super) async fn delete(
     Ok(stopped)
 }
 
-/// Deletes the points of a page if none of it disagrees, and returns where the next one begins.
+/// Deletes the points of a page unless one disagrees. Returns the offset of the next page.
 async fn delete_page(
     env: &Environment,
     mapped: &Mapped,

@@ -1,8 +1,8 @@
-//! How many rows of dependents went with the memories of each part.
+//! The number of dependents' rows that were deleted with the memories of each part.
 //!
-//! The deleting statements say it, and the record counts it. Between the two a vector store may fail: the intent
-//! keeps the numbers then. If the process dies there, they are lost, and the attempt that finds rows gone says
-//! that there are more.
+//! The deleting statements return the numbers, and the record counts them. If a vector store fails in between, the
+//! intent keeps the numbers. If the process dies in between, they are lost: the next attempt finds rows gone, and
+//! reports that the count is too low.
 
 use super::batch_part::BatchPart;
 use super::memory_outcome::Row;
@@ -10,7 +10,7 @@ use crate::job::intent::Taken;
 use crate::lease::{Environment, Stop, intend};
 use crate::store::sql;
 
-/// Adds to each part what an attempt deleted of dependents.
+/// Adds the dependents' rows that this attempt deleted to each part.
 pub(super) fn count(parts: &mut [BatchPart], rows: &[Row], taken: sql::Taken) {
     let mut of_shares: Vec<Taken> = Vec::with_capacity(parts.len());
     let mut rows = rows.iter();
@@ -32,7 +32,7 @@ pub(super) fn count(parts: &mut [BatchPart], rows: &[Row], taken: sql::Taken) {
     }
 }
 
-/// Keeps in the intents what was deleted, for the attempt that goes on with them.
+/// Stores the numbers in the intents, for the next attempt.
 pub(super) async fn remember(env: &Environment, parts: &[BatchPart]) -> Result<(), Stop> {
     let counted: Vec<&BatchPart> = parts.iter().filter(|part| part.intent.taken.is_some()).collect();
     if counted.is_empty() {

@@ -1,4 +1,4 @@
-//! Committing the intents of a batch: nothing outside the ledger is touched before.
+//! Committing the intents of a batch, before any effect outside the ledger.
 
 use lethe_common::ledger::LeaseCheck;
 
@@ -6,7 +6,7 @@ use super::batch_part::BatchPart;
 use super::begin::{give_back, wait_for_turn};
 use crate::lease::{self, Environment, LEDGER_REFUSED, Stop};
 
-/// Commits the intents; returns the parts that may go on.
+/// Commits the intents. Returns the parts that may go on.
 pub(super) async fn intend(env: &Environment, parts: Vec<BatchPart>) -> Result<Vec<BatchPart>, Stop> {
     let mut going = Vec::with_capacity(parts.len());
     let mut asking = Vec::new();
@@ -37,7 +37,7 @@ pub(super) async fn intend(env: &Environment, parts: Vec<BatchPart>) -> Result<V
     Ok(going)
 }
 
-/// Reserves a throttled job's time for a batch; returns how many milliseconds to wait instead.
+/// Reserves a throttled job's time for a batch. Returns the milliseconds to wait if no time is free yet.
 async fn reserve(env: &Environment, part: &BatchPart) -> Result<Option<u64>, Stop> {
     if part.lease.job.per_second.is_none() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Vectors that were still there after they were deleted: they are tried again, a few times.
+//! Kept vectors: they still existed after their deletion, and are retried at most `retry.rounds` times.
 
 use lethe_common::ledger::LeaseCheck;
 
@@ -9,17 +9,17 @@ use crate::lease::retry::{self, Verdict};
 use crate::lease::{Environment, LEDGER_REFUSED, Stop};
 use crate::store::StoreError;
 
-/// Returns whether vectors that were still there after they were deleted are to be tried again.
+/// Returns whether kept vectors are retried.
 pub(super) fn is_worth_another_try(env: &Environment, intent: &Intent, met: &[MemoryOutcome]) -> bool {
     intent.kept < env.config.retry.rounds && met.iter().any(MemoryOutcome::is_kept)
 }
 
-/// Notes in the intents that vectors were kept, and puts the partitions back.
+/// Counts the kept vectors in the intents, and releases the partitions for a retry.
 pub(super) async fn put_back(env: &Environment, kept: Vec<(BatchPart, Vec<MemoryOutcome>)>) -> Result<(), Stop> {
     for (BatchPart { lease, mut intent, .. }, met) in kept {
         intent.kept += 1;
         for (entry, met) in intent.entries.iter_mut().zip(met).filter(|(_, met)| met.is_kept()) {
-            // A point written since the batch began goes too: its memory's row was the job's.
+            // A point that was written since the batch began is deleted too: its memory's row was the job's.
             entry.points.extend(met.kept);
             entry.points.sort_unstable();
             entry.points.dedup();

@@ -1,4 +1,4 @@
-//! What each memory of a batch met in each store.
+//! The outcomes of the memories of a batch in each store.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
@@ -10,14 +10,14 @@ use super::target::{Target, targets};
 use crate::job::intent::{Dropped, Vectors};
 use crate::store::vector::PointId;
 
-/// What a memory met in each store.
+/// The outcome of a memory in each store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MemoryOutcome {
     sql: (Outcome, Option<ErrorCode>),
     vector: (Outcome, Option<ErrorCode>),
-    /// Why the database refuses to delete its row, if it does.
+    /// The error code if the database refuses to delete its row.
     pub(super) refused: Option<ErrorCode>,
-    /// The points that were there after they had been deleted, or since.
+    /// The points that existed after their deletion, or were written since.
     pub(super) kept: Vec<PointId>,
 }
 
@@ -41,7 +41,7 @@ impl MemoryOutcome {
         !self.kept.is_empty()
     }
 
-    /// Returns what a memory met one of whose points began to disagree while the others went, or none did.
+    /// Returns the outcome of a memory with a disagreeing point. `went` says whether other points were deleted.
     fn stopped(went: Went) -> Self {
         let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));
         match went {
@@ -63,27 +63,27 @@ impl MemoryOutcome {
 /// The code of a vector that was still there after it was deleted.
 const KEPT: ErrorCode = ErrorCode::Kept;
 
-/// The code of a memory whose row dropped out after its vector went.
+/// The code of a memory whose row dropped out after its vector was deleted.
 const SPLIT: ErrorCode = ErrorCode::Split;
 
-/// The code of a memory one of whose points says that it is somebody else's.
+/// The code of a memory with a point that names another owner.
 const POINT_CONFLICT: ErrorCode = ErrorCode::PointConflict;
 
-/// What became of a row.
+/// The result of deleting a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Row {
-    /// There was none to delete.
+    /// There was no row to delete.
     None,
     Deleted,
-    /// It was not there any more.
+    /// It was already gone.
     Gone,
-    /// It is there, but not under the conditions any more.
+    /// It exists, but no longer meets the conditions.
     DroppedOut,
-    /// The database refuses to delete it, and would again.
+    /// The database refuses to delete it, and would refuse a retry.
     Refused(ErrorCode),
 }
 
-/// Returns what each memory of each part met, in their order. Those at the `stopped` places kept their rows.
+/// Returns the outcome of each memory of each part, in their order. Memories at `stopped` positions kept their rows.
 pub(super) fn outcomes(
     parts: &[BatchPart],
     rows: Vec<Row>,
@@ -108,8 +108,8 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> MemoryOutcome {
     }
     let sql = match row {
         Row::Deleted => (Outcome::Erased, None),
-        // The attempt that wrote the intent knows that it was somebody else; a later one finds
-        // what an earlier one did.
+        // In the attempt that wrote the intent, another client deleted the row. In a later attempt, an
+        // earlier one did.
         Row::Gone => (if target.fresh { Outcome::Absent } else { Outcome::Erased }, None),
         Row::DroppedOut if entry.vectors.go() => (Outcome::Failed, Some(SPLIT)),
         Row::DroppedOut => (Outcome::Conflicted, None),
@@ -120,7 +120,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> MemoryOutcome {
     let mut kept = Vec::new();
     let vector = match (entry.vectors, read_back) {
         (Vectors::Unverifiable, _) => (Outcome::Unverifiable, None),
-        // Its row stayed, with another owner, who may have written it again.
+        // The row stayed with another owner, who may have written the vector again.
         (vectors, ReadBack::Kept(_)) if row == Row::DroppedOut => (
             if vectors.go() {
                 Outcome::Conflicted
@@ -134,7 +134,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> MemoryOutcome {
             (Outcome::Failed, Some(KEPT))
         }
         (Vectors::None, _) => (Outcome::Absent, None),
-        // Its row is gone by now.
+        // The memory has no row, so the owner of its other points is unknown.
         (Vectors::Partly, _) => (Outcome::Unverifiable, None),
         (vectors, ReadBack::Changed) if vectors.go() && entry.row => (Outcome::Conflicted, Some(POINT_CONFLICT)),
         (Vectors::Changed | Vectors::Disagree, _) | (_, ReadBack::Changed) => (Outcome::Conflicted, None),
@@ -154,7 +154,7 @@ fn meet(target: &Target<'_>, row: Row, read_back: ReadBack) -> MemoryOutcome {
     }
 }
 
-/// Returns what a memory met that nothing was done about, if that is so.
+/// Returns the outcome of a memory that was skipped, if it was.
 fn set_aside(target: &Target<'_>) -> Option<MemoryOutcome> {
     let entry = target.entry;
     let conflict = (Outcome::Conflicted, Some(POINT_CONFLICT));

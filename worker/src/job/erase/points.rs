@@ -1,5 +1,5 @@
-//! The effects on points that a query listed: there is no row to go by, so each is deleted, and read
-//! back, by its own id and by what the query asks for.
+//! Deleting listed points of a query. They have no row, so each one is deleted, and read back, by its own
+//! id and the query's conditions.
 
 use std::collections::HashSet;
 
@@ -15,8 +15,8 @@ use crate::store::vector::{PointId, VectorCollection};
 use crate::store::{Conditions, StoreError};
 use crate::targets::Mapped;
 
-/// Returns which of the listed points are still what their job asks for, and nobody's: the batch may have
-/// begun long ago, and what the store cannot be asked exactly is not in the deleting request.
+/// Returns the listed points that still match the query and have no row. The batch may be old, and the
+/// deleting request lacks conditions that the store cannot express exactly.
 pub(super) async fn still_meant(
     env: &Environment,
     mapped: &Mapped,
@@ -32,7 +32,7 @@ pub(super) async fn still_meant(
     Ok(still)
 }
 
-/// Deletes those of the listed points among the targets that are `still` meant, each only if it matches.
+/// Deletes the listed points that are in `still`, each only if it matches.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
@@ -49,7 +49,7 @@ pub(super) async fn delete(
     Ok(())
 }
 
-/// Looks at the listed points again: one that is there and matches was kept, or written since.
+/// Reads the listed points back: a point that exists and matches was kept, or written since.
 pub(super) async fn read_back(
     env: &Environment,
     mapped: &Mapped,
@@ -80,7 +80,7 @@ pub(super) async fn read_back(
     Ok(())
 }
 
-/// Returns the places of the listed points, those under the same conditions together.
+/// Returns the positions of the listed points, grouped by conditions.
 fn groups<'a>(targets: &[Target<'a>]) -> Vec<(&'a Conditions, Vec<usize>)> {
     let mut groups: Vec<(&Conditions, Vec<usize>)> = Vec::new();
     let listed = targets
@@ -88,7 +88,7 @@ fn groups<'a>(targets: &[Target<'a>]) -> Vec<(&'a Conditions, Vec<usize>)> {
         .enumerate()
         .filter(|(_, target)| target.is_listed_point());
     for (place, target) in listed {
-        // Those of a lease share theirs.
+        // The points of a lease share their conditions.
         match groups.last_mut() {
             Some((conditions, places)) if std::ptr::eq(*conditions, target.conditions) => places.push(place),
             _ => groups.push((target.conditions, vec![place])),

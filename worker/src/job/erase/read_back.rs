@@ -1,4 +1,4 @@
-//! Reading the vectors of a batch back by id, so that one that a concurrent writer put back is found too.
+//! Reading the vectors of a batch back by id, which also finds a vector that a concurrent writer put back.
 
 use std::collections::HashMap;
 
@@ -14,12 +14,12 @@ use crate::store::vector::{Point, PointId};
 use crate::store::{Conditions, Item, StoreError};
 use crate::targets::Mapped;
 
-/// What reading a memory's vectors back found.
+/// The result of reading a memory's vectors back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReadBack {
     Gone,
     Kept(Vec<PointId>),
-    /// It is there, but is not what was selected any more.
+    /// A point exists, but is no longer selected.
     Changed,
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn read_vectors(
             found[place] = read_back(judge, target.entry, target.conditions, &points);
         }
     }
-    // All of a batch are of one job.
+    // All points of such a batch belong to one job.
     if let Some(conditions) = alone.first().map(|n| targets[*n].conditions) {
         let points = alone.iter().flat_map(|n| targets[*n].entry.points.iter().copied());
         let points: Vec<PointId> = points.collect();
@@ -79,15 +79,15 @@ pub(super) async fn read_vectors(
     Ok(found)
 }
 
-/// Tells the points that are still a memory's from those that are somebody else's by now.
+/// Separates the points that are still a memory's from points of another owner.
 fn read_back(judge: Judge<'_>, entry: &Entry, conditions: &Conditions, points: &[Point]) -> ReadBack {
-    // Those of a crowd were all looked at, and are not listed.
+    // All points of a crowd were read, but the entry does not list them.
     let is_intended = |point: &Point| entry.vectors == Vectors::Crowd || entry.points.contains(&point.id);
     let is_kept = |point: &&Point| match &entry.seen.row {
         Some(row) => judge.agrees(Some(row), point),
         None => match judge.claim(conditions, point) {
             Claim::Met => true,
-            // Its row vouched for it.
+            // Its row, which is deleted by now, had matched it.
             Claim::Unknown => entry.row && is_intended(point) && judge.is_silent(conditions, point),
             Claim::Foreign => false,
         },

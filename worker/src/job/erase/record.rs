@@ -1,4 +1,4 @@
-//! What became of a batch, as the ledger is told.
+//! Recording the outcomes of a batch in the ledger.
 
 use lethe_common::error_code::ErrorCode;
 use lethe_common::job::{Outcome, StoreKind};
@@ -12,7 +12,7 @@ use crate::job::cursor::{Cursor, Refused};
 use crate::lease::{self, Environment, Next, Step, Stop};
 use crate::targets::Mapped;
 
-/// Records what was done, and returns what follows; what is to be tried again is put back instead.
+/// Records outcomes, and returns the next steps. Partitions with kept vectors are released for a retry instead.
 pub(super) async fn record(
     env: &Environment,
     mapped: &Mapped,
@@ -35,7 +35,7 @@ pub(super) async fn record(
     lease::record(env, steps.collect()).await
 }
 
-/// Returns what the database has made of the partition's rows so far, and why it is given up, if it is.
+/// Returns the refused rows of the partition so far, and the error if the partition is given up.
 fn refused(part: &BatchPart, met: &[MemoryOutcome]) -> (Refused, Option<ErrorCode>) {
     let before = Cursor::of(&part.lease).refused;
     let mut codes = met.iter().filter_map(|met| met.refused);
@@ -57,7 +57,7 @@ fn step_of(part: &BatchPart, met: &[MemoryOutcome], is_gone: bool) -> Step {
             if (store, outcome) == (StoreKind::Sql, Outcome::Erased) && is_one(&part.lease) {
                 delta.version_erased = entry.version;
             }
-            // A listed point is its own: others may carry the same id, or it may by now.
+            // A listed point counts by its own id: other points may name the same memory, now or later.
             let point = matches!(part.lease.work, Work::Listed(_)).then(|| entry.points.first());
             let id = point.flatten().map(|point| point.text()).or_else(|| entry.id.clone());
             if outcome.is_listed()
@@ -80,7 +80,7 @@ fn step_of(part: &BatchPart, met: &[MemoryOutcome], is_gone: bool) -> Step {
     let known = n.min(part.lease.remaining);
     let rest = part.lease.remaining - known;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    // More than was known of were found, or fewer.
+    // The batch found more memories than were known of, or fewer.
     delta.selected = signed(n - known);
     let done = part.intent.then.is_none();
     if done {

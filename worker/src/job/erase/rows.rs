@@ -1,4 +1,4 @@
-//! The effects on rows: they go last, since a row is the last handle on a memory.
+//! Deleting rows. They are deleted last, since a row is the last handle on a memory.
 
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
@@ -13,8 +13,8 @@ use crate::store::sql::{self, Deletion};
 use crate::store::{Item, RowOwner, StoreError};
 use crate::targets::Mapped;
 
-/// Deletes the rows of a batch, except those of the `stopped` places, and says what became of each. What went of
-/// dependents is added to the intents.
+/// Deletes the rows of a batch, except at the `stopped` positions, and returns the result of each. Adds the deleted
+/// dependents' rows to the intents.
 pub(super) async fn delete(
     env: &Environment,
     mapped: &Mapped,
@@ -49,7 +49,7 @@ async fn delete_intended(
                 Item {
                     id: target.entry.id.clone()?,
                     conditions: target.conditions.clone(),
-                    // What was asked for by its id goes whatever it has become.
+                    // Only a query checks the version. Other jobs delete a memory in any version.
                     version: target.entry.version.filter(|_| target.conditions.query.is_some()),
                     place: target.entry.seen.place.clone(),
                     changed: false,

@@ -1,4 +1,4 @@
-//! Which memories a batch is about, and what they are in the stores at this moment.
+//! The memories of a batch, and their present state in the stores.
 
 use super::again::look_again;
 use super::batch_part::{BatchPart, is_one};
@@ -11,15 +11,15 @@ use crate::lease::{self, Environment, LeaseGuard, Stop};
 use crate::store::Item;
 use crate::targets::Mapped;
 
-/// What one lease brings to a batch.
+/// The part of one lease in a batch that begins.
 struct Begun {
     lease: LeaseGuard,
     from: Cursor,
     batch: Batch,
 }
 
-/// Reads what comes next for each lease, and resolves all of it together; what another attempt began is looked at again.
-/// Leases whose memories did not fit are returned beside.
+/// Reads the next memories of each lease, and resolves all of them together. Intents of other attempts are checked.
+/// Also returns the leases whose memories did not fit.
 pub(super) async fn select(
     env: &Environment,
     mapped: &Mapped,
@@ -53,7 +53,7 @@ pub(super) async fn select(
         if found.is_empty() && !begun.batch.items.is_empty() {
             left.push(begun.lease);
         } else {
-            // Not of the points that were listed: a memory without a row may have many.
+            // Listed points are not deduplicated: a memory without a row may have many.
             repeats::drop_repeats(&mut found, table.as_deref());
             parts.push(part(begun, found));
         }
@@ -62,11 +62,11 @@ pub(super) async fn select(
     Ok((parts, left))
 }
 
-/// Returns what a lease does next about the first memories of its batch.
+/// Returns the part of a lease, with the first memories of its batch.
 fn part(begun: Begun, mut found: Vec<Entry>) -> BatchPart {
     let Begun { lease, from, batch } = begun;
     if !is_one(&lease) && lease.job.query.is_none() {
-        // Not kept for a thousand memories when nobody will ask.
+        // Only a query, or a job of one memory, needs versions.
         for entry in &mut found {
             entry.version = None;
         }

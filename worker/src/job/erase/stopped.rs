@@ -1,7 +1,7 @@
-//! Memories with a point that changed hands after the worker had looked at it: their rows stay.
+//! Stopped memories: a point changed owner after the worker had read it. Their rows stay.
 //!
-//! A deleting request leaves such a point where it is, and does not say so. So the points are looked for once more before
-//! their rows go: one call, which finds nothing unless somebody wrote in between.
+//! A deleting request skips such a point without saying so. So the points are looked for once more before their rows
+//! are deleted: one call, which finds nothing unless a client wrote in between.
 
 use std::collections::HashMap;
 
@@ -16,17 +16,17 @@ use crate::store::vector::PointId;
 use crate::store::{Item, StoreError};
 use crate::targets::Mapped;
 
-/// How many of a memory's points had gone when one of them kept the row.
+/// Whether some of a memory's points were deleted before another one stopped the deletion of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Went {
     None,
     Some,
 }
 
-/// The places of the memories whose rows stay.
+/// The positions of the memories whose rows stay.
 pub(super) type Stopped = HashMap<usize, Went>;
 
-/// Adds those memories with a row that have a point which was not deleted, since it says something else by now.
+/// Adds the memories with a row whose points changed, and were therefore not deleted.
 pub(super) async fn look(
     env: &Environment,
     mapped: &Mapped,
@@ -48,7 +48,7 @@ pub(super) async fn look(
     let present = env
         .call(mapped, StoreKind::Vector, StoreCall::ReadBack, present)
         .await?;
-    // With those that an earlier attempt deleted.
+    // With the points that an earlier attempt deleted.
     let points = |target: &Target<'_>| target.entry.points.len();
     let left = |target: &Target<'_>| {
         target
@@ -71,7 +71,7 @@ pub(super) async fn look(
     let table = mapped.sql().await?;
     let judge = Judge::new(table.as_deref());
     for ((place, target), found) in rows.into_iter().zip(found) {
-        // Those that are there as they were are the job's, and are deleted again.
+        // Unchanged points are the job's, and are deleted again.
         if found
             .iter()
             .any(|point| !judge.agrees(target.entry.seen.row.as_ref(), point))

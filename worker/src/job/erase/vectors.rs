@@ -1,5 +1,5 @@
-//! The effects on vectors: they go before the rows, and are read back by id after them: what was written between the two is
-//! found.
+//! Deleting vectors. They are deleted before the rows and read back by id afterwards, which finds vectors that were
+//! written in between.
 
 use std::collections::HashSet;
 
@@ -16,11 +16,10 @@ use crate::store::StoreError;
 use crate::store::vector::{Point, PointId};
 use crate::targets::Mapped;
 
-/// Deletes the vectors of a batch. Returns the places of those memories one of whose points began to disagree meanwhile:
-/// their rows stay.
+/// Deletes the vectors of a batch. Returns the positions of memories whose points disagree by now: their rows stay.
 pub(super) async fn delete(env: &Environment, mapped: &Mapped, parts: &[BatchPart]) -> Result<Stopped, Stop> {
     let (fences, targets) = (fences(parts), targets(parts));
-    // Before each effect: its time limit must fit into what is left of the leases, all of them.
+    // Before each effect: its time limit must fit into the rest of every lease.
     env.keep(&fences).await?;
     let still = points::still_meant(env, mapped, &targets).await?;
     env.keep(&fences).await?;
@@ -37,14 +36,14 @@ pub(super) async fn check(env: &Environment, mapped: &Mapped, parts: &[BatchPart
     match read_vectors(env, mapped, &targets(parts)).await {
         Ok(found) => Ok(found),
         Err(error) => {
-            // The rows are gone: what went with them is known here alone.
+            // The rows are deleted, and only this task knows the deleted rows of dependents.
             dependents::remember(env, parts).await?;
             Err(error.into())
         }
     }
 }
 
-/// Deletes the points that were seen, each only if it still says what it said.
+/// Deletes the points that were read, each only if it is unchanged.
 async fn delete_seen(
     env: &Environment,
     mapped: &Mapped,

@@ -132,7 +132,7 @@ fn a_partition_that_was_made_for_a_batch_is_about_that_alone() {
         };
         let read = Intent::of(&found).unwrap();
         assert!(read.entries == intent.entries && read.then.is_none());
-        // So it is after it was written again.
+        // The same holds after it is written again.
         let again = Lease {
             intent: Some(read.text(&found)),
             ..found.clone()

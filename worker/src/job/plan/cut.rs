@@ -1,7 +1,7 @@
-//! Where a plan cuts: after the first range by a sample, if the database draws one; else by asking it for
-//! the end of each range; else by reading the keys.
+//! Cutting ranges. The first one is read; the others are cut by a sample, if the database draws one. Else
+//! the database counts each range; else the keys are read.
 //!
-//! What each costs is in `common/README.md`. A way that takes longer than a call may is not tried again.
+//! `common/README.md` has the cost of each way. A way that exceeds the time limit of a call is not tried again.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::{Kind, Lease, NewPartition, Work};
@@ -16,30 +16,30 @@ use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::store::StoreError;
 use crate::targets::Mapped;
 
-/// How many batches make a range.
+/// The number of batches in a range.
 // Long enough that claiming costs little, short enough that many workers share a large subject.
 pub(super) const BATCHES: usize = 10;
 
-/// How many ranges have to be left to cut for a sample to be drawn.
+/// The fewest remaining ranges for which a sample is drawn.
 const MANY: u64 = 10;
 
-/// The most ranges that a sample is cut into: they are kept in one transaction.
+/// The most ranges, about, that a sample yields: one transaction stores them.
 const MOST: u64 = 5_000;
 
-/// How many pages, or pieces of the table, are looked at before what they had is committed.
-// Pieces in which nothing matches count too: they take as long.
+/// The number of pages or pieces to read before their ranges are committed.
+// Pieces without a match count too: they take as long.
 const LOOKS: usize = BATCHES;
 
-/// The fewest rows that are cut by a sample, about: fewer are those of a few blocks, all or none of them drawn.
+/// The fewest rows of a range that a sample cuts, about. Fewer rows share a few blocks, and a block is drawn whole.
 const LEAST: u64 = 5_000;
 
-/// What a plan cuts at a time.
+/// One step of a plan.
 pub(super) struct Cut {
     pub(super) partitions: Vec<NewPartition>,
-    /// How far the plan is; once it is done, what reading back has to know.
+    /// The plan's cursor; after the last step, the data that the read-back needs.
     pub(super) progress: Option<String>,
     pub(super) done: bool,
-    /// What was listed so far, if the job says what that has to be.
+    /// The selection that was listed so far, if the job has an expectation.
     pub(super) found: Option<Selection>,
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     let mut full = false;
     let range = BATCHES * env.config.worker.batch as usize;
     let mut ends = if piece.rows > 0 { Ends::Read } else { cursor.ends };
-    // Not for the first one: most people's memories are fewer, and are read in a page.
+    // Not for the first range: most people have fewer memories, which are read in a page.
     if let Some(after) = &cursor.after {
         if ends == Ends::Sampled && lease.job.max_memories.is_none() {
             match sampled(env, mapped, lease, after).await? {
@@ -79,7 +79,7 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
             match far(env, mapped, lease, after).await {
                 Ok(None) => {}
                 Ok(found) => (last, n) = (found, range),
-                // Few rows match: they are gone through page by page.
+                // Few rows match: they are read page by page.
                 Err(StoreError::Timeout { .. }) => ends = Ends::Read,
                 Err(error) => return Err(error.into()),
             }
@@ -87,21 +87,21 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     }
     let mut looks = 0;
     while more && n < range && looks < LOOKS {
-        // A page may take as long as a call may: all of them together longer than a lease.
+        // Each page may take the time limit of a call, and all of them longer than a lease.
         lease.keep(env).await?;
         let Some(page) = page(env, mapped, lease, &piece).await? else {
             return Ok(Cut::last(sweep(mapped, lease).into_iter().collect()));
         };
         looks += 1;
         let mut ids: Vec<String> = page.rows.into_iter().map(|(id, _)| id).collect();
-        // That is all that the job takes, whether or not there is more.
+        // The job takes no more, whether or not more rows match.
         full = ids.len() >= room - n;
         ids.truncate(room - n);
         more = page.next.is_some() && !full;
         n += ids.len();
         last = ids.into_iter().next_back().or(last);
         if let Some(next) = page.next.filter(|_| more) {
-            // What lies up to the end of a piece was gone over, though nothing there is meant.
+            // The piece was scanned up to its end, though no row there matches.
             last.clone_from(&next.after);
             piece = next;
         }
@@ -110,17 +110,17 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     let mut partitions = Vec::new();
     if query && n == 0 {
         if !more && cursor.taken == 0 {
-            // A job goes on from a plan with something to do, if only with nothing.
+            // A job leaves planning only with a partition, so it gets an empty one.
             partitions.push(part(lease, Work::Ids([].into()), 0));
         }
     } else {
-        // The last range of a subject has no end: what is written meanwhile beyond the last key is in it
-        // too. A query is about what was there.
+        // The last range of a subject has no end: it includes rows written later beyond the last key. A query
+        // takes only rows of its start.
         let through = if more || query { last.clone() } else { None };
         partitions.push(range_of(lease, cursor.after, through, n as u64));
     }
     if !more && !query {
-        // The sweep for vectors without a row comes once.
+        // One sweep for vectors without a row is enough.
         partitions.extend(sweep(mapped, lease));
     }
     let then = Cursor {
@@ -139,8 +139,8 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     })
 }
 
-/// Returns all ranges beyond the first, which ends at `after`, if the database draws a sample and many of
-/// them are left.
+/// Returns all ranges beyond the first, which ends at `after`. Returns `None` if the database draws no
+/// sample, or few ranges are left.
 async fn sampled(
     env: &Environment,
     mapped: &Mapped,
@@ -174,7 +174,7 @@ async fn sampled(
     }
     let cuts = table.cuts(&conditions, after, end.as_deref(), range, left);
     let cuts = in_time(env, mapped, lease, StoreCall::Page, cuts).await?.flatten();
-    // Where so few are drawn that match, they lie close together.
+    // With so few matching rows in the sample, the cuts lie close together.
     let Some(cuts) = cuts.filter(|cuts| cuts.len() as u64 >= left / range / 4) else {
         return Ok(None);
     };
@@ -191,8 +191,8 @@ async fn sampled(
     Ok(Some(partitions))
 }
 
-/// Makes one of several calls, each of which may take as long as a call may; returns `None` if it takes longer: that
-/// way is not gone.
+/// Makes one of several calls, each within the time limit of a call.
+/// Returns `None` after a timeout: the plan then goes another way.
 async fn in_time<T>(
     env: &Environment,
     mapped: &Mapped,
@@ -208,14 +208,14 @@ async fn in_time<T>(
     }
 }
 
-/// Returns the next ids of the subject's rows, or nothing at all if there is no table.
+/// Returns the next page of rows; `None` if there is no table.
 async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, from: &Piece) -> Result<Option<Page>, StoreError> {
     if mapped.sql().await?.is_none() {
         return Ok(None);
     }
     let rows = Rows {
         through: None,
-        // One that was changed since the start is in a range too, so that its batch shows it.
+        // A row that changed since the start is in a range too, so that its batch reports it.
         changed: true,
         limit: env.config.worker.batch,
     };
@@ -223,8 +223,8 @@ async fn page(env: &Environment, mapped: &Mapped, lease: &Lease, from: &Piece) -
     Ok(Some(page))
 }
 
-/// Returns the key of the last row of a whole range, if there are that many: the database counts, and
-/// no keys travel.
+/// Returns the last key of a full range; `None` if fewer rows are left. The database counts, and transfers
+/// no other keys.
 async fn far(env: &Environment, mapped: &Mapped, lease: &Lease, after: &str) -> Result<Option<String>, StoreError> {
     let Some(table) = mapped.sql().await? else {
         return Ok(None);
@@ -235,7 +235,7 @@ async fn far(env: &Environment, mapped: &Mapped, lease: &Lease, after: &str) -> 
     env.call(mapped, StoreKind::Sql, StoreCall::Page, far).await
 }
 
-/// Returns the partition that looks for vectors without a row, if there are vectors.
+/// Returns the partition that looks for vectors without a row, if the mapping has vectors.
 fn sweep(mapped: &Mapped, lease: &Lease) -> Option<NewPartition> {
     mapped.table.collection.as_ref().map(|_| part(lease, Work::Points, 0))
 }

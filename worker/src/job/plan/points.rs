@@ -1,8 +1,8 @@
-//! Planning a query about a table that has only points: they are listed, so that what is written later
-//! stays, wherever its id falls.
+//! Planning a query about a table that has only points: the plan lists them, so points that are written
+//! later stay, whatever their ids.
 //!
-//! One pass over the points, a page at a time; the lists are committed with the offset that follows
-//! them, so a worker that dies here repeats at most [`PAGES`] pages.
+//! One pass reads the points page by page. Each record commits lists with the offset after them, so a
+//! worker that dies here repeats at most [`PAGES`] pages.
 
 use lethe_common::ledger::{NewPartition, Work};
 
@@ -13,8 +13,8 @@ use crate::job::{matching, survey};
 use crate::lease::{Environment, LeaseGuard, Stop};
 use crate::targets::Mapped;
 
-/// How many pages are read before what they had is committed.
-// Like the batches of a range. Pages of which nothing matches count too: they take as long.
+/// The number of pages to read before their lists are committed.
+// As many as a range has batches. Pages without a match count too: they take as long.
 const PAGES: usize = BATCHES;
 
 /// Returns the next lists.
@@ -26,7 +26,7 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
     let mut entries = Vec::new();
     let mut then = Some(cursor.clone());
     for _ in 0..PAGES {
-        // That is all that the job takes, whether or not there is more.
+        // The job takes no more, whether or not more points match.
         let Some(from) = then.take_if(|_| entries.len() < room) else {
             break;
         };
@@ -49,10 +49,10 @@ pub(super) async fn cut(env: &Environment, mapped: &Mapped, lease: &LeaseGuard) 
         .map(|some| part(lease, Work::Listed(some.into()), some.len() as u64))
         .collect();
     if done && taken == 0 {
-        // A job goes on from a plan with something to do, if only with nothing.
+        // A job leaves planning only with a partition, so it gets an empty one.
         partitions.push(part(lease, Work::Ids([].into()), 0));
     }
-    // What is listed is what is held against an expectation.
+    // The job's expectation is compared with the listed points.
     let found = lease.job.expects.then_some(found);
     let then = then.filter(|_| !done).map(|then| Cursor {
         taken,

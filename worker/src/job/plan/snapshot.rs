@@ -1,13 +1,13 @@
-//! What a query finds at its start, so that what is written or changed later stays.
+//! The snapshot of a query: rows that are written or changed after its start stay.
 //!
-//! By the greatest time of writing among what it matches then. Clocks tick: a row that is written in the same
-//! second as that one has the same time. So a start waits until its last tick is over, and what was written in
-//! it was there. What is written later with an earlier time (a clock that is behind, a row that was dated back)
-//! cannot be told from what was there.
+//! Its bound is the greatest time of writing among the matching rows. Clocks tick: rows that are written in the
+//! same second have the same time. So a snapshot waits until its last tick is over, and includes every row of
+//! that tick. A row that is written later with an earlier time (by a slow clock, or backdated) looks like a row
+//! of the start.
 //!
-//! Where one statement about all rows takes longer than a call may, they are read in pieces (`plan/walk.rs`).
+//! If one statement about all rows exceeds the time limit of a call, they are read in pieces (`plan/walk.rs`).
 //!
-//! Times that are moments are kept as one, whatever the column holds them as; others in the database's words.
+//! Moments are stored as moments, whatever the column's type; other times in the database's words.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -28,15 +28,14 @@ use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError, TimeBound};
 use crate::targets::Mapped;
 
-/// How long a start waits at most: the clocks of those who write rows may be a second ahead of this one.
+/// The longest wait for a tick: the clocks of writers may be a second ahead of this one.
 pub(super) const AHEAD: Duration = Duration::from_secs(2);
 
 /// The longest tick.
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-/// Returns how a query tells what is there at its start, and takes it over into the lease, before
-/// anything is cut. It is kept with the first of what is cut: until then nothing has happened, and
-/// whoever begins anew may take a later one.
+/// Takes the snapshot of a query and adds it to the lease, before anything is cut. The first record of the plan
+/// stores it. If the worker dies before, nothing is lost: another attempt may take a later snapshot.
 pub(super) async fn snapshot(
     env: &Environment,
     mapped: &Mapped,
@@ -62,22 +61,22 @@ pub(super) async fn snapshot(
     Ok(Some(Snapshot::CreatedAt(text)))
 }
 
-/// How a query tells what was there at its start.
+/// The kind of a query's snapshot.
 enum Told {
-    /// By the times of what was there.
+    /// By the times of the rows.
     ByTimes(Start),
-    /// In another way.
+    /// Of another kind.
     Otherwise(Snapshot),
 }
 
 impl Told {
-    /// By times, if there is a bound; else each batch takes what matches at its time.
+    /// Returns a snapshot by times, if there is a bound. Else each batch takes the rows that match when it begins.
     fn of(start: Option<Start>) -> Self {
         start.map_or(Self::Otherwise(Snapshot::Batch), Self::ByTimes)
     }
 }
 
-/// Returns what is there by its times, or how else it is told.
+/// Returns the bound by times, or another kind of snapshot.
 async fn start(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Result<Told, Stop> {
     let Some(table) = mapped.sql().await? else {
         return Ok(Told::Otherwise(Snapshot::Plan));
@@ -96,13 +95,13 @@ async fn start(env: &Environment, mapped: &Mapped, lease: &mut LeaseGuard) -> Re
             ControlFlow::Break(start) => return Ok(Told::of(start)),
         };
         pieces::save(env, lease, then.clone()).await?;
-        // Then nothing is cut.
+        // A job that is being cancelled cuts nothing.
         walk = then.filter(|_| !lease.job.cancelling);
     }
     Ok(Told::Otherwise(Snapshot::Batch))
 }
 
-/// Lets time pass, never more at once than a call may take: so long a lease lasts.
+/// Waits, in steps of at most the time limit of a call, and renews the lease between them.
 pub(super) async fn pass(env: &Environment, lease: &LeaseGuard, time: Duration) -> Result<(), Stop> {
     let mut left = time;
     while !left.is_zero() {
@@ -114,7 +113,7 @@ pub(super) async fn pass(env: &Environment, lease: &LeaseGuard, time: Duration) 
     lease.keep(env).await
 }
 
-/// Asks about all rows at once.
+/// Finds the bound by statements about all rows.
 async fn whole(
     env: &Environment,
     mapped: &Mapped,
@@ -129,7 +128,7 @@ async fn whole(
     Ok(env.call(mapped, StoreKind::Sql, StoreCall::Count, start).await?)
 }
 
-/// Returns what the times of writing and of changing count, where the mapping says it.
+/// Returns the units of the times of writing and of changing, if the mapping has them.
 fn units(table: &Table) -> [Option<Unit>; 2] {
     let columns = table.columns.as_ref();
     let unit = |column: &String| {
@@ -143,7 +142,7 @@ fn units(table: &Table) -> [Option<Unit>; 2] {
     ]
 }
 
-/// Returns how long the tick lasts that a time is in, if it is in one of about now.
+/// Returns the rest of the tick of a time, if it ends within [`AHEAD`] from now; otherwise zero.
 fn tick_left(time: &TimeBound, unit: Option<Unit>, now: Timestamp) -> Duration {
     let TimeBound::UpTo(time) = time else {
         return Duration::ZERO;
@@ -158,12 +157,12 @@ fn tick_left(time: &TimeBound, unit: Option<Unit>, now: Timestamp) -> Duration {
     left.unsigned_abs()
 }
 
-/// Returns when a tick began and how long it is.
+/// Returns the start and the length of a time's tick.
 ///
-/// Numbers count what the mapping says, else seconds or milliseconds, whichever makes them a time of this
-/// century.
+/// Numbers have the mapping's unit.
+/// Without one, whole numbers from 0 to below 10^11 are seconds, and others milliseconds.
 fn moment(time: &str, unit: Option<Unit>) -> Option<(Timestamp, Duration)> {
-    // SQLite's numbers are marked with their type.
+    // SQLite's numbers carry a letter for their type.
     let time = time.strip_prefix(['i', 'r']).unwrap_or(time);
     if let Ok(number) = time.parse::<i64>() {
         let likely = if (0..100_000_000_000).contains(&number) {
@@ -186,7 +185,7 @@ fn moment(time: &str, unit: Option<Unit>) -> Option<(Timestamp, Duration)> {
         return Some((Timestamp::from_second(seconds).ok()?, SECOND));
     }
     if time.contains('.') {
-        // Finer than anybody writes twice.
+        // Times with fractions of a second need no wait: two rows hardly share one.
         return None;
     }
     Some((time.parse().ok()?, SECOND))

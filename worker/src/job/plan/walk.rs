@@ -1,27 +1,27 @@
-//! The bound of what a query finds at its start, where the rows are read in pieces.
+//! The bound of a query's snapshot, where the rows are read in pieces.
 //!
-//! Pieces are read one after the other, and rows are written and changed meanwhile: the greatest time of all pieces is
-//! no bound. That of a row that was changed meanwhile is not even known any more. So the bound is the database's clock
-//! before the first piece, and [`AHEAD`] more, since the clocks of those who write rows may be that much ahead. The
-//! first piece waits until this time has passed, with the longest tick in which it may lie. The bound is then
+//! Rows are written and changed between the pieces, so the greatest time of all pieces is no bound: a row that changed
+//! meanwhile no longer has its old time. The bound is the database's clock before the first piece, plus [`AHEAD`],
+//! since the clocks of writers may be that much ahead. The first piece waits until this time has passed, with the
+//! longest tick that may contain it. The bound is then
 //!
-//! - earlier than the clock at the first piece. A row that is written afterwards has a later time, and stays, as it
-//!   would if one statement had found the bound. (What has an earlier time cannot be told there either.)
-//! - no earlier than the time of any row that was there when the clock was asked, by clocks that are no more ahead. So
-//!   all of those are meant.
+//! - earlier than the clock at the first piece. A row that is written later has a later time and stays, as after a
+//!   single statement. (A single statement cannot tell a later row with an earlier time either.)
+//! - no earlier than the time of any row that existed when the clock was read, by clocks that are no more ahead. So the
+//!   query selects all of those rows.
 //!
-//! The same holds for the time of the last change: a row that is changed during the walk is beyond that bound. It is
-//! still one that was there, and counts as changed.
+//! The same holds for the time of the last change: a row that changes during the scan is beyond that bound. It is still
+//! a row of the start, and counts as changed.
 //!
-//! What the pieces are read for is whether each row says if the query matches it, and rows of later times that were
-//! there all the same, of a clock that is far ahead. Such a row is known by a time that is still in the future when its
-//! piece is read. Then the walk waits until the bound can be as late, and begins anew, a few times. After that nothing
-//! can be bounded in pieces, and neither can it where a column of numbers does not say what they count. Then the attempt
-//! fails with [`StoreError::NoSnapshot`]: the job does not succeed without such rows. Tried instead: leaving them, which
-//! one statement about all rows does not do, since it takes the greatest time for its bound.
+//! The pieces check that each row says whether the query matches it. They also look for rows of the start with later
+//! times, from a clock that is far ahead: such a time is still in the future when its piece is read. The scan then
+//! waits until the bound can be as late, and restarts, at most [`AGAIN`] times. After that, or if a column of numbers
+//! has no unit, no bound can be found in pieces. The attempt fails with [`StoreError::NoSnapshot`]: the job does not
+//! succeed without such rows. Tried instead: skipping them. One statement about all rows takes them, since its bound is
+//! the greatest time.
 //!
-//! Where such a time passes before its piece is read, the row looks like one that was written since, and stays as they
-//! do. A walk that met rows of either kind says so in the log.
+//! If such a time passes before its piece is read, the row looks like a later one, and stays like one. A scan that met
+//! rows of either kind logs it.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -40,10 +40,10 @@ use crate::store::sql::SqlTable;
 use crate::store::{Start, StoreError};
 use crate::targets::Mapped;
 
-/// How often a walk begins anew since it met a time in the future.
+/// The most restarts of a scan that met a time in the future.
 const AGAIN: u32 = 5;
 
-/// Returns a walk that begins now, after a call about all rows timed out.
+/// Begins a scan, after a call about all rows timed out.
 pub(super) async fn begin(
     env: &Environment,
     mapped: &Mapped,
@@ -58,18 +58,18 @@ pub(super) async fn begin(
         }
         pass(env, lease, AHEAD + SECOND).await?;
     }
-    // The bound has passed: what is written from here on stays.
+    // The bound has passed: rows that are written from here on stay.
     pieces::begin(lease, table).await?;
     Ok(Walk { until, ..Walk::first() })
 }
 
-/// Returns the bound of a walk that begins once it has passed.
+/// Returns the bound of a scan, which begins after this time.
 async fn bound(env: &Environment, mapped: &Mapped, table: &SqlTable) -> Result<Option<Start>, StoreError> {
     let bound = table.until_now(AHEAD);
     env.call(mapped, StoreKind::Sql, StoreCall::Count, bound).await
 }
 
-/// Says why no bound can be found in pieces.
+/// Logs why no bound can be found in pieces, and returns the error.
 fn cannot(lease: &Lease, why: &'static str) -> StoreError {
     let about = About::lease(lease);
     tracing::warn!(
@@ -83,7 +83,7 @@ fn cannot(lease: &Lease, why: &'static str) -> StoreError {
     StoreError::NoSnapshot { why }
 }
 
-/// What a piece has.
+/// The times in a piece.
 enum Read {
     /// No time in the future.
     Past {
@@ -94,7 +94,7 @@ enum Read {
     Ahead(Start),
 }
 
-/// Reads the next piece; returns what follows it, or, after the last one, what was there at the start.
+/// Reads the next piece. Returns the position after it, or the snapshot's bound after the last piece.
 pub(crate) async fn step(
     env: &Environment,
     mapped: &Mapped,
@@ -132,7 +132,7 @@ pub(crate) async fn step(
     }
 }
 
-/// Says that a walk met rows which stay.
+/// Logs that a scan met rows beyond the bound, which stay.
 fn say_beyond(lease: &Lease) {
     let about = About::lease(lease);
     tracing::warn!(
@@ -145,7 +145,7 @@ fn say_beyond(lease: &Lease) {
     );
 }
 
-/// Begins anew after a time that lay in the future, if the bound can be as late by now.
+/// Restarts a scan that met a time in the future, if the bound can be as late by now.
 async fn again(
     env: &Environment,
     mapped: &Mapped,
@@ -168,7 +168,7 @@ async fn again(
     }
 }
 
-/// Returns what the next piece of a walk has, and the key at which it ends if it is not the last one.
+/// Returns the times in the next piece, and its last key unless it is the last piece.
 async fn read(
     env: &Environment,
     mapped: &Mapped,

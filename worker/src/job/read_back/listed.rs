@@ -1,5 +1,4 @@
-//! Reading back what a plan listed: none of the points is there any more and still matches, but for
-//! those that changed in between.
+//! Reading back listed points: none still exists and matches, except points that changed in between.
 
 use lethe_common::job::StoreKind;
 use lethe_common::ledger::ItemOutcome;
@@ -26,7 +25,7 @@ pub(super) async fn read_back(env: &Environment, mapped: &Mapped, lease: &LeaseG
             .filter(|entry| entry.vectors == Vectors::Orphans)
             .map(|entry| entry.points[0].text())
             .collect();
-        // One that changed, and changed again, is another memory than the one that was listed.
+        // A point that changed, and changed again, is another memory than the listed one.
         let conflicted = lease.ask(env, || env.ledger.conflicted(lease, &there)).await?;
         for id in there.into_iter().filter(|id| !conflicted.contains(id)) {
             found.still(StoreKind::Vector, 1);

@@ -1,9 +1,9 @@
-//! Counting the rows that are left.
+//! Counting the remaining rows.
 //!
-//! By one statement, or, where that takes longer than a call may, as the sum over pieces of the table. Keys do not
-//! change, so a row that is there from the first piece to the last is in exactly one of them, and is counted. What is
-//! written or goes while they are read may be missed, or counted, as what is written or goes just before or after one
-//! statement. So a sum of nothing says what a count of nothing does: that of what was left, nothing stays.
+//! One statement counts them. If it exceeds the time limit of a call, the count is the sum over pieces of the table.
+//! Keys do not change, so a row that exists from the first piece to the last is counted in exactly one. A row that is
+//! written or deleted meanwhile may be counted or not, as just before or after one statement. So a sum of zero means
+//! the same as a count of zero: no row was left.
 
 use std::time::Instant;
 
@@ -44,13 +44,13 @@ pub(super) async fn count(env: &Environment, mapped: &Mapped, lease: &mut LeaseG
         };
         pieces::save(env, lease, Some(walk.clone())).await?;
         if lease.job.cancelling {
-            // What was found does not matter any more.
+            // A job that is being cancelled ignores the result.
             return Ok(walk.n);
         }
     }
 }
 
-/// Counts the rows of the next piece; returns what follows it, and how many there were up to its end.
+/// Counts the rows of the next piece. Returns the position after it, and the number of rows up to its end.
 async fn step(
     env: &Environment,
     mapped: &Mapped,
@@ -79,7 +79,7 @@ async fn step(
     }
 }
 
-/// Counts the rows of a piece, and returns the key at which it ends if it is not the last one.
+/// Counts the rows of a piece. Also returns its last key, unless it is the last piece.
 async fn read(
     env: &Environment,
     mapped: &Mapped,
@@ -95,7 +95,7 @@ async fn read(
     Ok((n, end))
 }
 
-/// Counts the rows of a query that takes only so many: those up to the last key that it took.
+/// Counts the rows of a query with `max_memories`, up to the last key that it took.
 pub(super) async fn count_through(
     env: &Environment,
     mapped: &Mapped,

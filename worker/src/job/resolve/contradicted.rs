@@ -1,4 +1,4 @@
-//! Points that name one memory and have the id of another one, which has a row: nobody can say whose they are.
+//! Contradicted points: they name one memory, and have the id of another one with a row. Their owner is unknown.
 
 use super::owned::{Owner, ask_of};
 use crate::lease::Environment;
@@ -6,7 +6,7 @@ use crate::store::vector::{Point, PointId, memory_of, point_of_row};
 use crate::store::{Spelling, StoreError};
 use crate::targets::Mapped;
 
-/// Marks those of the points that have the id of a memory with a row, and name another one.
+/// Marks the points that have the id of a memory with a row, and name another one.
 pub(crate) async fn mark_contradicted<'a>(
     env: &Environment,
     mapped: &Mapped,
@@ -23,8 +23,8 @@ pub(crate) async fn mark_contradicted<'a>(
     Ok(())
 }
 
-/// Returns for each point, with the memory that it names, whether its own id is that of another memory with a row: by
-/// the rule of each mapping that has rows and to whose memories the point may belong.
+/// Returns for each point, with the memory that it names, whether its own id is that of another memory with a row. Each
+/// mapping that has rows and may own the point applies its own rule.
 pub(crate) async fn contradicted(
     env: &Environment,
     mapped: &Mapped,
@@ -39,7 +39,7 @@ pub(crate) async fn contradicted(
             let own = memory_of(collection.point, *point)?;
             (point_of_row(collection, named) != Some(*point)).then_some((n, own))
         });
-        // A row in a column of texts vouches for its point however it writes the UUID.
+        // A row in a column of texts matches its point in any spelling of the UUID.
         let forms = own.flat_map(|(n, own)| Spelling::Uuid.forms(&own).into_iter().map(move |form| (n, form)));
         let forms: Vec<(usize, String)> = forms.collect();
         let asked: Vec<&str> = forms.iter().map(|(_, form)| form.as_str()).collect();

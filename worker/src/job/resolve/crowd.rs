@@ -1,4 +1,4 @@
-//! A memory with more points than an intent lists: they are gone through page by page, in constant memory.
+//! A crowd is a memory with more points than an intent lists. They are read page by page, in constant memory.
 
 use std::sync::Arc;
 
@@ -16,14 +16,13 @@ use crate::store::vector::{Point, PointId};
 use crate::store::{Item, RowOwner, StoreError};
 use crate::targets::Mapped;
 
-/// What is known of a memory whose points are gone through.
+/// A memory with too many points, and its known state.
 pub(crate) struct Crowd<'a> {
     pub(crate) item: &'a Item,
     pub(crate) entry: &'a Entry,
 }
 
-/// Returns those points of a page that belong to the memory, whether one of the others speaks against it, and where
-/// the next page begins.
+/// Returns the memory's points on a page, a summary of the other points, and the offset of the next page.
 pub(crate) async fn page(
     env: &Environment,
     mapped: &Mapped,
@@ -53,17 +52,17 @@ pub(crate) async fn page(
     Ok((points.into_iter().filter(belongs).collect(), others, next))
 }
 
-/// What the points of a page that do not belong to the memory are.
+/// A summary of the points of a page that do not belong to the memory.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Others {
-    /// One speaks against its being the row's.
+    /// Whether one disagrees with the row.
     pub(crate) disagree: bool,
-    /// Of one it cannot be told whose it is.
+    /// Whether the owner of one is unknown.
     pub(crate) unknown: bool,
 }
 
-/// Looks whether any of the points may be the job's though `rows` outside the scope, or one of the own table, have the
-/// memory's id.
+/// Marks the entry unverifiable if a point may be the job's. The memory's id belongs to `rows` outside the scope, or to
+/// such a row of the own table.
 async fn doubt(
     env: &Environment,
     mapped: &Mapped,
@@ -98,7 +97,7 @@ async fn doubt(
     }
 }
 
-/// Looks at all points of a memory.
+/// Reads all points of a memory, and decides about them.
 pub(super) async fn look(
     env: &Environment,
     mapped: &Mapped,
@@ -107,7 +106,7 @@ pub(super) async fn look(
     fences: &[Fence],
 ) -> Result<Entry, Stop> {
     match row {
-        // The row is another's, and so are its points.
+        // The row belongs to another owner, and so do its points.
         RowMatch::Other => return Ok(entry),
         RowMatch::Outside => return doubt(env, mapped, item, entry, Vec::new(), fences).await,
         RowMatch::Absent => match owners(env, mapped, &[&item.id]).await?.pop() {
@@ -136,7 +135,7 @@ pub(super) async fn look(
     }
     entry.vectors = match (belong, unknown) {
         (true, false) => Vectors::Crowd,
-        // Of so many points, none goes unless all may.
+        // Of so many points none is deleted unless all may be.
         (_, true) => Vectors::Unverifiable,
         (false, false) => Vectors::None,
     };

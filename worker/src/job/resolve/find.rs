@@ -1,4 +1,4 @@
-//! The points that memories have now, as far as they matter to what became of them.
+//! The present points of memories, to check the effect of an erasure.
 
 use lethe_common::job::StoreKind;
 use lethe_common::metrics::StoreCall;
@@ -9,7 +9,7 @@ use crate::store::vector::{Point, VectorCollection};
 use crate::store::{Item, StoreError};
 use crate::targets::Mapped;
 
-/// Returns the points of memories, in the order of `items`; of one that has too many to be listed, a page.
+/// Returns the points of memories, in the order of `items`. A memory with too many points gets one page of them.
 pub(crate) async fn points_of(
     env: &Environment,
     mapped: &Mapped,

@@ -1,4 +1,4 @@
-//! Whose a point is: its row's, its job's, or nobody's that can be told.
+//! The owner of a point: its row, its job, or unknown.
 
 use crate::job::intent::{Entry, Vectors};
 use crate::store::sql::SqlTable;
@@ -6,21 +6,21 @@ use crate::store::vector::{Point, PointId, Said};
 use crate::store::{Conditions, RowOwner};
 use crate::targets::Mapped;
 
-/// What the payload of a point without a row says of what its job demands.
+/// The payload of a point without a row, compared with the job's conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// It carries all of it; or nothing is demanded.
+    /// It meets all conditions, or there are none.
     Met,
-    /// It is somebody else's.
+    /// It belongs to another owner.
     Foreign,
-    /// Of something that is demanded it says nothing, or several values, or no payload field is mapped for it.
+    /// For a condition it has no value or several values, or no payload field is mapped.
     Unknown,
 }
 
-/// A row that has the id of a memory, and the table whose row it is.
+/// A row with the id of a memory, and its table.
 pub(super) type Holder<'a> = (&'a SqlTable, &'a RowOwner);
 
-/// Decides about points, by the types of their table's columns.
+/// Decides about points, by the column types of their table.
 #[derive(Clone, Copy)]
 pub(crate) struct Judge<'a> {
     table: Option<&'a SqlTable>,
@@ -31,7 +31,7 @@ impl<'a> Judge<'a> {
         Self { table }
     }
 
-    /// Returns whether a point is that of a memory with this row: nothing that it says speaks against that.
+    /// Returns whether a point belongs to a memory with this row: nothing in the point disagrees.
     pub(crate) fn agrees(self, row: Option<&RowOwner>, point: &Point) -> bool {
         let Some((row, table)) = row.zip(self.table) else {
             return false;
@@ -39,7 +39,7 @@ impl<'a> Judge<'a> {
         !point.is_of_another() && table.agrees(row, &point.whose)
     }
 
-    /// Returns whose a point without a row is.
+    /// Returns the claim of a job to a point without a row.
     pub(crate) fn claim(self, conditions: &Conditions, point: &Point) -> Claim {
         let mut claim = if point.is_of_another() {
             Claim::Unknown
@@ -66,18 +66,18 @@ impl<'a> Judge<'a> {
         claim
     }
 
-    /// Returns whether a point says nothing that speaks against its being the job's, and no several owners.
+    /// Returns whether nothing in a point contradicts the job, and no field has several values.
     pub(crate) fn is_silent(self, conditions: &Conditions, point: &Point) -> bool {
         let says_several = |(_, said): (_, &Said)| matches!(said, Said::Several(_) | Said::Other);
         let is_of_another = point.is_of_another() || point.whose.iter().any(says_several);
         !is_of_another && self.claim(conditions, point) != Claim::Foreign
     }
 
-    /// Returns whether a point may be the job's though rows outside the scope hold its memory's id: they may have taken
-    /// the id after the point's own row was gone.
+    /// Returns whether a point may be the job's although rows outside the scope have its memory's id. They may have
+    /// taken the id after the point's own row was deleted.
     ///
-    /// It may if it names whom the job demands, or is in a scope of its own, or disagrees with these rows. A query
-    /// leaves points without a row of its own alone.
+    /// It may if it meets the conditions, if the mapping's points have a scope, or if it disagrees with these rows. A
+    /// query skips points without a row of their own.
     pub(super) fn is_in_doubt(
         self,
         mapped: &Mapped,
@@ -117,7 +117,7 @@ impl<'a> Judge<'a> {
 }
 
 impl Entry {
-    /// Takes points that are to be deleted.
+    /// Sets the points to delete.
     pub(crate) fn takes(&mut self, points: Vec<Point>) {
         let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
         self.points = ids;

@@ -1,4 +1,4 @@
-//! Whether a memory has a row in any of the tables whose vectors are in the same collection.
+//! The rows of a memory in all tables whose vectors are in the same collection.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,26 +12,25 @@ use crate::store::sql::{RowMatch, SqlTable};
 use crate::store::{RowOwner, Spelling, StoreError};
 use crate::targets::Mapped;
 
-/// Which row has a memory's id.
+/// The row that has a memory's id.
 #[derive(Clone)]
 pub(crate) enum Owner {
-    /// None.
+    /// No row.
     Nobody,
-    /// One in the scope of its mapping, whoever owns it.
+    /// A row in the scope of its mapping, under any owner.
     Row,
-    /// Only such that are outside the scope of their mapping.
+    /// Only rows outside the scope of their mapping.
     Outside(Vec<(Arc<SqlTable>, RowOwner)>),
 }
 
-/// Returns for each id whether any mapped table that shares the collection has its row, whoever
-/// owns it.
+/// Returns for each id whether a mapped table that shares the collection has its row, under any owner.
 pub(crate) async fn have_rows(env: &Environment, mapped: &Mapped, ids: &[&str]) -> Result<Vec<bool>, StoreError> {
     let owners = owners(env, mapped, ids).await?;
     let is_owned = |owner: Owner| !matches!(owner, Owner::Nobody);
     Ok(owners.into_iter().map(is_owned).collect())
 }
 
-/// Returns for each id which row of the mapped tables that share the collection has it.
+/// Returns for each id its row in the mapped tables that share the collection.
 pub(crate) async fn owners(env: &Environment, mapped: &Mapped, ids: &[&str]) -> Result<Vec<Owner>, StoreError> {
     let mut owners = vec![Owner::Nobody; ids.len()];
     if ids.is_empty() {
@@ -47,8 +46,8 @@ pub(crate) async fn owners(env: &Environment, mapped: &Mapped, ids: &[&str]) -> 
     Ok(owners)
 }
 
-/// Asks one of the tables that share the collection for the rows of these ids, which are written as `own` says. The error
-/// of another target's table is that target's.
+/// Asks a table that shares the collection for the rows of these ids, spelled as `own`. An error of another target's
+/// table is reported as that target's.
 pub(super) async fn ask_of(
     env: &Environment,
     mapped: &Mapped,
@@ -71,11 +70,11 @@ pub(super) async fn ask_of(
         });
     }
     let asked = ask(env, other, own, ids, owners).await;
-    // Its fault is not this target's: no breaker but its own counts it.
+    // Only the other target's breaker counts the error.
     asked.map_err(|error| error.of_neighbour(target))
 }
 
-/// Asks one more table for the rows of these ids, which are written as `own` says.
+/// Asks one more table for the rows of these ids, spelled as `own`.
 async fn ask(
     env: &Environment,
     other: &Mapped,
@@ -86,7 +85,7 @@ async fn ask(
     let Some(table) = other.sql().await? else {
         return Ok(());
     };
-    // Where they are one id here and several there, a point may be found by each.
+    // Spellings of one id here may be several ids there, and each of them may have the point.
     let own = if table.spellings().ids == own {
         Spelling::Exact
     } else {
@@ -105,13 +104,13 @@ async fn ask(
     Ok(())
 }
 
-/// Returns the rows as they are compared with points.
+/// Returns the rows in the form that is compared with points.
 pub(super) fn holders(rows: &[(Arc<SqlTable>, RowOwner)]) -> Vec<Holder<'_>> {
     rows.iter().map(|(table, row)| (&**table, row)).collect()
 }
 
 impl Owner {
-    /// Adds what a look into one more table found.
+    /// Adds the answer of one more table.
     fn meet(&mut self, table: &Arc<SqlTable>, found: RowMatch, whose: RowOwner) {
         match (found, &mut *self) {
             (RowMatch::Absent, _) | (_, Self::Row) => {}

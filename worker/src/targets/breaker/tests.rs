@@ -1,4 +1,4 @@
-//! What a breaker allows, and when.
+//! Tests of the breaker's pauses, pings and probes.
 
 use futures::FutureExt as _;
 
