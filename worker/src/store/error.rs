@@ -1,8 +1,7 @@
-//! Why a store did not do what it was asked, and whether asking again can help.
+//! The errors of stores, and whether a retry can help.
 //!
-//! What a database or a vector store says about itself often quotes the values of a row, so
-//! nothing of its text is kept: a [`Status`] is all that is left. No retry is decided anywhere
-//! but in [`StoreError::class`].
+//! Error texts of databases and vector stores often quote the values of a row. So the text is
+//! dropped, and only a [`Status`] is kept. Only [`StoreError::class`] decides about retries.
 
 mod grpc;
 mod mysql;
@@ -18,113 +17,113 @@ pub(super) use sql::shows_life;
 
 use super::{MappingFault, word};
 
-/// Why a store did not do what it was asked.
+/// The error of a call to a store.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store cannot be reached, or is not ready to work.
     #[error("the store is unavailable ({status})")]
     Unavailable {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
-    /// The store only reads: a standby, or a server or a session that is set to. What it has may be old, so it is
-    /// not believed that something is gone.
+    /// The store only reads: a standby, or a read-only server or session. Its data may be old, so a row that is
+    /// missing there may still exist.
     #[error("the store only reads: it is a standby, or set to read only ({status})")]
     ReadOnly {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
-    /// No answer came in time; the work may be done all the same.
+    /// No answer came in time. The store may have done the work.
     #[error("the store did not answer in time ({status})")]
     Timeout {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
-    /// The store had no room for this call at this moment: a lock, a deadlock, a rate limit.
+    /// The store could not take this call at the moment: a lock, a deadlock, a rate limit.
     #[error("the store is busy ({status})")]
     Busy {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
     /// The store does not know the credentials.
     #[error("the store refused the credentials ({status})")]
     Unauthorized {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
-    /// The credentials do not reach as far as this call.
+    /// The credentials do not permit this call.
     #[error("the store does not permit this to these credentials ({status})")]
     Forbidden {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
-    /// The table, the column or the collection is not there (any more).
+    /// The table, the column or the collection does not exist (any more).
     #[error("a table, column or collection is missing ({status})")]
     Missing {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
     /// The mapping does not fit the live schema.
     #[error("the mapping does not fit the store: {}", Listed(.faults))]
     Mapping {
-        /// What is missing, and what to write instead.
+        /// The faults, each with advice where there is some.
         faults: Vec<MappingFault>,
     },
-    /// The store failed by itself.
+    /// The store had an internal error.
     #[error("the store failed ({status})")]
     Internal {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
-    /// A constraint forbids it: mostly a dependent table that the mapping does not name.
+    /// A constraint forbids the deletion: mostly the mapping lacks a dependent table.
     #[error("a constraint of the database forbids it ({status})")]
     Constraint {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
     /// The store refused the call, and would refuse it again.
     #[error("the store rejected the call ({status})")]
     Rejected {
-        /// What it said.
+        /// The status of its answer.
         status: Status,
     },
-    /// The database left rows in place that it was told to delete: mostly a trigger.
+    /// The database kept rows that it was told to delete: mostly because of a trigger.
     #[error("the database kept rows that it was told to delete")]
     Kept,
-    /// The store answered something that cannot be read.
+    /// The answer of the store cannot be read.
     #[error("the answer of the store cannot be read")]
     Unreadable,
-    /// A demanded field has no column or payload field, so nothing could be said about it.
+    /// A required field has no mapped column or payload field, so it cannot be checked.
     #[error("no column or payload field is mapped for `{}`", word(*.field))]
     Unmapped {
-        /// The demanded field.
+        /// The required field.
         field: Field,
     },
-    /// The collection is in strict mode, where a query may only ask for what has an index.
+    /// The collection is in strict mode, which permits queries on indexed fields only.
     #[error("the collection is in strict mode, and payload field `{field}`, which the query asks for, has no index")]
     Unindexed {
-        /// The field, as the configuration has it.
+        /// The field, as the configuration or the query names it.
         field: String,
     },
-    /// A query compares a column with what it cannot hold.
+    /// A query compares a column with a value of another type, or a row holds such a value there.
     #[error("a query compares columns with what they cannot hold: {0}")]
     Mistyped(Mistyped),
-    /// A store of another target, whose table shares the collection, did not say whether it has the memory's row.
+    /// A store of another target that shares the collection did not answer whether it has the memory's row.
     #[error("target `{target}`, whose table shares the collection: {}", Asked(.error))]
     Neighbour {
         /// The other target.
         target: String,
-        /// Why; nothing if it was not asked, since its stores are out of reach.
+        /// The error of that store. `None`: the target's stores are out of reach and were not asked.
         error: Option<Box<StoreError>>,
     },
-    /// A table has to be read in pieces, and nothing bounds the rows that were there at a job's start.
+    /// A table must be read in pieces, and no time bound marks the rows of a job's start.
     #[error("the rows that were there at the start cannot be told in pieces: {why}")]
     NoSnapshot {
-        /// What keeps them from being told.
+        /// The reason why there is no bound.
         why: &'static str,
     },
-    /// The call was not made: the lease does not last as long as it may take, and was not renewed.
+    /// The call was not made: it may outlast the lease, and the lease was not renewed.
     #[error("the lease does not last as long as a call to a store may take")]
     LeaseLost,
     /// The call itself is wrong; the text says why.
@@ -132,16 +131,16 @@ pub enum StoreError {
     Misuse(&'static str),
 }
 
-/// Whether asking again can help.
+/// Whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// It can, after a while, or after an operator has mended something.
+    /// It can, after a while or after a fix by an operator.
     Transient,
     /// It cannot: the same call would fail the same way.
     Permanent,
 }
 
-/// What a store said, reduced to what cannot hold personal data.
+/// The status of a store's answer, which cannot hold personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// The SQLSTATE of a database.
@@ -152,19 +151,18 @@ pub enum Status {
     Mysql(u16),
     /// The status code of a gRPC answer.
     Grpc(tonic::Code),
-    /// It said nothing.
+    /// The answer had no status, or there was no answer.
     Silent,
 }
 
 impl StoreError {
-    /// Returns the class of the error: whether another try can help. No other code decides that of a store's error.
+    /// Returns the class of the error: whether a retry can help. No other code decides that of a store's error.
     ///
-    /// Transient is also what an operator can mend without changing the job: credentials, a
-    /// missing table or collection, a mapping that does not fit. A collection may be rebuilt, an
-    /// alias switched or a backup restored at this moment, and a store in which nothing could be
-    /// looked up proves nothing about a memory; such errors end with the job's `give_up_after`. So
-    /// do rows that are dated in the future, since their time passes. A timeout after the call was
-    /// sent is transient because erasing is idempotent.
+    /// Errors that an operator can fix without a change of the job are transient too: credentials, a
+    /// missing table or collection, a mapping that does not fit. A collection may be rebuilt, an alias
+    /// switched or a backup restored at this moment, and a failed lookup proves nothing about a memory.
+    /// The retries end with the job's `give_up_after`. Rows dated in the future are transient: their
+    /// time passes. A timeout after the call was sent is transient because erasing is idempotent.
     pub fn class(&self) -> Class {
         match self {
             Self::Unavailable { .. }
@@ -217,7 +215,7 @@ impl StoreError {
         }
     }
 
-    /// All that [`code`](Self::code) may return, so that every metric series exists from the start.
+    /// All codes that [`code`](Self::code) can return, so that every metric series exists from the start.
     pub const CODES: [ErrorCode; 19] = [
         ErrorCode::Unavailable,
         ErrorCode::ReadOnly,
@@ -240,11 +238,11 @@ impl StoreError {
         ErrorCode::Misuse,
     ];
 
-    /// Returns whether the error says that the store as a whole is out of reach, so that other
-    /// calls would fail too and a breaker should open.
+    /// Returns whether the whole store is out of reach: other calls would fail too, and a breaker
+    /// should open.
     ///
-    /// A [`Timeout`](Self::Timeout) is not one: it may be this call's own size, or somebody's
-    /// lock. A caller in doubt pings.
+    /// A [`Timeout`](Self::Timeout) is no outage: the call may be too large, or another client may
+    /// hold a lock. A caller in doubt pings.
     pub fn is_outage(&self) -> bool {
         matches!(
             self,
@@ -252,12 +250,12 @@ impl StoreError {
         )
     }
 
-    /// Returns whether one row may be to blame for the failure of a statement about many.
+    /// Returns whether one row may have caused the failure of a statement about many.
     pub(crate) fn may_be_one_rows(&self) -> bool {
         matches!(self, Self::Constraint { .. } | Self::Rejected { .. } | Self::Kept)
     }
 
-    /// Says that the error is that of a store of another target.
+    /// Returns the error as that of another target's store. A lost lease stays a lost lease.
     pub(crate) fn of_neighbour(self, target: &str) -> Self {
         match self {
             Self::LeaseLost => Self::LeaseLost,

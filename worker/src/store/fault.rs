@@ -1,24 +1,24 @@
-//! What is wrong with a mapping, in words that an operator can act on.
+//! The faults of a mapping, with advice for the operator.
 //!
-//! Names of tables, columns and fields only; never a value that a row holds.
+//! They name tables, columns and fields, never a value of a row.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-// A name further off than this is more likely another thing than a slip of the pen; in a short name fewer
-// letters make another thing: two fifths of it.
+// A name with more different letters is probably another thing, not a typing error. In a short name the
+// limit is lower: two fifths of its letters.
 const FARTHEST: usize = 3;
 const FIFTHS: usize = 2;
 
-/// One thing that a mapping asks for and the live store does not have.
+/// One thing that a mapping needs and the live store does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingFault {
     /// The key in the configuration.
     pub key: String,
-    /// What is missing.
+    /// The fault: mostly a missing thing.
     pub missing: String,
-    /// What to write or do instead, where that can be said.
+    /// The advice to the operator, where there is some.
     pub instead: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for MappingFault {
     }
 }
 
-/// Returns advice that names what exists and looks most like `wanted`, or else all that exists.
+/// Returns advice with the existing name that is nearest to `wanted`, else with a list of the existing names.
 pub(crate) fn nearest<'a>(wanted: &str, existing: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut names: Vec<&str> = existing.into_iter().collect();
     let folded = wanted.to_lowercase();
@@ -61,7 +61,7 @@ pub(crate) fn nearest<'a>(wanted: &str, existing: impl IntoIterator<Item = &'a s
         return near;
     }
     names.sort_unstable();
-    // As many as can be read at a glance.
+    // 20 names can be read at a glance.
     names.truncate(20);
     Some(format!("there are `{}`", names.join("`, `")))
 }

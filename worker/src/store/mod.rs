@@ -1,8 +1,7 @@
 //! The places that hold memories: a SQL database and a vector store.
 //!
-//! A store knows nothing of jobs, leases or retries. It finds, deletes and counts memories of one
-//! mapped table, may be asked again at any time, and treats absent as success. What to do with the
-//! answers is decided by the caller.
+//! A store knows no jobs, leases or retries. It finds, deletes and counts memories of one mapped
+//! table. Each call may be repeated at any time, and absent is success. The caller acts on the answers.
 
 pub mod error;
 pub mod fault;
@@ -22,43 +21,43 @@ pub use error::{Class, StoreError};
 pub use fault::MappingFault;
 pub use spelling::{Spelling, Spellings};
 
-/// What must hold of a memory besides its id: the job's owner, workspace or subject.
-// Shared by all memories of a job, hence the `Arc`; personal data, hence the `Debug`.
+/// The conditions on a memory besides its id: the job's owner, workspace or subject, and its query.
+// All memories of a job share them, hence the `Arc`. They are personal data, hence the own `Debug`.
 #[derive(Clone, Default, PartialEq)]
 pub struct Conditions {
-    /// The values of fields.
+    /// The required values of fields.
     pub fields: Arc<[(Field, String)]>,
-    /// What a query asks for besides: of rows, or of points where a table has only these.
+    /// The query's condition on rows, or on points where a table has only points.
     pub query: Option<Arc<Query>>,
 }
 
-/// What a job by query asks of a row, or of a point.
+/// The condition of a query job on a row, or on a point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     /// The filter.
     pub filter: Arc<Filter>,
-    /// Which rows were there when the job began; nothing: all are meant that are there now.
+    /// The snapshot of the rows when the job began. `None`: all rows that exist now.
     pub start: Option<Start>,
 }
 
-/// The rows that were there when a job began, and as they were.
+/// The snapshot of a query job: time bounds on the rows that existed, unchanged, when it began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// By the time of their writing.
+    /// The bound on the time of creation.
     pub written: TimeBound,
-    /// By the time of their last change, if it is mapped: one that was changed since stays.
+    /// The bound on the time of the last change, if it is mapped: a row changed since then stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<TimeBound>,
 }
 
-/// Which rows, by a time of theirs.
+/// A bound on a time column of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeBound {
-    /// Those whose time is no later than this, in the database's own words, and those of which no time is
-    /// known.
+    /// Rows no later than this time, and rows without a time. The text is a moment in UTC, or a number or text
+    /// as the database writes it.
     UpTo(String),
-    /// Those of which no time is known: no other one matched.
+    /// Only rows without a time (NULL): no matching row had a time.
     Unknown,
 }
 
@@ -71,13 +70,13 @@ impl Conditions {
         }
     }
 
-    /// Returns whether both demand the same; of one job they mostly are one.
+    /// Returns whether both are the same conditions. The items of one job mostly share one value.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.is_same_query(other.query.as_ref())
             && (Arc::ptr_eq(&self.fields, &other.fields) || self.fields == other.fields)
     }
 
-    /// Returns whether this is what their query asks for.
+    /// Returns whether `query` is the query of these conditions.
     pub(crate) fn is_same_query(&self, query: Option<&Arc<Query>>) -> bool {
         match (&self.query, query) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
@@ -85,7 +84,7 @@ impl Conditions {
         }
     }
 
-    /// Returns these conditions and a query's.
+    /// Returns these conditions with a query.
     #[must_use]
     pub fn with_query(self, query: Query) -> Self {
         Self {
@@ -94,7 +93,7 @@ impl Conditions {
         }
     }
 
-    /// Returns the value demanded of a field, if any.
+    /// Returns the required value of a field, if any.
     pub fn get(&self, field: Field) -> Option<&str> {
         self.fields
             .iter()
@@ -102,7 +101,7 @@ impl Conditions {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Returns whether nothing is demanded.
+    /// Returns whether there are no conditions.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.query.is_none()
     }
@@ -114,52 +113,52 @@ impl fmt::Debug for Conditions {
     }
 }
 
-/// One memory that a caller wants to find or delete: its id, and what must hold of it.
+/// One memory to find or delete: its id and its conditions.
 ///
-/// A batch may hold memories of many jobs, each with its own conditions: statements join the
-/// tuples, never ids with one shared condition.
+/// A batch may hold memories of many jobs, each with its own conditions. Statements join the
+/// tuples, never ids with the condition of another job.
 #[derive(Clone)]
 pub struct Item {
     /// The memory's id, as the caller wrote it.
     pub id: String,
-    /// What must hold of it.
+    /// The conditions on it.
     pub conditions: Conditions,
-    /// The version that its row must have; nothing: any.
+    /// The required version of its row. `None`: any version.
     pub version: Option<i64>,
-    /// Where its row was seen, if it was.
+    /// The location of its row, if a lookup returned one.
     pub place: Option<RowLocation>,
-    /// Whether its row was changed after its job began: then it stays.
+    /// Whether its row changed after the job began. Such a row stays.
     pub changed: bool,
-    /// What its row was seen to say of whose it is.
+    /// The values of its row that points are compared with.
     pub whose: RowOwner,
 }
 
-/// Where a database keeps a row, in its own words (PostgreSQL's `ctid`).
+/// The location of a row in its database (PostgreSQL's `ctid`).
 ///
-/// A hint that saves a statement the way through the index. It is worth nothing once the row has
-/// changed, so nothing is decided by it: whoever finds no row there looks by the id.
+/// A hint that saves a statement the index lookup. It is stale once the row changes, so it decides
+/// nothing: a statement that finds no row there is followed by one that uses the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowLocation(pub(crate) String);
 
-/// A row that was seen.
+/// A row as a lookup found it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Its version, where one is mapped.
     pub version: Option<i64>,
-    /// Where it is kept, where that is of use.
+    /// Its location, where a statement can use it.
     pub place: Option<RowLocation>,
-    /// Whether it was changed after its job began.
+    /// Whether it changed after the job began.
     pub changed: bool,
-    /// What its points are compared with.
+    /// The values that its points are compared with.
     pub whose: RowOwner,
 }
 
-/// What a row says of the fields in which points are compared with it; `None` is NULL. Personal data.
+/// A row's values of the fields that are compared with points; `None` is NULL. Personal data.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RowOwner(Arc<[(Field, Option<String>)]>);
 
 impl RowOwner {
-    /// Returns the fields and what the row says of them.
+    /// Returns the fields with the row's values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, Option<&str>)> {
         self.0.iter().map(|(field, owner)| (*field, owner.as_deref()))
     }
@@ -178,7 +177,7 @@ impl fmt::Debug for RowOwner {
 }
 
 impl Item {
-    /// Returns a memory of which nothing has been seen.
+    /// Returns a memory whose row was not looked up yet.
     pub fn new(id: impl Into<String>, conditions: &Conditions) -> Self {
         Self {
             id: id.into(),
@@ -190,7 +189,7 @@ impl Item {
         }
     }
 
-    /// Returns what was seen of its row.
+    /// Returns its row as the lookup found it.
     pub(crate) fn seen(&self) -> Seen {
         Seen {
             version: self.version,
@@ -207,7 +206,7 @@ impl fmt::Debug for Item {
     }
 }
 
-/// Returns the word by which configuration and statements name a field.
+/// Returns the name of a field in configuration and statements.
 pub(crate) fn word(field: Field) -> &'static str {
     match field {
         Field::User => "user",

@@ -1,26 +1,26 @@
-//! Values that are written in several ways, and are the same value.
+//! Values that have several spellings, such as UUIDs.
 //!
-//! A column of UUIDs or bytes has each of its values once. A payload has it as somebody wrote it, and its store compares
-//! texts byte for byte: so there every way of writing it is asked for.
+//! A column of UUIDs or bytes has one form of each value. A payload has the spelling of its writer, and the vector
+//! store compares texts byte for byte. So a lookup there names every spelling.
 
 use lethe_common::filter::bytes_text;
 use lethe_common::job::Field;
 use uuid::Uuid;
 
-/// How the values of a column may be written.
+/// The spellings that values of a column may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Spelling {
-    /// In one way: other bytes are another value.
+    /// One spelling: other bytes are another value.
     #[default]
     Exact,
-    /// As UUIDs: with hyphens or without, in either case.
+    /// UUIDs: with hyphens or without, in either case.
     Uuid,
-    /// As hexadecimal digits, in either case.
+    /// Bytes as hexadecimal digits, in either case.
     Bytes,
 }
 
 impl Spelling {
-    /// Returns the one way of writing a value by which it is compared. A value of another kind stays as it is.
+    /// Returns the canonical spelling of a value, which comparisons use. A value of another kind stays as it is.
     pub fn canonical(self, value: &str) -> String {
         let canonical = match self {
             Self::Exact => None,
@@ -30,7 +30,7 @@ impl Spelling {
         canonical.unwrap_or_else(|| value.to_owned())
     }
 
-    /// Returns every way of writing a value, the canonical one first, and its own.
+    /// Returns every spelling of a value, the canonical one first, the given one included.
     pub fn forms(self, value: &str) -> Vec<String> {
         let canonical = self.canonical(value);
         let mut forms = vec![canonical.clone()];
@@ -56,22 +56,22 @@ impl Spelling {
     }
 }
 
-/// How the values of a table's columns may be written.
+/// The spellings that values of a table's columns may have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Spellings {
-    /// Of its memories' ids.
+    /// The spellings of its memories' ids.
     pub ids: Spelling,
-    /// Of the fields that payloads are asked for; [`Spelling::Exact`] of those that are not listed.
+    /// The spellings of the fields that payload lookups name. Fields that are not listed: [`Spelling::Exact`].
     pub fields: Vec<(Field, Spelling)>,
 }
 
 impl Spellings {
-    /// Returns the spellings of a table in which only the ids are written in several ways.
+    /// Returns the spellings of a table in which only ids have several.
     pub fn of_ids(ids: Spelling) -> Self {
         Self { ids, ..Self::default() }
     }
 
-    /// Returns how the values of a field may be written.
+    /// Returns the spellings that the values of a field may have.
     pub(crate) fn of(&self, field: Field) -> Spelling {
         let spelling = self.fields.iter().find(|(name, _)| *name == field);
         spelling.map(|(_, spelling)| *spelling).unwrap_or_default()

@@ -1,8 +1,8 @@
 //! A customer's SQL database: one mapped table with its dependents.
 //!
-//! Nothing here knows of jobs. A call is one statement or one short transaction, each bounded by
-//! the store's time limit; when the process dies inside one, the database rolls it back, and what
-//! was committed before stays deleted, which the next call does not mind.
+//! Nothing here knows of jobs. A call makes a few statements or short transactions, all within the
+//! store's time limit. If the process dies inside one, the database rolls it back. Rows that an
+//! earlier one deleted stay deleted, and the next call finds them absent.
 
 mod column;
 mod compare;
@@ -23,9 +23,9 @@ pub use connect::SqlStore;
 pub use propose::Proposed;
 pub use table::{Deletion, Keys, RowMatch, SqlTable, Taken};
 
-/// The most memories one statement names: the batch of the design, and small enough for the
-/// planner's estimate of a JSON list (100 rows) to pick the index.
+/// The most memories that one statement names: the default batch size. It is small enough that the
+/// planner, which assumes 100 rows for a JSON list, still picks the index.
 pub const MAX_ITEMS: usize = 1_000;
 
-/// The most ids one page holds: planning cuts partitions of about this many.
+/// The most ids that one page holds: planning cuts partitions of about this many.
 pub const MAX_PAGE: u32 = 10_000;

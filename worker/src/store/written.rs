@@ -1,4 +1,4 @@
-//! Whether one bound of a column lies beyond another.
+//! The order of two bounds of a column.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Start, TimeBound};
 
 impl TimeBound {
-    /// Returns whether this bound lies beyond another; also if that cannot be told.
+    /// Returns whether this bound is later than another, or cannot be compared with it.
     pub(crate) fn is_beyond(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::UpTo(time), Self::UpTo(other)) => order(time, other) != Some(Ordering::Less) && time != other,
@@ -18,7 +18,7 @@ impl TimeBound {
 }
 
 impl Start {
-    /// Returns whether a bound of this one lies beyond that of another.
+    /// Returns whether one of its bounds is later than the other's, or cannot be compared with it.
     pub(crate) fn is_beyond(&self, other: &Self) -> bool {
         let changed = |start: &Self| start.changed.clone().unwrap_or(TimeBound::Unknown);
         self.written.is_beyond(&other.written) || changed(self).is_beyond(&changed(other))
@@ -29,7 +29,7 @@ fn order(left: &str, right: &str) -> Option<Ordering> {
     if let (Ok(left), Ok(right)) = (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
         return Some(left.cmp(&right));
     }
-    // SQLite's numbers are marked with their type.
+    // A number of SQLite begins with its type: `i` (integer) or `r` (real).
     let [left, right] = [left, right].map(|text| text.strip_prefix(['i', 'r']).unwrap_or(text));
     if let (Ok(left), Ok(right)) = (left.parse::<i128>(), right.parse::<i128>()) {
         return Some(left.cmp(&right));

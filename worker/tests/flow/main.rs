@@ -1,4 +1,4 @@
-//! A worker's work with its stores and its ledger in one process: what a job looks like at its end. Nothing is waited for.
+//! A worker with its stores and its ledger in one process: the state of jobs at their end, without waits.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -25,7 +25,7 @@ async fn a_point_whose_memory_cannot_be_told_is_left_and_counted_once() {
     world
         .add_points([of("a1", "ana"), of("a2", "ana"), of("a3", "ana"), of("b1", "bob")])
         .await;
-    // Of no row.
+    // A point without a row.
     world.add_points([of("a4", "ana")]).await;
 
     let job = world.erase("ana").await;
@@ -72,7 +72,7 @@ async fn a_job_with_one_id_says_which_version_it_erased() {
     assert_eq!((job.state, job.version_erased), (State::Succeeded, Some(6)));
     assert_eq!(counts(&job, "sql"), [("erased", 1)]);
 
-    // Of another kind: there is no such memory.
+    // The memory has another kind, so it is absent.
     let job = world.erase_ids(&["2"], Some("working")).await;
     assert_eq!((job.state, job.version_erased), (State::Succeeded, None));
     assert_eq!(counts(&job, "sql"), [("absent", 1)]);
@@ -104,7 +104,7 @@ async fn a_point_that_spells_a_uuid_as_the_row_of_another_table_does_is_that_row
 
     assert_eq!((job.state, world.points().await), (State::Succeeded, 1));
     assert_eq!(counts(&job, "vector"), [("absent", 1)]);
-    // Of no row, either spelling goes.
+    // Without a row, points with either spelling go.
     let none = Uuid::from_u128(7);
     world
         .add_points([
@@ -189,7 +189,7 @@ async fn what_failed_is_left_until_its_time_and_then_goes_on() {
 async fn a_batch_that_had_begun_and_cannot_be_read_fails() {
     let world = World::start(json!({"name": "memories", "point": "uuid5", "payload": {"user": "user"}})).await;
     let target = &world.config.targets[0];
-    // As a retry makes it: of that batch alone.
+    // A retry makes such a partition, with only that batch.
     let partition = NewPartition::ids(target, &target.tables[0], Vec::new(), Kind::Erase);
     let job = NewJob {
         partitions: vec![partition],

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 const KEY: &str = "a key for tests";
 
-/// How long what failed has to wait, at most: by chance it is less, and no test takes that long.
+/// The longest wait for a retry. Jitter may shorten it, but no test takes that long.
 const NOT_DURING_A_TEST: Duration = Duration::from_hours(8_760);
 
 /// One table with its collection, and a ledger.
@@ -151,7 +151,7 @@ impl World {
         .await
     }
 
-    /// Returns a job with nothing to do.
+    /// Returns a job without partitions.
     pub(super) fn job() -> NewJob {
         NewJob {
             id: JobId::new(),
@@ -192,12 +192,12 @@ impl World {
         id
     }
 
-    /// Runs a statement past the ledger.
+    /// Runs a statement directly on the ledger's file.
     pub(super) async fn in_ledger(&self, sql: &'static str) {
         self.in_file("ledger.sqlite", sql).await;
     }
 
-    /// Runs a statement where the rows are.
+    /// Runs a statement on the database of the memories.
     pub(super) async fn in_memories(&self, sql: &'static str) {
         self.in_file("memories.sqlite", sql).await;
     }
@@ -211,7 +211,7 @@ impl World {
         pool.close().await;
     }
 
-    /// Works on what is due, and returns a job that has ended by it.
+    /// Works on all due partitions. Returns the job, which must have ended.
     pub(super) async fn work(&self, id: JobId) -> JobView {
         self.run_due_jobs().await;
         let job = self.seen(id).await;
@@ -219,7 +219,7 @@ impl World {
         job
     }
 
-    /// Works on what is due, as a worker that has just started.
+    /// Works on all due partitions, as a new worker.
     pub(super) async fn run_due_jobs(&self) -> usize {
         let (config, ledger) = (Arc::clone(&self.config), self.ledger.clone());
         let env = Environment::new("w".to_owned(), config, ledger, Doorbell::local(), Clock::system()).unwrap();

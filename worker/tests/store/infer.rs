@@ -1,4 +1,4 @@
-//! Which collection holds a table's vectors, and how its points follow from the memories.
+//! Proposals of a table's collection, and of the rule from its memories to points.
 
 use lethe_common::config::Table;
 use lethe_worker::infer;
@@ -11,7 +11,7 @@ use crate::vector::harness::{Vectors, num, uuid};
 
 const ID: &str = "0190a0a0-0000-7000-8000-00000000000a";
 
-/// Proposes for a table of memories with these ids and a collection with these points.
+/// Proposes a mapping for a table with these ids and a collection with these points.
 async fn inferred(kind: &str, ids: &[&str], points: Vec<(PointId, Value)>) -> (Vectors, lethe_worker::Inferred) {
     let (database, vectors) = (Database::sqlite().await, Vectors::start().await);
     database.memories(kind).await;
@@ -62,7 +62,7 @@ async fn points_are_told_by_the_ids_of_rows() {
             payload,
             json!({"point": "uuid5", "payload": {"user": "meta.user_id"}}),
         ),
-        // The owner's number is a memory's as well.
+        // The owner's number is also the id of a memory.
         (
             "INTEGER",
             "7",

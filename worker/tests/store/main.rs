@@ -1,9 +1,9 @@
 //! The stores against real databases: one suite over SQLite, PostgreSQL and MySQL, one over the vector
 //! store's protocol.
 //!
-//! `LETHE_TEST_POSTGRES_URL` names a PostgreSQL server where databases may be created, and
-//! `LETHE_TEST_MYSQL_URL` one of MySQL or MariaDB; without them those parts fail. `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) names a
-//! Qdrant server; without it the embedded one is started.
+//! `LETHE_TEST_POSTGRES_URL` names a PostgreSQL server where databases may be created, and `LETHE_TEST_MYSQL_URL` one
+//! of MySQL or MariaDB. Without them, those parts fail. `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`)
+//! names a Qdrant server. Without it, the tests start the embedded one.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -17,7 +17,7 @@ use std::time::Duration;
 use lethe_common::job::Field;
 use lethe_worker::store::{Conditions, Item};
 
-/// Far above what any call here needs, so that only a call that hangs meets it.
+/// The time limit of calls: far above their needs, so that only a call that hangs meets it.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn conditions(demanded: &[(Field, &str)]) -> Conditions {

@@ -1,4 +1,4 @@
-//! What random filters and random JSON have in common, whatever they are asked of.
+//! Random filters and random JSON, for all stores.
 
 use lethe_common::filter::{Filter, Scalar};
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ pub(crate) fn scalar(
     ]
 }
 
-/// Lists and objects of such values, in each other.
+/// Nested lists and objects of such values.
 pub(crate) fn nested(
     leaf: impl Strategy<Value = Value> + 'static,
     names: &'static [&'static str],
@@ -32,7 +32,7 @@ pub(crate) fn nested(
     })
 }
 
-/// Filters of such parts, in each other.
+/// Nested filters of such parts.
 pub(crate) fn combined(leaf: impl Strategy<Value = Filter> + 'static) -> impl Strategy<Value = Filter> {
     leaf.prop_recursive(4, 16, 4, |inner| {
         prop_oneof![

@@ -1,12 +1,12 @@
-//! What the errors of the vector store mean, by gRPC status code.
+//! The errors of the vector store, by gRPC status code.
 
 use qdrant_client::QdrantError;
 use tonic::Code;
 
 use super::{Status, StoreError};
 
-// The client reports a connection that could not be made as `Internal`, and only this text, its
-// own, tells it from an error inside the server.
+// The client reports a failed connection as `Internal`. Only this text, which is the client's own,
+// distinguishes it from an error inside the server.
 const NOT_CONNECTED: &str = "Failed to connect to";
 
 impl From<QdrantError> for StoreError {

@@ -1,51 +1,50 @@
-//! What the errors of MySQL and MariaDB mean, by their numbers: one SQLSTATE (`HY000`) stands for
-//! most of them.
+//! The errors of MySQL and MariaDB, by number: most of them share one SQLSTATE (`HY000`).
 //!
 //! <https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>,
-//! <https://mariadb.com/kb/en/mariadb-error-code-reference/>. A connection that is gone has no number
-//! here (2006 and 2013 are the C client's): the driver says that it could not read.
+//! <https://mariadb.com/kb/en/mariadb-error-code-reference/>. A lost connection has no number here
+//! (2006 and 2013 are the C client's): the driver reports a failed read.
 
 use super::{Status, StoreError};
 
-/// Returns whether a server that answers with this number will answer others: all but one that shuts down.
+/// Returns whether a server that answers with this number still answers other calls: not if it shuts down.
 pub(super) fn shows_life(number: u16) -> bool {
     number != 1053
 }
 
-/// Returns what an error means.
+/// Returns the store error for an error number.
 pub(super) fn of_number(number: u16, state: Option<&str>) -> StoreError {
     let status = Status::Mysql(number);
     match number {
-        // Interrupted (by hand); MySQL's `max_execution_time`; MariaDB's `max_statement_time`.
+        // Interrupted by an operator; MySQL's `max_execution_time`; MariaDB's `max_statement_time`.
         1317 | 3024 | 1969 => StoreError::Timeout { status },
-        // Lock wait timeout; deadlock, and a cluster's conflict at the commit; the lock table is full;
-        // NOWAIT; a transaction that a group refused; a statement to be prepared anew, a table that
-        // changed since this transaction began; as many statements are prepared as the server allows.
+        // Lock wait timeout; deadlock, or a cluster's conflict at commit; full lock table; NOWAIT; a
+        // transaction refused by group replication; a statement that must be prepared again; a table that
+        // changed since this transaction began; too many prepared statements.
         1205 | 1213 | 1206 | 3572 | 3101 | 1615 | 1412 | 1461 => StoreError::Busy { status },
-        // Access denied for the user; no password; it has expired; the account is locked (MySQL, MariaDB);
-        // the host may not connect; a plugin that is not there.
+        // Access denied for the user; no password; expired password (two numbers); locked account (MySQL,
+        // MariaDB); host not permitted; missing authentication plugin.
         1045 | 1698 | 1820 | 1862 | 3118 | 4151 | 1130 | 1524 => StoreError::Unauthorized { status },
-        // Access denied to a database, a table, a column, for want of a right, to a routine.
+        // Access denied to a database, a table, a column; a missing privilege; access denied to a routine.
         1044 | 1142 | 1143 | 1227 | 1370 => StoreError::Forbidden { status },
         // No such table, column, function; an unknown table in a statement.
         1146 | 1054 | 1109 | 1305 => StoreError::Missing { status },
-        // Too many connections, of this user, errors of this host; a limit of the account; no such
-        // database; shutting down; a connection that was ended; a cluster that is not ready.
+        // Too many connections, connections of this user, errors of this host; a limit of the account;
+        // unknown database; shutdown; a killed connection; a cluster that is not ready.
         1040 | 1203 | 1129 | 1226 | 1049 | 1053 | 1927 | 1047 => StoreError::Unavailable { status },
-        // A server (a replica, after a failover) or a transaction that only reads.
+        // A read-only server (a replica, after a failover) or a read-only transaction.
         1290 | 1792 | 1836 => StoreError::ReadOnly { status },
-        // A row is referenced, or references (both numbers of each); NULL; a duplicate.
+        // A foreign key, of the parent or of the child (two numbers each); NULL; a duplicate.
         1216 | 1217 | 1451 | 1452 | 1048 | 1022 | 1062 => StoreError::Constraint { status },
-        // A trigger's SIGNAL, with any SQLSTATE; one that changes the table that it is on, may not commit or
-        // ask what it asks, or whose definer is gone; a packet that is too large.
+        // A trigger's SIGNAL, with any SQLSTATE; a trigger that changes its own table, commits, runs a
+        // forbidden statement, or has lost its definer; a packet that is too large.
         1644 | 1442 | 1422 | 1336 | 1449 | 1153 => StoreError::Rejected { status },
         _ => match state.and_then(|state| state.get(..2)) {
             Some("08") => StoreError::Unavailable { status },
             Some("28") => StoreError::Unauthorized { status },
             Some("23") => StoreError::Constraint { status },
             Some("40") => StoreError::Busy { status },
-            // Out of memory, a full disk, a broken page: the server's own affairs. A statement that it does
-            // not take is no row's fault.
+            // Out of memory, a full disk, a broken page: faults of the server. A statement that the server
+            // refuses (42) is no row's fault.
             Some("HY" | "42") => StoreError::Internal { status },
             _ => StoreError::Rejected { status },
         },

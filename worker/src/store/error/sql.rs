@@ -1,5 +1,4 @@
-//! What a SQL database's errors mean, by SQLSTATE, by SQLite's result code or by MySQL's number; never
-//! by text.
+//! The errors of SQL databases, by SQLSTATE, SQLite's result code or MySQL's number; never by text.
 
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
@@ -30,8 +29,8 @@ impl From<sqlx::Error> for StoreError {
         use sqlx::Error;
         match error {
             Error::Database(error) => of_database(&*error),
-            // The pool retries a refused connection until its time is over, so this is how a
-            // server that is down looks.
+            // The pool retries a refused connection until its time limit, so a server that is
+            // down looks like this.
             Error::Io(_)
             | Error::Tls(_)
             | Error::Protocol(_)
@@ -51,13 +50,13 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Returns whether an error shows that the database itself answers, be it to refuse a connection.
+/// Returns whether an error shows that the database itself answers, even if it refuses a connection.
 pub(in crate::store) fn shows_life(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;
     };
     if error.try_downcast_ref::<SqliteError>().is_some() {
-        // A file has no server: what keeps it from being opened keeps every call from working.
+        // A file has no server: if it cannot be opened, every call fails.
         return !of_database(&**error).is_outage();
     }
     match error.try_downcast_ref::<MySqlDatabaseError>() {
@@ -95,18 +94,18 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
 fn of_sqlstate(state: [u8; 5]) -> StoreError {
     let status = Status::SqlState(state);
     match &state {
-        // statement_timeout; lock_timeout
+        // statement_timeout, or a cancel request
         b"57014" => StoreError::Timeout { status },
-        // serialization failure, deadlock, lock not available, object in use
+        // serialization failure, deadlock, lock not available (lock_timeout), object in use
         b"40001" | b"40P01" | b"55P03" | b"55006" => StoreError::Busy { status },
-        // insufficient privilege: also what `row_security = off` answers for a table with policies
+        // insufficient privilege, also for a table with row policies under `row_security = off`
         b"42501" => StoreError::Forbidden { status },
-        // undefined table, column, schema, function; and a column that changed its type under a
-        // prepared statement, which the connection's end of life heals
+        // undefined table, column, schema, function; a column type that changed under a prepared
+        // statement, which a new connection fixes
         b"42P01" | b"42703" | b"3F000" | b"42883" | b"0A000" => StoreError::Missing { status },
-        // a standby, after a failover, or a session that is set to read only
+        // a standby (after a failover), or a read-only session
         b"25006" => StoreError::ReadOnly { status },
-        // a server that shuts down or starts; a database that is gone
+        // a server that shuts down or starts; a dropped database; lost connections; no resources
         b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" | [b'0', b'8', ..] | [b'5', b'3', ..] => {
             StoreError::Unavailable { status }
         }
@@ -129,7 +128,7 @@ fn of_sqlite(code: i32) -> StoreError {
         SQLITE_READONLY | SQLITE_PERM | SQLITE_AUTH => StoreError::Forbidden { status },
         SQLITE_CONSTRAINT => StoreError::Constraint { status },
         SQLITE_NOMEM => StoreError::Internal { status },
-        // The texts were valid when the table was opened, so the schema has changed since.
+        // The statements were valid when the table was opened, so the schema has changed since.
         SQLITE_ERROR | SQLITE_SCHEMA => StoreError::Missing { status },
         _ => StoreError::Rejected { status },
     }

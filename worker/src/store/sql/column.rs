@@ -1,4 +1,4 @@
-//! What a column holds, and how a caller's text becomes one of its values.
+//! The types of columns, and the conversion of a caller's text to a column's value.
 
 use std::borrow::Cow;
 
@@ -13,18 +13,18 @@ use crate::store::Spelling;
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) kind: Kind,
-    /// Where its values have names, if they are references: it is the names that are compared.
+    /// The table with the names of its values, if they are references. Comparisons use the names.
     pub(super) names: Option<Box<Names>>,
 }
 
-/// A table that names what a column references.
+/// A table that has a name for each value of a reference column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Names {
-    /// Quoted.
+    /// The table, quoted.
     pub(super) table: String,
-    /// What is referenced.
+    /// The column that is referenced.
     pub(super) id: String,
-    /// The name.
+    /// The column of names.
     pub(super) name: Column,
 }
 
@@ -34,74 +34,74 @@ impl Column {
         self.compared().is_of(text)
     }
 
-    /// Returns how values may be written elsewhere.
+    /// Returns the spellings that values may have elsewhere.
     pub(super) fn spelling(&self) -> Spelling {
         self.compared().spelling()
     }
 
-    /// Returns what a caller's texts are compared with.
+    /// Returns the type that a caller's texts are compared by.
     fn compared(&self) -> &Kind {
         self.names.as_ref().map_or(&self.kind, |names| &names.name.kind)
     }
 
-    /// Returns the value that `text` demands of this column, or `None` if no row can meet it.
+    /// Returns `text` as a value of this column, or `None` if no row can hold it.
     pub(super) fn parse<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
         self.compared().parse(text)
     }
 }
 
-/// How values of a column are written and compared.
+/// A type of ids and owners: how its values are written and compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// PostgreSQL: text, varchar, char, citext, or a domain over one of them.
     Text {
         /// The type, quoted, with its schema.
         type_name: String,
-        /// The type's own equality, which may be in a schema that is not on the search path.
+        /// The type's equality operator with its schema, which may not be on the search path.
         equals: String,
-        /// Equality of the column is equality of bytes (not so: citext, a collation that is not
-        /// deterministic).
+        /// Whether equal values have equal bytes: not for citext, nor for a collation that is not
+        /// deterministic.
         binary: bool,
     },
     /// PostgreSQL: uuid.
     Uuid,
     /// PostgreSQL: smallint, integer or bigint, by its width in bits.
     Integer(u32),
-    /// SQLite: the type is the value's; compared as the column does and as text.
+    /// SQLite: each value has its own type. It is compared by the column's rules and as text.
     Dynamic,
     /// SQLite: a UUID as 32 hexadecimal digits.
     Hex,
     /// MySQL: char, varchar or text.
     Collated {
-        /// What its bytes mean.
+        /// The character set.
         charset: String,
-        /// What it takes for the same: mostly without case, and without the blanks at the end.
+        /// The collation. Most ignore case and blanks at the end.
         collation: String,
-        /// It is a UUID as 32 hexadecimal digits.
+        /// Whether values are UUIDs as 32 hexadecimal digits.
         hex: bool,
     },
     /// MySQL: a whole number.
     Whole {
-        /// Its width.
+        /// Its width in bits.
         bits: u32,
-        /// Whether there are negative ones.
+        /// Whether it has negative values.
         signed: bool,
     },
     /// MariaDB: uuid.
     NativeUuid,
     /// bytea, blob, or binary and varbinary; written as hexadecimal digits.
     Bytes {
-        /// Whose bytes.
+        /// The database that keeps the bytes.
         dialect: Dialect,
-        /// A UUID is one, whatever its spelling.
+        /// Whether a UUID in any spelling means its bytes.
         uuids: bool,
     },
 }
 
-/// What queries may compare a column with.
+/// The type of a column for queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Holds {
-    /// PostgreSQL, MySQL: what ids may be too, compared as they are.
+    /// PostgreSQL, MySQL: a type that ids may have too, compared in the same way.
     Key(Kind),
     /// PostgreSQL, MySQL: floating-point numbers.
     Float,
@@ -109,51 +109,51 @@ pub(super) enum Holds {
     Numeric,
     /// PostgreSQL, MySQL: boolean, which MySQL writes `tinyint(1)`.
     Bool,
-    /// PostgreSQL: timestamp, with or without time zone, or date. MySQL: datetime, timestamp or date. What has
-    /// no offset is a time of the mapping's zone.
+    /// PostgreSQL: timestamp, with or without time zone, or date. MySQL: datetime, timestamp or date. A value
+    /// without an offset is in the mapping's time zone.
     Time {
         /// The type's name.
         type_name: &'static str,
     },
     /// Moments that are written as texts.
     Moments(Box<Holds>),
-    /// Numbers that count since 1970, as the mapping says.
+    /// Numbers that count time since 1970, as the mapping says.
     Counted {
-        /// What they count.
+        /// The unit.
         unit: Unit,
-        /// What numbers they are.
+        /// The type of the numbers.
         number: Box<Holds>,
     },
-    /// PostgreSQL: json, which may hold what jsonb does not.
+    /// PostgreSQL: json, which may hold texts that jsonb cannot.
     Json,
     /// PostgreSQL: jsonb. MySQL: json.
     Jsonb,
     /// PostgreSQL: an array of texts, uuids or integers.
     Array,
-    /// SQLite: the type is the value's; the declaration says how a query's value is meant.
+    /// SQLite: each value has its own type. The declared type says how to read a query's value.
     Declared(Declared),
 }
 
-/// What a column of SQLite is declared to hold.
+/// The declared type of a SQLite column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Declared {
     /// Texts.
     Text,
-    /// Texts, in a column that would turn one that looks like a number into it.
+    /// Texts, in a column that converts a text that looks like a number.
     Converted,
     /// Whole numbers.
     Integer,
     /// Numbers.
     Number,
-    /// Numbers, in a column that is declared for dates: some of its values may be texts all the same.
+    /// Numbers, in a column that is declared for dates. Some of its values may be texts.
     Stamp,
     /// 0 and 1.
     Bool,
     /// JSON, as text.
     Json,
-    /// Bytes: only in what is mapped as an id or a field, whose rows were looked at.
+    /// Bytes: only in an id or a field, whose rows were checked for other values.
     Bytes {
-        /// A UUID is one, whatever its spelling.
+        /// Whether a UUID in any spelling means its bytes.
         uuids: bool,
     },
     /// Anything.
@@ -169,7 +169,7 @@ impl Holds {
         )
     }
 
-    /// Returns what is in it, if that can be numbers that count.
+    /// Returns the type of its numbers, if they can count time.
     pub(super) fn as_number(&self) -> Option<Self> {
         match self {
             Self::Key(Kind::Integer(_) | Kind::Whole { .. })
@@ -188,7 +188,7 @@ impl Holds {
         }
     }
 
-    /// Returns whether its values are numbers, which may count.
+    /// Returns whether its values are numbers, which may count time.
     pub(super) fn is_number(&self) -> bool {
         matches!(
             self,
@@ -221,13 +221,13 @@ impl Holds {
         )
     }
 
-    /// Returns whether paths lead into it.
+    /// Returns whether its values may be JSON with paths inside.
     pub(super) fn has_paths(&self) -> bool {
         matches!(
             self,
             Self::Json
                 | Self::Jsonb
-                // JSON that is kept as text.
+                // A text may be JSON.
                 | Self::Key(Kind::Collated { .. })
                 | Self::Declared(Declared::Json | Declared::Text | Declared::Converted | Declared::Any)
         )
@@ -235,8 +235,8 @@ impl Holds {
 }
 
 impl Kind {
-    /// Returns whether `text` is of the type, if maybe not one of its values: a number may be too large, or
-    /// written otherwise than the database does.
+    /// Returns whether `text` is of the type. It may still be no value of it: a number may be too large, or
+    /// not spelled as the database spells it.
     pub(super) fn is_of(&self, text: &str) -> bool {
         let of = match self {
             Self::Text { .. } | Self::Dynamic | Self::Collated { hex: false, .. } => Type::Text,
@@ -247,7 +247,7 @@ impl Kind {
         of.may_be(text)
     }
 
-    /// Returns how values may be written elsewhere.
+    /// Returns the spellings that values may have elsewhere.
     fn spelling(&self) -> Spelling {
         match self {
             kind if kind.is_uuid() => Spelling::Uuid,
@@ -278,7 +278,7 @@ impl Kind {
         }
     }
 
-    /// Returns the value of this column that `text` writes, or `None` if no row can hold it.
+    /// Returns `text` as a value of this type, or `None` if no row can hold it.
     ///
     /// Numbers must be written as the database writes them, so that `007` is not 7.
     pub(super) fn parse<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {

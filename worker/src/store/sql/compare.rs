@@ -1,4 +1,4 @@
-//! How a column is named, read as text, ordered and compared with a value, by what it holds.
+//! Expressions that name a column, read it as text, order it and compare it with a value, by its type.
 
 use std::fmt::Write;
 
@@ -14,10 +14,10 @@ pub(super) fn typed(column: &Column, value: &str) -> String {
     typed_value(&column.kind, value)
 }
 
-/// Returns a value as the column's type has it.
+/// Returns a value cast to the column's type.
 pub(super) fn typed_value(kind: &Kind, value: &str) -> String {
     match kind {
-        // In the order of bytes, see `ordered`.
+        // Compared by bytes, see `ordered`.
         Kind::Text { binary: false, .. } | Kind::Dynamic | Kind::Hex => value.to_owned(),
         Kind::Text { type_name, .. } => format!("{value}::{type_name}"),
         Kind::Uuid => format!("{value}::pg_catalog.uuid"),
@@ -41,8 +41,8 @@ pub(super) fn bytes(text: &str) -> String {
     format!("CAST(CONVERT({text} USING utf8mb4) AS BINARY)")
 }
 
-/// Returns a text of the configuration as a constant of a statement: as the digits of its bytes, so that there is nothing
-/// to quote.
+/// Returns a text of the configuration as a constant in a statement, written as the hexadecimal digits of its bytes:
+/// nothing needs a quote.
 pub(super) fn literal(dialect: Dialect, text: &str) -> String {
     let digits = digits(text.as_bytes());
     match dialect {
@@ -59,19 +59,19 @@ fn digits(bytes: &[u8]) -> String {
     })
 }
 
-/// Returns the digits of a text's bytes, `-` where there is none.
+/// Returns the hexadecimal digits of a text's bytes, and `-` for NULL.
 pub(super) fn as_digits(dialect: Dialect, text: &str) -> String {
     match dialect {
         Dialect::Postgres => {
             format!("COALESCE(pg_catalog.encode(pg_catalog.convert_to({text}, 'UTF8'), 'hex'), '-')")
         }
-        // Its digits of NULL are an empty text.
+        // SQLite's `hex` returns an empty text for NULL.
         Dialect::Sqlite => format!("CASE WHEN {text} IS NULL THEN '-' ELSE hex({text}) END"),
         Dialect::Mysql => format!("COALESCE(HEX(CONVERT({text} USING utf8mb4)), '-')"),
     }
 }
 
-/// Returns the text that digits of [`as_digits`] stand for; an error for what is none.
+/// Returns the text that [`as_digits`] wrote as digits, or an error if they are not the digits of a text.
 pub(super) fn from_digits(digits: &str) -> Result<Option<String>, StoreError> {
     if digits == "-" {
         return Ok(None);
@@ -85,8 +85,8 @@ pub(super) fn from_digits(digits: &str) -> Result<Option<String>, StoreError> {
     text.map(Some).ok_or(StoreError::Unreadable)
 }
 
-// By the column's type, so that its index serves, and by bytes as well where the column's own
-// equality is, or may be, wider than that.
+// Compares by the column's type, so that its index is used. Where the column's equality is, or may
+// be, wider than that of bytes, it compares bytes too.
 pub(super) fn equals(column: &Column, table: &str, value: &str) -> String {
     let left = reach(column, table);
     if let Some(names) = &column.names {
@@ -97,7 +97,7 @@ pub(super) fn equals(column: &Column, table: &str, value: &str) -> String {
         };
         let mut refers = format!("{left} IN {}", named(&id));
         if matches!(column.kind, Kind::Collated { .. }) {
-            // Two owners may differ in what the collation takes for the same.
+            // Two owners may differ only in characters that the collation treats as equal.
             refers = format!("{refers} AND {} IN {}", bytes(&left), named(&bytes(&id)));
         }
         return refers;
@@ -114,8 +114,8 @@ pub(super) fn equals_value(kind: &Kind, left: &str, value: &str) -> String {
         Kind::Uuid | Kind::Integer(_) | Kind::Whole { .. } | Kind::NativeUuid | Kind::Bytes { .. } => {
             format!("{left} = {}", typed_value(kind, value))
         }
-        // The first for the index. Collations equal what differs in case, in accents, and in blanks at
-        // the end: even those that compare by the code of a character.
+        // The first comparison uses the index. Collations ignore case, accents, and blanks at the end. Even
+        // those that compare character codes ignore such blanks.
         Kind::Collated { .. } => format!(
             "{left} = {} AND {} = {}",
             typed_value(kind, value),
@@ -128,8 +128,8 @@ pub(super) fn equals_value(kind: &Kind, left: &str, value: &str) -> String {
     }
 }
 
-// Pages go by an order in which different ids are never equal: the column's own, or that of bytes
-// where the column may take two ids for one.
+// Pages need an order in which different ids are never equal: the column's own, or that of bytes
+// where the column may treat two ids as equal.
 pub(super) fn ordered(column: &Column) -> String {
     let key = reach(column, "m");
     match &column.kind {
@@ -137,7 +137,7 @@ pub(super) fn ordered(column: &Column) -> String {
             format!("{key}::pg_catalog.text COLLATE pg_catalog.\"C\"")
         }
         Kind::Dynamic | Kind::Hex => format!("{key} COLLATE BINARY"),
-        // Two ids that MySQL's collation equals would be one for its unique index.
+        // MySQL's unique index refuses two ids that its collation treats as equal.
         Kind::Text { .. }
         | Kind::Uuid
         | Kind::Integer(_)
@@ -158,7 +158,7 @@ pub(super) fn as_text(dialect: Dialect, column: &Column, table: &str) -> String 
     }
 }
 
-/// Returns what identifies as callers name it: of a reference, the name of what it references.
+/// Returns the column's value as callers name it: for a reference, the name in the referenced row.
 pub(super) fn as_named(dialect: Dialect, column: &Column, table: &str) -> String {
     let Some(names) = &column.names else {
         return as_text(dialect, column, table);
@@ -179,7 +179,7 @@ fn bytes_as_text(dialect: Dialect, column: &str) -> String {
     }
 }
 
-// `zerofill` is of the column: a sum has none.
+// `zerofill` belongs to the column: a sum has no leading zeros.
 fn mysql_text(kind: &Kind, column: &str) -> String {
     match kind {
         Kind::Whole { .. } => format!("CAST({column} + 0 AS CHAR)"),
@@ -187,8 +187,8 @@ fn mysql_text(kind: &Kind, column: &str) -> String {
     }
 }
 
-// By the reference's own equality, so that its index serves, and by that of the ids: a foreign key
-// takes whatever its collation takes for the same.
+// Compares by the reference's own equality, so that its index is used, and by that of the ids: a
+// foreign key accepts every value that its collation treats as equal.
 pub(super) fn refers(reference: &Kind, id: &Kind, column: &str, value: &str) -> String {
     match (reference, id) {
         (Kind::Collated { .. }, Kind::Collated { hex: false, .. }) if reference == id => {

@@ -1,4 +1,4 @@
-//! Connections to a customer's database, and what every one of them is told first.
+//! Connections to a customer's database, and the settings of each session.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use super::{table, text};
 use crate::store::StoreError;
 use crate::store::error::shows_life;
 
-// A connection that was used this recently is not asked whether it still lives: the question would
-// double the round trips of a busy worker.
+// A connection that was used this recently is not pinged first: a ping would double the round trips
+// of a busy worker.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-// Less than the store's own limit (in eighths of it), so that the server gives up first and says
-// why, and a call whose client is gone does not go on.
+// Less than the store's time limit (in eighths of it), so that the server stops first and reports the
+// reason. A call does not go on after its client is gone.
 const STATEMENT_EIGHTHS: u32 = 7;
 const LOCK_EIGHTHS: u32 = 6;
-// Connecting gets half, so that a server that is down is told from one that is slow.
+// Connecting gets half: a server that is down then differs from a slow one.
 const CONNECT_EIGHTHS: u32 = 4;
 
-// `row_security = off` turns rows hidden by a policy into an error. Read committed is what the
-// deleting statements were written for: they re-check a row after waiting for its lock. Notices
-// may quote rows, and would be logged. Moments are written and read alike, whatever the server, the database or
-// the user was set to, and so are floating-point numbers, with all of their digits.
+// `row_security = off` turns rows hidden by a policy into an error. The deleting statements need read
+// committed: they check a row again after the wait for its lock. Notices may quote rows, and would be logged.
+// The other settings fix the format of moments and of floating-point numbers (all digits), whatever the
+// server, the database or the user have as defaults.
 const POSTGRES_SESSION: &str = "
 -- store::sql::connect
 SELECT set_config('row_security', 'off', false),
@@ -40,13 +40,13 @@ SELECT set_config('row_security', 'off', false),
        set_config('lock_timeout', $2, false),
        set_config('idle_in_transaction_session_timeout', $1, false)";
 
-// Identifiers are quoted as everywhere else, and nothing escapes a quote but another. What a value
-// cannot be is an error, not another value. Joined answers (1,000 rows, each with its owner) are below the limit that
-// is set for them; a longer one is cut silently, which their number of rows tells. A session that somebody set
-// back (a pooler) has lost `ANSI_QUOTES` too, and with it every statement is an error. The others are
-// what a server may be set to that would leave references dangling or deletions uncommitted. `{wait}`
-// is in seconds, the least InnoDB knows; MariaDB's limits end every statement and idle transactions,
-// MySQL's ends a query only: there the wait for a lock is what bounds a deletion.
+// Identifiers are quoted as in the other databases, and only a doubled quote escapes a quote. A value of the wrong
+// type is an error, not another value. Joined answers (1,000 rows, each with its owner) stay below
+// `group_concat_max_len`. The server cuts a longer answer silently, which its number of rows reveals. A session that
+// a pooler has reset lacks `ANSI_QUOTES`, so every statement fails. The other settings override server defaults
+// that would leave references dangling or deletions uncommitted. `{wait}` is in seconds, InnoDB's smallest unit.
+// MariaDB's limits end every statement and idle transactions. MySQL's ends queries only: there the lock wait
+// bounds a deletion.
 const MYSQL_SESSION: &str = "
 -- store::sql::connect
 SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
@@ -56,12 +56,12 @@ SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_
     /*M!100301 , max_statement_time = {statement_s}, idle_transaction_timeout = {idle} */
     /*!50708 , max_execution_time = {statement_ms} */";
 const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
-// In the order of code points, so that a text and what it is compared with never have two collations
-// of the same right.
+// The order of code points, so that a comparison never has two collations of the same precedence,
+// which is an error.
 const MYSQL_NAMES: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_bin";
 
-// `secure_delete` overwrites what is deleted. The journal mode is the owner's affair. The busy
-// timeout is the driver's default of 5 seconds.
+// `secure_delete` overwrites deleted content. The customer chooses the journal mode. The busy timeout
+// is the driver's default of 5 seconds.
 const SQLITE_WRITER: &str = "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
 const SQLITE_READER: &str = "PRAGMA query_only = ON;";
 
@@ -70,8 +70,8 @@ const SQLITE_READER: &str = "PRAGMA query_only = ON;";
 pub struct SqlStore {
     pub(super) dialect: Dialect,
     pub(super) readers: AnyPool,
-    // SQLite has one writer at a time: a second connection would only wait inside the driver,
-    // where nothing is fair. Elsewhere the same pool as `readers`.
+    // SQLite has one writer at a time: a second connection would only wait inside the driver, in no
+    // fair order. For the other databases this is the pool of `readers`.
     pub(super) writers: AnyPool,
     pub(super) timeout: Duration,
 }
@@ -79,8 +79,8 @@ pub struct SqlStore {
 impl SqlStore {
     /// Prepares connections to `endpoint` without making one: the database may be down.
     ///
-    /// Every call is bounded by `store_timeout`, at the client and, where there is a way to say
-    /// so, at the server.
+    /// Every call is bounded by `store_timeout` at the client, and at the server if it has such a
+    /// limit.
     ///
     /// # Errors
     /// Fails if the URL cannot be read or names a database that is not supported.
@@ -93,7 +93,7 @@ impl SqlStore {
         let connections = endpoint.max_connections.max(1);
         match dialect {
             Dialect::Postgres | Dialect::Mysql => {
-                // The driver knows one name.
+                // The driver knows only the scheme `mysql`.
                 let options = match url.strip_prefix("mariadb:") {
                     Some(rest) => options(&format!("mysql:{rest}"))?,
                     None => options(url)?,
@@ -119,10 +119,10 @@ impl SqlStore {
         }
     }
 
-    /// Asks the database for a sign of life.
+    /// Checks that the database answers and accepts writes.
     ///
     /// # Errors
-    /// Fails with what keeps calls from working; [`StoreError::ReadOnly`] on a standby.
+    /// Fails with the error that other calls would meet; [`StoreError::ReadOnly`] on a standby.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let alive = text::alive(self.dialect);
         self.bounded(async {
@@ -132,8 +132,8 @@ impl SqlStore {
         .await
     }
 
-    /// Returns whether the database answers within a time limit. A new connection is asked first: those of the pool may
-    /// all be waiting for slow statements. Where there is no new one to be had, an idle one of the pool is asked.
+    /// Returns whether the database answers within a time limit. It tries a new connection first: those of the pool may
+    /// all wait for slow statements. If that fails or takes half of the time, it tries an idle one of the pool.
     pub async fn answers(&self, within: Duration) -> bool {
         let fresh = self.admits();
         let answer = async {
@@ -150,8 +150,8 @@ impl SqlStore {
         tokio::time::timeout(within, answer).await.unwrap_or(false)
     }
 
-    /// Returns whether the database answers on a connection of its own. Refusing it is an answer too: the
-    /// role may have as many connections as it is allowed.
+    /// Returns whether the database answers on a new connection. A refusal is an answer too: the role may
+    /// have reached its connection limit.
     async fn admits(&self) -> bool {
         let asked = async {
             let mut connection = self.readers.connect_options().connect().await?;
@@ -161,11 +161,11 @@ impl SqlStore {
         asked.await.map_or_else(|error| shows_life(&error), |()| true)
     }
 
-    /// Returns whether the database answers on a connection of the pool that is idle.
+    /// Returns whether the database answers on an idle connection of the pool.
     async fn idle_answers(&self) -> bool {
         match self.dialect {
             Dialect::Postgres | Dialect::Mysql => {}
-            // It asks no server: its file may be gone while a connection has it open.
+            // A ping asks no server here: the file may be gone while a connection has it open.
             Dialect::Sqlite => return false,
         }
         match self.readers.try_acquire() {
@@ -181,7 +181,7 @@ impl SqlStore {
     pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, StoreError> {
         match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(value)) => Ok(value),
-            // One writer at a time is the rule for SQLite: to wait for it in vain is no outage.
+            // SQLite has one writer at a time: a wait for it that times out is no outage.
             Ok(Err(CallError::Sql(sqlx::Error::PoolTimedOut))) if self.dialect == Dialect::Sqlite => {
                 Err(StoreError::Busy {
                     status: crate::store::error::Status::Silent,
@@ -193,7 +193,7 @@ impl SqlStore {
     }
 }
 
-/// An error inside a call, before it is reduced to what may be shown.
+/// An error inside a call, before its text is dropped.
 #[derive(Debug)]
 pub(super) enum CallError {
     Sql(sqlx::Error),
@@ -228,14 +228,14 @@ enum Role {
 }
 
 fn options(url: &str) -> Result<AnyConnectOptions, StoreError> {
-    // The texts of statements are built of names that are nobody's business in a log.
+    // Statements contain the customer's names of tables and columns, which no log may show.
     let options: AnyConnectOptions = url
         .parse()
         .map_err(|_| StoreError::Misuse("the database's URL cannot be read"))?;
     Ok(options.disable_statement_logging())
 }
 
-// The file is the customer's: one that is missing is an error, never a new, empty database.
+// The file belongs to the customer: a missing one is an error, never a new, empty database.
 fn existing_file(url: &str) -> Result<String, StoreError> {
     let (file, parameters) = url.split_once('?').unwrap_or((url, ""));
     let mut kept: Vec<&str> = parameters
@@ -302,7 +302,7 @@ async fn introduce(
 // Only numbers go into the text.
 fn mysql_session(store_timeout: Duration) -> String {
     let statement = eighths(store_timeout, STATEMENT_EIGHTHS);
-    // Never 0, which is no limit for some of them and at once for others.
+    // Never 0, which means no limit for some of them and no wait for others.
     let seconds = |limit: Duration| limit.as_secs().max(1).to_string();
     MYSQL_SESSION
         .replace("{wait}", &seconds(eighths(store_timeout, LOCK_EIGHTHS)))

@@ -1,4 +1,4 @@
-//! What columns are mostly called, likeliest first.
+//! The usual names of columns and tables, likeliest first.
 
 use super::schema::{LiveColumn, LiveTable};
 
@@ -56,7 +56,7 @@ pub(crate) const KIND: [&str; 5] = ["memory_type", "memory_kind", "kind", "type"
 /// A number that changes with the row.
 pub(crate) const VERSION: [&str; 4] = ["version", "revision", "row_version", "lock_version"];
 
-/// When it was written first.
+/// The time of creation.
 pub(crate) const CREATED_AT: [&str; 6] = [
     "created_at",
     "inserted_at",
@@ -66,7 +66,7 @@ pub(crate) const CREATED_AT: [&str; 6] = [
     "date_created",
 ];
 
-/// When it was written last.
+/// The time of the last change.
 pub(crate) const UPDATED_AT: [&str; 6] = [
     "updated_at",
     "modified_at",
@@ -76,7 +76,7 @@ pub(crate) const UPDATED_AT: [&str; 6] = [
     "date_modified",
 ];
 
-/// What callers call an owner, in a table of owners.
+/// The name by which callers know an owner, in a table of owners.
 pub(crate) const OWNER_NAME: [&str; 8] = [
     "user_id",
     "external_id",
@@ -88,7 +88,7 @@ pub(crate) const OWNER_NAME: [&str; 8] = [
     "name",
 ];
 
-/// What is in the name of a table that holds memories.
+/// Words in the name of a table that holds memories.
 pub(crate) const MEMORIES: [&str; 15] = [
     "memory",
     "memories",
@@ -107,11 +107,11 @@ pub(crate) const MEMORIES: [&str; 15] = [
     "note",
 ];
 
-/// Those of them that are parts of something else, where they reference it.
+/// The words among [`MEMORIES`] for parts of something else, if they reference it.
 pub(super) const PARTS: [&str; 2] = ["chunk", "embedding"];
 
-/// What people call a memory itself, the surest first: of two tables that reference each other, rows of the one
-/// whose name ends in one of these are memories of their own.
+/// Words for a memory itself, surest first. Of two tables that reference each other, the one whose name ends in
+/// such a word has rows that are memories of their own.
 const SURELY: [(&[&str], u8); 3] = [
     (&["memory", "memories"], 3),
     (&["fact", "facts", "preference", "preferences", "note", "notes"], 2),
@@ -136,12 +136,12 @@ const SURELY: [(&[&str], u8); 3] = [
     ),
 ];
 
-/// Words at the end of a name that say nothing of its rows.
+/// Words at the end of a table's name that say nothing about its rows.
 const NOTHING: [&str; 12] = [
     "item", "items", "record", "records", "row", "rows", "entry", "entries", "store", "data", "table", "tbl",
 ];
 
-/// Returns how surely people would call the rows of a table memories; 0: not at all, as the parts of some.
+/// Returns how surely the rows of a table are memories, by its name; 0: not at all, such as parts of memories.
 pub(super) fn surely(name: &str) -> u8 {
     let name = name.rsplit('.').next().unwrap_or_default();
     let mut words: Vec<String> = Vec::new();
@@ -179,14 +179,14 @@ pub(super) fn pick<'t>(table: &'t LiveTable, names: &[&str]) -> Option<&'t LiveC
     })
 }
 
-/// Returns whether a field of that name says whose a memory is, or of what kind, and so not which it is.
+/// Returns whether a field of that name is an owner or a kind, and so does not identify a memory.
 pub(crate) fn is_about_an_owner(name: &str) -> bool {
     [&USER[..], &AGENT, &APP, &RUN, &WORKSPACE, &KIND]
         .iter()
         .any(|names| names.contains(&name))
 }
 
-/// Returns what callers may call a table or a collection of that name.
+/// Returns the name for callers of a table or a collection, in permitted characters.
 pub(crate) fn callable(name: &str) -> String {
     let kept = |c: char| match c.to_ascii_lowercase() {
         c @ ('a'..='z' | '0'..='9' | '-') => c,

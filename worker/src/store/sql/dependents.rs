@@ -1,4 +1,4 @@
-//! What belongs to a memory, at any depth below it, and the texts that delete it.
+//! The dependent tables of a memory, at any depth, and the texts that delete their rows.
 
 use super::column::{Column, Kind};
 use super::compare::{equals, reach, refers, typed};
@@ -9,25 +9,25 @@ use super::text::{join, member, tuples, whole};
 /// A dependent table and its column that holds a memory's id, or the key of a dependent above it.
 #[derive(Debug, Clone)]
 pub(super) struct Reference {
-    /// As the mapping writes it.
+    /// The table, as the mapping writes it.
     pub(super) name: String,
-    /// Quoted.
+    /// The table, quoted.
     pub(super) table: String,
     pub(super) column: Column,
-    /// Whether an index begins with it.
+    /// Whether an index begins with the column.
     pub(super) indexed: bool,
-    /// The way up to the table that holds memories' ids; empty if that is this one.
+    /// The tables above it, up to the one that holds memories' ids; empty if this one does.
     pub(super) above: Vec<Above>,
 }
 
 /// A dependent table that has dependents.
 #[derive(Debug, Clone)]
 pub(super) struct Above {
-    /// Quoted.
+    /// The table, quoted.
     pub(super) table: String,
-    /// What its dependents hold.
+    /// The column that its dependents reference.
     pub(super) id: Column,
-    /// What it holds itself.
+    /// Its own reference to the table above.
     pub(super) column: Column,
 }
 
@@ -40,7 +40,7 @@ impl Reference {
 
 /// Returns the text that deletes the rows of one dependent table: `$1` tuples with ids only.
 ///
-/// The rows above must still be there.
+/// The rows above must still exist.
 pub(super) fn delete(dialect: Dialect, mapping: &Mapping, reference: &Reference) -> String {
     let table = &reference.table;
     let tuples = tuples(dialect, mapping);
@@ -76,8 +76,8 @@ pub(super) fn delete(dialect: Dialect, mapping: &Mapping, reference: &Reference)
     format!("-- store::sql::dependents\nDELETE {delete}")
 }
 
-/// Returns the text that says how many rows of one dependent table belong to which memory: `$1` tuples with ids
-/// only → `n`, count. PostgreSQL deletes them with it, MySQL only counts; SQLite has no such text.
+/// Returns the text that counts the rows of one dependent table per memory: `$1` tuples with ids only → `n`,
+/// count. PostgreSQL's text deletes the rows too, MySQL's only counts, and SQLite has none.
 pub(super) fn counted(dialect: Dialect, mapping: &Mapping, reference: &Reference) -> Option<String> {
     let n = whole(dialect, "n");
     match dialect {
@@ -98,7 +98,7 @@ pub(super) fn counted(dialect: Dialect, mapping: &Mapping, reference: &Reference
     }
 }
 
-/// Returns the name of the table so many levels above the one whose rows go.
+/// Returns the alias of the table that is `n` levels above the one whose rows are deleted.
 fn alias(n: usize) -> String {
     if n == 0 { "d".to_owned() } else { format!("p{n}") }
 }
@@ -108,7 +108,7 @@ fn tables(reference: &Reference) -> impl Iterator<Item = (&str, String)> {
     named.map(|(n, above)| (above.table.as_str(), alias(n + 1)))
 }
 
-/// Returns the conditions that each table holds the key of the one above it.
+/// Returns the conditions that join each table with the one above it.
 fn links(reference: &Reference) -> String {
     (0..reference.above.len())
         .map(|n| {
@@ -122,8 +122,8 @@ fn links(reference: &Reference) -> String {
         .collect()
 }
 
-// SQLite deletes from one table. By bytes, whatever the collation of the column: a row that is left for
-// that keeps the row above it, if the database knows that it is a reference.
+// SQLite deletes without a join. The comparison is by bytes, whatever the collation of the column. A row
+// that is missed for that prevents the deletion of the row above, if the reference is a foreign key.
 fn within(reference: &Reference, n: usize, held: &str) -> String {
     let Some(above) = reference.above.get(n) else {
         return held.to_owned();
@@ -145,8 +145,8 @@ fn column(reference: &Reference, n: usize) -> &Column {
     }
 }
 
-// Where ids are told apart by bytes, so are references to them; where `a` and `A` are one id, both
-// are references to it.
+// References are compared like ids: by bytes if ids are, and where `a` and `A` are one id, both
+// reference it.
 fn holds(dialect: Dialect, mapping: &Mapping, holder: &Column, table: &str) -> String {
     let column = reach(holder, table);
     let value = &member(dialect, "i");

@@ -1,5 +1,4 @@
-//! The SQL databases that can be spoken to, and the only place where a name becomes part of a
-//! statement.
+//! The supported SQL databases, and the only place where a name becomes part of a statement.
 
 /// A kind of SQL database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +10,7 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// Returns the dialect that a URL asks for.
+    /// Returns the dialect of a URL.
     pub(super) fn of(url: &str) -> Option<Self> {
         let scheme = url.split_once(':')?.0;
         match scheme {
@@ -23,7 +22,7 @@ impl Dialect {
     }
 
     /// Returns whether a column of the live schema is called `name`: only PostgreSQL's quoted names
-    /// have a case.
+    /// are case-sensitive.
     pub(super) fn is_column(self, live: &str, name: &str) -> bool {
         match self {
             Self::Postgres => live == name,
@@ -31,8 +30,8 @@ impl Dialect {
         }
     }
 
-    /// Returns whether a table of the live schema is the one that a mapping calls `name`: either may leave the
-    /// schema out.
+    /// Returns whether a table of the live schema is the one that a mapping calls `name`: either may omit the
+    /// schema.
     pub(super) fn is_table(self, live: &str, name: &str) -> bool {
         match (live.split_once('.'), name.split_once('.')) {
             (Some(_), Some(_)) | (None, None) => self.is_column(live, name),
@@ -51,8 +50,8 @@ impl Dialect {
     }
 }
 
-/// Quotes one identifier. All databases double the quote inside a quoted name; MySQL's sessions are
-/// told `ANSI_QUOTES`, and one that had lost it would refuse such a statement as no SQL at all.
+/// Quotes one identifier. All databases double the quote inside a quoted name. MySQL's sessions set
+/// `ANSI_QUOTES`. A session without it refuses such a statement as a syntax error.
 pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

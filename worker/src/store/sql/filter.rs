@@ -1,8 +1,8 @@
 //! A job's filter as a condition of a statement.
 //!
-//! Values are bound, names of columns come from the mapping that was checked against the live
-//! schema, and names inside JSON are bound too: nothing that a caller wrote goes into a text. What a
-//! column cannot hold is sorted out before the database sees it.
+//! Values are bound. Names of columns come from the mapping, which was checked against the live schema,
+//! and names inside JSON are bound too. So no text of a caller goes into a statement. Values that a
+//! column cannot hold are removed before the database sees them.
 
 mod json;
 mod leaf;
@@ -29,34 +29,34 @@ pub(super) use scan::is_full_scan;
 pub(super) struct Compiled {
     /// The condition.
     pub(super) text: String,
-    /// What it binds, in order.
+    /// Its bound values, in order.
     pub(super) values: Vec<Bind>,
-    /// That a row was not changed since the job began, if that is apart.
+    /// The condition that a row is unchanged since the job began, if `text` does not contain it.
     pub(super) unchanged: Option<String>,
 }
 
-/// Which rows are meant of a job that knows when its rows were changed.
+/// The rows of a job whose snapshot bounds the time of the last change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rows {
-    /// Those that are as they were when it began.
+    /// The rows that are unchanged since it began.
     Unchanged,
-    /// All, and each is asked whether it is.
+    /// All rows, each with the answer whether it is unchanged.
     All,
 }
 
-/// What a part of a filter became: what holds of every row alike needs no text.
+/// A compiled part of a filter. A part with the same result for every row needs no text.
 enum Part {
     Always,
     Never,
     When(String),
 }
 
-/// Returns what a query demands of a row, its values bound from `$first` on; `None` if no row can
+/// Returns the condition of a query on a row, its values bound from `$first` on; `None` if no row can
 /// meet it.
 ///
 /// # Errors
-/// Refuses a filter that names a column which is not mapped, that compares one with what it cannot hold,
-/// or that this table's types turn into everything without its saying so.
+/// Refuses a filter that names an unmapped column, that compares a column with a value of another type, or
+/// that matches every row after type conversion without the explicit word for it.
 pub(super) fn compile(
     dialect: Dialect,
     mapping: &Mapping,
@@ -95,11 +95,11 @@ pub(super) fn compile(
     }))
 }
 
-/// Expressions of the greatest time of writing, and of the greatest time of a change.
+/// Expressions of the greatest time of creation, and of the greatest time of a change.
 pub(super) struct Newest {
     /// The expressions, as texts; `None` if no such column is mapped.
     pub(super) texts: [Option<String>; 2],
-    /// What they bind, in order.
+    /// Their bound values, in order.
     pub(super) values: Vec<Bind>,
 }
 
@@ -117,7 +117,7 @@ pub(super) fn newest(dialect: Dialect, mapping: &Mapping, first: usize) -> Newes
     }
 }
 
-/// Returns which rows are meant by the greatest time that a column of these had.
+/// Returns the bound for the greatest time that an expression of [`newest`] returned; `n` is its position.
 pub(super) fn written(mapping: &Mapping, n: usize, newest: Option<String>) -> TimeBound {
     let time = [&mapping.created_at, &mapping.updated_at][n];
     let is_moment = time
@@ -130,8 +130,8 @@ pub(super) fn written(mapping: &Mapping, n: usize, newest: Option<String>) -> Ti
     newest.map_or(TimeBound::Unknown, TimeBound::UpTo)
 }
 
-/// Returns a condition for each column that a query compares with moments: that a row may match but for what is
-/// in that column, which is none. Its values are bound from `$1` on.
+/// Returns a condition for each column that a query compares with moments. A row meets it if its match depends on a
+/// value there that is no moment. The values are bound from `$1` on.
 ///
 /// # Errors
 /// As [`compile`].
@@ -152,7 +152,7 @@ pub(super) fn undecided(
         if possible != sure {
             compiler.lenient = None;
             let mut undecided = format!("({} IS NOT TRUE)", compiler.whole(&query.filter)?);
-            // Few rows hold such a value: the others are not looked at further.
+            // Few rows hold such a value: the others need no further test.
             let as_moments = Holds::Moments(Box::new(holds.clone()));
             let value = if holds.is_text() { &as_moments } else { holds };
             if let Some(unreadable) = unreadable(dialect, &name, value).filter(|_| !leads_into(&query.filter, column)) {
@@ -160,7 +160,7 @@ pub(super) fn undecided(
             }
             parts.push(undecided);
         }
-        // The one counts beside the other only.
+        // The time of the last change is used only beside the time of creation.
         let changed = mapping.updated_at.as_ref().filter(|_| mapping.created_at.is_some());
         let times = mapping.created_at.iter().chain(changed);
         for (_, holds) in times.filter(|(time, _)| time.name == *column) {
@@ -197,7 +197,7 @@ fn leads_into(filter: &Filter, column: &str) -> bool {
     }
 }
 
-/// Returns what the columns that queries may ask for hold, by their names.
+/// Returns the types of the columns that queries may use, by name.
 pub(super) fn types(mapping: &Mapping) -> BTreeMap<String, Type> {
     let of = |(name, holds)| (String::clone(name), type_seen(mapping, name, holds));
     mapping.asked.iter().map(of).collect()
@@ -208,7 +208,7 @@ fn type_seen(mapping: &Mapping, name: &str, holds: &Holds) -> Type {
     seen.unwrap_or_else(|| leaf::type_of(holds))
 }
 
-// One that is not mapped is refused by its name, later.
+// A column that is not mapped is refused later, by its name.
 fn type_in(dialect: Dialect, mapping: &Mapping, column: &str) -> Type {
     let asked = mapping.asked(dialect, &Path::column(column));
     asked.map_or(Type::Any, |(name, holds)| type_seen(mapping, name, holds))
@@ -219,11 +219,11 @@ struct Compiler<'a> {
     mapping: &'a Mapping,
     first: usize,
     values: Vec<Bind>,
-    /// Whether what is compiled is under a negation, where a match keeps a row.
+    /// Whether the current part is under a negation, where a match keeps a row.
     negated: bool,
-    /// The column of which what cannot be read counts as matching.
+    /// The column whose unreadable values count as a match.
     lenient: Option<&'a str>,
-    /// Where the doubtful times of the mapping's zone are bound.
+    /// The position of the values that bind the doubtful times of the mapping's zone.
     doubts: Option<usize>,
 }
 
@@ -240,13 +240,13 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Refuses to compare columns with what they cannot hold.
+    /// Refuses comparisons of columns with values that they cannot hold.
     fn check(&self, query: &Query) -> Result<(), StoreError> {
         let types = |column: &str| type_in(self.dialect, self.mapping, column);
         query.filter.check_types(&types).map_err(StoreError::Mistyped)
     }
 
-    /// Returns a filter as a condition, if it is one.
+    /// Returns a filter as a condition, even if it is the same for every row.
     fn whole(&mut self, filter: &Filter) -> Result<String, StoreError> {
         Ok(match self.part(filter)? {
             Part::Always => "(1 = 1)".to_owned(),
@@ -266,8 +266,8 @@ impl<'a> Compiler<'a> {
             Filter::Nothing => Ok(Part::Never),
             Filter::And(parts) => self.at_least(parts, parts.len()),
             Filter::Or { any, at_least } => self.at_least(any, usize::try_from(*at_least).unwrap_or(usize::MAX)),
-            // A part may be NULL where a value is missing, which is as good as false anywhere but
-            // under a negation.
+            // A part may be NULL where a value is missing. NULL acts as false, except under a
+            // negation, hence IS NOT TRUE.
             Filter::Not(part) => {
                 self.negated = !self.negated;
                 let part = self.part(part);
@@ -319,7 +319,7 @@ impl<'a> Compiler<'a> {
         Ok(Part::When(text))
     }
 
-    /// Rows without a time may have been there at the start, as they are: they stay in.
+    /// Returns the condition of a time bound. Rows without a time may have existed at the start, so they match.
     fn until(&mut self, time: Option<&(Column, Holds)>, until: &TimeBound) -> Result<String, StoreError> {
         let Some((column, holds)) = time else {
             return Err(StoreError::Misuse("a snapshot by a column that is not mapped"));
@@ -334,7 +334,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// Returns a mapped column, quoted, and what it holds. Only what is mapped can be asked for.
+    /// Returns a mapped column, quoted, and its type. Queries can use mapped columns only.
     fn column(&self, path: &Path) -> Result<(String, &Holds), StoreError> {
         let (name, holds) = self
             .mapping
@@ -347,7 +347,7 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// Joins conditions as a balanced tree: SQLite takes expressions that are at most 1,000 deep.
+/// Joins conditions as a balanced tree: SQLite accepts expressions that are at most 1,000 deep.
 fn joined(parts: &[String], operator: &str) -> String {
     match parts {
         [] => String::new(),

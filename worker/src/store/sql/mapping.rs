@@ -1,4 +1,4 @@
-//! Whether a mapping fits the live schema, and what it means there.
+//! A mapping that was checked against the live schema.
 
 mod check;
 mod order;
@@ -23,23 +23,23 @@ use check::{Check, given};
 /// A mapped table, with the types of its columns.
 #[derive(Debug)]
 pub(super) struct Mapping {
-    /// Quoted.
+    /// The table, quoted.
     pub(super) table: String,
     pub(super) id: Column,
     pub(super) fields: Vec<(Field, Column)>,
-    /// Those of them in which points are compared with their rows: a payload field is mapped too.
+    /// The fields that are compared between a point and its row: a payload field is mapped too.
     pub(super) compared: Vec<Field>,
     /// The condition that a row `m` is in the mapping's scope, if there is one.
     pub(super) scope: Option<String>,
     /// A whole number that changes with the row.
     pub(super) version: Option<Column>,
-    /// When the row was written.
+    /// The time of creation.
     pub(super) created_at: Option<(Column, Holds)>,
-    /// When the row was changed last.
+    /// The time of the last change.
     pub(super) updated_at: Option<(Column, Holds)>,
-    /// What queries may ask for, by the live column's name; no others reach a statement.
+    /// The columns that queries may use, by the live column's name. No others reach a statement.
     pub(super) asked: BTreeMap<String, Holds>,
-    /// What is in those whose type does not say it, as far as was seen.
+    /// The type of the first value in columns whose declared type does not say it.
     pub(super) seen: BTreeMap<String, Type>,
     pub(super) dependents: Vec<Reference>,
     /// The collation under which ids are unique, if it is not that of bytes (SQLite; MySQL's is in the
@@ -48,7 +48,7 @@ pub(super) struct Mapping {
     pub(super) row_handle: Option<&'static str>,
     /// The columns with which an index begins.
     pub(super) indexed: BTreeSet<String>,
-    /// What moments without an offset are times of; nothing: UTC.
+    /// The time zone of moments without an offset. `None`: UTC.
     pub(super) zone: Option<Zone>,
 }
 
@@ -61,7 +61,7 @@ impl Mapping {
             .map(|(_, column)| column)
     }
 
-    /// Returns the live column in which a path begins, if queries may ask for it.
+    /// Returns the live column in which a path begins, if queries may use it.
     pub(super) fn asked(&self, dialect: Dialect, path: &Path) -> Option<(&str, &Holds)> {
         let mut asked = self.asked.iter();
         let (name, holds) = asked.find(|(name, _)| dialect.is_column(name, &path.column))?;
@@ -175,7 +175,7 @@ impl Mapping {
     }
 }
 
-/// Returns the fields in which points are compared with their rows.
+/// Returns the fields that are compared between points and their rows.
 fn compared(table: &Table, fields: &[(Field, Column)]) -> Vec<Field> {
     let payload = table.collection.as_ref().map(|collection| &collection.payload);
     let is_mapped = |field: &Field| {

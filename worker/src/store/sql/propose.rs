@@ -1,5 +1,5 @@
-//! Mappings proposed for a database that nobody has described: by what its tables and columns are
-//! called, and by which references which.
+//! Proposed mappings for a database without a configuration: by the names of its tables and columns,
+//! and by its foreign keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,16 +20,16 @@ use crate::store::StoreError;
 
 mod times;
 
-/// What a database seems to hold.
+/// The tables of a database, by their probable content.
 #[derive(Debug, Default)]
 pub struct Proposed {
     /// The tables that seem to hold memories.
     pub tables: Vec<Table>,
-    /// Those that have an owner, and do not look like memories.
+    /// The tables that have an owner, and do not look like memories.
     pub others: Vec<String>,
-    /// Those whose rows memories reference in a way that takes these along, or keeps both.
+    /// The tables whose rows cannot be deleted alone: memories reference them, and go with them or prevent it.
     pub above: Vec<String>,
-    /// Those that look like parts of memories, and may belong to none.
+    /// The tables whose rows look like parts of memories, and may belong to none.
     pub loose: Vec<String>,
 }
 
@@ -41,8 +41,8 @@ struct Known {
 }
 
 impl SqlStore {
-    /// Proposes mappings from the catalogue. Of rows only the length of one id is read, where UUIDs may
-    /// be written in two ways, and what times look like.
+    /// Proposes mappings from the catalogue. It reads no rows but for two things: the length of one id,
+    /// where UUIDs may have two forms, and the form of times.
     ///
     /// # Errors
     /// Fails if the database cannot be asked.
@@ -105,7 +105,7 @@ impl SqlStore {
         Ok(known)
     }
 
-    /// Returns how UUIDs are written in the columns of a table that do not say so.
+    /// Returns the form of UUIDs in the columns of a table whose type does not say it.
     async fn uuids(&self, known: &Known, columns: &Columns) -> Result<Option<Uuids>, StoreError> {
         let mapped = [Some(&columns.id), columns.user.as_ref(), columns.workspace.as_ref()];
         let unsure = mapped.into_iter().flatten().find(|name| {
@@ -134,7 +134,7 @@ impl SqlStore {
             let uuids = length.is_none_or(|length| length == 16);
             return Ok(Some(if uuids { Uuids::Bytes } else { Uuids::Text }));
         }
-        // What SQLAlchemy writes, which most of these tables are made by.
+        // SQLAlchemy, which made most of these tables, writes 32 digits.
         Ok(Some(if length.is_none_or(|length| length == 32) {
             Uuids::Hex
         } else {
@@ -143,13 +143,13 @@ impl SqlStore {
     }
 }
 
-/// Leaves out what goes with the rows of another table that is proposed: that it has a mapping of its own is refused.
+/// Removes tables that are dependents of another proposed table: a mapping of their own would be refused.
 fn leave_dependents(tables: &mut Vec<Table>) {
     let is_below = |one: &Table, tables: &[Table]| {
         let mut others = tables.iter().filter(|other| other.sql_table() != one.sql_table());
         others.any(|other| other.dependent_tables().contains(&one.sql_table()))
     };
-    // One after another: of two that are each other's, one stays.
+    // One at a time: of two that are dependents of each other, one stays.
     while let Some(n) = tables.iter().position(|table| is_below(table, tables)) {
         tables.remove(n);
     }
@@ -170,13 +170,13 @@ impl Schema {
         (is_called(&known.name, &MEMORIES) || self.has_parts(known)) && self.id(known).is_some()
     }
 
-    /// Returns whether a table that is called like parts of memories has its rows belong to those of `known`,
-    /// and to no others.
+    /// Returns whether a table with a name for parts of memories has rows that belong to those of `known`, and
+    /// to no others.
     fn has_parts(&self, known: &Known) -> bool {
         let belongs = |part: &str, whole: &Known| {
             let of_part = |foreign: &&Foreign| foreign.table == part && whole.name != part;
             whole.referenced_by.iter().filter(of_part).any(|foreign| {
-                // Whose they are, an owner or a session, is no memory.
+                // A reference to an owner or a session is none to a memory.
                 matches!(foreign.columns.as_slice(), [(column, _)] if !is_about_an_owner(column))
             })
         };
@@ -187,13 +187,13 @@ impl Schema {
         })
     }
 
-    /// Returns the tables whose rows belong to memories in another one.
+    /// Returns the tables whose rows belong to memories in another table.
     fn below(&self) -> BTreeSet<&str> {
         let mut below = BTreeSet::new();
         for known in self.tables.iter().filter(|known| self.is_memories(known)) {
             let single = known.referenced_by.iter().filter(|foreign| foreign.columns.len() == 1);
             for foreign in single.filter(|foreign| foreign.table != known.name && self.belongs(known, foreign)) {
-                // Of two that reference each other the first is above.
+                // Of two tables that reference each other, the first is above.
                 if !below.contains(known.name.as_str()) || !self.references(known, &foreign.table) {
                     below.insert(foreign.table.as_str());
                 }
@@ -202,8 +202,8 @@ impl Schema {
         below
     }
 
-    /// Returns whether the rows that have a key belong to those of `known`, each to one, and go with it. Rows that
-    /// people would rather call memories than those are memories of their own.
+    /// Returns whether each row with the key belongs to one row of `known`, and is deleted with it. Rows that are
+    /// more surely memories than those of `known` are memories of their own.
     fn belongs(&self, known: &Known, foreign: &Foreign) -> bool {
         let Some(child) = self.named(&foreign.table) else {
             return false;
@@ -219,8 +219,8 @@ impl Schema {
             && surely(&child.name) <= surely(&known.name)
     }
 
-    /// Returns whether a row of `known` could not go alone: memories that are rather called so go with it, or keep
-    /// it.
+    /// Returns whether a row of `known` cannot be deleted alone: rows that are more surely memories go with it, or
+    /// prevent it.
     fn takes(&self, known: &Known, roots: &[&Known]) -> bool {
         let keys = known.referenced_by.iter();
         keys.filter(|key| key.on_delete != OnDelete::Stays).any(|key| {
@@ -229,8 +229,8 @@ impl Schema {
         })
     }
 
-    /// Returns whether rows of `known` are parts of other tables' rows that may be of none, with nothing that says
-    /// whose they are: a mapping of it could not be searched by owner.
+    /// Returns whether rows of `known` are parts of other tables' rows, may belong to none, and have no owner: no
+    /// job could find them by owner.
     fn is_loose(&self, known: &Known) -> bool {
         let is_ownerless = self.is_memories(known) && pick(&known.live, &USER).is_none();
         let (sure, others) = (surely(&known.name), self.tables.iter());
@@ -250,7 +250,7 @@ impl Schema {
         other.is_some_and(|other| other.referenced_by.iter().any(|foreign| foreign.table == known.name))
     }
 
-    /// Returns the column of the memories' ids: what dependents hold, or what is called like it.
+    /// Returns the column of the memories' ids: the one that dependents reference, else one with a usual name.
     fn id<'t>(&self, known: &'t Known) -> Option<&'t LiveColumn> {
         let unique = || {
             known
@@ -279,7 +279,7 @@ impl Schema {
         let text = |column: Option<&LiveColumn>| column.map(|column| column.name.clone());
         let whole = |column: &&LiveColumn| column.holds.as_ref().is_some_and(Holds::is_integer);
         let ordered = |column: &&LiveColumn| column.holds.as_ref().is_some_and(Holds::is_ordered);
-        // What is the id is nothing else besides.
+        // The id has no second role.
         let user = key(&USER).filter(|column| column.name != id.name);
         let columns = Columns {
             id: id.name.clone(),
@@ -309,7 +309,7 @@ impl Schema {
         })
     }
 
-    /// Returns where the names of owners are, if `user` references a table that has other names for them.
+    /// Returns the table with the owners' names, if `user` references one that has other names for them.
     fn owners(&self, known: &Known, user: &str) -> Option<Owners> {
         self.tables.iter().find_map(|owners| {
             let keys = owners
@@ -329,7 +329,7 @@ impl Schema {
         })
     }
 
-    /// Returns what has to go before a row of `known`, of which dependents hold `id`.
+    /// Returns the dependents that must be deleted before a row of `known`, and that reference its `id`.
     fn dependents<'t>(&'t self, known: &'t Known, id: &str, above: &mut Vec<&'t str>) -> Vec<Dependent> {
         let mut dependents = Vec::new();
         for foreign in &known.referenced_by {
@@ -353,7 +353,7 @@ impl Schema {
                 .map(|id| self.dependents(child, id, above))
                 .unwrap_or_default();
             above.pop();
-            // What the database deletes by itself needs no mapping.
+            // Rows that the database deletes by itself need no mapping.
             if foreign.on_delete == OnDelete::Goes && below.is_empty() {
                 continue;
             }

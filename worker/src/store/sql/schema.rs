@@ -1,4 +1,4 @@
-//! What a table of the live database looks like. Reads catalogues only, never a row of a customer.
+//! The schema of live tables. This module reads catalogues only, never a row of a customer.
 
 mod mysql;
 mod postgres;
@@ -14,14 +14,14 @@ use super::dialect::Dialect;
 /// A table as it is now.
 #[derive(Debug)]
 pub(super) struct LiveTable {
-    /// What keeps it from being used as a table of memories although it exists.
+    /// The reason why it cannot be a table of memories although it exists.
     pub(super) obstacle: Option<Obstacle>,
     pub(super) columns: Vec<LiveColumn>,
     /// The columns of the primary key.
     pub(super) key: Vec<String>,
-    /// The column whose values the database gives to new rows again, once theirs are deleted (SQLite).
+    /// The column whose values the database gives to new rows after their own rows are deleted (SQLite).
     pub(super) reused: Option<String>,
-    /// What identifies a row beside its columns, where there is such a thing (SQLite's rowid).
+    /// The identifier of a row beside its columns, if it has one (SQLite's rowid).
     pub(super) row_handle: Option<&'static str>,
 }
 
@@ -29,11 +29,11 @@ pub(super) struct LiveTable {
 #[derive(Debug)]
 pub(super) struct LiveColumn {
     pub(super) name: String,
-    /// The type, in the database's words.
+    /// The type, as the database writes it.
     pub(super) declared: String,
-    /// How to compare it; `None` if ids and owners of this type are not supported.
+    /// Its type as an id or owner; `None` if ids and owners of this type are not supported.
     pub(super) kind: Option<Kind>,
-    /// How queries compare it; `None` if they cannot.
+    /// Its type for queries; `None` if queries cannot compare it.
     pub(super) holds: Option<Holds>,
     /// Whether a unique index or primary key is on this column alone.
     pub(super) unique: bool,
@@ -48,46 +48,46 @@ pub(super) struct LiveColumn {
 /// A foreign key that references a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Foreign {
-    /// The table that has it, as a mapping would write it.
+    /// The table that has the key, as a mapping would write it.
     pub(super) table: String,
-    /// Its columns, and what each references.
+    /// Its columns, each with the column that it references.
     pub(super) columns: Vec<(String, String)>,
     pub(super) on_delete: OnDelete,
 }
 
-/// A foreign key by which rows keep those that they reference from being deleted, or go with them.
+/// A foreign key whose rows prevent the deletion of the rows that they reference, or are deleted with them.
 #[derive(Debug)]
 pub(super) struct Holding {
     pub(super) columns: Vec<String>,
     pub(super) until: Until,
 }
 
-/// How long a row keeps what it references.
+/// How long a row prevents the deletion of the row that it references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    /// Not at all: it goes with it.
+    /// Not at all: it is deleted with it.
     Taken,
-    /// Until it has gone itself, though the same statement deletes both.
+    /// Until it is deleted itself, even if the same statement deletes both.
     Gone,
     /// Until the end of the statement, which may delete both.
     Statement,
-    /// Until the end of the transaction, which may.
+    /// Until the end of the transaction, which may delete both.
     Commit,
 }
 
-/// What becomes of a row that references one that is deleted.
+/// The effect of a deletion on a row that references the deleted row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnDelete {
-    /// It keeps it from being deleted.
+    /// It prevents the deletion.
     Keeps,
-    /// It goes with it.
+    /// It is deleted with it.
     Goes,
     /// It stays, without the reference.
     Stays,
 }
 
 impl OnDelete {
-    /// Reads the rule in the words of the standard.
+    /// Reads the rule as the SQL standard writes it.
     fn of(rule: &str) -> Self {
         match rule {
             "CASCADE" => Self::Goes,
@@ -97,7 +97,7 @@ impl OnDelete {
     }
 }
 
-/// Why an existing table cannot be used.
+/// The reason why an existing table cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Obstacle {
     NotATable,
@@ -105,7 +105,7 @@ pub(super) enum Obstacle {
     MayNotDelete,
     MayNotLock,
     RowSecurity,
-    /// MySQL: an engine for which a transaction is nothing.
+    /// MySQL: a storage engine without transactions.
     NoTransactions,
     /// MariaDB: a table with system versioning.
     KeepsHistory,
@@ -120,7 +120,7 @@ impl Obstacle {
         }
     }
 
-    /// Returns what is wrong with `table`, and what to do instead.
+    /// Returns the fault of `table`, and the advice.
     pub(super) fn explain(self, dialect: Dialect, table: &str) -> (String, String) {
         let quoted = dialect.written(table);
         match self {
@@ -174,8 +174,8 @@ impl LiveColumn {
         matches!(self.kind, Some(Kind::Bytes { .. }))
     }
 
-    /// Returns whether it may hold UUIDs that are written in several ways: PostgreSQL and MariaDB have a
-    /// type for them, and bytes come in several orders.
+    /// Returns whether it may hold UUIDs in more than one form: PostgreSQL and MariaDB have a type for
+    /// them, and bytes come in several orders.
     pub(super) fn may_hold_uuids(&self, dialect: Dialect) -> bool {
         let declared = self.declared.to_ascii_uppercase();
         if self.is_bytes() {
@@ -189,9 +189,9 @@ impl LiveColumn {
     }
 }
 
-/// Reads what `name` (`table` or `schema.table`) is, or `None` if there is nothing of that name.
+/// Reads the schema of `name` (`table` or `schema.table`), or `None` if nothing has that name.
 ///
-/// `locks` tells whether rows of it will be locked before they are deleted.
+/// `locks` says whether its rows will be locked before they are deleted.
 pub(super) async fn read(
     connection: &mut AnyConnection,
     dialect: Dialect,
@@ -205,7 +205,7 @@ pub(super) async fn read(
     }
 }
 
-/// Returns the foreign keys that reference `name`, those of itself included.
+/// Returns the foreign keys that reference `name`, its own included.
 pub(super) async fn references(
     connection: &mut AnyConnection,
     dialect: Dialect,
@@ -230,8 +230,8 @@ pub(super) async fn references(
     Ok(keys.into_values().collect())
 }
 
-/// Returns the foreign keys by which rows of `from` keep rows of `to`, which may be the same table, or go
-/// with them.
+/// Returns the foreign keys whose rows in `from` prevent the deletion of rows in `to`, or are deleted with
+/// them. Both may be the same table.
 pub(super) async fn holdings(
     connection: &mut AnyConnection,
     dialect: Dialect,

@@ -1,4 +1,4 @@
-//! Statements as a driver takes them: a text, and the order in which its values are bound.
+//! Statements for a driver: a text, and the order in which its values are bound.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ pub(super) enum Bind {
 #[derive(Debug, Clone)]
 pub(super) struct Sql {
     text: SqlStr,
-    // Which value each `?` takes; `None` where the text numbers them itself.
+    // The position of the value for each `?`; `None` where the text numbers its values.
     order: Option<Arc<[usize]>>,
 }
 
 impl Sql {
-    /// Vouches for a statement's text: it was built in [`super::text`] from constants and from
-    /// names that passed through [`super::dialect::quote`]; every value is bound.
+    /// Marks a statement's text as safe: it consists of constants and of names that passed through
+    /// [`super::dialect::quote`], and every value is bound.
     ///
     /// Texts number their values, `$1`, `$2`, …, and may name one twice. MySQL knows only `?`.
     pub(super) fn vouched(dialect: Dialect, text: String) -> Self {
@@ -45,7 +45,7 @@ impl Sql {
         }
     }
 
-    /// Returns the statement about these values, the first of which is `$1`.
+    /// Returns the query with these values; the first one is `$1`.
     pub(super) fn about(&self, values: Vec<Bind>) -> Query<'static, Any, AnyArguments> {
         let query = sqlx::query(self.text.clone());
         match &self.order {
@@ -67,8 +67,8 @@ fn bind(query: Query<'static, Any, AnyArguments>, value: Bind) -> Query<'static,
     }
 }
 
-// Replaces each `$n` by `?`, and says which value it meant. A name may have a dollar in it: what is
-// in quotes is left alone, where a quote is doubled, never escaped.
+// Replaces each `$n` by `?`, and returns the positions of the values. Text in quotes stays as it is,
+// since a name may contain a dollar. A quote inside quotes is doubled, never escaped.
 fn unnumbered(text: &str) -> (String, Vec<usize>) {
     let (mut replaced, mut order) = (String::with_capacity(text.len()), Vec::new());
     let mut quote = None;

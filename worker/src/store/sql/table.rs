@@ -34,12 +34,12 @@ use asking::Statement;
 pub use delete::{Deletion, Taken};
 pub use stretch::Keys;
 
-/// What a look for one memory found.
+/// The result of a lookup of one memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RowMatch {
-    /// A row with this id, under the conditions.
+    /// A row with this id that meets the conditions.
     Matching,
-    /// A row with this id in the mapping's scope, but not under the conditions.
+    /// A row with this id in the mapping's scope that does not meet the conditions.
     Other,
     /// A row with this id outside the mapping's scope: another tenant's.
     Outside,
@@ -49,7 +49,7 @@ pub enum RowMatch {
 
 /// One mapped table of a customer's database, checked against the live schema.
 ///
-/// Ids and demanded values match by the column's type and byte for byte. A text that no row could
+/// Ids and required values match by the column's type and byte for byte. A text that no row could
 /// hold (letters for a number, a NUL) is absent, never an error.
 #[derive(Debug)]
 pub struct SqlTable {
@@ -85,7 +85,7 @@ impl SqlTable {
         self.mapping.id.kind.is_uuid()
     }
 
-    /// Returns how the ids of memories may be written in payloads, and what jobs demand of them.
+    /// Returns the spellings that payloads may have for ids, and for the fields that jobs require.
     pub fn spellings(&self) -> Spellings {
         let fields = self.mapping.fields.iter();
         let of = |(field, column): &(Field, Column)| (*field, column.spelling());
@@ -100,16 +100,16 @@ impl SqlTable {
         matches!(self.mapping.id.kind, Kind::Bytes { .. })
     }
 
-    /// Asks the database for a sign of life.
+    /// Checks that the database answers and accepts writes.
     ///
     /// # Errors
-    /// Fails with what keeps calls from working.
+    /// Fails with the error that other calls would meet.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await
     }
 
-    /// Looks whether rows are a server's that writes. Where there are none, the connection that they came over is
-    /// asked: another one may lead to another server.
+    /// Checks that rows come from a server that writes. Without rows it asks on the same connection: another one
+    /// may lead to another server.
     async fn vouched(&self, rows: &[AnyRow], connection: &mut AnyConnection) -> Result<(), CallError> {
         if let Some(row) = rows.first() {
             return writes(row);
@@ -118,7 +118,7 @@ impl SqlTable {
         writes(&alive.fetch_one(connection).await?)
     }
 
-    /// Returns what the columns that queries may ask for hold, by their names.
+    /// Returns the types of the columns that queries may use, by name.
     pub fn types(&self) -> BTreeMap<String, Type> {
         filter::types(&self.mapping)
     }
@@ -128,20 +128,20 @@ impl SqlTable {
         self.mapping.id.kind.parse(id).map(std::borrow::Cow::into_owned)
     }
 
-    /// Looks for memories; the answer has the order of `items`.
+    /// Looks up memories; the answer has the order of `items`.
     ///
     /// # Errors
-    /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
+    /// Fails as a whole; [`StoreError::Unmapped`] if a required field has no column.
     pub async fn find(&self, items: &[Item]) -> Result<Vec<RowMatch>, StoreError> {
         let found = self.find_rows(items).await?;
         Ok(found.into_iter().map(|(found, _)| found).collect())
     }
 
-    /// Looks for memories like [`find`](Self::find), and returns what was seen of each matching row. Of a row outside
-    /// the scope it returns only what points are compared with.
+    /// Looks up memories like [`find`](Self::find), and returns each matching row too. For a row outside the scope it
+    /// returns only the values compared with points.
     ///
     /// # Errors
-    /// Fails as a whole; [`StoreError::Unmapped`] if a demanded field has no column.
+    /// Fails as a whole; [`StoreError::Unmapped`] if a required field has no column.
     pub async fn find_rows(&self, items: &[Item]) -> Result<Vec<(RowMatch, Seen)>, StoreError> {
         let tuples = self.tuples(items)?;
         let statement = match self.find_alike(items)? {
@@ -151,7 +151,7 @@ impl SqlTable {
         self.look(&statement, items.len(), &tuples).await
     }
 
-    /// Returns for each id whether it has a row, whatever else the row says.
+    /// Returns for each id whether it has a row, whatever the other values of the row.
     ///
     /// # Errors
     /// Fails as a whole.
@@ -160,7 +160,7 @@ impl SqlTable {
         Ok(found.into_iter().map(|(found, _)| found != RowMatch::Absent).collect())
     }
 
-    /// Looks for rows by their ids alone: every row in the scope matches.
+    /// Looks up rows by their ids alone: every row in the scope matches.
     ///
     /// # Errors
     /// Fails as a whole.
@@ -211,7 +211,7 @@ impl SqlTable {
         Ok(found)
     }
 
-    // `None`: no row can meet the demands.
+    // `None`: no row can meet the conditions.
     fn demanded<'s>(&'s self, conditions: &Conditions) -> Result<Option<Demanded<'s>>, StoreError> {
         self.demanded_rows(conditions, Rows::Unchanged)
     }
@@ -262,7 +262,7 @@ impl Demanded<'_> {
         self.query.as_ref().map(|(text, bound)| (text.as_str(), *bound))
     }
 
-    /// All that is demanded, without bounds.
+    /// Returns all conditions, without bounds of keys.
     fn range(&self) -> Range<'_> {
         Range {
             query: self.query(),
@@ -273,8 +273,8 @@ impl Demanded<'_> {
     }
 }
 
-/// Reads the answer of a statement whose rows were joined into one text: positions of memories, and
-/// what follows a colon.
+/// Reads the answer of a statement whose rows were joined into one text: positions of memories, each
+/// with the text after its colon.
 fn numbered(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
     let Some(text) = row.try_get::<Option<&str>, _>(0)? else {
         return Ok(Vec::new());
@@ -296,8 +296,8 @@ pub(super) fn writes(row: &AnyRow) -> Result<(), CallError> {
     Err(StoreError::ReadOnly { status }.into())
 }
 
-/// Reads the answer of a look, which says how many rows it is about: a server may cut a long text short, and a row
-/// that is not read would count as absent.
+/// Reads the answer of a lookup, which contains its number of rows: a server may cut a long text, and a row that is
+/// not read would count as absent.
 fn whole(row: &AnyRow) -> Result<Vec<(usize, Option<&str>)>, CallError> {
     let rows = numbered(row)?;
     if u64::try_from(rows.len()).ok() != Some(row.try_get::<i64, _>(1)?.unsigned_abs()) {

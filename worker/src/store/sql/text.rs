@@ -1,7 +1,7 @@
-//! The texts of all statements on a customer's tables.
+//! The texts of the statements on a customer's tables.
 //!
-//! Values are bound, names are quoted, and nothing else goes into a text. Tuples travel as one
-//! JSON array, so that a text is the same for one memory and for a thousand.
+//! Values are bound and names are quoted; nothing else goes into a text. Tuples are bound as one JSON
+//! array, so that the text is the same for one memory and for a thousand.
 
 use lethe_common::job::Field;
 
@@ -18,18 +18,18 @@ mod range;
 pub(super) use alike::{delete_at as delete_alike, find as find_alike};
 pub(super) use range::{Range, count, count_without_key, estimate, last, newest, nth, page, sample, some, stretch};
 
-/// The name of the column by which an answer says whether its server only reads.
+/// The name of the column that says whether the answering server only reads.
 pub(super) const ONLY_READS: &str = "only_reads";
 
-/// Returns that column: 1 on a standby, and on a server or in a session that is set to read only.
-// In the statements that decide that something is not there, so that it costs no round trip, and is true of the
-// very connection that answered. SQLite's readers are told to only read.
+/// Returns that column: 1 on a standby, on a read-only server and in a read-only session.
+// The statements that decide that a row is absent contain it. So it costs no round trip, and describes the
+// connection that answered. It is 0 for SQLite, whose readers are read-only on purpose.
 pub(super) fn only_reads(dialect: Dialect) -> String {
     let condition = match dialect {
         Dialect::Postgres => {
             "pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('transaction_read_only') = 'on'"
         }
-        // A word or a number, by the version.
+        // A word or a number, depending on the version.
         Dialect::Mysql => {
             "CAST(@@GLOBAL.read_only AS CHAR) NOT IN ('0', 'OFF') OR CAST(@@GLOBAL.innodb_read_only AS CHAR) NOT IN ('0', 'OFF')"
         }
@@ -38,28 +38,28 @@ pub(super) fn only_reads(dialect: Dialect) -> String {
     format!("CASE WHEN {condition} THEN 1 ELSE 0 END AS {ONLY_READS}")
 }
 
-/// Returns the text that asks for nothing else.
+/// Returns the text that reads this column only.
 pub(super) fn alive(dialect: Dialect) -> Sql {
     let only_reads = only_reads(dialect);
     Sql::vouched(dialect, format!("-- store::sql::alive\nSELECT {only_reads}"))
 }
 
-/// Builds the text of a statement about memories of which the same is demanded, if there is one.
+/// Builds the text of a statement about memories with the same conditions, if there is one.
 pub(super) type Alike = fn(Dialect, &Mapping, Range<'_>) -> Option<Sql>;
 
 /// The statements that are the same for every call.
 #[derive(Debug)]
 pub(super) struct Texts {
-    /// `$1` tuples → one text of `n` of the rows with these ids, semicolons between, their number, and
-    /// [`ONLY_READS`]; after each what [`said`] returns.
+    /// `$1` tuples → one text with the `n` of each row with these ids and the result of [`said`], separated by
+    /// semicolons; the number of rows; [`ONLY_READS`].
     pub(super) find: Sql,
-    /// `$1` tuples → `n`, id, [`ONLY_READS`], of the rows under all conditions, locked in the order of ids.
+    /// `$1` tuples → `n`, id, [`ONLY_READS`], of the rows that meet all conditions, locked in the order of ids.
     pub(super) lock: Sql,
-    /// `$1` tuples; deletes the rows under all conditions. PostgreSQL → one text of their `n`,
-    /// semicolons between.
+    /// `$1` tuples; deletes the rows that meet all conditions. PostgreSQL → one text of their `n`,
+    /// separated by semicolons.
     pub(super) delete: Sql,
-    /// `$1` tuples with places; like `delete`, of the rows that are still there. Only where places
-    /// are known.
+    /// `$1` tuples with row locations; like `delete`, for the rows that are still there. Only where
+    /// rows have locations.
     pub(super) delete_at: Option<Sql>,
     /// Each deletes the rows of one dependent table.
     pub(super) dependents: Vec<DependentTexts>,
@@ -70,7 +70,7 @@ pub(super) struct Texts {
 pub(super) struct DependentTexts {
     /// Deletes its rows.
     pub(super) delete: Sql,
-    /// → `n`, count: how many belong to which memory, where one statement can say it; see
+    /// → `n`, count: the number of rows per memory, where one statement can return it; see
     /// [`dependents::counted`].
     pub(super) counted: Option<Sql>,
 }
@@ -108,14 +108,14 @@ pub(super) fn workspaces(dialect: Dialect, mapping: &Mapping) -> Option<Sql> {
         id = equals(&mapping.id, "m", &member(dialect, "i")),
         group = match dialect {
             Dialect::Postgres | Dialect::Sqlite => "1".to_owned(),
-            // Its collation may take several workspaces for one.
+            // MySQL's collation may treat several workspaces as equal.
             Dialect::Mysql => format!("BINARY {workspace}, 1"),
         },
     );
     Some(Sql::vouched(dialect, text))
 }
 
-/// Returns the text of [`Texts::find`], of rows that a query asks for; its values are bound from `$2` on.
+/// Returns the text of [`Texts::find`] with a query's condition, whose values are bound from `$2` on.
 pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     let found = format!(
         "{n} || {said}",
@@ -137,8 +137,8 @@ pub(super) fn find(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
     )
 }
 
-/// Returns what is said of a row: of a matching one what [`seen`] returns, of one outside the mapping's scope a colon,
-/// [`OUTSIDE`], `~` and what points are compared with, of any other nothing.
+/// Returns the description of a row: for a matching one that of [`seen`], for one outside the mapping's scope a colon,
+/// [`OUTSIDE`], `~` and the values compared with points, for any other an empty text.
 fn said(dialect: Dialect, mapping: &Mapping, conditions: &str) -> String {
     let seen = seen(dialect, mapping);
     match &mapping.scope {
@@ -151,11 +151,11 @@ fn said(dialect: Dialect, mapping: &Mapping, conditions: &str) -> String {
     }
 }
 
-/// What stands for the version of a row outside the mapping's scope.
+/// The mark of a row outside the mapping's scope, in place of its version.
 pub(super) const OUTSIDE: char = '!';
 
-/// Returns what is said of a matching row: a colon, its version, `@` and its place, `~` and what points are
-/// compared with.
+/// Returns the description of a matching row: a colon, its version, `@` and its location, `~` and the values
+/// compared with points.
 fn seen(dialect: Dialect, mapping: &Mapping) -> String {
     let at = place(dialect, mapping).map_or_else(String::new, |place| format!(" || '@' || {place}"));
     let whose = whose(dialect, mapping).map_or_else(String::new, |whose| format!(" || '~' || {whose}"));
@@ -166,7 +166,7 @@ fn seen(dialect: Dialect, mapping: &Mapping) -> String {
     )
 }
 
-/// Returns what points are compared with, commas between, in the order of [`Mapping::compared`].
+/// Returns the values compared with points, separated by commas, in the order of [`Mapping::compared`].
 fn whose(dialect: Dialect, mapping: &Mapping) -> Option<String> {
     let columns = mapping.compared.iter().filter_map(|field| mapping.field(*field));
     let values: Vec<String> = columns
@@ -175,8 +175,8 @@ fn whose(dialect: Dialect, mapping: &Mapping) -> Option<String> {
     (!values.is_empty()).then(|| values.join(" || ',' || "))
 }
 
-/// Returns where the row is kept, where a statement is found to delete it by that: not where
-/// dependents go first, for which the rows are locked by their ids.
+/// Returns the location of the row, if statements delete by it. They do not where dependents go
+/// first: there the rows are locked by their ids.
 fn place(dialect: Dialect, mapping: &Mapping) -> Option<&'static str> {
     match dialect {
         Dialect::Postgres => mapping.dependents.is_empty().then_some("m.ctid::pg_catalog.text"),
@@ -189,29 +189,29 @@ pub(super) fn version(dialect: Dialect, mapping: &Mapping) -> String {
     match (dialect, &mapping.version) {
         (Dialect::Postgres, Some(column)) => format!("{}::pg_catalog.int8", reach(column, "m")),
         (Dialect::Postgres, None) => "NULL::pg_catalog.int8".to_owned(),
-        // The type is the value's.
+        // Each value has its own type.
         (Dialect::Sqlite, Some(column)) => {
             let column = reach(column, "m");
             format!("CASE typeof({column}) WHEN 'integer' THEN {column} END")
         }
         (Dialect::Sqlite, None) => "NULL".to_owned(),
-        // One without sign may wrap; here and where it is demanded alike.
+        // An unsigned version may wrap, here and in the condition on it alike.
         (Dialect::Mysql, Some(column)) => format!("CAST({} AS SIGNED)", reach(column, "m")),
         (Dialect::Mysql, None) => "CAST(NULL AS SIGNED)".to_owned(),
     }
 }
 
-/// Returns the text of [`Texts::lock`], of rows that a query asks for.
+/// Returns the text of [`Texts::lock`] with a query's condition.
 pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     let id = as_text(dialect, &mapping.id, "m");
-    // The order of ids is the same for every worker, so that two of them cannot each wait for the
-    // other. SQLite's transaction has the whole file to itself already.
+    // The order of ids is the same for every worker, so that two of them cannot deadlock. SQLite's
+    // transaction has locked the whole file already.
     let tail = match dialect {
         Dialect::Postgres => format!("ORDER BY {} FOR UPDATE OF m", ordered(&mapping.id)),
         Dialect::Sqlite => "ORDER BY 1".to_owned(),
-        // Rows are locked as they are reached, before anything is sorted: in the order of the
-        // tuples, which is the same for every worker too. MariaDB has no `OF`, and needs none: what
-        // only conditions read is not locked.
+        // Rows are locked as they are read, before a sort: in the order of the tuples, which is the
+        // same for every worker too. MariaDB has no `OF`, and needs none: rows that only conditions
+        // read are not locked.
         Dialect::Mysql => "FOR UPDATE".to_owned(),
     };
     Sql::vouched(
@@ -233,12 +233,12 @@ pub(super) fn lock(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> 
     )
 }
 
-/// Returns the text of [`Texts::delete`], of rows that a query asks for.
+/// Returns the text of [`Texts::delete`] with a query's condition.
 pub(super) fn delete(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     delete_where(dialect, mapping, query, "")
 }
 
-/// Returns the text of [`Texts::delete_at`], of rows that a query asks for.
+/// Returns the text of [`Texts::delete_at`] with a query's condition.
 pub(super) fn delete_at(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Sql {
     delete_where(
         dialect,
@@ -255,8 +255,8 @@ fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &s
     Sql::vouched(
         dialect,
         match dialect {
-            // A join, not a subquery: after waiting for a row's lock the conditions are checked again
-            // on the row as it is then.
+            // A join, not a subquery: after the wait for a row's lock the database checks the
+            // conditions again on the current row.
             Dialect::Postgres => format!(
                 "-- store::sql::delete\n\
              WITH gone AS (\n\
@@ -276,7 +276,7 @@ fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &s
                 };
                 let matched = match mapping.row_handle {
                     Some(handle) => format!("d.{handle} IN ({})", chosen(&format!("m.{handle}"))),
-                    // The comparison of `IN` folds case where the column does, even through a cast.
+                    // `IN` ignores case where the column does, even through a cast.
                     None => format!(
                         "{column} IN ({ids}) AND {text} COLLATE BINARY IN ({texts})",
                         column = reach(&mapping.id, "d"),
@@ -287,7 +287,7 @@ fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &s
                 };
                 format!("-- store::sql::delete\nDELETE FROM {table} AS d WHERE {matched}")
             }
-            // Nothing comes back from it but how many there were: the rows were locked before.
+            // It returns only the number of rows: the rows were locked before.
             Dialect::Mysql => format!(
                 "-- store::sql::delete\n\
              DELETE m FROM {tuples} {join} {table} AS m ON {same}\n\
@@ -299,7 +299,7 @@ fn delete_where(dialect: Dialect, mapping: &Mapping, query: Option<&str>, at: &s
     )
 }
 
-// A row for each of a thousand memories costs the driver and the server more than the look at them.
+// A row for each of a thousand memories would cost the driver and the server more than the lookup.
 fn joined(dialect: Dialect, text: &str) -> String {
     match dialect {
         Dialect::Postgres => format!("string_agg({text}, ';')"),
@@ -310,12 +310,12 @@ fn joined(dialect: Dialect, text: &str) -> String {
 
 pub(super) fn tuples(dialect: Dialect, mapping: &Mapping) -> String {
     match dialect {
-        // In a query of its own, so that planning does not read the whole list for nothing: a new
-        // connection plans each of its first five calls anew.
+        // In a subquery, so that planning does not read the whole list in addition: a new connection
+        // plans each of its first five calls anew.
         Dialect::Postgres => "jsonb_array_elements((SELECT $1::jsonb)) AS e(value)".to_owned(),
         Dialect::Sqlite => "json_each($1) AS e".to_owned(),
-        // MySQL wants to know that the bind is a text. A demand that cannot be read is no demand that is
-        // left out.
+        // MySQL needs to know that the bind is a text. A condition that cannot be read is an error, never a
+        // missing condition.
         Dialect::Mysql => {
             let fields = mapping.fields.iter().map(|(field, _)| word(*field));
             let texts: Vec<String> = ["i", "never"]
@@ -331,11 +331,11 @@ pub(super) fn tuples(dialect: Dialect, mapping: &Mapping) -> String {
     }
 }
 
-/// MySQL: the type of a text in a list of JSON. Without a limit: what is too long for it would be cut.
+/// MySQL: the type of a text in a JSON list. It has no limit, since a longer text would be cut.
 pub(super) const MYSQL_TEXT: &str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
-// SQLite takes CROSS JOIN as an order: the tuples first, then each row through its index. MySQL has
-// a word for that.
+// SQLite keeps the order of a CROSS JOIN: the tuples first, then each row through its index. MySQL's
+// word for that is STRAIGHT_JOIN.
 pub(super) fn join(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres => "JOIN",
@@ -344,7 +344,7 @@ pub(super) fn join(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What a tuple carries, as text; MySQL's numbers are numbers.
+/// Returns a value of a tuple as text; MySQL's numbers stay numbers.
 pub(super) fn member(dialect: Dialect, key: &str) -> String {
     match dialect {
         Dialect::Postgres | Dialect::Sqlite => format!("(e.value->>'{key}')"),
@@ -356,7 +356,7 @@ fn number(dialect: Dialect) -> String {
     whole(dialect, "n")
 }
 
-/// What a tuple carries, as a number.
+/// Returns a value of a tuple as a number.
 pub(super) fn whole(dialect: Dialect, key: &str) -> String {
     let value = member(dialect, key);
     match dialect {
@@ -366,7 +366,7 @@ pub(super) fn whole(dialect: Dialect, key: &str) -> String {
     }
 }
 
-/// Returns the type that makes a text of a value.
+/// Returns the type that casts a value to text.
 pub(super) fn text_type(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres | Dialect::Sqlite => "TEXT",
@@ -374,7 +374,7 @@ pub(super) fn text_type(dialect: Dialect) -> &'static str {
     }
 }
 
-// A tuple demands what it carries. `never` marks one whose demands no row can meet.
+// Each value in a tuple is a condition. `never` marks a tuple whose conditions no row can meet.
 fn conditions(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> String {
     let mut parts = vec![format!("{} IS NULL", member(dialect, "never"))];
     for (field, column) in &mapping.fields {
@@ -389,7 +389,7 @@ fn conditions(dialect: Dialect, mapping: &Mapping, query: Option<&str>) -> Strin
         let (carried, number) = (member(dialect, "v"), whole(dialect, "v"));
         parts.push(format!("({carried} IS NULL OR {column} = {number})"));
     }
-    // A row outside the scope is there, and is another mapping's.
+    // A row outside the scope exists, and belongs to another mapping.
     parts.extend(mapping.scope.clone());
     parts.extend(query.map(str::to_owned));
     parts.join(" AND ")

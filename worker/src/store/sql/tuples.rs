@@ -1,4 +1,4 @@
-//! Memories as one bind: a JSON array of the ids and what is demanded of each.
+//! Memories as one bind: a JSON array of the ids, each with its conditions.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::column::Column;
 use super::mapping::Mapping;
 use crate::store::{Conditions, Item, RowLocation, StoreError};
 
-/// One memory, ready for a statement. Values are already what the column's type makes of them.
+/// One memory, ready for a statement. Its values are already converted to the column's type.
 #[derive(Serialize)]
 pub(super) struct Tuple<'a> {
     /// The memory's position in the caller's list.
@@ -28,19 +28,19 @@ pub(super) struct Tuple<'a> {
     workspace: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<Cow<'a, str>>,
-    /// The version that its row must have.
+    /// The required version of its row.
     #[serde(skip_serializing_if = "Option::is_none")]
     v: Option<i64>,
-    /// Where its row was seen.
+    /// The location of its row, if a lookup returned one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<&'a str>,
-    /// No row can meet the demands: an owner that the column's type cannot hold.
+    /// Whether no row can meet the conditions: the column's type cannot hold the owner.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     never: bool,
 }
 
 impl<'a> Tuple<'a> {
-    /// Returns the tuple of an id without demands, or `None` if no row can have that id.
+    /// Returns the tuple of an id without conditions, or `None` if no row can have that id.
     pub(super) fn of_id(mapping: &Mapping, n: usize, id: &'a str) -> Option<Self> {
         Self::of_reference(&mapping.id, n, id)
     }
@@ -65,9 +65,9 @@ impl<'a> Tuple<'a> {
     /// Returns the tuple of a memory, or `None` if no row can have its id.
     ///
     /// # Errors
-    /// Fails if something is demanded of a field that has no column.
+    /// Fails if a required field has no column.
     pub(super) fn of_item(mapping: &Mapping, n: usize, item: &'a Item) -> Result<Option<Self>, StoreError> {
-        // Checked even if the id cannot exist: what is wrong with a call does not depend on ids.
+        // Checked even if the id cannot exist: whether a call is wrong does not depend on its ids.
         let demands = demands(mapping, &item.conditions)?;
         let Some(mut tuple) = Self::of_id(mapping, n, &item.id) else {
             return Ok(None);
@@ -81,7 +81,7 @@ impl<'a> Tuple<'a> {
         Ok(Some(tuple))
     }
 
-    /// Returns whether a row can meet the demands at all.
+    /// Returns whether a row can meet the conditions at all.
     pub(super) fn can_match(&self) -> bool {
         !self.never
     }
@@ -98,13 +98,13 @@ impl<'a> Tuple<'a> {
     }
 }
 
-/// What is demanded of a field; `None` is a value that no row can hold.
+/// A field and its required value; `None` is a value that no row can hold.
 pub(super) type Demand<'a> = (Field, Option<Cow<'a, str>>);
 
-/// Returns what is demanded of each field, as the column's type makes of it.
+/// Returns the required value of each field, converted to the column's type.
 ///
 /// # Errors
-/// Fails if something is demanded of a field that has no column.
+/// Fails if a required field has no column.
 pub(super) fn demands<'a>(mapping: &Mapping, conditions: &'a Conditions) -> Result<Vec<Demand<'a>>, StoreError> {
     conditions
         .fields

@@ -1,7 +1,7 @@
-//! What a job by query asks of a point, decided by what the point's payload says.
+//! The decision whether a point matches a query job, by the point's payload.
 //!
-//! The store's filters only narrow what is looked at. Whether a point is meant is said here, by the
-//! same evaluator that every database is measured by.
+//! The store's filters only narrow the points that are read. The decision is made here, by the same
+//! evaluator that the tests compare every database with.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,10 +14,10 @@ use super::payload::{fields, is_in, text};
 use super::{PointId, key, point_of_orphan};
 use crate::store::{Conditions, StoreError};
 
-/// What is the id of a point that has none of its own: no filter names it.
+/// The memory id of a point without one: no filter names it.
 const NOBODY: &str = "\0";
 
-/// What a job asks of points.
+/// The conditions of a query job on points.
 pub(super) struct Asked<'a> {
     mapping: &'a Collection,
     conditions: &'a Conditions,
@@ -51,7 +51,7 @@ impl<'a> Asked<'a> {
         read.into_iter().collect()
     }
 
-    /// Returns whether a point is what the job asks for.
+    /// Returns whether a point matches the job.
     pub(super) fn is_met(&self, point: PointId, payload: &HashMap<String, Value>) -> bool {
         if !is_in(&self.mapping.scope, payload) || !self.carries_demands(payload) {
             return false;
@@ -66,7 +66,7 @@ impl<'a> Asked<'a> {
             .collect();
         let is_met = |id| self.matcher.matches(id, &columns);
         match id.as_deref() {
-            // Whose it is, is in doubt: it has to be meant either way.
+            // Its memory is in doubt: it must match with the id and without it.
             Some(id) if !self.may_be(point, id) => is_met(id) && is_met(NOBODY),
             id => is_met(id.unwrap_or(NOBODY)),
         }
@@ -79,15 +79,15 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// Returns whether a point may be that of a memory with this id, which its payload carries: where the id
-    /// of one follows from that of the other, both have to hold.
+    /// Returns whether a point may belong to the memory with this id, which its payload has. If the id of a
+    /// point follows from that of a memory, the two must agree.
     fn may_be(&self, point: PointId, id: &str) -> bool {
         let follows = self.mapping.payload.id.is_some() && self.mapping.point != Rule::Payload;
         !follows || point_of_orphan(self.mapping, id) == Some(point)
     }
 }
 
-/// Returns the filter by the ids of points, where payload has none of memories.
+/// Returns the filter by the ids of points, where payloads have no ids of memories.
 fn by_points(filter: &Filter, mapping: &Collection) -> Filter {
     let part = |part: &Filter| by_points(part, mapping);
     match filter {

@@ -1,4 +1,4 @@
-//! The points that may be a memory's: those that have its id as their own, or in their payload.
+//! The candidates of a memory: the points with its id as their own, or in their payload.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,10 +10,10 @@ use super::read::{id_of, next_of};
 use super::{MAX_POINTS_FOUND, MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::{Item, StoreError};
 
-/// A memory whose points are looked for.
+/// A memory whose points are looked up.
 struct Wanted<'a> {
     item: &'a Item,
-    /// Its id, as it is compared with what payloads name.
+    /// Its id, in the spelling that is compared with payloads.
     id: String,
     row_found: bool,
     /// The points that follow from its id.
@@ -30,13 +30,13 @@ struct Search<'a> {
 }
 
 impl VectorCollection {
-    /// Looks for the points of memories; the answer has the order of `items`. A point outside the mapping's scope is
+    /// Looks up the points of memories; the answer has the order of `items`. A point outside the mapping's scope is
     /// no point of these memories.
     ///
-    /// `row_found` says for each item whether its row is there: then the payload is read for a comparison with
-    /// the row, else for what is demanded, and the id must be spelled exactly as the store would. Where payloads name
-    /// memories, one may have many points: if there are more than [`MAX_POINTS_FOUND`] in all, the answer is
-    /// `None`, and fewer memories have to be asked about.
+    /// `row_found` says for each item whether its row exists. With a row, the payload is read for the comparison with
+    /// it. Without one, the payload is read for the required fields, and the id must have the store's exact spelling.
+    /// Where payloads name memories, one may have many points. If there are more than [`MAX_POINTS_FOUND`] in all, the
+    /// answer is `None`, and the caller retries with fewer memories.
     ///
     /// # Errors
     /// Fails as a whole.
@@ -59,7 +59,7 @@ impl VectorCollection {
         Ok(all.then_some(search.found))
     }
 
-    /// Returns a point as a candidate of a memory, with what decides about it; `None` if it is none.
+    /// Returns a point as a candidate of a memory, with the values that decide about it; `None` if it is none.
     fn candidate(&self, point: &RetrievedPoint, wanted: &Wanted<'_>) -> Result<Option<Point>, StoreError> {
         if !is_in(&self.mapping.scope, &point.payload) {
             return Ok(None);
@@ -67,7 +67,7 @@ impl VectorCollection {
         let (id, said) = (id_of(point)?, self.said_memory(point));
         // Byte for byte, or by value where ids are UUIDs or bytes by type.
         let is_named = said.all().iter().any(|named| self.spelled(named) == wanted.id);
-        // What says of itself that it is another memory's is a candidate only beside the row.
+        // A point whose payload names another memory is a candidate only if the row exists.
         let is_own = wanted.points.contains(&id) && (wanted.row_found || said.all().is_empty());
         if !is_named && !is_own {
             return Ok(None);
@@ -92,7 +92,7 @@ impl VectorCollection {
         }))
     }
 
-    /// Returns the condition on the candidates of some memories; `None` if no point can be one.
+    /// Returns the filter for the candidates of some memories; `None` if no point can be one.
     pub(super) fn candidates(&self, points: &[PointId], forms: &[&str]) -> Option<Filter> {
         let named = self.mapping.payload.id.as_deref().filter(|_| !forms.is_empty());
         let named = named.map(|path| any_of(path, self.limits.written(path), forms));
@@ -106,7 +106,7 @@ impl VectorCollection {
         Some(Filter::must(must))
     }
 
-    /// Returns the conditions on the candidates of all these memories, as many as the store's limits take.
+    /// Returns the filters for the candidates of all these memories, each within the store's limits.
     pub(super) fn candidates_of(&self, items: &[Item], row_found: &[bool]) -> Vec<Filter> {
         let search = self.search(items, row_found);
         self.filters(&search.wanted)
@@ -162,7 +162,7 @@ impl VectorCollection {
         self.candidates(&points, &forms)
     }
 
-    /// Returns whether these are all.
+    /// Reads the candidates page by page. Returns whether it read all of them.
     async fn scroll_for(&self, search: &mut Search<'_>, payload: &WithPayloadSelector) -> Result<bool, StoreError> {
         for filter in self.filters(&search.wanted) {
             let mut offset = None;
@@ -192,11 +192,11 @@ impl VectorCollection {
         Ok(())
     }
 
-    /// Gives each point to the memories whose candidate it is.
+    /// Adds each point to the memories whose candidate it is.
     fn assign(&self, points: &[RetrievedPoint], search: &mut Search<'_>) -> Result<(), StoreError> {
         for point in points {
             let id = id_of(point)?;
-            // One that is found by its own id, and by what its payload names, may be found twice.
+            // A point may be found twice: by its own id, and by its payload.
             if !search.seen.insert(id) {
                 continue;
             }
@@ -219,7 +219,7 @@ impl VectorCollection {
         Ok(())
     }
 
-    /// Returns those points of a page that are candidates of one memory.
+    /// Returns the points of a page that are candidates of one memory.
     pub(super) fn candidates_among(
         &self,
         points: &[RetrievedPoint],
@@ -231,7 +231,7 @@ impl VectorCollection {
         points.iter().filter_map(candidate).collect()
     }
 
-    // What a memory says is the customer's: only what identifies it is read, and what decides about it.
+    // The content of a memory belongs to the customer: only the fields that identify it or decide are read.
     pub(super) fn payload_for(&self, items: &[Item], row_found: &[bool]) -> WithPayloadSelector {
         let compared = COMPARED.into_iter().filter(|_| row_found.contains(&true));
         let asked = items.iter().zip(row_found).filter(|(_, row_found)| !**row_found);

@@ -16,8 +16,8 @@ use crate::store::{MappingFault, Spellings, StoreError};
 
 /// One mapped collection of a vector store.
 ///
-/// A point belongs to a memory if it is in the mapping's scope, and its id follows from the memory's id by the
-/// mapping's rule, or its payload carries the memory's id where that is mapped.
+/// A point belongs to a memory if it is in the mapping's scope and has the memory's id. Its own id follows from that
+/// by the mapping's rule, or its payload has it in the mapped field.
 #[derive(Debug)]
 pub struct VectorCollection {
     pub(super) store: VectorStore,
@@ -26,18 +26,18 @@ pub struct VectorCollection {
     pub(super) spellings: Spellings,
 }
 
-/// What the live collection allows.
+/// The limits of the live collection.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     /// The most points one page may hold.
     pub(super) page: u32,
     /// The most values one condition may name.
     pub(super) values: usize,
-    /// What a request gives the server, in seconds.
+    /// The time limit of a request at the server, in seconds.
     pub(super) timeout: u64,
-    /// A field that names memories and has no index: each look for points reads all of them.
+    /// The payload field with memory ids, if it has no index: each lookup then reads all points.
     unindexed: Option<String>,
-    /// Whether the server limits what a request may ask.
+    /// Whether the server limits requests (strict mode).
     pub(super) is_strict: bool,
     written: HashMap<String, FieldForm>,
 }
@@ -70,21 +70,21 @@ impl VectorCollection {
         }
     }
 
-    /// Says how the ids of memories and what jobs demand may be written (see
-    /// [`SqlTable::spellings`](crate::store::sql::SqlTable::spellings)): every way is the same memory, or person, here
-    /// too.
+    /// Sets the spellings of memory ids and of required values (see
+    /// [`SqlTable::spellings`](crate::store::sql::SqlTable::spellings)). Every spelling is the same memory, or person,
+    /// here too.
     #[must_use]
     pub fn with_spellings(mut self, spellings: Spellings) -> Self {
         self.spellings = spellings;
         self
     }
 
-    /// Returns the payload field that names memories, if it has no index: each look for points reads all of them.
+    /// Returns the payload field with memory ids, if it has no index: each lookup then reads all points.
     pub(crate) fn unindexed(&self) -> Option<&str> {
         self.limits.unindexed.as_deref()
     }
 
-    /// Returns what is wrong with the mapping now; empty if it fits.
+    /// Returns the faults of the mapping now; empty if it fits.
     ///
     /// # Errors
     /// Fails if the store cannot be asked.
@@ -97,13 +97,13 @@ impl VectorCollection {
         &self.mapping
     }
 
-    /// Returns the id by which points are looked for.
+    /// Returns an id in the spelling that lookups of points use.
     pub(crate) fn spelled(&self, id: &str) -> String {
         self.spellings.ids.canonical(id)
     }
 
-    /// Returns the points that follow from a memory's id: from a UUID's name several may, since it is written in
-    /// several ways.
+    /// Returns the points that follow from a memory's id. Under the rule `uuid5` there is one for each spelling of
+    /// the id.
     pub(super) fn points(&self, id: &str, row_found: bool) -> Vec<PointId> {
         let point_of = if row_found { point_of_row } else { point_of_orphan };
         let point = |id: &str| point_of(&self.mapping, id);

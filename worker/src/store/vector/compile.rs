@@ -1,8 +1,8 @@
 //! A job's filter as a filter of the store, which narrows and never decides.
 //!
-//! Every point that the store returns is looked at again ([`Asked`](super::asked::Asked)), so what it
-//! returns too much costs time only. What it returns too little would be left behind: what an index may
-//! answer in another way than the payload is left out, under a negation as well as without.
+//! Every point that the store returns is checked again ([`Asked`](super::asked::Asked)), so a point too
+//! many costs only time. A point too few would stay undeleted. So a condition that an index may answer in
+//! another way than the payload is omitted, under a negation as well as without.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ use super::indexes::{Answer, Compares, Indexes};
 use super::{key, point_of_orphan};
 use crate::store::{Conditions, StoreError};
 
-/// What a part of a filter became: what holds of every point alike needs no condition.
+/// A compiled part of a filter. A part with the same result for every point needs no condition.
 enum Part {
     Always,
     Never,
@@ -32,11 +32,11 @@ pub(super) struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// Returns a filter that every point meets which a job is about; `None` if there is none.
+    /// Returns a filter that every point of the job meets; `None` if the job has no points.
     ///
     /// # Errors
-    /// Refuses what the store cannot say exactly, what it has to have an index for and has not, and a
-    /// filter that means everything without its saying so.
+    /// Refuses conditions that the store cannot answer exactly, conditions without an index that the store
+    /// requires, and a filter that matches every point without the explicit word for it.
     pub(super) fn compile(&self, conditions: &Conditions) -> Result<Option<Filter>, StoreError> {
         let query = conditions.query.as_deref();
         let query = query.ok_or(StoreError::Misuse("without a query this would be about every point"))?;
@@ -61,7 +61,7 @@ impl Compiler<'_> {
         Ok(Some(Filter::must(must)))
     }
 
-    /// Returns conditions for what the job demands besides.
+    /// Returns the conditions for the mapping's scope and the job's required values.
     fn demanded(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let mut must = self.scoped()?;
         for (field, value) in conditions.fields.iter() {
@@ -74,7 +74,7 @@ impl Compiler<'_> {
         Ok(must)
     }
 
-    /// Returns conditions for the mapping's scope, as far as the store can be asked.
+    /// Returns the conditions for the mapping's scope, if the store answers all of them exactly.
     fn scoped(&self) -> Result<Vec<Condition>, StoreError> {
         for (path, _) in self.mapping.scope.iter() {
             if !self.may_ask(path, Compares::Identity)? {
@@ -93,7 +93,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Compiles a part; `more` says whether a point is to match if the store cannot be asked: it is not
+    /// Compiles a part; `more` says whether a point matches if the store cannot be asked: it does not
     /// where the part is negated.
     fn part(&self, filter: &Asks, more: bool) -> Result<Part, StoreError> {
         match filter {
@@ -112,10 +112,10 @@ impl Compiler<'_> {
             Asks::Ids(ids) => self.ids(ids, more),
             Asks::OneOf { path, values } => self.any(path, &one_of(values, self.values), more),
             Asks::Range { path, bounds } => self.any(path, &[Ask::Within(range(bounds))], more),
-            // The store takes an object for a value, with nothing in it too.
+            // The store counts an object as a value, even an empty one.
             Asks::Exists(path) if !more => self.any(path, &[], more),
             Asks::Exists(path) => self.any(path, &[Ask::Anything], more),
-            // What it cannot be asked for.
+            // The store has no such condition.
             Asks::Opaque(_) => Ok(doubtful(more)),
             Asks::Text { .. } => Err(StoreError::Misuse(
                 "a filter asks of points what their store cannot say",
@@ -137,7 +137,7 @@ impl Compiler<'_> {
             let parts = parts.map(|points| when(Condition::has_id(points.iter().copied())));
             return Ok(at_least(parts.collect(), 1));
         };
-        // Of several ids in one payload none is the point's own, which the store does not see.
+        // A point with several ids in its payload has no memory id, which the store does not see.
         if !more || !self.may_ask(key, Compares::Identity)? {
             return Ok(doubtful(more));
         }
@@ -149,7 +149,7 @@ impl Compiler<'_> {
         Ok(at_least(parts.collect(), 1))
     }
 
-    /// Compiles that a value at a path is one of what is asked for.
+    /// Compiles the condition that a value at a path meets one of `asks`.
     fn any(&self, path: &Path, asks: &[Ask], more: bool) -> Result<Part, StoreError> {
         let keys = key::all(path);
         if !self.indexes.may_ask(&keys) {
@@ -208,7 +208,7 @@ fn at_least(parts: Vec<Part>, mut needed: usize) -> Part {
     when(filter)
 }
 
-/// What a value is asked for.
+/// A condition on a value.
 enum Ask {
     Texts(Vec<String>),
     Within(Range),
@@ -234,13 +234,13 @@ impl Ask {
             }
             Self::Within(range) => Condition::range(key, *range),
             Self::Is(value) => Condition::matches(key, MatchValue::Boolean(*value)),
-            // Whatever there is, is not one of none. A list of nulls is not empty, and has no value.
+            // Every value is outside an empty list. A list of nulls is not empty, and has no value.
             Self::Anything => Condition::matches(key, MatchValue::ExceptKeywords(RepeatedStrings::default())),
         }
     }
 }
 
-/// Returns what is asked for by values, at most `most` texts at a time.
+/// Returns the conditions for these values, with at most `most` texts each.
 fn one_of(values: &[Scalar], most: usize) -> Vec<Ask> {
     let mut texts = Vec::new();
     let mut asks = Vec::new();
@@ -248,7 +248,7 @@ fn one_of(values: &[Scalar], most: usize) -> Vec<Ask> {
         match value {
             Scalar::Text(text) => texts.push(text.clone()),
             Scalar::Bool(value) => asks.push(Ask::Is(*value)),
-            // The store's own equality takes 7 and 7.0 for two.
+            // The store's own equality treats 7 and 7.0 as different.
             Scalar::Integer(_) | Scalar::Float(_) => asks.push(Ask::Within(Range {
                 gte: float(value),
                 lte: float(value),

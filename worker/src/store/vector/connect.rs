@@ -42,7 +42,7 @@ impl VectorStore {
         let client = Qdrant::from_url(&endpoint.url)
             .api_key(api_key.map(ExposeSecret::expose_secret))
             .timeout(store_timeout)
-            // Half, so that a server that is down is told from one that is slow.
+            // Half: a server that is down then differs from a slow one.
             .connect_timeout(store_timeout / 2)
             // The check prints, and waits for the server in a thread of its own.
             .skip_compatibility_check()
@@ -53,17 +53,17 @@ impl VectorStore {
         })
     }
 
-    /// Asks the store for a sign of life.
+    /// Checks that the store answers.
     ///
     /// # Errors
-    /// Fails with what keeps calls from working.
+    /// Fails with the error that other calls would meet.
     pub async fn ping(&self) -> Result<(), StoreError> {
         // Not the health check, which needs no credentials.
         self.bounded(async { Ok(Box::pin(self.client.list_collections()).await.map(drop)?) })
             .await
     }
 
-    /// Returns whether the store answers within a time limit, be it that the key may not list collections.
+    /// Returns whether the store answers within a time limit, even if the key may not list collections.
     pub async fn answers(&self, within: Duration) -> bool {
         match tokio::time::timeout(within, self.ping()).await {
             Ok(Err(error)) => !error.is_outage() && !matches!(error, StoreError::Timeout { .. }),

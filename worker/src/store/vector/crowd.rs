@@ -1,4 +1,4 @@
-//! Memories with more points than an intent lists: their points are gone through page by page, in constant memory.
+//! Memories with more points than an intent lists: their points are read page by page, in constant memory.
 
 use std::slice;
 
@@ -9,8 +9,8 @@ use super::{Point, PointId, VectorCollection};
 use crate::store::{Item, StoreError};
 
 impl VectorCollection {
-    /// Returns how many points have the ids of these memories, as their own or in their payload: of one memory
-    /// exactly; a point of two of them may be counted twice.
+    /// Returns the number of points with the ids of these memories, as their own or in their payload. It is exact for
+    /// one memory; a point of two memories may be counted twice.
     ///
     /// # Errors
     /// Fails as a whole.
@@ -34,7 +34,7 @@ impl VectorCollection {
             .await
     }
 
-    /// Returns those points of a page that are candidates of one memory, from `offset` on, and the offset of the next
+    /// Returns the points of a page that are candidates of one memory, from `offset` on, and the offset of the next
     /// page.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl VectorCollection {
         offset: Option<PointId>,
     ) -> Result<(Vec<Point>, Option<PointId>), StoreError> {
         let item = slice::from_ref(item);
-        // The store's limits take one memory in one condition.
+        // One memory needs one filter, whatever the store's limits.
         let Some(filter) = self.candidates_of(item, &[row_found]).pop() else {
             return Ok((Vec::new(), None));
         };

@@ -12,7 +12,7 @@ use crate::store::error::Status;
 use crate::store::{Conditions, StoreError};
 
 impl VectorCollection {
-    /// Deletes points by id, and waits until it is done. Points that are not there are a success.
+    /// Deletes points by id, and waits until it is done. Absent points are a success.
     ///
     /// # Errors
     /// Fails as a whole; some of the points may be gone.
@@ -28,14 +28,14 @@ impl VectorCollection {
             .await
     }
 
-    /// Deletes points that were just seen, each only if its payload still says what it said then: the conditions
-    /// are in the deleting request, so that a point that changed in between survives.
+    /// Deletes points that were just read, each only if its payload is unchanged. The deleting request contains
+    /// the conditions, so that a point that changed in between stays.
     ///
     /// # Errors
     /// Fails as a whole; some of the points may be gone.
     pub async fn delete_seen(&self, points: &[Point]) -> Result<(), StoreError> {
-        // One clause for all points that say the same. Their ids need not be paired with the points: a point that took
-        // another id of its group is that memory's, which goes too.
+        // One clause for all points with the same owner values. It does not pair points with memory ids: a point whose
+        // payload now has another memory id of the group belongs to that memory, which is deleted too.
         let mut groups: HashMap<(&Whose, bool), Vec<&Point>> = HashMap::new();
         for point in points {
             groups
@@ -43,7 +43,7 @@ impl VectorCollection {
                 .or_default()
                 .push(point);
         }
-        // Each memory may be written in two ways.
+        // Each memory id may need two values: a text and a number.
         let size = MAX_POINTS_PER_REQUEST.min(self.limits.values / 2).max(1);
         let clauses: Vec<(Filter, usize)> = groups
             .values()
@@ -60,7 +60,7 @@ impl VectorCollection {
             .await
     }
 
-    /// Joins clauses to requests, each about at most `size` points: points of many owners would take a request each.
+    /// Joins clauses to requests of at most `size` points each: otherwise each owner's points would need a request.
     fn requests(&self, clauses: Vec<(Filter, usize)>, size: usize) -> Vec<Filter> {
         let mut requests: Vec<(Vec<Filter>, usize)> = Vec::new();
         for (clause, points) in clauses {
@@ -79,7 +79,7 @@ impl VectorCollection {
         requests.into_iter().map(|(clauses, _)| any(clauses)).collect()
     }
 
-    /// Returns the condition on points that say the same.
+    /// Returns the filter for points with the same owner values.
     fn clause(&self, points: &[&Point]) -> Filter {
         let payload = &self.mapping.payload;
         let mut must = scoped(&self.mapping.scope);
@@ -99,7 +99,7 @@ impl VectorCollection {
         Filter::must(must)
     }
 
-    /// Returns conditions on whose a point is: in scope, and all that is demanded, by one owner.
+    /// Returns the conditions on a point's owner: the scope, the required values, and at most one value per field.
     pub(super) fn guard(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let payload = &self.mapping.payload;
         let mut guard = self.demanded(conditions)?;
@@ -112,7 +112,7 @@ impl VectorCollection {
     pub(super) async fn remove(&self, selector: PointsSelectorOneOf) -> Result<(), StoreError> {
         let request = DeletePoints {
             collection_name: self.mapping.name.clone(),
-            // Without it a deletion is only written down, and a look may still find the points.
+            // Without it the store only logs the deletion, and a lookup may still find the points.
             wait: Some(true),
             points: Some(PointsSelector {
                 points_selector_one_of: Some(selector),

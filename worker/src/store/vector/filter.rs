@@ -8,7 +8,7 @@ use qdrant_client::qdrant::{
 
 use super::payload::{Said, Whose};
 
-/// How values of a payload field are looked for.
+/// The form in which values of a payload field are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum FieldForm {
     /// As texts, and as numbers where the text is one.
@@ -21,7 +21,7 @@ pub(super) enum FieldForm {
 }
 
 impl FieldForm {
-    /// Returns how an index has the values of its field, if identities can be looked up there.
+    /// Returns the form of the values in an index, if identities can be looked up there.
     pub(super) fn by(index: PayloadSchemaType) -> Option<Self> {
         match index {
             PayloadSchemaType::Keyword | PayloadSchemaType::Uuid => Some(Self::Texts),
@@ -31,10 +31,10 @@ impl FieldForm {
     }
 }
 
-/// Returns a condition on one field: any of `values`, or nothing at all if the field cannot hold
-/// one of them.
+/// Returns the condition that a field has one of `values`. It matches nothing if the field can hold
+/// none of them.
 ///
-/// Never the client's own conversion: that makes a full-text search of a value with a blank in it.
+/// It never uses the client's own conversion: that turns a value with a blank into a full-text search.
 pub(super) fn any_of(path: &str, written: FieldForm, values: &[&str]) -> Condition {
     let texts = || {
         let strings = values.iter().map(|&value| value.to_owned()).collect();
@@ -51,8 +51,8 @@ pub(super) fn any_of(path: &str, written: FieldForm, values: &[&str]) -> Conditi
     }
 }
 
-/// Returns a condition that a field has one value only: a list with more would be somebody
-/// else's point as well.
+/// Returns the condition that a field has at most one value: a point with more belongs to another
+/// owner too.
 pub(super) fn at_most_one(path: &str) -> Condition {
     Condition::values_count(
         path,
@@ -77,7 +77,7 @@ pub(super) fn scoped(scope: &MappingScope) -> Vec<Condition> {
         .collect()
 }
 
-/// Returns conditions that a payload still says what it said, as far as the store can be asked.
+/// Returns the conditions that a payload still has the values that were read, as far as the store can compare them.
 pub(super) fn unchanged(payload: &Payload, written: impl Fn(&str) -> FieldForm, whose: &Whose) -> Vec<Condition> {
     let mut conditions = Vec::new();
     for (field, said) in whose.iter() {
@@ -87,16 +87,16 @@ pub(super) fn unchanged(payload: &Payload, written: impl Fn(&str) -> FieldForm, 
                 conditions.extend([any_of(path, written(path), &[&value]), at_most_one(path)]);
             }
             (Said::Nothing, _) => conditions.push(says_nothing(path)),
-            // Of several values, or of none that identifies anybody, there is nothing to compare.
+            // Several values, or a value that identifies no owner, cannot be compared.
             _ => {}
         }
     }
     conditions
 }
 
-/// Returns a condition that a field is not there, is null, or is an empty list.
+/// Returns the condition that a field is absent, is null, or is an empty list.
 pub(super) fn says_nothing(path: &str) -> Condition {
-    // A list of one null is not empty for the store. This condition takes any list with a null in it.
+    // For the store a list of one null is not empty, and `is_null` matches any list with a null in it.
     let null = FieldCondition {
         key: path.to_owned(),
         is_null: Some(true),

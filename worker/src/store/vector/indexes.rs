@@ -1,9 +1,9 @@
-//! What the payload indexes of a collection do to conditions.
+//! The effect of a collection's payload indexes on conditions.
 //!
-//! An index answers in place of the payload, and holds only values of its own type, read in its own
-//! way: an index of integers has no `0.5`, one of UUIDs has every spelling of one. So a condition is
-//! left to the store only on fields whose index, if any, cannot change it. Indexes come and go: they
-//! are read anew for every page.
+//! An index answers in place of the payload. It holds only values of its own type, read in its own way:
+//! an index of integers has no `0.5`, one of UUIDs has every spelling of one. So the store gets only
+//! conditions whose result the field's index, if any, cannot change. Indexes come and go: they are read
+//! again for every page.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaType};
 
 use super::filter::FieldForm;
 
-/// What a condition compares.
+/// The values that a condition compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compares {
     /// Whole texts.
@@ -26,12 +26,12 @@ pub(super) enum Compares {
     Identity,
 }
 
-/// What becomes of a condition on a field.
+/// The reliability of the store's answer to a condition on a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The store's answer is the payload's.
     Exact,
-    /// It may be another: it must not be asked.
+    /// The answer may differ from the payload's, so the store must not be asked.
     Doubtful,
     /// The store would refuse to answer.
     Refused,
@@ -61,13 +61,13 @@ impl Indexes {
         !self.strict || keys.iter().any(|key| self.types.contains_key(key))
     }
 
-    /// Returns how values that identify are looked for: in strict mode as the index has them.
+    /// Returns the form in which identifying values are looked up: in strict mode that of the index.
     pub(super) fn written(&self, key: &str) -> FieldForm {
         let index = self.types.get(key).filter(|_| self.strict);
         index.and_then(|index| FieldForm::by(*index)).unwrap_or_default()
     }
 
-    /// Returns what a condition on a key would be worth.
+    /// Returns the reliability of the store's answer to a condition on a key.
     pub(super) fn answer(&self, key: &str, compares: Compares) -> Answer {
         let Some(index) = self.types.get(key) else {
             return if self.strict { Answer::Refused } else { Answer::Exact };
@@ -77,7 +77,7 @@ impl Indexes {
             Compares::Numbers => &[PayloadSchemaType::Float],
             Compares::Bools => &[PayloadSchemaType::Bool],
             Compares::Anything => &[],
-            // More of them than are meant does no harm: what is demanded is compared again.
+            // Extra matches do no harm: required values are compared again.
             Compares::Identity => &[
                 PayloadSchemaType::Keyword,
                 PayloadSchemaType::Uuid,
@@ -96,7 +96,7 @@ impl Indexes {
 pub(super) mod tests {
     use super::*;
 
-    /// Indexes of these types.
+    /// Returns indexes of these types.
     pub(in crate::store::vector) fn indexes(strict: bool, types: &[(&str, PayloadSchemaType)]) -> Indexes {
         Indexes {
             types: types.iter().map(|(key, index)| ((*key).to_owned(), *index)).collect(),

@@ -1,16 +1,16 @@
-//! Where payload has a value, in the store's own words.
+//! The store's keys for the path of a value in a payload.
 //!
-//! A path of a filter goes through lists; the store's goes through one only where it says `[]`. So one
-//! path is as many of the store's as there are places where a list may stand.
+//! A filter's path leads through lists. The store's key leads through a list only where it has `[]`. So
+//! one path becomes one key for each combination of lists on the way.
 
 use lethe_common::filter::Path;
 
-/// Returns the name of a field on the first level, to be read with all that is below.
+/// Returns the key of a field on the first level, to be read with all fields below.
 pub(super) fn first(path: &Path) -> String {
     quoted(&path.column)
 }
 
-/// Returns all that a path may be.
+/// Returns all keys that a path may have.
 pub(super) fn all(path: &Path) -> Vec<String> {
     let mut keys = vec![first(path)];
     for step in &path.steps {

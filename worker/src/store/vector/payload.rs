@@ -1,4 +1,4 @@
-//! What a point's payload says about the memory it belongs to.
+//! The payload of a point: the fields that identify its memory and its owner.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -9,11 +9,11 @@ use lethe_common::job::Field;
 use qdrant_client::qdrant::Value;
 use qdrant_client::qdrant::value::Kind;
 
-/// The fields in which a point and its memory's row are compared: not those that may change while the memory
-/// stays the same, nor those that say what it is about.
+/// The fields that are compared between a point and its memory's row. Fields that may change while the memory
+/// stays the same are not among them, nor are fields about its content.
 pub const COMPARED: [Field; 3] = [Field::User, Field::Workspace, Field::Kind];
 
-/// What a payload says at one path.
+/// The value of a payload at one path.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Said {
     /// Nothing: there is no such field, or it is null, or an empty list.
@@ -22,9 +22,9 @@ pub enum Said {
     Text(String),
     /// One whole number, or a list of it alone.
     Number(i64),
-    /// A list of several values; these of them are texts or whole numbers.
+    /// A list of several values; it keeps those that are texts or whole numbers.
     Several(Vec<String>),
-    /// What identifies nobody: an object, a fraction, `true`.
+    /// A value that identifies no owner or memory: an object, a fraction, `true`.
     Other,
 }
 
@@ -45,7 +45,7 @@ impl Said {
         }
     }
 
-    /// Returns every value that identifies somebody, as texts.
+    /// Returns every identifying value, as text.
     pub(super) fn all(&self) -> Vec<String> {
         match self {
             Self::Several(all) => all.clone(),
@@ -54,8 +54,8 @@ impl Said {
     }
 }
 
-/// What a payload says about whose memory its point is, as it was when it was read: only the fields that decide
-/// about it.
+/// The owner values of a payload, as they were read: only of the fields that decide whether the point may be
+/// deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Whose(Arc<[(Field, Said)]>);
 
@@ -70,18 +70,18 @@ impl Whose {
         Self(fields.into_iter().filter_map(said).collect())
     }
 
-    /// Returns what is said of a field; `None` if it is not mapped, or does not matter.
+    /// Returns the value of a field; `None` if it is not mapped, or was not read.
     pub(crate) fn get(&self, field: Field) -> Option<&Said> {
         self.iter().find(|(name, _)| *name == field).map(|(_, said)| said)
     }
 
-    /// Returns all that is said.
+    /// Returns all fields with their values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, &Said)> {
         self.0.iter().map(|(field, said)| (*field, said))
     }
 }
 
-/// Returns the payload fields that tell whose memory a point is: its id, its scope, and the given fields.
+/// Returns the payload fields that identify a point's memory: its id, its scope, and the given fields.
 pub(super) fn fields(payload: &Payload, scope: &MappingScope, more: impl IntoIterator<Item = Field>) -> Vec<String> {
     let fields: BTreeSet<&str> = more
         .into_iter()
@@ -105,13 +105,13 @@ pub(super) fn is_in(scope: &MappingScope, payload: &HashMap<String, Value>) -> b
 
 /// Returns the one value at a dotted path as text, or `None` if there is none, or more than one.
 ///
-/// A list counts only if it has exactly one element: a point that is also somebody else's is not
-/// this one's to erase, though the store's own filters would match it.
+/// A list counts only if it has exactly one element: a point that also belongs to another owner must
+/// not be erased for this one, though the store's own filters would match it.
 pub(super) fn text(payload: &HashMap<String, Value>, path: &str) -> Option<String> {
     said(payload, path).one()
 }
 
-/// Returns what a payload says at a dotted path.
+/// Returns the value of a payload at a dotted path.
 pub(super) fn said(payload: &HashMap<String, Value>, path: &str) -> Said {
     let mut parts = path.split('.');
     let Some(mut value) = parts.next().and_then(|first| payload.get(first)) else {
@@ -123,7 +123,7 @@ pub(super) fn said(payload: &HashMap<String, Value>, path: &str) -> Said {
                 Some(value) => value,
                 None => return Said::Nothing,
             },
-            // The store's own paths do not lead through a list either; but something may be in it.
+            // The store's own paths do not lead through a list either, but it may contain a value.
             Some(Kind::ListValue(list)) if !list.values.is_empty() => return Said::Other,
             _ => return Said::Nothing,
         };

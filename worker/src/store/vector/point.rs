@@ -1,4 +1,4 @@
-//! Ids of points, and how a memory's id becomes one.
+//! Ids of points, and their derivation from ids of memories.
 
 use std::fmt;
 
@@ -32,20 +32,20 @@ impl fmt::Debug for PointId {
 pub struct Point {
     /// Its id.
     pub id: PointId,
-    /// What its payload says about whose memory it is.
+    /// The owner values of its payload.
     pub whose: Whose,
     /// The memory's id in its payload, if there is one.
     pub memory: Option<String>,
-    /// The memory that it was looked for, where its payload names it.
+    /// The memory of the lookup, if the payload names it.
     pub named: Option<String>,
-    /// Whether its own id is that of another memory with a row: nobody can say whose the point is.
+    /// Whether its own id is that of another memory with a row: the point's memory is then unknown.
     pub is_contradicted: bool,
     /// Whether its payload names another memory, or several.
     pub is_foreign: bool,
 }
 
 impl Point {
-    /// Returns whether it may be another memory's, by its payload or by its own id.
+    /// Returns whether it may belong to another memory, by its payload or by its own id.
     pub(crate) fn is_of_another(&self) -> bool {
         self.is_foreign || self.is_contradicted
     }
@@ -84,8 +84,8 @@ impl PointId {
     }
 }
 
-/// Returns the point of a memory whose row is there: the row is the handle, so every spelling of
-/// its UUID means the same point. `None` where points are found by payload, or the id cannot be a
+/// Returns the point of a memory whose row exists. The row is the handle, so every spelling of its
+/// UUID means the same point. `None` where points are found by payload, or the id cannot be a
 /// point's.
 pub fn point_of_row(collection: &Collection, id: &str) -> Option<PointId> {
     match collection.point {
@@ -99,8 +99,8 @@ pub fn point_of_row(collection: &Collection, id: &str) -> Option<PointId> {
     }
 }
 
-/// Returns the point of a memory whose row is gone, by the id's canonical spelling only: with no
-/// row to vouch for it, an id that differs in case must not reach another memory's vector.
+/// Returns the point of a memory whose row is gone, by the id's canonical spelling only. Without a
+/// row as proof, an id that differs in case must not reach another memory's vector.
 pub fn point_of_orphan(collection: &Collection, id: &str) -> Option<PointId> {
     match (collection.point, point_of_row(collection, id)?) {
         (Rule::Uuid, PointId::Uuid(uuid)) if uuid.to_string() != id => None,
@@ -108,7 +108,7 @@ pub fn point_of_orphan(collection: &Collection, id: &str) -> Option<PointId> {
     }
 }
 
-/// Returns the memory's id that a point's id stands for, where it can be told.
+/// Returns the memory's id that a point's id means, where that is known.
 pub(crate) fn memory_of(rule: Rule, point: PointId) -> Option<String> {
     match (rule, point) {
         (Rule::Uuid, PointId::Uuid(uuid)) => Some(uuid.to_string()),

@@ -1,4 +1,4 @@
-//! Points that a job's query matches, where a table has only points: walking them, looking at some of
+//! Points that a job's query matches, where a table has only points: paging through them, reading some of
 //! them again, and deleting those that still match.
 
 use std::collections::HashMap;
@@ -14,31 +14,31 @@ use super::read::{id_of, next_of, only, without_payload};
 use super::{MAX_POINTS_PER_REQUEST, PointId, VectorCollection};
 use crate::store::{Conditions, StoreError};
 
-/// A point that was looked at for a query.
+/// A point that was checked against a query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sighted {
     /// Its id.
     pub id: PointId,
-    /// The memory that it belongs to, where that can be told.
+    /// The memory that it belongs to, where that is known.
     pub memory: Option<String>,
-    /// Whether it is what the job asks for.
+    /// Whether it matches the query.
     pub is_met: bool,
 }
 
 impl VectorCollection {
-    /// Returns the points of a page that a job by query is about, from `offset` on, in the order of
-    /// their ids, and the offset of the next page. The page may be shorter than `limit`, and empty,
-    /// though more follow.
+    /// Returns the points of a page that match a query job, from `offset` on, in the order of their ids,
+    /// and the offset of the next page. The page may be shorter than `limit`, and empty, though more
+    /// points follow.
     ///
-    /// The collection's indexes are read before the page and after it: were they changed meanwhile, it
-    /// is read again. So no point is left out because an index answered in the payload's place.
+    /// The collection's indexes are read before the page and after it. If they changed meanwhile, the page
+    /// is read again. So no point is missed because an index answered in place of the payload.
     ///
-    /// Where few of many points match, and no index tells which, the store may look at all of them for one
-    /// page: [`page_of_all`](Self::page_of_all) is for then.
+    /// If few of many points match, and no index finds them, the store may read all of them for one page.
+    /// [`page_of_all`](Self::page_of_all) is for that case.
     ///
     /// # Errors
-    /// Refuses conditions without a query, and what the store cannot say exactly.
-    /// [`StoreError::Unindexed`] if the store would refuse to look.
+    /// Refuses conditions without a query, and conditions that the store cannot answer exactly.
+    /// [`StoreError::Unindexed`] if the store would refuse the request.
     pub async fn page_matching(
         &self,
         conditions: &Conditions,
@@ -65,8 +65,8 @@ impl VectorCollection {
             .await
     }
 
-    /// Returns those of the next `limit` points, whether or not they match, that a job by query is about, and
-    /// the offset of the next page: what the store does for it does not depend on the filter.
+    /// Reads the next `limit` points, whether or not they match. Returns those that match a query job, and the
+    /// offset of the next page. The store's work does not depend on the filter.
     ///
     /// # Errors
     /// Refuses conditions without a query.
@@ -88,7 +88,7 @@ impl VectorCollection {
             .await
     }
 
-    /// Looks at points again; those that are not there any more are left out.
+    /// Reads points again, and omits those that no longer exist.
     ///
     /// # Errors
     /// Refuses conditions without a query.
@@ -113,9 +113,9 @@ impl VectorCollection {
         Ok(found)
     }
 
-    /// Deletes points that were just seen to match, and waits until it is done. The job's conditions are in
-    /// the deleting request, the filter as far as the store answers it as the payload would: a point that
-    /// changed in between survives. So does one that names several owners.
+    /// Deletes points that matched just before, and waits until it is done. The deleting request contains the
+    /// job's conditions, and the filter as far as the store answers it as the payload would. So a point that
+    /// changed in between stays, and so does one that names several owners.
     ///
     /// # Errors
     /// As [`page_matching`](Self::page_matching); some of the points may be gone.
@@ -127,8 +127,8 @@ impl VectorCollection {
                 let Some(filter) = self.narrowed(&indexes, conditions)? else {
                     return Ok(());
                 };
-                // Whose they are is always said, whatever an index may make of it: what it hides stays, and is
-                // reported.
+                // The owner is always a condition, whatever an index answers: points that an index hides stay,
+                // and are reported.
                 let guard: Vec<Condition> = filter.must.into_iter().chain(self.guard(conditions)?).collect();
                 for chunk in points.chunks(size) {
                     let mut must = guard.clone();
@@ -142,7 +142,7 @@ impl VectorCollection {
 
     /// Returns the points to which the store's own filter narrows a page.
     ///
-    /// For tests of what filters become: whether a point is meant is said by looking at it.
+    /// For tests of compiled filters. Only the check of a point's payload decides whether it matches.
     ///
     /// # Errors
     /// As [`page_matching`](Self::page_matching).
@@ -171,7 +171,7 @@ impl VectorCollection {
         Ok(Indexes::of(&info, strict(&info)))
     }
 
-    /// Returns those points of a page that are asked for, and where the next one begins.
+    /// Returns the matching points of a page, and the offset of the next page.
     fn met(&self, asked: &Asked<'_>, answer: &ScrollResponse) -> Result<(Vec<Sighted>, Option<PointId>), StoreError> {
         let mut points = self.sighted(asked, &answer.result)?;
         points.retain(|point| point.is_met);
@@ -191,7 +191,7 @@ impl VectorCollection {
     }
 }
 
-// What a memory says is the customer's: only what is asked of it is read.
+// The content of a memory belongs to the customer: only the fields of the query are read.
 fn payload_of(asked: &Asked<'_>) -> WithPayloadSelector {
     let fields = asked.fields();
     if fields.is_empty() {

@@ -1,4 +1,4 @@
-//! Looking at points, paging and counting them.
+//! Reading points, paging through them and counting them.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use super::{MAX_POINTS_PER_REQUEST, Point, PointId, VectorCollection};
 use crate::store::{Conditions, StoreError};
 
 impl VectorCollection {
-    /// Returns which of `points` are there.
+    /// Returns which of `points` exist.
     ///
     /// # Errors
     /// Fails as a whole.
@@ -36,7 +36,7 @@ impl VectorCollection {
         Ok(present)
     }
 
-    /// Returns those of `points` that are there and in scope, each with what it says of what is demanded.
+    /// Returns those of `points` that exist and are in scope, each with its values of the required fields.
     ///
     /// # Errors
     /// Fails as a whole.
@@ -59,15 +59,15 @@ impl VectorCollection {
         Ok(seen)
     }
 
-    /// Returns a page of the points under `conditions`, from `offset` on, each with the memory that it
-    /// belongs to where that can be told, and the offset of the next page.
+    /// Returns a page of the points that meet `conditions`, from `offset` on, each with the memory that
+    /// it belongs to where that is known, and the offset of the next page.
     ///
-    /// The page may be shorter than `limit` though more follow. A point whose payload names several
-    /// owners is among them, as the store's own filter has it; it meets no demand.
+    /// The page may be shorter than `limit` though more points follow. The store's own filter also matches
+    /// a point whose payload names several owners; such a point meets no required value.
     ///
     /// # Errors
-    /// Refuses empty conditions: a page is never of everything. [`StoreError::Unmapped`] if
-    /// something is demanded for which no payload field is mapped.
+    /// Refuses empty conditions: a page is never of everything. [`StoreError::Unmapped`] if a
+    /// required field has no mapped payload field.
     pub async fn page(
         &self,
         conditions: &Conditions,
@@ -92,7 +92,7 @@ impl VectorCollection {
             .await
     }
 
-    /// Counts the points under `conditions`, exactly.
+    /// Counts the points that meet `conditions`, exactly.
     ///
     /// # Errors
     /// As [`page`](Self::page).
@@ -121,10 +121,10 @@ impl VectorCollection {
         Ok(Filter::must(must))
     }
 
-    /// Returns conditions for all that is demanded, in every way in which it may be written.
+    /// Returns the conditions for all required values, in every spelling.
     ///
     /// # Errors
-    /// Fails if something is demanded for which no payload field is mapped.
+    /// Fails if a required field has no mapped payload field.
     pub(super) fn demanded(&self, conditions: &Conditions) -> Result<Vec<Condition>, StoreError> {
         let demanded = conditions.fields.iter().map(|(field, value)| {
             let path = self.mapping.payload.get(*field);
@@ -136,13 +136,13 @@ impl VectorCollection {
         demanded.collect()
     }
 
-    /// Returns what a payload says about which memory its point belongs to.
+    /// Returns the memory's id in the payload of a point.
     pub(super) fn said_memory(&self, point: &RetrievedPoint) -> Said {
         let path = self.mapping.payload.id.as_deref();
         path.map_or(Said::Nothing, |path| said(&point.payload, path))
     }
 
-    /// Returns a point whose memory is not known beforehand, with what it says of these fields.
+    /// Returns a point whose memory is not known beforehand, with its values of these fields.
     fn point_of(&self, point: &RetrievedPoint, fields: impl Iterator<Item = Field>) -> Result<Point, StoreError> {
         let (id, said) = (id_of(point)?, self.said_memory(point));
         let memory = said.one();
@@ -156,7 +156,7 @@ impl VectorCollection {
         })
     }
 
-    /// Returns the memory that a point belongs to, by its payload, else by its id; `None` where it cannot be told.
+    /// Returns the memory that a point belongs to, by its payload, else by its id; `None` where it is unknown.
     pub(super) fn memory_of(&self, point: PointId, said: &Said) -> Option<String> {
         match said {
             Said::Nothing => memory_of(self.mapping.point, point),
@@ -200,7 +200,7 @@ impl VectorCollection {
         Ok(Box::pin(self.store.client.scroll(request)).await?)
     }
 
-    // What a memory says is the customer's: only what identifies it is read, and what decides about it.
+    // The content of a memory belongs to the customer: only the fields that identify it or decide are read.
     pub(super) fn payload_of(&self, more: impl IntoIterator<Item = Field>) -> WithPayloadSelector {
         let fields = fields(&self.mapping.payload, &self.mapping.scope, more);
         if fields.is_empty() {

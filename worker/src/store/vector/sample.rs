@@ -1,4 +1,4 @@
-//! A few points of collections that nobody has described.
+//! A few points of collections without a mapping.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,13 +8,13 @@ use qdrant_client::qdrant::{GetPoints, ScrollPoints, Value};
 use super::{PointId, VectorStore};
 use crate::store::StoreError;
 
-/// How deep fields inside fields are looked at.
+/// The depth to which fields inside fields are read.
 const DEPTH: usize = 4;
 
-/// Some points of a collection, as a proposal looks at them: values of payloads are personal data.
+/// Some points of a collection, for a proposed mapping. Values of payloads are personal data.
 pub(crate) struct Sample {
     pub(crate) points: Vec<PointId>,
-    /// Of each payload field, by its dotted path, what some of the points have as text.
+    /// The payload fields by their dotted paths, each with the values of some of the points, as text.
     pub(crate) fields: BTreeMap<String, Vec<String>>,
 }
 
@@ -69,7 +69,7 @@ impl VectorStore {
 
 fn collect(payload: &HashMap<String, Value>, above: &str, depth: usize, fields: &mut BTreeMap<String, Vec<String>>) {
     for (name, value) in payload {
-        // A dotted path could not say which dot is meant.
+        // In a dotted path such a name is ambiguous.
         if name.is_empty() || name.contains('.') {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What a sample of a collection's points lacks of what its mapping names, and what has no index.
+//! Advice on a collection: mapped fields that a sample of its points lacks, and mapped fields without an index.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use super::filter::scoped;
 use super::payload::{Said, fields, said};
 use crate::store::{MappingFault, StoreError, word};
 
-/// How many points are looked at.
+/// The number of points in the sample.
 const SAMPLE: u32 = 100;
 
 impl VectorCollection {
-    /// Returns advice about the collection as it is: what some of its points lack, and which fields have no index.
+    /// Returns advice on the live collection: fields that some of its points lack, and fields without an index.
     ///
     /// # Errors
     /// Fails if the store cannot be asked.
@@ -74,7 +74,7 @@ impl VectorCollection {
         }
     }
 
-    /// Returns what becomes of points that lack a field.
+    /// Returns the advice about points that lack a field, with the effect on them.
     fn without(&self, path: &str) -> String {
         if self.mapping.payload.id.as_deref() == Some(path) {
             return "a point belongs to the memory whose id its own id follows from; write the field to make sure"

@@ -1,4 +1,4 @@
-//! What a mapping that fits leaves to be desired, and what is proposed where there is none.
+//! Advice on mappings that fit, and proposals for tables without a mapping.
 
 use lethe_common::config::{Table, Uuids};
 use serde_json::{Value, json};
@@ -157,7 +157,7 @@ async fn a_schema_is_read_from_its_names_and_keys(database: Database) {
         ]
     );
     assert_eq!(proposed.others, ["orders"]);
-    // What is proposed fits.
+    // The proposed mappings fit.
     for table in &proposed.tables {
         database.open(table).await;
     }
@@ -263,7 +263,7 @@ async fn how_uuids_are_written_is_read_from_one(database: Database) {
     let proposed = database.store().propose().await.unwrap();
 
     let uuids = |n: usize| proposed.tables[n].columns.as_ref().unwrap().uuids;
-    // PostgreSQL has a type for them: there such a column holds texts.
+    // PostgreSQL has a UUID type, so there these columns hold texts.
     let expected = if database.is_postgres() {
         [None, None]
     } else {

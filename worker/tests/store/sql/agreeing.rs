@@ -49,7 +49,7 @@ fn asked() -> impl Strategy<Value = Path> {
     let json = (prop::sample::select(vec!["meta", "raw"]), steps).prop_map(|(column, steps)| {
         let mut names = vec![column];
         names.extend(steps);
-        // As a whole it is a text in SQLite.
+        // The whole column is a text in SQLite.
         if names == ["raw"] {
             names.push("a");
         }
@@ -58,7 +58,7 @@ fn asked() -> impl Strategy<Value = Path> {
     prop_oneof![columns, json]
 }
 
-/// Values that a column could hold, and now and then one that it could not.
+/// Values that a column could hold, and sometimes one that it could not.
 fn values(path: &Path) -> BoxedStrategy<Scalar> {
     let texts = || prop::sample::select(&TEXTS[..]).prop_map(Scalar::from);
     let fitting = match path.column.as_str() {
@@ -136,7 +136,7 @@ fn filter() -> impl Strategy<Value = Filter> {
     combined(leaf)
 }
 
-/// The columns of a row, as JSON. `raw` is a text that may be no JSON that a database takes.
+/// The columns of a row, as JSON. `raw` is a text that some databases do not accept as JSON.
 fn row() -> impl Strategy<Value = Map<String, Value>> {
     let or_null = |strategy: BoxedStrategy<Value>| prop_oneof![1 => Just(Value::Null), 4 => strategy];
     (
@@ -162,15 +162,15 @@ fn row() -> impl Strategy<Value = Map<String, Value>> {
         })
 }
 
-/// Returns what is in `raw` as far as this database is concerned.
+/// Sets `raw` to the value that this database reads.
 fn stored(database: &Database, row: &mut Map<String, Value>) {
     let text = row["raw"].as_str().unwrap().to_owned();
     let lenient = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
     let parsed = serde_json::from_str::<Value>(&text).ok();
     let value = match (database.is_postgres(), parsed) {
-        // PostgreSQL's json takes what its jsonb does not, and nothing that is no JSON.
+        // PostgreSQL's json accepts texts that its jsonb refuses, but no invalid JSON.
         (true, Some(value)) if !text.contains("\"\\u0000") => value,
-        // For the others NUL is a character, for SQLite half a surrogate pair is one as well.
+        // In the others, NUL is a character. In SQLite, half a surrogate pair is one too.
         (false, Some(value)) => value,
         (false, None) if lenient && database.is_sqlite() => json!({"a": ["\u{fffd}", "a"]}),
         (true, _) | (false, None) => Value::Null,
@@ -193,7 +193,7 @@ async fn insert(database: &Database, rows: &[Map<String, Value>]) {
             value => quoted(value.to_string()),
         };
         let raw = row["raw"].as_str().unwrap();
-        // Not even json takes this.
+        // PostgreSQL's json refuses this text too.
         let raw = if postgres && raw == "no JSON" {
             "NULL".to_owned()
         } else {
@@ -282,6 +282,6 @@ async fn every_database_agrees_with_the_evaluator(database: Database) {
             some += usize::from(!expected.is_empty() && expected.len() < rows.len());
         }
     }
-    // Not all of it was about everything or nothing.
+    // Enough filters match some rows, and not all.
     assert!(some * 5 > compared, "{some} of {compared}");
 }

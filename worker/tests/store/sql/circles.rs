@@ -1,4 +1,4 @@
-//! Keys that leave no order in which rows could go, and keys of several columns.
+//! Foreign keys without a possible order of deletes, and keys of several columns.
 
 use lethe_common::config::Table;
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn said(database: &Database, table: &Table) -> Vec<String> {
     faults.iter().map(ToString::to_string).collect()
 }
 
-/// Adds a foreign key; SQLite takes one only where the table is made.
+/// Adds a foreign key. SQLite accepts one only when a table is created, so its table is created anew.
 async fn add_key(database: &Database, table: &str, column: &str, references: &str) {
     if database.is_sqlite() {
         let made: String = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE name = $1")
@@ -200,7 +200,7 @@ async fn dependents_are_written_before_what_they_reference(database: Database) {
         ]
     );
     database.open(&mapping(json!([links, chunks]))).await;
-    // Those that reference a chunk have gone before it.
+    // Rows that reference a chunk have gone before it.
     let nested = json!({"table": "chunks", "references": "memory", "id": "id",
         "dependents": [{"table": "links", "references": "chunk"}]});
     database.open(&mapping(json!([nested, links]))).await;

@@ -1,4 +1,4 @@
-//! What must hold of a row besides its id.
+//! Conditions on rows besides their ids.
 
 use lethe_common::job::Field;
 use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
@@ -127,7 +127,7 @@ async fn one_row_that_two_items_mean_is_deleted_once(database: Database) {
 
 async fn a_call_of_more_than_one_batch_is_answered_in_order(database: Database) {
     let table = database.memories("INTEGER").await;
-    // The even ones up to 4,998.
+    // The even ids up to 4,998.
     database
         .run(
             "INSERT INTO memories (id, user_id)

@@ -135,7 +135,7 @@ async fn a_row_that_a_trigger_keeps_keeps_its_dependents(database: Database) {
 
     let deletion = table.delete(&items(&["1"], &of_user("alice"))).await.unwrap();
 
-    // A trigger of MySQL cannot keep a row without saying so.
+    // A trigger of MySQL cannot keep a row without an error.
     let refused = &deletion.refused[&0];
     assert!(matches!(refused, StoreError::Kept) || (database.is_mysql() && refused.code().as_str() == "rejected"));
     assert_eq!(database.left("chunks", "n").await, ["10", "11", "20", "30", "40"]);
@@ -171,7 +171,7 @@ async fn more_than_one_batch_with_dependents(database: Database) {
     );
 }
 
-/// Chunks of memories, terms of chunks, weights of terms; and notes on chunks, whose keys are numbers.
+/// Returns a mapping with chunks of memories, terms of chunks, weights of terms, and notes on chunks with number keys.
 fn nested() -> Table {
     table(json!({
         "name": "memories",
@@ -230,7 +230,7 @@ async fn what_belongs_to_dependents_goes_before_them(database: Database) {
     assert_eq!(database.left("weights", "n").await, ["2", "5"]);
     assert_eq!(database.left("notes", "n").await, ["2", "4"]);
     assert_eq!(database.left("history", "memory_id").await, ["A"]);
-    // A reference that nobody mapped keeps the row, and all that belongs to it.
+    // A reference without a mapping keeps the row, and all its dependents.
     database
         .run("CREATE TABLE others (term TEXT REFERENCES terms (term)); INSERT INTO others VALUES ('T')")
         .await;
@@ -265,7 +265,7 @@ async fn what_does_not_fit_below_a_dependent_is_said(database: Database) {
         ["`dependents.id`: column `memory_id` of `chunks` is not unique; there are `id`"]
     );
     if !database.is_sqlite() {
-        // SQLite has a type for each value.
+        // In SQLite, each value has its own type.
         let mut mapping = nested();
         "term".clone_into(&mut mapping.dependents[0].dependents[0].references);
         let different = said(database.faults(&mapping).await);

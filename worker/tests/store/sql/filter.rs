@@ -1,4 +1,4 @@
-//! Filters, compiled: what they match, and what they never do.
+//! Compiled filters: the rows that they match, and the rules that they never break.
 
 use lethe_common::config::Table;
 use lethe_common::filter::{Filter, Has, Path, Scalar};
@@ -221,7 +221,7 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
                 start,
             })
         };
-        // A greater one that the filter does not match is not looked at.
+        // The filter does not match the third row, so its later time does not count.
         database
             .run(&format!(
                 "INSERT INTO notes VALUES ('1', 'ana', {first}), ('2', 'ana', NULL), ('3', 'bob', {later})"
@@ -241,7 +241,7 @@ async fn a_snapshot_leaves_what_was_written_later(database: Database) {
             "{kind}"
         );
         assert_eq!(database.left("notes", "id").await, ["3", "4"], "{kind}");
-        // Where nothing that matches has a time, only that is meant.
+        // If no matching row has a time, the query selects only rows without one.
         database.run("DELETE FROM notes WHERE id = '4'").await;
         let start = table.start(&query(filter.clone())).await.unwrap();
         assert!(matches!(written(start.as_ref()), Some(TimeBound::Unknown)), "{kind}");
@@ -349,7 +349,7 @@ async fn what_the_types_turn_into_everything_is_refused(database: Database) {
     let mapping = notes(&database).await;
     database.run("INSERT INTO notes (id, n) VALUES ('1', 1)").await;
     let table = database.open(&mapping).await;
-    // No whole number is that: taken by its word, all rows match.
+    // No whole number equals 1.5: taken literally, the negation matches all rows.
     let filter = not(is(&["n"], Scalar::Float(1.5)));
     filter.check().unwrap();
     let error = table.count(&query(filter.clone())).await.unwrap_err();

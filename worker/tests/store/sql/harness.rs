@@ -1,4 +1,4 @@
-//! A database of a test's own.
+//! A test's own database.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{TIMEOUT, variable};
 
-// MariaDB as the other two are: names in double quotes, nothing escaped, recursion without an end.
+// Makes MariaDB match the other two: names in double quotes, no escapes, recursion without a limit.
 const MYSQL_SESSION: &str =
     "SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES',
     time_zone = '+00:00' /*M! , max_recursive_iterations = 100000 */";
@@ -52,8 +52,8 @@ impl Database {
         }
     }
 
-    /// A database of MySQL or MariaDB, in which texts are compared by their bytes unless a test says
-    /// otherwise; it goes with this value.
+    /// Makes a database of MySQL or MariaDB, which is dropped with this value. It compares texts by their bytes unless
+    /// a test says otherwise.
     pub(crate) async fn mysql() -> Self {
         sqlx::any::install_default_drivers();
         let server = mysql_server();
@@ -88,7 +88,7 @@ impl Database {
         self.url.starts_with("sqlite")
     }
 
-    /// The name of the database, as statements write it before a table's.
+    /// Returns the name of the database, as statements write it before a table's.
     pub(crate) fn name(&self) -> &str {
         let path = self.url.split('?').next().unwrap();
         path.rsplit_once('/').unwrap().1
@@ -98,7 +98,7 @@ impl Database {
         self.url.starts_with("postgres")
     }
 
-    /// Runs statements, separated by semicolons. MySQL has no index on a `TEXT` as a whole.
+    /// Runs statements, separated by semicolons. MySQL cannot index a whole `TEXT`, so it gets `VARCHAR`.
     pub(crate) async fn run(&self, statements: &str) {
         if self.is_mysql() {
             let statements = statements
@@ -160,7 +160,7 @@ impl Database {
         }
     }
 
-    /// Returns what is left in a column, sorted.
+    /// Returns the values left in a column, sorted.
     pub(crate) async fn left(&self, table: &str, column: &str) -> Vec<String> {
         let kind = if self.is_mysql() { "CHAR" } else { "TEXT" };
         let text = format!("SELECT CAST({column} AS {kind}) FROM {table}");
@@ -179,7 +179,7 @@ impl Drop for Database {
             return;
         }
         let text = format!("DROP DATABASE IF EXISTS {}", self.name());
-        // Inside a runtime nothing can be waited for.
+        // `drop` cannot wait inside a runtime, so another thread drops the database.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -191,7 +191,7 @@ impl Drop for Database {
                 run(&admin, &format!("SET SESSION lock_wait_timeout = 5; {text}")).await;
             });
         });
-        // It is not what the test is about.
+        // A failure to drop is no failure of the test.
         drop(dropping.join());
     }
 }
@@ -210,7 +210,7 @@ fn of_server(server: &str, name: &str) -> String {
     format!("{base}/{name}?{parameters}")
 }
 
-/// The mapping of `memories`.
+/// Returns the mapping of `memories`.
 pub(crate) fn mapping() -> Table {
     table(json!({
         "name": "memories",

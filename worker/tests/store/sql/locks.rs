@@ -1,4 +1,4 @@
-//! What two that meet on the same rows do to each other, on databases whose locks are on rows.
+//! Concurrent transactions on the same rows, on databases with row locks.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ super::on_servers! {
     workers_that_meet_on_the_same_rows_do_not_deadlock,
 }
 
-/// Returns when somebody waits for a lock in this database.
+/// Waits until a transaction waits for a lock in this database.
 pub(super) async fn somebody_waits_for_a_lock(database: &Database) {
     waiting_for_locks(database, 1).await;
 }
 
-/// Returns when so many wait for locks in this database.
+/// Waits until `n` transactions wait for locks in this database.
 pub(super) async fn waiting_for_locks(database: &Database, n: i64) {
-    // MySQL tells what was so a moment ago: whoever asks sooner gets the same answer again.
+    // MySQL caches this answer for a moment: a query that repeats sooner gets the same one.
     let (text, pause) = if database.is_mysql() {
         let name = database.name();
         (

@@ -1,4 +1,4 @@
-//! A mapping that does not fit is explained, and nothing is done with it.
+//! A mapping that does not fit is explained, and no call uses it.
 
 use lethe_worker::store::Class;
 use lethe_worker::store::sql::{RowMatch, SqlTable};
@@ -223,7 +223,7 @@ async fn a_table_that_went_away_is_missing_and_not_absent(database: Database) {
 
 async fn a_database_that_is_not_there_is_an_outage(database: Database) {
     let mut endpoint = database.endpoint();
-    // A port from which a listener has just gone, or a file that never was.
+    // A port whose listener has just gone, or a file that does not exist.
     endpoint.url = if database.is_sqlite() {
         format!("{}.missing", database.url).into()
     } else {

@@ -1,6 +1,6 @@
-//! Moments are compared as moments, whatever a column holds them as.
+//! Moments are compared as moments, in every form that a column holds them in.
 //!
-//! Random ones, in every form that programs write them in, and every range held to what an integer says.
+//! Tests use random moments in the forms that programs write, and compare every range with a comparison of integers.
 
 mod calendar;
 mod forms;
@@ -29,7 +29,7 @@ super::on_each! {
 const SECOND: i64 = 1_000_000;
 const ROWS: usize = 40;
 
-/// A bound: how it compares, and when.
+/// A bound: its operator and its moment.
 type Limit = (&'static str, i64);
 
 fn holds(at: i64, (operator, bound): Limit) -> bool {
@@ -41,7 +41,7 @@ fn holds(at: i64, (operator, bound): Limit) -> bool {
     }
 }
 
-/// Near others, so that bounds meet them: at the ends of seconds, days, months and years.
+/// Moments near others, so that bounds meet them: at the ends of seconds, days, months and years.
 fn instants() -> impl Strategy<Value = i64> {
     let day = prop_oneof![
         Just((2024, 1, 31)),
@@ -105,8 +105,8 @@ fn range(limits: &[Limit], how: usize) -> Filter {
     }
 }
 
-/// Makes a table whose column `at` has this form, with rows of these moments and one without any; returns its
-/// mapping and what each row is left with.
+/// Makes a table whose column `at` has this form, with rows of these moments and one without any. Returns its mapping,
+/// and the moment that each row holds.
 async fn filled(
     database: &Database,
     form: &Form,
@@ -144,7 +144,7 @@ async fn filled(
     (table(mapping), left)
 }
 
-/// Asks for random ranges and their negations; `is_known` says of which rows a moment is known.
+/// Queries random ranges and their negations. `is_known` tells whether a local time names one moment.
 async fn ask(database: &Database, time_zone: Option<&str>, instants: &BoxedStrategy<i64>, is_known: fn(i64) -> bool) {
     let mut runner = TestRunner::new(Config::default());
     let (mut asked, mut some) = (0, 0);
@@ -159,7 +159,7 @@ async fn ask(database: &Database, time_zone: Option<&str>, instants: &BoxedStrat
             || form.of == "TIMESTAMP"
             || form.by == "a text";
         let known = |at: i64| time_zone.is_none() || !is_local || is_known(at);
-        // As a field, and as a time of writing.
+        // As a field, and as the creation time.
         for is_time in [false, true] {
             let mut mapping = mapping.clone();
             if is_time {
@@ -169,7 +169,7 @@ async fn ask(database: &Database, time_zone: Option<&str>, instants: &BoxedStrat
             for _ in 0..30 {
                 let limits = limits(&left).new_tree(&mut runner).unwrap().current();
                 let how = (0..5_usize).new_tree(&mut runner).unwrap().current();
-                // A date is about a whole column of dates only in one spelling.
+                // A date matches whole days only in one of the spellings.
                 let inside = range(&limits, how);
                 for negated in [false, true] {
                     let filter = if negated { not(inside.clone()) } else { inside.clone() };
@@ -205,7 +205,7 @@ async fn ask(database: &Database, time_zone: Option<&str>, instants: &BoxedStrat
                     path: Path::column("at"),
                     values: vec![spelled(one, 4), spelled(one + 1, 4)],
                 };
-                // In a column of texts that is no time of writing, texts are equal to texts alone.
+                // In a column of texts that is no creation time, texts equal only texts.
                 if is_time || form.unit.is_some() || !(form.of.contains("TEXT") || form.of.contains("VARCHAR")) {
                     let found = opened.page(&query(equal), None, None, 1_000).await.unwrap().len();
                     let expected = left
@@ -217,7 +217,7 @@ async fn ask(database: &Database, time_zone: Option<&str>, instants: &BoxedStrat
             }
         }
     }
-    // Not all of it was about everything or nothing.
+    // Enough ranges match some rows, and not all.
     assert!(some * 2 > asked, "{some} of {asked}");
 }
 
@@ -226,7 +226,7 @@ async fn every_range_is_what_the_instants_say(database: Database) {
 }
 
 async fn local_times_are_those_of_the_zone_and_never_a_guess(database: Database) {
-    // Mostly around the nights on which clocks are changed.
+    // Mostly around the nights of clock changes.
     let nights = (1997..2037_i64, any::<bool>(), -3 * 3_600..3 * 3_600_i64).prop_map(|(year, forward, seconds)| {
         let (one, other) = changes(year);
         (if forward { one } else { other }) + seconds * SECOND
@@ -236,7 +236,7 @@ async fn local_times_are_those_of_the_zone_and_never_a_guess(database: Database)
     let instants = prop_oneof![2 => nights, 1 => days].boxed();
     ask(&database, Some("Europe/Berlin"), &instants, |at| !is_twice(at)).await;
 
-    // Clocks that are put forward never show this.
+    // Clocks that go forward never show the first time.
     database
         .run("CREATE TABLE gaps (id INTEGER PRIMARY KEY, at TEXT); INSERT INTO gaps VALUES (1, '2024-03-31 02:30:00'), (2, '2024-03-31 03:30:00')")
         .await;
@@ -246,7 +246,7 @@ async fn local_times_are_those_of_the_zone_and_never_a_guess(database: Database)
     assert_eq!(opened.page(&query(before()), None, None, 10).await.unwrap(), ["2"]);
     let after = range(&[("gt", moment(2030, 1, 1, 0))], 4);
     assert_eq!(opened.page(&query(not(after)), None, None, 10).await.unwrap(), ["2"]);
-    // It is known to be no moment, and stops nothing.
+    // It is known to be no moment, and stops no query.
     opened.decided(&query(before())).await.unwrap();
 }
 
@@ -312,10 +312,10 @@ async fn what_is_no_moment_is_neither_inside_nor_outside_and_stops_a_job(databas
     for filter in [old(), not(new())] {
         assert_eq!(refused(of("ana", filter.clone())).await.as_deref(), Some("at"));
         assert_eq!(refused(of("bob", filter.clone())).await.as_deref(), Some("at"));
-        // Whether a row was there at the start is asked as well.
+        // The check of the snapshot needs the moment too.
         assert_eq!(refused(of("eve", filter)).await.as_deref(), Some("made"));
     }
-    // What does not depend on it is not refused for it.
+    // A query whose result does not depend on the moment is not refused.
     let or = Filter::Or {
         any: vec![old(), Filter::All],
         at_least: 1,

@@ -1,4 +1,4 @@
-//! What is particular to MySQL and MariaDB.
+//! Behaviour particular to MySQL and MariaDB.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::filter::{path, query};
 use super::harness::{Database, mapping, table};
 use crate::{item, items, of_user};
 
-// As they come: without case, without accents, without the blanks at the end; and by code points,
-// which leaves the blanks.
+// The usual ones: without case, accents or trailing blanks, and by code points, which ignores only the trailing
+// blanks.
 const COLLATIONS: [&str; 5] = [
     "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
     "CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci",
@@ -128,7 +128,7 @@ async fn references_are_what_the_ids_collation_takes_for_the_id() {
         [true]
     );
     assert_eq!(database.left("chunks", "memory_id").await, ["b"]);
-    // Its own equality has to hold too, so that its index serves.
+    // The column's own equality has to hold too, so that its index serves.
     assert_eq!(database.left("history", "memory_id").await, ["ABC", "b"]);
 }
 
@@ -263,7 +263,7 @@ async fn what_a_user_may_not_do_is_said() {
 async fn a_session_is_told_what_statements_rely_on() {
     let database = Database::mysql().await;
     let mut endpoint = database.endpoint();
-    // Both names of the scheme mean the same, and no parameter of the URL takes the settings away.
+    // Both names of the scheme mean the same, and no parameter of the URL overrides the settings.
     endpoint.url = format!(
         "{}&collation=utf8mb4_general_ci",
         database.url.replacen("mysql:", "mariadb:", 1)
@@ -274,7 +274,7 @@ async fn a_session_is_told_what_statements_rely_on() {
     let store = SqlStore::connect_lazy(&endpoint, crate::TIMEOUT).unwrap();
     let table = SqlTable::open(&store, &mapping).await.unwrap();
 
-    // Thirty kilobytes of answer: a thousand rows are joined, and none is cut off.
+    // An answer of thirty kilobytes: a thousand rows are joined, and none is cut off.
     database
         .run(
             "INSERT INTO memories

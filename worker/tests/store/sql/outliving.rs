@@ -1,4 +1,4 @@
-//! Rows that outlive what they reference: no dependents, but memories of their own or nobody's.
+//! Rows that outlive the rows that they reference: they are no dependents, but memories of their own or unowned rows.
 
 use lethe_common::config::Table;
 use lethe_worker::store::sql::Deletion;
@@ -61,7 +61,7 @@ async fn a_dependent_whose_reference_may_be_null_does_not_fit(database: Database
     let opened = database.open(&of(true, true)).await;
     let deletion = opened.delete(&items(&["1"], &of_user("alice"))).await.unwrap();
     assert_eq!(deletion.deleted, [true]);
-    // What is of no memory stays, as the mapping says.
+    // A row without a memory stays, as the mapping says.
     assert_eq!(database.left("chunks", "id").await, ["2"]);
     assert_eq!(database.left("terms", "n").await, ["2", "3"]);
     assert_eq!(taken(&deletion, 0), json!({"chunks": 1, "terms": 1}));
@@ -93,7 +93,7 @@ async fn a_dependent_whose_reference_is_set_null_does_not_fit(database: Database
     }
 }
 
-/// People with conversations, from which memories were taken that outlive them, and chunks of these.
+/// Makes people with conversations, memories from them that outlive them, and chunks of memories.
 async fn conversations(database: &Database, of_conversation: &str) {
     database
         .run(&format!(
@@ -124,7 +124,7 @@ async fn memories_of_conversations_get_a_table_of_their_own(database: Database) 
         json!([conversations, proposed_memories()])
     );
     assert!(proposed.above.is_empty() && proposed.loose.is_empty(), "{proposed:?}");
-    // Either can go, and nothing is said of the other.
+    // Either can go, and no advice names the other.
     for table in &proposed.tables {
         let opened = database.open(table).await;
         let advice = said(&opened.advice_beside(table, &proposed.tables).await.unwrap());
@@ -133,7 +133,7 @@ async fn memories_of_conversations_get_a_table_of_their_own(database: Database) 
             "{advice:#?}"
         );
     }
-    // What was proposed before does not fit.
+    // An earlier proposal does not fit.
     let below: Value = serde_json::from_str(CHUNKS).unwrap();
     let before = table(
         json!({"name": "conversations", "columns": {"id": "id", "user": "user_id"},
@@ -165,7 +165,7 @@ async fn what_would_take_memories_along_is_left_out(database: Database) {
             "{key}"
         );
         assert_eq!(proposed.above, ["conversations"]);
-        // Somebody who maps both is told.
+        // An operator who maps both gets advice.
         let both = [
             table(json!({"name": "conversations", "columns": {"id": "id", "user": "user_id"}})),
             proposed.tables[0].clone(),
@@ -234,7 +234,7 @@ async fn what_went_of_dependents_is_counted_for_each_share(database: Database) {
     assert_eq!(taken(&deletion, 2), json!({}));
     assert_eq!(database.left("chunks", "id").await, ["40", "41"]);
     assert_eq!(database.left("terms", "n").await, ["5"]);
-    // Again: nothing is there, and nothing counts.
+    // A second call finds no rows, and counts none.
     let deletion = table.delete_shares(&batch, &[0, 1, 0, 1, 2, 2]).await.unwrap();
     assert!(deletion.dependents.is_empty());
 }

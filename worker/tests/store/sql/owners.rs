@@ -1,4 +1,4 @@
-//! Owners that memories reference, and callers name; and UUIDs that are written as digits.
+//! Owners that memories reference and that callers name, and UUIDs that are written as digits.
 
 use lethe_common::config::Table;
 use lethe_worker::store::sql::RowMatch;
@@ -31,8 +31,7 @@ fn named() -> Table {
     mapping(&json!({"table": "users", "id": "id", "name": "user_id"}))
 }
 
-/// Two memories of alice's, with a log line each, and one of bob's, whose name for himself is the
-/// key of alice's row.
+/// Makes two memories of alice's, with a log line each, and one of bob's, whose own name is the key of alice's row.
 async fn prepare(database: &Database) {
     database
         .run(
@@ -49,8 +48,8 @@ async fn prepare(database: &Database) {
     database.run(&spelled(database, &rows)).await;
 }
 
-/// Returns a text with its UUIDs as the database writes them: digits, unless it has a type for them.
-/// The last one, which is a name, stays as it is.
+/// Returns a text with its UUIDs in the database's spelling: digits, unless it has a type for them. The last one,
+/// which is a name, stays unchanged.
 fn spelled(database: &Database, text: &str) -> String {
     if !database.is_sqlite() {
         return text.to_owned();
@@ -73,14 +72,14 @@ async fn an_owner_is_demanded_by_name(database: Database) {
     let found = table.find(&items(&[FIRST, THIRD], &of_user("alice"))).await.unwrap();
     assert_eq!(found, [RowMatch::Matching, RowMatch::Other]);
     assert_eq!(table.count(&of_user("alice")).await.unwrap(), 2);
-    // Bob's name is what alice's row is referenced by: it is a name here, and nothing else.
+    // Bob's name equals the key of alice's row. Here it is only a name.
     assert_eq!(table.count(&of_user(ALICE)).await.unwrap(), 1);
     assert_eq!(table.count(&of_user("Alice")).await.unwrap(), 0);
     let page = table.page(&of_user("alice"), Some(FIRST), None, 10).await.unwrap();
     assert_eq!(page, [spelled(&database, SECOND)]);
     assert!(table.has_uuid_ids());
 
-    // Every spelling of an id is the same memory.
+    // Every spelling of an id names the same memory.
     let upper = FIRST.to_uppercase();
     let ids = [upper.as_str(), SECOND, THIRD];
     let deleted = table.delete(&items(&ids, &of_user("alice"))).await.unwrap().deleted;

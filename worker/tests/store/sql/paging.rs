@@ -1,4 +1,4 @@
-//! Walking all rows of a person, in the order of keys.
+//! Paging over all rows of a person, in key order.
 
 use lethe_common::job::Field;
 use lethe_worker::store::{Conditions, StoreError};
@@ -81,7 +81,7 @@ async fn a_sample_says_where_to_cut(database: Database) {
         return;
     }
     let cuts = cuts.unwrap();
-    // 13 sixteenths of 15,000 rows; blocks are drawn whole.
+    // 13 sixteenths of 15,000 rows. PostgreSQL samples whole blocks.
     assert!((10..=40).contains(&cuts.len()), "{}", cuts.len());
     assert!(cuts.is_sorted() && cuts.iter().all(|cut| cut.as_str() > "1" && cut.as_str() <= "e"));
     let mut rows = table.page(&alice, None, None, 10_000).await.unwrap();

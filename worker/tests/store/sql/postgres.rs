@@ -1,4 +1,4 @@
-//! What is particular to PostgreSQL.
+//! Behaviour particular to PostgreSQL.
 
 use lethe_worker::store::sql::RowMatch::{Absent, Matching, Other};
 use lethe_worker::store::sql::SqlTable;
@@ -12,7 +12,7 @@ use crate::{items, of_user};
 #[tokio::test]
 async fn a_type_without_case_does_not_widen_a_match() {
     let database = Database::postgres().await;
-    // In a schema that is not on the search path.
+    // The schema is not on the search path.
     database
         .run(
             "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;
@@ -45,7 +45,7 @@ async fn a_type_without_case_does_not_widen_a_match() {
         ["abc"]
     );
     assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true]);
-    // With such an id `ABC` can only refer to `abc`.
+    // With such an id, `ABC` can only refer to `abc`.
     assert_eq!(database.left("chunks", "memory_id").await, ["b"]);
     assert_eq!(database.left("history", "memory_id").await, ["b"]);
 }
@@ -83,7 +83,7 @@ async fn padding_and_domains_are_seen_through() {
         .await;
     let table = database.open(&mapping()).await;
 
-    // Never cut to the column's width, never without the blanks that were asked for.
+    // Values are never cut to the column's width, and never stripped of requested blanks.
     let batch = items(&["abc ", "abcdefghi", "ABC", "abc", "abcdefgh"], &of_user("alice"));
     assert_eq!(
         table.find(&batch).await.unwrap(),
@@ -114,7 +114,7 @@ async fn pages_follow_the_columns_own_order() {
             .await;
         let table = database.open(&mapping()).await;
         let expected: Vec<String> = sqlx::query_scalar("SELECT id::text FROM memories ORDER BY id")
-            // The plan of the table before this one does not fit.
+            // The cached plan belongs to the previous table.
             .persistent(false)
             .fetch_all(&database.pool)
             .await
@@ -172,7 +172,7 @@ async fn hidden_rows_are_an_error_and_not_absent() {
     assert!(error.to_string().contains("GRANT DELETE ON \"memories\""), "{error}");
 }
 
-/// Returns items that name these ids, each with the place where its row is now.
+/// Returns items with these ids, each with the present place of its row.
 async fn placed(table: &SqlTable, ids: &[&str], owner: &str) -> Vec<Item> {
     let plain = items(ids, &of_user(owner));
     let rows = table.find_rows(&plain).await.unwrap();
@@ -194,7 +194,7 @@ async fn a_row_is_deleted_where_it_was_seen_and_wherever_it_has_gone_since() {
         .await;
     let table = database.open(&table).await;
     let seen = placed(&table, &["a", "b", "c"], "alice").await;
-    // Another version of the row, elsewhere; and one that was deleted by somebody else.
+    // Another version of a row, in another place, and a row that another application deleted.
     database
         .run("UPDATE memories SET workspace_id = 'v' WHERE id = 'b'; DELETE FROM memories WHERE id = 'c'")
         .await;
@@ -212,7 +212,7 @@ async fn a_place_does_not_make_another_row_of_what_was_asked_for() {
         .await;
     let table = database.open(&table).await;
     let mut seen = placed(&table, &["a", "b", "c"], "alice").await;
-    // Rows change their owner and swap their places, which a vacuum and an insert can do.
+    // A row changes its owner, and two rows swap their places, as a vacuum and an insert can do.
     database.run("UPDATE memories SET user_id = 'bob' WHERE id = 'b'").await;
     let (left, right) = seen.split_at_mut(2);
     std::mem::swap(&mut left[0].place, &mut right[0].place);
@@ -261,7 +261,7 @@ async fn a_server_that_has_no_room_for_a_ping_answers() {
         tls: None,
     };
     let store = lethe_worker::store::sql::SqlStore::connect_lazy(&endpoint, crate::TIMEOUT).unwrap();
-    // The only connection that the role may have is now the pool's.
+    // The only connection that the role may have is now in the pool.
     store.ping().await.unwrap();
 
     assert!(store.answers(crate::TIMEOUT).await);

@@ -1,4 +1,4 @@
-//! What is found by an index, and what by looking at every row.
+//! Conditions that an index serves, and conditions that need a full scan.
 
 use lethe_common::config::Table;
 use lethe_common::filter::{Bounds, Filter, Has, Scalar};
@@ -101,7 +101,7 @@ async fn one_index_is_enough_where_all_must_hold_and_not_where_one_may(database:
         (Filter::And(vec![not_indexed(), Filter::All]), true),
         (or([indexed(), before("at", 5)], 1), false),
         (or([indexed(), not_indexed()], 1), true),
-        // It is counted how many hold.
+        // The statement counts how many conditions hold.
         (or([indexed(), before("at", 5), eq("id", Scalar::Integer(1))], 2), true),
         (
             Filter::And(vec![or([indexed(), not_indexed()], 1), before("at", 5)]),

@@ -1,4 +1,4 @@
-//! Every statement demands the mapping's scope.
+//! Every statement has the condition of the mapping's scope.
 
 use lethe_common::config::Table;
 use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
@@ -21,7 +21,7 @@ super::on_each! {
     bytes_are_demanded_of_rows_inside,
 }
 
-/// Rows 1 and 4 are inside.
+/// Rows 1 and 4 are inside the scope.
 const ROWS: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, owner TEXT, tenant TEXT, made BIGINT);
     INSERT INTO notes VALUES (1, 'u', 'a', 10), (2, 'u', 'b', 30), (3, 'u', NULL, 40), (4, 'v', 'a', 20)";
 
@@ -42,14 +42,14 @@ async fn open(database: &Database) -> SqlTable {
     database.open(&table(mapping())).await
 }
 
-/// A mapping of the same rows that has no scope.
+/// Returns a mapping of the same rows without a scope.
 fn unscoped() -> Table {
     let mut mapping = mapping();
     mapping.as_object_mut().unwrap().remove("scope");
     table(mapping)
 }
 
-/// Demands that differ, so that a statement takes each with its own.
+/// Returns items with different demands, so that a statement takes each item with its own.
 fn mixed() -> Vec<Item> {
     let mut batch = items(&ALL[..3], &of_user("u"));
     batch.extend(items(&ALL[3..], &Conditions::default()));
@@ -67,7 +67,7 @@ async fn a_look_says_which_rows_are_outside(database: Database) {
     let found = opened.find_ids(&ALL).await.unwrap();
     let kinds: Vec<_> = found.iter().map(|(found, _)| *found).collect();
     assert_eq!(kinds, [Matching, Outside, Outside, Matching, Absent]);
-    // What such a row says is known: points are compared with it.
+    // The values of a row outside are known: points are compared with them.
     assert_eq!(found[0].1.whose, found[1].1.whose);
     assert_ne!(found[1].1.whose, found[3].1.whose);
     assert_eq!(opened.exists(&ALL).await.unwrap(), [true, true, true, true, false]);
@@ -82,7 +82,7 @@ async fn pages_counts_and_snapshots_are_about_rows_inside(database: Database) {
         assert_eq!(opened.last(&demanded).await.unwrap().as_deref(), inside.last().copied());
     }
     let start = opened.start(&query(Filter::All)).await.unwrap().unwrap();
-    // SQLite's says that it is a whole number.
+    // SQLite's value also holds that it is a whole number.
     let newest = if database.is_sqlite() { "i20" } else { "20" };
     assert_eq!(start.written, TimeBound::UpTo(newest.to_owned()));
 }
@@ -91,7 +91,7 @@ async fn a_deletion_leaves_rows_outside(database: Database) {
     let opened = open(&database).await;
     let seen = database.open(&unscoped()).await;
     let seen = seen.page_rows(&query(Filter::All), None, None, 10).await.unwrap();
-    // By where they were seen, as if they had been inside then; alike, and each with its own demands.
+    // By their places, as if they had been inside then: with the same demands, and each with its own.
     let placed = |demanded: &dyn Fn(usize) -> Conditions| {
         let item = |(n, (id, seen)): (usize, &(String, lethe_worker::store::Seen))| Item {
             place: seen.place.clone(),
@@ -176,7 +176,7 @@ async fn what_rows_outside_hold_stops_no_query(database: Database) {
     assert_eq!(opened.decided(&old).await.unwrap_err().code().as_str(), "mistyped");
 }
 
-// The other two have types of their own.
+// The other databases type their columns.
 async fn the_type_of_a_column_is_that_of_values_inside(database: Database) {
     if !database.is_sqlite() {
         return;

@@ -1,4 +1,4 @@
-//! What is particular to SQLite.
+//! Behaviour particular to SQLite.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn a_collation_without_case_does_not_widen_a_match() {
         ["abc"]
     );
     assert_eq!(table.delete(&batch).await.unwrap().deleted, [false, false, true]);
-    // With such an id `ABC` can only refer to `abc`.
+    // With such an id, `ABC` can only refer to `abc`.
     assert_eq!(database.left("chunks", "memory_id").await, ["b"]);
 }
 
@@ -79,7 +79,7 @@ async fn a_column_without_case_and_an_index_with_it_keep_ids_apart() {
 async fn a_value_of_another_type_than_the_columns_is_found_by_its_text() {
     let database = Database::sqlite().await;
     let table = database.memories("INTEGER").await;
-    // An integer primary key takes integers only; the owner takes anything.
+    // An integer primary key takes only integers. The owner takes anything.
     database
         .run("INSERT INTO memories (id, user_id) VALUES (1, 'alice'), (2, 7), (3, '007')")
         .await;

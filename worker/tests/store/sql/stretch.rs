@@ -1,4 +1,4 @@
-//! Tables that are read in stretches of keys: the sum is what one statement says.
+//! Tables that are read in stretches of keys: the total equals the result of one statement.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn of(user: &str) -> Conditions {
     Conditions::of(vec![(Field::User, user.to_owned())])
 }
 
-/// Returns the ends of the stretches of so many rows.
+/// Returns the ends of stretches of so many rows.
 async fn ends(opened: &SqlTable, rows: u64) -> Vec<String> {
     let mut ends: Vec<String> = Vec::new();
     loop {
@@ -176,7 +176,7 @@ async fn the_newest_of_a_stretch_is_of_its_rows_alone(database: Database) {
     opened.decided_in(&query(None), keys).await.unwrap();
 }
 
-// Of MySQL's only the whole server can be set so, which is shared: see the end-to-end tests.
+// In MySQL, only the whole shared server could be set to read only: see the end-to-end tests.
 #[tokio::test]
 async fn a_session_that_only_reads_is_not_believed() {
     let database = Database::postgres().await;
@@ -204,7 +204,7 @@ async fn a_session_that_only_reads_is_not_believed() {
     is_refused(opened.ping().await.unwrap_err());
 }
 
-// One connection of two only reads. If the other one vouched for its page, no answer would be refused, or both.
+// One of two connections only reads. If the other one vouched for its page, no answer would be refused, or both.
 #[tokio::test]
 async fn an_empty_page_is_vouched_for_by_the_connection_that_read_it() {
     let database = Database::postgres().await;
@@ -224,7 +224,7 @@ async fn an_empty_page_is_vouched_for_by_the_connection_that_read_it() {
     let nobody = of("8");
     let page = || opened.page(&nobody, None, None, 10);
     for _ in 0..30 {
-        // Both wait for the lock, so that each has a connection of its own.
+        // Both pages wait for the lock, so each has its own connection.
         let mut writer = database.pool.begin_with("BEGIN").await.unwrap();
         sqlx::query("LOCK TABLE memories IN ACCESS EXCLUSIVE MODE")
             .execute(&mut *writer)

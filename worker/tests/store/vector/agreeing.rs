@@ -1,5 +1,4 @@
-//! What filters become agrees with the plain evaluator: random payloads, random filters, random
-//! indexes.
+//! Compiled filters agree with the plain evaluator: random payloads, random filters, random indexes.
 
 use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
 use lethe_worker::store::vector::VectorCollection;
@@ -25,14 +24,14 @@ const TEXTS: [&str; 10] = [
     "0190a0a0-0000-7000-8000-00000000000a",
     "0190A0A0-0000-7000-8000-00000000000A",
 ];
-/// What may be asked for, and lies beside it.
+/// Numbers that filters may use, and numbers beside them.
 const WHOLE: [i64; 6] = [-1, 0, 1, 7, 70_000, 9_007_199_254_740_991];
 const FLOATS: [f64; 5] = [-1.5, -0.0, 0.5, 7.0, 6.999_999_999_999_999];
-/// What only payload holds.
+/// Numbers that only payloads hold.
 const HUGE: [i64; 4] = [9_007_199_254_740_992, 9_007_199_254_740_993, i64::MAX, i64::MIN];
 const NAMES: [&str; 3] = ["a", "b", "x.y"];
 const COLUMNS: [&str; 3] = ["owner", "n", "meta"];
-/// What indexes are made on.
+/// The fields of indexes.
 const KEYS: [&str; 8] = [
     "owner",
     "n",
@@ -72,7 +71,7 @@ fn payload() -> impl Strategy<Value = Value> {
 }
 
 fn asked() -> impl Strategy<Value = Path> {
-    // Deep in random payloads there is little.
+    // Random payloads hold few values deep inside.
     let steps = |n| prop::collection::vec(prop::sample::select(&NAMES[..]), n);
     let steps = prop_oneof![4 => steps(0), 2 => steps(1), 1 => steps(2)];
     (prop::sample::select(&COLUMNS[..]), steps).prop_map(|(column, steps)| Path {
@@ -125,7 +124,7 @@ fn expected(filter: &Filter, payloads: &[Value]) -> Vec<u64> {
     payloads.iter().enumerate().filter_map(met).collect()
 }
 
-/// Returns whether the store can say a filter: what is inside of an object it does not look at.
+/// Returns whether the store can evaluate a filter. It does not look inside objects.
 fn is_said(filter: &Filter) -> bool {
     match filter {
         Filter::Exists(_) | Filter::Opaque(_) => false,
@@ -135,7 +134,7 @@ fn is_said(filter: &Filter) -> bool {
     }
 }
 
-/// Compares the store with the evaluator; returns how often, and how often it was about some points only.
+/// Compares the store with the evaluator. Returns the number of comparisons, and of results with some points only.
 async fn compare(collection: &VectorCollection, payloads: &[Value], filters: &[Filter], exact: bool) -> (usize, usize) {
     let (mut compared, mut some) = (0, 0);
     for filter in filters.iter().filter(|filter| filter.check().is_ok()) {
@@ -187,7 +186,7 @@ async fn agrees(collections: usize, indexes: impl Fn(&mut TestRunner) -> Vec<(St
             .current();
         let indexes = indexes(&mut runner);
         let vectors = Vectors::start().await;
-        // Before the points and after: indexes are built in both ways.
+        // Before and after the points, since the engine builds indexes in both ways.
         let (before, after) = indexes.split_at(indexes.len() / 2);
         for (key, kind) in before {
             vectors.index(key, *kind).await;
@@ -202,7 +201,7 @@ async fn agrees(collections: usize, indexes: impl Fn(&mut TestRunner) -> Vec<(St
         compared += counts.0;
         some += counts.1;
     }
-    // Not all of it was about everything or nothing.
+    // Enough filters match some points, and not all.
     assert!(some * 10 > compared, "{some} of {compared}");
 }
 

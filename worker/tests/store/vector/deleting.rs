@@ -1,4 +1,4 @@
-//! Deleting points by id, and as they were seen.
+//! Deleting points by id, and by the payload that was seen.
 
 use lethe_worker::store::vector::PointId;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn a_point_goes_with_all_its_vectors() {
     collection.delete_seen(&seen).await.unwrap();
 
     assert_eq!(collection.present(&all).await.unwrap(), [num(4)].into());
-    // By either of its vectors nothing else is found.
+    // A search by either of its vectors finds no other point.
     for (name, vector) in [("text", vec![0.5, 0.5]), ("image", vec![0.1, 0.2, 0.3])] {
         assert_eq!(vectors.nearest(name, vector).await, [num(4)], "{name}");
     }
@@ -82,7 +82,7 @@ async fn a_point_goes_only_while_its_payload_says_what_it_said() {
 
         collection.delete_seen(&seen).await.unwrap();
 
-        // A text and a whole number of the same digits are looked for together.
+        // A search matches a text and a whole number of the same digits together.
         let same = |now: &Value| {
             let digits = |value: &Value| one_only(value).as_i64().map(|n| json!(n.to_string()));
             let (one, other) = (one_only(before), one_only(now));
@@ -112,7 +112,7 @@ async fn points_of_many_owners_each_go_under_their_own() {
         .open_in("number", json!({"user": "user", "id": "id"}), &json!({"t": "a"}))
         .await;
     let seen = collection.see(&all, &of_user("anybody")).await.unwrap();
-    // Another owner, another memory, another tenant, two owners.
+    // Another owner, another memory, another tenant, and two owners.
     vectors.change(num(5), payload("user 6", 5, "a")).await;
     vectors.change(num(206), payload("user 6", 999, "a")).await;
     vectors.change(num(307), payload("user 107", 307, "b")).await;

@@ -1,4 +1,4 @@
-//! Which points belong to a memory, and what they say of it.
+//! The points of a memory, and the meaning of their payloads.
 
 use lethe_common::job::Field;
 use lethe_worker::store::Conditions;
@@ -41,7 +41,7 @@ async fn a_point_is_found_by_the_id_of_its_memory_with_what_it_says() {
     assert_eq!(lengths(&found), [1, 0, 1, 0]);
     assert_eq!((found[0][0].id, found[2][0].id), (uuid(B), uuid(A)));
     let demanded = conditions(&[(Field::User, "alice"), (Field::Workspace, "w")]);
-    // What is said of what is demanded, or of what is compared with a row.
+    // For demanded fields, and for fields that are compared with a row.
     for row_found in [false, true] {
         let found = find(&collection, &items(&[A, B], &demanded), &[row_found; 2]).await;
         assert_ne!(found[0][0].whose, found[1][0].whose);
@@ -89,7 +89,7 @@ async fn without_a_row_another_spelling_reaches_no_point() {
     assert_eq!((found[0].len(), found[1].len()), (1, 0));
     let found = find(&collection, &batch, &[true, true]).await;
     assert_eq!((found[0].len(), found[1].len()), (1, 1));
-    // Where ids are UUIDs by type, both spell the same memory.
+    // If ids are UUIDs by type, both spell the same memory.
     let found = find(
         &collection.with_spellings(Spellings::of_ids(Spelling::Uuid)),
         &batch,
@@ -188,7 +188,7 @@ async fn a_point_is_found_by_its_own_id_and_by_the_one_that_it_names() {
     assert_eq!(
         seen,
         [
-            // What says of itself that it is another memory's is a candidate by its own id only beside the row.
+            // A point that names another memory is a candidate by its own id only beside the row.
             (true, 0, num(1), true, false),
             (true, 1, num(1), false, true),
             (true, 1, num(2), false, true),
@@ -297,7 +297,7 @@ async fn a_memory_has_all_points_that_carry_its_id_and_no_others() {
 
     assert_eq!(ids(&found[0]), [num(1), num(2), num(3), num(6)].into());
     for point in &found[0] {
-        // It names two memories.
+        // The point names two memories.
         assert_eq!(point.is_foreign, point.id == num(6));
     }
     assert_eq!(ids(&found[1]), [num(7), num(8)].into());

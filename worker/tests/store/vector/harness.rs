@@ -1,5 +1,4 @@
-//! A collection of a test's own: in the embedded server, or in a Qdrant server that the
-//! environment names.
+//! A test's own collection: in the embedded server, or in a Qdrant server that the environment names.
 
 use std::collections::{HashMap, HashSet};
 
@@ -68,7 +67,7 @@ impl Vectors {
         }
     }
 
-    /// Makes the collection anew, with two vectors to a point.
+    /// Creates the collection anew, with two vectors per point.
     pub(crate) async fn with_two_vectors(self) -> Self {
         self.client.delete_collection(&self.name).await.unwrap();
         let mut vectors = VectorsConfigBuilder::default();
@@ -79,7 +78,7 @@ impl Vectors {
         self
     }
 
-    /// Adds points with some of the vectors that there are.
+    /// Adds points with some of these vectors.
     pub(crate) async fn add_named(&self, points: impl IntoIterator<Item = (PointId, Value, Vec<(&str, Vec<f32>)>)>) {
         let named = |(id, payload, vectors): (PointId, Value, Vec<(&str, Vec<f32>)>)| {
             let vectors: HashMap<String, Vec<f32>> = vectors
@@ -115,7 +114,7 @@ impl Vectors {
             .unwrap()
     }
 
-    /// Opens the collection with a scope beside.
+    /// Opens the collection with a scope.
     pub(crate) async fn open_in(&self, point: &str, payload: Value, scope: &Value) -> VectorCollection {
         let mut mapping = self.mapping(point, &payload);
         mapping.scope = serde_json::from_value(scope.clone()).unwrap();

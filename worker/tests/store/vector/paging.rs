@@ -1,4 +1,4 @@
-//! Walking and counting all points of a person.
+//! Paging over and counting all points of a person.
 
 use std::collections::HashMap;
 

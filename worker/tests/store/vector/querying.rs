@@ -1,4 +1,4 @@
-//! Points that a job by query is about: which they are, and that no other goes.
+//! The points that a job by query selects, and that no other point goes.
 
 use lethe_common::filter::{Bounds, Filter, Has, NESTING, Path, Scalar};
 use lethe_common::job::Field;
@@ -100,7 +100,7 @@ async fn a_point_goes_only_while_it_matches_and_is_its_owners_alone() {
         (0..6).map(met).collect::<Vec<_>>(),
         [Some(true), Some(false), Some(false), Some(false), Some(true), None]
     );
-    // As if all had been seen to match before they changed; two are not asked for.
+    // As if all had matched before they changed. Two are not asked for.
     collection.delete_matching(&all[..4], &asked).await.unwrap();
     assert_eq!(collection.present(&all).await.unwrap(), [1, 2, 3, 4].map(num).into());
 }
@@ -112,12 +112,12 @@ async fn whose_a_point_is_is_in_the_deleting_request_whatever_the_indexes() {
         .add((0..).map(num).zip(["alice", "bob"].map(|user| json!({"user": user}))))
         .await;
     let collection = vectors.open("number", json!({"user": "user"})).await;
-    // One that says nothing of whole values.
+    // An index that cannot compare whole values.
     vectors.index("user", FieldType::Text).await;
     let of_alice = asking(of_user("alice"), Filter::All);
     let both = [0, 1].map(num);
 
-    // As if both had been hers when they were looked at.
+    // As if both had been hers at the look.
     collection.delete_matching(&both, &of_alice).await.unwrap();
     let left = collection.present(&both).await.unwrap();
     assert!(left.contains(&num(1)));
@@ -138,7 +138,7 @@ async fn an_engine_that_answers_by_an_index_erases_neither_too_much_nor_too_litt
     let own = query(is("user", ID));
     let others = query(not(is("user", ID)));
     let halves = query(is("n", Scalar::Float(0.5)));
-    // Made after the collection was opened: for it both spellings are one, and no half is a number.
+    // Made after the collection was opened: for these indexes both spellings are one, and no half is a number.
     vectors.index("user", FieldType::Uuid).await;
     vectors.index("n", FieldType::Integer).await;
 
@@ -166,8 +166,8 @@ async fn ids_are_those_of_memories_by_every_rule() {
         ("number", json!({}), "07", vec![], 0),
         ("uuid5", json!({}), "7", vec![of_seven], 0),
         ("payload", json!({"id": "id"}), "7", vec![uuid(ID), of_seven], 0),
-        // Where a point's id follows from its memory's, what it carries has to agree: else it is neither meant
-        // by the id nor by its negation.
+        // If a point's id follows from its memory's, its payload has to agree. Otherwise neither the id nor its
+        // negation selects the point.
         ("uuid", json!({"id": "id"}), "7", vec![], 2),
         ("uuid5", json!({"id": "id"}), "7", vec![of_seven], 1),
     ] {
@@ -248,7 +248,7 @@ async fn a_large_filter_is_one_request() {
         any: vec![inner, is("n", Scalar::Integer(1)), is("a", "y")],
         at_least: 2,
     };
-    // As deep as filters nest, each level the deepest that it may become.
+    // As deep as filters nest, and each level becomes the deepest possible form.
     let deep = (1..NESTING).fold(is("a", "u65000"), |inner, _| two_of(inner));
     deep.check().unwrap();
     assert_eq!(found(&collection, &query(deep)).await, [num(1)]);

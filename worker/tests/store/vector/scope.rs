@@ -1,4 +1,4 @@
-//! Every request demands the mapping's scope, and every answer is held to it.
+//! Every request has the condition of the mapping's scope, and every answer is checked against it.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::harness::{Vectors, num};
 use crate::{item, items, of_user};
 
-/// Points 1 and 2 are inside; all are of one memory and one person.
+/// Returns points of one memory and one person. Points 1 and 2 are inside the scope.
 fn points() -> impl Iterator<Item = (PointId, Value)> {
     let tenants = [json!("a"), json!(["a"]), json!("b"), json!(null), json!(["a", "b"])];
     (1..)
@@ -106,7 +106,7 @@ async fn a_deletion_leaves_points_outside() {
         open(&vectors, &json!({"tenant": "a"})).await,
     );
 
-    // As they were seen, and as if all had been inside then.
+    // By the payload that was seen, as if all points had been inside then.
     vectors.add(points()).await;
     let seen = unscoped.see(&all(), &of_user("u")).await.unwrap();
     assert_eq!(seen.len(), 5);

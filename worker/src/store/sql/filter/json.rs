@@ -1,7 +1,7 @@
 //! Conditions inside a column's JSON.
 //!
-//! At each step, and at the end, a list stands for its elements. What is no JSON is missing, and
-//! never an error.
+//! At each step, and at the end, a list stands for its elements. A text that is no JSON counts as
+//! missing, and is never an error.
 
 use std::fmt::Write;
 
@@ -14,17 +14,17 @@ use super::moment::Test;
 use super::mysql::has_value as mysql_has_value;
 use super::{Bind, Compiler, joined};
 
-/// The values at a path: where they come from, up to what has to be right about one of them.
+/// The values at a path: a subquery without its last condition, which is the one on a value.
 pub(super) struct Source(pub(super) String);
 
 impl Source {
-    /// Returns the condition that one of the values is right.
+    /// Returns the condition that `right` is true for one of the values.
     pub(super) fn with(self, right: &str) -> String {
         format!("EXISTS ({}{right})", self.0)
     }
 }
 
-// The type and the value of an element of SQLite's JSON, or of the one value that is no list.
+// The type and the value of an element of a list in SQLite's JSON, or of a value that is no list.
 const KIND: &str = "CASE k.type WHEN 'array' THEN f.type ELSE k.type END";
 const VALUE: &str = "CASE k.type WHEN 'array' THEN f.value ELSE k.value END";
 
@@ -32,7 +32,7 @@ const VALUE: &str = "CASE k.type WHEN 'array' THEN f.value ELSE k.value END";
 const NOT_JSONB: &str = r"(^|[^\\])(\\\\)*\\u(0000|[dD][89a-fA-F])";
 const PAIRS: &str = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}";
 
-// What is neither null nor a list nor an object, at any depth.
+// Values that are neither null nor a list nor an object, at any depth.
 const VALUES: &str = r#"strict $.** ? (@.type() != "null" && @.type() != "array" && @.type() != "object")"#;
 
 impl Compiler<'_> {
@@ -59,7 +59,7 @@ impl Compiler<'_> {
             Dialect::Mysql => self.mysql_json_source(name, path),
             Dialect::Sqlite => {
                 let last = path.steps.len();
-                // The last one is called `k`.
+                // The last alias is `k`.
                 let alias = |n: usize| if n == last { "k".to_owned() } else { format!("k{n}") };
                 let mut from = format!(
                     "SELECT 1 FROM json_each(json_array(json(CASE WHEN json_valid({name}) THEN {name} END))) AS {}",
@@ -85,7 +85,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Lists and objects are no values: there has to be one in them, at any depth.
+    /// Returns the condition that there is a value. Lists and objects must contain one, at any depth.
     pub(super) fn json_exists(&self) -> String {
         match self.dialect {
             Dialect::Postgres => format!("pg_catalog.jsonb_path_exists(f.v, '{VALUES}'::pg_catalog.jsonpath)"),
@@ -156,7 +156,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// A text that is read as a moment; values of other types are compared with none.
+    /// Returns the condition on a text that is read as a moment. Values of other types do not match.
     pub(super) fn json_moment(&mut self, column: &str, test: &Test) -> String {
         let (is_text, value) = match self.dialect {
             Dialect::Postgres => ("pg_catalog.jsonb_typeof(f.v) = 'string'".to_owned(), "(f.v #>> '{}')"),
@@ -167,7 +167,7 @@ impl Compiler<'_> {
         format!("({is_text} AND {right})")
     }
 
-    /// One value has to be within all bounds.
+    /// Returns the condition that one value is within all bounds.
     pub(super) fn json_range(&mut self, bounds: &[(Comparison, Scalar)]) -> String {
         let parts: Vec<String> = bounds
             .iter()
@@ -188,7 +188,7 @@ impl Compiler<'_> {
                      AND (f.v #>> '{{}}') COLLATE pg_catalog.\"C\" {operator} {value})"
                 )
             }
-            // Casting what is no number would be an error: AND does not say what comes first.
+            // The cast of another type would be an error, and AND has no fixed order of evaluation.
             (Dialect::Postgres, number) => {
                 let value = self.bind(Bind::Text(serde_json::json!(number).to_string()));
                 format!(

@@ -1,4 +1,4 @@
-//! The conditions on a column's own value, and which of them go on inside its JSON.
+//! The conditions on a column's own value, or on values inside its JSON.
 
 use lethe_common::filter::{Bounds, Comparison, Has, Path, Scalar, Type};
 
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 // The elements of the JSON list in a bind, as an array of texts.
 const TEXTS: &str = "ARRAY(SELECT pg_catalog.jsonb_array_elements_text({list}::pg_catalog.jsonb))";
 
-/// Returns the type by which values for a column are read.
+/// Returns the type to which values for a column are converted.
 pub(super) fn type_of(holds: &Holds) -> Type {
     match holds {
         Holds::Key(Kind::Uuid | Kind::NativeUuid) => Type::Uuid,
@@ -20,7 +20,7 @@ pub(super) fn type_of(holds: &Holds) -> Type {
             Type::Bytes { uuids: *uuids }
         }
         Holds::Key(Kind::Integer(bits) | Kind::Whole { bits, signed: true }) => Type::Integer(*bits),
-        // What no number of a filter is can be asked for in vain only.
+        // One bit more for the unsigned range. Larger values than a filter's signed 64 bits match no filter value.
         Holds::Key(Kind::Whole { bits, signed: false }) => Type::Integer(bits + 1),
         Holds::Key(Kind::Text { .. } | Kind::Dynamic | Kind::Hex | Kind::Collated { .. })
         | Holds::Declared(Declared::Text | Declared::Converted) => Type::Text,
@@ -40,7 +40,7 @@ pub(super) fn in_json(path: &Path, holds: &Holds) -> bool {
     !path.steps.is_empty() || type_of(holds) == Type::Json
 }
 
-/// Returns the condition that a text has a value in it, byte for byte.
+/// Returns the condition that a text begins with a value or contains it, byte for byte.
 pub(super) fn has_text(dialect: Dialect, has: Has, text: &str, value: &str) -> String {
     match (dialect, has) {
         (Dialect::Postgres, Has::Prefix) => {
@@ -71,7 +71,7 @@ impl Compiler<'_> {
         }))
     }
 
-    /// Returns a condition on numbers; of what should be one and is none, whether it counts as matching.
+    /// Adds to a condition on numbers whether values that are no numbers match.
     fn about_numbers(&self, column: &str, name: &str, holds: &Holds, condition: String) -> String {
         match holds {
             Holds::Counted { number, .. } => self.of_numbers(name, number, condition, self.takes_unreadable(column)),
@@ -151,7 +151,7 @@ impl Compiler<'_> {
     pub(super) fn opaque(&mut self, path: &Path) -> Result<Part, StoreError> {
         let (name, holds) = self.column(path)?;
         let holds = holds.clone();
-        // Outside JSON there is none.
+        // Only JSON has lists and objects.
         if !in_json(path, &holds) {
             return Ok(Part::Never);
         }
@@ -225,7 +225,7 @@ impl Compiler<'_> {
         Ok(Part::When(self.about_numbers(&path.column, &name, &holds, right)))
     }
 
-    /// PostgreSQL: by the column's type, so that its index serves.
+    /// PostgreSQL: compares by the column's type, so that its index is used.
     fn typed_one_of(&mut self, name: &str, holds: &Holds, values: &[Scalar]) -> String {
         if let Holds::Bool = holds {
             let has = |wanted| values.contains(&Scalar::Bool(wanted));
@@ -260,7 +260,7 @@ impl Compiler<'_> {
             Holds::Key(Kind::Integer(_)) if matches!(bound, Scalar::Float(_)) => {
                 format!("({name}::pg_catalog.numeric {operator} {value}::pg_catalog.numeric)")
             }
-            // NaN is the greatest of all there.
+            // PostgreSQL treats NaN as greater than all numbers.
             Holds::Float | Holds::Numeric => {
                 let type_name = type_name(holds);
                 format!("({name} {operator} {value}::{type_name} AND {name} <> 'NaN'::{type_name})")
@@ -269,7 +269,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// SQLite: the type is the value's, and has to be the one that was asked for.
+    /// SQLite: each value has its own type, which must be the type in the filter.
     pub(super) fn declared_one_of(&mut self, name: &str, declared: Declared, values: &[Scalar]) -> String {
         if declared == Declared::Bool {
             let has = |wanted| values.contains(&Scalar::Bool(wanted));
@@ -312,15 +312,15 @@ impl Compiler<'_> {
             ));
         }
         if parts.is_empty() {
-            // Only true and false were asked for, which no such column holds.
+            // The filter names only true and false, which no such column holds.
             return "(1 = 0)".to_owned();
         }
         joined(&parts, "OR")
     }
 
     fn declared_bound(&mut self, name: &str, declared: Declared, comparison: Comparison, bound: Scalar) -> String {
-        // A column whose affinity is numeric turns a bound that looks like a number into it, and every
-        // text is more than every number. The plus takes the affinity away, and the index with it.
+        // A column of numeric affinity converts a bound that looks like a number, and every text is greater
+        // than every number. The plus removes the affinity, and with it the use of the index.
         let name = match (&bound, declared) {
             (Scalar::Text(_), declared) if !matches!(declared, Declared::Text | Declared::Bytes { .. }) => {
                 format!("+{name}")
@@ -343,8 +343,8 @@ impl Compiler<'_> {
     }
 }
 
-/// A number that a column declared for texts holds all the same is found by its text (an id is,
-/// too); in one that is declared for anything it is a number.
+/// Returns the condition that a value is a text. A column declared for texts needs none: a number there is
+/// found by its text, as an id is. In a column declared for anything it is a number.
 fn typed_as_text(name: &str, declared: Declared) -> String {
     match declared {
         Declared::Text | Declared::Converted => String::new(),

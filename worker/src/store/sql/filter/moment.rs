@@ -19,9 +19,9 @@ use super::{Bind, Compiler, joined};
 pub(super) use newest::newest_of;
 use text::ReadText;
 
-/// What a filter asks of a moment.
+/// A filter's condition on a moment.
 pub(super) enum Test {
-    /// All of these hold.
+    /// All of these are true.
     Within(Vec<(Comparison, Timestamp)>),
     /// It is one of these.
     OneOf(Vec<Timestamp>),
@@ -32,7 +32,7 @@ pub(super) enum Test {
 enum Form {
     /// As texts of one form.
     Text,
-    /// As values of a type.
+    /// As values of a date type.
     Timestamp,
     TimestampTz,
     DateTime,

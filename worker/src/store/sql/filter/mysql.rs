@@ -1,8 +1,8 @@
-//! Conditions as MySQL and MariaDB take them, on columns and inside their JSON.
+//! Conditions for MySQL and MariaDB, on columns and inside their JSON.
 //!
-//! MySQL turns what it compares into one type, a text that is no number into 0, and its texts are
-//! equal without case and without blanks at the end. So every value is cast to the column's type, one
-//! that was read as such before, and texts are compared by their bytes beside.
+//! MySQL converts the sides of a comparison to one type: a text that is no number becomes 0. Texts are
+//! equal whatever their case and their blanks at the end. So every value is parsed as the column's type
+//! first and then cast to it, and texts are compared by their bytes too.
 
 use std::fmt::Write;
 
@@ -16,34 +16,34 @@ use super::leaf::typed_text;
 use super::number::{self, Moved};
 use super::{Bind, Compiler, joined};
 
-// So that the server can look up values of a list instead of walking it: it cannot hash those that
-// may have any length.
+// The server can hash the values of a list only if their length has a limit. Without a hash it scans
+// the list.
 const SHORT: usize = 255;
 const SHORT_TEXT: &str = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
-// What a decimal of 65 digits has room for on both sides of its point, and every whole number of 64
-// bits with it. Beyond, numbers are compared as floats, which is close enough there.
+// A decimal of 65 digits has room for these numbers on both sides of its point, and for every 64-bit
+// integer. Beyond them numbers are compared as floats, which is close enough there.
 const DECIMAL: &str = "DECIMAL(65,30)";
 const DECIMALS: std::ops::Range<f64> = 1e-30..1e34;
 
-// MariaDB calls a number whole that has no point, though it may have an exponent.
+// MariaDB calls a number without a point an integer, even if it has an exponent.
 const NUMBERS: &str = "'INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL'";
 const WHOLE: &str = "CAST(k.v AS CHAR) REGEXP '^-?[0-9]{1,60}$'";
 const AS_WHOLE: &str = "CAST(CAST(k.v AS CHAR) AS DECIMAL(65,0))";
 const AS_FLOAT: &str = "(CAST(k.v AS CHAR) + 0e0)";
 
-/// Returns an expression of the greatest time of writing, as a text.
+/// Returns an expression of the greatest value of a time column, as a text.
 pub(super) fn newest(name: &str, holds: &Holds) -> String {
     match holds {
         Holds::Key(Kind::Collated { .. }) => format!("CONVERT(max({}) USING utf8mb4)", bytes(name)),
-        // A float of 32 bits as one of 64: its own text has too few digits.
+        // A 32-bit float as a 64-bit one: its own text has too few digits.
         Holds::Float => format!("CAST(max({name}) + 0e0 AS CHAR)"),
         Holds::Key(Kind::Whole { .. }) => format!("CAST(max({name}) + 0 AS CHAR)"),
         _ => format!("CAST(max({name}) AS CHAR)"),
     }
 }
 
-/// Returns the condition that a time of writing is not beyond a bound that [`newest`] returned.
+/// Returns the condition that a time is no later than a bound that [`newest`] returned.
 pub(super) fn up_to(name: &str, holds: &Holds, bound: &str) -> String {
     match holds {
         Holds::Key(Kind::Collated { .. }) => format!("{} <= {}", bytes(name), bytes(bound)),
@@ -75,7 +75,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Values of a type that is written as a text.
+    /// Returns the condition that a column has one of these values, which are bound as texts.
     fn mysql_texts(&mut self, name: &str, holds: &Holds, texts: &[String]) -> String {
         let kind = match holds {
             Holds::Key(kind @ Kind::Collated { .. }) => Some(kind),
@@ -92,7 +92,7 @@ impl Compiler<'_> {
         let list = self.list(texts);
         let listed = listed(&list, if short { SHORT_TEXT } else { MYSQL_TEXT });
         match kind {
-            // Together, so that the list is looked through once.
+            // Both in one comparison, so that the list is read once.
             Some(kind) => format!(
                 "(({name}, {}) IN (SELECT {}, {} FROM {listed}))",
                 bytes(name),
@@ -141,7 +141,7 @@ impl Compiler<'_> {
                 let value = self.bind(Bind::Text(typed_text(holds, bound)));
                 format!("({} {operator} {})", bytes(name), bytes(&value))
             }
-            // Kept, and so compared, in another order of its digits.
+            // MariaDB keeps, and so compares, the digits of a UUID in another order.
             (Holds::Key(Kind::NativeUuid), _) => {
                 let value = self.bind(Bind::Text(typed_text(holds, bound)));
                 let name = format!("CAST({name} AS CHAR)");
@@ -154,7 +154,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// One table of the elements for each step; the last one is called `k`.
+    /// Returns one table of elements for each step; the alias of the last one is `k`.
     pub(super) fn mysql_json_source(&mut self, name: &str, path: &Path) -> Source {
         let last = path.steps.len();
         let alias = |n: usize| if n == last { "k".to_owned() } else { format!("k{n}") };
@@ -251,7 +251,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Returns a value that was bound as a text, of the column's type.
+/// Returns a value that was bound as a text, cast to the column's type.
 pub(super) fn typed(holds: &Holds, value: &str) -> String {
     match holds {
         Holds::Key(kind) => typed_value(kind, value),
@@ -279,7 +279,7 @@ fn listed(list: &str, of: &str) -> String {
     format!("JSON_TABLE(CONVERT({list} USING utf8mb4), '$[*]' COLUMNS (v {of} PATH '$')) AS v")
 }
 
-/// Returns the elements of a document that is a list, or the one document, as a table with the column
+/// Returns the elements of a document that is a list, or the document itself, as a table with the column
 /// `v`.
 fn elements(document: &str) -> String {
     format!(
@@ -297,8 +297,8 @@ pub(super) fn has_value() -> String {
     )
 }
 
-/// Returns the condition that `k.v` is a number of which one of these holds. Casting what is none
-/// would be an error: AND does not say what comes first.
+/// Returns the condition that `k.v` is a number for which `whole` or `float` is true. The cast of
+/// another value would be an error, and AND has no fixed order of evaluation.
 fn number_is(whole: &str, float: &str) -> String {
     format!(
         "CASE WHEN JSON_TYPE(k.v) NOT IN ({NUMBERS}) THEN FALSE \

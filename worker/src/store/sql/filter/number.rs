@@ -1,6 +1,6 @@
-//! Bounds of another type of number than the values, moved so that both can be compared exactly.
+//! Bounds of another number type than the values, converted so that the comparison is exact.
 //!
-//! A database that compares a whole number with a floating-point one turns both into the latter,
+//! A database that compares a whole number with a floating-point one converts both to the latter,
 //! which has 53 bits for 64.
 
 use std::cmp::Ordering;
@@ -11,18 +11,18 @@ use lethe_common::filter::Comparison;
 // 65 digits.
 const FARTHEST: f64 = 1e60;
 
-/// A bound for other numbers than it was written for.
+/// A bound, converted to another number type.
 #[derive(Debug, PartialEq)]
 pub(super) enum Moved<T> {
-    /// A value is within it if this holds of the value.
+    /// A value is within it if this comparison is true.
     To(Comparison, T),
     /// Every value is within it.
     Always,
-    /// None is.
+    /// No value is within it.
     Never,
 }
 
-/// Returns the bound for whole numbers, in digits, that a floating-point one is.
+/// Returns a floating-point bound as a bound for whole numbers, in digits.
 pub(super) fn for_whole(comparison: Comparison, bound: f64) -> Moved<String> {
     use Comparison::{Gt, Gte, Lt, Lte};
     let below = matches!(comparison, Lt | Lte);
@@ -41,7 +41,7 @@ pub(super) fn for_whole(comparison: Comparison, bound: f64) -> Moved<String> {
     }
 }
 
-/// Returns the bound for floating-point numbers that a whole one is.
+/// Returns a whole bound as a bound for floating-point numbers.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -50,7 +50,7 @@ pub(super) fn for_whole(comparison: Comparison, bound: f64) -> Moved<String> {
 pub(super) fn for_float(comparison: Comparison, bound: i64) -> (Comparison, f64) {
     use Comparison::{Gt, Gte, Lt, Lte};
     let near = bound as f64;
-    // Between the two there is no other float.
+    // No other float lies between the two.
     let comparison = match ((near as i128).cmp(&i128::from(bound)), comparison) {
         (Ordering::Equal, comparison) => comparison,
         (Ordering::Greater, Lt | Lte) => Lt,
@@ -61,7 +61,7 @@ pub(super) fn for_float(comparison: Comparison, bound: i64) -> (Comparison, f64)
     (comparison, near)
 }
 
-/// Returns the floating-point number that is this whole one, if there is one.
+/// Returns the floating-point number that equals this whole one, if there is one.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -72,11 +72,11 @@ pub(super) fn as_float(number: i64) -> Option<f64> {
     (near as i128 == i128::from(number)).then_some(near)
 }
 
-/// Returns the digits of a floating-point number that is whole, as far as anything is compared with
-/// it.
+/// Returns the digits of a whole floating-point number, if it is in the range of whole numbers that are
+/// compared.
 pub(super) fn as_whole(number: f64) -> Option<String> {
     (number.fract() == 0.0 && number.abs() < FARTHEST).then(|| {
-        // No database writes a sign before nothing.
+        // No database writes `-0`.
         if number == 0.0 {
             "0".to_owned()
         } else {

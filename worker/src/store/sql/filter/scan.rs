@@ -1,7 +1,7 @@
-//! Whether the database has to read every row to find what a job is about.
+//! Whether the database needs a full table scan to find a job's rows.
 //!
-//! Told from the mapping, not from the database's plans: those change with what it knows of a table,
-//! and a warning should not. An index on an expression, on JSON or on some rows only is not known here.
+//! The answer comes from the mapping, not from the database's plans: plans change with the statistics of a
+//! table, and a warning should not. An index on an expression, on JSON or on some rows only does not count.
 
 use lethe_common::filter::{Bounds, Filter, Path, Scalar, Type};
 
@@ -11,20 +11,20 @@ use super::super::mapping::Mapping;
 use super::leaf::type_of;
 use crate::store::Conditions;
 
-/// How the rows that a condition holds for are found; what comes later costs more.
+/// The way to the rows of a condition; a later variant costs more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Access {
-    /// There are none.
+    /// There are no rows.
     Nowhere,
     /// By an index.
     Indexed,
-    /// By looking at every row.
+    /// By a scan of every row.
     Scanned,
-    /// It holds for every row.
+    /// The condition is true for every row.
     Everywhere,
 }
 
-/// Returns whether rows are found by reading all of them although not all are meant.
+/// Returns whether the database reads all rows although not all match.
 pub(in super::super) fn is_full_scan(dialect: Dialect, mapping: &Mapping, conditions: &Conditions) -> bool {
     let is_indexed = |column: &str| mapping.indexed.contains(column);
     let fields = conditions.fields.iter().filter_map(|(field, _)| mapping.field(*field));
@@ -39,7 +39,7 @@ fn by_index(indexed: bool) -> Access {
     if indexed { Access::Indexed } else { Access::Scanned }
 }
 
-/// Where all of several conditions hold: one index is enough.
+/// Returns the way to the rows that meet all conditions: one index is enough.
 fn all(parts: impl Iterator<Item = Access>) -> Access {
     parts.min().unwrap_or(Access::Everywhere)
 }
@@ -55,12 +55,12 @@ impl Scan<'_> {
             Filter::All => Access::Everywhere,
             Filter::Nothing => Access::Nowhere,
             Filter::And(parts) => all(parts.iter().map(|part| self.of(part))),
-            // Where one of several holds: each of them wants an index.
+            // For rows that meet one of several conditions, each condition needs an index.
             Filter::Or { any, at_least: 0 | 1 } => {
                 any.iter().map(|part| self.of(part)).max().unwrap_or(Access::Nowhere)
             }
             Filter::Or { .. } | Filter::Text { .. } | Filter::Exists(_) => Access::Scanned,
-            // In a column that holds no JSON there is none.
+            // A column without JSON has no lists or objects.
             Filter::Opaque(path) => match self.mapping.asked(self.dialect, path) {
                 Some((_, holds)) if !super::leaf::in_json(path, holds) => Access::Nowhere,
                 _ => Access::Scanned,
@@ -86,18 +86,18 @@ impl Scan<'_> {
         }
     }
 
-    /// Returns what an indexed column holds.
+    /// Returns the type of a column that has an index.
     fn holds(&self, path: &Path) -> Option<&Holds> {
         let (name, holds) = self.mapping.asked(self.dialect, path)?;
         (path.steps.is_empty() && self.mapping.indexed.contains(name)).then_some(holds)
     }
 
-    // As `leaf` and `mysql` write the conditions: by the column itself, or by what is made of it.
+    // Follows the conditions in `leaf` and `mysql`: on the column itself, or on an expression of it.
     fn finds_equals(&self, holds: &Holds) -> bool {
         match holds {
             Holds::Json | Holds::Jsonb | Holds::Array | Holds::Declared(Declared::Json) => false,
             Holds::Moments(_) => match self.dialect {
-                // It finds texts by the days that they begin with.
+                // The index finds texts by the days that they begin with.
                 Dialect::Sqlite => true,
                 Dialect::Postgres | Dialect::Mysql => false,
             },

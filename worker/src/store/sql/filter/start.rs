@@ -1,4 +1,4 @@
-//! What was there at the start of a job, by the greatest time of writing.
+//! The snapshot of the rows at the start of a job, by their greatest times.
 
 use super::super::column::{Holds, Kind};
 use super::super::dialect::Dialect;
@@ -21,7 +21,7 @@ impl Compiler<'_> {
             }
             (Dialect::Postgres, _) => format!("max({name})::pg_catalog.text"),
             (Dialect::Mysql, holds) => mysql::newest(name, holds),
-            // The type is the value's: it is kept with it. 20 digits are more than a float has.
+            // Each value has its own type, so the bound has it too. 20 digits are more than a float has.
             (Dialect::Sqlite, _) => {
                 let newest = format!("max(CASE WHEN typeof({name}) IN ('integer', 'real') THEN {name} END)");
                 format!(
@@ -32,7 +32,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Returns the condition that a time of writing is not beyond a bound that [`super::written`] returned.
+    /// Returns the condition that a time is no later than a bound that [`super::written`] returned.
     pub(super) fn up_to(&mut self, name: &str, holds: &Holds, bound: &str) -> Result<String, StoreError> {
         let unreadable = || StoreError::Misuse("the bound of a snapshot cannot be read");
         match holds {

@@ -1,4 +1,4 @@
-//! What a mapping names, held against the live schema: what does not fit, and what to write instead.
+//! The check of a mapping's names against the live schema: the faults, each with advice.
 
 use futures::future::BoxFuture;
 use lethe_common::config::{Columns, Dependent, FieldPath, MappingScope, Owners, Uuids};
@@ -28,12 +28,12 @@ pub(super) fn given(columns: &Columns) -> impl Iterator<Item = (Field, &str)> {
     .filter_map(|(field, column)| column.as_deref().map(|column| (field, column)))
 }
 
-/// Returns the condition of a scope, as it follows another one.
+/// Returns the condition of a scope, to be appended to another condition.
 pub(super) fn inside(scope: Option<&str>) -> String {
     scope.map_or_else(String::new, |scope| format!(" AND {scope}"))
 }
 
-/// What is read of the live schema for a mapping, and what does not fit.
+/// A check of a mapping against the live schema, with the faults so far.
 pub(super) struct Check<'c> {
     pub(super) connection: &'c mut AnyConnection,
     pub(super) dialect: Dialect,
@@ -93,7 +93,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reads dependents and theirs, in the order in which their rows may go.
+    /// Reads dependents and their own dependents, in the order in which their rows are deleted.
     pub(super) fn dependents<'a>(
         &'a mut self,
         list: &'a [Dependent],
@@ -127,7 +127,7 @@ impl Check<'_> {
                     .is_some_and(|live| live.nullable);
                 self.outlives(dependent, parent, nullable).await?;
                 let bytes: Vec<&Column> = std::iter::once(&column).chain(&id).collect();
-                // Whose they are the row above says: all of them are looked at.
+                // The row above has the scope and the owner, so all rows are checked.
                 self.only_bytes(name, None, &bytes).await?;
                 if let Some(id) = id {
                     let this = Above {
@@ -150,8 +150,8 @@ impl Check<'_> {
         })
     }
 
-    /// Looks whether SQLite's columns of bytes hold anything else in a scope: no id that is read as bytes would ever
-    /// meet that, and what is left for it would count as absent.
+    /// Checks that SQLite's columns of bytes hold only bytes in a scope. Another value never equals an id that is
+    /// read as bytes, so its row would stay and count as absent.
     pub(super) async fn only_bytes(
         &mut self,
         table: &str,
@@ -167,7 +167,7 @@ impl Check<'_> {
                 continue;
             };
             let (quoted, name, inside) = (quote_table(table), quote(&column.name), inside(scope));
-            // Bytes come last in the order of values, so an index on the column has the others together.
+            // SQLite sorts bytes after all other values, so an index on the column has the others together.
             let text =
                 format!("-- store::sql::only bytes\nSELECT 1 FROM {quoted} AS m WHERE m.{name} < x''{inside} LIMIT 1");
             let asked = Sql::vouched(dialect, text).about(Vec::new());
@@ -180,7 +180,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Refuses a SQLite file whose texts are not UTF-8: constants of a scope, and what points are compared with, are
+    /// Refuses a SQLite file whose texts are not UTF-8: constants of a scope, and values compared with points, are
     /// written as bytes.
     pub(super) async fn encoding(&mut self) -> Result<(), CallError> {
         match self.dialect {
@@ -221,14 +221,14 @@ impl Check<'_> {
         (!parts.is_empty()).then(|| parts.join(" AND "))
     }
 
-    /// Lets the owners' column be compared by the names in their table.
+    /// Makes the owners' column compare by the names in the table of owners.
     pub(super) async fn owners(&mut self, owners: &Owners, fields: &mut [(Field, Column)]) -> Result<(), CallError> {
         let Some(mut live) = schema::read(self.connection, self.dialect, &owners.table, false).await? else {
-            // As for any other table.
+            // This adds the fault that the table is missing.
             self.table("columns.owners.table", &owners.table, false).await?;
             return Ok(());
         };
-        // It is only read.
+        // The table is only read.
         live.obstacle = live.obstacle.filter(|obstacle| obstacle.keeps_from_reading());
         if let Some(obstacle) = live.obstacle {
             let (missing, instead) = obstacle.explain(self.dialect, &owners.table);
@@ -288,8 +288,8 @@ impl Check<'_> {
             Some(Uuids::Bytes) => bytes,
         };
         if !says && self.holds_uuids(column) {
-            // Compared as a text, an id with hyphens would count as absent where digits are written; so would
-            // one whose bytes are kept in another order.
+            // Compared as a text, an id with hyphens would count as absent where the column has digits only; so
+            // would one whose bytes are in another order.
             let declared = &column.declared;
             let missing =
                 format!("column `{name}` of `{table}` has type `{declared}`, which does not say how UUIDs are written");
@@ -304,7 +304,7 @@ impl Check<'_> {
         Some(column)
     }
 
-    /// A column of which more is needed than that two values are the same.
+    /// Returns a column whose values are whole numbers (the version) or have an order (the times).
     pub(super) fn asked(
         &mut self,
         live: Option<&LiveTable>,
@@ -337,7 +337,7 @@ impl Check<'_> {
         Some((self.plain(column), holds.clone()))
     }
 
-    /// A column that queries may ask for.
+    /// Returns a column that queries may use.
     pub(super) fn field(
         &mut self,
         live: &LiveTable,

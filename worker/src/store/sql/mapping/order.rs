@@ -1,7 +1,7 @@
-//! Whether rows can go in the order in which the mapping has them go: what keeps a row has to go before it.
+//! The check of the mapping's order of deletion: a row that prevents the deletion of another one must go first.
 //!
-//! Only keys between tables of one mapping are looked at here; a table that nobody mapped keeps some rows,
-//! and the others go.
+//! Only keys between tables of one mapping are checked here. A table outside the mapping may prevent the
+//! deletion of some rows; the others are deleted.
 
 use super::super::connect::CallError;
 use super::super::dependents::Reference;
@@ -12,8 +12,8 @@ use super::check::Check;
 const SET_NULL: &str = "let the database set the reference null: ON DELETE SET NULL";
 
 impl Check<'_> {
-    /// Looks for keys by which rows keep what goes before them, or themselves. `order` is that of the
-    /// dependents; the rows of `root` go last.
+    /// Looks for keys whose rows prevent the deletion of rows that go before them, or of each other. `order`
+    /// has the dependents; the rows of `root` go last.
     pub(super) async fn order(&mut self, root: &str, order: &[Reference]) -> Result<(), CallError> {
         for Holding { columns, until } in self.holdings(root, root).await? {
             if until != Until::Taken {
@@ -51,8 +51,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Looks whether rows of `after`, which go later, keep those of `reference`; those that reference them as
-    /// dependents are `gone` before.
+    /// Checks whether rows of `after`, which go later, prevent the deletion of rows of `reference`. The
+    /// dependents in `gone` go before both.
     async fn kept(
         &mut self,
         reference: &Reference,
@@ -70,7 +70,7 @@ impl Check<'_> {
             });
             let passes = match until {
                 Until::Commit => true,
-                // A memory must not go unseen, before its turn.
+                // A memory must not be deleted before its turn, uncounted.
                 Until::Taken => after != root,
                 Until::Gone | Until::Statement => is_gone,
             };

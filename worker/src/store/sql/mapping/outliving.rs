@@ -1,5 +1,5 @@
-//! Rows of dependents that outlive what they reference: no memory would take them along, and nobody would be
-//! told that they are still there.
+//! Rows of dependents that outlive the row that they reference: no deletion of a memory would delete them,
+//! and no report would show them.
 
 use lethe_common::config::Dependent;
 
@@ -8,7 +8,7 @@ use super::super::schema::{self, OnDelete};
 use super::check::Check;
 
 impl Check<'_> {
-    /// Looks whether rows of a dependent may be without the row of `parent` that they belong to.
+    /// Checks whether rows of a dependent may exist without the row of `parent` that they belong to.
     pub(super) async fn outlives(
         &mut self,
         dependent: &Dependent,

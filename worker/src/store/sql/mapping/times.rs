@@ -1,4 +1,4 @@
-//! Which columns hold moments, and how.
+//! The columns that hold moments, and their form.
 
 use std::collections::BTreeMap;
 
@@ -15,17 +15,17 @@ use super::check::{Check, inside};
 use crate::store::fault::nearest;
 
 impl Check<'_> {
-    /// Returns what moments without an offset are times of, if the mapping says it.
+    /// Returns the time zone of moments without an offset, if the mapping names one.
     pub(super) fn zone(&mut self, table: &Table) -> Option<Zone> {
         let zone = table.time_zone.as_ref().map(TimeZone::zone);
         if matches!(zone, Some(None)) {
-            // Its local times must not be read as others.
+            // Local times of an unknown zone must not be read as UTC.
             self.fault("time_zone", "this machine does not know the time zone".to_owned(), None);
         }
         zone.flatten()
     }
 
-    /// Takes columns of numbers for moments, as the mapping says.
+    /// Marks columns of numbers as moments, as the mapping says.
     pub(super) fn counted(
         &mut self,
         table: &Table,
@@ -60,9 +60,9 @@ impl Check<'_> {
         }
     }
 
-    /// Looks at columns whose type says nothing (SQLite's `DATETIME`, mostly), and returns what the first value
-    /// is: the others are taken to be like it when a query is checked. Texts in one of `times`, or in one that is
-    /// declared for dates, are moments. Values outside the scope are other mappings'.
+    /// Returns the type of the first value in columns whose declared type does not say it (SQLite's `DATETIME`,
+    /// mostly). The check of a query takes the others to be alike. Texts in one of `times`, or in a column
+    /// declared for dates, are moments. Values outside the scope belong to other mappings.
     pub(super) async fn seen(
         &mut self,
         table: &str,

@@ -1,4 +1,4 @@
-//! Which of the proposed times hold moments, and what numbers count.
+//! The proposed time columns: whether they hold moments, and the unit of numbers.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ use super::super::statement::Sql;
 use super::{Known, SqlStore};
 use crate::store::StoreError;
 
-/// How many values of a column are looked at.
-// Written by the same code, the others are alike; one that is not is found before a job that asks for it begins.
+/// The number of values of a column that are read.
+// The same code wrote the others, so they are alike. A job that uses the column finds a different one before it begins.
 const SAMPLE: u32 = 10_000;
 
-/// What numbers have to lie between (the end excluded) to count seconds or milliseconds: the years 1973 to 5138.
+/// The range (end excluded) of numbers that count seconds or milliseconds: the years 1973 to 5138.
 const UNITS: [(Unit, &str, &str); 2] = [
     (Unit::Seconds, "100000000", "100000000000"),
     (Unit::Milliseconds, "100000000000", "100000000000000"),
 ];
 
 impl SqlStore {
-    /// Returns what the proposed columns of times count, and takes those out of the proposal that hold what no
-    /// time can be told from.
+    /// Returns the units of the proposed time columns, and removes those from the proposal that hold values
+    /// which are no times.
     pub(super) async fn times(
         &self,
         known: &Known,
@@ -57,7 +57,7 @@ impl SqlStore {
         Ok(counted)
     }
 
-    /// Returns what the numbers in a column count, if all of them look like it.
+    /// Returns the unit of the numbers in a column, if all of them fit it.
     async fn unit(&self, known: &Known, name: &str) -> Result<Option<Unit>, StoreError> {
         if !self.has(known, name, "1 = 1").await? {
             return Ok(None);
@@ -75,7 +75,7 @@ impl SqlStore {
         Ok(None)
     }
 
-    /// Returns whether something holds of one of the values in a column `m.name`.
+    /// Returns whether a condition is true for one of the values in a column `m.name`.
     async fn has(&self, known: &Known, name: &str, condition: &str) -> Result<bool, StoreError> {
         let table = quote_table(&known.name);
         let text = format!(

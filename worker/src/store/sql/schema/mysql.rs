@@ -1,7 +1,7 @@
 //! The catalogue of MySQL and MariaDB.
 //!
-//! `information_schema` shows what a user has any right to, and does not say which: that is asked by
-//! statements about no row.
+//! `information_schema` shows the tables on which a user has any privilege, but not which one. Statements
+//! that match no row test the privileges.
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -12,11 +12,11 @@ use super::super::statement::{Bind, Sql};
 use super::{Dialect, LiveColumn, LiveTable, Obstacle};
 use crate::store::StoreError;
 
-// A unique index counts if it is on one whole column. MySQL shows some of these columns as binary, and
-// MariaDB's JSON is a text with a check, shown with the quotes of the session; what only one of the two
-// understands is in a comment that only that one reads.
-// The table is named in every part: compared with another part's column, the server opens all of its tables for each
-// column of this one, which took half a second with 500 tables.
+// A unique index counts if it is on one whole column. MySQL returns some of these columns as binary, hence the
+// casts. MariaDB's JSON is a text with a check constraint, shown with the quotes of the session. SQL that only one
+// of the two understands is in a comment that only that one executes.
+// Every subquery names the table. If it compared with the outer table instead, the server would open all of its
+// tables for each column, which took half a second with 500 tables.
 const COLUMNS: &str = "
 -- store::sql::schema
 SELECT CAST(t.table_type AS CHAR) AS table_type,
@@ -49,7 +49,7 @@ WHERE t.table_schema = COALESCE(NULLIF($1, ''), DATABASE()) AND t.table_name = $
   AND (@@lower_case_table_names <> 0 OR CAST(t.table_name AS BINARY) = CAST($2 AS BINARY))
 ORDER BY c.ordinal_position";
 
-// Of tables in other databases too: they keep rows all the same.
+// Keys of tables in other databases count too: they also prevent deletions.
 const REFERENCES: &str = "
 -- store::sql::references
 SELECT CAST(concat(k.constraint_schema, ' ', k.table_name, ' ', k.constraint_name) AS CHAR),
@@ -62,7 +62,7 @@ JOIN information_schema.referential_constraints AS r
 WHERE k.referenced_table_schema = COALESCE(NULLIF($1, ''), DATABASE()) AND k.referenced_table_name = $2
 ORDER BY 1, k.ordinal_position";
 
-// InnoDB looks row by row, and its `NO ACTION` is `RESTRICT`.
+// InnoDB checks row by row, and its `NO ACTION` is `RESTRICT`.
 const HOLDINGS: &str = "
 -- store::sql::holdings
 SELECT CAST(k.constraint_name AS CHAR), CAST(k.column_name AS CHAR),
@@ -75,7 +75,7 @@ WHERE k.table_schema = COALESCE(NULLIF($1, ''), DATABASE()) AND k.table_name = $
   AND r.delete_rule IN ('RESTRICT', 'NO ACTION', 'CASCADE')
 ORDER BY 1, k.ordinal_position";
 
-// Enough for a suggestion, and bounded. Other databases of the server are others' affair.
+// 1,000 names are enough for a suggestion. Other databases of the server are not listed.
 const TABLES: &str = "
 -- store::sql::tables
 SELECT CAST(t.table_name AS CHAR) AS name FROM information_schema.tables AS t
@@ -147,8 +147,8 @@ fn obstacle(row: &AnyRow) -> Result<Option<Obstacle>, sqlx::Error> {
     })
 }
 
-/// Returns what this user may not do: rights may be on the server, the database or the table, or come
-/// with a role, and only the server adds them up.
+/// Returns the privilege that this user lacks. Privileges may be on the server, the database or the table,
+/// or come with a role, and only the server adds them up.
 async fn forbidden(connection: &mut AnyConnection, name: &str) -> Result<Option<Obstacle>, sqlx::Error> {
     let table = quote_table(name);
     for (verb, obstacle) in [("SELECT 1", Obstacle::MayNotSelect), ("DELETE", Obstacle::MayNotDelete)] {
@@ -199,7 +199,7 @@ fn kind(base: &str, declared: &str, text: Option<(String, String)>) -> Option<Ki
     match base {
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
             let (charset, collation) = text?;
-            // They become parts of statements.
+            // The names become parts of statements.
             let plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             (plain(&charset) && plain(&collation)).then_some(Kind::Collated {
                 charset,
@@ -213,7 +213,7 @@ fn kind(base: &str, declared: &str, text: Option<(String, String)>) -> Option<Ki
         "int" => whole(32),
         "bigint" => whole(64),
         "uuid" => Some(Kind::NativeUuid),
-        // What is longer has no index as a whole.
+        // Longer types (blob) have no index on the whole value.
         "binary" | "varbinary" => Some(Kind::Bytes {
             dialect: Dialect::Mysql,
             uuids: false,

@@ -7,7 +7,7 @@ use super::super::column::{Holds, Kind};
 use super::super::dialect::{Dialect, quote, quote_table};
 use super::{LiveColumn, LiveTable, Obstacle};
 
-// A domain is what it is a domain over; the innermost type decides how to compare.
+// A domain is compared as its innermost base type.
 const COLUMNS: &str = "
 -- store::sql::schema
 SELECT a.attname::text AS name,
@@ -48,7 +48,7 @@ JOIN LATERAL (
 WHERE c.oid = to_regclass($1)
 ORDER BY a.attnum";
 
-// Each key in the order of its columns. A key of a partition is its table's.
+// Each key has its columns in order. The key of a table partition counts as its table's.
 const REFERENCES: &str = "
 -- store::sql::references
 SELECT k.oid::bigint::text,
@@ -65,7 +65,7 @@ JOIN pg_catalog.pg_attribute AS b ON b.attrelid = k.confrelid AND b.attnum = u.o
 WHERE k.contype = 'f' AND k.confrelid = to_regclass($1)
 ORDER BY k.oid, u.place";
 
-// `RESTRICT` is never put off.
+// `RESTRICT` is never deferred.
 const HOLDINGS: &str = "
 -- store::sql::holdings
 SELECT k.oid::bigint::text, a.attname::text,
@@ -78,7 +78,7 @@ WHERE k.contype = 'f' AND k.confdeltype IN ('a', 'r', 'c')
   AND k.conrelid = to_regclass($1) AND k.confrelid = to_regclass($2)
 ORDER BY k.oid, u.place";
 
-// Enough for a suggestion, and bounded.
+// 1,000 names are enough for a suggestion.
 const TABLES: &str = "
 -- store::sql::tables
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text
@@ -195,7 +195,7 @@ fn holds(base: &str, namespace: &str, deterministic: bool) -> Option<Holds> {
 }
 
 fn kind(base: &str, namespace: &str, deterministic: bool) -> Option<Kind> {
-    // `citext` is an extension and may live in any schema; the others are the database's own.
+    // `citext` is an extension and may be in any schema. The other types are built in.
     let kind = match base {
         "text" | "varchar" | "bpchar" | "citext" => Kind::Text {
             type_name: format!("{}.{}", quote(namespace), quote(base)),

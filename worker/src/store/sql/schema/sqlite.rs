@@ -13,7 +13,7 @@ SELECT CAST(t.name AS TEXT) AS name, CAST(t.type AS TEXT) AS type, CAST(t.wr AS 
 FROM pragma_table_list AS t WHERE t.schema = $1 COLLATE NOCASE AND t.name = $2 COLLATE NOCASE";
 
 // A unique index counts if it is on one plain column and over all rows. An integer primary key
-// has no index: it is the row's own number.
+// has no index: it is the rowid.
 const COLUMNS: &str = "
 -- store::sql::schema
 SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared, CAST(c.pk AS INTEGER) AS pk,
@@ -31,8 +31,8 @@ SELECT CAST(c.name AS TEXT) AS name, CAST(c.type AS TEXT) AS declared, CAST(c.pk
 FROM pragma_table_xinfo($2, $1) AS c
 ORDER BY c.cid";
 
-// An integer primary key is the row's own number: a new row gets the greatest one and one more, unless the table
-// remembers how far it came. A key that counts down is none, and has an index.
+// An integer primary key is the rowid: a new row gets the greatest existing one plus 1, unless the table has
+// AUTOINCREMENT. A descending key is no rowid, and has an index.
 const REUSED: &str = "
 -- store::sql::reused
 SELECT CAST(c.name AS TEXT) FROM pragma_table_xinfo($2, $1) AS c
@@ -51,7 +51,7 @@ FROM pragma_table_list AS t, pragma_foreign_key_list(t.name, t.schema) AS f
 WHERE t.schema = $1 COLLATE NOCASE AND t.type = 'table' AND f.\"table\" = $2 COLLATE NOCASE
 ORDER BY t.name, f.id, f.seq";
 
-// What is put off to the end of the transaction is written in the text of the table alone.
+// Only the SQL text of the table says whether a key is deferred to the end of the transaction.
 const HOLDINGS: &str = "
 -- store::sql::holdings
 SELECT CAST(f.id AS TEXT), CAST(f.\"from\" AS TEXT),
@@ -117,7 +117,7 @@ pub(super) async fn references(connection: &mut AnyConnection, name: &str) -> Re
         .await
 }
 
-// A key never leads out of its database.
+// A foreign key never references another database.
 pub(super) async fn holdings(connection: &mut AnyConnection, from: &str, to: &str) -> Result<Vec<AnyRow>, sqlx::Error> {
     let (schema, table) = from.split_once('.').unwrap_or(("main", from));
     let (other, referenced) = to.split_once('.').unwrap_or(("main", to));
@@ -142,7 +142,7 @@ fn key(rows: &[AnyRow]) -> Result<Vec<String>, sqlx::Error> {
     Ok(key)
 }
 
-// A column may take one of these names for itself.
+// A column may have one of these names.
 fn row_handle(columns: &[LiveColumn]) -> Option<&'static str> {
     ["rowid", "_rowid_", "oid"]
         .into_iter()
@@ -157,7 +157,7 @@ fn column(row: &AnyRow, without_rowid: bool) -> Result<LiveColumn, sqlx::Error> 
         name: row.try_get("name")?,
         kind: kind(&declared),
         holds: Some(holds(&declared)),
-        // A key may hold NULL, unless it is the row's own number or the table has none.
+        // A primary key may hold NULL, unless it is the rowid or the table has no rowid.
         nullable: row.try_get::<i64, _>("not_null")? == 0
             && !(sole_key && declared.eq_ignore_ascii_case("INTEGER"))
             && !(without_rowid && row.try_get::<i64, _>("pk")? != 0),
@@ -168,10 +168,10 @@ fn column(row: &AnyRow, without_rowid: bool) -> Result<LiveColumn, sqlx::Error> 
     })
 }
 
-// https://www.sqlite.org/datatype3.html: affinity INTEGER or TEXT converts both the stored value
-// and what it is compared with, so that text finds what was meant. `UUID` and `STRING` are widely
-// declared, have affinity NUMERIC, and do the same. Without a type, or with REAL, a row may hold a value
-// that no text equals. What is declared for bytes may hold others too, for which whoever maps it looks.
+// https://www.sqlite.org/datatype3.html: affinity INTEGER or TEXT converts both the stored value and
+// the compared one, so that a text finds its value. `UUID` and `STRING` are widely declared, have
+// affinity NUMERIC, and do the same. Without a type, or with REAL, a row may hold a value that no text
+// equals. A column declared for bytes may hold other values too: the check of the mapping finds them.
 fn kind(declared: &str) -> Option<Kind> {
     let declared = declared.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
@@ -185,7 +185,7 @@ fn kind(declared: &str) -> Option<Kind> {
     }
 }
 
-// In the order of https://www.sqlite.org/datatype3.html, and what else is widely declared.
+// In the order of https://www.sqlite.org/datatype3.html, with other widely declared types.
 fn holds(declared: &str) -> Holds {
     let declared = declared.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
@@ -202,7 +202,7 @@ fn holds(declared: &str) -> Holds {
     } else if has(&["REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL"]) {
         Declared::Number
     } else if has(&["DATE", "TIME"]) {
-        // Or numbers: whoever maps it looks.
+        // Or numbers: the check of the mapping looks at the values.
         return Holds::Moments(Box::new(Holds::Declared(Declared::Any)));
     } else {
         Declared::Any

@@ -1,4 +1,4 @@
-//! What a mapping that fits still leaves to be desired.
+//! Advice on a mapping that fits the live schema.
 
 use lethe_common::config::{Dependent, Table};
 use lethe_common::job::Field;
@@ -10,8 +10,8 @@ use crate::store::sql::schema::{self, Foreign, OnDelete};
 use crate::store::{MappingFault, StoreError, word};
 
 impl SqlTable {
-    /// Returns what would make deletions more complete, or spare the database a look at every row.
-    /// `table` is what it was opened with.
+    /// Returns advice that makes deletions more complete, or saves full table scans. `table` is the
+    /// mapping that it was opened with.
     ///
     /// # Errors
     /// Fails if the database cannot be asked.
@@ -19,8 +19,8 @@ impl SqlTable {
         self.advice_beside(table, &[]).await
     }
 
-    /// Returns what [`advice`](Self::advice) does, knowing the other tables of the target: rows of these have
-    /// their own way to go.
+    /// Returns the same as [`advice`](Self::advice), with the other tables of the target in view: their rows
+    /// are deleted by mappings of their own.
     ///
     /// # Errors
     /// Fails if the database cannot be asked.
@@ -44,7 +44,7 @@ impl SqlTable {
         Ok(advice)
     }
 
-    /// Returns advice about ids that the database gives to new rows again.
+    /// Returns advice about ids that the database reuses for new rows.
     fn reused(&self, table: &Table, live: &schema::LiveTable) -> Option<MappingFault> {
         let id = live.reused.as_ref().filter(|id| **id == self.mapping.id.name)?;
         let written = self.store.dialect.written(id);
@@ -61,7 +61,7 @@ impl SqlTable {
         ))
     }
 
-    /// Returns advice about the rows that reference others, are not mapped, and would be left.
+    /// Returns advice about unmapped rows that reference mapped ones, and would stay.
     async fn unmapped(&self, table: &Table, others: &[Table]) -> Result<Vec<MappingFault>, StoreError> {
         let mut advice = Vec::new();
         let id = Some(self.mapping.id.name.as_str());
@@ -71,7 +71,7 @@ impl SqlTable {
             for foreign in self.references(name).await? {
                 let of_these = |name: &&str| self.store.dialect.is_column(&foreign.table, name);
                 if way.iter().any(of_these) {
-                    // What keeps rows from going in a circle is a fault; what is left has no reference then.
+                    // Keys that prevent deletions in a circle are faults. Rows that stay lose their reference.
                     if way.len() == 1 && foreign.on_delete == OnDelete::Goes {
                         advice.push(with_others(&foreign, table));
                     }
@@ -87,7 +87,7 @@ impl SqlTable {
         Ok(advice)
     }
 
-    /// Returns advice about rows that reference those of `name` and are no dependents of theirs.
+    /// Returns advice about rows that reference those of `name` and are not mapped as dependents.
     async fn left(
         &self,
         foreign: &Foreign,
@@ -174,7 +174,7 @@ impl SqlTable {
 }
 
 fn no_index(dialect: Dialect, key: &str, table: &str, column: &str, what: &str) -> MappingFault {
-    // Two of the three want a name.
+    // Two of the three databases require a name.
     let name = dialect.written(&format!("{}_{column}", table.replace('.', "_")));
     let (table, written) = (dialect.written(table), dialect.written(column));
     MappingFault::new(
@@ -184,7 +184,7 @@ fn no_index(dialect: Dialect, key: &str, table: &str, column: &str, what: &str) 
     )
 }
 
-/// Returns the advice about a key by which memories go with others.
+/// Returns the advice about a key by which memories are deleted with other memories.
 fn with_others(foreign: &Foreign, table: &Table) -> MappingFault {
     let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
     let (name, columns) = (&foreign.table, columns.join("`, `"));
@@ -201,8 +201,8 @@ fn with_others(foreign: &Foreign, table: &Table) -> MappingFault {
     )
 }
 
-/// Returns the advice about a key by which rows that have a mapping of their own reference `name`, unless each can
-/// go alone.
+/// Returns the advice about a key by which rows with a mapping of their own reference `name`, unless each can be
+/// deleted alone.
 fn apart(foreign: &Foreign, name: &str, other: &Table) -> Option<MappingFault> {
     let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
     let (table, columns) = (&foreign.table, columns.join("`, `"));
@@ -219,7 +219,7 @@ fn apart(foreign: &Foreign, name: &str, other: &Table) -> Option<MappingFault> {
     ))
 }
 
-/// Returns the advice about a key by which rows reference `name`, in which dependents hold `id`.
+/// Returns the advice about a key by which rows reference `name`; dependents reference its `id`.
 fn about(foreign: &Foreign, name: &str, id: Option<&str>, nullable: bool) -> MappingFault {
     let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
     let (table, columns) = (&foreign.table, columns.join("`, `"));

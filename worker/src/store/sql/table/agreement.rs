@@ -1,4 +1,4 @@
-//! Whether what a point's payload says agrees with its memory's row, by the types of the row's columns.
+//! The comparison of a point's payload with its memory's row, by the types of the row's columns.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::store::RowOwner;
 use crate::store::vector::{Said, Whose};
 
 impl SqlTable {
-    /// Reads what a look says of a matching row.
+    /// Reads the answer of a lookup about one row.
     pub(super) fn seen(&self, text: &str) -> Result<Seen, StoreError> {
         let (text, whose) = text
             .split_once('~')
@@ -29,10 +29,10 @@ impl SqlTable {
         })
     }
 
-    /// Reads what points are compared with.
+    /// Reads the values compared with points.
     pub(super) fn whose(&self, text: Option<&str>) -> Result<RowOwner, StoreError> {
         let Some(text) = text else {
-            // An answer that was cut short must not agree with every point.
+            // A truncated answer must not agree with every point.
             let is_whole = self.mapping.compared.is_empty();
             return is_whole.then(RowOwner::default).ok_or(StoreError::Unreadable);
         };
@@ -44,8 +44,8 @@ impl SqlTable {
         pairs.map(|(field, value)| Ok((*field, from_digits(value)?))).collect()
     }
 
-    /// Returns whether a point's payload does not speak against its being this row's: what is missing on either side
-    /// does not, what is several values or none that identifies anybody does.
+    /// Returns whether a point's payload agrees with this row. A value that is missing on either side agrees. Several
+    /// values disagree, and so does a value that identifies no owner.
     pub fn agrees(&self, row: &RowOwner, point: &Whose) -> bool {
         row.iter().all(|(field, owner)| match (point.get(field), owner) {
             (Some(Said::Several(_) | Said::Other), _) => false,
@@ -54,7 +54,7 @@ impl SqlTable {
         })
     }
 
-    /// Returns whether a payload names what a job demands of a field, by the type of the field's column.
+    /// Returns whether a payload has the value that a job requires of a field, by the type of the field's column.
     pub(crate) fn is_demanded(&self, field: Field, said: &Said, demanded: &str) -> bool {
         let Some(column) = self.mapping.field(field) else {
             return said.one().is_some_and(|said| said == demanded);
@@ -79,7 +79,7 @@ impl SqlTable {
         let kind = column.names.as_ref().map_or(&column.kind, |names| &names.name.kind);
         match kind {
             Kind::Integer(_) | Kind::Whole { .. } => true,
-            // A name's own declaration is not read: it is taken to be a text.
+            // The declared type of owners' names is not read: a name counts as a text.
             Kind::Dynamic if column.names.is_none() => matches!(
                 self.mapping.asked.get(&column.name),
                 Some(Holds::Declared(Declared::Integer | Declared::Number | Declared::Any))

@@ -1,4 +1,4 @@
-//! Statements about a batch of memories: each with its own demands, or all with the same.
+//! Statements about a batch of memories: each with its own conditions, or all with the same.
 
 use sqlx::Any;
 use sqlx::any::AnyArguments;
@@ -13,21 +13,21 @@ use super::super::tuples::{Tuple, encode};
 use super::SqlTable;
 use crate::store::{Item, StoreError};
 
-/// A statement about memories, and what it binds beside them.
+/// A statement about memories, with its other bound values.
 pub(super) struct Statement {
     text: Sql,
     values: Vec<Bind>,
     takes: Takes,
 }
 
-/// How a statement takes memories.
+/// The form in which a statement binds memories.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Takes {
     /// As one list of objects, bound first.
     Tuples,
     /// As a list of ids, bound last.
     Ids,
-    /// As a list of ids and one of where their rows were seen, bound last.
+    /// As a list of ids and a list of their rows' locations, bound last.
     Places,
 }
 
@@ -57,7 +57,7 @@ impl Statement {
         self.text.about(values)
     }
 
-    /// Returns the position of a memory in the caller's list, of one that the answer names.
+    /// Returns the position in the caller's list of a memory that the answer names.
     pub(super) fn position(&self, tuples: &[&Tuple<'_>], n: usize) -> Result<usize, StoreError> {
         match self.takes {
             Takes::Tuples => Ok(n),
@@ -67,7 +67,7 @@ impl Statement {
 }
 
 impl SqlTable {
-    /// Returns a statement about memories, with what their query asks for in its text.
+    /// Returns a statement about memories, with the condition of their query in its text.
     pub(super) fn statement(
         &self,
         items: &[Item],
@@ -94,12 +94,12 @@ impl SqlTable {
         })
     }
 
-    /// Returns a statement that looks for memories of which the same is demanded, if it is and that helps.
+    /// Returns a statement that looks up memories with the same conditions, if they have and that saves time.
     pub(super) fn find_alike(&self, items: &[Item]) -> Result<Option<Statement>, StoreError> {
         self.alike(items, Takes::Ids, super::text::find_alike)
     }
 
-    /// Returns a statement that deletes the rows of such memories where they were seen.
+    /// Returns a statement that deletes the rows of such memories by their locations.
     pub(super) fn delete_alike(&self, items: &[Item]) -> Result<Option<Statement>, StoreError> {
         self.alike(items, Takes::Places, super::text::delete_alike)
     }
@@ -123,7 +123,7 @@ impl SqlTable {
         }))
     }
 
-    /// Returns a statement that looks for ids, whatever their rows say.
+    /// Returns a statement that looks up ids without conditions.
     pub(super) fn about_ids(&self) -> Statement {
         let nothing = Range {
             query: None,

@@ -1,8 +1,8 @@
-//! Deleting rows, and the rows of dependent tables with them.
+//! The deletion of rows, with the rows of dependent tables.
 //!
-//! The conditions are in the deleting statement, always. If the process dies between two
-//! transactions of one call, the rows of the first are gone and the others are not; asking again
-//! finishes it.
+//! Every statement that deletes memories contains their conditions. If the process dies between two
+//! transactions of one call, the rows of the first are gone and the others are not. A retry deletes
+//! the rest.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,52 +11,52 @@ use sqlx::{Any, Row, Transaction};
 use super::super::dialect::Dialect;
 use super::{CallError, Item, MAX_ITEMS, SqlTable, Statement, StoreError, Tuple, numbered, text};
 
-// SQLite locks the whole file against other writers: 500 rows take about 25 ms at the 19,000 rows
-// a second that were measured, half of what a customer's file may be held up for, which leaves
-// room for dependents.
+// SQLite blocks all other writers of the file meanwhile. 500 rows take about 25 ms at the measured
+// 19,000 rows a second. A customer's file may be blocked for about 50 ms, which leaves room for
+// dependents.
 const SQLITE_ROWS: usize = 500;
 
 const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-// A deferred transaction that turns into a writer fails at once when another wrote since it
-// began, whatever the busy timeout says.
+// A deferred transaction that becomes a writer fails at once if another client wrote since it
+// began, whatever the busy timeout.
 const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
-// Read committed is set for the session: MySQL's statement cannot say it.
+// Read committed is set for the session: this statement cannot set it in MySQL.
 const BEGIN_MYSQL: &str = "START TRANSACTION";
 
-/// What a deletion did, memory by memory.
+/// The result of a deletion, per memory.
 #[derive(Debug)]
 pub struct Deletion {
-    /// Whether this call deleted the row. `false` is a row that is not there, or not under the
-    /// conditions. If two items mean the same row, one of them gets the `true`.
+    /// Whether this call deleted the row. `false`: the row does not exist, or does not meet the
+    /// conditions. If two items mean the same row, one of them gets `true`.
     pub deleted: Vec<bool>,
-    /// Those that the database refuses to delete, and why.
+    /// The positions of rows that the database refuses to delete, with the errors.
     pub refused: BTreeMap<usize, StoreError>,
-    /// How many rows of dependents this call deleted, by share and table, as the statements said.
+    /// The number of dependents' rows that this call deleted, by share and table, as the statements counted.
     pub dependents: Taken,
 }
 
-/// Rows of dependent tables, by share and table.
+/// The number of rows of dependent tables, by share and table. A share is the items of one partition.
 pub type Taken = BTreeMap<(usize, String), u64>;
 
 impl SqlTable {
     /// Deletes memories, with their dependents first; the answer has the order of `items`.
     ///
     /// A row that the database refuses to delete (a reference that is not mapped as a dependent, a
-    /// trigger) is left out, and said; the others go. With dependents the rows are locked under all
-    /// conditions before anything goes, and rows, dependents and answer are of one transaction.
+    /// trigger) is skipped and reported; the others are deleted. With dependents, the rows that meet
+    /// all conditions are locked first, and one transaction has the rows, dependents and answer.
     ///
     /// # Errors
     /// Fails as a whole. Part of the rows may be gone: at most 500 (SQLite) or 1,000 rows are in
     /// one transaction.
     ///
     /// # Cancel safety
-    /// A call that is dropped is rolled back, or has been committed; like one that timed out.
+    /// The open transaction of a dropped call is rolled back or committed, as after a timeout.
     pub async fn delete(&self, items: &[Item]) -> Result<Deletion, StoreError> {
         self.delete_shares(items, &vec![0; items.len()]).await
     }
 
     /// Deletes memories of several shares like [`delete`](Self::delete), and counts dependents for each:
-    /// `shares` says to which share each of `items` belongs.
+    /// `shares` has the share of each of `items`.
     ///
     /// # Errors
     /// As there.
@@ -98,7 +98,7 @@ impl SqlTable {
                             (error, [only]) => {
                                 deletion.refused.insert(only.n, error);
                             }
-                            // Whose fault it is shows when it is alone.
+                            // The row that causes the error shows when it is alone.
                             (_, chunk) => {
                                 let (left, right) = chunk.split_at(chunk.len() / 2);
                                 open.extend([left, right]);
@@ -128,8 +128,8 @@ impl SqlTable {
         }
     }
 
-    // First where the rows were seen, then by the ids what is left: a row that changed is kept
-    // elsewhere.
+    // First by the locations of the rows, then the rest by the ids: a row that changed has another
+    // location.
     async fn delete_rows(
         &self,
         by_place: &Statement,
@@ -179,7 +179,7 @@ impl SqlTable {
             return Ok(transaction.rollback().await?);
         }
         let numbers: HashSet<usize> = locked.iter().map(|row| row.n).collect();
-        // Only what is locked: another row may have come under the conditions since.
+        // Only locked rows: another row may meet the conditions by now.
         let chosen: Vec<&Tuple<'_>> = chunk.iter().filter(|tuple| numbers.contains(&tuple.n)).collect();
         let taken = self.delete_dependents(&mut transaction, &locked, shares).await?;
         let gone = self.delete_locked(&mut transaction, statements, &chosen).await?;
@@ -198,7 +198,7 @@ impl SqlTable {
         Ok(())
     }
 
-    // The rows under all conditions, each once, though several items may mean it.
+    // Locks the rows that meet all conditions. Each is returned once, though several items may mean it.
     async fn lock(
         &self,
         transaction: &mut Transaction<'_, Any>,
@@ -210,7 +210,7 @@ impl SqlTable {
             .about(&chunk.iter().collect::<Vec<_>>())
             .fetch_all(&mut **transaction)
             .await?;
-        // Who may write all the same would write into a replica alone.
+        // A privileged user can write to a read-only replica, and would change that one alone.
         self.vouched(&rows, transaction).await?;
         let mut seen = HashSet::new();
         let mut locked = Vec::with_capacity(rows.len());
@@ -241,7 +241,7 @@ impl SqlTable {
     }
 }
 
-/// The statements of one call: what a query asks for is in both.
+/// The statements of one call. Each contains the condition of the query.
 struct Statements {
     lock: Statement,
     delete: Statement,

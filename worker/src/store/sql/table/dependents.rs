@@ -1,7 +1,7 @@
-//! Deleting the rows of dependent tables, and counting them for each share.
+//! The deletion of dependent tables' rows, counted per share.
 //!
-//! The numbers are what the deleting statements answer, within the transaction that deletes the memories:
-//! they count only if it commits.
+//! The deleting statements return the numbers, within the transaction that deletes the memories. They
+//! count only if it commits.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl SqlTable {
         Ok(taken)
     }
 
-    /// Deletes the rows of several shares at once; returns how many belonged to each memory.
+    /// Deletes the rows of several shares at once; returns the number of rows per memory.
     async fn together(
         &self,
         transaction: &mut Transaction<'_, Any>,
@@ -79,7 +79,7 @@ impl SqlTable {
         match self.store.dialect {
             Dialect::Mysql => {
                 let gone = delete(transaction, &texts.delete, tuples).await?;
-                // Somebody wrote rows in between, and nobody can say whose: each memory by itself then.
+                // Another client wrote rows in between, for an unknown memory. Each memory is retried alone.
                 if gone != counts.iter().map(|(_, count)| count).sum::<u64>() {
                     return Err(StoreError::Kept.into());
                 }

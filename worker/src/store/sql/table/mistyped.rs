@@ -1,4 +1,4 @@
-//! Whether a table can hold what a job demands at all, by the types of its columns.
+//! Whether the types of a table's columns can hold the values that a job requires.
 
 use lethe_common::filter::Type;
 use lethe_common::job::Field;
@@ -9,9 +9,9 @@ use crate::store::{Conditions, StoreError};
 
 impl SqlTable {
     /// Returns whether no row can ever meet the conditions, since a column's type cannot hold a value: an
-    /// e-mail in a column of numbers. A number that is only too large is none of these.
+    /// e-mail in a column of numbers. A number that is only too large does not count.
     ///
-    /// SQLite's columns of numbers may hold texts all the same: rows are looked for there.
+    /// SQLite's columns of numbers may hold texts, so this looks for such rows there.
     ///
     /// # Errors
     /// Fails if the database cannot be asked.

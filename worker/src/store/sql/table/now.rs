@@ -1,4 +1,4 @@
-//! The time of the database, in the words of the columns that say when rows were written and changed.
+//! The current time of the database, as a bound for the columns of creation and change times.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use super::super::statement::Sql;
 use super::{CallError, SqlTable};
 use crate::store::{Start, StoreError, TimeBound};
 
-/// The first second of a number that counts since 1970 and is no other number: the year 2000.
+/// The first number that is taken for seconds since 1970, and not for another number: the year 2000.
 const FIRST: i128 = 946_684_800;
 
 /// The first number that counts milliseconds rather than seconds.
 const MILLISECONDS: i128 = 100_000_000_000;
 
 impl SqlTable {
-    /// Returns whether rows say when they were written.
+    /// Returns whether the time of creation is mapped.
     pub fn is_dated(&self) -> bool {
         self.mapping.created_at.is_some()
     }
 
-    /// Returns bounds that no row lies beyond which was written, and changed, by now (and `ahead`), by the clock of the
-    /// database; `None` if a column does not say what it counts, or is not mapped.
+    /// Returns a snapshot of the rows that were created and changed until now (plus `ahead`), by the clock of the
+    /// database; `None` if the unit of a column is unknown, or no time of creation is mapped.
     ///
     /// # Errors
     /// Fails if the database cannot be asked.
@@ -66,7 +66,7 @@ impl SqlTable {
         now.ok_or(StoreError::Unreadable)
     }
 
-    /// Returns a moment in the words of a column.
+    /// Returns a moment as a bound for a column.
     async fn until(&self, (column, holds): &(Column, Holds), at: Timestamp) -> Result<Option<TimeBound>, StoreError> {
         let (unit, number) = match holds {
             Holds::Time { .. } | Holds::Moments(_) => return Ok(Some(TimeBound::UpTo(at.to_string()))),
@@ -84,13 +84,13 @@ impl SqlTable {
                 Holds::Key(Kind::Integer(32)) => i32::MAX.into(),
                 _ => i64::MAX,
             };
-            // SQLite's numbers are marked with their type.
+            // A number of SQLite begins with its type.
             let mark = if matches!(number, Holds::Declared(_)) { "i" } else { "" };
             TimeBound::UpTo(format!("{mark}{}", count.min(most)))
         }))
     }
 
-    /// Returns what a column of numbers counts, by the first that may be a time of this century.
+    /// Returns the unit of a column of numbers, by the first number that may be a time of this century.
     async fn likely(&self, column: &Column) -> Result<Option<Unit>, StoreError> {
         let name = format!("m.{}", quote(&column.name));
         let (text_type, table) = (super::text::text_type(self.store.dialect), &self.mapping.table);

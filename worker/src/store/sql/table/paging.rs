@@ -1,4 +1,4 @@
-//! Rows in the order of their keys: pages, and where to cut.
+//! Rows in the order of their keys: pages, and cuts.
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -10,18 +10,18 @@ use super::super::text::{self, Range};
 use super::{MAX_PAGE, SqlTable};
 use crate::store::{Conditions, RowLocation, Seen, StoreError};
 
-/// How much of a table is drawn for its cuts: of each block of PostgreSQL's either all or nothing.
-// Where rows come in the order of their keys, a range of 10,000 rows is 100 blocks, of which 10 are drawn: so
-// two thirds of the ranges are within a third of that. Of 2 % a tenth would be twice as long or longer.
+/// The percentage of a table that is sampled for its cuts. PostgreSQL samples whole blocks.
+// If rows are stored in key order, a range of 10,000 rows is 100 blocks, and 10 of them are sampled. So two thirds
+// of the ranges are within a third of that size. With 2 %, a tenth would be twice as long or longer.
 const SAMPLE_PERCENT: u8 = 10;
 
-/// Of how much of a table there have to be cuts for a sample of all of it to be worth reading.
+/// A sample is read only if the rows to cut are at least this fraction of the table: one in `SAMPLED_FROM`.
 const SAMPLED_FROM: u64 = 20;
 
 impl SqlTable {
-    /// Returns a page of the ids under `conditions`, in the order of keys: those beyond `after`,
-    /// up to and including `through`, at most `limit` (which is at most
-    /// [`MAX_PAGE`]). Of a query that began, those are not among them that were changed since.
+    /// Returns a page of the ids of rows that meet `conditions`, in the order of keys: after `after`,
+    /// up to and including `through`, at most `limit` (which is at most [`MAX_PAGE`]). It has no rows
+    /// that were changed since the query began.
     ///
     /// # Errors
     /// Refuses empty conditions: a page is never of everything.
@@ -36,8 +36,8 @@ impl SqlTable {
         Ok(page.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// Returns a page like [`page`](Self::page), each id with what was seen of its row, those that were
-    /// changed among them.
+    /// Returns a page like [`page`](Self::page), each id with its row. It has the rows that were changed
+    /// since too.
     ///
     /// # Errors
     /// Refuses empty conditions: a page is never of everything.
@@ -100,7 +100,7 @@ impl SqlTable {
             .await
     }
 
-    /// Returns the id of the `n`th row under `conditions` in the order of keys, of those beyond `after`;
+    /// Returns the id of the `n`th row after `after` that meets `conditions`, in the order of keys;
     /// `None` if there are fewer.
     ///
     /// # Errors
@@ -130,8 +130,8 @@ impl SqlTable {
             .await
     }
 
-    /// Returns the id of the last row under `conditions` in the order of keys, if there is one. Of a query that began,
-    /// rows that were changed since count too.
+    /// Returns the id of the last row that meets `conditions` in the order of keys, if there is one. Rows that were
+    /// changed since the query began count too.
     ///
     /// # Errors
     /// Refuses empty conditions.
@@ -149,9 +149,9 @@ impl SqlTable {
             .await
     }
 
-    /// Returns ids of rows under `conditions`, in the order of keys, of those beyond `after`, up to and
-    /// including `through`, about `rows` apart: by a sample of the table, so that their distances vary.
-    /// `None` where the database draws no samples, and where `of` rows are few beside the others.
+    /// Returns ids of rows that meet `conditions`, in the order of keys, after `after`, up to and including
+    /// `through`, about `rows` apart. They come from a sample of the table, so that their distances vary.
+    /// `None` where the database draws no samples, and where the `of` rows to cut are few in the table.
     ///
     /// # Errors
     /// Refuses empty conditions.

@@ -1,7 +1,7 @@
-//! All rows of a stretch of keys: how many there are, the newest of them, and what is no moment.
+//! All rows of a key range (a stretch): their number, their greatest times, and values that are no moments.
 //!
-//! Whoever asks about a whole table may ask about one stretch after the other: a statement about all rows of a large
-//! table takes longer than a call may.
+//! A caller may read a whole table one key range after the other: a statement about all rows of a large table
+//! exceeds the time limit of a call.
 
 use lethe_common::filter::Mistyped;
 use sqlx::Row;
@@ -12,17 +12,17 @@ use super::super::text::{self, Range};
 use super::{Demanded, SqlTable, writes};
 use crate::store::{Conditions, Start, StoreError, TimeBound};
 
-/// A stretch of keys; without bounds: the whole table, rows without a key included.
+/// A key range. Without bounds: the whole table, rows without a key included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Keys<'k> {
-    /// The id before the first one, if not all from the beginning are meant.
+    /// The id before the first one. `None`: from the beginning.
     pub after: Option<&'k str>,
-    /// The last id, if not all up to the end are meant.
+    /// The last id. `None`: up to the end.
     pub through: Option<&'k str>,
 }
 
 impl Keys<'_> {
-    /// Returns all that is demanded, in these keys.
+    /// Returns all conditions, within these keys.
     fn range<'d>(&self, demanded: &'d Demanded<'_>) -> Range<'d> {
         Range {
             after: self.after.is_some(),
@@ -31,14 +31,14 @@ impl Keys<'_> {
         }
     }
 
-    /// Returns whether rows without a key belong to it: to the first of several, and to all.
+    /// Returns whether rows without a key belong to it: to the first of several ranges, and to the whole table.
     fn has_none(&self) -> bool {
         self.after.is_none()
     }
 }
 
 impl SqlTable {
-    /// Returns the id that ends the next `rows` rows of a stretch, whatever they say; `None` if there are fewer.
+    /// Returns the last id of the next `rows` rows of a key range, without conditions; `None` if there are fewer.
     ///
     /// # Errors
     /// Fails if a bound is no id.
@@ -66,13 +66,13 @@ impl SqlTable {
         key.map(Bind::Text).ok_or(StoreError::Misuse("a cursor is not an id"))
     }
 
-    /// Returns whether the database reads every row to find those under `conditions`: no index helps with
-    /// what they ask for.
+    /// Returns whether the database reads every row to find those that meet `conditions`, since no index
+    /// helps.
     pub fn is_full_scan(&self, conditions: &Conditions) -> bool {
         filter::is_full_scan(self.store.dialect, &self.mapping, conditions)
     }
 
-    /// Counts the rows under `conditions`.
+    /// Counts the rows that meet `conditions`.
     ///
     /// # Errors
     /// Refuses empty conditions: a count is never of everything.
@@ -80,7 +80,7 @@ impl SqlTable {
         self.count_in(conditions, Keys::default()).await
     }
 
-    /// Counts the rows of a stretch under `conditions`; rows without a key with the first stretch.
+    /// Counts the rows of a key range that meet `conditions`; rows without a key count with the first range.
     ///
     /// # Errors
     /// Refuses empty conditions: a count is never of everything.
@@ -109,8 +109,8 @@ impl SqlTable {
             .await
     }
 
-    /// Returns which of the rows under `conditions` are there now, by the greatest time of their writing,
-    /// and of their last change where that is mapped too; `None` if no time of writing is.
+    /// Returns a snapshot of the rows that meet `conditions` now: their greatest time of creation, and of
+    /// the last change if that is mapped too. `None` if no time of creation is mapped.
     ///
     /// # Errors
     /// Refuses empty conditions.
@@ -118,7 +118,7 @@ impl SqlTable {
         self.start_in(conditions, Keys::default()).await
     }
 
-    /// Returns the same of a stretch; no row without a key is looked at if it has a bound.
+    /// Returns the snapshot of a key range. If it has a bound, rows without a key are ignored.
     ///
     /// # Errors
     /// Refuses empty conditions.
@@ -157,19 +157,19 @@ impl SqlTable {
             .await
     }
 
-    /// Looks whether every row that a query may match says whether it does: one that holds no moment where it is
-    /// compared with one does not.
+    /// Checks that a query's match is decided for every row. It is undecided if it depends on a comparison with
+    /// a moment, and the row's value is no moment.
     ///
     /// # Errors
-    /// Fails with [`StoreError::Mistyped`] if a row does not.
+    /// Fails with [`StoreError::Mistyped`] if it is undecided for a row.
     pub async fn decided(&self, conditions: &Conditions) -> Result<(), StoreError> {
         self.decided_in(conditions, Keys::default()).await
     }
 
-    /// Looks at the rows of a stretch in the same way.
+    /// Checks the rows of a key range in the same way.
     ///
     /// # Errors
-    /// Fails with [`StoreError::Mistyped`] if a row does not.
+    /// Fails with [`StoreError::Mistyped`] if it is undecided for a row.
     pub async fn decided_in(&self, conditions: &Conditions, keys: Keys<'_>) -> Result<(), StoreError> {
         let (Some(query), Some(demanded)) = (&conditions.query, self.demanded(conditions)?) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! In which workspaces rows are.
+//! The workspaces of rows.
 
 use sqlx::Row;
 
@@ -6,8 +6,8 @@ use super::super::tuples::encode;
 use super::{Bind, MAX_ITEMS, SqlTable, StoreError, Tuple, text};
 
 impl SqlTable {
-    /// Counts the rows of these ids by their workspace (`None`: in none); nothing if no such column is
-    /// mapped. A workspace may come more than once.
+    /// Counts the rows of these ids by their workspace (`None`: in none). The list is empty if no such
+    /// column is mapped. A workspace may come more than once.
     ///
     /// # Errors
     /// Fails as a whole.

@@ -1,8 +1,8 @@
-//! The texts about memories of which the same is demanded, as of those of one job: their ids are a plain
-//! list, and what is demanded is bound once.
+//! The texts about memories with the same conditions, such as those of one job: their ids are a plain
+//! list, and the conditions are bound once.
 //!
-//! PostgreSQL reads a list of a thousand texts, and rows by it, in two thirds of the time that it takes
-//! for a list of objects; deletes by it in half. The other two do not care.
+//! PostgreSQL finds rows by a list of a thousand texts in two thirds of the time for a list of objects,
+//! and deletes them in half. The other databases gain nothing.
 
 use super::super::compare::equals;
 use super::super::dialect::Dialect;
@@ -11,14 +11,13 @@ use super::super::statement::Sql;
 use super::range::{Range, scoped};
 use super::{joined, only_reads, place, said};
 
-// In a query of its own, for the same reason as that of `tuples`.
+// In a subquery, for the same reason as in `tuples`.
 fn list(bind: usize) -> String {
     format!("pg_catalog.jsonb_array_elements_text((SELECT ${bind}::jsonb))")
 }
 
-/// Returns the text that looks for ids, whose list is bound last → one text of the places in the list of
-/// those that have a row; what follows is as in [`Texts::find`](super::Texts::find). `None` where it would
-/// save nothing.
+/// Returns the text that looks up ids, whose list is bound last → one text of the list positions of ids with
+/// a row; the rest is as in [`Texts::find`](super::Texts::find). `None` where it would save nothing.
 pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Range<'_>) -> Option<Sql> {
     match dialect {
         Dialect::Postgres => {}
@@ -38,8 +37,8 @@ pub(in super::super) fn find(dialect: Dialect, mapping: &Mapping, demanded: Rang
     Some(Sql::vouched(dialect, text))
 }
 
-/// Returns the text that deletes rows where they were seen: the lists of ids and of places are bound last →
-/// one text of the places in the lists. `None` where it would save nothing, or rows are not deleted so.
+/// Returns the text that deletes rows by their locations: the lists of ids and of locations are bound last →
+/// one text of list positions. `None` where it would save nothing, or where rows are not deleted by location.
 pub(in super::super) fn delete_at(dialect: Dialect, mapping: &Mapping, demanded: Range<'_>) -> Option<Sql> {
     match dialect {
         Dialect::Postgres => {}
@@ -47,8 +46,8 @@ pub(in super::super) fn delete_at(dialect: Dialect, mapping: &Mapping, demanded:
     }
     place(dialect, mapping)?;
     let (filter, bound) = scoped(mapping, demanded);
-    // Not as a condition of its own: the database would take the owner's index for the way to the rows,
-    // and read all of them for each batch.
+    // Not as a plain condition: the database would use the owner's index, and read all of the owner's rows
+    // for each batch.
     let filter = if filter.is_empty() {
         filter
     } else {

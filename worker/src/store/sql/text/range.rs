@@ -1,4 +1,4 @@
-//! The texts about rows in the order of their keys: pages, counts, and where to cut.
+//! The texts about rows in the order of their keys: pages, counts and cuts.
 
 use super::super::column::Column;
 use super::super::compare::{as_text, equals, ordered, reach, typed};
@@ -7,12 +7,12 @@ use super::super::mapping::Mapping;
 use super::super::statement::Sql;
 use super::{only_reads, place, version, whose};
 
-/// Which rows a page or a count is about.
+/// The rows of a page or a count.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Range<'a> {
-    /// What a query asks for, and how many values of it are bound first.
+    /// The condition of a query, and the number of its values, which are bound first.
     pub(in super::super) query: Option<(&'a str, usize)>,
-    /// The columns that are bound next, in this order.
+    /// The columns whose required values are bound next, in this order.
     pub(in super::super) demanded: &'a [&'a Column],
     /// Whether a lower bound (exclusive) is bound next.
     pub(in super::super) after: bool,
@@ -20,9 +20,8 @@ pub(in super::super) struct Range<'a> {
     pub(in super::super) through: bool,
 }
 
-/// Returns the text of a page of ids in key order, each with its version and place, with 1 if it is not
-/// `unchanged`, with what points are compared with, and with [`ONLY_READS`](super::ONLY_READS); the limit is bound
-/// last.
+/// Returns the text of a page of ids in key order, each with its version, its location, 1 if it is not `unchanged`,
+/// the values compared with points, and [`ONLY_READS`](super::ONLY_READS). The limit is bound last.
 pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'_>, unchanged: Option<&str>) -> Sql {
     let key = ordered(&mapping.id);
     let id = as_text(dialect, &mapping.id, "m");
@@ -46,7 +45,7 @@ pub(in super::super) fn page(dialect: Dialect, mapping: &Mapping, range: Range<'
     )
 }
 
-/// Returns 1 of a row that was changed since the start, else 0.
+/// Returns an expression that is 1 for a row that was changed since the start, else 0.
 fn changed(unchanged: Option<&str>) -> String {
     unchanged.map_or_else(
         || "0".to_owned(),
@@ -62,7 +61,7 @@ fn no_text(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Returns the text of the id that comes after as many in key order as are bound last.
+/// Returns the text of one id in key order; the number of ids before it is bound last.
 pub(in super::super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
     let (filter, bound) = scoped(mapping, range);
     let text = format!(
@@ -78,10 +77,10 @@ pub(in super::super) fn nth(dialect: Dialect, mapping: &Mapping, range: Range<'_
     Sql::vouched(dialect, text)
 }
 
-/// Returns the text of the id that comes last in key order, and whether its row was changed since the start.
+/// Returns the text of the last id in key order, and whether its row was changed since the start.
 pub(in super::super) fn last(dialect: Dialect, mapping: &Mapping, range: Range<'_>, unchanged: Option<&str>) -> Sql {
     let (filter, _) = scoped(mapping, range);
-    // All values are bound, so PostgreSQL wants all of them named.
+    // PostgreSQL refuses a bound value that the text does not name, hence `changed`.
     let text = format!(
         "-- store::sql::last\n\
          SELECT {id}, {changed} FROM {table} AS m WHERE {filter} AND {column} IS NOT NULL\n\
@@ -95,8 +94,8 @@ pub(in super::super) fn last(dialect: Dialect, mapping: &Mapping, range: Range<'
     Sql::vouched(dialect, text)
 }
 
-/// Returns the text of every so manieth id, in key order, of a sample of the table; how manieth is bound
-/// last. `None` where the database draws none.
+/// Returns the text of every n-th id, in key order, of a sample of the table; n is bound last. `None` where
+/// the database draws no samples.
 pub(in super::super) fn sample(dialect: Dialect, mapping: &Mapping, range: Range<'_>, percent: u8) -> Option<Sql> {
     match dialect {
         Dialect::Postgres => {}
@@ -119,8 +118,8 @@ pub(in super::super) fn sample(dialect: Dialect, mapping: &Mapping, range: Range
     Some(Sql::vouched(dialect, text))
 }
 
-/// Returns the text that says how many rows the database believes a table to have, whose name is bound; 0: it
-/// does not know. `None` where nobody wants to know.
+/// Returns the text of the database's estimate of the rows in a table, whose name is bound; 0: unknown. `None`
+/// where no caller needs it.
 pub(in super::super) fn estimate(dialect: Dialect) -> Option<Sql> {
     let text = "-- store::sql::estimate\n\
         SELECT COALESCE(sum(GREATEST(c.reltuples, 0)), 0)::pg_catalog.int8\n\
@@ -132,7 +131,7 @@ pub(in super::super) fn estimate(dialect: Dialect) -> Option<Sql> {
     }
 }
 
-/// Returns the text of the id that comes after as many in key order as are bound last, whatever their rows say.
+/// Returns the text of one id in key order, without conditions; the number of ids before it is bound last.
 pub(in super::super) fn stretch(dialect: Dialect, mapping: &Mapping, after: bool, through: bool) -> Sql {
     let nothing = Range {
         query: None,
@@ -186,7 +185,7 @@ fn counted(dialect: Dialect, mapping: &Mapping, filter: &str) -> Sql {
     )
 }
 
-/// Returns the text that asks whether there is a row.
+/// Returns the text that tests whether there is a row.
 pub(in super::super) fn some(dialect: Dialect, mapping: &Mapping, range: Range<'_>) -> Sql {
     let (filter, _) = scoped(mapping, range);
     Sql::vouched(
@@ -198,7 +197,7 @@ pub(in super::super) fn some(dialect: Dialect, mapping: &Mapping, range: Range<'
     )
 }
 
-/// Returns the text that asks for the greatest time of writing.
+/// Returns the text of the greatest times of creation and change.
 pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range<'_>, newest: &str) -> Sql {
     let (filter, _) = scoped(mapping, range);
     Sql::vouched(
@@ -211,7 +210,7 @@ pub(in super::super) fn newest(dialect: Dialect, mapping: &Mapping, range: Range
     )
 }
 
-/// Returns what is demanded of rows of the mapping's scope, and how many values were bound for it.
+/// Returns the conditions with the mapping's scope, and the number of values bound for them.
 pub(super) fn scoped(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
     let (filter, bound) = filter(mapping, range);
     match &mapping.scope {
@@ -221,7 +220,7 @@ pub(super) fn scoped(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
     }
 }
 
-/// Returns what is demanded, and how many values were bound for it.
+/// Returns the conditions, and the number of values bound for them.
 fn filter(mapping: &Mapping, range: Range<'_>) -> (String, usize) {
     let mut bound = range.query.map_or(0, |(_, bound)| bound);
     let mut next = || {

@@ -1,4 +1,4 @@
-//! What filters become for the store.
+//! Tests of the filters that are compiled for the store.
 
 use lethe_common::config::PointId as Rule;
 use lethe_common::job::Field;
@@ -62,7 +62,7 @@ fn what_an_index_may_hide_is_left_out_under_a_negation_too() {
             "{maybe}"
         );
     }
-    // What is certain still narrows.
+    // A certain condition still narrows.
     let both = json!({"and": [{"not": number}, one_of(&["a"], &json!([true]))]});
     let certain = Condition::matches("a", MatchValue::Boolean(true));
     assert!(compiled(&doubtful, both).unwrap() == Some(owned([certain])));
@@ -84,7 +84,7 @@ fn in_strict_mode_every_field_needs_an_index() {
     assert_eq!(refused(one_of(&["m", "x"], &json!(["x"]))), "m");
     assert_eq!(refused(json!({"not": {"exists": ["m"]}})), "m");
     assert_eq!(refused(json!({"ids": ["x"]})), "id");
-    // Walked through: the store answers nothing about a list at `a`, and no float at `n`.
+    // All points are read: the store has no answer about a list at `a`, nor about a float at `n`.
     for walked in [one_of(&["a", "b"], &json!(["x"])), one_of(&["n"], &json!([0.5]))] {
         let mut owner = owned([]);
         owner.must = vec![any_of("user", super::super::filter::FieldForm::Texts, &["ana"])];

@@ -1,4 +1,4 @@
-//! A calendar of its own, so that nothing here is the compiler's: moments are microseconds since 1970.
+//! A calendar that shares no code with the compiler of filters. Moments are microseconds since 1970.
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -25,7 +25,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     before(year) - before(1970) + in_year + day - 1
 }
 
-/// A date and a time of day, as clocks show them.
+/// A date and a time of day, as a local clock shows them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     pub(super) year: i64,
@@ -38,7 +38,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Returns what clocks show at a moment, so many seconds east of Greenwich.
+    /// Returns the local time of a moment, `offset` seconds east of UTC.
     pub(super) fn at(moment: i64, offset: i64) -> Self {
         let local = moment + offset * SECOND;
         let (day, rest) = (local.div_euclid(DAY), local.rem_euclid(DAY));
@@ -87,8 +87,8 @@ pub(super) fn moment(year: i64, month: i64, day: i64, seconds: i64) -> i64 {
     days(year, month, day) * DAY + seconds * SECOND
 }
 
-/// Returns when Berlin's clocks are put forward and back in a year since 1996, in UTC: on the last Sundays of
-/// March and October at one o'clock.
+/// Returns the moments in UTC at which Berlin's clocks go forward and back in a year since 1996: one o'clock on the
+/// last Sundays of March and October.
 pub(super) fn changes(year: i64) -> (i64, i64) {
     let last_sunday = |month: i64| {
         let last = days(year, month, 31);
@@ -98,7 +98,7 @@ pub(super) fn changes(year: i64) -> (i64, i64) {
     (last_sunday(3), last_sunday(10))
 }
 
-/// Returns how many seconds Berlin's clocks are ahead.
+/// Returns the offset of Berlin's clocks, in seconds.
 pub(super) fn berlin(moment: i64) -> i64 {
     let (forward, back) = changes(Clock::at(moment, 0).year);
     if (forward..back).contains(&moment) {

@@ -1,19 +1,19 @@
-//! How programs write moments: each a type of a column, and what it stores for a moment.
+//! The forms in which programs write moments: a column type each, and the value that it stores.
 
 use lethe_common::filter::Unit;
 
 use super::calendar::{Clock, berlin};
 use crate::sql::harness::Database;
 
-/// A column that holds moments.
+/// A column of moments.
 pub(super) struct Form {
-    /// Who writes it.
+    /// The program that writes it.
     pub(super) by: &'static str,
     /// Its type.
     pub(super) of: &'static str,
-    /// What the mapping says that its numbers count.
+    /// The unit of its numbers in the mapping.
     pub(super) unit: Option<Unit>,
-    /// The moment that is left, in microseconds, and the literal that stores it.
+    /// Returns the stored moment, in microseconds, and its literal.
     pub(super) write: fn(i64) -> (i64, String),
 }
 
@@ -57,7 +57,7 @@ fn day(at: i64) -> (i64, String) {
     (down_to(at, 86_400 * SECOND), quoted(&utc(at).date()))
 }
 
-/// Without a fraction where it is zero.
+/// Writes no fraction if it is zero.
 fn django(at: i64) -> (i64, String) {
     let at = if at % 3 == 0 { down_to(at, SECOND) } else { at };
     let time = if at % SECOND == 0 {
@@ -111,7 +111,7 @@ fn postgres_text(at: i64) -> (i64, String) {
     (at, quoted(&format!("{} {}+00", utc(at).date(), utc(at).micros())))
 }
 
-/// All of them in one column.
+/// Mixes all of these forms in one column.
 fn any_text(at: i64) -> (i64, String) {
     let forms = [
         sqlalchemy,
@@ -138,7 +138,7 @@ fn milliseconds(at: i64) -> (i64, String) {
     (at, (at / 1_000).to_string())
 }
 
-/// A float that is exactly what it says: an eighth of a second.
+/// A float that is exact: a multiple of an eighth of a second.
 fn float_seconds(at: i64) -> (i64, String) {
     let at = down_to(at, SECOND / 8);
     (at, format!("{}.{:06}e0", at / SECOND, at % SECOND))
@@ -152,7 +152,7 @@ fn decimal_milliseconds(at: i64) -> (i64, String) {
     (at, format!("{}.{:03}", at / 1_000, at % 1_000))
 }
 
-/// What clocks in Berlin show.
+/// Writes Berlin's local time.
 fn in_berlin(at: i64) -> (i64, String) {
     let clock = Clock::at(at, berlin(at));
     (at, quoted(&format!("{} {}", clock.date(), clock.micros())))
@@ -238,7 +238,7 @@ const MYSQL_IN_BERLIN: &[Form] = &[
     form("a text", "VARCHAR(40)", in_berlin),
 ];
 
-/// Returns the columns that a database may have.
+/// Returns the forms of a database's columns.
 pub(super) fn forms(database: &Database, is_berlin: bool) -> &'static [Form] {
     match (database.is_sqlite(), database.is_postgres(), is_berlin) {
         (true, _, false) => SQLITE,

@@ -1,4 +1,4 @@
-//! What surrounds moments: the session's settings, and mappings that are proposed.
+//! Settings of the session that affect moments, and proposed mappings.
 
 use lethe_common::filter::{Filter, Path};
 use lethe_worker::store::TimeBound;

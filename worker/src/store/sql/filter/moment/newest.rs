@@ -1,4 +1,4 @@
-//! The greatest moment in a column, and what is not beyond it.
+//! The greatest moment in a column, and the condition that a moment is no later.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -53,11 +53,11 @@ impl Compiler<'_> {
         format!("({} || '|' || {})", greatest(true), greatest(false))
     }
 
-    /// Returns the condition that a moment is not beyond another one. Local times that are no moment or two are
-    /// as late as they can be.
+    /// Returns the condition that a moment is no later than another one. Local times that are ambiguous or do not
+    /// exist are compared by their local order.
     pub(in super::super) fn until_moment(&mut self, name: &str, holds: &Holds, at: Timestamp) -> String {
         let test = Test::Within(vec![(Comparison::Lte, at)]);
-        // Doubtful ones lie before or beyond the bound as a whole: it is none of them.
+        // The greatest moment is no doubtful time, so an interval of doubtful times is all before it or all after it.
         if let Holds::Time { type_name } = holds {
             let (form, is_local) = native(self.dialect, type_name);
             let value = Value {
@@ -85,7 +85,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Reads what [`Compiler::newest_moment`] asked for.
+/// Reads the answer to the expression of [`Compiler::newest_moment`].
 pub(in super::super) fn newest_of(zone: Option<&Zone>, text: &str) -> Option<Timestamp> {
     let (local, utc) = text.split_once('|')?;
     let read = |text: &str| stored(text.trim_end_matches('.'));

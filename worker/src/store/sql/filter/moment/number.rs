@@ -1,4 +1,4 @@
-//! Numbers that count since 1970, compared with moments exactly.
+//! Numbers that count time since 1970, compared with moments exactly.
 
 use jiff::Timestamp;
 use lethe_common::filter::{Comparison, Counted, Unit};
@@ -13,7 +13,7 @@ pub(super) fn is_number(name: &str) -> String {
     format!("typeof({name}) IN ('integer', 'real')")
 }
 
-/// PostgreSQL: returns the condition that a number is one.
+/// PostgreSQL: returns the condition that a number is not NaN.
 pub(super) fn is_no_nan(name: &str, holds: &Holds) -> String {
     let type_name = super::super::leaf::type_name(holds);
     format!("{name} <> 'NaN'::{type_name}")
@@ -46,7 +46,7 @@ impl Compiler<'_> {
         self.of_numbers(name, number, condition, takes_unreadable)
     }
 
-    /// Returns a condition on numbers, and on what is none whether it counts as matching.
+    /// Adds to a condition on numbers whether values that are no numbers match.
     pub(in super::super) fn of_numbers(
         &self,
         name: &str,
@@ -92,7 +92,7 @@ impl Compiler<'_> {
                 let (comparison, whole) = at.for_whole(comparison);
                 (comparison, self.whole_number(whole))
             }
-            // A column of floats may hold whole numbers too: both are compared exactly with a whole one.
+            // SQLite's columns of floats may hold integers too. Both compare exactly with an integer.
             _ => match at.whole() {
                 Some(whole) if matches!(self.dialect, Dialect::Sqlite) => (comparison, self.whole_number(whole)),
                 _ => {

@@ -1,26 +1,26 @@
 //! Texts read as moments, inside a statement.
 //!
-//! The forms are those of [`lethe_common::filter::stored`], and of nothing else: no database's own reading of
-//! a text is asked before its form was looked at, since each of them reads more than is meant (`now`, numbers
-//! of days, the 31st of February). PostgreSQL and MySQL have six digits of a second, and read no more.
+//! The forms are exactly those of [`lethe_common::filter::stored`]. A statement checks the form of a text before
+//! the database parses it, since each database accepts more (`now`, numbers of days, the 31st of February).
+//! PostgreSQL and MySQL have six digits of a second, and read no more.
 
 use super::super::super::dialect::Dialect;
 
-// With a day that no month has; which month it is is looked at next.
+// The form permits 31 days in every month. The length of the month is tested next.
 const FORM: &str = "^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\
 ([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?(Z|z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?";
 
 /// A text that is read as a moment.
 pub(super) struct ReadText {
-    /// The source of the two, if they need one.
+    /// The subquery that yields the two, if they need one.
     pub(super) from: Option<String>,
-    /// What it is read as: a moment of UTC, or a local time; NULL for what is no moment.
+    /// The moment in UTC, or the local time; NULL for a text that is no moment.
     pub(super) value: String,
-    /// Whether it is written without an offset.
+    /// Whether the text has no offset.
     pub(super) is_local: String,
 }
 
-/// Returns how a text is read.
+/// Returns the expressions that read a text as a moment.
 pub(super) fn read(dialect: Dialect, text: &str) -> ReadText {
     match dialect {
         Dialect::Sqlite => sqlite(text),
@@ -31,7 +31,7 @@ pub(super) fn read(dialect: Dialect, text: &str) -> ReadText {
 
 /// The value is a text, `2024-01-31T15:00:00.123`, without zeros at its end: texts of this form have the order
 /// of moments, to the last digit.
-// Each form by itself, frequent ones first: calling a date function for each row takes twice as long.
+// Each form has a case of its own, frequent ones first: a date function for each row takes twice as long.
 fn sqlite(text: &str) -> ReadText {
     const DATE: &str = "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]";
     const MINUTE: &str = "[T ][0-2][0-9]:[0-5][0-9]";
@@ -59,7 +59,7 @@ fn sqlite(text: &str) -> ReadText {
         "WHEN t GLOB '{DATE}{MINUTE}' OR t GLOB '{DATE}{MINUTE}[Zz]' \
          THEN substr(t, 1, 10) || 'T' || substr(t, 12, 5) || ':00.'"
     ));
-    // Its functions take an offset with a colon, of at most 14 hours, and know nothing of a year 0.
+    // SQLite's functions take an offset with a colon, of at most 14 hours. In year 1 it could lead to a year 0.
     let moved = |head: u8, zone: &str| {
         format!(
             "strftime({FORMAT}, substr(t, 1, {head}) || CASE WHEN substr(t, 1, 4) = '0001' THEN NULL \
@@ -82,7 +82,7 @@ fn sqlite(text: &str) -> ReadText {
          THEN {} || rtrim(substr(t, 20, length(t) - 19 - length({zone})), '0')",
         moved(19, zone)
     ));
-    // What the forms leave open; only of the last days of a month a function has to be asked.
+    // The tests that the forms omit. Only the last days of a month need a date function.
     let exists = "substr(t, 1, 4) >= '0001' AND substr(t, 6, 2) BETWEEN '01' AND '12' AND substr(t, 12, 2) <= '23' \
                   AND (substr(t, 9, 2) BETWEEN '01' AND '28' \
                   OR strftime('%Y-%m-%d', substr(t, 1, 10), '+0 days') = substr(t, 1, 10))";
@@ -117,8 +117,8 @@ fn postgres(text: &str) -> ReadText {
     }
 }
 
-/// The value is a DATETIME. MySQL's subqueries know nothing of what is around them but columns: it is written
-/// out wherever it is needed.
+/// The value is a DATETIME. MySQL's subqueries see only columns of the outer query, so the expression is
+/// repeated wherever it is needed.
 fn mysql(text: &str) -> ReadText {
     let text = format!("CONVERT({text} USING utf8mb4)");
     let zone = format!("COALESCE(REGEXP_SUBSTR(SUBSTR({text}, 17), '[Zz+-].*'), '')");
@@ -131,7 +131,7 @@ fn mysql(text: &str) -> ReadText {
         "((CASE LEFT({zone}, 1) WHEN '-' THEN -1 ELSE 1 END) * (CAST(SUBSTR({zone}, 2, 2) AS SIGNED) * 60 + \
          CASE WHEN CHAR_LENGTH({zone}) > 3 THEN CAST(RIGHT({zone}, 2) AS SIGNED) ELSE 0 END))"
     );
-    // An offset leads out of the years that there are.
+    // An offset could lead out of the years 1 to 9999.
     let value = format!(
         "CASE WHEN {text} REGEXP '{FORM}\\z' THEN CASE \
          WHEN SUBSTR({text}, 9, 2) > DAYOFMONTH(LAST_DAY(CONCAT(SUBSTR({text}, 1, 7), '-01'))) THEN NULL \
