@@ -1,4 +1,4 @@
-//! The API as a caller has it: where it is, and what is sent to it.
+//! The API from a caller's view: its address, and the requests to it.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use reqwest::header::HeaderValue;
 use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 
-/// How often a job that is watched is asked for.
-// As often as an eye follows a bar.
+/// The interval of requests for a watched job.
+// An eye follows no faster steps of a bar.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What a full bar counts to: of memories it may not be known yet how many there are, and a bar of
-/// none looks full.
+/// The length of a full bar. The number of memories may not be known yet, and a bar of length 0
+/// looks full.
 const BAR: u64 = 1_000;
 
-/// Where the API is, and the key for it.
+/// The URL of the API, and the key for it.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// The base URL of the API.
@@ -50,12 +50,12 @@ impl Api {
         })
     }
 
-    /// Returns the connection that the options name.
+    /// Returns the connection for the options.
     pub(crate) fn of(server: &Server) -> anyhow::Result<Self> {
         Self::new(&server.url, &server.key)
     }
 
-    /// Sends a request; returns the answer's body, or what the API says against it.
+    /// Sends a request. Returns the answer's body, or the API's refusal as an error.
     pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
         let answer: Response = request
             .bearer_auth(&self.key)
@@ -85,22 +85,22 @@ impl Api {
         self.client.get(format!("{}/v1/{path}", self.url))
     }
 
-    /// Begins a POST to one.
+    /// Begins a POST to a path under `/v1/`.
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}/v1/{path}", self.url))
     }
 
-    /// Begins a PUT to one.
+    /// Begins a PUT to a path under `/v1/`.
     pub(crate) fn put(&self, path: &str) -> RequestBuilder {
         self.client.put(format!("{}/v1/{path}", self.url))
     }
 
-    /// Begins a PATCH of one.
+    /// Begins a PATCH of a path under `/v1/`.
     pub(crate) fn patch(&self, path: &str) -> RequestBuilder {
         self.client.patch(format!("{}/v1/{path}", self.url))
     }
 
-    /// Begins a DELETE of one.
+    /// Begins a DELETE of a path under `/v1/`.
     pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
         self.client.delete(format!("{}/v1/{path}", self.url))
     }
@@ -115,7 +115,7 @@ impl Api {
         self.send(self.get(&job_path(id)?)).await
     }
 
-    /// Shows a job's progress until it ends; returns it.
+    /// Shows a job's progress until it ends; returns the job.
     pub(crate) async fn follow(&self, id: &str) -> anyhow::Result<Value> {
         let bar = ProgressBar::new(BAR);
         if std::io::stderr().is_terminal() {
@@ -148,8 +148,8 @@ impl Api {
     }
 }
 
-/// Returns JSON as it was written, on the command line or in a file: what is wrong with it, a field
-/// that it names twice for one, is for the API to say.
+/// Returns JSON as written, on the command line or in a file. The API reports its faults, such as a
+/// field that occurs twice.
 pub(crate) fn json_of(given: &str) -> anyhow::Result<String> {
     let text = if given.trim_start().starts_with('{') {
         given.to_owned()
@@ -157,21 +157,21 @@ pub(crate) fn json_of(given: &str) -> anyhow::Result<String> {
         std::fs::read_to_string(given).with_context(|| format!("read {given}"))?
     };
     let text = text.trim_start_matches('\u{feff}');
-    // It becomes a part of the request: it has to be one value.
+    // The text becomes a part of the request, so it has to be one value.
     serde_json::from_str::<Value>(text).context("read it as JSON")?;
     Ok(text.to_owned())
 }
 
 /// Returns the path of a job.
 pub(crate) fn job_path(id: &str) -> anyhow::Result<String> {
-    // Anything else might be another path.
+    // Another text might be another path.
     let id: JobId = id
         .parse()
         .map_err(|_| anyhow!("no job has such an id: write one that `lethe jobs` lists"))?;
     Ok(format!("jobs/{id}"))
 }
 
-/// Returns a list of an answer.
+/// Returns a list in an answer.
 pub(crate) fn listed<'a>(answer: &'a Value, name: &str) -> anyhow::Result<&'a [Value]> {
     let list = answer[name].as_array().map(Vec::as_slice);
     list.context("the API did not answer with a list")

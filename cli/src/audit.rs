@@ -1,4 +1,4 @@
-//! The audit trail: who did what.
+//! The audit trail: events and their actors.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::output::{self, Format};
 /// The most events of a page.
 const PAGE: u64 = 1_000;
 
-/// Which events to list.
+/// The events to list.
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The client commands: they talk to the API as any caller does.
+//! The client commands. They call the API like any other caller.
 
 use anyhow::{Context, bail};
 use lethe_common::config::{NAME, is_name};
@@ -10,7 +10,7 @@ use crate::ids_file;
 use crate::options;
 use crate::output::{self, show};
 
-/// How many memories are asked for at a time: the most that the API gives.
+/// The number of memories in a page: the API's limit.
 const ITEMS_A_PAGE: u32 = 1_000;
 
 /// Submits a deletion.
@@ -62,7 +62,7 @@ pub(crate) async fn submit(options: &options::Submit) -> anyhow::Result<()> {
         None => request,
     });
     let job = match (sent.await, refused) {
-        // What is wrong with the file says more than that the request broke off.
+        // The fault of the file says more than the broken request.
         (Err(broken), Some(refused)) => return Err(refused.reason().unwrap_or(broken)),
         (sent, _) => sent?,
     };
@@ -102,7 +102,7 @@ pub(crate) async fn jobs(options: &options::Jobs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives a job another pace.
+/// Changes the pace of a job.
 pub(crate) async fn pace(options: &options::Pace) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let change = json!({"per_second": options.rate.0});
@@ -118,7 +118,7 @@ pub(crate) async fn act(options: &options::Job, verb: &str) -> anyhow::Result<()
     )
 }
 
-/// Lists the memories of a job that met an outcome, page by page.
+/// Lists the memories of a job with an outcome, page by page.
 pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let path = format!("{}/items", job_path(&options.job)?);
@@ -129,7 +129,7 @@ pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
     loop {
         let page = api.send(api.get(&path).query(&query)).await?;
         for item in listed(&page, "items")? {
-            // An id may hold anything, a line end too.
+            // An id may hold any character, a line end too.
             output::line(&item.to_string());
         }
         let Some(next) = page["next"].as_str() else {
@@ -144,7 +144,7 @@ pub(crate) async fn items(options: &options::Items) -> anyhow::Result<()> {
 pub(crate) async fn switch(options: &options::Scope, verb: &str) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let path = match &options.target {
-        // It would be another path: that of everything, for `..`.
+        // Another name would be another path: `..` would pause or resume everything.
         Some(target) if !is_name(target) => bail!("no target has such a name: {NAME}"),
         Some(target) => format!("targets/{target}/{verb}"),
         None => verb.to_owned(),

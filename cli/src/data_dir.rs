@@ -1,4 +1,4 @@
-//! The data directory of the embedded mode: one process at a time, its own secrets.
+//! The data directory of the embedded mode: one process at a time, and secrets of its own.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use secrecy::SecretString;
 
-/// A data directory, locked for as long as this lives.
+/// A data directory. It is locked as long as this value exists.
 pub(crate) struct DataDir {
     path: PathBuf,
-    // Released by the operating system when the process ends, however it ends.
+    // The operating system releases it when the process ends in any way.
     _lock: File,
 }
 
 impl DataDir {
-    /// Opens a directory, making it if there is none, and refuses one that is in use.
+    /// Opens a directory, and refuses it if it is in use. Creates it if it does not exist.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         make(path)?;
         let path = path.canonicalize().context("find the data directory")?;
@@ -40,20 +40,20 @@ impl DataDir {
         }
     }
 
-    /// Returns the path of something in it.
+    /// Returns the path of a file in it.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Returns the URL of a SQLite file in it, which is made when it is first opened.
+    /// Returns the URL of a SQLite file in it, which is created when it is first opened.
     pub(crate) fn sqlite(&self, name: &str) -> SecretString {
         let path = self.join(name).display().to_string();
-        // The two characters that mean something in such a URL.
+        // These two characters have a meaning in such a URL.
         let path = path.replace('%', "%25").replace('?', "%3F");
         format!("sqlite://{path}?mode=rwc").into()
     }
 
-    /// Returns a secret that is kept in a file of its own, making it if there is none.
+    /// Returns a secret from a file of its own. Creates it if it does not exist.
     pub(crate) fn secret(&self, name: &str) -> anyhow::Result<String> {
         let path = self.join(name);
         if let Ok(secret) = fs::read_to_string(&path)
@@ -76,7 +76,7 @@ impl DataDir {
     }
 }
 
-/// Makes a directory, unless there is one, that nobody else can look into: ids and memories are in it.
+/// Creates a directory, unless it exists, that other users cannot read: ids and memories are in it.
 pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -87,9 +87,9 @@ pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("create the data directory {}", path.display()))
 }
 
-/// Takes the rights of others to a directory and what is in it: it may have been made by hand.
+/// Removes other users' rights to a directory and its content: an operator may have created it by hand.
 ///
-/// A volume that belongs to somebody else is used as it is, with a warning: its rights are for its owner to give.
+/// A volume of another owner is used as it is, with a warning: only its owner can change the rights.
 #[cfg(unix)]
 fn tighten(path: &Path) -> anyhow::Result<()> {
     let what = || format!("look into the data directory {}", path.display());
@@ -104,14 +104,14 @@ fn tighten(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes the rights of others to one file or directory.
+/// Removes other users' rights to one file or directory.
 #[cfg(unix)]
 fn own(path: &Path) -> std::io::Result<()> {
     use std::io::ErrorKind;
     use std::os::unix::fs::PermissionsExt;
     let mode = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.permissions().mode(),
-        // A temporary file that has gone.
+        // A temporary file was removed meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
@@ -134,7 +134,7 @@ fn tighten(_path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns 256 random bits, hexadecimal.
+/// Returns 256 random bits as hexadecimal digits.
 pub(crate) fn random_hex() -> String {
     use std::fmt::Write as _;
     let bytes: [u8; 32] = rand::random();

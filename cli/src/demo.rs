@@ -1,7 +1,7 @@
-//! The demonstration: real memories in, deletions over HTTP, and a second look at what is left.
+//! The demonstration: it loads real memories, deletes some over HTTP, and counts the rest.
 //!
-//! What it prints about the stores it reads from the stores themselves, over connections of its
-//! own; only the job's figures come from Lethe.
+//! Its figures about the stores come from the stores themselves, over connections of its own. Only the
+//! job's figures come from Lethe.
 
 use std::path::Path;
 
@@ -19,13 +19,13 @@ use crate::lifecycle::Stop;
 use crate::up::Service;
 use crate::{data_dir, memories, options, output};
 
-/// How many memories are deleted by id.
+/// The number of memories that are deleted by id.
 const BY_ID: usize = 500;
 
-/// The person of whom everything is deleted.
+/// The person whose memories are all deleted.
 const PERSON: &str = "user-054@example.com";
 
-/// How many vectors are written at once.
+/// The number of vectors in one write.
 const BATCH: usize = 1_000;
 
 /// A memory of the fixture.
@@ -151,7 +151,7 @@ async fn erase(api: &Api, deletion: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The stores, as somebody beside Lethe sees them.
+/// The stores, over connections that bypass Lethe.
 struct Stores {
     sql: SqlitePool,
     vectors: Qdrant,
@@ -233,7 +233,7 @@ impl Stores {
     }
 }
 
-/// Returns a vector; what it means does not matter to whoever erases it.
+/// Returns a random vector: its meaning does not matter to a deletion.
 fn embedding() -> Vec<f32> {
     (0..embedded::DIMENSIONS)
         .map(|_| rand::random_range(-1.0..1.0))

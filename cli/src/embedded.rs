@@ -1,6 +1,6 @@
 //! The embedded stores: memories in a SQLite file, vectors in Qdrant's engine, served on loopback.
 //!
-//! What applications write into them is said in `cli/docs/embedded.md`, whose snippet a test runs.
+//! Applications write into them as `cli/docs/embedded.md` describes; a test runs its snippet.
 
 #[cfg(not(feature = "embedded"))]
 use std::future::{Ready, ready};
@@ -40,16 +40,16 @@ name = "main"
 /// The name of the embedded collection.
 pub(crate) const COLLECTION: &str = "memories";
 
-/// The payload fields that the mapping names.
+/// The payload fields of the mapping.
 const INDEXED: [&str; 3] = ["memory_id", "user_id", "agent_id"];
 
 /// The embedded vector store, while it is served.
 pub(crate) struct Vectors {
-    /// Where it is served.
+    /// Its URL.
     pub(crate) url: String,
-    /// The key that it asks for.
+    /// The key that every call needs.
     pub(crate) key: String,
-    /// Ends when it has stopped.
+    /// The task of its server.
     pub(crate) served: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -68,14 +68,14 @@ pub(crate) async fn serve_vectors(data: &DataDir, shutdown: CancellationToken) -
     })
 }
 
-/// Adds the embedded target to a configuration that names no target, and makes its stores.
+/// Adds the embedded target to a configuration that names no target, and creates its stores.
 pub(crate) async fn add_target(config: &mut Config, data: &DataDir, vectors: &Vectors) -> anyhow::Result<()> {
     let sql = data.sqlite("memories.sqlite");
     let text = TARGET.replace(
         "name = \"main\"\n",
         &format!(
             "name = \"main\"\nsql = {{ url = {} }}\nvector = {{ url = {}, api_key = {} }}\n",
-            // A text of JSON is one of TOML; Rust's escapes are not.
+            // A JSON text is also a TOML text; Rust's escapes are not.
             json!(sql.expose_secret()),
             json!(vectors.url),
             json!(vectors.key)
@@ -89,7 +89,7 @@ pub(crate) async fn add_target(config: &mut Config, data: &DataDir, vectors: &Ve
     create_collection(&client(&vectors.url, &vectors.key)?).await
 }
 
-/// Returns a client of a vector store, as any application would make one.
+/// Returns a client of a vector store, made like any application's.
 pub(crate) fn client(url: &str, key: &str) -> anyhow::Result<Qdrant> {
     Qdrant::from_url(url)
         .api_key(key)
@@ -110,7 +110,7 @@ async fn create_collection(client: &Qdrant) -> anyhow::Result<()> {
             .await
             .context("create the collection")?;
     }
-    // Points are looked for by these: without an index each look reads all of them.
+    // Points are found by these fields. Without an index each search reads all points.
     for field in INDEXED {
         client
             .create_field_index(
@@ -122,11 +122,11 @@ async fn create_collection(client: &Qdrant) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns whether a configuration leaves it to us where memories are.
+/// Returns whether a configuration leaves the place of memories to this process.
 ///
 /// # Errors
 ///
-/// If it does, and this build has no engine to keep them in.
+/// If it does, and this build has no engine for the vectors.
 pub(crate) fn is_wanted(config: &Config) -> anyhow::Result<bool> {
     let wanted = config.targets.is_empty();
     if wanted && !cfg!(feature = "embedded") {
@@ -153,7 +153,7 @@ async fn serve(
         .context("serve the vector store")
 }
 
-/// Never asked for: [`is_wanted`] has refused it.
+/// Never called: [`is_wanted`] refuses the configuration first.
 #[cfg(not(feature = "embedded"))]
 fn serve(_: TcpListener, _: PathBuf, _: String, _: CancellationToken) -> Ready<anyhow::Result<()>> {
     ready(Err(anyhow::anyhow!("this build has no vector store")))

@@ -1,12 +1,12 @@
-//! What a shell is told about a job that has ended.
+//! The report to a shell about a job that has ended.
 
 use anyhow::bail;
 use serde_json::Value;
 
 use crate::output::{self, show};
 
-/// Shows an ended job, and in words what is worth knowing; anything but success is an error for the shell too,
-/// and so is a success that found nothing, if something has to be found.
+/// Shows an ended job, with notes in words. Any end but success is an error for the shell too. So is a success that
+/// found nothing, if `require_found` is set.
 pub(crate) fn conclude(job: &Value, require_found: bool) -> anyhow::Result<()> {
     show(job)?;
     for note in notes(job) {
@@ -19,7 +19,7 @@ pub(crate) fn conclude(job: &Value, require_found: bool) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the job's warnings in words, and what dependents lost.
+/// Returns the job's warnings in words, and the numbers of deleted dependents.
 fn notes(job: &Value) -> Vec<String> {
     let mut notes = Vec::new();
     for warning in items(&job["warnings"]) {
@@ -52,7 +52,7 @@ fn notes(job: &Value) -> Vec<String> {
     notes
 }
 
-/// Returns whether any memory was there: an id that no store knows is not, nor is what nothing matched.
+/// Returns whether any memory was there. An id that no store knows does not count, nor does an empty selection.
 fn has_found(job: &Value) -> bool {
     let counts = items(&job["stores"]).filter_map(|store| store["counts"].as_object());
     counts

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::options;
 
-/// How long a healthy process may take to answer.
+/// The time limit for the answer of a healthy process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Fails unless the process says that it is ready.
+/// Fails unless the process reports that it is ready.
 pub(crate) async fn check(options: &options::Health) -> anyhow::Result<()> {
     let client = reqwest::Client::builder()
         .timeout(PATIENCE)

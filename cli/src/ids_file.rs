@@ -14,13 +14,13 @@ use tokio_util::io::ReaderStream;
 
 use crate::api::Api;
 
-/// How much of a file is read at a time.
+/// The bytes of a file that are read at a time.
 const PART: usize = 64 * 1024;
 
-/// The longest id, in characters: what ids may be is for the API to say.
+/// The longest id, in characters. The API decides about the real limit.
 const MAX_ID: usize = 64 * 1024;
 
-/// Why the file was refused while it was sent, if it was: the API saw only that the request broke off.
+/// The reason why the file was refused during the upload. The API only saw that the request broke off.
 #[derive(Clone, Default)]
 pub(crate) struct Refused(Arc<Mutex<Option<anyhow::Error>>>);
 
@@ -35,8 +35,8 @@ impl Refused {
     }
 }
 
-/// Returns the request that streams a file of ids, and why it breaks off if it does. A request that breaks
-/// off is no job.
+/// Returns the request that streams a file of ids, and the reason if it breaks off. A request that breaks
+/// off creates no job.
 pub(crate) async fn upload(
     api: &Api,
     path: &Path,
@@ -75,7 +75,7 @@ fn parts(file: File, path: &Path, refused: Refused) -> impl Stream<Item = Result
     })
 }
 
-/// Ends a request before its body does.
+/// The error that ends a request before its body is complete.
 #[derive(Debug)]
 struct Broken;
 
@@ -87,8 +87,8 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Returns the lines of a part of a file as JSON strings; no part is the end. A blank line stays one, so that
-/// the API counts lines as the file does.
+/// Returns the lines of a part of a file as JSON strings; `None` is the end. Blank lines are kept, so that
+/// the API's line numbers are the file's.
 fn as_ndjson(lines: &mut Lines, part: Option<&[u8]>) -> Result<String, LineError> {
     let mut text = String::new();
     let mut add = |line: Line| {

@@ -1,4 +1,4 @@
-//! API keys: asking the API for them, and writing them into the configuration by hand.
+//! API keys: managed over the API, or written into the configuration by hand.
 
 use std::fmt::Write;
 
@@ -22,12 +22,12 @@ pub(crate) async fn run(options: &options::Keys) -> anyhow::Result<()> {
     }
 }
 
-/// Makes a key over the API, and prints it.
+/// Creates a key over the API, and prints it.
 async fn create(options: &options::CreateKey) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     let made = api.send(api.post("keys").json(&described(&options.key)?)).await?;
     let key = made["key"].as_str().context("the API did not answer with a key")?;
-    // Alone on its line, for `KEY=$(lethe keys create …)`; what it is goes to people.
+    // Alone on its line, for `KEY=$(lethe keys create …)`.
     output::line(key);
     Ok(())
 }
@@ -48,11 +48,11 @@ async fn list(server: &Server) -> anyhow::Result<()> {
     }
 }
 
-/// Takes a key away.
+/// Revokes a key.
 async fn revoke(options: &options::RevokeKey) -> anyhow::Result<()> {
     let api = Api::of(&options.server)?;
     if !is_name(&options.name) {
-        // It would be another path.
+        // Another name would be another path.
         bail!("no key has such a name: {NAME}");
     }
     api.send(api.delete(&format!("keys/{}", options.name))).await?;
@@ -63,8 +63,8 @@ async fn revoke(options: &options::RevokeKey) -> anyhow::Result<()> {
 fn config(options: &NewKey) -> anyhow::Result<()> {
     let (key, hash) = KeyHash::make();
     let lines = lines(&described(options)?, &hash);
-    // Whatever the configuration would refuse is refused here, before somebody pastes it. Which
-    // targets there are is not known here.
+    // Errors of the configuration are reported here, before an operator pastes the lines. The names of
+    // existing targets are not known here.
     if let Err(errors) = Config::from_toml(&lines) {
         let others = errors.0.iter().filter(|error| error.key != "auth.key[0].targets");
         if others.count() > 0 {
@@ -76,7 +76,7 @@ fn config(options: &NewKey) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns what a key opens, as the API takes it.
+/// Returns the permissions of a key, in the API's form.
 fn described(key: &NewKey) -> anyhow::Result<Value> {
     let mut described = Map::new();
     described.insert("name".to_owned(), json!(key.name));
@@ -101,14 +101,14 @@ fn lines(described: &Value, hash: &KeyHash) -> String {
     let mut lines = format!("[[auth.key]]\nname = {}\nsha256 = \"{hash}\"", described["name"]);
     for field in ["scopes", "user", "workspaces", "targets", "expires_at"] {
         if let Some(value) = described.get(field) {
-            // JSON's texts and lists of texts are TOML's too.
+            // JSON's texts and lists of texts are also TOML.
             write!(lines, "\n{field} = {value}").expect("a String takes any text");
         }
     }
     lines
 }
 
-/// Reads a time, or how long it is until then; a day is 24 hours.
+/// Reads a time, or the duration until then; a day is 24 hours.
 fn expiry(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     let at = text.parse::<Timestamp>().ok().or_else(|| {
         let span: Span = text.parse().ok()?;
@@ -134,7 +134,7 @@ fn line(key: &Value) -> String {
         ("expires_at", key["expires_at"].as_str().unwrap_or_default().to_owned()),
     ] {
         if !text.is_empty() {
-            // A person's id may hold anything, a line end too.
+            // A person's id may hold any character, a line end too.
             write!(line, "  {field}={}", json!(text)).expect("a String takes any text");
         }
     }

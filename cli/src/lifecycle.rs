@@ -1,5 +1,5 @@
-//! How a process ends: the first SIGTERM or SIGINT asks it to finish what it has begun, the second
-//! to stop at once.
+//! Shutdown: the first SIGTERM or SIGINT asks the process to finish begun work, the second to stop
+//! at once.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 /// The two ways to stop.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop {
-    /// Finish what has begun, begin nothing.
+    /// Finish begun work, and begin no more.
     pub(crate) soon: CancellationToken,
     /// Stop at once; implies `soon`.
     pub(crate) now: CancellationToken,

@@ -27,13 +27,13 @@ use lethe_common::config::ConfigErrors;
 
 use options::{Command, Options};
 
-/// The exit code for a configuration that is refused, as `sysexits` and most shells use 2 for it.
+/// The exit code for a refused configuration: 2, as `clap` and most shells use for wrong usage.
 const BAD_CONFIGURATION: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    // Both are linked in; the one that is chosen here serves redis and https alike.
+    // Two TLS providers are linked in. This choice serves Redis and HTTPS alike.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         output::error("a TLS provider was installed before");
     }

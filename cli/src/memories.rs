@@ -18,7 +18,7 @@ CREATE INDEX IF NOT EXISTS idx_agno_memories_user_id ON agno_memories (user_id);
 CREATE INDEX IF NOT EXISTS idx_agno_memories_created_at ON agno_memories (created_at);
 CREATE INDEX IF NOT EXISTS idx_agno_memories_updated_at ON agno_memories (updated_at);";
 
-/// Makes the table, if there is none.
+/// Creates the table, unless it exists.
 pub(crate) async fn create(url: &SecretString) -> anyhow::Result<()> {
     let options: SqliteConnectOptions = url.expose_secret().parse().context("read the URL of the memories")?;
     let pool = SqlitePool::connect_with(options).await.context("open the memories")?;
@@ -30,7 +30,7 @@ pub(crate) async fn create(url: &SecretString) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the fixture to `path`, unless there is something already.
+/// Writes the fixture to `path`, unless the file exists.
 pub(crate) fn load_fixture(path: &Path) -> anyhow::Result<()> {
     if !path.exists() {
         std::fs::write(path, FIXTURE).context("write the fixture")?;

@@ -19,7 +19,7 @@ pub(crate) struct Options {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in one process: API, worker, embedded stores.
@@ -102,7 +102,7 @@ pub(crate) struct Keys {
     pub(crate) command: KeysCommand,
 }
 
-/// What to do about API keys.
+/// The commands about API keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key over the API, and print it, this once.
@@ -115,7 +115,7 @@ pub(crate) enum KeysCommand {
     Config(NewKey),
 }
 
-/// A key to be made over the API.
+/// A key to create over the API.
 #[derive(Debug, Args)]
 pub(crate) struct CreateKey {
     #[command(flatten)]
@@ -124,7 +124,7 @@ pub(crate) struct CreateKey {
     pub(crate) key: NewKey,
 }
 
-/// A key to be taken away.
+/// A key to revoke.
 #[derive(Debug, Args)]
 pub(crate) struct RevokeKey {
     #[command(flatten)]
@@ -257,11 +257,11 @@ pub(crate) struct Pace {
     pub(crate) rate: Rate,
 }
 
-/// Memories in a second; none: as many as it can.
+/// The most memories per second; `None`: no limit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate(pub(crate) Option<f64>);
 
-// What numbers are no rate is for the API to say.
+// The API decides which numbers are a rate.
 fn rate(text: &str) -> Result<Rate, &'static str> {
     if text == "none" {
         return Ok(Rate(None));
@@ -270,7 +270,7 @@ fn rate(text: &str) -> Result<Rate, &'static str> {
     Ok(Rate(Some(number)))
 }
 
-// JSON has no other numbers: they would be sent as `null`, which is no limit at all.
+// JSON has no other numbers. They would be sent as `null`, which means no limit.
 fn number(text: &str) -> Result<f64, &'static str> {
     let number = text.parse().ok().filter(|number: &f64| number.is_finite());
     number.ok_or("write a number such as 50 or 0.5")
@@ -301,7 +301,7 @@ pub(crate) struct Items {
     pub(crate) outcome: String,
 }
 
-/// What is paused.
+/// The scope of a pause.
 #[derive(Debug, Args)]
 pub(crate) struct Scope {
     #[command(flatten)]

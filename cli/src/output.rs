@@ -1,4 +1,4 @@
-//! What the commands print. Everything else in the program logs.
+//! The output of the commands. All other output of the program is logs.
 
 use std::io::{Write, stderr, stdout};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::Value;
 
-/// How to answer.
+/// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
@@ -17,16 +17,16 @@ pub(crate) enum Format {
 
 /// Prints a line of the answer.
 pub(crate) fn line(text: &str) {
-    // Whoever reads may have seen enough and gone, as `head` does: no reason to panic.
+    // The reader may have stopped, as `head` does. That is no reason to panic.
     drop(writeln!(stdout(), "{text}"));
 }
 
-/// Prints what is worth knowing beside the answer.
+/// Prints a note beside the answer.
 pub(crate) fn note(text: &str) {
     drop(writeln!(stderr(), "note: {text}"));
 }
 
-/// Prints why a command failed.
+/// Prints the reason why a command failed.
 pub(crate) fn error(text: &str) {
     drop(writeln!(stderr(), "error: {text}"));
 }

@@ -22,7 +22,7 @@ use crate::lifecycle::Stop;
 /// The longest pause between two tries to reach the ledger at the start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What every role needs.
+/// The parts of every role.
 pub(crate) struct Parts {
     pub(crate) config: Arc<Config>,
     pub(crate) ledger: Ledger,
@@ -31,7 +31,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Prepares the parts, without waiting for any server: they may come up later.
+    /// Prepares the parts without waiting for any server: servers may come up later.
     pub(crate) fn new(config: Config, ledger_url: SecretString) -> anyhow::Result<Self> {
         for setting in &config.unverified {
             tracing::warn!(
@@ -75,7 +75,7 @@ impl Parts {
     pub(crate) fn worker(&self) -> Result<lethe_worker::Environment, StoreError> {
         self.metrics.expose_worker(&lethe_worker::error_codes());
         let name = self.config.worker.name.clone().unwrap_or_else(|| "worker".to_owned());
-        // Unique per start: a name that is taken over would hide that its worker died.
+        // Unique per start: a reused name would hide that its worker died.
         let name = format!("{name}-{}-{:08x}", std::process::id(), rand::random::<u32>());
         lethe_worker::Environment::new(
             name,
@@ -117,7 +117,7 @@ pub(crate) async fn api(config: Option<&Path>) -> anyhow::Result<()> {
         parts.metrics.clone(),
         Clock::system(),
     );
-    // It serves while the ledger is not there yet, and says so.
+    // It serves before the ledger can be reached, and reports that.
     let (migrated, ()) = tokio::join!(migrated, lethe_api::serve(port, state, stop.soon.clone()));
     parts.ledger.close().await;
     migrated
@@ -145,7 +145,7 @@ pub(crate) async fn worker(config: Option<&Path>) -> anyhow::Result<()> {
             lethe_worker::run(env, stop.soon.clone(), stop.now).await;
             Ok(())
         }
-        // Asked to stop while it waited.
+        // Stopped while it waited for the ledger.
         Err(_) if stop.soon.is_cancelled() => Ok(()),
         Err(error) => Err(error),
     };

@@ -1,4 +1,4 @@
-//! Deletions that recur, from the command line.
+//! Recurring deletions, from the command line.
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::api::{Api, Server, json_of, listed};
 use crate::output::{self, show};
 
-/// Deletions that recur.
+/// Recurring deletions.
 #[derive(Debug, Args)]
 pub(crate) struct Schedules {
     #[command(subcommand)]
     command: SchedulesCommand,
 }
 
-/// What to do about schedules.
+/// The commands about schedules.
 #[derive(Debug, Subcommand)]
 enum SchedulesCommand {
     /// List schedules.
@@ -81,7 +81,7 @@ impl Schedule {
     /// Returns the API, and the path of the schedule.
     fn place(&self) -> anyhow::Result<(Api, String)> {
         if !is_name(&self.name) {
-            // It would be another path.
+            // Another name would be another path.
             bail!("no schedule has such a name: {NAME}");
         }
         Ok((Api::of(&self.server)?, format!("schedules/{}", self.name)))

@@ -17,7 +17,7 @@ pub(crate) struct Retire {
     mapping: String,
 }
 
-/// Lists the mappings that workers have published, those of one place one after another.
+/// Lists the mappings that workers have published, grouped by place.
 pub(crate) async fn list(server: &Server) -> anyhow::Result<()> {
     let api = Api::of(server)?;
     let list = api.send(api.get("siblings")).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn list(server: &Server) -> anyhow::Result<()> {
 pub(crate) async fn retire(options: &Retire) -> anyhow::Result<()> {
     let names = options.mapping.split_once('/');
     let Some((target, table)) = names.filter(|(target, table)| is_name(target) && is_name(table)) else {
-        // It would be another path.
+        // Another name would be another path.
         bail!("write TARGET/TABLE, both as the configuration has them: {NAME}");
     };
     let api = Api::of(&options.server)?;

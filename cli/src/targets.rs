@@ -1,4 +1,4 @@
-//! Targets: whether mappings fit their stores, and what mappings of others might be.
+//! Targets: checks whether mappings fit their stores, and proposes mappings for existing stores.
 
 mod password;
 
@@ -19,13 +19,13 @@ use crate::api::Server;
 use crate::output::{self, Format};
 use crate::siblings::{self, Retire};
 
-/// Where the vector store's API key is looked for, as its own clients do.
+/// The variable of the vector store's API key, as its own clients name it.
 const API_KEY_ENV: &str = "QDRANT_API_KEY";
 
-/// Where the SQL database's password is looked for.
+/// The variable of the SQL database's password.
 const PASSWORD_ENV: &str = "LETHE_SQL_PASSWORD";
 
-/// What to do about targets.
+/// The commands about targets.
 #[derive(Debug, Args)]
 pub(crate) struct Targets {
     #[command(subcommand)]
@@ -114,7 +114,7 @@ async fn check(options: &Check) -> anyhow::Result<()> {
     }
 }
 
-/// Returns what was found, a line for each store and each thing about it.
+/// Returns the result: a line for each store, and for each fault or piece of advice.
 fn lines(checked: &[Checked]) -> Vec<String> {
     let mut lines = Vec::new();
     for Checked { target, table, stores } in checked {
@@ -198,7 +198,7 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the well-known schema that the stores have, and takes what it covers out of the proposal.
+/// Returns the well-known schema that fits the stores, and removes its tables from the proposal.
 async fn preset(options: &Infer, stores: &Stores, inferred: &mut Inferred) -> anyhow::Result<Option<&'static str>> {
     for &name in Preset::NAMES {
         let text = options.proposal(Some(name), &[])?;
@@ -242,7 +242,7 @@ impl Infer {
         Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 
-    /// Returns the file that says so.
+    /// Returns the text of the proposed file.
     fn proposal(&self, preset: Option<&str>, tables: &[Table]) -> anyhow::Result<String> {
         let target = Target {
             name: &self.name,
@@ -262,7 +262,7 @@ impl Infer {
     }
 }
 
-/// The stores to look at.
+/// The stores to inspect.
 struct Stores {
     sql: Option<SqlEndpoint>,
     vector: Option<VectorEndpoint>,
@@ -294,7 +294,7 @@ impl Stores {
         };
         let sql = stores.sql.as_mut().map_or(Ok(()), SqlEndpoint::secure);
         let vector = stores.vector.as_ref().map_or(Ok(()), VectorEndpoint::check_tls);
-        // What it says is for the file: here it is a flag.
+        // Their advice is about the file. The command line has a flag for it.
         if sql.and(vector).is_err() {
             bail!(
                 "a store is on another machine and its URL does without a verified certificate: write https://, sslmode=verify-full or ssl-mode=VERIFY_IDENTITY, or --tls-off if the network is trusted"
@@ -303,7 +303,7 @@ impl Stores {
         Ok(stores)
     }
 
-    /// Returns the configuration that `text` is, over these stores.
+    /// Returns the configuration of `text`, over these stores.
     fn config(&self, text: &str) -> anyhow::Result<Config> {
         let mut config = Config::from_toml(text)?;
         for target in &mut config.targets {
@@ -314,7 +314,7 @@ impl Stores {
     }
 }
 
-/// The file that is proposed.
+/// The proposed file.
 #[derive(Serialize)]
 struct Proposal<'a> {
     target: [Target<'a>; 1],

@@ -1,5 +1,5 @@
-//! Everything in one process: API, worker, ledger, and, where the configuration names no target,
-//! the embedded stores.
+//! Everything in one process: API, worker, ledger and, if the configuration names no target, the
+//! embedded stores.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use crate::options;
 use crate::output::{self, Format};
 use crate::roles::{Parts, bind};
 
-/// The name of the key that is made at the first start.
+/// The name of the key that the first start creates.
 const FIRST_KEY: &str = "first";
 
 /// A whole service in this process.
 pub(crate) struct Service {
-    /// Where the API listens.
+    /// The URL of the API.
     pub(crate) url: String,
     /// The API key, if this was the first start.
     pub(crate) key: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Service {
     worker: JoinHandle<()>,
     parts: Parts,
     vectors_stop: CancellationToken,
-    // Last: everything above is gone when another process may have it.
+    // Dropped last: another process may lock the directory only after everything above has ended.
     _data: DataDir,
 }
 
@@ -48,7 +48,7 @@ impl Service {
         listen: Option<std::net::SocketAddr>,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
-        // Before anything is made.
+        // The check comes before any file is created.
         let embedded = embedded::is_wanted(&config)?;
         let data = DataDir::open(data)?;
         let listener = bind(listen.unwrap_or(config.api.listen)).await?;
@@ -71,7 +71,7 @@ impl Service {
         let parts = Parts::new(config, ledger_url)?;
         parts.migrate(&stop.soon).await?;
         if own_ledger {
-            // This directory has one process, and the one before it is dead.
+            // This directory has one process, and the previous one is dead.
             let taken_over = async {
                 parts.ledger.end_all_leases().await?;
                 parts.ledger.drop_all_uploads().await
@@ -116,10 +116,10 @@ impl Service {
     }
 }
 
-/// Makes the first key, unless there are keys; only its hash is kept.
+/// Creates the first key, unless the ledger has keys. Only its hash is stored.
 async fn first_key(parts: &Parts) -> anyhow::Result<Option<String>> {
     let first = async {
-        // What was taken away does not come back; `lethe keys config` makes another.
+        // With a key in the ledger, no first key is made again; `lethe keys config` makes others.
         if !parts.ledger.keys("", 1).await?.is_empty() {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! The API key: every call carries it, the health check too.
+//! The check of the API key: every call needs the key, the health check too.
 //!
 //! Any process of the machine can reach a loopback port, so the port alone permits nothing.
 

@@ -1,7 +1,7 @@
-//! One collection: its engine, its writer, and how requests reach them.
+//! One collection: its engine, its writer, and the way of requests to them.
 //!
 //! Reads run on the blocking pool. Writes are queued for the collection's one writer (see
-//! [`crate::writer`]); if the process dies, what is queued was not acknowledged with `wait`.
+//! [`crate::writer`]). If the process dies, no queued write was acknowledged with `wait`.
 
 use std::{
     path::Path,
@@ -19,16 +19,16 @@ use crate::{
     writer::{Change, Ending, Message, Write, Writer},
 };
 
-/// Largest request: clients of Qdrant send batches of up to some tens of megabytes.
+/// The largest request, in bytes: Qdrant's clients send batches of up to some tens of megabytes.
 pub(crate) const MESSAGE_LIMIT: usize = 64 * 1024 * 1024;
-/// Encoded requests that may wait in all write queues together: twice the largest message.
+/// The most bytes of encoded requests in all write queues together: twice the largest message.
 const QUEUED_BYTES: usize = 2 * MESSAGE_LIMIT;
-/// Unit of the permits that count them, because a semaphore counts in `u32`.
+/// The bytes of one permit, because a semaphore counts in `u32`.
 const PERMIT_BYTES: usize = 1024;
-/// Reads that run at once: a few for each core, because each may hold a whole answer in memory.
+/// The reads that run at once: a few for each core, because each may hold a whole answer in memory.
 const READERS: usize = 16;
 
-/// What all collections of a store share.
+/// The limits that all collections of a store share.
 #[derive(Clone)]
 pub(crate) struct Limits {
     queued: Arc<Semaphore>,
@@ -44,7 +44,7 @@ impl Limits {
     }
 
     async fn queue(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Failure> {
-        // One permit more than the bytes fill, so that small requests are bounded in number too.
+        // One more permit than the bytes fill bounds the number of small requests too.
         let permits = (bytes / PERMIT_BYTES + 1).min(QUEUED_BYTES / PERMIT_BYTES);
         let permits = u32::try_from(permits).map_err(|_| Failure::Exhausted("request too large".to_owned()))?;
         let acquired = Arc::clone(&self.queued).acquire_many_owned(permits).await;
@@ -52,7 +52,7 @@ impl Limits {
     }
 }
 
-/// One collection that is being served.
+/// One served collection.
 pub(crate) struct Collection {
     config: EdgeConfig,
     slot: Arc<Slot>,
@@ -98,17 +98,17 @@ impl Collection {
         let permit = permit.map_err(|_| Failure::Stopping)?;
         let slot = Arc::clone(&self.slot);
         let read = tokio::task::spawn_blocking(move || {
-            // The permit goes with the work: a caller who hangs up does not end it.
+            // The permit stays with the work, which goes on if the caller hangs up.
             let _permit = permit;
             slot.with(call)
         });
         read.await.map_err(|_| Failure::Panicked)?
     }
 
-    /// Queues a write and, if asked, waits until it is on disk.
+    /// Queues a write and, if `wait` is set, waits until it is on disk.
     ///
     /// # Cancel safety
-    /// A write that is queued is applied, whoever still waits for it.
+    /// A queued write is applied, even if the caller leaves. A write that still waits for room is not.
     pub(crate) async fn write(&self, change: Change, wait: bool) -> Result<(), Failure> {
         let permit = self.limits.queue(change.bytes).await?;
         let (done, answer) = oneshot::channel();
@@ -116,7 +116,7 @@ impl Collection {
         let write = Write { change, done, permit };
         let queued = self.queue.send(Message::Write(Box::new(write)));
         if queued.is_err() {
-            // The writer is gone: the slot knows why.
+            // The writer is gone, and the slot knows the reason.
             return self.slot.with(|_| Ok(())).and(Err(Failure::Stopping));
         }
         if !wait {
@@ -128,7 +128,7 @@ impl Collection {
         }
     }
 
-    /// Applies and flushes what is queued, and closes the engine. Blocks.
+    /// Applies and flushes the queued writes, and closes the engine. Blocks.
     pub(crate) fn close(&self, ending: Ending) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = writer.take() else {

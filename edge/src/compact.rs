@@ -1,10 +1,9 @@
-//! Copying the live points of an engine into a new one: the only way to take the text of deleted
-//! points off the disk and to shrink the log.
+//! Copies the live points of an engine into a new one. Only this removes the text of deleted points from
+//! the disk, and shrinks the log.
 //!
 //! The engine's own `optimize` leaves the log as it is, and a log must never be removed in place:
-//! operation numbers would start again below the points' versions, and later writes would be
-//! dropped in silence. If the process dies here, the unfinished directory is removed at the next
-//! start.
+//! operation numbers would start again below the points' versions, and the engine would silently drop
+//! later writes. If the process dies here, the next start removes the unfinished directory.
 
 use std::path::Path;
 
@@ -14,10 +13,10 @@ use qdrant_edge::{
     VectorStructPersisted, WithPayloadInterface, WithVector,
 };
 
-/// Points copied at a time: few enough to bound memory with payloads of many kilobytes.
+/// The points copied at a time: few enough to bound memory with payloads of many kilobytes.
 const PAGE: usize = 500;
 
-/// Copies everything that is alive in `from` into a new engine in the empty directory `into`.
+/// Copies the live points and the indexes of `from` into a new engine in the empty directory `into`.
 pub(crate) fn copy(from: &EdgeShard, into: &Path) -> OperationResult<()> {
     let copy = EdgeShard::new(into, from.config().clone())?;
     let mut offset = None;

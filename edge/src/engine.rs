@@ -1,6 +1,6 @@
 //! The engine of one collection behind a lock, and the guard against its panics.
 //!
-//! Nothing here knows of gRPC. The engine panics where a server must not (a failed sync, a flush
+//! This module knows no gRPC. The engine panics where a server must not (a failed sync, a flush
 //! beside an update), so every call into it goes through [`guarded`].
 
 use std::{
@@ -12,11 +12,11 @@ use qdrant_edge::{EdgeShard, OperationResult};
 
 use crate::error::Failure;
 
-/// What has become of a collection's engine.
+/// The state of a collection's engine.
 pub(crate) enum State {
     /// It serves.
     Open(Box<EdgeShard>),
-    /// A write failed half way: memory and disk may differ, so nothing is answered from it.
+    /// A write failed half way. Memory and disk may differ, so it answers no request.
     Broken,
     /// The collection was deleted.
     Deleted,
@@ -24,10 +24,10 @@ pub(crate) enum State {
     Closed,
 }
 
-/// The place where readers and the writer find the engine.
+/// Holds the engine for the readers and the writer.
 ///
 /// Readers and the one writer share the read lock: the engine has locks of its own, and reads may
-/// run beside an update. The write lock is for replacing the engine.
+/// run beside an update. The write lock is only for replacing the engine.
 pub(crate) struct Slot {
     name: String,
     state: RwLock<State>,
@@ -49,11 +49,11 @@ impl Slot {
         }
     }
 
-    /// Waits for the readers, drops the engine (which flushes it) and puts another state there.
+    /// Waits for the readers, drops the engine (which flushes it) and sets another state.
     pub(crate) fn replace(&self, make: impl FnOnce() -> State) {
         let mut state = self.writing();
         let old = std::mem::replace(&mut *state, State::Closed);
-        // Dropping flushes, and flushing may panic: the next state must be reached all the same.
+        // Dropping flushes, and flushing may panic. The next state must be set even then.
         let dropped = guarded(|| {
             drop(old);
             Ok(())
@@ -64,7 +64,7 @@ impl Slot {
         *state = make();
     }
 
-    // A panic inside the engine is caught before it reaches a guard, so poison carries no news.
+    // A panic inside the engine is caught before it reaches a guard, so a poisoned lock means nothing.
     fn reading(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,41 +1,41 @@
-//! Why the embedded store cannot run, and why one call failed.
+//! The errors of the embedded store, and of one call.
 //!
-//! The texts of [`Failure`] go to the caller who sent the request; they are never logged, because
-//! the engine writes ids and field names into them.
+//! The texts of [`Failure`] go to the caller that sent the request. They are never logged, because the
+//! engine writes ids and field names into them.
 
 use std::{io, path::PathBuf};
 
 use qdrant_edge::OperationError;
 use tonic::Status;
 
-/// Why the embedded vector store could not start, or had to stop.
+/// The reason why the embedded vector store could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EdgeError {
-    /// The API key is empty: loopback is not a permission.
+    /// The API key is empty. A loopback address alone permits nothing.
     #[error("the API key of the embedded vector store is empty")]
     EmptyKey,
     /// Another process serves this directory.
     #[error("`{directory}` is in use by another process")]
     InUse {
-        /// The directory that was asked for.
+        /// The requested directory.
         directory: PathBuf,
     },
     /// The directory cannot be read or written.
     #[error("`{directory}` cannot be used")]
     Directory {
-        /// The directory that was asked for.
+        /// The requested directory.
         directory: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// A collection on disk cannot be opened. Serving without it would call its points absent.
+    /// A collection on disk cannot be opened. Without it, its points would be reported as absent.
     #[error("collection `{name}` cannot be opened: {reason}")]
     Collection {
         /// The collection's name.
         name: String,
-        /// What the engine said.
+        /// The error of the engine.
         reason: String,
     },
     /// The gRPC server failed.
@@ -46,22 +46,22 @@ pub enum EdgeError {
     Task(#[source] tokio::task::JoinError),
 }
 
-/// Why one call on a collection failed.
+/// The reason why one call on a collection failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Failure {
     /// The request is wrong and would be wrong again.
     #[error("Wrong input: {0}")]
     Invalid(String),
-    /// The collection exists no more.
+    /// The collection does not exist.
     #[error("Not found: Collection `{0}` doesn't exist!")]
     NoCollection(String),
     /// A point that the request names does not exist.
     #[error("Not found: {0}")]
     NoPoint(String),
-    /// There is such a collection already.
+    /// A collection of this name exists.
     #[error("Wrong input: Collection `{0}` already exists!")]
     Exists(String),
-    /// A limit of this server.
+    /// A limit of this server is reached.
     #[error("{0}")]
     Exhausted(String),
     /// The server is stopping.
@@ -73,7 +73,7 @@ pub(crate) enum Failure {
     /// The engine failed.
     #[error("Service internal error: {0}")]
     Engine(String),
-    /// The operating system refused something.
+    /// The operating system refused an operation.
     #[error("Service internal error: {0}")]
     Disk(io::ErrorKind),
     /// The engine panicked.
@@ -102,12 +102,12 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// Returns what may be logged of it.
+    /// Returns the part of it that may be logged.
     pub(crate) fn cause(&self) -> String {
         match self {
             Self::Disk(kind) => kind.to_string(),
             Self::Panicked => "the engine panicked".to_owned(),
-            // Their texts may hold ids and field names.
+            // The other texts may hold ids and field names.
             _ => "the engine refused".to_owned(),
         }
     }

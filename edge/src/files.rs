@@ -1,9 +1,9 @@
-//! Names and directories: what a collection may be called, where it lies, and how to make sure
-//! that it lies there after a crash.
+//! Names and directories: the names that collections may have, their directories, and the syncs that
+//! keep these after a crash.
 //!
 //! `collections/<name>/shard-<n>` is an engine's directory. A higher number replaces the lower
-//! ones; whatever lies under `tmp` or is called `building` was never finished, or is being
-//! deleted, and is removed when the store opens.
+//! ones. Files under `tmp`, and a directory called `building`, are unfinished or being deleted: they
+//! are removed when the store opens.
 
 use std::{
     fs::{self, File},
@@ -15,16 +15,16 @@ use crate::error::Failure;
 
 /// The directory of collections, inside the store's directory.
 pub(crate) const COLLECTIONS: &str = "collections";
-/// The directory of what is being made or unmade, beside it and so on the same file system.
+/// The directory of collections in creation or deletion, beside it and so on the same file system.
 pub(crate) const TEMPORARY: &str = "tmp";
 /// The engine directory that is being written by a compaction.
 pub(crate) const BUILDING: &str = "building";
-/// The file inside an engine's directory which says that deleted data is still in its files.
+/// The file inside an engine's directory that marks it: its files still hold deleted data.
 pub(crate) const ERASED: &str = "erased";
 
 const SHARD: &str = "shard-";
 
-/// Longest name, in bytes: what file systems take for one directory, and Qdrant's own limit.
+/// The longest name, in bytes: the limit of file systems for one directory, and Qdrant's own limit.
 const NAME_LIMIT: usize = 255;
 
 /// Characters that Qdrant refuses in a collection's name.
@@ -84,7 +84,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Empties a directory, making it if need be.
+/// Makes a directory empty. Creates it if it does not exist.
 pub(crate) fn make_empty(directory: &Path) -> io::Result<()> {
     remove(directory)?;
     fs::create_dir_all(directory)
@@ -92,7 +92,7 @@ pub(crate) fn make_empty(directory: &Path) -> io::Result<()> {
 
 /// Syncs every file and directory below `path`, and `path` itself.
 ///
-/// The engine syncs the contents it flushes, but not the directories in which it makes files.
+/// The engine syncs the contents that it flushes, but not the directories in which it creates files.
 pub(crate) fn sync_tree(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -110,7 +110,7 @@ pub(crate) fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Adds up the lengths of the files below `path`; absent is nothing.
+/// Returns the sum of the lengths of the files below `path`; 0 if it is absent.
 pub(crate) fn bytes(path: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(path) else {
         return 0;

@@ -1,4 +1,4 @@
-//! The gRPC server: its services, its limits, and how it stops.
+//! The gRPC server: its services, its limits, and its shutdown.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,15 +25,15 @@ use crate::{
     store::Store,
 };
 
-/// Requests one connection may have under way, so that one client cannot fill the memory.
+/// The most requests in progress of one connection, so that one client cannot fill the memory.
 const CALLS_PER_CONNECTION: usize = 64;
-/// How long open calls may take after shutdown was asked for: Lethe's own store timeout.
+/// The time that open calls may take after a request to shut down: Lethe's own store timeout.
 const DRAIN: Duration = Duration::from_secs(8);
 
-/// Where the vectors lie, and who may read them.
+/// The directory of the vectors, and the key of their readers and writers.
 #[derive(Debug)]
 pub struct EdgeOptions {
-    /// The directory of the collections; made if it does not exist.
+    /// The directory of the collections; created if it does not exist.
     pub directory: PathBuf,
     /// The key that every call must carry. Must not be empty.
     pub api_key: SecretString,
@@ -41,15 +41,15 @@ pub struct EdgeOptions {
 
 /// Opens all collections in the directory and serves them on the listener until `shutdown`.
 ///
-/// When it returns, everything that was queued is applied and flushed.
+/// When it returns, all queued writes are applied and flushed.
 ///
 /// # Errors
-/// [`EdgeError::InUse`] when another process serves the directory; [`EdgeError::Collection`] when
-/// one collection cannot be opened: none is served then, because a collection that is missing
-/// would look as if its points were deleted.
+/// [`EdgeError::InUse`] if another process serves the directory. [`EdgeError::Collection`] if one
+/// collection cannot be opened. None is served then, because the points of a missing collection
+/// would look deleted.
 ///
 /// # Cancel safety
-/// Dropping the future stops the server; what is queued is still applied, in the background.
+/// Dropping the future stops the server. Queued writes are still applied, in the background.
 pub async fn serve(listener: TcpListener, options: EdgeOptions, shutdown: CancellationToken) -> Result<(), EdgeError> {
     let EdgeOptions { directory, api_key } = options;
     if api_key.expose_secret().is_empty() {
@@ -83,7 +83,7 @@ async fn serve_store(
     }
 }
 
-// A client that keeps a call open must not keep the process.
+// A client's open call must not keep the process alive.
 async fn drained(shutdown: &CancellationToken) {
     shutdown.cancelled().await;
     tokio::time::sleep(DRAIN).await;

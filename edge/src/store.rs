@@ -1,7 +1,7 @@
 //! All collections of one directory.
 //!
-//! A collection appears and disappears by one rename, after and before the work that takes time,
-//! so a process that dies here leaves it whole or not at all. All functions block.
+//! One rename makes a collection appear, after the slow work, or disappear, before it. So a process
+//! that dies here leaves it whole or not at all. All functions block.
 
 use std::{
     collections::BTreeMap,
@@ -22,10 +22,10 @@ use crate::{
     writer::Ending,
 };
 
-/// Collections of one store: each has a thread and open files of its own.
+/// The most collections of one store: each has a thread and open files of its own.
 const COLLECTIONS: usize = 256;
 
-/// The collections, and the directory they lie in.
+/// The collections, and their directory.
 pub(crate) struct Store {
     root: PathBuf,
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
@@ -37,7 +37,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens a directory and all collections in it, making it if need be.
+    /// Opens a directory and all collections in it. Creates the directory if it does not exist.
     pub(crate) fn open(root: &Path) -> Result<Self, EdgeError> {
         let unusable = |source| EdgeError::Directory {
             directory: root.to_owned(),
@@ -82,7 +82,7 @@ impl Store {
         collections.keys().cloned().collect()
     }
 
-    /// Creates a collection: on disk and synced when this returns.
+    /// Creates a collection. It is on disk and synced when this returns.
     pub(crate) fn create(&self, name: &str, config: EdgeConfig) -> Result<(), Failure> {
         files::check_name(name)?;
         let _changing = self.changing();
@@ -108,7 +108,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a collection; says whether there was one.
+    /// Deletes a collection; returns whether it existed.
     pub(crate) fn delete(&self, name: &str) -> Result<bool, Failure> {
         let _changing = self.changing();
         let Ok(collection) = self.get(name) else {
@@ -116,7 +116,7 @@ impl Store {
         };
         collection.close(Ending::Deleted);
         let leaving = self.temporary().join(Uuid::new_v4().to_string());
-        // Known by name until it has left: a second try after a failure must not answer "absent".
+        // The name stays known until the rename: a second try after a failure must not answer "absent".
         fs::rename(self.directory().join(name), &leaving)?;
         files::sync(&self.directory())?;
         self.collections
@@ -127,7 +127,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Applies and flushes what is queued in all collections and closes them.
+    /// Applies and flushes the queued writes of all collections, and closes these.
     pub(crate) fn close(&self) {
         let _changing = self.changing();
         let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
@@ -154,7 +154,7 @@ impl Store {
     }
 }
 
-/// Locks a directory against other processes; `None` if one has it.
+/// Locks a directory against other processes; `None` if one holds the lock.
 fn lock(root: &Path) -> io::Result<Option<File>> {
     fs::create_dir_all(root)?;
     let file = File::create(root.join("lock"))?;

@@ -1,9 +1,9 @@
 //! The one writer of a collection: group commit and, at quiet times, compaction.
 //!
 //! The engine's `update` survives a kill only once `flush` has returned, and its `flush` panics
-//! beside an update. So one thread applies whatever is waiting, flushes once, and only then
-//! answers. If the process dies before the flush, nobody was told that the writes are done; parts
-//! of them may be on disk all the same.
+//! beside an update. So one thread applies all waiting writes, flushes once, and only then
+//! answers. If the process dies before the flush, no caller was told that the writes are done, but
+//! parts of them may be on disk.
 
 use std::{
     fs::{self, File},
@@ -26,38 +26,38 @@ use crate::{
     files,
 };
 
-/// Writes that share one flush: bounds the time the first of them waits.
+/// The most writes that share one flush: bounds the wait of the first.
 const GROUP: usize = 256;
-/// Silence after which deleted data is copied away: longer than the pauses inside one job.
+/// The idle time before deleted data is removed by a copy: longer than the pauses inside one job.
 const IDLE: Duration = Duration::from_secs(30);
-/// At quiet times a copy must be worth it: one erased point for so many live ones.
+/// The most live points per erased point for which a copy at a quiet time is worth it.
 const LIVE_PER_ERASED: u64 = 20;
-/// Log that may pile up beside twice the size of the points, before they are copied although
-/// writers wait: sixteen of the engine's log files of 32 MiB.
+/// The bytes of log, beside twice the size of the points, above which the points are copied although
+/// writes wait: sixteen of the engine's log files of 32 MiB.
 const LOG_LIMIT: u64 = 512 * 1024 * 1024;
 
-/// A write and what the writer must know about it.
+/// A write, with the facts that the writer needs.
 pub(crate) struct Change {
     /// The engine's operation.
     pub(crate) operation: UpdateOperation,
-    /// How many distinct points it puts in place of nothing or of older ones.
+    /// The number of distinct points that it inserts or replaces.
     pub(crate) upserted: u64,
-    /// How many payloads it changes at most.
+    /// The most payloads that it changes.
     pub(crate) rewritten: u64,
-    /// Length of the encoded request.
+    /// The length of the encoded request, in bytes.
     pub(crate) bytes: usize,
 }
 
 /// A queued write.
 pub(crate) struct Write {
     pub(crate) change: Change,
-    /// Where the caller waits for it, if it does.
+    /// The channel to the caller, if the caller waits.
     pub(crate) done: Option<oneshot::Sender<Result<(), Failure>>>,
-    /// Its share of the queue, given back when it is answered.
+    /// Its share of the queue, given back with the answer.
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
-/// Why the writer ends.
+/// The reason why the writer ends.
 #[derive(Clone, Copy)]
 pub(crate) enum Ending {
     /// The collection was deleted.
@@ -66,7 +66,7 @@ pub(crate) enum Ending {
     Closed,
 }
 
-/// What a writer is sent.
+/// A message to a writer.
 pub(crate) enum Message {
     /// A change to apply.
     Write(Box<Write>),
@@ -114,7 +114,7 @@ impl Writer {
 
     /// Serves the queue until it is closed.
     pub(crate) fn run(mut self) {
-        // What was deleted before a restart is not on disk after it.
+        // Data that was deleted before a restart must not be on disk after it.
         if self.marked || self.log_bytes > self.log_limit {
             self.compact();
         }
@@ -183,7 +183,7 @@ impl Writer {
             self.flush(upserted, rewritten)
         };
         if let Err(failure) = &flushed {
-            // After a failed sync nobody knows what is on disk: only opening it again tells.
+            // After a failed sync the content of the disk is unknown. Only a restart reads it again.
             let already = matches!(
                 failure,
                 Failure::Broken(_) | Failure::NoCollection(_) | Failure::Stopping
@@ -201,7 +201,7 @@ impl Writer {
             };
             drop(permit);
             match done {
-                // Nobody waiting any more is no news.
+                // The caller may have stopped waiting.
                 Some(done) => drop(done.send(answer)),
                 None if answer.is_err() => {
                     tracing::warn!(collection = %self.name, "a write that nobody waited for failed");
@@ -213,13 +213,13 @@ impl Writer {
 
     fn flush(&mut self, upserted: u64, rewritten: u64) -> Result<(), Failure> {
         let points = self.slot.with(|shard| Ok(shard.info().points_count as u64))?;
-        // Whatever was upserted and did not add a point took the place of one; what is missing was
-        // deleted. Both leave their data in the files.
+        // An upsert that did not add a point replaced one, and a missing point was deleted. Both leave their
+        // data in the files.
         let erased = (self.points + upserted).saturating_sub(points) + rewritten;
         self.points = points;
         self.erased += erased;
         if erased > 0 && !self.marked {
-            // Before the flush: a deletion that is on disk is never without its mark.
+            // The mark comes before the flush, so a flushed deletion always has its mark.
             self.mark()?;
         }
         self.slot.with(|shard| {
@@ -244,8 +244,8 @@ impl Writer {
             tracing::info!(collection = %self.name, points = self.points, seconds, "collection compacted");
             return;
         };
-        // Unless it is broken now, the old engine serves on and nothing is lost. The next try comes
-        // after as much log or as many deletions again.
+        // Unless it is broken now, the old engine serves on and nothing is lost. The next try comes after
+        // the same amount of log or deletions again.
         tracing::warn!(collection = %self.name, cause = failure.cause(), "collection could not be compacted");
         self.log_bytes = 0;
         self.erased = 0;
@@ -263,7 +263,7 @@ impl Writer {
             files::remove(&building)?;
             return Err(failure);
         }
-        // From here on a restart opens the new directory: no way back to the old one.
+        // From here on a restart opens the new directory, so the old one must not be used again.
         let synced = files::sync(&self.directory);
         self.slot
             .replace(|| match (synced, guarded(|| EdgeShard::load(&next, None))) {

@@ -1,4 +1,4 @@
-//! The password in the URL of a database: put in, and left out.
+//! The password in the URL of a database: added and removed.
 
 use anyhow::Context;
 use reqwest::Url;
@@ -16,7 +16,7 @@ pub(super) fn with_password(url: &str, password: &str) -> anyhow::Result<String>
 }
 
 /// Returns a URL without its password.
-// PostgreSQL's may be among the parameters too.
+// PostgreSQL also accepts a password among the parameters.
 pub(super) fn without_password(url: &str) -> String {
     let is_password = |name: &str| name.eq_ignore_ascii_case("password");
     let plain = Url::parse(url).ok().and_then(|mut plain| {

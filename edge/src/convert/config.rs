@@ -1,4 +1,4 @@
-//! A collection's configuration, and what is told about it.
+//! A collection's configuration, and the report about a collection.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use tonic::Status;
 
 use super::{index, refuse};
 
-/// Longest vector, as in Qdrant.
+/// The longest vector, as in Qdrant.
 const DIMENSIONS: u64 = 65_536;
-/// Size of one file of the engine's log, its own default.
+/// The size of one file of the engine's log, in MiB: the engine's default.
 const LOG_MEGABYTES: u64 = 32;
 
 /// Reads the configuration of a new collection.
@@ -101,7 +101,7 @@ fn vector(params: &VectorParams) -> Result<EdgeVectorParams, Status> {
     Ok(EdgeVectorParams {
         size,
         distance,
-        // Mapped files unless asked otherwise: memory then does not grow with the collection.
+        // Memory-mapped files by default: memory then does not grow with the collection.
         on_disk: Some(params.on_disk.unwrap_or(true)),
         multivector_config: None,
         datatype: None,
@@ -110,7 +110,7 @@ fn vector(params: &VectorParams) -> Result<EdgeVectorParams, Status> {
     })
 }
 
-/// Writes what there is to know about a collection.
+/// Writes the report about a collection.
 pub(crate) fn info(config: &EdgeConfig, shard: ShardInfo) -> CollectionInfo {
     let schema = shard.payload_schema.into_iter();
     CollectionInfo {
@@ -143,8 +143,8 @@ fn config_out(config: &EdgeConfig) -> CollectionConfig {
             write_consistency_factor: Some(1),
             ..CollectionParams::default()
         }),
-        // The Python client demands numbers here. These say: no graph, one segment, a flush for
-        // each group of writes, no log files made ahead.
+        // The Python client demands numbers here. They mean: no graph, one segment, a flush for each
+        // group of writes, no log files made ahead.
         hnsw_config: Some(HnswConfigDiff {
             m: Some(config.hnsw_config.m as u64),
             ef_construct: Some(config.hnsw_config.ef_construct as u64),

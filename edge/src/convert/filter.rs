@@ -1,4 +1,4 @@
-//! Filters.
+//! Reads filters.
 
 use qdrant_client::qdrant::{
     self, DatetimeRange, FieldCondition, condition::ConditionOneOf, r#match::MatchValue as Wanted,
@@ -69,7 +69,7 @@ fn field_condition(given: FieldCondition) -> Result<qdrant_edge::FieldCondition,
     refuse(given.geo_polygon.is_some(), "filter.field.geo_polygon")?;
     let float = given.range.map(float_range);
     let datetime = given.datetime_range.as_ref().map(datetime_range).transpose()?;
-    // The engine looks at one of them only, and does not say at which.
+    // The engine uses only one of them, and does not say which.
     let questions = [
         given.r#match.is_some(),
         float.is_some(),
@@ -133,7 +133,7 @@ fn float_range(given: qdrant::Range) -> RangeInterface {
 }
 
 fn datetime_range(given: &DatetimeRange) -> Result<RangeInterface, Status> {
-    // The protocol's timestamps print as RFC 3339, which is what the engine parses.
+    // The protocol's timestamps print as RFC 3339, which the engine parses.
     let time = |text: Option<String>| {
         let parsed = text.map(|text| text.parse::<DateTimeWrapper>()).transpose();
         parsed.map_err(|_| Status::invalid_argument("a time of the filter is out of range"))

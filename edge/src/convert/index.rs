@@ -1,4 +1,4 @@
-//! Field indexes: their types, and the parameters that change what they answer.
+//! Field indexes: their types, and the parameters that change their answers.
 
 use qdrant_client::qdrant::{
     FieldType, IntegerIndexParams, KeywordIndexParams, PayloadIndexParams, PayloadSchemaInfo, PayloadSchemaType,
@@ -10,7 +10,7 @@ use tonic::Status;
 
 use super::{refuse, unsupported};
 
-/// Reads what index is wanted.
+/// Reads the type and the parameters of a new index.
 pub(crate) fn schema(kind: Option<i32>, params: Option<PayloadIndexParams>) -> Result<PayloadFieldSchema, Status> {
     let kind = kind.map(FieldType::try_from).transpose();
     let kind = kind.map_err(|_| Status::invalid_argument("`field_type` is unknown"))?;
@@ -69,7 +69,7 @@ fn integer(given: &IntegerIndexParams) -> Result<serde_json::Value, Status> {
     Ok(json!({"type": "integer", "lookup": given.lookup, "range": given.range}))
 }
 
-/// Writes what index there is.
+/// Writes the report about an index.
 pub(crate) fn info(info: PayloadIndexInfo) -> PayloadSchemaInfo {
     let data_type = match info.data_type {
         edge::PayloadSchemaType::Keyword => PayloadSchemaType::Keyword,

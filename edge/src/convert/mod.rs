@@ -1,7 +1,7 @@
-//! Between Qdrant's protocol and the engine's types. Pure functions: no engine is called here.
+//! Converts between Qdrant's protocol and the engine's types. These functions are pure: they call no engine.
 //!
-//! What the engine cannot do is refused by its name in the protocol, never dropped: a filter
-//! that lost a condition would delete what was not asked for.
+//! A field that the engine cannot apply is refused by its name in the protocol, never dropped. A filter
+//! without one of its conditions would delete more points than requested.
 
 pub(crate) mod config;
 pub(crate) mod filter;
@@ -18,7 +18,7 @@ pub(crate) fn refuse(given: bool, field: &str) -> Result<(), Status> {
     if given { Err(unsupported(field)) } else { Ok(()) }
 }
 
-/// The refusal of a field.
+/// Returns the refusal of a field.
 pub(crate) fn unsupported(field: &str) -> Status {
     Status::unimplemented(format!("`{field}` is not supported by the embedded vector store"))
 }

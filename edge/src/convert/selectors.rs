@@ -1,4 +1,4 @@
-//! Which points, and which parts of them.
+//! Selectors: the points of a call, and the parts of points that it returns.
 
 use qdrant_client::qdrant::{
     PointsSelector, WithPayloadSelector, WithVectorsSelector, points_selector::PointsSelectorOneOf,
@@ -13,13 +13,13 @@ use super::{filter, path, points};
 
 /// The points that a call changes.
 pub(crate) enum Selected {
-    /// These.
+    /// The points with these ids.
     Ids(Vec<PointId>),
-    /// Those that match.
+    /// The points that match.
     Filter(Filter),
 }
 
-/// Reads which points a call changes.
+/// Reads the selector of the points that a call changes.
 pub(crate) fn selected(selector: Option<PointsSelector>) -> Result<Selected, Status> {
     match selector.and_then(|selector| selector.points_selector_one_of) {
         Some(PointsSelectorOneOf::Points(list)) => points::ids(list.ids).map(Selected::Ids),
@@ -28,7 +28,7 @@ pub(crate) fn selected(selector: Option<PointsSelector>) -> Result<Selected, Sta
     }
 }
 
-/// Reads which part of the payloads is wanted; what is not said is `default`.
+/// Reads the selector of payload fields; absent: `default`.
 pub(crate) fn payload(selector: Option<WithPayloadSelector>, default: bool) -> Result<WithPayloadInterface, Status> {
     use with_payload_selector::SelectorOptions;
     let paths = |fields: Vec<String>| fields.iter().map(|field| path(field)).collect::<Result<Vec<_>, _>>();
@@ -46,7 +46,7 @@ pub(crate) fn payload(selector: Option<WithPayloadSelector>, default: bool) -> R
     })
 }
 
-/// Reads which vectors are wanted; by default none.
+/// Reads the selector of vectors; absent: none.
 pub(crate) fn vectors(selector: Option<WithVectorsSelector>) -> WithVector {
     use with_vectors_selector::SelectorOptions;
     match selector.and_then(|selector| selector.selector_options) {

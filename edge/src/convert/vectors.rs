@@ -1,5 +1,5 @@
-//! Dense vectors, named and unnamed. Sparse ones, many of one name, and texts to embed are
-//! refused.
+//! Dense vectors, named and unnamed. Sparse vectors, several vectors of one name, and texts to embed
+//! are refused.
 
 use std::collections::HashMap;
 
@@ -52,7 +52,7 @@ fn dense(vector: Vector) -> Result<Vec<f32>, Status> {
     }
 }
 
-/// Checks name and length before the engine sees a vector: it would stop in the middle of a batch.
+/// Checks the name and the length of a vector. The engine itself would stop in the middle of a batch.
 pub(crate) fn check(config: &EdgeConfig, name: &str, vector: &[f32]) -> Result<(), Status> {
     let Some(params) = config.vectors.get(name) else {
         return Err(Status::invalid_argument(format!(

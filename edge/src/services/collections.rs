@@ -1,6 +1,6 @@
 //! The service `qdrant.Collections`.
 //!
-//! Creating and deleting run on the blocking pool and go on when the caller hangs up.
+//! Creations and deletions run on the blocking pool, and go on if the caller hangs up.
 
 use std::{future::Future, sync::Arc, time::Instant};
 

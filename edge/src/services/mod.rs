@@ -1,5 +1,5 @@
-//! Qdrant's gRPC services: each call reads its request, refuses what cannot be done, and asks the
-//! store. No state lives here.
+//! Qdrant's gRPC services: each call reads its request, refuses unsupported fields, and asks the
+//! store. This module holds no state.
 
 pub(crate) mod collections;
 pub(crate) mod health;
@@ -12,9 +12,9 @@ use std::{future::Future, time::Duration};
 
 use tonic::Status;
 
-/// Answers calls with UNIMPLEMENTED and the name they have in the protocol.
+/// Answers unsupported calls with UNIMPLEMENTED and their name in the protocol.
 ///
-/// It writes out what `async_trait` makes of an `async fn`, because that attribute does not see
+/// It writes out the expansion of an `async fn` by `async_trait`, because that attribute does not see
 /// functions that come from a macro.
 macro_rules! unsupported_calls {
     ($service:literal: $($name:ident $function:ident($request:ident) -> $response:ident;)*) => {
@@ -45,7 +45,7 @@ macro_rules! unsupported_calls {
 }
 pub(crate) use unsupported_calls;
 
-/// Gives up waiting after the seconds that the request allows; the work itself goes on.
+/// Stops waiting after the seconds that the request allows. Work that has begun goes on.
 async fn within<T>(seconds: Option<u64>, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     let Some(seconds) = seconds else {
         return work.await;

@@ -1,4 +1,4 @@
-//! The service `qdrant.Points`: the list of its calls. What they do is in `reads` and `writes`.
+//! The service `qdrant.Points`: the list of its calls. `reads` and `writes` implement them.
 
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -23,7 +23,7 @@ impl PointCalls {
     }
 }
 
-/// Runs a call within its own timeout and writes down the time it took.
+/// Runs a call within its own time limit, and puts the time it took into the response.
 macro_rules! timed {
     ($self:ident, $request:ident, $call:path) => {{
         let started = Instant::now();

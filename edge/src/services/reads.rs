@@ -1,7 +1,7 @@
 //! Calls that read points.
 //!
-//! A field `read_consistency` is accepted in all its values: there is one copy. Reads see what is
-//! applied, which may not be flushed yet.
+//! Every value of the field `read_consistency` is accepted: there is one copy. Reads see applied writes,
+//! which may not be flushed yet.
 
 use qdrant_client::qdrant::{
     CountPoints, CountResponse, CountResult, GetPoints, GetResponse, QueryPoints, QueryResponse, ScrollPoints,
@@ -18,9 +18,9 @@ use crate::{
     store::Store,
 };
 
-/// Points of one answer, which is held in memory. More is refused rather than cut short.
+/// The most points of one answer, which is held in memory. A larger request is refused, never cut.
 const PAGE_LIMIT: usize = 100_000;
-/// Points of a page when the request does not say, as in Qdrant.
+/// The points of a page if the request does not say, as in Qdrant.
 const PAGE: usize = 10;
 
 /// Returns the points with these ids that exist.
@@ -105,7 +105,7 @@ pub(super) async fn search(store: &Store, request: SearchPoints) -> Result<Searc
     })
 }
 
-/// Finds the points nearest to a vector: the one kind of query there is.
+/// Finds the points nearest to a vector: the only supported kind of query.
 pub(super) async fn query(store: &Store, request: QueryPoints) -> Result<QueryResponse, Status> {
     refuse(request.shard_key_selector.is_some(), "shard_key_selector")?;
     refuse(!request.prefetch.is_empty(), "prefetch")?;
@@ -153,7 +153,7 @@ fn nearest(collection: &Collection, vector: Vec<f32>, using: Option<String>) -> 
     }))
 }
 
-/// Searches are exact, so what tunes an approximate search is met already; the rest is refused.
+/// Searches are exact, so parameters that tune an approximate search have no effect. Other ones are refused.
 fn check_params(params: Option<&SearchParams>) -> Result<(), Status> {
     let Some(params) = params else {
         return Ok(());

@@ -1,6 +1,6 @@
 //! Calls that change points.
 //!
-//! A field `ordering` is accepted in all its values: one writer applies everything in order. If
+//! Every value of the field `ordering` is accepted: one writer applies all changes in order. If
 //! the process dies before the answer, the change may be there or not, whole or in part.
 
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ use crate::{
     writer::Change,
 };
 
-/// Inserts points, or puts them in the place of those with the same ids.
+/// Inserts points, or replaces those with the same ids.
 pub(super) async fn upsert(store: &Store, request: UpsertPoints) -> Result<PointsOperationResponse, Status> {
     let bytes = request.encoded_len();
     let conditional = request
@@ -47,7 +47,7 @@ pub(super) async fn upsert(store: &Store, request: UpsertPoints) -> Result<Point
     write(&collection, change, request.wait).await
 }
 
-/// Deletes points; those that are absent are no error.
+/// Deletes points. Absent points are no error.
 pub(super) async fn delete(store: &Store, request: DeletePoints) -> Result<PointsOperationResponse, Status> {
     let bytes = request.encoded_len();
     refuse(request.shard_key_selector.is_some(), "shard_key_selector")?;
@@ -65,7 +65,7 @@ pub(super) async fn delete(store: &Store, request: DeletePoints) -> Result<Point
     write(&collection, change, request.wait).await
 }
 
-/// Sets fields of payloads and leaves the others.
+/// Sets fields of payloads, and keeps the other fields.
 pub(super) async fn set_payload(store: &Store, request: SetPayloadPoints) -> Result<PointsOperationResponse, Status> {
     let bytes = request.encoded_len();
     refuse(request.shard_key_selector.is_some(), "shard_key_selector")?;
@@ -76,7 +76,7 @@ pub(super) async fn set_payload(store: &Store, request: SetPayloadPoints) -> Res
     let collection = store.get(&request.collection_name)?;
     let change = Change {
         upserted: 0,
-        // How many a filter matches is not known before: one is enough to be remembered.
+        // The matches of a filter are not counted before. One is enough to set the mark.
         rewritten: points.as_ref().map_or(1, |ids| ids.len() as u64),
         operation: UpdateOperation::PayloadOperation(PayloadOps::SetPayload(SetPayloadOp {
             payload: points::payload(request.payload)?,
@@ -89,7 +89,7 @@ pub(super) async fn set_payload(store: &Store, request: SetPayloadPoints) -> Res
     write(&collection, change, request.wait).await
 }
 
-/// Makes an index of a payload field.
+/// Creates an index of a payload field.
 pub(super) async fn create_field_index(
     store: &Store,
     request: CreateFieldIndexCollection,
@@ -120,7 +120,7 @@ async fn write(collection: &Collection, change: Change, wait: Option<bool>) -> R
     };
     Ok(PointsOperationResponse {
         result: Some(UpdateResult {
-            // The engine does not tell it.
+            // The engine does not return it.
             operation_id: None,
             status: status.into(),
         }),

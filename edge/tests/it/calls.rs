@@ -1,4 +1,4 @@
-//! Every call that is served, there and back.
+//! Every call that the server supports, with its answer.
 
 use std::collections::HashSet;
 
@@ -48,7 +48,7 @@ async fn collections_come_and_go() {
     assert!(client.delete_collection("memories").await.unwrap().result);
     assert!(!client.delete_collection("memories").await.unwrap().result);
     assert!(!client.collection_exists("memories").await.unwrap());
-    // The name is free again, and nothing of the old points is behind it.
+    // The name is free again, and none of the old points remains.
     create(&client, "memories").await;
     server.stop().await;
 }
@@ -130,7 +130,7 @@ async fn deletes_take_what_was_asked_for_and_nothing_else() {
     let user = |name: &str| Filter::must([Condition::matches("user", name.to_owned())]);
     assert_eq!(count(&client, user("user-1")).await, 10);
 
-    // By ids; one that is absent is no error.
+    // By ids. An absent one is no error.
     let ids: Vec<PointId> = vec![0.into(), 1.into(), 99.into()];
     let request = DeletePointsBuilder::new("memories")
         .points(PointsIdsList { ids })
@@ -160,7 +160,7 @@ async fn conditions_match_as_in_qdrant() {
     let client = server.client();
     create(&client, "memories").await;
     upsert(&client, "memories", 0..30).await;
-    // Written whole, because `set_payload` takes a null as the wish to remove the field.
+    // Written whole, since `set_payload` removes a field that is null.
     let payload = json!({
         "flag": true, "none": null, "list": [], "n": 7, "user": "user-1", "text": text(7),
         "at": "2024-05-01T00:00:00Z", "tags": ["a", "b"], "parts": [{"kind": "x", "size": 1}, {"kind": "y", "size": 2}],

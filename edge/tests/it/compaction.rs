@@ -1,4 +1,4 @@
-//! Deleted is not gone: the text leaves the disk when the collection is copied.
+//! Deleted text leaves the disk only when the collection is copied.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::harness::{Server, create, text, upsert};
 
-/// Whether any file below the directory contains the text.
+/// Returns whether any file below the directory contains the text.
 fn on_disk(directory: &Path, text: &str) -> bool {
     std::fs::read_dir(directory).unwrap().any(|entry| {
         let path = entry.unwrap().path();
@@ -59,7 +59,7 @@ async fn what_was_deleted_or_overwritten_before_a_restart_is_not_on_disk_after_i
     client.set_payload(request).await.unwrap();
     drop(client);
     server.stop().await;
-    // The engine keeps it: this is what the copy is for, and it shows that the search finds texts.
+    // The engine keeps the text, which the copy then removes. This also shows that the search finds texts.
     assert!(on_disk(directory.path(), &text(15)));
     assert!(on_disk(directory.path(), &text(30)));
 

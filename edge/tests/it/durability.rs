@@ -1,4 +1,4 @@
-//! What was acknowledged with `wait` is there, or gone, after a kill.
+//! Writes and deletes that were acknowledged with `wait` survive a kill.
 
 use std::{
     collections::BTreeSet,
@@ -23,16 +23,16 @@ const STEPS: u64 = 5_000;
 /// Acknowledged steps after which the kill comes.
 const ENOUGH: usize = 60;
 
-/// What must be true after the restart.
+/// The state that must hold after the restart.
 #[derive(Default)]
 struct Promised {
     there: BTreeSet<u64>,
     gone: BTreeSet<u64>,
-    /// The last version of the points that are written again and again.
+    /// The last version of the rewritten points.
     version: i64,
 }
 
-/// Ids of those points: above all others.
+/// Ids of the rewritten points: above all others.
 const REWRITTEN: std::ops::Range<u64> = 10_000_000..10_000_010;
 
 /// Upserts ten points and deletes half of them again, over and over, until the server is killed.
@@ -46,7 +46,7 @@ async fn write(client: Qdrant, first: u64, promised: Arc<Mutex<Promised>>, ackno
         }
         promised.lock().unwrap().there.extend(&numbers);
         let doomed: Vec<u64> = numbers.into_iter().filter(|number| number % 2 == 1).collect();
-        // From the moment they are sent, nothing is promised about them.
+        // After the request is sent, their state is open.
         promised.lock().unwrap().there.retain(|number| !doomed.contains(number));
         let ids = doomed.iter().copied().map(PointId::from).collect();
         let request = DeletePointsBuilder::new("memories").points(PointsIdsList { ids });

@@ -1,4 +1,4 @@
-//! Servers to test: one in this process, and one in its own that can be killed.
+//! Servers to test: one in this process, and one in its own process, which can be killed.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -46,14 +46,14 @@ impl Server {
         client(self.port, KEY)
     }
 
-    /// Stops the server; everything is flushed then.
+    /// Stops the server, which flushes everything.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.serving.await.unwrap().unwrap();
     }
 }
 
-/// A server in a process of its own.
+/// A server in its own process.
 pub(crate) struct Process {
     child: Child,
     pub(crate) port: u16,
@@ -79,7 +79,7 @@ impl Process {
         client(self.port, KEY)
     }
 
-    /// Kills the process as a power switch would: no handler runs.
+    /// Kills the process as a power cut would: no handler runs.
     pub(crate) fn kill(self) {
         drop(self);
     }
@@ -119,7 +119,7 @@ pub(crate) async fn create(client: &Qdrant, name: &str) {
     client.create_collection(request).await.unwrap();
 }
 
-/// A point whose payload tells its number.
+/// Returns a point with its number in the payload.
 pub(crate) fn point(number: u64) -> PointStruct {
     let payload = json!({"n": number, "user": format!("user-{}", number % 3), "text": text(number)});
     #[expect(clippy::cast_precision_loss, reason = "numbers of tests are small")]
@@ -127,7 +127,7 @@ pub(crate) fn point(number: u64) -> PointStruct {
     PointStruct::new(number, vector, Payload::try_from(payload).unwrap())
 }
 
-/// A text that is in no other point.
+/// Returns a text that is in no other point.
 pub(crate) fn text(number: u64) -> String {
     format!("memory<{number}>of somebody")
 }

@@ -1,4 +1,4 @@
-//! What is not served is refused, with Qdrant's codes and by name.
+//! Unsupported calls are refused by name, with Qdrant's codes.
 
 use lethe_edge::{EdgeError, EdgeOptions, serve};
 use qdrant_client::{
