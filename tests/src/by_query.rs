@@ -1,4 +1,4 @@
-//! Jobs by query: their bodies, and running them.
+//! Jobs by query.
 
 use serde_json::{Value, json};
 
@@ -17,12 +17,12 @@ pub fn with(mut job: Value, name: &str, value: impl Into<Value>) -> Value {
     job
 }
 
-/// Returns the query for what a user owns.
+/// Returns the query for a user's memories.
 pub fn of_user(user: &str) -> Value {
     json!({"eq": {"user_id": user}})
 }
 
-/// Submits a job, and returns it as it is at its end.
+/// Submits a job, and returns it at its end.
 pub async fn run(service: &Service, job: Value) -> Value {
     let id = service.client.submit(&job).await;
     service.client.ended(&id).await

@@ -1,17 +1,17 @@
-//! Certificates of an authority of a test's own.
+//! Certificates of a test's own authority.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
-/// An authority that nobody else knows.
+/// An authority that no other process knows.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     path: PathBuf,
 }
 
-/// What a server shows: a certificate and its key, both in PEM.
+/// A server's certificate and its key, both in PEM.
 #[derive(Debug)]
 pub struct Shown {
     /// The certificate.
@@ -21,7 +21,7 @@ pub struct Shown {
 }
 
 impl Authority {
-    /// Makes one, and writes its certificate into a directory.
+    /// Makes an authority, and writes its certificate into a directory.
     pub fn new(directory: &Path) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -34,17 +34,17 @@ impl Authority {
         }
     }
 
-    /// Returns where its certificate is.
+    /// Returns the path of its certificate.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Signs for a server of this name or address.
+    /// Signs a certificate for a server of this name or address.
     pub fn sign(&self, name: &str) -> Shown {
         self.signed(&CertificateParams::new([name.to_owned()]).unwrap())
     }
 
-    /// Signs for a server of this name, until a day that has passed.
+    /// Signs a certificate for a server of this name that has expired.
     pub fn sign_expired(&self, name: &str) -> Shown {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);

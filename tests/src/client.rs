@@ -16,14 +16,14 @@ pub struct Client {
     key: String,
 }
 
-/// What was answered.
+/// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; null if it is not JSON.
+    /// The body, or null if it is not JSON.
     pub body: Value,
     /// The body as it came.
     pub text: String,
@@ -32,7 +32,7 @@ pub struct Answer {
 impl Client {
     /// Returns a caller of the API at `url`.
     pub fn new(url: &str, key: &str) -> Self {
-        // Somebody else of this process may have installed it.
+        // Another part of this process may have installed it.
         drop(rustls::crypto::ring::default_provider().install_default());
         Self {
             http: reqwest::Client::builder().timeout(wait::DEADLINE).build().unwrap(),
@@ -53,7 +53,7 @@ impl Client {
             .bearer_auth(&self.key)
     }
 
-    /// Sends a request; fails if nothing is answered.
+    /// Sends a request. Panics without an answer.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         self.try_send(request).await.unwrap()
     }
@@ -71,7 +71,7 @@ impl Client {
         })
     }
 
-    /// Returns what a path answers.
+    /// Returns the answer to a GET of a path.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
     }
@@ -81,7 +81,7 @@ impl Client {
         self.send(self.request(Method::POST, path)).await
     }
 
-    /// Submits a deletion, which must be accepted; returns the job's id.
+    /// Submits a deletion, which must be accepted. Returns the job's id.
     pub async fn submit(&self, job: &Value) -> String {
         let answer = self.send(self.request(Method::POST, "/v1/jobs").json(job)).await;
         answer.accepted()
@@ -99,12 +99,12 @@ impl Client {
         answer.body
     }
 
-    /// Waits until a job has ended, through whatever happens to the service; returns it.
+    /// Waits until a job has ended, also through outages of the service. Returns the job.
     pub async fn ended(&self, id: &str) -> Value {
         self.when(id, "it has ended", |job| !job["ended_at"].is_null()).await
     }
 
-    /// Waits until a job is as it should be; returns it.
+    /// Waits until `is_so` holds for a job. Returns the job.
     pub async fn when(&self, id: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/v1/jobs/{id}");
         let mut last = Value::Null;
@@ -123,7 +123,7 @@ impl Client {
         panic!("waited in vain until {what}: {last:#}")
     }
 
-    /// Submits a deletion, and waits until it has succeeded; returns the job.
+    /// Submits a deletion, and waits until it has succeeded. Returns the job.
     pub async fn succeeds(&self, job: &Value) -> Value {
         let id = self.submit(job).await;
         let job = self.ended(&id).await;
@@ -190,7 +190,7 @@ pub fn counts(job: &Value) -> Value {
     Value::Object(by_store)
 }
 
-/// Returns the sum of a process' samples of a metric that have a label.
+/// Returns the sum of a process' samples of a metric with a label.
 pub async fn total(client: &Client, name: &str, label: &str) -> f64 {
     let samples = client.metrics().await;
     let mut found = samples

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The API key of all tests.
 pub const KEY: &str = "lethe_a-key-for-tests";
 
-/// A configuration that is being written.
+/// A configuration under construction.
 #[derive(Debug, Clone)]
 pub struct Config {
     sections: BTreeMap<String, BTreeMap<String, String>>,
@@ -17,7 +17,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The defaults of the tests: everything that production takes minutes for takes moments.
+    /// The defaults of the tests: steps that take minutes in production take moments.
     fn default() -> Self {
         let config = Self {
             sections: BTreeMap::new(),
@@ -27,7 +27,7 @@ impl Default for Config {
             .set("log.format", "json")
             .set("log.level", "info,lethe_worker=debug")
             .set("api.listen", "127.0.0.1:0")
-            // One caller asks for all, as fast as it can.
+            // One caller sends all requests, without a pause.
             .set("api.requests_per_second", 1_000_000)
             .set("worker.listen", "127.0.0.1:0")
             .set("worker.slots", 4)
@@ -44,7 +44,7 @@ impl Config {
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
         let (section, key) = key.split_once('.').unwrap();
-        // JSON's texts, numbers and booleans are TOML's too.
+        // JSON's texts, numbers and booleans are valid in TOML too.
         let value = value.into().to_string();
         self.sections
             .entry(section.to_owned())
@@ -53,7 +53,7 @@ impl Config {
         self
     }
 
-    /// Leases that end within seconds, for tests in which workers die.
+    /// Sets leases that expire within seconds, for tests in which workers die.
     #[must_use]
     pub fn short_leases(self) -> Self {
         self.set("worker.store_timeout", "1s")
@@ -61,7 +61,7 @@ impl Config {
             .set("lease.renew_every", "1s")
     }
 
-    /// Takes all targets away.
+    /// Removes all targets.
     #[must_use]
     pub fn without_targets(mut self) -> Self {
         self.targets.clear();

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a server, that can cut, stall, refuse and delay what goes through it.
+//! A TCP proxy in front of a server, which can cut, stall, refuse and delay connections.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -9,20 +9,20 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// What becomes of connections.
+/// The state of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// They go through.
+    /// Connections go through.
     Open,
-    /// They stay, and nothing goes through.
+    /// Connections stay open, and nothing goes through.
     Stalled,
-    /// They are closed, and so is each new one.
+    /// Connections are closed, and so is each new one.
     Cut,
-    /// They are closed, and nobody listens for new ones.
+    /// Connections are closed, and new ones are refused.
     Refused,
 }
 
-/// How many connections wait to be accepted.
+/// The number of connections that may wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
 /// A proxy.
@@ -61,7 +61,7 @@ impl Cut {
         }
     }
 
-    /// Starts a proxy in front of the server of `url`; returns it, and the URL that leads through it.
+    /// Starts a proxy in front of the server of `url`. Returns the proxy, and the URL that leads through it.
     pub fn in_front_of(url: &str) -> (Self, String) {
         let parsed = reqwest::Url::parse(url).unwrap();
         let cut = Self::before(&format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap()));
@@ -69,7 +69,7 @@ impl Cut {
         (cut, through)
     }
 
-    /// Returns where the proxy listens.
+    /// Returns the proxy's address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -81,12 +81,12 @@ impl Cut {
         url.replace(&*upstream, &self.address())
     }
 
-    /// Sends new connections to another place: the server has moved.
+    /// Sends new connections to another address: the server has moved.
     pub fn set_upstream(&self, upstream: &str) {
         upstream.clone_into(&mut self.upstream.lock().unwrap());
     }
 
-    /// Lets whatever goes through arrive later, as over a distance.
+    /// Delays all messages, as over a distance.
     pub fn delay(&self, by: Duration) {
         *self.delay.lock().unwrap() = by;
     }
@@ -101,7 +101,7 @@ impl Cut {
         self.mode.send_replace(Mode::Refused);
     }
 
-    /// Lets nothing through any more, without closing anything.
+    /// Lets nothing through any more, without closing a connection.
     pub fn stall(&self) {
         self.mode.send_replace(Mode::Stalled);
     }
@@ -112,7 +112,7 @@ impl Cut {
     }
 }
 
-/// What the connections of a proxy share.
+/// The state that the connections of a proxy share.
 #[derive(Debug, Clone)]
 struct Way {
     upstream: Arc<Mutex<String>>,
@@ -120,7 +120,7 @@ struct Way {
     delay: Arc<Mutex<Duration>>,
 }
 
-/// Returns a socket at a port of this machine, which another one may be at too: only one of them listens.
+/// Returns a socket at a port of this machine. Two sockets may share it, and only one of them listens.
 fn socket(port: u16) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseport(true).unwrap();
@@ -138,7 +138,7 @@ async fn serve(mut listener: TcpListener, way: Way, stop: CancellationToken) {
                 tokio::spawn(async move { stop.run_until_cancelled(connection(client, way)).await });
             }
             () = becomes(&mut watched, |mode| mode == Mode::Refused) => {
-                // A socket that does not listen keeps the port, so that nobody else gets it meanwhile.
+                // A socket that does not listen keeps the port, so that no other process gets it meanwhile.
                 let closed = socket(listener.local_addr().unwrap().port());
                 drop(listener);
                 becomes(&mut watched, |mode| mode != Mode::Refused).await;
@@ -149,7 +149,7 @@ async fn serve(mut listener: TcpListener, way: Way, stop: CancellationToken) {
 }
 
 async fn becomes(mode: &mut watch::Receiver<Mode>, wanted: impl Fn(Mode) -> bool) {
-    // The sender lives as long as the proxy; without it nothing changes any more.
+    // The sender lives as long as the proxy. Without it the state is final.
     if mode.wait_for(|mode| wanted(*mode)).await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -196,7 +196,7 @@ async fn copy(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp:
 mod tests {
     use super::*;
 
-    /// Returns a proxy in front of a server that sends back what it gets.
+    /// Returns a proxy in front of an echo server.
     async fn before_an_echo() -> Cut {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let cut = Cut::before(&listener.local_addr().unwrap().to_string());

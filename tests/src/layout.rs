@@ -1,6 +1,6 @@
-//! The ways in which Lethe can be installed, over which one suite runs.
+//! The ways to install Lethe, over which one suite runs.
 
-/// Where the ledger and the memories are.
+/// The databases of the ledger and the memories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sql {
     /// In SQLite files.
@@ -11,7 +11,7 @@ pub enum Sql {
     Mysql,
 }
 
-/// How processes wake each other.
+/// The way in which processes wake each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doorbell {
     /// Within the process.
@@ -20,12 +20,12 @@ pub enum Doorbell {
     Redis,
 }
 
-/// One way.
+/// One way to install Lethe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Where the ledger and the memories are.
+    /// The databases of the ledger and the memories.
     pub sql: Sql,
-    /// How processes wake each other.
+    /// The way in which processes wake each other.
     pub doorbell: Doorbell,
 }
 
@@ -57,7 +57,7 @@ impl Layout {
     };
 }
 
-/// Makes a test of each function, in each layout: `on_every_layout!(erases, cancels);`
+/// Makes a test of each function in each layout: `on_every_layout!(erases, cancels);`.
 #[macro_export]
 macro_rules! on_every_layout {
     ($($name:ident),* $(,)?) => {

@@ -22,11 +22,11 @@ pub fn beside(site: &Site) -> Ledger {
     .unwrap()
 }
 
-/// The trigger that refuses rows.
+/// The name of the trigger that refuses rows.
 const TRIGGER: &str = "refused_by_a_test";
 
-/// Makes the ledger's database refuse rows of a table for good: those that an `event` (`INSERT`, `UPDATE`) would write and
-/// `when` is true of.
+/// Makes the ledger's database refuse rows of a table: the rows that an `event` (`INSERT`, `UPDATE`) would write and
+/// that match `when`.
 pub async fn refuse(site: &Site, table: &str, event: &str, when: &str) {
     let statements = if site.ledger.is_some() {
         format!(
@@ -40,7 +40,7 @@ pub async fn refuse(site: &Site, table: &str, event: &str, when: &str) {
     run(site, &statements).await;
 }
 
-/// Ends what [`refuse`] began.
+/// Removes the trigger of [`refuse`].
 pub async fn refuse_nothing(site: &Site, table: &str) {
     let of = if site.ledger.is_some() {
         format!(" ON {table}")
@@ -50,7 +50,7 @@ pub async fn refuse_nothing(site: &Site, table: &str) {
     run(site, &format!("DROP TRIGGER {TRIGGER}{of}")).await;
 }
 
-/// Runs statements past the ledger.
+/// Runs statements directly on the ledger's database.
 async fn run(site: &Site, statements: &str) {
     let statements = sqlx::raw_sql(AssertSqlSafe(statements));
     if let Some(url) = &site.ledger {

@@ -1,17 +1,17 @@
 //! The harness of the end-to-end tests: real servers, the real binary, and ways to kill, stop,
 //! restart and cut each of them.
 //!
-//! Tests read stores over connections of their own and never ask Lethe what is left. Nothing here
-//! stands in for a part of Lethe; the fakes are a vector store that acknowledges deletions and does
-//! not do them ([`tap::Tap::swallow`]), and one that searches without end ([`tap::Tap::search`]).
+//! Tests read stores over connections of their own and never ask Lethe for the content. No fake replaces a part of
+//! Lethe. Two fakes replace a vector store: one acknowledges deletions without doing them ([`tap::Tap::swallow`]), and
+//! one searches without end ([`tap::Tap::search`]).
 //!
-//! `LETHE_TEST_POSTGRES_URL` and `LETHE_TEST_REDIS_URL` name servers that tests share, each with a
-//! database or a prefix of its own; `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) a
-//! Qdrant server to be used in place of the embedded engine. Tests that kill a server start their
-//! own. `LETHE_BIN` names the binary; by default it is the one that was built beside the tests.
+//! `LETHE_TEST_POSTGRES_URL` and `LETHE_TEST_REDIS_URL` name servers that tests share, each test with its own database
+//! or prefix. `LETHE_TEST_QDRANT_URL` (with `LETHE_TEST_QDRANT_API_KEY`) names a Qdrant server that replaces the
+//! embedded engine. Tests that kill a server start their own. `LETHE_BIN` names the binary. By default it is the one
+//! built beside the tests.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test cannot go on")]
-// A test may panic, and this crate is nothing but tests.
+// A test may panic, and this crate contains only tests.
 #![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
 
 pub mod by_query;

@@ -10,13 +10,13 @@ use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use crate::{mysql, postgres};
 
-/// How long a SQLite file may be locked by somebody else: longer than an outage lasts.
+/// How long another connection may lock a SQLite file: longer than an outage lasts.
 const LOCKED: Duration = Duration::from_mins(10);
 
 /// 5,011 memories of 100 invented people, written by Agno's own code.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/agno-memories.sqlite");
 
-// As Agno makes it.
+// Agno's own schema.
 const SCHEMA: &str = "CREATE TABLE agno_memories (
     memory_id VARCHAR NOT NULL PRIMARY KEY, memory JSON NOT NULL, input VARCHAR, agent_id VARCHAR, team_id VARCHAR,
     user_id VARCHAR, topics JSON, feedback VARCHAR, created_at BIGINT NOT NULL, updated_at BIGINT);
@@ -78,7 +78,7 @@ impl Memories {
         memories
     }
 
-    /// Opens a SQLite file; it is made if there is none.
+    /// Opens a SQLite file, which is created if it does not exist.
     pub fn open_sqlite(url: &str) -> Self {
         let options: SqliteConnectOptions = url.parse().unwrap();
         let options = options
@@ -120,7 +120,7 @@ impl Memories {
 
     /// Runs statements, separated by semicolons.
     pub async fn run(&self, statements: &str) {
-        // MySQL's have a length.
+        // MySQL needs a length for VARCHAR.
         let lengths = statements.replace("VARCHAR", "VARCHAR(191)");
         let statements = match &self.pool {
             Pool::Mysql(_) => lengths.as_str(),
@@ -131,12 +131,12 @@ impl Memories {
         });
     }
 
-    /// Returns the first column of the one row that a query finds.
+    /// Returns the first column of the only row of a query.
     pub async fn number(&self, query: &str) -> i64 {
         on_pool!(self, pool => sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(pool).await.unwrap())
     }
 
-    /// Returns the first column of the one row that a query finds.
+    /// Returns the first column of the only row of a query.
     pub async fn text(&self, query: &str) -> String {
         on_pool!(self, pool => sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(pool).await.unwrap())
     }
@@ -196,12 +196,12 @@ impl Memories {
         left
     }
 
-    /// Returns how many rows there are.
+    /// Returns the number of rows.
     pub async fn count(&self) -> u64 {
         u64::try_from(self.number("SELECT count(*) FROM agno_memories").await).unwrap()
     }
 
-    /// Locks the table's rows against whoever wants to delete or change them; readers pass.
+    /// Locks the table's rows against deletes and changes. Reads pass.
     pub async fn lock(&self) -> Lock {
         match &self.pool {
             Pool::Sqlite(pool) => {
@@ -233,7 +233,7 @@ impl Memories {
 }
 
 impl Memories {
-    /// Locks the rows that a condition of PostgreSQL's chooses; others can be written.
+    /// Locks the rows that match a condition of PostgreSQL. Other rows can be written.
     pub async fn lock_rows(&self, which: &str) -> Lock {
         let Pool::Postgres(pool) = &self.pool else {
             panic!("SQLite locks its whole file")
@@ -248,7 +248,7 @@ impl Memories {
     }
 }
 
-/// A transaction that keeps others from writing.
+/// A transaction that blocks other writers.
 #[derive(Debug)]
 pub enum Lock {
     /// On a SQLite file.
@@ -260,7 +260,7 @@ pub enum Lock {
 }
 
 impl Lock {
-    /// Runs statements under the lock, and lets go of it.
+    /// Runs statements under the lock, and releases it.
     pub async fn commit(self, statements: &str) {
         let text = format!("{statements}; COMMIT");
         match self {
@@ -307,12 +307,12 @@ pub async fn fixture() -> Vec<Memory> {
     memories
 }
 
-/// Copies the Agno fixture to where a database is expected.
+/// Copies the Agno fixture to the path of a database.
 pub fn copy_fixture(to: &Path) {
     std::fs::copy(FIXTURE, to).unwrap();
 }
 
-/// Returns how many memories each owner has.
+/// Returns the number of memories of each owner.
 pub fn by_owner(memories: &[Memory]) -> BTreeMap<&str, usize> {
     memories.iter().fold(BTreeMap::new(), |mut owners, memory| {
         *owners.entry(memory.user.as_str()).or_default() += 1;

@@ -1,4 +1,4 @@
-//! MySQL or MariaDB: a database of a test's own on the shared server, or a server of its own.
+//! MySQL or MariaDB: a test's own database on the shared server, or its own server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::postgres::free_port;
 use crate::process::Process;
 use crate::{variable, wait};
 
-/// Where the shared server is.
+/// Returns the URL of the shared server.
 pub fn shared() -> String {
     variable("LETHE_TEST_MYSQL_URL").expect(
         "set LETHE_TEST_MYSQL_URL to a server of MySQL or MariaDB where databases may be created, \
@@ -20,7 +20,7 @@ pub fn shared() -> String {
     )
 }
 
-/// Makes a database on the server of `url`, with the collation that servers give it, and returns its URL.
+/// Makes a database on the server of `url`, with the server's default collation, and returns its URL.
 pub async fn database_on(url: &str, purpose: &str) -> String {
     let name = format!("lethe_{purpose}_{}", uuid::Uuid::now_v7().simple());
     let mut admin = MySqlConnection::connect(url).await.unwrap();
@@ -33,7 +33,7 @@ pub async fn database_on(url: &str, purpose: &str) -> String {
     format!("{}/{name}", base.rsplit_once('/').unwrap().0)
 }
 
-/// Takes a database of [`database_on`] away.
+/// Drops a database of [`database_on`].
 pub async fn drop_database(url: &str) {
     let name = url.rsplit_once('/').unwrap().1;
     let mut admin = MySqlConnection::connect(&shared()).await.unwrap();
@@ -49,7 +49,7 @@ pub fn connect(url: &str) -> MySqlPool {
     MySqlPoolOptions::new().max_connections(3).connect_lazy_with(options)
 }
 
-/// A server of a test's own: MariaDB.
+/// A test's own server: MariaDB.
 #[derive(Debug)]
 pub struct Mysql {
     directory: TempDir,
@@ -63,7 +63,7 @@ impl Mysql {
         Self::start_in(tempfile::tempdir().unwrap(), &[]).await
     }
 
-    /// Does so with a server that shows a certificate to those who ask for TLS.
+    /// Starts a server that offers TLS with a certificate.
     pub async fn speaking_tls(shown: &Shown) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let [certificate, key] = write(directory.path(), shown);
@@ -74,7 +74,7 @@ impl Mysql {
         Self::start_in(directory, &more).await
     }
 
-    /// Has a server that speaks TLS show another certificate from now on.
+    /// Changes the certificate of a server that offers TLS.
     pub async fn show(&self, shown: &Shown) {
         write(self.directory.path(), shown);
         let mut admin = MySqlConnection::connect(&self.url()).await.unwrap();
@@ -84,7 +84,7 @@ impl Mysql {
     async fn start_in(directory: TempDir, more: &[String]) -> Self {
         let data = directory.path().join("data");
         let mut install = Command::new("mariadb-install-db");
-        // Without the machine's settings, which name the machine's own server. It may run as whoever the test is.
+        // Ignores the machine's settings, which name the machine's own server. The server may run as the test's user.
         install.args([
             "--no-defaults",
             "--user=root",
@@ -124,13 +124,13 @@ impl Mysql {
         }
     }
 
-    /// Returns the URL of a database on it.
+    /// Returns the URL of a database on the server.
     pub fn url(&self) -> String {
         format!("mysql://root@127.0.0.1:{}/mysql", self.port)
     }
 }
 
-/// Writes what a server shows where it looks for that.
+/// Writes a certificate and its key to the server's paths.
 fn write(directory: &Path, shown: &Shown) -> [PathBuf; 2] {
     [("server.crt", &shown.certificate), ("server.key", &shown.key)].map(|(name, text)| {
         let path = directory.join(name);

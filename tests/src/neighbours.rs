@@ -1,4 +1,4 @@
-//! Two targets of one worker, each with stores of its own, where those of one fall ill.
+//! Two targets of one worker, each with its own stores. The stores of one target fall ill.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::vectors::Vectors;
 /// The target whose stores fall ill.
 pub const SICK: &str = "sick";
 
-/// The target with points alone.
+/// The target that has only points.
 pub const LOOSE: &str = "loose";
 
 /// One of a target's stores.
@@ -28,28 +28,28 @@ pub enum Store {
     Vector,
 }
 
-/// What is wrong with a store.
+/// The fault of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Illness {
     /// It answers nothing, and closes nothing.
     Hangs,
     /// It answers late, within the time limit of a call.
     IsSlow,
-    /// It closes all connections, and nobody listens for new ones.
+    /// It closes all connections, and refuses new ones.
     Refuses,
     /// It closes all connections, and each new one.
     IsCut,
 }
 
-/// A site whose processes have a second target.
+/// A site whose processes have a second target, which falls ill.
 pub struct Neighbours {
     /// The target that stays well, and the configuration of both.
     pub site: Site,
-    /// The rows of the other.
+    /// The rows of the second target.
     pub memories: Memories,
-    /// The vectors of the other.
+    /// The vectors of the second target.
     pub vectors: Vectors,
-    /// What stands before the vectors of the other, behind what makes them ill.
+    /// The proxy before the vectors of the second target, behind the one that makes them ill.
     pub tap: Tap,
     sql: Cut,
     vector: Cut,
@@ -94,8 +94,8 @@ impl Neighbours {
         self.vectors.add(memories).await;
     }
 
-    /// Adds a third target with points alone, in the vector store of the one that falls ill: its table `loose` shares that
-    /// one's collection, its table `own` does not.
+    /// Adds a third target that has only points, in the vector store of the second. Its table `loose` shares the second
+    /// target's collection, its table `own` does not.
     pub async fn add_loose(&mut self) -> Vectors {
         let own = self.vectors.beside("own").await;
         let (url, key) = (self.vector.instead_of(&self.tap.url()), &self.vectors.key);
@@ -117,7 +117,7 @@ impl Neighbours {
         own
     }
 
-    /// Makes a store ill until it is healed.
+    /// Makes a store ill until [`heal`](Self::heal).
     pub fn falls_ill(&self, store: Store, illness: Illness) {
         let cut = self.cut(store);
         match illness {
@@ -128,7 +128,7 @@ impl Neighbours {
         }
     }
 
-    /// Makes a store well again.
+    /// Makes a store healthy again.
     pub fn heal(&self, store: Store) {
         self.cut(store).delay(Duration::ZERO);
         self.cut(store).restore();
@@ -142,7 +142,7 @@ impl Neighbours {
     }
 }
 
-/// Submits a job for each of these memories; returns the jobs' ids.
+/// Submits a job for each of these memories. Returns the jobs' ids.
 pub async fn submit_each(service: &Service, target: &str, memories: &[Memory]) -> Vec<String> {
     let submitting = memories.iter().map(|memory| {
         let client = service.client.clone();
@@ -157,7 +157,7 @@ pub fn subject(target: &str, user: &str) -> Value {
     json!({"target": target, "select": {"subject": {"user_id": user}}})
 }
 
-/// Returns the job that purges what a person owns.
+/// Returns the job that purges a person's memories by query.
 pub fn purge(target: &str, user: &str) -> Value {
     json!({"target": target, "select": {"query": {"eq": {"user_id": user}}}})
 }

@@ -1,5 +1,4 @@
-//! PostgreSQL: a database of a test's own on the shared server, or a server of its own to be
-//! killed and restarted.
+//! PostgreSQL: a test's own database on the shared server, or its own server to be killed and restarted.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use crate::memories::Memories;
 use crate::process::Process;
 use crate::{variable, wait};
 
-/// Where the shared server is.
+/// Returns the URL of the shared server.
 pub fn shared() -> String {
     variable("LETHE_TEST_POSTGRES_URL").expect(
         "set LETHE_TEST_POSTGRES_URL to a PostgreSQL server where databases may be created, \
@@ -37,7 +36,7 @@ pub async fn database_on(url: &str, purpose: &str) -> String {
     format!("{}/{name}{parameters}", base.rsplit_once('/').unwrap().0)
 }
 
-/// Takes a database of [`database_on`] away, whoever is connected to it.
+/// Drops a database of [`database_on`], also with open connections.
 pub async fn drop_database(url: &str) {
     let url = url.split('?').next().unwrap();
     let name = url.rsplit_once('/').unwrap().1;
@@ -64,7 +63,7 @@ pub async fn until_locked_out(memories: &Memories) {
     .await;
 }
 
-/// A server of a test's own, with everything that is durable switched on.
+/// A test's own server, with full durability.
 #[derive(Debug)]
 pub struct Postgres {
     data: PathBuf,
@@ -81,7 +80,7 @@ impl Postgres {
         server
     }
 
-    /// Makes a data directory; the server is started by [`Postgres::restart`].
+    /// Makes a data directory. [`Postgres::restart`] starts the server.
     pub fn prepare() -> Self {
         let directory = readable();
         let data = directory.path().join("data");
@@ -108,7 +107,7 @@ impl Postgres {
         }
     }
 
-    /// Makes a copy of the server that follows it and only reads.
+    /// Makes a hot standby of the server, which only reads.
     pub async fn standby(&self) -> Self {
         let directory = readable();
         let data = directory.path().join("data");
@@ -137,7 +136,7 @@ impl Postgres {
         standby
     }
 
-    /// Starts the server, again if it ran before, on a port that is free now.
+    /// Starts the server, or restarts it, on a port that is free now.
     pub async fn restart(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill();
@@ -163,7 +162,7 @@ impl Postgres {
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
-            // The port was taken, or processes of the server that was killed are still about.
+            // The port was taken, or processes of the killed server still run.
             assert!(
                 start.elapsed() < wait::DEADLINE,
                 "PostgreSQL does not start: {}",
@@ -172,7 +171,7 @@ impl Postgres {
         }
     }
 
-    /// Has the server show a certificate from now on.
+    /// Makes the server offer TLS with a certificate.
     pub async fn speak_tls(&self, shown: &Shown) {
         for (name, text) in [("server.crt", &shown.certificate), ("server.key", &shown.key)] {
             let path = self.data.join(name);
@@ -203,7 +202,7 @@ impl Postgres {
         .await;
     }
 
-    /// Kills the server: no checkpoint, no goodbye.
+    /// Kills the server, without a checkpoint.
     pub fn kill(&mut self) {
         self.process.take().expect("it runs").kill();
     }
@@ -213,13 +212,13 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Returns where it listens.
+    /// Returns the server's address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 }
 
-/// Makes a directory in which the server's user finds its own, `data`.
+/// Makes a directory with a directory `data` that belongs to the server's user.
 fn readable() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
@@ -228,7 +227,7 @@ fn readable() -> TempDir {
     std::fs::set_permissions(&data, private).unwrap();
     if let Some((user, group)) = user() {
         std::os::unix::fs::chown(&data, Some(user), Some(group)).unwrap();
-        // Its user has to pass.
+        // The server's user needs access to the parent.
         let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
         std::fs::set_permissions(directory.path(), open).unwrap();
     }

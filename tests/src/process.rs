@@ -1,5 +1,4 @@
-//! Processes that a test starts: their logs are kept and shown if the test fails, and they never
-//! outlive it.
+//! Processes that a test starts. They never outlive it. If the test fails, their logs are shown.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::wait;
 
-/// The most of a log that is shown.
+/// The maximum bytes of a log that are shown.
 const SHOWN: usize = 60_000;
 
 /// A running process.
@@ -20,7 +19,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`; its standard output and its log are files in `directory`.
+    /// Starts `command`. Its standard output and its log are files in `directory`.
     pub fn start(name: &str, command: &mut Command, directory: &Path) -> Self {
         let unique = uuid::Uuid::now_v7().simple();
         let (output, log) = (
@@ -46,22 +45,22 @@ impl Process {
         self.child.id()
     }
 
-    /// Returns what it has written to its standard output.
+    /// Returns its standard output.
     pub fn output(&self) -> String {
         std::fs::read_to_string(&self.output).unwrap_or_default()
     }
 
-    /// Returns what it has logged.
+    /// Returns its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Returns how it ended, if it did.
+    /// Returns its exit status, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for something that the process says, and fails if it ends before.
+    /// Waits until `find` finds something in the process' output or log. Panics if the process ends before.
     pub async fn says<T>(&mut self, what: &str, find: impl Fn(&Self) -> Option<T>) -> T {
         let start = std::time::Instant::now();
         loop {
@@ -94,23 +93,23 @@ impl Process {
         }
     }
 
-    /// Kills it as a power switch would: no handler runs.
+    /// Kills the process as a power cut would: no handler runs.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop.
+    /// Asks the process to stop (SIGTERM).
     pub fn terminate(&self) {
         self.signal("TERM");
     }
 
-    /// Stops the clock for it.
+    /// Stops the process (SIGSTOP).
     pub fn pause(&self) {
         self.signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Continues the process (SIGCONT).
     pub fn resume(&self) {
         self.signal("CONT");
     }
@@ -143,7 +142,7 @@ impl Drop for Process {
     }
 }
 
-/// Shows something about a test that failed.
+/// Prints a text about a failed test.
 #[expect(clippy::print_stderr, reason = "what a failed test shows")]
 pub(crate) fn show(text: &str) {
     eprintln!("{text}");

@@ -6,10 +6,10 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
-/// What the sequence goes on by: 2^64 divided by the golden ratio, as its authors chose.
+/// The step of the sequence: 2^64 divided by the golden ratio, as its authors chose.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Spreads every bit over all others.
+/// Spreads each bit over all others.
 fn mixed(value: u64) -> u64 {
     let mut mixed = value;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,7 +20,7 @@ fn mixed(value: u64) -> u64 {
 impl Random {
     /// Returns the source of one world of a run.
     pub fn of(seed: u64, world: u64) -> Self {
-        // Both are mixed: sources that differ by a step of the sequence would be the same, but for their beginning.
+        // Both are mixed: two sources that differ by a step would have the same sequence but for its beginning.
         Self(mixed(mixed(seed) ^ world))
     }
 
@@ -40,17 +40,17 @@ impl Random {
         i64::try_from(self.below(end)).expect("it is below a length")
     }
 
-    /// Returns whether something happens that happens so often in a hundred times.
+    /// Returns `true` in `often` percent of calls.
     pub fn percent(&mut self, often: usize) -> bool {
         self.below(100) < often
     }
 
-    /// Returns one of these, of which there is at least one.
+    /// Returns one of these values, of at least one.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 
-    /// Returns one of these, each as often as its weight says.
+    /// Returns one of these values, in proportion to the weights.
     pub fn weighted<T: Copy>(&mut self, of: &[(usize, T)]) -> T {
         let mut left = self.below(of.iter().map(|(weight, _)| weight).sum());
         for (weight, value) in of {
@@ -62,7 +62,7 @@ impl Random {
         of[of.len() - 1].1
     }
 
-    /// Returns a time between two, evenly by its logarithm: as many short ones as long ones.
+    /// Returns a time between two, evenly by its logarithm: short and long times are equally frequent.
     pub fn log_uniform(&mut self, [shortest, longest]: [Duration; 2]) -> Duration {
         let bits = u32::try_from(self.next() >> 32).expect("32 bits are left");
         let part = f64::from(bits) / (f64::from(u32::MAX) + 1.0);

@@ -1,4 +1,4 @@
-//! Redis: a prefix of a test's own on the shared server, or a server of its own.
+//! Redis: a test's own prefix on the shared server, or its own server.
 
 use std::process::Command;
 
@@ -8,13 +8,13 @@ use crate::postgres::free_port;
 use crate::process::Process;
 use crate::{variable, wait};
 
-/// Where the shared server is.
+/// Returns the URL of the shared server.
 pub fn shared() -> String {
     variable("LETHE_TEST_REDIS_URL")
         .expect("set LETHE_TEST_REDIS_URL to a Redis server, such as redis://127.0.0.1:6379")
 }
 
-/// A server of a test's own.
+/// A test's own server.
 #[derive(Debug)]
 pub struct Redis {
     directory: TempDir,
@@ -34,7 +34,7 @@ impl Redis {
         server
     }
 
-    /// Starts the server, again if it ran before, empty and on a port that is free now.
+    /// Starts the server, or restarts it, empty and on a port that is free now.
     pub async fn restart(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill();
@@ -86,7 +86,7 @@ impl Redis {
         format!("redis://{}", self.address())
     }
 
-    /// Returns where it listens.
+    /// Returns its address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }

@@ -18,18 +18,18 @@ use crate::tap::Tap;
 use crate::vectors::Vectors;
 use crate::{mysql, postgres, redis, variable, wait};
 
-/// Servers that a site uses.
+/// The servers of a site.
 #[derive(Debug, Clone, Default)]
 pub struct Servers {
-    /// PostgreSQL's URL; default: the shared server.
+    /// PostgreSQL's URL. Default: the shared server.
     pub postgres: Option<String>,
-    /// Redis' URL; default: the shared server.
+    /// Redis' URL. Default: the shared server.
     pub redis: Option<String>,
-    /// Whether the vector store is the site's own, whatever the environment names: then it can be killed.
+    /// Whether the site has its own vector store, in spite of the environment. It can then be killed.
     pub own_vectors: bool,
 }
 
-/// Stores with memories in them, and the configuration that leads there; no process of Lethe yet.
+/// Stores with memories, and the configuration that leads to them. No process of Lethe runs yet.
 pub struct Site {
     /// The layout.
     pub layout: Layout,
@@ -37,17 +37,17 @@ pub struct Site {
     pub memories: Memories,
     /// The vectors.
     pub vectors: Vectors,
-    /// What stands before the vector store.
+    /// The proxy before the vector store.
     pub tap: Tap,
     /// The configuration of every process.
     pub config: Config,
     /// The ledger's database, if it is on a server.
     pub ledger: Option<String>,
-    /// Where files are.
+    /// The directory of all files.
     pub directory: TempDir,
 }
 
-/// The target that sites have.
+/// The target of sites.
 pub const TARGET: &str = "main";
 
 impl Site {
@@ -85,7 +85,7 @@ impl Site {
         };
         let mut config = Config::default();
         if let Some(url) = &ledger {
-            // Some tests run many processes at once over one server.
+            // Some tests run many processes at once on one server.
             config = config.set("ledger.url", url.as_str()).set("ledger.max_connections", 6);
         }
         if layout.doorbell == Doorbell::Redis {
@@ -105,14 +105,14 @@ impl Site {
         }
     }
 
-    /// Sends workers to the vector store itself, past what stands before it.
+    /// Connects workers to the vector store directly, without the proxy.
     pub fn without_tap(&mut self) {
         let target = target(TARGET, self.memories.url(), &self.vectors.url, &self.vectors);
         self.configure(|config| config.without_targets().targets(&target));
     }
 
-    /// Sends workers to both stores over a distance: whatever is said arrives so much later. It lasts as
-    /// long as what is returned.
+    /// Connects workers to both stores over a distance, which delays each message. It lasts as long as the returned
+    /// proxies.
     pub fn at_a_distance(&mut self, delay: Duration) -> [Cut; 2] {
         let mut urls = [self.memories.url().to_owned(), self.vectors.url.clone()];
         let mut between = Vec::new();
@@ -154,7 +154,7 @@ impl Site {
                 let worker = self.worker().await;
                 service.workers.push(worker);
             }
-            // A worker that publishes its mappings has the others begin their batches anew: not while a test counts calls.
+            // A worker that publishes its mappings makes the others begin batches anew, which would change call counts.
             wait::until_true("both workers are known", || async {
                 let known = service.client.get("/v1/workers").await.body;
                 known["workers"].as_array().is_some_and(|workers| workers.len() == 2)
@@ -191,13 +191,13 @@ impl Site {
     }
 }
 
-/// A running API, perhaps with everything else in the same process.
+/// A running API, or a process with all roles.
 pub struct Service {
-    /// A caller of it.
+    /// A caller of the API.
     pub client: Client,
     /// Its process.
     pub process: Process,
-    /// The workers that were started with it.
+    /// The workers that were started with the API.
     pub workers: Vec<Worker>,
     /// The line that `lethe up` printed.
     pub said: Value,
@@ -211,7 +211,7 @@ pub struct Worker {
     pub client: Client,
 }
 
-/// Starts an API; its files go to `directory`.
+/// Starts an API. Its files go to `directory`.
 pub async fn api(config: &Config, directory: &Path) -> Service {
     let mut process = role("api", config, directory);
     let url = process
@@ -227,7 +227,7 @@ pub async fn api(config: &Config, directory: &Path) -> Service {
     }
 }
 
-/// Starts a worker; its files go to `directory`.
+/// Starts a worker. Its files go to `directory`.
 pub async fn worker(config: &Config, directory: &Path) -> Worker {
     let mut process = role("worker", config, directory);
     let what = "the worker's health and metrics listen";
@@ -238,7 +238,7 @@ pub async fn worker(config: &Config, directory: &Path) -> Worker {
     }
 }
 
-/// Starts a process with a role, without waiting for anything; its files go to `directory`.
+/// Starts a process with a role, without waiting for anything. Its files go to `directory`.
 pub fn role(role: &str, config: &Config, directory: &Path) -> Process {
     let path = config.write(directory);
     let mut command = lethe();
@@ -246,12 +246,12 @@ pub fn role(role: &str, config: &Config, directory: &Path) -> Process {
     Process::start(role, &mut command, directory)
 }
 
-/// Starts everything in one process, on a data directory; its log goes to `logs`.
+/// Starts all roles in one process, on a data directory. Its log goes to `logs`.
 pub async fn up(data: &Path, config: Option<&Config>, logs: &Path) -> Service {
     up_by(lethe(), data, config, logs).await
 }
 
-/// As [`up`], by a command that ends in `lethe`.
+/// Does the same as [`up`], with a command that ends in `lethe`.
 pub async fn up_by(mut command: Command, data: &Path, config: Option<&Config>, logs: &Path) -> Service {
     command
         .arg("up")
@@ -277,7 +277,7 @@ pub async fn up_by(mut command: Command, data: &Path, config: Option<&Config>, l
     }
 }
 
-/// Returns the command `lethe`, without anything of this environment in its configuration.
+/// Returns the command `lethe`, without this environment's settings for Lethe.
 pub fn lethe() -> Command {
     let binary = variable("LETHE_BIN").map_or_else(|| built_beside_the_tests("lethe"), PathBuf::from);
     let mut command = Command::new(binary);
@@ -289,7 +289,7 @@ pub fn lethe() -> Command {
     command
 }
 
-/// Returns something that cargo built into the directory of this test's profile.
+/// Returns a file that cargo built into the directory of this test's profile.
 pub fn built_beside_the_tests(name: &str) -> PathBuf {
     // target/<profile>/deps/it-… for a test, target/<profile>/bench for the benchmark.
     let test = std::env::current_exe().unwrap();
@@ -300,7 +300,7 @@ pub fn built_beside_the_tests(name: &str) -> PathBuf {
     })
 }
 
-/// Returns a target over a table as Agno makes it and the collection of `vectors`, as a configuration has it.
+/// Returns a target over Agno's table and the collection of `vectors`, in the form of the configuration.
 pub fn target(name: &str, sql: &str, vector: &str, vectors: &Vectors) -> String {
     let (key, collection) = (&vectors.key, &vectors.collection);
     format!(
@@ -326,7 +326,7 @@ pub fn logged(process: &Process, message: &str, field: &str) -> Option<String> {
     Some(line[field].as_str()?.to_owned())
 }
 
-/// Returns whether workers have looked at every mapping, and all fit.
+/// Returns whether workers have looked at every mapping, and all mappings fit.
 pub async fn fits(client: &Client) -> bool {
     let targets = client.get("/readyz").await.body["targets"].clone();
     let targets = targets.as_array().cloned().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A gRPC proxy in front of a vector store: counts calls, holds one at a chosen moment, can
-//! acknowledge deletions without doing them, and can say of a collection what it is not.
+//! A gRPC proxy in front of a vector store. It counts calls, holds one at a chosen moment, acknowledges deletions
+//! without doing them, and gives false answers about a collection.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -26,21 +26,21 @@ pub const DELETE: &str = "/qdrant.Points/Delete";
 /// The path of pages.
 pub const SCROLL: &str = "/qdrant.Points/Scroll";
 
-/// The path of what a collection is.
+/// The path of a collection's information.
 const INFO: &str = "/qdrant.Collections/Get";
 
 /// The path of reads by id.
 const GET: &str = "/qdrant.Points/Get";
 
-/// The paths of all that workers do with points.
+/// The paths of all calls of workers about points.
 const POINTS: [&str; 4] = [DELETE, SCROLL, GET, "/qdrant.Points/Count"];
 
-/// Whether a held call waits before it reaches the server, or its answer on the way back.
+/// The side of the server on which a held call waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The server has not seen the call yet.
     Before,
-    /// The server has done it, and the caller does not know yet.
+    /// The server has executed the call, and the caller has no answer yet.
     After,
 }
 
@@ -67,12 +67,12 @@ struct Control {
     searching: bool,
     /// Calls that found no server.
     failures: Vec<String>,
-    /// How many calls about points do not reach the server.
+    /// The number of further calls about points that do not reach the server.
     lost: usize,
     traps: Vec<Trap>,
 }
 
-/// What is answered in place of the server.
+/// The answer in place of the server's.
 enum Instead {
     Nothing,
     Done,
@@ -89,14 +89,14 @@ struct Trap {
     released: oneshot::Receiver<Fate>,
 }
 
-/// What becomes of a call that was held.
+/// The fate of a held call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// It goes on.
     Goes,
-    /// The caller is told that the server is not to be reached.
+    /// The caller gets an error: the server is unreachable.
     Lost,
-    /// And so is the next one.
+    /// The next call is lost too.
     LostTwice,
 }
 
@@ -108,12 +108,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// Waits until the call has come.
+    /// Waits until the call has arrived.
     pub async fn caught(&mut self) {
         assert!(self.is_caught().await, "its caller has gone");
     }
 
-    /// Waits until the call has come; returns whether its caller still waited for the answer then.
+    /// Waits until the call has arrived. Returns whether its caller still waits for the answer.
     pub async fn is_caught(&mut self) -> bool {
         let caught = self.caught.take().expect("it is caught once");
         crate::wait::ends("a call to the vector store", caught).await.is_ok()
@@ -124,18 +124,18 @@ impl Held {
         drop(self);
     }
 
-    /// Tells the caller that the server is not to be reached, whether or not it has done the call.
+    /// Tells the caller that the server is unreachable, whether or not the server has executed the call.
     pub fn lose(self) {
-        // Nobody may be waiting for it any more.
+        // The caller may have left.
         self.release.send(Fate::Lost).ok();
     }
 
-    /// As [`lose`](Self::lose), and the next call about points is lost too: clients repeat a call by themselves.
+    /// As [`lose`](Self::lose), and the next call about points is lost too, since clients retry a call.
     pub fn lose_twice(self) {
         self.release.send(Fate::LostTwice).ok();
     }
 
-    /// Waits until the caller is gone: then the call goes no further.
+    /// Waits until the caller has left: then the call goes no further.
     pub async fn abandoned(&mut self) {
         crate::wait::ends("a caller that is gone", self.release.closed()).await;
     }
@@ -168,17 +168,17 @@ impl Tap {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Sends calls to another place: the server has moved.
+    /// Sends calls to another URL: the server has moved.
     pub fn set_upstream(&self, url: &str) {
         *self.shared.upstream.lock().unwrap() = channel(url);
     }
 
-    /// Returns how often each method was called.
+    /// Returns the number of calls of each method.
     pub fn calls(&self) -> BTreeMap<String, usize> {
         self.shared.state.lock().unwrap().calls.clone()
     }
 
-    /// Forgets what was counted.
+    /// Resets the counts.
     pub fn reset(&self) {
         self.shared.state.lock().unwrap().calls.clear();
     }
@@ -188,22 +188,22 @@ impl Tap {
         self.shared.state.lock().unwrap().swallowing = swallowing;
     }
 
-    /// Says from now on that collections are this, whatever they are.
+    /// Answers from now on with this information about each collection.
     pub fn pretend(&self, info: GetCollectionInfoResponse) {
         self.shared.state.lock().unwrap().info = Some(info);
     }
 
-    /// Refuses calls of a method from now on, as a server does that finds them wrong.
+    /// Refuses calls of a method from now on, as invalid arguments.
     pub fn refuse(&self, path: &'static str) {
         self.shared.state.lock().unwrap().refused = Some(path);
     }
 
-    /// Keeps calls about points from the server from now on, or lets them pass again. Pings are answered all the while.
+    /// Keeps calls about points from the server from now on, or lets them pass again. Pings are always answered.
     pub fn lose(&self, losing: bool) {
         self.shared.state.lock().unwrap().lost = if losing { usize::MAX } else { 0 };
     }
 
-    /// Does not answer from now on for what page it would have to look at more points than are on it.
+    /// Leaves filtered pages unanswered from now on, like a search that never ends.
     pub fn search(&self) {
         self.shared.state.lock().unwrap().searching = true;
     }
@@ -215,7 +215,7 @@ impl Tap {
         self.trap(std::slice::from_ref(path), skip, side)
     }
 
-    /// Holds one call about points, whatever it does, after `skip` others.
+    /// Holds one call about points, of any method, after `skip` others.
     pub fn hold_any(&self, skip: usize, side: Side) -> Held {
         self.trap(&POINTS, skip, side)
     }
@@ -294,7 +294,7 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let side = trap.as_ref().map(|trap| trap.side);
     let hold = async {
         let Some(trap) = trap else { return Fate::Goes };
-        // Nobody may be waiting for it any more.
+        // The test may no longer wait for it.
         trap.caught.send(()).ok();
         let fate = trap.released.await.unwrap_or(Fate::Goes);
         shared.state.lock().unwrap().lost += usize::from(fate == Fate::LostTwice);
@@ -346,23 +346,23 @@ async fn answer(shared: &Shared, request: Request, instead: Instead) -> Response
     match upstream.oneshot(request.map(tonic::body::Body::new)).await {
         Ok(answer) => answer.map(axum::body::Body::new),
         Err(error) => {
-            // Clients repeat a call that fails so, and the second one does not meet the trap of the first.
+            // Clients retry a call that fails like this, and the second one does not meet the trap of the first.
             shared.state.lock().unwrap().failures.push(format!("{path}: {error}"));
             unreachable(&error.to_string())
         }
     }
 }
 
-/// Returns a connection that is made when it is first used, and again when it breaks.
+/// Returns a connection that is opened at its first use, and again after it breaks.
 fn channel(url: &str) -> Channel {
     Endpoint::from_shared(url.to_owned()).unwrap().connect_lazy()
 }
 
-/// Returns the request of a page, never if it is filtered.
+/// Returns the request of a page, unless it is filtered: then it never returns.
 async fn unfiltered(request: Request) -> Request {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    // After whether it is compressed, and its length.
+    // The message follows the compression flag (1 byte) and the length (4 bytes).
     let page = ScrollPoints::decode(&body[5..]).unwrap();
     if page.filter.is_some_and(|filter| filter != Filter::default()) {
         std::future::pending::<()>().await;

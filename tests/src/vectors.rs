@@ -1,5 +1,5 @@
-//! The vector half of a test's memories: the embedded engine in a process of its own, or a Qdrant
-//! server that the environment names; read and written over the test's own connection.
+//! The vector half of a test's memories, read and written over the test's own connection. The store is the embedded
+//! engine in its own process, or a Qdrant server that the environment names.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,9 +19,9 @@ use crate::{variable, wait};
 
 const KEY: &str = "a key for tests";
 
-/// A collection of a test's own.
+/// A test's own collection.
 pub struct Vectors {
-    /// Where the server is.
+    /// The server's URL.
     pub url: String,
     /// Its key.
     pub key: String,
@@ -31,7 +31,7 @@ pub struct Vectors {
     edge: Option<Edge>,
 }
 
-/// The embedded engine, served by a process of its own.
+/// The embedded engine, served by its own process.
 struct Edge {
     directory: TempDir,
     process: Process,
@@ -80,7 +80,7 @@ impl Vectors {
         self.client().create_collection(request).await.unwrap();
     }
 
-    /// Uses a collection that somebody else has made.
+    /// Uses an existing collection.
     pub fn existing(url: &str, key: &str, collection: &str, dimensions: u64) -> Self {
         Self {
             url: url.to_owned(),
@@ -106,7 +106,7 @@ impl Vectors {
         self.edge.as_mut().expect("the server is the test's own").process.kill();
     }
 
-    /// Starts the test's own server again on the same data; it has another URL then.
+    /// Restarts the test's own server on the same data. Its URL changes.
     pub async fn restart(&mut self) {
         let edge = self.edge.as_mut().expect("the server is the test's own");
         edge.process.kill();
@@ -132,7 +132,7 @@ impl Vectors {
         }
     }
 
-    /// Writes points, each with a payload of its own.
+    /// Writes points, each with its own payload.
     pub async fn put(&self, points: impl IntoIterator<Item = (PointId, Value)>) {
         let vector = vec![0.5_f32; usize::try_from(self.dimensions).unwrap()];
         let point =
@@ -208,7 +208,7 @@ impl Vectors {
         left
     }
 
-    /// Returns how many points there are.
+    /// Returns the number of points.
     pub async fn count(&self) -> u64 {
         let request = CountPointsBuilder::new(&self.collection).exact(true);
         self.client().count(request).await.unwrap().result.unwrap().count

@@ -1,11 +1,11 @@
-//! Waiting for something to be so, with a deadline that only a failure meets.
+//! Waits for a condition, with a deadline that only a failure meets.
 
 use std::time::{Duration, Instant};
 
-/// How long anything here may take, far above what it needs on a busy machine.
+/// The time limit of each wait, far above the time needed on a busy machine.
 pub const DEADLINE: Duration = Duration::from_mins(2);
 
-/// How often something is looked at that sends no signal.
+/// The interval between looks at a condition without a signal.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Waits until `look` returns something.
@@ -23,7 +23,7 @@ where
     }
 }
 
-/// Waits until `look` says so.
+/// Waits until `look` returns `true`.
 pub async fn until_true<F>(what: &str, mut look: impl FnMut() -> F)
 where
     F: Future<Output = bool>,

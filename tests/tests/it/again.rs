@@ -1,4 +1,4 @@
-//! An intent that is found again: what it is about may be somebody else's by now.
+//! A later attempt finds an intent. Its memories may have another owner by then.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -15,12 +15,12 @@ on_both_databases!(
     a_vector_written_after_a_query_erased_its_row_stays,
 );
 
-/// Submits a deletion, takes the vector store away at a moment of it, and waits until the job waits.
+/// Submits a deletion, cuts off the vector store at `moment`, and waits until the job waits for the store.
 async fn interrupted(site: &Site, service: &Service, body: &Value, moment: Side) -> String {
     let mut deletion = site.tap.hold(DELETE, 0, moment);
     let id = service.client.submit(body).await;
     deletion.caught().await;
-    // The held call fails, and all that come after it.
+    // The held call fails, and so do all later ones.
     site.tap.set_upstream("http://127.0.0.1:9");
     deletion.lose();
     service
@@ -126,7 +126,7 @@ async fn a_vector_written_after_a_query_erased_its_row_stays(layout: Layout) {
         .submit(&json!({"select": {"query": {"eq": {"user_id": "alice"}}}}))
         .await;
     deletion.caught().await;
-    // The next page comes after the rows are gone; before them points are read by their ids.
+    // The next page is read after the rows are gone. Earlier, points are read by their ids.
     let mut reading_back = site.tap.hold(SCROLL, 0, Side::Before);
     deletion.release();
     reading_back.caught().await;

@@ -1,5 +1,5 @@
-//! Whose a point is: it goes with its row only if nothing that it says speaks against that, and without a row
-//! only if it says what the job demands.
+//! The agreement of points with rows. A point goes with its row unless its payload disagrees. Without a row it goes
+//! only if its payload meets the job's demands.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -22,7 +22,7 @@ async fn put(site: &Site, memory: &Memory, payload: Value) {
     site.vectors.put([(PointId::from(memory.id.as_str()), payload)]).await;
 }
 
-/// Payloads beside a row of alice's, and whether they speak against its being hers.
+/// Returns payloads beside a row of alice's, and whether they disagree with it.
 fn payloads(id: &str) -> Vec<(Value, bool)> {
     let with = |user: Value| json!({"memory_id": id, "user_id": user});
     vec![
@@ -55,7 +55,7 @@ async fn a_point_that_says_another_owner_keeps_its_row(layout: Layout) {
     let stays = |n: &usize| payloads("")[*n / 3].1;
     let kept = (0..all.len()).filter(stays).count() / 3;
 
-    // By ids, with and without an owner; the rest goes with the person.
+    // By ids, with and without an owner. The person's job selects the rest.
     let nth = |rest: usize| -> Vec<&str> { ids(&all).into_iter().skip(rest).step_by(3).collect() };
     let by_ids = json!({"select": {"ids": nth(0)}});
     let by_owner = json!({"select": {"ids": nth(1)}, "owner": "alice"});
@@ -134,7 +134,7 @@ async fn without_a_row_it_is_unverifiable_where_an_owner_is_demanded(layout: Lay
     assert_eq!(counts(&job)["vector"], expected, "{job:#}");
     assert_eq!(site.vectors.count().await, 5);
 
-    // Nobody is demanded: whatever is there under these ids is meant.
+    // No owner is demanded: all points with these ids are selected.
     let job = service.client.succeeds(&json!({"select": {"ids": ids(&all)}})).await;
     assert_eq!(counts(&job)["vector"], json!({"erased": 5, "absent": 1}));
     assert_eq!(site.vectors.count().await, 0);
@@ -215,6 +215,6 @@ async fn a_point_that_changes_before_it_is_deleted_stays(layout: Layout) {
     for store in ["sql", "vector"] {
         assert_eq!(counts(&job)[store], json!({"erased": 2, "conflicted": 1}), "{job:#}");
     }
-    // Whose the memory is cannot be told any more.
+    // The owner of the memory is now unclear, so its row stays too.
     assert_eq!(site.memories.left().await, all[..1]);
 }

@@ -1,4 +1,4 @@
-//! What commands print for programs: JSON, with fields that stay.
+//! The JSON output of commands, with stable fields.
 
 use std::process::Output;
 
@@ -18,7 +18,7 @@ async fn run(url: &str, key: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Runs a command, which must succeed; returns the JSON that it printed.
+/// Runs a command, which must succeed. Returns its JSON output.
 async fn answer(service: &Service, arguments: &[&str]) -> Value {
     let key = service.said["key"].as_str().unwrap();
     let output = run(service.client.url(), key, arguments).await;
@@ -40,7 +40,7 @@ async fn a_start_is_said_in_one_line_of_json() {
     assert_eq!(fields(&service.said), ["key", "pid", "qdrant", "url"]);
     assert_eq!(service.said["pid"], service.process.id());
     assert_eq!(service.process.output().lines().count(), 1);
-    // Its own vector store is there only if the configuration has none.
+    // The process starts its own vector store only if the configuration names none.
     assert_eq!(service.said["qdrant"], Value::Null);
     let directory = tempfile::tempdir().unwrap();
     let embedded = lethe_tests::service::up(&directory.path().join("data"), None, directory.path()).await;

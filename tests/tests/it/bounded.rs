@@ -1,4 +1,4 @@
-//! What a process needs does not grow with the size of a job.
+//! A process' memory does not grow with the size of a job.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -7,18 +7,18 @@ use lethe_tests::service::Site;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-/// What a job ten times as large may cost in addition, in KiB: the allocator's habits, and not a
-/// tenth of what 100,000 ids with their outcomes would take.
+/// The memory that a job ten times as large may add, in KiB: the allocator's variance, and less than a tenth of
+/// 100,000 ids with their outcomes.
 const MORE: u64 = 16 * 1_024;
 
-/// Returns the most memory that a process has had, in KiB.
+/// Returns the peak memory of a process, in KiB.
 fn peak(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Uploads ids to a new API, has a new worker erase them, and returns what both needed at most.
+/// Uploads ids to a new API, has a new worker erase them, and returns the peak memory of both.
 async fn peaks(site: &Site, gone: &[Memory]) -> (u64, u64) {
     let service = site.api().await;
     let worker = site.worker().await;
@@ -49,7 +49,7 @@ async fn ten_times_as_many_ids_need_no_more_memory() {
     site.holds(&[]).await;
 }
 
-/// As much as a body may have, of values that take many times as much memory as bytes.
+/// Returns a body of the maximum size, with values that need many times their bytes in memory.
 fn values(part: &str) -> String {
     format!(r#"{{"query":[{}0]}}"#, part.repeat(((16 << 20) - 32) / part.len()))
 }
@@ -78,6 +78,6 @@ async fn a_body_of_many_values_needs_no_more_memory_than_its_bytes() {
         }
     }
     let more = peak(service.process.id()) - before;
-    // The body, and what the allocator keeps of it.
+    // The body, and freed memory that the allocator keeps.
     assert!(more < 64 * 1_024, "{more} KiB more");
 }

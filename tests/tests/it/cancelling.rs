@@ -1,4 +1,4 @@
-//! Cancelling while a batch is under way: what has begun is finished, in bounded rounds, and the counts add up.
+//! Cancelling while a batch is under way: the batch is finished, in bounded rounds, and the counts add up.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -17,7 +17,7 @@ on_both_databases!(
 
 const ROUNDS: u32 = 3;
 
-/// A site with twenty memories in both stores, five to a batch, of which a worker begins one at a time.
+/// Makes a site with twenty memories in both stores, in batches of five. The worker runs one batch at a time.
 async fn site(layout: Layout) -> (Site, Vec<Memory>) {
     let mut site = Site::new(layout).await;
     site.configure(|config| {
@@ -91,9 +91,9 @@ async fn a_vector_that_is_put_back_once_goes_before_the_job_is_cancelled(layout:
     site.holds(&all[5..]).await;
 }
 
-/// Neither what has not begun nor what is only to be read back needs a store to be cancelled.
+/// A job that has not begun, or is only to be read back, is cancelled without a store.
 async fn what_waits_for_a_store_that_is_down_is_cancelled_all_the_same(layout: Layout) {
-    // Two lists of ten are looked for twice each; the fifth look reads the job back.
+    // Each of two lists of ten is looked up twice. The fifth look reads the job back.
     for (batch, skip) in [(100, 0), (10, 4)] {
         let (mut site, all) = site(layout).await;
         site.configure(|config| {
@@ -105,7 +105,7 @@ async fn what_waits_for_a_store_that_is_down_is_cancelled_all_the_same(layout: L
         let id = service.client.submit_ids(&ids(&all)).await;
         look.caught().await;
         cancel(&service, &id).await;
-        // The call under way fails, and so do all that come after it. The next try is in an hour.
+        // The call under way fails, and so do all later ones. The next retry is in an hour.
         site.tap.set_upstream("http://127.0.0.1:9");
         look.lose_twice();
         let job = service.client.ended(&id).await;

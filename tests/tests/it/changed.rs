@@ -1,4 +1,4 @@
-//! Rows that are changed while a job by query is under way: before their batch begins, and while it is.
+//! Rows that change while a job by query is under way: before their batch begins, and during it.
 
 use lethe_tests::by_query::{job, of_user};
 use lethe_tests::client::counts;
@@ -23,19 +23,18 @@ on_layouts!(mysql = MYSQL:
     a_row_that_gets_another_version_in_between_stays_and_is_shown
 );
 
-// With the end of its line: the payload's fields are called the same.
+// With the line's end, since the payload's fields have the same names.
 const AGENT: &str = "agent = \"agent_id\" }\n";
 const CREATED: &str = "created_at = \"created_at\"";
 
-/// A site that maps more columns.
+/// Makes a site that maps more columns.
 async fn timed(layout: Layout, columns: &str) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.replace(AGENT, &format!("agent = \"agent_id\", {columns} }}\n")));
     site
 }
 
-/// A site whose mapping says when rows were changed, with memories of ana's in the order in which the database
-/// lists them.
+/// Makes a site whose mapping has `updated_at`, with memories of ana's in the database's order.
 async fn site(layout: Layout) -> (Site, Vec<Memory>) {
     let mut site = timed(layout, &format!("{CREATED}, updated_at = \"updated_at\"")).await;
     site.configure(|config| config.set("worker.batch", 5).set("worker.slots", 1));
@@ -46,7 +45,7 @@ async fn site(layout: Layout) -> (Site, Vec<Memory>) {
     (site, all)
 }
 
-/// Runs a job by query while a row is changed after it was listed.
+/// Runs a job by query, and changes rows after the job has listed them.
 async fn change_in_between(site: &Site, layout: Layout, change: &str, which: &[&Memory]) -> (Value, String) {
     site.memories.run("UPDATE agno_memories SET updated_at = 1").await;
     let service = site.start().await;
@@ -82,7 +81,7 @@ async fn change_in_between(site: &Site, layout: Layout, change: &str, which: &[&
     (job, conflicted.clone())
 }
 
-/// Adds memories with vectors, and one without: nothing of that has gone when its row drops out.
+/// Adds memories with vectors, and one without a vector, which loses nothing when its row drops out.
 async fn with_a_bare_one(site: &Site) -> (Vec<Memory>, Memory) {
     let all = memories::of("ana", 10);
     site.add(&all).await;
@@ -113,7 +112,7 @@ async fn a_row_that_gets_another_version_in_between_stays_and_is_shown(layout: L
     let (_, bare) = with_a_bare_one(&site).await;
     let (job, conflicted) = change_in_between(&site, layout, "updated_at = 2", &[&bare]).await;
 
-    // It matches still, and is another one than was selected: reading back does not mind it.
+    // The row still matches, but it is no longer the selected version: the read-back does not count it.
     assert_eq!(conflicted, bare.id);
     assert_eq!(
         (&job["state"], &job["round"]),
@@ -130,7 +129,7 @@ async fn a_row_that_is_changed_before_its_batch_begins_stays_and_is_shown(layout
     let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
     let id = service.client.submit(&job(of_user("ana"))).await;
     deletion.caught().await;
-    // Of the last batch: one matches still, and one does not any more.
+    // Both rows are in the last batch. One still matches, the other does not.
     let (changed, others) = (&all[18], &all[19]);
     for (memory, change) in [(changed, "topics = '[]'"), (others, "user_id = 'bob'")] {
         let row = format!(

@@ -10,8 +10,8 @@ use lethe_tests::service::Site;
 use lethe_tests::wait;
 use serde_json::json;
 
-/// What a thousand deletions may cost in statements, and in calls: ten for each step of a group,
-/// instead of one for each memory.
+/// The budget of a thousand deletions, in statements and in calls: ten for each step of a group, instead of one for
+/// each memory.
 const BUDGET: i64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +23,7 @@ async fn a_thousand_single_deletions_cost_tens_of_calls_and_not_thousands() {
     site.memories.run("CREATE EXTENSION pg_stat_statements").await;
     let service = site.api().await;
     let _worker = site.worker().await;
-    // Its connections and what it reads of the schema are not part of the price.
+    // A first job opens the connections and reads the schema, which the budget excludes.
     let warm = memories::of("carol", 1);
     site.add(&warm).await;
     service.client.succeeds(&json!({"select": {"ids": [warm[0].id]}})).await;
@@ -78,7 +78,7 @@ async fn what_shares_calls_keeps_its_own_conditions_and_counts() {
     for n in 0..20 {
         right.push(submit(&alice[n].id, "alice").await);
         wrong.push(submit(&bob[n].id, "alice").await);
-        // Two callers ask for the same memory: one of them erases it.
+        // Two jobs select the same memory: one of them erases it.
         let pair = [
             submit(&bob[20 + n].id, "bob").await,
             submit(&bob[20 + n].id, "bob").await,

@@ -110,7 +110,7 @@ async fn a_file_of_ids_is_read_in_each_of_its_forms_and_never_guessed() {
         assert!(!said.contains(one.as_str()), "{said}");
     }
     site.holds(&all).await;
-    // Nothing that was refused became a job.
+    // No refused request became a job.
     let jobs = service.client.get("/v1/jobs").await.body;
     assert_eq!(jobs["jobs"].as_array().unwrap().len(), 5, "{jobs:#}");
 }
@@ -139,7 +139,7 @@ async fn a_job_that_finds_nothing_says_so_and_is_an_error_if_something_has_to_be
             "{said}"
         );
     }
-    // An option that could not be kept is refused.
+    // `--require-found` is refused without `--watch`.
     let done = run(&service, &["submit", "--user", "nobody", "--require-found"]).await;
     assert_eq!(done.status.code(), Some(2));
     let look = ["submit", "--user", "alice", "--dry-run", "--watch", "--require-found"];
@@ -227,7 +227,7 @@ async fn the_demonstration_erases_and_says_what_is_left() {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    // 5,011 memories, less 500 and a person's.
+    // The demonstration starts with 5,011 memories.
     assert!(said.contains("5011") || said.contains("5,011"), "{said}");
 }
 

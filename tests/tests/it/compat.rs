@@ -1,4 +1,4 @@
-//! Clients of other systems, pointed here: their deletions work, completely and safely.
+//! Clients of other systems: their deletions work here, completely and safely.
 
 use lethe_tests::client::Answer;
 use lethe_tests::layout::Layout;
@@ -61,7 +61,7 @@ async fn agno_deletes_a_memory_from_both_stores_and_says_when_there_was_none(lay
     assert_eq!((waited.status, heeded), (StatusCode::NO_CONTENT, Some("wait=30")));
     site.holds(&[&ana[2..], &ben].concat()).await;
 
-    // A slash at the end is the route's; so is an empty `db_id`.
+    // The route accepts a slash at the end, and an empty `db_id`.
     let again = delete(&service, &format!("{path}/?db_id=&unknown=1")).await;
     let expected = json!({"detail": "Memory not found", "error_code": "NOT_FOUND"});
     assert_eq!((again.status, &again.body), (StatusCode::NOT_FOUND, &expected));
@@ -122,7 +122,7 @@ async fn mielto_deletes_for_the_owner_only(layout: Layout) {
     let strangers = delete(&service, &format!("{path}?user_id=ben")).await;
     assert_eq!(strangers.status, StatusCode::NOT_FOUND);
     assert_eq!(strangers.body, json!({"detail": "Memory not found"}));
-    // No workspace is mapped here: it must not be ignored.
+    // No workspace is mapped here, so the header is refused instead of ignored.
     let request = service.client.request(Method::DELETE, &format!("{path}?user_id=ana"));
     let elsewhere = service.client.send(request.header("x-workspace-id", "w")).await;
     assert_eq!(elsewhere.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -205,7 +205,7 @@ async fn mem0_counts_each_memory_of_a_batch_once_in_whichever_store_it_is(layout
         answer.body["message"].as_str().unwrap_or(&answer.text).to_owned()
     };
 
-    // A row and a vector of two memories are two, though neither store had more than one.
+    // A row of one memory and a vector of another count as two memories.
     assert_eq!(
         batch(&[rows, &vectors[..1], absent]).await,
         "Successfully deleted 2 memories"
@@ -252,7 +252,7 @@ async fn a_client_that_cannot_see_202_is_told_to_ask_again_and_hears_of_the_succ
     }
     site.vectors.restart().await;
     site.tap.set_upstream(&site.vectors.url);
-    // They end while nobody asks: the next request must not hear that there was nothing.
+    // The jobs end before the next request, which must not report that there was nothing.
     for job in &jobs {
         assert_eq!(service.client.ended(job).await["state"], "succeeded");
     }

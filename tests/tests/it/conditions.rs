@@ -1,4 +1,4 @@
-//! Nothing goes that was not asked for: owners, case, vectors of others, changes in between.
+//! A job deletes only its own memories: owners, case, others' vectors, changes in between.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
@@ -142,7 +142,7 @@ async fn a_row_that_changes_its_owner_in_between_stays_and_is_shown(layout: Layo
     let left = site.memories.left().await;
     assert_eq!(ids(&left), [all[0].id.as_str()]);
     assert_eq!(counts(&job)["sql"], json!({"erased": 9, "failed": 1}), "{job:#}");
-    // Its vector had gone before: that is what `split` says.
+    // Its vector was deleted before, which is the code `split`.
     assert_eq!(job["state"], "failed");
     let failed = service.client.items(&id, "failed").await;
     let expected = (all[0].id.clone(), "sql".to_owned(), Some("split".to_owned()));
@@ -171,7 +171,7 @@ async fn a_row_that_somebody_else_deletes_in_between_is_absent(layout: Layout) {
 
 async fn a_person_above_the_limit_keeps_everything(layout: Layout) {
     let mut site = Site::new(layout).await;
-    // The plan needs several steps: nothing may be claimable before the last.
+    // The plan needs several steps: no partition may be claimable before the last.
     site.configure(|config| config.set("worker.batch", 5));
     let alice = memories::of("alice", 120);
     site.add(&alice).await;
@@ -191,7 +191,7 @@ async fn a_person_above_the_limit_keeps_everything(layout: Layout) {
         None,
         "nothing was even asked to be deleted"
     );
-    // The limit is a limit, not a refusal.
+    // A job at exactly the limit succeeds.
     service
         .client
         .succeeds(&json!({"select": {"subject": {"user_id": "alice"}}, "limit": 120}))

@@ -1,4 +1,4 @@
-//! Everything works at the fewest connections to the ledger that the configuration permits.
+//! All functions work with the minimum of ledger connections.
 
 use futures::future::join_all;
 use lethe_common::config::Ledger;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 on_both_databases!(everything_works_at_the_fewest_connections);
 
-/// Uploads ids, each of them twice, in several parts; returns the job's id.
+/// Uploads ids, each of them twice, in several parts. Returns the job's id.
 async fn upload(service: &Service, all: &[Memory]) -> String {
     let once: Vec<String> = ids(all).iter().map(|id| json!(id).to_string()).collect();
     let request = service
@@ -46,7 +46,7 @@ async fn everything_works_at_the_fewest_connections(layout: Layout) {
         .await;
     let service = site.start().await;
 
-    // Uploads that end at the same time, beside small jobs, a person, and a look at everything.
+    // Uploads that end at the same time, beside small jobs, a preview and a scrape.
     let uploads = join_all(users.iter().map(|all| upload(&service, all)));
     let one_by_one = join_all(
         small
@@ -83,7 +83,7 @@ async fn everything_works_at_the_fewest_connections(layout: Layout) {
     .await;
     assert_eq!(service.client.ended(&fired).await["state"], "succeeded");
 
-    // Nothing is listed any more once the retention has passed.
+    // After the retention, no items are listed.
     wait::until_true("the ids of the uploads are forgotten", || async {
         let path = |id: &String| format!("/v1/jobs/{id}/items?outcome=absent");
         let answers = join_all(uploads.iter().map(async |id| service.client.get(&path(id)).await)).await;

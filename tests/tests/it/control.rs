@@ -1,4 +1,4 @@
-//! What a person can do about a job: cancel it, retry it, pause everything, start it later.
+//! The control of jobs: cancel, retry, pause and delayed start.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -43,7 +43,7 @@ async fn a_running_job_that_is_cancelled_stops_and_says_what_is_left(layout: Lay
     );
     assert_eq!(counts["sql"], counts["vector"]);
     assert_eq!(erased + left, 500);
-    // What had begun was finished: whole batches, in both stores, and no more than every slot's one.
+    // Running batches were finished: whole batches, in both stores, and at most one per slot.
     assert_eq!(erased % 10, 0);
     assert!((40..=80).contains(&erased), "{erased}");
     assert_eq!(site.memories.count().await, left);
@@ -77,7 +77,7 @@ async fn a_cancelled_job_can_be_tried_again(layout: Layout) {
         "{job:#}"
     );
     site.holds(&[]).await;
-    // A job's story is all of its attempts.
+    // A job's counts cover all of its attempts.
     let expected = json!({"erased": 200});
     assert_eq!(counts(&job), json!({"sql": expected, "vector": expected}), "{job:#}");
     assert_eq!((&job["selected"], &job["progress"]), (&json!(200), &json!(1.0)));
@@ -169,8 +169,8 @@ async fn paused_work_is_accepted_and_waits(layout: Layout) {
         let waiting = service.client.submit_ids(&ids(&all[290..])).await;
         deletion.release();
 
-        // What has begun is finished, and nothing begins: the count stands still while the workers
-        // go round and look.
+        // Running batches are finished, and none begins: the count stays the same while the workers claim several
+        // times.
         let rounds = async || -> f64 {
             let mut pages = vec![service.client.metrics().await];
             for worker in &service.workers {
@@ -215,7 +215,7 @@ async fn a_job_for_later_waits(layout: Layout) {
     let hour = 3_600;
     let at = |seconds: i64| -> String {
         let number = format!("SELECT CAST(strftime('%s', 'now') AS BIGINT) + {seconds}");
-        // The database's own way to write a time.
+        // Each database has its own function for the time.
         match layout.sql {
             lethe_tests::layout::Sql::Sqlite => number,
             lethe_tests::layout::Sql::Mysql => format!("SELECT CAST(unix_timestamp() AS SIGNED) + {seconds}"),
@@ -240,7 +240,7 @@ async fn a_job_for_later_waits(layout: Layout) {
     assert_eq!(service.client.ended(&far).await["state"], "cancelled");
 }
 
-/// Writes seconds since 1970 as the API reads times.
+/// Returns seconds since 1970 in the API's form of times.
 fn rfc3339(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).unwrap().to_string()
 }

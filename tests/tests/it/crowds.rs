@@ -1,4 +1,4 @@
-//! Memories with many points: all of them go, however many there are.
+//! Memories with many points: all points are deleted, in any number.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -23,7 +23,7 @@ async fn site(layout: Layout) -> Site {
     site
 }
 
-/// Points of a memory, from `first` on.
+/// Returns `n` points of a memory, with ids from `first` on.
 fn chunks(first: u64, n: u64, memory: &Memory) -> impl Iterator<Item = (PointId, Value)> {
     let payload = json!({"memory_id": memory.id, "user_id": memory.user});
     (first..first + n).map(move |id| (PointId::from(id), payload.clone()))
@@ -55,7 +55,7 @@ async fn chunks_of_many_memories_go_all_of_them(layout: Layout) {
 async fn a_memory_with_more_points_than_a_batch_lists_goes(layout: Layout) {
     let site = site(layout).await;
     let all = memories::of("alice", 3);
-    // The last has no row.
+    // The last memory has no row.
     site.memories.add(&all[..2]).await;
     site.vectors.put(chunks(0, 12_000, &all[0])).await;
     site.vectors.put(chunks(20_000, 5, &all[1])).await;
@@ -116,7 +116,7 @@ async fn orphans_go(site: &Site) {
     let body = json!({"select": {"subject": {"user_id": "alice"}}});
     let job = service.client.succeeds(&body).await;
 
-    // Without a row each point is found by itself.
+    // Without a row, each point counts by itself.
     assert_eq!(counts(&job)["vector"], json!({"erased": 3_000}));
     assert_eq!(site.vectors.count().await, 3);
 }

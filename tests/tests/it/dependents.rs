@@ -1,4 +1,4 @@
-//! What goes with memories is counted in their job, whatever happens in between.
+//! Dependents deleted with memories are counted in their job, also after interruptions.
 
 use lethe_tests::config::Config;
 use lethe_tests::layout::Layout;
@@ -17,7 +17,7 @@ on_each_database!(
 
 const COLUMNS: &str = "columns = {";
 
-/// A site where each memory has three chunks.
+/// Makes a site where each memory has three chunks.
 async fn site(layout: Layout, all: &[Memory]) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| {
@@ -93,7 +93,7 @@ async fn what_went_is_counted_once_though_the_vector_store_was_silent(layout: La
     site.configure(Config::short_leases);
     let service = site.start().await;
 
-    // The next page after the deletion of vectors comes after the rows are gone.
+    // The next page after the deletion of vectors is read when the rows are gone.
     let mut deletion = site.tap.hold(DELETE, 0, Side::After);
     let id = service.client.submit_ids(&ids(&all[..5])).await;
     deletion.caught().await;
@@ -101,7 +101,7 @@ async fn what_went_is_counted_once_though_the_vector_store_was_silent(layout: La
     deletion.release();
     reading_back.caught().await;
     assert_eq!(chunks(&site).await, 15);
-    // It is held for longer than a call may take.
+    // The call is held for longer than its time limit.
     let job = service.client.ended(&id).await;
     drop(reading_back);
 

@@ -1,4 +1,4 @@
-//! The pages of the guide: their links lead somewhere, and the walk of one deletion stays short.
+//! The pages of the guide: their links lead to files, and the walk of one deletion stays short.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Work is picked up because somebody rang, and also when nobody could.
+//! Workers pick up work after a ring (a doorbell notification), and also without one.
 
 use lethe_tests::cut::Cut;
 use lethe_tests::layout::Layout;
@@ -14,8 +14,7 @@ on_layouts!(sqlite_redis = SQLITE_REDIS: an_idle_worker_is_woken_by_every_step_o
 on_layouts!(postgres_local = POSTGRES: an_idle_worker_is_woken_by_every_step_of_a_job);
 on_layouts!(postgres_redis = POSTGRES_REDIS: an_idle_worker_is_woken_by_every_step_of_a_job);
 
-/// Waits until a worker has asked for work: from now on it is idle, and its next look is a ring or
-/// an hour away.
+/// Waits until a worker has asked for work. It is then idle, and its next look follows a ring or an hour.
 async fn idle(worker: &Worker) {
     wait::until_true("the worker is idle", || async {
         let samples = worker.client.metrics().await;
@@ -36,7 +35,7 @@ async fn an_idle_worker_is_woken_by_every_step_of_a_job(layout: Layout) {
         idle(worker).await;
     }
 
-    // Planning, many partitions, reading back: each is picked up without the poll.
+    // Planning, many partitions, read-back: each is picked up without the poll.
     service
         .client
         .succeeds(&json!({"select": {"subject": {"user_id": "alice"}}}))

@@ -1,4 +1,4 @@
-//! Points that turn out late, or by a detour, to be another memory's.
+//! Points that turn out to be another memory's, late or indirectly.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -69,7 +69,7 @@ async fn one_point_that_disagrees_keeps_the_row_whatever_else_is_there(layout: L
     put(&site, PointId::from(alice[0].id.as_str()), says(&alice[0], "bob")).await;
     look.release();
     deletion.caught().await;
-    // A writer puts the other one back.
+    // A writer puts the other point back.
     put(&site, PointId::from(chunk.as_str()), says(&alice[0], "alice")).await;
     deletion.release();
     let job = service.client.ended(&id).await;
@@ -82,8 +82,8 @@ async fn one_point_that_disagrees_keeps_the_row_whatever_else_is_there(layout: L
     );
 }
 
-/// Begins to erase a memory with two points, and takes the vector store away when both are gone. One is written again
-/// with `user` before it is there again.
+/// Begins to erase a memory with two points, and cuts off the vector store when both are gone. Then one point is
+/// written again, with `user`.
 async fn one_is_back(site: &Site, service: &Service, alice: &[Memory], chunk: &str, user: &str) -> String {
     site.add(alice).await;
     put(site, PointId::from(chunk), says(&alice[0], "alice")).await;
@@ -104,7 +104,7 @@ async fn what_went_in_an_earlier_attempt_makes_a_split(layout: Layout) {
     let service = site.start().await;
     let id = one_is_back(&site, &service, &alice, &chunk, "alice").await;
 
-    // It becomes another's while the second attempt is about to delete it.
+    // The point gets another owner just before the second attempt deletes it.
     let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
     site.tap.set_upstream(&site.vectors.url);
     deletion.caught().await;
@@ -146,7 +146,7 @@ async fn a_point_with_the_id_of_a_row_in_capitals_keeps_both(layout: Layout) {
     put(&site, PointId::from(point.as_str()), says(&alice[0], "alice")).await;
     let service = site.start().await;
 
-    // From the other side both stay.
+    // A job for the other memory conflicts too.
     let id = service.client.submit_ids(&[bob.id.as_str()]).await;
     let job = service.client.ended(&id).await;
     assert_eq!(job["error_code"], "point_conflict", "{job:#}");
@@ -192,8 +192,8 @@ async fn a_preview_of_contradicted_points_counts_as_the_job_does(layout: Layout)
     let site = Site::new(layout).await;
     let all = memories::of("alice", 4);
     site.memories.add(&all[..2]).await;
-    // The first has the id of a memory with a row and names the second; one without a row has a point of its own, and
-    // one whose id is the second's is named.
+    // The first point has the first memory's id and names the second. The third memory, without a row, has its own
+    // point. The last point has the second memory's id and names the fourth.
     put(&site, PointId::from(all[0].id.as_str()), says(&all[1], "alice")).await;
     put(&site, PointId::from(all[2].id.as_str()), says(&all[2], "alice")).await;
     put(&site, PointId::from(all[1].id.as_str()), says(&all[3], "alice")).await;

@@ -10,7 +10,7 @@ use lethe_tests::vectors::Vectors;
 use lethe_tests::wait;
 use serde_json::json;
 
-/// The stores of a data directory, over connections of the test's own.
+/// Opens the stores of a data directory, over the test's own connections.
 fn stores(data: &Path, service: &Service) -> (Memories, Vectors) {
     let sql = format!("sqlite://{}", data.join("memories.sqlite").display());
     let (url, key) = (
@@ -44,7 +44,7 @@ async fn a_fresh_directory_serves_the_agno_fixture() {
     assert_eq!(all.len(), 5_011);
     vectors.add(&all).await;
 
-    // Points are looked for by these.
+    // Looks for points use these fields.
     let info = vectors.client().collection_info("memories").await.unwrap();
     let mut indexed: Vec<String> = info.result.unwrap().payload_schema.into_keys().collect();
     indexed.sort();
@@ -58,7 +58,7 @@ async fn a_fresh_directory_serves_the_agno_fixture() {
     assert_eq!(rows.left().await, left);
     assert_eq!(vectors.left().await, left);
 
-    // A second start says no key, and knows the first one and the job.
+    // A second start prints no key, and still knows the first key and the job.
     service.process.terminate();
     assert!(service.process.exits().await.success());
     let mut service = up(&data, None, directory.path()).await;

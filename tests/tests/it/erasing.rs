@@ -1,4 +1,4 @@
-//! What was asked for goes from both stores, in every layout, and nothing else does.
+//! The selected memories go from both stores, in every layout, and no others do.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -27,7 +27,7 @@ async fn ids_go_from_both_stores_and_all_others_stay(layout: Layout) {
     let site = Site::new(layout).await;
     let (alice, bob) = (memories::of("alice", 30), memories::of("bob", 10));
     site.add(&[alice.clone(), bob.clone()].concat()).await;
-    // Ids that are nowhere, in the shape of a memory's and in another.
+    // Unknown ids, in the form of a memory's id and in another form.
     let nowhere = [
         ids(&memories::of("nobody", 1))[0].to_owned(),
         "no such memory".to_owned(),
@@ -86,7 +86,7 @@ async fn a_stream_of_ids_goes(layout: Layout) {
     let service = site.start().await;
 
     let (gone, kept) = all.split_at(2_500);
-    // Twice the same line is the same memory, wherever it is.
+    // A repeated line is the same memory, anywhere in the upload.
     let lines: Vec<String> = gone
         .iter()
         .chain(gone)
@@ -129,14 +129,14 @@ async fn a_repeated_request_is_the_same_job_and_erases_once(layout: Layout) {
     let job = client.ended(id).await;
     assert_eq!(counts(&job), json!({"sql": {"erased": 5}, "vector": {"erased": 5}}));
 
-    // Written again since; the answer to an old request must not take it away.
+    // The memories are written again, and the repeated request must not delete them.
     site.add(&all[..5]).await;
     let again = send(body).await;
     assert!(again.status.is_success(), "{}", again.text);
     assert_eq!(again.body["id"].as_str(), Some(id.as_str()));
     let other = send(json!({"select": {"ids": ids(&all[5..])}})).await;
     assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", other.text);
-    // A later job passes through the same queue: whatever was accepted before it has been seen.
+    // A later job passes through the same queue, so the workers have seen all earlier jobs.
     client.succeeds(&json!({"select": {"ids": [all[19].id]}})).await;
     site.holds(&all[..19]).await;
     assert_eq!(client.get("/v1/jobs").await.body["jobs"].as_array().unwrap().len(), 2);
@@ -174,7 +174,7 @@ async fn a_person_of_several_names_goes_under_all_of_them(layout: Layout) {
     let all = names.map(|name| memories::of(name, 12)).concat();
     let others = [memories::of("ana@example.co", 4), memories::of("Ana", 3)].concat();
     site.add(&[all, others.clone()].concat()).await;
-    // Known by another name, and without a row.
+    // Points under another name of the person, without rows.
     site.vectors.add(&memories::of("17", 5)).await;
     let service = site.start().await;
 
@@ -197,7 +197,7 @@ async fn a_person_of_several_names_goes_under_all_of_them(layout: Layout) {
 
 async fn a_person_of_many_memories_goes_in_parallel_parts(layout: Layout) {
     let mut site = Site::new(layout).await;
-    // Ten batches are a part: 2,500 memories are five of them.
+    // A partition has ten batches: 2,500 memories make five partitions.
     site.configure(|config| config.set("worker.batch", 50));
     let (alice, bob) = (memories::of("alice", 2_500), memories::of("bob", 100));
     site.add(&[alice, bob.clone()].concat()).await;

@@ -1,4 +1,4 @@
-//! Callers that say nothing, never finish, or never read: they get no more than their share, and are closed.
+//! Callers that send nothing, never finish or never read: their share of connections is limited, and they are closed.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -13,7 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 const ALIVE: &[u8] = b"GET /livez HTTP/1.1\r\nhost: lethe\r\n\r\n";
 
-/// Starts an API that has less patience than usual.
+/// Starts an API with changed limits.
 async fn hasty(change: impl FnOnce(Config) -> Config) -> (Site, Service) {
     let mut site = Site::new(Layout::SQLITE).await;
     site.configure(change);
@@ -26,7 +26,7 @@ fn address(client: &Client) -> SocketAddr {
     *url.socket_addrs(|| None).unwrap().first().unwrap()
 }
 
-/// Connects from an address of this machine.
+/// Connects from a local address.
 async fn from(local: [u8; 4], client: &Client) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from((local, 0))).unwrap();
@@ -37,10 +37,10 @@ async fn connect(client: &Client) -> TcpStream {
     from([127, 0, 0, 1], client).await
 }
 
-/// Returns all that comes until the other side closes.
+/// Returns all input until the server closes the connection.
 async fn rest(what: &str, stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    // What was sent and is not read resets a connection that is closed: then it is closed all the same.
+    // A close with unread input resets the connection, which counts as closed too.
     drop(wait::ends(what, stream.read_to_end(&mut bytes)).await);
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -50,7 +50,7 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
     let (_site, service) = hasty(|config| config.set("api.header_timeout", "300ms")).await;
     let mut slow = connect(&service.client).await;
     slow.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
-    // It goes on and on, a byte at a time.
+    // Further header lines arrive slowly, without an end.
     let (mut read, mut write) = slow.split();
     let dripping = async {
         while write.write_all(b"a: b\r\n").await.is_ok() {
@@ -66,7 +66,7 @@ async fn a_head_that_does_not_end_is_not_waited_for() {
     });
     closed.await;
     assert_eq!(String::from_utf8_lossy(&answer), "");
-    // A connection that has been idle for longer than a head may take is not closed for it.
+    // The time limit of a request head does not close an idle connection.
     let mut idle = connect(&service.client).await;
     for _ in 0..2 {
         idle.write_all(ALIVE).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 async fn who_does_not_read_answers_is_closed() {
     let (_site, service) = hasty(|config| config.set("api.idle_timeout", "500ms")).await;
     let mut deaf = connect(&service.client).await;
-    // More than the buffers between the two hold.
+    // The answers exceed the buffers between server and client.
     let closed = async {
         while deaf
             .write_all(b"GET /openapi.json HTTP/1.1\r\nhost: lethe\r\n\r\n")
@@ -121,7 +121,7 @@ async fn who_does_not_read_answers_is_closed() {
     wait::ends("the deaf one is closed", closed).await;
 }
 
-/// Asks on a new connection from `local`; returns the connection if it is kept, else the answer.
+/// Sends a request on a new connection from `local`. Returns the connection if it is kept, else the answer.
 async fn take(local: [u8; 4], client: &Client) -> Result<TcpStream, String> {
     let mut stream = from(local, client).await;
     stream.write_all(ALIVE).await.unwrap();
@@ -135,7 +135,7 @@ async fn take(local: [u8; 4], client: &Client) -> Result<TcpStream, String> {
     Err(String::from_utf8_lossy(&status).into_owned() + &rest)
 }
 
-/// Takes all connections that `local` can get; returns them, and what it was told then.
+/// Opens connections from `local` until one is refused. Returns them, and the refusal.
 async fn take_all(local: [u8; 4], client: &Client) -> (Vec<TcpStream>, String) {
     let mut held = Vec::new();
     loop {

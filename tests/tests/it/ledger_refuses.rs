@@ -1,4 +1,4 @@
-//! What the ledger's database refuses for good fails by itself; ids of the permitted length are not refused.
+//! A permanent refusal of the ledger's database fails only its own job. Ids of the permitted length are accepted.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,8 @@ on_both_databases!(
 /// `api.max_id_length`, in characters.
 const LONGEST: u32 = 1_000;
 
-/// Returns a text of the permitted length, of characters of three bytes, which no compression makes short. Texts of
-/// different numbers differ in the last character only.
+/// Returns an incompressible text of the permitted length, of three-byte characters. Texts of different numbers differ
+/// only in the last character.
 fn long(n: u32) -> String {
     let spread = |n: u32| (n.wrapping_mul(2_654_435_761) >> 8) % 20_000;
     let code = (1..LONGEST).map(spread).chain([n]);
@@ -97,8 +97,8 @@ async fn whatever_else_a_request_names_may_be_as_long(layout: Layout) {
     }
 }
 
-/// Submits one job for each of these lists of ids while everything is paused, so that workers claim them together;
-/// the ledger then refuses what `refuse` makes of the id of the job in the middle.
+/// Submits one job for each id while everything is paused, so that workers claim them together. Then `refuse` makes
+/// the ledger refuse writes of the job in the middle.
 async fn together(
     site: &Site,
     service: &Service,
@@ -190,6 +190,6 @@ async fn a_count_that_is_refused_fails_its_job_and_a_retry_finishes_it(layout: L
     let id = refused["id"].as_str().unwrap();
     let answer = service.client.post(&format!("/v1/jobs/{id}/retry")).await;
     assert!(answer.status.is_success(), "{}", answer.text);
-    // What the first attempt had begun is finished by its intent.
+    // The second attempt finishes the first one by its intent.
     succeeded(&[service.client.ended(id).await], "erased");
 }

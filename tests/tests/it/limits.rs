@@ -1,4 +1,4 @@
-//! Stores that stay down: each job ends, within its own limit, however many wait.
+//! Stores that stay down: each job ends within its own limit, also in a long queue.
 
 use jiff::{SignedDuration, Timestamp};
 use lethe_tests::client::counts;
@@ -19,7 +19,7 @@ const LIMIT: SignedDuration = SignedDuration::from_secs(3);
 
 async fn jobs_behind_an_open_breaker_end_within_their_own_limit(layout: Layout) {
     let mut site = Site::new(layout).await;
-    // One job is tried in a minute: all of them one after another would take an hour.
+    // The breaker tries one job per minute: all jobs one after another would take an hour.
     site.configure(|config| {
         config
             .set("retry.give_up_after", "3s")
@@ -49,7 +49,7 @@ async fn jobs_behind_an_open_breaker_end_within_their_own_limit(layout: Layout) 
 
     site.tap.set_upstream(&site.vectors.url);
     for id in [&first[0], &first[59], &later] {
-        // The breaker may wait for longer than the limit yet.
+        // The breaker's pause may still be longer than the limit.
         wait::until_true("another attempt succeeds", || async {
             let retried = client.post(&format!("/v1/jobs/{id}/retry")).await;
             assert_eq!(retried.status, StatusCode::ACCEPTED, "{}", retried.text);

@@ -1,4 +1,4 @@
-//! A vector store that acknowledges deletions and does not do them: nobody is told that it did.
+//! A vector store that acknowledges deletions without doing them: no job reports success.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -17,7 +17,7 @@ on_both_databases!(
     a_small_job_that_cannot_be_read_back_at_once_is_read_back_later,
 );
 
-/// A site whose vector store lies from the start, and that gives up soon.
+/// Makes a site whose vector store lies from the start, with few rounds until a job fails.
 async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.set("retry.rounds", 2));
@@ -39,7 +39,7 @@ async fn a_deletion_that_was_acknowledged_and_not_done_is_a_failure(layout: Layo
         (&json!("failed"), &json!("kept")),
         "{job:#}"
     );
-    // Each memory has one outcome in each store, however often it was tried.
+    // Each memory has one outcome in each store, after any number of rounds.
     assert_eq!(counts(&job), json!({"sql": {"erased": 5}, "vector": {"failed": 5}}));
     assert_eq!(job["selected"], 5);
     assert_eq!(site.vectors.count().await, 20);
@@ -56,7 +56,7 @@ async fn a_person_whose_vectors_stay_is_a_failure(layout: Layout) {
     let site = site(layout).await;
     let (alice, bob) = (memories::of("alice", 20), memories::of("bob", 5));
     site.add(&[alice, bob.clone()].concat()).await;
-    // Without a row: found by what they carry.
+    // Vectors without a row, which are found by their payload.
     site.vectors.add(&memories::of("alice", 3)).await;
     let service = site.start().await;
 
@@ -69,8 +69,7 @@ async fn a_person_whose_vectors_stay_is_a_failure(layout: Layout) {
     assert_eq!(job["state"], "failed", "{job:#}");
     assert_eq!(counts(&job)["sql"]["erased"], 20);
     assert_eq!(counts(&job)["vector"]["erased"], json!(null), "{job:#}");
-    // The sweep for vectors without a row runs beside the parts that erase rows: it may meet those
-    // whose row has just gone.
+    // The search for orphans runs beside the partitions that erase rows. It may meet vectors whose row has just gone.
     let failed = counts(&job)["vector"]["failed"].as_u64().unwrap();
     assert!((23..=43).contains(&failed), "{job:#}");
     assert_eq!(site.vectors.count().await, 28);
@@ -97,14 +96,13 @@ async fn what_was_kept_can_be_erased_by_trying_again(layout: Layout) {
     site.holds(&all[5..]).await;
 }
 
-/// Erases ten ids; before each of the first `times` times that the job is read back, one of their
-/// vectors is written again, whose row is gone for good.
+/// Erases ten ids. Before each of the first `times` read-backs, one vector is written again. Its row is gone for good.
 async fn written_back(site: &Site, times: usize) -> Value {
     let all = memories::of("alice", 10);
     site.add(&all).await;
     let service = site.up().await;
-    // A round asks three times: to resolve, after its deletions, and to read back. If reading back finds something, it
-    // asks once more after the record.
+    // A round looks three times: to resolve, after its deletions, and to read back. If the read-back finds something,
+    // it looks once more after the record.
     let mut reading_back = site.tap.hold(SCROLL, 2, Side::Before);
     let id = service.client.submit_ids(&ids(&all)).await;
     for time in 1..=times {

@@ -1,6 +1,6 @@
-//! The whole service, end to end: real servers, the real binary, one file a behaviour.
+//! The whole service, end to end: real servers, the real binary, one file per behaviour.
 
-// Functions that a macro turns into tests are not marked as such.
+// Clippy does not see the functions that a macro turns into tests.
 #![expect(clippy::unwrap_used, reason = "the message of a failed test is its line")]
 
 mod again;

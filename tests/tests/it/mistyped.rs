@@ -1,4 +1,4 @@
-//! Queries that compare columns with what these cannot hold: a negation of one would mean everything.
+//! Queries that compare a column with a value that it cannot hold: a negation would match every row.
 
 use lethe_tests::by_query::{job, of_user};
 use lethe_tests::layout::Layout;
@@ -8,23 +8,23 @@ use lethe_tests::wait;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-// With the end of its line: the payload's fields are called the same.
+// With the line's end, since the payload's fields have the same names.
 const COLUMNS: &str = "agent = \"agent_id\" }\n";
 const TIMED: &str = "agent = \"agent_id\", created_at = \"created_at\" }\n";
 
-/// A site whose times are numbers.
+/// Makes a site whose times are numbers.
 async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.replace(COLUMNS, TIMED));
     site
 }
 
-/// What is hers, but for what is younger: as if a time were a date.
+/// Returns a query for ana's memories before a date, although times are numbers.
 fn all_but_the_young() -> Value {
     json!({"and": [of_user("ana"), {"not": {"range": {"created_at": {"gte": "2025-01-01"}}}}]})
 }
 
-/// Waits until a worker has said what the columns hold.
+/// Waits until a worker has reported the column types.
 async fn reported(service: &Service) {
     wait::until_true("a worker has looked at the stores", || async {
         let targets = service.client.get("/v1/targets").await.body;
@@ -39,7 +39,7 @@ async fn a_worker_refuses_them_before_it_touches_anything() {
     let all = memories::of("ana", 20);
     site.add(&all).await;
     let service = site.api().await;
-    // Nobody has told the API what the columns hold.
+    // No worker has reported the column types to the API.
     let asked = job(all_but_the_young());
     let id = service.client.submit(&asked).await;
     let mut dry = asked.clone();
@@ -93,7 +93,7 @@ async fn they_are_refused_as_soon_as_a_worker_has_said_what_columns_hold() {
     assert!(reason.starts_with("field [created_time] holds numbers"), "{reason}");
     site.holds(&all).await;
 
-    // What is counted in something says so.
+    // A query may name the unit of a number that is a time.
     let older = json!({"and": [of_user("ana"), {"range": {"created_at": {"lt": {"ago": "1d", "as": "seconds"}}}}]});
     let done = service.client.succeeds(&job(older)).await;
     assert_eq!(done["selected"], 20, "{done:#}");

@@ -1,4 +1,4 @@
-//! Points that name their memory, whatever their own ids: they are its points, under every rule.
+//! Points that name a memory belong to it under every rule, whatever their own ids are.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -62,7 +62,7 @@ async fn a_point_with_the_id_of_another_memory_keeps_both(layout: Layout) {
     let site = Site::new(layout).await;
     let all = memories::of("alice", 3);
     site.memories.add(&all).await;
-    // It has the id of the first, and names the second.
+    // The point has the first memory's id, and names the second.
     put(&site, PointId::from(all[0].id.as_str()), &all[1]).await;
     put(&site, PointId::from(all[2].id.as_str()), &all[2]).await;
     let service = site.start().await;
@@ -78,7 +78,7 @@ async fn a_point_with_the_id_of_another_memory_keeps_both(layout: Layout) {
 async fn without_rows_a_point_is_that_of_the_memory_that_it_names(layout: Layout) {
     let site = Site::new(layout).await;
     let all = memories::of("alice", 4);
-    // The second has the first one's id.
+    // The second memory's point has the first memory's id.
     for (memory, point) in all.iter().zip([uuid(), all[0].id.clone(), uuid(), uuid()]) {
         put(&site, PointId::from(point), memory).await;
     }
@@ -95,7 +95,7 @@ async fn a_point_whose_own_memory_has_a_row_is_nobodys_to_erase(layout: Layout) 
     let site = Site::new(layout).await;
     let (bob, all) = (memories::of("bob", 3), memories::of("alice", 3));
     site.memories.add(&bob).await;
-    // No row of alice's; each of her points has the id of a memory of bob's.
+    // Alice has no rows, and each of her points has the id of one of bob's memories.
     for (own, named) in bob.iter().zip(&all) {
         put(&site, PointId::from(own.id.as_str()), named).await;
     }

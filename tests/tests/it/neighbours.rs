@@ -1,5 +1,5 @@
-//! Nothing waits for a sick neighbour: jobs of one target go on and end while a store of another hangs, is slow, refuses
-//! or is cut.
+//! Jobs do not wait for another target: they continue and end while a store of that target hangs, is slow, refuses or
+//! is cut.
 
 use lethe_tests::client::{Client, counts, total};
 use lethe_tests::memories::{self, Memory};
@@ -9,13 +9,13 @@ use lethe_tests::wait;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// How many small jobs a target has.
+/// The number of small jobs of a target.
 const SMALL_JOBS: usize = 300;
 
-/// How many memories its other jobs are about.
+/// The number of memories of each other job.
 const LARGE: usize = 400;
 
-/// What is to be erased from a target, by kind of job.
+/// The memories to erase from a target, by kind of job.
 struct Load {
     small: Vec<Memory>,
     subject: Vec<Memory>,
@@ -57,7 +57,7 @@ impl Jobs {
         self.small.iter().chain(&self.large)
     }
 
-    /// Waits until all have succeeded, each with all that it was about.
+    /// Waits until all jobs have succeeded, each with all its memories.
     async fn succeed(&self, client: &Client) {
         for id in &self.large {
             everything(&client.ended(id).await, LARGE);
@@ -67,7 +67,7 @@ impl Jobs {
         }
     }
 
-    /// Returns whether some have begun.
+    /// Returns whether a small job has begun.
     async fn have_begun(&self, client: &Client) -> bool {
         for id in &self.small {
             if !client.job(id).await["started_at"].is_null() {
@@ -77,7 +77,7 @@ impl Jobs {
         false
     }
 
-    /// Returns how many have ended.
+    /// Returns the number of jobs that have ended.
     async fn ended(&self, client: &Client) -> usize {
         let mut ended = 0;
         for id in self.all() {
@@ -115,7 +115,7 @@ async fn start(lethe: &Neighbours) -> Service {
     service
 }
 
-/// Waits until queries about a target are taken.
+/// Waits until queries about a target are accepted.
 async fn knows(service: &Service, target: &str) {
     wait::until_true("a worker has said what columns hold", || async {
         let request = service.client.request(Method::POST, "/v1/jobs");
@@ -133,7 +133,7 @@ async fn beside(store: Store, illness: Illness) {
 
     lethe.falls_ill(store, illness);
     let sick = sick.submit(&service, SICK).await;
-    // Once the worker has met it, it may leave the target alone: then the others do not begin.
+    // After a job has met the illness, the breaker may pause the target: then other jobs do not begin.
     wait::until_true("jobs of the sick target have begun", || {
         sick.have_begun(&service.client)
     })
@@ -146,7 +146,7 @@ async fn beside(store: Store, illness: Illness) {
     let tried = total(worker, "lethe_retries_total", "class=\"transient\"").await - before;
     if matches!(illness, Illness::Hangs | Illness::Refuses) {
         assert_eq!(sick.ended(&service.client).await, 0, "it is ill all the while");
-        // Each of its jobs would have kept a slot for the time limit of a call.
+        // Without a breaker, each of its jobs would have held a slot for the time limit of a call.
         assert!(tried < 30.0, "{tried} partitions waited for it meanwhile");
     }
     lethe.heal(store);
@@ -184,7 +184,7 @@ async fn jobs_go_on_beside_a_table_that_has_to_ask_a_sick_target() {
     let service = start(&lethe).await;
     let job = |table: &str, memory: &Memory| json!({"target": LOOSE, "table": table, "select": {"ids": [memory.id]}});
 
-    // Whether a point of the shared collection has a row is known by the target that is ill alone.
+    // Only the ill target knows whether a point of the shared collection has a row.
     lethe.falls_ill(Store::Sql, Illness::Hangs);
     let mut waiting = Vec::new();
     for memory in &asking {
@@ -235,7 +235,7 @@ async fn small_jobs_that_met_a_store_that_hangs_share_calls_once_it_is_back() {
     for id in &jobs {
         everything(&service.client.ended(id).await, 1);
     }
-    // Alone, each takes three calls at least. A batch is 20.
+    // One by one, each job takes at least three calls. A batch is 20.
     let calls: usize = lethe.tap.calls().values().sum();
     assert!(calls < SMALL_JOBS, "{:?}", lethe.tap.calls());
 }
@@ -243,7 +243,7 @@ async fn small_jobs_that_met_a_store_that_hangs_share_calls_once_it_is_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_starts_beside_a_store_that_hangs_knows_the_columns_of_the_others() {
     let mut lethe = Neighbours::new().await;
-    // As long as nobody waits.
+    // Longer than the test waits.
     lethe.site.configure(|config| {
         config
             .set("worker.store_timeout", "10min")

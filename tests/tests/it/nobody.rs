@@ -1,4 +1,4 @@
-//! People whom a table cannot hold, and people of whom there is nothing.
+//! Persons that no column can hold, and persons without memories.
 
 use lethe_tests::layout::Layout;
 use lethe_tests::memories;
@@ -16,7 +16,7 @@ fn person(user: &str) -> Value {
     json!({"select": {"subject": {"user_id": user}}})
 }
 
-/// A site with seven rows of the person 7, whose column holds numbers.
+/// Makes a site with seven rows of the person 7, whose column holds numbers.
 async fn numbered(layout: Layout) -> Site {
     let site = Site::new(layout).await;
     site.memories
@@ -31,7 +31,7 @@ async fn numbered(layout: Layout) -> Site {
     site
 }
 
-/// Adds a table in which people have any name, with three rows of a person.
+/// Adds a table whose owners are texts, with three rows of a person.
 async fn with_names(site: &mut Site) {
     site.memories
         .run(
@@ -44,7 +44,7 @@ async fn with_names(site: &mut Site) {
     site.configure(|config| config.targets(notes));
 }
 
-/// Waits until a worker has said what the columns hold.
+/// Waits until a worker has reported the column types.
 async fn reported(service: &Service) {
     wait::until_true("a worker has looked at the stores", || async {
         let targets = service.client.get("/v1/targets").await.body;
@@ -64,7 +64,7 @@ fn codes(job: &Value) -> Vec<(String, Option<String>)> {
 
 async fn a_person_whom_no_column_can_hold_is_a_mistake_and_nothing_is_touched(layout: Layout) {
     let site = numbered(layout).await;
-    // Nobody has told the API what the columns hold, unless it is SQLite's, which may hold anything.
+    // On PostgreSQL, no worker has reported the column types. A column of SQLite may hold any type.
     let alone = site.layout == Layout::POSTGRES_REDIS;
     let service = if alone { site.api().await } else { site.up().await };
     let client = &service.client;
@@ -72,7 +72,7 @@ async fn a_person_whom_no_column_can_hold_is_a_mistake_and_nothing_is_touched(la
         reported(&service).await;
     }
     if site.layout == Layout::MYSQL {
-        // It has been told: refused at once.
+        // A worker has reported the types: the request is refused at once.
         let answer = client
             .send(client.request(Method::POST, "/v1/jobs").json(&person(EMAIL)))
             .await;
@@ -99,7 +99,7 @@ async fn a_person_whom_no_column_can_hold_is_a_mistake_and_nothing_is_touched(la
         assert_eq!(codes(&job), [("mistyped".to_owned(), Some("memories".to_owned()))]);
     }
     assert_eq!(site.memories.count().await, 7);
-    // By one of the names there is somebody; and a number that is too large is nobody.
+    // A number that is too large is a person without memories. With several names, one of them may match.
     let nobody = client.succeeds(&person("99999999999999999999")).await;
     assert_eq!(codes(&nobody), [("nothing_selected".to_owned(), None)]);
     let mut known = person(EMAIL);
@@ -137,7 +137,7 @@ async fn what_workers_have_said_refuses_a_person_at_once_and_is_absent_to_other_
     asked["dry_run"] = true.into();
     assert_eq!(client.succeeds(&asked).await["selected"], 7);
 
-    // mem0's clients know of no such person.
+    // mem0's API treats the person as absent.
     let path = format!("/v2/entities/user/{EMAIL}");
     let answer = client.send(client.request(Method::DELETE, &path)).await;
     let job = client.ended(answer.headers["lethe-job"].to_str().unwrap()).await;
@@ -151,7 +151,7 @@ async fn a_table_that_cannot_hold_a_person_is_skipped_and_the_others_are_not() {
     for layout in [Layout::POSTGRES, Layout::SQLITE] {
         let mut site = numbered(layout).await;
         with_names(&mut site).await;
-        // A vector of the table that is skipped, which carries the name: it stays, as was said.
+        // A vector of the skipped table carries the name. It stays, as the warning says.
         site.vectors.add(&memories::of(EMAIL, 1)).await;
         let service = site.up().await;
         reported(&service).await;
@@ -194,7 +194,7 @@ async fn a_person_whose_name_only_sqlite_takes_for_a_number_is_read_back() {
             "UPDATE agno_memories SET user_id = '{EMAIL}' WHERE memory_id = '1'"
         ))
         .await;
-    // Beside her own row, a point that names her and a memory of somebody else's.
+    // Beside her own row, a point names her and another person's memory.
     let strange = json!({"memory_id": "2", "user_id": EMAIL});
     site.vectors.put([(PointId::from(2_u64), strange)]).await;
     let service = site.start().await;

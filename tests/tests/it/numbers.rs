@@ -1,5 +1,5 @@
-//! The numbers add up, whatever was killed: accepted is ended and unfinished, and what was selected
-//! has an outcome or is still to come.
+//! The numbers add up after any kill: accepted is ended plus unfinished, and each selected memory has an outcome or
+//! remains.
 
 use std::collections::BTreeMap;
 
@@ -72,12 +72,12 @@ async fn the_numbers_add_up_after_everything_was_killed(layout: Layout) {
     client
         .succeeds(&json!({"select": {"ids": ids(&all[40..90])}, "dry_run": true}))
         .await;
-    // Failures: above the limit, and a store that lies; one of them tried again.
+    // Failures: a job above the limit, and a job with a lying store, which is retried.
     let over = client
         .submit(&json!({"select": {"subject": {"user_id": "alice"}}, "limit": 1}))
         .await;
     assert_eq!(client.ended(&over).await["state"], "failed");
-    // One whose selection is not what it expects; what it selects is left.
+    // A job whose selection differs from `expect`. Its memories count as left.
     let dry = json!({"select": {"ids": ids(&all[..200])}, "dry_run": true});
     let digest = client.succeeds(&dry).await["preview"]["digest"].clone();
     let changed = client
@@ -100,7 +100,7 @@ async fn the_numbers_add_up_after_everything_was_killed(layout: Layout) {
     holds(&client.metrics().await);
     let before = client.metrics().await;
 
-    // And the end of everything in the middle of a job.
+    // All processes are killed in the middle of a job.
     let mut deletion = site.tap.hold(DELETE, 7, Side::After);
     let interrupted = client.submit_ids(&ids(&all[300..])).await;
     deletion.caught().await;
@@ -108,7 +108,7 @@ async fn the_numbers_add_up_after_everything_was_killed(layout: Layout) {
     deletion.release();
 
     if layout == Layout::POSTGRES_REDIS {
-        // While it is still unfinished.
+        // While the job is still unfinished.
         let api = site.api().await;
         let samples = api.client.metrics().await;
         same(unfinished(&samples), 1.0, "unfinished", &samples);

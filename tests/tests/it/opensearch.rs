@@ -27,7 +27,7 @@ const TABLE: &str = "CREATE TABLE notes (
         ('w3', 'ben', 'working', 1, 300, '{\"color\": \"red\"}'), ('l1', 'ana', 'long-term', 1, 100, NULL),
         ('h1', 'ben', 'history', NULL, 100, '[\"red\"]')";
 
-/// A service over a table of notes, callers for ana and for everybody.
+/// A service over a table of notes, with ana's client beside the admin's.
 struct Notes {
     site: Site,
     service: Service,
@@ -39,7 +39,7 @@ impl Notes {
         Self::with(layout, "", |config| config).await
     }
 
-    /// Starts with a statement more, and other settings.
+    /// Starts with one more statement, and changed settings.
     async fn with(layout: Layout, sql: &str, change: impl FnOnce(Config) -> Config) -> Self {
         let mut site = Site::new(layout).await;
         site.memories.run(TABLE).await;
@@ -90,7 +90,7 @@ long-term = "notes"
         usize::try_from(n).unwrap()
     }
 
-    /// Begins to delete everything of ana's; returns the task.
+    /// Begins to delete all of ana's working notes. Returns the task.
     async fn begin(&self, parameters: &str) -> String {
         let path = format!("{ROOT}/working/_delete_by_query?wait_for_completion=false&{parameters}");
         let answer = self.ana.send(self.ana.request(Method::POST, &path).json(&all())).await;
@@ -110,7 +110,7 @@ long-term = "notes"
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
 
-    /// Returns for how many milliseconds the last job waits until somebody looks at it again; nothing while somebody does.
+    /// Returns the milliseconds until the next look at the last job, or `None` while a worker has it.
     async fn next_attempt_in(&self) -> Option<i64> {
         let listed = self.service.client.get("/v1/jobs?limit=1").await;
         let next: jiff::Timestamp = listed.body["jobs"][0]["next_attempt_at"].as_str()?.parse().unwrap();

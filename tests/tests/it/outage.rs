@@ -35,13 +35,13 @@ async fn a_vector_store_that_is_down_for_a_while_costs_no_attempt(layout: Layout
         (&json!("running"), &json!(1)),
         "{waiting:#}"
     );
-    // More is accepted meanwhile.
+    // Another job is accepted meanwhile.
     let more = memories::of("bob", 5);
     site.memories.add(&more).await;
     let later = service.client.submit_ids(&ids(&more)).await;
 
     site.vectors.restart().await;
-    // Before the worker can reach the store: else it may find the rows without vectors.
+    // Before the worker can reach the store, or it might find the rows without vectors.
     site.vectors.add(&more).await;
     site.tap.set_upstream(&site.vectors.url);
     let (job, later) = (service.client.ended(&id).await, service.client.ended(&later).await);
@@ -85,7 +85,7 @@ async fn a_vector_store_that_does_not_answer_is_waited_for_no_longer_than_its_ti
     site.holds(&[]).await;
 }
 
-/// PostgreSQL of a test's own, behind a proxy, since it has another port after a restart.
+/// Starts a test's own PostgreSQL behind a proxy, since a restart changes its port.
 async fn own_postgres() -> (Postgres, Cut, Servers) {
     let postgres = Postgres::start().await;
     let cut = Cut::before(&postgres.address());
@@ -110,7 +110,7 @@ async fn postgres_killed_and_restarted_in_the_middle_loses_nothing() {
 
     postgres.kill();
     deletion.release();
-    // What cannot be written down is not accepted.
+    // A request that cannot be committed is refused.
     let body = json!({"select": {"ids": ids(&bob)}});
     let request = service.client.request(Method::POST, "/v1/jobs").json(&body);
     let refused = service.client.send(request).await;
@@ -161,7 +161,7 @@ async fn a_ledger_that_is_cut_off_and_comes_back_loses_nothing() {
         deletion.caught().await;
         cut.cut();
         deletion.release();
-        // Longer than any lease: whoever had one has lost it.
+        // Longer than any lease: each worker has lost its leases.
         let mut pause = Box::pin(tokio::time::sleep(std::time::Duration::from_secs(4)));
         (&mut pause).await;
         cut.restore();

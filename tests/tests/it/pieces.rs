@@ -1,4 +1,4 @@
-//! Tables that no statement goes over in the time that a call may take: they are read in pieces.
+//! Tables too large for one statement within the time limit of a call are read in pieces.
 
 use lethe_tests::by_query::{job, of_user};
 use lethe_tests::client::counts;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 const AGENT: &str = "agent = \"agent_id\" }\n";
 
-/// What a worker logs when it begins to read a table in pieces.
+/// The log message of a worker that begins to read a table in pieces.
 const IN_PIECES: &str = "it is read in pieces";
 
-// A comparison of owners takes a millisecond: twice as long for all of them as for a call. The cheaper a function
-// says that it is, the earlier it is called. An owner is found by no index; of a table as large as this one stands for
-// the database would read a stretch by that of the key.
+// A comparison of owners takes a millisecond: all of them take twice the time limit of a call. PostgreSQL calls
+// functions with a lower declared cost first. No index finds an owner. This table stands for a larger one, where
+// the database would read a stretch by the index of the key.
 const SLOW: &str = "
     DO $$ DECLARE way TEXT; BEGIN
         FOREACH way IN ARRAY ARRAY['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'] LOOP
@@ -29,7 +29,7 @@ const SLOW: &str = "
         LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 0.0001
         AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN lower(a::text) = lower(b::text); END $$";
 
-/// A site with memories of ana's among many of ben's.
+/// Makes a site with memories of ana's among many of ben's.
 async fn site() -> (Site, Vec<Memory>, Vec<Memory>) {
     let mut site = Site::new(Layout::POSTGRES).await;
     let (ana, ben) = (memories::of("ana", 40), memories::of("ben", 1_000));
@@ -59,7 +59,7 @@ async fn a_query_over_a_large_table_begins_and_ends() {
         service.process.log().contains(IN_PIECES)
     })
     .await;
-    // In the piece that is read last, at the earliest.
+    // In the last piece, or a later one.
     let late = "INSERT INTO agno_memories (memory_id, user_id, memory, created_at) VALUES ('z', 'ana', '1', now())";
     site.memories.run(late).await;
     let job = service.client.ended(&id).await;
@@ -83,7 +83,7 @@ async fn a_row_that_is_changed_while_a_large_table_is_read_stays_and_is_shown() 
     let (mut site, ana, _) = site().await;
     let dated = "ALTER TABLE agno_memories ALTER updated_at TYPE timestamptz USING now() - interval '1 hour'";
     site.memories.run(dated).await;
-    // In the piece that is read last, and the newest of ana's.
+    // In the last piece, and the newest row of ana's.
     let newest = "INSERT INTO agno_memories (memory_id, user_id, memory, created_at, updated_at)
         VALUES ('z', 'ana', '1', now() - interval '1 minute', now() - interval '1 minute')";
     site.memories.run(newest).await;
@@ -114,7 +114,7 @@ async fn a_row_that_is_changed_while_a_large_table_is_read_stays_and_is_shown() 
 async fn a_row_of_a_clock_that_is_ahead_is_there_at_the_start() {
     let (site, ana, mut ben) = site().await;
     let service = site.start().await;
-    // In the piece that is read last: its time has passed by then.
+    // In the last piece: its time has passed when the piece is read.
     let ahead = "INSERT INTO agno_memories (memory_id, user_id, memory, created_at)
         VALUES ('z', 'ana', '1', now() + interval '1900 milliseconds')";
     site.memories.run(ahead).await;
@@ -175,7 +175,7 @@ async fn a_worker_that_dies_in_the_middle_of_a_large_table_is_replaced() {
         wait::until_true("the table is read in pieces", begun).await;
         id
     };
-    // It was killed.
+    // The worker was killed, and another one takes over.
     let service = site.start().await;
     let job = service.client.ended(&id).await;
     assert_eq!(job["state"], "succeeded", "{job:#}");

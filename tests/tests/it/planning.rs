@@ -1,4 +1,4 @@
-//! How a large job is cut: by a sample of its keys where the database draws one.
+//! Planning of large jobs: ranges come from a sample of the keys, where the database draws one.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -26,7 +26,7 @@ async fn calls(site: &Site, statement: &str) -> i64 {
         .await
 }
 
-/// Adds rows of ana, without vectors, and of bob.
+/// Adds rows of ana's without vectors, and memories of bob's.
 async fn add(site: &Site) -> Vec<Memory> {
     let bob = memories::of("bob", 500);
     site.memories.add(&memories::of("ana", ROWS)).await;

@@ -1,5 +1,4 @@
-//! Jobs by query about a table that has only vectors: what matched when it was planned goes, and
-//! nothing else.
+//! Jobs by query about a table that has only vectors: the points that matched at the plan go, and no others.
 
 use lethe_tests::by_query::{job, of_user, run, with};
 use lethe_tests::client::{Answer, counts};
@@ -30,7 +29,7 @@ on_both_databases!(
     another_spelling_of_an_id_hides_no_point,
 );
 
-/// A site whose one table has no rows.
+/// Makes a site whose only table has no rows.
 async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     let target = format!("[[target]]\nname = \"main\"\n{}", table(&site, "memories"));
@@ -38,7 +37,7 @@ async fn site(layout: Layout) -> Site {
     site
 }
 
-/// The rest of a target with a table of this name that has only vectors.
+/// Returns the rest of a target with a table of this name that has only vectors.
 fn table(site: &Site, name: &str) -> String {
     let (url, key, collection) = (site.tap.url(), &site.vectors.key, &site.vectors.collection);
     format!(
@@ -51,7 +50,7 @@ fn table(site: &Site, name: &str) -> String {
     )
 }
 
-/// Writes points of memories with more payload.
+/// Writes points of memories with additional payload.
 async fn add(site: &Site, memories: &[Memory], more: &Value) {
     let points: Vec<PointStruct> = memories
         .iter()
@@ -72,7 +71,7 @@ async fn change(site: &Site, id: &str, payload: Value) {
     site.vectors.client().set_payload(request).await.unwrap();
 }
 
-/// Asserts that exactly these points are left.
+/// Asserts that exactly the points of these memories are left.
 async fn holds(site: &Site, memories: &[Memory]) {
     let mut expected = memories.to_vec();
     expected.sort();
@@ -118,7 +117,7 @@ async fn an_owner_and_a_workspace_are_demanded_besides(layout: Layout) {
     for some in [&ana, &bob] {
         add(&site, some, &json!({"workspace": "w1"})).await;
     }
-    // A point that is somebody else's as well.
+    // A point that is in another workspace too.
     add(&site, &both, &json!({"workspace": ["w1", "w2"]})).await;
     add(&site, &elsewhere, &json!({"workspace": "w2"})).await;
     let service = site.start().await;
@@ -183,7 +182,7 @@ async fn a_preview_counts_and_an_expectation_is_kept(layout: Layout) {
     change(&site, &more[0].id, json!({"user_id": "bob"})).await;
     site.tap.reset();
     let done = run(&service, with(asked, "expect", digest)).await;
-    // What is compared is what is listed, not another look at it.
+    // The plan's own list is compared, without another look.
     assert_eq!(site.tap.calls()[SCROLL], 23_usize.div_ceil(5));
     assert_eq!(done["state"], "succeeded", "{done:#}");
     assert_eq!(counts(&done), json!({"vector": {"erased": 23}}));
@@ -211,7 +210,7 @@ async fn a_point_of_which_nobody_can_say_whose_it_is_stays(layout: Layout) {
     let shared = table(&site, "points");
     let points = shared.split_once('\n').unwrap().1;
     site.configure(|config| config.targets(points));
-    // Its id is no memory's here, and there are rows.
+    // Its id is no memory's here, and the collection's table has rows.
     let payload = Payload::try_from(json!({"user_id": "ana"})).unwrap();
     let stray = PointStruct::new(7, vec![0.5; 4], payload);
     let request = UpsertPointsBuilder::new(&site.vectors.collection, vec![stray]).wait(true);
@@ -235,7 +234,7 @@ async fn a_query_can_be_cancelled_and_tried_again(layout: Layout) {
     site.configure(|config| config.set("worker.batch", 10));
     add(&site, &memories::of("ana", 200), &json!({})).await;
     let service = site.start().await;
-    // About as long as the test may last: it would not end by itself.
+    // The pace is so slow that the job would not end within the test.
     let slow = with(job(of_user("ana")), "per_second", 20);
     let id = service.client.submit(&slow).await;
     wait::until_true("some are gone", || async { site.vectors.count().await < 200 }).await;
@@ -261,7 +260,7 @@ async fn a_query_can_be_cancelled_and_tried_again(layout: Layout) {
         (&json!("succeeded"), &json!(200)),
         "{job:#}"
     );
-    // The job's story is that of both attempts.
+    // A job's counts cover both attempts.
     assert_eq!(counts(&job)["vector"], json!({"erased": 200}));
     holds(&site, &[]).await;
 }
@@ -305,7 +304,7 @@ async fn open_search_deletes_by_query(layout: Layout) {
         answer.text
     );
     assert_eq!(site.vectors.count().await, 6);
-    // A keyword is the same as a number and as a text.
+    // A keyword matches the number and the text.
     let answer = by_query(&service, "", &json!({"query": {"term": {"n": "5"}}})).await;
     assert_eq!(answer.body["deleted"], 6, "{}", answer.text);
     holds(&site, &[]).await;
@@ -365,7 +364,7 @@ async fn another_spelling_of_an_id_hides_no_point(layout: Layout) {
     let service = site.start().await;
     let id = &all[0].id;
 
-    // Without a row a UUID in capitals reaches no point: it must not stand for the one that does.
+    // Without a row, a UUID in capitals reaches no point. It must not hide the spelling that does.
     let asked = json!({"select": {"ids": [id.to_uppercase(), id]}});
     let done = service.client.succeeds(&asked).await;
 

@@ -1,4 +1,4 @@
-//! What a dry run says is what a job that expects it erases, and nothing is touched once it is otherwise.
+//! A job with `expect` erases the same memories as the preview. If the selection has changed, it touches nothing.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -17,7 +17,7 @@ on_both_databases!(
     an_expectation_is_for_one_attempt,
 );
 
-/// A site whose mapping knows workspaces.
+/// Makes a site whose mapping has workspaces.
 async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| {
@@ -31,7 +31,7 @@ async fn site(layout: Layout) -> Site {
     site
 }
 
-/// Every way to select all memories of ana.
+/// Returns every way to select all memories of ana's.
 fn selections(all: &[memories::Memory]) -> [Value; 3] {
     [
         json!({"ids": ids(all)}),
@@ -53,7 +53,7 @@ async fn a_selection_that_is_as_it_was_goes(layout: Layout) {
     let others = memories::of("ben", 5);
     site.add(&others).await;
     let service = site.start().await;
-    // More than a batch, and a vector without a row.
+    // More than a batch.
     let all = memories::of("ana", 30);
 
     for select in selections(&all) {
@@ -80,7 +80,7 @@ async fn a_selection_that_has_changed_is_left_alone(layout: Layout) {
 
     for select in selections(&[all.clone(), more.clone()].concat()) {
         let expect = digest(&service, &select).await;
-        // A memory that came; one that lost its vector would show as well.
+        // A memory is added. A memory that lost its vector would show as well.
         site.add(&more).await;
         let id = service
             .client
@@ -98,7 +98,7 @@ async fn a_selection_that_has_changed_is_left_alone(layout: Layout) {
         site.holds(&[all.clone(), more.clone()].concat()).await;
         assert_ne!(job["preview"]["digest"], json!(expect));
         assert_eq!(job["preview"]["tables"][0]["found"], 31, "{job}");
-        // What was found instead can be agreed to; here it is only one memory.
+        // A caller may accept the new selection. Here it is only one memory.
         service.client.succeeds(&json!({"select": {"ids": ids(&more)}})).await;
     }
     let point = all[3].id.clone();
@@ -151,7 +151,7 @@ async fn a_dry_run_says_where_and_names_some(layout: Layout) {
         assert!(named.iter().all(|(id, ..)| ids(&all).contains(&id.as_str())));
         seen.push(job["preview"]["digest"].clone());
     }
-    // The same memories, whichever way they are selected.
+    // The same memories, in each way of selection.
     assert!(seen.iter().all(|digest| *digest == seen[0]), "{seen:?}");
     site.holds(&all).await;
 }

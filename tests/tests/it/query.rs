@@ -1,4 +1,4 @@
-//! Jobs by query: what matches at the start goes, from both stores, and nothing else.
+//! Jobs by query: the memories that match at the start go from both stores, and no others.
 
 use std::time::Duration;
 
@@ -26,20 +26,20 @@ on_each_database!(
     a_full_scan_is_said_in_the_job_and_in_its_preview,
 );
 
-// With the end of its line: the payload's fields are called the same.
+// With the line's end, since the payload's fields have the same names.
 const COLUMNS: &str = "agent = \"agent_id\" }\n";
 const SNAPSHOT: &str = r#"agent = "agent_id", created_at = "created_at" }
   fields = { topics = "topics", memory = "memory", input = "input" }
 "#;
 
-/// A site whose mapping says when rows were written, and what else queries ask for.
+/// Makes a site whose mapping has `created_at` and the fields of the queries.
 async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.replace(COLUMNS, SNAPSHOT));
     site
 }
 
-/// Adds memories with topics, and a time.
+/// Adds memories with topics and a time.
 async fn add(site: &Site, memories: &[Memory], topics: &str, created_at: i64) {
     for memory in memories {
         site.memories
@@ -84,7 +84,7 @@ async fn what_matches_goes_from_both_stores(layout: Layout) {
     );
 }
 
-/// Adds memories that match as well while a job is in its first batches.
+/// Adds memories that match too, while a job is in its first batches.
 async fn add_in_between(site: &Site, service: &Service, created_at: i64) -> (Value, Vec<Memory>) {
     let old = memories::of("ana", 100);
     site.add(&old).await;
@@ -119,7 +119,7 @@ async fn rows_written_after_the_plan_stay_without_a_time_too(layout: Layout) {
     let service = site.start().await;
     let (job, _) = add_in_between(&site, &service, 1).await;
 
-    // Each batch takes what matches at its time: what it counts is true, and the job says so.
+    // Each batch takes the rows that match at its time. Its counts are exact, and the job reports this snapshot.
     assert_eq!(job["state"], "succeeded", "{job:#}");
     let left = 140 - counts(&job)["sql"]["erased"].as_u64().unwrap();
     assert_eq!((site.memories.count().await, site.vectors.count().await), (left, left));
@@ -207,7 +207,7 @@ async fn a_query_can_be_cancelled_and_tried_again(layout: Layout) {
     let ana = memories::of("ana", 200);
     site.add(&ana).await;
     let service = site.start().await;
-    // About as long as the test may last: it would not end by itself.
+    // The pace is so slow that the job would not end within the test.
     let slow = with(job(of_user("ana")), "per_second", 20);
     let id = service.client.submit(&slow).await;
     wait::until_true("some are gone", || async { site.memories.count().await < 200 }).await;
@@ -304,7 +304,7 @@ async fn a_full_scan_is_said_in_the_job_and_in_its_preview(layout: Layout) {
     let service = site.start().await;
     let warning = json!([{"code": "full_scan", "target": TARGET, "table": "memories"}]);
 
-    // Nobody was selected, which is said besides.
+    // An empty selection adds a second warning.
     let and_nothing = |warnings: &Value| {
         let mut warnings = warnings.clone();
         let nothing = json!({"code": "nothing_selected", "target": null, "table": null});

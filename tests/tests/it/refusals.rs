@@ -1,4 +1,4 @@
-//! Bad input: each is answered with a problem that says what to change, and nothing is touched.
+//! Bad input: each request is answered with a problem that says what to change, and nothing is touched.
 
 use lethe_tests::client::{Answer, Client};
 use lethe_tests::layout::Layout;
@@ -59,7 +59,7 @@ async fn bad_input_is_refused_by_name_and_nothing_is_touched(layout: Layout) {
         (json!({"select": {"ids": [id, 7]}}), 400, "select.ids[1]"),
         (json!({"select": {"ids": [id, long]}}), 400, "select.ids[1]"),
         (json!({"select": {"ids": [""]}}), 400, "select.ids[0]"),
-        // Later work is refused by name, never accepted and ignored.
+        // An invalid field is refused by name, never accepted and ignored.
         (json!({"select": {"query": {}}}), 400, "query"),
         (with("callback_url", json!("http://example.com")), 400, "callback_url"),
         (with("expect", json!(3)), 400, "expect"),
@@ -75,7 +75,7 @@ async fn bad_input_is_refused_by_name_and_nothing_is_touched(layout: Layout) {
     ];
     for (body, status, says) in cases {
         let answer = post(client, "application/json", body.to_string()).await;
-        // Whether something is malformed or only invalid is the API's to say.
+        // The API may call a body malformed (400) or invalid (422).
         let status = if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
             422
         } else {

@@ -1,4 +1,4 @@
-//! What a database refuses to delete is said, and does not keep the others.
+//! A database's refusal to delete a row is reported, and does not stop the other rows.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;

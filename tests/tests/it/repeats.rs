@@ -1,4 +1,4 @@
-//! A memory that is named several times in one job counts once, however its id is spelled.
+//! A memory that a job names several times counts once, in any spelling of its id.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -8,7 +8,7 @@ use lethe_tests::wait;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Gives the table ids that are UUIDs by their type.
+/// Changes the table's ids to the type `uuid`.
 async fn set_uuids(site: &mut Site) {
     site.memories
         .run("ALTER TABLE agno_memories ALTER COLUMN memory_id TYPE uuid USING memory_id::uuid")
@@ -16,7 +16,7 @@ async fn set_uuids(site: &mut Site) {
     site.configure(|config| config.set("worker.batch", 100));
 }
 
-/// A table whose ids are UUIDs by their type, and a service that knows.
+/// Changes the table's ids to the type `uuid`, and starts a service that has read the column types.
 async fn with_uuids(site: &mut Site) -> Service {
     set_uuids(site).await;
     let service = site.start().await;
@@ -81,7 +81,7 @@ async fn spellings_of_one_uuid_in_one_request_are_one_memory() {
     site.add(&all).await;
     let service = with_uuids(&mut site).await;
     let (gone, kept) = all.split_at(150);
-    // In batches of a hundred: the spellings of one id are in several.
+    // In batches of a hundred: several batches hold the spellings of one id.
     let mut asked: Vec<String> = ids(gone).iter().map(|&id| id.to_owned()).collect();
     asked.extend(ids(gone).iter().flat_map(|id| spelled(id)));
     let job = service.client.succeeds(&json!({"select": {"ids": asked}})).await;
@@ -104,7 +104,7 @@ async fn of_spellings_in_one_batch_the_first_erases_and_the_others_find_nothing(
     let all = memories::of("alice", 10);
     site.add(&all).await;
     set_uuids(&mut site).await;
-    // No worker has said yet what the ids are.
+    // No worker has reported the type of the ids yet.
     let service = site.api().await;
     let asked: Vec<Value> = ids(&all[..4])
         .iter()

@@ -1,4 +1,4 @@
-//! Deletions that recur, through the real processes: each time once, caught up once, in their windows.
+//! Recurring deletions, through the real processes: each time once, caught up once, in their windows.
 
 use lethe_common::clock::Clock;
 use lethe_common::ledger::{Actor, Ledger};
@@ -23,15 +23,15 @@ on_layouts!(postgres_many = POSTGRES_REDIS: several_processes_take_each_time_onc
 /// Every second.
 const ALWAYS: &str = "* * * * * *";
 
-/// Not while a test runs.
+/// Never during a test.
 const RARELY: &str = "0 3 29 2 *";
 
 const DAY: i64 = 24 * 3_600;
 
-// With the end of its line: the payload's fields are called the same.
+// With the line's end, since the payload's fields have the same names.
 const COLUMNS: &str = "agent = \"agent_id\" }\n";
 
-/// A site whose mapping says when rows were written.
+/// Makes a site whose mapping has `created_at`.
 async fn site(layout: Layout) -> Site {
     let mut site = Site::new(layout).await;
     site.configure(|config| config.replace(COLUMNS, "agent = \"agent_id\", created_at = \"created_at\" }\n"));
@@ -52,7 +52,7 @@ async fn add(site: &Site, memories: &[Memory], days: i64) {
     site.vectors.add(memories).await;
 }
 
-/// Returns a schedule of what is older than ninety days.
+/// Returns a schedule that deletes memories older than ninety days.
 fn purge(cron: &str) -> Value {
     let old = json!({"range": {"created_at": {"lt": {"ago": "90d", "as": "seconds"}}}});
     json!({"cron": cron, "time_zone": "UTC", "job": {"select": {"query": old}}})
@@ -86,7 +86,7 @@ async fn schedule(service: &Service, name: &str) -> Value {
     answer.body
 }
 
-/// Returns when a schedule runs next.
+/// Returns the time of a schedule's next run.
 fn next_run(schedule: &Value) -> jiff::Timestamp {
     schedule["next_run_at"].as_str().unwrap().parse().unwrap()
 }
@@ -97,7 +97,7 @@ async fn jobs(service: &Service, name: &str) -> Vec<Value> {
     answer.body["jobs"].as_array().unwrap().clone()
 }
 
-/// Waits until a schedule has made a job; returns the job's id.
+/// Waits until a schedule has made a job. Returns the job's id.
 async fn fired(service: &Service, name: &str) -> String {
     wait::until("it is fired", || async {
         schedule(service, name).await["last_job"].as_str().map(str::to_owned)
@@ -105,7 +105,7 @@ async fn fired(service: &Service, name: &str) -> String {
     .await
 }
 
-/// Waits while another schedule of every second runs so often: whatever is due meanwhile is found.
+/// Waits until another schedule, of every second, has run `n` times. Schedules that are due meanwhile fire too.
 async fn ticks(service: &Service, n: usize) {
     let job = json!({"select": {"ids": ["nobody"]}, "dry_run": true});
     put(
@@ -123,11 +123,11 @@ async fn ticks(service: &Service, n: usize) {
     assert_eq!(service.client.send(gone).await.status, StatusCode::NO_CONTENT);
 }
 
-/// Lets a schedule have missed ten days.
+/// Makes a schedule miss ten days.
 async fn miss(ledger: &Ledger, name: &str) {
     let row = ledger.schedule(name).await.unwrap().unwrap();
     let mut record = row.schedule;
-    // With another time zone it takes the time that it is given.
+    // Only with another time zone does the ledger keep the given time.
     let zone = if record.time_zone == "UTC" { "Etc/GMT" } else { "UTC" };
     zone.clone_into(&mut record.time_zone);
     record.next_run_at = row.now - 10 * DAY * 1_000;
@@ -163,12 +163,12 @@ async fn what_is_older_goes_at_each_time_and_the_rest_stays(layout: Layout) {
     site.holds(&new).await;
     assert!(!first.is_empty());
 
-    // At a later time what has grown old meanwhile goes.
+    // Memories that become old meanwhile go at a later time.
     let older = memories::of("bob", 5);
     add(&site, &older, 100).await;
     wait::until_true("they are gone as well", || async { site.memories.count().await == 20 }).await;
 
-    // Paused, nothing goes.
+    // A paused schedule deletes nothing.
     let paused = service.client.post("/v1/schedules/purge/pause").await;
     assert_eq!(paused.body["paused"], true, "{}", paused.text);
     let last = schedule(&service, "purge").await["last_job"]
@@ -181,7 +181,7 @@ async fn what_is_older_goes_at_each_time_and_the_rest_stays(layout: Layout) {
     assert_eq!(schedule(&service, "purge").await["last_job"], json!(last));
     site.holds(&[new.clone(), older].concat()).await;
 
-    // Replaced, it does something else.
+    // A replaced schedule runs the new job.
     let mut nobody = purge(ALWAYS);
     nobody["job"] = json!({"select": {"subject": {"user_id": "ana"}}});
     put(&service, "purge", &nobody).await;
@@ -193,7 +193,7 @@ async fn missed_times_are_caught_up_once_after_a_crash(layout: Layout) {
     let old = memories::of("ana", 5);
     add(&site, &old, 91).await;
     let mut service = site.start().await;
-    // Every day, but not while this runs.
+    // Every day, but not during the test.
     let hour = (Clock::system().now().to_zoned(jiff::tz::TimeZone::UTC).hour() + 12) % 24;
     put(&service, "purge", &purge(&format!("0 {hour} * * *"))).await;
     ticks(&service, 1).await;
@@ -223,7 +223,7 @@ async fn several_processes_take_each_time_once(layout: Layout) {
     let job = json!({"select": {"ids": ["nobody"]}, "dry_run": true});
     let body = json!({"cron": ALWAYS, "time_zone": "UTC", "job": job});
     let first = next_run(&put(&service, "count", &body).await.body);
-    // All of them sleep until the same moment.
+    // All processes sleep until the same moment.
     let (taken, next) = wait::until("some times are taken", || async {
         let made = jobs(&service, "count").await.len();
         let row = schedule(&service, "count").await;
@@ -231,7 +231,7 @@ async fn several_processes_take_each_time_once(layout: Layout) {
         (taken >= 10).then(|| (taken, next_run(&row)))
     })
     .await;
-    // Each moves the schedule on by a second at least.
+    // Each run moves the schedule on by at least a second.
     let times = next.as_second() - first.as_second();
     assert!(taken <= times, "{taken} of {times}");
 }
@@ -253,7 +253,7 @@ async fn a_job_waits_for_its_window(layout: Layout) {
     );
     assert!(job["next_attempt_at"].is_string(), "{job:#}");
     site.holds(&old).await;
-    // It has not ended, so there is no other.
+    // The job has not ended, so the schedule makes no other.
     let waiting = schedule(&service, "purge").await;
     assert_eq!(
         (&waiting["last_job"], jobs(&service, "purge").await.len()),

@@ -1,4 +1,4 @@
-//! Mappings that share a collection, or a table: each has its own memories, told apart by a scope.
+//! Mappings that share a collection or a table: a scope tells the memories of each apart.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::{Layout, Sql};
@@ -18,7 +18,7 @@ on_each_database!(
     what_nothing_tells_apart_is_refused,
 );
 
-/// A target over a table `memories` with integer ids, and the site's collection.
+/// Returns a target over a table `memories` with integer ids, and the site's collection.
 fn target(site: &Site, name: &str, sql: &str, table_scope: &str, scope: &str) -> String {
     let (url, key, collection) = (site.tap.url(), &site.vectors.key, &site.vectors.collection);
     format!(
@@ -36,7 +36,7 @@ vector = {{ url = "{url}", api_key = "{key}" }}
     )
 }
 
-/// Four points of a tenant: two memories, each with two chunks.
+/// Returns four points of a tenant: two memories, each with two chunks.
 fn points(first: u64, tenant: &Value, owner: &str) -> impl Iterator<Item = (PointId, Value)> {
     let point = move |n: u64| {
         let payload = json!({"id": 1 + n / 2, "owner": owner, "tenant": tenant});
@@ -61,7 +61,7 @@ async fn a_tenant_never_reaches_the_points_of_another(layout: Layout) {
     site.configure(|config| config.without_targets().targets(&(a + &b)));
     site.vectors.put(points(10, &json!("a"), "user-a")).await;
     site.vectors.put(points(20, &json!("b"), "user-b")).await;
-    // Nobody's: without a tenant, or of two.
+    // Of no tenant, or of two.
     site.vectors.put(points(30, &json!(null), "user-a")).await;
     site.vectors.put(points(40, &json!(["a", "b"]), "user-a")).await;
     let service = site.start().await;
@@ -71,7 +71,7 @@ async fn a_tenant_never_reaches_the_points_of_another(layout: Layout) {
     assert_eq!(counts(&job), json!({"sql": {"erased": 1}, "vector": {"erased": 1}}));
     let body = json!({"target": "a", "select": {"subject": {"user_id": "user-a"}}});
     service.client.succeeds(&body).await;
-    // Its rows are gone: what is left under their ids is another's.
+    // Its rows are gone: points that still have their ids are another tenant's.
     let job = service
         .client
         .succeeds(&json!({"target": "a", "select": {"ids": ["1", "2"]}}))
@@ -115,7 +115,7 @@ async fn a_tenant_never_reaches_the_rows_of_another(layout: Layout) {
     let body = json!({"target": "b", "select": {"subject": {"user_id": "u"}}});
     let job = service.client.succeeds(&body).await;
     assert_eq!(counts(&job)["sql"], json!({"erased": 1}));
-    // Everything: of this mapping.
+    // The query for everything covers only this mapping.
     let body = json!({"target": "a", "select": {"query": {"all": true}}});
     service.client.succeeds(&body).await;
 
@@ -132,7 +132,7 @@ async fn a_row_outside_the_scope_keeps_its_points(layout: Layout) {
              INSERT INTO memories VALUES (1, 'u', 'a'), (2, 'u', 'b')",
         )
         .await;
-    // The collection holds the points of all tenants, and its mapping does not say so.
+    // The collection holds the points of all tenants, and its mapping has no scope.
     let url = site.memories.url().to_owned();
     let a = target(&site, "a", &url, "scope = { tenant = \"a\" }", "");
     site.configure(|config| config.without_targets().targets(&a));
@@ -149,7 +149,7 @@ async fn a_row_outside_the_scope_keeps_its_points(layout: Layout) {
     assert_eq!(site.memories.number("SELECT id FROM memories").await, 2);
 }
 
-/// One point of a memory, by its number.
+/// Returns one point of a memory, by its number.
 fn point(number: u64, memory: u64, owner: &Value) -> (PointId, Value) {
     (
         PointId::from(number),
@@ -157,7 +157,7 @@ fn point(number: u64, memory: u64, owner: &Value) -> (PointId, Value) {
     )
 }
 
-/// Runs a job about ids; returns its error and what became of them in the vector store.
+/// Runs a job about ids. Returns its error and the outcomes in the vector store.
 async fn vectors_of(service: &Service, ids: &[&str], owner: Option<&str>) -> (Value, Value) {
     let mut body = json!({"target": "a", "select": {"ids": ids}});
     if let Some(owner) = owner {
@@ -209,18 +209,18 @@ async fn an_orphan_whose_id_another_tenant_took_is_unverifiable(layout: Layout) 
 
     let all = ["2", "4", "5", "6"];
     let unverifiable = json!("unverifiable");
-    // 6 says what its row says: it is that row's.
+    // Point 6 agrees with its row: it is that row's.
     let expected = (unverifiable.clone(), json!({"unverifiable": 3, "absent": 1}));
     assert_eq!(vectors_of(&service, &all, None).await, expected);
     assert_eq!(vectors_of(&service, &all, Some("u")).await, expected);
-    // Nothing but 5 names v, and beside another.
+    // Only point 5 names v, and another owner too.
     let expected = (unverifiable.clone(), json!({"unverifiable": 2, "absent": 2}));
     assert_eq!(vectors_of(&service, &all, Some("v")).await, expected);
     assert_eq!(
         vectors_of(&service, &["2", "4"], Some("w")).await,
         (json!(null), json!({"absent": 2}))
     );
-    // It names the person, though the other tenant's row does so too.
+    // The point names the person, although the other tenant's row does so too.
     assert_eq!(
         vectors_of(&service, &["3"], None).await,
         (json!(null), json!({"absent": 1}))
@@ -284,7 +284,7 @@ async fn an_orphan_in_its_own_scope_is_unverifiable_while_its_id_is_taken(layout
     assert_eq!(vectors_of(&service, &["1"], Some("u")).await, expected);
     assert_eq!(site.vectors.count().await, 1);
 
-    // Once nobody has the id, it is an orphan like any other.
+    // When no row has the id, the point is an orphan like any other.
     site.memories.run("DELETE FROM memories").await;
     assert_eq!(
         vectors_of(&service, &["1"], Some("u")).await,

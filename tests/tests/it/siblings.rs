@@ -1,5 +1,5 @@
-//! What is erased does not depend on which worker claims: where the files of two workers have mappings of one collection
-//! that nothing tells apart, nobody claims for either.
+//! The result of a job does not depend on the worker that claims it. If the files of two workers map one collection
+//! and nothing tells the mappings apart, no worker claims for either.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -10,7 +10,7 @@ use lethe_tests::{postgres, wait};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Two databases over one collection: rows of alice in the first, of bob in the second. No file has both.
+/// Two databases over one collection: rows of alice's in the first, of bob's in the second. No file has both.
 struct Shared {
     site: Site,
     other: Memories,
@@ -34,7 +34,7 @@ impl Shared {
         }
     }
 
-    /// Starts a worker that has only the second database, and waits until the others can know.
+    /// Starts a worker that has only the second database, and waits until the other workers can know it.
     async fn stranger(&mut self, service: &Service, scope: &str) -> Worker {
         let (key, collection, url) = (
             &self.site.vectors.key,
@@ -75,13 +75,13 @@ vector = {{ url = "{url}", api_key = "{key}" }}
     }
 }
 
-/// Stops a worker in good order: it is no worker any more.
+/// Stops a worker in good order, so that the ledger forgets it.
 async fn leaves(mut worker: Worker) {
     worker.process.terminate();
     worker.process.exits().await;
 }
 
-/// Returns how many workers serve the target's table, and its faults.
+/// Returns the number of workers for the target's table, and the target's faults.
 async fn target(service: &Service) -> (Value, String) {
     let targets = service.client.get("/v1/targets").await.body;
     let target = &targets["targets"][0];
@@ -148,7 +148,7 @@ async fn nobody_claims_for_mappings_that_nothing_tells_apart_until_one_is_retire
     assert_ne!(of("main", "table")["place"], of("beside", "table")["place"]);
     assert!(!siblings.to_string().contains(&shared.site.vectors.key), "{siblings:#}");
 
-    // Whether somebody still has it makes no difference: its rows are there.
+    // It makes no difference whether a worker still has the mapping: its rows are there.
     leaves(stranger).await;
     looks_again(&worker).await;
     for job in [&strangers, &rest] {

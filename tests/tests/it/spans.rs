@@ -1,4 +1,4 @@
-//! Spans, as the log shows them: a store's call is inside of its partition's, and nothing personal is in any.
+//! Spans in the log: a store call's span is inside its partition's, and no span holds personal data.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use lethe_tests::service::Site;
 use lethe_tests::wait;
 use serde_json::{Value, json};
 
-/// Returns the lines that a process logged, with what each was read from.
+/// Returns the lines that a process logged, as text and as JSON.
 fn lines(process: &Process) -> Vec<(String, Value)> {
     let log = process.log();
     // The last line may be half written.
@@ -34,7 +34,7 @@ fn saying<'a>(lines: &'a [(String, Value)], message: &str) -> Vec<&'a Value> {
     found.map(|(_, line)| line).collect()
 }
 
-/// Returns how often a line says which job it is about.
+/// Returns how often a line names its job.
 fn jobs_of(line: &Value) -> usize {
     let told = spans(line).into_iter().chain([line]);
     told.filter(|told| !told["job.id"].is_null()).count()

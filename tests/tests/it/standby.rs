@@ -1,4 +1,4 @@
-//! Servers that only read: nothing is believed to be gone because a standby does not have it.
+//! Servers that only read: a row that a standby lacks does not count as gone.
 
 use lethe_tests::by_query::{job, of_user};
 use lethe_tests::client::counts;
@@ -13,7 +13,7 @@ use lethe_tests::wait;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-/// A site whose memories are in another database; what stands before that, `url`.
+/// Makes a site whose memories are in another database, which workers reach by `url`.
 async fn site(memories: Memories, url: &str) -> Site {
     let mut site = Site::new(Layout::SQLITE).await;
     let before = site.memories.url().to_owned();
@@ -22,7 +22,7 @@ async fn site(memories: Memories, url: &str) -> Site {
     site
 }
 
-/// Waits until a job has met a server that only reads; nothing counts as done, nor as an attempt.
+/// Waits until a job has met a server that only reads. This counts neither as done nor as an attempt.
 async fn waits(service: &Service, id: &str) {
     let waiting = |job: &Value| job["error_code"] == "read_only";
     let job = service.client.when(id, "it waits for the server", waiting).await;
@@ -44,7 +44,7 @@ async fn erases(service: &Service, id: &str, all: &[Memory]) {
     assert_eq!(counts(&job), json!({"sql": each, "vector": each}), "{job:#}");
 }
 
-/// PostgreSQL whose standby has the table, and none of the memories: it is behind.
+/// Starts PostgreSQL with a standby that lags: it has the table, and none of the memories.
 async fn behind() -> (Postgres, Postgres, Cut, Site, Vec<Memory>) {
     let primary = Postgres::start().await;
     let cut = Cut::before(&primary.address());
@@ -61,7 +61,7 @@ async fn behind() -> (Postgres, Postgres, Cut, Site, Vec<Memory>) {
     (primary, standby, cut, site, all)
 }
 
-/// Sends connections to another server, once those to the one before have ended.
+/// Sends connections to another server, after the connections to the previous one have ended.
 async fn fail_over(cut: &Cut, from: &Postgres, to: &Postgres) {
     cut.cut();
     let admin = postgres::connect(&from.url());
@@ -90,7 +90,7 @@ async fn what_a_standby_does_not_have_is_not_gone() {
         assert_eq!(job["ended_at"], Value::Null, "{job:#}");
     }
     waits(&service, &by_id).await;
-    // Its vectors are there as long as its rows are.
+    // Vectors stay as long as their rows do.
     assert_eq!(site.vectors.count().await, 20);
 
     let file = site.config.write(site.directory.path());
@@ -147,7 +147,7 @@ async fn a_server_that_is_set_to_read_only_while_it_is_connected_is_not_believed
     let id = service.client.submit_ids(&ids(&first)).await;
     erases(&service, &id, &first).await;
 
-    // This user may write all the same: into a replica, alone.
+    // This user may write in spite of `read_only`: the write would go into the replica alone.
     site.memories.run("SET GLOBAL read_only = 1").await;
     let id = service.client.submit_ids(&ids(&all)).await;
     waits(&service, &id).await;
@@ -156,7 +156,7 @@ async fn a_server_that_is_set_to_read_only_while_it_is_connected_is_not_believed
     erases(&service, &id, &all).await;
     site.holds(&[]).await;
 
-    // Before the rows go: they stay. After that: what is read back would be the answer of a replica.
+    // Set before the rows are deleted: they stay. Set after: the read-back would be the answer of a replica.
     for rows in [10, 0] {
         site.add(&all).await;
         let mut deletion = site.tap.hold(DELETE, 0, Side::After);

@@ -1,4 +1,4 @@
-//! Starting: in any order, on whatever is there; and what a person is told when it cannot be.
+//! Starting: in any order, on any existing state, and the messages if it fails.
 
 use lethe_tests::client::Client;
 use lethe_tests::config::Config;
@@ -18,7 +18,7 @@ async fn processes_may_start_before_what_they_depend_on() {
     let mut site = Site::new(Layout::SQLITE).await;
     let all = memories::of("alice", 50);
     site.add(&all).await;
-    // Nothing listens there yet.
+    // No server listens there yet.
     let (ledger, doorbell) = (Cut::before("127.0.0.1:9"), Cut::before("127.0.0.1:9"));
     site.configure(|config| {
         config
@@ -45,7 +45,7 @@ async fn processes_may_start_before_what_they_depend_on() {
     let (postgres, redis) = (Postgres::start().await, Redis::start().await);
     ledger.set_upstream(&postgres.address());
     doorbell.set_upstream(&redis.address());
-    // All of them migrate together.
+    // All processes migrate at the same time.
     for client in [&client, &one.client, &two.client] {
         wait::until_true("it is ready", || async {
             client.get("/readyz").await.status == StatusCode::OK

@@ -1,4 +1,4 @@
-//! Stopping: what has begun is finished or given back, and nobody is charged for it.
+//! Stopping: running work is finished or released, which costs no attempt.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -33,7 +33,7 @@ async fn a_worker_that_is_asked_to_stop_finishes_what_it_has_begun() {
     deletion.release();
     let status = first.process.exits().await;
     assert!(status.success(), "{status}");
-    // The batch that had begun is done, in both stores, and no other was begun.
+    // The batch under way is finished in both stores, and no other has begun.
     assert_eq!(site.memories.count().await, 270);
     assert_eq!(site.memories.left().await, site.vectors.left().await);
 
@@ -67,7 +67,7 @@ async fn what_cannot_be_finished_in_time_is_given_back() {
     first.process.exits().await;
     deletion.release();
 
-    // The default lease is 30 s: nobody waits for it.
+    // The default lease is 30 s, and the second worker does not wait for it.
     let second = site.worker().await;
     let job = service.client.ended(&id).await;
     assert_eq!(

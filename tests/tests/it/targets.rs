@@ -1,4 +1,4 @@
-//! Mappings against live stores, from a shell: what fits, and what might.
+//! Checks and proposals of mappings against live stores, from a shell.
 
 use std::process::Output;
 
@@ -63,7 +63,7 @@ async fn two_mappings_of_the_same_rows_are_refused_unless_a_scope_tells_them_apa
     let columns = "columns = { id = \"memory_id\", user = \"user_id\", agent = \"agent_id\" }";
     let again =
         |more: &str| format!("[[target.table]]\nname = \"again\"\nsql_table = \"agno_memories\"\n{columns}\n{more}");
-    // Another collection does not help: a row that goes leaves its vectors there.
+    // Another collection does not help: a deleted row leaves its vectors in the other collection.
     for more in [
         "",
         "collection = { name = \"images\", point = \"uuid\" }",
@@ -111,7 +111,7 @@ async fn what_points_lack_and_what_has_no_index_is_said() {
     let (_, said) = check(&site, &[]).await;
     let lacks = "`collection.payload.user`: 1 of 3 points that were looked at have no `user_id`; ";
     assert!(said.contains(lacks), "{said}");
-    // Points are looked for by both.
+    // Looks for points use both fields.
     for (key, field) in [("id", "memory_id"), ("user", "user_id")] {
         let unindexed = format!("`collection.payload.{key}`: `{field}` has no payload index");
         assert!(said.contains(&unindexed), "{said}");
@@ -139,7 +139,7 @@ async fn memories_that_outlive_their_conversations_are_not_lost_on_the_way() {
              INSERT INTO memory_chunks VALUES (1, 100), (2, 100), (3, 101), (4, 200)",
         )
         .await;
-    // What was proposed once does not fit, and no worker erases by it.
+    // An earlier proposal does not fit, and no worker erases by it.
     let below = "dependents = [{ table = \"memories\", references = \"conversation_id\", id = \"id\", \
                  dependents = [{ table = \"memory_chunks\", references = \"memory_id\" }] }]";
     let sql = site.memories.url().to_owned();
@@ -211,7 +211,7 @@ async fn what_is_proposed_for_stores_erases_from_them() {
     let site = Site::new(Layout::POSTGRES).await;
     let (alice, bob) = (memories::of("alice", 5), memories::of("bob", 5));
     site.add(&[alice.clone(), bob.clone()].concat()).await;
-    // No well-known schema any more.
+    // No longer a well-known schema.
     site.memories
         .run("ALTER TABLE agno_memories RENAME TO remembered_memories; CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id TEXT)")
         .await;

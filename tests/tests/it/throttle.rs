@@ -1,4 +1,4 @@
-//! A rate is kept to by the job as a whole, however many workers share it.
+//! A job keeps its pace as a whole, with any number of workers.
 
 use lethe_tests::client::counts;
 use lethe_tests::client::total;
@@ -24,7 +24,7 @@ async fn a_throttled_job_takes_its_time_and_loses_nothing(layout: Layout) {
 
     site.holds(&[]).await;
     assert_eq!(counts(&job), json!({"sql": {"erased": 60}, "vector": {"erased": 60}}));
-    // The first batch comes at once, the other 50 memories take two and a half seconds.
+    // The first batch runs at once, the other 50 memories take two and a half seconds.
     let rate = job["rate"].as_f64().unwrap();
     assert!(rate <= 60.0 / 2.5, "{rate}");
 }
@@ -52,7 +52,7 @@ async fn a_rate_holds_for_two_workers_together() {
         .await;
         assert!(deletions > 0.0, "both have erased");
     }
-    // Each by itself would be done in two seconds with its half.
+    // Each worker alone would finish its half in two seconds.
     let rate = job["rate"].as_f64().unwrap();
     assert!(rate <= 80.0 / 3.9, "{rate}");
 }

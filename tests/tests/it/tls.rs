@@ -1,4 +1,4 @@
-//! Servers that have to prove their names: which are asked anything, and which are not sent a word.
+//! Servers that have to prove their names: a server without proof receives no query.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use lethe_tests::wait;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Returns what `lethe targets check` says of a database.
+/// Returns the output of `lethe targets check` for a database.
 async fn check(directory: &Path, sql: &str) -> String {
     let file = directory.join("lethe.toml");
     let text = format!(
@@ -31,7 +31,7 @@ async fn check(directory: &Path, sql: &str) -> String {
 
 const TABLE: &str = "CREATE TABLE memories (id VARCHAR(36) PRIMARY KEY)";
 
-/// What a server shows, and whether it is believed.
+/// Returns the certificates of a server, and whether clients accept them.
 fn shown(authority: &Authority, other: &Authority) -> Vec<(&'static str, Shown, bool)> {
     vec![
         ("another name", authority.sign("elsewhere.example"), false),
@@ -114,7 +114,7 @@ async fn a_server_that_declines_tls_is_sent_no_password() {
     let url = format!("postgres://somebody:a-secret@127.0.0.1:{port}/memories");
     let said = check(directory.path(), &format!("url = \"{url}\", tls = \"verify\"")).await;
     assert!(said.contains("cannot be asked") && !said.contains("a-secret"), "{said}");
-    // `SSLRequest` (PostgreSQL's protocol, 55.7), and nothing after it.
+    // `SSLRequest` (PostgreSQL's protocol, 55.7), and no other message.
     let request = [0, 0, 0, 8, 4, 210, 22, 47];
     let heard = heard.lock().unwrap().clone();
     assert!(
@@ -123,7 +123,7 @@ async fn a_server_that_declines_tls_is_sent_no_password() {
     );
 }
 
-/// Writes what a port of ours shows, and the section of the configuration that names it.
+/// Writes the certificate of a port of Lethe. Returns the section of the configuration that names it.
 fn write(directory: &Path, shown: &Shown) -> String {
     let [certificate, key] = ["ours.crt", "ours.key"].map(|name| directory.join(name));
     std::fs::write(&certificate, &shown.certificate).unwrap();
@@ -135,7 +135,7 @@ fn write(directory: &Path, shown: &Shown) -> String {
     )
 }
 
-/// Starts everything in one process; returns it and its URL.
+/// Starts all roles in one process. Returns it and its URL.
 async fn up(directory: &Path, config: &str) -> (Process, String) {
     let file = directory.join("lethe.toml");
     std::fs::write(&file, config).unwrap();
@@ -153,7 +153,7 @@ async fn up(directory: &Path, config: &str) -> (Process, String) {
     (process, url)
 }
 
-/// Returns a client that knows an authority, and shows a certificate if it has one.
+/// Returns a client that knows an authority, and sends a certificate if it has one.
 fn client(authority: &Authority, own: Option<&Shown>) -> reqwest::Client {
     // Another test of this process may have installed it.
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -182,7 +182,7 @@ async fn the_api_speaks_tls_with_the_certificate_that_is_there_now() {
     let plain = reqwest::get(url.replace("https", "http")).await;
     assert!(plain.is_err(), "it answers nobody in the clear");
 
-    // Who says nothing is not waited for.
+    // A connection that sends nothing is closed.
     let mut silent = TcpStream::connect(url.trim_start_matches("https://")).await.unwrap();
     assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
 
@@ -246,7 +246,7 @@ async fn a_certificate_that_cannot_be_used_keeps_the_api_from_starting() {
 #[tokio::test]
 async fn a_server_on_another_machine_is_not_asked_without_tls() {
     let directory = tempfile::tempdir().unwrap();
-    // A host of the documentation's own (RFC 5737), where nobody is.
+    // An address for documentation (RFC 5737), where no server is.
     let refused = check(directory.path(), "url = \"postgres://u@192.0.2.1/x?sslmode=prefer\"").await;
     assert!(
         refused.contains("target[0].sql.url") && refused.contains("verify-full"),

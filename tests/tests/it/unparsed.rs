@@ -1,5 +1,5 @@
-//! What the HTTP library refuses before any of our code sees a request: an empty answer, as the pages say; everything else
-//! is answered in its system's shape.
+//! Requests that the HTTP library refuses before Lethe sees them get an empty answer, as the pages say. All others get
+//! an answer in their system's form.
 
 use lethe_tests::config::KEY;
 use lethe_tests::layout::Layout;
@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Sends bytes as they are; returns the status, the head and the body of the answer.
+/// Sends bytes unchanged. Returns the status, the head and the body of the answer.
 async fn send(address: &str, request: &[u8]) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let (mut reading, mut writing) = stream.split();
     let mut answer = Vec::new();
     let (_, read) = tokio::join!(writing.write_all(request), reading.read_to_end(&mut answer));
-    // The connection may end in a reset after the answer, since the request was not read to its end.
+    // The connection may end in a reset after the answer, since the server did not read the whole request.
     drop(read);
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer

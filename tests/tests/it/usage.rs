@@ -1,13 +1,13 @@
-//! The command line without a service: its help, and what it refuses, with what to do.
+//! The command line without a service: its help, its refusals, and their advice.
 
 use std::process::Output;
 
 use lethe_tests::service::lethe;
 
-/// A port that nobody listens on.
+/// A port without a server.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// Every subcommand, as it is called.
+/// Every subcommand.
 const COMMANDS: [&[&str]; 35] = [
     &[],
     &["up"],
@@ -57,7 +57,7 @@ fn run(arguments: &[&str], key: &str) -> Output {
     command.output().unwrap()
 }
 
-/// Asserts that a command is refused with an exit code, and says something; it prints no answer.
+/// Asserts that a command is refused with an exit code and a message, and prints no answer.
 #[track_caller]
 fn refused(arguments: &[&str], code: i32, says: &str) {
     let output = run(arguments, "a-key");
@@ -80,7 +80,7 @@ fn every_command_says_what_it_is_for() {
         assert!(output.status.success() && output.stderr.is_empty(), "{command:?}");
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(!said.contains("a-key"), "{said}");
-        // None is left out here.
+        // The list has all subcommands.
         for name in subcommands(&said) {
             let called = [command, &[name]].concat();
             assert!(COMMANDS.contains(&called.as_slice()), "{called:?}");
@@ -95,7 +95,7 @@ fn every_command_says_what_it_is_for() {
     insta::assert_snapshot!("help", all);
 }
 
-/// Returns the subcommands that a help lists.
+/// Returns the subcommands that a help text lists.
 fn subcommands(help: &str) -> impl Iterator<Item = &str> {
     let (_, listed) = help.split_once("Commands:\n").unwrap_or_default();
     let names = listed.lines().map_while(|line| line.split_whitespace().next());
@@ -199,7 +199,7 @@ fn what_is_refused_before_anything_is_sent() {
         (&["retry", "1"], 1, "no job has such an id"),
         (&["pace", "1", "50"], 1, "no job has such an id"),
         (&["items", "1", "--outcome", "failed"], 1, "no job has such an id"),
-        // Without a name in between, these would pause and resume everything.
+        // Without a name in the path, these would pause and resume everything.
         (&["pause", ".."], 1, "no target has such a name"),
         (&["resume", ".."], 1, "no target has such a name"),
         (&["pause", ""], 1, "no target has such a name"),

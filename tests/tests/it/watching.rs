@@ -1,4 +1,4 @@
-//! Watching a job: each change is told to whoever listens, in whatever process it was made.
+//! Watching a job: each listener hears of each change, from any process.
 
 use futures::StreamExt;
 use lethe_tests::client::Client;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 on_every_layout!(a_job_can_be_watched_until_its_end);
 
-/// Reads events, (id, job), until the stream ends or `enough` says so.
+/// Reads events, (id, job), until the stream ends or `enough` returns `true`.
 async fn events(client: &Client, id: &str, last: Option<u64>, enough: impl Fn(&Value) -> bool) -> Vec<(u64, Value)> {
     let mut request = client.request(Method::GET, &format!("/v1/jobs/{id}/events"));
     if let Some(last) = last {
@@ -49,7 +49,7 @@ async fn a_job_can_be_watched_until_its_end(layout: Layout) {
     let id = service.client.submit_ids(&ids(&all)).await;
     deletion.caught().await;
 
-    // Somebody looks in, leaves, and comes back with what was seen last.
+    // A listener leaves, and comes back with the id of its last event.
     let first = wait::ends("the first event", events(&service.client, &id, None, |_| true)).await;
     let (version, job) = first.last().unwrap();
     assert_eq!(job["state"], "running", "{job:#}");

@@ -1,4 +1,4 @@
-//! Workers that die, sleep or work side by side: nothing is lost, and nothing is counted twice.
+//! Workers that die, sleep or work side by side: nothing is lost or counted twice.
 
 use lethe_tests::client::{counts, total};
 use lethe_tests::layout::Layout;
@@ -9,7 +9,7 @@ use lethe_tests::tap::{DELETE, Side};
 use lethe_tests::wait;
 use serde_json::{Value, json};
 
-/// A job of `n` memories, with `n / batch` partitions.
+/// Makes a site for a job of `n` memories, with `n / batch` partitions.
 async fn site(n: usize, batch: u32) -> (Site, Vec<lethe_tests::memories::Memory>) {
     let mut site = Site::new(Layout::POSTGRES_REDIS).await;
     site.configure(|config| config.short_leases().set("worker.batch", batch));
@@ -35,7 +35,7 @@ async fn a_worker_is_killed(n: usize, batch: u32, side: Side) {
     let (lethe, alice) = site(n, batch).await;
     let service = lethe.api().await;
     let mut first = lethe.worker().await;
-    // Seven batches were let through: at least the three of them that no other slot is in are done.
+    // Seven batches passed: at least three of them are done, those without another slot in them.
     let mut deletion = lethe.tap.hold(DELETE, 7, side);
     let id = service.client.submit_ids(&ids(&alice)).await;
     deletion.caught().await;
@@ -66,7 +66,7 @@ async fn a_worker_killed_after_vectors_went_and_before_rows_did_is_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_while_rows_are_locked_is_replaced() {
     let (mut lethe, alice) = site(1_000, 100).await;
-    // The second worker has to wait for the first one's statements to end.
+    // The second worker has to wait until the first one's statements end.
     lethe.configure(|config| config.set("worker.slots", 2));
     let service = lethe.api().await;
     let mut first = lethe.worker().await;
@@ -125,7 +125,7 @@ async fn a_worker_paused_beyond_its_lease_touches_nothing_when_it_wakes() {
     everything_once(&job, 1_000);
     only_bob_is_left(&lethe).await;
 
-    // Its call lands late, and it finds that somebody else has its partition.
+    // Its call lands late, and it finds that another worker has its partition.
     deletion.release();
     sleeper.process.resume();
     wait::until_true("it has let go of it", || async {
@@ -135,7 +135,7 @@ async fn a_worker_paused_beyond_its_lease_touches_nothing_when_it_wakes() {
     only_bob_is_left(&lethe).await;
     let again = service.client.job(&id).await;
     assert_eq!(counts(&again), counts(&job));
-    // And it is of use again.
+    // The worker then works again.
     other.process.kill();
     let more = memories::of("carol", 10);
     lethe.add(&more).await;
@@ -152,7 +152,7 @@ async fn two_workers_share_a_job_and_count_nothing_twice() {
     let service = lethe.api().await;
     let workers = [lethe.worker().await, lethe.worker().await];
     let everybody = json!({"select": {"subject": {"user_id": "alice"}}});
-    // The same memories in several jobs at once: each is erased by one of them.
+    // Several jobs select the same memories at once: each memory is erased by one job.
     let mut jobs = Vec::new();
     for half in alice.chunks(3_000) {
         jobs.push(service.client.submit_ids(&ids(half)).await);
@@ -179,7 +179,7 @@ async fn two_workers_share_a_job_and_count_nothing_twice() {
     }
 
     assert_eq!(erased.0, 6_000, "each row is erased by one job");
-    // Two jobs that delete the same vector at the same time are both told that it was deleted.
+    // Two jobs that delete the same vector at the same time both hear that it was deleted.
     assert!(erased.1 >= 6_000, "{erased:?}");
     only_bob_is_left(&lethe).await;
     for worker in &workers {
@@ -202,7 +202,7 @@ async fn a_worker_that_joins_a_running_job_takes_its_parts() {
     let before = lethe.memories.count().await;
     assert!(before > 800, "the job has only begun: {before}");
 
-    // The first one is held: whatever goes now, the second one has erased.
+    // The first worker is held, so all further deletions are the second one's.
     let second = lethe.worker().await;
     wait::until_true("the second worker erases", || async {
         lethe.memories.count().await <= before - 500
@@ -252,7 +252,7 @@ async fn a_single_deletion_does_not_wait_for_a_purge() {
         .collect();
     let mut service = site.api().await;
     service.workers.push(site.worker().await);
-    // Whatever slot takes a part of the purge gets no further.
+    // Any slot with a partition of the purge waits for the lock.
     let lock = site.memories.lock_rows("user_id = 'alice'").await;
     let purge = service.client.submit_ids(&ids(&alice)).await;
     until_locked_out(&site.memories).await;
@@ -270,7 +270,7 @@ async fn a_single_deletion_does_not_wait_for_a_purge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_was_busy_asks_seldom_when_nothing_is_due() {
     let (mut site, alice) = site(1_000, 50).await;
-    // A large job leaves one slot, which is for small ones.
+    // A large job leaves one slot for small jobs.
     site.configure(|config| config.set("worker.slots", 2));
     let ledger = sqlx::PgPool::connect(site.ledger.as_deref().unwrap()).await.unwrap();
     // Needs shared_preload_libraries = pg_stat_statements.
@@ -300,7 +300,7 @@ async fn a_worker_that_was_busy_asks_seldom_when_nothing_is_due() {
     report().await;
     let before = looks().await;
     report().await;
-    // Ten a second are due by the configuration.
+    // The configuration allows ten looks a second.
     let asked = looks().await - before;
     assert!((1..1_000).contains(&asked), "{asked} looks");
 }

@@ -1,11 +1,11 @@
-//! The benchmark: what accepting costs, how soon idle workers begin, what a large job costs beside a bare loop of the same
-//! deletes, what memory a worker needs, what a ledger costs that remembers much, what a purge by query costs: beside a
-//! bare loop, by its size, and with two workers where the stores are a distance away, what nothing costs, beside an empty
-//! ledger and beside a long queue, and what jobs take while a store of another target hangs.
+//! The benchmark measures accepts, the pick-up by idle workers, and a large job beside a bare loop of the same deletes.
+//! It measures the memory of a worker, a ledger with many past jobs, and an idle service with an empty or a long queue.
+//! Purges by query run beside a bare loop, by size, and with two workers at a distance from the stores. The last
+//! measurement runs jobs while a store of another target hangs.
 //!
-//! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine; the ratios, taken
-//! in one run, are what to compare. With arguments it runs only what they name: `accept`, `pickup`,
-//! `singles`, `wait`, `erase`, `memory`, `past`, `query`, `linear`, `scale`, `idle`, `backlog`, `neighbours`.
+//! `tests/run bench` starts PostgreSQL and runs it. Rates depend on the machine, so compare the ratios of one run.
+//! Arguments choose measurements: `accept`, `pickup`, `singles`, `wait`, `erase`, `memory`, `past`, `query`, `linear`,
+//! `scale`, `idle`, `backlog`, `neighbours`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "it answers on its terminal")]
 
@@ -25,14 +25,14 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::postgres::PgPool;
 
-/// How many deletions a second are accepted, and for how long.
+/// The deletions accepted per second, and the seconds that this lasts.
 const RATE: u32 = 500;
 const SECONDS: u32 = 20;
 
-/// How many jobs a ledger remembers that is old.
+/// The number of past jobs in an old ledger.
 const PAST: u32 = 10_000_000;
 
-/// How many memories the large job is about.
+/// The number of memories of the large job.
 const LARGE: usize = 100_000;
 
 /// The batch of both the job and the bare loop.
@@ -94,21 +94,21 @@ async fn site() -> Site {
             .set("worker.slots", 8)
             .set("worker.poll", "1s")
     });
-    // As `lethe targets check` advises: without them each look for points reads all of them.
+    // As `lethe targets check` advises: without these indexes each look for points scans all of them.
     for field in ["memory_id", "user_id"] {
         site.vectors.index(field, FieldType::Keyword).await;
     }
     site
 }
 
-/// Accepts single deletions at a steady rate, and prints what that took.
+/// Accepts single deletions at a steady rate, and prints the latencies.
 async fn accept() {
     let site = site().await;
     let api = site.api().await;
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / RATE);
     let mut running = tokio::task::JoinSet::new();
     for n in 0..RATE * SECONDS {
-        // Counted from the time it was due, so that a stall is not left out.
+        // Measured from the due time, so that a stall counts.
         let due = ticks.tick().await;
         let body = json!({"select": {"ids": [format!("memory-{n}")]}});
         let request = api.client.request(Method::POST, "/v1/jobs").json(&body);
@@ -168,12 +168,12 @@ fn millis(time: &str) -> i128 {
     millis
 }
 
-/// Does the same deletes in a bare loop, and erases two large jobs: the first with processes that
-/// have just started, the second with the same ones, which by then have their connections.
+/// Runs the deletes in a bare loop, and erases two large jobs. The first one meets fresh processes, the second
+/// one the same processes with open connections.
 async fn erase() {
     let site = site().await;
     let [bare, cold, warm] = ["ben", "ana", "cleo"].map(|user| memories::of(user, LARGE));
-    // What one leaves behind must not be swept up in the time of the next.
+    // Autovacuum would clean up after one run in the time of the next.
     let unswept = "ALTER TABLE agno_memories SET (autovacuum_enabled = false)";
     site.memories.run(unswept).await;
     for memories in [&bare, &cold, &warm] {
@@ -214,7 +214,7 @@ fn report(what: &str, n: usize, name: &str, took: Duration, before: &Cpu) {
     println!("{what}: {n} memories: {name}: {took:.2?} ({rate:.0}/s); seconds of processors: {used}");
 }
 
-/// The least that deletes them: by id, one batch after another, from both stores.
+/// The least work that deletes the memories: by id, one batch after another, from both stores.
 async fn bare_loop(site: &Site, memories: &[Memory]) -> PgPool {
     let pool = PgPool::connect(site.memories.url()).await.unwrap();
     let client = site.vectors.client();
@@ -231,11 +231,11 @@ async fn bare_loop(site: &Site, memories: &[Memory]) -> PgPool {
             .await
             .unwrap();
     }
-    // Its backend is looked at before it goes.
+    // The pool stays open, so that its backend's processor time can be read.
     pool
 }
 
-/// Runs one job of each size on a fresh worker, and prints the most memory that it needed.
+/// Runs one job of each size on a fresh worker, and prints the peak memory.
 async fn memory() {
     let mut peaks = Vec::new();
     for n in [10_000, 1_000_000] {
@@ -254,8 +254,7 @@ async fn memory() {
     println!("memory: ratio {:.2}", peaks[1] / peaks[0]);
 }
 
-/// Erases memories one by one with an empty ledger, and with one that remembers many jobs, and
-/// prints what that took.
+/// Erases memories one by one with an empty ledger, and with a ledger of many past jobs. Prints the latencies.
 async fn past() {
     let mut medians = Vec::new();
     for jobs in [0, PAST] {
@@ -294,7 +293,7 @@ async fn past() {
     println!("past: ratio {:.2}", medians[1].as_secs_f64() / medians[0].as_secs_f64());
 }
 
-/// Returns the body of an upload of all these memories.
+/// Returns the upload body of these memories.
 fn lines(memories: &[Memory]) -> String {
     let mut lines = String::new();
     for memory in memories {
@@ -324,15 +323,14 @@ async fn ended(service: &Service, id: &str) {
     }
 }
 
-/// The processor time that processes have used, by name. Unlike the time on the wall it hardly
-/// depends on what else the machine does.
+/// The processor time of processes, by name. Unlike elapsed time, it hardly depends on other work of the machine.
 struct Cpu(BTreeMap<String, f64>);
 
 impl Cpu {
     fn now() -> Self {
         let mut used = BTreeMap::new();
         for process in std::fs::read_dir("/proc").unwrap().flatten() {
-            // Processes come and go.
+            // A process may end between the listing and the read.
             let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else {
                 continue;
             };
@@ -347,7 +345,7 @@ impl Cpu {
         Self(used)
     }
 
-    /// Returns what was used since `before` by what takes part in the benchmark.
+    /// Returns the processor time since `before` of the processes in the benchmark.
     fn since(&self, before: &Self) -> String {
         let used = |name: &str| self.0.get(name).unwrap_or(&0.0) - before.0.get(name).unwrap_or(&0.0);
         let parts = [
@@ -360,7 +358,7 @@ impl Cpu {
     }
 }
 
-/// Returns the most resident memory of a process, in MiB.
+/// Returns the peak resident memory of a process, in MiB.
 fn peak(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

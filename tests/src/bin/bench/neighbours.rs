@@ -1,4 +1,4 @@
-//! What a target's jobs take while the vector store of another hangs, beside what they take alone.
+//! Measures jobs of a target while the vector store of another target hangs, and alone.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use crate::ended;
 
-/// How many small jobs there are, and how many memories a subject and a purge are about.
+/// The number of small jobs, and the number of memories of a subject and of a purge.
 const SMALL_JOBS: usize = 300;
 const SUBJECT: usize = 10_000;
 const PURGE: usize = 50_000;
 
-/// How often each is measured; the median counts.
+/// The number of runs. The median counts.
 const TIMES: usize = 3;
 
-/// How many times as long as alone each may take.
+/// The limit of the ratio to the time alone.
 const BOUND: f64 = 2.0;
 
 const KINDS: [&str; 3] = ["small jobs", "subject", "purge"];
@@ -34,7 +34,7 @@ pub(crate) async fn neighbours() {
     for target in [TARGET, SICK] {
         run(&lethe, &service, target, [1, 1, 1]).await;
     }
-    // The connections and plans of large jobs are no part of it.
+    // A first run opens the connections and makes the plans of large jobs, which are not measured.
     run(&lethe, &service, TARGET, [SMALL_JOBS, SUBJECT, PURGE]).await;
     let alone = median(&lethe, &service).await;
 
@@ -72,7 +72,7 @@ async fn median(lethe: &Neighbours, service: &Service) -> [Duration; 3] {
     })
 }
 
-/// Runs jobs of each kind on a target, one kind after another; returns how long each took.
+/// Runs jobs of each kind on a target, one kind after another. Returns the time of each kind.
 async fn run(lethe: &Neighbours, service: &Service, target: &str, sizes: [usize; 3]) -> [Duration; 3] {
     let [small, subjects, purged] = sizes;
     let all = memories::of("tom", small);
@@ -106,7 +106,7 @@ async fn large(
     };
     let mut start = Instant::now();
     let mut answer = service.client.send(request()).await;
-    // A query is taken once a worker has said what columns hold.
+    // The API refuses a query with 503 until a worker has reported the column types.
     while answer.status == 503 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         start = Instant::now();

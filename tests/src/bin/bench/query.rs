@@ -1,4 +1,4 @@
-//! Purges by query: beside a bare loop of the same batches, planned and erased, with one worker and with two.
+//! Purges by query, planned and erased by one and by two workers, beside a bare loop of the same batches.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use sqlx::postgres::PgPool;
 
 use crate::{BATCH, Cpu, peak, report, site};
 
-/// How many rows a purge is about, unless `LETHE_BENCH_ROWS` says otherwise.
+/// The number of rows of a purge, unless `LETHE_BENCH_ROWS` is set.
 const ROWS: usize = 1_000_000;
 
-/// Deletes as many rows in a bare loop, by one worker and by two, and prints how the times compare.
+/// Deletes the rows in a bare loop, by one worker and by two, and prints the ratios of the times.
 pub(crate) async fn query() {
     let rows = rows();
     let site = site().await;
@@ -48,8 +48,8 @@ pub(crate) async fn query() {
     site.holds(&[]).await;
 }
 
-/// Purges of growing size in a bare loop and by one worker: what a row costs, beside what it costs in the
-/// smallest.
+/// Purges growing numbers of rows in a bare loop and by one worker. Prints the cost of a row relative to the smallest
+/// purge.
 pub(crate) async fn linear() {
     let site = site().await;
     unattended(&site).await;
@@ -60,7 +60,7 @@ pub(crate) async fn linear() {
     let mut first = None;
     let sizes = std::iter::successors(Some(10_000), |rows| Some(rows * 10));
     for size in sizes.take_while(|size| *size <= rows()) {
-        // The small ones several times, since little disturbs them much.
+        // Small purges run several times, since small disturbances change their time.
         let times = (100_000 / size).clamp(1, 9);
         let (mut alone, mut took) = (Vec::new(), Vec::new());
         for _ in 0..times {
@@ -92,14 +92,14 @@ pub(crate) async fn linear() {
     }
 }
 
-/// How long a message takes to a store that is a distance away, and an answer back.
+/// The time that a message takes to a distant store, and its answer back.
 const DISTANCE: Duration = Duration::from_millis(2);
 
-/// How many rows are purged at a distance.
+/// The number of rows of a purge at a distance.
 const FAR: usize = 200_000;
 
-/// One worker and two, each with two slots, where the stores are a distance away: most of the time is
-/// spent waiting for them, and none of them is busy.
+/// Purges with one worker and with two, each with two slots, at a distance from the stores. Most of the time is waiting
+/// for the stores, and no store is busy.
 pub(crate) async fn scale() {
     let mut site = site().await;
     unattended(&site).await;
@@ -127,37 +127,37 @@ pub(crate) async fn scale() {
     );
 }
 
-/// Returns how many rows the largest purge is about.
+/// Returns the number of rows of the largest purge.
 #[expect(clippy::disallowed_methods, reason = "the benchmark is told how long it may take")]
 fn rows() -> usize {
     std::env::var("LETHE_BENCH_ROWS").map_or(ROWS, |rows| rows.parse().unwrap())
 }
 
-/// Nothing else works on the table meanwhile.
+/// Turns autovacuum off, so that nothing else works on the table.
 async fn unattended(site: &Site) {
     site.memories
         .run("ALTER TABLE agno_memories SET (autovacuum_enabled = false)")
         .await;
 }
 
-/// Adds memories in parts, so that they are not all held at once.
+/// Adds memories in parts, to bound the memory of the benchmark.
 async fn fill(site: &Site, user: &str, rows: usize) {
     for part in 0..rows.div_ceil(50_000) {
         site.add(&memories::of(user, (rows - part * 50_000).min(50_000))).await;
     }
-    // Nor is anything left of what was there before.
+    // Removes the dead rows of earlier runs.
     site.memories.run("VACUUM ANALYZE agno_memories").await;
 }
 
-/// How long a purge took, by the ledger's clock.
+/// The time of a purge.
 struct Purge {
-    /// From its beginning to its end, read back.
+    /// From its start to its end, with the read-back, by the ledger's clock.
     took: Duration,
-    /// How long it was being planned, as far as can be seen.
+    /// The time of planning, by polling.
     planned: Duration,
 }
 
-/// Purges everything of `user`.
+/// Purges all memories of `user`.
 async fn purge(service: &Service, user: &str, rows: usize) -> Purge {
     let start = Instant::now();
     let job = json!({"select": {"query": {"eq": {"user_id": user}}}});
@@ -181,7 +181,7 @@ async fn purge(service: &Service, user: &str, rows: usize) -> Purge {
     }
 }
 
-/// The least that deletes them: page by page in the order of keys, from both stores.
+/// The least work that deletes the rows: page by page in key order, from both stores.
 async fn bare_loop(site: &Site, user: &str) -> PgPool {
     let pool = PgPool::connect(site.memories.url()).await.unwrap();
     let client = site.vectors.client();

@@ -1,5 +1,5 @@
-//! What deletions of one memory each cost: accepted and left to workers, or waited for; beside a bare loop that deletes
-//! the same rows and points over as many connections.
+//! The cost of deletions of one memory each, accepted or waited for, beside a bare loop that deletes the same rows and
+//! points over as many connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,18 +15,18 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 
 use crate::{Cpu, site};
 
-/// How many single deletions there are in a run.
+/// The number of single deletions in a run.
 const SINGLES: usize = 10_000;
 
-/// How many are waited for at each number of connections.
+/// The number of deletions waited for, per number of connections.
 const WAITED: usize = 1_500;
 
-/// How often each is measured; the median counts.
+/// The number of runs. The median counts.
 const TIMES: usize = 3;
 
 const CONNECTIONS: u32 = 64;
 
-/// Submits single deletions as fast as they are accepted, and prints how many ended in a second.
+/// Submits single deletions at full speed, and prints how many ended per second.
 pub(crate) async fn singles() {
     let site = ready().await;
     let service = site.start().await;
@@ -71,7 +71,7 @@ pub(crate) async fn singles() {
     statements(&ledger).await;
 }
 
-/// Waits for the end of single deletions over 1, 16 and 64 connections.
+/// Waits for the end of each single deletion, over 1, 16 and 64 connections.
 pub(crate) async fn wait() {
     let site = ready().await;
     let service = site.start().await;
@@ -114,20 +114,20 @@ pub(crate) async fn wait() {
     statements(&ledger).await;
 }
 
-/// Returns a site whose ledger's statements are counted.
+/// Returns a site whose ledger counts its statements.
 pub(crate) async fn ready() -> Site {
     let site = site().await;
     let ledger = PgPool::connect(site.ledger.as_deref().unwrap()).await.unwrap();
     // Needs shared_preload_libraries = pg_stat_statements.
     let counting = sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
     counting.execute(&ledger).await.unwrap();
-    // What one run leaves behind must not be swept up in the time of the next.
+    // Autovacuum would clean up after one run in the time of the next.
     let unswept = "ALTER TABLE agno_memories SET (autovacuum_enabled = false)";
     site.memories.run(unswept).await;
     site
 }
 
-/// Prints which statements of the ledger took most of its database's time.
+/// Prints the statements that took most of the ledger's database time.
 async fn statements(ledger: &PgPool) {
     let rows: Result<Vec<(String, i64, f64)>, _> = sqlx::query_as(
         "SELECT left(substring(query from '-- (ledger::[a-z: _]+)'), 40), SUM(calls)::bigint, SUM(total_exec_time)
@@ -157,7 +157,7 @@ async fn until_all_ended(ledger: &PgPool) {
     }
 }
 
-/// The least that deletes a memory: its point, then its row, each waited for.
+/// The least work that deletes a memory: its point, then its row, each waited for.
 #[derive(Clone)]
 struct Bare {
     pool: PgPool,
@@ -192,7 +192,7 @@ impl Bare {
     }
 }
 
-/// How long each took, and all together.
+/// The time of each deletion, and of the whole run.
 struct Run {
     each: Vec<Duration>,
     all: Duration,
@@ -215,7 +215,7 @@ impl Run {
     }
 }
 
-/// Does something for each memory, over so many connections at a time.
+/// Calls `act` for each memory, over so many connections at a time.
 async fn each<C, F>(connections: u32, all: &Arc<Vec<Memory>>, client: C, act: fn(C, Memory) -> F) -> Run
 where
     C: Clone + Send + 'static,

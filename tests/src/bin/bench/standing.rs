@@ -1,5 +1,4 @@
-//! What a service costs that has little to do: with an empty ledger, and with one in which a million jobs wait for somebody
-//! else.
+//! The cost of an idle service: with an empty ledger, and with a million queued jobs of another worker's mapping.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +11,16 @@ use sqlx::postgres::PgPool;
 use crate::Cpu;
 use crate::singles::ready;
 
-/// How many jobs wait, and how many have ended: just below the most that are accepted.
+/// The number of waiting jobs, and of ended ones: just below the limit of accepted jobs.
 const JOBS: u32 = 900_000;
 
-/// For how long nothing is asked for.
+/// The time without requests.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// How many small jobs are waited for.
+/// The number of small jobs waited for.
 const SMALL_JOBS: usize = 300;
 
-/// Prints what processors and statements are used while nothing is to be done.
+/// Prints the processor time and the statements of an idle service.
 pub(crate) async fn idle() {
     let site = ready().await;
     let _service = site.start().await;
@@ -29,7 +28,7 @@ pub(crate) async fn idle() {
     quiet("idle", &ledger).await;
 }
 
-/// Prints what the same costs beside a long queue, and what small jobs and scrapes take there.
+/// Prints the same beside a long queue, with the latencies of small jobs and scrapes.
 pub(crate) async fn backlog() {
     let site = ready().await;
     let service = site.start().await;
@@ -66,7 +65,7 @@ pub(crate) async fn backlog() {
     );
 }
 
-/// Adds jobs that wait for a mapping that no worker has, and as many that have ended.
+/// Adds queued jobs for a mapping that no worker has, and as many ended jobs.
 async fn fill(ledger: &PgPool, jobs: u32) {
     let of_state = |state: &str, ended: &str| {
         format!(
@@ -84,14 +83,14 @@ async fn fill(ledger: &PgPool, jobs: u32) {
     for sql in [of_state("queued", "NULL"), of_state("succeeded", "t"), partitions] {
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(ledger).await.unwrap();
     }
-    // As autovacuum does while they come.
+    // Autovacuum does the same while jobs arrive.
     for table in ["jobs", "partitions"] {
         let sql = format!("VACUUM ANALYZE {table}");
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(ledger).await.unwrap();
     }
 }
 
-/// Returns the median of what a scrape takes.
+/// Returns the median time of a scrape.
 async fn scrape(service: &Service) -> Duration {
     let mut took = Vec::new();
     for _ in 0..5 {

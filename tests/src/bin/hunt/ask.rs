@@ -1,4 +1,4 @@
-//! Asking for a deletion by any route, and what came of it.
+//! Submits a deletion by any API, and returns its outcome.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{Job, Mapping, Via, What};
 
-/// How long a request waits for its job, in seconds.
+/// The seconds that a request waits for its job.
 pub(crate) const WAIT: u32 = 60;
 
-/// How long a job may take after its request was answered.
+/// The time limit of a job after its request was answered.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// How often a job is looked at.
+/// The interval between looks at a job.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
-    /// What the request was answered with.
+    /// The status and the text of the answer to the request.
     pub(crate) status: StatusCode,
     pub(crate) text: String,
     /// The job at its end.
@@ -45,7 +45,7 @@ impl Done {
 /// Asks for a deletion and waits for its end.
 ///
 /// # Errors
-/// Says what was answered in place of a job.
+/// Returns the answer if no job was made, or the last look at a job that has not ended.
 pub(crate) async fn ask(client: &Client, mapping: &Mapping, job: &Job) -> Result<Done, String> {
     let request = request(client, mapping, job);
     let answer = client
@@ -58,7 +58,7 @@ pub(crate) async fn ask(client: &Client, mapping: &Mapping, job: &Job) -> Result
     let path = format!("/v1/jobs/{id}");
     let start = Instant::now();
     while start.elapsed() < LONGEST {
-        // An API that does not answer once may do so the next time.
+        // A request that failed once may succeed the next time.
         let look = client.try_send(client.request(Method::GET, &path)).await;
         if let Some(job) = look
             .ok()

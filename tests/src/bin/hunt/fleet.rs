@@ -1,4 +1,4 @@
-//! Running processes of Lethe over all sites, in one of the ways in which they are hunted.
+//! Runs the processes of Lethe over all sites, in one of the hunt's modes.
 
 use std::time::{Duration, Instant};
 
@@ -17,35 +17,35 @@ use crate::shape::Engine;
 use crate::site::Site;
 use crate::stores::{Database, Stores};
 
-/// How the processes are hunted.
+/// The disturbances of a hunt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
-    /// Many jobs at once, and nobody else touches the stores.
+    /// Many jobs run at once, and no other application touches the stores.
     Calm,
-    /// Somebody else changes rows and points between two steps of a job, and calls get lost.
+    /// Another application changes rows and points between two steps of a job, and calls get lost.
     Changing,
-    /// The worker is killed besides; over PostgreSQL and Redis, with processes of their own.
+    /// The worker is killed besides. Ledger and doorbell are PostgreSQL and Redis, and each role has its own process.
     Dying,
 }
 
 impl Mode {
     pub(crate) const ALL: [Self; 3] = [Self::Calm, Self::Changing, Self::Dying];
 
-    /// How many sites are under way at a time.
+    /// Returns how many sites are under way at a time.
     fn lanes(self) -> usize {
         match self {
-            // As many as keep two cores busy; more would only wait.
+            // Enough to keep two cores busy.
             Self::Calm | Self::Changing => 8,
-            // Most of the time they wait for a lease to end.
+            // Most of the time they wait for a lease to expire.
             Self::Dying => 16,
         }
     }
 
-    /// How many worlds are in a site at a time.
+    /// Returns how many worlds are in a site at a time.
     pub(crate) fn worlds(self) -> u64 {
         match self {
             Self::Calm => 12,
-            // A call that is held is this world's.
+            // A call that the tap holds then belongs to this world.
             Self::Changing | Self::Dying => 1,
         }
     }
@@ -70,7 +70,7 @@ pub(crate) struct Lane {
     pub(crate) site: Site,
     pub(crate) stores: Stores,
     pub(crate) tap: Option<Tap>,
-    /// Its place among all lanes of a run.
+    /// Its number among all lanes of a run.
     pub(crate) number: u64,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Fleet {
     worker: Mutex<Option<Worker>>,
     config: Config,
     servers: [Database; 2],
-    // After the processes that use them.
+    // Dropped after the processes that use them.
     _service: Service,
     _vectors: Vectors,
     directory: TempDir,
@@ -95,7 +95,7 @@ struct Worker {
     since: Instant,
 }
 
-/// How long a worker lives at least, for others to get something done.
+/// The minimum life of a worker, so that jobs make progress.
 const LIFE: Duration = Duration::from_secs(8);
 
 impl Fleet {
@@ -149,7 +149,7 @@ impl Fleet {
         (fleet, lanes)
     }
 
-    /// Stops the processes, and leaves nothing on shared servers but the ledger.
+    /// Stops the processes, and removes everything but the ledger from shared servers.
     pub(crate) async fn end(self) {
         let servers = self.servers.clone();
         drop(self);
@@ -158,8 +158,8 @@ impl Fleet {
         }
     }
 
-    /// Kills the worker, unless there is none of its own or it has lived for too short a time; the next one is
-    /// started by what is returned.
+    /// Kills the worker, unless the mode has no separate worker or the worker is too young. The returned value starts
+    /// the next one.
     pub(crate) fn kill(&self) -> Option<Killed<'_>> {
         let mut worker = self.worker.try_lock().ok()?;
         let living = worker.as_mut().filter(|worker| worker.since.elapsed() > LIFE)?;
@@ -175,7 +175,7 @@ pub(crate) struct Killed<'a> {
 }
 
 impl Killed<'_> {
-    /// Starts another one.
+    /// Starts another worker.
     pub(crate) async fn replace(mut self) {
         *self.worker = Some(worker(&self.fleet.config, &self.fleet.directory).await);
     }
@@ -218,7 +218,7 @@ async fn config(mode: Mode) -> Config {
     let config = Config::default()
         .set("log.level", "warn,lethe_cli=info,lethe=info")
         .set("worker.slots", 8)
-        // Small enough that a few memories are several batches.
+        // Small enough that a few memories make several batches.
         .set("worker.batch", 4)
         .set("api.max_uploads", 1_000)
         .set("compat.wait", "60s")
@@ -232,11 +232,11 @@ async fn config(mode: Mode) -> Config {
         .set("ledger.url", ledger)
         .set("doorbell.url", redis::shared())
         .set("doorbell.prefix", format!("lethe-{}", uuid::Uuid::now_v7().simple()))
-        // A worker that has just started asks databases for their schemas, which takes them a while.
+        // A new worker reads the schemas of all databases, which takes a while.
         .set("worker.store_timeout", "3s")
         .set("lease.duration", "6500ms")
         .set("lease.renew_every", "500ms")
-        // Workers die more often here than anything could get done in between.
+        // Workers die more often here than partitions can make progress.
         .set("lease.rescues", 1_000)
 }
 

@@ -1,9 +1,9 @@
-//! The hunt: random jobs against a model of rows and points that shares no code with the worker. Nothing may go that was
-//! not meant, and nothing that was meant may be there after a success.
+//! The hunt: random jobs against a model of rows and points that shares no code with the worker. A fault is an element
+//! that a job deletes and the model keeps, or an element that remains after a success.
 //!
-//! `tests/run hunt --seed N --minutes M` starts the servers and runs it. A run is made of worlds: a few memories of a few
-//! people in a site, which is a kind of mapping over a database. Each world follows from the seed and its number alone, so
-//! that `--seed N --world K` runs one of them again. What a fault needs is found by leaving things out.
+//! `tests/run hunt --seed N --minutes M` starts the servers and runs it. A run consists of worlds: a few memories of a
+//! few people in a site, which is a kind of mapping over a database. The seed and its number determine a world, so
+//! `--seed N --world K` repeats it. The hunt shrinks a fault by leaving elements out.
 #![expect(clippy::unwrap_used, reason = "a hunt that cannot go on ends")]
 
 mod ask;
@@ -30,10 +30,10 @@ use options::Options;
 use report::{Report, say};
 use site::Site;
 
-/// How often a run says how far it is.
+/// The interval between progress lines.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// After how many faults a run ends.
+/// The number of faults that ends a run.
 const ENOUGH: u64 = 200;
 
 #[tokio::main]
@@ -76,7 +76,7 @@ async fn main() -> ExitCode {
         broken |= ended.is_err();
     }
     saying.abort();
-    // All that hunted have ended.
+    // All hunting tasks have ended.
     for fleet in fleets.into_iter().filter_map(Arc::into_inner) {
         fleet.end().await;
     }
@@ -92,7 +92,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Returns the sites of a mode that are hunted through, with their numbers among all of all modes.
+/// Returns the chosen sites of a mode, with their numbers among the sites of all modes.
 fn sites(options: &Options, mode: Mode) -> Vec<(u64, Site)> {
     let sites = site::all();
     let first = Mode::ALL.iter().position(|other| *other == mode).unwrap_or_default() * sites.len();
@@ -109,7 +109,7 @@ fn sites(options: &Options, mode: Mode) -> Vec<(u64, Site)> {
         .collect()
 }
 
-/// Runs round after round in one site.
+/// Runs rounds in one site until the time is over or there are enough faults.
 async fn hunt(fleet: Arc<Fleet>, lane: Lane, options: Options, report: Arc<Report>) {
     if let Some(world) = options.world {
         return round::round(&fleet, &lane, options.seed, &[world], &report).await;

@@ -1,4 +1,4 @@
-//! What a run is asked for.
+//! The options of a run.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) const USAGE: &str =
   --mode MODE   only calm, changing or dying
   --site NAMES  only sites whose names begin so, such as chunks or chunks-postgres,agno";
 
-/// What a run is asked for.
+/// The options of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) seed: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads the arguments; nothing if they cannot be understood.
+    /// Reads the arguments. Returns `None` if they are invalid.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
         let mut options = Self {
             seed: u64::from(uuid::Uuid::new_v4().as_fields().0),
@@ -55,7 +55,7 @@ impl Options {
         Some(options)
     }
 
-    /// Returns whether a site is to be hunted through in a mode.
+    /// Returns whether the options select a site in a mode.
     pub(crate) fn takes(&self, mode: Mode, site: &Site) -> bool {
         self.mode.is_none_or(|wanted| wanted == mode) && self.site.split(',').any(|name| site.name.starts_with(name))
     }

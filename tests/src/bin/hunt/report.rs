@@ -1,4 +1,4 @@
-//! What a run has found, and how it is shown.
+//! The findings of a run, and their display.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ use crate::fleet::Mode;
 use crate::model::{Element, Job, State, Via};
 use crate::verdict::{Between, Fault, Wrong};
 
-/// How many faults of one sort are shown.
+/// The number of faults of one sort that are shown.
 const SHOWN: usize = 2;
 
-/// A job in which something was wrong.
+/// A job with faults.
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) seed: u64,
@@ -38,7 +38,7 @@ struct Inner {
     waiting: Vec<Found>,
 }
 
-/// What a run has found so far.
+/// The findings of a run so far.
 pub(crate) struct Report {
     started: Instant,
     inner: Mutex<Inner>,
@@ -57,7 +57,7 @@ impl Report {
         *self.inner.lock().unwrap().jobs.entry((mode, job.via)).or_default() += 1;
     }
 
-    /// Takes a fault down; the first of each sort are shown, those that can be shrunk once they are.
+    /// Records a fault. The first faults of each sort are shown, and shrunk before where possible.
     pub(crate) fn add(&self, mut found: Found) {
         found.faults.sort_by_key(|fault| fault.wrong);
         let shape = found.site.split('-').next().unwrap_or_default().to_owned();
@@ -75,7 +75,7 @@ impl Report {
         }
     }
 
-    /// Returns what was found in a site and is to be made smaller.
+    /// Returns the findings of a site that are to be shrunk.
     pub(crate) fn to_shrink(&self, mode: Mode, site: &str) -> Vec<Found> {
         let mut inner = self.inner.lock().unwrap();
         let (here, others) = std::mem::take(&mut inner.waiting)
@@ -85,12 +85,12 @@ impl Report {
         here
     }
 
-    /// Returns how many faults there were.
+    /// Returns the number of faults.
     pub(crate) fn faults(&self) -> u64 {
         self.inner.lock().unwrap().faults.values().sum()
     }
 
-    /// Says how far it is.
+    /// Returns a line about the progress.
     pub(crate) fn line(&self) -> String {
         let inner = self.inner.lock().unwrap();
         let by_mode = Mode::ALL.map(|mode| {
@@ -102,7 +102,7 @@ impl Report {
         format!("{seconds} s: jobs {}; faults {faults}", by_mode.join(", "))
     }
 
-    /// Says what was done by each route, and what was wrong.
+    /// Returns the number of jobs per API and the number of faults per sort.
     pub(crate) fn summary(&self) -> String {
         let inner = self.inner.lock().unwrap();
         let mut by_route: BTreeMap<Via, u64> = BTreeMap::new();
@@ -123,7 +123,7 @@ pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
-/// Shows a fault with all that is needed to understand it.
+/// Shows a fault with all details.
 pub(crate) fn show(found: &Found) {
     let mut text = format!(
         "\nFAULT in world {} of seed {}, job {} ({:?}, {}): --seed {} --world {}\n  job: {:?}\n",
@@ -166,7 +166,7 @@ pub(crate) fn show(found: &Found) {
     say(&text);
 }
 
-/// Lists what is there, of what was there before only what is otherwise now.
+/// Lists the elements of a state. With `before`, it lists only the changes.
 fn listed(state: &State, before: Option<&State>) -> String {
     let mut text = String::new();
     for element in state.elements() {

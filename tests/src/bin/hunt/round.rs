@@ -1,4 +1,4 @@
-//! One round in a site: a few worlds are written, jobs are run about them, and each is held against the model.
+//! One round in a site: it writes a few worlds, runs jobs about them, and compares each result with the model.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::shrink::shrink;
 use crate::verdict::{Between, Wrong, fault, verdict};
 use lethe_tests::random::Random;
 
-/// How long a call is waited for that somebody is to come before.
+/// The time limit of the wait for a call to disturb.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The most memories of a batch, which is one partition's worth of ids.
+/// The maximum number of memories in a batch: the ids of one partition.
 const BATCH: usize = 4;
 
 /// A world in a round.
@@ -25,18 +25,18 @@ struct Subject {
     world: World,
     random: Random,
     jobs: usize,
-    /// What is there of it.
+    /// Its rows and points at the moment.
     state: State,
 }
 
-/// What becomes of the call at which somebody comes in between.
+/// The fate of the disturbed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
-    /// It is answered, later.
+    /// It is answered late.
     Late,
     /// It is not answered.
     Lost,
-    /// Its worker dies.
+    /// The worker that made it is killed.
     Dies,
 }
 
@@ -102,7 +102,7 @@ fn subject(seed: u64, number: u64, lane: &Lane) -> Subject {
     }
 }
 
-/// Runs the next job of a world; returns what somebody else did meanwhile.
+/// Runs the next job of a world. Returns the change that another application made meanwhile.
 async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result<Done, String>, Option<Between>) {
     let random = &mut subject.random;
     let job = job(random, &lane.site, &fleet.places, &subject.world);
@@ -122,10 +122,10 @@ async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result
     tokio::select! {
         done = &mut asking => return (job.clone(), done, None),
         caught = held.is_caught() => if !caught {
-            // Its worker was killed for another world's sake.
+            // The worker was killed for another world.
             return (job.clone(), asking.await, None);
         },
-        // A job may wait for something else; whether it ends is seen where it is asked for.
+        // A job may wait for something else. The request reports a job that does not end.
         () = tokio::time::sleep(PATIENCE) => return (job.clone(), asking.await, None),
     }
     let killed = if call == Call::Dies { fleet.kill() } else { None };
@@ -151,7 +151,7 @@ async fn step(fleet: &Fleet, lane: &Lane, subject: &mut Subject) -> (Job, Result
     (job.clone(), asking.await, Some(between))
 }
 
-/// Returns whether a job is one partition: then nothing of it goes on beside the call that was lost.
+/// Returns whether a job is one partition: then no other part of it runs beside the lost call.
 fn is_one(job: &Job) -> bool {
     match &job.what {
         What::Ids(ids) => ids.len() <= BATCH,
@@ -160,7 +160,7 @@ fn is_one(job: &Job) -> bool {
     }
 }
 
-/// Returns what is there of a world.
+/// Returns the rows and points of a world.
 fn part(all: &State, subject: &Subject, between: Option<&Between>) -> State {
     let mut known: Vec<Element> = subject.state.elements().collect();
     known.extend(between.iter().flat_map(|between| between.after.elements()));

@@ -1,4 +1,4 @@
-//! The kinds of mappings that are hunted through.
+//! The kinds of mappings in the hunt.
 
 use crate::model::{Columns, Ids, Mapping, Points, Rule, Users};
 
@@ -22,7 +22,7 @@ impl Engine {
     }
 }
 
-/// How several mappings share what is in the stores.
+/// How several mappings share the stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tenants {
     /// One mapping.
@@ -69,7 +69,7 @@ const SHAPE: Shape = Shape {
     tenants: Tenants::One,
 };
 
-/// All of them.
+/// All kinds of mappings.
 pub(crate) const SHAPES: &[Shape] = &[
     Shape {
         name: "agno",
@@ -82,14 +82,14 @@ pub(crate) const SHAPES: &[Shape] = &[
         }),
         ..SHAPE
     },
-    // The point's id says it all.
+    // The point's id alone names the memory.
     Shape {
         name: "bare",
         ids: Ids::Uuid,
         points: Some(Points { id: None, ..POINTS }),
         ..SHAPE
     },
-    // Many points to a memory, and a collection in which others write too.
+    // A memory has many points, and other applications write into the collection.
     Shape {
         name: "chunks",
         ids: Ids::Number,
@@ -122,7 +122,7 @@ pub(crate) const SHAPES: &[Shape] = &[
         }),
         ..SHAPE
     },
-    // Points that do not say whose they are.
+    // Points without an owner.
     Shape {
         name: "silent",
         points: Some(Points { user: None, ..POINTS }),
@@ -157,7 +157,7 @@ pub(crate) const SHAPES: &[Shape] = &[
         points: None,
         ..SHAPE
     },
-    // Two databases whose numbers coincide.
+    // Two databases with the same id numbers.
     Shape {
         name: "tenants",
         ids: Ids::Number,

@@ -1,4 +1,4 @@
-//! Making a world smaller in which a fault was found, for as long as it is found.
+//! Shrinks the world of a fault while the fault remains.
 
 use crate::ask::ask;
 use crate::fleet::{Fleet, Lane};
@@ -6,7 +6,7 @@ use crate::model::{Job, State, What};
 use crate::report::Found;
 use crate::verdict::verdict;
 
-/// Leaves out of an undisturbed world what the fault does not need.
+/// Leaves out the elements and ids of an undisturbed world that the fault does not need.
 pub(crate) async fn shrink(fleet: &Fleet, lane: &Lane, mut found: Found) -> Found {
     let elements: Vec<_> = found.first.elements().collect();
     for element in elements {
@@ -33,7 +33,7 @@ pub(crate) async fn shrink(fleet: &Fleet, lane: &Lane, mut found: Found) -> Foun
     found
 }
 
-/// Runs a job about a state; returns the fault if it is the same.
+/// Runs a job about a state. Returns the new finding if its fault is the same.
 async fn again(fleet: &Fleet, lane: &Lane, found: &Found, first: State, job: Job) -> Option<Found> {
     lane.stores.write(&State::default(), &first).await;
     let done = ask(&fleet.client, &lane.site.mappings[job.mapping], &job).await;

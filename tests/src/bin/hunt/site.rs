@@ -1,10 +1,10 @@
-//! A place that is hunted through: a kind of mapping over one database, with tables and a collection of its own.
+//! A site of the hunt: a kind of mapping over one database, with tables and a collection of its own.
 
 use crate::model::{Columns, Ids, Mapping, Points, Rule, Users};
 use crate::shape::{Engine, SHAPES, Shape};
 use std::fmt::Write as _;
 
-/// One place.
+/// One site.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     pub(crate) name: String,
@@ -13,7 +13,7 @@ pub(crate) struct Site {
     pub(crate) mappings: Vec<Mapping>,
 }
 
-/// Returns all places, always in the same order.
+/// Returns all sites, always in the same order.
 pub(crate) fn all() -> Vec<Site> {
     let mut sites = Vec::new();
     for engine in Engine::ALL {
@@ -23,7 +23,7 @@ pub(crate) fn all() -> Vec<Site> {
                 let name = format!("{}-{}", shape.name, engine.name());
                 let mut mappings = shape.mappings(&name);
                 if engine != Engine::Postgres {
-                    // Only PostgreSQL's column is of a type of UUIDs here; elsewhere they are texts.
+                    // Only PostgreSQL has a UUID column here. Elsewhere ids are texts.
                     let columns = mappings.iter_mut().filter_map(|mapping| mapping.columns.as_mut());
                     columns
                         .filter(|columns| columns.ids == Ids::Uuid)
@@ -47,13 +47,13 @@ impl Site {
         format!("{}_{table}", self.name.replace('-', "_"))
     }
 
-    /// Returns how many tables there are.
+    /// Returns the number of tables.
     pub(crate) fn tables(&self) -> usize {
         let tables = self.mappings.iter().filter_map(|mapping| mapping.columns.as_ref());
         tables.map(|columns| columns.table + 1).max().unwrap_or(0)
     }
 
-    /// Returns whether memories' ids are UUIDs, whatever their column is.
+    /// Returns whether memories' ids are UUIDs, in a column of any type.
     pub(crate) fn has_uuids(&self) -> bool {
         self.shape.ids == Ids::Uuid
             || self
@@ -63,7 +63,7 @@ impl Site {
                 .is_some_and(|points| points.rule == Rule::Uuid)
     }
 
-    /// Returns the statements that make its tables.
+    /// Returns the statements that create the site's tables.
     pub(crate) fn schema(&self) -> String {
         let mut text = String::new();
         let id = match (self.shape.ids, self.engine) {
@@ -84,7 +84,7 @@ impl Site {
                  CREATE INDEX {name}_user ON {name} (user_id);"
             )
             .expect("a String takes any text");
-            // No more tables than are needed: databases look at all of them when they are asked for one's columns.
+            // No more tables than needed: a schema read looks at all tables of a database.
             if self.shape.parts {
                 write!(
                     text,
@@ -104,7 +104,7 @@ impl Site {
         text
     }
 
-    /// Returns its targets, as a configuration has them.
+    /// Returns the site's targets for the configuration.
     pub(crate) fn targets(&self, sql: &str, vector: &str, key: &str, collection: &str) -> String {
         let mut text = String::new();
         let mut last = None;

@@ -1,4 +1,4 @@
-//! Holding what happened against what is right.
+//! Compares the result of a job with the model.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use serde_json::Value;
 use crate::ask::Done;
 use crate::model::{Fate, Job, Mapping, State, Verdict, Via, judge};
 
-/// What can be wrong, worst first.
+/// The kinds of faults, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wrong {
-    /// Something went that was not the job's.
+    /// An element that was not the job's is gone.
     Erased,
-    /// The job says that it succeeded, and something of it is there.
+    /// The job succeeded, and one of its elements is still there.
     Left,
-    /// Something is there that was not there, or is otherwise than it was.
+    /// An element is new, or has changed.
     Written,
-    /// The job ended as it may not.
+    /// The model excludes the job's final state or error code.
     Ended,
     /// The numbers do not add up.
     Counted,
-    /// The system's own answer says something else than the job.
+    /// The API's answer contradicts the job.
     Answered,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn fault(wrong: Wrong, text: impl Into<String>) -> Fault {
     }
 }
 
-/// Codes of jobs in whose way somebody came.
+/// Error codes of jobs that another application disturbed.
 const IN_BETWEEN: &[&str] = &[
     "point_conflict",
     "unverifiable",
@@ -50,19 +50,19 @@ const IN_BETWEEN: &[&str] = &[
     "selection_changed",
 ];
 
-/// What somebody else did while a job was under way.
+/// A change that another application made while a job was under way.
 #[derive(Debug, Clone)]
 pub(crate) struct Between {
-    /// What was there at that moment.
+    /// The state before the change.
     pub(crate) before: State,
-    /// What was there afterwards.
+    /// The state after the change.
     pub(crate) after: State,
-    /// Whether everything that the job did afterwards was looked at again.
+    /// Whether the job read all its elements again after the change.
     pub(crate) anew: bool,
 }
 
 impl Between {
-    /// Returns what is right in each state that the job may have met after the change.
+    /// Returns the right result for each state that the job may have met after the change.
     fn met(
         &self,
         mappings: &[Mapping],
@@ -76,22 +76,22 @@ impl Between {
             gone.collect::<Vec<_>>()
         };
         if self.anew {
-            // A row that is gone counts as erased by the attempt before, and its points follow.
+            // A missing row counts as erased by the previous attempt, and its points follow.
             let mut rows = first.rows.clone();
             rows.extend(self.after.rows.clone());
             states.push(State {
                 rows,
                 points: self.after.points.clone(),
             });
-            // What goes takes its memory's row with it.
+            // A point that goes takes its memory's row with it.
             states.push(self.after.without(&went(then, &self.after)));
         } else {
-            // The job had looked before, and what it saw and nobody changed may be gone, in either store.
+            // The job had looked before. Elements that it saw and that did not change may be gone, in either store.
             let mut gone = went(at_first, first);
             gone.retain(|element| self.after.has_same(first, element));
             let (points, rows): (Vec<_>, Vec<_>) = gone.iter().cloned().partition(crate::model::Element::is_point);
             states.extend([&gone, &points, &rows].map(|gone| self.after.without(gone)));
-            // Rows are looked at before points.
+            // The job reads rows before points.
             states.push(State {
                 rows: first.rows.clone(),
                 points: self.after.points.clone(),
@@ -101,7 +101,7 @@ impl Between {
     }
 }
 
-/// Holds a job against the model. Without `between` nothing but the job touched the stores.
+/// Compares a job with the model. Without `between`, only the job touched the stores.
 pub(crate) fn verdict(
     mappings: &[Mapping],
     job: &Job,
@@ -173,10 +173,10 @@ fn disturbed(
     for element in between.after.elements() {
         let same = between.after.has_same(first, &element);
         let was = if same { at_first.fate(&element) } else { Fate::Stays };
-        // What the job had erased, and somebody else wrote again as it was.
+        // The job had erased it, and another application wrote it back unchanged.
         let is_back = same && !between.before.has(&element);
-        // A row that is named by its id, with no demand, goes whatever it has become since the job looked. Its points
-        // do not follow if they changed, which the job has to say.
+        // A row that the job names by id, without demands, goes in spite of changes since the look. Its points stay if
+        // they changed, and the job has to report that.
         let is_named = !job.is_query() && !job.is_subject() && job.demands().is_empty() && !element.is_point();
         let goes_as_named = is_named && !between.anew && !done.has_succeeded() && at_first.fate(&element) == Fate::Goes;
         let may_go = met.iter().any(|verdict| verdict.fate(&element) != Fate::Stays)
@@ -186,7 +186,7 @@ fn disturbed(
         let must_go = if between.anew && !job.is_query() {
             is == Fate::Goes
         } else {
-            // What a query is about is what matched at its start. What is written late stays.
+            // A query selects the rows that matched at its start. Rows written later stay.
             was == Fate::Goes && is == Fate::Goes && !is_back
         };
         if !may_go && !last.has(&element) {
@@ -214,7 +214,7 @@ fn disturbed(
     faults
 }
 
-/// Finds what was written by somebody who should only erase.
+/// Returns the elements that a job wrote, although it may only erase.
 fn kept_as_it_was(from: &State, to: &State) -> Vec<Fault> {
     let written = to.elements().filter(|element| !to.has_same(from, element));
     written
@@ -222,7 +222,7 @@ fn kept_as_it_was(from: &State, to: &State) -> Vec<Fault> {
         .collect()
 }
 
-/// Adds up what a job says of its stores.
+/// Checks that the counts of each store add up.
 fn counted(done: &Done) -> Vec<Fault> {
     let mut faults = Vec::new();
     let selected = done.job["selected"].as_u64().unwrap_or(0);
@@ -237,7 +237,7 @@ fn counted(done: &Done) -> Vec<Fault> {
     faults
 }
 
-/// Compares a system's own answer with the job.
+/// Compares the API's answer with the job.
 fn answered(job: &Job, done: &Done) -> Option<Fault> {
     let erased = done.job["stores"].as_array().into_iter().flatten();
     let erased = erased
@@ -265,7 +265,7 @@ fn answered(job: &Job, done: &Done) -> Option<Fault> {
                 .filter(|_| done.status != StatusCode::ACCEPTED);
         }
     };
-    // A job that took longer than anybody waits.
+    // 202: the job took longer than the request waits.
     let waited = done.status == StatusCode::ACCEPTED || expected.contains(&done.status);
     (!waited).then(|| wrong_answer(done))
 }

@@ -1,4 +1,4 @@
-//! What people do about one thing that is asked for, from its request to its last end.
+//! Attends one deletion: sends its request, cancels it, retries it, and follows it until its last end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use crate::person::Person;
 use crate::timeline::{Timeline, now};
 use crate::weather::What;
 
-/// How often is looked whether a schedule has made its job.
+/// The interval between looks for the job of a schedule.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Who asks, and who is told.
+/// The caller of a deletion, and the records of its events.
 #[derive(Clone)]
 pub(crate) struct Attendant {
     pub(crate) person: Person,
     pub(crate) follow: Arc<Follow>,
     pub(crate) timeline: Arc<Timeline>,
-    /// When the run began.
+    /// The start of the run.
     pub(crate) start: Instant,
 }
 
 impl Attendant {
-    /// Asks at its time, and sees to it until everything has ended.
+    /// Sends the request at its time, and follows its jobs until all have ended.
     ///
     /// # Errors
-    /// Says what was refused.
+    /// Returns a refusal.
     pub(crate) async fn attend(self, asked: Arc<Asked>) -> Result<(), String> {
         tokio::time::sleep_until(self.start + asked.at).await;
         if asked.sort == Sort::Scheduled {
@@ -39,7 +39,7 @@ impl Attendant {
         self.see_to(&asked, &id).await
     }
 
-    /// Cancels a job and tries it again, if somebody is to.
+    /// Cancels a job and retries it, if its plan says so.
     async fn see_to(&self, asked: &Asked, id: &str) -> Result<(), String> {
         if let Some(after) = asked.cancel
             && timeout(after, self.follow.ended(id)).await.is_err()
@@ -78,7 +78,7 @@ impl Attendant {
             self.timeline.end(number, since);
         }
         self.see_to(asked, &ids[0]).await?;
-        // One that was written twice may have fired twice.
+        // A schedule that was written twice may have fired twice.
         for id in self.person.scheduled(asked).await {
             self.follow.add(&id, asked);
             self.follow.ended(&id).await;

@@ -1,4 +1,4 @@
-//! Whether a job's counts are what they have to be.
+//! Checks the counts of jobs.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::follow::{Attempt, Followed};
 use crate::jobs::Sort;
 use crate::sites::NAMES;
 
-/// Returns what is wrong with the counts of a job that has ended.
+/// Returns the fault in the counts of an ended job.
 pub(crate) fn wrong(job: &Followed, attempt: &Attempt) -> Option<String> {
     let view = &attempt.view;
     let asked = &job.asked;
@@ -45,7 +45,7 @@ fn counts(view: &Value, target: &str, kind: &str) -> BTreeMap<String, u64> {
     store.flat_map(outcomes).collect()
 }
 
-/// Returns how many outcomes there are in all stores of a kind.
+/// Returns the number of outcomes in all stores, by kind of store.
 fn sums(view: &Value) -> BTreeMap<&str, u64> {
     let mut sums = BTreeMap::new();
     for store in view["stores"].as_array().into_iter().flatten() {

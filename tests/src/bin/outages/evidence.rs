@@ -1,11 +1,11 @@
-//! What the ledger has of a job, read past what is before it: shown with a fault, never judged.
+//! The ledger's rows of a job, read past the proxy. They are shown with a fault, never judged.
 
 use std::fmt::Write as _;
 
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Row};
 
-/// How many rows of a table are shown.
+/// The maximum number of rows shown per table.
 const SHOWN: usize = 12;
 
 /// The ledger's database.
@@ -17,7 +17,7 @@ impl Ledger {
         Self(lethe_tests::postgres::connect(url))
     }
 
-    /// Returns the rows of a job, as JSON without what is null and without ids.
+    /// Returns the rows of a job as JSON, without nulls and without memory ids.
     pub(crate) async fn rows(&self, job: &str) -> String {
         let mut text = String::new();
         let tables = [

@@ -11,7 +11,7 @@ use lethe_tests::wait;
 
 use crate::sites::Sites;
 
-/// How many workers there are.
+/// The number of workers.
 pub(crate) const WORKERS: usize = 2;
 
 /// Running processes.
@@ -24,7 +24,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts them, and waits until workers have looked at every target.
+    /// Starts the processes, and waits until workers have looked at every target.
     pub(crate) async fn start_all(sites: &Sites) -> Self {
         let directory = sites.directory.path();
         let api = service::api(&sites.config, directory).await;
@@ -41,7 +41,7 @@ impl Fleet {
         fleet
     }
 
-    /// Kills a worker, as a power switch would.
+    /// Kills a worker, as a power cut would.
     pub(crate) fn kill(&self, worker: usize) {
         if let Some(mut process) = self.workers.lock().unwrap()[worker].take() {
             process.kill();
@@ -54,7 +54,7 @@ impl Fleet {
         self.workers.lock().unwrap()[worker] = Some(process);
     }
 
-    /// Returns which processes ended although nobody killed them, with what they logged last.
+    /// Returns the processes that ended without being killed, with their last log lines.
     pub(crate) fn ended(&self) -> Vec<String> {
         let mut workers = self.workers.lock().unwrap();
         let mut api = self.api.lock().unwrap();
@@ -69,7 +69,7 @@ impl Fleet {
             .collect()
     }
 
-    /// Returns what processes have logged about a job, the last lines of each.
+    /// Returns the last log lines of all processes about a job, at most `most` lines.
     pub(crate) fn logged(&self, job: &str, most: usize) -> Vec<String> {
         let files = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let mut lines: Vec<String> = Vec::new();
@@ -77,7 +77,7 @@ impl Fleet {
             let log = std::fs::read_to_string(file.path()).unwrap_or_default();
             lines.extend(log.lines().filter(|line| line.contains(job)).map(str::to_owned));
         }
-        // Each begins with its time.
+        // Each line begins with its time.
         lines.sort();
         lines.split_off(lines.len().saturating_sub(most))
     }

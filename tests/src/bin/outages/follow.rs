@@ -1,4 +1,4 @@
-//! Following jobs: each is looked at over and over, so that it is known when it made progress, within the time between two looks.
+//! Follows jobs by polling: the time of progress is known to within the interval between two looks.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -13,13 +13,13 @@ use crate::jobs::Asked;
 use crate::timeline::{Interval, Ms, ms, now};
 use crate::times::Times;
 
-/// How long whoever waits for a job's end waits between two looks at what is known of it.
+/// The interval between two checks for the end of a job.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The states of jobs that have not ended.
 const UNFINISHED: [&str; 5] = ["queued", "planning", "running", "verifying", "cancelling"];
 
-/// A job made progress at some moment of a time.
+/// Progress of a job, at an unknown moment of an interval.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) when: Interval,
@@ -30,18 +30,18 @@ pub(crate) struct Step {
 /// An attempt of a job.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
-    /// Between when it was accepted.
+    /// The interval in which it was accepted.
     pub(crate) asked: Interval,
     pub(crate) steps: Vec<Step>,
-    /// When parts of it failed.
+    /// The intervals in which parts of it failed.
     pub(crate) failures: Vec<Interval>,
-    /// When somebody asked first to cancel it.
+    /// The time of the first request to cancel it.
     pub(crate) cancelled: Option<Ms>,
-    /// The job as it was seen last.
+    /// The job at the last look.
     pub(crate) view: Value,
-    /// Since when it was not looked at.
+    /// The time of the last look.
     pub(crate) seen: Ms,
-    /// What the ledger had of it when it was overdue.
+    /// The ledger's rows of it when it became overdue.
     pub(crate) overdue: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Followed {
     pub(crate) attempts: Vec<Attempt>,
 }
 
-/// Everything that is followed, by the job's id.
+/// All followed jobs, by id.
 pub(crate) struct Follow {
     client: Client,
     times: Times,
@@ -80,7 +80,7 @@ impl Follow {
         self.jobs.lock().unwrap().entry(id.to_owned()).or_insert(followed);
     }
 
-    /// Notes that somebody asks to cancel a job.
+    /// Notes a request to cancel a job.
     pub(crate) fn cancelled(&self, id: &str) {
         let mut jobs = self.jobs.lock().unwrap();
         let attempt = jobs.get_mut(id).and_then(|job| job.attempts.last_mut());
@@ -94,7 +94,7 @@ impl Follow {
         job.attempts.push(Attempt::new(when));
     }
 
-    /// Waits until a job has ended; returns how.
+    /// Waits until a job has ended. Returns its state.
     pub(crate) async fn ended(&self, id: &str) -> String {
         loop {
             let state = {
@@ -111,7 +111,7 @@ impl Follow {
         }
     }
 
-    /// Returns all jobs as they are known.
+    /// Returns all jobs as last seen.
     pub(crate) fn jobs(&self) -> BTreeMap<String, Followed> {
         self.jobs.lock().unwrap().clone()
     }
@@ -125,7 +125,7 @@ impl Follow {
         (open.count(), jobs.len())
     }
 
-    /// Looks at jobs until it is dropped.
+    /// Looks at jobs until the future is dropped.
     pub(crate) async fn look_on(&self) {
         let mut ticks = tokio::time::interval(self.times.seconds(1.0).max(Duration::from_millis(250)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -137,7 +137,7 @@ impl Follow {
         }
     }
 
-    /// Looks at every job that has not ended; nothing if the API is out of reach.
+    /// Looks at every unfinished job. Returns `None` if the API is unreachable.
     async fn look(&self) -> Option<()> {
         let open: Vec<String> = {
             let jobs = self.jobs.lock().unwrap();
@@ -188,7 +188,7 @@ impl Follow {
         (answer.status == StatusCode::OK).then_some(answer.body)
     }
 
-    /// Keeps what the ledger has of jobs that should have ended.
+    /// Keeps the ledger's rows of overdue jobs.
     async fn note_overdue(&self) {
         let longest = ms(self.times.limit() + self.times.tolerance());
         let overdue: Vec<String> = {
@@ -213,10 +213,10 @@ impl Follow {
 }
 
 impl Followed {
-    /// Takes down what a job looked like at some moment of `when`.
+    /// Records a look at a job at some moment of `when`.
     fn take(&mut self, view: Value, when: Interval) {
         let number = self.attempts.len() as u64;
-        // An answer from before a retry that is known says nothing new.
+        // An answer from before a known retry says nothing new.
         if view["attempt"].as_u64() != Some(number) {
             return;
         }
@@ -245,7 +245,7 @@ impl Attempt {
         }
     }
 
-    /// Returns when it ended, by the ledger.
+    /// Returns the end of the attempt, by the ledger's clock.
     pub(crate) fn ended(&self) -> Option<Ms> {
         moment(&self.view["ended_at"])
     }
@@ -259,7 +259,7 @@ impl Attempt {
         let phase = phase(&view);
         let moved = phase.is_some() && !self.view.is_null() && phase != self::phase(&self.view);
         let done = done(&view);
-        // The first look at a second attempt has what the first one had done.
+        // The first look at a second attempt includes the counts of the first attempt.
         let before = if self.view.is_null() {
             done.clone()
         } else {
@@ -282,14 +282,14 @@ impl Attempt {
     }
 }
 
-/// Returns how far a job is as a whole: what it goes through once. Being claimed is no progress, nor is an end.
+/// Returns the phase of a job. Each phase comes once. A claim is no progress, nor is an end.
 fn phase(view: &Value) -> Option<String> {
     if let Some(phase) = view["phase"].as_str() {
         return Some(phase.to_owned());
     }
     let phase = match view["state"].as_str()? {
         "queued" | "planning" => "start",
-        // A preview has no plan: its claim is what makes it run.
+        // A preview has no plan: its claim makes it run.
         "running" if view["kind"] == "ids" || view["dry_run"] == true => "start",
         "running" => "running",
         "verifying" => "verifying",
@@ -298,7 +298,7 @@ fn phase(view: &Value) -> Option<String> {
     Some(phase.to_owned())
 }
 
-/// Returns what grows with every record that made progress.
+/// Returns the counts that grow with every record of progress.
 fn done(view: &Value) -> Value {
     let stores = view["stores"].as_array().into_iter().flatten();
     let counts = stores.map(|store| {
@@ -322,7 +322,7 @@ fn has_done(view: &Value) -> bool {
         .any(|(_, n)| *n != 0)
 }
 
-/// Returns a moment of an answer.
+/// Returns a timestamp of an answer.
 pub(crate) fn moment(value: &Value) -> Option<Ms> {
     let moment: jiff::Timestamp = value.as_str()?.parse().ok()?;
     Some(moment.as_millisecond())

@@ -1,4 +1,4 @@
-//! What is asked for, when, and which memories it is about. All of it follows from the seed.
+//! Draws the deletions of a run from the seed: their times, requests and memories.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::options::Options;
 use crate::sites::{NAMES, TARGETS};
 
-/// How a deletion is asked for.
+/// The form of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sort {
     One,
@@ -25,44 +25,44 @@ pub(crate) enum Sort {
     Scheduled,
 }
 
-/// Something that is asked for, once.
+/// One requested deletion.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) number: usize,
     pub(crate) at: Duration,
     pub(crate) sort: Sort,
-    /// The targets that it is about.
+    /// Its targets.
     pub(crate) targets: Vec<usize>,
-    /// The memories that it is about, in each of these targets.
+    /// Its memories, in each of these targets.
     pub(crate) meant: Vec<Vec<Memory>>,
-    /// How many ids it names beside that are nobody's or somebody else's.
+    /// The number of other ids that it names: unknown ids, and ids of other owners.
     pub(crate) strange: usize,
-    /// The request, but for an upload's ids.
+    /// The request, without an upload's ids.
     pub(crate) body: Value,
-    /// What an upload lists.
+    /// The ids of an upload.
     pub(crate) lines: Vec<String>,
     pub(crate) per_second: Option<u32>,
-    /// How long after its acceptance somebody cancels it.
+    /// The time from the accept to a cancellation.
     pub(crate) cancel: Option<Duration>,
-    /// How long after a failure or a cancellation somebody tries it again; once.
+    /// The time from a failure or a cancellation to the only retry.
     pub(crate) retry: Option<Duration>,
-    /// How long windows are closed, of a schedule.
+    /// The time that a schedule's windows are closed.
     pub(crate) closed: Option<Duration>,
 }
 
 impl Asked {
-    /// Returns whether ids are named, and so may be absent.
+    /// Returns whether the deletion names ids, which may be absent.
     pub(crate) fn names_ids(&self) -> bool {
         matches!(self.sort, Sort::One | Sort::List | Sort::Upload)
     }
 
-    /// Returns how many memories it is about.
+    /// Returns the number of its memories.
     pub(crate) fn size(&self) -> usize {
         self.meant.iter().map(Vec::len).sum()
     }
 }
 
-/// How many memories each target has that no job is about.
+/// The number of memories in each target that no job selects.
 const BYSTANDERS: usize = 300;
 
 /// The stream of the seed that jobs are drawn from.
@@ -74,7 +74,7 @@ pub(crate) struct Jobs {
     options: Options,
     number: usize,
     at: Duration,
-    /// What no job is about, in each target.
+    /// The memories in each target that no job selects.
     pub(crate) bystanders: Vec<Vec<Memory>>,
 }
 
@@ -167,7 +167,7 @@ impl Jobs {
         let mut ids: Vec<String> = asked.meant[0].iter().map(|memory| memory.id.clone()).collect();
         if asked.names_ids() && asked.sort != Sort::One {
             let others = &self.bystanders[asked.targets[0]];
-            // Somebody else's, which the owner of the job protects, and nobody's.
+            // Ids of other owners, which the job's owner condition protects, and unknown ids.
             let strange = self.random.below(others.len().min(6));
             ids.extend(others[..strange].iter().map(|memory| memory.id.clone()));
             let nobodys = self.random.below(6);
@@ -187,7 +187,7 @@ impl Jobs {
             Sort::One | Sort::List => body["select"] = json!({"ids": ids}),
             _ if by_query => body["select"] = json!({"query": {"eq": {"user_id": user}}}),
             _ => {
-                // A subject is of all tables of a target, unless one is named.
+                // A subject covers all tables of a target, unless the request names one.
                 body["select"] = json!({"subject": {"user_id": user}});
             }
         }
@@ -200,7 +200,7 @@ impl Jobs {
         asked.body = body;
     }
 
-    /// Says what people do about a job.
+    /// Draws the cancellation, the retry and the windows of a job.
     fn people(&mut self, asked: &mut Asked) {
         let times = self.options.times;
         if self.random.percent(8) {
@@ -219,7 +219,7 @@ impl Iterator for Jobs {
     type Item = Asked;
 
     fn next(&mut self) -> Option<Asked> {
-        // Twenty a minute on the mean.
+        // Twenty a minute on average.
         self.at += self.random.time(self.options.times.seconds(6.0));
         (self.at < self.options.time).then(|| self.draw())
     }

@@ -1,7 +1,7 @@
-//! The verdict on a job's attempt, by what was asked, what happened around it, and when it made progress.
+//! The verdict on a job's attempt, from its request, the events around it, and the times of its progress.
 //!
-//! Where the run knows a moment only within a time, it takes whichever end of it is better for the job: what is called a
-//! fault is one for sure.
+//! If a moment is known only within an interval, the judge takes the end that favours the job. So each reported fault
+//! is certain.
 
 use crate::follow::{Attempt, Followed, Step};
 use crate::jobs::Sort;
@@ -9,14 +9,14 @@ use crate::timeline::{Interval, Ms, Span, counted, ms, passed, union};
 use crate::times::Times;
 use crate::weather::{Place, What};
 
-/// What is wrong.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wrong {
-    /// A memory is gone that was not to be erased.
+    /// A memory is gone that had to stay.
     Erased,
     /// A memory is there after a success.
     Left,
-    /// A vector is there whose row is gone.
+    /// An orphan: a vector is there, and its row is gone.
     Orphaned,
     /// A job ended although its limit had not passed, or with an error that no outage explains.
     FailedEarly,
@@ -26,15 +26,15 @@ pub(crate) enum Wrong {
     Late,
     /// A job has not ended.
     Unended,
-    /// A job was cancelled, and nobody had asked for it.
+    /// A job was cancelled without a request.
     Cancelled,
     /// A batch began while no window was open.
     OutsideWindow,
-    /// Counts of a job do not add up, or are not what was to be erased.
+    /// Counts of a job do not add up, or differ from the memories that it selects.
     Counted,
     /// The totals do not add up.
     Totals,
-    /// Something that should have been accepted was refused, was lost or is there twice.
+    /// A valid request was refused, or its job is lost or exists twice.
     Accepted,
     /// A process ended by itself.
     Died,
@@ -48,20 +48,20 @@ pub(crate) struct Fault {
     pub(crate) text: String,
 }
 
-/// The errors that end with a job's limit.
+/// The error codes of jobs that passed their limit.
 const TRANSIENT: [&str; 4] = ["unavailable", "timeout", "busy", "internal"];
 
-/// After how many takeovers a partition fails, by default.
+/// The number of rescues after which a partition fails, by default.
 const RESCUES: usize = 3;
 
-/// What a clock may be read wrong by.
+/// The error of reading a clock, in milliseconds.
 const ROUNDING: Ms = 50;
 
 /// Judges attempts.
 pub(crate) struct Judge {
     pub(crate) times: Times,
     pub(crate) spans: Vec<Span>,
-    /// When the run began, and when the last look was.
+    /// The start of the run, and the time of the last look.
     pub(crate) run: Interval,
 }
 
@@ -102,7 +102,7 @@ impl Judge {
         }
     }
 
-    /// No time without progress may be longer than the limit, and what it takes to notice that.
+    /// Checks that no time without progress exceeds the limit and the tolerance.
     fn is_in_time(&self, job: &Followed, attempt: &Attempt, fault: &mut impl FnMut(Wrong, String)) {
         let stops = union(self.stops(job, Span::possibly, true).collect());
         let hindered = union(stops.iter().copied().chain(self.hindrances()).collect());
@@ -161,7 +161,7 @@ impl Judge {
         }
     }
 
-    /// The limit has passed without what stops its clock.
+    /// Checks that the limit has passed, without the times in which its clock stood still.
     fn has_passed(&self, job: &Followed, time: Interval, fault: &mut impl FnMut(Wrong, String)) {
         let stops = union(self.stops(job, Span::surely, false).collect());
         let (waited, limit) = (counted(time, &stops), ms(self.times.limit()));
@@ -175,7 +175,7 @@ impl Judge {
         }
     }
 
-    /// Something kept it from going on right before it failed.
+    /// Checks that something hindered the job right before it failed.
     fn was_hindered(&self, job: &Followed, since: Ms, failed: Interval, fault: &mut impl FnMut(Wrong, String)) {
         let well = (failed.0 - ms(self.times.recovery()), failed.1);
         let stops = self.stops(job, Span::possibly, true);
@@ -190,9 +190,9 @@ impl Judge {
         }
     }
 
-    /// Returns the earliest moment from which the clock may have run of a part that failed after `before`.
+    /// Returns the earliest start of the clock of a part that failed after `before`.
     fn since(job: &Followed, attempt: &Attempt, before: Ms) -> Ms {
-        // Of several parts, nobody outside knows which one a count is of.
+        // With several parts, a count does not show which part it belongs to.
         let alone = job.asked.targets.len() == 1 && job.asked.size() <= 100;
         let mut steps = attempt.steps.iter().rev();
         let step = steps.find(|step| step.when.1 <= before && (step.phase || alone));
@@ -200,7 +200,7 @@ impl Judge {
     }
 
     fn is_in_windows(&self, job: &Followed, attempt: &Attempt, fault: &mut impl FnMut(Wrong, String)) {
-        // What had begun is finished: a few calls.
+        // A batch that had begun is finished, which takes a few calls.
         let begun = ms(self.times.store_timeout() * 4);
         let closed = self
             .spans
@@ -220,8 +220,8 @@ impl Judge {
         }
     }
 
-    /// Returns when the clock of a job stood still: while any of its targets was paused, or only while all were, and
-    /// while its windows were closed.
+    /// Returns the intervals in which the clock of a job stood still: pauses of any of its targets, or of all of them,
+    /// and closed windows.
     fn stops<'a>(
         &'a self,
         job: &'a Followed,
@@ -238,13 +238,13 @@ impl Judge {
         self.spans.iter().filter(stopped).map(when)
     }
 
-    /// Returns when a job could not be ended, whatever its stores were like.
+    /// Returns the intervals in which no job could end, even with healthy stores.
     fn hindrances(&self) -> impl Iterator<Item = Interval> {
         let hinders = |span: &&Span| matches!(span.what, What::Outage(Place::Ledger, _) | What::Death(_));
         self.spans.iter().filter(hinders).map(|span| self.with_aftermath(span))
     }
 
-    /// Returns when a store of the job was ill.
+    /// Returns the outages of the job's stores.
     fn ills<'a>(&'a self, job: &'a Followed) -> impl Iterator<Item = Interval> {
         let ill = move |span: &&Span| match span.what {
             What::Outage(Place::Sql(target) | Place::Vector(target), _) => job.asked.targets.contains(&target),
@@ -253,7 +253,7 @@ impl Judge {
         self.spans.iter().filter(ill).map(Span::possibly)
     }
 
-    /// Writes a moment, counted from the begin of the run.
+    /// Returns a moment as seconds since the start of the run.
     pub(crate) fn at(&self, moment: Ms) -> String {
         let ms = moment.saturating_sub(self.run.0);
         format!(
@@ -269,7 +269,7 @@ impl Judge {
         (from, to.saturating_add(ms(self.times.aftermath())))
     }
 
-    /// Returns the longest that a job may have waited for its pace.
+    /// Returns the longest time that a job may have waited for its pace.
     fn throttle(job: &Followed) -> Ms {
         let Some(pace) = job.asked.per_second else { return 0 };
         debug_assert!(job.asked.sort == Sort::Purge);

@@ -1,4 +1,4 @@
-//! The totals: what was accepted has ended, each job is there once, and nothing is there that nobody asked for.
+//! Checks the totals: accepted jobs have ended, each job exists once, and no job exists without a request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use lethe_tests::client::Client;
 use crate::follow::Followed;
 use crate::judge::{Fault, Wrong};
 
-/// Holds the totals against each other, and against the jobs that are known.
+/// Compares the totals with each other, and with the known jobs.
 pub(crate) async fn judge(client: &Client, jobs: &BTreeMap<String, Followed>) -> Vec<Fault> {
     let metrics = client.metrics().await;
     let sum = |name: &str, without: &str| -> f64 {

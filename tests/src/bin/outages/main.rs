@@ -1,9 +1,9 @@
-//! The outage run: real processes over stores that hang, refuse, slow down and cut connections, workers that are killed, and
-//! people who pause, cancel and try again; and jobs all the time whose right outcome is known.
+//! The outage run: real processes over stores that hang, refuse, slow down and cut connections, killed workers, and
+//! callers who pause, cancel and retry. Meanwhile jobs arrive, each with a known right outcome.
 //!
-//! `tests/run outages --seed N --minutes M` starts the servers and runs it. After the last outage everything is well until
-//! every job has ended. Then the judge, which shares no code with workers, holds each job against its limit
-//! (`retry.give_up_after`), the stores against what was asked for, and the totals against the jobs.
+//! `tests/run outages --seed N --minutes M` starts the servers and runs it. The run ends without outages, until all
+//! jobs have ended. Then the judge, which shares no code with workers, compares each job with its limit
+//! (`retry.give_up_after`), the stores with the requests, and the totals with the jobs.
 #![expect(clippy::unwrap_used, reason = "a run that cannot go on ends")]
 
 mod attend;
@@ -43,7 +43,7 @@ use report::say;
 use sites::Sites;
 use timeline::{Timeline, ms, now};
 
-/// How often a run says how far it is.
+/// The interval between progress lines.
 const EVERY: Duration = Duration::from_secs(30);
 
 #[tokio::main]
@@ -68,7 +68,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Returns whether nothing was wrong.
+/// Runs the outages. Returns whether there were no faults.
 async fn run(options: &Options) -> bool {
     let sites = Arc::new(Sites::make(options.times).await);
     let ledger = Ledger::at(&sites.ledger);
@@ -83,7 +83,7 @@ async fn run(options: &Options) -> bool {
     for (target, memories) in bystanders.iter().enumerate() {
         sites.add(target, memories).await;
     }
-    // A locked file cannot be written to: memories are there before the longest outage that may precede their job.
+    // A locked file accepts no writes: memories are written before the longest outage that may precede their job.
     let ahead = options.times.seconds(600.0);
     let mut asked: Vec<Arc<Asked>> = Vec::new();
     let mut later = None;
@@ -149,7 +149,7 @@ async fn run(options: &Options) -> bool {
     say(&report::summary(&jobs, &judge.spans));
     say(&neighbours::compare(&jobs, &judge.spans, ms(options.times.aftermath())));
     say(&format!("seed {}: {} faults", options.seed, faults.len()));
-    // Whatever is connected to the databases ends before they do.
+    // Processes and connections end before the databases are dropped.
     drop((fleet, follow, attendant));
     if let Some(sites) = Arc::into_inner(sites) {
         sites.end().await;
@@ -157,7 +157,7 @@ async fn run(options: &Options) -> bool {
     faults.is_empty()
 }
 
-/// Writes the memories of what will be asked for.
+/// Writes the memories of a deletion into the stores.
 async fn written(sites: &Sites, asked: Asked) -> Arc<Asked> {
     for (target, memories) in asked.targets.iter().zip(&asked.meant) {
         sites.add(*target, memories).await;
@@ -165,11 +165,11 @@ async fn written(sites: &Sites, asked: Asked) -> Arc<Asked> {
     Arc::new(asked)
 }
 
-/// Waits until everything that was asked for has ended, for as long as that may take without outages; returns what was
-/// refused.
+/// Waits until every requested deletion has ended, at most as long as that may take without outages. Returns the
+/// refusals.
 async fn ended(mut attended: JoinSet<Result<(), String>>, options: &Options) -> Vec<Fault> {
     let times = options.times;
-    // Windows that are closed yet, a retry, and a pace; then two attempts that fail by their limits.
+    // Closed windows, a retry and a pace, then two attempts that fail by their limits.
     let longest = times.seconds(400.0) + (times.limit() + times.tolerance()) * 2;
     let deadline = Instant::now() + longest;
     let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! How long small jobs take whose own stores are well, while those of others are ill and while they are not: reported, not judged.
+//! Compares the times of small jobs on healthy stores, beside ill targets and without: reported, not judged.
 
 use std::collections::BTreeMap;
 
@@ -60,12 +60,12 @@ fn overlaps((from, to): Interval, (start, end): Interval, after: Ms) -> bool {
     from < end && to.saturating_add(after) > start
 }
 
-/// Returns the value below which so many percent are.
+/// Returns a percentile of sorted values.
 fn part(sorted: &[Ms], percent: usize) -> Ms {
     sorted.get(sorted.len() * percent / 100).copied().unwrap_or(0)
 }
 
-/// Returns a ratio with one digit after the point.
+/// Returns a ratio with one decimal.
 fn ratio(a: Ms, b: Ms) -> String {
     let tenths = a * 10 / b.max(1);
     format!("{}.{}", tenths / 10, tenths % 10)

@@ -1,4 +1,4 @@
-//! What a run is asked for.
+//! The options of a run.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub(crate) const USAGE: &str = "usage: tests/run outages [--seed N] [--minutes M
   --minutes M  how long jobs come and stores fail (default: 5); fractions will do. A quiet tail follows
   --scale X    divide outages, limits, leases and timeouts by this (default: 1), so that more happens in a minute";
 
-/// What a run is asked for.
+/// The options of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) seed: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads the arguments; nothing if they cannot be understood.
+    /// Reads the arguments. Returns `None` if they are invalid.
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
         let mut options = Self {
             seed: u64::from(uuid::Uuid::new_v4().as_fields().0),

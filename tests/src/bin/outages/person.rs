@@ -1,4 +1,4 @@
-//! A person who asks, cancels, tries again and pauses, and does not give up while the API is out of reach.
+//! A caller that submits, cancels, retries and pauses, and repeats requests while the API is unreachable.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::jobs::{Asked, Sort};
 use crate::sites::NAMES;
 use crate::timeline::{Interval, now};
 
-/// How long somebody waits before a request is sent again.
+/// The wait before a request is sent again.
 const AGAIN: Duration = Duration::from_millis(300);
 
-/// How often an upload is sent under one key while another one under that key is said to be under way.
+/// The number of sends of an upload under one key, while the API reports another upload under that key.
 const SAME_KEY: usize = 10;
 
-/// Somebody with the key of all tests.
+/// A caller with the key of all tests.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) client: Client,
 }
 
 impl Person {
-    /// Sends a request again until the service has decided; returns its answer, and between when it was decided.
+    /// Repeats a request until the service has decided. Returns its answer, and the interval of the last request.
     async fn insist(&self, request: impl Fn() -> RequestBuilder) -> (Answer, Interval) {
         loop {
             let asked = now();
@@ -40,13 +40,13 @@ impl Person {
         }
     }
 
-    /// Asks for a deletion; returns the job's id.
+    /// Submits a deletion. Returns the job's id.
     ///
     /// # Errors
-    /// Says what was answered in its place.
+    /// Returns the answer in place of a job.
     pub(crate) async fn ask(&self, asked: &Asked) -> Result<String, String> {
         for sent in 0.. {
-            // An upload whose sender was cut off blocks its key until it is swept.
+            // An upload that was cut off blocks its key until housekeeping sweeps it.
             let key = format!("outages-{}-{}", asked.number, sent / SAME_KEY);
             let (answer, _) = self
                 .insist(|| self.request(asked).header("idempotency-key", &key))
@@ -81,19 +81,19 @@ impl Person {
         self.insist(|| self.client.request(Method::POST, &path)).await;
     }
 
-    /// Tries a job again that has ended; returns between when that was accepted.
+    /// Retries an ended job. Returns the interval in which the retry was accepted.
     pub(crate) async fn retry(&self, id: &str) -> Result<Interval, String> {
         let path = format!("/v1/jobs/{id}/retry");
         let first = now();
         let (answer, (_, answered)) = self.insist(|| self.client.request(Method::POST, &path)).await;
-        // A conflict: one that was not answered was accepted.
+        // A conflict means that an earlier, unanswered request was accepted.
         if answer.status.is_success() || answer.status == StatusCode::CONFLICT {
             return Ok((first, answered));
         }
         Err(format!("{} {}", answer.status, answer.text))
     }
 
-    /// Pauses a target or everything, or lifts that.
+    /// Pauses or resumes a target, or everything.
     pub(crate) async fn pause(&self, scope: Option<usize>, paused: bool) {
         let word = if paused { "pause" } else { "resume" };
         let path = match scope {
@@ -104,8 +104,8 @@ impl Person {
         assert!(answer.status.is_success(), "{}", answer.text);
     }
 
-    /// Writes the schedule of a deletion, whose windows are closed or open; returns between when that was done. It fires
-    /// in two seconds if it is to fire, else not in this run.
+    /// Writes the schedule of a deletion, with closed or open windows. Returns the interval of the write. It fires in
+    /// two seconds, or not at all in this run.
     pub(crate) async fn schedule(&self, asked: &Asked, fires: bool, closed: bool) -> Result<Interval, String> {
         let path = format!("/v1/schedules/{}", name(asked));
         let (answer, decided) = self

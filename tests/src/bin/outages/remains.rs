@@ -1,4 +1,4 @@
-//! What is left in the stores at the end, and what has to be.
+//! Compares the memories left in the stores at the end with the memories that have to be there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use crate::jobs::{Asked, Sort};
 use crate::judge::{Fault, Wrong};
 use crate::sites::{NAMES, Sites};
 
-/// What has to become of a memory.
+/// The expected fate of a memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Stays,
     Goes,
-    /// Its job failed or was cancelled: it may be in either state, but not a vector without its row.
+    /// Its job failed or was cancelled. The memory may be there or not, but without an orphan.
     Open,
     /// Its job has not ended.
     Unknown,
 }
 
-/// Compares the stores of all targets with what has to be there.
+/// Compares the stores of all targets with the expected memories.
 pub(crate) async fn judge(
     sites: &Sites,
     bystanders: &[Vec<Memory>],

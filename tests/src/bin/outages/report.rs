@@ -1,4 +1,4 @@
-//! What a run says.
+//! The output of a run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,10 +13,10 @@ use crate::sites::NAMES;
 use crate::timeline::{Interval, Ms, Span};
 use crate::weather::{Place, What};
 
-/// How many faults of a kind are shown with all that belongs to them.
+/// The number of faults of a kind that are shown with details.
 const SHOWN: usize = 3;
 
-/// How many lines of logs are shown of a job.
+/// The number of log lines that are shown of a job.
 const LINES: usize = 25;
 
 #[expect(clippy::print_stdout, reason = "it answers on its terminal")]
@@ -24,7 +24,7 @@ pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
-/// Shows faults, the first of each kind with the job, what happened around it, and what the ledger and logs have of it.
+/// Shows faults. The first of each kind include the job, the events around it, the ledger's rows and the logs.
 pub(crate) async fn faults(
     faults: &[Fault],
     jobs: &BTreeMap<String, Followed>,
@@ -144,7 +144,7 @@ fn name(what: What) -> String {
     }
 }
 
-/// Says what there was in a run.
+/// Returns a summary of the jobs and events of a run.
 pub(crate) fn summary(jobs: &BTreeMap<String, Followed>, spans: &[Span]) -> String {
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     for attempt in jobs.values().flat_map(|job| &job.attempts) {

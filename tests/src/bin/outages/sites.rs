@@ -1,4 +1,4 @@
-//! The targets: a database and a vector store each, with a proxy before each, and one before the ledger and the doorbell.
+//! The targets, a database and a vector store each, with a proxy before each store, the ledger and the doorbell.
 
 use lethe_tests::config::Config;
 use lethe_tests::cut::Cut;
@@ -12,33 +12,33 @@ use tempfile::TempDir;
 use crate::times::Times;
 use crate::weather::{Illness, Place};
 
-/// How many targets there are.
+/// The number of targets.
 pub(crate) const TARGETS: usize = 3;
 
-/// Their names.
+/// The names of the targets.
 pub(crate) const NAMES: [&str; TARGETS] = ["sqlite", "postgres", "mariadb"];
 
 /// The stores of a target.
 pub(crate) struct Target {
     pub(crate) memories: Memories,
     pub(crate) vectors: Vectors,
-    /// What is before the database; before a file there is nothing.
+    /// The proxy before the database. A SQLite file has none.
     before_sql: Option<Cut>,
     before_vectors: Cut,
 }
 
-/// All that processes talk to.
+/// The stores and servers of the processes.
 pub(crate) struct Sites {
     pub(crate) targets: Vec<Target>,
     pub(crate) config: Config,
-    /// The ledger's URL, past what is before it.
+    /// The ledger's URL, past the proxy.
     pub(crate) ledger: String,
     pub(crate) directory: TempDir,
     before_ledger: Cut,
     before_redis: Cut,
 }
 
-/// What has to be undone when a place recovers.
+/// The means to end an illness.
 pub(crate) enum Ill {
     Proxy,
     Locked(Lock),
@@ -62,7 +62,7 @@ impl Sites {
             .set("doorbell.url", redis_url)
             .set("doorbell.prefix", format!("lethe-{}", uuid::Uuid::now_v7().simple()))
             .set("worker.slots", 8)
-            // Small enough that a list is several batches.
+            // Small enough that a list makes several batches.
             .set("worker.batch", 200);
         let mut config = times.configure(config);
         let mut targets = Vec::new();
@@ -93,7 +93,7 @@ impl Sites {
         }
     }
 
-    /// Writes memories into both stores of a target, past what is before them.
+    /// Writes memories into both stores of a target, past the proxies.
     pub(crate) async fn add(&self, target: usize, memories: &[Memory]) {
         let target = &self.targets[target];
         tokio::join!(target.memories.add(memories), target.vectors.add(memories));
@@ -134,7 +134,7 @@ impl Sites {
         }
     }
 
-    /// Takes away what is on shared servers.
+    /// Drops the databases on shared servers.
     pub(crate) async fn end(self) {
         postgres::drop_database(self.targets[1].memories.url()).await;
         mysql::drop_database(self.targets[2].memories.url()).await;

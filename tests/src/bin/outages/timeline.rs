@@ -1,4 +1,4 @@
-//! What happened when, by the clock of this machine, which is the ledger's too.
+//! The events of a run, by the clock of this machine, which the ledger uses too.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::weather::What;
 /// Milliseconds since 1970.
 pub(crate) type Ms = i64;
 
-/// A time, from the first to the second moment.
+/// An interval, from the first to the second moment.
 pub(crate) type Interval = (Ms, Ms);
 
 /// Returns the present time.
@@ -23,8 +23,8 @@ pub(crate) fn ms(time: Duration) -> Ms {
     Ms::try_from(time.as_millis()).unwrap_or(Ms::MAX)
 }
 
-/// Something that lasted. Whoever caused it knows when it was asked for and when that was done; it began and ended at some
-/// moment in between.
+/// An event that lasted. Its cause records the request and the completion of each change, and the event began and
+/// ended at some moment in between.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
     pub(crate) what: What,
@@ -33,23 +33,23 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Returns the time in which it may have been so.
+    /// Returns the longest time that it may have lasted.
     pub(crate) fn possibly(&self) -> Interval {
         (self.began.0, self.ended.map_or(Ms::MAX, |ended| ended.1))
     }
 
-    /// Returns the time in which it was so.
+    /// Returns the time that it lasted for certain.
     pub(crate) fn surely(&self) -> Interval {
         (self.began.1, self.ended.map_or(Ms::MAX, |ended| ended.0))
     }
 }
 
-/// What happened in a run.
+/// The events of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline(Mutex<Vec<Span>>);
 
 impl Timeline {
-    /// Notes what has begun since `asked`; returns its number.
+    /// Records the start of an event that was requested at `asked`. Returns its number.
     pub(crate) fn begin(&self, what: What, asked: Ms) -> usize {
         let mut spans = self.0.lock().unwrap();
         spans.push(Span {
@@ -60,18 +60,18 @@ impl Timeline {
         spans.len() - 1
     }
 
-    /// Notes that it has ended since `asked`.
+    /// Records the end of an event, requested at `asked`.
     pub(crate) fn end(&self, number: usize, asked: Ms) {
         self.0.lock().unwrap()[number].ended = Some((asked, now()));
     }
 
-    /// Returns all of it.
+    /// Returns all events.
     pub(crate) fn spans(&self) -> Vec<Span> {
         self.0.lock().unwrap().clone()
     }
 }
 
-/// Returns the same times without overlaps, in order.
+/// Returns the same times in order, with overlaps merged.
 pub(crate) fn union(mut times: Vec<Interval>) -> Vec<Interval> {
     times.sort_unstable();
     let mut merged: Vec<Interval> = Vec::new();
@@ -84,7 +84,7 @@ pub(crate) fn union(mut times: Vec<Interval>) -> Vec<Interval> {
     merged
 }
 
-/// Returns how much of a time is left without `stops`, which are a [`union`].
+/// Returns the length of a time without `stops`, which are a [`union`].
 pub(crate) fn counted((from, to): Interval, stops: &[Interval]) -> Ms {
     let stopped: Ms = stops
         .iter()
@@ -93,7 +93,7 @@ pub(crate) fn counted((from, to): Interval, stops: &[Interval]) -> Ms {
     (to - from).max(0) - stopped
 }
 
-/// Returns when `limit` has passed since `from` without `stops`, which are a [`union`].
+/// Returns the moment at which `limit` has passed since `from` without `stops`, which are a [`union`].
 pub(crate) fn passed(from: Ms, limit: Ms, stops: &[Interval]) -> Ms {
     let mut end = from.saturating_add(limit);
     for stop in stops.iter().filter(|stop| stop.1 > from) {

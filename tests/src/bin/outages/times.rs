@@ -1,16 +1,16 @@
-//! Every time of a run: what the processes are configured with, how long outages last, and what follows for the judge.
+//! All times of a run: the settings of the processes, the lengths of outages, and the bounds of the judge.
 
 use std::time::Duration;
 
 use lethe_tests::config::Config;
 
-/// How often a worker looks for what has passed its limit; no setting.
+/// The interval of a worker's sweeps for passed limits, which is no setting.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// What a machine that is busy may add to anything.
+/// The time that a busy machine may add to any step.
 const BUSY: Duration = Duration::from_secs(2);
 
-/// The times of a run, all divided by its scale where a setting permits it.
+/// The times of a run, divided by its scale where a setting permits it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
     pub(crate) scale: f64,
@@ -27,17 +27,17 @@ impl Times {
         Duration::from_secs_f64(seconds / self.scale)
     }
 
-    /// Returns two of these.
+    /// Returns two such times.
     pub(crate) fn between(self, from: f64, to: f64) -> [Duration; 2] {
         [self.seconds(from), self.seconds(to)]
     }
 
-    /// How long a job is tried without progress: shorter than the longest outages.
+    /// Returns how long a job is tried without progress: shorter than the longest outages.
     pub(crate) fn limit(self) -> Duration {
         self.seconds(120.0)
     }
 
-    /// How long one call to a store may take; less than a second would be the machine's fault.
+    /// Returns the time limit of a store call. Under a second, a busy machine would cause timeouts.
     pub(crate) fn store_timeout(self) -> Duration {
         self.seconds(8.0).max(Duration::from_secs(1))
     }
@@ -58,24 +58,24 @@ impl Times {
         self.seconds(1.0).max(Duration::from_millis(100))
     }
 
-    /// How much later than its limit says a job may end: a lease has to end or a call has to be given up, and somebody has
-    /// to look.
+    /// Returns how much later than its limit a job may end: a lease has to expire or a call to time out, and a worker
+    /// has to sweep.
     pub(crate) fn tolerance(self) -> Duration {
         self.lease() + self.store_timeout() + self.poll() + SWEEP + BUSY
     }
 
-    /// How long stores are well before each job must have gone on: the longest waits between two tries, a lease of a
-    /// worker that died, and two calls.
+    /// Returns how long stores are healthy before each job must have continued: the longest waits between two retries,
+    /// a dead worker's lease, and two calls.
     pub(crate) fn recovery(self) -> Duration {
         self.retry_cap() + self.breaker_pause_cap() + self.lease() + self.store_timeout() * 2 + self.poll() + BUSY
     }
 
-    /// How long what hindered workers goes on to do so after its end: a lease that is lost, a process that starts.
+    /// Returns how long an outage hinders workers after its end: a lost lease, a starting process.
     pub(crate) fn aftermath(self) -> Duration {
         self.lease() + self.store_timeout() + BUSY
     }
 
-    /// Writes them into the configuration of the processes.
+    /// Writes the times into the configuration of the processes.
     pub(crate) fn configure(self, config: Config) -> Config {
         let settings = [
             ("api.request_timeout", self.seconds(30.0).max(Duration::from_secs(3))),

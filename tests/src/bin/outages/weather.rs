@@ -1,4 +1,4 @@
-//! The weather: which stores are ill when and how, who is paused, which workers die. All of it follows from the seed.
+//! The weather: outages of stores, pauses and worker deaths, all drawn from the seed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,20 +24,20 @@ pub(crate) enum Place {
     Redis,
 }
 
-/// How a place is ill. A SQLite file has no server in between: it is locked, whatever is meant.
+/// The illness of a place. A SQLite file has no server in between: each illness locks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Illness {
     /// It accepts connections and never answers.
     Hangs,
-    /// What it is told and what it says arrives so much later.
+    /// Each message and each answer arrives so much later.
     Slow(Duration),
-    /// Nobody listens.
+    /// No server listens.
     Refuses,
     /// It closes every connection.
     Cuts,
 }
 
-/// What happens.
+/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Outage(Place, Illness),
@@ -45,11 +45,11 @@ pub(crate) enum What {
     Pause(Option<usize>),
     /// A worker is dead.
     Death(usize),
-    /// No window of a schedule is open, by the number of what it asks for.
+    /// No window of a schedule is open. The number is that of its deletion.
     Closed(usize),
 }
 
-/// What is to happen.
+/// A planned event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planned {
     pub(crate) what: What,
@@ -73,7 +73,7 @@ pub(crate) fn draw(options: &Options) -> Vec<Planned> {
             if at >= options.time {
                 break;
             }
-            // The same place is ill in one way at a time.
+            // A place has one illness at a time.
             if !drawn
                 .iter()
                 .any(|other| other.what.is_where(what) && other.at + other.lasts >= at)
@@ -96,7 +96,7 @@ impl What {
     }
 }
 
-/// One every forty seconds on the mean, of one second to five minutes; those of ledger and doorbell are short.
+/// Draws an outage every 40 seconds on average, of a second to five minutes. Those of ledger and doorbell are short.
 fn outage(random: &mut Random, options: &Options) -> (Duration, What, Duration) {
     let times = options.times;
     let place = match random.below(TARGETS * 2 + 2) {
@@ -107,7 +107,7 @@ fn outage(random: &mut Random, options: &Options) -> (Duration, What, Duration) 
     };
     let illness = match random.below(4) {
         0 => Illness::Hangs,
-        // Up to more than a call may take.
+        // Up to the time limit of a call.
         1 => Illness::Slow(random.log_uniform([Duration::from_millis(20), times.store_timeout()])),
         2 => Illness::Refuses,
         _ => Illness::Cuts,
@@ -141,7 +141,7 @@ fn death(random: &mut Random, options: &Options) -> (Duration, What, Duration) {
     )
 }
 
-/// Lets the weather happen, and notes what did; returns when all of it is over.
+/// Runs the weather and records its events. Returns when all of it is over.
 pub(crate) async fn happen(
     weather: Vec<Planned>,
     sites: Arc<Sites>,

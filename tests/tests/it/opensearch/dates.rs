@@ -1,4 +1,4 @@
-//! Bounds that are dates, in columns that hold moments and in columns that count seconds.
+//! Date bounds on columns of moments and on columns of seconds.
 
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::on_both_databases;
@@ -8,7 +8,7 @@ use super::{Notes, by_query};
 
 on_both_databases!(what_is_older_than_a_date_goes, what_is_not_younger_than_a_date_goes);
 
-/// Starts with notes of a hundred and of ten days ago; `seen` holds moments, `created_at` counts seconds.
+/// Starts with notes of a hundred and of ten days ago. `seen` holds moments, `created_at` counts seconds.
 async fn notes(layout: Layout) -> Notes {
     let (column, seconds, seen) = if layout.sql == Sql::Sqlite {
         (
@@ -45,7 +45,7 @@ async fn notes(layout: Layout) -> Notes {
     .await
 }
 
-/// Deletes what a query matches, of one old note and the young one.
+/// Deletes by a query, with one old note and the young one as candidates.
 async fn delete(notes: &Notes, id: &str, query: Value) {
     let ids = json!({"ids": {"values": [id, "y1"]}});
     let answer = by_query(&notes.ana, "working", &json!({"bool": {"must": [ids, query]}})).await;
@@ -67,7 +67,7 @@ async fn what_is_older_than_a_date_goes(layout: Layout) {
         ),
     )
     .await;
-    // Seconds are no milliseconds, whatever the column holds.
+    // Seconds are not read as milliseconds, in any column.
     delete(&notes, "o4", range("seen", seconds)).await;
     assert_eq!(notes.left().await, "y1");
 }
@@ -81,7 +81,7 @@ async fn what_is_not_younger_than_a_date_goes(layout: Layout) {
     delete(&notes, "o1", not("created_time", "epoch_second")).await;
     delete(&notes, "o2", not("seen", "strict_date_optional_time")).await;
     delete(&notes, "o3", not("seen", "epoch_second")).await;
-    // What it counts is not said: under a negation that could be everything.
+    // The unit of the column is not given: under a negation, the query could match every row.
     let unsaid = json!({"bool": {"must_not": [{"range": {"created_time": {"gte": "now-90d"}}}]}});
     let answer = by_query(&notes.ana, "working", &unsaid).await;
     assert_eq!(answer.body["error"]["type"], "parsing_exception", "{}", answer.text);

@@ -1,10 +1,10 @@
-//! Random bodies over random rows: nothing goes that OpenSearch would not have deleted.
+//! Random bodies over random rows: no row is deleted that OpenSearch would keep.
 //!
-//! What it would have deleted says [`model`], by itself: it reads the body and the rows, and shares nothing with
-//! what makes statements of queries. Where nobody knows which of two mappings a field would have had there, it says
-//! so ([`model::Truth::Maybe`]), and such a row has to stay.
+//! The [`model`] computes OpenSearch's result from the body and the rows. It shares no code with the compiler of
+//! queries. If the result depends on the unknown mapping of a field, the model answers [`model::Truth::Maybe`], and
+//! such a row has to stay.
 //!
-//! `LETHE_TEST_BODIES` is how many bodies each database gets, `LETHE_TEST_SEED` another seed.
+//! `LETHE_TEST_BODIES` sets the number of bodies per database, `LETHE_TEST_SEED` another seed.
 
 mod dates;
 mod model;
@@ -27,19 +27,19 @@ use rows::Row;
 
 on_each_database!(nothing_goes_that_open_search_would_keep);
 
-/// How many bodies each database gets: some seconds' worth.
+/// The number of bodies per database, which take some seconds.
 const BODIES: usize = 120;
 
-/// How many bodies have their rows at a time.
+/// The number of bodies that have their rows at a time.
 const ROUND: usize = 60;
 
-/// How many rows a body is about.
+/// The number of rows per body.
 const ROWS: usize = 14;
 
-/// How many bodies are sent at a time.
+/// The number of bodies that are sent at a time.
 const AT_ONCE: usize = 6;
 
-/// What the bodies came to.
+/// The totals of a run.
 #[derive(Default, Debug)]
 struct Seen {
     accepted: usize,
@@ -89,7 +89,7 @@ async fn nothing_goes_that_open_search_would_keep(layout: Layout) {
         wrong.len(),
         wrong.join("\n")
     );
-    // Most of them say something, and neither everything nor nothing.
+    // Most bodies are accepted, and they match neither all rows nor none.
     assert!(tally.accepted * 2 > bodies, "{tally:?}");
     assert!(
         tally.deleted * 8 > tally.kept && tally.kept * 8 > tally.deleted,
@@ -154,7 +154,7 @@ async fn left(site: &Site) -> BTreeSet<String> {
     ids.map(str::to_owned).collect()
 }
 
-/// Compares what is left with what the model says.
+/// Compares the remaining rows with the model.
 fn judge(
     seen: &mut Seen,
     wrong: &mut Vec<String>,

@@ -15,7 +15,7 @@ on_both_databases!(
 async fn a_memory_is_deleted_by_type_and_id_and_its_version_is_said(layout: Layout) {
     let notes = Notes::start(layout).await;
     let admin = &notes.service.client;
-    // Types are written in any case; a memory of another type is not there.
+    // Types match in any case. A memory of another type is not found.
     let missing = delete(admin, "history/w1").await;
     refused(&missing, StatusCode::NOT_FOUND, "Memory not found");
     let deleted = delete(admin, "Working/w1").await;
@@ -26,7 +26,7 @@ async fn a_memory_is_deleted_by_type_and_id_and_its_version_is_said(layout: Layo
         (&json!("deleted"), &json!("w1"), &json!(5), &json!("notes"))
     );
     assert_eq!(body["_shards"], json!({"total": 1, "successful": 1, "failed": 0}));
-    // Without a version it is the first.
+    // A row without a version has version 1, and the deletion adds 1.
     assert_eq!(delete(admin, "history/h1").await.body["_version"], 2);
     assert_eq!(notes.left().await, "l1 w2 w3");
 
@@ -51,7 +51,7 @@ async fn somebody_elses_memory_is_refused_to_who_reaches_the_container(layout: L
     assert_eq!(notes.left().await, "h1 l1 w1 w2 w3");
     assert_eq!(delete(&notes.ana, "working/w1").await.status, StatusCode::OK);
     assert_eq!(notes.left().await, "h1 l1 w2 w3");
-    // What found that out was nobody's job to see.
+    // The preview that found this out is not listed.
     let jobs = notes.ana.get("/v1/jobs").await;
     assert!(
         jobs.body["jobs"]

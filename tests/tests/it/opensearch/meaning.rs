@@ -1,4 +1,4 @@
-//! What queries mean to OpenSearch, where that is easily missed.
+//! Easily missed meanings of OpenSearch's queries.
 
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::on_both_databases;
@@ -15,7 +15,7 @@ on_both_databases!(
     a_day_is_all_of_it_in_a_column_of_moments,
 );
 
-/// Deletes by a query in a bool with others, all of ana's.
+/// Deletes ana's notes that match a query. Returns the number of deleted notes.
 async fn deleted(notes: &Notes, query: &Value) -> Value {
     let answer = by_query(&notes.ana, "working", query).await;
     assert_eq!(answer.status, StatusCode::OK, "{query}: {}", answer.text);
@@ -70,7 +70,7 @@ async fn the_root_of_an_object_keeps_nothing(layout: Layout) {
         "{}",
         refused.text
     );
-    // What is below is not looked at, and kept.
+    // The object below `tags.color` is not compared, and its row stays.
     assert_eq!(deleted(&notes, &but(json!({"term": {"tags.color": "red"}}))).await, 1);
     assert_eq!(notes.left().await, "n0");
 }
@@ -110,7 +110,7 @@ async fn a_day_is_all_of_it_in_a_column_of_moments(layout: Layout) {
     let range = |bounds: Value| json!({"range": {"seen": bounds}});
     let after = by_query(&notes.ana, "working", &range(json!({"gt": "2024-01-31"}))).await;
     if layout.sql == Sql::Sqlite {
-        // A text: nobody says whether it is a date.
+        // A text column: nothing tells whether it holds dates.
         assert_eq!(after.status, StatusCode::BAD_REQUEST, "{}", after.text);
         assert_eq!(notes.left().await, "a b c d e f");
         return;

@@ -1,6 +1,6 @@
-//! Moments in the forms that programs write, asked for natively and as OpenSearch does.
+//! Moments in the forms that programs write, in queries of OpenSearch's API and of the native one.
 //!
-//! Times are counted here as whole milliseconds since 1970, and nothing that compiles a filter is asked.
+//! The tests compute times as whole milliseconds since 1970, and share no code with the compiler of filters.
 
 use lethe_tests::layout::{Layout, Sql};
 use lethe_tests::on_each_database;
@@ -43,7 +43,7 @@ fn text(at: i64) -> String {
     )
 }
 
-/// Columns, by what they hold: `alchemy` and `iso` moments, `secs` and `millis` numbers.
+/// Starts with columns of moments (`alchemy` and `iso`) and of numbers (`secs` and `millis`).
 async fn notes(layout: Layout) -> Notes {
     let [alchemy, iso] = match layout.sql {
         Sql::Sqlite => ["DATETIME", "TEXT"],
@@ -67,7 +67,7 @@ async fn notes(layout: Layout) -> Notes {
     Notes::with(layout, &sql.join("; "), |config| config.replace(fields, more)).await
 }
 
-/// Replaces all notes by one of each of these moments.
+/// Replaces all notes by one note for each of these moments.
 async fn fill(notes: &Notes, moments: &[i64]) {
     let row = |(n, at): (usize, &i64)| {
         let iso = text(*at);
@@ -116,7 +116,7 @@ async fn random_ranges_mean_what_the_instants_say(layout: Layout) {
         let negated = numbers.below(2) == 0;
         let counted = matches!(column, "secs" | "millis");
         let query = match numbers.below(4) {
-            // In every way to write it that means this millisecond and no other.
+            // Each form means exactly this millisecond.
             0 => json!({operator: text(bound)}),
             1 if counted || !negated => json!({operator: format!("{}||+1d", text(bound - DAY))}),
             2 => json!({operator: bound.to_string(), "format": "epoch_millis"}),
@@ -211,7 +211,7 @@ async fn a_day_is_all_of_it_however_a_column_holds_moments(layout: Layout) {
         }
     }
     fill(&notes, &moments).await;
-    // Of a year nobody knows whether it is one, or a number of seconds.
+    // 2024 may be a year or a number of seconds, so it is refused.
     let year = by_query(&notes.ana, "working", &json!({"range": {"secs": {"gte": 2024}}})).await;
     assert_eq!(year.status, StatusCode::BAD_REQUEST, "{}", year.text);
     assert_eq!(notes.left().await, "n00 n01 n02 n03");
@@ -220,7 +220,7 @@ async fn a_day_is_all_of_it_however_a_column_holds_moments(layout: Layout) {
 async fn what_is_no_moment_stops_a_job_before_it_begins(layout: Layout) {
     let notes = notes(layout).await;
     fill(&notes, &[BASE, BASE + DAY]).await;
-    // PostgreSQL's type holds nothing else but its infinities.
+    // In PostgreSQL's type, only the infinities are not moments.
     let odd = if layout.sql == Sql::Postgres {
         "infinity"
     } else {
@@ -248,7 +248,7 @@ async fn what_is_no_moment_stops_a_job_before_it_begins(layout: Layout) {
         assert_eq!(preview["error_code"], "mistyped", "{query}: {preview:#}");
     }
     assert_eq!(notes.left().await, "n00 n01");
-    // Of what the query is not about nothing is asked.
+    // Rows outside the query are not checked.
     let one = json!({"and": [{"eq": {"id": "n00"}}, old]});
     notes.service.client.succeeds(&job(one)).await;
     assert_eq!(notes.left().await, "n01");

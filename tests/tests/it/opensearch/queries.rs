@@ -1,4 +1,4 @@
-//! Deletions by query: what goes, what stays, and what is refused.
+//! Deletions by query: deleted rows, kept rows, and refusals.
 
 use lethe_tests::client::Answer;
 use lethe_tests::layout::{Layout, Sql};
@@ -113,13 +113,13 @@ async fn a_query_takes_no_more_than_it_says(layout: Layout) {
         seven.text
     );
     assert_eq!(notes.count().await, 18);
-    // More than there is.
+    // `max_docs` exceeds the number of matches.
     let body = json!({"query": {"range": {"created_time": {"lte": 410}}}, "max_docs": 100});
     let path = format!("{ROOT}/working/_delete_by_query");
     let three = notes.ana.send(notes.ana.request(Method::POST, &path).json(&body)).await;
     assert_eq!(three.body["deleted"], 3, "{}", three.text);
     assert_eq!(notes.count().await, 15);
-    // As it was called before.
+    // `size` is the old name of `max_docs`.
     let path = format!("{path}?size=1&wait_for_active_shards=1");
     let one = notes
         .ana
@@ -144,7 +144,7 @@ async fn a_table_is_an_index(layout: Layout) {
         admin.send(request.json(body)).await
     };
     let bens = send("notes", &body).await;
-    // Of whatever type.
+    // Rows of any type match.
     assert_eq!(
         (bens.status, &bens.body["deleted"]),
         (StatusCode::OK, &json!(2)),
@@ -167,11 +167,11 @@ async fn a_table_is_an_index(layout: Layout) {
     assert_eq!(rest.body["deleted"], 3, "{}", rest.text);
 }
 
-/// Deletes everything of ana's while the first row of the first batch is changed after it was listed.
+/// Deletes all memories of ana's, and changes the first row of the first batch after it was listed.
 async fn changed_in_between(layout: Layout, conflicts: &str) -> (Site, Answer, String) {
     let mut site = Site::new(layout).await;
     site.configure(|config| {
-        // With the end of its line: the payload's fields are called the same.
+        // With the line's end, since the payload's fields have the same names.
         config
             .replace(
                 "agent = \"agent_id\" }\n",
@@ -182,7 +182,7 @@ async fn changed_in_between(layout: Layout, conflicts: &str) -> (Site, Answer, S
     });
     let mut all = memories::of("ana", 20);
     all.sort_by(|a, b| a.id.cmp(&b.id));
-    // Without a vector nothing of it has gone when it drops out.
+    // The first row has no vector, so it loses nothing when it drops out.
     site.memories.add(&all).await;
     site.vectors.add(&all[1..]).await;
     let service = site.start().await;
@@ -233,7 +233,7 @@ async fn a_row_that_changes_in_between_aborts_a_purge(layout: Layout) {
     );
     let cause = &failure["cause"];
     assert_eq!((&cause["shard"], &cause["index"]), (&json!("0"), &json!("memories")));
-    // Its sequence number is when the deletion was accepted, as that of a deletion by id.
+    // Its sequence number is the accept time in milliseconds, as for a deletion by id.
     let reason = cause["reason"].as_str().unwrap();
     let number = reason.strip_prefix(&format!("[{first}]: version conflict, required seqNo ["));
     let number = number
@@ -241,7 +241,7 @@ async fn a_row_that_changes_in_between_aborts_a_purge(layout: Layout) {
         .unwrap()
         .0;
     assert!(number.parse::<u64>().unwrap() > 1_700_000_000_000, "{reason}");
-    // Deletions already made stick; nothing else has begun.
+    // Finished deletions remain, and no other batch has begun.
     assert_eq!(site.memories.count().await, 16);
     assert_eq!(site.vectors.count().await, 15);
 }

@@ -1,4 +1,4 @@
-//! Deletions by query that are counted by slices.
+//! Deletions by query with counts per slice.
 
 use lethe_tests::layout::Layout;
 use lethe_tests::on_both_databases;
@@ -12,7 +12,7 @@ on_both_databases!(
     a_sliced_purge_ends_when_its_pace_is_lifted,
 );
 
-/// The numbers of which the whole has as many as its slices together.
+/// The counts of the whole that are the sums of its slices.
 const SUMMED: [&str; 8] = [
     "total",
     "deleted",
@@ -24,7 +24,7 @@ const SUMMED: [&str; 8] = [
     "throttled_millis",
 ];
 
-/// Returns the slices of a status, which add up to it.
+/// Returns the slices of a status, and asserts that they add up to it.
 #[track_caller]
 fn slices(status: &Value) -> &Vec<Value> {
     let slices = status["slices"].as_array().expect("slices");
@@ -39,7 +39,7 @@ fn slices(status: &Value) -> &Vec<Value> {
 }
 
 async fn slices_say_what_became_of_their_parts_and_add_up(layout: Layout) {
-    // Parts of at most ten batches.
+    // Partitions have at most ten batches.
     let notes = Notes::with(layout, "", |config| config.set("worker.batch", 2)).await;
     notes.add(70).await;
     let path = format!("{ROOT}/working/_delete_by_query?slices=3");
@@ -65,7 +65,7 @@ async fn slices_say_what_became_of_their_parts_and_add_up(layout: Layout) {
     assert!(slices.iter().all(|slice| slice["requests_per_second"] == -1.0));
     assert_eq!(notes.count().await, 0);
 
-    // More slices than there are parts: the rest of them have nothing to do.
+    // More slices than partitions: the other slices have nothing to do.
     notes.add(4).await;
     let path = format!("{ROOT}/working/_delete_by_query?slices=5");
     let answer = notes

@@ -19,7 +19,7 @@ on_both_databases!(
 async fn a_purge_under_way_follows_its_new_pace(layout: Layout) {
     let notes = Notes::start(layout).await;
     notes.add(300).await;
-    // About a month a memory.
+    // About a month per memory.
     let a_month = "0.0000004";
     let waits_a_month = |seen: &Value| {
         let throttled = seen["task"]["status"]["throttled_until_millis"].as_u64().unwrap();
@@ -37,7 +37,7 @@ async fn a_purge_under_way_follows_its_new_pace(layout: Layout) {
     );
     assert!(waits_a_month(&seen), "{seen}");
     assert!(status["throttled_millis"].as_u64().unwrap() < 60_000, "{seen}");
-    // What waits for a month looks for another pace each second, and half a second later at most.
+    // A job that waits for its pace checks for a new pace each second, or half a second later at most.
     let next = notes.next_attempt_in().await;
     assert!(next.is_none_or(|ms| ms <= 1_500), "{next:?}");
 
@@ -48,10 +48,10 @@ async fn a_purge_under_way_follows_its_new_pace(layout: Layout) {
     let slowed = || async { waits_a_month(&notes.task(&task, "").await) };
     wait::until_true("a batch is followed by a month", slowed).await;
     let before = notes.count().await;
-    // Fifty memories at the pace from before.
+    // At the old pace, fifty memories would go in this time.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let after = notes.count().await;
-    // At most the one memory that a batch is worth by now.
+    // At most one memory, since a batch has only one at this pace.
     assert!(before - after <= 1, "slower after the batch: {before}, {after}");
     assert!(after > 0, "it ended before it was slowed");
 
@@ -121,7 +121,7 @@ async fn a_purge_waits_between_its_batches_and_says_so(layout: Layout) {
         assert_eq!(numbers, [json!(3), json!(3)], "{}", answer.text);
         (answer.body["throttled_millis"].as_u64().unwrap(), took)
     };
-    // A second after each batch but the last, and no more than the whole request took.
+    // Throttled for a second after each batch but the last, and no longer than the whole request took.
     let (throttled, took) = send("1").await;
     assert!(
         throttled > 1_000 && u128::from(throttled) <= took,

@@ -1,4 +1,4 @@
-//! What happens to points while a job by query is under way.
+//! Changes to points while a job by query is under way.
 
 use lethe_tests::client::counts;
 use lethe_tests::layout::Layout;
@@ -55,14 +55,14 @@ async fn a_point_that_changes_in_between_stays_and_is_shown(layout: Layout) {
     let mut site = site(layout).await;
     site.configure(|config| config.set("worker.batch", 5).set("worker.slots", 1));
     let mut all = memories::of("ana", 10);
-    // As the store lists them.
+    // In the order of the store.
     all.sort();
     add(&site, &all, &json!({"n": 1})).await;
     let service = one_worker(&site, layout).await;
     let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
     let id = service.client.submit(&job(json!({"eq": {"n": 1}}))).await;
     deletion.caught().await;
-    // One that the batch has seen already, and one that the next will see.
+    // The batch has already read the first one, and the next batch will read the other.
     let (seen, unseen) = (&all[0], &all[9]);
     for memory in [seen, unseen] {
         change(&site, &memory.id, json!({"n": 2})).await;
@@ -93,7 +93,7 @@ async fn a_point_that_became_another_persons_is_called_by_its_own_id(layout: Lay
     let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
     let id = service.client.submit(&job(of_user("ana"))).await;
     deletion.caught().await;
-    // One that the batch has seen already, and one that the next will see.
+    // The batch has already read the first one, and the next batch will read the other.
     for memory in [&all[0], &all[9]] {
         change(&site, &memory.id, json!({"user_id": "bob", "memory": "one of bob's"})).await;
     }
@@ -120,7 +120,7 @@ async fn a_point_that_is_gone_is_absent(layout: Layout) {
     let mut deletion = site.tap.hold(DELETE, 0, Side::Before);
     let id = service.client.submit(&job(of_user("ana"))).await;
     deletion.caught().await;
-    // The next batch looks for it.
+    // The next batch looks for this point.
     let gone = PointsIdsList {
         ids: vec![PointId::from(all[9].id.as_str())],
     };
@@ -151,7 +151,7 @@ async fn a_point_that_comes_back_is_found_by_reading_back(layout: Layout) {
     let mut deletion = site.tap.hold(DELETE, 1, Side::Before);
     let id = service.client.submit(&job(of_user("ana"))).await;
     deletion.caught().await;
-    // Of the batch before: nobody looks at it again until all is read back. One of them is another by now.
+    // Both are of the previous batch: only the read-back looks at them again. One has another owner by now.
     add(&site, &all[..1], &json!({})).await;
     add(&site, &all[1..2], &json!({"user_id": "bob"})).await;
     change(&site, &all[1].id, json!({"user_id": "bob"})).await;
@@ -203,7 +203,7 @@ async fn a_point_that_changes_between_a_worker_and_the_next_stays() {
     site.configure(lethe_tests::config::Config::short_leases);
     let ana = memories::of("ana", 5);
     add(&site, &ana, &json!({"n": 0.5})).await;
-    // It knows no halves, so that the deleting request says nothing of them.
+    // An integer index knows no halves, so the deleting request does not carry the condition.
     site.vectors.index("n", FieldType::Integer).await;
     let service = site.api().await;
     let mut first = site.worker().await;
@@ -215,7 +215,7 @@ async fn a_point_that_changes_between_a_worker_and_the_next_stays() {
 
     let _second = site.worker().await;
     let job = service.client.ended(&id).await;
-    // The dead worker's request goes nowhere.
+    // The dead worker's request goes no further.
     drop(deletion);
 
     assert_eq!(
@@ -234,7 +234,7 @@ async fn a_worker_killed_while_it_plans_a_query_is_replaced() {
     add(&site, &[ana, bob.clone()].concat(), &json!({})).await;
     let service = site.api().await;
     let mut first = site.worker().await;
-    // Past the first lists that are committed.
+    // After the first lists were committed.
     let mut page = site.tap.hold(SCROLL, 25, Side::After);
     let id = service.client.submit(&job(of_user("ana"))).await;
     page.caught().await;

@@ -1,4 +1,4 @@
-//! What the vector store cannot say, or will not: nothing is touched.
+//! Queries that the vector store cannot answer, or refuses: nothing is touched.
 
 use lethe_tests::layout::Layout;
 use lethe_tests::memories;
@@ -61,7 +61,7 @@ async fn what_the_store_cannot_say_is_refused_and_nothing_is_touched(layout: Lay
     holds(&site, &ana).await;
 }
 
-/// Has the collection say that it is in strict mode, with an index of each of some fields.
+/// Makes the collection report strict mode, with an index of each of some fields.
 async fn strict(site: &Site, indexes: &[(&str, PayloadSchemaType)]) {
     let name = &site.vectors.collection;
     let mut answer = site.vectors.client().collection_info(name).await.unwrap();

@@ -8,7 +8,7 @@ use crate::model::{Element, Field, Mapping, Pid, State};
 use crate::site::Site;
 use lethe_tests::random::Random;
 
-/// Changes a state in a few places, as somebody else would; `before` is what the job met first.
+/// Changes a state in a few places, as another application would. `before` is the state at the start of the job.
 pub(crate) fn change(random: &mut Random, site: &Site, world: &World, before: &State, state: &mut State) {
     for _ in 0..=random.below(2) {
         let elements: Vec<Element> = before.elements().collect();
@@ -27,7 +27,7 @@ fn row(random: &mut Random, site: &Site, people: &People, key: &(usize, String),
     let other = random.one(&people.users).clone();
     match random.below(6) {
         0 => drop(state.rows.remove(key)),
-        // It is written back.
+        // Another application writes the row back.
         1 => drop(
             before
                 .rows
@@ -35,7 +35,7 @@ fn row(random: &mut Random, site: &Site, people: &People, key: &(usize, String),
                 .map(|row| state.rows.insert(key.clone(), row.clone())),
         ),
         2 => drop(state.rows.get_mut(key).map(|row| row.n += 1)),
-        // The memory becomes somebody else's, with all its points, or in its row alone.
+        // The memory gets another owner, with all its points or in its row alone.
         choice => {
             if let Some(row) = state.rows.get_mut(key) {
                 row.user = Some(other.clone());
@@ -61,7 +61,7 @@ fn point(random: &mut Random, site: &Site, people: &People, pid: Pid, before: &S
                 .get(&pid)
                 .map(|payload| state.points.insert(pid, payload.clone())),
         ),
-        // Written back as somebody else's.
+        // The point is written back with another owner.
         2 => {
             if let Some(mut payload) = before.points.get(&pid).cloned() {
                 owned(mapping, &mut payload, &other);
@@ -86,7 +86,7 @@ fn point(random: &mut Random, site: &Site, people: &People, pid: Pid, before: &S
     }
 }
 
-/// Returns whether a point is one of a memory's, as far as applications know.
+/// Returns whether a point belongs to a memory, as far as applications know.
 fn is_of(mapping: &Mapping, id: &str, pid: Pid, payload: &Map<String, Value>) -> bool {
     let said = mapping.points.as_ref().and_then(|points| payload.get(points.id?));
     let said = said.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned));

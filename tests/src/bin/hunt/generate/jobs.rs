@@ -7,7 +7,7 @@ use crate::model::{Filter, Ids, Job, Users, Via, What};
 use crate::site::Site;
 use lethe_tests::random::Random;
 
-/// Which mapping each system's API leads to whose requests name none.
+/// For each system whose requests name no target, the target that its API leads to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     pub(crate) mielto: String,
@@ -85,7 +85,7 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
         _ => false,
     };
     let kind = match via {
-        // The type of the route is the kind, where a table tells kinds apart.
+        // The type in the route is the kind, where a table has kinds.
         Via::OpenSearchOne | Via::OpenSearchQuery if shape.kind => Some("long-term".to_owned()),
         Via::Native | Via::Lines if columns(shape.kind) && random.percent(15) => {
             Some(random.one(&world.people.kinds).clone())
@@ -103,7 +103,7 @@ pub(crate) fn job(random: &mut Random, site: &Site, places: &Places, world: &Wor
     }
 }
 
-/// Chooses ids: some of the world's, and some that are nowhere.
+/// Chooses ids of the world, and a few ids that do not exist.
 fn ids(random: &mut Random, site: &Site, world: &World, one: bool, via: Via) -> Vec<String> {
     let n = if one { 1 } else { 1 + random.below(world.ids.len()) };
     let mut ids: Vec<String> = Vec::new();
@@ -123,7 +123,7 @@ fn ids(random: &mut Random, site: &Site, world: &World, one: bool, via: Via) -> 
     ids
 }
 
-/// Makes a query that is about this world alone.
+/// Makes a query that matches only this world.
 fn query(random: &mut Random, site: &Site, world: &World, open_search: bool) -> What {
     let number = site.shape.users == Users::Number;
     let value = |user: &String| match user.parse::<i64>() {

@@ -1,11 +1,11 @@
-//! What points carry: mostly what their row says, and everything else that applications write.
+//! The payloads of points: mostly consistent with their rows, otherwise with the variants that applications write.
 
 use serde_json::{Map, Value, json};
 
 use crate::model::{Field, Mapping};
 use lethe_tests::random::Random;
 
-/// What a payload should say of a field, and what else it may.
+/// The value that a payload should have in a field, and other possible values.
 pub(super) struct Wanted<'a> {
     pub(super) value: Option<&'a str>,
     pub(super) others: &'a [String],
@@ -33,7 +33,7 @@ fn plain(random: &mut Random, value: &str, number: bool) -> Value {
     }
 }
 
-/// Returns what a point says of a field, or nothing; `odd` of a hundred say something else than they should.
+/// Returns a point's value of a field, or nothing. In `odd` percent of cases it differs from the wanted value.
 pub(super) fn said(random: &mut Random, wanted: &Wanted<'_>, odd: usize) -> Option<Value> {
     let other = random.one(wanted.others).clone();
     let Some(value) = wanted.value else {
@@ -57,7 +57,7 @@ pub(super) fn said(random: &mut Random, wanted: &Wanted<'_>, odd: usize) -> Opti
     }
 }
 
-/// Returns what a point of a memory carries.
+/// Returns the payload of a memory's point.
 pub(super) fn payload(
     random: &mut Random,
     mapping: &Mapping,

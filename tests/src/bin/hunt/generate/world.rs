@@ -1,4 +1,4 @@
-//! A world: a few memories of a few people, apart from all other worlds of its site.
+//! A world: a few memories of a few people, separate from all other worlds of its site.
 
 use super::payload::payload;
 use crate::model::{Field, Ids, Mapping, Pid, Row, Rule, State, Users};
@@ -20,7 +20,7 @@ impl People {
             Users::Number => (0..3).map(|n| (world * 10 + n).to_string()).collect(),
             Users::Reference => texts(&["ana-", "bob-", "o'neill "]),
             Users::Text => {
-                // What a careless comparison takes for the same.
+                // Names that a careless comparison takes for equal.
                 let mut users = texts(&["ana-", "Ana-", "bob-"]);
                 users.push(format!("{} ", users[0]));
                 users
@@ -42,12 +42,12 @@ impl People {
     }
 }
 
-/// A world as it begins.
+/// A world at its start.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) number: u64,
     pub(crate) people: People,
-    /// All ids that memories have, those without a row too.
+    /// The ids of all memories, including memories without a row.
     pub(crate) ids: Vec<String>,
     pub(crate) state: State,
 }
@@ -55,14 +55,14 @@ pub(crate) struct World {
 /// Makes a world.
 pub(crate) fn world(random: &mut Random, site: &Site, number: u64) -> World {
     let people = People::of(number, site.shape.users);
-    // Most worlds are as they should be, or nearly.
+    // Most worlds are consistent, or nearly.
     let odd = *random.one(&[0, 0, 5, 15, 40]);
     let mut state = State::default();
     let n = 2 + random.below(7);
     let ids: Vec<String> = (0..n).map(|at| id(random, site, number, at)).collect();
     for (at, mapping) in site.mappings.iter().enumerate() {
         for id in &ids {
-            // The mappings of a table have different memories; those of a collection have the same numbers.
+            // The mappings of a table have different memories. The mappings of a collection share id numbers.
             let shares = site.mappings[..at].iter().any(|other| table(other) == table(mapping));
             let taken = shares && table(mapping).is_some_and(|table| state.rows.contains_key(&(table, id.clone())));
             if !random.percent(if site.mappings.len() == 1 { 100 } else { 60 }) {
@@ -92,7 +92,7 @@ fn id(random: &mut Random, site: &Site, world: u64, at: usize) -> String {
     }
 }
 
-/// Makes a row, perhaps, and its points, perhaps.
+/// Makes a row and points, each by chance.
 fn memory(
     random: &mut Random,
     (site, mapping): (&Site, &Mapping),
@@ -114,7 +114,7 @@ fn memory(
         workspace: row.workspace.filter(|_| !random.percent(odd / 2)),
         n: random.number(10),
         tenant: tenant.map(str::to_owned),
-        // Without a mapping they would be left behind.
+        // Without mapped dependents, parts would stay behind.
         parts: if site.shape.parts { random.below(3) } else { 0 },
         ..row
     };
@@ -141,14 +141,14 @@ fn memory(
     let by_payload = points.is_some_and(|points| points.rule == Rule::Payload);
     let is_named = points.is_some_and(|points| points.id.is_some());
     if is_named && !by_payload && random.percent(15) {
-        // A memory whose points name it, beside the one that follows from its id.
+        // A memory may have another point that names it, beside the one that follows from its id.
         let pid = free(random, world);
         state
             .points
             .insert(pid, payload(random, mapping, [id, another], wanted, odd));
     }
     if by_payload && random.percent(odd / 2) {
-        // Somebody else's application has a memory with this id, in the same collection.
+        // Another application has a memory with this id in the same collection.
         let other = random.one(&people.users).clone();
         let others = |field: Field| match field {
             Field::User => (Some(other.clone()), people.users.clone()),

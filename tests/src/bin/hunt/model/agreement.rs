@@ -1,33 +1,33 @@
-//! Whether a point's payload agrees with a row, and what it says at all.
+//! Compares the payload of a point with a row.
 
 use serde_json::{Map, Value};
 
-/// What a payload says of one field.
+/// The meaning of one payload field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// Nothing: the field is missing, null or an empty list.
+    /// The field is missing, null or an empty list.
     Nothing,
     /// One value of the column's type.
     One(String),
-    /// Several values, an object, or one that no such column can hold.
+    /// Several values, an object, or a value that no such column can hold.
     Other,
 }
 
-/// How far a point agrees with a row.
+/// The agreement of a point with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Agreement {
     Agrees,
-    /// The rules do not say.
+    /// The rules leave it open.
     Unclear,
     Disagrees,
 }
 
-/// Returns what a payload says at a dotted path, in a column of numbers or of texts.
+/// Returns the meaning of a payload at a dotted path, in a column of numbers or of texts.
 pub(crate) fn said_by(payload: &Map<String, Value>, path: &str, number: bool) -> Said {
     said(at(payload, path), number)
 }
 
-/// Returns what is at a path, its steps separated by points.
+/// Returns the value at a dotted path.
 pub(crate) fn at<'a>(payload: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     let mut steps = path.split('.');
     let first = steps.next().and_then(|step| payload.get(step));
@@ -49,18 +49,18 @@ fn said(value: Option<&Value>, number: bool) -> Said {
     }
 }
 
-/// Returns whether a text is a number as a database writes it.
+/// Returns whether a text is a number in the spelling of a database.
 fn is_number(text: &str) -> bool {
     text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
 }
 
-/// Compares what a row says with what a point says.
+/// Compares a row's value with a point's.
 pub(crate) fn compare(row: Option<&str>, point: &Said) -> Agreement {
     match (row, point) {
         (_, Said::Nothing) | (None, Said::One(_)) => Agreement::Agrees,
         (Some(row), Said::One(point)) if row == point => Agreement::Agrees,
         (Some(_), Said::One(_) | Said::Other) => Agreement::Disagrees,
-        // Null does not disagree, and a list does.
+        // A null does not disagree, but a list does.
         (None, Said::Other) => Agreement::Unclear,
     }
 }

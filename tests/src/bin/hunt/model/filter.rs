@@ -1,4 +1,4 @@
-//! Filters of jobs by query: what they match, and how they are written.
+//! Filters of jobs by query: their matches, and their spelling in each API.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub(crate) enum Filter {
     Eq(&'static str, Value),
     In(&'static str, Vec<Value>),
-    /// At least the one, below the other.
+    /// At least the first bound, below the second.
     Range(&'static str, Option<i64>, Option<i64>),
     Exists(&'static str),
     And(Vec<Self>),
@@ -16,7 +16,7 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    /// Returns whether it matches a memory, given the values of a field.
+    /// Returns whether the filter matches a memory, given the values of a field.
     pub(crate) fn matches(&self, values: &dyn Fn(&str) -> Vec<Value>) -> bool {
         match self {
             Self::Eq(field, value) => values(field).contains(value),
@@ -32,7 +32,7 @@ impl Filter {
         }
     }
 
-    /// Returns it as `POST /v1/jobs` takes it.
+    /// Returns the filter in the form of `POST /v1/jobs`.
     pub(crate) fn native(&self) -> Value {
         let list = |filters: &[Self]| filters.iter().map(Self::native).collect::<Vec<_>>();
         match self {
@@ -46,7 +46,7 @@ impl Filter {
         }
     }
 
-    /// Returns it as OpenSearch has it.
+    /// Returns the filter in the form of OpenSearch.
     pub(crate) fn open_search(&self) -> Value {
         let list = |filters: &[Self]| filters.iter().map(Self::open_search).collect::<Vec<_>>();
         match self {
@@ -69,7 +69,7 @@ fn bounds(from: Option<i64>, to: Option<i64>) -> Value {
         .collect()
 }
 
-/// Returns what OpenSearch calls a field.
+/// Returns OpenSearch's name of a field.
 fn renamed(field: &str) -> &str {
     match field {
         "id" => "_id",

@@ -1,13 +1,13 @@
-//! A deletion that is asked for.
+//! A requested deletion.
 
 use super::filter::Filter;
 use super::mapping::Field;
 
-/// The way in which a deletion is asked for.
+/// The API that a deletion is requested by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Via {
     Native,
-    /// As lines of an upload.
+    /// Lines of an upload.
     Lines,
     AgnoOne,
     AgnoMany,
@@ -22,11 +22,11 @@ pub(crate) enum Via {
     OpenSearchIndex,
 }
 
-/// What is selected.
+/// The selector of a deletion.
 #[derive(Debug, Clone)]
 pub(crate) enum What {
     Ids(Vec<String>),
-    /// Everything of somebody, under all names.
+    /// All memories of a person, under all names.
     Subject {
         users: Vec<String>,
         workspace: Option<String>,
@@ -37,7 +37,7 @@ pub(crate) enum What {
 /// One deletion.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// Which of the world's mappings it is about.
+    /// The index of its mapping in the world.
     pub(crate) mapping: usize,
     pub(crate) via: Via,
     pub(crate) what: What,
@@ -48,7 +48,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Returns what is demanded of each memory besides what selects it.
+    /// Returns the conditions on each memory besides the selector.
     pub(crate) fn demands(&self) -> Vec<(Field, String)> {
         let demands = [
             (Field::User, &self.owner),

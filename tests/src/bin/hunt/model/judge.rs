@@ -1,4 +1,4 @@
-//! The judgement of a job: what becomes of each row and point, and how it may end.
+//! The judgement of a job: the fate of each row and point, and the ends that the job may have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::orphan;
 use super::state::{Element, Pid, Row, State};
 use super::subject;
 
-/// What becomes of a row or a point.
+/// The fate of a row or a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Goes,
@@ -20,19 +20,19 @@ pub(crate) enum Fate {
     Either,
 }
 
-/// How a job may end.
+/// The ends that a job may have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ends {
-    /// Codes with which it may fail.
+    /// The codes with which it may fail.
     pub(crate) codes: BTreeSet<&'static str>,
     /// Whether it has to fail with one of them.
     pub(crate) must_fail: bool,
 }
 
-/// What is right for a job.
+/// The right result of a job.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Verdict {
-    /// What does not stay.
+    /// The fates of the elements that need not stay.
     pub(crate) fates: BTreeMap<Element, Fate>,
     pub(crate) ends: Ends,
 }
@@ -44,7 +44,7 @@ impl Verdict {
 
     pub(super) fn set(&mut self, element: Element, fate: Fate) {
         let known = self.fates.get(&element).copied();
-        // What goes for one reason goes.
+        // An element that goes for one reason goes.
         if known != Some(Fate::Goes) {
             self.fates.insert(element, fate);
         }
@@ -60,11 +60,11 @@ impl Verdict {
     }
 }
 
-/// Whether a point is one of a mapping's.
+/// Whether a point belongs to a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scoped {
     Inside,
-    /// A list of one is not called equal, nor unequal.
+    /// A list of one value: the rules call it neither equal nor unequal.
     Perhaps,
     Outside,
 }
@@ -87,8 +87,8 @@ pub(super) fn row<'a>(columns: &Columns, state: &'a State, id: &str) -> Option<&
     inside.then_some(row)
 }
 
-/// Returns whether the table has a row with this id outside the mapping's scope: nobody can say whose points with this
-/// id are.
+/// Returns whether the table has a row with this id outside the mapping's scope: the owner of points with this id is
+/// then unknown.
 pub(super) fn is_taken(mapping: &Mapping, state: &State, id: &str) -> bool {
     let columns = mapping.columns.as_ref();
     columns.is_some_and(|columns| {
@@ -108,7 +108,7 @@ pub(super) fn meets(row: &Row, demands: &[(Field, String)]) -> bool {
     demands.iter().all(|(field, wanted)| value(row, *field) == Some(wanted))
 }
 
-/// Returns what a payload says of which memory a point belongs to.
+/// Returns the memory id that a payload names.
 pub(super) fn memory_said(mapping: &Mapping, payload: &Map<String, Value>) -> Said {
     let Some(path) = mapping.points.as_ref().and_then(|points| points.id) else {
         return Said::Nothing;
@@ -119,15 +119,15 @@ pub(super) fn memory_said(mapping: &Mapping, payload: &Map<String, Value>) -> Sa
     }
 }
 
-/// A point that has a memory's id and is not of another scope.
+/// A point with a memory's id that is in no other scope.
 pub(super) struct Candidate<'a> {
     pub(super) pid: Pid,
     pub(super) payload: &'a Map<String, Value>,
-    /// Whether it may be another memory's by what else it says, or of no scope: the rules leave that open.
+    /// Whether the rules leave open if it is the memory's: it names another memory too, or its scope is unclear.
     pub(super) is_doubtful: bool,
 }
 
-/// Returns the points that have a memory's id, as their own or in their payload, and are in scope.
+/// Returns the points in scope that have a memory's id, as their own or in their payload.
 pub(super) fn candidates<'a>(
     mapping: &'a Mapping,
     state: &'a State,
@@ -143,7 +143,7 @@ pub(super) fn candidates<'a>(
             Said::Other => mentions(mapping, payload, id),
             Said::Nothing => false,
         };
-        // Its payload names another memory, or several; or its own id is that of another memory with a row.
+        // The payload names another memory or several, or the point's own id is that of another memory with a row.
         let is_of_another = |memory: String| state.rows.keys().any(|(_, id)| *id == memory);
         let contradicts = match said {
             Said::Nothing => false,
@@ -160,7 +160,7 @@ pub(super) fn candidates<'a>(
     })
 }
 
-/// Returns whether an id is in a list of several.
+/// Returns whether the id field is a list that contains an id.
 fn mentions(mapping: &Mapping, payload: &Map<String, Value>, id: &str) -> bool {
     let path = mapping.points.as_ref().and_then(|points| points.id);
     let list = path.and_then(|path| payload.get(path)).and_then(Value::as_array);
@@ -169,7 +169,7 @@ fn mentions(mapping: &Mapping, payload: &Map<String, Value>, id: &str) -> bool {
         .any(|said| said.as_str() == Some(id) || said.as_i64().is_some_and(|said| said.to_string() == id))
 }
 
-/// Says what is right for a job that meets this state.
+/// Returns the right result of a job on this state.
 pub(crate) fn judge(mappings: &[Mapping], state: &State, job: &Job) -> Verdict {
     let mapping = &mappings[job.mapping];
     let mut verdict = Verdict::default();
@@ -208,7 +208,7 @@ pub(crate) fn judge(mappings: &[Mapping], state: &State, job: &Job) -> Verdict {
     verdict
 }
 
-/// Says what is right for one memory.
+/// Adds the right result for one memory.
 pub(super) fn memory(
     mappings: &[Mapping],
     job: &Job,
@@ -236,7 +236,7 @@ pub(super) fn memory(
         } else {
             agreement
         });
-        // Whatever else is in doubt, what disagrees stays.
+        // A point that disagrees stays, whatever else is in doubt.
         let may_go = agreement != Agreement::Disagrees;
         let fate = if candidate.is_doubtful {
             Fate::Either
@@ -270,7 +270,7 @@ fn agreement(mapping: &Mapping, columns: &Columns, row: &Row, payload: &Map<Stri
         .unwrap_or(Agreement::Agrees)
 }
 
-/// Returns what a row has for a field of a query.
+/// Returns a row's value of a query field.
 fn column(row: &Row, id: &str, mapping: &Mapping, field: &str) -> Option<Value> {
     let text = |value: Option<&str>| value.map(|value| json!(value));
     match field {

@@ -1,10 +1,10 @@
-//! What the model knows of a mapping.
+//! The model's view of a mapping.
 
 use uuid::Uuid;
 
 use super::state::Pid;
 
-/// What a memory's id is in its column.
+/// The type of a memory's id in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ids {
     /// A text that is compared byte for byte.
@@ -15,7 +15,7 @@ pub(crate) enum Ids {
     Number,
 }
 
-/// What the owner is in its column.
+/// The type of the owner in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Users {
     /// A text.
@@ -29,17 +29,17 @@ pub(crate) enum Users {
 /// How points relate to memories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// The memory's id, a UUID, is the point's.
+    /// The memory's id, a UUID, is the point's id.
     Uuid,
-    /// The memory's id, a number, is the point's.
+    /// The memory's id, a number, is the point's id.
     Number,
-    /// The memory's id is hashed into the point's.
+    /// The memory's id is hashed into the point's id.
     Uuid5,
-    /// Points carry the memory's id; there may be many.
+    /// Points carry the memory's id. A memory may have many.
     Payload,
 }
 
-/// Whose a memory is.
+/// A field that conditions compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     /// The owner.
@@ -57,7 +57,7 @@ impl Field {
 /// The rows of a mapping.
 #[derive(Debug, Clone)]
 pub(crate) struct Columns {
-    /// Which of the world's tables they are in.
+    /// The index of their table in the world.
     pub(crate) table: usize,
     pub(crate) ids: Ids,
     pub(crate) users: Users,
@@ -99,7 +99,7 @@ impl Points {
     }
 }
 
-/// One mapping of a world; all mappings of a world share one collection.
+/// One mapping of a world. All mappings of a world share one collection.
 #[derive(Debug, Clone)]
 pub(crate) struct Mapping {
     pub(crate) target: String,
@@ -112,12 +112,12 @@ impl Mapping {
     /// Returns the point that follows from a memory's id.
     pub(crate) fn point_of(&self, id: &str) -> Option<Pid> {
         match self.points.as_ref()?.rule {
-            // A row with another spelling of a UUID is not in any world.
+            // No world has a row with another spelling of a UUID.
             Rule::Uuid => Uuid::try_parse(id)
                 .ok()
                 .filter(|uuid| uuid.to_string() == id)
                 .map(Pid::Uuid),
-            // `007` is another id than `7`.
+            // `007` is a different id from `7`.
             Rule::Number => id
                 .parse()
                 .ok()
@@ -128,7 +128,7 @@ impl Mapping {
         }
     }
 
-    /// Returns the memory's id that a point's id stands for.
+    /// Returns the id of the memory that a point's id stands for.
     pub(crate) fn memory_of(&self, point: Pid) -> Option<String> {
         match (self.points.as_ref()?.rule, point) {
             (Rule::Uuid, Pid::Uuid(uuid)) => Some(uuid.to_string()),
@@ -137,7 +137,7 @@ impl Mapping {
         }
     }
 
-    /// Returns an id as its column has it.
+    /// Returns an id in the spelling of its column.
     pub(crate) fn spelled(&self, id: &str) -> String {
         match self.columns.as_ref().map(|columns| columns.ids) {
             Some(Ids::Uuid) => Uuid::try_parse(id).map_or_else(|_| id.to_owned(), |uuid| uuid.to_string()),

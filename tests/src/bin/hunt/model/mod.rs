@@ -1,7 +1,7 @@
-//! What a job may erase, must erase and must leave, said from rows and points alone.
+//! The elements that a job may erase, must erase and must keep, derived from rows and points alone.
 //!
-//! Nothing here is shared with the worker, and nothing here asks a store: the rules are written out a
-//! second time, from promises 3, 4 and 5 of the design.
+//! The model shares no code with the worker and asks no store. It implements the rules a second time, from promises 3,
+//! 4 and 5 of the design.
 
 mod agreement;
 mod filter;

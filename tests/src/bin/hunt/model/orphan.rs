@@ -9,19 +9,19 @@ use super::judge::{Fate, Scoped, Verdict, candidates, is_taken, memory_said, row
 use super::mapping::{Field, Mapping};
 use super::state::{Element, State};
 
-/// Whether a point carries what a job demands.
+/// Whether a point carries the values that a job demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Carries {
     All,
-    /// Something that is demanded is not mapped, or missing.
+    /// A demanded value is not mapped, or missing.
     Unknown,
-    /// Several values, or what names nobody: it stays, and may be called unverifiable.
+    /// Several values, or a value that names no one person: the point stays, and may be called unverifiable.
     Unclear,
-    /// Something else.
+    /// Another value.
     Else,
 }
 
-/// Compares a payload with what is demanded.
+/// Compares a payload with the demands.
 pub(super) fn carries(mapping: &Mapping, payload: &Map<String, Value>, demands: &[(Field, String)]) -> Carries {
     let one = |(field, wanted): &(Field, String)| {
         let Some(path) = mapping.points.as_ref().and_then(|points| points.path(*field)) else {
@@ -41,7 +41,7 @@ pub(super) fn carries(mapping: &Mapping, payload: &Map<String, Value>, demands: 
 pub(super) fn has_row(mappings: &[Mapping], at: usize, state: &State, id: &str) -> bool {
     let points = mappings[at].points.as_ref();
     mappings.iter().any(|other| {
-        // Two scopes have no point in common, so the other one's row is another memory's.
+        // Two scopes have no point in common, so the row of the other scope is another memory's.
         let shares = other.points.as_ref().zip(points).is_some_and(|(other, points)| {
             other.scope.is_none() || points.scope.is_none() || other.scope == points.scope
         });
@@ -50,7 +50,7 @@ pub(super) fn has_row(mappings: &[Mapping], at: usize, state: &State, id: &str) 
     })
 }
 
-/// Says what is right for a memory that has no row in its own table.
+/// Adds the right result for a memory without a row in its own table.
 pub(super) fn memory(
     mappings: &[Mapping],
     at: usize,
@@ -64,7 +64,7 @@ pub(super) fn memory(
     }
     let mapping = &mappings[at];
     let found: Vec<_> = candidates(mapping, state, id)
-        // What names a memory that has a row is that one's, whatever its own id says.
+        // A point that names a memory with a row belongs to that memory, whatever its own id is.
         .filter(|candidate| match memory_said(mapping, candidate.payload) {
             Said::One(said) => said == id || !has_row(mappings, at, state, &said),
             Said::Nothing | Said::Other => true,
@@ -78,7 +78,7 @@ pub(super) fn memory(
         })
         .collect();
     if is_taken(mapping, state, id) {
-        // They stay: what names whom the job demands, or is in a scope of its own, may be the job's.
+        // The points stay. Points that carry all demands, or are in a scope of their own, may be the job's.
         let is_scoped = mapping.points.as_ref().is_some_and(|points| points.scope.is_some());
         let is_claimed = !demands.is_empty() || is_scoped;
         for (_, carries, is_doubtful) in found {
@@ -98,7 +98,7 @@ pub(super) fn memory(
                 verdict.set(Element::Point(pid), Fate::Either);
                 verdict.may_fail(&["unverifiable"]);
             }
-            // Of a memory one point of which is the job's, another may be counted with it.
+            // If one point of a memory is the job's, another may be counted with it.
             (Carries::Unknown, false) if !goes => verdict.must_fail(&["unverifiable"]),
             (Carries::Unknown | Carries::Unclear, _) => verdict.may_fail(&["unverifiable"]),
             (Carries::Else, _) => {}
@@ -106,7 +106,7 @@ pub(super) fn memory(
     }
 }
 
-/// Says what is right for a query about a table that has only points.
+/// Adds the right result for a query about a table that has only points.
 pub(super) fn query(mapping: &Mapping, state: &State, job: &Job, filter: &Filter, verdict: &mut Verdict) {
     for (pid, payload) in &state.points {
         let values = |field: &str| of_payload(mapping, payload, field);
@@ -121,7 +121,7 @@ pub(super) fn query(mapping: &Mapping, state: &State, job: &Job, filter: &Filter
     }
 }
 
-/// Returns what a payload has for a field of a query. An object is equal to nothing, and exists if there is a value in it.
+/// Returns a payload's values of a query field. An object equals nothing, and exists if it contains a value.
 fn of_payload(mapping: &Mapping, payload: &Map<String, Value>, field: &str) -> Vec<Value> {
     let path = match field {
         "user_id" => mapping.points.as_ref().and_then(|points| points.user),

@@ -1,4 +1,4 @@
-//! What is in the stores of a world.
+//! The rows and points in the stores of a world.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ pub(crate) struct Row {
     pub(crate) kind: Option<String>,
     pub(crate) n: i64,
     pub(crate) tenant: Option<String>,
-    /// How many rows of a dependent it has.
+    /// The number of its rows in a dependent.
     pub(crate) parts: usize,
 }
 
-/// What can go or stay.
+/// A row or a point.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Element {
-    /// A row, with its dependents: the table and the id.
+    /// A row with its dependents, by table and id.
     Row(usize, String),
     Point(Pid),
 }
@@ -46,7 +46,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Returns all that there is.
+    /// Returns all rows and points.
     pub(crate) fn elements(&self) -> impl Iterator<Item = Element> {
         let rows = self.rows.keys().map(|(table, id)| Element::Row(*table, id.clone()));
         rows.chain(self.points.keys().map(|id| Element::Point(*id)))
@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// Returns whether both have it, and the same of it.
+    /// Returns whether both states have the element with the same content.
     pub(crate) fn has_same(&self, other: &Self, element: &Element) -> bool {
         match element {
             Element::Row(table, id) => {
@@ -70,7 +70,7 @@ impl State {
         }
     }
 
-    /// Returns what is left without these.
+    /// Returns the state without these elements.
     pub(crate) fn without(&self, gone: &[Element]) -> Self {
         let mut left = self.clone();
         for element in gone {
@@ -79,7 +79,7 @@ impl State {
         left
     }
 
-    /// Takes something away.
+    /// Removes an element.
     pub(crate) fn remove(&mut self, element: &Element) {
         match element {
             Element::Row(table, id) => drop(self.rows.remove(&(*table, id.clone()))),

@@ -1,4 +1,4 @@
-//! Everything of a person, under one name.
+//! The judgement of a subject job, under one name.
 
 use super::agreement::{Said, at, said_by};
 use super::job::Job;
@@ -7,7 +7,7 @@ use super::mapping::{Field, Mapping};
 use super::orphan::{Carries, carries, has_row};
 use super::state::{Element, State};
 
-/// Ends of a job that met a point of several people, about which the rules do not say much.
+/// Ends of a job that met a point of several people, for which the rules say little.
 const SHARED: &[&str] = &["unverifiable", "point_conflict", "conflict", "residue", "kept"];
 
 pub(super) fn judge(
@@ -54,8 +54,7 @@ pub(super) fn judge(
             Said::One(id) if mapping.point_of(&id) == Some(*pid) || !by_id.as_deref().is_some_and(has_any_row) => {
                 Some(id)
             }
-            // It says that it is several memories', or its own id is that of another one with a row: it is left to the
-            // worker.
+            // It names several memories, or its own id is that of another memory with a row: the worker may decide.
             Said::One(_) | Said::Other => {
                 verdict.may_fail(SHARED);
                 verdict.set(Element::Point(*pid), Fate::Either);
@@ -68,7 +67,7 @@ pub(super) fn judge(
                 continue;
             }
             if mappings.iter().any(|mapping| mapping.columns.is_some()) {
-                // Its row may be there, and nobody can say which it is.
+                // Its row may exist, but nothing tells which row it is.
                 verdict.must_fail(&["unverifiable"]);
             } else {
                 verdict.set(Element::Point(*pid), inside(scoped));
@@ -79,7 +78,7 @@ pub(super) fn judge(
         match own {
             // Erased with its row, or in conflict with it.
             Some(row) if meets(row, demands) => {}
-            // It carries the person's name beside somebody else's row.
+            // It carries the person's name beside another person's row.
             Some(_) if scoped == Scoped::Inside => verdict.must_fail(&["unverifiable", "point_conflict"]),
             Some(_) => verdict.may_fail(&["unverifiable", "point_conflict"]),
             None if has_row(mappings, job.mapping, state, &id) => {}
@@ -98,7 +97,7 @@ fn inside(scoped: Scoped) -> Fate {
     }
 }
 
-/// Returns whether a payload has a value somewhere in a list.
+/// Returns whether the payload field has no single value and contains the wanted text.
 fn mentions(
     mapping: &Mapping,
     payload: &serde_json::Map<String, serde_json::Value>,

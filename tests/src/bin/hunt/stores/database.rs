@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::shape::Engine;
 
-/// How many connections a run has to each server.
+/// The number of connections to each server.
 const CONNECTIONS: u32 = 8;
 
 /// A database.
@@ -48,7 +48,7 @@ impl Database {
                     .create_if_missing(true)
                     .busy_timeout(wait::DEADLINE)
                     .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
-                    // What is hunted through need not outlive the machine.
+                    // The data need not survive a crash of the machine.
                     .synchronous(sqlx::sqlite::SqliteSynchronous::Off);
                 let pool = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
                 Self {
@@ -81,9 +81,9 @@ impl Database {
         }
     }
 
-    /// Takes the database away; a file goes with its directory.
+    /// Drops the database. A file goes with its directory.
     pub(crate) async fn drop(&self) {
-        // A connection to it keeps a database, and nobody needs them any more.
+        // An open connection would keep the database from being dropped.
         match &self.pool {
             Pool::Sqlite(_) => {}
             Pool::Postgres(pool) => {
@@ -97,7 +97,7 @@ impl Database {
         }
     }
 
-    /// Runs statements, all or none of them.
+    /// Runs statements in one transaction.
     pub(crate) async fn run(&self, statements: &str) {
         let statements = statements.trim_end_matches(';');
         if !statements.is_empty() {
@@ -107,7 +107,7 @@ impl Database {
                     let mut connection = Box::pin(pool.acquire()).await.unwrap();
                     loop {
                         match sqlx::raw_sql(AssertSqlSafe(text.as_str())).execute(&mut *connection).await {
-                            // A worker's transaction and this one waited for each other: once more.
+                            // Deadlock with a worker's transaction: retry.
                             Err(sqlx::Error::Database(error)) if is_deadlock(error.code().as_deref()) => {
                                 sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.unwrap();
                             }
@@ -123,7 +123,7 @@ impl Database {
         }
     }
 
-    /// Returns what a query finds, as texts.
+    /// Returns the rows of a query, as texts.
     pub(crate) async fn texts(&self, query: &str) -> Vec<Vec<Option<String>>> {
         on_pool!(self, pool => {
             let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(pool).await.unwrap();
@@ -131,7 +131,7 @@ impl Database {
         })
     }
 
-    /// Returns the type that values are read as.
+    /// Returns the SQL type that values are read as.
     pub(crate) fn text(&self) -> &'static str {
         match &self.pool {
             Pool::Sqlite(_) | Pool::Postgres(_) => "TEXT",
@@ -140,12 +140,12 @@ impl Database {
     }
 }
 
-/// Returns whether a transaction was ended for the sake of another one: by PostgreSQL, or by MariaDB.
+/// Returns whether a SQLSTATE is a deadlock of PostgreSQL (40P01) or MariaDB (40001).
 fn is_deadlock(code: Option<&str>) -> bool {
     matches!(code, Some("40P01" | "40001"))
 }
 
-/// Writes a text as a literal of all databases.
+/// Returns a text as a literal that all databases read.
 pub(super) fn literal(text: Option<&str>) -> String {
     match text {
         // No text of a world has a backslash.

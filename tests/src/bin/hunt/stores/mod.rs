@@ -1,4 +1,4 @@
-//! The stores of a site, written and read directly: nothing here asks Lethe.
+//! The stores of a site, read and written directly, without Lethe.
 
 mod database;
 mod points;
@@ -34,7 +34,7 @@ impl Stores {
         }
     }
 
-    /// Returns all that is there.
+    /// Returns all rows and points.
     pub(crate) async fn read(&self) -> State {
         let points = async {
             match &self.collection {
@@ -46,7 +46,7 @@ impl Stores {
         State { rows, points }
     }
 
-    /// Makes of what is there what should be there, in both stores.
+    /// Changes both stores from one state to another.
     pub(crate) async fn write(&self, from: &State, to: &State) {
         let (gone, changed) = difference(from, to);
         let points = async {
@@ -58,7 +58,7 @@ impl Stores {
     }
 }
 
-/// Returns what has to go, and what has to be written.
+/// Returns the elements to delete, and the elements to write.
 fn difference(from: &State, to: &State) -> (Vec<Element>, Vec<Element>) {
     let gone = from.elements().filter(|element| !to.has(element)).collect();
     let changed = to.elements().filter(|element| !to.has_same(from, element)).collect();

@@ -1,4 +1,4 @@
-//! Points.
+//! The points of a site's collection.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{Element, Pid, State};
 
-/// How many points are written or read at a time.
+/// The number of points per read or write request.
 const PAGE: usize = 2_000;
 
 /// A collection.

@@ -48,7 +48,7 @@ pub(super) async fn read(site: &Site, database: &Database) -> BTreeMap<(usize, S
     found
 }
 
-/// Takes rows away and writes others.
+/// Deletes rows and writes others.
 pub(super) async fn write(site: &Site, database: &Database, gone: &[Element], changed: &[Element], to: &State) {
     let mut text = String::new();
     for table in 0..site.tables() {
@@ -119,7 +119,7 @@ fn inserts(site: &Site, name: &str, table: usize, ids: &[String], to: &State) ->
     text
 }
 
-/// Returns the key of an owner, which follows from the name.
+/// Returns the key of an owner: the FNV-1a hash of the name.
 fn key(name: &str) -> u32 {
     name.bytes().fold(2_166_136_261, |hash: u32, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(16_777_619)

@@ -1,10 +1,10 @@
-//! Dates by hand: the proleptic Gregorian calendar, in milliseconds since 1970, and OpenSearch's rounding of them.
+//! Dates without a library: the proleptic Gregorian calendar, in milliseconds since 1970, and OpenSearch's rounding.
 
 const DAY: i64 = 86_400_000;
 
 /// Returns the day of a date, counted from 1970.
 fn day_of(year: i64, month: i64, day: i64) -> i64 {
-    // Years begin in March, so that the day that some of them have more is their last.
+    // Years begin in March, so that a leap day is the last day of its year.
     let shifted = if month <= 2 { year - 1 } else { year };
     let era = shifted.div_euclid(400);
     let of_era = shifted.rem_euclid(400);
@@ -30,7 +30,7 @@ fn days_in(year: i64, month: i64) -> i64 {
     day_of(next, month_after, 1) - day_of(year, month, 1)
 }
 
-/// Returns a moment of so many microseconds as a date and a time.
+/// Returns a moment, in microseconds since 1970, as a date and a time.
 pub(super) fn written(micros: i64) -> String {
     let (day, of_day) = (micros.div_euclid(DAY * 1_000), micros.rem_euclid(DAY * 1_000));
     let (year, month, day) = date_of(day);
@@ -44,7 +44,7 @@ pub(super) fn written(micros: i64) -> String {
     )
 }
 
-/// Returns the first or the last millisecond of what a text stands for, `zone` milliseconds east of UTC.
+/// Returns the first or the last millisecond of a text's period, `zone` milliseconds east of UTC.
 pub(super) fn read(text: &str, zone: i64, up: bool) -> Option<i64> {
     match text.split_once("||") {
         Some((anchor, steps)) => moved(plain(anchor, zone, false)? + zone, steps, up).map(|local| local - zone),
@@ -52,7 +52,7 @@ pub(super) fn read(text: &str, zone: i64, up: bool) -> Option<i64> {
     }
 }
 
-/// Reads a year and whatever follows: a part has so many digits, and the time may end with an offset.
+/// Reads a number of milliseconds, or a year with optional smaller parts and an offset.
 fn plain(text: &str, zone: i64, up: bool) -> Option<i64> {
     if text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
@@ -77,7 +77,7 @@ fn plain(text: &str, zone: i64, up: bool) -> Option<i64> {
     Some(day * DAY + seconds * 1_000 + part(6, 0, 999) - zone)
 }
 
-/// Returns where steps of date math lead, on the clock of one place.
+/// Returns the result of the steps of date math, in local time.
 fn moved(mut at: i64, steps: &str, up: bool) -> Option<i64> {
     let mut rest = steps.chars().peekable();
     while let Some(operator) = rest.next() {

@@ -1,5 +1,5 @@
-//! What OpenSearch would delete, said by its documentation and its classes: `BoolQueryBuilder`, `DateFieldMapper`,
-//! `JavaDateMathParser`, `ExistsQueryBuilder`, and of keywords by how Java writes values.
+//! A model of OpenSearch's deletions, after its documentation and its classes `BoolQueryBuilder`, `DateFieldMapper`,
+//! `JavaDateMathParser` and `ExistsQueryBuilder`. Keywords follow Java's text form of values.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::rows::Row;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Truth {
     No,
-    /// Under some mappings of the field, and not under others.
+    /// The row matches under some mappings of the field, and not under others.
     Maybe,
     Yes,
 }
@@ -105,7 +105,7 @@ fn bool(body: &Value, row: &Row) -> Truth {
         Some(number) => usize::try_from(number.as_u64().unwrap()).unwrap(),
         None => 0,
     };
-    // Lucene: without a clause that has to match one of the others has to.
+    // Lucene: without a `must` or `filter` clause, one `should` clause has to match.
     let needed = if said == 0 && must.is_empty() && filter.is_empty() && !should.is_empty() {
         1
     } else {
@@ -123,7 +123,7 @@ fn bool(body: &Value, row: &Row) -> Truth {
     all(must.into_iter().chain(filter).chain(kept).chain([enough]))
 }
 
-/// What a field holds that is no JSON.
+/// The content of a field.
 enum Held {
     Text(Option<&'static str>),
     Number(Option<f64>),
@@ -136,9 +136,9 @@ enum Held {
 /// A value in JSON, at the end of a path.
 enum Leaf {
     Value(Value),
-    /// In a list inside of a list: here nothing is asked of it.
+    /// A value in a list inside a list, which the model leaves open.
     Deep(Value),
-    /// Something is below it.
+    /// An object, with values below it.
     Object(Value),
 }
 
@@ -186,11 +186,11 @@ fn leaves(value: &Value) -> Vec<Leaf> {
     }
 }
 
-/// Returns a value as a keyword, as Java writes it.
+/// Returns a value as a keyword, in Java's text form.
 fn keyword(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        // As far as the numbers here go.
+        // True for the numbers in these tests.
         other => other.to_string(),
     }
 }
@@ -229,14 +229,14 @@ fn equals(field: &str, asked: &Value, row: &Row) -> Truth {
         }
         Held::Inside(leaves) => inside(&leaves, &|value| {
             let truth = as_value(value, asked);
-            // Of the whole column only the type says whether it is JSON: there texts are texts.
+            // Only the column's type tells whether the whole column is JSON. There a text is only a text.
             let is_doubtful = field == "meta" && truth == Yes && value.is_string() != asked.is_string();
             if is_doubtful { Maybe } else { truth }
         }),
     }
 }
 
-/// A keyword is the text of a value; a field of numbers reads a text as one.
+/// Compares values: a keyword is the text of a value, and a field of numbers reads a text as a number.
 fn as_value(value: &Value, asked: &Value) -> Truth {
     match (value, asked) {
         (Value::Null, _) => No,
@@ -254,7 +254,7 @@ fn as_value(value: &Value, asked: &Value) -> Truth {
     }
 }
 
-/// Of what is below or too deep nobody knows what a mapping makes.
+/// Compares the values. A mapping may or may not index deeper values and objects.
 fn inside(leaves: &[Leaf], right: &dyn Fn(&Value) -> Truth) -> Truth {
     any(leaves.iter().map(|leaf| match leaf {
         Leaf::Value(value) => right(value),
@@ -267,7 +267,7 @@ fn texts(field: &str, row: &Row, right: &dyn Fn(&str) -> bool) -> Truth {
         Held::Text(value) => Truth::from(value.is_some_and(right)),
         Held::Inside(leaves) => inside(&leaves, &|value| match value {
             Value::String(text) => Truth::from(right(text)),
-            // A keyword of it, and in a field of numbers nothing that could be asked.
+            // It matches as a keyword, and cannot match in a field of numbers.
             Value::Number(_) | Value::Bool(_) if right(&keyword(value)) => Maybe,
             _ => No,
         }),

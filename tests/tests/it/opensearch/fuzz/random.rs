@@ -8,7 +8,7 @@ const OWNERS: [&str; 7] = ["ana", "ben", "", "5", "5.0", "2024-01-31", "Ana"];
 const TITLES: [&str; 6] = ["note", "No te", "keep", "2024", "true", "n"];
 const WHOLE: [i64; 7] = [-1, 0, 5, 7, 51, 2024, 1_706_659_200_000];
 const FLOATS: [f64; 4] = [0.5, 5.0, -1.5, 7.25];
-/// Around the ends of days, months and seconds.
+/// Moments around the ends of days, months and seconds.
 const MOMENTS: [i64; 14] = [
     1_704_067_199_999_999,
     1_704_067_200_000_000,
@@ -125,7 +125,7 @@ impl Random {
         }
     }
 
-    /// Returns a query; `dated` says whether the rows have moments that are no texts.
+    /// Returns a query. `dated` says whether the rows have moments of a date type.
     pub(super) fn query(&mut self, dated: bool) -> Value {
         if self.once_in(5) {
             self.simple(dated)
@@ -245,7 +245,7 @@ impl Random {
         json!({"range": {"at": bounds}})
     }
 
-    /// Something about what is inside of JSON.
+    /// Returns a query about values inside JSON.
     fn inside(&mut self) -> Value {
         let field = self.of(&["meta.color", "meta.color", "meta.n", "meta.deep.x", "meta.deep", "meta"]);
         let value = match self.below(8) {

@@ -1,4 +1,4 @@
-//! Random rows, and how they are written in each database.
+//! Random rows, and their values in each database.
 
 use lethe_tests::layout::Sql;
 use serde_json::Value;

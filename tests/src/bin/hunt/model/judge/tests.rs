@@ -1,4 +1,4 @@
-//! The rules of issue and design, one by one.
+//! The rules of the issue and the design, one by one.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -52,7 +52,7 @@ fn by_ids(ids: &[&str], owner: Option<&str>) -> Job {
     }
 }
 
-/// A state with rows of table 0 and points that are called by numbers.
+/// Returns a state with rows of table 0 and points with number ids.
 fn state(rows: &[(&str, Row)], points: &[(u64, Value)]) -> State {
     State {
         rows: rows
@@ -66,7 +66,7 @@ fn state(rows: &[(&str, Row)], points: &[(u64, Value)]) -> State {
     }
 }
 
-/// Returns which of the points go, whether the row of memory 7 goes, and the ends.
+/// Returns the points that go, whether the row of memory 7 goes, and the ends.
 fn goes(mappings: &[Mapping], state: &State, job: &Job) -> (Vec<u64>, bool, Ends) {
     let verdict = judge(mappings, state, job);
     let points = state.points.keys().filter_map(|pid| match pid {
@@ -237,7 +237,7 @@ fn a_person_goes_with_orphans_and_strangers_points_stay() {
         goes(&mappings, &state, &person("ana")),
         (vec![1, 2, 3], true, Ends::default())
     );
-    // It carries her name, and the row is somebody else's.
+    // The point carries her name, and the row is another person's.
     let stray = json!({"memory_id": 8, "user_id": "ana"}).as_object().unwrap().clone();
     state.points.insert(Pid::Number(6), stray);
     let (points, row, ends) = goes(&mappings, &state, &person("ana"));
