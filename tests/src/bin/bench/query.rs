@@ -1,4 +1,4 @@
-//! Purges by query, planned and erased by one and by two workers, beside a bare loop of the same batches.
+//! Purges by query: beside a bare loop of the same batches, planned and erased, with one worker and with two.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,28 @@ use qdrant_client::qdrant::{DeletePointsBuilder, PointId, PointsIdsList};
 use serde_json::json;
 use sqlx::postgres::PgPool;
 
-use crate::{BATCH, Cpu, peak, report, site};
+use crate::figures::{Figures, Sample};
+use crate::processes::{Cpu, peak, report};
+use crate::sizes::Sizes;
+use crate::{BATCH, site};
 
-/// The number of rows of a purge, unless `LETHE_BENCH_ROWS` is set.
-const ROWS: usize = 1_000_000;
-
-/// Deletes the rows in a bare loop, by one worker and by two, and prints the ratios of the times.
-pub(crate) async fn query() {
-    let rows = rows();
+/// Deletes as many rows in a bare loop, by one worker and by two, and prints how the times compare.
+pub(crate) async fn query(sizes: &Sizes, figures: &mut Figures) {
+    let rows = sizes.rows;
     let site = site().await;
     unattended(&site).await;
     fill(&site, "ben", rows).await;
     let (before, start) = (Cpu::now(), Instant::now());
     let connection = bare_loop(&site, "ben").await;
     let alone = start.elapsed();
-    report("query", rows, "bare loop", alone, &before);
+    let case = format!("{rows} rows");
+    let sample = |took, before| Sample {
+        n: rows,
+        took,
+        latency: None,
+        used: Cpu::since(before),
+    };
+    figures.add("query", &case, "bare loop", sample(alone, &before));
     connection.close().await;
 
     let mut service = site.api().await;
@@ -33,7 +40,8 @@ pub(crate) async fn query() {
         let (before, start) = (Cpu::now(), Instant::now());
         let planned = purge(&service, "ana", rows).await.planned;
         let took = start.elapsed();
-        report("query", rows, &format!("{workers} worker(s)"), took, &before);
+        let who = format!("Lethe, {workers} worker(s)");
+        figures.add("query", &case, &who, sample(took, &before));
         println!(
             "query: {workers} worker(s): ratio {:.2}; planning {planned:.2?}, {:.1} % of it",
             took.as_secs_f64() / alone.as_secs_f64(),
@@ -48,9 +56,9 @@ pub(crate) async fn query() {
     site.holds(&[]).await;
 }
 
-/// Purges growing numbers of rows in a bare loop and by one worker. Prints the cost of a row relative to the smallest
-/// purge.
-pub(crate) async fn linear() {
+/// Purges of growing size in a bare loop and by one worker: what a row costs, beside what it costs in the
+/// smallest.
+pub(crate) async fn linear(sizes: &Sizes) {
     let site = site().await;
     unattended(&site).await;
     let mut service = site.api().await;
@@ -59,8 +67,8 @@ pub(crate) async fn linear() {
     purge(&service, "zoe", 1_000).await;
     let mut first = None;
     let sizes = std::iter::successors(Some(10_000), |rows| Some(rows * 10));
-    for size in sizes.take_while(|size| *size <= rows()) {
-        // Small purges run several times, since small disturbances change their time.
+    for size in sizes.take_while(|size| *size <= sizes.rows) {
+        // The small ones several times, since little disturbs them much.
         let times = (100_000 / size).clamp(1, 9);
         let (mut alone, mut took) = (Vec::new(), Vec::new());
         for _ in 0..times {
@@ -92,14 +100,14 @@ pub(crate) async fn linear() {
     }
 }
 
-/// The time that a message takes to a distant store, and its answer back.
+/// How long a message takes to a store that is a distance away, and an answer back.
 const DISTANCE: Duration = Duration::from_millis(2);
 
-/// The number of rows of a purge at a distance.
+/// How many rows are purged at a distance.
 const FAR: usize = 200_000;
 
-/// Purges with one worker and with two, each with two slots, at a distance from the stores. Most of the time is waiting
-/// for the stores, and no store is busy.
+/// One worker and two, each with two slots, where the stores are a distance away: most of the time is
+/// spent waiting for them, and none of them is busy.
 pub(crate) async fn scale() {
     let mut site = site().await;
     unattended(&site).await;
@@ -127,37 +135,31 @@ pub(crate) async fn scale() {
     );
 }
 
-/// Returns the number of rows of the largest purge.
-#[expect(clippy::disallowed_methods, reason = "the benchmark is told how long it may take")]
-fn rows() -> usize {
-    std::env::var("LETHE_BENCH_ROWS").map_or(ROWS, |rows| rows.parse().unwrap())
-}
-
-/// Turns autovacuum off, so that nothing else works on the table.
-async fn unattended(site: &Site) {
+/// Nothing else works on the table meanwhile.
+pub(crate) async fn unattended(site: &Site) {
     site.memories
         .run("ALTER TABLE agno_memories SET (autovacuum_enabled = false)")
         .await;
 }
 
-/// Adds memories in parts, to bound the memory of the benchmark.
-async fn fill(site: &Site, user: &str, rows: usize) {
+/// Adds memories in parts, so that they are not all held at once.
+pub(crate) async fn fill(site: &Site, user: &str, rows: usize) {
     for part in 0..rows.div_ceil(50_000) {
         site.add(&memories::of(user, (rows - part * 50_000).min(50_000))).await;
     }
-    // Removes the dead rows of earlier runs.
+    // Nor is anything left of what was there before.
     site.memories.run("VACUUM ANALYZE agno_memories").await;
 }
 
-/// The time of a purge.
+/// How long a purge took, by the ledger's clock.
 struct Purge {
-    /// From its start to its end, with the read-back, by the ledger's clock.
+    /// From its beginning to its end, read back.
     took: Duration,
-    /// The time of planning, by polling.
+    /// How long it was being planned, as far as can be seen.
     planned: Duration,
 }
 
-/// Purges all memories of `user`.
+/// Purges everything of `user`.
 async fn purge(service: &Service, user: &str, rows: usize) -> Purge {
     let start = Instant::now();
     let job = json!({"select": {"query": {"eq": {"user_id": user}}}});
@@ -181,7 +183,7 @@ async fn purge(service: &Service, user: &str, rows: usize) -> Purge {
     }
 }
 
-/// The least work that deletes the rows: page by page in key order, from both stores.
+/// The least that deletes them: page by page in the order of keys, from both stores.
 async fn bare_loop(site: &Site, user: &str) -> PgPool {
     let pool = PgPool::connect(site.memories.url()).await.unwrap();
     let client = site.vectors.client();

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::postgres::PgPool;
 
-use crate::Cpu;
+use crate::processes::Cpu;
 use crate::singles::ready;
 
 /// The number of waiting jobs, and of ended ones: just below the limit of accepted jobs.
@@ -109,7 +109,7 @@ async fn quiet(what: &str, ledger: &PgPool) {
     sqlx::query(reset).execute(ledger).await.unwrap();
     let before = Cpu::now();
     tokio::time::sleep(QUIET).await;
-    let used = Cpu::now().since(&before);
+    let used = Cpu::since(&before);
     let statements: Vec<(String, i64, f64, f64)> = sqlx::query_as(
         "SELECT COALESCE(substring(query from '-- (ledger::[a-z_ ]+)'), left(query, 20)), calls, mean_exec_time, max_exec_time
          FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
