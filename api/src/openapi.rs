@@ -44,7 +44,7 @@ impl Modify for Schemes {
         };
         let bearer = http(
             HttpAuthScheme::Bearer,
-            "An API key, or a JSON Web Token of an issuer that the configuration names",
+            "An API key, or a JSON Web Token of a configured issuer",
         );
         let basic = http(HttpAuthScheme::Basic, "An API key's name, and the key");
         let token = ApiKeyValue::with_description("Authorization", "`Token` and an API key");

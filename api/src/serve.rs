@@ -57,7 +57,7 @@ async fn give_up(state: &AppState) {
     loop {
         tokio::time::sleep(limits::INTERVAL).await;
         if let Err(error) = limits::give_up(state.ledger(), state.doorbell()).await {
-            tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "jobs could not be given up");
+            tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "jobs past their time limit could not be ended");
         }
     }
 }

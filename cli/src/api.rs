@@ -40,7 +40,7 @@ pub(crate) struct Api {
 impl Api {
     pub(crate) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
         if HeaderValue::try_from(key).is_err() {
-            bail!("the API key has a line end or another character that no key has: look at LETHE_KEY");
+            bail!("check LETHE_KEY: the API key has a line end or another character that no key can have");
         }
         let client = reqwest::Client::builder().build().context("make an HTTP client")?;
         Ok(Self {
@@ -70,7 +70,7 @@ impl Api {
             if text.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_str(&text).context("the API did not answer with JSON: look at the URL");
+            return serde_json::from_str(&text).context("check the URL: the API did not answer with JSON");
         }
         let body: Value = text
             .ok()
@@ -167,7 +167,7 @@ pub(crate) fn job_path(id: &str) -> anyhow::Result<String> {
     // Another text might be another path.
     let id: JobId = id
         .parse()
-        .map_err(|_| anyhow!("no job has such an id: write one that `lethe jobs` lists"))?;
+        .map_err(|_| anyhow!("write the id of a job, as `lethe jobs` lists it"))?;
     Ok(format!("jobs/{id}"))
 }
 

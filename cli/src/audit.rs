@@ -16,22 +16,22 @@ const PAGE: u64 = 1_000;
 pub(crate) struct Audit {
     #[command(flatten)]
     server: Server,
-    /// Only those of this act, such as key.create.
+    /// Only events of this act, such as key.create.
     #[arg(long)]
     act: Option<String>,
-    /// Only what the key of this name did.
+    /// Only events by the key of this name.
     #[arg(long)]
     actor: Option<String>,
-    /// Only those from this time on, such as 2030-01-31T12:00:00Z.
+    /// Only events from this time on, such as 2030-01-31T12:00:00Z.
     #[arg(long)]
     since: Option<String>,
-    /// Only those before this time.
+    /// Only events before this time.
     #[arg(long)]
     until: Option<String>,
     /// The most to list.
     #[arg(long, default_value_t = 100)]
     limit: u64,
-    /// How to print them.
+    /// The form of the output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     output: Format,
 }

@@ -121,7 +121,7 @@ fn own(path: &Path) -> std::io::Result<()> {
     }
     match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            tracing::warn!(path = %path.display(), "others may look into the data directory, which holds ids and memories: it belongs to another user");
+            tracing::warn!(path = %path.display(), "other users may read the data directory, which holds ids and memories: it belongs to another user");
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

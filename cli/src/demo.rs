@@ -41,10 +41,7 @@ pub(crate) async fn run(options: &options::Demo) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir().context("make a temporary directory")?;
     let data = options.data.as_deref().unwrap_or_else(|| temporary.path());
     if data.join("memories.sqlite").exists() {
-        bail!(
-            "{} holds memories already; the demonstration wants a new directory",
-            data.display()
-        );
+        bail!("{} holds memories already; name a new directory", data.display());
     }
     data_dir::make(data)?;
     memories::load_fixture(&data.join("memories.sqlite"))?;

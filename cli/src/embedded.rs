@@ -131,7 +131,7 @@ pub(crate) fn is_wanted(config: &Config) -> anyhow::Result<bool> {
     let wanted = config.targets.is_empty();
     if wanted && !cfg!(feature = "embedded") {
         bail!(
-            "this build has no stores of its own: name a [[target]] in the configuration, or build it with the feature `embedded`"
+            "write a [[target]] in the configuration, or build with the feature `embedded`: this build has no embedded stores"
         );
     }
     Ok(wanted)

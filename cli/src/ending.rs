@@ -15,7 +15,7 @@ pub(crate) fn conclude(job: &Value, require_found: bool) -> anyhow::Result<()> {
     match job["state"].as_str() {
         Some("succeeded") if require_found && !has_found(job) => bail!("nothing was found"),
         Some("succeeded") => Ok(()),
-        state => bail!("the job ended as {}", state.unwrap_or("nothing known")),
+        state => bail!("the job ended in state {}", state.unwrap_or("nothing known")),
     }
 }
 
@@ -29,13 +29,13 @@ fn notes(job: &Value) -> Vec<String> {
             warning["table"].as_str().unwrap_or_default()
         );
         notes.push(match warning["code"].as_str() {
-            Some("nothing_selected") => "nothing was selected: no memory matches what was asked for".to_owned(),
+            Some("nothing_selected") => "nothing was selected: no memory matches the request".to_owned(),
             Some("mistyped") => {
-                format!("{place} was skipped: its columns cannot hold a value that was asked for")
+                format!("{place} was skipped: its columns cannot hold a value of the request")
             }
             Some("full_scan") => format!("{place} was searched row by row: no index helps"),
             Some("dependents_uncounted") => {
-                format!("{place} lost more rows of dependents than were counted: a worker died in between")
+                format!("{place}: more dependent rows were deleted than counted, because a worker died")
             }
             code => format!("{place}: {}", code.unwrap_or("a warning without a code")),
         });
@@ -43,7 +43,9 @@ fn notes(job: &Value) -> Vec<String> {
     for store in items(&job["stores"]) {
         for (table, n) in store["dependents"].as_object().into_iter().flatten() {
             let target = store["target"].as_str().unwrap_or_default();
-            notes.push(format!("{n} rows of {target}'s table {table} went with their memories"));
+            notes.push(format!(
+                "{n} rows of the dependent table {table} in {target} were deleted with their memories"
+            ));
         }
     }
     if job["state"] == "succeeded" && !has_found(job) && notes.is_empty() {
@@ -101,7 +103,7 @@ mod tests {
             notes(&job),
             [
                 "main/notes was skipped: its columns cannot hold a value that was asked for",
-                "nothing was selected: no memory matches what was asked for",
+                "nothing was selected: no memory matches the request",
                 "12 rows of main's table chunks went with their memories",
             ]
         );

@@ -117,7 +117,7 @@ fn expiry(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     });
     match at {
         Some(at) if at > now => Ok(at),
-        _ => bail!("write when the key expires as 90d or 2030-01-31T12:00:00Z, in the future"),
+        _ => bail!("write an expiry in the future, such as 90d or 2030-01-31T12:00:00Z"),
     }
 }
 

@@ -24,19 +24,19 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// Run everything in one process: API, worker, embedded stores.
     Up(Up),
-    /// Erase real memories from embedded stores, and look at what is left.
+    /// Erase real memories from embedded stores, and count the rest.
     Demo(Demo),
     /// Run the HTTP API.
     Api(Role),
     /// Run a worker.
     Worker(Role),
-    /// Apply the ledger's migrations, and end.
+    /// Apply the ledger's migrations, and exit.
     Migrate(Role),
-    /// Make, list and take away API keys.
+    /// Create, list and revoke API keys.
     Keys(Keys),
-    /// Write, list, pause, preview and take away deletions that recur.
+    /// Write, list, pause, preview and delete recurring deletions.
     Schedules(Schedules),
-    /// Check mappings against live stores, and propose some.
+    /// Check mappings against live stores, and propose mappings.
     Targets(Targets),
     /// Ask a process whether it is ready: exit code 0 if it is.
     Health(Health),
@@ -46,17 +46,17 @@ pub(crate) enum Command {
     Watch(Watch),
     /// List jobs.
     Jobs(Jobs),
-    /// Change how many memories a job erases in a second.
+    /// Change the pace of a job: memories erased per second.
     Pace(Pace),
     /// Cancel a job.
     Cancel(Job),
-    /// Try a failed or cancelled job again.
+    /// Retry a failed or cancelled job.
     Retry(Job),
-    /// List the memories of a job that were not simply erased.
+    /// List the memories of a job with an outcome other than erased.
     Items(Items),
-    /// Read the audit trail: who made keys, cancelled, retried, paused, wrote schedules, or read ids.
+    /// Read the audit trail: created keys, cancellations, retries, pauses, schedule changes, and reads of ids.
     Audit(Audit),
-    /// Begin no new batch, everywhere or in one target; acceptance goes on.
+    /// Pause: begin no new batch, in all targets or in one; jobs are still accepted.
     Pause(Scope),
     /// Go on after a pause.
     Resume(Scope),
@@ -65,16 +65,16 @@ pub(crate) enum Command {
 /// Everything in one process.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// Where the ledger and the embedded stores are kept.
+    /// The directory of the ledger and the embedded stores.
     #[arg(long, default_value = "lethe-data", env = "LETHE_DATA")]
     pub(crate) data: PathBuf,
-    /// Where to listen; port 0 for any that is free.
+    /// The address to listen on; port 0 takes any free port.
     #[arg(long)]
     pub(crate) listen: Option<SocketAddr>,
     /// The configuration file; default: `lethe.toml` if there is one.
     #[arg(long, env = "LETHE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// How to say that it is ready.
+    /// The form of the message that it is ready.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
 }
@@ -105,13 +105,13 @@ pub(crate) struct Keys {
 /// The commands about API keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make a key over the API, and print it, this once.
+    /// Create a key over the API, and print it once.
     Create(CreateKey),
-    /// List the keys that were made over the API.
+    /// List the keys that were created over the API.
     List(Server),
-    /// Take a key away that was made over the API.
+    /// Revoke a key that was created over the API.
     Revoke(RevokeKey),
-    /// Print a new key with the lines of the configuration that allow it, asking nobody.
+    /// Print a new key with its lines of the configuration, without the API.
     Config(NewKey),
 }
 
@@ -138,10 +138,10 @@ pub(crate) struct RevokeKey {
 pub(crate) struct NewKey {
     /// Its name: the principal whose jobs it submits.
     pub(crate) name: String,
-    /// What it may do; may be repeated.
+    /// A scope of the key; may be repeated.
     #[arg(long = "scope", required = true)]
     pub(crate) scopes: Vec<String>,
-    /// The one person whose memories it reaches; default: everybody's.
+    /// The one person whose memories it reaches; default: all persons.
     #[arg(long)]
     pub(crate) user: Option<String>,
     /// A workspace that it reaches, may be repeated; default: all.
@@ -150,7 +150,7 @@ pub(crate) struct NewKey {
     /// A target that it reaches, may be repeated; default: all.
     #[arg(long = "target")]
     pub(crate) targets: Vec<String>,
-    /// When it expires: after a time such as 90d, or at one such as 2030-01-31T12:00:00Z.
+    /// The expiry: a duration such as 90d, or a time such as 2030-01-31T12:00:00Z.
     #[arg(long)]
     pub(crate) expires: Option<String>,
 }
@@ -168,19 +168,19 @@ pub(crate) struct Health {
 pub(crate) struct Submit {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// Memories' ids.
+    /// The ids of memories.
     #[arg(conflicts_with_all = ["ids_file", "user", "query"])]
     pub(crate) ids: Vec<String>,
     /// A file of ids, one a line, of any length: JSON strings, objects `{"id": "…"}`, or bare ids.
     #[arg(long, conflicts_with_all = ["user", "query"])]
     pub(crate) ids_file: Option<PathBuf>,
-    /// Everything of one person.
+    /// Select all memories of one person.
     #[arg(long, conflicts_with = "query")]
     pub(crate) user: Option<String>,
-    /// Another name of that person; as often as there are any.
+    /// Another name of that person; may be repeated.
     #[arg(long = "alias", value_name = "USER", requires = "user")]
     pub(crate) aliases: Vec<String>,
-    /// What a filter matches: JSON such as '{"eq": {"kind": "note"}}', or a file of it.
+    /// A filter as JSON, such as '{"eq": {"kind": "note"}}', or a file of it.
     #[arg(long, value_name = "JSON|FILE")]
     pub(crate) query: Option<String>,
     /// The target.
@@ -198,19 +198,19 @@ pub(crate) struct Submit {
     /// With ids or a query: only memories of this kind, where a table holds several.
     #[arg(long, conflicts_with = "user")]
     pub(crate) kind: Option<String>,
-    /// The most memories it may select; if it is more, nothing is touched.
+    /// The most memories it may select; above it the job fails and nothing is touched.
     #[arg(long)]
     pub(crate) limit: Option<u64>,
-    /// The digest that a dry run said: if something else is selected now, nothing is touched.
+    /// The digest of a dry run; if the selection differs now, the job fails and nothing is touched.
     #[arg(long, value_name = "DIGEST", conflicts_with = "dry_run")]
     pub(crate) expect: Option<String>,
     /// The most memories to erase in a second.
     #[arg(long, value_parser = number, allow_negative_numbers = true)]
     pub(crate) per_second: Option<f64>,
-    /// When to start at the earliest, such as 2030-01-31T12:00:00Z.
+    /// The earliest start, such as 2030-01-31T12:00:00Z.
     #[arg(long)]
     pub(crate) not_before: Option<String>,
-    /// The same key makes the same job, however often it is sent.
+    /// The idempotency key: repeated requests with it return the same job.
     #[arg(long)]
     pub(crate) idempotency_key: Option<String>,
     /// Count, and touch nothing.
@@ -252,7 +252,7 @@ pub(crate) struct Pace {
     pub(crate) server: Server,
     /// The job's id.
     pub(crate) job: String,
-    /// The most memories to erase in a second from now on, such as 50 or 0.5; `none`: as many as it can.
+    /// The most memories to erase per second from now on, such as 50 or 0.5; `none`: no limit.
     #[arg(value_parser = rate, allow_negative_numbers = true)]
     pub(crate) rate: Rate,
 }
@@ -281,7 +281,7 @@ fn number(text: &str) -> Result<f64, &'static str> {
 pub(crate) struct Jobs {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// Only those in this state.
+    /// Only jobs in this state.
     #[arg(long)]
     pub(crate) state: Option<String>,
     /// The most to list.
@@ -296,7 +296,7 @@ pub(crate) struct Items {
     pub(crate) server: Server,
     /// The job's id.
     pub(crate) job: String,
-    /// What became of them: `absent`, `failed`, `unverifiable`, `residue`, …
+    /// The outcome to list: `absent`, `failed`, `unverifiable`, `residue`, …
     #[arg(long)]
     pub(crate) outcome: String,
 }
@@ -306,6 +306,6 @@ pub(crate) struct Items {
 pub(crate) struct Scope {
     #[command(flatten)]
     pub(crate) server: Server,
-    /// The target; default: everything.
+    /// The target; default: all targets.
     pub(crate) target: Option<String>,
 }

@@ -34,7 +34,7 @@ pub(crate) fn error(text: &str) {
 /// Prints an answer.
 pub(crate) fn show(answer: &Value) -> anyhow::Result<()> {
     if answer.is_null() {
-        bail!("the API did not answer with anything: look at the URL");
+        bail!("check the URL: the answer of the API was empty");
     }
     line(&serde_json::to_string_pretty(answer).context("print the answer")?);
     Ok(())

@@ -36,7 +36,7 @@ impl Parts {
         for setting in &config.unverified {
             tracing::warn!(
                 setting,
-                "TLS is off for a server on another machine: others on the network may read passwords, and answer in its place"
+                "TLS is off for a server on another machine: an attacker on the network may read passwords, or impersonate the server"
             );
         }
         let ledger = Ledger::open(LedgerOptions {

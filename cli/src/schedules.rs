@@ -22,13 +22,13 @@ enum SchedulesCommand {
     List(Server),
     /// Show a schedule.
     Show(Schedule),
-    /// Write a schedule, in place of the one that has its name, if there is one.
+    /// Create a schedule, or replace the schedule of this name.
     Put(PutSchedule),
-    /// Take a schedule away; jobs that it has made go on.
+    /// Delete a schedule; its jobs go on.
     Delete(Schedule),
-    /// Let a schedule make no jobs.
+    /// Pause a schedule: it creates no jobs.
     Pause(Schedule),
-    /// Lift that; what it missed is caught up, once.
+    /// Resume a paused schedule; missed runs are caught up by one job.
     Resume(Schedule),
     /// Submit a schedule's job as a dry run, now.
     Preview(Schedule),

@@ -38,9 +38,9 @@ enum Command {
     Check(Check),
     /// Propose a configuration for stores that exist, from their schemas and a few points.
     Infer(Infer),
-    /// List the mappings that workers have published, by the collection or table where they are.
+    /// List the mappings that workers have published, grouped by collection or table.
     Siblings(Server),
-    /// Forget a mapping that is in no worker's file any more, so that others in its collection or table go on.
+    /// Remove a mapping that no worker serves any more, so that jobs of mappings in the same collection or table go on.
     Retire(Retire),
 }
 
@@ -49,7 +49,7 @@ struct Check {
     /// The configuration file; default: `lethe.toml` if there is one.
     #[arg(long, env = "LETHE_CONFIG")]
     config: Option<PathBuf>,
-    /// How to answer.
+    /// The form of the output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     output: Format,
 }
@@ -62,7 +62,7 @@ struct Infer {
     /// The database's password, if the URL does not hold it. Lists of processes show arguments: set the variable, or name a file.
     #[arg(long, env = PASSWORD_ENV, hide_env_values = true)]
     password: Option<String>,
-    /// The file that holds that password.
+    /// The file with that password.
     #[arg(long)]
     password_file: Option<PathBuf>,
     /// The vector store, by its gRPC port, such as `http://localhost:6334`.
@@ -71,10 +71,10 @@ struct Infer {
     /// The vector store's API key.
     #[arg(long, env = API_KEY_ENV, hide_env_values = true)]
     api_key: Option<String>,
-    /// Do without TLS where the stores are on other machines: their network is trusted.
+    /// Allow stores on other machines without TLS: their network is trusted.
     #[arg(long)]
     tls_off: bool,
-    /// What the target is to be called.
+    /// The name of the target.
     #[arg(long, default_value = "main")]
     name: String,
 }
@@ -110,7 +110,7 @@ async fn check(options: &Check) -> anyhow::Result<()> {
         .count()
     {
         0 => Ok(()),
-        n => bail!("{n} of the mappings' stores do not fit or could not be asked"),
+        n => bail!("{n} stores of mappings do not fit or did not answer"),
     }
 }
 
@@ -162,10 +162,10 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     let mut inferred = lethe_worker::infer(sql.as_ref(), vector.as_ref()).await?;
     let preset = preset(options, &stores, &mut inferred).await?;
     if preset.is_none() && inferred.tables.is_empty() {
-        bail!("nothing there looks like memories of somebody: describe the tables as deploy/lethe.sample.toml does");
+        bail!("describe the tables as in deploy/lethe.sample.toml: no table or collection looks like memories");
     }
     let text = options.proposal(preset, &inferred.tables)?;
-    output::line("# Proposed from what tables, columns and fields are called: read it before it deletes anything.");
+    output::line("# Proposed from the names of tables, columns and fields. Review it before the first deletion.");
     if stores.has_password {
         let name = options.name.to_uppercase();
         output::line(&format!(
@@ -175,7 +175,7 @@ async fn infer(options: &Infer) -> anyhow::Result<()> {
     for (what, names) in [
         ("Left out, though they have an owner", &inferred.others),
         (
-            "Left out, since erasing a row would take memories along, or be kept by them",
+            "Left out, because deleting a row would delete memories too, or memories would block it",
             &inferred.above,
         ),
         ("Left out, since a row may belong to no memory", &inferred.loose),

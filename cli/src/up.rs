@@ -76,7 +76,9 @@ impl Service {
                 parts.ledger.end_all_leases().await?;
                 parts.ledger.drop_all_uploads().await
             };
-            taken_over.await.context("take over what the last process left")?;
+            taken_over
+                .await
+                .context("take over the leases and uploads of the last process")?;
         }
         let key = first_key(&parts).await?;
         let state = lethe_api::AppState::new(

@@ -20,7 +20,7 @@ pub struct Digest(u128);
 
 /// A text that is no digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("write the 32 hexadecimal digits that a dry run said")]
+#[error("write the digest of a dry run: 32 hexadecimal digits")]
 pub struct NoDigest;
 
 /// A memory that a preview or plan found.

@@ -136,7 +136,7 @@ impl Collection {
         };
         let asked = self.queue.send(Message::Close(ending));
         if asked.is_err() || writer.join().is_err() {
-            tracing::error!("the writer of a collection ended before it was asked to");
+            tracing::error!("the writer of a collection ended without a request");
         }
     }
 }

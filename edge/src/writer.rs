@@ -190,7 +190,7 @@ impl Writer {
             );
             if !already {
                 let cause = failure.cause();
-                tracing::error!(collection = %self.name, cause, "a write failed half way: the server needs a restart");
+                tracing::error!(collection = %self.name, cause, "a write failed halfway: restart the server");
                 self.slot.replace(|| State::Broken);
             }
         }
@@ -204,7 +204,7 @@ impl Writer {
                 // The caller may have stopped waiting.
                 Some(done) => drop(done.send(answer)),
                 None if answer.is_err() => {
-                    tracing::warn!(collection = %self.name, "a write that nobody waited for failed");
+                    tracing::warn!(collection = %self.name, "a write without a waiting caller failed");
                 }
                 None => {}
             }

@@ -120,7 +120,7 @@ impl Client {
             }
             tokio::time::sleep(std::time::Duration::from_millis(15)).await;
         }
-        panic!("waited in vain until {what}: {last:#}")
+        panic!("timed out before {what}: {last:#}")
     }
 
     /// Submits a deletion, and waits until it has succeeded. Returns the job.

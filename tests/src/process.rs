@@ -73,7 +73,7 @@ impl Process {
             }
             assert!(
                 start.elapsed() < wait::DEADLINE,
-                "waited in vain for {}: {what}",
+                "timed out waiting for {}: {what}",
                 self.name
             );
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -88,7 +88,7 @@ impl Process {
             if let Some(status) = self.ended() {
                 return status;
             }
-            assert!(start.elapsed() < wait::DEADLINE, "waited in vain: {what}");
+            assert!(start.elapsed() < wait::DEADLINE, "timed out: {what}");
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }

@@ -18,7 +18,7 @@ where
         if let Some(found) = look().await {
             return found;
         }
-        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        assert!(start.elapsed() < DEADLINE, "timed out: {what}");
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -38,5 +38,5 @@ where
 /// Waits for a future that must end.
 pub async fn ends<T>(what: &str, future: impl Future<Output = T>) -> T {
     let done = tokio::time::timeout(DEADLINE, future).await;
-    done.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+    done.unwrap_or_else(|_| panic!("timed out: {what}"))
 }

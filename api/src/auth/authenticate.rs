@@ -130,10 +130,10 @@ impl Auth {
 fn limited(wait: Duration) -> Problem {
     metrics::authentication_failed(AuthFailure::Limited);
     // Not a warning: there may be thousands a second, and the metric counts them.
-    tracing::debug!("credentials were not looked at");
+    tracing::debug!("credentials were not checked");
     Problem::new(
         Kind::TooManyRequests,
-        "too many requests from your address failed to say who asks: send credentials that are known here, later",
+        "too many requests from your address failed authentication: send known credentials, after the time in `retry-after`",
     )
     .with_retry_after(wait)
 }
@@ -146,8 +146,8 @@ fn detail(why: AuthFailure, schemes: Schemes) -> String {
             format!("send one header {}", written.join(", or "))
         }
         AuthFailure::ExpiredKey => "this API key has expired: use another".to_owned(),
-        AuthFailure::TokenExpired => "this token has expired, or never does: use a fresh one".to_owned(),
-        AuthFailure::UnknownKey | AuthFailure::WrongName => "use an API key that is known here".to_owned(),
-        _ => "use a token of an issuer that is known here, made for this service, or an API key".to_owned(),
+        AuthFailure::TokenExpired => "this token has expired, or is valid for too long: use a fresh one".to_owned(),
+        AuthFailure::UnknownKey | AuthFailure::WrongName => "use a known API key".to_owned(),
+        _ => "use a token for this service from a configured issuer, or an API key".to_owned(),
     }
 }

@@ -33,11 +33,13 @@ impl From<Denied> for Problem {
                 "name the owner, or use an API key with the scope `memories:delete:any`",
             )
             .of_field("owner"),
-            Denied::OwnerForeign => Self::new(Kind::Forbidden, "name yourself as the owner, or nobody"),
-            Denied::WorkspaceNeeded => Self::new(Kind::Forbidden, "name one of your workspaces").of_field("workspace"),
+            Denied::OwnerForeign => Self::new(Kind::Forbidden, "name yourself as the owner, or leave the owner out"),
+            Denied::WorkspaceNeeded => {
+                Self::new(Kind::Forbidden, "name a workspace that your credentials cover").of_field("workspace")
+            }
             Denied::Bound => Self::new(
                 Kind::Forbidden,
-                "this concerns more than your credentials cover: use others, or name one of your targets",
+                "your credentials do not cover all of this: use other credentials, or name one of your targets",
             ),
             Denied::WorkspaceForeign => Self::new(Kind::Forbidden, "name a workspace that your credentials cover"),
         }

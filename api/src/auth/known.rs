@@ -120,7 +120,7 @@ impl KnownKeys {
     async fn note_use(&self, name: &str) {
         let noted = timeout(NOTING, self.ledger.use_key(name)).await;
         if !matches!(noted, Ok(Ok(()))) {
-            tracing::debug!("that a key is used could not be noted");
+            tracing::debug!("the use of a key could not be recorded");
         }
     }
 

@@ -17,8 +17,8 @@ pub(super) fn followable(problem: Problem, section: Option<&str>, words: Words) 
             ))
         }
         (Some("workspace"), Kind::Forbidden) => problem.says(match word("workspace") {
-            Some(word) => format!("name one of your workspaces (`{word}`)"),
-            None => "use an API key that is bound to one workspace: nothing in this API names one".to_owned(),
+            Some(word) => format!("name a workspace that your credentials cover (`{word}`)"),
+            None => "use an API key that is bound to one workspace: this API cannot name a workspace".to_owned(),
         }),
         (Some(field @ ("target" | "table")), _) if word(field).is_none() => configured(problem, section),
         // This API cannot choose a table.

@@ -153,7 +153,7 @@ pub(crate) async fn delete_memory(
     operation_id = "agnoDeleteMemories",
     tag = "agno",
     params(
-        ("user_id" = Option<String>, Query, nullable, description = "Only those of this owner; the body's must agree"),
+        ("user_id" = Option<String>, Query, nullable, description = "Deletes only memories of this owner. A `user_id` in the body must be the same"),
         ("db_id" = Option<String>, Query, nullable, description = "The target"),
         ("table" = Option<String>, Query, nullable, description = "The table inside it"),
     ),

@@ -20,7 +20,7 @@ impl FromRequest<AppState> for NoBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
-        let refused = || Problem::invalid(PLACE, "send none: what it says would be ignored");
+        let refused = || Problem::invalid(PLACE, "send no body: this route would ignore it");
         refuse_body(request, state, refused).await.map(|()| Self)
     }
 }

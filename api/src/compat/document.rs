@@ -51,7 +51,7 @@ pub(crate) struct Errors<B>(PhantomData<B>);
 impl<B: ErrorShape> IntoResponses for Errors<B> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let job = Some(sample::job());
-        let later = (202, response("Accepted, and not ended yet", &Job::name(), job));
+        let later = (202, response("Accepted, and still running", &Job::name(), job));
         let errors = B::STATUSES
             .iter()
             .map(|&status| (status, response(says(status), &B::name(), B::example(status))));
@@ -103,7 +103,7 @@ fn prefer() -> Parameter {
         .name("Prefer")
         .parameter_in(ParameterIn::Header)
         .description(Some(
-            "`wait=5`: answer after 5 seconds at the latest, with 202 and the job; `respond-async`: at once",
+            "`wait=5`: answer within 5 seconds, with 202 and the job if it is unfinished. `respond-async`: answer at once",
         ))
         .schema(Some(Object::with_type(Type::String)))
         .build()
@@ -121,10 +121,10 @@ fn add_answered(operation: &mut Operation) {
             add("Lethe-Job", "The job's id, where there is one");
         }
         if done {
-            add("Preference-Applied", "What was heeded of `Prefer`");
+            add("Preference-Applied", "The applied preferences");
         }
         if status == "202" {
-            add("Location", "Where the job is");
+            add("Location", "The path of the job");
         }
     }
 }
@@ -142,17 +142,19 @@ fn response(says: &str, schema: &str, example: Option<Value>) -> Response {
 
 fn says(status: u16) -> &'static str {
     match status {
-        400 => "Something is missing or wrong",
-        401 => "No credentials that are known here",
-        403 => "The credentials do not open this",
-        404 => "There is no such thing, or it is somebody else's",
+        400 => "The request is malformed or incomplete",
+        401 => "No known credentials",
+        403 => "The credentials do not allow this",
+        404 => "Not found, or it is somebody else's",
         408 => "The body did not arrive in time",
         409 => "The deletion was stopped",
         413 => "The body is too large",
-        415 => "The body is of the wrong kind",
-        422 => "Something is wrong",
+        415 => "The content type is wrong",
+        422 => "The request is invalid",
         429 => "Too many requests, or too many failed authentications",
-        500 => "Not everything could be erased, or a fault of the service",
-        _ => "The ledger is away, too many jobs are unfinished, or (with `compat.on_timeout`) the job has not ended",
+        500 => "Some memories could not be erased, or the service has an internal error",
+        _ => {
+            "The ledger does not answer, too many jobs are unfinished, or (with `compat.on_timeout`) the job has not ended"
+        }
     }
 }

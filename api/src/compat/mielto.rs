@@ -88,13 +88,13 @@ impl Says for ErrorBody {
     tag = "mielto",
     params(
         ("memory_id" = String, Path, description = "The memory's id"),
-        ("user_id" = Option<String>, Query, nullable, description = "The owner; needed with a key that is nobody's"),
+        ("user_id" = Option<String>, Query, nullable, description = "The owner. Required if the API key is not bound to a person"),
         ("X-Workspace-Id" = Option<String>, Header, nullable, description = "The workspace"),
     ),
     responses(
         (status = 200, description = "Deleted, in both stores", body = Deleted,
             example = json!({"memory_id": "d23f0824-128b-4f33-8c5c-7fd0a6a3a450", "message": "Memory deleted successfully"})),
-        (status = 422, description = "Something is wrong", body = InvalidBody,
+        (status = 422, description = "The request is invalid", body = InvalidBody,
             example = json!({"detail": [{"loc": ["query", "user_id"], "msg": "`user_id`: name the owner", "type": "value_error"}]})),
         Errors,
     ),

@@ -57,7 +57,7 @@ pub(super) fn ended(job: JobView, heeded: Prefer) -> Result<Erasure, Problem> {
         }
         State::Cancelled | State::Held => {
             let (id, state) = (job.id, job.state.as_str());
-            let detail = format!("job {id} is {state}: `GET /v1/jobs/{id}` says what was erased and what was not");
+            let detail = format!("job {id} is {state}: see the erased and remaining memories with `GET /v1/jobs/{id}`");
             Err(Problem::new(Kind::JobStopped, detail).about(id))
         }
         _ => Ok(Erasure::Later(answer::with_job(StatusCode::ACCEPTED, job, heeded))),
@@ -67,7 +67,7 @@ pub(super) fn ended(job: JobView, heeded: Prefer) -> Result<Erasure, Problem> {
 /// Returns the problem of a failed job, with its id and error code.
 pub(super) fn failed(job: &JobView) -> Problem {
     let (id, code) = (job.id, job.error_code.as_deref().unwrap_or("internal"));
-    let detail = format!("job {id} failed (`{code}`): `GET /v1/jobs/{id}` says what was erased and what was not");
+    let detail = format!("job {id} failed (`{code}`): see the erased and remaining memories with `GET /v1/jobs/{id}`");
     Problem::new(Kind::ErasureFailed, detail).about(id)
 }
 

@@ -18,7 +18,7 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, Problem> {
         let known = parts.extensions.get::<Principal>().cloned();
         known.map(Self).ok_or_else(|| {
-            tracing::error!("a route of another system has a path that belongs to none");
+            tracing::error!("a compatible route has a path that belongs to no system");
             Problem::usual(Kind::Internal)
         })
     }
@@ -82,7 +82,7 @@ impl Query {
         let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
             (value, None) => Ok(value.map(String::as_str)),
-            _ => Err(Problem::invalid(name, "give this once")),
+            _ => Err(Problem::invalid(name, "write this field once")),
         }
     }
 

@@ -39,7 +39,7 @@ impl Asked<'_> {
             Ok(Erasure::Later(_)) => {
                 let owed = state.ledger().owe(id).await;
                 owed.map_err(|error| Problem::from(error).about(id))?;
-                let detail = format!("job {id} goes on: send the same request again, and it waits for this job");
+                let detail = format!("job {id} is still running: send the same request again to wait for it");
                 Err(Problem::new(Kind::Unfinished, detail).about(id))
             }
             Ok(Erasure::Done(done)) => {
@@ -79,7 +79,7 @@ async fn earlier(state: &AppState, done: Done) -> Result<Done, Problem> {
 // Without this record another request may get the same success. This answer stays valid.
 async fn heard(state: &AppState, done: &Done) {
     if let Err(error) = state.ledger().heard(done.job.id).await {
-        tracing::warn!(error = %error, job.id = %done.job.id, "the ledger did not note who has heard of a job");
+        tracing::warn!(error = %error, job.id = %done.job.id, "the ledger did not record the delivery of a job's result");
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn job() -> Value {
 /// Returns a problem with this status.
 pub(super) fn problem(status: u16) -> Problem {
     let says = |kind, detail: &str| Problem::new(kind, detail);
-    let goes_on = format!("`GET /v1/jobs/{JOB}` says what was erased and what was not");
+    let goes_on = format!("see the erased and remaining memories with `GET /v1/jobs/{JOB}`");
     match status {
         400 => says(Kind::Malformed, "write valid JSON: it is not in line 1, column 1"),
         401 => says(
@@ -65,7 +65,7 @@ pub(super) fn problem(status: u16) -> Problem {
         ),
         503 => Problem::new(
             Kind::Unfinished,
-            format!("job {JOB} goes on: send the same request again, and it waits for this job"),
+            format!("job {JOB} is still running: send the same request again to wait for it"),
         ),
         _ => Problem::usual(Kind::Internal),
     }

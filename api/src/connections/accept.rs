@@ -71,8 +71,8 @@ pub async fn serve(port: impl Into<Port>, router: Router, limits: Limits, stop: 
                 None => connection(stream, address, router, limits, stop).await,
                 Some(certificates) => match timeout(limits.head, certificates.acceptor().accept(stream)).await {
                     Ok(Ok(stream)) => connection(stream, address, router, limits, stop).await,
-                    Ok(Err(error)) => tracing::debug!(error = %error, "a connection did not become one of TLS"),
-                    Err(_) => tracing::debug!("a connection took too long to become one of TLS"),
+                    Ok(Err(error)) => tracing::debug!(error = %error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
                 },
             }
             drop(place);
@@ -158,8 +158,8 @@ async fn turn_away(stream: impl AsyncRead + AsyncWrite + Unpin, why: Crowded) {
     let detail = match why {
         Crowded::All => "send this again later: all connections are taken",
         Crowded::Address => {
-            "close connections that are not needed: your address has as many as are left for others \
-             (raise max_connections, or let trusted_proxies say how many proxies append to X-Forwarded-For)"
+            "close connections that are not needed: your address holds as many as are free \
+             (raise max_connections, or set trusted_proxies to the number of proxies that append to X-Forwarded-For)"
         }
     };
     let problem = Problem::new(Kind::TooManyConnections, detail);

@@ -72,7 +72,9 @@ impl Certificates {
                         tracing::info!("the port's certificate was read again");
                     }
                     // One file may be new, and the other not written yet.
-                    Err(error) => tracing::warn!(error = %error, "the port goes on with the certificate that it had"),
+                    Err(error) => {
+                        tracing::warn!(error = %error, "the new certificate cannot be used: the old one stays in use")
+                    }
                 }
                 current.written = written;
             }

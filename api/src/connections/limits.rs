@@ -59,7 +59,7 @@ impl Limits {
             }
             Ok(_) => self,
             Err(error) => {
-                tracing::warn!(error = %error, "the number of files that may be open is not known");
+                tracing::warn!(error = %error, "the limit of open files cannot be read");
                 self
             }
         }

@@ -166,7 +166,7 @@ pub(crate) fn by_query(
     // A query compares column values, and in this table they differ from the names that callers use.
     let comparable = |columns: &Columns| columns.owners.is_none() && columns.uuids != Some(Uuids::Hex);
     if !table.columns.as_ref().is_none_or(comparable) {
-        let what = "this table cannot be queried: name ids, or a subject";
+        let what = "this table does not support queries: select by `ids` or `subject`";
         return Err(Problem::invalid(QUERY, what));
     }
     let filter = read(table)?;

@@ -116,7 +116,7 @@ fn needs(
         return Ok(());
     }
     let what = format_args!(
-        "table `{}` of target `{}` cannot be searched by this: map `{section}.{}` in the configuration, or choose other tables",
+        "table `{}` of target `{}` does not map this field: map `{section}.{}` in the configuration, or choose other tables",
         table.name,
         target.name,
         mapping_word(field)

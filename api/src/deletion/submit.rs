@@ -85,7 +85,7 @@ pub(crate) async fn settle(state: &AppState, accepted: Accepted, view: JobView) 
         )),
         Accepted::InFlight => Err(Problem::new(
             Kind::KeyInFlight,
-            "send this again when the first request with this key has been answered",
+            "the first request with this key is still running: send this again after its answer",
         )),
     }
 }

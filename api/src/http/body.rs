@@ -91,7 +91,7 @@ impl Incoming {
             }
             Ok(Some(Err(_))) => {
                 self.ended = true;
-                Err(Problem::new(Kind::Malformed, "the body broke off: send it again"))
+                Err(Problem::new(Kind::Malformed, "the body ended too early: send it again"))
             }
             Ok(Some(Ok(bytes))) => {
                 self.read += bytes.len() as u64;

@@ -20,7 +20,7 @@ const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The host that a proxy was asked for. A page needs a preflight to set it.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-const REFUSED: &str = "pages of other origins change nothing here: let api.cors.origins name the origin of this one";
+const REFUSED: &str = "this page's origin may not change anything: add it to api.cors.origins";
 
 /// The headers of data, which only the caller reads.
 const OF_DATA: [(HeaderName, &str); 2] = [

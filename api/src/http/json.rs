@@ -39,7 +39,7 @@ fn refusal(path: &str, error: &serde_json::Error) -> Problem {
     }
     if !error.is_data() {
         let at = format!(
-            "write valid JSON: it is not in line {}, column {}",
+            "write valid JSON: the fault is in line {}, column {}",
             error.line(),
             error.column()
         );
@@ -62,14 +62,14 @@ fn described(path: &str, text: &str) -> Problem {
         let known = without_place(known);
         return Problem::invalid(
             &inside(path, named),
-            format_args!("no such field here: leave it out, or write {known}"),
+            format_args!("unknown field: leave it out, or write {known}"),
         );
     }
     if text.starts_with("duplicate field ") {
-        return Problem::invalid(&inside(path, named), "give this once");
+        return Problem::invalid(&inside(path, named), "write this field once");
     }
     if text.starts_with("missing field ") {
-        return Problem::invalid(&inside(path, named), "give this");
+        return Problem::invalid(&inside(path, named), "write this field: it is required");
     }
     let field = match path {
         "." => "the body".to_owned(),
@@ -208,11 +208,11 @@ mod tests {
         `limit`: write a whole number of at least 1
         `limit`: write a whole number of at least 1
         `limit`: write a whole number of at least 1
-        `ids`: give this once
-        `ids`: give this
+        `ids`: write this field once
+        `ids`: write this field: it is required
         `colour`: no such field here: leave it out, or write one of `owner`, `limit`, `ids`, `inner`
         `inner.colour`: no such field here: leave it out, or write `limit`
-        `inner.limit`: give this once
+        `inner.limit`: write this field once
         `callback_url` is not supported yet: leave it out
         `the body`: write an object
         write valid JSON: it is not in line 1, column 13

@@ -34,12 +34,12 @@ pub(super) fn problem(says: &str) -> RefOr<Response> {
 problems! {
     /// The problems of every route that needs credentials.
     Usual {
-        401 "No credentials that are known here."
+        401 "No known credentials."
         403 "A scope is missing."
-        422 "A parameter is wrong, or nothing of the kind is taken here."
+        422 "A parameter is wrong, or the route takes no query or no body."
         429 "Too many requests in a second, or too many failed authentications in a minute."
         500 "A fault of the service."
-        503 "The ledger is away, or took too long."
+        503 "The ledger does not answer in time."
     }
 
     /// The problems of every route that reads a body.
@@ -47,14 +47,14 @@ problems! {
         400 "The body cannot be read"
         408 "The body did not arrive in time"
         413 "The body is too large"
-        415 "The body is no JSON"
+        415 "The body is not JSON"
     }
 
     NoJob { 404 "No such job" }
     NoSchedule { 404 "No such schedule" }
     NoTarget { 404 "No such target" }
-    HasEnded { 409 "It has ended" }
-    IdsForgotten { 410 "Its ids were forgotten" }
+    HasEnded { 409 "The job has ended" }
+    IdsForgotten { 410 "The retention of its ids has passed" }
 }
 
 /// An accepted job.
@@ -65,9 +65,9 @@ pub(crate) enum AcceptedJob {
         status = 202,
         description = "Accepted",
         headers(
-            ("Location" = String, description = "Where the job is"),
+            ("Location" = String, description = "The path of the job"),
             ("Lethe-Job" = String, description = "The job's id"),
-            ("Preference-Applied" = String, description = "What was heeded of `Prefer`"),
+            ("Preference-Applied" = String, description = "The applied preferences"),
         ),
     )]
     Accepted(Job),

@@ -41,7 +41,7 @@ pub(crate) struct Readiness {
 
 /// Check whether the process lives.
 #[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "service", security(()),
-    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "The process lives", body = String, content_type = "text/plain")))]
 pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
@@ -51,8 +51,8 @@ pub(crate) async fn livez() -> &'static str {
 /// Without the doorbell workers find jobs by polling, a second later. So the doorbell does not affect readiness.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "service", security(()),
     responses(
-        (status = 200, description = "It can", body = Readiness),
-        (status = 503, description = "The ledger is away", body = Readiness),
+        (status = 200, description = "The process can do its work", body = Readiness),
+        (status = 503, description = "The ledger does not answer", body = Readiness),
     ))]
 pub(crate) async fn readyz(State(state): State<AppState>, parts: Parts) -> (StatusCode, Json<Readiness>) {
     let seen = state.readiness().get(look(&state)).await;

@@ -72,8 +72,8 @@ pub(crate) async fn list(State(state): State<AppState>, principal: Principal) ->
 problems! {
     /// The problems of mappings that are not retired.
     NotRetired {
-        404 "No worker has published it"
-        409 "A worker has it"
+        404 "No worker has published this mapping"
+        409 "A worker has this mapping"
     }
 }
 
@@ -86,7 +86,7 @@ problems! {
         ("table" = String, Path, description = "The table's name"),
     ),
     responses(
-        (status = 204, description = "It is forgotten"),
+        (status = 204, description = "The mapping is retired"),
         NotRetired,
         Usual,
     ))]
@@ -115,7 +115,7 @@ pub(crate) async fn retire(
         }
         RetireOutcome::Served => Err(Problem::new(
             Kind::StillServed,
-            "a worker has it: take it out of the files of all workers first, and wait 15 seconds after they have stopped",
+            "a worker has this mapping: remove it from the configuration of all workers, and wait 15 seconds after they have stopped",
         )),
         RetireOutcome::Unknown => Err(unknown()),
     }

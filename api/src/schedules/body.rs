@@ -97,7 +97,7 @@ impl PutSchedule {
             return Err(Problem::invalid("job.not_before", what));
         }
         if self.job.expect.is_some() {
-            let what = "leave it out: what a schedule selects is another selection each time; give a limit instead";
+            let what = "leave it out: the selection differs at each run. Give `limit` instead";
             return Err(Problem::invalid("job.expect", what));
         }
         let job = serde_json::to_string(&self.job).expect("a request that was JSON can be again");

@@ -25,7 +25,7 @@ pub(crate) async fn run(state: &AppState) {
         let wait = match look(state).await {
             Ok(wait) => wait,
             Err(error) => {
-                tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "schedules could not be looked at");
+                tracing::debug!(ledger.sqlstate = error.sqlstate(), error = %error, "could not read due schedules");
                 LOOK
             }
         };
@@ -63,7 +63,7 @@ pub async fn fire_due(state: &AppState) -> Result<usize, LedgerError> {
                 tracing::warn!(
                     schedule = name,
                     problem = problem.kind.code(),
-                    "a schedule could not be fired yet"
+                    "a due schedule could not make its job yet"
                 );
             }
         }
@@ -85,13 +85,13 @@ async fn fire(state: &AppState, due: &ScheduleRow) -> Result<Run, Problem> {
         // The process that stored it could read it. Another one may have the time zones that this one lacks.
         return Err(Problem::new(
             Kind::Internal,
-            "its times cannot be read here: are time zones installed?",
+            "the schedule's times cannot be read in this process: check that time zones are installed",
         ));
     };
     let next = times.next_after(now).map(to_millis);
     let Ok(asked) = super::job::request(due) else {
         return Ok(ledger
-            .refuse_run(due, next, "what is stored of it cannot be read")
+            .refuse_run(due, next, "the stored job of this schedule cannot be read")
             .await?);
     };
     let Some(principal) = state.auth().holder(&schedule.principal, &schedule.rights).await? else {

@@ -225,7 +225,7 @@ async fn what_is_not_understood_to_its_last_word_is_refused_by_its_place() {
         ),
         (
             json!({"range": {"size": {"gt": 1, "lt": SECRET}}}),
-            at(".range.size`: the bounds of a range are numbers, or texts"),
+            at(".range.size`: write bounds that are all numbers, or all texts"),
         ),
         (json!({"range": {"size": {"gt": true}}}), at(".range.size`: the bounds")),
         (
@@ -301,11 +301,11 @@ async fn a_name_that_comes_twice_and_what_nests_beyond_reading_are_refused() {
         ),
         (
             r#"{"range": {"size": {"gt": 1, "gt": 2}}}"#,
-            "`select.query.range.size.gt`: give this once",
+            "`select.query.range.size.gt`: write this field once",
         ),
         (
             r#"{"all": true}, "query": {"all": true}"#,
-            "`select.query`: give this once",
+            "`select.query`: write this field once",
         ),
         (
             r#"{"all": true}, "ids": ["a"]"#,

@@ -182,7 +182,7 @@ async fn what_is_not_json_is_refused_by_its_place() {
         "{\"select\": {\"ids\": [\"a\"]}, \"select\": {}}",
     )
     .await
-    .refused(422, "invalid", "`select`: give this once");
+    .refused(422, "invalid", "`select`: write this field once");
     app.create_raw(
         "root",
         "application/json",

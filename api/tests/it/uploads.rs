@@ -92,7 +92,7 @@ async fn what_is_beside_the_lines_is_checked_like_json() {
         ("?not_before=soon", "`not_before`"),
         ("?not_before=2001-01-01T00:00:00Z", "`not_before`"),
         ("?owner=", "`owner`"),
-        ("?owner=a&owner=b", "`owner`: give this once"),
+        ("?owner=a&owner=b", "`owner`: write this field once"),
         ("?owner=%ff", "UTF-8"),
         ("?colour=red", "`colour`"),
         ("?target=elsewhere", "name one of `main`"),

@@ -127,7 +127,7 @@ fn stores(path: &str, target: &Target, ledger: Option<&SecretString>, errors: &m
     errors.require(
         target.sql.is_some() || target.vector.is_some(),
         path,
-        "write where its memories are: sql = { url = … }, vector = { url = … }, or both",
+        "write the stores of its memories: sql = { url = … }, vector = { url = … }, or both",
     );
     if let Some(sql) = &target.sql {
         let url = sql.url.expose_secret();
@@ -170,7 +170,7 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
     errors.require(
         table.columns.is_some() || table.collection.is_some(),
         path,
-        "write what holds its memories: columns = { id = … }, collection = { name = … }, or both",
+        "write the place of its memories: columns = { id = … }, collection = { name = … }, or both",
     );
     errors.require(
         table.columns.is_none() || target.sql.is_some(),
@@ -188,7 +188,7 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
             .as_ref()
             .is_none_or(|columns| columns.owners.is_none() || columns.user.is_some()),
         format_args!("{path}.columns.user"),
-        "is missing: owners says what it references",
+        "is missing: owners needs it as the reference",
     );
     for (key, given) in [
         ("as", !table.counted.is_empty()),
@@ -197,7 +197,7 @@ fn table(path: &str, table: &Table, target: &Target, errors: &mut ConfigErrors) 
         errors.require(
             !given || table.columns.is_some(),
             format_args!("{path}.{key}"),
-            "remove it: only columns of a SQL table are read by it",
+            "remove it: it applies only to columns of a SQL table",
         );
     }
     let identifiers = table.columns.iter().flat_map(|columns| {
@@ -355,7 +355,7 @@ fn resolve(
         None => errors.require(
             !role.erases(),
             format_args!("{path}.api_key_env"),
-            "set the variable that it names: it is not in the environment",
+            "set the variable of this name: it is not in the environment",
         ),
     }
 }

@@ -63,8 +63,8 @@ fn dependents(
                 place.is_none() || place != other.target.table_place(other.table),
                 format_args!("{path}.table"),
                 &format!(
-                    "remove it: its rows are the memories of table `{}` of target `{}`, and dependents go whoever owns \
-                     them and leave their points; let the database set the reference null (ON DELETE SET NULL), or \
+                    "remove it: its rows are the memories of table `{}` of target `{}`, and \
+                     dependents are deleted for any owner, without their points; let the database set the reference null (ON DELETE SET NULL), or \
                      remove that table",
                     other.table.name, other.target.name
                 ),

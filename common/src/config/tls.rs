@@ -37,7 +37,7 @@ impl TryFrom<String> for Tls {
 }
 
 /// The advice for a database's URL that asks for less.
-const DATABASE: &str = "leave out what it says of the SSL mode and what begins with #, or write sslmode=verify-full (ssl-mode=VERIFY_IDENTITY): the \
+const DATABASE: &str = "remove the SSL mode and the part after # from the URL, or write sslmode=verify-full (ssl-mode=VERIFY_IDENTITY): the \
      server is not on this machine. If its network is trusted, write tls = \"off\" beside it";
 
 /// The advice for another URL that asks for less.

@@ -35,7 +35,7 @@ pub enum FilterError {
     #[error("a path into JSON has at most {STEPS} names, none of them empty")]
     BadPath,
     /// A list of filters is empty.
-    #[error("give at least one condition: an empty list would mean everything, or nothing")]
+    #[error("write at least one condition: an empty list would match every memory, or none")]
     Empty,
     /// None of the alternatives has to match.
     #[error("at least one of the alternatives has to match")]
@@ -44,16 +44,16 @@ pub enum FilterError {
     #[error("give at least one bound of the range")]
     Unbounded,
     /// A range has a bound that has no order, or bounds of different types.
-    #[error("the bounds of a range are numbers, or texts")]
+    #[error("write bounds that are all numbers, or all texts")]
     BadBound,
     /// The text that values must contain is empty.
-    #[error("give at least one character: every text has an empty one in it")]
+    #[error("write at least one character: every text contains an empty text")]
     NoText,
     /// A number is not finite.
-    #[error("numbers are finite")]
+    #[error("write a finite number")]
     NotFinite,
     /// It matches every memory and does not say so.
-    #[error("this matches everything: if it is meant to, say so explicitly with a filter for all")]
+    #[error("this matches every memory: if that is meant, write the filter for all memories")]
     Everything,
 }
 

@@ -22,15 +22,15 @@ const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
 pub enum PointsError {
     /// It compares a part of a text.
     #[error(
-        "this table has only vectors, and their store compares no part of a text byte by byte: ask for whole values"
+        "this table has only vectors, and the vector store cannot compare parts of texts byte by byte: write whole values"
     )]
     Part,
     /// It compares texts by their order.
-    #[error("this table has only vectors, and their store has no order of texts: write bounds that are numbers")]
+    #[error("this table has only vectors, and the vector store cannot order texts: write numbers as bounds")]
     Order,
     /// The store would round a number.
     #[error(
-        "this table has only vectors, and their store compares numbers as floats: they have to be less than 2^53 either way"
+        "this table has only vectors, and the vector store compares numbers as floats: write numbers between -2^53 and 2^53"
     )]
     Number,
     /// A name or a text has a character that the store's paths or texts cannot have.
@@ -40,7 +40,9 @@ pub enum PointsError {
     #[error("this table has only vectors: at most {POINT_STEPS} names lead into a field of their payload")]
     Deep,
     /// It needs too many conditions.
-    #[error("this table has only vectors: this is more than {POINT_CONDITIONS} conditions for their store")]
+    #[error(
+        "write a smaller filter: it needs more than {POINT_CONDITIONS} conditions in the vector store of this table"
+    )]
     Many,
 }
 

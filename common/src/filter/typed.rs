@@ -58,12 +58,12 @@ impl fmt::Display for Mistyped {
             Type::Uuid => ("UUIDs", "write one"),
             Type::Bytes { .. } => ("bytes", "write them as hexadecimal digits"),
             Type::Integer(_) | Type::Float | Type::Number => {
-                ("numbers", "write one, and beside `ago` what it is counted in (`as`)")
+                ("numbers", "write a number, and with `ago` its unit (`as`)")
             }
             Type::Bool => ("true and false", "write one of them"),
             Type::Time => (
                 "moments",
-                "write one as RFC 3339 has it, a date, or milliseconds since 1970",
+                "write a time in RFC 3339, a date, or milliseconds since 1970",
             ),
             Type::Counted(Unit::Seconds) => (
                 "seconds since 1970",
@@ -79,7 +79,7 @@ impl fmt::Display for Mistyped {
             let column = &self.column;
             return write!(
                 f,
-                "column `{column}` is compared as moments, and some of its values are none"
+                "column `{column}` is compared with moments, but some of its values are not moments"
             );
         }
         write!(f, "column `{}` holds {holds}: ", self.column)?;
@@ -276,12 +276,12 @@ mod tests {
             (
                 "whole",
                 json!("hello"),
-                "column `whole` holds numbers: write one, and beside `ago` what it is counted in (`as`)",
+                "column `whole` holds numbers: write a number, and with `ago` its unit (`as`)",
             ),
             (
                 "float",
                 json!(true),
-                "column `float` holds numbers: write one, and beside `ago` what it is counted in (`as`)",
+                "column `float` holds numbers: write a number, and with `ago` its unit (`as`)",
             ),
             (
                 "flag",
@@ -291,7 +291,7 @@ mod tests {
             (
                 "at",
                 json!("yesterday"),
-                "column `at` holds moments: write one as RFC 3339 has it, a date, or milliseconds since 1970",
+                "column `at` holds moments: write a time in RFC 3339, a date, or milliseconds since 1970",
             ),
         ] {
             let asked = one_of(column, &value);
@@ -307,7 +307,7 @@ mod tests {
         for (filter, said) in [
             (
                 more_than("whole", &json!("2025-01-01")),
-                "column `whole` holds numbers: write one, and beside `ago` what it is counted in (`as`)",
+                "column `whole` holds numbers: write a number, and with `ago` its unit (`as`)",
             ),
             (
                 more_than("text", &json!(7)),

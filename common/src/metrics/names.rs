@@ -75,43 +75,43 @@ pub(super) const SERVICE: [(&str, &str, &str); 13] = [
     (
         SELECTED,
         "counter",
-        "Memories that jobs were about. Per store, once nothing is unfinished, it equals the sum of lethe_memories_total over outcomes.",
+        "Memories that jobs selected, per store. When no job is unfinished, it equals the sum of lethe_memories_total over outcomes.",
     ),
     (
         MEMORIES,
         "counter",
-        "What became of memories, per store, by outcome; counted from what stores answer.",
+        "Memories per store, by outcome; counted from the stores' answers.",
     ),
     (
         RESIDUE,
         "counter",
-        "Memories that reading back still found, per store; erased in a further round.",
+        "Residue: memories that a read-back still found, per store; erased in a further round.",
     ),
     (
         RUNS,
         "counter",
-        "Times of schedules, by outcome: fired (a job was made), skipped (the one before had not ended), refused (its job could not be accepted).",
+        "Due times of schedules, by outcome: fired (a job was created), skipped (the previous job had not ended), refused (the job was not accepted).",
     ),
     (
         REMAINING,
         "gauge",
-        "Memories selected by unfinished jobs and not yet accounted for.",
+        "Memories selected by unfinished jobs that have no outcome yet.",
     ),
     (
         UNSERVED,
         "gauge",
         "Mappings with due work that no worker serves; any value above zero is unexpected.",
     ),
-    (PAUSED, "gauge", "1 while no new batch is begun for the target."),
+    (PAUSED, "gauge", "1 while the target is paused: no new batch begins."),
     (
         JOB_PROGRESS,
         "gauge",
-        "Part of a job's memories that is accounted for; the largest running jobs only.",
+        "Part of a job's memories that have an outcome; the largest running jobs only.",
     ),
     (
         JOB_RATE,
         "gauge",
-        "Memories of a job accounted for per second; the largest running jobs only.",
+        "Memories of a job that get an outcome per second; the largest running jobs only.",
     ),
 ];
 
@@ -121,13 +121,13 @@ pub(super) fn describe() {
     describe_counter!(
         RETRIES,
         Unit::Count,
-        "Attempts that did not finish their partition, by class and reason: transient (tried again later), permanent (given up), rescue (taken over from a dead worker), lease_lost (another worker has it)."
+        "Attempts that did not finish their partition, by class and code: transient (retried later), permanent (given up), rescue (taken over from a dead worker), lease_lost (another worker has the partition)."
     );
     describe_gauge!(IN_PROGRESS, Unit::Count, "Partitions that this worker holds.");
     describe_histogram!(
         QUEUE_WAIT,
         Unit::Seconds,
-        "Time from when a partition was due to its claim."
+        "Time from the due time of a partition to its claim."
     );
     describe_histogram!(JOB_DURATION, Unit::Seconds, "Time from a job's acceptance to its end.");
     describe_histogram!(
@@ -138,40 +138,44 @@ pub(super) fn describe() {
     describe_gauge!(
         BREAKER,
         Unit::Count,
-        "1 while a store is left alone after failures in a row."
+        "1 while the circuit breaker of a store is open after failures in a row."
     );
     describe_gauge!(
         LAST_CLAIM,
         Unit::Seconds,
-        "When this worker last asked the ledger for work and was answered."
+        "Time of the last claim by this worker that the ledger answered."
     );
     describe_gauge!(
         DEPENDENCY_UP,
         Unit::Count,
-        "1 while what this process depends on answers."
+        "1 while the dependency of this process answers."
     );
-    describe_gauge!(DEPENDENCY_LATENCY, Unit::Seconds, "How long the last answer took.");
+    describe_gauge!(
+        DEPENDENCY_LATENCY,
+        Unit::Seconds,
+        "Duration of the last answer of the dependency."
+    );
     describe_counter!(
         RINGS,
         Unit::Count,
-        "Messages between processes that say: look in the ledger. A failed one is sent again."
+        "Notifications between processes to look in the ledger. A failed one is sent again."
     );
     describe_counter!(
         MISSES,
         Unit::Count,
-        "Times that polling found due work which no ring had announced."
+        "Due work that polling found without a notification."
     );
     describe_gauge!(BUILD, Unit::Count, "1, labelled with the version.");
     describe_counter!(
         AUTH_FAILURES,
         Unit::Count,
-        "Requests whose credentials were not believed, by reason; `limited` were not looked at, because others from the same address failed before."
+        "Requests with refused credentials, by reason. `limited`: refused without a check, because earlier requests from the same address failed."
     );
     describe_gauge!(CONNECTIONS, Unit::Count, "Connections of the process' HTTP port.");
     describe_counter!(
         TURNED_AWAY,
         Unit::Count,
-        "Connections that were turned away, by reason: all (as many as may be were open), address (theirs had as many as were free)."
+        "Refused connections, by reason: all (all connections were in use), address (the address held as many as were free)."
     );
     describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests answered, by route template.");
     describe_histogram!(

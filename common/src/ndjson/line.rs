@@ -23,7 +23,7 @@ const IN_BARE: &str = "write a bare id as in the lines before, or JSON in every 
 const IN_JSON: &str = "write a JSON string, or an object with the one field `id`, as in the lines before";
 const TEXT: &str = "write UTF-8";
 const BARE: &str =
-    "write this id as a JSON string: a bare one has no blank or comma at its ends and no control character";
+    "write this id as a JSON string: a bare id cannot begin or end with a blank or comma, or hold a control character";
 const LITERAL: &str = "write this id as a JSON string: JSON has another meaning for it";
 const QUOTED: &str = "write this id as a JSON string, in double quotes";
 

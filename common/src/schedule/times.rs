@@ -43,7 +43,7 @@ impl fmt::Display for TimesError {
                  `0 3 * * *`; or six, with seconds before them"
             }
             Self::Zone => "write a time zone by its name, such as `Europe/Berlin` or `UTC`",
-            Self::Never => "write times that come: no time matches these",
+            Self::Never => "write another expression: no time matches it",
         })
     }
 }

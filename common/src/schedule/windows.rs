@@ -89,7 +89,7 @@ impl fmt::Display for WindowsError {
             Self::From(_) => f.write_str("write a time of day from `00:00` to `23:59`"),
             Self::To(_) => f.write_str("write a time of day from `00:00` to `24:00`"),
             Self::Length(_) => f.write_str("write another time than `from`: this window is never open"),
-            Self::Overlap(_, other) => write!(f, "it is open while `windows[{other}]` is: make one of the two"),
+            Self::Overlap(_, other) => write!(f, "merge it with `windows[{other}]`: both are open at the same time"),
         }
     }
 }

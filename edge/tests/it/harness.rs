@@ -129,7 +129,7 @@ pub(crate) fn point(number: u64) -> PointStruct {
 
 /// Returns a text that is in no other point.
 pub(crate) fn text(number: u64) -> String {
-    format!("memory<{number}>of somebody")
+    format!("memory<{number}>of a user")
 }
 
 pub(crate) async fn upsert(client: &Qdrant, name: &str, numbers: impl IntoIterator<Item = u64>) {

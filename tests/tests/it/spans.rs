@@ -151,7 +151,7 @@ async fn lines_say_which_job_they_are_about_where_no_span_does() {
     site.memories.run("ALTER TABLE agno_memories RENAME TO elsewhere").await;
     let service = site.up().await;
     let id = service.client.submit_ids(&ids(&all)).await;
-    let met = "a partition met an error and is tried again later";
+    let met = "a partition failed and will be retried";
     wait::until_true("it has met the fault", || async {
         !saying(&lines(&service.process), met).is_empty()
     })

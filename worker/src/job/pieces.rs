@@ -38,7 +38,7 @@ pub(crate) async fn begin(lease: &Lease, table: &SqlTable) -> Result<(), StoreEr
         partition = about.partition,
         target.name = about.target,
         table = about.table,
-        "a call about a whole table took too long: it is read in pieces"
+        "a statement about a whole table timed out: the table is read in pieces"
     );
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Environment {
                     tracing::warn!(
                         ledger.sqlstate = error.sqlstate(),
                         transient,
-                        "the ledger did not take a step of a partition"
+                        "the ledger did not accept a step of a partition"
                     );
                     if error.is_refusal() {
                         return Err(Untaken::Refused);

@@ -55,18 +55,21 @@ pub(crate) async fn after_panic(env: &Environment, claimed: &[Fence]) {
         Some(lease) if held.is_empty() && lease.failures >= env.config.lease.rescues => {
             let fence = lease.fence();
             if lease.fail(env, ErrorCode::Panic).await.is_err() {
-                tracing::warn!(job.id = About::fence(fence).job, "its lease has to run out");
+                tracing::warn!(
+                    job.id = About::fence(fence).job,
+                    "the partition could not be failed: its lease has to expire"
+                );
             }
         }
         _ => put_back(env, claimed, Some(ErrorCode::Panic)).await,
     }
 }
 
-/// Fails the partition whose step the ledger refused.
+/// Fails the partition whose step the ledger refused a statement.
 async fn fail_refused(env: &Environment, fence: Fence) {
     for lease in env.leases.still_held(&[fence]) {
         if lease.fail(env, LEDGER_REFUSED).await.is_err() {
-            tracing::warn!(job.id = About::fence(fence).job, "it could not be failed");
+            tracing::warn!(job.id = About::fence(fence).job, "the partition could not be failed");
         }
     }
 }
@@ -106,7 +109,7 @@ async fn put_back(env: &Environment, claimed: &[Fence], error: Option<ErrorCode>
     } else {
         tracing::warn!(
             partitions = releases.len(),
-            "the ledger cannot be reached: leases have to run out"
+            "the ledger is unreachable: leases have to expire"
         );
     }
 }

@@ -194,7 +194,7 @@ impl Environment {
             tracing::warn!(
                 job.id = about.job,
                 partition = about.partition,
-                "its lease has to run out"
+                "the partition could not be failed: its lease has to expire"
             );
         }
         After::Lost

@@ -78,7 +78,7 @@ pub(crate) async fn after_error(
         error = %error,
         retry_in_ms = back.delay.as_millis(),
         alone = back.alone,
-        "a group of partitions met an error and is tried again"
+        "a group of partitions failed and will be retried"
     );
     release(env, leases, back).await
 }
@@ -132,7 +132,7 @@ pub(crate) async fn put_back(
         error.code = error.code().as_str(),
         error = %error,
         retry_in_ms = delay.as_millis(),
-        "a partition met an error and is tried again later"
+        "a partition failed and will be retried"
     );
     let back = Back {
         delay,

@@ -92,7 +92,7 @@ pub(crate) async fn run_due(env: &Arc<Environment>) -> usize {
     let mut done = 0;
     while let Ok(permit) = Arc::clone(&slots).acquire_owned().await {
         let found = claimer.claim(permit).await;
-        assert!(claimer.trouble.is_none(), "the ledger cannot be asked for work");
+        assert!(claimer.trouble.is_none(), "the ledger does not answer a claim");
         if found == ClaimOutcome::Nothing {
             break;
         }

@@ -321,7 +321,7 @@ impl<'a> Claimer<'a> {
     fn in_trouble(&mut self, error: &LedgerError) {
         let pause = self.trouble.map_or(FIRST, |pause| backoff::longer(pause, LONGEST));
         if self.trouble.is_none() {
-            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger cannot be asked for work");
+            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger does not answer a claim");
         }
         self.trouble = Some(pause);
     }
@@ -376,7 +376,7 @@ impl<'a> Claimer<'a> {
         if !releases.is_empty() && self.env.ledger.release(&releases).await.is_err() {
             tracing::warn!(
                 partitions = releases.len(),
-                "claimed partitions without a slot have to wait for their leases"
+                "claimed partitions without a slot wait until their leases expire"
             );
         }
         releases.len()

@@ -39,7 +39,7 @@ pub(crate) async fn run(env: Arc<Environment>, stop: CancellationToken) {
         sweep_now_and_then(&env, &stop)
     );
     if env.ledger.forget_worker(&env.name).await.is_err() {
-        tracing::debug!("the worker could not take its leave");
+        tracing::debug!("the worker could not remove itself from the ledger");
     }
 }
 
@@ -106,7 +106,7 @@ async fn sweep_now_and_then(env: &Environment, stop: &CancellationToken) {
     let mut ticks = ticks();
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Err(error) = sweep(env).await {
-            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the ledger could not be swept");
+            tracing::warn!(ledger.sqlstate = error.sqlstate(), error = %error, "the housekeeping of the ledger failed");
         }
     }
 }

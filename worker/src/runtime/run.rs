@@ -48,13 +48,13 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
     tokio::select! {
         () = drained => {}
         () = tokio::time::sleep(env.config.worker.drain) => {
-            tracing::warn!(partitions = env.leases.count(), "the worker gives back what it could not finish in time");
+            tracing::warn!(partitions = env.leases.count(), "the worker releases the partitions that it could not finish in time");
         }
         () = stop_now.cancelled() => {}
     }
     // A released partition is fenced off: a call that is still under way can record nothing.
     if env.leases.give_back(&env.ledger).await.is_err() {
-        tracing::warn!("the ledger cannot be reached: leases have to run out");
+        tracing::warn!("the ledger is unreachable: leases have to expire");
     }
     finished.cancel();
     // Tasks that outlast the drain are dropped with the process.
@@ -74,7 +74,7 @@ pub async fn run(env: Environment, stop: CancellationToken, stop_now: Cancellati
 ///
 /// # Panics
 ///
-/// If the ledger cannot be asked for work.
+/// If the ledger does not answer a claim.
 #[doc(hidden)]
 pub async fn run_due_jobs(env: Environment) -> usize {
     claim_loop::run_due(&Arc::new(env)).await

@@ -29,7 +29,7 @@ pub enum StoreError {
     },
     /// The store only reads: a standby, or a read-only server or session. Its data may be old, so a row that is
     /// missing there may still exist.
-    #[error("the store only reads: it is a standby, or set to read only ({status})")]
+    #[error("the store is read-only: a standby, or a read-only server or session ({status})")]
     ReadOnly {
         /// The status of its answer.
         status: Status,
@@ -53,7 +53,7 @@ pub enum StoreError {
         status: Status,
     },
     /// The credentials do not permit this call.
-    #[error("the store does not permit this to these credentials ({status})")]
+    #[error("the credentials do not permit this call ({status})")]
     Forbidden {
         /// The status of its answer.
         status: Status,
@@ -101,13 +101,13 @@ pub enum StoreError {
         field: Field,
     },
     /// The collection is in strict mode, which permits queries on indexed fields only.
-    #[error("the collection is in strict mode, and payload field `{field}`, which the query asks for, has no index")]
+    #[error("the collection is in strict mode, and payload field `{field}` of the query has no index")]
     Unindexed {
         /// The field, as the configuration or the query names it.
         field: String,
     },
     /// A query compares a column with a value of another type, or a row holds such a value there.
-    #[error("a query compares columns with what they cannot hold: {0}")]
+    #[error("a query compares columns with values of another type: {0}")]
     Mistyped(Mistyped),
     /// A store of another target that shares the collection did not answer whether it has the memory's row.
     #[error("target `{target}`, whose table shares the collection: {}", Asked(.error))]
@@ -118,13 +118,13 @@ pub enum StoreError {
         error: Option<Box<StoreError>>,
     },
     /// A table must be read in pieces, and no time bound marks the rows of a job's start.
-    #[error("the rows that were there at the start cannot be told in pieces: {why}")]
+    #[error("no snapshot of a table that is read in pieces: {why}")]
     NoSnapshot {
         /// The reason why there is no bound.
         why: &'static str,
     },
     /// The call was not made: it may outlast the lease, and the lease was not renewed.
-    #[error("the lease does not last as long as a call to a store may take")]
+    #[error("the lease would expire during the call to the store")]
     LeaseLost,
     /// The call itself is wrong; the text says why.
     #[error("wrong use of a store: {0}")]
@@ -293,7 +293,7 @@ impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(error) => error.fmt(f),
-            None => f.write_str("its stores are out of reach, and were not asked"),
+            None => f.write_str("its stores are out of reach and were not queried"),
         }
     }
 }

@@ -219,7 +219,7 @@ impl Mapped {
                     target.name = self.route.target,
                     collection,
                     field,
-                    "a payload field has no index: each look for points reads all of them; create one of type keyword"
+                    "a payload field has no index, so each look for points scans the collection: create a keyword index"
                 );
             }
             if let Some(table) = self.sql().await? {

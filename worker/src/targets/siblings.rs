@@ -92,15 +92,15 @@ impl Known {
         let Some(read) = &*read else { return Vec::new() };
         let mixed = read.mixed.get(route).into_iter().flatten().map(|name| {
             format!(
-                "`{name}` has the same collection or table, in this or another worker's file, and nothing tells \
-                 their memories apart: write a scope in both, or, once no worker has it, run \
+                "`{name}` has the same collection or table, in this or another worker's file, and no scope \
+                 separates their memories: write a scope in both, or, once no worker has it, run \
                  `lethe targets retire {name}`"
             )
         });
         let taken = read.taken.get(route).into_iter().flatten().map(|name| {
             format!(
-                "the table of `{name}`, in this or another worker's file, is a dependent here, and its memories would \
-                 go whoever owns them and leave their points: remove the dependent, or, once no worker has it, run \
+                "the table of `{name}`, in this or another worker's file, is a dependent here, so its memories \
+                 would be deleted for any owner, without their points: remove the dependent, or, once no worker has it, run \
                  `lethe targets retire {name}`"
             )
         });

@@ -26,7 +26,7 @@ pub(super) enum Unread {
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(kind) => write!(f, "the file: {kind}"),
+            Self::File(kind) => write!(f, "the file cannot be read: {kind}"),
             Self::Http(error) => {
                 write!(f, "{error}")?;
                 let mut cause = error.source();

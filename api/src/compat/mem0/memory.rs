@@ -24,7 +24,7 @@ use crate::state::AppState;
     security(("token" = []), ("bearer" = [])),
     params(
         ("memory_id" = Uuid, Path, description = "The memory's id"),
-        ("delete_linked" = Option<bool>, Query, description = "Refused where it is true"),
+        ("delete_linked" = Option<bool>, Query, description = "Refused if true"),
     ),
     responses(
         (status = 200, description = "Deleted, in both stores", body = Deleted,
@@ -43,7 +43,7 @@ pub(crate) async fn delete_memory(
     query.only(&["delete_linked", "org_id", "project_id"])?;
     if linked(&query)? {
         // Lethe does not know the superseded memories, so it cannot confirm their deletion.
-        let detail = "delete_linked is not supported: delete what this memory superseded by its ids";
+        let detail = "delete_linked is not supported: delete the superseded memories by their ids";
         return Err(Problem::new(Kind::Malformed, detail));
     }
     let Ok(id) = Uuid::try_parse(&id) else {

@@ -33,7 +33,7 @@ pub(crate) struct Deleting {
 #[derive(IntoResponses)]
 #[response(
     status = 200,
-    description = "Accepted; the event says how far it is",
+    description = "Accepted. The event shows the progress",
     example = json!({
         "message": "Delete in progress. This may take some time.", "event_id": "0198f3a2-6a1c-7b60-9d2e-5a3c1f0e8b47",
     }),
@@ -100,7 +100,7 @@ pub(crate) async fn delete_memories(
     params(
         ("entity_type" = String, Path, description = "`user`, `agent`, `app` or `run`"),
         ("entity_id" = String, Path, description = "Its id"),
-        ("delete_linked" = Option<bool>, Query, description = "Of no effect: all memories of the entity go"),
+        ("delete_linked" = Option<bool>, Query, description = "Has no effect: all memories of the entity are deleted"),
     ),
     responses(
         Begun,

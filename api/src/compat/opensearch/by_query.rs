@@ -53,8 +53,8 @@ pub(crate) enum ByQuery {
 #[derive(IntoResponses)]
 #[response(
     status = 200,
-    description = "What it came to",
-    headers(("Warning" = String, description = "That `size` is called `max_docs`, if it was used")),
+    description = "The result of the deletion",
+    headers(("Warning" = String, description = "The request used `size`, the old name of `max_docs`")),
 )]
 #[expect(dead_code, reason = "only for the document")]
 struct CameTo(ByQuery);
@@ -69,7 +69,7 @@ struct CameTo(ByQuery);
     params(
         ("memory_container_id" = String, Path, description = "The container: a target, or a workspace"),
         ("type" = String, Path, description = "`sessions`, `working`, `long-term` or `history`"),
-        ("X-Opaque-Id" = Option<String>, Header, description = "What the task's `headers` say"),
+        ("X-Opaque-Id" = Option<String>, Header, description = "A name for the request. The task's `headers` repeat it"),
         ByQueryParams,
         WrittenParams,
     ),
@@ -108,7 +108,7 @@ pub(crate) async fn delete_by_query(
     security(("basic" = []), ("bearer" = [])),
     params(
         ("index" = String, Path, description = "A target with one table, a table, or `target.table`"),
-        ("X-Opaque-Id" = Option<String>, Header, description = "What the task's `headers` say"),
+        ("X-Opaque-Id" = Option<String>, Header, description = "A name for the request. The task's `headers` repeat it"),
         ByQueryParams,
         WrittenParams,
     ),

@@ -68,7 +68,7 @@ pub(super) fn is_for_people(headers: &HeaderMap) -> bool {
     security(("basic" = []), ("bearer" = [])),
     params(WrittenParams),
     responses(
-        (status = 200, description = "What this is", body = Info),
+        (status = 200, description = "Information about the service", body = Info),
         RefusedAtAll,
     ),
 )]

@@ -35,7 +35,7 @@ pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
             "[range] takes numbers, and dates beside the [format] that says what the field counts: epoch_millis or \
              epoch_second"
         }
-        (Asked::Order, Type::Bool) => "[range] needs an order, and they have none",
+        (Asked::Order, Type::Bool) => "[range] is not supported for true and false",
         (Asked::Moment, _) => {
             "[range] with a day, a month or a year is for dates: write a time as well, or the [format] of dates"
         }
@@ -44,7 +44,7 @@ pub(super) fn says(table: &Table, error: &Mistyped) -> Problem {
         (Asked::Value, Type::Integer(_) | Type::Float | Type::Number) => "write a number",
         (Asked::Order | Asked::Value, Type::Text) => "write a text",
         (Asked::Order | Asked::Value, Type::Time) => "write a date, or milliseconds since 1970",
-        (Asked::Order | Asked::Value, Type::Counted(_)) => "write a number or a date, in all bounds the same",
+        (Asked::Order | Asked::Value, Type::Counted(_)) => "write numbers in all bounds, or dates in all bounds",
         (Asked::Order | Asked::Value, Type::Bytes { .. }) => "write them as hexadecimal digits",
         (Asked::Order | Asked::Value, Type::Uuid | Type::Json | Type::Any) => "write one of them",
     };
@@ -69,6 +69,6 @@ pub(super) async fn of(state: &AppState, job: &JobView) -> Result<Option<Problem
             return Ok(Some(says(table, &error)));
         }
     }
-    let text = "a field was compared with what it cannot hold: nothing was touched";
+    let text = "a field was compared with a value of the wrong type: nothing was deleted";
     Ok(Some(Problem::new(Kind::Invalid, text)))
 }

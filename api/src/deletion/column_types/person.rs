@@ -95,7 +95,7 @@ fn mistyped(table: &Table, demand: &Demand<'_>, holds: &dyn Fn(&str) -> Option<T
         _ => "whole numbers",
     };
     let detail = format_args!(
-        "no table that this is about can hold this value: `{column}` of `{}` holds {what}",
+        "no table of this job can hold this value: `{column}` of `{}` holds {what}",
         table.name
     );
     Some(Problem::invalid(&demand.name, detail))

@@ -32,7 +32,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneField<T> {
     type Value = One<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of one field; several go into an `and`")
+        f.write_str("an object with one field; combine several with `and`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<One<T>, A::Error> {

@@ -113,7 +113,7 @@ impl Reader<'_> {
         match self.field(&at, field)? {
             Known::At(path) => self.checked(&at, filter(path)),
             Known::Id => {
-                let what = "of a table that has only vectors, ids are asked for by `eq` and `in` alone";
+                let what = "use `eq` or `in`: a table with only vectors supports no other condition on ids";
                 Err(Problem::invalid(&at, what))
             }
         }

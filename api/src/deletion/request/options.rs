@@ -36,7 +36,7 @@ impl Options {
     /// Refuses contradictory options, and texts that no store could hold.
     pub(crate) fn check(&self, max_length: usize) -> Result<(), Problem> {
         if self.dry_run && self.expect.is_some() {
-            let what = "leave it out: a dry run touches nothing, whatever it finds";
+            let what = "leave it out: a dry run deletes nothing";
             return Err(Problem::invalid("expect", what));
         }
         let given = [

@@ -45,7 +45,9 @@ impl OfCaller<'_> {
         let refused = |full| {
             let what = match full {
                 Full::All => "send this again when other uploads have ended",
-                Full::Holder => "send this again when one of your uploads has ended: the others are left for others",
+                Full::Holder => {
+                    "send this again when one of your uploads has ended: you hold as many slots as are free"
+                }
             };
             Problem::new(Kind::TooManyUploads, what)
         };
@@ -61,7 +63,7 @@ impl OfCaller<'_> {
             let what = match full {
                 Full::All => "ask again later, or poll `GET /v1/jobs/{id}`",
                 Full::Holder => {
-                    "end one of your event streams, or poll `GET /v1/jobs/{id}`: the others are left for others"
+                    "end one of your event streams, or poll `GET /v1/jobs/{id}`: you hold as many slots as are free"
                 }
             };
             Problem::new(Kind::TooManyStreams, what)

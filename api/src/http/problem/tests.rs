@@ -46,9 +46,9 @@ async fn every_problem_looks_like_this() {
       The credentials are missing or not known: change the request: see /openapi.json
       www-authenticate: Bearer
     403 urn:lethe:problem:forbidden
-      The credentials do not open this: change the request: see /openapi.json
+      The credentials do not allow this: change the request: see /openapi.json
     404 urn:lethe:problem:not-found
-      There is no such thing: no route has this path: see /openapi.json
+      Not found: no route has this path: see /openapi.json
     405 urn:lethe:problem:method-not-allowed
       The method does not exist here: use a method that the header `allow` names
     408 urn:lethe:problem:timeout
@@ -60,7 +60,7 @@ async fn every_problem_looks_like_this() {
     409 urn:lethe:problem:job-stopped
       The deletion was stopped: the job was cancelled or is held: it says what was erased and what was not
     409 urn:lethe:problem:selection-changed
-      Something else is selected: change the request: see /openapi.json
+      The selection has changed: change the request: see /openapi.json
     409 urn:lethe:problem:selection-too-large
       More than the limit is selected: change the request: see /openapi.json
     409 urn:lethe:problem:key-in-flight
@@ -71,11 +71,11 @@ async fn every_problem_looks_like_this() {
     409 urn:lethe:problem:still-served
       A worker has this mapping: change the request: see /openapi.json
     410 urn:lethe:problem:forgotten
-      What this needs was forgotten: change the request: see /openapi.json
+      The data of this request is deleted: change the request: see /openapi.json
     413 urn:lethe:problem:too-large
       The body is too large: change the request: see /openapi.json
     415 urn:lethe:problem:media-type
-      The body is of the wrong kind: change the request: see /openapi.json
+      The content type is wrong: change the request: see /openapi.json
     422 urn:lethe:problem:invalid
       The request cannot be accepted: change the request: see /openapi.json
     422 urn:lethe:problem:not-supported
@@ -97,7 +97,7 @@ async fn every_problem_looks_like_this() {
       Too many connections: change the request: see /openapi.json
       retry-after: 1
     500 urn:lethe:problem:internal
-      Something is wrong on this side: this is a fault of the service: its log has more under this request id
+      The service failed: the service's log has details under this request id
     500 urn:lethe:problem:erasure-failed
       Not everything could be erased: the job says what was erased and what was not
     503 urn:lethe:problem:unfinished
@@ -107,7 +107,7 @@ async fn every_problem_looks_like_this() {
       Too many jobs are unfinished: change the request: see /openapi.json
       retry-after: 10
     503 urn:lethe:problem:ledger-unavailable
-      The ledger cannot be reached: nothing was accepted by this request as far as is known: send it again, with the same idempotency key
+      The ledger cannot be reached: the request was probably not accepted: send it again, with the same idempotency key
       retry-after: 1
     503 urn:lethe:problem:issuer-unavailable
       The keys of the token's issuer cannot be read: nothing was touched: send the request again later, or with an API key

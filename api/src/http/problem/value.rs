@@ -121,7 +121,7 @@ impl From<LedgerError> for Problem {
             tracing::warn!(error = %error, sqlstate, "the ledger did not answer");
             Self::usual(Kind::LedgerUnavailable)
         } else {
-            tracing::error!(error = %error, sqlstate, "the ledger refused");
+            tracing::error!(error = %error, sqlstate, "the ledger refused a statement");
             Self::usual(Kind::Internal)
         }
     }

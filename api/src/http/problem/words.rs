@@ -37,7 +37,9 @@ impl Problem {
     /// Returns the text for a body that has one text only.
     pub(crate) fn text(&self, request_id: &str) -> String {
         match self.kind {
-            Kind::Internal => format!("Internal server error; its log calls this request {request_id}"),
+            Kind::Internal => {
+                format!("Internal server error; the service's log has details under the request id {request_id}")
+            }
             // Only the native API has idempotency keys.
             _ => match self.detail.split_once(", with the same idempotency key") {
                 Some((detail, _)) => detail.to_owned(),

@@ -68,7 +68,7 @@ pub(crate) struct EventList {
     params(AuditParams),
     responses(
         (status = 200, description = "The events", headers(
-            ("x-next" = Option<String>, description = "Of CSV and NDJSON: what to give as `after` for the next page; absent on the last")
+            ("x-next" = Option<String>, description = "With CSV and NDJSON: the value of `after` for the next page; absent on the last")
         ), content((EventList = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"))),
         Usual,
     ))]
@@ -114,7 +114,7 @@ fn actor(name: String) -> Result<String, Problem> {
     } else {
         Err(Problem::invalid(
             "actor",
-            "write the name of a key, as `actor` of an event says it",
+            "write an actor as events name it, such as the name of a key",
         ))
     }
 }
@@ -128,5 +128,5 @@ fn time(field: &str, text: &str) -> Result<i64, Problem> {
 fn cursor(text: &str) -> Result<String, Problem> {
     let id: Result<Uuid, _> = text.parse();
     id.map(|id| id.to_string())
-        .map_err(|_| Problem::invalid("after", "write what `next` of the page before said"))
+        .map_err(|_| Problem::invalid("after", "write the `next` of the page before"))
 }

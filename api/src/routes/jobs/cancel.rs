@@ -22,7 +22,7 @@ use crate::state::AppState;
     tag = "jobs",
     params(("id" = Uuid, Path, description = "The job's id")),
     responses(
-        (status = 202, description = "It is being cancelled, or was at once", body = Job),
+        (status = 202, description = "The job is being cancelled, or is cancelled already", body = Job),
         NoJob,
         HasEnded,
         Usual,
@@ -43,7 +43,7 @@ pub(crate) async fn cancel(
         }
         CancelOutcome::Ended(ended) => Err(Problem::new(
             Kind::JobEnded,
-            format!("it is {}: there is nothing to cancel", ended.as_str()),
+            format!("the job is {}: there is nothing to cancel", ended.as_str()),
         )),
         CancelOutcome::Unknown => Err(Problem::unknown_job()),
     }

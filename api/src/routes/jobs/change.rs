@@ -76,7 +76,7 @@ pub(crate) async fn change(
         }
         ThrottleOutcome::Ended(ended) => Err(Problem::new(
             Kind::JobEnded,
-            format!("it is {}: there is nothing to change", ended.as_str()),
+            format!("the job is {}: there is nothing to change", ended.as_str()),
         )),
         ThrottleOutcome::Unknown => Err(Problem::unknown_job()),
     }

@@ -36,11 +36,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
     tag = "jobs",
     params(
         ("id" = Uuid, Path, description = "The job's id"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "The last version seen: what was seen is skipped"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last version that was seen: it is not sent again"),
     ),
     responses(
-        (status = 200, description = "The job, again and again", content_type = "text/event-stream", body = Job),
-        (status = 204, description = "It has ended, and its end was seen"),
+        (status = 200, description = "The job, once per change that is seen", content_type = "text/event-stream", body = Job),
+        (status = 204, description = "The job has ended, and its last version was seen"),
         NoJob,
         Usual,
     ),
@@ -138,7 +138,7 @@ impl Changes {
             match self.state.ledger().job(self.id).await {
                 Ok(job) => return job,
                 // The ledger may come back: the stream is kept alive meanwhile.
-                Err(error) => tracing::debug!(error = %error, "a job could not be looked at"),
+                Err(error) => tracing::debug!(error = %error, "a job could not be read"),
             }
         }
     }

@@ -59,7 +59,7 @@ pub(crate) struct ItemList {
     next: Option<String>,
 }
 
-/// List the memories of a job that were not simply erased, until their retention has passed.
+/// List the memories of a job with an outcome other than erased, until their retention has passed.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/items",
@@ -89,7 +89,7 @@ pub(crate) async fn items(
     let after = match &params.after {
         None => Cursor::default(),
         Some(text) => {
-            Cursor::read(text).ok_or_else(|| Problem::invalid("after", "write what `next` of the page before said"))?
+            Cursor::read(text).ok_or_else(|| Problem::invalid("after", "write the `next` of the page before"))?
         }
     };
     let job = visible(&state, &principal, id).await?;

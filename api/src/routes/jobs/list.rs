@@ -119,5 +119,5 @@ fn job_state(word: &str) -> Result<JobState, Problem> {
 
 fn cursor<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse()
-        .map_err(|_| Problem::invalid("after", "write what `next` of the page before said"))
+        .map_err(|_| Problem::invalid("after", "write the `next` of the page before"))
 }

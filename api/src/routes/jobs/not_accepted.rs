@@ -10,17 +10,17 @@ problems! {
     /// The problems of deletions that are not accepted.
     NotAccepted {
         400 "Not JSON, or a query that nests too deep"
-        401 "No credentials that are known here"
+        401 "No known credentials"
         403 "A scope is missing"
         408 "The body did not arrive in time"
-        409 "A request with this key is in flight; or, while waiting, the job ended untouched: more than `limit` is selected, or not what `expect` says"
+        409 "A request with this key is in flight. Or, while waiting, the job ended without touching anything: it selected more than `limit`, or not what `expect` stands for"
         410 "The job of this key was forgotten"
         413 "Too large, or a query that names too many values"
         415 "Wrong content type"
         422 "A field is wrong, more than `limit` is selected, or the key belongs to another request"
         429 "Too many requests in a second, uploads at a time, or failed authentications in a minute"
         500 "A fault of the service"
-        503 "The ledger is away, or too many jobs are unfinished"
+        503 "The ledger does not answer, or too many jobs are unfinished"
     }
 }
 
@@ -29,11 +29,11 @@ pub(super) fn untouched(job: &JobView) -> Option<Problem> {
     match job.error_code.as_ref()?.known()? {
         ErrorCode::SelectionChanged => Some(Problem::new(
             Kind::SelectionChanged,
-            "the selection is not the one that `expect` stands for, and nothing was touched: look again with a dry run",
+            "the selection has changed since the dry run of `expect`, and nothing was touched: send another dry run",
         )),
         ErrorCode::LimitExceeded => Some(Problem::new(
             Kind::SelectionTooLarge,
-            "more is selected than `limit` allows, and nothing was touched: look at it with a dry run",
+            "the selection is larger than `limit`, and nothing was touched: check it with a dry run",
         )),
         _ => None,
     }

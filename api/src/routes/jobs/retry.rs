@@ -17,7 +17,7 @@ use crate::state::AppState;
 problems! {
     /// The problem of a job that cannot be retried.
     NotRetried {
-        409 "It has neither failed nor been cancelled"
+        409 "The job has neither failed nor been cancelled"
     }
 }
 
@@ -56,13 +56,13 @@ pub(crate) async fn retry(
         RetryOutcome::NotEnded(now) => Err(Problem::new(
             Kind::JobNotEnded,
             format!(
-                "it is {}: only failed and cancelled jobs can be tried again",
+                "the job is {}: only failed and cancelled jobs can be retried",
                 now.as_str()
             ),
         )),
         RetryOutcome::Expects => Err(Problem::new(
             Kind::JobNotEnded,
-            "it said what it expects to select, which was for one attempt: look again with a dry run, and send it as a new job",
+            "a job with `expect` cannot be retried: send another dry run, then a new job",
         )),
         RetryOutcome::Forgotten => Err(Problem::new(
             Kind::Forgotten,

@@ -15,6 +15,6 @@ pub(super) fn allow(principal: &Principal) -> Result<(), Problem> {
 pub(super) fn unknown() -> Problem {
     Problem::new(
         Kind::NotFound,
-        "no key that was made here has this name: those of the configuration are taken away there",
+        "no key that Lethe made has this name: remove keys of the configuration from its file",
     )
 }

@@ -101,7 +101,7 @@ pub(crate) async fn create(
     let taken = || {
         Problem::new(
             Kind::NameTaken,
-            "write another name, or take the key of this name away first",
+            "write another name, or revoke the key of this name first",
         )
     };
     if state.config().auth.keys.iter().any(|key| key.name == record.name) {
@@ -171,7 +171,7 @@ impl CreateKey {
         let expires_at = self.expires_at.as_deref().map(|text| {
             let at: Option<Timestamp> = text.parse().ok();
             let at = at.filter(|at| *at > state.clock().now());
-            at.ok_or_else(|| Problem::invalid("expires_at", "write a time to come, such as `2030-01-31T12:00:00Z`"))
+            at.ok_or_else(|| Problem::invalid("expires_at", "write a future time, such as `2030-01-31T12:00:00Z`"))
         });
         let scopes: BTreeSet<String> = self.scopes.into_iter().collect();
         Ok(KeyRecord {

@@ -53,7 +53,7 @@ pub(crate) async fn list(
     let limit = limit(params.limit.as_deref(), LIMIT)?;
     let after = params.after.unwrap_or_default();
     if !after.is_empty() && !is_name(&after) {
-        return Err(Problem::invalid("after", "write what `next` of the page before said"));
+        return Err(Problem::invalid("after", "write the `next` of the page before"));
     }
     let rows = state.ledger().keys(&after, limit + 1).await?;
     if !rows.is_empty() {

@@ -22,7 +22,7 @@ problems! {
 #[utoipa::path(delete, path = "/v1/keys/{name}", operation_id = "revokeKey", tag = "keys",
     params(("name" = String, Path, description = "The key's name")),
     responses(
-        (status = 204, description = "It opens nothing any more"),
+        (status = 204, description = "The key is revoked"),
         NoKey,
         Usual,
     ))]

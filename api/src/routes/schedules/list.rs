@@ -51,7 +51,7 @@ pub(crate) async fn list(
 ) -> Result<Json<ScheduleList>, Problem> {
     let limit = limit(params.limit.as_deref(), LIMIT)?;
     if params.after.as_deref().is_some_and(|after| !is_name(after)) {
-        return Err(Problem::invalid("after", "write what `next` of the page before said"));
+        return Err(Problem::invalid("after", "write the `next` of the page before"));
     }
     let after = params.after.unwrap_or_default();
     let rows = state.ledger().schedules(&principal.seen(), &after, limit + 1).await?;

@@ -23,7 +23,7 @@ problems! {
     /// The problems of schedules that are not written.
     NotWritten {
         400 "The body cannot be read, or its query nests too deep"
-        409 "Somebody else has a schedule of this name"
+        409 "Another caller has a schedule of this name"
     }
 }
 

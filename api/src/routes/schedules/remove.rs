@@ -14,7 +14,7 @@ use crate::state::AppState;
 #[utoipa::path(delete, path = "/v1/schedules/{name}", operation_id = "removeSchedule", tag = "schedules",
     params(("name" = String, Path, description = "The schedule's name")),
     responses(
-        (status = 204, description = "It makes no jobs any more"),
+        (status = 204, description = "The schedule is deleted"),
         NoSchedule,
         Usual,
     ))]

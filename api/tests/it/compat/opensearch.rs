@@ -123,7 +123,7 @@ async fn a_name_that_is_given_twice_is_named() {
         let answer = app.send(asked.body(Body::from(body)).expect("a request")).await;
         is_envelope(&answer, 400, "parsing_exception");
         let reason = answer.body["error"]["reason"].as_str().expect("a reason");
-        assert_eq!(reason, format!("{named}: give this once"));
+        assert_eq!(reason, format!("{named}: write this field once"));
     }
     assert_eq!(app.count().await, 0);
 }

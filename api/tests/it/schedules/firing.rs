@@ -100,7 +100,7 @@ async fn a_time_ago_is_counted_from_the_acceptance_of_each_job() {
     app.create("root", &json!({"select": mixed})).await.refused(
         422,
         "invalid",
-        "the bounds of a range are numbers, or texts",
+        "write bounds that are all numbers, or all texts",
     );
     let equal = json!({"query": {"eq": {"created_at": {"ago": "90d"}}}});
     app.create("root", &json!({"select": equal}))

@@ -263,7 +263,7 @@ impl Jwt {
                 Some(secret) => self.key = Some(secret_of(secret, &format!("{path}.secret_env"), errors)),
                 None => errors.push(
                     format_args!("{path}.secret_env"),
-                    "set the variable that it names: it is not in the environment",
+                    "set the variable of this name: it is not in the environment",
                 ),
             }
         }
@@ -308,7 +308,7 @@ fn secret_of(text: &str, key: &str, errors: &mut ConfigErrors) -> JwtKey {
     errors.require(
         secret.len() >= SECRET,
         key,
-        "let it hold a secret of at least 32 bytes: shorter ones are guessed",
+        "write a secret of at least 32 bytes: a shorter one can be guessed",
     );
     JwtKey::Secret(SecretString::from(secret))
 }

@@ -66,7 +66,7 @@ pub(super) fn apply_to_targets(settings: &Map<String, String>, targets: Option<&
         let name = path.next().unwrap_or_default();
         match targets.iter_mut().find(|target| is_called(target, name)) {
             Some(target) => set(target, path, value),
-            None => errors.push(variable, "no [[target]] in the file has this name"),
+            None => errors.push(variable, "write the name of a [[target]] in the file"),
         }
     }
 }

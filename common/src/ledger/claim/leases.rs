@@ -67,7 +67,7 @@ impl Ledger {
     // expires `rescues` times, as if its worker had died, before the partition fails.
     async fn unreadable(&self, row: &AnyRow, error: &LedgerError) -> Result<(), LedgerError> {
         if rows::small_number(row, "rescues")? < self.inner.options.rescues {
-            tracing::error!(error = %error, "a partition cannot be read, and waits for its lease to end");
+            tracing::error!(error = %error, "a partition cannot be read: its lease must expire before the next claim");
             return Ok(());
         }
         tracing::error!(error = %error, "a partition cannot be read, and fails");

@@ -22,7 +22,7 @@ pub(super) async fn alter(
             tracing::warn!(
                 table,
                 ledger.sqlstate = error.code().as_deref(),
-                "{otherwise}: let the owner of the table run `lethe migrate`, while nobody else changes it"
+                "{otherwise}: run `lethe migrate` as the owner of the table, while no other session locks it"
             );
             Ok(())
         }

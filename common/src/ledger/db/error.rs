@@ -30,7 +30,7 @@ pub enum LedgerError {
     #[error("the ledger could not be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
     /// The URL has an unknown scheme.
-    #[error("the ledger's URL must begin with postgres:// or sqlite://")]
+    #[error("begin the ledger's URL with postgres://, postgresql:// or sqlite:")]
     Url,
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn keep_no_statistics(connection: &mut AnyConnection) -> Result
         };
         // Setting the type drops the old samples. The type stays the same, so no row is rewritten.
         for changes in [change("SET STATISTICS 0"), change("TYPE TEXT")] {
-            let otherwise = "PostgreSQL may keep samples of what is personal";
+            let otherwise = "PostgreSQL may keep samples of personal data";
             alter(connection, table, &changes, otherwise).await?;
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn leave_room(connection: &mut AnyConnection) -> Result<(), Led
         if connection.fetch_optional(AssertSqlSafe(sql)).await?.is_none() {
             continue;
         }
-        let otherwise = "PostgreSQL writes more than it has to for each small job";
+        let otherwise = "PostgreSQL writes more than necessary for each small job";
         alter(connection, table, &format!("SET ({SETTINGS})"), otherwise).await?;
     }
     Ok(())

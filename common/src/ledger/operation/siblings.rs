@@ -33,7 +33,7 @@ pub enum RetireOutcome {
     Retired,
     /// Workers have it in every place, so it stays.
     Served,
-    /// No worker has published it.
+    /// No worker has published this mapping.
     Unknown,
 }
 

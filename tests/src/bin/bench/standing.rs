@@ -120,7 +120,7 @@ async fn quiet(what: &str, ledger: &PgPool) {
     .unwrap();
     let calls: i64 = statements.iter().map(|(_, calls, ..)| calls).sum();
     let seconds = QUIET.as_secs();
-    println!("{what}: in {seconds} s without work: {calls} statements; seconds of processors: {used}");
+    println!("{what}: in {seconds} s without work: {calls} statements; CPU seconds: {used}");
     for (name, calls, mean, most) in statements.iter().take(6) {
         println!("{what}: {name}: {calls} calls, {mean:.2} ms each, {most:.2} ms at most");
     }

@@ -83,7 +83,7 @@ async fn main() -> ExitCode {
     say(&report.line());
     say(&report.summary());
     if broken {
-        say("a site could not be hunted through to the end");
+        say("the hunt in a site did not finish");
     }
     if broken || report.faults() > 0 {
         ExitCode::FAILURE

@@ -7,11 +7,11 @@ use crate::site::Site;
 
 pub(crate) const USAGE: &str =
     "usage: tests/run hunt [--seed N] [--minutes M] [--world K] [--mode calm|changing|dying] [--site NAMES]
-  --seed N      what all choices follow from (default: chance)
-  --minutes M   how long (default: 1); fractions will do
+  --seed N      the seed of all random choices (default: random)
+  --minutes M   the duration (default: 1, fractions allowed)
   --world K     only this world of the seed
   --mode MODE   only calm, changing or dying
-  --site NAMES  only sites whose names begin so, such as chunks or chunks-postgres,agno";
+  --site NAMES  only sites with these name prefixes, such as chunks or chunks-postgres,agno";
 
 /// The options of a run.
 #[derive(Debug, Clone)]

@@ -165,7 +165,7 @@ fn disturbed(
         if at_first.fate(&element) == Fate::Stays {
             faults.push(fault(
                 Wrong::Erased,
-                format!("{element:?} was gone before anybody else came"),
+                format!("{element:?} was gone before another application changed the stores"),
             ));
         }
     }
@@ -190,7 +190,7 @@ fn disturbed(
             was == Fate::Goes && is == Fate::Goes && !is_back
         };
         if !may_go && !last.has(&element) {
-            let text = format!("{element:?} is gone, and was somebody else's by then");
+            let text = format!("{element:?} is gone, and belonged to another owner by then");
             faults.push(fault(Wrong::Erased, text));
         }
         if must_go && last.has(&element) && done.has_succeeded() {

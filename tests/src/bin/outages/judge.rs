@@ -93,7 +93,7 @@ impl Judge {
         match attempt.view["state"].as_str() {
             Some("failed") => self.may_fail(job, attempt, fault),
             Some("cancelled") if attempt.cancelled.is_none_or(|asked| asked > ended) => {
-                fault(Wrong::Cancelled, "nobody had asked for it".to_owned());
+                fault(Wrong::Cancelled, "no caller had requested it".to_owned());
             }
             _ => {}
         }
@@ -182,7 +182,7 @@ impl Judge {
         let ills = union(stops.chain(self.hindrances()).chain(self.ills(job)).collect());
         if since <= well.0 && counted(well, &ills) == well.1 - well.0 {
             let text = format!(
-                "at {}, and all that it needs was well since {}",
+                "at {}, and its stores and workers were healthy since {}",
                 self.at(failed.1),
                 self.at(well.0)
             );

@@ -59,7 +59,7 @@ pub(crate) async fn judge(client: &Client, jobs: &BTreeMap<String, Followed>) ->
     let lost: Vec<_> = known.iter().filter(|id| !listed.contains(**id)).collect();
     let more: Vec<_> = listed.iter().filter(|id| !known.contains(id)).collect();
     if !lost.is_empty() || !more.is_empty() {
-        fault(Wrong::Accepted, format!("lost {lost:?}, and nobody knows {more:?}"));
+        fault(Wrong::Accepted, format!("lost {lost:?}, unknown {more:?}"));
     }
     faults
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::times::Times;
 
 pub(crate) const USAGE: &str = "usage: tests/run outages [--seed N] [--minutes M] [--scale X]
-  --seed N     what all choices follow from (default: chance)
-  --minutes M  how long jobs come and stores fail (default: 5); fractions will do. A quiet tail follows
-  --scale X    divide outages, limits, leases and timeouts by this (default: 1), so that more happens in a minute";
+  --seed N     the seed of all random choices (default: random)
+  --minutes M  how long jobs arrive and stores fail (default: 5, fractions allowed). A time without outages follows
+  --scale X    divide outages, limits, leases and timeouts by X (default: 1) for more events per minute";
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]

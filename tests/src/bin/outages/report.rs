@@ -59,7 +59,7 @@ fn job(id: &str, job: &Followed, judge: &Judge) -> String {
     let targets: Vec<_> = asked.targets.iter().map(|target| NAMES[*target]).collect();
     let sizes: Vec<_> = asked.meant.iter().map(Vec::len).collect();
     let mut text = format!(
-        "\n  job {id}, number {}: {:?} of {sizes:?} memories in {targets:?}, {} ids of nobody or others, pace {:?}",
+        "\n  job {id}, number {}: {:?} of {sizes:?} memories in {targets:?}, {} unknown or foreign ids, pace {:?}",
         asked.number, asked.sort, asked.strange, asked.per_second
     );
     for (n, attempt) in job.attempts.iter().enumerate() {

@@ -54,7 +54,7 @@ pub(super) async fn begin(
     if table.is_dated() {
         until = bound(env, mapped, table).await?;
         if until.is_none() {
-            return Err(cannot(lease, "a column of times does not say what it counts").into());
+            return Err(cannot(lease, "a column of numbers has no unit").into());
         }
         pass(env, lease, AHEAD + SECOND).await?;
     }
@@ -78,7 +78,7 @@ fn cannot(lease: &Lease, why: &'static str) -> StoreError {
         target.name = about.target,
         table = about.table,
         why,
-        "the rows that were there at a job's start cannot be told in pieces"
+        "no snapshot can be taken in pieces"
     );
     StoreError::NoSnapshot { why }
 }
@@ -140,8 +140,7 @@ fn say_beyond(lease: &Lease) {
         partition = about.partition,
         target.name = about.target,
         table = about.table,
-        "rows that a query matches say that they were written after it began: they stay, also those of a clock that was \
-         far ahead"
+        "matching rows are dated after the start of the query: they stay, even if the writer's clock was fast"
     );
 }
 
@@ -164,7 +163,7 @@ async fn again(
             })
         }
         // Nothing is recorded: this is no progress.
-        _ => Err(cannot(lease, "a row's time lies in the future").into()),
+        _ => Err(cannot(lease, "a matching row is dated in the future").into()),
     }
 }
 

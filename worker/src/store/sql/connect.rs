@@ -244,7 +244,7 @@ fn existing_file(url: &str) -> Result<String, StoreError> {
         .collect();
     if file.ends_with(":memory:") || parameters.contains("mode=memory") {
         return Err(StoreError::Misuse(
-            "a SQLite database in memory belongs to one connection; name a file",
+            "use a file: a SQLite database in memory belongs to one connection",
         ));
     }
     kept.push("mode=rw");

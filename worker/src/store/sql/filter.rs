@@ -71,7 +71,9 @@ pub(super) fn compile(
         Part::When(text) => vec![text],
         Part::Always if query.filter.says_all() => Vec::new(),
         Part::Always => {
-            return Err(StoreError::Misuse("the filter means every row without saying so"));
+            return Err(StoreError::Misuse(
+                "the filter matches every row; use the match-all filter if that is intended",
+            ));
         }
     };
     let mut unchanged = None;
@@ -322,7 +324,7 @@ impl<'a> Compiler<'a> {
     /// Returns the condition of a time bound. Rows without a time may have existed at the start, so they match.
     fn until(&mut self, time: Option<&(Column, Holds)>, until: &TimeBound) -> Result<String, StoreError> {
         let Some((column, holds)) = time else {
-            return Err(StoreError::Misuse("a snapshot by a column that is not mapped"));
+            return Err(StoreError::Misuse("the snapshot uses a column that is not mapped"));
         };
         let name = format!("m.{}", quote(&column.name));
         Ok(match until {
@@ -341,7 +343,7 @@ impl<'a> Compiler<'a> {
             .asked(self.dialect, path)
             .ok_or(StoreError::Misuse("a filter names a column that is not mapped"))?;
         if !path.steps.is_empty() && !holds.has_paths() {
-            return Err(StoreError::Misuse("a filter leads into a column that holds no JSON"));
+            return Err(StoreError::Misuse("a filter has a path into a column without JSON"));
         }
         Ok((format!("m.{}", quote(name)), holds))
     }

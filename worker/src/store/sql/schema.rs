@@ -125,19 +125,19 @@ impl Obstacle {
         let quoted = dialect.written(table);
         match self {
             Self::NotATable => (
-                format!("`{table}` is not a table"),
-                "name the table behind it".to_owned(),
+                format!("`{table}` is not a table (a view or another object)"),
+                "use the underlying table".to_owned(),
             ),
             Self::MayNotSelect => (
-                format!("`{table}` may not be read"),
+                format!("this user lacks SELECT on `{table}`"),
                 format!("GRANT SELECT ON {quoted} to this user"),
             ),
             Self::MayNotDelete => (
-                format!("rows of `{table}` may not be deleted"),
+                format!("this user lacks DELETE on `{table}`"),
                 format!("GRANT DELETE ON {quoted} to this user"),
             ),
             Self::MayNotLock => (
-                format!("rows of `{table}` may not be locked"),
+                format!("this user lacks UPDATE on `{table}`, which row locks require"),
                 format!("GRANT UPDATE ON {quoted} to this user"),
             ),
             Self::NoTransactions => (
@@ -145,7 +145,7 @@ impl Obstacle {
                 format!("ALTER TABLE {quoted} ENGINE = InnoDB"),
             ),
             Self::KeepsHistory => (
-                format!("`{table}` keeps the history of rows that are deleted"),
+                format!("`{table}` is system-versioned: it keeps deleted rows"),
                 format!("ALTER TABLE {quoted} DROP SYSTEM VERSIONING"),
             ),
             Self::RowSecurity => (

@@ -218,7 +218,7 @@ impl SqlTable {
 
     fn demanded_rows<'s>(&'s self, conditions: &Conditions, rows: Rows) -> Result<Option<Demanded<'s>>, StoreError> {
         if conditions.is_empty() {
-            return Err(StoreError::Misuse("without conditions this would be about every row"));
+            return Err(StoreError::Misuse("without conditions the call would match every row"));
         }
         self.demanded_by(conditions, rows)
     }

@@ -30,7 +30,7 @@ impl<'a> Asked<'a> {
     /// Refuses conditions without a query.
     pub(super) fn new(mapping: &'a Collection, conditions: &'a Conditions) -> Result<Self, StoreError> {
         let query = conditions.query.as_ref();
-        let query = query.ok_or(StoreError::Misuse("without a query this would be about every point"))?;
+        let query = query.ok_or(StoreError::Misuse("without a query the call would match every point"))?;
         Ok(Self {
             mapping,
             conditions,

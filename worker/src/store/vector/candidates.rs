@@ -42,7 +42,7 @@ impl VectorCollection {
     /// Fails as a whole.
     pub async fn find(&self, items: &[Item], row_found: &[bool]) -> Result<Option<Vec<Vec<Point>>>, StoreError> {
         if items.len() != row_found.len() {
-            return Err(StoreError::Misuse("one answer about the row is needed for each item"));
+            return Err(StoreError::Misuse("`row_found` must have one entry per item"));
         }
         let mut search = self.search(items, row_found);
         let payload = self.payload_for(items, row_found);

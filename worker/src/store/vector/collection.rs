@@ -143,7 +143,7 @@ impl VectorCollection {
         if self.mapping.point == Rule::Payload && payload.id.is_none() {
             faults.push(MappingFault::new(
                 "collection.payload.id",
-                "points are to be found by their payload, and no field of it is named",
+                "points are looked up by payload, but no payload field is mapped",
                 Some("name the payload field that holds the memory's id".to_owned()),
             ));
         }
@@ -152,7 +152,7 @@ impl VectorCollection {
                 if index_of(info, &path).is_none() {
                     faults.push(MappingFault::new(
                         "collection.payload",
-                        format!("the collection is in strict mode and `{path}` has no index of texts or integers"),
+                        format!("the collection is in strict mode, and `{path}` has no index of type keyword, uuid or integer"),
                         Some(format!("create a payload index of type keyword on `{path}`")),
                     ));
                 }

@@ -39,18 +39,20 @@ impl Compiler<'_> {
     /// requires, and a filter that matches every point without the explicit word for it.
     pub(super) fn compile(&self, conditions: &Conditions) -> Result<Option<Filter>, StoreError> {
         let query = conditions.query.as_deref();
-        let query = query.ok_or(StoreError::Misuse("without a query this would be about every point"))?;
+        let query = query.ok_or(StoreError::Misuse("without a query the call would match every point"))?;
         let filter = &query.filter;
         if filter.check_points().is_err() {
             return Err(StoreError::Misuse(
-                "a filter asks of points what their store cannot say",
+                "the vector store cannot evaluate this filter (two places)",
             ));
         }
         if filter.constant() == Some(true) && !filter.says_all() {
-            return Err(StoreError::Misuse("the filter means every point without saying so"));
+            return Err(StoreError::Misuse(
+                "the filter matches every point; use the match-all filter if that is intended",
+            ));
         }
         if query.start.is_some() {
-            return Err(StoreError::Misuse("points have no time of writing"));
+            return Err(StoreError::Misuse("points have no time of creation"));
         }
         let mut must = self.demanded(conditions)?;
         match self.part(filter, true)? {
@@ -118,7 +120,7 @@ impl Compiler<'_> {
             // The store has no such condition.
             Asks::Opaque(_) => Ok(doubtful(more)),
             Asks::Text { .. } => Err(StoreError::Misuse(
-                "a filter asks of points what their store cannot say",
+                "the vector store cannot evaluate this filter (two places)",
             )),
         }
     }

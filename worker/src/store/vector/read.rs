@@ -114,7 +114,9 @@ impl VectorCollection {
 
     fn filter(&self, conditions: &Conditions) -> Result<Filter, StoreError> {
         if conditions.is_empty() {
-            return Err(StoreError::Misuse("without conditions this would be about every point"));
+            return Err(StoreError::Misuse(
+                "without conditions the call would match every point",
+            ));
         }
         let mut must = self.demanded(conditions)?;
         must.extend(scoped(&self.mapping.scope));

@@ -45,10 +45,7 @@ impl VectorCollection {
             lacking.insert(path, lacks.count());
         }
         for (path, lacks) in lacking.into_iter().filter(|(_, lacks)| *lacks > 0) {
-            let missing = format!(
-                "{lacks} of {} points that were looked at have no `{path}`",
-                points.len()
-            );
+            let missing = format!("{lacks} of {} sampled points have no `{path}`", points.len());
             advice.push(MappingFault::new(self.key_of(path), missing, Some(self.without(path))));
         }
         let unindexed = |path: &&String| !info.payload_schema.contains_key(*path);
@@ -77,10 +74,9 @@ impl VectorCollection {
     /// Returns the advice about points that lack a field, with the effect on them.
     fn without(&self, path: &str) -> String {
         if self.mapping.payload.id.as_deref() == Some(path) {
-            return "a point belongs to the memory whose id its own id follows from; write the field to make sure"
-                .to_owned();
+            return "the point id decides about the memory; write the field to confirm it".to_owned();
         }
-        "write the field: without its row such a point is reported unverifiable and stays, where a job names an owner"
+        "write the field: if a job names an owner, such a point without a row stays and is reported unverifiable"
             .to_owned()
     }
 }

@@ -56,12 +56,12 @@ async fn what_would_be_left_is_said(database: Database) {
         [
             "`dependents`: rows of `links` reference `memories` by `memory` and stay without the reference; \
              give `links` a table of its own in this target, or let the database delete them: ON DELETE CASCADE",
-            "`dependents`: rows of `maybe` reference `memories` by `memory` and keep what they reference; \
+            "`dependents`: rows of `maybe` reference `memories` by `memory` and prevent the deletion of the rows that they reference; \
              make `memory` NOT NULL and write dependents = [{ table = \"maybe\", references = \"memory\" }] for `memories`; \
-             nullable = true beside it if rows without it are nobody's",
-            "`dependents`: rows of `pairs` reference `memories` by `memory`, `part` and keep what they reference; \
+             add nullable = true if rows with NULL belong to no person",
+            "`dependents`: rows of `pairs` reference `memories` by `memory`, `part` and prevent the deletion of the rows that they reference; \
              let the database delete them: ON DELETE CASCADE",
-            "`dependents`: rows of `terms` reference `chunks` by `chunk` and keep what they reference; \
+            "`dependents`: rows of `terms` reference `chunks` by `chunk` and prevent the deletion of the rows that they reference; \
              write id = \"id\" and dependents = [{ table = \"terms\", references = \"chunk\" }] for `chunks`",
         ]
     );
@@ -106,15 +106,15 @@ async fn what_is_found_by_looking_at_every_row_is_said(database: Database) {
     assert_eq!(
         advice(&database, &table(mapping)).await,
         [
-            "`columns.created_at`: is not mapped: a query may take rows that were written after it began; \
+            "`columns.created_at`: is not mapped: a query may delete rows created after it began; \
              write created_at = \"inserted_at\""
                 .to_owned(),
             format!(
-                "`columns.user`: no index begins with `user_id`: a person's memories are found by looking at every row; {}",
+                "`columns.user`: no index begins with `user_id`: a person's memories need a full table scan; {}",
                 quoted("CREATE INDEX `memories_user_id` ON `memories` (`user_id`)")
             ),
             format!(
-                "`dependents.references`: no index begins with `memory`: each batch looks at every row; {}",
+                "`dependents.references`: no index begins with `memory`: each batch needs a full table scan; {}",
                 quoted("CREATE INDEX `chunks_memory` ON `chunks` (`memory`)")
             ),
         ]

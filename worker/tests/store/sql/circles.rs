@@ -56,7 +56,7 @@ async fn a_key_of_several_columns_is_no_id(database: Database) {
         said(&database, &mapping).await,
         [format!(
             "`columns.id`: column `id` of `memories` is not unique: {key}; add a unique index on `id` alone \
-             if no two rows share a value, or a column that has a value of its own in each row"
+             if its values are unique, or add a column with unique values"
         )]
     );
 
@@ -96,7 +96,7 @@ async fn of_memories(database: &Database, on_delete: &str) {
 async fn memories_that_keep_each_other_do_not_fit(database: Database) {
     let fault = "`sql_table`: rows of `memories` reference others of `memories` by `parent` and keep them: \
                  a memory could not go before those that reference it; \
-                 let the database set the reference null: ON DELETE SET NULL";
+                 declare the key ON DELETE SET NULL";
     for on_delete in ["", "ON DELETE RESTRICT"] {
         of_memories(&database, on_delete).await;
         assert_eq!(said(&database, &memories()).await, [fault]);
@@ -120,7 +120,7 @@ async fn memories_that_go_with_others_are_said(database: Database) {
     let advice = async |mapping: &Table| opened.advice(mapping).await.unwrap()[0].to_string();
     let rows =
         "`sql_table`: rows of `memories` that reference another by `parent` go with it, asked for or not, uncounted";
-    let instead = "let the database set the reference null: ON DELETE SET NULL";
+    let instead = "declare the key ON DELETE SET NULL";
     assert_eq!(advice(&mapping).await, format!("{rows}; {instead}"));
     mapping.collection = serde_json::from_value(json!({"name": "m", "point": "number"})).unwrap();
     assert_eq!(

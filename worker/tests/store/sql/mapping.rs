@@ -169,7 +169,7 @@ async fn a_view_is_refused(database: Database) {
 
     assert_eq!(
         faults[0].to_string(),
-        "`sql_table`: `seen` is not a table; name the table behind it"
+        "`sql_table`: `seen` is not a table; use the underlying table"
     );
 }
 

@@ -137,7 +137,7 @@ async fn sqlite_s_uuids_are_not_guessed_at() {
         table(json!({"name": "memories", "columns": columns}))
     };
     let said = database.faults(&columns(json!({}))).await;
-    let instead = "write `hex` for 32 digits, as SQLAlchemy writes them, or `text` for texts of one form";
+    let instead = "write `hex` for 32 digits (SQLAlchemy), or `text` for texts with one spelling";
     let says = |name: &str| {
         let missing =
             format!("column `{name}` of `memories` has type `UUID`, which does not say how UUIDs are written");

@@ -35,7 +35,7 @@ impl Reader<'_> {
         let not = clauses("must_not")?;
         if all.is_empty() && should.is_empty() && not.is_empty() {
             // OpenSearch matches everything here.
-            return Err(refused("[bool] has no clauses: write match_all if everything is meant"));
+            return Err(refused("[bool] has no clauses: write match_all to delete all"));
         }
         let needed = match object.get("minimum_should_match") {
             None => 0,

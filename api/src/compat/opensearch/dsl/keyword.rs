@@ -101,7 +101,7 @@ impl Reader<'_> {
         };
         if is_of_number(text) {
             return Err(refused(&format!(
-                "[{query}] of digits under must_not would not keep numbers that are written so: write [term] or [range]"
+                "[{query}] of digits under must_not would not keep matching numbers: write [term] or [range]"
             )));
         }
         let words = [true, false].into_iter().filter(|word| is_in(&word.to_string()));

@@ -28,8 +28,8 @@ impl Reader<'_> {
             return Ok(filter);
         }
         Err(refused(
-            "[nested] takes one condition on a field below its path, or a bool of which one should clause has to match: \
-             what else one element has to meet cannot be asked for",
+            "[nested] takes one condition on a field below its path, or a bool with should clauses: \
+             several conditions on one element are not supported",
         ))
     }
 }

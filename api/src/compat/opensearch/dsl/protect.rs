@@ -30,8 +30,7 @@ impl Reader<'_> {
         if self.negated && OBJECTS.contains(&field) {
             let field = short(field);
             return Err(refused(&format!(
-                "[{query}] on [{field}], an object, keeps nothing under must_not: name a field inside, as in \
-                 [{field}.name]"
+                "[{query}] under must_not needs a field inside the object [{field}], such as [{field}.name]"
             )));
         }
         if !self.excludes || KEYWORDS.contains(&field) || TIMES.contains(&field) {

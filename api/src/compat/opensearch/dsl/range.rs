@@ -54,8 +54,8 @@ impl Reader<'_> {
         reading.zone = zone.unwrap_or(reading.zone);
         let edges = edges(&reading, &read).ok_or_else(|| {
             refused(
-                "[range] bounds are no dates: write them in the [format], or as date math such as now-90d/d; beside a \
-                 [time_zone] numbers are none",
+                "[range] bounds are no dates: write them in the [format], or as date math such as now-90d/d. Numbers are \
+                 not allowed with [time_zone]",
             )
         })?;
         Ok(self.within(path, &edges, counts))
@@ -72,8 +72,8 @@ impl Reader<'_> {
         }
         if self.is_counted(path) && read.given().any(|(_, bound)| is_year(bound)) {
             return Err(refused(
-                "[range] with a year means its first day in a field of dates, and that number in one of numbers: write \
-                 a date such as 2024-01-01",
+                "[range] with a year is ambiguous: a date field reads its first day, a numeric field reads the number. \
+                 Write a date such as 2024-01-01",
             ));
         }
         let is_vague = read.given().any(|(comparison, bound)| {

@@ -32,7 +32,9 @@ pub(in crate::compat::opensearch) fn read(
     let filter = reader.query(query, 0)?;
     filter.check().map_err(|error| refused(&error.to_string()))?;
     if filter.constant() == Some(true) && !says_all(query) {
-        return Err(refused("this matches everything: write match_all if it is meant to"));
+        return Err(refused(
+            "this query matches every memory: write match_all to delete all",
+        ));
     }
     Ok(filter)
 }
@@ -57,7 +59,7 @@ impl Reader<'_> {
         let filter = self.named(name, body, depth)?;
         if self.table.columns.is_none() {
             let asked = filter.check_points();
-            asked.map_err(|error| refused(&format!("[{name}] cannot be asked: {error}")))?;
+            asked.map_err(|error| refused(&format!("[{name}] is not supported here: {error}")))?;
         }
         Ok(filter)
     }

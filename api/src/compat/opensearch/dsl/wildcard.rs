@@ -23,7 +23,7 @@ impl Reader<'_> {
             return Err(refused("[wildcard] takes a text"));
         };
         let pattern = read(pattern).ok_or_else(|| {
-            refused("[wildcard] takes a text, `text*`, `*text*` or `*`: other patterns cannot be asked for")
+            refused("[wildcard] takes `text`, `text*`, `*text*` or `*`: other patterns are not supported")
         })?;
         let (has, text) = match pattern {
             Pattern::Is(text) => return self.one_of("wildcard", field, vec![Scalar::Text(text)]),

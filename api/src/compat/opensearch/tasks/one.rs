@@ -71,10 +71,10 @@ pub(crate) async fn get(
     security(("basic" = []), ("bearer" = [])),
     params(
         ("task_id" = String, Path, description = "The task's id"),
-        ("actions" = Option<String>, Query, description = "Only if it is one of these, such as `*/delete/byquery`"),
-        ("parent_task_id" = Option<String>, Query, description = "Only if this is its parent: no task has one"),
+        ("actions" = Option<String>, Query, description = "Cancels the task only if its action matches one of these patterns, such as `*/delete/byquery`"),
+        ("parent_task_id" = Option<String>, Query, description = "Cancels the task only if it has this parent. No task has a parent"),
         ("wait_for_completion" = inline(Option<Flag>), Query, description = "Whether to wait until it has stopped, at most 30 s"),
-        ("timeout" = Option<String>, Query, description = "Checked, and of no effect"),
+        ("timeout" = Option<String>, Query, description = "Checked, but has no effect"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
         WrittenParams,
     ),
@@ -114,7 +114,7 @@ pub(crate) async fn cancel(
     security(("basic" = []), ("bearer" = [])),
     params(("task_id" = String, Path, description = "The task's id"), WrittenParams),
     responses(
-        (status = 200, description = "Nobody can ask for it as a task any more", body = Acknowledged),
+        (status = 200, description = "The task is forgotten", body = Acknowledged),
         (status = 409, description = "It has not ended", body = ErrorBody, example = json!({
             "error": {
                 "root_cause": [{"type": "status_exception", "reason": "task [0198f3a2:1] is running: cancel it, or wait for its end"}],

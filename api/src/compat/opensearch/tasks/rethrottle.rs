@@ -23,7 +23,7 @@ use crate::state::AppState;
     security(("basic" = []), ("bearer" = [])),
     params(
         ("task_id" = String, Path, description = "The task's id"),
-        ("requests_per_second" = f64, Query, description = "The most memories a second; -1: as fast as it can"),
+        ("requests_per_second" = f64, Query, description = "The most memories per second. -1 means no limit"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
         WrittenParams,
     ),
@@ -62,7 +62,7 @@ pub(crate) async fn rethrottle(
     security(("basic" = []), ("bearer" = [])),
     params(
         ("task_id" = String, Path, description = "The task's id"),
-        ("requests_per_second" = f64, Query, description = "The most memories a second; -1: as fast as it can"),
+        ("requests_per_second" = f64, Query, description = "The most memories per second. -1 means no limit"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
         WrittenParams,
     ),
@@ -87,7 +87,7 @@ pub(crate) async fn rethrottle_reindex(
     security(("basic" = []), ("bearer" = [])),
     params(
         ("task_id" = String, Path, description = "The task's id"),
-        ("requests_per_second" = f64, Query, description = "The most memories a second; -1: as fast as it can"),
+        ("requests_per_second" = f64, Query, description = "The most memories per second. -1 means no limit"),
         ("group_by" = Option<String>, Query, description = "`nodes`, `parents` or `none`"),
         WrittenParams,
     ),

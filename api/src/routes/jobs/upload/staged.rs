@@ -37,7 +37,7 @@ impl Drop for Staged {
         let ledger = self.ledger.clone();
         self.tasks.spawn(async move {
             if let Err(error) = ledger.abort_upload(upload).await {
-                tracing::warn!(error = %error, sqlstate = error.sqlstate(), "a broken upload is left to be swept");
+                tracing::warn!(error = %error, sqlstate = error.sqlstate(), "a broken upload could not be deleted: workers sweep it later");
             }
         });
     }

@@ -30,7 +30,7 @@ impl Ledger {
             // An unreadable worker counts as absent, so that all jobs end.
             let worker = match worker {
                 Err(error @ LedgerError::Corrupt { .. }) => {
-                    tracing::error!(error = %error, "what a worker says cannot be read");
+                    tracing::error!(error = %error, "the report of a worker cannot be read: the worker counts as absent");
                     continue;
                 }
                 worker => worker?,

@@ -58,7 +58,7 @@ pub(super) async fn idle_jobs(
         match Idle::read(row) {
             Ok(job) => idle.push(job),
             Err(error @ LedgerError::Corrupt { .. }) => {
-                tracing::error!(error = %error, "a job cannot be read, nor given up");
+                tracing::error!(error = %error, "a job cannot be read, so it cannot be given up");
             }
             Err(error) => return Err(error),
         }

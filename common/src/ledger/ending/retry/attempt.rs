@@ -21,7 +21,7 @@ pub enum RetryOutcome {
     NotEnded(State),
     /// It states an expected selection, which is valid for one attempt only.
     Expects,
-    /// Its ids were forgotten: the ledger no longer knows the memories to erase.
+    /// The retention of its ids has passed: the ledger no longer knows the memories to erase.
     Forgotten,
     /// There is no such job.
     Unknown,

@@ -172,8 +172,8 @@ impl Check<'_> {
                 format!("-- store::sql::only bytes\nSELECT 1 FROM {quoted} AS m WHERE m.{name} < x''{inside} LIMIT 1");
             let asked = Sql::vouched(dialect, text).about(Vec::new());
             if asked.fetch_optional(&mut *self.connection).await?.is_some() {
-                let missing = format!("column `{}` of `{table}` holds values that are no bytes", column.name);
-                let instead = "declare it TEXT, or make bytes of them";
+                let missing = format!("column `{}` of `{table}` holds values other than bytes", column.name);
+                let instead = "declare the column TEXT, or convert the values to bytes";
                 self.fault("columns", missing, Some(instead.to_owned()));
             }
         }
@@ -270,8 +270,7 @@ impl Check<'_> {
             } else {
                 &column.declared
             };
-            let missing =
-                format!("column `{name}` of `{table}` has type `{declared}`, by which nothing can be found safely");
+            let missing = format!("column `{name}` of `{table}` has type `{declared}`, which cannot be an id or owner");
             let instead = match self.dialect {
                 Dialect::Postgres => "use a text, uuid, integer or bytea column",
                 Dialect::Sqlite => "declare it TEXT, INTEGER or BLOB",
@@ -292,11 +291,11 @@ impl Check<'_> {
             // would one whose bytes are in another order.
             let declared = &column.declared;
             let missing =
-                format!("column `{name}` of `{table}` has type `{declared}`, which does not say how UUIDs are written");
+                format!("column `{name}` of `{table}` has type `{declared}`; the form of its UUIDs must be configured");
             let instead = if bytes {
-                "write `bytes` for UUIDs in the order of their digits, or `text` if callers write the digits of the bytes"
+                "write `bytes` for UUIDs as 16 bytes in standard order, or `text` if callers send the hexadecimal digits of the bytes"
             } else {
-                "write `hex` for 32 digits, as SQLAlchemy writes them, or `text` for texts of one form"
+                "write `hex` for 32 digits (SQLAlchemy), or `text` for texts with one spelling"
             };
             self.fault("columns.uuids", missing, Some(instead.to_owned()));
             return None;
@@ -350,9 +349,9 @@ impl Check<'_> {
         let fits = |holds: &&Holds| field.path.is_empty() || holds.has_paths();
         let Some(holds) = column.holds.as_ref().filter(fits) else {
             let what = if field.path.is_empty() {
-                "which queries cannot ask for"
+                "which queries cannot use"
             } else {
-                "into which no path leads"
+                "which has no paths inside"
             };
             let (name, declared) = (&column.name, &column.declared);
             let missing = format!("column `{name}` of `{table}` has type `{declared}`, {what}");
@@ -388,8 +387,8 @@ impl Check<'_> {
             let (mut why, mut add) = (String::new(), format!("add a unique index on `{name}` alone"));
             if live.key.len() > 1 && live.key.contains(&column.name) {
                 let parts = live.key.join("`, `");
-                why = format!(": it is a part of the composite key `{parts}`, and an id is one column");
-                add += " if no two rows share a value, or a column that has a value of its own in each row";
+                why = format!(": it is part of the composite key `{parts}`, but an id must be one column");
+                add += " if its values are unique, or add a column with unique values";
             }
             let missing = format!("column `{name}` of `{table}` is not unique{why}");
             self.fault(key, missing, Some(instead.unwrap_or(add)));

@@ -9,7 +9,7 @@ use super::super::dialect::{Dialect, quote_table};
 use super::super::schema::{self, Holding, Until};
 use super::check::Check;
 
-const SET_NULL: &str = "let the database set the reference null: ON DELETE SET NULL";
+const SET_NULL: &str = "declare the key ON DELETE SET NULL";
 
 impl Check<'_> {
     /// Looks for keys whose rows prevent the deletion of rows that go before them, or of each other. `order`
@@ -19,7 +19,7 @@ impl Check<'_> {
             if until != Until::Taken {
                 let columns = columns.join("`, `");
                 let missing = format!(
-                    "rows of `{root}` reference others of `{root}` by `{columns}` and keep them: \
+                    "`{columns}` of `{root}` references `{root}` and prevents the deletion of referenced rows: a memory could not be deleted before its referencing rows\
                      a memory could not go before those that reference it"
                 );
                 self.fault("sql_table", missing, Some(SET_NULL.to_owned()));
@@ -33,9 +33,8 @@ impl Check<'_> {
             for Holding { columns, until } in self.holdings(name, name).await? {
                 if until == Until::Gone {
                     let columns = columns.join("`, `");
-                    let missing = format!(
-                        "rows of `{name}` reference others of `{name}` by `{columns}` and keep them from going together"
-                    );
+                    let missing =
+                        format!("`{columns}` of `{name}` references `{name}`, so its rows cannot be deleted together");
                     let instead = "let the database delete them together: ON DELETE CASCADE";
                     self.fault("dependents.table", missing, Some(instead.to_owned()));
                 }
@@ -80,11 +79,14 @@ impl Check<'_> {
             let columns = columns.join("`, `");
             let circle = after == root || !self.holdings(name, after).await?.is_empty();
             let (missing, instead) = if circle {
-                let missing =
-                    format!("rows of `{after}` reference `{name}` by `{columns}` in a circle: neither can go first");
+                let missing = format!(
+                    "foreign key `{columns}` of `{after}` makes a circle with `{name}`: neither can be deleted first"
+                );
                 (missing, self.circle().to_owned())
             } else {
-                let missing = format!("rows of `{after}` reference `{name}` by `{columns}`, and go after them");
+                let missing = format!(
+                    "foreign key `{columns}` of `{after}` references `{name}`, but `{after}` is deleted after it"
+                );
                 (missing, format!("write `{after}` before `{name}`"))
             };
             self.fault("dependents.table", missing, Some(instead));
@@ -95,7 +97,7 @@ impl Check<'_> {
     fn circle(&self) -> &'static str {
         match self.dialect {
             Dialect::Postgres | Dialect::Sqlite => {
-                "let the database set the reference null, ON DELETE SET NULL, or look at the end, DEFERRABLE INITIALLY DEFERRED"
+                "declare the key ON DELETE SET NULL, or DEFERRABLE INITIALLY DEFERRED"
             }
             Dialect::Mysql => SET_NULL,
         }

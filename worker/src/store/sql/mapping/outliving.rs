@@ -27,18 +27,18 @@ impl Check<'_> {
         });
         if is_left {
             let missing = format!(
-                "rows of `{table}` outlive what they reference by `{references}`: ON DELETE SET NULL or SET DEFAULT"
+                "rows of `{table}` stay when the row referenced by `{references}` is deleted: ON DELETE SET NULL or SET DEFAULT"
             );
             let instead =
                 format!("give `{table}` a table of its own in this target, or let the key be ON DELETE CASCADE");
             self.fault("dependents.references", missing, Some(instead));
         } else if nullable && !dependent.nullable {
             let missing = format!(
-                "column `{references}` of `{table}` may be NULL: such rows belong to no memory, and would stay"
+                "column `{references}` of `{table}` may be NULL: rows with NULL belong to no memory and would stay"
             );
             let instead = format!(
                 "make it NOT NULL, give `{table}` a table of its own in this target, or write nullable = true if \
-                 such rows are nobody's"
+                 such rows belong to no person"
             );
             self.fault("dependents.references", missing, Some(instead));
         }

@@ -38,7 +38,7 @@ impl Check<'_> {
             let key = format!("as.{column}");
             let dialect = self.dialect;
             let Some((known, holds)) = asked.iter_mut().find(|(known, _)| dialect.is_column(known, column)) else {
-                let missing = format!("column `{column}` of `{name}` is not mapped: no query could ask for it");
+                let missing = format!("column `{column}` of `{name}` is not mapped, so no query can use it");
                 let instead = nearest(column, asked.keys().map(String::as_str));
                 self.fault(
                     &key,

@@ -36,7 +36,7 @@ impl SqlTable {
         {
             advice.push(MappingFault::new(
                 "columns.created_at",
-                "is not mapped: a query may take rows that were written after it began",
+                "is not mapped: a query may delete rows created after it began",
                 Some(format!("write created_at = \"{}\"", column.name)),
             ));
         }
@@ -51,7 +51,7 @@ impl SqlTable {
         Some(MappingFault::new(
             "columns.id",
             format!(
-                "the highest `{id}` of `{}` is given to a new row once its own is deleted: a job that lists it may erase \
+                "the database reuses the highest `{id}` of `{}` after its row is deleted: a job that lists it may erase a newer memory\
                  a memory that was written since",
                 table.sql_table()
             ),
@@ -131,11 +131,8 @@ impl SqlTable {
     fn without_index(&self, table: &Table) -> Vec<MappingFault> {
         let (mapping, dialect) = (&self.mapping, self.store.dialect);
         let owners = [
-            (Field::User, "a person's memories are found by looking at every row"),
-            (
-                Field::Workspace,
-                "a workspace's memories are found by looking at every row",
-            ),
+            (Field::User, "a person's memories need a full table scan"),
+            (Field::Workspace, "a workspace's memories need a full table scan"),
         ];
         let mut advice = Vec::new();
         for (field, what) in owners {
@@ -148,7 +145,7 @@ impl SqlTable {
         }
         let dependents = mapping.dependents.iter().filter(|reference| !reference.indexed);
         advice.extend(dependents.map(|reference| {
-            let (key, what) = ("dependents.references", "each batch looks at every row");
+            let (key, what) = ("dependents.references", "each batch needs a full table scan");
             no_index(dialect, key, &reference.name, &reference.column.name, what)
         }));
         advice
@@ -195,9 +192,9 @@ fn with_others(foreign: &Foreign, table: &Table) -> MappingFault {
     MappingFault::new(
         "sql_table",
         format!(
-            "rows of `{name}` that reference another by `{columns}` go with it, asked for or not, uncounted{vectors}"
+            "the database deletes rows of `{name}` with the row that they reference by `{columns}`, even if not selected, and does not count them{vectors}"
         ),
-        Some("let the database set the reference null: ON DELETE SET NULL".to_owned()),
+        Some("declare the key ON DELETE SET NULL".to_owned()),
     )
 }
 
@@ -208,14 +205,16 @@ fn apart(foreign: &Foreign, name: &str, other: &Table) -> Option<MappingFault> {
     let (table, columns) = (&foreign.table, columns.join("`, `"));
     let consequence = match (foreign.on_delete, &other.collection) {
         (OnDelete::Stays, _) => return None,
-        (OnDelete::Goes, None) => "go with them, asked for or not, uncounted",
-        (OnDelete::Goes, Some(_)) => "go with them, asked for or not, uncounted, and leave their vectors behind",
-        (OnDelete::Keeps, _) => "keep them until they are gone themselves",
+        (OnDelete::Goes, None) => "are deleted with them, even if not selected, and are not counted",
+        (OnDelete::Goes, Some(_)) => {
+            "are deleted with them, even if not selected, are not counted, and leave their vectors behind"
+        }
+        (OnDelete::Keeps, _) => "prevent their deletion until they are deleted themselves",
     };
     Some(MappingFault::new(
         "sql_table",
         format!("rows of `{table}`, which has its own table here, reference `{name}` by `{columns}` and {consequence}"),
-        Some("let the database set the reference null: ON DELETE SET NULL".to_owned()),
+        Some("declare the key ON DELETE SET NULL".to_owned()),
     ))
 }
 
@@ -224,7 +223,7 @@ fn about(foreign: &Foreign, name: &str, id: Option<&str>, nullable: bool) -> Map
     let columns: Vec<&str> = foreign.columns.iter().map(|(column, _)| column.as_str()).collect();
     let (table, columns) = (&foreign.table, columns.join("`, `"));
     let consequence = match foreign.on_delete {
-        OnDelete::Keeps => "keep what they reference",
+        OnDelete::Keeps => "prevent the deletion of the rows that they reference",
         OnDelete::Goes | OnDelete::Stays => "stay without the reference",
     };
     let instead = match foreign.columns.as_slice() {
@@ -238,7 +237,7 @@ fn about(foreign: &Foreign, name: &str, id: Option<&str>, nullable: bool) -> Map
             let write = format!("dependents = [{{ table = \"{table}\", references = \"{column}\" }}] for `{name}`");
             if nullable {
                 format!(
-                    "make `{column}` NOT NULL and write {key}{write}; nullable = true beside it if rows without it are nobody's"
+                    "make `{column}` NOT NULL and write {key}{write}; add nullable = true if rows with NULL belong to no person"
                 )
             } else {
                 format!("write {key}{write}")

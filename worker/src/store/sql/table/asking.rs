@@ -76,7 +76,7 @@ impl SqlTable {
     ) -> Result<Statement, StoreError> {
         let query = items.first().and_then(|item| item.conditions.query.as_ref());
         if !items.iter().all(|item| item.conditions.is_same_query(query)) {
-            return Err(StoreError::Misuse("memories of different queries do not share a call"));
+            return Err(StoreError::Misuse("memories of different queries cannot share a call"));
         }
         let Some(query) = query else {
             return Ok(Statement::plain(plain));
