@@ -3,8 +3,11 @@
 //! A group of small jobs needs nearly as many calls as one job. Claims at each arrival keep the ledger busy with groups
 //! of two. One claim at the end of the group before makes one group. A worker without a group claims at once.
 //!
-//! Tried instead: two groups at a time. Groups were half as large (16 waiting callers: 350 jobs a second in place of
-//! 376). Not tried: a pause after each claim, since it delays callers that are alone.
+//! Callers that wait for their jobs return when a group ends. The next claim waits a few milliseconds for them. Otherwise two halves
+//! take turns for ever, each half as large as one group of all (16 waiting callers: 496 jobs a second in place of 607). A caller
+//! that is alone never waits: its next job arrives after its group.
+//!
+//! Tried instead: two groups at a time. Groups were half as large (16 waiting callers: 350 jobs a second in place of 376).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +17,12 @@ use tokio::sync::Notify;
 
 /// How long a group keeps its worker from claiming. Due work waits no longer than this behind a slow store.
 const YOUNG: Duration = Duration::from_millis(50);
+
+/// How long a job has to have waited for the end of a group to show that several callers are at work.
+const OVERLAP: Duration = Duration::from_millis(1);
+
+/// How long a claim waits after the end of a group, for the next jobs of the callers whose jobs just ended.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// The groups of small jobs that are under way.
 #[derive(Debug, Default)]
@@ -50,8 +59,13 @@ impl Rounds {
 
     /// Waits until the next group may be claimed.
     pub(crate) async fn next(&self) {
+        let began = Instant::now();
         while let Some(until) = self.until(Instant::now()) {
             drop(tokio::time::timeout_at(until.into(), self.ended.notified()).await);
+        }
+        let gather = gathering(began.elapsed());
+        if !gather.is_zero() {
+            tokio::time::sleep(gather).await;
         }
     }
 
@@ -65,6 +79,11 @@ impl Rounds {
         // No change can panic halfway, so the data of a poisoned lock is valid.
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns how long to wait for returning callers, after a wait of `waited` for the end of a group.
+fn gathering(waited: Duration) -> Duration {
+    if waited < OVERLAP { Duration::ZERO } else { GATHER }
 }
 
 impl Drop for Round {
@@ -86,6 +105,12 @@ mod tests {
         assert_eq!(rounds.next().now_or_never(), Some(()));
         drop(rounds.begin());
         assert_eq!(rounds.next().now_or_never(), Some(()));
+    }
+
+    #[test]
+    fn only_a_claim_that_waited_for_a_group_waits_for_its_callers() {
+        assert_eq!(gathering(Duration::ZERO), Duration::ZERO);
+        assert_eq!(gathering(OVERLAP), GATHER);
     }
 
     #[test]
