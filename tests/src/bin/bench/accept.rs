@@ -1,6 +1,6 @@
 //! What accepting a deletion costs, and how soon idle workers begin.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lethe_tests::layout::Layout;
 use lethe_tests::service::Site;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::plot;
-use crate::processes::Used;
+use crate::processes::{Cpu, Used};
 
 /// One run of one contender.
 pub(crate) struct Sample {
@@ -21,6 +21,16 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
+    /// Returns the figures of a run that took so long, and began at `before`.
+    pub(crate) fn of(n: usize, took: Duration, before: &Cpu) -> Self {
+        Self {
+            n,
+            took,
+            latency: None,
+            used: Cpu::since(before),
+        }
+    }
+
     fn per_second(&self) -> f64 {
         count(self.n) / self.took.as_secs_f64()
     }

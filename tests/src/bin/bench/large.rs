@@ -5,7 +5,6 @@ use std::time::Instant;
 use lethe_tests::memories::{self, Memory};
 use lethe_tests::service::Site;
 use qdrant_client::qdrant::{DeletePointsBuilder, PointId, PointsIdsList};
-use serde_json::json;
 use sqlx::postgres::PgPool;
 
 use crate::figures::{Figures, Sample};
@@ -30,13 +29,7 @@ pub(crate) async fn erase(sizes: &Sizes, figures: &mut Figures) {
     let connection = bare_loop(&site, &bare).await;
     let alone = start.elapsed();
     let case = format!("{n} ids");
-    let sample = |took, before| Sample {
-        n,
-        took,
-        latency: None,
-        used: Cpu::since(before),
-    };
-    figures.add("erase", &case, "bare loop", sample(alone, &before));
+    figures.add("erase", &case, "bare loop", Sample::of(n, alone, &before));
     connection.close().await;
 
     let service = site.start().await;
@@ -47,7 +40,7 @@ pub(crate) async fn erase(sizes: &Sizes, figures: &mut Figures) {
         let accepted = start.elapsed();
         ended(&service, &id).await;
         let lethe = start.elapsed();
-        figures.add("erase", &case, &format!("Lethe, {name}"), sample(lethe, &before));
+        figures.add("erase", &case, &format!("Lethe, {name}"), Sample::of(n, lethe, &before));
         println!("erase: {name}: upload {accepted:.2?} of it");
     }
     site.holds(&[]).await;

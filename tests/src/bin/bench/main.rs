@@ -12,6 +12,7 @@ mod large;
 mod load;
 mod mixed;
 mod neighbours;
+mod overload;
 mod past;
 mod peers;
 mod plot;
@@ -37,7 +38,7 @@ use sizes::Sizes;
 const BATCH: usize = 1_000;
 
 /// The benchmarks that run unless others are named. `peers` needs what `tests/run` installs for it.
-const USUAL: [&str; 14] = [
+const USUAL: [&str; 15] = [
     "accept",
     "pickup",
     "singles",
@@ -52,6 +53,7 @@ const USUAL: [&str; 14] = [
     "idle",
     "backlog",
     "neighbours",
+    "overload",
 ];
 
 #[tokio::main]
@@ -99,6 +101,7 @@ async fn run(name: &str, sizes: &Sizes, figures: &mut Figures) {
         "idle" => Box::pin(standing::idle()).await,
         "backlog" => Box::pin(standing::backlog()).await,
         "neighbours" => Box::pin(neighbours::neighbours()).await,
+        "overload" => Box::pin(overload::overload()).await,
         _ => panic!("no benchmark is called {name}; there are peers, {}", USUAL.join(", ")),
     }
 }

@@ -122,12 +122,7 @@ impl Queue {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Sample {
-            n,
-            took: start.elapsed(),
-            latency: None,
-            used: Cpu::since(&before),
-        }
+        Sample::of(n, start.elapsed(), &before)
     }
 }
 

@@ -23,13 +23,7 @@ pub(crate) async fn query(sizes: &Sizes, figures: &mut Figures) {
     let connection = bare_loop(&site, "ben").await;
     let alone = start.elapsed();
     let case = format!("{rows} rows");
-    let sample = |took, before| Sample {
-        n: rows,
-        took,
-        latency: None,
-        used: Cpu::since(before),
-    };
-    figures.add("query", &case, "bare loop", sample(alone, &before));
+    figures.add("query", &case, "bare loop", Sample::of(rows, alone, &before));
     connection.close().await;
 
     let mut service = site.api().await;
@@ -41,7 +35,7 @@ pub(crate) async fn query(sizes: &Sizes, figures: &mut Figures) {
         let planned = purge(&service, "ana", rows).await.planned;
         let took = start.elapsed();
         let who = format!("Lethe, {workers} worker(s)");
-        figures.add("query", &case, &who, sample(took, &before));
+        figures.add("query", &case, &who, Sample::of(rows, took, &before));
         println!(
             "query: {workers} worker(s): ratio {:.2}; planning {planned:.2?}, {:.1} % of it",
             took.as_secs_f64() / alone.as_secs_f64(),
@@ -66,8 +60,8 @@ pub(crate) async fn linear(sizes: &Sizes) {
     fill(&site, "zoe", 1_000).await;
     purge(&service, "zoe", 1_000).await;
     let mut first = None;
-    let sizes = std::iter::successors(Some(10_000), |rows| Some(rows * 10));
-    for size in sizes.take_while(|size| *size <= sizes.rows) {
+    let growing = std::iter::successors(Some(10_000), |rows| Some(rows * 10));
+    for size in growing.take_while(|size| *size <= sizes.rows) {
         // The small ones several times, since little disturbs them much.
         let times = (100_000 / size).clamp(1, 9);
         let (mut alone, mut took) = (Vec::new(), Vec::new());

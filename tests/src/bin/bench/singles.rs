@@ -44,25 +44,9 @@ pub(crate) async fn all_ended(site: &Site, service: &Service, ledger: &PgPool, n
     let all = Arc::new(memories::of("ana", n));
     site.add(&all).await;
     let (before, start) = (Cpu::now(), Instant::now());
-    let accepted = each(
-        CONNECTIONS,
-        &all,
-        service.client.clone(),
-        async |client, memory: Memory| {
-            let body = json!({"select": {"ids": [memory.id]}});
-            let request = client.request(Method::POST, "/v1/jobs").json(&body);
-            assert_eq!(client.send(request).await.status, 202);
-        },
-    )
-    .await;
+    let run = each(CONNECTIONS, &all, service.client.clone(), accepted).await;
     until_all_ended(ledger).await;
-    let ended = Sample {
-        n,
-        took: start.elapsed(),
-        latency: None,
-        used: Cpu::since(&before),
-    };
-    [accepted.sample(), ended]
+    [run.sample(), Sample::of(n, start.elapsed(), &before)]
 }
 
 /// Waits for the end of single deletions over 1, 16 and 64 connections.
@@ -86,6 +70,13 @@ pub(crate) async fn wait(sizes: &Sizes, figures: &mut Figures) {
     }
     site.holds(&[]).await;
     statements(&ledger).await;
+}
+
+/// Submits the deletion of a memory.
+async fn accepted(client: Client, memory: Memory) {
+    let body = json!({"select": {"ids": [memory.id]}});
+    let request = client.request(Method::POST, "/v1/jobs").json(&body);
+    assert_eq!(client.send(request).await.status, 202);
 }
 
 /// Deletes a memory, and waits for the end.
@@ -128,7 +119,7 @@ async fn statements(ledger: &PgPool) {
     }
 }
 
-async fn until_all_ended(ledger: &PgPool) {
+pub(crate) async fn until_all_ended(ledger: &PgPool) {
     loop {
         let open: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE ended_at IS NULL")
             .fetch_one(ledger)
