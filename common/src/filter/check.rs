@@ -52,6 +52,9 @@ pub enum FilterError {
     /// A number is not finite.
     #[error("write a finite number")]
     NotFinite,
+    /// A value has the character U+0000. PostgreSQL compares no text with it, so a negation would match every memory.
+    #[error("leave the character U+0000 out of values")]
+    Nul,
     /// It matches every memory and does not say so.
     #[error("this matches every memory: if that is meant, write the filter for all memories")]
     Everything,
@@ -110,6 +113,9 @@ impl Filter {
                 if text.is_empty() {
                     return Err(FilterError::NoText);
                 }
+                if text.contains('\0') {
+                    return Err(FilterError::Nul);
+                }
                 size.terms += 1;
             }
             Self::Exists(path) | Self::Opaque(path) => path.check()?,
@@ -165,6 +171,7 @@ impl Scalar {
     fn check(&self) -> Result<(), FilterError> {
         match self {
             Self::Float(number) if !number.is_finite() => Err(FilterError::NotFinite),
+            Self::Text(text) if text.contains('\0') => Err(FilterError::Nul),
             Self::Float(_) | Self::Integer(_) | Self::Bool(_) | Self::Text(_) => Ok(()),
         }
     }
@@ -287,6 +294,28 @@ mod tests {
         assert_eq!(path(vec!["a"; STEPS]).check(), Ok(()));
         for bad in [vec!["a"; STEPS + 1], vec![""], vec!["a", "\0"]] {
             assert_eq!(path(bad).check(), Err(FilterError::BadPath));
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_text_of_a_database_has_is_refused() {
+        let above = Bounds {
+            gte: Some(Scalar::from("a\0")),
+            ..Bounds::default()
+        };
+        let day = Bounds {
+            moments: Some(Box::new(above.clone())),
+            ..Bounds::default()
+        };
+        let text = Filter::Text {
+            path: Path::column("user_id"),
+            has: Has::Prefix,
+            text: "\0".to_owned(),
+        };
+        for asked in [user(&["ana", "a\0"]), range(above), range(day), text] {
+            assert_eq!(asked.check(), Err(FilterError::Nul));
+            // The database would be asked for nothing, and its negation for everything.
+            assert_eq!(not(asked).and(user(&["ana"])).check(), Err(FilterError::Nul));
         }
     }
 

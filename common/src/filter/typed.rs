@@ -5,6 +5,8 @@
 //! have reported the types of columns, and by every statement. A number that is only too large for a column
 //! is not refused.
 
+mod spelling;
+
 use std::fmt;
 
 use uuid::Uuid;
@@ -95,20 +97,22 @@ impl fmt::Display for Mistyped {
 impl Filter {
     /// Refuses to compare a column with a value of another type; `types` returns the type of each column.
     ///
-    /// Ids are not checked: a text of another type is the id of no memory.
+    /// Ids are not checked: a text of another type is the id of no memory. Loose bounds are one of several spellings:
+    /// the column must take one of the alternatives.
     ///
     /// # Errors
     /// The change to make. The text holds nothing of the filter.
     pub fn check_types(&self, types: &dyn Fn(&str) -> Type) -> Result<(), Mistyped> {
         let (path, asked) = match self {
-            Self::And(parts) | Self::Or { any: parts, .. } => {
-                return parts.iter().try_for_each(|part| part.check_types(types));
+            Self::And(parts) => return parts.iter().try_for_each(|part| part.check_types(types)),
+            Self::Or { any, .. } => {
+                any.iter().try_for_each(|part| part.check_types(types))?;
+                return spelling::check(any, types);
             }
             Self::Not(part) => return part.check_types(types),
             Self::All | Self::Nothing | Self::Ids(_) | Self::Exists(_) | Self::Opaque(_) => return Ok(()),
             Self::OneOf { path, .. } => (path, Asked::Value),
-            Self::Range { path, bounds } if bounds.given().next().is_none() => (path, Asked::Moment),
-            Self::Range { path, .. } => (path, Asked::Order),
+            Self::Range { path, bounds } => (path, bounds.asked()),
             Self::Text { path, .. } => (path, Asked::Part),
         };
         let of = path.compared(types(&path.column));
@@ -156,6 +160,15 @@ impl Type {
 }
 
 impl Bounds {
+    /// Returns the comparison of a range with these bounds.
+    fn asked(&self) -> Asked {
+        if self.given().next().is_none() {
+            Asked::Moment
+        } else {
+            Asked::Order
+        }
+    }
+
     /// Returns whether values of the type can be compared with these bounds. Without bounds they cannot.
     fn is_of(&self, of: Type) -> bool {
         let mut bounds = self.given().map(|(_, bound)| bound);
@@ -206,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    fn check(filter: &Value) -> Result<(), String> {
+    pub(super) fn check(filter: &Value) -> Result<(), String> {
         let filter: Filter = serde_json::from_value(filter.clone()).unwrap();
         let types = |column: &str| match column {
             "text" => Type::Text,

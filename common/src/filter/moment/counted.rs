@@ -75,22 +75,24 @@ impl Counted {
 
     /// Returns the order of a floating-point number relative to it; `None` for NaN.
     pub fn compare_float(self, float: f64) -> Option<Ordering> {
-        // No moment is beyond 1e18. Below 1e-12 the shifted digits would not fit.
         if float.is_nan() {
             return None;
         }
-        if float.abs() >= 1e18 || (float.abs() < 1e-12 && self.nanoseconds != 0) {
+        // No moment is beyond 1e18.
+        if float.abs() >= 1e18 {
             return float.partial_cmp(&self.nearest());
         }
-        if float.abs() < 1e-12 {
-            return float.partial_cmp(&0.0);
-        }
         let (mantissa, exponent) = parts(float);
+        // At most 83 bits.
         let (left, right) = (mantissa * self.unit, self.nanoseconds);
+        let shift = exponent.unsigned_abs();
         Some(if exponent >= 0 {
-            (left << exponent).cmp(&right)
+            (left << shift).cmp(&right)
+        } else if right == 0 || shift < right.unsigned_abs().leading_zeros() {
+            left.cmp(&right.checked_shl(shift).unwrap_or(0))
         } else {
-            left.cmp(&(right << -exponent))
+            // Shifted, the moment has more than 127 bits. So it is further from 0 than the float.
+            0_i128.cmp(&right)
         })
     }
 
@@ -143,6 +145,8 @@ fn parts(float: f64) -> (i128, i32) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -178,5 +182,53 @@ mod tests {
             assert_eq!(tenth.compare_float(float), expected);
         }
         assert_eq!(tenth.compare_whole(i128::MAX), Ordering::Greater);
+    }
+
+    #[test]
+    fn a_float_near_zero_is_near_zero() {
+        for (text, expected) in [
+            ("2026-01-01T00:00:00Z", Ordering::Less),
+            ("1970-01-01T00:00:00Z", Ordering::Greater),
+            ("1953-01-01T00:00:00Z", Ordering::Greater),
+        ] {
+            for float in [f64::MIN_POSITIVE / 4.0, 1e-300, 1e-12, 1e-9, 6e-5] {
+                for unit in [Unit::Seconds, Unit::Milliseconds] {
+                    let counted = Counted::new(at(text), unit);
+                    assert_eq!(counted.compare_float(float), Some(expected), "{text} {float:e}");
+                    assert_eq!(counted.compare_float(0.0), 0.0_f64.partial_cmp(&counted.nearest()));
+                }
+            }
+        }
+    }
+
+    fn moments() -> impl Strategy<Value = Timestamp> {
+        let all = Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond();
+        prop_oneof![all, -10_i128..=10, -10_000_000_000_i128..=10_000_000_000]
+            .prop_map(|nanoseconds| Timestamp::from_nanosecond(nanoseconds).unwrap())
+    }
+
+    fn floats() -> impl Strategy<Value = f64> {
+        let of_magnitude = (-320.0..20.0_f64, any::<bool>());
+        let of_magnitude = of_magnitude.prop_map(|(exponent, negative)| {
+            let float = 10.0_f64.powf(exponent);
+            if negative { -float } else { float }
+        });
+        prop_oneof![proptest::num::f64::ANY, of_magnitude]
+    }
+
+    proptest! {
+        #[test]
+        fn every_float_but_the_nearest_is_on_the_same_side_as_it(
+            at in moments(),
+            unit in prop_oneof![Just(Unit::Seconds), Just(Unit::Milliseconds)],
+            float in floats(),
+        ) {
+            let counted = Counted::new(at, unit);
+            // The moment lies between the nearest float and the middle to the next one.
+            let order = float.partial_cmp(&counted.nearest());
+            if order != Some(Ordering::Equal) {
+                prop_assert_eq!(counted.compare_float(float), order);
+            }
+        }
     }
 }

@@ -62,11 +62,18 @@ impl Zone {
 
     /// Returns the moment of a local time; `None` if there is none, or two.
     pub fn moment(&self, local: DateTime) -> Option<Timestamp> {
-        let is_doubtful = self.doubtful.iter().any(|(from, to)| (*from..*to).contains(&local));
-        if is_doubtful || self.unknown_from.is_some_and(|from| local >= from) {
+        if self.doubtful_since(local).is_some() {
             return None;
         }
         self.rules.to_ambiguous_timestamp(local).unambiguous().ok()
+    }
+
+    /// Returns the first of the doubtful local times around a local time; `None` if it is not doubtful.
+    pub fn doubtful_since(&self, local: DateTime) -> Option<DateTime> {
+        let mut ranges = self.doubtful.iter();
+        let around = ranges.find(|(from, to)| (*from..*to).contains(&local));
+        let around = around.map(|(from, _)| *from);
+        around.or_else(|| self.unknown_from.filter(|from| local >= *from))
     }
 
     /// Returns the ranges of local times (end exclusive) that stand for no moment, or for two, in order.
@@ -101,6 +108,15 @@ mod tests {
             ("2300-07-01T12:00", None),
         ] {
             assert_eq!(moment(local).as_deref(), expected, "{local}");
+        }
+        let since = |text: &str| zone.doubtful_since(text.parse().unwrap()).map(|from| from.to_string());
+        for (local, expected) in [
+            ("2024-10-27T01:59:59", None),
+            ("2024-10-27T02:15", Some("2024-10-27T02:00:00")),
+            ("2024-10-27T03:00", None),
+            ("2300-07-01T12:00", Some("2200-01-01T01:00:00")),
+        ] {
+            assert_eq!(since(local).as_deref(), expected, "{local}");
         }
         assert!(Zone::called("UTC").unwrap().doubtful().is_empty());
         assert!(Zone::called("Etc/GMT+5").unwrap().unknown_from().is_none());
