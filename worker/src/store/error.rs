@@ -70,7 +70,7 @@ pub enum StoreError {
         /// The faults, each with advice where there is some.
         faults: Vec<MappingFault>,
     },
-    /// The store had an internal error.
+    /// The store had an internal error, or refuses the statement whatever rows it is about.
     #[error("the store failed ({status})")]
     Internal {
         /// The status of its answer.

@@ -2,6 +2,7 @@
 
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::sqlite::SqliteError;
 
 use super::{Status, StoreError, mysql};
@@ -82,20 +83,33 @@ fn of_database(error: &dyn DatabaseError) -> StoreError {
     if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
         return mysql::of_number(error.number(), error.code());
     }
+    let severity = error
+        .try_downcast_ref::<PgDatabaseError>()
+        .map(PgDatabaseError::severity);
     match code
         .as_deref()
         .and_then(|code| <[u8; 5]>::try_from(code.as_bytes()).ok())
     {
+        Some(state) if matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic)) => of_ended_session(state),
         Some(state) => of_sqlstate(state),
         None => StoreError::Internal { status: Status::Silent },
+    }
+}
+
+/// Returns the error of a server that refused or ended the session. That is no statement's fault, and no row's: 55000
+/// is then a database that accepts no connections. From a statement, it may be a trigger's.
+fn of_ended_session(state: [u8; 5]) -> StoreError {
+    match of_sqlstate(state) {
+        StoreError::Rejected { status } | StoreError::Constraint { status } => StoreError::Unavailable { status },
+        error => error,
     }
 }
 
 fn of_sqlstate(state: [u8; 5]) -> StoreError {
     let status = Status::SqlState(state);
     match &state {
-        // statement_timeout, or a cancel request
-        b"57014" => StoreError::Timeout { status },
+        // statement_timeout, or a cancel request; transaction_timeout of PostgreSQL 17
+        b"57014" | b"25P04" => StoreError::Timeout { status },
         // serialization failure, deadlock, lock not available (lock_timeout), object in use
         b"40001" | b"40P01" | b"55P03" | b"55006" => StoreError::Busy { status },
         // insufficient privilege, also for a table with row policies under `row_security = off`
@@ -105,14 +119,19 @@ fn of_sqlstate(state: [u8; 5]) -> StoreError {
         b"42P01" | b"42703" | b"3F000" | b"42883" | b"0A000" => StoreError::Missing { status },
         // a standby (after a failover), or a read-only session
         b"25006" => StoreError::ReadOnly { status },
-        // a server that shuts down or starts; a dropped database; lost connections; no resources
-        b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"57P05" | b"3D000" | [b'0', b'8', ..] | [b'5', b'3', ..] => {
+        // a server that shuts down or starts; a dropped database; a session that was idle for too long, also inside
+        // a transaction; lost connections; no resources
+        [b'5', b'7', b'P', b'0', _] | b"25P03" | b"3D000" | [b'0', b'8', ..] | [b'5', b'3', ..] => {
             StoreError::Unavailable { status }
         }
         [b'2', b'8', ..] => StoreError::Unauthorized { status },
         [b'2', b'3', ..] => StoreError::Constraint { status },
         [b'4', b'0', ..] => StoreError::Busy { status },
         [b'5', b'8', ..] | [b'X', b'X', ..] => StoreError::Internal { status },
+        // The server refuses a statement (42), its prepared form (26) or the state of its transaction (25), whatever
+        // rows it is about: the schema has changed since the table was opened, or a pooler has changed the session.
+        // One row after the other would be refused, after its vectors are gone. MySQL's 42 is the same.
+        [b'4', b'2', ..] | [b'2', b'5' | b'6', ..] => StoreError::Internal { status },
         _ => StoreError::Rejected { status },
     }
 }
@@ -141,7 +160,9 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_transient() {
-        for state in ["40001", "40P01", "08006", "57P01", "57P03", "53300", "57014", "55P03"] {
+        for state in [
+            "40001", "40P01", "08006", "57P01", "57P03", "53300", "57014", "55P03", "25P03", "25P04",
+        ] {
             let state = <[u8; 5]>::try_from(state.as_bytes()).unwrap();
             assert_eq!(
                 of_sqlstate(state).class(),
@@ -157,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_would_fail_again_is_permanent() {
-        for state in ["22P02", "23503", "P0001", "42601"] {
+        for state in ["22P02", "23503", "P0001", "55000"] {
             let state = <[u8; 5]>::try_from(state.as_bytes()).unwrap();
             assert_eq!(
                 of_sqlstate(state).class(),
@@ -167,6 +188,35 @@ mod tests {
             );
         }
         assert_eq!(of_sqlite(787).class(), Class::Permanent);
+    }
+
+    #[test]
+    fn a_refused_statement_is_no_rows_fault() {
+        for state in ["42601", "42804", "42P18", "26000", "25P02"] {
+            let error = of_sqlstate(<[u8; 5]>::try_from(state.as_bytes()).unwrap());
+            assert_eq!(
+                (error.code().as_str(), error.class()),
+                ("internal", Class::Transient),
+                "{state}"
+            );
+            assert!(!error.may_be_one_rows(), "{state}");
+        }
+    }
+
+    #[test]
+    fn an_ended_session_is_no_rows_fault() {
+        for (state, code, outage) in [
+            (*b"55000", "unavailable", true),
+            (*b"22023", "unavailable", true),
+            (*b"25P03", "unavailable", true),
+            (*b"25P04", "timeout", false),
+            (*b"40001", "busy", false),
+            (*b"28P01", "unauthorized", true),
+        ] {
+            let error = of_ended_session(state);
+            assert_eq!((error.code().as_str(), error.is_outage()), (code, outage), "{error}");
+            assert!(!error.may_be_one_rows(), "{error}");
+        }
     }
 
     #[test]

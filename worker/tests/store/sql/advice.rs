@@ -228,7 +228,7 @@ async fn a_part_of_a_part_is_proposed_once(database: Database) {
 }
 
 async fn an_id_that_is_given_again_is_said(database: Database) {
-    let said = "`columns.id`: the highest `id` of `memories` is given to a new row once its own is deleted: \
+    let said = "`columns.id`: the database reuses the highest `id` of `memories` after its row is deleted: \
         a job that lists it may erase a memory that was written since; \
         copy the rows into a table with \"id\" INTEGER PRIMARY KEY AUTOINCREMENT";
     let mapping = table(json!({"name": "memories", "columns": {"id": "id"}}));
@@ -236,6 +236,8 @@ async fn an_id_that_is_given_again_is_said(database: Database) {
     if database.is_sqlite() {
         kinds.extend([
             ("id integer PRIMARY KEY AUTOINCREMENT", false),
+            ("id INTEGER PRIMARY KEY, note TEXT DEFAULT 'AUTOINCREMENT'", true),
+            ("id INTEGER PRIMARY KEY /* no AUTOINCREMENT */", true),
             ("id INTEGER PRIMARY KEY DESC", false),
             ("id INT PRIMARY KEY", false),
             ("id TEXT UNIQUE, n INTEGER PRIMARY KEY", false),

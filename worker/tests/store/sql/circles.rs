@@ -94,8 +94,8 @@ async fn of_memories(database: &Database, on_delete: &str) {
 }
 
 async fn memories_that_keep_each_other_do_not_fit(database: Database) {
-    let fault = "`sql_table`: rows of `memories` reference others of `memories` by `parent` and keep them: \
-                 a memory could not go before those that reference it; \
+    let fault = "`sql_table`: `parent` of `memories` references `memories` and prevents the deletion of referenced rows: \
+                 a memory could not be deleted before its referencing rows; \
                  declare the key ON DELETE SET NULL";
     for on_delete in ["", "ON DELETE RESTRICT"] {
         of_memories(&database, on_delete).await;
@@ -132,8 +132,8 @@ async fn memories_that_go_with_others_are_said(database: Database) {
 async fn a_circle_through_a_dependent_does_not_fit_unless_the_database_breaks_it(database: Database) {
     let mapping = table(json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
         "dependents": [{"table": "notes", "references": "memory"}]}));
-    let fault =
-        "`dependents.table`: rows of `memories` reference `notes` by `last_note` in a circle: neither can go first";
+    let fault = "`dependents.table`: foreign key `last_note` of `memories` makes a circle with `notes`: \
+                 neither can be deleted first";
     let mut broken = vec!["ON DELETE SET NULL"];
     if !database.is_mysql() {
         broken.push("DEFERRABLE INITIALLY DEFERRED");
@@ -196,7 +196,8 @@ async fn dependents_are_written_before_what_they_reference(database: Database) {
     assert_eq!(
         said(&database, &mapping(json!([chunks, links]))).await,
         [
-            "`dependents.table`: rows of `links` reference `chunks` by `chunk`, and go after them; write `links` before `chunks`"
+            "`dependents.table`: foreign key `chunk` of `links` references `chunks`, but `links` is deleted after it; \
+             write `links` before `chunks`"
         ]
     );
     database.open(&mapping(json!([links, chunks]))).await;
@@ -209,8 +210,8 @@ async fn dependents_are_written_before_what_they_reference(database: Database) {
 async fn dependents_that_keep_each_other_go_together_where_the_database_lets_them(database: Database) {
     let mapping = table(json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
         "dependents": [{"table": "chunks", "references": "memory"}]}));
-    let fault = "`dependents.table`: rows of `chunks` reference others of `chunks` by `parent` and keep them from going \
-                 together; let the database delete them together: ON DELETE CASCADE";
+    let fault = "`dependents.table`: `parent` of `chunks` references `chunks`, so its rows cannot be deleted together; \
+                 let the database delete them together: ON DELETE CASCADE";
     database
         .run("CREATE TABLE memories (id BIGINT PRIMARY KEY, user_id TEXT)")
         .await;

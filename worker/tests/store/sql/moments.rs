@@ -23,6 +23,7 @@ super::on_each! {
     every_range_is_what_the_instants_say,
     local_times_are_those_of_the_zone_and_never_a_guess,
     the_greatest_moment_is_the_snapshot_not_the_greatest_text,
+    a_bound_in_an_hour_that_clocks_show_twice_takes_no_row_of_that_hour,
     what_is_no_moment_is_neither_inside_nor_outside_and_stops_a_job,
 }
 
@@ -276,6 +277,49 @@ async fn the_greatest_moment_is_the_snapshot_not_the_greatest_text(database: Dat
         start: Some(start),
     });
     assert_eq!(opened.page(&begun, None, None, 10).await.unwrap(), ["1", "2", "3", "5"]);
+}
+
+async fn a_bound_in_an_hour_that_clocks_show_twice_takes_no_row_of_that_hour(database: Database) {
+    let local = if database.is_postgres() {
+        "TIMESTAMP"
+    } else {
+        "DATETIME"
+    };
+    database
+        .run(&format!(
+            "CREATE TABLE notes (id INTEGER PRIMARY KEY, written TEXT, made {local});
+             INSERT INTO notes VALUES (1, '2024-10-27 01:59:59', '2024-10-27 01:59:59'),
+             (2, '2024-10-27 02:10:00', '2024-10-27 02:10:00'), (3, '2024-10-27 02:40:00', '2024-10-27 02:40:00'),
+             (4, '2024-10-27 03:00:00', '2024-10-27 03:00:00'), (5, NULL, NULL),
+             (6, '2024-10-27T02:10:00+02:00', '2024-10-28 00:00:00'),
+             (7, '2024-10-27T02:10:00+01:00', '2024-10-28 00:00:00')"
+        ))
+        .await;
+    for (bound, written, made) in [
+        // 02:15 in summer time, then in winter time.
+        ("2024-10-27T00:15:00Z", "1 5 6", "1 5"),
+        ("2024-10-27T01:15:00Z", "1 5 6 7", "1 5"),
+        ("2024-10-26T23:59:59Z", "1 5", "1 5"),
+        ("2024-10-27T02:00:01Z", "1 2 3 4 5 6 7", "1 2 3 4 5"),
+    ] {
+        for (column, expected) in [("written", written), ("made", made)] {
+            let mapping = json!({
+                "name": "notes",
+                "columns": {"id": "id", "created_at": column},
+                "time_zone": "Europe/Berlin",
+            });
+            let opened = database.open(&table(mapping)).await;
+            let begun = query(Filter::All).with_query(Query {
+                filter: Filter::All.into(),
+                start: Some(Start {
+                    written: TimeBound::UpTo(bound.to_owned()),
+                    changed: None,
+                }),
+            });
+            let found = opened.page(&begun, None, None, 10).await.unwrap();
+            assert_eq!(found.join(" "), expected, "{column} until {bound}");
+        }
+    }
 }
 
 async fn what_is_no_moment_is_neither_inside_nor_outside_and_stops_a_job(database: Database) {

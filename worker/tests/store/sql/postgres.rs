@@ -281,3 +281,30 @@ async fn a_server_that_has_no_room_for_a_ping_answers() {
     drop(store);
     database.run(&format!("DROP ROLE {role}")).await;
 }
+
+#[tokio::test]
+async fn a_database_that_accepts_no_connections_is_an_outage() {
+    let (database, other) = (Database::postgres().await, Database::postgres().await);
+    let mapping = database.memories("TEXT").await;
+    let accept = async |whether: bool| {
+        let name = database.name();
+        other
+            .run(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {whether}"))
+            .await;
+    };
+    let store = database.store();
+
+    accept(false).await;
+    for error in [
+        store.ping().await.unwrap_err(),
+        SqlTable::open(&store, &mapping).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.code().as_str(), error.class()),
+            ("unavailable", Class::Transient)
+        );
+        assert!(error.is_outage());
+    }
+    accept(true).await;
+    store.ping().await.unwrap();
+}

@@ -180,3 +180,41 @@ async fn a_column_whose_type_says_nothing_is_like_its_first_value() {
         assert_eq!(counted.map_err(|error| error.code().as_str()), expected, "{column}");
     }
 }
+
+#[tokio::test]
+async fn a_key_is_deferred_only_if_it_says_so_itself() {
+    const DEFERRED: &str = "DEFERRABLE INITIALLY DEFERRED";
+    let mapping = table(json!({"name": "memories", "columns": {"id": "id", "user": "user_id"},
+        "dependents": [{"table": "notes", "references": "memory"}]}));
+    for (last_note, source, fits) in [
+        (DEFERRED, "", true),
+        ("", DEFERRED, false),
+        ("NOT DEFERRABLE INITIALLY DEFERRED", "", false),
+        ("/* DEFERRABLE INITIALLY DEFERRED */", "", false),
+        ("", ", body TEXT DEFAULT 'DEFERRABLE INITIALLY DEFERRED'", false),
+        ("", ", \"INITIALLY DEFERRED\" TEXT", false),
+    ] {
+        let database = Database::sqlite().await;
+        database
+            .run(&format!(
+                "CREATE TABLE sources (id INTEGER PRIMARY KEY);
+                 CREATE TABLE memories (id INTEGER PRIMARY KEY, user_id TEXT,
+                     last_note INTEGER REFERENCES notes (id) {last_note}, source INTEGER REFERENCES sources (id) {source});
+                 CREATE TABLE notes (id INTEGER PRIMARY KEY, memory INTEGER NOT NULL REFERENCES memories (id));
+                 INSERT INTO memories (id, user_id) VALUES (1, 'alice'); INSERT INTO notes VALUES (10, 1);
+                 UPDATE memories SET last_note = 10"
+            ))
+            .await;
+        if fits {
+            let opened = database.open(&mapping).await;
+            let deletion = opened.delete(&items(&["1"], &of_user("alice"))).await.unwrap();
+            assert_eq!(deletion.deleted, [true], "{last_note}");
+            assert!(database.left("notes", "id").await.is_empty());
+        } else {
+            let faults = database.faults(&mapping).await;
+            let is_circle = |fault: &String| fault.contains("makes a circle with `notes`");
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            assert!(faults.iter().any(is_circle), "{last_note} {source}: {faults:#?}");
+        }
+    }
+}

@@ -19,8 +19,8 @@ impl Check<'_> {
             if until != Until::Taken {
                 let columns = columns.join("`, `");
                 let missing = format!(
-                    "`{columns}` of `{root}` references `{root}` and prevents the deletion of referenced rows: a memory could not be deleted before its referencing rows\
-                     a memory could not go before those that reference it"
+                    "`{columns}` of `{root}` references `{root}` and prevents the deletion of referenced rows: \
+                     a memory could not be deleted before its referencing rows"
                 );
                 self.fault("sql_table", missing, Some(SET_NULL.to_owned()));
             }

@@ -1,11 +1,14 @@
 //! SQLite's catalogue, through its table-valued pragmas.
 
+mod definition;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::super::column::{Declared, Holds, Kind};
 use super::super::dialect::Dialect;
 use super::{LiveColumn, LiveTable, Obstacle};
+use definition::Definition;
 
 const TABLE: &str = "
 -- store::sql::schema
@@ -32,14 +35,18 @@ FROM pragma_table_xinfo($2, $1) AS c
 ORDER BY c.cid";
 
 // An integer primary key is the rowid: a new row gets the greatest existing one plus 1, unless the table has
-// AUTOINCREMENT. A descending key is no rowid, and has an index.
+// AUTOINCREMENT (see `Definition`). A descending key is no rowid, and has an index.
 const REUSED: &str = "
 -- store::sql::reused
 SELECT CAST(c.name AS TEXT) FROM pragma_table_xinfo($2, $1) AS c
 WHERE c.pk = 1 AND upper(c.type) = 'INTEGER' AND (SELECT max(o.pk) FROM pragma_table_xinfo($2, $1) AS o) = 1
-  AND NOT EXISTS (SELECT 1 FROM pragma_index_list($2, $1) AS i WHERE i.origin = 'pk')
-  AND NOT EXISTS (SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = $2 COLLATE NOCASE
-                  AND upper(m.sql) LIKE '%AUTOINCREMENT%')";
+  AND NOT EXISTS (SELECT 1 FROM pragma_index_list($2, $1) AS i WHERE i.origin = 'pk')";
+
+// The statement that created a table, and the number of its foreign keys.
+const DEFINITION: &str = "
+-- store::sql::definition
+SELECT CAST(m.sql AS TEXT), (SELECT count(DISTINCT f.id) FROM pragma_foreign_key_list($2, $1) AS f)
+FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = $2 COLLATE NOCASE AND $1 = 'main' COLLATE NOCASE";
 
 // A key that names no columns references the primary key.
 const REFERENCES: &str = "
@@ -51,13 +58,12 @@ FROM pragma_table_list AS t, pragma_foreign_key_list(t.name, t.schema) AS f
 WHERE t.schema = $1 COLLATE NOCASE AND t.type = 'table' AND f.\"table\" = $2 COLLATE NOCASE
 ORDER BY t.name, f.id, f.seq";
 
-// Only the SQL text of the table says whether a key is deferred to the end of the transaction.
+// `$4` lists the keys that are deferred to the end of the transaction.
 const HOLDINGS: &str = "
 -- store::sql::holdings
 SELECT CAST(f.id AS TEXT), CAST(f.\"from\" AS TEXT),
        CASE WHEN f.on_delete = 'CASCADE' THEN 'taken' WHEN f.on_delete = 'RESTRICT' THEN 'gone'
-            WHEN EXISTS (SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = $2 COLLATE NOCASE
-                         AND upper(m.sql) LIKE '%INITIALLY DEFERRED%') THEN 'commit'
+            WHEN f.id IN (SELECT d.value FROM json_each($4) AS d) THEN 'commit'
             ELSE 'statement' END
 FROM pragma_foreign_key_list($2, $1) AS f
 WHERE f.on_delete IN ('NO ACTION', 'RESTRICT', 'CASCADE') AND f.\"table\" = $3 COLLATE NOCASE
@@ -86,11 +92,12 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
         .bind(table)
         .fetch_all(&mut *connection)
         .await?;
-    let reused = sqlx::query_scalar(REUSED)
+    let reused: Option<String> = sqlx::query_scalar(REUSED)
         .bind(schema)
         .bind(table)
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
+    let given_once = reused.is_some() && definition(connection, schema, table).await?.autoincrement;
     let columns: Vec<LiveColumn> = rows
         .iter()
         .map(|row| column(row, without_rowid))
@@ -99,7 +106,7 @@ pub(super) async fn read(connection: &mut AnyConnection, name: &str) -> Result<O
         obstacle: (kind != "table").then_some(Obstacle::NotATable),
         row_handle: if without_rowid { None } else { row_handle(&columns) },
         key: key(&rows)?,
-        reused: reused.filter(|_| !without_rowid),
+        reused: reused.filter(|_| !without_rowid && !given_once),
         columns,
     }))
 }
@@ -124,12 +131,36 @@ pub(super) async fn holdings(connection: &mut AnyConnection, from: &str, to: &st
     if !schema.eq_ignore_ascii_case(other) {
         return Ok(Vec::new());
     }
+    let Definition { deferred, .. } = definition(connection, schema, table).await?;
+    // The pragma numbers the keys from the last one of the statement.
+    let numbered = deferred.iter().rev().enumerate();
+    let deferred: Vec<usize> = numbered.filter(|(_, is)| **is).map(|(id, _)| id).collect();
     sqlx::query(HOLDINGS)
         .bind(schema)
         .bind(table)
         .bind(referenced)
+        .bind(serde_json::json!(deferred).to_string())
         .fetch_all(connection)
         .await
+}
+
+/// Reads the statement of a table. If it has another number of foreign keys than the database, no key counts as
+/// deferred.
+async fn definition(connection: &mut AnyConnection, schema: &str, table: &str) -> Result<Definition, sqlx::Error> {
+    let row = sqlx::query(DEFINITION)
+        .bind(schema)
+        .bind(table)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Definition::default());
+    };
+    let (statement, keys): (Option<String>, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let mut definition = Definition::read(&statement.unwrap_or_default());
+    if usize::try_from(keys) != Ok(definition.deferred.len()) {
+        definition.deferred.clear();
+    }
+    Ok(definition)
 }
 
 fn key(rows: &[AnyRow]) -> Result<Vec<String>, sqlx::Error> {

@@ -51,7 +51,7 @@ impl SqlTable {
         Some(MappingFault::new(
             "columns.id",
             format!(
-                "the database reuses the highest `{id}` of `{}` after its row is deleted: a job that lists it may erase a newer memory\
+                "the database reuses the highest `{id}` of `{}` after its row is deleted: a job that lists it may erase \
                  a memory that was written since",
                 table.sql_table()
             ),

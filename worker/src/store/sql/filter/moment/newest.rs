@@ -6,7 +6,7 @@ use lethe_common::filter::{Comparison, Stored, Zone, stored};
 
 use super::super::super::column::Holds;
 use super::super::super::dialect::Dialect;
-use super::super::{Compiler, joined};
+use super::super::{Bind, Compiler, joined};
 use super::text::{self, ReadText};
 use super::{Test, Value, as_text, comparable, form, is_moment, native};
 
@@ -53,11 +53,9 @@ impl Compiler<'_> {
         format!("({} || '|' || {})", greatest(true), greatest(false))
     }
 
-    /// Returns the condition that a moment is no later than another one. Local times that are ambiguous or do not
-    /// exist are compared by their local order.
+    /// Returns the condition that a moment is certainly no later than another one. Local times that are ambiguous or
+    /// do not exist are compared by their local order.
     pub(in super::super) fn until_moment(&mut self, name: &str, holds: &Holds, at: Timestamp) -> String {
-        let test = Test::Within(vec![(Comparison::Lte, at)]);
-        // The greatest moment is no doubtful time, so an interval of doubtful times is all before it or all after it.
         if let Holds::Time { type_name } = holds {
             let (form, is_local) = native(self.dialect, type_name);
             let value = Value {
@@ -65,7 +63,7 @@ impl Compiler<'_> {
                 form,
                 zone: self.mapping.zone.as_ref().filter(|_| is_local),
             };
-            let compared = self.compared(&value, &test);
+            let compared = self.no_later(&value, at);
             return format!("({compared} AND {})", is_moment(self.dialect, name, type_name));
         }
         let ReadText { from, value, is_local } = text::read(self.dialect, &as_text(self.dialect, name));
@@ -75,13 +73,29 @@ impl Compiler<'_> {
             form,
             zone,
         };
-        let local = self.compared(&of(self.mapping.zone.as_ref()), &test);
-        let utc = self.compared(&of(None), &test);
+        let local = self.no_later(&of(self.mapping.zone.as_ref()), at);
+        let utc = self.no_later(&of(None), at);
         let condition = format!("CASE WHEN {is_local} THEN {local} ELSE {utc} END");
         match from {
             Some(from) => format!("(SELECT {condition} FROM ({from}) AS n)"),
             None => format!("({condition})"),
         }
+    }
+
+    /// Returns the condition that a value is no later than a moment.
+    ///
+    /// If the clocks of the zone show the moment's local time twice, a row with an earlier local time may be later. Then
+    /// the condition excludes all local times that are doubtful with it. Around any other bound, an interval of doubtful
+    /// times is all before it or all after it. The greatest moment of a column is such a bound, the current time may not
+    /// be.
+    fn no_later(&mut self, value: &Value<'_>, at: Timestamp) -> String {
+        let since = value.zone.and_then(|zone| zone.doubtful_since(zone.local(at)));
+        let Some(since) = since else {
+            return self.compared(value, &Test::Within(vec![(Comparison::Lte, at)]));
+        };
+        let Value { text, form, .. } = value;
+        let bound = self.bind(Bind::Text(form.written(since)));
+        format!("{text} < {}", form.cast(&bound))
     }
 }
 
